@@ -1,0 +1,77 @@
+/* graph_impl.h: the graph's own data, shared by the files of this folder only (builders, passes, parser, printer).
+ *
+ * Nodes and values live in arrays indexed by id. Ids are never reused: a pass that replaces nodes makes new ids and
+ * removes the old ones, so that a profile of the optimised graph can name the nodes it came from. */
+#ifndef WEFT_GRAPH_IMPL_H
+#define WEFT_GRAPH_IMPL_H
+
+#include "graph/graph.h"
+
+typedef struct weft__extent_def { const char *name; uint32_t bound; } weft__extent_def;
+
+struct weft_graph {
+    weft__arena arena; /* names, nodes, inputs, constants */
+    weft_node **nodes; /* by id; NULL = removed; [0] unused */
+    size_t node_cap;
+    uint32_t node_limit;
+    weft_value *values; /* by id; node 0 = removed; [0] unused */
+    size_t value_cap;
+    uint32_t value_limit;
+    uint32_t *order; /* ids of live nodes, topological */
+    size_t order_cap;
+    uint32_t n_order;
+    weft__extent_def extents[WEFT_MAX_EXTENTS];
+    uint32_t n_extents;
+    weft_named *outputs;
+    size_t output_cap;
+    uint32_t n_outputs;
+    weft_graph_desc desc; /* bounds copied into the arena */
+    char scope[512];
+    uint32_t scope_ends[32]; /* lengths of `scope` to return to */
+    uint32_t scope_depth;
+    weft_error error; /* the first builder error; status WEFT_OK while there is none */
+    bool sealed;
+};
+
+/* Sticky failure of a builder: keeps the first. Returns ref 0. */
+weft_ref weft__graph_sticky(weft_graph *g, weft_status status, const char *file, int line, const char *fmt, ...)
+    WEFT_PRINTF(5, 6);
+#define WEFT__STICKY(g, status, ...) weft__graph_sticky((g), (status), __FILE__, __LINE__, __VA_ARGS__)
+
+/* Appends a node at the end of the order: checks arity, runs the shape rule, makes the outputs. The one way by which
+ * nodes come into being (builders, parser, passes). `scope` and `name` are copied. NULL on failure, *err says why. */
+weft_node *weft__graph_add(weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
+                           const char *scope, const char *name, weft_error *err);
+/* For sources, whose type and dims come from outside instead of from a rule. */
+weft_node *weft__graph_add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *d, const char *scope,
+                                  const char *name, const void *data, weft_error *err);
+
+/* ---- for passes (graph is sealed) ---- */
+void weft__graph_replace(weft_graph *g, weft_ref from, weft_ref to); /* every use of `from`, outputs included */
+void weft__graph_remove(weft_graph *g, weft_node *n);                /* n has no uses left; takes it out of the order */
+/* Uses per value id (outputs count as a use); calloc'd, weft_graph_value_limit entries; NULL = OOM. */
+uint32_t *weft__graph_uses(const weft_graph *g);
+/* Restores topological order after additions and replacements: stable, each node as early as where it stood. */
+weft_status weft__graph_sort(weft_graph *g, weft_error *err);
+/* Marks `n` as made from the nodes ids[0..count). Origins of origins are flattened. False = OOM. */
+bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, uint32_t count);
+
+/* ---- rules, one function per row of op.def ---- */
+typedef struct weft__shape_result { weft_dtype dtype[WEFT_MAX_OUTPUTS]; weft_dims dims[WEFT_MAX_OUTPUTS]; } weft__shape_result;
+weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
+                        weft__shape_result *out, weft_error *err);
+
+/* ---- attributes, generated from attr.def ---- */
+typedef struct weft__attr_field { const char *name; enum { ATTR_f32, ATTR_i32, ATTR_i64, ATTR_dtype, ATTR_act, ATTR_dims, ATTR_perm } type; uint32_t offset; } weft__attr_field;
+const weft__attr_field *weft__attr_fields(weft_op op, uint32_t *n);
+bool weft__attrs_equal(weft_op op, const weft_attrs *a, const weft_attrs *b);
+uint64_t weft__attrs_hash(weft_op op, const weft_attrs *a);
+
+/* Human text of dims such as "[tokens, 768]", for errors. buf of 160 bytes is always enough; returns buf. */
+const char *weft__dims_text(const weft_graph *g, const weft_dims *d, char *buf, size_t size);
+bool weft__dims_equal(const weft_dims *a, const weft_dims *b);
+
+/* ---- passes: each in its own pass_<name>.c; *changed is set when it did something ---- */
+typedef weft_status weft__pass_fn(weft_graph *g, bool *changed, weft_error *err);
+
+#endif
