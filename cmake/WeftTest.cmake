@@ -1,0 +1,58 @@
+# weft_test(name SOURCES a.c b.c LABELS graph [LIBS weft_graph] [ARGS ...] [DEFINES ...] [TIMEOUT seconds]
+#           [DIRECTORY dir] [TARGET other])
+#
+# A test program built on tests/test.h and one ctest entry that runs it. Exit status 77 is "skipped". LIBS says how much
+# of the library it may see (default: all of it). With TARGET nothing is built: the entry runs the program of another
+# weft_test, usually with other ARGS (a filter), so that a part that needs a file or takes long is an entry of its own.
+# The label `threads` puts a test into the run under TSan.
+function(weft_test name)
+  if(NOT WEFT_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;DIRECTORY;TARGET" "SOURCES;LABELS;LIBS;ARGS;DEFINES")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "weft_test(${name}): what is ${arg_UNPARSED_ARGUMENTS}?")
+  endif()
+  if(NOT arg_TARGET)
+    set(arg_TARGET test_${name})
+    add_executable(${arg_TARGET} ${arg_SOURCES})
+    if(NOT arg_LIBS)
+      set(arg_LIBS weft_backends)
+      if(WEFT_MODELS)
+        set(arg_LIBS weft_models)
+      endif()
+    endif()
+    target_link_libraries(${arg_TARGET} PRIVATE ${arg_LIBS} weft_build)
+    target_compile_definitions(${arg_TARGET} PRIVATE WEFT_TEST_ROOT="${PROJECT_SOURCE_DIR}" ${arg_DEFINES})
+    target_compile_options(${arg_TARGET} PRIVATE -UNDEBUG)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  if(NOT arg_DIRECTORY)
+    set(arg_DIRECTORY ${PROJECT_SOURCE_DIR})
+  endif()
+  add_test(NAME ${name} COMMAND ${arg_TARGET} ${arg_ARGS} WORKING_DIRECTORY ${arg_DIRECTORY})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
+endfunction()
+
+# weft_fuzz(name SOURCES fuzz_x.c CORPUS dir [LABELS ...] [LIBS ...]): a libFuzzer target (LLVMFuzzerTestOneInput) as the
+# program fuzz_<name> with WEFT_FUZZ; in every other build the same source, driven by tests/fuzz_replay.c, becomes a test
+# that runs the seed corpus once.
+function(weft_fuzz name)
+  if(NOT WEFT_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;LABELS;LIBS")
+  if(WEFT_FUZZ)
+    if(NOT arg_LIBS)
+      set(arg_LIBS weft_models)
+    endif()
+    add_executable(fuzz_${name} ${arg_SOURCES})
+    target_link_libraries(fuzz_${name} PRIVATE ${arg_LIBS} weft_build)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    weft_test(fuzz_${name} SOURCES ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz_replay.c LIBS ${arg_LIBS}
+      ARGS ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS} LABELS fuzz ${arg_LABELS})
+  endif()
+endfunction()

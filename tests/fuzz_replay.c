@@ -1,0 +1,44 @@
+/* fuzz_replay.c: runs a libFuzzer target over the files of its seed corpus, once each, where libFuzzer is not built in. */
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Runs one file; false if it cannot be read. */
+static bool replay(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return false;
+    uint8_t *data = NULL;
+    bool ok = fseek(f, 0, SEEK_END) == 0;
+    long size = ok ? ftell(f) : -1;
+    ok = size >= 0 && fseek(f, 0, SEEK_SET) == 0 && (data = malloc(size ? (size_t)size : 1)) &&
+         fread(data, 1, (size_t)size, f) == (size_t)size;
+    if (ok) LLVMFuzzerTestOneInput(data, (size_t)size);
+    free(data);
+    fclose(f);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
+    if (!dir) {
+        fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
+        return 2;
+    }
+    unsigned n = 0, unread = 0;
+    for (struct dirent *e; (e = readdir(dir));) {
+        char path[4096];
+        if (e->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "%s/%s", argv[1], e->d_name);
+        n++;
+        if (!replay(path)) unread++;
+    }
+    closedir(dir);
+    printf("%u inputs, %u could not be read\n", n, unread);
+    return n == 0 || unread ? 1 : 0;
+}
