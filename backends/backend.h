@@ -1,0 +1,172 @@
+/* backend.h: devices, banks of weights and states, and programs: a graph scheduled on devices, ready to run.
+ *
+ *     weft_backend *cpu;   weft_backend_open("cpu,threads=4", &cpu, &err);
+ *     weft_program *p;     weft_program_create(graph, &(weft_program_desc){ .devices = &cpu, .n_devices = 1 }, &p, &err);
+ *     weft_program_print(p, &writer, &err);            // placement, kernels, memory: before a weight is read
+ *     weft_bank *bank;   weft_bank_create(&source, &bank, &err);
+ *     weft_program_load(p, bank, &err);                  // reads and packs weights, allocates everything
+ *     weft_program_set_extent(p, "tokens", 3, &err);
+ *     weft_program_write(p, x, 0, data, bytes, &err);  // x: weft_program_port(p, "x")
+ *     weft_program_run(p, &err);                       // allocates nothing, takes no lock
+ *     weft_program_read(p, y, 0, data, bytes, &err);
+ *
+ * Lifetimes: backend > bank > program. Destroy in the opposite order. A graph is copied by weft_program_create.
+ * Programs that share a bank share weights and states by name (a prompt program and a decode program, say).
+ * One thread at a time may use a backend, its banks and its programs; different backends are independent.
+ */
+#ifndef WEFT_BACKEND_H
+#define WEFT_BACKEND_H
+
+#include "graph/graph.h"
+#include "graph/plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- devices --------------------------------------------------------------------------------------------------- */
+
+typedef struct weft_backend weft_backend;
+
+typedef struct weft_device_info {
+    const char *name;     /* "cpu", "null" */
+    char description[128]; /* "AMD EPYC, avx512+vnni+bf16, 2 threads" */
+    char variant[64];     /* instruction set or driver in use: "avx512" */
+    uint32_t threads;     /* CPU: threads in the pool */
+    uint64_t memory;      /* bytes the device could give at most; 0 = unknown */
+} weft_device_info;
+
+/* spec: "cpu" or "null", then comma-separated options. cpu: threads=N (default: physical cores), isa=scalar|avx2|avx512|
+ * neon (default: the best the processor has; asking for more than it has is UNSUPPORTED), spin=MICROSECONDS that idle
+ * threads stay awake (default 50). NOT_FOUND: no such backend; INVALID: an unknown option. */
+WEFT_API WEFT_MUST_USE weft_status weft_backend_open(const char *spec, weft_backend **out, weft_error *err);
+/* Every bank and program that uses it must be gone. NULL is accepted. */
+WEFT_API void weft_backend_close(weft_backend *b);
+WEFT_API void weft_backend_info(const weft_backend *b, weft_device_info *out);
+/* Names that weft_backend_open knows; the array is static. */
+WEFT_API const char *const *weft_backend_names(uint32_t *n);
+
+/* ---- weights and states ---------------------------------------------------------------------------------------- */
+
+/* A tensor as a checkpoint holds it, row-major. The data must stay readable as long as the bank lives. */
+typedef struct weft_weight_data {
+    weft_dtype dtype;
+    uint32_t rank;
+    int64_t dims[WEFT_MAX_RANK];
+    const void *data;
+    uint64_t bytes;
+} weft_weight_data;
+
+/* Answers for names of the graph's weights. NOT_FOUND if there is no such tensor. Called while loading only. */
+typedef struct weft_weight_source {
+    void *ctx;
+    weft_status (*find)(void *ctx, const char *name, weft_weight_data *out, weft_error *err);
+} weft_weight_source;
+
+typedef struct weft_bank weft_bank;
+/* `source` is copied; it may be NULL for graphs without weights. */
+WEFT_API WEFT_MUST_USE weft_status weft_bank_create(const weft_weight_source *source, weft_bank **out,
+                                                     weft_error *err);
+WEFT_API void weft_bank_destroy(weft_bank *bank);
+WEFT_API WEFT_MUST_USE weft_status weft_bank_clear_states(weft_bank *bank, weft_error *err); /* to zero */
+WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank); /* allocated on all devices; borrowed file pages not counted */
+
+/* ---- programs -------------------------------------------------------------------------------------------------- */
+
+/* Why a node is where it is. X(name, sentence) */
+#define WEFT_PLACE_LIST(X)                                                     \
+    X(REQUESTED, "on the device that was asked for")                           \
+    X(FOLLOWS, "a view or source: where its data is")                          \
+    X(NO_KERNEL, "the requested device has no kernel for the op")              \
+    X(NO_TYPE, "the requested device has no kernel for these types")           \
+    X(NO_SHAPE, "the requested device has no kernel for these shapes")         \
+    X(NO_MEMORY, "the requested device's memory is full")
+typedef enum weft_place_reason {
+#define X(name, sentence) WEFT_PLACE_##name,
+    WEFT_PLACE_LIST(X)
+#undef X
+    WEFT_PLACE_COUNT
+} weft_place_reason;
+WEFT_API const char *weft_place_name(weft_place_reason r);
+
+typedef struct weft_place {
+    uint32_t device;       /* index into weft_program_desc.devices */
+    weft_place_reason reason;
+    const char *kernel;    /* variant, "linear/q8_0/avx512"; "" for sources and views */
+    const char *layout;    /* weights: "plain" or how they are packed; else "" */
+} weft_place;
+
+typedef struct weft_program_desc {
+    weft_backend *const *devices; /* the first is the one asked for; the others take what it cannot run, in order */
+    uint32_t n_devices;
+    const weft_bound *bounds; /* tighter bounds than the graph's extents; may be NULL */
+    uint32_t n_bounds;
+    const char *const *outputs; /* the outputs wanted; NULL: all */
+    uint32_t n_outputs;
+    bool strict;     /* UNSUPPORTED instead of a fallback to another device */
+    bool exact;      /* float32 activations everywhere: no int8 or bf16 shortcuts */
+    bool as_built;   /* run no passes */
+    bool keep;       /* no memory reuse, so that every value can be read after a run */
+} weft_program_desc;
+
+typedef struct weft_program weft_program;
+
+/* Copies and optimises the graph, places nodes, picks kernels, plans memory. Reads no weight, allocates nothing on a
+ * device. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_create(const weft_graph *g, const weft_program_desc *desc,
+                                                       weft_program **out, weft_error *err);
+WEFT_API void weft_program_destroy(weft_program *p);
+
+WEFT_API const weft_graph *weft_program_graph(const weft_program *p); /* as it will run */
+WEFT_API const weft_plan *weft_program_plan(const weft_program *p);
+WEFT_API weft_place weft_program_place(const weft_program *p, uint32_t node_id);
+
+typedef struct weft_program_memory { uint64_t weights, states, arena, constants; } weft_program_memory;
+/* What the program needs on one device, weights and states as if it did not share them. */
+WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device);
+/* Devices, memory table, then the plan with the placement of every step. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft_error *err);
+
+/* Everything slow: finds weights in the bank or loads them into it, allocates states and arenas, compiles.
+ * The bank must outlive the program. Blocks. Once per program. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err);
+
+/* A named input or output; id 0 if there is none. */
+WEFT_API weft_ref weft_program_port(const weft_program *p, const char *name);
+/* 1 <= value <= bound; extents start at their bounds and keep their value. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t value,
+                                                           weft_error *err);
+/* Bytes [offset, offset + n) of a value laid out row-major at the bounds. write: inputs (before a run); read: outputs
+ * (after it), and with `keep` or between steps any value. Block. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src,
+                                                      uint64_t n, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n,
+                                                     weft_error *err);
+/* Runs all steps and waits. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_run(weft_program *p, weft_error *err);
+/* Runs one step (index into the plan's steps) and waits: for node-by-node checks and isolated timing. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_run_step(weft_program *p, uint32_t step, weft_error *err);
+
+/* ---- checking -------------------------------------------------------------------------------------------------- */
+
+typedef struct weft_check_node {
+    uint32_t node; /* id in the program's graph */
+    uint32_t output;
+    double max_error, mean_error; /* absolute */
+    double rms;                   /* of the reference values: errors mean something relative to it */
+    double tolerance;             /* max_error above this counts as a failure */
+    uint64_t n_values, n_nan, n_inf; /* not-a-numbers and infinities that the reference does not have */
+    bool failed;
+} weft_check_node;
+
+/* Runs the program's current inputs step by step beside the CPU's plain scalar float32 kernels: each step of the reference
+ * gets the inputs that the program's step had, so an error is named where it arises. Calls `report` for every output of
+ * every step; returning false stops. `source` gives the weights again. The result of the run is the program's own. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_check(weft_program *p, const weft_weight_source *source,
+                                                      bool (*report)(void *ctx, const weft_check_node *n), void *ctx,
+                                                      weft_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

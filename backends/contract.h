@@ -1,0 +1,91 @@
+/* contract.h: what a backend implements. See docs/adding-a-backend.md.
+ *
+ * The front (backend.c, bank.c, program.c) checks every argument; a backend sees only legal calls. Functions block
+ * unless they say otherwise. A backend object, its buffers and execs are used by one thread at a time. */
+#ifndef WEFT_CONTRACT_H
+#define WEFT_CONTRACT_H
+
+#include "backends/backend.h"
+
+/* How a weight is stored on the device: 0 is row-major as in the graph; other numbers belong to the backend. */
+typedef uint32_t weft_layout;
+#define WEFT_LAYOUT_PLAIN 0u
+
+/* What a kernel needs of an input's strides. */
+enum { WEFT_NEED_ANY, WEFT_NEED_ROWS /* last axis contiguous */, WEFT_NEED_DENSE /* row-major without gaps */ };
+
+typedef struct weft_kernel_query {
+    const weft_graph *g;
+    const weft_node *node;
+    const int64_t *bounds;      /* per extent */
+    const weft_layout *layouts; /* per input; PLAIN for what is no weight */
+    bool exact;
+} weft_kernel_query;
+
+typedef struct weft_kernel_choice {
+    const char *name;     /* static text, "softmax/avx2" */
+    const void *kernel;   /* the backend's own */
+    uint8_t needs[WEFT_MAX_INPUTS];
+    uint64_t scratch_bytes;
+    bool inplace; /* may write over input 0 */
+} weft_kernel_choice;
+
+typedef struct weft_buf weft_buf;   /* device memory; defined by each backend */
+typedef struct weft_exec weft_exec; /* a compiled run of the steps of one device */
+
+/* What an exec runs: the steps of plan with device == device. `bufs[value id]` is the storage of each weight, state and
+ * constant root (NULL elsewhere); offsets into it are bytes. */
+typedef struct weft_exec_desc {
+    const weft_graph *g;
+    const weft_plan *plan;
+    const weft_kernel_choice *choices; /* by node id */
+    const weft_layout *layouts;        /* by value id */
+    uint32_t device;
+    weft_buf *arena;
+    weft_buf *const *bufs;
+    const int64_t *bounds;
+    bool exact;
+} weft_exec_desc;
+
+typedef struct weft_backend_vt {
+    const char *name;
+    weft_status (*open)(const char *options, weft_backend **out, weft_error *err); /* what follows "name," or "" */
+    void (*close)(weft_backend *b);
+    void (*info)(const weft_backend *b, weft_device_info *out);
+    uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
+
+    /* The layout in which a weight serves all its readers best, and its name. */
+    weft_layout (*weight_layout)(const weft_backend *b, const weft_graph *g, weft_ref weight, bool exact);
+    const char *(*layout_name)(const weft_backend *b, weft_layout layout);
+    uint64_t (*weight_bytes)(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
+    /* The best kernel for a node, or why there is none: REQUESTED = found, else NO_KERNEL, NO_TYPE, NO_SHAPE. */
+    weft_place_reason (*choose)(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
+
+    weft_status (*buf_create)(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err); /* zeroed */
+    /* Uses host memory as it is; NULL if the backend cannot. The memory outlives the buffer and is only read. */
+    weft_status (*buf_wrap)(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err);
+    void (*buf_destroy)(weft_buf *buf);
+    weft_status (*buf_write)(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
+    weft_status (*buf_read)(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
+    /* Converts src to type t and layout `layout`, filling buf (of weight_bytes). */
+    weft_status (*weight_write)(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
+                                weft_error *err);
+
+    weft_status (*exec_create)(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
+    void (*exec_destroy)(weft_exec *e);
+    /* Starts steps [first, first + n) of the plan that belong to this device, with these extent values. Allocates nothing,
+     * takes no lock. `ticket` counts up; a CPU may have finished on return. */
+    weft_status (*exec_submit)(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
+                               weft_error *err);
+    weft_status (*exec_wait)(weft_exec *e, uint64_t ticket, weft_error *err);
+} weft_backend_vt;
+
+/* Every backend's object starts with this. */
+struct weft_backend {
+    const weft_backend_vt *vt;
+    uint32_t users; /* banks' buffers and programs alive on it */
+};
+
+extern const weft_backend_vt weft__backend_cpu, weft__backend_null;
+
+#endif

@@ -1,0 +1,78 @@
+/* kernel.h: what a CPU kernel is. All threads of the pool call run() for the same step; a kernel divides its work by
+ * claiming chunks or by its thread number. The executor puts a barrier between phases, and between steps where the plan
+ * says so; otherwise threads run ahead into the next step. */
+#ifndef CPU_KERNEL_H
+#define CPU_KERNEL_H
+
+#include <stdatomic.h>
+
+#include "backends/contract.h"
+
+/* Instruction sets, in rising order per architecture. A kernel of a set runs on processors that have it or better. */
+typedef enum cpu_isa { CPU_SCALAR, CPU_AVX2 /* + FMA, F16C */, CPU_AVX512 /* F BW VL DQ + VNNI + BF16 */, CPU_NEON, CPU_ISA_COUNT } cpu_isa;
+
+#if defined(__x86_64__)
+#define CPU_X86 1
+#elif defined(__aarch64__)
+#define CPU_ARM 1
+#endif
+
+/* Weight layouts. PANEL: see pack.h; for matrices that are only multiplied with or gathered from. */
+enum { CPU_LAYOUT_PLAIN = WEFT_LAYOUT_PLAIN, CPU_LAYOUT_PANEL };
+
+/* A tensor of one call. dims are the run's actual ones, strides (in elements) those of the bounds. Block types and PANEL
+ * weights have no strides: they are dense, [rows, cols]. Rank 0 is one element. */
+typedef struct cpu_tensor {
+    void *data;
+    weft_dtype dtype;
+    weft_layout layout;
+    uint32_t rank;
+    int64_t dim[WEFT_MAX_RANK], stride[WEFT_MAX_RANK];
+} cpu_tensor;
+
+typedef struct cpu_call {
+    const cpu_tensor *in, *out; /* an absent optional input has data NULL (only at the end of the list) */
+    uint32_t n_in, n_out;
+    weft_op op;
+    const weft_attrs *attrs;
+    cpu_isa isa;          /* of the program: shared helpers pick by it */
+    bool exact;
+    uint32_t n_threads;
+    /* the rest is set in run() only */
+    uint32_t thread, phase;
+    unsigned char *scratch; /* 64-byte aligned, of the size that scratch() gave at the bounds; shared by all threads */
+    atomic_uint *next;      /* chunk counter of this step and phase, 0 at first */
+} cpu_call;
+
+/* accepts, scratch and phases see a call with tensors at their bounds (phases: at the run's sizes) and data NULL where it
+ * is not known yet. */
+typedef struct cpu_kernel {
+    const char *name; /* family and type, "softmax"; the isa is appended for display */
+    void (*run)(const cpu_call *c);
+    bool (*accepts)(const cpu_call *c);       /* NULL: every call of the op */
+    uint64_t (*scratch)(const cpu_call *c);   /* NULL: none */
+    uint32_t (*phases)(const cpu_call *c);    /* NULL: 1; the same on every thread */
+    uint8_t need;                             /* WEFT_NEED_* for inputs that are no weights */
+    bool inplace;                             /* correct when out[0] is in[0] */
+} cpu_kernel;
+
+/* The next chunk of at most `chunk` of n items; false when none is left. */
+static inline bool cpu_claim(const cpu_call *c, int64_t n, int64_t chunk, int64_t *begin, int64_t *end)
+{
+    int64_t k = (int64_t)atomic_fetch_add_explicit(c->next, 1, memory_order_relaxed);
+    *begin = k * chunk;
+    *end = *begin + chunk < n ? *begin + chunk : n;
+    return *begin < n;
+}
+
+/* A fair fixed share of n items for this thread, in multiples of `unit`. */
+static inline void cpu_share(const cpu_call *c, int64_t n, int64_t unit, int64_t *begin, int64_t *end)
+{
+    int64_t units = (n + unit - 1) / unit;
+    *begin = units * c->thread / c->n_threads * unit;
+    *end = units * (c->thread + 1) / c->n_threads * unit;
+    if (*begin > n) *begin = n;
+    if (*end > n) *end = n;
+}
+
+#endif
