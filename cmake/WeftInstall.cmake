@@ -1,0 +1,61 @@
+# libweft, what is installed, and how others find it: <weft/...> headers, weftConfig.cmake, weft.pc, bin/weft, the
+# bundled model.
+include(CMakePackageConfigHelpers)
+
+# Public headers lie in their folders and include each other by those ("graph/graph.h"). Outside they are one flat folder,
+# <weft/graph.h>: the build writes copies with the folder taken out of such includes, and those copies are installed.
+set(WEFT_PUBLIC_HEADERS
+  graph/base.h
+  graph/graph.h
+  graph/plan.h
+  graph/op.def
+  graph/attr.def
+  graph/dtype.def
+  backends/backend.h
+  models/model.h)
+set(public_headers "")
+foreach(header ${WEFT_PUBLIC_HEADERS})
+  get_filename_component(name ${header} NAME)
+  set(copy ${PROJECT_BINARY_DIR}/include/weft/${name})
+  add_custom_command(OUTPUT ${copy}
+    COMMAND ${CMAKE_COMMAND} -DIN=${PROJECT_SOURCE_DIR}/${header} -DOUT=${copy} -P ${PROJECT_SOURCE_DIR}/cmake/public_header.cmake
+    DEPENDS ${PROJECT_SOURCE_DIR}/${header} ${PROJECT_SOURCE_DIR}/cmake/public_header.cmake
+    VERBATIM)
+  list(APPEND public_headers ${copy})
+endforeach()
+add_custom_target(weft_public_headers ALL DEPENDS ${public_headers})
+
+add_library(weft SHARED
+  $<TARGET_OBJECTS:weft_graph>
+  $<TARGET_OBJECTS:weft_backends>
+  $<TARGET_OBJECTS:weft_models>)
+add_library(weft::weft ALIAS weft)
+add_dependencies(weft weft_public_headers)
+set_target_properties(weft PROPERTIES
+  LINKER_LANGUAGE C
+  VERSION ${PROJECT_VERSION}
+  SOVERSION ${PROJECT_VERSION_MAJOR})
+target_link_libraries(weft PRIVATE
+  PkgConfig::jansson PkgConfig::pcre2 PkgConfig::utf8proc Threads::Threads m $<BUILD_INTERFACE:weft_build>)
+target_link_options(weft PRIVATE $<$<NOT:$<BOOL:${WEFT_SANITIZE}>>:-Wl,--no-undefined>)
+target_include_directories(weft INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+install(TARGETS weft EXPORT weftTargets)
+install(TARGETS weft_program)
+install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/bundled/ DESTINATION ${CMAKE_INSTALL_DATADIR}/weft/models)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
+install(EXPORT weftTargets NAMESPACE weft:: DESTINATION ${package_dir})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/weftConfig.cmake.in ${PROJECT_BINARY_DIR}/weftConfig.cmake
+  INSTALL_DESTINATION ${package_dir} PATH_VARS CMAKE_INSTALL_DATADIR NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/weftConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/weftConfig.cmake ${PROJECT_BINARY_DIR}/weftConfigVersion.cmake
+  DESTINATION ${package_dir})
+
+# Relative, so that an installed tree can be moved (and `cmake --install --prefix` is honoured).
+file(RELATIVE_PATH prefix_from_pc ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+configure_file(${PROJECT_SOURCE_DIR}/cmake/weft.pc.in ${PROJECT_BINARY_DIR}/weft.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

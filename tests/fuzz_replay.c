@@ -1,4 +1,4 @@
-/* fuzz_replay.c: runs a libFuzzer target over the files of its seed corpus, once each, where libFuzzer is not built in. */
+/* fuzz_replay.c: runs a libFuzzer target over the files of its seed corpus, once each, in builds without libFuzzer. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>

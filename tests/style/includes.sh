@@ -1,0 +1,45 @@
+#!/bin/sh
+# Include direction: tools -> models -> backends -> graph -> libc. Each room has a list of what it may name in quotes (by
+# folder; plain names are files of the same folder) and of system headers. A model definition sees the graph alone.
+set -eu
+c11='assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string time'
+posix='pthread sched unistd fcntl dirent sys/mman sys/stat sys/types sys/resource sys/syscall'
+simd='immintrin cpuid arm_neon sys/auxv asm/hwcap linux/futex'
+libraries='jansson pcre2 utf8proc'
+
+find graph backends models shaders -name '*.[ch]' -o -name '*.def' | sort | xargs awk \
+    -v c11="$c11" -v posix="$posix" -v simd="$simd" -v libraries="$libraries" '
+function allow(room, names,   n, part, i) {
+    n = split(names, part, " ")
+    for (i = 1; i <= n; i++) system_ok[room, part[i]] = 1
+}
+BEGIN {
+    folders["graph"] = "graph"
+    folders["backends"] = "graph backends"
+    folders["models"] = "graph backends models"
+    folders["shaders"] = ""
+    allow("graph", c11)
+    allow("backends", c11 " " posix " " simd)
+    allow("models", c11 " " posix " " libraries)
+}
+function fault(why) {
+    printf "%s:%d: %s: %s\n", FILENAME, FNR, $0, why
+    faults++
+}
+/^[ \t]*#[ \t]*include/ {
+    split(FILENAME, path, "/")
+    room = path[1]
+    if (match($0, /<[^>]*>/)) {
+        name = substr($0, RSTART + 1, RLENGTH - 2)
+        sub(/\.h$/, "", name)
+        if (!((room, name) in system_ok)) fault(room "/ may not use this system header")
+    } else if (match($0, /"[^"]*"/)) {
+        name = substr($0, RSTART + 1, RLENGTH - 2)
+        if (name ~ /\.\./) fault("name the folder from the root of the tree")
+        folder = name
+        if (!sub(/\/.*/, "", folder)) next
+        if (index(" " folders[room] " ", " " folder " ") == 0) fault(room "/ may not look into " folder "/")
+    }
+}
+END { exit faults > 0 }
+'
