@@ -1,0 +1,127 @@
+/* gpt_neox.c: GPT-NeoX and everything of its family (Pythia, Dolly v2, RedPajama-INCITE, StableLM alpha, Polyglot).
+ * Black et al., arXiv:2204.06745; Hugging Face's GPTNeoXForCausalLM is the reference for names and order of operations.
+ * T tokens, R rows of logits, C cells, E embed, H heads, D head dim, F feed-forward, V vocabulary. Outermost first. */
+#include "graph/graph.h"
+
+#include <math.h>
+
+typedef struct ctx {
+    weft_graph *g;
+    uint32_t n_layer, E, H, D, F, V, n_rot;
+    float eps;
+    bool parallel, attention_bias, tied;
+    weft_act act;
+    weft_dtype kv;
+    weft_dim T, R, C;
+    weft_ref cell, first, angles;
+} ctx;
+
+void weft__build_gpt_neox(weft_graph *g, const weft_config *c, weft_dtype kv);
+
+static weft_ref linear(ctx *x, weft_ref in, const char *name, uint32_t n_out, uint32_t n_in, bool bias)
+{
+    weft_scope_begin(x->g, "%s", name);
+    weft_ref y = weft_matmul_nt(x->g, in, weft_weight(x->g, WEFT_ANY, WEFT_DIMS(n_out, n_in), "weight"));
+    if (bias) y = weft_add(x->g, y, weft_weight(x->g, WEFT_ANY, WEFT_DIMS(n_out), "bias"));
+    return weft_scope_end(x->g, y);
+}
+
+static weft_ref norm(ctx *x, weft_ref in, const char *name)
+{
+    weft_scope_begin(x->g, "%s", name);
+    weft_ref w = weft_weight(x->g, WEFT_ANY, WEFT_DIMS(x->E), "weight");
+    weft_ref b = weft_weight(x->g, WEFT_ANY, WEFT_DIMS(x->E), "bias");
+    return weft_scope_end(x->g, weft_layer_norm(x->g, in, w, b, x->eps));
+}
+
+static weft_ref rope(ctx *x, weft_ref in)
+{
+    return x->n_rot ? weft_rope(x->g, in, x->angles, false) : in;
+}
+
+/* The cache of one layer is [H, C, D]: the keys of a head are one contiguous stream. */
+static weft_ref cached(ctx *x, weft_ref rows, const char *name)
+{
+    weft_ref state = weft_state(x->g, x->kv, WEFT_DIMS(x->H, x->C, x->D), name);
+    return weft_store(x->g, state, weft_transpose(x->g, rows, 0, 1), x->cell, 1);
+}
+
+static weft_ref attention(ctx *x, weft_ref in)
+{
+    weft_scope_begin(x->g, "attention");
+    weft_ref qkv = linear(x, in, "query_key_value", 3 * x->E, x->E, x->attention_bias);
+    qkv = weft_reshape(x->g, qkv, WEFT_DIMS(x->T, x->H, 3, x->D)); /* per head: q, k, v */
+    weft_ref q = rope(x, weft_select(x->g, qkv, 2, 0));
+    weft_ref k = cached(x, rope(x, weft_select(x->g, qkv, 2, 1)), "key");
+    weft_ref v = cached(x, weft_select(x->g, qkv, 2, 2), "value");
+    weft_ref y = weft_attention(x->g, q, k, v, x->first, x->cell, 1.0f / sqrtf((float)x->D));
+    y = linear(x, weft_reshape(x->g, y, WEFT_DIMS(x->T, x->E)), "dense", x->E, x->E, x->attention_bias);
+    return weft_scope_end(x->g, y);
+}
+
+static weft_ref mlp(ctx *x, weft_ref in)
+{
+    weft_scope_begin(x->g, "mlp");
+    weft_ref y = weft_activation(x->g, linear(x, in, "dense_h_to_4h", x->F, x->E, true), x->act);
+    return weft_scope_end(x->g, linear(x, y, "dense_4h_to_h", x->E, x->F, true));
+}
+
+static weft_ref layer(ctx *x, weft_ref in, uint32_t i)
+{
+    weft_scope_begin(x->g, "layers.%u", i);
+    weft_ref r = weft_add(x->g, in, attention(x, norm(x, in, "input_layernorm")));
+    weft_ref m = mlp(x, norm(x, x->parallel ? in : r, "post_attention_layernorm"));
+    return weft_scope_end(x->g, weft_add(x->g, r, m)); /* both residual styles end as r + m */
+}
+
+static void read_config(ctx *x, const weft_config *c)
+{
+    weft_graph *g = x->g;
+    x->n_layer = weft_config_u32(g, c, "num_hidden_layers", 1, 4096);
+    x->E = weft_config_u32(g, c, "hidden_size", 1, 1 << 20);
+    x->H = weft_config_u32(g, c, "num_attention_heads", 1, 1 << 16);
+    x->F = weft_config_u32_or(g, c, "intermediate_size", x->E <= 1 << 20 ? 4 * x->E : 1, 1, 1 << 24);
+    x->V = weft_config_u32(g, c, "vocab_size", 1, 1 << 26);
+    x->eps = weft_config_f32_or(g, c, "layer_norm_eps", 1e-5f, 0.0f, 1.0f);
+    x->parallel = weft_config_bool_or(g, c, "use_parallel_residual", true);
+    x->attention_bias = weft_config_bool_or(g, c, "attention_bias", true);
+    x->tied = weft_config_bool_or(g, c, "tie_word_embeddings", false);
+    x->act = weft_config_act(g, c, "hidden_act");
+    if (x->E % x->H)
+        weft_graph_fail(g, WEFT_FORMAT, "%s: hidden_size %u is no multiple of num_attention_heads %u", c->origin, x->E, x->H);
+    x->D = x->E / x->H;
+    x->n_rot = (uint32_t)((float)x->D * weft_config_f32_or(g, c, "partial_rotary_factor", 0.25f, 0.0f, 1.0f));
+    if (x->n_rot % 2)
+        weft_graph_fail(g, WEFT_FORMAT, "%s: %u rotary dimensions of %u: must be even", c->origin, x->n_rot, x->D);
+}
+
+/* Inputs tokens, pos, cell, first [T] and rows [R] (which tokens get logits); outputs hidden.0 (embeddings), hidden.i
+ * (after layer i), the last one after the final norm, and logits [R, V]. */
+void weft__build_gpt_neox(weft_graph *g, const weft_config *c, weft_dtype kv)
+{
+    ctx x = { .g = g, .kv = kv };
+    read_config(&x, c);
+    x.T = weft_extent(g, "tokens", 512);
+    x.R = weft_extent(g, "rows", 8);
+    x.C = weft_extent(g, "cells", weft_config_u32_or(g, c, "max_position_embeddings", 2048, 1, 1 << 24));
+    weft_ref tokens = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "tokens");
+    weft_ref pos = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "pos");
+    x.cell = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "cell");
+    x.first = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "first");
+    weft_ref rows = weft_input(g, WEFT_I32, WEFT_DIMS(x.R), "rows");
+    if (x.n_rot)
+        x.angles = weft_rope_angles(g, pos, (weft_ref){ 0 }, x.n_rot,
+                                    weft_config_f32_or(g, c, "rope_theta", 10000.0f, 1.0f, 1e12f),
+                                    weft_config_f32_or(g, c, "rope_position_scale", 1.0f, 1e-6f, 1e6f));
+    weft_scope_begin(g, "gpt_neox");
+    weft_ref embed = weft_weight(g, WEFT_ANY, WEFT_DIMS(x.V, x.E), "embed_in.weight");
+    weft_ref h = weft_output(g, weft_gather(g, embed, tokens), "hidden.0");
+    for (uint32_t i = 0; i < x.n_layer; i++) {
+        h = layer(&x, h, i);
+        if (i + 1 < x.n_layer) weft_output(g, h, "hidden.%u", i + 1);
+    }
+    h = weft_scope_end(g, norm(&x, h, "final_layer_norm"));
+    weft_output(g, h, "hidden.%u", x.n_layer);
+    weft_ref head = x.tied ? embed : weft_weight(g, WEFT_ANY, WEFT_DIMS(x.V, x.E), "embed_out.weight");
+    weft_output(g, weft_matmul_nt(g, weft_gather(g, h, rows), head), "logits");
+}

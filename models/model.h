@@ -1,0 +1,186 @@
+/* model.h: opening a model folder, text and tokens, sessions, generation.
+ *
+ *     weft_model *m;    weft_model_open("pythia-160m", &m, &err);       // a Hugging Face folder as it is
+ *     weft_backend *b;  weft_backend_open("cpu", &b, &err);
+ *     weft_session *s;  weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1 }, &s, &err);
+ *     weft_tokens t;    weft_model_encode(m, "Once upon", 9, &t, &err);
+ *     weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){ .max_tokens = 50 }, &result, &err);
+ *
+ * Lifetimes: model and backend outlive the session. A model may be used by several sessions of one thread; a session
+ * belongs to one thread at a time.
+ */
+#ifndef WEFT_MODEL_H
+#define WEFT_MODEL_H
+
+#include "backends/backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- models ---------------------------------------------------------------------------------------------------- */
+
+typedef struct weft_model weft_model;
+
+/* path: a folder with config.json and, for all that needs them, safetensors and tokenizer.json; or a config.json by
+ * itself (then graphs and plans can be made, but nothing can run). Files are mapped, not read. The tokenizer is read on
+ * first use. FORMAT, IO, NOT_FOUND, UNSUPPORTED name the file and the fault. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_open(const char *path, weft_model **out, weft_error *err);
+WEFT_API void weft_model_close(weft_model *m);
+
+typedef struct weft_model_info {
+    const char *path, *architecture; /* "GPTNeoXForCausalLM" */
+    uint32_t n_layer, n_embed, n_head, n_vocab, context; /* from the configuration */
+    int32_t bos, eos;                /* token ids; -1: none */
+    uint64_t parameters;             /* elements of the tensors that the graph uses */
+    uint64_t file_bytes;             /* of all tensors in the files; 0 without files */
+    bool has_weights, has_tokenizer;
+} weft_model_info;
+WEFT_API void weft_model_info_get(const weft_model *m, weft_model_info *out);
+WEFT_API const weft_config *weft_model_config(const weft_model *m);
+/* Things worth telling: contradicting or ignored configuration keys, tensors no weight asks for. NULL past the end. */
+WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
+
+/* A tensor of the files, sorted by name. False past the end. `used`: the graph has a weight of that name. */
+typedef struct weft_tensor_info { const char *name, *dtype; uint32_t rank; const int64_t *dims; uint64_t bytes; bool used; } weft_tensor_info;
+WEFT_API bool weft_model_tensor(const weft_model *m, uint32_t i, weft_tensor_info *out);
+/* The files' tensors as a source for weft_bank_create. Valid as long as the model. */
+WEFT_API weft_weight_source weft_model_weights(const weft_model *m);
+
+typedef struct weft_model_graph_desc {
+    weft_dtype weights;  /* how matrices are stored; WEFT_ANY: as the files have them. Tables that are only looked up keep
+                            the files' type, vectors become f32. */
+    weft_dtype kv;       /* WEFT_ANY: f16 */
+    uint32_t context;    /* cells in all; 0: max_position_embeddings */
+    uint32_t max_tokens; /* per run; 0: 512 */
+    uint32_t max_rows;   /* of logits per run; 0: 8 */
+} weft_model_graph_desc;
+/* The sealed graph, before any pass. Every weight is checked against the files (missing or mis-shaped: by name). */
+WEFT_API WEFT_MUST_USE weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc,
+                                                    weft_graph **out, weft_error *err);
+
+/* ---- text ------------------------------------------------------------------------------------------------------ */
+
+typedef struct weft_tokens { int32_t *ids; size_t n; } weft_tokens;
+
+/* As Hugging Face's tokenizer does it; invalid UTF-8 is replaced by U+FFFD. NOT_FOUND without tokenizer.json.
+ * free() the ids with weft_tokens_free. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_encode(weft_model *m, const char *text, size_t n_bytes, weft_tokens *out,
+                                                     weft_error *err);
+WEFT_API void weft_tokens_free(weft_tokens *t);
+/* The bytes of the tokens, which need not be valid UTF-8; skip_special leaves special tokens out. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_decode(weft_model *m, const int32_t *ids, size_t n, bool skip_special,
+                                                     weft_text *out, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_model_tokenizer_info(weft_model *m, uint32_t *n_vocab, uint32_t *n_merges,
+                                                             uint32_t *n_added, weft_error *err);
+
+/* ---- sessions -------------------------------------------------------------------------------------------------- */
+
+/* Several token sequences that share one set of weights and one cache. */
+typedef struct weft_session weft_session;
+
+typedef struct weft_session_desc {
+    weft_backend *const *devices;
+    uint32_t n_devices;
+    weft_dtype weights, kv;   /* as in weft_model_graph_desc; kv ANY: f16, or f32 if exact */
+    uint32_t context;         /* tokens per sequence; 0: the model's */
+    uint32_t n_sequences;     /* 0: 1 */
+    uint32_t max_tokens;      /* per run of the prompt program; 0: 512 (never more than fits) */
+    uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 */
+    uint32_t max_decode;      /* tokens per run of the decode program; 0: n_sequences */
+    int32_t hidden;           /* >= 0: the layer whose hidden states weft_session_eval gives (0 embeddings, n_layer the
+                                 final norm), no logits then; -1: logits */
+    bool exact, strict;
+} weft_session_desc;
+#define WEFT_SESSION_DESC_DEFAULT { .hidden = -1 }
+
+typedef struct weft_load_times { double graph, plan, load; } weft_load_times; /* seconds: build, schedule, weights */
+
+/* Builds, plans and loads: blocks for as long as reading and packing the weights takes. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
+                                                       weft_error *err);
+WEFT_API void weft_session_destroy(weft_session *s);
+WEFT_API const weft_program *weft_session_program(const weft_session *s, bool decode);
+WEFT_API weft_load_times weft_session_load_times(const weft_session *s);
+WEFT_API uint32_t weft_session_context(const weft_session *s);
+WEFT_API uint32_t weft_session_n_vocab(const weft_session *s);
+WEFT_API uint64_t weft_session_bytes(const weft_session *s); /* weights, cache, arenas */
+
+typedef struct weft_batch_token {
+    int32_t id;
+    uint32_t sequence;
+    bool wanted; /* give this token's logits (or hidden state) */
+} weft_batch_token;
+
+/* Appends tokens to their sequences and runs them, in chunks of any size. Rows for the wanted tokens, in order, are written
+ * to `out` ([wanted, n_vocab] or [wanted, n_embed] floats; NULL if none is wanted). LIMIT: a sequence would outgrow the
+ * context (nothing is run then). INVALID: a token id or sequence out of range. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, float *out,
+                                                     weft_error *err);
+WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
+/* Forgets all but the first n tokens of a sequence (n <= its length). */
+WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n, weft_error *err);
+/* Compares the run of these tokens of sequence 0 node by node with the plain scalar CPU path: weft_program_check. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
+                                                      bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
+                                                      weft_error *err);
+
+/* ---- sampling and generation ----------------------------------------------------------------------------------- */
+
+typedef struct weft_sampling {
+    float temperature;    /* 0: greedy (the most probable token, the lowest id of equals) */
+    uint32_t top_k;       /* 0: all */
+    float top_p;          /* 0 or >= 1: all. The smallest set with at least this probability (arXiv:1904.09751) */
+    float min_p;          /* 0: all. At least this fraction of the best one's probability (arXiv:2407.01082) */
+    float repeat_penalty; /* 0 or 1: none. Logits of tokens seen in the last repeat_window: divided if positive, else
+                             multiplied (arXiv:1909.05858) */
+    uint32_t repeat_window; /* 0: 64 */
+    uint64_t seed;
+} weft_sampling;
+/* Order: repeat penalty, temperature, softmax, top-k, top-p, min-p, then one draw. */
+
+typedef struct weft_sampler weft_sampler;
+WEFT_API WEFT_MUST_USE weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_sampler **out,
+                                                       weft_error *err);
+WEFT_API void weft_sampler_destroy(weft_sampler *s);
+/* Picks a token from n_vocab logits. `recent` are the last n_recent tokens (for the penalty; may be NULL). */
+WEFT_API int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent);
+
+typedef struct weft_logprob { int32_t token; float logprob; } weft_logprob; /* natural logarithm, before sampling changes */
+
+typedef enum weft_stop { WEFT_STOP_LENGTH, WEFT_STOP_EOS, WEFT_STOP_STRING, WEFT_STOP_CANCELLED, WEFT_STOP_CONTEXT } weft_stop;
+WEFT_API const char *weft_stop_name(weft_stop s); /* "length", "eos", "stop", "cancelled", "context" */
+
+typedef struct weft_generate_desc {
+    weft_sampling sampling;
+    uint32_t max_tokens;      /* 0: as many as the context holds */
+    const char *const *stop;  /* text that ends the output and is not part of it (needs a tokenizer) */
+    uint32_t n_stop;
+    bool ignore_eos;
+    uint32_t n_logprobs;      /* the best n of every step, beside the chosen one */
+    /* Called for each token with the text that became complete (whole UTF-8 sequences; may be empty; text held back while
+     * it could be the start of a stop string comes later). Return false to cancel. May be NULL. */
+    bool (*on_token)(void *ctx, int32_t token, const char *text, size_t n);
+    void *ctx;
+} weft_generate_desc;
+
+typedef struct weft_generated {
+    int32_t *tokens;
+    uint32_t n_tokens;
+    char *text; /* NUL-terminated, valid UTF-8; "" without a tokenizer */
+    size_t text_size;
+    weft_logprob *logprobs; /* [n_tokens, 1 + n_logprobs]: the chosen one, then the best; NULL if none asked */
+    uint32_t n_logprobs;
+    weft_stop stop;
+    double prompt_seconds, decode_seconds; /* decode: from the first token's pick to the last's */
+} weft_generated;
+
+/* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. */
+WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt, size_t n_prompt,
+                                                 const weft_generate_desc *desc, weft_generated *out, weft_error *err);
+WEFT_API void weft_generated_free(weft_generated *r);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
