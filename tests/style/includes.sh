@@ -7,7 +7,7 @@ posix='pthread sched unistd fcntl dirent sys/mman sys/stat sys/types sys/resourc
 simd='immintrin cpuid arm_neon sys/auxv asm/hwcap linux/futex'
 libraries='jansson pcre2 utf8proc'
 
-find graph backends models shaders -name '*.[ch]' -o -name '*.def' | sort | xargs awk \
+find graph backends models -name '*.[ch]' -o -name '*.def' | sort | xargs awk \
     -v c11="$c11" -v posix="$posix" -v simd="$simd" -v libraries="$libraries" '
 function allow(room, names,   n, part, i) {
     n = split(names, part, " ")
@@ -17,7 +17,6 @@ BEGIN {
     folders["graph"] = "graph"
     folders["backends"] = "graph backends"
     folders["models"] = "graph backends models"
-    folders["shaders"] = ""
     allow("graph", c11)
     allow("backends", c11 " " posix " " simd)
     allow("models", c11 " " posix " " libraries)
@@ -43,3 +42,10 @@ function fault(why) {
 }
 END { exit faults > 0 }
 '
+
+# Definitions of models: the graph header and the C library.
+awk '/^[ \t]*#[ \t]*include/ && !/"graph\/graph\.h"/ && !/<[a-z]*\.h>/ {
+    printf "%s:%d: %s: a model definition includes graph/graph.h alone\n", FILENAME, FNR, $0
+    faults++
+}
+END { exit faults > 0 }' $(grep -lE '^void weft__build_[a-z0-9_]+\(' models/*.c)
