@@ -1,0 +1,68 @@
+/* vec_avx2.h: vec.h for AVX2 with FMA and F16C. */
+#ifndef CPU_VEC_AVX2_H
+#define CPU_VEC_AVX2_H
+
+#include <immintrin.h>
+
+#define VLEN 8
+typedef __m256 vf;
+typedef __m256i vi;
+
+VEC_FN vf vf_set1(float x) { return _mm256_set1_ps(x); }
+VEC_FN vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+VEC_FN void vf_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
+VEC_FN vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }   /* a b + c */
+VEC_FN vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); } /* c - a b */
+VEC_FN vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+VEC_FN vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+VEC_FN vf vf_abs(vf x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+VEC_FN vf vf_sqrt(vf x) { return _mm256_sqrt_ps(x); }
+/* a < b ? x : y, by lane */
+VEC_FN vf vf_if_lt(vf a, vf b, vf x, vf y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+/* to nearest, ties to even */
+VEC_FN vf vf_round(vf x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+VEC_FN vi vf_to_vi(vf x) { return _mm256_cvtps_epi32(x); }
+VEC_FN vf vi_to_vf(vi x) { return _mm256_cvtepi32_ps(x); }
+/* x 2^n for integral n in -252..254, with overflow to infinity and gradual underflow: two steps, each a normal power */
+VEC_FN vf vf_scale2(vf x, vf n)
+{
+    __m256i k = vf_to_vi(n), half = _mm256_srai_epi32(k, 1), bias = _mm256_set1_epi32(127);
+    __m256i a = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+    __m256i b = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(k, half), bias), 23);
+    return x * _mm256_castsi256_ps(a) * _mm256_castsi256_ps(b);
+}
+VEC_FN float vf_sum(vf x)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+VEC_FN float vf_hmax(vf x)
+{
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+VEC_FN vf vf_load_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+VEC_FN void vf_store_f16(uint16_t *p, vf x)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+VEC_FN vf vf_load_bf16(const uint16_t *p)
+{
+    __m256i u = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(u, 16));
+}
+VEC_FN void vf_store_bf16(uint16_t *p, vf x)
+{
+    __m256i u = _mm256_castps_si256(x);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+    __m256i r = _mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    r = _mm256_srli_epi32(_mm256_blendv_epi8(r, _mm256_or_si256(u, _mm256_set1_epi32(0x400000)), nan), 16);
+    _mm_storeu_si128((__m128i *)(void *)p,
+                     _mm_packus_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1)));
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* vec_avx512.h: vec.h for AVX-512 F, BW, VL, DQ and VNNI. */
+#ifndef CPU_VEC_AVX512_H
+#define CPU_VEC_AVX512_H
+
+#include <immintrin.h>
+
+#define VLEN 16
+typedef __m512 vf;
+typedef __m512i vi;
+
+VEC_FN vf vf_set1(float x) { return _mm512_set1_ps(x); }
+VEC_FN vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+VEC_FN void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+VEC_FN vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }   /* a b + c */
+VEC_FN vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* c - a b */
+VEC_FN vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+VEC_FN vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+VEC_FN vf vf_abs(vf x) { return _mm512_abs_ps(x); }
+VEC_FN vf vf_sqrt(vf x) { return _mm512_sqrt_ps(x); }
+/* a < b ? x : y, by lane */
+VEC_FN vf vf_if_lt(vf a, vf b, vf x, vf y)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+/* to nearest, ties to even */
+VEC_FN vf vf_round(vf x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+VEC_FN vi vf_to_vi(vf x) { return _mm512_cvtps_epi32(x); }
+VEC_FN vf vi_to_vf(vi x) { return _mm512_cvtepi32_ps(x); }
+/* x 2^n for integral n, with overflow to infinity and gradual underflow */
+VEC_FN vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
+VEC_FN float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
+VEC_FN float vf_hmax(vf x) { return _mm512_reduce_max_ps(x); }
+
+VEC_FN vf vf_load_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
+VEC_FN void vf_store_f16(uint16_t *p, vf x)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+VEC_FN vf vf_load_bf16(const uint16_t *p)
+{
+    __m512i u = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(u, 16));
+}
+VEC_FN void vf_store_bf16(uint16_t *p, vf x)
+{
+    __m512i u = _mm512_castps_si512(x);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    __m512i r = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    r = _mm512_mask_or_epi32(r, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), u, _mm512_set1_epi32(0x400000));
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16)));
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* vec_neon.h: vec.h for AArch64 (Advanced SIMD, always there). */
+#ifndef CPU_VEC_NEON_H
+#define CPU_VEC_NEON_H
+
+#include <arm_neon.h>
+
+#define VLEN 4
+typedef float32x4_t vf;
+typedef int32x4_t vi;
+
+VEC_FN vf vf_set1(float x) { return vdupq_n_f32(x); }
+VEC_FN vf vf_load(const float *p) { return vld1q_f32(p); }
+VEC_FN void vf_store(float *p, vf x) { vst1q_f32(p, x); }
+VEC_FN vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }  /* a b + c */
+VEC_FN vf vf_fnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); } /* c - a b */
+VEC_FN vf vf_max(vf a, vf b) { return vmaxq_f32(a, b); }
+VEC_FN vf vf_min(vf a, vf b) { return vminq_f32(a, b); }
+VEC_FN vf vf_abs(vf x) { return vabsq_f32(x); }
+VEC_FN vf vf_sqrt(vf x) { return vsqrtq_f32(x); }
+/* a < b ? x : y, by lane */
+VEC_FN vf vf_if_lt(vf a, vf b, vf x, vf y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
+/* to nearest, ties to even */
+VEC_FN vf vf_round(vf x) { return vrndnq_f32(x); }
+VEC_FN vi vf_to_vi(vf x) { return vcvtnq_s32_f32(x); }
+VEC_FN vf vi_to_vf(vi x) { return vcvtq_f32_s32(x); }
+/* x 2^n for integral n in -252..254, with overflow to infinity and gradual underflow: two steps, each a normal power */
+VEC_FN vf vf_scale2(vf x, vf n)
+{
+    int32x4_t k = vf_to_vi(n), half = vshrq_n_s32(k, 1), bias = vdupq_n_s32(127);
+    float32x4_t a = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(half, bias), 23));
+    float32x4_t b = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vsubq_s32(k, half), bias), 23));
+    return x * a * b;
+}
+VEC_FN float vf_sum(vf x) { return vaddvq_f32(x); }
+VEC_FN float vf_hmax(vf x) { return vmaxvq_f32(x); }
+
+VEC_FN vf vf_load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+VEC_FN void vf_store_f16(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+VEC_FN vf vf_load_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+VEC_FN void vf_store_bf16(uint16_t *p, vf x)
+{
+    uint32x4_t u = vreinterpretq_u32_f32(x);
+    uint32x4_t odd = vandq_u32(vshrq_n_u32(u, 16), vdupq_n_u32(1));
+    uint32x4_t r = vaddq_u32(u, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    r = vbslq_u32(vceqq_f32(x, x), r, vorrq_u32(u, vdupq_n_u32(0x400000)));
+    vst1_u16(p, vshrn_n_u32(r, 16));
+}
+
+#endif
