@@ -25,6 +25,8 @@ struct weft_graph {
     weft_named *outputs;
     size_t output_cap;
     uint32_t n_outputs;
+    uint32_t *names; /* hash table: ids of sources by (op, name); 0 = free */
+    uint32_t name_cap, n_names;
     weft_graph_desc desc; /* bounds copied into the arena */
     char scope[512];
     uint32_t scope_ends[32]; /* lengths of `scope` to return to */
@@ -46,6 +48,30 @@ weft_node *weft__graph_add(weft_graph *g, weft_op op, const weft_attrs *attrs, c
 weft_node *weft__graph_add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *d, const char *scope,
                                   const char *name, const void *data, weft_error *err);
 
+
+/* What a node is made from; both functions above are forms of weft__graph_make. The parser gives the ids, too. */
+typedef struct weft__node_desc {
+    weft_op op;
+    const weft_attrs *attrs; /* NULL: zeros */
+    const weft_ref *in;
+    uint32_t n_in;
+    const char *scope, *name; /* scope NULL: "" */
+    weft_dtype dtype;         /* sources */
+    const weft_dims *dims;    /* sources */
+    const void *data;         /* constants: copied */
+    uint32_t node_id, value_id[WEFT_MAX_OUTPUTS]; /* 0: the next free; else unused so far */
+} weft__node_desc;
+weft_node *weft__graph_make(weft_graph *g, const weft__node_desc *d, weft_error *err);
+
+/* A source by op and full name; NULL: none. */
+weft_node *weft__graph_source(const weft_graph *g, weft_op op, const char *name);
+/* As weft_extent, weft_output and so on, but failing at once: shared by builders and parser. extent is 1-based. */
+weft_status weft__graph_add_extent(weft_graph *g, const char *name, uint32_t bound, uint32_t *extent, weft_error *err);
+weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, weft_error *err);
+/* The type that a weight declared `t` is stored in: asks the graph's callback for WEFT_ANY. */
+weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, const weft_dims *d, weft_dtype *t,
+                                     weft_error *err);
+
 /* ---- for passes (graph is sealed) ---- */
 void weft__graph_replace(weft_graph *g, weft_ref from, weft_ref to); /* every use of `from`, outputs included */
 void weft__graph_remove(weft_graph *g, weft_node *n);                /* n has no uses left; takes it out of the order */
@@ -60,6 +86,9 @@ bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, ui
 typedef struct weft__shape_result { weft_dtype dtype[WEFT_MAX_OUTPUTS]; weft_dims dims[WEFT_MAX_OUTPUTS]; } weft__shape_result;
 weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
                         weft__shape_result *out, weft_error *err);
+
+/* Whether a value of this type and these dims can exist: rank, sizes, extents, blocks, bytes at the bounds. */
+weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims *d, weft_error *err);
 
 /* ---- attributes, generated from attr.def ---- */
 typedef struct weft__attr_field { const char *name; enum { ATTR_f32, ATTR_i32, ATTR_i64, ATTR_dtype, ATTR_act, ATTR_dims, ATTR_perm } type; uint32_t offset; } weft__attr_field;

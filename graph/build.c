@@ -1,0 +1,458 @@
+/* build.c: the builders: one function per public op, sticky errors, scopes, and sealing.
+ *
+ * A builder normalises its arguments (negative axes, another axis than the last) and hands over to weft__graph_make,
+ * which checks them. The first error stays in g->error, and every later call returns id 0 at once. */
+#include "graph/graph_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const weft_ref none = { 0 };
+
+/* ---- sticky errors ---- */
+
+weft_ref weft__graph_sticky(weft_graph *g, weft_status status, const char *file, int line, const char *fmt, ...)
+{
+    if (!g || g->error.status != WEFT_OK) return none;
+    va_list args;
+    va_start(args, fmt);
+    weft__fail_v(&g->error, status, file, line, fmt, args);
+    va_end(args);
+    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
+    return none;
+}
+
+void weft_graph_fail(weft_graph *g, weft_status status, const char *fmt, ...)
+{
+    if (!g || g->error.status != WEFT_OK) return;
+    va_list args;
+    va_start(args, fmt);
+    weft__fail_v(&g->error, status == WEFT_OK ? WEFT_INVALID : status, __FILE__, __LINE__, fmt, args);
+    va_end(args);
+    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
+}
+
+/* True if builders have nothing more to do. */
+static bool stopped(weft_graph *g)
+{
+    if (!g || g->error.status != WEFT_OK) return true;
+    if (g->sealed) WEFT__STICKY(g, WEFT_INVALID, "the graph is sealed");
+    return g->sealed;
+}
+
+static weft_ref add(weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in)
+{
+    if (stopped(g)) return none;
+    weft_error err;
+    const weft_node *n = weft__graph_add(g, op, attrs, in, n_in, g->scope, NULL, &err);
+    if (!n) g->error = err;
+    return n ? n->out[0] : none;
+}
+
+static weft_ref add1(weft_graph *g, weft_op op, const weft_attrs *attrs, weft_ref x)
+{
+    return add(g, op, attrs, &x, 1);
+}
+
+static weft_ref add2(weft_graph *g, weft_op op, weft_ref a, weft_ref b)
+{
+    return add(g, op, NULL, (weft_ref[]){ a, b }, 2);
+}
+
+/* The dims of an argument; NULL, with the error recorded, if it is no value. */
+static const weft_dims *dims_of(weft_graph *g, weft_op op, weft_ref x)
+{
+    if (stopped(g)) return NULL;
+    const weft_value *v = weft_graph_value(g, x);
+    if (!v) WEFT__STICKY(g, WEFT_INVALID, "%s: input 0 is no value of this graph", weft_op_get(op)->name);
+    return v ? &v->dims : NULL;
+}
+
+/* Axes may count from the end. False, with the error recorded, if there is no such axis. */
+static bool fix_axis(weft_graph *g, weft_op op, weft_ref x, int axis, uint32_t *out)
+{
+    const weft_dims *d = dims_of(g, op, x);
+    char text[160];
+    if (!d) return false;
+    int64_t a = axis < 0 ? (int64_t)axis + d->rank : axis;
+    if (a < 0 || a >= d->rank) {
+        WEFT__STICKY(g, WEFT_SHAPE, "%s: axis %d is not one of %s", weft_op_get(op)->name, axis,
+                     weft__dims_text(g, d, text, sizeof text));
+        return false;
+    }
+    *out = (uint32_t)a;
+    return true;
+}
+
+/* ---- extents and scopes ---- */
+
+weft_dim weft_extent(weft_graph *g, const char *name, uint32_t bound)
+{
+    weft_dim d = { 1, 0 };
+    if (stopped(g)) return d;
+    weft_error err;
+    if (weft__graph_add_extent(g, name, bound, &d.extent, &err) != WEFT_OK) g->error = err;
+    return d;
+}
+
+/* An overflow gives a size that no value may have. */
+weft_dim weft_dim_mul(weft_dim a, int64_t factor)
+{
+    if (__builtin_mul_overflow(a.n, factor, &a.n)) a.n = -1;
+    return a;
+}
+
+void weft_scope_begin(weft_graph *g, const char *fmt, ...)
+{
+    if (stopped(g)) return;
+    uint32_t depth = g->scope_depth;
+    if (depth == sizeof g->scope_ends / sizeof *g->scope_ends) {
+        WEFT__STICKY(g, WEFT_LIMIT, "scopes are nested too deep");
+        return;
+    }
+    size_t used = strlen(g->scope), start = used + (used ? 1 : 0);
+    va_list args;
+    va_start(args, fmt);
+    int n = start < sizeof g->scope ? vsnprintf(g->scope + start, sizeof g->scope - start, fmt, args) : -1;
+    va_end(args);
+    bool fits = n > 0 && (size_t)n < sizeof g->scope - start, clean = true;
+    for (size_t i = start; fits && g->scope[i]; i++)
+        clean = clean && (unsigned char)g->scope[i] >= ' ' && g->scope[i] != 127;
+    g->scope[used] = fits && clean && used ? '.' : g->scope[used];
+    if (!fits || !clean) {
+        g->scope[used] = 0;
+        WEFT__STICKY(g, n == 0 || !clean ? WEFT_INVALID : WEFT_LIMIT, "a scope's name is %s",
+                     n == 0   ? "empty"
+                     : !clean ? "not printable"
+                              : "too long");
+        return;
+    }
+    g->scope_ends[depth] = (uint32_t)used;
+    g->scope_depth++;
+}
+
+weft_ref weft_scope_end(weft_graph *g, weft_ref r)
+{
+    if (stopped(g)) return r;
+    if (!g->scope_depth) {
+        WEFT__STICKY(g, WEFT_INVALID, "weft_scope_end without a scope");
+        return none;
+    }
+    g->scope[g->scope_ends[--g->scope_depth]] = 0;
+    return r;
+}
+
+/* ---- sources ---- */
+
+static weft_ref add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *d, const char *name,
+                           const void *data)
+{
+    weft_error err;
+    const weft_node *n = weft__graph_add_source(g, op, t, d, g->scope, name, data, &err);
+    if (!n) g->error = err;
+    return n ? n->out[0] : none;
+}
+
+weft_ref weft_input(weft_graph *g, weft_dtype t, weft_dims d, const char *name)
+{
+    if (stopped(g)) return none;
+    return add_source(g, WEFT_OP_input, t, &d, name, NULL);
+}
+
+weft_ref weft_constant(weft_graph *g, weft_dtype t, weft_dims d, const void *data)
+{
+    if (stopped(g)) return none;
+    return add_source(g, WEFT_OP_constant, t, &d, NULL, data);
+}
+
+/* A weight or state by its name within the scope: the one that exists, or a new one. */
+static weft_ref scoped_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *d, const char *name)
+{
+    char full[1024], old_text[160], new_text[160];
+    const char *kind = weft_op_get(op)->name;
+    if (stopped(g)) return none;
+    if (!name || !*name) return WEFT__STICKY(g, WEFT_INVALID, "%s: the name is empty", kind);
+    int n = snprintf(full, sizeof full, "%s%s%s", g->scope, g->scope_depth ? "." : "", name);
+    if (n < 0 || (size_t)n >= sizeof full)
+        return WEFT__STICKY(g, WEFT_LIMIT, "%s '%.40s...': the name is too long", kind, name);
+    const weft_node *old = weft__graph_source(g, op, full);
+    if (!old) {
+        if (t == WEFT_ANY && op == WEFT_OP_weight) {
+            weft_error err;
+            if (weft__graph_weight_dtype(g, full, d, &t, &err) != WEFT_OK) {
+                g->error = err;
+                return none;
+            }
+        }
+        return add_source(g, op, t, d, full, NULL);
+    }
+    const weft_value *v = weft_graph_value(g, old->out[0]);
+    if (!weft__dims_equal(&v->dims, d) || (t != WEFT_ANY && t != v->dtype))
+        return WEFT__STICKY(g, WEFT_SHAPE, "%s '%s': %s %s, but %s %s before", kind, full,
+                            weft_dtype_get(t)->name, weft__dims_text(g, d, new_text, sizeof new_text),
+                            weft_dtype_get(v->dtype)->name,
+                            weft__dims_text(g, &v->dims, old_text, sizeof old_text));
+    return old->out[0];
+}
+
+weft_ref weft_weight(weft_graph *g, weft_dtype t, weft_dims d, const char *name)
+{
+    return scoped_source(g, WEFT_OP_weight, t, &d, name);
+}
+
+weft_ref weft_state(weft_graph *g, weft_dtype t, weft_dims d, const char *name)
+{
+    return scoped_source(g, WEFT_OP_state, t, &d, name);
+}
+
+/* ---- views ---- */
+
+weft_ref weft_reshape(weft_graph *g, weft_ref x, weft_dims d)
+{
+    return add1(g, WEFT_OP_reshape, &(weft_attrs){ .shape = { .dims = d } }, x);
+}
+
+weft_ref weft_broadcast(weft_graph *g, weft_ref x, weft_dims d)
+{
+    return add1(g, WEFT_OP_broadcast, &(weft_attrs){ .shape = { .dims = d } }, x);
+}
+
+weft_ref weft_permute(weft_graph *g, weft_ref x, const uint8_t *order, uint32_t rank)
+{
+    weft_attrs a = { .permute = { .order = { .rank = rank } } };
+    if (stopped(g)) return none;
+    if (rank > WEFT_MAX_RANK)
+        return WEFT__STICKY(g, WEFT_SHAPE, "permute: rank %u is above %u", rank, WEFT_MAX_RANK);
+    if (rank) memcpy(a.permute.order.axis, order, rank);
+    return add1(g, WEFT_OP_permute, &a, x);
+}
+
+weft_ref weft_transpose(weft_graph *g, weft_ref x, int axis0, int axis1)
+{
+    uint32_t a0, a1;
+    uint8_t order[WEFT_MAX_RANK] = { 0, 1, 2, 3, 4, 5 };
+    if (!fix_axis(g, WEFT_OP_permute, x, axis0, &a0) || !fix_axis(g, WEFT_OP_permute, x, axis1, &a1))
+        return none;
+    order[a0] = (uint8_t)a1;
+    order[a1] = (uint8_t)a0;
+    return weft_permute(g, x, order, weft_graph_value(g, x)->dims.rank);
+}
+
+weft_ref weft_slice(weft_graph *g, weft_ref x, int axis, int64_t start, int64_t size)
+{
+    uint32_t at;
+    if (!fix_axis(g, WEFT_OP_slice, x, axis, &at)) return none;
+    return add1(g, WEFT_OP_slice,
+                &(weft_attrs){ .slice = { .axis = (int32_t)at, .start = start, .size = size } }, x);
+}
+
+weft_ref weft_select(weft_graph *g, weft_ref x, int axis, int64_t index)
+{
+    uint32_t at;
+    if (!fix_axis(g, WEFT_OP_select, x, axis, &at)) return none;
+    return add1(g, WEFT_OP_select, &(weft_attrs){ .select = { .axis = (int32_t)at, .index = index } }, x);
+}
+
+void weft_split(weft_graph *g, weft_ref x, int axis, uint32_t n, weft_ref *out)
+{
+    uint32_t at;
+    char text[160];
+    for (uint32_t i = 0; i < n; i++) out[i] = none;
+    if (!fix_axis(g, WEFT_OP_slice, x, axis, &at)) return;
+    const weft_dims *d = &weft_graph_value(g, x)->dims;
+    weft_dim dim = d->d[at];
+    if (!n || dim.extent || dim.n % n) {
+        WEFT__STICKY(g, WEFT_SHAPE, "split: %s does not split into %u along axis %d",
+                     weft__dims_text(g, d, text, sizeof text), n, axis);
+        return;
+    }
+    int64_t size = dim.n / n;
+    for (uint32_t i = 0; i < n; i++) out[i] = weft_slice(g, x, (int)at, i * size, size);
+}
+
+/* ---- element-wise ---- */
+
+weft_ref weft_scale(weft_graph *g, weft_ref x, float factor)
+{
+    return add1(g, WEFT_OP_scale, &(weft_attrs){ .scale = { .factor = factor } }, x);
+}
+
+#define UNARY(op)                                                                                  \
+    weft_ref weft_##op(weft_graph *g, weft_ref x) { return add1(g, WEFT_OP_##op, NULL, x); }
+UNARY(relu)
+UNARY(gelu)
+UNARY(gelu_tanh)
+UNARY(silu)
+UNARY(tanh)
+UNARY(sigmoid)
+UNARY(exp)
+
+#define BINARY(op)                                                                                 \
+    weft_ref weft_##op(weft_graph *g, weft_ref a, weft_ref b) { return add2(g, WEFT_OP_##op, a, b); }
+BINARY(add)
+BINARY(sub)
+BINARY(mul)
+BINARY(div)
+BINARY(matmul)
+BINARY(matmul_nt)
+
+weft_ref weft_activation(weft_graph *g, weft_ref x, weft_act act)
+{
+    static const weft_op op_of[WEFT_ACT_COUNT] = {
+        [WEFT_ACT_RELU] = WEFT_OP_relu,           [WEFT_ACT_GELU] = WEFT_OP_gelu,
+        [WEFT_ACT_GELU_TANH] = WEFT_OP_gelu_tanh, [WEFT_ACT_SILU] = WEFT_OP_silu,
+        [WEFT_ACT_TANH] = WEFT_OP_tanh,           [WEFT_ACT_SIGMOID] = WEFT_OP_sigmoid,
+    };
+    if (act == WEFT_ACT_NONE) return x;
+    if ((unsigned)act >= WEFT_ACT_COUNT) return WEFT__STICKY(g, WEFT_INVALID, "no such activation");
+    return add1(g, op_of[act], NULL, x);
+}
+
+weft_ref weft_cast(weft_graph *g, weft_ref x, weft_dtype t)
+{
+    return add1(g, WEFT_OP_cast, &(weft_attrs){ .cast = { .dtype = t } }, x);
+}
+
+/* ---- rows ---- */
+
+/* The op takes a weight, and a bias after it; a bias alone is an addition. */
+weft_ref weft_layer_norm(weft_graph *g, weft_ref x, weft_ref w, weft_ref b, float eps)
+{
+    weft_attrs a = { .norm = { .eps = eps } };
+    weft_ref y = add(g, WEFT_OP_layer_norm, &a, (weft_ref[]){ x, w, b }, w.id ? b.id ? 3 : 2 : 1);
+    return !w.id && b.id ? weft_add(g, y, b) : y;
+}
+
+weft_ref weft_rms_norm(weft_graph *g, weft_ref x, weft_ref w, float eps)
+{
+    weft_attrs a = { .norm = { .eps = eps } };
+    return add(g, WEFT_OP_rms_norm, &a, (weft_ref[]){ x, w }, w.id ? 2 : 1);
+}
+
+weft_ref weft_softmax(weft_graph *g, weft_ref x, int axis)
+{
+    uint32_t at;
+    if (!fix_axis(g, WEFT_OP_softmax, x, axis, &at)) return none;
+    int last = (int)weft_graph_value(g, x)->dims.rank - 1;
+    if ((int)at == last) return add1(g, WEFT_OP_softmax, NULL, x);
+    weft_ref turned = weft_transpose(g, x, (int)at, last);
+    return weft_transpose(g, add1(g, WEFT_OP_softmax, NULL, turned), (int)at, last);
+}
+
+/* Ops that drop their axis: it is moved to the end, the others keep their order. */
+static weft_ref reduce(weft_graph *g, weft_op op, weft_ref x, int axis)
+{
+    uint32_t at, n = 0;
+    if (!fix_axis(g, op, x, axis, &at)) return none;
+    uint32_t rank = weft_graph_value(g, x)->dims.rank;
+    uint8_t order[WEFT_MAX_RANK] = { 0 };
+    for (uint32_t i = 0; i < rank; i++)
+        if (i != at) order[n++] = (uint8_t)i;
+    order[n] = (uint8_t)at;
+    return add1(g, op, NULL, at == rank - 1 ? x : weft_permute(g, x, order, rank));
+}
+
+weft_ref weft_reduce_sum(weft_graph *g, weft_ref x, int axis)
+{
+    return reduce(g, WEFT_OP_reduce_sum, x, axis);
+}
+
+weft_ref weft_reduce_mean(weft_graph *g, weft_ref x, int axis)
+{
+    return reduce(g, WEFT_OP_reduce_mean, x, axis);
+}
+
+weft_ref weft_reduce_max(weft_graph *g, weft_ref x, int axis)
+{
+    return reduce(g, WEFT_OP_reduce_max, x, axis);
+}
+
+weft_ref weft_argmax(weft_graph *g, weft_ref x, int axis)
+{
+    return reduce(g, WEFT_OP_argmax, x, axis);
+}
+
+void weft_top_k(weft_graph *g, weft_ref x, uint32_t k, weft_ref *values, weft_ref *indices)
+{
+    weft_attrs a = { .top_k = { .k = k > INT32_MAX ? INT32_MAX : (int32_t)k } };
+    *values = add1(g, WEFT_OP_top_k, &a, x);
+    const weft_value *v = values->id ? weft_graph_value(g, *values) : NULL;
+    *indices = v ? weft_graph_node_by_id(g, v->node)->out[1] : none;
+}
+
+/* ---- products, rows of tables and states, rotary embedding, attention ---- */
+
+weft_ref weft_gather(weft_graph *g, weft_ref table, weft_ref index)
+{
+    return add2(g, WEFT_OP_gather, table, index);
+}
+
+weft_ref weft_concat(weft_graph *g, const weft_ref *x, uint32_t n, int axis)
+{
+    uint32_t at;
+    if (!fix_axis(g, WEFT_OP_concat, n ? x[0] : none, axis, &at)) return none;
+    return add(g, WEFT_OP_concat, &(weft_attrs){ .axis = { .axis = (int32_t)at } }, x, n);
+}
+
+weft_ref weft_store(weft_graph *g, weft_ref state, weft_ref rows, weft_ref index, int axis)
+{
+    uint32_t at;
+    if (!fix_axis(g, WEFT_OP_store, state, axis, &at)) return none;
+    return add(g, WEFT_OP_store, &(weft_attrs){ .axis = { .axis = (int32_t)at } },
+               (weft_ref[]){ state, rows, index }, 3);
+}
+
+weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, weft_ref factors, uint32_t n_rot, float theta,
+                          float position_scale)
+{
+    weft_attrs a = { .rope_angles = { n_rot > INT32_MAX ? -1 : (int32_t)n_rot, theta, position_scale, 0 } };
+    return add(g, WEFT_OP_rope_angles, &a, (weft_ref[]){ pos, factors }, factors.id ? 2 : 1);
+}
+
+weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool interleaved)
+{
+    weft_attrs a = { .rope = { .interleaved = interleaved } };
+    return add(g, WEFT_OP_rope, &a, (weft_ref[]){ x, angles }, 2);
+}
+
+weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last,
+                        float scale)
+{
+    weft_attrs a = { .attention = { .scale = scale } };
+    return add(g, WEFT_OP_attention, &a, (weft_ref[]){ q, k, v, first, last }, 5);
+}
+
+/* ---- outputs and sealing ---- */
+
+weft_ref weft_output(weft_graph *g, weft_ref x, const char *fmt, ...)
+{
+    char name[512];
+    weft_error err;
+    if (stopped(g)) return none;
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(name, sizeof name, fmt, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof name)
+        return WEFT__STICKY(g, WEFT_LIMIT, "output '%.40s...': the name is too long", name);
+    if (weft__graph_add_output(g, x, name, &err) != WEFT_OK) {
+        g->error = err;
+        return none;
+    }
+    return x;
+}
+
+weft_status weft_graph_seal(weft_graph *g, weft_error *err)
+{
+    if (g->error.status == WEFT_OK && g->scope_depth)
+        WEFT__STICKY(g, WEFT_INVALID, "a scope was not ended");
+    if (g->error.status == WEFT_OK && !g->n_outputs)
+        WEFT__STICKY(g, WEFT_INVALID, "the graph has no output");
+    if (g->error.status != WEFT_OK) {
+        if (err) *err = g->error;
+        return g->error.status;
+    }
+    WEFT_TRY(weft_graph_verify(g, err));
+    g->sealed = true;
+    return WEFT_OK;
+}

@@ -1,0 +1,224 @@
+/* change.c: what is done to a whole graph or to nodes that exist: replacing, removing, ordering, cloning, keeping outputs.
+ *
+ * The order array is the one thing to keep right: it lists the live nodes, each after the nodes whose values it reads. */
+#include "graph/attr.h"
+#include "graph/graph_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void weft__graph_replace(weft_graph *g, weft_ref from, weft_ref to)
+{
+    for (uint32_t i = 0; i < g->n_order; i++) {
+        const weft_node *n = g->nodes[g->order[i]];
+        weft_ref *in = (weft_ref *)(uintptr_t)n->in; /* the graph's own, const for readers */
+        for (uint32_t j = 0; j < n->n_in; j++)
+            if (in[j].id == from.id) in[j] = to;
+    }
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        if (g->outputs[i].ref.id == from.id) g->outputs[i].ref = to;
+}
+
+void weft__graph_remove(weft_graph *g, weft_node *n)
+{
+    uint32_t at = 0;
+    while (at < g->n_order && g->order[at] != n->id) at++;
+    if (at == g->n_order) return;
+    memmove(g->order + at, g->order + at + 1, (g->n_order - at - 1) * sizeof *g->order);
+    g->n_order--;
+    for (uint32_t i = 0; i < n->n_out; i++) g->values[n->out[i].id] = (weft_value){ 0 };
+    g->nodes[n->id] = NULL;
+}
+
+uint32_t *weft__graph_uses(const weft_graph *g)
+{
+    uint32_t *uses = calloc(g->value_limit, sizeof *uses);
+    if (!uses) return NULL;
+    for (uint32_t i = 0; i < g->n_order; i++) {
+        const weft_node *n = g->nodes[g->order[i]];
+        for (uint32_t j = 0; j < n->n_in; j++) uses[n->in[j].id]++;
+    }
+    for (uint32_t i = 0; i < g->n_outputs; i++) uses[g->outputs[i].ref.id]++;
+    return uses;
+}
+
+/* Depth-first from the nodes in their present order: a node is put down after its inputs, just before the first node
+ * that needs it. `next_in` counts the inputs already visited; a node on the stack that is met again is on a cycle. */
+weft_status weft__graph_sort(weft_graph *g, weft_error *err)
+{
+    enum { NEW, OPEN, DONE };
+    uint32_t *next_in = calloc(g->node_limit, sizeof *next_in);
+    uint32_t *stack = calloc(g->n_order ? g->n_order : 1, sizeof *stack);
+    uint32_t *sorted = calloc(g->order_cap ? g->order_cap : 1, sizeof *sorted);
+    unsigned char *state = calloc(g->node_limit, 1);
+    weft_status s = WEFT_OK;
+    uint32_t n_sorted = 0;
+    if (!next_in || !stack || !sorted || !state) s = WEFT_OOM_FAIL(err, "sorting a graph");
+    for (uint32_t i = 0; i < g->n_order && s == WEFT_OK; i++) {
+        uint32_t depth = 0;
+        if (state[g->order[i]] == NEW) stack[depth++] = g->order[i];
+        while (depth && s == WEFT_OK) {
+            uint32_t id = stack[depth - 1];
+            const weft_node *n = g->nodes[id];
+            state[id] = OPEN;
+            if (next_in[id] == n->n_in) {
+                state[id] = DONE;
+                sorted[n_sorted++] = id;
+                depth--;
+                continue;
+            }
+            uint32_t maker = g->values[n->in[next_in[id]++].id].node;
+            if (!maker || state[maker] == OPEN)
+                s = WEFT_FAIL(err, WEFT_INTERNAL, "node %u (%s) %s", id, weft_op_get(n->op)->name,
+                              maker ? "depends on itself" : "reads a removed value");
+            else if (state[maker] == NEW)
+                stack[depth++] = maker;
+        }
+    }
+    free(next_in);
+    free(stack);
+    free(state);
+    if (s == WEFT_OK) {
+        free(g->order);
+        g->order = sorted;
+    } else {
+        free(sorted);
+    }
+    return s;
+}
+
+static bool has_id(const uint32_t *ids, uint32_t n, uint32_t id)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (ids[i] == id) return true;
+    return false;
+}
+
+bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, uint32_t count)
+{
+    uint32_t total = 0, made = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const weft_node *o = weft_graph_node_by_id(g, ids[i]);
+        total += o && o->n_origin ? o->n_origin : 1;
+    }
+    uint32_t *origin = weft__arena_alloc(&g->arena, total, sizeof *origin);
+    if (!origin) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const weft_node *o = weft_graph_node_by_id(g, ids[i]);
+        const uint32_t *from = o && o->n_origin ? o->origin : &ids[i];
+        uint32_t n_from = o && o->n_origin ? o->n_origin : 1;
+        for (uint32_t j = 0; j < n_from; j++)
+            if (!has_id(origin, made, from[j])) origin[made++] = from[j];
+    }
+    n->origin = origin;
+    n->n_origin = made;
+    return true;
+}
+
+weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uint32_t n,
+                                    weft_error *err)
+{
+    if (!g->sealed) return WEFT_FAIL(err, WEFT_INVALID, "the graph is not sealed");
+    weft_named *kept = NULL;
+    size_t cap = 0;
+    uint32_t n_kept = 0;
+    weft_status s = WEFT_OK;
+    if (!n) s = WEFT_FAIL(err, WEFT_INVALID, "a graph needs at least one output");
+    else if (!weft__grow(&kept, &cap, n, sizeof *kept)) s = WEFT_OOM_FAIL(err, "outputs");
+    for (uint32_t i = 0; i < n && s == WEFT_OK; i++) {
+        uint32_t at = 0, seen = 0;
+        while (at < g->n_outputs && strcmp(g->outputs[at].name, names[i])) at++;
+        while (seen < n_kept && strcmp(kept[seen].name, names[i])) seen++;
+        if (at == g->n_outputs)
+            s = WEFT_FAIL(err, WEFT_NOT_FOUND, "no output is called '%s'", names[i]);
+        else if (seen == n_kept)
+            kept[n_kept++] = g->outputs[at];
+    }
+    if (s != WEFT_OK) {
+        free(kept);
+        return s;
+    }
+    free(g->outputs);
+    g->outputs = kept;
+    g->output_cap = cap;
+    g->n_outputs = n_kept;
+    return WEFT_OK;
+}
+
+/* ---- clone ---- */
+
+static char *copy_text(weft_graph *c, const char *s, bool *ok)
+{
+    char *copy = s ? weft__arena_strdup(&c->arena, s) : NULL;
+    if (s && !copy) *ok = false;
+    return copy;
+}
+
+static void *copy_bytes(weft_graph *c, const void *from, size_t n, size_t size, bool *ok)
+{
+    void *copy = from ? weft__arena_alloc(&c->arena, n, size) : NULL;
+    if (from && !copy) *ok = false;
+    if (copy) memcpy(copy, from, n * size);
+    return copy;
+}
+
+static void *copy_array(const void *from, size_t cap, size_t used, size_t size, bool *ok)
+{
+    void *copy = cap ? calloc(cap, size) : NULL;
+    if (cap && !copy) *ok = false;
+    if (copy) memcpy(copy, from, used * size);
+    return copy;
+}
+
+static weft_node *copy_node(weft_graph *c, const weft_graph *g, const weft_node *n, bool *ok)
+{
+    weft_node *copy = copy_bytes(c, n, 1, sizeof *n, ok);
+    if (!copy) return NULL;
+    size_t bytes = n->data ? (size_t)weft_value_bytes(g, n->out[0], NULL) : 0;
+    copy->in = copy_bytes(c, n->in, n->n_in, sizeof *n->in, ok);
+    copy->scope = copy_text(c, n->scope, ok);
+    copy->name = copy_text(c, n->name, ok);
+    copy->data = copy_bytes(c, n->data, bytes, 1, ok);
+    copy->origin = copy_bytes(c, n->origin, n->n_origin, sizeof *n->origin, ok);
+    return copy;
+}
+
+/* Ids stay the same, those of removed nodes included, so that what is known by id holds for the copy. */
+weft_status weft_graph_clone(const weft_graph *g, weft_graph **out, weft_error *err)
+{
+    weft_graph *c;
+    WEFT_TRY(weft_graph_create(&g->desc, out, err));
+    c = *out;
+    bool ok = true;
+    c->nodes = copy_array(g->nodes, g->node_cap, 0, sizeof *g->nodes, &ok);
+    c->values = copy_array(g->values, g->value_cap, g->value_cap, sizeof *g->values, &ok);
+    c->order = copy_array(g->order, g->order_cap, g->n_order, sizeof *g->order, &ok);
+    c->outputs = copy_array(g->outputs, g->output_cap, g->n_outputs, sizeof *g->outputs, &ok);
+    c->names = copy_array(g->names, g->name_cap, g->name_cap, sizeof *g->names, &ok);
+    c->node_cap = g->node_cap;
+    c->node_limit = g->node_limit;
+    c->value_cap = g->value_cap;
+    c->value_limit = g->value_limit;
+    c->order_cap = g->order_cap;
+    c->n_order = g->n_order;
+    c->output_cap = g->output_cap;
+    c->n_outputs = g->n_outputs;
+    c->name_cap = g->name_cap;
+    c->n_names = g->n_names;
+    c->n_extents = g->n_extents;
+    memcpy(c->scope, g->scope, sizeof c->scope);
+    memcpy(c->scope_ends, g->scope_ends, sizeof c->scope_ends);
+    c->scope_depth = g->scope_depth;
+    c->error = g->error;
+    c->sealed = g->sealed;
+    for (uint32_t i = 0; i < g->n_extents && ok; i++)
+        c->extents[i] = (weft__extent_def){ copy_text(c, g->extents[i].name, &ok), g->extents[i].bound };
+    for (uint32_t i = 0; i < g->n_outputs && ok; i++)
+        c->outputs[i].name = copy_text(c, g->outputs[i].name, &ok);
+    for (uint32_t i = 0; i < g->n_order && ok; i++)
+        c->nodes[g->order[i]] = copy_node(c, g, g->nodes[g->order[i]], &ok);
+    if (ok) return WEFT_OK;
+    weft_graph_destroy(c);
+    *out = NULL;
+    return WEFT_OOM_FAIL(err, "a copy of a graph");
+}
