@@ -1,0 +1,342 @@
+/* checkpoint.c: opens the files of a model folder and merges their tensors. The data structure is
+ * one array of tensor records sorted by name, copied from those of the files, which stay open
+ * (mapped) as long as the checkpoint. */
+#include "checkpoint.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "safetensors.h"
+
+#define SINGLE_FILE "model.safetensors"
+#define INDEX_FILE  "model.safetensors.index.json"
+#define MAX_INDEX   ((size_t)64 << 20) /* bytes; that of a 20B model is about 60 kB */
+
+struct weft__checkpoint {
+    weft__safetensors **files;
+    size_t n_files, files_capacity;
+    weft__file_tensor *tensors;
+    size_t n_tensors, tensors_capacity;
+    uint64_t bytes;
+};
+
+/* ---- what MODEL means ---- */
+
+/* "x-00002-of-00007.safetensors" */
+static bool is_shard_name(const char *name)
+{
+    static const char pattern[] = "-#####-of-#####.safetensors";
+    size_t n = strlen(name), m = sizeof pattern - 1;
+    if (n < m) return false;
+    for (size_t i = 0; i < m; i++) {
+        char c = name[n - m + i];
+        if (pattern[i] == '#' ? c < '0' || c > '9' : c != pattern[i]) return false;
+    }
+    return true;
+}
+
+weft_status weft__model_folder(const char *model, char **folder, weft_error *err)
+{
+    const char *name = weft__path_name(model);
+    *folder = NULL;
+    if (weft__path_is_folder(model))
+        *folder = strdup(model);
+    else if (!weft__path_exists(model))
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no such file or folder", model);
+    else if (weft__ends_with(name, ".gguf"))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                         "%s: GGUF files are not supported yet; name a Hugging Face folder", model);
+    else if (weft__ends_with(name, ".safetensors") || weft__ends_with(name, ".json"))
+        *folder = weft__path_parent(model);
+    else
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: neither a model folder nor a .safetensors file",
+                         model);
+    return *folder ? WEFT_OK : WEFT_OOM_FAIL(err, model);
+}
+
+/* There is neither a model.safetensors nor an index: says what is there instead. */
+static weft_status no_weights(const char *folder, weft_error *err)
+{
+    bool torch = false, gguf = false;
+    char other[WEFT__QUOTE_SIZE] = "";
+    DIR *dir = opendir(folder);
+    if (!dir) return WEFT_FAIL(err, WEFT_IO, "%s: the folder cannot be read", folder);
+    for (struct dirent *e; (e = readdir(dir));) {
+        torch = torch || weft__ends_with(e->d_name, ".bin") || weft__ends_with(e->d_name, ".pt") ||
+                weft__ends_with(e->d_name, ".pth");
+        gguf = gguf || weft__ends_with(e->d_name, ".gguf");
+        if (weft__ends_with(e->d_name, ".safetensors")) weft__quote(other, e->d_name);
+    }
+    closedir(dir);
+    if (other[0])
+        return WEFT_FAIL(err, WEFT_NOT_FOUND,
+                         "%s: has %s but no " INDEX_FILE " and no " SINGLE_FILE, folder, other);
+    if (gguf)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                         "%s: holds GGUF files only, which are not supported yet", folder);
+    if (torch)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                         "%s: holds PyTorch .bin files only; save the model as safetensors",
+                         folder);
+    return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no " SINGLE_FILE " and no " INDEX_FILE, folder);
+}
+
+/* ---- the index ---- */
+
+/* The shard names come from the file: nothing but a plain name inside the folder is opened. */
+static bool is_plain_name(const char *name)
+{
+    return name[0] && !strchr(name, '/') && !strchr(name, '\\') && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0;
+}
+
+static weft_status parse_index(const char *text, size_t n, const char *file, json_t **root,
+                               json_t **map, weft_error *err)
+{
+    const char *key;
+    json_t *v;
+    char a[WEFT__QUOTE_SIZE], b[WEFT__QUOTE_SIZE];
+    WEFT_TRY(weft__json_parse(text, n, file, root, err));
+    *map = json_object_get(*root, "weight_map");
+    weft_status s = WEFT_OK;
+    if (!json_is_object(*map))
+        s = WEFT_FAIL(err, WEFT_FORMAT, "%s: weight_map is %s, not an object", file,
+                      weft__json_kind(*map));
+    else if (json_object_size(*map) == 0)
+        s = WEFT_FAIL(err, WEFT_FORMAT, "%s: weight_map is empty", file);
+    if (s == WEFT_OK) {
+        json_object_foreach(*map, key, v)
+        {
+            if (!json_is_string(v))
+                s = WEFT_FAIL(err, WEFT_FORMAT, "%s: the file of tensor %s is %s, not a string",
+                              file, weft__quote(a, key), weft__json_kind(v));
+            else if (!is_plain_name(json_string_value(v)))
+                s = WEFT_FAIL(
+                    err, WEFT_FORMAT,
+                    "%s: the file of tensor %s, \"%s\", is not a plain name in the folder", file,
+                    weft__quote(a, key), weft__quote(b, json_string_value(v)));
+            if (s != WEFT_OK) break;
+        }
+    }
+    if (s != WEFT_OK) {
+        json_decref(*root);
+        *root = *map = NULL;
+    }
+    return s;
+}
+
+weft_status weft__checkpoint_check_index(const char *text, size_t n, const char *file,
+                                         weft_error *err)
+{
+    json_t *root, *map;
+    WEFT_TRY(parse_index(text, n, file, &root, &map, err));
+    json_decref(root);
+    return WEFT_OK;
+}
+
+/* ---- opening ---- */
+
+static weft_status add_file(weft__checkpoint *ck, const char *path, weft__safetensors **out,
+                            weft_error *err)
+{
+    if (!weft__grow(&ck->files, &ck->files_capacity, ck->n_files + 1, sizeof *ck->files))
+        return WEFT_OOM_FAIL(err, path);
+    WEFT_TRY(weft__safetensors_open(path, out, err));
+    weft__safetensors *st = *out;
+    ck->files[ck->n_files++] = st;
+    if (!weft__grow(&ck->tensors, &ck->tensors_capacity, ck->n_tensors + st->n_tensors,
+                    sizeof *ck->tensors))
+        return WEFT_OOM_FAIL(err, path);
+    if (st->n_tensors)
+        memcpy(ck->tensors + ck->n_tensors, st->tensors, st->n_tensors * sizeof *st->tensors);
+    ck->n_tensors += st->n_tensors;
+    ck->bytes += st->data_size;
+    return WEFT_OK;
+}
+
+/* The shard of that name, opened when it is met first. */
+static weft_status shard_of(weft__checkpoint *ck, const char *folder, const char *name,
+                            weft__safetensors **out, weft_error *err)
+{
+    for (size_t i = 0; i < ck->n_files; i++)
+        if (strcmp(weft__path_name(ck->files[i]->file), name) == 0) {
+            *out = ck->files[i];
+            return WEFT_OK;
+        }
+    char *path = weft__path_join(folder, name);
+    if (!path) return WEFT_OOM_FAIL(err, name);
+    weft_status s = add_file(ck, path, out, err);
+    free(path);
+    return s == WEFT_NOT_FOUND ? weft__annotate(err, s, "a shard is missing") : s;
+}
+
+static weft_status open_shards(weft__checkpoint *ck, const char *folder, const char *index,
+                               json_t *map, weft_error *err)
+{
+    const char *key;
+    json_t *v;
+    char name[WEFT__QUOTE_SIZE];
+    weft__safetensors *st = NULL;
+    json_object_foreach(map, key, v)
+    {
+        /* The map usually runs through one shard after the other. */
+        if (!st || strcmp(weft__path_name(st->file), json_string_value(v)) != 0)
+            WEFT_TRY(shard_of(ck, folder, json_string_value(v), &st, err));
+        if (!weft__file_tensor_find(st->tensors, st->n_tensors, key))
+            return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: tensor %s is not in %s", index,
+                             weft__quote(name, key), st->file);
+    }
+    return WEFT_OK;
+}
+
+static weft_status open_index(weft__checkpoint *ck, const char *folder, const char *index,
+                              weft_error *err)
+{
+    char *text;
+    size_t n;
+    json_t *root, *map;
+    WEFT_TRY(weft__file_read(index, MAX_INDEX, &text, &n, err));
+    weft_status s = parse_index(text, n, index, &root, &map, err);
+    free(text);
+    if (s != WEFT_OK) return s;
+    s = open_shards(ck, folder, index, map, err);
+    json_decref(root);
+    return s;
+}
+
+/* Sorts the merged tensors; refuses a name that two files have. */
+static weft_status merge(weft__checkpoint *ck, weft_error *err)
+{
+    char name[WEFT__QUOTE_SIZE];
+    if (ck->n_tensors)
+        qsort(ck->tensors, ck->n_tensors, sizeof *ck->tensors, weft__file_tensor_compare);
+    for (size_t i = 1; i < ck->n_tensors; i++) {
+        const weft__file_tensor *a = &ck->tensors[i - 1], *b = &ck->tensors[i];
+        if (strcmp(a->name, b->name) == 0)
+            return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s is also in %s", b->file,
+                             weft__quote(name, b->name), a->file);
+    }
+    return WEFT_OK;
+}
+
+/* As transformers does: model.safetensors if it is there, else the index. A file named by MODEL
+ * comes before both. */
+static weft_status open_files(weft__checkpoint *ck, const char *model, const char *folder,
+                              weft_error *err)
+{
+    weft__safetensors *st;
+    char *single = weft__path_join(folder, SINGLE_FILE),
+         *index = weft__path_join(folder, INDEX_FILE);
+    weft_status s;
+    const char *name = weft__path_name(model);
+    bool file = !weft__path_is_folder(model), indexed = index && weft__path_exists(index);
+    if (!single || !index)
+        s = WEFT_OOM_FAIL(err, folder);
+    else if (file && weft__ends_with(name, ".safetensors") && !(is_shard_name(name) && indexed))
+        s = add_file(ck, model, &st, err);
+    else if (file && weft__ends_with(name, ".safetensors.index.json"))
+        s = open_index(ck, folder, model, err);
+    else if (weft__path_exists(single) && !(file && is_shard_name(name)))
+        s = add_file(ck, single, &st, err);
+    else if (indexed)
+        s = open_index(ck, folder, index, err);
+    else
+        s = no_weights(folder, err);
+    free(single);
+    free(index);
+    return s == WEFT_OK ? merge(ck, err) : s;
+}
+
+weft_status weft__checkpoint_open(const char *model, weft__checkpoint **out, weft_error *err)
+{
+    char *folder;
+    *out = NULL;
+    WEFT_TRY(weft__model_folder(model, &folder, err));
+    weft__checkpoint *ck = calloc(1, sizeof *ck);
+    weft_status s = ck ? open_files(ck, model, folder, err) : WEFT_OOM_FAIL(err, model);
+    free(folder);
+    if (s != WEFT_OK) {
+        weft__checkpoint_destroy(ck);
+        return s;
+    }
+    *out = ck;
+    return WEFT_OK;
+}
+
+void weft__checkpoint_destroy(weft__checkpoint *ck)
+{
+    if (!ck) return;
+    for (size_t i = 0; i < ck->n_files; i++) weft__safetensors_destroy(ck->files[i]);
+    free(ck->files);
+    free(ck->tensors);
+    free(ck);
+}
+
+/* ---- reading ---- */
+
+size_t weft__checkpoint_count(const weft__checkpoint *ck)
+{
+    return ck->n_tensors;
+}
+
+const weft__file_tensor *weft__checkpoint_at(const weft__checkpoint *ck, size_t i)
+{
+    return i < ck->n_tensors ? &ck->tensors[i] : NULL;
+}
+
+const weft__file_tensor *weft__checkpoint_find(const weft__checkpoint *ck, const char *name)
+{
+    return weft__file_tensor_find(ck->tensors, ck->n_tensors, name);
+}
+
+uint64_t weft__checkpoint_bytes(const weft__checkpoint *ck)
+{
+    return ck->bytes;
+}
+
+size_t weft__checkpoint_file_count(const weft__checkpoint *ck)
+{
+    return ck->n_files;
+}
+
+const char *weft__checkpoint_file(const weft__checkpoint *ck, size_t i)
+{
+    return i < ck->n_files ? ck->files[i]->file : NULL;
+}
+
+weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
+                                    const weft__file_tensor **out, weft_error *err)
+{
+    const weft__file_tensor *t = weft__checkpoint_find(ck, name);
+    *out = NULL;
+    if (!t)
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no tensor %s",
+                         ck->n_files == 1 ? ck->files[0]->file : "the checkpoint", name);
+    if (t->dtype->type == WEFT_ANY)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                         "%s: tensor %s: weights of type %s are not supported", t->file, name,
+                         t->dtype->name);
+    *out = t;
+    return WEFT_OK;
+}
+
+void weft__file_tensor_advise(const weft__file_tensor *t, weft__advice advice)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    if (page <= 0 || !t->size) return;
+    uintptr_t mask = (uintptr_t)page - 1, begin = (uintptr_t)t->data, end = begin + t->size;
+    if (advice == WEFT__ADVICE_SOON) {
+        begin &= ~mask;
+    } else { /* neighbours share the first and the last page */
+        begin = (begin + mask) & ~mask;
+        end &= ~mask;
+    }
+    if (begin < end)
+        madvise((void *)begin, end - begin,
+                advice == WEFT__ADVICE_SOON ? MADV_WILLNEED : MADV_DONTNEED);
+}

@@ -1,0 +1,337 @@
+/* writer.c: the shard plan, the headers, and the two steps of an atomic write: everything under
+ * temporary names, then the renames. The data structure is `job`: which tensors go to which shard,
+ * and how far the two steps have come. */
+#include "writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "safetensors.h"
+
+#define DEFAULT_SHARD 5000000000u /* bytes, as transformers cuts them */
+#define PARTIAL       ".partial"
+#define NAME_SIZE     64
+
+typedef struct job {
+    const weft__write_desc *desc;
+    size_t *first; /* [n_shards + 1] index of each shard's first tensor */
+    size_t n_shards, capacity;
+    uint64_t total;
+    json_t *weight_map;
+    size_t n_written, n_renamed; /* shards */
+    bool index_written, index_renamed, config_written, folder_made;
+    unsigned char *buffer; /* [WEFT__WRITE_PIECE] */
+} job;
+
+#define INDEX_NAME  "model.safetensors.index.json"
+#define CONFIG_NAME "config.json"
+
+static weft_status io_fail(weft_error *err, const char *path, const char *what)
+{
+    int e = errno;
+    char reason[128];
+    return WEFT_FAIL(err, WEFT_IO, "%s: cannot %s: %s", path, what,
+                     strerror_r(e, reason, sizeof reason));
+}
+
+/* ---- names ---- */
+
+static void shard_name(const job *j, size_t i, char out[NAME_SIZE])
+{
+    if (j->n_shards == 1)
+        snprintf(out, NAME_SIZE, "model.safetensors");
+    else
+        snprintf(out, NAME_SIZE, "model-%05zu-of-%05zu.safetensors", i + 1, j->n_shards);
+}
+
+/* The path of `name` in the folder, or of its temporary form; NULL: out of memory. */
+static char *path_of(const job *j, const char *name, bool partial)
+{
+    char file[NAME_SIZE + sizeof PARTIAL];
+    snprintf(file, sizeof file, "%s%s", name, partial ? PARTIAL : "");
+    return weft__path_join(j->desc->folder, file);
+}
+
+static void remove_named(const job *j, const char *name, bool partial)
+{
+    char *path = path_of(j, name, partial);
+    if (path) unlink(path);
+    free(path);
+}
+
+static weft_status rename_named(const job *j, const char *name, weft_error *err)
+{
+    char *from = path_of(j, name, true), *to = path_of(j, name, false);
+    weft_status s = WEFT_OK;
+    if (!from || !to)
+        s = WEFT_OOM_FAIL(err, name);
+    else if (rename(from, to) != 0)
+        s = io_fail(err, to, "create");
+    free(from);
+    free(to);
+    return s;
+}
+
+/* ---- one file ---- */
+
+static weft_status write_all(int fd, const char *path, const void *data, size_t n, weft_error *err)
+{
+    const unsigned char *p = data;
+    while (n) {
+        ssize_t k = write(fd, p, n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return io_fail(err, path, "write");
+        p += k;
+        n -= (size_t)k;
+    }
+    return WEFT_OK;
+}
+
+/* Opens the temporary form of a name for writing; *path is to be freed. */
+static weft_status open_partial(const job *j, const char *name, int *fd, char **path,
+                                weft_error *err)
+{
+    *path = path_of(j, name, true);
+    if (!*path) return WEFT_OOM_FAIL(err, name);
+    *fd = open(*path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (*fd >= 0) return WEFT_OK;
+    weft_status s = io_fail(err, *path, "create");
+    free(*path);
+    *path = NULL;
+    return s;
+}
+
+/* The data must be on the disk before the name is: a crash between the two would leave a file of
+ * zeros. */
+static weft_status close_partial(int fd, char *path, weft_status s, weft_error *err)
+{
+    if (s == WEFT_OK && fsync(fd) != 0) s = io_fail(err, path, "write");
+    if (close(fd) != 0 && s == WEFT_OK) s = io_fail(err, path, "write");
+    free(path);
+    return s;
+}
+
+static weft_status write_text(const job *j, const char *name, const char *text, size_t n,
+                              weft_error *err)
+{
+    int fd;
+    char *path;
+    WEFT_TRY(open_partial(j, name, &fd, &path, err));
+    return close_partial(fd, path, write_all(fd, path, text, n, err), err);
+}
+
+/* ---- a shard ---- */
+
+static json_t *tensor_entry(const weft__file_tensor *t, uint64_t begin, uint64_t end)
+{
+    json_t *dims = json_array();
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (json_array_append_new(dims, json_integer((json_int_t)t->dims[i])) != 0) {
+            json_decref(dims);
+            return NULL;
+        }
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", t->dtype->name, "shape", dims, "data_offsets",
+                     (json_int_t)begin, (json_int_t)end);
+}
+
+/* The header's text, to be freed; NULL: out of memory. */
+static char *header_text(const job *j, size_t shard)
+{
+    uint64_t at = 0, size;
+    json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    for (size_t i = j->first[shard]; root && i < j->first[shard + 1]; i++) {
+        const weft__file_tensor *t = &j->desc->tensors[i];
+        weft__file_size(t->dtype, t->rank, t->dims, &size);
+        if (json_object_set_new(root, t->name, tensor_entry(t, at, at + size)) != 0) {
+            json_decref(root);
+            root = NULL;
+        }
+        at += size;
+    }
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static weft_status write_header(const job *j, size_t shard, int fd, const char *path,
+                                weft_error *err)
+{
+    static const char spaces[8] = { ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ' };
+    unsigned char length[8];
+    char *text = header_text(j, shard);
+    if (!text) return WEFT_OOM_FAIL(err, path);
+    size_t n = strlen(text), pad = (8 - n % 8) % 8; /* so that the data begins at a multiple of 8 */
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)(n + pad) >> (8 * i));
+    weft_status s = WEFT_OK;
+    if (n + pad > WEFT__SAFETENSORS_MAX_HEADER)
+        s = WEFT_FAIL(err, WEFT_LIMIT, "%s: too many tensors for one file", path);
+    if (s == WEFT_OK) s = write_all(fd, path, length, sizeof length, err);
+    if (s == WEFT_OK) s = write_all(fd, path, text, n, err);
+    if (s == WEFT_OK) s = write_all(fd, path, spaces, pad, err);
+    free(text);
+    return s;
+}
+
+static weft_status write_tensor(const job *j, size_t index, int fd, const char *path,
+                                weft_error *err)
+{
+    const weft__file_tensor *t = &j->desc->tensors[index];
+    uint64_t size;
+    weft__file_size(t->dtype, t->rank, t->dims, &size);
+    for (uint64_t at = 0; at < size;) {
+        size_t n = size - at < WEFT__WRITE_PIECE ? (size_t)(size - at) : WEFT__WRITE_PIECE;
+        WEFT_TRY(j->desc->fill(j->desc->ctx, index, at, j->buffer, n, err));
+        WEFT_TRY(write_all(fd, path, j->buffer, n, err));
+        at += n;
+    }
+    return WEFT_OK;
+}
+
+static weft_status write_shard(const job *j, size_t shard, weft_error *err)
+{
+    int fd;
+    char *path, name[NAME_SIZE];
+    shard_name(j, shard, name);
+    WEFT_TRY(open_partial(j, name, &fd, &path, err));
+    weft_status s = write_header(j, shard, fd, path, err);
+    for (size_t i = j->first[shard]; s == WEFT_OK && i < j->first[shard + 1]; i++)
+        s = write_tensor(j, i, fd, path, err);
+    return close_partial(fd, path, s, err);
+}
+
+/* ---- the whole ---- */
+
+/* Cuts the list of tensors into shards, in the order given. */
+static weft_status plan(job *j, weft_error *err)
+{
+    const weft__write_desc *d = j->desc;
+    uint64_t limit = d->shard_bytes ? d->shard_bytes : DEFAULT_SHARD, used = 0, size;
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        const weft__file_tensor *t = &d->tensors[i];
+        if (t->rank > WEFT__FILE_RANK || !weft__file_size(t->dtype, t->rank, t->dims, &size) ||
+            __builtin_add_overflow(j->total, size, &j->total) || j->total > INT64_MAX)
+            return WEFT_FAIL(err, WEFT_INVALID, "%s: tensor %s: its size overflows", d->folder,
+                             t->name);
+        if (json_object_get(j->weight_map, t->name))
+            return WEFT_FAIL(err, WEFT_INVALID, "%s: tensor %s is declared twice", d->folder,
+                             t->name);
+        if (i == 0 || (used && size > limit - used)) {
+            if (!weft__grow(&j->first, &j->capacity, j->n_shards + 2, sizeof *j->first))
+                return WEFT_OOM_FAIL(err, d->folder);
+            j->first[j->n_shards++] = i;
+            used = 0;
+        }
+        used += size > limit ? limit : size;
+        if (json_object_set_new(j->weight_map, t->name, json_null()) != 0)
+            return WEFT_OOM_FAIL(err, d->folder);
+    }
+    if (!j->n_shards) return WEFT_FAIL(err, WEFT_INVALID, "%s: no tensors to write", d->folder);
+    j->first[j->n_shards] = d->n_tensors;
+    return WEFT_OK;
+}
+
+static weft_status write_index(job *j, weft_error *err)
+{
+    char name[NAME_SIZE];
+    for (size_t s = 0; s < j->n_shards; s++) {
+        shard_name(j, s, name);
+        for (size_t i = j->first[s]; i < j->first[s + 1]; i++)
+            if (json_object_set_new(j->weight_map, j->desc->tensors[i].name, json_string(name)) !=
+                0)
+                return WEFT_OOM_FAIL(err, INDEX_NAME);
+    }
+    json_t *root = json_pack("{s:{s:I}, s:O}", "metadata", "total_size", (json_int_t)j->total,
+                             "weight_map", j->weight_map);
+    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    json_decref(root);
+    if (!text) return WEFT_OOM_FAIL(err, INDEX_NAME);
+    j->index_written = true;
+    weft_status s = write_text(j, INDEX_NAME, text, strlen(text), err);
+    free(text);
+    return s;
+}
+
+/* A folder with a checkpoint is left alone: which of the two a reader would take depends on the
+ * file names. */
+static weft_status make_folder(job *j, weft_error *err)
+{
+    static const char *const taken[] = { "model.safetensors", INDEX_NAME };
+    const char *folder = j->desc->folder;
+    if (mkdir(folder, 0777) == 0) {
+        j->folder_made = true;
+        return WEFT_OK;
+    }
+    if (errno != EEXIST || !weft__path_is_folder(folder))
+        return io_fail(err, folder, "make the folder");
+    for (int i = 0; i < 2; i++) {
+        char *path = weft__path_join(folder, taken[i]);
+        if (!path) return WEFT_OOM_FAIL(err, folder);
+        bool there = weft__path_exists(path);
+        free(path);
+        if (there)
+            return WEFT_FAIL(err, WEFT_INVALID, "%s: holds a checkpoint already (%s)", folder,
+                             taken[i]);
+    }
+    return WEFT_OK;
+}
+
+static weft_status write_all_files(job *j, weft_error *err)
+{
+    const weft__write_desc *d = j->desc;
+    char name[NAME_SIZE];
+    WEFT_TRY(plan(j, err));
+    WEFT_TRY(make_folder(j, err));
+    for (size_t i = 0; i < j->n_shards; i++) {
+        j->n_written++; /* counted before: a file that is half there has to go too */
+        WEFT_TRY(write_shard(j, i, err));
+    }
+    if (j->n_shards > 1) WEFT_TRY(write_index(j, err));
+    if (d->config) {
+        j->config_written = true;
+        WEFT_TRY(write_text(j, CONFIG_NAME, d->config, d->config_size, err));
+    }
+    for (size_t i = 0; i < j->n_shards; i++) {
+        shard_name(j, i, name);
+        WEFT_TRY(rename_named(j, name, err));
+        j->n_renamed++;
+    }
+    if (j->n_shards > 1) {
+        WEFT_TRY(rename_named(j, INDEX_NAME, err));
+        j->index_renamed = true;
+    }
+    return d->config ? rename_named(j, CONFIG_NAME, err) : WEFT_OK;
+}
+
+static void undo(const job *j)
+{
+    char name[NAME_SIZE];
+    for (size_t i = 0; i < j->n_written; i++) {
+        shard_name(j, i, name);
+        remove_named(j, name, i >= j->n_renamed);
+    }
+    if (j->index_written) remove_named(j, INDEX_NAME, !j->index_renamed);
+    if (j->config_written) remove_named(j, CONFIG_NAME, true);
+    if (j->folder_made) rmdir(j->desc->folder);
+}
+
+weft_status weft__checkpoint_write(const weft__write_desc *desc, weft_error *err)
+{
+    job j = { .desc = desc };
+    j.weight_map = json_object();
+    j.buffer = malloc(WEFT__WRITE_PIECE);
+    weft_status s =
+        j.weight_map && j.buffer ? write_all_files(&j, err) : WEFT_OOM_FAIL(err, desc->folder);
+    if (s != WEFT_OK) undo(&j);
+    json_decref(j.weight_map);
+    free(j.buffer);
+    free(j.first);
+    return s;
+}
