@@ -1,0 +1,244 @@
+/* convert.c: rows of one type to rows of another, through f32. Plain C in a form that compilers vectorise.
+ *
+ * Two tables by type, one that reads a row as f32 and one that writes f32 as a row, make up every pair. */
+#include "graph/convert.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BLOCK 32 /* elements in a block of q8_0 and q4_0 */
+
+static inline uint32_t bits_of(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static inline float float_of(uint32_t u)
+{
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* ---- 16-bit floats; every case is computed and one is selected, so that loops have no branches ---- */
+
+static inline float f32_from_f16(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, rest = h & 0x7fff;
+    uint32_t normal = (rest << 13) + (112u << 23);                 /* exponent bias 15 to 127 */
+    uint32_t special = (rest << 13) | 0x7f800000u | (rest > 0x7c00 ? 0x400000u : 0);
+    uint32_t small = bits_of((float)(int32_t)rest * 0x1p-24f);     /* denormals count in 2^-24 */
+    uint32_t u = rest < 0x400 ? small : normal;
+    return float_of((rest >= 0x7c00 ? special : u) | sign);
+}
+
+static inline uint16_t f16_from_f32(float x)
+{
+    uint32_t u = bits_of(x), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
+    uint32_t normal = (a - (112u << 23) + 0xfff + (a >> 13 & 1)) >> 13; /* ties to even; may carry into infinity */
+    uint32_t small = bits_of(float_of(a) + 0.5f) - bits_of(0.5f);       /* one unit of 0.5 is 2^-24 */
+    uint32_t nan = 0x7e00 | (a >> 13 & 0x3ff);
+    uint32_t r = a < 113u << 23 ? small : normal;
+    r = a >= 143u << 23 ? 0x7c00 : r;
+    r = a > 0x7f800000u ? nan : r;
+    return (uint16_t)(r | sign);
+}
+
+static inline float f32_from_bf16(uint16_t h)
+{
+    return float_of((uint32_t)h << 16);
+}
+
+static inline uint16_t bf16_from_f32(float x)
+{
+    uint32_t u = bits_of(x);
+    uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = u >> 16 | 0x40;
+    return (uint16_t)((u & 0x7fffffff) > 0x7f800000u ? nan : rounded);
+}
+
+float weft__f32_from_f16(uint16_t h)
+{
+    return f32_from_f16(h);
+}
+
+uint16_t weft__f16_from_f32(float x)
+{
+    return f16_from_f32(x);
+}
+
+float weft__f32_from_bf16(uint16_t h)
+{
+    return f32_from_bf16(h);
+}
+
+uint16_t weft__bf16_from_f32(float x)
+{
+    return bf16_from_f32(x);
+}
+
+/* ---- rows to f32 ---- */
+
+static void read_f32(const unsigned char *restrict src, float *restrict dst, size_t n)
+{
+    memcpy(dst, src, n * sizeof *dst);
+}
+
+static void read_f16(const unsigned char *restrict src, float *restrict dst, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, src + 2 * i, sizeof h);
+        dst[i] = f32_from_f16(h);
+    }
+}
+
+static void read_bf16(const unsigned char *restrict src, float *restrict dst, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, src + 2 * i, sizeof h);
+        dst[i] = f32_from_bf16(h);
+    }
+}
+
+static float block_scale(const unsigned char *block)
+{
+    uint16_t h;
+    memcpy(&h, block, sizeof h);
+    return f32_from_f16(h);
+}
+
+static void read_q8_0(const unsigned char *restrict src, float *restrict dst, size_t n)
+{
+    for (size_t b = 0; b < n / BLOCK; b++, src += 2 + BLOCK, dst += BLOCK) {
+        float d = block_scale(src);
+        for (size_t i = 0; i < BLOCK; i++) dst[i] = d * (float)(int8_t)src[2 + i];
+    }
+}
+
+static void read_q4_0(const unsigned char *restrict src, float *restrict dst, size_t n)
+{
+    for (size_t b = 0; b < n / BLOCK; b++, src += 2 + BLOCK / 2, dst += BLOCK) {
+        float d = block_scale(src);
+        for (size_t i = 0; i < BLOCK / 2; i++) {
+            dst[i] = d * (float)((src[2 + i] & 15) - 8);
+            dst[i + BLOCK / 2] = d * (float)((src[2 + i] >> 4) - 8);
+        }
+    }
+}
+
+/* ---- rows from f32 ---- */
+
+static void write_f32(const float *restrict src, unsigned char *restrict dst, size_t n)
+{
+    memcpy(dst, src, n * sizeof *src);
+}
+
+static void write_f16(const float *restrict src, unsigned char *restrict dst, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h = f16_from_f32(src[i]);
+        memcpy(dst + 2 * i, &h, sizeof h);
+    }
+}
+
+static void write_bf16(const float *restrict src, unsigned char *restrict dst, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h = bf16_from_f32(src[i]);
+        memcpy(dst + 2 * i, &h, sizeof h);
+    }
+}
+
+static void put_scale(unsigned char *block, float d)
+{
+    uint16_t h = f16_from_f32(d);
+    memcpy(block, &h, sizeof h);
+}
+
+/* The nearest integer in -127..127, halves away from zero; 0 for NaN. Exact, where adding 0.5 first would round. */
+static inline int nearest(float x)
+{
+    float a = fabsf(x), most = a > 127 ? 127 : a, bounded = most == most ? most : 0;
+    int whole = (int)bounded, up = bounded - (float)whole >= 0.5f;
+    return x < 0 ? -(whole + up) : whole + up;
+}
+
+/* The scale in the file is rounded to f16; the elements are divided by the unrounded one. */
+static void write_q8_0(const float *restrict src, unsigned char *restrict dst, size_t n)
+{
+    for (size_t b = 0; b < n / BLOCK; b++, src += BLOCK, dst += 2 + BLOCK) {
+        float most = 0;
+        for (size_t i = 0; i < BLOCK; i++) most = fabsf(src[i]) > most ? fabsf(src[i]) : most;
+        float d = most / 127, inverse = d != 0 ? 1 / d : 0;
+        put_scale(dst, d);
+        for (size_t i = 0; i < BLOCK; i++) dst[2 + i] = (unsigned char)nearest(src[i] * inverse);
+    }
+}
+
+/* x in -8..8 as a nibble 0..15; halves go up; 8, which is zero, for NaN. */
+static inline unsigned nibble(float x)
+{
+    float t = x + 8.5f, high = t > 15 ? 15 : t, low = high < 0 ? 0 : high;
+    return (unsigned)(int)(low == low ? low : 8);
+}
+
+/* The element of the largest magnitude becomes -8 exactly, so the scale carries its sign. */
+static void write_q4_0(const float *restrict src, unsigned char *restrict dst, size_t n)
+{
+    for (size_t b = 0; b < n / BLOCK; b++, src += BLOCK, dst += 2 + BLOCK / 2) {
+        float most = 0, extreme = 0;
+        for (size_t i = 0; i < BLOCK; i++) {
+            if (!(fabsf(src[i]) > most)) continue;
+            most = fabsf(src[i]);
+            extreme = src[i];
+        }
+        float d = extreme / -8, inverse = d != 0 ? 1 / d : 0;
+        put_scale(dst, d);
+        for (size_t i = 0; i < BLOCK / 2; i++)
+            dst[2 + i] = (unsigned char)(nibble(src[i] * inverse) | nibble(src[i + BLOCK / 2] * inverse) << 4);
+    }
+}
+
+/* ---- pairs ---- */
+
+typedef void read_fn(const unsigned char *restrict src, float *restrict dst, size_t n);
+typedef void write_fn(const float *restrict src, unsigned char *restrict dst, size_t n);
+
+static read_fn *const readers[WEFT_DTYPE_COUNT] = {
+    [WEFT_F32] = read_f32,   [WEFT_F16] = read_f16,   [WEFT_BF16] = read_bf16,
+    [WEFT_Q8_0] = read_q8_0, [WEFT_Q4_0] = read_q4_0,
+};
+static write_fn *const writers[WEFT_DTYPE_COUNT] = {
+    [WEFT_F32] = write_f32,   [WEFT_F16] = write_f16,   [WEFT_BF16] = write_bf16,
+    [WEFT_Q8_0] = write_q8_0, [WEFT_Q4_0] = write_q4_0,
+};
+
+bool weft__convert_row(weft_dtype from, const void *src, weft_dtype to, void *dst, int64_t n)
+{
+    enum { PIECE = 1024 }; /* elements in flight; a multiple of every block */
+    float piece[PIECE];
+    uint64_t from_bytes, to_bytes;
+    if ((unsigned)from >= WEFT_DTYPE_COUNT || (unsigned)to >= WEFT_DTYPE_COUNT ||
+        !weft_dtype_row_bytes(from, n, &from_bytes) || !weft_dtype_row_bytes(to, n, &to_bytes))
+        return false;
+    if (from == to && from != WEFT_ANY) {
+        memcpy(dst, src, (size_t)from_bytes);
+        return true;
+    }
+    if (!readers[from] || !writers[to]) return false;
+    const unsigned char *s = src;
+    unsigned char *d = dst;
+    uint64_t s_step, d_step;
+    weft_dtype_row_bytes(from, PIECE, &s_step);
+    weft_dtype_row_bytes(to, PIECE, &d_step);
+    for (size_t left = (size_t)n; left; s += s_step, d += d_step) {
+        size_t m = left < PIECE ? left : PIECE;
+        readers[from](s, piece, m);
+        writers[to](piece, d, m);
+        left -= m;
+    }
+    return true;
+}

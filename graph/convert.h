@@ -1,0 +1,27 @@
+/* convert.h: values of one stored type as values of another: the reference for loading, quantising and constants.
+ *
+ * f32 to f16 and bf16 rounds to nearest even; infinities stay, NaNs become quiet ones, f16 denormals are exact.
+ * q8_0 and q4_0 are quantised as GGUF files hold them: one f16 scale per 32 elements, chosen from the largest. */
+#ifndef WEFT_CONVERT_H
+#define WEFT_CONVERT_H
+
+#include "graph/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+float weft__f32_from_f16(uint16_t h);
+uint16_t weft__f16_from_f32(float x);
+float weft__f32_from_bf16(uint16_t h);
+uint16_t weft__bf16_from_f32(float x);
+
+/* Converts n elements; src and dst need no alignment and must not overlap. Types that are neither f32 nor the same go
+ * through f32 in small pieces. False, with nothing written, if n is negative or not a multiple of both types' blocks,
+ * or if the types have no conversion: integers are only copied. */
+bool weft__convert_row(weft_dtype from, const void *src, weft_dtype to, void *dst, int64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
