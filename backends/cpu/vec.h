@@ -17,15 +17,19 @@
 #if !defined(CPU_VEC_SCALAR) && defined(__AVX512F__) && defined(__AVX512VNNI__)
 #include "vec_avx512.h"
 #define CPU_NAME(f) f##_avx512
+#define CPU_ISA_NAME "avx512"
 #elif !defined(CPU_VEC_SCALAR) && defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include "vec_avx2.h"
 #define CPU_NAME(f) f##_avx2
+#define CPU_ISA_NAME "avx2"
 #elif !defined(CPU_VEC_SCALAR) && defined(__aarch64__)
 #include "vec_neon.h"
 #define CPU_NAME(f) f##_neon
+#define CPU_ISA_NAME "neon"
 #else
 #include "vec_scalar.h"
 #define CPU_NAME(f) f##_scalar
+#define CPU_ISA_NAME "scalar"
 #endif
 
 /* n < VLEN elements; the rest are zeros and are not touched in memory. */

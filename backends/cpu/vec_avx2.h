@@ -65,4 +65,35 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
                      _mm_packus_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1)));
 }
 
+VEC_FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+VEC_FN vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
+VEC_FN vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+VEC_FN vi vi_and(vi x, int32_t m) { return _mm256_and_si256(x, _mm256_set1_epi32(m)); }
+VEC_FN vi vi_xor(vi x, int32_t m) { return _mm256_xor_si256(x, _mm256_set1_epi32(m)); }
+VEC_FN vi vi_shl(vi x, unsigned n) { return _mm256_slli_epi32(x, (int)n); }
+VEC_FN vi vi_shr(vi x, unsigned n) { return _mm256_srli_epi32(x, (int)n); }
+VEC_FN vi vi_sar(vi x, unsigned n) { return _mm256_srai_epi32(x, (int)n); }
+VEC_FN vf vi_as_vf(vi x) { return _mm256_castsi256_ps(x); }
+VEC_FN int32_t vi_sum(vi x)
+{
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
+}
+/* Lanes, which are in -128..127, to bytes. */
+VEC_FN void vi_store_i8(int8_t *p, vi x)
+{
+    __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(w, w));
+}
+
+/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x is
+ * -127..127. Sums of two products stay below 2^15: 2 * 128 * 127 = 32512. */
+#define VEC_Q8_BIAS 0
+VEC_FN vi vi_dot_q4(vi s, vi w, vi x)
+{
+    return _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+}
+VEC_FN vi vi_dot_q8(vi s, vi w, vi x) { return vi_dot_q4(s, _mm256_abs_epi8(w), _mm256_sign_epi8(x, w)); }
+
 #endif

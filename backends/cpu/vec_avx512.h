@@ -50,4 +50,29 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(r, 16)));
 }
 
+VEC_FN vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+VEC_FN vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
+VEC_FN vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+VEC_FN vi vi_and(vi x, int32_t m) { return _mm512_and_si512(x, _mm512_set1_epi32(m)); }
+VEC_FN vi vi_xor(vi x, int32_t m) { return _mm512_xor_si512(x, _mm512_set1_epi32(m)); }
+VEC_FN vi vi_shl(vi x, unsigned n) { return _mm512_slli_epi32(x, n); }
+VEC_FN vi vi_shr(vi x, unsigned n) { return _mm512_srli_epi32(x, n); }
+VEC_FN vi vi_sar(vi x, unsigned n) { return _mm512_srai_epi32(x, n); }
+VEC_FN vf vi_as_vf(vi x) { return _mm512_castsi512_ps(x); }
+VEC_FN int32_t vi_sum(vi x) { return _mm512_reduce_add_epi32(x); }
+/* Lanes, which are in -128..127, to bytes. */
+VEC_FN void vi_store_i8(int8_t *p, vi x) { _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(x)); }
+
+/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here unsigned, with VEC_Q8_BIAS
+ * added) or nibbles 0..15; x is -127..127. */
+#define VEC_Q8_BIAS 128
+VEC_FN vi vi_dot_q8(vi s, vi w, vi x) { return _mm512_dpbusd_epi32(s, w, x); }
+VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return _mm512_dpbusd_epi32(s, w, x); }
+#ifdef __AVX512BF16__
+/* s + both products of pairs of bf16. A processor may have all the rest of this file without it. */
+#define VEC_BF16_DOT 1
+VEC_FN int vec_has_bf16_dot(void) { return __builtin_cpu_supports("avx512bf16"); }
+VEC_FN vf vf_dot_bf16(vf s, vi w, vi x) { return _mm512_dpbf16_ps(s, (__m512bh)w, (__m512bh)x); }
+#endif
+
 #endif

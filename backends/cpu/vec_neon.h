@@ -46,4 +46,40 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
     vst1_u16(p, vshrn_n_u32(r, 16));
 }
 
+VEC_FN vi vi_load(const void *p) { return vreinterpretq_s32_s8(vld1q_s8(p)); }
+VEC_FN vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
+VEC_FN vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
+VEC_FN vi vi_and(vi x, int32_t m) { return vandq_s32(x, vdupq_n_s32(m)); }
+VEC_FN vi vi_xor(vi x, int32_t m) { return veorq_s32(x, vdupq_n_s32(m)); }
+VEC_FN vi vi_shl(vi x, unsigned n) { return vshlq_s32(x, vdupq_n_s32((int32_t)n)); }
+VEC_FN vi vi_shr(vi x, unsigned n)
+{
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(x), vdupq_n_s32(-(int32_t)n)));
+}
+VEC_FN vi vi_sar(vi x, unsigned n) { return vshlq_s32(x, vdupq_n_s32(-(int32_t)n)); }
+VEC_FN vf vi_as_vf(vi x) { return vreinterpretq_f32_s32(x); }
+VEC_FN int32_t vi_sum(vi x) { return vaddvq_s32(x); }
+/* Lanes, which are in -128..127, to bytes. */
+VEC_FN void vi_store_i8(int8_t *p, vi x)
+{
+    int16x4_t h = vmovn_s32(x);
+    int8x8_t b = vmovn_s16(vcombine_s16(h, h));
+    memcpy(p, &b, 4);
+}
+
+/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x is
+ * -127..127. */
+#define VEC_Q8_BIAS 0
+VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
+{
+#ifdef __ARM_FEATURE_DOTPROD
+    return vdotq_s32(s, vreinterpretq_s8_s32(w), vreinterpretq_s8_s32(x));
+#else
+    int8x16_t a = vreinterpretq_s8_s32(w), b = vreinterpretq_s8_s32(x);
+    int16x8_t lo = vmull_s8(vget_low_s8(a), vget_low_s8(b)), hi = vmull_high_s8(a, b);
+    return vaddq_s32(s, vpaddq_s32(vpaddlq_s16(lo), vpaddlq_s16(hi)));
+#endif
+}
+VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return vi_dot_q8(s, w, x); }
+
 #endif

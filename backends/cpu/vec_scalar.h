@@ -92,4 +92,35 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
     for (int i = 0; i < VLEN; i++) p[i] = (uint16_t)r[i];
 }
 
+VEC_FN vi vi_load(const void *p)
+{
+    vi x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+VEC_FN vi vi_set1(int32_t x) { return (vi){ x, x, x, x }; }
+VEC_FN vi vi_add(vi a, vi b) { return a + b; }
+VEC_FN vi vi_and(vi x, int32_t m) { return x & m; }
+VEC_FN vi vi_xor(vi x, int32_t m) { return x ^ m; }
+VEC_FN vi vi_shl(vi x, unsigned n) { return (vi)((vec_bits)x << n); }
+VEC_FN vi vi_shr(vi x, unsigned n) { return (vi)((vec_bits)x >> n); }
+VEC_FN vi vi_sar(vi x, unsigned n) { return x >> (int)n; }
+VEC_FN vf vi_as_vf(vi x) { return (vf)x; }
+VEC_FN int32_t vi_sum(vi x) { return x[0] + x[1] + x[2] + x[3]; }
+/* Lanes, which are in -128..127, to bytes. */
+VEC_FN void vi_store_i8(int8_t *p, vi x)
+{
+    for (int i = 0; i < VLEN; i++) p[i] = (int8_t)x[i];
+}
+
+/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x is
+ * -127..127. */
+#define VEC_Q8_BIAS 0
+VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
+{
+    for (unsigned n = 0; n < 32; n += 8) s += vi_sar(vi_shl(w, 24 - n), 24) * vi_sar(vi_shl(x, 24 - n), 24);
+    return s;
+}
+VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return vi_dot_q8(s, w, x); }
+
 #endif

@@ -1,0 +1,53 @@
+/* k_matmul.c: what the packed matrix multiplication of every instruction set has in common: finding the operands. */
+#include "k_matmul.h"
+
+#include "pack.h"
+
+void cpu_mm_operands(const cpu_call *c, mm_operands *m)
+{
+    uint32_t next = 2;
+    *m = (mm_operands){ .x = c->in, .w = c->in + 1, .y = c->out, .act = WEFT_ACT_NONE };
+    if (c->op == WEFT_OP_linear) {
+        m->act = c->attrs->linear.act;
+        if (c->attrs->linear.has_bias) m->bias = c->in + next++;
+        for (int32_t i = 0; i < c->attrs->linear.n_residual && i < 2; i++) m->residual[i] = c->in + next++;
+    }
+    m->n = m->w->dim[0];
+    m->k = m->w->dim[1];
+    m->tokens = 1;
+    for (uint32_t i = 0; i + 1 < m->x->rank; i++) m->tokens *= m->x->dim[i];
+}
+
+static bool rows_of_floats(const cpu_tensor *t, const cpu_tensor *y)
+{
+    if (t->dtype != WEFT_F32 || t->rank != y->rank || t->stride[t->rank - 1] != 1) return false;
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (t->dim[i] != y->dim[i]) return false;
+    return true;
+}
+
+bool cpu_mm_accepts(const cpu_call *c)
+{
+    mm_operands m;
+    if (c->n_in < 2 || c->in[1].layout != CPU_LAYOUT_PANEL || c->in[1].rank != 2 || c->in[0].rank < 1) return false;
+    cpu_mm_operands(c, &m);
+    if (m.x->dtype != WEFT_F32 || m.x->stride[m.x->rank - 1] != 1 || !rows_of_floats(m.y, m.y)) return false;
+    if (m.bias && (m.bias->dtype != WEFT_F32 || m.bias->rank != 1 || m.bias->stride[0] != 1)) return false;
+    for (int i = 0; i < 2; i++)
+        if (m.residual[i] && !rows_of_floats(m.residual[i], m.y)) return false;
+    return cpu_panel_fits(m.w->dtype, m.k);
+}
+
+uint32_t cpu_mm_phases(const cpu_call *c)
+{
+    mm_operands m;
+    cpu_mm_operands(c, &m);
+    return m.tokens == 1 ? 1 : 2;
+}
+
+float *cpu_mm_row(const cpu_tensor *t, int64_t r)
+{
+    int64_t at = 0;
+    for (uint32_t i = t->rank - 1; i-- > 0; r /= t->dim[i]) at += r % t->dim[i] * t->stride[i];
+    return (float *)t->data + at;
+}

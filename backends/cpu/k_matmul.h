@@ -1,0 +1,34 @@
+/* k_matmul.h: y = act(x w^T + bias) + residuals with packed weights (pack.h), between the parts of the kernel.
+ *
+ * A multiplication has two phases. Phase 0 brings the rows of x into tiles of up to 24 tokens, K outermost, in the form the
+ * weight type wants (f32, bf16 pairs, or int8 blocks with scales). Phase 1 runs micro-kernels of one panel by one tile over
+ * blocks of K; sums wait in the thread's own block of floats until K is through, then bias, activation and residuals are
+ * applied and y is written, once. One token needs no phase 0: each thread prepares x for itself.
+ *
+ * k_matmul_tile.h holds all of it and is compiled once per instruction set. */
+#ifndef CPU_K_MATMUL_H
+#define CPU_K_MATMUL_H
+
+#include "kernel.h"
+
+/* How a micro-kernel reads a panel. The first three multiply in f32. */
+typedef enum mm_format { MM_F32, MM_F16, MM_BF16, MM_BF16_DOT, MM_Q8, MM_Q4, MM_FORMAT_COUNT } mm_format;
+
+/* The operands of op linear or matmul_nt, found in a call. */
+typedef struct mm_operands {
+    const cpu_tensor *x, *w, *bias, *residual[2], *y; /* bias and residuals NULL when absent */
+    weft_act act;
+    int64_t tokens, n, k;
+} mm_operands;
+
+void cpu_mm_operands(const cpu_call *c, mm_operands *m);
+/* Whether the packed kernels run this call: f32 x, y, bias, residuals; PANEL w that fits. */
+bool cpu_mm_accepts(const cpu_call *c);
+uint32_t cpu_mm_phases(const cpu_call *c); /* 1 for one token, else 2 */
+
+/* Row r of a tensor [.., T, D] when its leading dims are counted through. */
+float *cpu_mm_row(const cpu_tensor *t, int64_t r);
+
+extern const cpu_kernel cpu_linear_scalar, cpu_linear_avx2, cpu_linear_avx512, cpu_linear_neon;
+
+#endif

@@ -1,0 +1,168 @@
+/* k_matmul_micro.h: the micro-kernels of k_matmul_tile.h, each one panel of VLEN rows by one tile of `tt` tokens, over k
+ * elements: c[tt][VLEN] (+)= x w^T. All have the type mm_micro and are generated for every format and tile size.
+ *
+ * Tiles of x, token fastest:  f32 [k][tt]    bf16 [k/2][tt][2]
+ *   int8: per block of 32  { f32 scale[tt]; int32 start[tt]; int8 q[8][tt][4] }, where start is what the sum of products
+ *   begins with: minus the bias of the weights' bytes times the sum of q. */
+#ifndef CPU_K_MATMUL_MICRO_H
+#define CPU_K_MATMUL_MICRO_H
+
+#include "k_matmul.h"
+#include "vec.h"
+
+#define MM_BLOCK   32
+#define MM_PREFETCH 1024 /* bytes ahead of the weights' stream */
+
+/* `add`: to what c holds; else c is overwritten. k is even, and a multiple of 32 for the block formats. */
+typedef void mm_micro(const unsigned char *w, const unsigned char *x, float *c, int64_t k, bool add);
+
+VEC_FN int32_t mm_word(const void *p)
+{
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* The weights of two neighbouring k. */
+VEC_FN void mm_pair(mm_format f, const unsigned char *w, int64_t k, vf *w0, vf *w1)
+{
+    if (f == MM_F32) {
+        const float *p = (const float *)(const void *)w + k * VLEN;
+        *w0 = vf_load(p);
+        *w1 = vf_load(p + VLEN);
+    } else if (f == MM_F16) {
+        const uint16_t *p = (const uint16_t *)(const void *)w + k * VLEN;
+        *w0 = vf_load_f16(p);
+        *w1 = vf_load_f16(p + VLEN);
+    } else {
+        vi both = vi_load(w + k * VLEN * 2);
+        *w0 = vi_as_vf(vi_shl(both, 16));
+        *w1 = vi_as_vf(vi_and(both, (int32_t)0xffff0000));
+    }
+}
+
+VEC_FN void mm_finish(vf *sum, int tt, float *c, bool add)
+{
+    if (add)
+        for (int t = 0; t < tt; t++) sum[t] += vf_load(c + t * VLEN);
+    for (int t = 0; t < tt; t++) vf_store(c + t * VLEN, sum[t]);
+}
+
+/* Independent sums per token, so that a narrow tile does not wait for one addition after the other. */
+#define MM_CHAINS(tt) ((tt) >= 8 ? 1 : (tt) >= 4 ? 2 : (tt) >= 2 ? 4 : 8)
+
+VEC_FN void mm_floats(mm_format f, const int tt, const unsigned char *w, const unsigned char *xp, float *c, int64_t k,
+                      bool add)
+{
+    const int chains = MM_CHAINS(tt), step = chains > 2 ? chains : 2;
+    const float *x = (const float *)(const void *)xp;
+    vf sum[24], w0, w1;
+    for (int i = 0; i < chains * tt; i++) sum[i] = vf_set1(0);
+    int64_t i = 0;
+    for (; i + step <= k; i += step) {
+#pragma GCC unroll 4
+        for (int j = 0; j < step; j += 2) {
+            mm_pair(f, w, i + j, &w0, &w1);
+            vf *s0 = sum + j % chains * tt, *s1 = sum + (j + 1) % chains * tt;
+#pragma GCC unroll 24
+            for (int t = 0; t < tt; t++) s0[t] = vf_fma(w0, vf_set1(x[(i + j) * tt + t]), s0[t]);
+#pragma GCC unroll 24
+            for (int t = 0; t < tt; t++) s1[t] = vf_fma(w1, vf_set1(x[(i + j + 1) * tt + t]), s1[t]);
+        }
+    }
+    for (; i < k; i += 2) {
+        mm_pair(f, w, i, &w0, &w1);
+#pragma GCC unroll 24
+        for (int t = 0; t < tt; t++) sum[t] = vf_fma(w0, vf_set1(x[i * tt + t]), sum[t]);
+#pragma GCC unroll 24
+        for (int t = 0; t < tt; t++) sum[t] = vf_fma(w1, vf_set1(x[(i + 1) * tt + t]), sum[t]);
+    }
+    for (int width = chains / 2; width > 0; width /= 2)
+        for (int j = 0; j < width * tt; j++) sum[j] += sum[j + width * tt];
+    mm_finish(sum, tt, c, add);
+}
+
+#ifdef VEC_BF16_DOT
+VEC_FN void mm_bf16_dot(const int tt, const unsigned char *w, const unsigned char *x, float *c, int64_t k, bool add)
+{
+    const int chains = MM_CHAINS(tt);
+    vf sum[24];
+    for (int i = 0; i < chains * tt; i++) sum[i] = vf_set1(0);
+    int64_t i = 0, pairs = k / 2;
+    for (; i + chains <= pairs; i += chains) {
+#pragma GCC unroll 8
+        for (int j = 0; j < chains; j++) {
+            vi both = vi_load(w + (i + j) * VLEN * 4);
+#pragma GCC unroll 24
+            for (int t = 0; t < tt; t++)
+                sum[j * tt + t] = vf_dot_bf16(sum[j * tt + t], both, vi_set1(mm_word(x + ((i + j) * tt + t) * 4)));
+        }
+    }
+    for (; i < pairs; i++) {
+        vi both = vi_load(w + i * VLEN * 4);
+#pragma GCC unroll 24
+        for (int t = 0; t < tt; t++) sum[t] = vf_dot_bf16(sum[t], both, vi_set1(mm_word(x + (i * tt + t) * 4)));
+    }
+    for (int width = chains / 2; width > 0; width /= 2)
+        for (int j = 0; j < width * tt; j++) sum[j] += sum[j + width * tt];
+    mm_finish(sum, tt, c, add);
+}
+#endif
+
+/* One block of 32: scale points at VLEN halves, quant at the block's bytes. */
+VEC_FN void mm_block(mm_format f, const int tt, const unsigned char *scale, const unsigned char *quant,
+                     const unsigned char *x, vf *sum)
+{
+    vi s[12];
+    const unsigned char *q = x + tt * 8;
+#pragma GCC unroll 12
+    for (int t = 0; t < tt; t++) s[t] = vi_set1(mm_word(x + tt * 4 + t * 4));
+    if (f == MM_Q8) {
+#pragma GCC unroll 8
+        for (int g = 0; g < 8; g++) {
+            vi w = vi_load(quant + g * VLEN * 4);
+#pragma GCC unroll 12
+            for (int t = 0; t < tt; t++) s[t] = vi_dot_q8(s[t], w, vi_set1(mm_word(q + (g * tt + t) * 4)));
+        }
+    } else {
+#pragma GCC unroll 4
+        for (int g = 0; g < 4; g++) {
+            vi both = vi_load(quant + g * VLEN * 4);
+            vi lo = vi_and(both, 0x0f0f0f0f), hi = vi_and(vi_shr(both, 4), 0x0f0f0f0f);
+#pragma GCC unroll 12
+            for (int t = 0; t < tt; t++) s[t] = vi_dot_q4(s[t], lo, vi_set1(mm_word(q + (g * tt + t) * 4)));
+#pragma GCC unroll 12
+            for (int t = 0; t < tt; t++) s[t] = vi_dot_q4(s[t], hi, vi_set1(mm_word(q + ((g + 4) * tt + t) * 4)));
+        }
+    }
+    vf d = vf_load_f16((const uint16_t *)(const void *)scale);
+#pragma GCC unroll 12
+    for (int t = 0; t < tt; t++) {
+        float dx;
+        memcpy(&dx, x + t * 4, 4);
+        sum[t] = vf_fma(vi_to_vf(s[t]), d * vf_set1(dx), sum[t]);
+    }
+}
+
+VEC_FN void mm_blocks(mm_format f, const int tt, const unsigned char *w, const unsigned char *x, float *c, int64_t k,
+                      bool add)
+{
+    const int64_t quants = VLEN * (f == MM_Q8 ? 32 : 16), pair = 2 * (quants + 2 * VLEN), x_block = tt * (8 + MM_BLOCK);
+    vf sum[12];
+    for (int t = 0; t < tt; t++) sum[t] = vf_set1(0);
+    int64_t blocks = k / MM_BLOCK;
+    for (; blocks >= 2; blocks -= 2, w += pair, x += 2 * x_block) {
+        mm_block(f, tt, w, w + 4 * VLEN, x, sum);
+        mm_block(f, tt, w + 2 * VLEN, w + 4 * VLEN + quants, x + x_block, sum);
+    }
+    if (blocks) mm_block(f, tt, w, w + 4 * VLEN, x, sum);
+    mm_finish(sum, tt, c, add);
+}
+
+#define MM_MICRO(name, tt, call)                                                                   \
+    static void name##_##tt(const unsigned char *w, const unsigned char *x, float *c, int64_t k, bool add) \
+    {                                                                                              \
+        call;                                                                                      \
+    }
+
+#endif

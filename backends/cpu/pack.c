@@ -1,0 +1,184 @@
+/* pack.c: the PANEL layout (pack.h), written and read back element by element in plain C. The multiplication kernels have
+ * their own, vectorised readers; this file is the definition of the layout. Loops over R are written for a constant R and
+ * instantiated for each, which is what makes packing run at memory speed. */
+#include "pack.h"
+
+#include <string.h>
+
+#define CPU_VEC_SCALAR
+#include "vec.h"
+
+#define BLOCK 32 /* elements of a quantised block */
+
+uint32_t cpu_panel_rows(cpu_isa isa)
+{
+    switch (isa) {
+    case CPU_AVX512: return 16;
+    case CPU_AVX2: return 8;
+    case CPU_SCALAR:
+    case CPU_NEON:
+    case CPU_ISA_COUNT: break;
+    }
+    return 4;
+}
+
+bool cpu_panel_fits(weft_dtype t, int64_t k)
+{
+    switch (t) {
+    case WEFT_F32:
+    case WEFT_F16:
+    case WEFT_BF16: return k > 0;
+    case WEFT_Q8_0:
+    case WEFT_Q4_0: return k > 0 && k % BLOCK == 0;
+    default: return false;
+    }
+}
+
+/* Bytes per row of a panel. */
+static uint64_t row_bytes(weft_dtype t, int64_t k)
+{
+    uint64_t even = (uint64_t)k + ((uint64_t)k & 1u), pairs = ((uint64_t)k + 2 * BLOCK - 1) / (2 * BLOCK);
+    switch (t) {
+    case WEFT_F32: return even * 4;
+    case WEFT_F16:
+    case WEFT_BF16: return even * 2;
+    case WEFT_Q8_0: return pairs * 2 * (2 + BLOCK);
+    default: return pairs * 2 * (2 + BLOCK / 2);
+    }
+}
+
+uint64_t cpu_panel_stride(cpu_isa isa, weft_dtype t, int64_t k)
+{
+    if (k > INT64_MAX / 256) return UINT64_MAX;
+    return row_bytes(t, k) * cpu_panel_rows(isa);
+}
+
+uint64_t cpu_panel_bytes(cpu_isa isa, weft_dtype t, int64_t n, int64_t k)
+{
+    uint64_t rows = cpu_panel_rows(isa), stride = cpu_panel_stride(isa, t, k), bytes;
+    if (stride == UINT64_MAX || __builtin_mul_overflow(((uint64_t)n + rows - 1) / rows, stride, &bytes)) return UINT64_MAX;
+    return bytes;
+}
+
+/* [rows][k] of 2 or 4 bytes to [K'][R]. */
+VEC_FN void pack_16(const uint16_t *src, int64_t rows, int64_t k, int64_t R, uint16_t *out)
+{
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t r = 0; r < R; r++) out[i * R + r] = r < rows ? src[r * k + i] : 0;
+    for (int64_t r = 0; k % 2 && r < R; r++) out[k * R + r] = 0;
+}
+
+VEC_FN void pack_32(const uint32_t *src, int64_t rows, int64_t k, int64_t R, uint32_t *out)
+{
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t r = 0; r < R; r++) out[i * R + r] = r < rows ? src[r * k + i] : 0;
+    for (int64_t r = 0; k % 2 && r < R; r++) out[k * R + r] = 0;
+}
+
+VEC_FN void pack_bf16(const uint16_t *src, int64_t rows, int64_t k, int64_t R, uint16_t *out)
+{
+    for (int64_t i = 0; i < k; i += 2)
+        for (int64_t r = 0; r < R; r++) {
+            out[i * R + 2 * r] = r < rows ? src[r * k + i] : 0;
+            out[i * R + 2 * r + 1] = r < rows && i + 1 < k ? src[r * k + i + 1] : 0;
+        }
+}
+
+/* Blocks of 2 + size bytes. flip is xored into every quant word; pad is what rows that do not exist hold. */
+VEC_FN void pack_blocks(const uint8_t *src, int64_t rows, int64_t k, int64_t R, size_t size, uint32_t flip, uint32_t pad,
+                        uint8_t *out)
+{
+    size_t block = 2 + size, row = (size_t)(k / BLOCK) * block;
+    for (int64_t b = 0; b < k / BLOCK; b++) {
+        uint8_t *pair = out + (size_t)(b / 2) * (size_t)R * 2 * block;
+        uint8_t *scale = pair + (size_t)(b % 2) * (size_t)R * 2;
+        uint8_t *quant = pair + (size_t)R * (4 + (size_t)(b % 2) * size);
+        for (size_t r = 0; r < (size_t)R; r++) {
+            const uint8_t *in = src + r * row + (size_t)b * block;
+            bool real = (int64_t)r < rows;
+            uint16_t d = 0;
+            if (real) memcpy(&d, in, 2);
+            memcpy(scale + 2 * r, &d, 2);
+            for (size_t g = 0; g < size / 4; g++) {
+                uint32_t q = pad;
+                if (real) memcpy(&q, in + 2 + 4 * g, 4);
+                q ^= flip;
+                memcpy(quant + (g * (size_t)R + r) * 4, &q, 4);
+            }
+        }
+    }
+    if (k / BLOCK % 2) { /* the unused half of the last pair: scales, then quants */
+        uint8_t *pair = out + (size_t)(k / BLOCK / 2) * (size_t)R * 2 * block;
+        memset(pair + 2 * R, 0, (size_t)R * 2);
+        memset(pair + (size_t)R * (4 + size), 0, (size_t)R * size);
+    }
+}
+
+VEC_FN void pack_any(weft_dtype t, const void *src, int64_t rows, int64_t k, int64_t R, void *out)
+{
+    switch (t) {
+    case WEFT_F32: pack_32(src, rows, k, R, out); break;
+    case WEFT_F16: pack_16(src, rows, k, R, out); break;
+    case WEFT_BF16: pack_bf16(src, rows, k, R, out); break;
+    case WEFT_Q8_0: pack_blocks(src, rows, k, R, BLOCK, R == 16 ? 0x80808080u : 0, 0, out); break;
+    default: pack_blocks(src, rows, k, R, BLOCK / 2, 0, 0x88888888u, out); break;
+    }
+}
+
+void cpu_pack_panel(cpu_isa isa, weft_dtype t, const void *src, int64_t rows, int64_t k, void *out)
+{
+    switch (cpu_panel_rows(isa)) {
+    case 16: pack_any(t, src, rows, k, 16, out); break;
+    case 8: pack_any(t, src, rows, k, 8, out); break;
+    default: pack_any(t, src, rows, k, 4, out); break;
+    }
+}
+
+static float half(const void *p)
+{
+    uint16_t h[VLEN] = { 0 };
+    memcpy(h, p, 2);
+    return vf_load_f16(h)[0];
+}
+
+static void unpack_blocks(const uint8_t *panel, int64_t k, size_t R, size_t r, bool q8, float *out)
+{
+    size_t size = q8 ? BLOCK : BLOCK / 2, block = 2 + size;
+    for (size_t b = 0; b < (size_t)k / BLOCK; b++) {
+        const uint8_t *pair = panel + b / 2 * R * 2 * block;
+        const uint8_t *quant = pair + R * (4 + b % 2 * size);
+        float d = half(pair + (b % 2 * R + r) * 2);
+        for (size_t i = 0; i < size; i++) {
+            uint8_t q = quant[(i / 4 * R + r) * 4 + i % 4];
+            if (q8) {
+                out[b * BLOCK + i] = d * (float)(R == 16 ? q - 128 : (int8_t)q);
+            } else {
+                out[b * BLOCK + i] = d * (float)((q & 15) - 8);
+                out[b * BLOCK + i + 16] = d * (float)((q >> 4) - 8);
+            }
+        }
+    }
+}
+
+void cpu_unpack_row(cpu_isa isa, weft_dtype t, const void *packed, int64_t k, int64_t row, float *out)
+{
+    int64_t R = cpu_panel_rows(isa), r = row % R;
+    const uint8_t *panel = (const uint8_t *)packed + (uint64_t)(row / R) * cpu_panel_stride(isa, t, k);
+    switch (t) {
+    case WEFT_F32:
+        for (int64_t i = 0; i < k; i++) memcpy(out + i, panel + (i * R + r) * 4, 4);
+        break;
+    case WEFT_F16:
+        for (int64_t i = 0; i < k; i++) out[i] = half(panel + (i * R + r) * 2);
+        break;
+    case WEFT_BF16:
+        for (int64_t i = 0; i < k; i++) {
+            uint16_t h;
+            memcpy(&h, panel + (i / 2 * 2 * R + 2 * r + i % 2) * 2, 2);
+            uint32_t u = (uint32_t)h << 16;
+            memcpy(out + i, &u, 4);
+        }
+        break;
+    default: unpack_blocks(panel, k, (size_t)R, (size_t)r, t == WEFT_Q8_0, out); break;
+    }
+}

@@ -1,0 +1,329 @@
+/* test_matmul.c: the packed matrix multiplication of every instruction set that this processor has, against a naive
+ * double-precision product of the same stored weights. Shapes are primes and sizes just over a tile.
+ *
+ * Tolerance by rule: sums of K products in f32 may be off by 2^-24 (4 + sqrt K) of the sum of the products' sizes;
+ * activations that are rounded on the way (int8 blocks, bf16) add six standard deviations of that rounding. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "backends/cpu/cpu.h"
+#include "backends/cpu/k_matmul.h"
+#include "backends/cpu/pack.h"
+#include "tests/test.h"
+
+#define CANARY -12345.5f
+
+static uint64_t seed = 1;
+
+static double uniform(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (double)(seed >> 11) * 0x1p-53 * 2 - 1;
+}
+
+static uint16_t half_of(double x)
+{
+    int e;
+    double m = frexp(fabs(x), &e);
+    if (m == 0 || e < -13) return 0; /* what would be subnormal */
+    return (uint16_t)((x < 0 ? 0x8000 : 0) + (int)lrint(ldexp(m, 11)) + ((e + 13) << 10));
+}
+
+static double from_half(uint16_t h)
+{
+    int e = h >> 10 & 31, m = h & 1023;
+    double x = e ? ldexp(m + 1024, e - 25) : ldexp(m, -24);
+    return h & 0x8000 ? -x : x;
+}
+
+static size_t row_size(weft_dtype t, int64_t k)
+{
+    switch (t) {
+    case WEFT_F32: return (size_t)k * 4;
+    case WEFT_Q8_0: return (size_t)k / 32 * 34;
+    case WEFT_Q4_0: return (size_t)k / 32 * 18;
+    default: return (size_t)k * 2;
+    }
+}
+
+/* A random weight row in storage, and its values. */
+static void make_row(weft_dtype t, int64_t k, unsigned char *out, double *value)
+{
+    for (int64_t i = 0; i < k; i++) {
+        if (t == WEFT_F32) {
+            float f = (float)uniform();
+            memcpy(out + i * 4, &f, 4);
+            value[i] = (double)f;
+        } else if (t == WEFT_F16) {
+            uint16_t h = half_of(uniform());
+            memcpy(out + i * 2, &h, 2);
+            value[i] = from_half(h);
+        } else if (t == WEFT_BF16) {
+            float f = (float)uniform();
+            uint32_t u;
+            memcpy(&u, &f, 4);
+            u &= 0xffff0000u;
+            memcpy(out + i * 2, (unsigned char *)&u + 2, 2);
+            memcpy(&f, &u, 4);
+            value[i] = (double)f;
+        } else {
+            bool q8 = t == WEFT_Q8_0;
+            unsigned char *block = out + i / 32 * (q8 ? 34 : 18);
+            if (i % 32 == 0) {
+                uint16_t d = half_of(0.01 * (1.5 + uniform()) * (uniform() < 0 ? -1 : 1));
+                memcpy(block, &d, 2);
+            }
+            uint16_t d;
+            memcpy(&d, block, 2);
+            int q = (int)floor((uniform() + 1) * (q8 ? 128 : 8)); /* every byte and nibble, -128 too */
+            if (q8) {
+                block[2 + i % 32] = (unsigned char)(q - 128);
+                value[i] = from_half(d) * (q - 128);
+            } else {
+                unsigned char *at = block + 2 + i % 16;
+                *at = i % 32 < 16 ? (unsigned char)q : (unsigned char)(*at | q << 4);
+                value[i] = from_half(d) * (q - 8);
+            }
+        }
+    }
+}
+
+static double act_of(weft_act a, double x)
+{
+    switch (a) {
+    case WEFT_ACT_RELU: return x > 0 ? x : 0;
+    case WEFT_ACT_GELU: return x * 0.5 * erfc(-x * sqrt(0.5));
+    case WEFT_ACT_GELU_TANH: return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case WEFT_ACT_SILU: return x / (1 + exp(-x));
+    case WEFT_ACT_TANH: return tanh(x);
+    case WEFT_ACT_SIGMOID: return 1 / (1 + exp(-x));
+    default: return x;
+    }
+}
+
+typedef struct matmul_case {
+    cpu_isa isa;
+    weft_dtype type;
+    bool exact;
+    int64_t t, n, k;
+    weft_act act;
+    bool bias;
+    int residuals;
+    uint32_t threads;
+} matmul_case;
+
+static void *must(size_t n)
+{
+    void *p = aligned_alloc(64, (n + 127) / 64 * 64);
+    if (!p) abort();
+    return p;
+}
+
+static float *random_floats(int64_t n)
+{
+    float *p = malloc((size_t)n * 4 + 4);
+    if (!p) abort();
+    for (int64_t i = 0; i < n; i++) p[i] = (float)uniform();
+    return p;
+}
+
+static const cpu_kernel *kernel_of(cpu_isa isa)
+{
+    switch (isa) {
+#ifdef WEFT_CPU_AVX2
+    case CPU_AVX2: return &cpu_linear_avx2;
+#endif
+#ifdef WEFT_CPU_AVX512
+    case CPU_AVX512: return &cpu_linear_avx512;
+#endif
+#ifdef WEFT_CPU_NEON
+    case CPU_NEON: return &cpu_linear_neon;
+#endif
+    case CPU_SCALAR: return &cpu_linear_scalar;
+    default: return NULL;
+    }
+}
+
+/* How far one output may be off: x and w of its row, `sizes` the sum of |x w|. */
+static double tolerance(const matmul_case *m, const float *x, const double *w, double sizes)
+{
+    double rounding = 0;
+    bool blocks = m->type == WEFT_Q8_0 || m->type == WEFT_Q4_0;
+    for (int64_t k = 0; k < m->k && !m->exact; k++) {
+        double step = 0; /* of a uniform error, variance step^2 / 12 */
+        if (m->type == WEFT_BF16) {
+            step = fabs((double)x[k]) * 0x1p-7;
+        } else if (blocks) {
+            for (int64_t i = k / 32 * 32; i < k / 32 * 32 + 32; i++) step = fmax(step, fabs((double)x[i]) / 127);
+        }
+        rounding += step * step * w[k] * w[k] / 12;
+    }
+    return 1.2 * (0x1p-24 * (4 + sqrt((double)m->k)) * sizes + 6 * sqrt(rounding)) + 1e-6;
+}
+
+typedef struct operands {
+    unsigned char *stored, *packed;
+    double *w;
+    float *x, *bias, *res[2], *y;
+    int64_t ldx, ldy;
+} operands;
+
+static operands make_operands(const matmul_case *m)
+{
+    operands o = { .ldx = m->k + 3, .ldy = m->n + 5 };
+    size_t row = row_size(m->type, m->k), rows = cpu_panel_rows(m->isa);
+    o.stored = must((size_t)m->n * row);
+    o.w = must((size_t)(m->n * m->k) * sizeof *o.w);
+    for (int64_t n = 0; n < m->n; n++) make_row(m->type, m->k, o.stored + (size_t)n * row, o.w + n * m->k);
+    uint64_t stride = cpu_panel_stride(m->isa, m->type, m->k);
+    o.packed = must(cpu_panel_bytes(m->isa, m->type, m->n, m->k));
+    for (int64_t n = 0, i = 0; n < m->n; n += (int64_t)rows, i++)
+        cpu_pack_panel(m->isa, m->type, o.stored + (size_t)n * row, m->n - n < (int64_t)rows ? m->n - n : (int64_t)rows,
+                       m->k, o.packed + (uint64_t)i * stride);
+    o.x = random_floats(m->t * o.ldx);
+    for (int64_t i = 0; i < m->t; i++)
+        for (int64_t k = m->k; k < o.ldx; k++) o.x[i * o.ldx + k] = NAN; /* what lies between rows must not matter */
+    o.bias = random_floats(m->n);
+    for (int i = 0; i < 2; i++) o.res[i] = random_floats(m->t * o.ldy);
+    o.y = random_floats(m->t * o.ldy);
+    for (int64_t i = 0; i < m->t * o.ldy; i++) o.y[i] = CANARY;
+    return o;
+}
+
+static void free_operands(operands *o)
+{
+    free(o->stored);
+    free(o->packed);
+    free(o->w);
+    free(o->x);
+    free(o->bias);
+    for (int i = 0; i < 2; i++) free(o->res[i]);
+    free(o->y);
+}
+
+/* Runs the kernel as a pool of m->threads would, one thread after the other. */
+static bool run_kernel(const matmul_case *m, const operands *o)
+{
+    const cpu_kernel *kernel = kernel_of(m->isa);
+    weft_attrs attrs;
+    memset(&attrs, 0, sizeof attrs);
+    attrs.linear.has_bias = m->bias;
+    attrs.linear.act = m->act;
+    attrs.linear.n_residual = m->residuals;
+    cpu_tensor in[5] = {
+        { o->x, WEFT_F32, 0, 2, { m->t, m->k }, { o->ldx, 1 } },
+        { o->packed, m->type, CPU_LAYOUT_PANEL, 2, { m->n, m->k }, { m->k, 1 } },
+    };
+    cpu_tensor out = { o->y, WEFT_F32, 0, 2, { m->t, m->n }, { o->ldy, 1 } };
+    uint32_t n_in = 2;
+    if (m->bias) in[n_in++] = (cpu_tensor){ o->bias, WEFT_F32, 0, 1, { m->n }, { 1 } };
+    for (int i = 0; i < m->residuals; i++)
+        in[n_in++] = (cpu_tensor){ o->res[i], WEFT_F32, 0, 2, { m->t, m->n }, { o->ldy, 1 } };
+    cpu_call call = { .in = in, .out = &out, .n_in = n_in, .n_out = 1, .op = WEFT_OP_linear, .attrs = &attrs,
+                      .isa = m->isa, .exact = m->exact, .n_threads = m->threads };
+    if (!CHECK(kernel->accepts(&call))) return false;
+    unsigned char *scratch = must(kernel->scratch(&call));
+    memset(scratch, 0xff, kernel->scratch(&call));
+    call.scratch = scratch;
+    for (uint32_t phase = 0; phase < kernel->phases(&call); phase++) {
+        atomic_uint next = 0;
+        call.next = &next;
+        call.phase = phase;
+        for (uint32_t i = m->threads; i-- > 0;) {
+            call.thread = i;
+            kernel->run(&call);
+        }
+    }
+    free(scratch);
+    return true;
+}
+
+static void check_case(const matmul_case *m)
+{
+    operands o = make_operands(m);
+    double worst = 0;
+    bool clean = true;
+    if (run_kernel(m, &o)) {
+        for (int64_t t = 0; t < m->t; t++) {
+            for (int64_t n = 0; n < m->n; n++) {
+                double sum = m->bias ? (double)o.bias[n] : 0, sizes = fabs(sum);
+                for (int64_t k = 0; k < m->k; k++) {
+                    double product = (double)o.x[t * o.ldx + k] * o.w[n * m->k + k];
+                    sum += product;
+                    sizes += fabs(product);
+                }
+                double want = act_of(m->act, sum);
+                for (int i = 0; i < m->residuals; i++) want += (double)o.res[i][t * o.ldy + n];
+                double limit = tolerance(m, o.x + t * o.ldx, o.w + n * m->k, sizes);
+                double error = fabs((double)o.y[t * o.ldy + n] - want) / limit;
+                if (!(error <= worst)) worst = error;
+            }
+            for (int64_t n = m->n; n < o.ldy; n++) clean = clean && o.y[t * o.ldy + n] == CANARY;
+        }
+        if (!CHECK(worst <= 1) || !CHECK(clean))
+            printf("  isa %d type %d exact %d T %d N %d K %d act %d bias %d residuals %d threads %u: %g of the limit\n",
+                   (int)m->isa, (int)m->type, m->exact, (int)m->t, (int)m->n, (int)m->k, (int)m->act, m->bias,
+                   m->residuals, m->threads, worst);
+    }
+    float *row = must((size_t)m->k * sizeof *row);
+    for (int64_t n = 0; n < m->n; n += 5) {
+        cpu_unpack_row(m->isa, m->type, o.packed, m->k, n, row);
+        bool same = true;
+        for (int64_t k = 0; k < m->k; k++)
+            same = same && fabs((double)row[k] - o.w[n * m->k + k]) <= 1e-7 * fabs(o.w[n * m->k + k]);
+        CHECK(same);
+    }
+    free(row);
+    free_operands(&o);
+}
+
+static const int64_t tokens[] = { 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 20, 24, 25, 37, 64 };
+static const struct { int64_t n, k; } float_shapes[] = { { 1, 1 }, { 17, 7 }, { 31, 33 }, { 16, 257 }, { 67, 611 } };
+static const struct { int64_t n, k; } block_shapes[] = { { 1, 32 }, { 17, 64 }, { 31, 96 }, { 67, 1120 } };
+
+static void sweep(cpu_isa isa, weft_dtype type)
+{
+    bool blocks = type == WEFT_Q8_0 || type == WEFT_Q4_0;
+    size_t shapes = blocks ? sizeof block_shapes / sizeof *block_shapes : sizeof float_shapes / sizeof *float_shapes;
+    unsigned i = 0;
+    if (!kernel_of(isa) || !cpu_isa_runs(isa)) TEST_SKIP("not in this build or not on this processor");
+    for (size_t s = 0; s < shapes; s++)
+        for (size_t t = 0; t < sizeof tokens / sizeof *tokens; t++)
+            for (int exact = 0; exact < 2; exact++, i++)
+                check_case(&(matmul_case){ .isa = isa, .type = type, .exact = exact, .t = tokens[t],
+                                           .n = blocks ? block_shapes[s].n : float_shapes[s].n,
+                                           .k = blocks ? block_shapes[s].k : float_shapes[s].k,
+                                           .act = (weft_act)(i % WEFT_ACT_COUNT), .bias = i % 3 != 0,
+                                           .residuals = (int)(i / 2 % 3), .threads = 1 + i % 3 });
+    /* Many tokens, which are split into blocks when there are more threads than panels, and grouped when there are less. */
+    check_case(&(matmul_case){ .isa = isa, .type = type, .t = 131, .n = 19, .k = 64, .threads = 7 });
+    check_case(&(matmul_case){ .isa = isa, .type = type, .t = 51, .n = 547, .k = 96, .threads = 1, .bias = true });
+    check_case(&(matmul_case){ .isa = isa, .type = type, .t = 800, .n = 33, .k = 64, .threads = 2 });
+}
+
+#define SWEEPS(X)                                                                                  \
+    X(scalar, SCALAR, F32) X(scalar, SCALAR, F16) X(scalar, SCALAR, BF16) X(scalar, SCALAR, Q8_0) X(scalar, SCALAR, Q4_0) \
+    X(avx2, AVX2, F32) X(avx2, AVX2, F16) X(avx2, AVX2, BF16) X(avx2, AVX2, Q8_0) X(avx2, AVX2, Q4_0) \
+    X(avx512, AVX512, F32) X(avx512, AVX512, F16) X(avx512, AVX512, BF16) X(avx512, AVX512, Q8_0) X(avx512, AVX512, Q4_0) \
+    X(neon, NEON, F32) X(neon, NEON, F16) X(neon, NEON, BF16) X(neon, NEON, Q8_0) X(neon, NEON, Q4_0)
+#define X(name, isa, type) static void name##_##type(void) { sweep(CPU_##isa, WEFT_##type); }
+SWEEPS(X)
+#undef X
+
+static void sizes_are_checked(void)
+{
+    CHECK(!cpu_panel_fits(WEFT_Q8_0, 48));
+    CHECK(!cpu_panel_fits(WEFT_I32, 32));
+    CHECK(cpu_panel_fits(WEFT_F16, 7));
+    CHECK(cpu_panel_bytes(CPU_SCALAR, WEFT_F32, INT64_MAX, 1 << 20) == UINT64_MAX);
+    CHECK(cpu_panel_bytes(CPU_SCALAR, WEFT_F32, 1, INT64_MAX) == UINT64_MAX);
+    CHECK_EQ_INT(cpu_panel_bytes(CPU_AVX512, WEFT_F16, 17, 3), 2 * 16 * 4 * 2);
+}
+
+static const weft_test tests[] = {
+#define X(name, isa, type) { #name " " #type, name##_##type },
+    SWEEPS(X)
+#undef X
+    { "sizes are checked", sizes_are_checked },
+};
+TEST_MAIN(tests)
