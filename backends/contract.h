@@ -54,8 +54,9 @@ typedef struct weft_backend_vt {
     void (*info)(const weft_backend *b, weft_device_info *out);
     uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
 
-    /* The layout in which a weight serves all its readers best, and its name. */
-    weft_layout (*weight_layout)(const weft_backend *b, const weft_graph *g, weft_ref weight, bool exact);
+    /* The layout in which a weight serves all its readers (nodes that have it as an input) best, and its name. */
+    weft_layout (*weight_layout)(const weft_backend *b, const weft_graph *g, weft_ref weight,
+                                 const weft_node *const *readers, uint32_t n_readers);
     const char *(*layout_name)(const weft_backend *b, weft_layout layout);
     uint64_t (*weight_bytes)(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
     /* The best kernel for a node, or why there is none: REQUESTED = found, else NO_KERNEL, NO_TYPE, NO_SHAPE. */

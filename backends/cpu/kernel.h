@@ -47,11 +47,11 @@ typedef struct cpu_call {
 /* accepts, scratch and phases see a call with tensors at their bounds (phases: at the run's sizes) and data NULL where it
  * is not known yet. */
 typedef struct cpu_kernel {
-    const char *name; /* family and type, "softmax"; the isa is appended for display */
+    const char *name; /* for display: "softmax/avx512" */
     void (*run)(const cpu_call *c);
     bool (*accepts)(const cpu_call *c);       /* NULL: every call of the op */
     uint64_t (*scratch)(const cpu_call *c);   /* NULL: none */
-    uint32_t (*phases)(const cpu_call *c);    /* NULL: 1; the same on every thread */
+    uint32_t (*phases)(const cpu_call *c);    /* NULL: 1; at most 4; depends on the sizes alone */
     uint8_t need;                             /* WEFT_NEED_* for inputs that are no weights */
     bool inplace;                             /* correct when out[0] is in[0] */
 } cpu_kernel;

@@ -1,0 +1,191 @@
+/* bank.c: weights and states by name, which programs share. An entry is one buffer on one device. */
+#include "backends/bank.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct entry {
+    struct entry *next;
+    weft_backend *b;
+    weft_buf *buf;
+    char *name;
+    bool state, borrowed;
+    weft_layout layout;
+    weft_dtype dtype;
+    uint32_t rank;
+    int64_t dims[WEFT_MAX_RANK];
+    uint64_t bytes;
+} entry;
+
+enum { BUCKETS = 1024 };
+
+struct weft_bank {
+    weft_weight_source source;
+    entry *buckets[BUCKETS];
+};
+
+weft_status weft_bank_create(const weft_weight_source *source, weft_bank **out, weft_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out) return WEFT_OOM_FAIL(err, "a bank");
+    if (source) (*out)->source = *source;
+    return WEFT_OK;
+}
+
+static void free_entry(entry *e)
+{
+    if (e->buf) {
+        e->b->vt->buf_destroy(e->buf);
+        e->b->users--;
+    }
+    free(e->name);
+    free(e);
+}
+
+void weft_bank_destroy(weft_bank *bank)
+{
+    if (!bank) return;
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        for (entry *e = bank->buckets[i], *next; e; e = next) {
+            next = e->next;
+            free_entry(e);
+        }
+    free(bank);
+}
+
+uint64_t weft_bank_bytes(const weft_bank *bank)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        for (const entry *e = bank->buckets[i]; e; e = e->next)
+            if (!e->borrowed) sum += e->bytes;
+    return sum;
+}
+
+static weft_status clear(entry *e, weft_error *err)
+{
+    static const unsigned char zeros[16384];
+    for (uint64_t at = 0; at < e->bytes; at += sizeof zeros) {
+        uint64_t n = e->bytes - at < sizeof zeros ? e->bytes - at : sizeof zeros;
+        WEFT_TRY(e->b->vt->buf_write(e->buf, at, zeros, n, err));
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_bank_clear_states(weft_bank *bank, weft_error *err)
+{
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        for (entry *e = bank->buckets[i]; e; e = e->next)
+            if (e->state) WEFT_TRY(clear(e, err));
+    return WEFT_OK;
+}
+
+static uint32_t hash_name(const char *name)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 16777619u;
+    return h % BUCKETS;
+}
+
+static bool same(const entry *e, const entry *key)
+{
+    return e->b == key->b && e->state == key->state && e->layout == key->layout && e->dtype == key->dtype &&
+           e->rank == key->rank && !memcmp(e->dims, key->dims, key->rank * sizeof *key->dims) &&
+           !strcmp(e->name, key->name);
+}
+
+/* "[50304, 768]" */
+static const char *dims_text(uint32_t rank, const int64_t *dims, char *buf, size_t size)
+{
+    size_t at = (size_t)snprintf(buf, size, "[");
+    for (uint32_t i = 0; i < rank && at < size; i++)
+        at += (size_t)snprintf(buf + at, size - at, "%s%lld", i ? ", " : "", (long long)dims[i]);
+    if (at < size) snprintf(buf + at, size - at, "]");
+    return buf;
+}
+
+static weft_status find_data(weft_bank *bank, const entry *e, weft_weight_data *data, weft_error *err)
+{
+    if (!bank->source.find)
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s': the bank has no source of weights", e->name);
+    WEFT_TRY(bank->source.find(bank->source.ctx, e->name, data, err));
+    if (data->rank == e->rank && !memcmp(data->dims, e->dims, e->rank * sizeof *e->dims)) return WEFT_OK;
+    char want[160], have[160];
+    return WEFT_FAIL(err, WEFT_SHAPE, "weight '%s' is %s in the file, but %s in the graph", e->name,
+                     dims_text(data->rank, data->dims, have, sizeof have), dims_text(e->rank, e->dims, want, sizeof want));
+}
+
+/* Data that needs no change is used where the file is mapped, if the device can and its elements are aligned. */
+static weft_status load_weight(weft_bank *bank, entry *e, weft_error *err)
+{
+    weft_weight_data data;
+    WEFT_TRY(find_data(bank, e, &data, err));
+    uint32_t align = weft_dtype_get(e->dtype)->block == 1 ? weft_dtype_get(e->dtype)->bytes : 2;
+    if (e->layout == WEFT_LAYOUT_PLAIN && data.dtype == e->dtype && (uintptr_t)data.data % align == 0) {
+        WEFT_TRY(e->b->vt->buf_wrap(e->b, data.data, data.bytes, &e->buf, err));
+        e->borrowed = e->buf != NULL;
+    }
+    if (!e->buf) {
+        WEFT_TRY(e->b->vt->buf_create(e->b, e->bytes, &e->buf, err));
+        weft_status s = e->b->vt->weight_write(e->buf, e->layout, e->dtype, &data, err);
+        if (s) {
+            e->b->vt->buf_destroy(e->buf);
+            e->buf = NULL;
+            return weft__annotate(err, s, "weight '%s'", e->name);
+        }
+    }
+    e->b->users++;
+    return WEFT_OK;
+}
+
+static weft_status make_state(entry *e, weft_error *err)
+{
+    WEFT_TRY(e->b->vt->buf_create(e->b, e->bytes, &e->buf, err));
+    e->b->users++;
+    return WEFT_OK;
+}
+
+static weft_status find_or_make(weft_bank *bank, const entry *key, weft_buf **out, weft_error *err)
+{
+    entry **bucket = &bank->buckets[hash_name(key->name)];
+    for (entry *e = *bucket; e; e = e->next)
+        if (same(e, key)) {
+            *out = e->buf;
+            return WEFT_OK;
+        }
+    entry *e = malloc(sizeof *e);
+    if (!e) return WEFT_OOM_FAIL(err, "a bank entry");
+    *e = *key;
+    e->name = strdup(key->name);
+    if (!e->name) {
+        free(e);
+        return WEFT_OOM_FAIL(err, "a bank entry");
+    }
+    e->bytes = e->b->vt->weight_bytes(e->b, e->layout, e->dtype, e->rank, e->dims);
+    weft_status s = e->state ? make_state(e, err) : load_weight(bank, e, err);
+    if (s) {
+        free_entry(e);
+        return s;
+    }
+    e->next = *bucket;
+    *bucket = e;
+    *out = e->buf;
+    return WEFT_OK;
+}
+
+weft_status weft__bank_weight(weft_bank *bank, weft_backend *b, const char *name, weft_layout layout, weft_dtype t,
+                              uint32_t rank, const int64_t *dims, weft_buf **out, weft_error *err)
+{
+    entry key = { .b = b, .name = (char *)(uintptr_t)name, .layout = layout, .dtype = t, .rank = rank };
+    memcpy(key.dims, dims, rank * sizeof *dims);
+    return find_or_make(bank, &key, out, err);
+}
+
+weft_status weft__bank_state(weft_bank *bank, weft_backend *b, const char *name, weft_dtype t, uint32_t rank,
+                             const int64_t *dims, weft_buf **out, weft_error *err)
+{
+    entry key = { .b = b, .name = (char *)(uintptr_t)name, .state = true, .dtype = t, .rank = rank };
+    memcpy(key.dims, dims, rank * sizeof *dims);
+    return find_or_make(bank, &key, out, err);
+}

@@ -1,0 +1,221 @@
+/* check.c: a program beside its reference, step by step.
+ *
+ * The reference is the same scheduled graph on the CPU's plain scalar kernels with float32 activations. Before a step
+ * of the program runs, the values it reads are copied into the reference; then both run it and the results are compared.
+ * Errors therefore do not add up from step to step: the step that is wrong is the one that is named. */
+#include "backends/program.h"
+#include "graph/convert.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct checker {
+    weft_program *p, *ref;
+    weft_backend *cpu;
+    weft_bank *bank;
+    unsigned char *a, *b; /* bytes of one value, from the program and from the reference */
+    float *x, *y;         /* the same as numbers */
+} checker;
+
+static const weft_node *behind_views(const weft_graph *g, weft_ref r)
+{
+    for (;;) {
+        const weft_node *n = weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
+        if (!(weft_op_get(n->op)->traits & WEFT_TRAIT_VIEW)) return n;
+        r = n->in[0];
+    }
+}
+
+static weft_ref storage_of(const weft_graph *g, weft_ref r)
+{
+    const weft_node *n = weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
+    while (weft_op_get(n->op)->traits & WEFT_TRAIT_VIEW) {
+        r = n->in[0];
+        n = weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
+    }
+    return r;
+}
+
+static weft_status create(checker *c, const weft_weight_source *source, weft_error *err)
+{
+    WEFT_TRY(weft_backend_open("cpu,isa=scalar", &c->cpu, err));
+    WEFT_TRY(weft_bank_create(source, &c->bank, err));
+    uint32_t n = weft_graph_extent_count(c->p->g);
+    weft_bound bounds[WEFT_MAX_EXTENTS];
+    for (uint32_t i = 0; i < n; i++)
+        bounds[i] = (weft_bound){ weft_graph_extent(c->p->g, i + 1, NULL), (uint32_t)c->p->bounds[i] };
+    weft_program_desc desc = { .devices = &c->cpu, .n_devices = 1, .bounds = bounds, .n_bounds = n, .exact = true,
+                               .as_built = true };
+    WEFT_TRY(weft_program_create(c->p->g, &desc, &c->ref, err));
+    WEFT_TRY(weft_program_load(c->ref, c->bank, err));
+    memcpy(c->ref->extents, c->p->extents, sizeof c->p->extents);
+    uint64_t largest = 1, elements = 1;
+    for (uint32_t v = 1; v < weft_graph_value_limit(c->p->g); v++) {
+        const weft_value *value = weft_graph_value(c->p->g, (weft_ref){ v });
+        if (!value || c->p->plan->slots[v].storage == WEFT_STORAGE_NONE) continue;
+        uint64_t bytes = weft_value_bytes(c->p->g, (weft_ref){ v }, c->p->bounds);
+        uint64_t count = (uint64_t)weft_value_elements(c->p->g, (weft_ref){ v }, c->p->bounds);
+        if (weft_graph_node_by_id(c->p->g, value->node)->op == WEFT_OP_weight) continue;
+        if (bytes > largest) largest = bytes;
+        if (count > elements) elements = count;
+    }
+    c->a = malloc(largest);
+    c->b = malloc(largest);
+    c->x = malloc(elements * sizeof *c->x);
+    c->y = malloc(elements * sizeof *c->y);
+    return c->a && c->b && c->x && c->y ? WEFT_OK : WEFT_OOM_FAIL(err, "a check");
+}
+
+static void destroy(checker *c)
+{
+    weft_program_destroy(c->ref);
+    weft_bank_destroy(c->bank);
+    weft_backend_close(c->cpu);
+    free(c->a);
+    free(c->b);
+    free(c->x);
+    free(c->y);
+}
+
+static weft_status copy_inputs(checker *c, const weft_node *n, weft_error *err)
+{
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        weft_op op = behind_views(c->p->g, n->in[i])->op;
+        if (op == WEFT_OP_weight || op == WEFT_OP_constant) continue;
+        weft_ref r = storage_of(c->p->g, n->in[i]);
+        uint64_t bytes = weft_value_bytes(c->p->g, r, c->p->bounds);
+        WEFT_TRY(weft_program_read(c->p, r, 0, c->a, bytes, err));
+        WEFT_TRY(weft_program_write(c->ref, r, 0, c->a, bytes, err));
+    }
+    return WEFT_OK;
+}
+
+static weft_status run_reference_node(checker *c, uint32_t node, weft_error *err)
+{
+    for (uint32_t i = 0; i < c->ref->plan->n_steps; i++)
+        if (c->ref->plan->steps[i].node == node) return weft_program_run_step(c->ref, i, err);
+    return WEFT_FAIL(err, WEFT_INTERNAL, "the reference has no step for node %u", node);
+}
+
+/* The reference's own schedule may have put copies before inputs; they run first. */
+static weft_status run_reference(checker *c, const weft_node *n, weft_error *err)
+{
+    const weft_graph *g = c->ref->g;
+    const weft_node *mine = weft_graph_node_by_id(g, n->id);
+    if (n->op == WEFT_OP_transfer) { /* on one device it is a copy of bytes */
+        uint64_t bytes = weft_value_bytes(g, n->out[0], c->p->bounds);
+        WEFT_TRY(weft_program_read(c->ref, n->in[0], 0, c->b, bytes, err));
+        return weft_program_write(c->ref, n->out[0], 0, c->b, bytes, err);
+    }
+    for (uint32_t i = 0; i < mine->n_in; i++) {
+        const weft_node *from = behind_views(g, mine->in[i]);
+        if (from->op == WEFT_OP_copy && !weft_graph_node_by_id(c->p->g, from->id))
+            WEFT_TRY(run_reference_node(c, from->id, err));
+    }
+    return run_reference_node(c, n->id, err);
+}
+
+/* How far a result may be from the reference, by what the kernel does: int8 activations, bf16 activations, f16 storage, or
+ * float32 in another order of summation. Relative to the size of the reference's values. */
+static double tolerance(const checker *c, const weft_node *n, weft_dtype out, double rms, double largest)
+{
+    if (out == WEFT_I32) return 0.0;
+    for (uint32_t i = 0; i < n->n_in && !c->p->exact; i++) {
+        const weft_value *v = weft_graph_value(c->p->g, n->in[i]);
+        bool matrix = i == 1 && (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt);
+        if (matrix && weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK) return 0.1 * rms;
+        if (matrix && v->dtype == WEFT_BF16) return 0.05 * rms;
+    }
+    if (out == WEFT_F16) return 1e-3 * largest;
+    if (out == WEFT_BF16) return 8e-3 * largest;
+    return 2e-4 * rms + 2e-5 * largest;
+}
+
+static bool as_numbers(weft_dtype t, const void *bytes, int64_t n, float *out)
+{
+    if (t == WEFT_I32) {
+        const int32_t *v = bytes;
+        for (int64_t i = 0; i < n; i++) out[i] = (float)v[i];
+        return true;
+    }
+    return weft__convert_row(t, bytes, WEFT_F32, out, n);
+}
+
+/* Walks the part of the value that this run made (extents below their bounds leave gaps). */
+static void compare(const checker *c, weft_ref r, weft_check_node *out)
+{
+    const weft_value *v = weft_graph_value(c->p->g, r);
+    int64_t bound[WEFT_MAX_RANK] = { 0 }, dim[WEFT_MAX_RANK] = { 0 }, index[WEFT_MAX_RANK] = { 0 };
+    weft_dims_resolve(c->p->g, &v->dims, c->p->bounds, bound);
+    weft_dims_resolve(c->p->g, &v->dims, c->p->extents, dim);
+    uint32_t rank = v->dims.rank;
+    double sum = 0.0, squares = 0.0;
+    for (bool more = true; more;) {
+        int64_t at = 0;
+        for (uint32_t i = 0; i < rank; i++) at = at * bound[i] + index[i];
+        double x = c->x[at], y = c->y[at];
+        out->n_values++;
+        if (isfinite(y) && !isfinite(x)) isnan(x) ? out->n_nan++ : out->n_inf++;
+        if (isfinite(x) && isfinite(y)) {
+            double e = fabs(x - y);
+            sum += e;
+            squares += y * y;
+            if (e > out->max_error) out->max_error = e;
+            if (fabs(y) > out->tolerance) out->tolerance = fabs(y); /* for now: the largest reference value */
+        }
+        more = false;
+        for (uint32_t i = rank; i-- > 0 && !more;) {
+            if (++index[i] < dim[i]) more = true;
+            else index[i] = 0;
+        }
+    }
+    out->mean_error = sum / (double)out->n_values;
+    out->rms = sqrt(squares / (double)out->n_values);
+}
+
+static weft_status compare_output(checker *c, const weft_node *n, uint32_t k, weft_check_node *out, weft_error *err)
+{
+    weft_ref r = n->out[k];
+    const weft_value *v = weft_graph_value(c->p->g, r);
+    uint64_t bytes = weft_value_bytes(c->p->g, r, c->p->bounds);
+    int64_t elements = weft_value_elements(c->p->g, r, c->p->bounds);
+    WEFT_TRY(weft_program_read(c->p, r, 0, c->a, bytes, err));
+    WEFT_TRY(weft_program_read(c->ref, r, 0, c->b, bytes, err));
+    if (!as_numbers(v->dtype, c->a, elements, c->x) || !as_numbers(v->dtype, c->b, elements, c->y))
+        return WEFT_FAIL(err, WEFT_INTERNAL, "values of type %s cannot be compared", weft_dtype_get(v->dtype)->name);
+    *out = (weft_check_node){ .node = n->id, .output = k };
+    compare(c, r, out);
+    out->tolerance = tolerance(c, n, v->dtype, out->rms, out->tolerance);
+    out->failed = out->max_error > out->tolerance || out->n_nan || out->n_inf;
+    return WEFT_OK;
+}
+
+static weft_status check_steps(checker *c, bool (*report)(void *, const weft_check_node *), void *ctx, weft_error *err)
+{
+    bool going = true;
+    for (uint32_t i = 0; i < c->p->plan->n_steps; i++) {
+        const weft_node *n = weft_graph_node_by_id(c->p->g, c->p->plan->steps[i].node);
+        if (going) WEFT_TRY(copy_inputs(c, n, err));
+        WEFT_TRY(weft_program_run_step(c->p, i, err));
+        if (!going) continue; /* the program's own run goes on to its end */
+        WEFT_TRY(run_reference(c, n, err));
+        for (uint32_t k = 0; k < n->n_out && going; k++) {
+            weft_check_node result;
+            WEFT_TRY(compare_output(c, n, k, &result, err));
+            going = report(ctx, &result);
+        }
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_program_check(weft_program *p, const weft_weight_source *source,
+                               bool (*report)(void *ctx, const weft_check_node *n), void *ctx, weft_error *err)
+{
+    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    checker c = { .p = p };
+    weft_status s = create(&c, source, err);
+    if (!s) s = check_steps(&c, report, ctx, err);
+    destroy(&c);
+    return s;
+}

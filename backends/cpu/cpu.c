@@ -1,0 +1,190 @@
+/* cpu.c: the CPU backend's object: options, buffers, description. */
+#include "backends/cpu/cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 1024, MAP_FROM = 1 << 20 };
+
+typedef struct options { uint32_t threads, spin_us; cpu_isa isa; } options;
+
+static bool parse_number(const char *s, uint32_t max, uint32_t *out)
+{
+    char *end;
+    unsigned long v = strtoul(s, &end, 10);
+    if (*s < '0' || *s > '9' || *end || v > max) return false;
+    *out = (uint32_t)v;
+    return true;
+}
+
+static weft_status parse_isa(const char *s, cpu_isa *out, weft_error *err)
+{
+    for (cpu_isa i = 0; i < CPU_ISA_COUNT; i++) {
+        if (strcmp(s, cpu_isa_name(i))) continue;
+        if (!cpu_isa_runs(i)) return WEFT_FAIL(err, WEFT_UNSUPPORTED, "cpu: this processor or build has no %s", s);
+        *out = i;
+        return WEFT_OK;
+    }
+    return WEFT_FAIL(err, WEFT_INVALID, "cpu: isa=%s: expected scalar, avx2, avx512 or neon", s);
+}
+
+static weft_status parse_option(const char *item, options *o, weft_error *err)
+{
+    if (!strncmp(item, "threads=", 8)) {
+        if (parse_number(item + 8, MAX_THREADS, &o->threads) && o->threads) return WEFT_OK;
+        return WEFT_FAIL(err, WEFT_INVALID, "cpu: %s: expected 1 to %d", item, MAX_THREADS);
+    }
+    if (!strncmp(item, "spin=", 5)) {
+        if (parse_number(item + 5, 1000000, &o->spin_us)) return WEFT_OK;
+        return WEFT_FAIL(err, WEFT_INVALID, "cpu: %s: expected 0 to 1000000 microseconds", item);
+    }
+    if (!strncmp(item, "isa=", 4)) return parse_isa(item + 4, &o->isa, err);
+    return WEFT_FAIL(err, WEFT_INVALID, "cpu: unknown option '%s' (threads=N, isa=NAME, spin=MICROSECONDS)", item);
+}
+
+static weft_status parse_options(const char *text, options *o, weft_error *err)
+{
+    char item[64];
+    while (*text) {
+        size_t n = strcspn(text, ",");
+        if (n >= sizeof item) return WEFT_FAIL(err, WEFT_INVALID, "cpu: option too long: %.40s", text);
+        memcpy(item, text, n);
+        item[n] = 0;
+        WEFT_TRY(parse_option(item, o, err));
+        text += n + (text[n] == ',');
+    }
+    return WEFT_OK;
+}
+
+static weft_status cpu_open(const char *text, weft_backend **out, weft_error *err)
+{
+    options o = { .threads = cpu_physical_cores(), .spin_us = 50, .isa = cpu_isa_best() };
+    WEFT_TRY(parse_options(text, &o, err));
+    cpu_backend *b = calloc(1, sizeof *b);
+    if (!b) return WEFT_OOM_FAIL(err, "the CPU backend");
+    b->isa = o.isa;
+    weft_status s = cpu_pool_create(o.threads, o.spin_us, &b->pool, err);
+    if (s) {
+        free(b);
+        return s;
+    }
+    *out = &b->base;
+    return WEFT_OK;
+}
+
+static void cpu_close(weft_backend *base)
+{
+    cpu_backend *b = (cpu_backend *)base;
+    cpu_pool_destroy(b->pool);
+    free(b);
+}
+
+static void cpu_info(const weft_backend *base, weft_device_info *out)
+{
+    const cpu_backend *b = (const cpu_backend *)base;
+    char model[64];
+    cpu_model_name(model, sizeof model);
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    *out = (weft_device_info){ .name = "cpu", .threads = cpu_pool_size(b->pool),
+                               .memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0 };
+    snprintf(out->variant, sizeof out->variant, "%s", cpu_isa_name(b->isa));
+    snprintf(out->description, sizeof out->description, "%s, %s, %u thread%s", model, out->variant, out->threads,
+             out->threads == 1 ? "" : "s");
+}
+
+static uint32_t cpu_alignment(const weft_backend *b)
+{
+    (void)b;
+    return 64;
+}
+
+/* ---- buffers ---- */
+
+static weft_status new_buf(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out) return WEFT_OOM_FAIL(err, "a buffer");
+    (*out)->b = (cpu_backend *)b;
+    (*out)->bytes = bytes;
+    return WEFT_OK;
+}
+
+/* Large buffers are mapped: they come zeroed and page by page as they are used, in huge pages where there are any. */
+static weft_status cpu_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err)
+{
+    weft_buf *buf;
+    WEFT_TRY(new_buf(b, bytes, &buf, err));
+    if (bytes >= MAP_FROM) {
+        buf->kind = CPU_BUF_MAP;
+        buf->data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (buf->data == MAP_FAILED) buf->data = NULL;
+#ifdef MADV_HUGEPAGE
+        if (buf->data) madvise(buf->data, bytes, MADV_HUGEPAGE);
+#endif
+    } else {
+        buf->kind = CPU_BUF_HEAP;
+        size_t size = ((size_t)bytes + 127) / 64 * 64; /* never empty */
+        buf->data = aligned_alloc(64, size);
+        if (buf->data) memset(buf->data, 0, size);
+    }
+    if (!buf->data) {
+        free(buf);
+        return WEFT_FAIL(err, WEFT_OOM, "cpu: no memory for a buffer of %llu bytes", (unsigned long long)bytes);
+    }
+    *out = buf;
+    return WEFT_OK;
+}
+
+static weft_status cpu_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err)
+{
+    WEFT_TRY(new_buf(b, bytes, out, err));
+    (*out)->kind = CPU_BUF_BORROWED;
+    (*out)->data = (void *)(uintptr_t)data;
+    return WEFT_OK;
+}
+
+static void cpu_buf_destroy(weft_buf *buf)
+{
+    if (buf->kind == CPU_BUF_MAP) munmap(buf->data, buf->bytes);
+    if (buf->kind == CPU_BUF_HEAP) free(buf->data);
+    free(buf);
+}
+
+static weft_status cpu_buf_write(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err)
+{
+    (void)err;
+    memcpy((unsigned char *)buf->data + offset, src, n);
+    return WEFT_OK;
+}
+
+static weft_status cpu_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err)
+{
+    (void)err;
+    memcpy(dst, (const unsigned char *)buf->data + offset, n);
+    return WEFT_OK;
+}
+
+const weft_backend_vt weft__backend_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .info = cpu_info,
+    .alignment = cpu_alignment,
+    .weight_layout = cpu_weight_layout,
+    .layout_name = cpu_layout_name,
+    .weight_bytes = cpu_weight_bytes,
+    .choose = cpu_choose,
+    .buf_create = cpu_buf_create,
+    .buf_wrap = cpu_buf_wrap,
+    .buf_destroy = cpu_buf_destroy,
+    .buf_write = cpu_buf_write,
+    .buf_read = cpu_buf_read,
+    .weight_write = cpu_weight_write,
+    .exec_create = cpu_exec_create,
+    .exec_destroy = cpu_exec_destroy,
+    .exec_submit = cpu_exec_submit,
+    .exec_wait = cpu_exec_wait,
+};

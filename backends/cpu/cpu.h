@@ -1,0 +1,55 @@
+/* cpu.h: what the files of the CPU backend share: the backend object, its buffers and its thread pool. */
+#ifndef CPU_CPU_H
+#define CPU_CPU_H
+
+#include "backends/cpu/kernel.h"
+
+/* ---- processor ---- */
+cpu_isa cpu_isa_best(void);              /* the best instruction set that this processor and build have */
+bool cpu_isa_runs(cpu_isa isa);          /* compiled in, and the processor can execute it */
+const char *cpu_isa_name(cpu_isa isa);   /* "avx512" */
+bool cpu_isa_includes(cpu_isa have, cpu_isa need);
+uint32_t cpu_physical_cores(void);       /* that this process may run on; at least 1 */
+void cpu_model_name(char *out, size_t size);
+
+/* ---- pool: n threads, of which the caller is number 0 ---- */
+typedef struct cpu_pool cpu_pool;
+typedef void cpu_job(void *ctx, uint32_t thread, uint32_t n_threads);
+weft_status cpu_pool_create(uint32_t n_threads, uint32_t spin_us, cpu_pool **out, weft_error *err);
+void cpu_pool_destroy(cpu_pool *p);
+uint32_t cpu_pool_size(const cpu_pool *p);
+void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx); /* returns when every thread has finished; takes no lock */
+void cpu_pool_barrier(cpu_pool *p);                      /* within a job: all threads meet */
+
+/* ---- kernels ---- */
+/* The first fitting kernel of the op for the types and sizes of the call; NULL, with *why set. */
+const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why);
+
+/* ---- objects ---- */
+typedef struct cpu_backend {
+    weft_backend base;
+    cpu_isa isa;
+    cpu_pool *pool;
+} cpu_backend;
+
+struct weft_buf {
+    cpu_backend *b;
+    void *data;
+    uint64_t bytes;
+    enum { CPU_BUF_HEAP, CPU_BUF_MAP, CPU_BUF_BORROWED } kind;
+};
+
+weft_layout cpu_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
+                              const weft_node *const *readers, uint32_t n_readers);
+const char *cpu_layout_name(const weft_backend *b, weft_layout layout);
+uint64_t cpu_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
+weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src, weft_error *err);
+
+weft_status cpu_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
+void cpu_exec_destroy(weft_exec *e);
+weft_status cpu_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
+                            weft_error *err);
+weft_status cpu_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err);
+weft_place_reason cpu_choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
+
+#endif

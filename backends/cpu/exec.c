@@ -1,0 +1,218 @@
+/* exec.c: a compiled run of steps: for each step its kernel and its tensors with final addresses, made once.
+ *
+ * A run sends every thread through the steps; they meet where the plan has a barrier and between a kernel's phases.
+ * What changes per run are the extents: the few dims that depend on them are patched before the threads start. */
+#include "backends/cpu/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PHASES = 4 };
+
+typedef struct step {
+    cpu_call call;
+    const cpu_kernel *kernel;
+    uint32_t n_phases;
+    bool barrier;
+} step;
+
+/* *dim = n * extents[extent - 1] before a run. */
+typedef struct dim_patch {
+    int64_t *dim;
+    weft_dim value;
+} dim_patch;
+
+struct weft_exec {
+    cpu_backend *b;
+    step *steps;
+    uint32_t *step_of_plan; /* plan step -> index into steps; UINT32_MAX: not ours */
+    uint32_t n_steps, n_plan_steps, n_extents;
+    dim_patch *patches;
+    size_t n_patches, patch_cap;
+    atomic_uint *counters; /* [n_steps, MAX_PHASES] */
+    int64_t extents[WEFT_MAX_EXTENTS];
+    weft__arena arena;
+    uint64_t ticket;
+    uint32_t first, n; /* of the run in progress */
+};
+
+/* ---- what a kernel is asked before it is chosen ---- */
+
+static void tensor_at(const weft_graph *g, weft_ref r, const int64_t *bounds, weft_layout layout, cpu_tensor *t)
+{
+    const weft_value *v = weft_graph_value(g, r);
+    *t = (cpu_tensor){ .dtype = v->dtype, .layout = layout, .rank = v->dims.rank };
+    weft_dims_resolve(g, &v->dims, bounds, t->dim);
+    int64_t stride = 1;
+    for (uint32_t i = t->rank; i-- > 0; stride *= t->dim[i]) t->stride[i] = stride;
+}
+
+weft_place_reason cpu_choose(const weft_backend *base, const weft_kernel_query *q, weft_kernel_choice *out)
+{
+    const cpu_backend *b = (const cpu_backend *)base;
+    cpu_tensor in[WEFT_MAX_INPUTS], result[WEFT_MAX_OUTPUTS];
+    for (uint32_t i = 0; i < q->node->n_in; i++)
+        tensor_at(q->g, q->node->in[i], q->bounds, q->layouts ? q->layouts[i] : CPU_LAYOUT_PLAIN, &in[i]);
+    for (uint32_t i = 0; i < q->node->n_out; i++)
+        tensor_at(q->g, q->node->out[i], q->bounds, CPU_LAYOUT_PLAIN, &result[i]);
+    cpu_call call = { .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out, .op = q->node->op,
+                      .attrs = &q->node->attrs, .isa = b->isa, .exact = q->exact, .n_threads = cpu_pool_size(b->pool) };
+    weft_place_reason why;
+    const cpu_kernel *k = cpu_kernel_find(&call, &why);
+    if (!k) return why;
+    *out = (weft_kernel_choice){ .name = k->name, .kernel = k, .inplace = k->inplace,
+                                 .scratch_bytes = k->scratch ? k->scratch(&call) : 0 };
+    memset(out->needs, k->need, sizeof out->needs);
+    return WEFT_PLACE_REQUESTED;
+}
+
+/* ---- compiling ---- */
+
+static bool add_patches(weft_exec *e, cpu_tensor *t, const weft_dims *d)
+{
+    for (uint32_t i = 0; i < d->rank; i++) {
+        if (!d->d[i].extent) continue;
+        if (!weft__grow(&e->patches, &e->patch_cap, e->n_patches + 1, sizeof *e->patches)) return false;
+        e->patches[e->n_patches++] = (dim_patch){ &t->dim[i], d->d[i] };
+    }
+    return true;
+}
+
+/* Byte distance of n elements; block types are only ever addressed from their start. */
+static uint64_t element_bytes(weft_dtype t, int64_t n)
+{
+    const weft_dtype_info *info = weft_dtype_get(t);
+    return (uint64_t)n / info->block * info->bytes;
+}
+
+static bool compile_tensor(weft_exec *e, const weft_exec_desc *d, weft_ref r, cpu_tensor *t)
+{
+    const weft_slot *s = &d->plan->slots[r.id];
+    tensor_at(d->g, r, d->bounds, d->layouts[s->root.id], t);
+    memcpy(t->stride, s->stride, sizeof t->stride);
+    unsigned char *base = s->storage == WEFT_STORAGE_ARENA ? d->arena->data : d->bufs[s->root.id]->data;
+    if (s->storage == WEFT_STORAGE_ARENA) base += s->offset;
+    t->data = base + element_bytes(t->dtype, s->first);
+    return add_patches(e, t, &weft_graph_value(d->g, r)->dims);
+}
+
+static bool compile_step(weft_exec *e, const weft_exec_desc *d, const weft_step *ps, step *s)
+{
+    const weft_node *n = weft_graph_node_by_id(d->g, ps->node);
+    const weft_kernel_choice *choice = &d->choices[n->id];
+    cpu_tensor *in = weft__arena_alloc(&e->arena, n->n_in, sizeof *in);
+    cpu_tensor *out = weft__arena_alloc(&e->arena, n->n_out, sizeof *out);
+    if (!in || !out) return false;
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (!compile_tensor(e, d, n->in[i], &in[i])) return false;
+    for (uint32_t i = 0; i < n->n_out; i++)
+        if (!compile_tensor(e, d, n->out[i], &out[i])) return false;
+    weft_attrs *attrs = weft__arena_alloc(&e->arena, 1, sizeof *attrs);
+    if (!attrs) return false;
+    *attrs = n->attrs;
+    s->kernel = choice->kernel;
+    s->barrier = ps->barrier;
+    s->call = (cpu_call){ .in = in, .out = out, .n_in = n->n_in, .n_out = n->n_out, .op = n->op, .attrs = attrs,
+                          .isa = e->b->isa, .exact = d->exact, .n_threads = cpu_pool_size(e->b->pool) };
+    if (ps->scratch_bytes) s->call.scratch = (unsigned char *)d->arena->data + ps->scratch_offset;
+    return true;
+}
+
+static bool compile(weft_exec *e, const weft_exec_desc *d)
+{
+    e->n_plan_steps = d->plan->n_steps;
+    e->n_extents = weft_graph_extent_count(d->g);
+    e->step_of_plan = weft__arena_alloc(&e->arena, e->n_plan_steps, sizeof *e->step_of_plan);
+    e->steps = weft__arena_alloc(&e->arena, e->n_plan_steps, sizeof *e->steps);
+    if (!e->step_of_plan || !e->steps) return false;
+    for (uint32_t i = 0; i < e->n_plan_steps; i++) {
+        const weft_step *ps = &d->plan->steps[i];
+        bool ours = ps->device == d->device && d->choices[ps->node].kernel;
+        e->step_of_plan[i] = ours ? e->n_steps : UINT32_MAX;
+        if (ours && !compile_step(e, d, ps, &e->steps[e->n_steps++])) return false;
+    }
+    e->counters = weft__arena_alloc(&e->arena, (size_t)e->n_steps * MAX_PHASES, sizeof *e->counters);
+    return e->counters != NULL;
+}
+
+weft_status cpu_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err)
+{
+    *out = NULL;
+    weft_exec *e = calloc(1, sizeof *e);
+    if (!e) return WEFT_OOM_FAIL(err, "the compiled steps");
+    e->b = (cpu_backend *)b;
+    if (!compile(e, d)) {
+        cpu_exec_destroy(e);
+        return WEFT_OOM_FAIL(err, "the compiled steps");
+    }
+    *out = e;
+    return WEFT_OK;
+}
+
+void cpu_exec_destroy(weft_exec *e)
+{
+    if (!e) return;
+    free(e->patches);
+    weft__arena_free(&e->arena);
+    free(e);
+}
+
+/* ---- running ---- */
+
+/* Brings dims and phase counts up to date with the run's extents. */
+static void patch_extents(weft_exec *e, const int64_t *extents)
+{
+    size_t bytes = e->n_extents * sizeof *extents;
+    if (e->ticket && !memcmp(e->extents, extents, bytes)) return;
+    memcpy(e->extents, extents, bytes);
+    for (size_t i = 0; i < e->n_patches; i++)
+        *e->patches[i].dim = e->patches[i].value.n * extents[e->patches[i].value.extent - 1];
+    for (uint32_t i = 0; i < e->n_steps; i++) {
+        step *s = &e->steps[i];
+        s->n_phases = s->kernel->phases ? s->kernel->phases(&s->call) : 1;
+    }
+}
+
+static void run_steps(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    const weft_exec *e = ctx;
+    (void)n_threads;
+    for (uint32_t i = e->first; i < e->first + e->n; i++) {
+        const step *s = &e->steps[i];
+        cpu_call call = s->call;
+        call.thread = thread;
+        for (uint32_t phase = 0; phase < s->n_phases; phase++) {
+            if (phase || (s->barrier && i > e->first)) cpu_pool_barrier(e->b->pool);
+            call.phase = phase;
+            call.next = &e->counters[(size_t)i * MAX_PHASES + phase];
+            s->kernel->run(&call);
+        }
+    }
+}
+
+weft_status cpu_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
+                            weft_error *err)
+{
+    (void)err;
+    patch_extents(e, extents);
+    uint32_t begin = UINT32_MAX, end = 0;
+    for (uint32_t i = first; i < first + n; i++) {
+        if (e->step_of_plan[i] == UINT32_MAX) continue;
+        if (begin == UINT32_MAX) begin = e->step_of_plan[i];
+        end = e->step_of_plan[i] + 1;
+    }
+    *ticket = ++e->ticket;
+    if (begin == UINT32_MAX) return WEFT_OK;
+    e->first = begin;
+    e->n = end - begin;
+    for (size_t i = (size_t)begin * MAX_PHASES; i < (size_t)end * MAX_PHASES; i++)
+        atomic_store_explicit(&e->counters[i], 0, memory_order_relaxed);
+    cpu_pool_run(e->b->pool, run_steps, e);
+    return WEFT_OK;
+}
+
+weft_status cpu_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err)
+{
+    (void)e, (void)ticket, (void)err; /* submit has finished */
+    return WEFT_OK;
+}

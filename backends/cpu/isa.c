@@ -1,0 +1,89 @@
+/* isa.c: what this processor can execute, and which cores we may use. */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "backends/cpu/cpu.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(CPU_X86)
+#include <cpuid.h>
+#endif
+
+const char *cpu_isa_name(cpu_isa isa)
+{
+    static const char *const names[CPU_ISA_COUNT] = { "scalar", "avx2", "avx512", "neon" };
+    return names[isa];
+}
+
+bool cpu_isa_includes(cpu_isa have, cpu_isa need)
+{
+    if (need == CPU_SCALAR || have == need) return true;
+    return have == CPU_AVX512 && need == CPU_AVX2;
+}
+
+bool cpu_isa_runs(cpu_isa isa)
+{
+    if (isa == CPU_SCALAR) return true;
+#if defined(CPU_X86)
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (isa == CPU_AVX2) return avx2; /* F16C is older than AVX2 */
+    if (isa == CPU_AVX512)
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vnni");
+#elif defined(CPU_ARM)
+    if (isa == CPU_NEON) return true;
+#endif
+    return false;
+}
+
+cpu_isa cpu_isa_best(void)
+{
+    static const cpu_isa order[] = { CPU_AVX512, CPU_AVX2, CPU_NEON };
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (cpu_isa_runs(order[i])) return order[i];
+    return CPU_SCALAR;
+}
+
+/* True if `cpu` is the first of its core's hardware threads, as far as the system tells. */
+static bool first_of_core(int cpu)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+    FILE *f = fopen(path, "r");
+    if (!f) return true;
+    int first = cpu;
+    if (fscanf(f, "%d", &first) != 1) first = cpu;
+    fclose(f);
+    return first == cpu;
+}
+
+uint32_t cpu_physical_cores(void)
+{
+    cpu_set_t set;
+    uint32_t n = 0, all = 0;
+    if (sched_getaffinity(0, sizeof set, &set)) return 1;
+    for (unsigned i = 0; i < CPU_SETSIZE; i++) {
+        if (!CPU_ISSET(i, &set)) continue;
+        all++;
+        if (first_of_core((int)i)) n++;
+    }
+    return n ? n : all ? all : 1;
+}
+
+void cpu_model_name(char *out, size_t size)
+{
+    snprintf(out, size, "CPU");
+#if defined(CPU_X86)
+    unsigned regs[12];
+    for (unsigned i = 0; i < 3; i++)
+        if (!__get_cpuid(0x80000002u + i, &regs[4 * i], &regs[4 * i + 1], &regs[4 * i + 2], &regs[4 * i + 3])) return;
+    char text[sizeof regs + 1] = { 0 };
+    memcpy(text, regs, sizeof regs);
+    const char *s = text;
+    while (*s == ' ') s++;
+    if (*s) snprintf(out, size, "%s", s);
+#endif
+}

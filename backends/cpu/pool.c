@@ -1,0 +1,171 @@
+/* pool.c: a persistent thread pool without locks.
+ *
+ * A job is published by raising `generation`; every worker runs it once and counts itself into `done`. A waiting worker
+ * spins for a while and then sleeps on its own semaphore: it announces that in `asleep`, and whoever publishes a job
+ * wakes the announced ones. The barrier within a job counts arrivals and turns over `barrier_turn`. */
+#include "backends/cpu/cpu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Spins before a thread yields its processor: more threads than processors must still make progress. */
+enum { SPINS_BEFORE_YIELD = 4000, SPINS_PER_CLOCK = 64 };
+
+typedef struct worker {
+    _Alignas(64) atomic_int asleep;
+    cpu_pool *pool;
+    uint32_t index;
+    pthread_t thread;
+    sem_t wake;
+} worker;
+
+struct cpu_pool {
+    _Alignas(64) atomic_uint generation;
+    _Alignas(64) atomic_uint done;
+    _Alignas(64) atomic_uint arrived;
+    _Alignas(64) atomic_uint barrier_turn;
+    cpu_job *job; /* written before generation rises */
+    void *ctx;
+    atomic_bool quit;
+    uint32_t n_threads, n_started;
+    uint64_t spin_ns;
+    worker *workers; /* n_threads - 1 */
+};
+
+static inline void pause_cpu(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Spins until *word differs from `old`; gives the processor away now and then. */
+static void spin_while(atomic_uint *word, unsigned old)
+{
+    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) == old; i++) {
+        pause_cpu();
+        if (i % SPINS_BEFORE_YIELD == 0) sched_yield();
+    }
+}
+
+static void wait_for_job(worker *w, unsigned seen)
+{
+    cpu_pool *p = w->pool;
+    uint64_t start = 0;
+    for (unsigned i = 0; atomic_load_explicit(&p->generation, memory_order_acquire) == seen; i++) {
+        pause_cpu();
+        if (i % SPINS_PER_CLOCK) continue;
+        uint64_t now = now_ns();
+        if (!start) start = now;
+        if (now - start < p->spin_ns) continue;
+        atomic_store(&w->asleep, 1);
+        /* A job may have come since; then take the announcement back, unless its publisher has seen it already. */
+        if (atomic_load(&p->generation) != seen && atomic_exchange(&w->asleep, 0)) return;
+        while (sem_wait(&w->wake) && errno == EINTR) {}
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    worker *w = arg;
+    cpu_pool *p = w->pool;
+    for (unsigned seen = 0;; seen++) {
+        wait_for_job(w, seen);
+        if (atomic_load_explicit(&p->quit, memory_order_acquire)) return NULL;
+        p->job(p->ctx, w->index, p->n_threads);
+        atomic_fetch_add_explicit(&p->done, 1, memory_order_release);
+    }
+}
+
+static void publish(cpu_pool *p)
+{
+    atomic_fetch_add(&p->generation, 1);
+    for (uint32_t i = 0; i < p->n_started; i++)
+        if (atomic_exchange(&p->workers[i].asleep, 0)) sem_post(&p->workers[i].wake);
+}
+
+weft_status cpu_pool_create(uint32_t n_threads, uint32_t spin_us, cpu_pool **out, weft_error *err)
+{
+    *out = NULL;
+    cpu_pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
+    if (!p) return WEFT_OOM_FAIL(err, "the thread pool");
+    *p = (cpu_pool){ .n_threads = n_threads, .spin_ns = spin_us * UINT64_C(1000) };
+    if (n_threads > 1) {
+        p->workers = aligned_alloc(64, (n_threads - 1) * sizeof *p->workers);
+        if (!p->workers) {
+            free(p);
+            return WEFT_OOM_FAIL(err, "the thread pool");
+        }
+    }
+    for (uint32_t i = 0; i + 1 < n_threads; i++) {
+        worker *w = &p->workers[i];
+        *w = (worker){ .pool = p, .index = i + 1 };
+        sem_init(&w->wake, 0, 0);
+        if (pthread_create(&w->thread, NULL, worker_main, w)) {
+            sem_destroy(&w->wake);
+            cpu_pool_destroy(p);
+            return WEFT_FAIL(err, WEFT_OOM, "cpu: thread %u of %u could not be started", i + 1, n_threads);
+        }
+        p->n_started++;
+    }
+    *out = p;
+    return WEFT_OK;
+}
+
+void cpu_pool_destroy(cpu_pool *p)
+{
+    if (!p) return;
+    atomic_store(&p->quit, true);
+    publish(p);
+    for (uint32_t i = 0; i < p->n_started; i++) {
+        pthread_join(p->workers[i].thread, NULL);
+        sem_destroy(&p->workers[i].wake);
+    }
+    free(p->workers);
+    free(p);
+}
+
+uint32_t cpu_pool_size(const cpu_pool *p)
+{
+    return p->n_threads;
+}
+
+void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx)
+{
+    if (p->n_threads > 1) {
+        p->job = job;
+        p->ctx = ctx;
+        atomic_store_explicit(&p->done, 0, memory_order_relaxed);
+        publish(p);
+    }
+    job(ctx, 0, p->n_threads);
+    for (unsigned i = 1; atomic_load_explicit(&p->done, memory_order_acquire) != p->n_threads - 1; i++) {
+        pause_cpu();
+        if (i % SPINS_BEFORE_YIELD == 0) sched_yield();
+    }
+}
+
+void cpu_pool_barrier(cpu_pool *p)
+{
+    if (p->n_threads == 1) return;
+    unsigned turn = atomic_load_explicit(&p->barrier_turn, memory_order_relaxed);
+    if (atomic_fetch_add_explicit(&p->arrived, 1, memory_order_acq_rel) + 1 == p->n_threads) {
+        atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&p->barrier_turn, turn + 1, memory_order_release);
+    } else {
+        spin_while(&p->barrier_turn, turn);
+    }
+}

@@ -1,0 +1,117 @@
+/* weights.c: how the CPU backend keeps weights, and filling them from a checkpoint's bytes on all threads.
+ *
+ * A matrix that is only multiplied with (x w^T) and gathered from is packed into panels (pack.h); everything else stays
+ * row-major in its own type. */
+#include "backends/cpu/cpu.h"
+#include "backends/cpu/pack.h"
+#include "graph/convert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool panel_reader(const weft_node *n, weft_ref weight)
+{
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        if (n->in[i].id != weight.id) continue;
+        bool table = n->op == WEFT_OP_gather && i == 0;
+        bool matrix = (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt) && i == 1;
+        if (!table && !matrix) return false;
+    }
+    return true;
+}
+
+weft_layout cpu_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
+                              const weft_node *const *readers, uint32_t n_readers)
+{
+    (void)b;
+    const weft_value *v = weft_graph_value(g, weight);
+    if (v->dims.rank != 2 || !cpu_panel_fits(v->dtype, v->dims.d[1].n)) return CPU_LAYOUT_PLAIN;
+    bool multiplied = false;
+    for (uint32_t i = 0; i < n_readers; i++) {
+        if (!panel_reader(readers[i], weight)) return CPU_LAYOUT_PLAIN;
+        multiplied |= readers[i]->op != WEFT_OP_gather;
+    }
+    return multiplied ? CPU_LAYOUT_PANEL : CPU_LAYOUT_PLAIN;
+}
+
+const char *cpu_layout_name(const weft_backend *b, weft_layout layout)
+{
+    (void)b;
+    return layout == CPU_LAYOUT_PANEL ? "panel" : "plain";
+}
+
+/* Rows and row length of a tensor seen as a matrix of its last dimension. */
+static void as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *k)
+{
+    *k = rank ? dims[rank - 1] : 1;
+    *rows = 1;
+    for (uint32_t i = 0; i + 1 < rank; i++) *rows *= dims[i];
+}
+
+uint64_t cpu_weight_bytes(const weft_backend *base, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims)
+{
+    const cpu_backend *b = (const cpu_backend *)base;
+    int64_t rows, k;
+    as_matrix(rank, dims, &rows, &k);
+    if (layout == CPU_LAYOUT_PANEL) return cpu_panel_bytes(b->isa, t, rows, k);
+    uint64_t row;
+    return weft_dtype_row_bytes(t, k, &row) ? row * (uint64_t)rows : UINT64_MAX;
+}
+
+/* One load, shared by the threads: they claim groups of rows. */
+typedef struct load {
+    weft_buf *buf;
+    const weft_weight_data *src;
+    weft_layout layout;
+    weft_dtype type;
+    cpu_isa isa;
+    int64_t rows, k, group, n_groups;
+    uint64_t src_row, dst_row;
+    unsigned char *temp; /* per thread: a group of rows in the wanted type, if it differs from the file's */
+    atomic_llong next;
+} load;
+
+static const void *converted(const load *l, const unsigned char *src, int64_t n, unsigned char *temp)
+{
+    if (l->src->dtype == l->type) return src;
+    for (int64_t i = 0; i < n; i++)
+        weft__convert_row(l->src->dtype, src + (uint64_t)i * l->src_row, l->type, temp + (uint64_t)i * l->dst_row, l->k);
+    return temp;
+}
+
+static void load_groups(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    load *l = ctx;
+    (void)n_threads;
+    unsigned char *temp = l->temp ? l->temp + thread * (uint64_t)l->group * l->dst_row : NULL;
+    for (;;) {
+        int64_t i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
+        if (i >= l->n_groups) return;
+        int64_t row = i * l->group, n = l->rows - row < l->group ? l->rows - row : l->group;
+        const void *from = converted(l, (const unsigned char *)l->src->data + (uint64_t)row * l->src_row, n, temp);
+        unsigned char *out = l->buf->data;
+        if (l->layout == CPU_LAYOUT_PANEL)
+            cpu_pack_panel(l->isa, l->type, from, n, l->k, out + (uint64_t)i * cpu_panel_stride(l->isa, l->type, l->k));
+        else
+            memcpy(out + (uint64_t)row * l->dst_row, from, (uint64_t)n * l->dst_row);
+    }
+}
+
+weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src, weft_error *err)
+{
+    load l = { .buf = buf, .src = src, .layout = layout, .type = t, .isa = buf->b->isa };
+    as_matrix(src->rank, src->dims, &l.rows, &l.k);
+    if (!weft_dtype_row_bytes(src->dtype, l.k, &l.src_row) || !weft_dtype_row_bytes(t, l.k, &l.dst_row))
+        return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.k, weft_dtype_get(t)->name);
+    if (src->dtype != t && (src->dtype == WEFT_I32 || t == WEFT_I32))
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s cannot be loaded as %s", weft_dtype_get(src->dtype)->name, weft_dtype_get(t)->name);
+    l.group = layout == CPU_LAYOUT_PANEL ? cpu_panel_rows(l.isa) : 16;
+    l.n_groups = (l.rows + l.group - 1) / l.group;
+    if (src->dtype != t) {
+        l.temp = malloc(cpu_pool_size(buf->b->pool) * (size_t)l.group * l.dst_row);
+        if (!l.temp) return WEFT_OOM_FAIL(err, "converting a weight");
+    }
+    cpu_pool_run(buf->b->pool, load_groups, &l);
+    free(l.temp);
+    return WEFT_OK;
+}

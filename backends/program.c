@@ -1,0 +1,264 @@
+/* program.c: the life of a program: creation, loading into a bank, input and output, running. */
+#include "backends/program.h"
+
+#include "backends/bank.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BOUNCE_BYTES = 1 << 18 };
+
+/* ---- creation ---- */
+
+static weft_status set_bounds(weft_program *p, const weft_program_desc *desc, weft_error *err)
+{
+    uint32_t n = weft_graph_extent_count(p->g), bound;
+    for (uint32_t i = 0; i < n; i++) {
+        weft_graph_extent(p->g, i + 1, &bound);
+        p->bounds[i] = bound;
+    }
+    for (uint32_t k = 0; k < desc->n_bounds; k++) {
+        uint32_t i = 0;
+        while (i < n && strcmp(weft_graph_extent(p->g, i + 1, &bound), desc->bounds[k].extent)) i++;
+        if (i == n) return WEFT_FAIL(err, WEFT_NOT_FOUND, "the graph has no extent '%s'", desc->bounds[k].extent);
+        if (!desc->bounds[k].bound || desc->bounds[k].bound > bound)
+            return WEFT_FAIL(err, WEFT_INVALID, "bound %u of extent '%s' is not within 1..%u", desc->bounds[k].bound,
+                             desc->bounds[k].extent, bound);
+        p->bounds[i] = desc->bounds[k].bound;
+    }
+    memcpy(p->extents, p->bounds, sizeof p->extents);
+    return WEFT_OK;
+}
+
+static weft_status create(weft_program *p, const weft_graph *g, const weft_program_desc *desc, weft_error *err)
+{
+    p->devices = malloc(desc->n_devices * sizeof *p->devices);
+    if (!p->devices) return WEFT_OOM_FAIL(err, "a program");
+    memcpy(p->devices, desc->devices, desc->n_devices * sizeof *p->devices);
+    p->n_devices = desc->n_devices;
+    p->strict = desc->strict;
+    p->exact = desc->exact;
+    p->keep = desc->keep;
+    for (uint32_t d = 0; d < p->n_devices; d++) p->devices[d]->users++;
+    WEFT_TRY(weft_graph_clone(g, &p->g, err));
+    if (desc->outputs) WEFT_TRY(weft_graph_keep_outputs(p->g, desc->outputs, desc->n_outputs, err));
+    if (!desc->as_built) WEFT_TRY(weft_graph_optimise(p->g, NULL, 0, err));
+    WEFT_TRY(set_bounds(p, desc, err));
+    return weft__schedule(p, err);
+}
+
+weft_status weft_program_create(const weft_graph *g, const weft_program_desc *desc, weft_program **out, weft_error *err)
+{
+    *out = NULL;
+    if (!desc->n_devices) return WEFT_FAIL(err, WEFT_INVALID, "a program needs at least one device");
+    weft_program *p = calloc(1, sizeof *p);
+    if (!p) return WEFT_OOM_FAIL(err, "a program");
+    weft_status s = create(p, g, desc, err);
+    if (s) {
+        weft_program_destroy(p);
+        return s;
+    }
+    *out = p;
+    return WEFT_OK;
+}
+
+static void unload(weft_program *p)
+{
+    for (uint32_t d = 0; d < p->n_devices; d++) {
+        const weft_backend_vt *vt = p->devices[d]->vt;
+        if (p->execs && p->execs[d]) vt->exec_destroy(p->execs[d]);
+        if (p->arenas && p->arenas[d]) vt->buf_destroy(p->arenas[d]);
+        for (uint32_t v = 1; p->bufs && v < p->value_limit; v++) {
+            const weft_value *value = weft_graph_value(p->g, (weft_ref){ v });
+            weft_buf *buf = p->bufs[weft__at(p, d, v)];
+            if (buf && weft_graph_node_by_id(p->g, value->node)->op == WEFT_OP_constant) vt->buf_destroy(buf);
+        }
+    }
+    free(p->execs);
+    free(p->arenas);
+    free(p->bufs);
+    free(p->bounce);
+    p->execs = NULL;
+    p->arenas = NULL;
+    p->bufs = NULL;
+    p->bounce = NULL;
+}
+
+void weft_program_destroy(weft_program *p)
+{
+    if (!p) return;
+    unload(p);
+    for (uint32_t d = 0; d < p->n_devices; d++) p->devices[d]->users--;
+    weft_plan_destroy(p->plan);
+    weft_graph_destroy(p->g);
+    free(p->devices);
+    free(p->device_of);
+    free(p->reasons);
+    free(p->choices);
+    free(p->layouts);
+    free(p->resident);
+    free(p->segments);
+    free(p);
+}
+
+const weft_graph *weft_program_graph(const weft_program *p)
+{
+    return p->g;
+}
+
+const weft_plan *weft_program_plan(const weft_program *p)
+{
+    return p->plan;
+}
+
+/* ---- loading ---- */
+
+static weft_status load_constant(weft_program *p, uint32_t d, const weft_node *n, weft_buf **buf, weft_error *err)
+{
+    const weft_backend_vt *vt = p->devices[d]->vt;
+    uint64_t bytes = weft_value_bytes(p->g, n->out[0], p->bounds);
+    WEFT_TRY(vt->buf_create(p->devices[d], bytes, buf, err));
+    return vt->buf_write(*buf, 0, n->data, bytes, err);
+}
+
+static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, weft_error *err)
+{
+    size_t at = weft__at(p, d, n->out[0].id);
+    if (n->op == WEFT_OP_constant) return load_constant(p, d, n, &p->bufs[at], err);
+    const weft_value *v = weft_graph_value(p->g, n->out[0]);
+    int64_t dims[WEFT_MAX_RANK];
+    weft_dims_resolve(p->g, &v->dims, p->bounds, dims);
+    if (n->op == WEFT_OP_state)
+        return weft__bank_state(p->bank, p->devices[d], n->name, v->dtype, v->dims.rank, dims, &p->bufs[at], err);
+    return weft__bank_weight(p->bank, p->devices[d], n->name, p->layouts[at], v->dtype, v->dims.rank, dims,
+                             &p->bufs[at], err);
+}
+
+static weft_status load_device(weft_program *p, uint32_t d, weft_error *err)
+{
+    weft_backend *b = p->devices[d];
+    WEFT_TRY(b->vt->buf_create(b, p->plan->arena_bytes[d], &p->arenas[d], err));
+    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
+        const weft_node *n = weft_graph_node(p->g, i);
+        if ((weft_op_get(n->op)->traits & WEFT_TRAIT_SOURCE) && p->resident[weft__at(p, d, n->out[0].id)])
+            WEFT_TRY(load_value(p, d, n, err));
+    }
+    weft_exec_desc desc = { .g = p->g, .plan = p->plan, .choices = p->choices, .device = d, .arena = p->arenas[d],
+                            .layouts = p->layouts + weft__at(p, d, 0), .bufs = p->bufs + weft__at(p, d, 0),
+                            .bounds = p->bounds, .exact = p->exact };
+    return b->vt->exec_create(b, &desc, &p->execs[d], err);
+}
+
+weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
+{
+    if (p->bufs) return WEFT_FAIL(err, WEFT_INVALID, "the program is loaded already");
+    p->bank = bank;
+    p->bufs = calloc((size_t)p->n_devices * p->value_limit, sizeof(weft_buf *));
+    p->arenas = calloc(p->n_devices, sizeof(weft_buf *));
+    p->execs = calloc(p->n_devices, sizeof(weft_exec *));
+    p->bounce = p->n_devices > 1 ? malloc(BOUNCE_BYTES) : NULL;
+    weft_status s = WEFT_OK;
+    if (!p->bufs || !p->arenas || !p->execs || (p->n_devices > 1 && !p->bounce)) s = WEFT_OOM_FAIL(err, "a program");
+    for (uint32_t d = 0; d < p->n_devices && !s; d++) s = load_device(p, d, err);
+    if (s) unload(p);
+    return s;
+}
+
+/* ---- input, output ---- */
+
+weft_ref weft_program_port(const weft_program *p, const char *name)
+{
+    return weft_graph_find(p->g, name);
+}
+
+weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t value, weft_error *err)
+{
+    for (uint32_t i = 0; i < weft_graph_extent_count(p->g); i++) {
+        uint32_t bound;
+        if (strcmp(weft_graph_extent(p->g, i + 1, &bound), name)) continue;
+        if (!value || value > p->bounds[i])
+            return WEFT_FAIL(err, WEFT_INVALID, "extent '%s' = %u is not within 1..%lld", name, value, (long long)p->bounds[i]);
+        p->extents[i] = value;
+        return WEFT_OK;
+    }
+    return WEFT_FAIL(err, WEFT_NOT_FOUND, "the program has no extent '%s'", name);
+}
+
+/* The buffer and the byte in it where a value begins. */
+static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, uint64_t n, weft_buf **buf,
+                          const weft_backend_vt **vt, uint64_t *at, weft_error *err)
+{
+    const weft_value *v = weft_graph_value(p->g, r);
+    if (!v) return WEFT_FAIL(err, WEFT_INVALID, "the program has no value %%%u", r.id);
+    if (!p->bufs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    const weft_slot *s = &p->plan->slots[r.id];
+    uint64_t bytes = weft_value_bytes(p->g, r, p->bounds);
+    if (offset > bytes || n > bytes - offset)
+        return WEFT_FAIL(err, WEFT_INVALID, "bytes %llu..%llu are outside value %%%u of %llu bytes", (unsigned long long)offset,
+                         (unsigned long long)(offset + n), r.id, (unsigned long long)bytes);
+    if (s->storage != WEFT_STORAGE_ARENA && s->storage != WEFT_STORAGE_STATE)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "value %%%u is no activation or state", r.id);
+    const weft_dtype_info *t = weft_dtype_get(v->dtype);
+    *vt = p->devices[s->device]->vt;
+    *buf = s->storage == WEFT_STORAGE_ARENA ? p->arenas[s->device] : p->bufs[weft__at(p, s->device, s->root.id)];
+    *at = (s->storage == WEFT_STORAGE_ARENA ? s->offset : 0) + (uint64_t)s->first / t->block * t->bytes + offset;
+    return WEFT_OK;
+}
+
+weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n, weft_error *err)
+{
+    weft_buf *buf;
+    const weft_backend_vt *vt;
+    uint64_t at;
+    WEFT_TRY(locate(p, r, offset, n, &buf, &vt, &at, err));
+    return vt->buf_write(buf, at, src, n, err);
+}
+
+weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n, weft_error *err)
+{
+    weft_buf *buf;
+    const weft_backend_vt *vt;
+    uint64_t at;
+    WEFT_TRY(locate(p, r, offset, n, &buf, &vt, &at, err));
+    return vt->buf_read(buf, at, dst, n, err);
+}
+
+/* ---- running ---- */
+
+static weft_status run_transfer(weft_program *p, const weft_step *step, weft_error *err)
+{
+    const weft_node *n = weft_graph_node_by_id(p->g, step->node);
+    uint64_t bytes = weft_value_bytes(p->g, n->out[0], p->bounds);
+    for (uint64_t at = 0; at < bytes; at += BOUNCE_BYTES) {
+        uint64_t part = bytes - at < BOUNCE_BYTES ? bytes - at : BOUNCE_BYTES;
+        WEFT_TRY(weft_program_read(p, n->in[0], at, p->bounce, part, err));
+        WEFT_TRY(weft_program_write(p, n->out[0], at, p->bounce, part, err));
+    }
+    return WEFT_OK;
+}
+
+static weft_status run_segment(weft_program *p, const weft__segment *s, weft_error *err)
+{
+    if (s->transfer) return run_transfer(p, &p->plan->steps[s->first], err);
+    const weft_backend_vt *vt = p->devices[s->device]->vt;
+    uint64_t ticket;
+    WEFT_TRY(vt->exec_submit(p->execs[s->device], s->first, s->n, p->extents, &ticket, err));
+    return vt->exec_wait(p->execs[s->device], ticket, err);
+}
+
+weft_status weft_program_run(weft_program *p, weft_error *err)
+{
+    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    for (uint32_t i = 0; i < p->n_segments; i++) WEFT_TRY(run_segment(p, &p->segments[i], err));
+    return WEFT_OK;
+}
+
+weft_status weft_program_run_step(weft_program *p, uint32_t step, weft_error *err)
+{
+    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    if (step >= p->plan->n_steps)
+        return WEFT_FAIL(err, WEFT_INVALID, "step %u of a plan of %u steps", step, p->plan->n_steps);
+    const weft_step *s = &p->plan->steps[step];
+    bool transfer = weft_graph_node_by_id(p->g, s->node)->op == WEFT_OP_transfer;
+    return run_segment(p, &(weft__segment){ step, 1, s->device, transfer }, err);
+}

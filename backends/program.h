@@ -1,0 +1,47 @@
+/* program.h: a program's data, shared by schedule.c (placement and plan), program.c (loading, running), program_print.c
+ * and check.c. Per-device arrays are indexed [device * value_limit + value id]. */
+#ifndef WEFT_PROGRAM_H
+#define WEFT_PROGRAM_H
+
+#include "backends/contract.h"
+
+/* Consecutive steps of one device, or one transfer. */
+typedef struct weft__segment {
+    uint32_t first, n, device;
+    bool transfer;
+} weft__segment;
+
+struct weft_program {
+    weft_graph *g;
+    weft_plan *plan;
+    weft_backend **devices;
+    uint32_t n_devices, value_limit, node_limit;
+    bool strict, exact, keep;
+    int64_t bounds[WEFT_MAX_EXTENTS], extents[WEFT_MAX_EXTENTS];
+    uint32_t *device_of;           /* by node id */
+    weft_place_reason *reasons;    /* by node id */
+    weft_kernel_choice *choices;   /* by node id; kernel NULL for sources, views, transfers */
+    weft_layout *layouts;          /* per device and value */
+    bool *resident;                /* per device and value: a weight, state or constant is needed there */
+    weft__segment *segments;
+    uint32_t n_segments;
+    /* after loading */
+    weft_bank *bank;
+    weft_buf **bufs;   /* per device and value; constants are the program's own, the rest the bank's */
+    weft_buf **arenas; /* per device */
+    weft_exec **execs; /* per device */
+    unsigned char *bounce; /* for transfers */
+};
+
+/* Places, legalises and plans: fills everything above "after loading" (g, devices, bounds and flags are set). */
+weft_status weft__schedule(weft_program *p, weft_error *err);
+
+static inline size_t weft__at(const weft_program *p, uint32_t device, uint32_t value)
+{
+    return (size_t)device * p->value_limit + value;
+}
+
+/* "layers.3.attention.dense linear %41", for messages; returns buf. */
+const char *weft__node_text(const weft_graph *g, const weft_node *n, char *buf, size_t size);
+
+#endif
