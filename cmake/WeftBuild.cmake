@@ -23,6 +23,7 @@ endif()
 # What every file of Weft is compiled with; nothing of it reaches those who use an installed Weft.
 add_library(weft_build INTERFACE)
 target_include_directories(weft_build INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(weft_build INTERFACE _GNU_SOURCE=) # empty: a file may define it again
 target_compile_options(weft_build INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla)
 # Library sources are named in error records: by their path in the tree, not in the builder's home.
