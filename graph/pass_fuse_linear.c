@@ -1,0 +1,147 @@
+/* pass_fuse_linear.c: a product with a weight matrix takes up what follows it.
+ *
+ *     matmul_nt(x, w) [+ bias] [activation] [+ residual] [+ residual]  ->  linear(x, w, bias,
+ * residuals)
+ *
+ * w is a weight of rank 2, the bias a weight [N]; additions may have their operands in either
+ * order, and the bias may come after a residual where there is no activation. Each value on the way
+ * must be read by the next step alone. A bare product becomes a linear, too, so that backends have
+ * one path for all of them. Products are visited last to first: of two branches that are added, the
+ * later one takes the addition, and the earlier one's result is ready by then. */
+#include "graph/pass.h"
+
+#include <stdlib.h>
+
+enum { MAX_RESIDUALS = 2, MAX_PARTS = 3 + MAX_RESIDUALS };
+
+static const weft_act act_of[WEFT_OP_COUNT] = {
+    /* WEFT_ACT_NONE where an op is no activation */
+    [WEFT_OP_relu] = WEFT_ACT_RELU,           [WEFT_OP_gelu] = WEFT_ACT_GELU,
+    [WEFT_OP_gelu_tanh] = WEFT_ACT_GELU_TANH, [WEFT_OP_silu] = WEFT_ACT_SILU,
+    [WEFT_OP_tanh] = WEFT_ACT_TANH,           [WEFT_OP_sigmoid] = WEFT_ACT_SIGMOID,
+};
+
+/* What has matched so far: the nodes from the product to the last one taken up. */
+typedef struct chain {
+    uint32_t part[MAX_PARTS], n_parts;
+    const weft_node *last;
+    weft_attr_linear attrs;
+    weft_ref bias, residual[MAX_RESIDUALS];
+} chain;
+
+static bool is_weight(const weft_graph *g, weft_ref r, uint32_t rank)
+{
+    const weft_node *n = weft__producer(g, r);
+    return n && n->op == WEFT_OP_weight && weft_graph_value(g, r)->dims.rank == rank;
+}
+
+static bool is_bias(const weft_graph *g, weft_ref r, const weft_value *result)
+{
+    if (!is_weight(g, r, 1)) return false;
+    const weft_value *v = weft_graph_value(g, r);
+    weft_dim last = result->dims.d[result->dims.rank - 1];
+    return weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_FLOAT && v->dims.d[0].n == last.n &&
+           v->dims.d[0].extent == last.extent;
+}
+
+static bool take_add(const weft_graph *g, const weft_node *n, chain *c)
+{
+    weft_ref so_far = c->last->out[0];
+    weft_ref other = n->in[0].id == so_far.id ? n->in[1] : n->in[0];
+    const weft_value *result = weft_graph_value(g, so_far), *v = weft_graph_value(g, other);
+    if (!c->attrs.has_bias && !c->attrs.act && is_bias(g, other, result)) {
+        c->attrs.has_bias = 1;
+        c->bias = other;
+        return true;
+    }
+    if (c->attrs.n_residual == MAX_RESIDUALS || v->dtype != WEFT_F32 ||
+        !weft__dims_equal(&v->dims, &result->dims))
+        return false;
+    c->residual[c->attrs.n_residual++] = other;
+    return true;
+}
+
+static bool take_activation(const weft_node *n, chain *c)
+{
+    if (c->attrs.act || c->attrs.n_residual || !act_of[n->op]) return false;
+    c->attrs.act = act_of[n->op];
+    return true;
+}
+
+static chain match(const weft_graph *g, const weft__readers *readers, const weft_node *product)
+{
+    chain c = { .part = { product->id }, .n_parts = 1, .last = product };
+    while (c.n_parts < MAX_PARTS) {
+        const weft_node *n = weft__only_reader(g, readers, c.last->out[0]);
+        if (!n || !(n->op == WEFT_OP_add ? take_add(g, n, &c) : take_activation(n, &c))) break;
+        c.part[c.n_parts++] = n->id;
+        c.last = n;
+    }
+    return c;
+}
+
+static weft_status fuse(weft_graph *g, const weft_node *product, const chain *c, weft_error *err)
+{
+    weft_ref in[2 + 1 + MAX_RESIDUALS] = { product->in[0], product->in[1] };
+    uint32_t n = 2;
+    if (c->attrs.has_bias) in[n++] = c->bias;
+    for (int32_t i = 0; i < c->attrs.n_residual; i++) in[n++] = c->residual[i];
+    weft_attrs attrs = { .linear = c->attrs };
+    weft_node *made = weft__graph_add(g, WEFT_OP_linear, &attrs, in, n, product->scope, NULL, err);
+    if (!made) return err->status;
+    if (!weft__graph_set_origin(g, made, c->part, c->n_parts)) return WEFT_OOM_FAIL(err, "a pass");
+    weft__pass_swap(g, c->last, made);
+    for (uint32_t i = c->n_parts - 1; i-- > 0;) weft__graph_remove(g, g->nodes[c->part[i]]);
+    return WEFT_OK;
+}
+
+/* A product, its depth (nodes that do work on the longest way to it) and its place in the order. */
+typedef struct candidate {
+    uint32_t id, depth, position;
+} candidate;
+
+static int deepest_first(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+    if (x->depth != y->depth) return x->depth > y->depth ? -1 : 1;
+    return x->position > y->position ? -1 : 1;
+}
+
+/* Fills `list` with the products with a weight matrix, and sorts it. `depth` is zeroed, by node id. */
+static uint32_t find_products(const weft_graph *g, uint32_t *depth, candidate *list)
+{
+    uint32_t n_found = 0;
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            const weft_node *from = weft__producer(g, n->in[k]);
+            if (from && depth[from->id] > depth[n->id]) depth[n->id] = depth[from->id];
+        }
+        depth[n->id] += !(weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW));
+        if (n->op == WEFT_OP_matmul_nt && is_weight(g, n->in[1], 2))
+            list[n_found++] = (candidate){ n->id, depth[n->id], i };
+    }
+    qsort(list, n_found, sizeof *list, deepest_first);
+    return n_found;
+}
+
+weft_status weft__pass_fuse_linear(weft_graph *g, bool *changed, weft_error *err)
+{
+    uint32_t *depth = calloc(weft_graph_node_limit(g), sizeof *depth), n_products = 0;
+    candidate *products = calloc((size_t)weft_graph_node_count(g) + 1, sizeof *products);
+    weft__readers readers = { 0 };
+    weft_status s = WEFT_OK;
+    if (!depth || !products) s = WEFT_OOM_FAIL(err, "a pass");
+    if (s == WEFT_OK) s = weft__readers_create(g, &readers, err);
+    if (s == WEFT_OK) n_products = find_products(g, depth, products);
+    for (uint32_t i = 0; i < n_products && s == WEFT_OK; i++) {
+        const weft_node *n = weft_graph_node_by_id(g, products[i].id);
+        chain c = match(g, &readers, n);
+        s = fuse(g, n, &c, err);
+        *changed = true;
+    }
+    weft__readers_destroy(&readers);
+    free(products);
+    free(depth);
+    return s;
+}
