@@ -1,0 +1,49 @@
+/* number.c: the one place where floats become text and text floats. The C library writes and reads the locale's decimal
+ * point, so it is replaced on the way out and put back on the way in. */
+#include "graph/number.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *point(void)
+{
+    const char *p = localeconv()->decimal_point;
+    return p && *p ? p : ".";
+}
+
+const char *weft__float_text(float x, char buf[WEFT__FLOAT_TEXT])
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (!isfinite(x)) {
+        snprintf(buf, WEFT__FLOAT_TEXT, "0x%08x", (unsigned)bits);
+        return buf;
+    }
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(buf, WEFT__FLOAT_TEXT, "%.*g", digits, (double)x);
+        if (strtof(buf, NULL) == x) break;
+    }
+    const char *p = point();
+    char *at = strstr(buf, p);
+    if (at) {
+        *at = '.';
+        memmove(at + 1, at + strlen(p), strlen(at + strlen(p)) + 1);
+    }
+    return buf;
+}
+
+bool weft__float_scan(const char *text, float *out)
+{
+    char buf[2 * WEFT__FLOAT_TEXT], *end;
+    const char *p = point(), *dot = strchr(text, '.');
+    if (!*text || text[strspn(text, "0123456789+-.eE")]) return false;
+    int n = dot ? snprintf(buf, sizeof buf, "%.*s%s%s", (int)(dot - text), text, p, dot + 1)
+                : snprintf(buf, sizeof buf, "%s", text);
+    if (n < 0 || (size_t)n >= sizeof buf) return false;
+    *out = strtof(buf, &end);
+    return !*end && isfinite(*out);
+}
