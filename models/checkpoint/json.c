@@ -30,17 +30,33 @@ static bool token_before(const char *text, size_t end, char out[WEFT__QUOTE_SIZE
     return true;
 }
 
+/* jansson's lexer ignores a failure to grow its token buffer and goes on without a byte. errno shows that an allocation
+ * failed (or that malloc had to try a second way); the text is then read again, and both readings must be equal. */
+static json_t *load(const char *text, size_t n, bool *oom, json_error_t *e)
+{
+    errno = 0;
+    json_t *v = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, e);
+    *oom = errno == ENOMEM;
+    if (!v || !*oom) return v;
+    json_error_t ignored;
+    json_t *again = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &ignored);
+    *oom = !again || !json_equal(v, again);
+    json_decref(again);
+    if (!*oom) return v;
+    json_decref(v);
+    return NULL;
+}
+
 weft_status weft__json_parse(const char *text, size_t n, const char *what, json_t **out,
                              weft_error *err)
 {
     json_error_t e;
     char key[WEFT__QUOTE_SIZE];
-    errno =
-        0; /* jansson drops the reason when its lexer runs out of memory; malloc leaves it here */
-    *out = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+    bool oom;
+    *out = load(text, n, &oom, &e);
     if (!*out) {
         enum json_error_code code = json_error_code(&e);
-        if (code == json_error_out_of_memory || errno == ENOMEM) return WEFT_OOM_FAIL(err, what);
+        if (oom || code == json_error_out_of_memory) return WEFT_OOM_FAIL(err, what);
         if (code == json_error_duplicate_key && e.position >= 0 && (size_t)e.position <= n &&
             token_before(text, (size_t)e.position, key))
             return WEFT_FAIL(err, WEFT_FORMAT, "%s: the key \"%s\" stands there twice", what, key);
@@ -55,6 +71,23 @@ weft_status weft__json_parse(const char *text, size_t n, const char *what, json_
         return s;
     }
     return WEFT_OK;
+}
+
+static int dump_piece(const char *data, size_t n, void *text)
+{
+    weft_writer w = weft_text_writer(text);
+    return w.write(w.ctx, data, n) ? 0 : -1;
+}
+
+/* Not json_dumps: it loses the failure of some of its own allocations and gives a text with a hole. weft_text keeps it. */
+char *weft__json_dump(const json_t *v, size_t flags, size_t *n)
+{
+    weft_text text = { 0 };
+    int failed = json_dump_callback(v, dump_piece, &text, flags);
+    *n = text.size;
+    if (!failed && !text.failed) return text.data;
+    weft_text_free(&text);
+    return NULL;
 }
 
 const char *weft__json_kind(const json_t *v)

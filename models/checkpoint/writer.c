@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "json.h"
 #include "safetensors.h"
 
 #define DEFAULT_SHARD 5000000000u /* bytes, as transformers cuts them */
@@ -143,7 +143,7 @@ static json_t *tensor_entry(const weft__file_tensor *t, uint64_t begin, uint64_t
 }
 
 /* The header's text, to be freed; NULL: out of memory. */
-static char *header_text(const job *j, size_t shard)
+static char *header_text(const job *j, size_t shard, size_t *n)
 {
     uint64_t at = 0, size;
     json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
@@ -156,7 +156,7 @@ static char *header_text(const job *j, size_t shard)
         }
         at += size;
     }
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = root ? weft__json_dump(root, JSON_COMPACT, n) : NULL;
     json_decref(root);
     return text;
 }
@@ -166,9 +166,10 @@ static weft_status write_header(const job *j, size_t shard, int fd, const char *
 {
     static const char spaces[8] = { ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ' };
     unsigned char length[8];
-    char *text = header_text(j, shard);
+    size_t n;
+    char *text = header_text(j, shard, &n);
     if (!text) return WEFT_OOM_FAIL(err, path);
-    size_t n = strlen(text), pad = (8 - n % 8) % 8; /* so that the data begins at a multiple of 8 */
+    size_t pad = (8 - n % 8) % 8; /* so that the data begins at a multiple of 8 */
     for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)(n + pad) >> (8 * i));
     weft_status s = WEFT_OK;
     if (n + pad > WEFT__SAFETENSORS_MAX_HEADER)
@@ -250,11 +251,12 @@ static weft_status write_index(job *j, weft_error *err)
     }
     json_t *root = json_pack("{s:{s:I}, s:O}", "metadata", "total_size", (json_int_t)j->total,
                              "weight_map", j->weight_map);
-    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    size_t n;
+    char *text = root ? weft__json_dump(root, JSON_INDENT(2), &n) : NULL;
     json_decref(root);
     if (!text) return WEFT_OOM_FAIL(err, INDEX_NAME);
     j->index_written = true;
-    weft_status s = write_text(j, INDEX_NAME, text, strlen(text), err);
+    weft_status s = write_text(j, INDEX_NAME, text, n, err);
     free(text);
     return s;
 }

@@ -8,10 +8,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void ask(const weft__hf_config *c)
 {
-    static const char *const numbers[] = { "hidden_size", "num_hidden_layers", "rope_theta", "partial_rotary_factor",
-                                           "layer_norm_eps", "use_parallel_residual", "rope_position_scale",
-                                           "rope_parameters.factor", "a.b.c" };
-    static const char *const texts[] = { "model_type", "hidden_act", "dtype", "rope_type", "architectures.0" };
+    static const char *const numbers[] = {
+        "hidden_size",           "num_hidden_layers",      "rope_theta",
+        "partial_rotary_factor", "layer_norm_eps",         "use_parallel_residual",
+        "rope_position_scale",   "rope_parameters.factor", "a.b.c"
+    };
+    static const char *const texts[] = { "model_type", "hidden_act", "dtype", "rope_type",
+                                         "architectures.0" };
     static const char *const tokens[] = { "bos_token_id", "eos_token_id", "pad_token_id" };
     double x, list[4];
     const char *text;
@@ -23,13 +26,16 @@ static void ask(const weft__hf_config *c)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         weft__hf_config_number(c, numbers[i], &x);
         weft__hf_config_numbers(c, numbers[i], list, 4, &n);
-        if (weft__hf_config_u32(c, numbers[i], 1, 100000, &u, &err) == WEFT_OK && (u < 1 || u > 100000)) abort();
+        if (weft__hf_config_u32(c, numbers[i], 1, 100000, &u, &err) == WEFT_OK &&
+            (u < 1 || u > 100000))
+            abort();
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (weft__hf_config_text(c, texts[i], &text) == 1 && strlen(text) == SIZE_MAX) abort();
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
         if (weft__hf_config_tokens(c, tokens[i], ids, 4, &n, &err) == WEFT_OK && n > 4) abort();
-    if (weft__hf_config_view(c, &view, &err) == WEFT_OK && (!view.number(view.ctx, "rope_position_scale", &x) || !(x > 0)))
+    if (weft__hf_config_view(c, &view, &err) == WEFT_OK &&
+        (!view.number(view.ctx, "rope_position_scale", &x) || !(x > 0)))
         abort();
     for (size_t i = 0; i < weft__hf_config_warning_count(c); i++)
         if (!weft__hf_config_warning(c, i)) abort();
@@ -42,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *zero = size ? memchr(data, 0, size) : NULL;
     size_t n = zero ? (size_t)(zero - data) : size;
     const char *generation = zero ? (const char *)zero + 1 : NULL;
-    weft_status s = weft__hf_config_parse((const char *)data, n, generation, zero ? size - n - 1 : 0, "fuzz", &c, &err);
+    weft_status s = weft__hf_config_parse((const char *)data, n, generation,
+                                          zero ? size - n - 1 : 0, "fuzz", &c, &err);
     if (s == WEFT_OK)
         ask(c);
     else if (!err.text[0] || c)

@@ -3,6 +3,7 @@
 #define WEFT_TEST_TEMP_H
 
 #include <dirent.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,8 +46,8 @@ static inline void temp_write_text(const temp_folder *t, const char *name, const
 }
 
 /* A safetensors file of this header; the data are the bytes 0, 1, 2, ... */
-static inline void temp_write_safetensors(const temp_folder *t, const char *name, const char *header,
-                                          size_t n_data)
+static inline void temp_write_safetensors(const temp_folder *t, const char *name,
+                                          const char *header, size_t n_data)
 {
     size_t n = strlen(header);
     unsigned char *image = calloc(8 + n + n_data, 1);
@@ -68,27 +69,16 @@ static inline unsigned temp_count(const char *path)
     return n;
 }
 
-/* Removes the folder and what is in it, folders too. */
-static inline void temp_remove_path(const char *path)
+static inline int temp_remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-    DIR *dir = opendir(path);
-    if (dir) {
-        for (struct dirent *e; (e = readdir(dir));) {
-            char sub[TEMP_PATH];
-            if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-            snprintf(sub, sizeof sub, "%s/%s", path, e->d_name);
-            temp_remove_path(sub);
-        }
-        closedir(dir);
-        rmdir(path);
-    } else {
-        unlink(path);
-    }
+    (void)st, (void)type, (void)at;
+    return remove(path);
 }
 
+/* Removes the folder and all that is in it. */
 static inline void temp_remove(const temp_folder *t)
 {
-    temp_remove_path(t->path);
+    CHECK(nftw(t->path, temp_remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
 #endif

@@ -7,8 +7,8 @@
 #define T(shape, offsets) "{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 /* Parses header + n_data bytes; the image is exactly as long as the file, so a read beyond it is seen by ASan. */
-static weft_status parse(const char *header, size_t n_data, weft__safetensors **out, unsigned char **image,
-                         weft_error *err)
+static weft_status parse(const char *header, size_t n_data, weft__safetensors **out,
+                         unsigned char **image, weft_error *err)
 {
     size_t n = strlen(header);
     unsigned char *p = calloc(8 + n + n_data, 1);
@@ -32,9 +32,10 @@ static const struct {
     { "{} x", 0, "not JSON" },
     { "{\"a\\u0000b\":" T("[1]", "[0,4]") "}", 4, "not JSON" },
     { "{\"\xff\":" T("[1]", "[0,4]") "}", 4, "not JSON" },
-    { "{\"w\":" T("[1]", "[0,4]") ",\"w\":" T("[1]", "[4,8]") "}", 8, "the key \"w\" stands there twice" },
-    { "{\"gpt_neox.layers.0.attention.dense.weight\":" T("[1]", "[0,4]")
-      ",\"gpt_neox.layers.0.attention.dense.weight\":" T("[1]", "[4,8]") "}",
+    { "{\"w\":" T("[1]", "[0,4]") ",\"w\":" T("[1]", "[4,8]") "}", 8,
+      "the key \"w\" stands there twice" },
+    { "{\"gpt_neox.layers.0.attention.dense.weight\":" T(
+          "[1]", "[0,4]") ",\"gpt_neox.layers.0.attention.dense.weight\":" T("[1]", "[4,8]") "}",
       8, "the key \"gpt_neox.layers.0.attention.dense.weight\" stands there twice" },
     { "{\"a\\\"b\":" T("[1]", "[0,4]") ",\"a\\\"b\":" T("[1]", "[4,8]") "}", 8, "twice" },
     { "{\"w\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
@@ -48,8 +49,10 @@ static const struct {
     { "{\"w\":3}", 0, "tensor w: its entry is an integer" },
     { "{\"w\":null}", 0, "tensor w: its entry is null" },
     { "{\"w\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor w: dtype is nothing" },
-    { "{\"w\":{\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor w: dtype is an integer" },
-    { "{\"w\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor w: unknown dtype \"F31\"" },
+    { "{\"w\":{\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+      "tensor w: dtype is an integer" },
+    { "{\"w\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+      "tensor w: unknown dtype \"F31\"" },
     { "{\"w\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "unknown dtype" },
     { "{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape is nothing" },
     { "{\"w\":" T("4", "[0,4]") "}", 4, "tensor w: shape is an integer" },
@@ -59,7 +62,8 @@ static const struct {
     { "{\"w\":" T("[true]", "[0,4]") "}", 4, "dimension 0 is not a non-negative integer" },
     { "{\"w\":" T("[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "9 dimensions, more than 8" },
     /* sizes: 2^62 * 4 = 2^64, 2^61 * 4 = 2^63, a product that wraps to 4, and a zero that would hide it */
-    { "{\"w\":" T("[4611686018427387904]", "[0,4]") "}", 4, "the product of its dimensions overflows" },
+    { "{\"w\":" T("[4611686018427387904]", "[0,4]") "}", 4,
+      "the product of its dimensions overflows" },
     { "{\"w\":" T("[2305843009213693952]", "[0,4]") "}", 4, "overflows" },
     { "{\"w\":" T("[4294967296,4294967296,4]", "[0,4]") "}", 4, "overflows" },
     { "{\"w\":" T("[0,4611686018427387904,4]", "[0,0]") "}", 0, "overflows" },
@@ -75,12 +79,16 @@ static const struct {
     { "{\"w\":" T("[1]", "{\"0\":0,\"1\":4}") "}", 4, "data_offsets are not two" },
     { "{\"w\":" T("[1]", "[4,0]") "}", 4, "data begins at 4, behind its end at 0" },
     { "{\"w\":" T("[1]", "[0,4]") "}", 3, "data ends at 4, but the file holds 3 bytes" },
-    { "{\"w\":" T("[1]", "[9223372036854775803,9223372036854775807]") "}", 4, "but the file holds 4 bytes" },
+    { "{\"w\":" T("[1]", "[9223372036854775803,9223372036854775807]") "}", 4,
+      "but the file holds 4 bytes" },
     /* tiling */
-    { "{\"a\":" T("[2]", "[0,8]") ",\"b\":" T("[2]", "[4,12]") "}", 12, "tensor b: its data overlaps that of a" },
-    { "{\"a\":" T("[1]", "[0,4]") ",\"b\":" T("[1]", "[0,4]") "}", 4, "tensor b: its data overlaps that of a" },
+    { "{\"a\":" T("[2]", "[0,8]") ",\"b\":" T("[2]", "[4,12]") "}", 12,
+      "tensor b: its data overlaps that of a" },
+    { "{\"a\":" T("[1]", "[0,4]") ",\"b\":" T("[1]", "[0,4]") "}", 4,
+      "tensor b: its data overlaps that of a" },
     { "{\"b\":" T("[1]", "[4,8]") ",\"a\":" T("[2]", "[0,8]") "}", 8, "overlaps" },
-    { "{\"a\":" T("[1]", "[0,4]") ",\"b\":" T("[1]", "[8,12]") "}", 12, "tensor b: 4 bytes before its data" },
+    { "{\"a\":" T("[1]", "[0,4]") ",\"b\":" T("[1]", "[8,12]") "}", 12,
+      "tensor b: 4 bytes before its data" },
     { "{\"a\":" T("[1]", "[4,8]") "}", 8, "tensor a: 4 bytes before its data" },
     { "{\"a\":" T("[1]", "[0,4]") "}", 7, "3 bytes at the end belong to no tensor" },
     { "{}", 1, "1 bytes at the end belong to no tensor" },
@@ -113,9 +121,13 @@ static void refuses_bad_lengths(void)
         { "", 0, "too few" },
         { { 2, 0, 0, 0, 0, 0, 0 }, 7, "too few" },
         { { 0, 0, 0, 0, 0, 0, 0, 0 }, 8, "does not begin with {" },
-        { { 3, 0, 0, 0, 0, 0, 0, 0, '{', '}' }, 10, "a header of 3 bytes does not fit in a file of 10" },
+        { { 3, 0, 0, 0, 0, 0, 0, 0, '{', '}' },
+          10,
+          "a header of 3 bytes does not fit in a file of 10" },
         { { 0, 0, 0, 0, 0, 0, 0, 0x80 }, 8, "longer than the 100000000 allowed" },
-        { { 255, 255, 255, 255, 255, 255, 255, 255, '{', '}' }, 10, "longer than the 100000000 allowed" },
+        { { 255, 255, 255, 255, 255, 255, 255, 255, '{', '}' },
+          10,
+          "longer than the 100000000 allowed" },
         { { 0x01, 0xe1, 0xf5, 0x05 }, 10, "longer than the 100000000 allowed" },
         { { 0x00, 0xe1, 0xf5, 0x05 }, 10, "does not fit" },
     };
@@ -172,8 +184,8 @@ static void knows_the_dtypes(void)
     static const struct {
         const char *name;
         uint32_t bytes;
-    } rows[] = { { "F64", 8 }, { "F32", 4 }, { "F16", 2 }, { "BF16", 2 }, { "I64", 8 }, { "I32", 4 },
-                 { "I16", 2 }, { "I8", 1 },  { "U8", 1 },  { "BOOL", 1 } };
+    } rows[] = { { "F64", 8 }, { "F32", 4 }, { "F16", 2 }, { "BF16", 2 }, { "I64", 8 },
+                 { "I32", 4 }, { "I16", 2 }, { "I8", 1 },  { "U8", 1 },   { "BOOL", 1 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const weft__file_dtype *t = weft__file_dtype_find(rows[i].name);
         if (CHECK(t)) CHECK_EQ_INT(t->bytes, rows[i].bytes);

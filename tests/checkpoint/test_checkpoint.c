@@ -1,0 +1,221 @@
+/* test_checkpoint.c: what may be named as MODEL, indexes, shards, the faults of folders, and the bundled model. */
+#include "models/checkpoint/checkpoint.h"
+#include "temp.h"
+
+#define ONE(name) "{\"" name "\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"
+#define TWO(a, b)                                                              \
+    "{\"" a "\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},\"" b \
+    "\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[4,12]}}"
+#define INDEX     "model.safetensors.index.json"
+#define SHARD1    "model-00001-of-00002.safetensors"
+#define SHARD2    "model-00002-of-00002.safetensors"
+#define MAP(text) "{\"metadata\":{\"total_size\":20},\"weight_map\":{" text "}}"
+
+static void write_shards(const temp_folder *t)
+{
+    temp_write_safetensors(t, SHARD1, TWO("b", "c"), 12);
+    temp_write_safetensors(t, SHARD2, ONE("a"), 8);
+    temp_write_text(t, INDEX,
+                    MAP("\"a\":\"" SHARD2 "\",\"b\":\"" SHARD1 "\",\"c\":\"" SHARD1 "\""));
+}
+
+static void expect(const char *model, weft_status status, const char *fault)
+{
+    weft__checkpoint *ck;
+    weft_error err = { 0 };
+    if (!CHECK_STATUS(weft__checkpoint_open(model, &ck, &err), status, err))
+        printf("  %s\n", model);
+    if (status != WEFT_OK) {
+        CHECK(ck == NULL);
+        CHECK_CONTAINS(err.text, fault);
+    }
+    weft__checkpoint_destroy(ck);
+}
+
+/* Opens `model` and expects that many tensors and files. */
+static void expect_open(const char *model, size_t n_tensors, size_t n_files)
+{
+    weft__checkpoint *ck;
+    weft_error err = { 0 };
+    if (CHECK_OK(weft__checkpoint_open(model, &ck, &err), err)) {
+        CHECK_EQ_INT(weft__checkpoint_count(ck), n_tensors);
+        CHECK_EQ_INT(weft__checkpoint_file_count(ck), n_files);
+    }
+    weft__checkpoint_destroy(ck);
+}
+
+static void reads_shards(void)
+{
+    temp_folder t = temp_make();
+    weft__checkpoint *ck;
+    const weft__file_tensor *a;
+    weft_error err = { 0 };
+    write_shards(&t);
+    if (CHECK_OK(weft__checkpoint_open(t.path, &ck, &err), err)) {
+        CHECK_EQ_INT(weft__checkpoint_count(ck), 3);
+        CHECK_EQ_INT(weft__checkpoint_file_count(ck), 2);
+        CHECK_EQ_INT(weft__checkpoint_bytes(ck), 20);
+        CHECK_STR(weft__checkpoint_at(ck, 0)->name, "a");
+        CHECK_STR(weft__checkpoint_at(ck, 2)->name, "c");
+        CHECK(weft__checkpoint_at(ck, 3) == NULL);
+        CHECK(weft__checkpoint_find(ck, "d") == NULL);
+        if (CHECK_OK(weft__checkpoint_weight(ck, "a", &a, &err), err)) {
+            CHECK_EQ_INT(a->dtype->type, WEFT_F32);
+            CHECK_EQ_INT(((const unsigned char *)a->data)[7], 7);
+            CHECK_CONTAINS(a->file, SHARD2);
+            weft__file_tensor_advise(a, WEFT__ADVICE_SOON);
+            weft__file_tensor_advise(a, WEFT__ADVICE_DONE);
+            CHECK_EQ_INT(((const unsigned char *)a->data)[7], 7);
+        }
+        CHECK_STATUS(weft__checkpoint_weight(ck, "d", &a, &err), WEFT_NOT_FOUND, err);
+        CHECK_CONTAINS(err.text, "no tensor d");
+        CHECK_STATUS(weft__checkpoint_weight(ck, "c", &a, &err), WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "tensor c: weights of type I64");
+    }
+    weft__checkpoint_destroy(ck);
+    temp_remove(&t);
+}
+
+static void finds_what_model_names(void)
+{
+    temp_folder t = temp_make();
+    write_shards(&t);
+    temp_write_text(&t, "config.json", "{}");
+    expect_open(t.path, 3, 2);
+    expect_open(temp_path(&t, "config.json"), 3, 2);
+    expect_open(temp_path(&t, INDEX), 3, 2);
+    expect_open(temp_path(&t, SHARD1), 3, 2); /* a shard stands for the whole */
+    temp_write_safetensors(&t, "other.safetensors", ONE("x"), 8);
+    expect_open(temp_path(&t, "other.safetensors"), 1, 1);
+    temp_write_safetensors(&t, "model.safetensors", ONE("y"), 8);
+    expect_open(t.path, 1, 1); /* the single file comes first */
+    expect_open(temp_path(&t, INDEX), 3, 2);
+    unlink(temp_path(&t, INDEX));
+    expect_open(temp_path(&t, SHARD1), 2, 1);
+    expect(temp_path(&t, "nothing"), WEFT_NOT_FOUND, "no such file or folder");
+    temp_write_text(&t, "notes.txt", "x");
+    expect(temp_path(&t, "notes.txt"), WEFT_INVALID, "neither a model folder nor");
+    temp_write_text(&t, "m.gguf", "GGUF");
+    expect(temp_path(&t, "m.gguf"), WEFT_UNSUPPORTED, "GGUF files are not supported yet");
+    temp_remove(&t);
+}
+
+static void follows_links(void)
+{
+    temp_folder t = temp_make();
+    temp_write_safetensors(&t, "blob", ONE("a"), 8);
+    CHECK(symlink("blob", temp_path(&t, "model.safetensors")) == 0);
+    expect_open(t.path, 1, 1);
+    temp_remove(&t);
+}
+
+static void says_what_is_there_instead(void)
+{
+    temp_folder t = temp_make();
+    expect(t.path, WEFT_NOT_FOUND, "no model.safetensors and no model.safetensors.index.json");
+    temp_write_text(&t, "pytorch_model.bin", "PK");
+    expect(t.path, WEFT_UNSUPPORTED, "PyTorch .bin files only");
+    temp_write_text(&t, "q4.gguf", "GGUF");
+    expect(t.path, WEFT_UNSUPPORTED, "GGUF files only");
+    temp_write_safetensors(&t, "weights.safetensors", ONE("a"), 8);
+    expect(t.path, WEFT_NOT_FOUND, "has weights.safetensors but no");
+    CHECK(mkfifo(temp_path(&t, "model.safetensors"), 0600) == 0);
+    expect(t.path, WEFT_IO, "not a regular file");
+    temp_remove(&t);
+}
+
+static void refuses_bad_indexes(void)
+{
+    static const struct {
+        const char *index;
+        weft_status status;
+        const char *fault;
+    } cases[] = {
+        { "", WEFT_FORMAT, "not JSON" },
+        { "[]", WEFT_FORMAT, "is an array, not an object" },
+        { "{}", WEFT_FORMAT, "weight_map is nothing" },
+        { "{\"weight_map\":[]}", WEFT_FORMAT, "weight_map is an array" },
+        { "{\"weight_map\":{}}", WEFT_FORMAT, "weight_map is empty" },
+        { MAP("\"a\":1"), WEFT_FORMAT, "the file of tensor a is an integer" },
+        { MAP("\"a\":\"\""), WEFT_FORMAT, "is not a plain name" },
+        { MAP("\"a\":\".\""), WEFT_FORMAT, "is not a plain name" },
+        { MAP("\"a\":\"..\""), WEFT_FORMAT, "is not a plain name" },
+        { MAP("\"a\":\"../model.safetensors\""), WEFT_FORMAT,
+          "\"../model.safetensors\", is not a plain name" },
+        { MAP("\"a\":\"/etc/passwd\""), WEFT_FORMAT, "is not a plain name" },
+        { MAP("\"a\":\"sub/x.safetensors\""), WEFT_FORMAT, "is not a plain name" },
+        { MAP("\"a\":\"..\\\\x\""), WEFT_FORMAT, "is not a plain name" },
+        { MAP("\"a\":\"" SHARD2 "\",\"a\":\"" SHARD1 "\""), WEFT_FORMAT,
+          "the key \"a\" stands there twice" },
+        { MAP("\"a\":\"model-00003-of-00002.safetensors\""), WEFT_NOT_FOUND, "a shard is missing" },
+        { MAP("\"a\":\"" SHARD1 "\""), WEFT_NOT_FOUND, "tensor a is not in" },
+        { MAP("\"a\":\"" SHARD2 "\",\"zz\":\"" SHARD1 "\""), WEFT_NOT_FOUND,
+          "tensor zz is not in" },
+        { MAP("\"a\":\"" INDEX "\""), WEFT_FORMAT, "not a safetensors file?" },
+        { MAP("\"a\":\"" SHARD2 "\",\"b\":\"again.safetensors\""), WEFT_FORMAT, "is also in" },
+    };
+    temp_folder t = temp_make();
+    write_shards(&t);
+    temp_write_safetensors(&t, "again.safetensors", TWO("a", "b"), 12);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        temp_write_text(&t, INDEX, cases[i].index);
+        expect(t.path, cases[i].status, cases[i].fault);
+    }
+    temp_remove(&t);
+}
+
+static void names_the_faulty_shard(void)
+{
+    temp_folder t = temp_make();
+    write_shards(&t);
+    temp_write_safetensors(&t, SHARD2, ONE("a"), 7);
+    expect(t.path, WEFT_FORMAT, SHARD2 ": tensor a: data ends at 8");
+    temp_write_text(&t, SHARD2, "");
+    expect(t.path, WEFT_FORMAT, SHARD2 ": 0 bytes are too few");
+    temp_remove(&t);
+}
+
+/* A tensor that the index does not list is kept: a model that needs it finds it. */
+static void keeps_unlisted_tensors(void)
+{
+    temp_folder t = temp_make();
+    write_shards(&t);
+    temp_write_text(&t, INDEX, MAP("\"a\":\"" SHARD2 "\",\"b\":\"" SHARD1 "\""));
+    expect_open(t.path, 3, 2);
+    temp_remove(&t);
+}
+
+static void opens_the_bundled_model(void)
+{
+    weft__checkpoint *ck;
+    const weft__file_tensor *w;
+    weft_error err = { 0 };
+    if (!CHECK_OK(weft__checkpoint_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", &ck,
+                                        &err),
+                  err))
+        return;
+    CHECK_EQ_INT(weft__checkpoint_count(ck),
+                 76); /* 12 in each of 6 layers, 2 embeddings, the final norm's 2 */
+    CHECK_EQ_INT(weft__checkpoint_bytes(ck), 13680832 - 8 - 8376);
+    if (CHECK_OK(weft__checkpoint_weight(ck, "gpt_neox.layers.5.attention.query_key_value.weight",
+                                         &w, &err),
+                 err)) {
+        CHECK_EQ_INT(w->dtype->type, WEFT_F16);
+        CHECK_EQ_INT(w->rank, 2);
+        CHECK_EQ_INT(w->dims[0], 768);
+        CHECK_EQ_INT(w->dims[1], 256);
+    }
+    weft__checkpoint_destroy(ck);
+}
+
+static const weft_test tests[] = {
+    { "reads_shards", reads_shards },
+    { "finds_what_model_names", finds_what_model_names },
+    { "follows_links", follows_links },
+    { "says_what_is_there_instead", says_what_is_there_instead },
+    { "refuses_bad_indexes", refuses_bad_indexes },
+    { "names_the_faulty_shard", names_the_faulty_shard },
+    { "keeps_unlisted_tensors", keeps_unlisted_tensors },
+    { "opens_the_bundled_model", opens_the_bundled_model },
+};
+TEST_MAIN(tests)
