@@ -1,0 +1,214 @@
+/* ref_dtype.c: tensors of the oracle, and its own reading and writing of every stored type. */
+#include "ref_ops.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *p)
+{
+    if (p) return p;
+    fputs("out of memory in the oracle\n", stderr);
+    exit(3);
+}
+
+void ref_alloc(ref_tensor *t, weft_dtype dtype, uint32_t rank, const int64_t *dim)
+{
+    *t = (ref_tensor){ .dtype = dtype, .rank = rank, .n = 1 };
+    for (uint32_t i = 0; i < rank; i++) {
+        t->dim[i] = dim[i];
+        t->n *= dim[i];
+    }
+    t->v = must(calloc((size_t)t->n + 1, sizeof *t->v));
+    t->e = must(calloc((size_t)t->n + 1, sizeof *t->e));
+}
+
+void ref_free(ref_tensor *t)
+{
+    free(t->v);
+    free(t->e);
+    *t = (ref_tensor){ 0 };
+}
+
+void ref_copy(ref_tensor *to, const ref_tensor *from)
+{
+    ref_alloc(to, from->dtype, from->rank, from->dim);
+    memcpy(to->v, from->v, (size_t)from->n * sizeof *to->v);
+    memcpy(to->e, from->e, (size_t)from->n * sizeof *to->e);
+    to->unsure = from->unsure;
+}
+
+/* To `digits` significant bits, nearest even, with the smallest exponent `lowest` of a normal number (below it the
+ * spacing stays); beyond `largest` the result is infinite. */
+static double round_to(double v, int digits, int lowest, double largest)
+{
+    if (!isfinite(v) || v == 0.0) return v;
+    int exponent;
+    frexp(v, &exponent); /* |v| in [2^(exponent-1), 2^exponent) */
+    if (exponent < lowest + 1) exponent = lowest + 1;
+    double unit = ldexp(1.0, exponent - digits);
+    double r = nearbyint(v / unit) * unit;
+    if (fabs(r) > largest) return copysign(INFINITY, v);
+    return r == 0.0 ? copysign(0.0, v) : r;
+}
+
+double ref_round(weft_dtype dtype, double v)
+{
+    if (dtype == WEFT_F16) return round_to(v, 11, -14, 65504.0);
+    if (dtype == WEFT_BF16) return round_to(v, 8, -126, 3.3895313892515355e38);
+    if (dtype == WEFT_F32) return (double)(float)v;
+    return v;
+}
+
+static double half_value(uint16_t bits)
+{
+    int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double v;
+    if (exponent == 31)
+        v = fraction ? NAN : INFINITY;
+    else if (exponent == 0)
+        v = ldexp(fraction, -24);
+    else
+        v = ldexp(1024 + fraction, exponent - 25);
+    return bits & 0x8000 ? -v : v;
+}
+
+static uint16_t half_bits(double v)
+{
+    uint16_t sign = signbit(v) ? 0x8000 : 0;
+    if (isnan(v)) return (uint16_t)(sign | 0x7e00);
+    double r = fabs(ref_round(WEFT_F16, v));
+    if (isinf(r)) return (uint16_t)(sign | 0x7c00);
+    if (r < ldexp(1.0, -14)) return (uint16_t)(sign | (unsigned)ldexp(r, 24));
+    int exponent;
+    double m = frexp(r, &exponent); /* r = m 2^exponent, m in [0.5, 1) */
+    unsigned fraction = (unsigned)ldexp(m, 11) & 1023u;
+    return (uint16_t)(sign | (unsigned)(exponent + 14) << 10 | fraction);
+}
+
+static uint32_t float_bits(double v)
+{
+    float f = (float)v;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static void decode_q8_0(const uint8_t *p, int64_t n, double *out)
+{
+    for (int64_t i = 0; i < n; i += 32, p += 34) {
+        double d = half_value((uint16_t)(p[0] | p[1] << 8));
+        for (int j = 0; j < 32; j++) out[i + j] = d * (int8_t)p[2 + j];
+    }
+}
+
+static void decode_q4_0(const uint8_t *p, int64_t n, double *out)
+{
+    for (int64_t i = 0; i < n; i += 32, p += 18) {
+        double d = half_value((uint16_t)(p[0] | p[1] << 8));
+        for (int j = 0; j < 16; j++) {
+            out[i + j] = d * ((p[2 + j] & 15) - 8);
+            out[i + j + 16] = d * ((p[2 + j] >> 4) - 8);
+        }
+    }
+}
+
+void ref_decode(weft_dtype dtype, const void *bytes, int64_t n, double *out)
+{
+    const uint8_t *p = bytes;
+    if (dtype == WEFT_Q8_0) {
+        decode_q8_0(p, n, out);
+        return;
+    }
+    if (dtype == WEFT_Q4_0) {
+        decode_q4_0(p, n, out);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (dtype == WEFT_F16) {
+            out[i] = half_value((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
+        } else {
+            uint32_t bits = 0;
+            if (dtype == WEFT_BF16)
+                bits = (uint32_t)(p[2 * i] | p[2 * i + 1] << 8) << 16;
+            else
+                memcpy(&bits, p + 4 * i, 4);
+            float f;
+            memcpy(&f, &bits, 4);
+            out[i] = dtype == WEFT_I32 ? (double)(int32_t)bits : (double)f;
+        }
+    }
+}
+
+/* ggml's rule in float32: scale = the largest magnitude / 127. */
+static void encode_q8_0(const double *v, int64_t n, uint8_t *p)
+{
+    for (int64_t i = 0; i < n; i += 32, p += 34) {
+        float most = 0.0f;
+        for (int j = 0; j < 32; j++) most = fmaxf(most, fabsf((float)v[i + j]));
+        float d = most / 127.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        uint16_t bits = half_bits((double)d);
+        p[0] = (uint8_t)bits;
+        p[1] = (uint8_t)(bits >> 8);
+        for (int j = 0; j < 32; j++) p[2 + j] = (uint8_t)(int8_t)roundf((float)v[i + j] * inverse);
+    }
+}
+
+/* ggml's rule in float32: scale = the element of largest magnitude / -8. */
+static void encode_q4_0(const double *v, int64_t n, uint8_t *p)
+{
+    for (int64_t i = 0; i < n; i += 32, p += 18) {
+        float most = 0.0f;
+        for (int j = 0; j < 32; j++)
+            if (fabsf((float)v[i + j]) > fabsf(most)) most = (float)v[i + j];
+        float d = most / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+        uint16_t bits = half_bits((double)d);
+        p[0] = (uint8_t)bits;
+        p[1] = (uint8_t)(bits >> 8);
+        unsigned q[32];
+        for (int j = 0; j < 32; j++) {
+            int t = (int)((float)v[i + j] * inverse + 8.5f);
+            q[j] = t > 15 ? 15u : (unsigned)t;
+        }
+        for (int j = 0; j < 16; j++) p[2 + j] = (uint8_t)(q[j] | q[j + 16] << 4);
+    }
+}
+
+void ref_encode(weft_dtype dtype, const double *v, int64_t n, void *bytes)
+{
+    uint8_t *p = bytes;
+    if (dtype == WEFT_Q8_0) encode_q8_0(v, n, p);
+    if (dtype == WEFT_Q4_0) encode_q4_0(v, n, p);
+    if (dtype == WEFT_Q8_0 || dtype == WEFT_Q4_0) return;
+    for (int64_t i = 0; i < n; i++) {
+        if (dtype == WEFT_F16 || dtype == WEFT_BF16) {
+            uint16_t bits = dtype == WEFT_F16
+                                ? half_bits(v[i])
+                                : (uint16_t)(float_bits(ref_round(dtype, v[i])) >> 16);
+            p[2 * i] = (uint8_t)bits;
+            p[2 * i + 1] = (uint8_t)(bits >> 8);
+        } else {
+            uint32_t bits = dtype == WEFT_I32 ? (uint32_t)(int32_t)v[i] : float_bits(v[i]);
+            memcpy(p + 4 * i, &bits, 4);
+        }
+    }
+}
+
+double ref_excess(const ref_tensor *want, int64_t i, double got)
+{
+    double w = want->v[i], allowed = want->e[i];
+    if (isnan(w)) return isnan(got) ? 0.0 : INFINITY;
+    if (isnan(got)) return INFINITY;
+    if (isinf(w) || isinf(got)) {
+        if (w == got) return 0.0;
+        double largest = want->dtype == WEFT_F16 ? 65504.0 : 3.4028234e38;
+        bool overflow = fabs(w) + allowed >= largest && signbit(w) == signbit(got);
+        return overflow ? 0.0 : INFINITY;
+    }
+    double error = fabs(got - w);
+    if (error == 0.0) return 0.0;
+    /* Numbers too small for a normal float32 may be flushed to zero. */
+    allowed += want->dtype == WEFT_I32 ? 0.0 : 2e-38;
+    return error / allowed;
+}

@@ -1,0 +1,335 @@
+/* ref_nn.c: the oracle's norms, softmax, products, rotary embedding and attention, and the fused ops, which are computed
+ * as what they stand for. */
+#include "ref_impl.h"
+
+#include <stdlib.h>
+
+/* ---- norms: rows of the last axis ---- */
+
+typedef struct norm_row {
+    double mean, inverse, e_mean, e_inverse; /* inverse: 1 / sqrt(var + eps); e_inverse relative */
+} norm_row;
+
+static norm_row norm_facts(const double *x, const double *e, int64_t n, double eps, bool centred)
+{
+    norm_row r = { 0 };
+    double magnitude = 0.0, square = 0.0, e_square = 0.0;
+    if (centred) {
+        for (int64_t i = 0; i < n; i++) {
+            r.mean += x[i] / (double)n;
+            magnitude += fabs(x[i]) / (double)n;
+            r.e_mean += e[i] / (double)n;
+        }
+        r.e_mean += ref_gamma(n) * magnitude;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        double d = x[i] - r.mean, ed = e[i] + REF_U * fabs(d);
+        square += d * d / (double)n;
+        e_square += 2.0 * fabs(d) * ed / (double)n;
+    }
+    /* A shift of all differences by e_mean changes the variance by e_mean^2 alone. */
+    e_square += r.e_mean * r.e_mean + ref_gamma(n) * square;
+    r.inverse = 1.0 / sqrt(square + eps);
+    double relative = e_square / (square + eps);
+    r.e_inverse = relative < 0.5 ? relative + 4 * REF_U : INFINITY;
+    return r;
+}
+
+static void norm(const ref_call *c, ref_tensor *out, const ref_tensor *w, const ref_tensor *b,
+                 bool centred)
+{
+    const ref_tensor *x = c->in[0];
+    int64_t n = x->dim[x->rank - 1];
+    ref_alloc(out, WEFT_F32, x->rank, x->dim);
+    for (int64_t row = 0; row < x->n / n; row++) {
+        const double *v = x->v + row * n, *e = x->e + row * n;
+        norm_row r = norm_facts(v, e, n, (double)c->n->attrs.norm.eps, centred);
+        for (int64_t i = 0; i < n; i++) {
+            double d = v[i] - r.mean, y = d * r.inverse;
+            double ey = r.inverse * (e[i] + r.e_mean + REF_U * fabs(d)) +
+                        fabs(y) * (r.e_inverse + 2 * REF_U);
+            double scale = w ? w->v[i] : 1.0, shift = b ? b->v[i] : 0.0;
+            ey = fabs(scale) * ey + REF_U * (2 * fabs(y * scale) + fabs(y * scale + shift));
+            if (w) ey += w->e[i] * fabs(y);
+            if (b) ey += b->e[i];
+            ref_set(out, row * n + i, y * scale + shift, ey);
+        }
+    }
+}
+
+bool ref_op_layer_norm(const ref_call *c)
+{
+    norm(c, c->out, c->n_in > 1 ? c->in[1] : NULL, c->n_in > 2 ? c->in[2] : NULL, true);
+    return true;
+}
+
+bool ref_op_rms_norm(const ref_call *c)
+{
+    norm(c, c->out, c->n_in > 1 ? c->in[1] : NULL, NULL, false);
+    return true;
+}
+
+/* x, weight and bias of the first, weight and bias of the second. */
+bool ref_op_norm_pair(const ref_call *c)
+{
+    norm(c, &c->out[0], c->in[1], c->in[2], true);
+    norm(c, &c->out[1], c->in[3], c->in[4], true);
+    return true;
+}
+
+/* p = softmax(s) of n scores; e: bounds of s in, of p out. Errors common to all scores cancel, so only the spread of the
+ * bounds would count; 2 max(e) is on the safe side. */
+static void softmax(const double *s, double *e, int64_t n, double *p)
+{
+    double most = -INFINITY, sum = 0.0, e_most = 0.0, rounding = 0.0;
+    bool nan = false;
+    for (int64_t i = 0; i < n; i++) {
+        nan |= isnan(s[i]) || s[i] == INFINITY;
+        if (s[i] > most) most = s[i];
+    }
+    nan |= most == -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        p[i] = nan ? NAN : exp(s[i] - most);
+        sum += p[i];
+        if (p[i] > 0.0) {
+            e_most = fmax(e_most, e[i]);
+            rounding += p[i] * REF_U * fabs(s[i] - most);
+        }
+    }
+    for (int64_t i = 0; i < n; i++) {
+        p[i] /= sum;
+        double own = p[i] > 0.0 ? REF_U * (fabs(s[i] - most) + 12) : 0.0;
+        e[i] = p[i] * (expm1(2 * e_most) + own + rounding / sum + ref_gamma(n));
+    }
+}
+
+bool ref_op_softmax(const ref_call *c)
+{
+    const ref_tensor *x = c->in[0];
+    int64_t n = x->dim[x->rank - 1];
+    ref_copy(c->out, x);
+    c->out->dtype = WEFT_F32;
+    for (int64_t row = 0; row < x->n / n; row++) {
+        double *e = c->out->e + row * n;
+        softmax(x->v + row * n, e, n, c->out->v + row * n);
+        for (int64_t i = 0; i < n; i++) ref_set(c->out, row * n + i, c->out->v[row * n + i], e[i]);
+    }
+    return true;
+}
+
+/* ---- products ---- */
+
+/* What rounding of the row a (K long) to a shorter type can change in a product with the vector b of stride `step`. */
+static double shortcut(ref_mode mode, weft_dtype weight, const double *a, const double *b,
+                       int64_t step, int64_t K)
+{
+    if (mode.exact) return 0.0;
+    double e = 0.0;
+    if (weight == WEFT_BF16)
+        for (int64_t k = 0; k < K; k++) e += fabs(a[k] * b[k * step]) * ldexp(1.0, -9);
+    if (weight != WEFT_Q8_0 && weight != WEFT_Q4_0) return e;
+    for (int64_t block = 0; block < K; block += 32) {
+        double most = 0.0, sum = 0.0;
+        for (int64_t k = block; k < block + 32; k++) {
+            most = fmax(most, fabs(a[k]));
+            sum += fabs(b[k * step]);
+        }
+        e += most / 127.0 * 0.505 * sum; /* half a step; the rest is the scale's own rounding */
+    }
+    return e;
+}
+
+/* out[i] = a row . b column; b's elements of one column are `step` apart. */
+static void dot(const ref_call *c, int64_t i, const ref_tensor *a, int64_t at, const ref_tensor *b,
+                int64_t bt, int64_t step, int64_t K)
+{
+    double s = 0.0, magnitude = 0.0, e = 0.0;
+    for (int64_t k = 0; k < K; k++) {
+        double p = a->v[at + k], q = b->v[bt + k * step];
+        s += p * q;
+        magnitude += fabs(p * q);
+        e += fabs(p) * b->e[bt + k * step] + fabs(q) * a->e[at + k];
+    }
+    e += ref_gamma(K) * magnitude + shortcut(c->mode, b->dtype, a->v + at, b->v + bt, step, K);
+    ref_set(c->out, i, s, e);
+}
+
+static bool matmul(const ref_call *c, bool nt)
+{
+    const ref_tensor *a = c->in[0], *b = c->in[1];
+    int64_t M = a->dim[a->rank - 2], K = a->dim[a->rank - 1];
+    int64_t N = b->dim[b->rank - (nt ? 2 : 1)], dim[WEFT_MAX_RANK];
+    uint32_t rank;
+    ref_tensor la = *a, lb = *b, lead = { 0 }; /* the leading dims, as tensors of matrices */
+    la.rank -= 2;
+    lb.rank -= 2;
+    if (K != b->dim[b->rank - (nt ? 1 : 2)]) return ref_complain(c, "inner sizes differ");
+    if (!ref_broadcast_dims(&la, &lb, &rank, dim))
+        return ref_complain(c, "leading sizes do not broadcast");
+    lead.rank = rank;
+    for (uint32_t i = 0; i < rank; i++) lead.dim[i] = dim[i];
+    dim[rank] = M;
+    dim[rank + 1] = N;
+    ref_alloc(c->out, WEFT_F32, rank + 2, dim);
+    for (int64_t m = 0; m < c->out->n / (M * N); m++) {
+        int64_t at = ref_broadcast_index(&lead, &la, m) * M * K,
+                bt = ref_broadcast_index(&lead, &lb, m) * K * N;
+        for (int64_t i = 0; i < M * N; i++)
+            dot(c, m * M * N + i, a, at + i / N * K, b, bt + (nt ? i % N * K : i % N), nt ? 1 : N,
+                K);
+    }
+    return true;
+}
+
+bool ref_op_matmul(const ref_call *c)
+{
+    return matmul(c, false);
+}
+
+bool ref_op_matmul_nt(const ref_call *c)
+{
+    return matmul(c, true);
+}
+
+/* act(x w^T + bias) + residuals: x, w, [bias], residuals. */
+bool ref_op_linear(const ref_call *c)
+{
+    const weft_attr_linear *attrs = &c->n->attrs.linear;
+    uint32_t first = 2u + (attrs->has_bias ? 1u : 0u);
+    if (!matmul(c, true)) return false;
+    int64_t N = c->out->dim[c->out->rank - 1];
+    for (int64_t i = 0; i < c->out->n; i++) {
+        double v = c->out->v[i], e = c->out->e[i];
+        if (attrs->has_bias) {
+            v += c->in[2]->v[i % N];
+            e += c->in[2]->e[i % N] + REF_U * fabs(v);
+        }
+        v = ref_act(attrs->act, v, &e);
+        for (uint32_t k = first; k < c->n_in; k++) {
+            v += c->in[k]->v[i];
+            e += c->in[k]->e[i] + REF_U * (fabs(v) + fabs(c->in[k]->v[i]));
+        }
+        ref_set(c->out, i, v, e);
+    }
+    return true;
+}
+
+/* ---- rotary embedding ---- */
+
+bool ref_op_rope_angles(const ref_call *c)
+{
+    const weft_attr_rope_angles *a = &c->n->attrs.rope_angles;
+    const ref_tensor *pos = c->in[0], *factors = c->n_in > 1 ? c->in[1] : NULL;
+    int64_t half = a->n_rot / 2, dim[] = { pos->n, half, 2 };
+    ref_alloc(c->out, WEFT_F32, 3, dim);
+    for (int64_t t = 0; t < pos->n; t++)
+        for (int64_t i = 0; i < half; i++) {
+            double turn = pos->v[t] * (double)a->position_scale *
+                          pow((double)a->theta, -2.0 * (double)i / a->n_rot);
+            if (factors) turn /= factors->v[i];
+            double e = 2 * REF_U + (factors ? fabs(turn / factors->v[i]) * factors->e[i] : 0.0);
+            ref_set(c->out, (t * half + i) * 2, cos(turn), e);
+            ref_set(c->out, (t * half + i) * 2 + 1, sin(turn), e);
+        }
+    return true;
+}
+
+/* Rotates x [T, .., D] by angles [T, half, 2]. */
+static void rotate(const ref_tensor *x, const ref_tensor *angles, bool interleaved, ref_tensor *out)
+{
+    int64_t T = x->dim[0], D = x->dim[x->rank - 1], half = angles->dim[1], rows = x->n / T / D;
+    ref_copy(out, x);
+    out->dtype = WEFT_F32;
+    for (int64_t r = 0; r < T * rows; r++)
+        for (int64_t i = 0; i < half; i++) {
+            int64_t angle = (r / rows * half + i) * 2;
+            int64_t p = r * D + (interleaved ? 2 * i : i), q = interleaved ? p + 1 : p + half;
+            double cosine = angles->v[angle], sine = angles->v[angle + 1];
+            double e = angles->e[angle] + angles->e[angle + 1] + 3 * REF_U;
+            double a = x->v[p], b = x->v[q], ea = x->e[p], eb = x->e[q];
+            e *= fabs(a) + fabs(b);
+            ref_set(out, p, a * cosine - b * sine, e + ea * fabs(cosine) + eb * fabs(sine));
+            ref_set(out, q, b * cosine + a * sine, e + eb * fabs(cosine) + ea * fabs(sine));
+        }
+}
+
+bool ref_op_rope(const ref_call *c)
+{
+    rotate(c->in[0], c->in[1], c->n->attrs.rope.interleaved != 0, c->out);
+    return true;
+}
+
+/* state, rows [T, G, D] before rotation, angles, index: the rotated rows stored along `axis` of [G, C, D] or [C, G, D]. */
+bool ref_op_rope_store(const ref_call *c)
+{
+    ref_tensor turned, rows;
+    rotate(c->in[1], c->in[2], c->n->attrs.rope_store.interleaved != 0, &turned);
+    int64_t T = turned.dim[0], G = turned.dim[1], D = turned.dim[2], dim[] = { G, T, D };
+    if (c->n->attrs.rope_store.axis == 1) {
+        ref_alloc(&rows, WEFT_F32, 3, dim);
+        for (int64_t i = 0; i < rows.n; i++) {
+            int64_t from = (i / D % T * G + i / D / T) * D + i % D;
+            ref_set(&rows, i, turned.v[from], turned.e[from]);
+        }
+    } else {
+        ref_copy(&rows, &turned);
+    }
+    weft_node n = *c->n;
+    n.attrs = (weft_attrs){ .axis = { .axis = c->n->attrs.rope_store.axis } };
+    const ref_tensor *in[] = { c->in[0], &rows, c->in[3] };
+    bool ok = ref_op_store(&(ref_call){ &n, in, 3, c->mode, c->extents, c->out });
+    ref_free(&turned);
+    ref_free(&rows);
+    return ok;
+}
+
+/* ---- attention ---- */
+
+/* One query row against the cells [from, to] of one group; s, e, p have room for them. */
+static void attend(const ref_call *c, int64_t row, int64_t group, int64_t from, int64_t to,
+                   double *s, double *e, double *p)
+{
+    const ref_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
+    int64_t D = q->dim[2], C = k->dim[1], n = to - from + 1;
+    double scale = (double)c->n->attrs.attention.scale;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t cell = (group * C + from + i) * D;
+        double sum = 0.0, magnitude = 0.0, error = 0.0;
+        for (int64_t d = 0; d < D; d++) {
+            double a = q->v[row * D + d], b = k->v[cell + d];
+            sum += a * b;
+            magnitude += fabs(a * b);
+            error += fabs(a) * k->e[cell + d] + fabs(b) * q->e[row * D + d];
+        }
+        s[i] = scale * sum;
+        e[i] = fabs(scale) * (error + ref_gamma(D) * magnitude) + REF_U * fabs(s[i]);
+    }
+    softmax(s, e, n, p);
+    for (int64_t d = 0; d < D; d++) {
+        double sum = 0.0, error = 0.0, magnitude = 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t at = (group * C + from + i) * D + d;
+            sum += p[i] * v->v[at];
+            magnitude += p[i] * fabs(v->v[at]);
+            error += e[i] * fabs(v->v[at]) + p[i] * v->e[at];
+        }
+        ref_set(c->out, row * D + d, sum, error + ref_gamma(n) * magnitude);
+    }
+}
+
+bool ref_op_attention(const ref_call *c)
+{
+    const ref_tensor *q = c->in[0], *k = c->in[1], *first = c->in[3], *last = c->in[4];
+    int64_t T = q->dim[0], H = q->dim[1], G = k->dim[0], C = k->dim[1];
+    double *room = calloc((size_t)(3 * C + 1), sizeof *room);
+    if (!room) return ref_complain(c, "memory is short");
+    ref_alloc(c->out, WEFT_F32, 3, q->dim);
+    for (int64_t t = 0; t < T; t++) {
+        int64_t from = (int64_t)fmax(first->v[t], 0.0),
+                to = (int64_t)fmin(last->v[t], (double)(C - 1));
+        for (int64_t h = 0; h < H && from <= to; h++)
+            attend(c, t * H + h, h / (H / G), from, to, room, room + C, room + 2 * C);
+    }
+    free(room);
+    return true;
+}
