@@ -1,0 +1,293 @@
+/* k_attention.c: attention by online softmax, in two ways.
+ *
+ * By query, for few tokens (decoding): cells stream past one query of one head. Where there are fewer (token, head)
+ * pairs than would keep the threads busy, the cells are cut into parts and a second phase joins them.
+ *
+ * By block, for many tokens (a prompt): BLOCK_Q queries of one head against BLOCK_C cells at a time, everything
+ * transposed so that a query is a column: scores = K Q^T and result += V^T weights are matrix products with vectors along
+ * the queries, and maxima, sums and masks need no work across lanes. Cells that no query of the block sees are skipped. */
+#include "k_attention.h"
+
+#include <math.h>
+
+enum { BLOCK_Q = 64, BLOCK_C = 64, FEW_TOKENS = 8, MIN_PART = 256 };
+
+bool cpu_attention_accepts(const cpu_call *c)
+{
+    for (uint32_t i = 0; i < 3; i++)
+        if (!cpu_is_float(c->in[i].dtype) || c->in[i].layout != CPU_LAYOUT_PLAIN) return false;
+    return c->in[3].dtype == WEFT_I32 && c->in[4].dtype == WEFT_I32 && c->out[0].dtype == WEFT_F32;
+}
+
+cpu_attention_args cpu_attention_of(const cpu_call *c)
+{
+    const cpu_tensor *q = &c->in[0], *k = &c->in[1], *v = &c->in[2], *y = &c->out[0];
+    return (cpu_attention_args){
+        .q = { q->data, q->dtype, q->stride[1], q->stride[0] },
+        .k = { k->data, k->dtype, k->stride[0], k->stride[1] },
+        .v = { v->data, v->dtype, v->stride[0], v->stride[1] },
+        .y = y->data, .first = c->in[3].data, .last = c->in[4].data,
+        .tokens = q->dim[0], .heads = q->dim[1], .d = q->dim[2], .cells = k->dim[1],
+        .heads_per_group = q->dim[1] / k->dim[0],
+        .y_token = y->stride[0], .y_head = y->stride[1],
+        .first_step = c->in[3].stride[0], .last_step = c->in[4].stride[0], .scale = c->attrs->attention.scale,
+    };
+}
+
+/* ---- scratch: [threads] of `own`, then [parts] of `part` ---- */
+
+/* A query's state of online softmax, followed by its d unnormalised results. */
+typedef struct part { float max, sum; float pad[14]; float result[]; } part;
+
+typedef struct own {
+    float *q, *scores, *result, *k, *v, *max, *sum, *correct, *lo, *hi;
+} own;
+
+static int64_t round16(int64_t n) { return (n + 15) & ~(int64_t)15; }
+
+static int64_t own_floats(int64_t d) { return round16(2 * d * BLOCK_Q + BLOCK_C * (BLOCK_Q + 2 * d) + 5 * BLOCK_Q); }
+
+static own own_of(const cpu_call *c, int64_t d)
+{
+    float *p = (float *)(void *)c->scratch + c->thread * own_floats(d);
+    own o;
+    o.q = p;
+    o.scores = o.q + d * BLOCK_Q;
+    o.result = o.scores + BLOCK_C * BLOCK_Q;
+    o.max = o.result + d * BLOCK_Q;
+    o.sum = o.max + BLOCK_Q;
+    o.correct = o.sum + BLOCK_Q;
+    o.lo = o.correct + BLOCK_Q;
+    o.hi = o.lo + BLOCK_Q;
+    o.k = o.hi + BLOCK_Q;
+    o.v = o.k + BLOCK_C * d;
+    return o;
+}
+
+static int64_t part_floats(int64_t d) { return 16 + round16(d); }
+
+/* Parts that the cells of a query are cut into: fewer than 8 per thread in all. */
+static int64_t parts_per_query(const cpu_call *c)
+{
+    int64_t queries = c->in[0].dim[0] * c->in[0].dim[1], wanted = 4 * (int64_t)c->n_threads;
+    if (c->n_threads == 1 || queries >= wanted) return 1;
+    int64_t n = (wanted + queries - 1) / queries, most = c->in[1].dim[1] / MIN_PART;
+    return most < 1 ? 1 : n < most ? n : most;
+}
+
+static part *part_of(const cpu_call *c, int64_t d, int64_t i)
+{
+    float *p = (float *)(void *)c->scratch + c->n_threads * own_floats(d) + i * part_floats(d);
+    return (part *)(void *)p;
+}
+
+static uint64_t scratch(const cpu_call *c)
+{
+    int64_t d = c->in[0].dim[2];
+    return (uint64_t)c->n_threads * (uint64_t)(own_floats(d) + 8 * part_floats(d)) * sizeof(float);
+}
+
+static uint32_t phases(const cpu_call *c) { return parts_per_query(c) > 1 ? 2 : 1; }
+
+/* ---- by query ---- */
+
+/* Query t of head h over cells [begin, end): max and sum, and result[d] before division by the sum. */
+static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t, int64_t h, int64_t begin,
+                   int64_t end, float *max, float *sum, float *result)
+{
+    int64_t d = a->d, g = h / a->heads_per_group;
+    const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, o->q);
+    v->map(WEFT_OP_scale, o->q, q, d, a->scale);
+    memset(result, 0, (size_t)d * sizeof *result);
+    *max = CPU_NO_SCORE;
+    *sum = 0;
+    for (int64_t i = begin; i < end; i += CPU_BLOCK) {
+        float scores[CPU_BLOCK];
+        int64_t n = end - i < CPU_BLOCK ? end - i : CPU_BLOCK;
+        v->dot_rows(scores, o->q, cpu_attention_row(&a->k, g, i), a->k.dtype, n, d, a->k.cell);
+        float m = v->max(scores, n);
+        if (m > *max) {
+            float correct = expf(*max - m);
+            if (i > begin) v->map(WEFT_OP_scale, result, result, d, correct);
+            *sum *= correct;
+            *max = m;
+        }
+        *sum += v->exp_sum(scores, scores, n, *max);
+        v->add_rows(result, scores, cpu_attention_row(&a->v, g, i), a->v.dtype, n, d, a->v.cell);
+    }
+}
+
+/* NaN scores make the sum NaN, and so the result. */
+static float inverse(float sum) { return sum == 0 ? 0.0f : 1.0f / sum; }
+
+static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t, int64_t h)
+{
+    float max, sum, *y = a->y + t * a->y_token + h * a->y_head;
+    int64_t begin, end;
+    cpu_attention_range(a, t, &begin, &end);
+    stream(v, a, o, t, h, begin, end, &max, &sum, y);
+    v->map(WEFT_OP_scale, y, y, a->d, inverse(sum));
+}
+
+static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t i,
+                        int64_t n_parts)
+{
+    int64_t query = i / n_parts, begin, end, t = query / a->heads;
+    part *p = part_of(c, a->d, i);
+    cpu_attention_range(a, t, &begin, &end);
+    int64_t n = end > begin ? end - begin : 0, from = begin + n * (i % n_parts) / n_parts;
+    int64_t to = begin + n * (i % n_parts + 1) / n_parts;
+    stream(v, a, o, t, query % a->heads, from, to, &p->max, &p->sum, p->result);
+}
+
+static void join_parts(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a, int64_t query,
+                       int64_t n_parts)
+{
+    float max = CPU_NO_SCORE, sum = 0;
+    float *y = a->y + query / a->heads * a->y_token + query % a->heads * a->y_head;
+    for (int64_t i = 0; i < n_parts; i++) max = fmaxf(max, part_of(c, a->d, query * n_parts + i)->max);
+    memset(y, 0, (size_t)a->d * sizeof *y);
+    for (int64_t i = 0; i < n_parts; i++) {
+        const part *p = part_of(c, a->d, query * n_parts + i);
+        float weight = expf(p->max - max);
+        sum += weight * p->sum;
+        v->add_rows(y, &weight, p->result, WEFT_F32, 1, a->d, a->d);
+    }
+    v->map(WEFT_OP_scale, y, y, a->d, inverse(sum));
+}
+
+static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a, const own *o)
+{
+    int64_t n_parts = parts_per_query(c), n = a->tokens * a->heads, begin, end;
+    if (c->phase == 1) {
+        cpu_share(c, n, 1, &begin, &end);
+        for (int64_t i = begin; i < end; i++) join_parts(c, v, a, i, n_parts);
+        return;
+    }
+    while (cpu_claim(c, n * n_parts, 1, &begin, &end)) {
+        if (n_parts == 1)
+            whole_query(v, a, o, begin / a->heads, begin % a->heads);
+        else
+            stream_part(c, v, a, o, begin, n_parts);
+    }
+}
+
+/* ---- by block ---- */
+
+/* Queries [t0, t0 + n) of head h, scaled, as columns: q[d][cols]. Columns beyond n are zero. */
+static void load_queries(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h, int64_t t0, int64_t n,
+                         int64_t cols)
+{
+    for (int64_t j = 0; j < cols; j++) {
+        if (j >= n) {
+            for (int64_t i = 0; i < a->d; i++) o->q[i * cols + j] = 0;
+            continue;
+        }
+        const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t0 + j), a->q.dtype, 1, a->d, o->k);
+        for (int64_t i = 0; i < a->d; i++) o->q[i * cols + j] = q[i] * a->scale;
+    }
+}
+
+/* Cells [begin, begin + n) as float rows, `step` apart: where they are, or converted into buf. */
+static const float *load_cells(const cpu_vec_ops *v, const cpu_cells *cells, int64_t g, int64_t begin, int64_t n, int64_t d,
+                               float *buf, int64_t *step)
+{
+    *step = cells->cell;
+    if (cells->dtype == WEFT_F32) return cpu_attention_row(cells, g, begin);
+    *step = d;
+    for (int64_t j = 0; j < n; j++)
+        v->load(buf + j * d, cpu_attention_row(cells, g, begin + j), cells->dtype, d);
+    return buf;
+}
+
+/* The ranges of the block's queries: their union, and the sum of their lengths. */
+static int64_t block_range(const cpu_attention_args *a, int64_t t0, int64_t n, int64_t *begin, int64_t *end)
+{
+    int64_t seen = 0;
+    *begin = INT64_MAX;
+    *end = 0;
+    for (int64_t j = 0; j < n; j++) {
+        int64_t b, e;
+        cpu_attention_range(a, t0 + j, &b, &e);
+        if (b >= e) continue;
+        if (b < *begin) *begin = b;
+        if (e > *end) *end = e;
+        seen += e - b;
+    }
+    return seen;
+}
+
+/* Fills lo and hi relative to cell c0; false if every query sees all n_cells. */
+static bool mask(const cpu_attention_args *a, const own *o, int64_t t0, int64_t n, int64_t cols, int64_t c0,
+                 int64_t n_cells)
+{
+    bool needed = false;
+    for (int64_t j = 0; j < cols; j++) {
+        int64_t b = 0, e = n_cells;
+        if (j < n) {
+            cpu_attention_range(a, t0 + j, &b, &e);
+            b = b - c0 < 0 ? 0 : b - c0 < n_cells ? b - c0 : n_cells;
+            e = e - c0 < 0 ? 0 : e - c0 < n_cells ? e - c0 : n_cells;
+        }
+        needed = needed || b > 0 || e < n_cells;
+        o->lo[j] = (float)b;
+        o->hi[j] = (float)e;
+    }
+    return needed;
+}
+
+static void scale_columns(const cpu_vec_ops *v, float *x, int64_t rows, int64_t cols, const float *factor)
+{
+    for (int64_t i = 0; i < rows; i++) v->zip(WEFT_OP_mul, x + i * cols, x + i * cols, factor, cols);
+}
+
+static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h, int64_t t0, int64_t n)
+{
+    int64_t begin, end, seen = block_range(a, t0, n, &begin, &end), d = a->d, cols = round16(n);
+    if (begin >= end || (end - begin) * n > 4 * seen) { /* ranges too far apart to share cells */
+        for (int64_t j = 0; j < n; j++) whole_query(v, a, o, t0 + j, h);
+        return;
+    }
+    load_queries(v, a, o, h, t0, n, cols);
+    memset(o->result, 0, (size_t)(d * cols) * sizeof *o->result);
+    for (int64_t j = 0; j < cols; j++) {
+        o->max[j] = CPU_NO_SCORE;
+        o->sum[j] = 0;
+    }
+    for (int64_t c0 = begin; c0 < end; c0 += BLOCK_C) {
+        int64_t n_cells = end - c0 < BLOCK_C ? end - c0 : BLOCK_C, g = h / a->heads_per_group, step;
+        bool masked = mask(a, o, t0, n, cols, c0, n_cells);
+        const float *k = load_cells(v, &a->k, g, c0, n_cells, d, o->k, &step);
+        v->gemm(n_cells, cols, d, k, step, 1, o->q, cols, o->scores, cols, false);
+        v->soften(o->scores, n_cells, cols, o->max, o->sum, o->correct, masked ? o->lo : NULL, o->hi);
+        if (c0 > begin) scale_columns(v, o->result, d, cols, o->correct);
+        const float *cells = load_cells(v, &a->v, g, c0, n_cells, d, o->v, &step);
+        v->gemm(d, cols, n_cells, cells, 1, step, o->scores, cols, o->result, cols, true);
+    }
+    for (int64_t j = 0; j < n; j++) {
+        float *y = a->y + (t0 + j) * a->y_token + h * a->y_head, factor = inverse(o->sum[j]);
+        for (int64_t i = 0; i < d; i++) y[i] = o->result[i * cols + j] * factor;
+    }
+}
+
+static void run(const cpu_call *c)
+{
+    const cpu_vec_ops *v = cpu_vec(c->isa);
+    cpu_attention_args a = cpu_attention_of(c);
+    own o = own_of(c, a.d);
+    if (a.tokens < FEW_TOKENS || phases(c) > 1) {
+        by_query(c, v, &a, &o);
+        return;
+    }
+    /* the last queries see the most cells: first, so that no thread ends late */
+    int64_t n_blocks = (a.tokens + BLOCK_Q - 1) / BLOCK_Q, begin, end;
+    while (cpu_claim(c, n_blocks * a.heads, 1, &begin, &end)) {
+        int64_t t0 = (n_blocks - 1 - begin / a.heads) * BLOCK_Q;
+        one_block(v, &a, &o, begin % a.heads, t0, a.tokens - t0 < BLOCK_Q ? a.tokens - t0 : BLOCK_Q);
+    }
+}
+
+const cpu_kernel cpu_attention = {
+    .name = "attention", .run = run, .accepts = cpu_attention_accepts, .scratch = scratch, .phases = phases,
+    .need = WEFT_NEED_ROWS
+};

@@ -1,0 +1,151 @@
+/* k_vec_scalar.c: the row operations of vec_ops.h as plain loops: what a processor without a set of its own runs, and the
+ * reference that --check compares the others with. Sums are kept in double. */
+#include <math.h>
+#include <string.h>
+
+#include "half.h"
+#include "vec_ops.h"
+
+static void load(float *y, const void *x, weft_dtype t, int64_t n)
+{
+    const uint16_t *h = x;
+    if (t == WEFT_F32) memmove(y, x, (size_t)n * sizeof *y);
+    if (t == WEFT_F16)
+        for (int64_t i = 0; i < n; i++) y[i] = cpu_f16_float(h[i]);
+    if (t == WEFT_BF16)
+        for (int64_t i = 0; i < n; i++) y[i] = cpu_bf16_float(h[i]);
+}
+
+static void store(void *y, weft_dtype t, const float *x, int64_t n)
+{
+    uint16_t *h = y;
+    if (t == WEFT_F32) memmove(y, x, (size_t)n * sizeof *x);
+    if (t == WEFT_F16)
+        for (int64_t i = 0; i < n; i++) h[i] = cpu_float_f16(x[i]);
+    if (t == WEFT_BF16)
+        for (int64_t i = 0; i < n; i++) h[i] = cpu_float_bf16(x[i]);
+}
+
+static float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+static float map_one(weft_op op, float x, float factor)
+{
+    switch (op) {
+    case WEFT_OP_scale: return x * factor;
+    case WEFT_OP_relu: return x < 0 ? 0 : x;
+    case WEFT_OP_gelu: return 0.5f * x * (x < 0 ? erfcf(x * -0.70710678f) : 1.0f + erff(x * 0.70710678f));
+    /* (1 + tanh v) / 2 = 1 / (1 + e^(-2v)), which keeps its digits where tanh is near -1 */
+    case WEFT_OP_gelu_tanh: return x * sigmoid(1.5957691f * (x + 0.044715f * x * x * x));
+    case WEFT_OP_silu: return x * sigmoid(x);
+    case WEFT_OP_tanh: return tanhf(x);
+    case WEFT_OP_sigmoid: return sigmoid(x);
+    case WEFT_OP_exp: return expf(x);
+    default: return x;
+    }
+}
+
+static void map(weft_op op, float *y, const float *x, int64_t n, float factor)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = map_one(op, x[i], factor);
+}
+
+static void zip(weft_op op, float *y, const float *a, const float *b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (op == WEFT_OP_add) y[i] = a[i] + b[i];
+        if (op == WEFT_OP_sub) y[i] = a[i] - b[i];
+        if (op == WEFT_OP_mul) y[i] = a[i] * b[i];
+        if (op == WEFT_OP_div) y[i] = a[i] / b[i];
+    }
+}
+
+static float sum(const float *x, int64_t n)
+{
+    double s = 0;
+    for (int64_t i = 0; i < n; i++) s += x[i];
+    return (float)s;
+}
+
+static float sum_squares(const float *x, int64_t n, float centre)
+{
+    double s = 0;
+    for (int64_t i = 0; i < n; i++) s += ((double)x[i] - centre) * ((double)x[i] - centre);
+    return (float)s;
+}
+
+static float max(const float *x, int64_t n)
+{
+    float m = -INFINITY;
+    for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+    return m;
+}
+
+static int64_t find(const float *x, int64_t from, int64_t n, float limit, bool or_equal)
+{
+    while (from < n && !(x[from] > limit || (or_equal && x[from] == limit))) from++;
+    return from;
+}
+
+static void normalise(float *y, const float *x, int64_t n, float centre, float factor, const float *w, const float *b)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - centre) * factor * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
+}
+
+static float exp_sum(float *y, const float *x, int64_t n, float shift)
+{
+    double s = 0;
+    for (int64_t i = 0; i < n; i++) s += y[i] = expf(x[i] - shift);
+    return (float)s;
+}
+
+static void rotate(float *y, const float *x, const float *angles, int64_t n, bool interleaved)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t p = interleaved ? 2 * i : i, q = interleaved ? 2 * i + 1 : i + n;
+        float a = x[p], b = x[q], c = angles[2 * i], s = angles[2 * i + 1];
+        y[p] = a * c - b * s;
+        y[q] = b * c + a * s;
+    }
+}
+
+static float element(const void *x, weft_dtype t, int64_t i)
+{
+    if (t == WEFT_F16) return cpu_f16_float(((const uint16_t *)x)[i]);
+    if (t == WEFT_BF16) return cpu_bf16_float(((const uint16_t *)x)[i]);
+    return ((const float *)x)[i];
+}
+
+static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int64_t rows, int64_t d, int64_t stride)
+{
+    for (int64_t j = 0; j < rows; j++) {
+        double r = 0;
+        for (int64_t i = 0; i < d; i++) r += (double)q[i] * element(k, t, j * stride + i);
+        s[j] = (float)r;
+    }
+}
+
+static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int64_t rows, int64_t d, int64_t stride)
+{
+    for (int64_t i = 0; i < d; i++) {
+        double r = o[i];
+        for (int64_t j = 0; j < rows; j++) r += (double)p[j] * element(v, t, j * stride + i);
+        o[i] = (float)r;
+    }
+}
+
+static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai, int64_t ak, const float *b, int64_t ldb,
+                 float *c, int64_t ldc, bool add)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double r = add ? c[i * ldc + j] : 0.0;
+            for (int64_t l = 0; l < k; l++) r += (double)a[i * ai + l * ak] * b[l * ldb + j];
+            c[i * ldc + j] = (float)r;
+        }
+}
+
+const cpu_vec_ops cpu_vec_scalar = {
+    .load = load, .store = store, .map = map, .zip = zip, .sum = sum, .sum_squares = sum_squares, .max = max,
+    .find = find, .normalise = normalise, .exp_sum = exp_sum, .rotate = rotate, .dot_rows = dot_rows,
+    .add_rows = add_rows, .gemm = gemm,
+};
