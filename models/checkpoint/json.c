@@ -30,13 +30,32 @@ static bool token_before(const char *text, size_t end, char out[WEFT__QUOTE_SIZE
     return true;
 }
 
-/* jansson's lexer ignores a failure to grow its token buffer and goes on without a byte. errno shows that an allocation
- * failed (or that malloc had to try a second way); the text is then read again, and both readings must be equal. */
+/* jansson's lexer ignores a failure to grow its token buffer and goes on without a byte, and
+ * resets errno when it converts a number. So it is fed byte by byte, and errno looked at between
+ * the bytes. */
+typedef struct source {
+    const char *text;
+    size_t n, at;
+    bool alarm; /* an allocation failed, or malloc had to try a second way */
+} source;
+
+static size_t next_byte(void *buffer, size_t size, void *ctx)
+{
+    source *s = ctx;
+    if (errno == ENOMEM) s->alarm = true;
+    errno = 0;
+    if (size == 0 || s->at == s->n) return 0;
+    *(char *)buffer = s->text[s->at++];
+    return 1;
+}
+
+/* After an alarm the text is read once more, and both readings must be equal. */
 static json_t *load(const char *text, size_t n, bool *oom, json_error_t *e)
 {
+    source s = { .text = text, .n = n };
     errno = 0;
-    json_t *v = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, e);
-    *oom = errno == ENOMEM;
+    json_t *v = json_load_callback(next_byte, &s, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, e);
+    *oom = s.alarm || errno == ENOMEM;
     if (!v || !*oom) return v;
     json_error_t ignored;
     json_t *again = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &ignored);
@@ -79,7 +98,8 @@ static int dump_piece(const char *data, size_t n, void *text)
     return w.write(w.ctx, data, n) ? 0 : -1;
 }
 
-/* Not json_dumps: it loses the failure of some of its own allocations and gives a text with a hole. weft_text keeps it. */
+/* Not json_dumps: it loses the failure of some of its own allocations and gives a text with a hole.
+ * weft_text remembers. */
 char *weft__json_dump(const json_t *v, size_t flags, size_t *n)
 {
     weft_text text = { 0 };

@@ -1,4 +1,5 @@
-/* fuzz_config.c: any bytes as config.json, with generation_config.json after a zero byte, asked for what models ask. */
+/* fuzz_config.c: any bytes as config.json, with generation_config.json after a zero byte, asked
+ * for what models ask. */
 #include <stdlib.h>
 #include <string.h>
 

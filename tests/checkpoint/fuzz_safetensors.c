@@ -1,4 +1,5 @@
-/* fuzz_safetensors.c: any bytes as a safetensors file. What is accepted is checked against what the reader promises. */
+/* fuzz_safetensors.c: any bytes as a safetensors file. What is accepted is checked against what
+ * the reader promises. */
 #include <stdlib.h>
 
 #include "models/checkpoint/safetensors.h"

@@ -1,4 +1,5 @@
-/* temp.h: a temporary folder below the working folder (the build folder, by CMakeLists.txt) and the files in it. */
+/* temp.h: a temporary folder below the working folder (the build folder, by CMakeLists.txt) and
+ * the files in it. */
 #ifndef WEFT_TEST_TEMP_H
 #define WEFT_TEST_TEMP_H
 

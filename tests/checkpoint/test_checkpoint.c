@@ -1,4 +1,5 @@
-/* test_checkpoint.c: what may be named as MODEL, indexes, shards, the faults of folders, and the bundled model. */
+/* test_checkpoint.c: what may be named as MODEL, indexes, shards, the faults of folders, and the
+ * bundled model. */
 #include "models/checkpoint/checkpoint.h"
 #include "temp.h"
 

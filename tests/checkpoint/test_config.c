@@ -1,4 +1,5 @@
-/* test_config.c: every spelling of a GPT-NeoX configuration gives the same canonical values; what is refused. */
+/* test_config.c: every spelling of a GPT-NeoX configuration gives the same canonical values;
+ * what is refused. */
 #include "models/config.h"
 #include "temp.h"
 

@@ -1,5 +1,6 @@
-/* test_oom.c: opening and writing with every allocation failing in turn: OOM each time, no leak (LeakSanitizer's part), no
- * crash, nothing left on the disk. The linker sends the library's allocations here (--wrap), jansson's come by its hook. */
+/* test_oom.c: opening and writing with every allocation failing in turn: OOM each time, no leak
+ * (LeakSanitizer's part), no crash, nothing left on the disk. The linker sends the library's
+ * allocations here (--wrap), jansson's come by its hook. */
 #include <errno.h>
 #include <jansson.h>
 

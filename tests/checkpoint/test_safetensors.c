@@ -6,7 +6,8 @@
 
 #define T(shape, offsets) "{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
-/* Parses header + n_data bytes; the image is exactly as long as the file, so a read beyond it is seen by ASan. */
+/* Parses header + n_data bytes; the image is exactly as long as the file, so a read beyond it is
+ * seen by ASan. */
 static weft_status parse(const char *header, size_t n_data, weft__safetensors **out,
                          unsigned char **image, weft_error *err)
 {
@@ -61,7 +62,8 @@ static const struct {
     { "{\"w\":" T("[\"1\"]", "[0,4]") "}", 4, "dimension 0 is not a non-negative integer" },
     { "{\"w\":" T("[true]", "[0,4]") "}", 4, "dimension 0 is not a non-negative integer" },
     { "{\"w\":" T("[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "9 dimensions, more than 8" },
-    /* sizes: 2^62 * 4 = 2^64, 2^61 * 4 = 2^63, a product that wraps to 4, and a zero that would hide it */
+    /* sizes: 2^62 * 4 = 2^64, 2^61 * 4 = 2^63, a product that wraps to 4, and a zero that would
+     * hide it */
     { "{\"w\":" T("[4611686018427387904]", "[0,4]") "}", 4,
       "the product of its dimensions overflows" },
     { "{\"w\":" T("[2305843009213693952]", "[0,4]") "}", 4, "overflows" },
@@ -145,7 +147,8 @@ static void reads_valid_files(void)
     weft__safetensors *st;
     unsigned char *image;
     weft_error err = { 0 };
-    /* out of order, a scalar, empty tensors, a byte type that makes the rest unaligned, unknown fields, padding */
+    /* out of order, a scalar, empty tensors, a byte type that makes the rest unaligned, unknown
+     * fields, padding */
     const char *header = "{\"__metadata__\":{\"format\":\"pt\"},"
                          "\"z\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3],\"more\":1},"
                          "\"m\":{\"dtype\":\"BF16\",\"shape\":[2,3],\"data_offsets\":[7,19]},"

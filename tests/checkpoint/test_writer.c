@@ -1,4 +1,5 @@
-/* test_writer.c: what is written is read back; the shard plan; failures leave nothing; random values. */
+/* test_writer.c: what is written is read back; the shard plan; failures leave nothing; random
+ * values. */
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -267,7 +268,8 @@ static void random_values_do_not_depend_on_pieces(void)
         CHECK_OK(weft__random_fill(&r, 0, 0, parts, n, &err), err);
         CHECK(memcmp(whole[k], parts, n) != 0);
     }
-    /* The half types are the f32 values to nearest: half an ulp is 2^-11 or 2^-8 of the value, 2^-25 if subnormal. */
+    /* The half types are the f32 values to nearest: half an ulp is 2^-11 or 2^-8 of the value,
+     * 2^-25 if subnormal. */
     for (size_t i = 0; i < 5000; i++) {
         float f;
         memcpy(&f, whole[0] + 4 * i, sizeof f);
@@ -291,7 +293,8 @@ static void random_values_stay_the_same(void)
 
 static void halves_round_to_nearest_even(void)
 {
-    /* With deviation 2^-24 / z the values are around f16's smallest subnormals: rounding ties and zero occur. */
+    /* With deviation 2^-24 / z the values are around f16's smallest subnormals: rounding ties
+     * and zero occur. */
     static float x[4096];
     static unsigned char h[2 * 4096];
     weft__file_tensor t[2] = { declare("w", "F32", 1, 4096, 0), declare("w", "F16", 1, 4096, 0) };
