@@ -71,8 +71,9 @@ WEFT_API void weft_tokens_free(weft_tokens *t);
 /* The bytes of the tokens, which need not be valid UTF-8; skip_special leaves special tokens out. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_decode(weft_model *m, const int32_t *ids, size_t n, bool skip_special,
                                                      weft_text *out, weft_error *err);
-WEFT_API WEFT_MUST_USE weft_status weft_model_tokenizer_info(weft_model *m, uint32_t *n_vocab, uint32_t *n_merges,
-                                                             uint32_t *n_added, weft_error *err);
+/* Ids of the tokenizer, and how many of them are added tokens. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_tokenizer_info(weft_model *m, uint32_t *n_vocab, uint32_t *n_added,
+                                                             weft_error *err);
 
 /* ---- sessions -------------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,125 @@
+/* build.c: the graph of an open model, with the stored type of every weight decided.
+ *
+ * The types depend on how weights are used (multiplied with, or only looked up), which the graph itself says. So it is
+ * built twice: first with the files' types, then with the decision made from the first one's readers. */
+#include "models/model_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8 };
+
+typedef struct types {
+    const weft_model *m;
+    const weft_graph *draft; /* NULL in the first round */
+    const bool *multiplied;  /* by value id of the draft */
+    weft_dtype wanted;       /* for matrices that are multiplied with; ANY: as in the files */
+    uint32_t next;           /* position in the draft after the weight found last */
+} types;
+
+static weft_dtype file_type(const weft_model *m, const char *name)
+{
+    if (!m->checkpoint) return m->default_dtype;
+    const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
+    return t ? t->dtype->type : WEFT_ANY;
+}
+
+/* Both builds declare their weights in the same order, so the search goes on where the last one ended. */
+static weft_ref find_weight(types *t, const char *name)
+{
+    uint32_t count = weft_graph_node_count(t->draft);
+    for (uint32_t i = 0; i < count; i++) {
+        const weft_node *n = weft_graph_node(t->draft, (t->next + i) % count);
+        if (n->op != WEFT_OP_weight || strcmp(n->name, name)) continue;
+        t->next = (t->next + i + 1) % count;
+        return n->out[0];
+    }
+    return (weft_ref){ 0 };
+}
+
+/* Vectors become f32: they are small, and exactness costs nothing. A matrix whose rows do not divide into blocks keeps
+ * the files' type. */
+static weft_dtype choose_type(void *ctx, const char *name, const weft_dims *dims)
+{
+    types *t = ctx;
+    weft_dtype file = file_type(t->m, name);
+    if (file == WEFT_ANY) return WEFT_ANY;
+    if (dims->rank < 2) return WEFT_F32;
+    if (!t->draft || t->wanted == WEFT_ANY) return file;
+    weft_ref r = find_weight(t, name);
+    if (!r.id || !t->multiplied[r.id]) return file;
+    return dims->d[dims->rank - 1].n % weft_dtype_get(t->wanted)->block ? file : t->wanted;
+}
+
+static weft_status build(const weft_model *m, const weft_model_graph_desc *desc, types *t, weft_graph **out,
+                         weft_error *err)
+{
+    uint32_t context = desc->context ? desc->context : m->info.context;
+    weft_bound bounds[] = { { "tokens", desc->max_tokens ? desc->max_tokens : DEFAULT_TOKENS },
+                            { "rows", desc->max_rows ? desc->max_rows : DEFAULT_ROWS },
+                            { "cells", context } };
+    weft_graph_desc g = { .weight_dtype = choose_type, .ctx = t, .bounds = bounds, .n_bounds = 3 };
+    WEFT_TRY(weft_graph_create(&g, out, err));
+    m->build(*out, &m->config, desc->kv == WEFT_ANY ? WEFT_F16 : desc->kv);
+    weft_status s = weft_graph_seal(*out, err);
+    if (!s) return WEFT_OK;
+    weft_graph_destroy(*out);
+    *out = NULL;
+    return weft__annotate(err, s, "%s", m->path);
+}
+
+static bool *find_multiplied(const weft_graph *g)
+{
+    bool *multiplied = calloc(weft_graph_value_limit(g), sizeof *multiplied);
+    if (!multiplied) return NULL;
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op == WEFT_OP_matmul_nt) multiplied[n->in[1].id] = true;
+    }
+    return multiplied;
+}
+
+/* The files' tensors have the shapes that the graph says. */
+static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_error *err)
+{
+    for (uint32_t i = 0; m->checkpoint && i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op != WEFT_OP_weight) continue;
+        const weft__file_tensor *t;
+        WEFT_TRY(weft__checkpoint_weight(m->checkpoint, n->name, &t, err));
+        const weft_dims *want = &weft_graph_value(g, n->out[0])->dims;
+        bool same = t->rank == want->rank;
+        weft_text have = { 0 }, need = { 0 };
+        for (uint32_t k = 0; same && k < want->rank; k++) same = t->dims[k] == (uint64_t)want->d[k].n;
+        if (same) continue;
+        weft_writer h = weft_text_writer(&have), w = weft_text_writer(&need);
+        for (uint32_t k = 0; k < t->rank; k++) weft_writef(&h, "%s%llu", k ? ", " : "", (unsigned long long)t->dims[k]);
+        for (uint32_t k = 0; k < want->rank; k++) weft_writef(&w, "%s%lld", k ? ", " : "", (long long)want->d[k].n);
+        weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but config.json makes it [%s]", t->file, n->name,
+                                  have.data ? have.data : "", need.data ? need.data : "");
+        weft_text_free(&have);
+        weft_text_free(&need);
+        return s;
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc, weft_graph **out, weft_error *err)
+{
+    *out = NULL;
+    weft_graph *draft;
+    types t = { .m = m };
+    WEFT_TRY(build(m, desc, &t, &draft, err));
+    weft_status s = check_shapes(m, draft, err);
+    if (s || desc->weights == WEFT_ANY) {
+        if (s) weft_graph_destroy(draft);
+        else *out = draft;
+        return s;
+    }
+    bool *multiplied = find_multiplied(draft);
+    t = (types){ .m = m, .draft = draft, .multiplied = multiplied, .wanted = desc->weights };
+    s = multiplied ? build(m, desc, &t, out, err) : WEFT_OOM_FAIL(err, "a model's graph");
+    free(multiplied);
+    weft_graph_destroy(draft);
+    return s;
+}

@@ -1,0 +1,221 @@
+/* model.c: opening a model folder: which architecture it is, what its configuration says, which tensors it has. */
+#include "models/model_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WEFT_MODEL(architecture, type, build) weft__build_fn build;
+#include "models/models.def"
+#undef WEFT_MODEL
+
+static const struct {
+    const char *architecture, *type;
+    weft__build_fn *build;
+} models[] = {
+#define WEFT_MODEL(architecture, type, build) { architecture, type, build },
+#include "models/models.def"
+#undef WEFT_MODEL
+};
+
+static weft_status add_note(weft_model *m, const char *fmt, const char *a, const char *b, weft_error *err)
+{
+    weft_text t = { 0 };
+    weft_writer w = weft_text_writer(&t);
+    if (!weft_writef(&w, fmt, a, b) || !weft__grow(&m->notes, &m->note_cap, m->n_notes + 1, sizeof *m->notes)) {
+        weft_text_free(&t);
+        return WEFT_OOM_FAIL(err, "a note on the model");
+    }
+    m->notes[m->n_notes++] = t.data;
+    return WEFT_OK;
+}
+
+const char *weft_model_note(const weft_model *m, uint32_t i)
+{
+    return i < m->n_notes ? m->notes[i] : NULL;
+}
+
+static weft_status find_architecture(weft_model *m, weft_error *err)
+{
+    const char *name = NULL, *type = NULL;
+    int has_name = weft__hf_config_text(m->hf, "architectures.0", &name);
+    int has_type = weft__hf_config_text(m->hf, "model_type", &type);
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        bool match = has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
+        if (!match) continue;
+        m->architecture = models[i].architecture;
+        m->build = models[i].build;
+        return WEFT_OK;
+    }
+    if (has_name != 1 && has_type != 1)
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: neither 'architectures' nor 'model_type' says what model it is",
+                         m->config.origin);
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is not known (GPTNeoXForCausalLM is)", m->config.origin,
+                     has_name == 1 ? name : type);
+}
+
+/* The configuration's dtype, for models without files. */
+static weft_dtype config_dtype(const weft_model *m)
+{
+    static const struct { const char *name; weft_dtype t; } names[] = {
+        { "float32", WEFT_F32 }, { "float16", WEFT_F16 }, { "bfloat16", WEFT_BF16 },
+        { "torch.float32", WEFT_F32 }, { "torch.float16", WEFT_F16 }, { "torch.bfloat16", WEFT_BF16 },
+    };
+    const char *name;
+    if (weft__hf_config_text(m->hf, "dtype", &name) == 1)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (!strcmp(name, names[i].name)) return names[i].t;
+    return WEFT_F16;
+}
+
+static weft_status open_files(weft_model *m, weft_error *err)
+{
+    size_t n = strlen(m->path);
+    bool config_only = n > 5 && !strcmp(m->path + n - 5, ".json") && strcmp(m->path + n - 11 * (n >= 11), ".index.json");
+    weft_error local;
+    weft_status s = weft__checkpoint_open(m->path, &m->checkpoint, &local);
+    if (s && !(config_only && s == WEFT_NOT_FOUND)) {
+        if (err) *err = local;
+        return s;
+    }
+    if (!m->checkpoint) return WEFT_OK;
+    m->used = calloc(weft__checkpoint_count(m->checkpoint) + 1, sizeof *m->used);
+    return m->used ? WEFT_OK : WEFT_OOM_FAIL(err, "a model");
+}
+
+static uint32_t read_u32(const weft_model *m, const char *key)
+{
+    double x;
+    return weft__hf_config_number(m->hf, key, &x) == 1 && x >= 0 && x <= UINT32_MAX ? (uint32_t)x : 0;
+}
+
+static weft_status read_token(const weft_model *m, const char *key, int32_t *out, weft_error *err)
+{
+    int32_t ids[16];
+    size_t n;
+    WEFT_TRY(weft__hf_config_tokens(m->hf, key, ids, 16, &n, err));
+    *out = n ? ids[0] : -1;
+    return WEFT_OK;
+}
+
+/* Builds the graph once: that checks the configuration and every tensor before anything else happens, counts the
+ * parameters, and finds the tensors that nothing asks for. */
+static weft_status survey(weft_model *m, weft_error *err)
+{
+    weft_graph *g;
+    WEFT_TRY(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err));
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op != WEFT_OP_weight) continue;
+        m->info.parameters += (uint64_t)weft_value_elements(g, n->out[0], NULL);
+        const weft__file_tensor *t = m->checkpoint ? weft__checkpoint_find(m->checkpoint, n->name) : NULL;
+        if (t) m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
+    }
+    weft_graph_destroy(g);
+    for (size_t i = 0; m->checkpoint && i < weft__checkpoint_count(m->checkpoint); i++)
+        if (!m->used[i])
+            WEFT_TRY(add_note(m, "tensor '%s'%s is in the files but not in the model: ignored",
+                              weft__checkpoint_at(m->checkpoint, i)->name, "", err));
+    return WEFT_OK;
+}
+
+static weft_status fill_info(weft_model *m, weft_error *err)
+{
+    m->info = (weft_model_info){
+        .path = m->path, .architecture = m->architecture,
+        .n_layer = read_u32(m, "num_hidden_layers"), .n_embed = read_u32(m, "hidden_size"),
+        .n_head = read_u32(m, "num_attention_heads"), .n_vocab = read_u32(m, "vocab_size"),
+        .context = read_u32(m, "max_position_embeddings"), .has_weights = m->checkpoint != NULL,
+        .file_bytes = m->checkpoint ? weft__checkpoint_bytes(m->checkpoint) : 0,
+    };
+    if (!m->info.context) m->info.context = 2048;
+    WEFT_TRY(read_token(m, "bos_token_id", &m->info.bos, err));
+    WEFT_TRY(read_token(m, "eos_token_id", &m->info.eos, err));
+    char path[4096];
+    snprintf(path, sizeof path, "%s/tokenizer.json", m->folder);
+    m->info.has_tokenizer = !access(path, R_OK);
+    return WEFT_OK;
+}
+
+static weft_status open_model(weft_model *m, const char *path, weft_error *err)
+{
+    m->path = strdup(path);
+    if (!m->path) return WEFT_OOM_FAIL(err, "a model");
+    WEFT_TRY(weft__model_folder(path, &m->folder, err));
+    WEFT_TRY(weft__hf_config_open(path, &m->hf, err));
+    WEFT_TRY(weft__hf_config_view(m->hf, &m->config, err));
+    WEFT_TRY(find_architecture(m, err));
+    m->default_dtype = config_dtype(m);
+    WEFT_TRY(open_files(m, err));
+    WEFT_TRY(fill_info(m, err));
+    for (size_t i = 0; i < weft__hf_config_warning_count(m->hf); i++)
+        WEFT_TRY(add_note(m, "%s%s", weft__hf_config_warning(m->hf, i), "", err));
+    return survey(m, err);
+}
+
+weft_status weft_model_open(const char *path, weft_model **out, weft_error *err)
+{
+    *out = NULL;
+    weft_model *m = calloc(1, sizeof *m);
+    if (!m) return WEFT_OOM_FAIL(err, "a model");
+    weft_status s = open_model(m, path, err);
+    if (s) {
+        weft_model_close(m);
+        return s;
+    }
+    *out = m;
+    return WEFT_OK;
+}
+
+void weft_model_close(weft_model *m)
+{
+    if (!m) return;
+    weft__tokenizer_destroy(m->tokenizer);
+    weft__checkpoint_destroy(m->checkpoint);
+    weft__hf_config_destroy(m->hf);
+    for (size_t i = 0; i < m->n_notes; i++) free(m->notes[i]);
+    free(m->notes);
+    free(m->used);
+    free(m->folder);
+    free(m->path);
+    free(m);
+}
+
+void weft_model_info_get(const weft_model *m, weft_model_info *out)
+{
+    *out = m->info;
+}
+
+const weft_config *weft_model_config(const weft_model *m)
+{
+    return &m->config;
+}
+
+bool weft_model_tensor(const weft_model *m, uint32_t i, weft_tensor_info *out)
+{
+    if (!m->checkpoint || i >= weft__checkpoint_count(m->checkpoint)) return false;
+    const weft__file_tensor *t = weft__checkpoint_at(m->checkpoint, i);
+    *out = (weft_tensor_info){ t->name, t->dtype->name, t->rank, (const int64_t *)t->dims, t->size, m->used[i] };
+    return true;
+}
+
+/* ---- weights ---- */
+
+static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
+{
+    const weft_model *m = ctx;
+    if (!m->checkpoint) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", m->path);
+    const weft__file_tensor *t;
+    WEFT_TRY(weft__checkpoint_weight(m->checkpoint, name, &t, err));
+    if (t->rank > WEFT_MAX_RANK)
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, name, t->rank);
+    *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size };
+    memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
+    return WEFT_OK;
+}
+
+weft_weight_source weft_model_weights(const weft_model *m)
+{
+    return (weft_weight_source){ (void *)(uintptr_t)m, find_weight };
+}

@@ -1,0 +1,34 @@
+/* model_impl.h: an open model, shared by the files of this folder. */
+#ifndef WEFT_MODEL_IMPL_H
+#define WEFT_MODEL_IMPL_H
+
+#include "models/checkpoint/checkpoint.h"
+#include "models/config.h"
+#include "models/model.h"
+#include "models/tokenizer/tokenizer.h"
+
+typedef void weft__build_fn(weft_graph *g, const weft_config *c, weft_dtype kv);
+
+struct weft_model {
+    char *path, *folder; /* as given; the folder it means */
+    weft__hf_config *hf;
+    weft_config config;
+    weft__checkpoint *checkpoint; /* NULL: configuration alone */
+    weft__tokenizer *tokenizer;   /* NULL until first used */
+    weft__build_fn *build;
+    const char *architecture;
+    weft_dtype default_dtype; /* of weights without files: what the configuration says */
+    weft_model_info info;
+    bool *used;               /* per tensor of the checkpoint */
+    char **notes;
+    size_t n_notes, note_cap;
+};
+
+/* Reads the tokenizer on first use. NOT_FOUND: the folder has none. */
+weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, weft_error *err);
+
+/* The model that a session was made from. */
+weft_model *weft__session_model(const weft_session *s);
+bool weft__session_hidden(const weft_session *s); /* its output is hidden states, not logits */
+
+#endif

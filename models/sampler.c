@@ -1,0 +1,193 @@
+/* sampler.c: picking a token from logits.
+ *
+ * Candidates are (logit, id) pairs in a heap, largest first: of a vocabulary of 50,000 only the few that top-k and top-p
+ * let through are ever put in order. */
+#include "models/sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { DEFAULT_WINDOW = 64 };
+
+typedef struct candidate {
+    float logit;
+    int32_t id;
+    double p; /* exp(logit - largest), once chosen */
+} candidate;
+
+struct weft_sampler {
+    weft_sampling p;
+    uint32_t n_vocab;
+    uint64_t state; /* of the generator */
+    candidate *heap;
+};
+
+weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_sampler **out, weft_error *err)
+{
+    *out = NULL;
+    if (!n_vocab) return WEFT_FAIL(err, WEFT_INVALID, "a sampler needs a vocabulary");
+    if (!(p->temperature >= 0) || !(p->top_p >= 0) || !(p->min_p >= 0 && p->min_p <= 1) || !(p->repeat_penalty >= 0))
+        return WEFT_FAIL(err, WEFT_INVALID, "temperature, top-p, min-p (at most 1) and repeat-penalty must not be negative");
+    weft_sampler *s = calloc(1, sizeof *s);
+    if (s) s->heap = calloc(n_vocab, sizeof *s->heap);
+    if (!s || !s->heap) {
+        weft_sampler_destroy(s);
+        return WEFT_OOM_FAIL(err, "a sampler");
+    }
+    s->p = *p;
+    if (!s->p.repeat_window) s->p.repeat_window = DEFAULT_WINDOW;
+    s->n_vocab = n_vocab;
+    s->state = p->seed;
+    *out = s;
+    return WEFT_OK;
+}
+
+void weft_sampler_destroy(weft_sampler *s)
+{
+    if (!s) return;
+    free(s->heap);
+    free(s);
+}
+
+/* SplitMix64 (Steele et al., OOPSLA 2014): uniform in [0, 1). */
+static double next_uniform(weft_sampler *s)
+{
+    uint64_t z = s->state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    z ^= z >> 31;
+    return (double)(z >> 11) * 0x1p-53;
+}
+
+/* ---- heap, largest logit first, lowest id first among equals ---- */
+
+static bool before(const candidate *a, const candidate *b)
+{
+    return a->logit > b->logit || (a->logit == b->logit && a->id < b->id);
+}
+
+static void sift_down(candidate *h, uint32_t n, uint32_t i)
+{
+    candidate moving = h[i];
+    for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && before(&h[child + 1], &h[child])) child++;
+        if (!before(&h[child], &moving)) break;
+        h[i] = h[child];
+    }
+    h[i] = moving;
+}
+
+static void heapify(candidate *h, uint32_t n)
+{
+    for (uint32_t i = n / 2; i-- > 0;) sift_down(h, n, i);
+}
+
+/* Takes the largest out; it ends up behind the remaining n - 1. */
+static candidate pop(candidate *h, uint32_t n)
+{
+    candidate top = h[0];
+    h[0] = h[n - 1];
+    sift_down(h, n - 1, 0);
+    h[n - 1] = top;
+    return top;
+}
+
+/* ---- picking ---- */
+
+static bool is_recent(const int32_t *recent, size_t n, int32_t id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (recent[i] == id) return true;
+    return false;
+}
+
+static void penalise(weft_sampler *s, const int32_t *recent, size_t n)
+{
+    float r = s->p.repeat_penalty;
+    if (r == 0.0f || r == 1.0f) return;
+    size_t from = n > s->p.repeat_window ? n - s->p.repeat_window : 0;
+    for (size_t i = from; i < n; i++) {
+        int32_t id = recent[i];
+        if (id < 0 || (uint32_t)id >= s->n_vocab || is_recent(recent + from, i - from, id)) continue; /* once each */
+        float *l = &s->heap[id].logit;
+        *l = *l > 0 ? *l / r : *l * r;
+    }
+}
+
+static int32_t largest(const weft_sampler *s)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < s->n_vocab; i++)
+        if (s->heap[i].logit > s->heap[best].logit) best = i;
+    return (int32_t)best;
+}
+
+/* Puts the kept candidates, best first, at the end of the heap (index n_vocab - 1 downwards); returns how many. */
+static uint32_t select_candidates(weft_sampler *s, double *total)
+{
+    uint32_t n = s->n_vocab, kept = 0, k = s->p.top_k && s->p.top_k < n ? s->p.top_k : n;
+    double t = s->p.temperature, sum = 0.0, target = INFINITY, all = 0.0;
+    float top = s->heap[largest(s)].logit;
+    bool nucleus = s->p.top_p > 0 && s->p.top_p < 1;
+    for (uint32_t i = 0; i < n; i++) s->heap[i].p = exp(((double)s->heap[i].logit - (double)top) / t);
+    heapify(s->heap, n);
+    if (nucleus && k == n) {
+        for (uint32_t i = 0; i < n; i++) all += s->heap[i].p;
+    } else if (nucleus) { /* top-p is of what top-k leaves: look at the k best, then put them back */
+        for (uint32_t i = 0; i < k; i++) all += pop(s->heap, n - i).p;
+        heapify(s->heap, n);
+    }
+    if (nucleus) target = all * (double)s->p.top_p;
+    while (kept < k && sum < target) {
+        candidate c = s->heap[0];
+        if (kept && (c.p < (double)s->p.min_p || c.p == 0.0)) break;
+        pop(s->heap, n - kept);
+        sum += c.p;
+        kept++;
+    }
+    *total = sum;
+    return kept;
+}
+
+int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent)
+{
+    for (uint32_t i = 0; i < s->n_vocab; i++)
+        s->heap[i] = (candidate){ .logit = isnan(logits[i]) ? -INFINITY : logits[i], .id = (int32_t)i };
+    if (recent) penalise(s, recent, n_recent);
+    if (s->p.temperature == 0.0f) return largest(s);
+    double total;
+    uint32_t kept = select_candidates(s, &total);
+    double at = next_uniform(s) * total;
+    for (uint32_t i = 0; i + 1 < kept; i++) {
+        const candidate *c = &s->heap[s->n_vocab - 1 - i];
+        if (at < c->p) return c->id;
+        at -= c->p;
+    }
+    return s->heap[s->n_vocab - kept].id;
+}
+
+/* ---- log-probabilities ---- */
+
+void weft__logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out)
+{
+    float top = -INFINITY;
+    double sum = 0.0;
+    for (uint32_t i = 0; i < n_vocab; i++)
+        if (logits[i] > top) top = logits[i];
+    for (uint32_t i = 0; i < n_vocab; i++) sum += exp((double)logits[i] - (double)top);
+    double log_sum = (double)top + log(sum);
+    for (uint32_t i = 0; i < n; i++) out[i] = (float)((double)logits[ids[i]] - log_sum);
+}
+
+/* Insertion into a short sorted list: n is small beside the vocabulary. */
+void weft__best_ids(const float *logits, uint32_t n_vocab, uint32_t n, int32_t *out)
+{
+    uint32_t have = 0;
+    for (uint32_t i = 0; i < n_vocab; i++) {
+        float x = isnan(logits[i]) ? -INFINITY : logits[i];
+        if (have == n && !(x > logits[out[n - 1]])) continue;
+        uint32_t at = have < n ? have++ : n - 1;
+        for (; at > 0 && (x > logits[out[at - 1]] || isnan(logits[out[at - 1]])); at--) out[at] = out[at - 1];
+        out[at] = (int32_t)i;
+    }
+}

@@ -1,0 +1,288 @@
+/* session.c: token sequences on loaded programs.
+ *
+ * One graph is scheduled for two bounds, many tokens (prompts) and few (decoding), over one bank of weights and caches.
+ * The cache has one cell per token: sequence s owns the cells [s * context, (s + 1) * context), position p is cell
+ * s * context + p, and a token sees the cells of its own sequence up to itself. */
+#include "models/model_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8 };
+
+/* A loaded program and its ports; id 0 where the program has no such port. */
+typedef struct runner {
+    weft_program *p;
+    weft_ref tokens, pos, cell, first, rows, out;
+    uint32_t max_tokens, max_rows;
+} runner;
+
+struct weft_session {
+    weft_model *m;
+    weft_session_desc desc;
+    weft_graph *g;
+    weft_bank *bank;
+    runner prompt, decode; /* decode.p is NULL where one program serves both */
+    weft_load_times times;
+    uint32_t width;   /* floats per row of output */
+    uint32_t *length; /* per sequence */
+    int32_t *batch;   /* 5 arrays of max_tokens: tokens, pos, cell, first, rows */
+};
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- creation ---- */
+
+static weft_status settle_desc(weft_session *s, weft_error *err)
+{
+    weft_session_desc *d = &s->desc;
+    if (!d->n_sequences) d->n_sequences = 1;
+    if (!d->context) d->context = s->m->info.context;
+    uint64_t cells = (uint64_t)d->context * d->n_sequences;
+    if (cells > INT32_MAX)
+        return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have", d->n_sequences, d->context);
+    if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
+    if (d->max_tokens > cells) d->max_tokens = (uint32_t)cells;
+    if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
+    if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
+    if (!d->max_decode) d->max_decode = d->n_sequences;
+    if (d->max_decode > d->max_tokens) d->max_decode = d->max_tokens;
+    if (d->kv == WEFT_ANY) d->kv = d->exact ? WEFT_F32 : WEFT_F16;
+    if (d->hidden > (int32_t)s->m->info.n_layer)
+        return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden, s->m->info.n_layer);
+    return WEFT_OK;
+}
+
+static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, weft_error *err)
+{
+    char name[32] = "logits";
+    const char *outputs[] = { name };
+    if (s->desc.hidden >= 0) snprintf(name, sizeof name, "hidden.%d", s->desc.hidden);
+    r->max_tokens = max_tokens;
+    r->max_rows = s->desc.max_rows < max_tokens ? s->desc.max_rows : max_tokens;
+    weft_bound bounds[] = { { "tokens", max_tokens }, { "rows", r->max_rows } };
+    weft_program_desc d = { .devices = s->desc.devices, .n_devices = s->desc.n_devices, .bounds = bounds, .n_bounds = 2,
+                            .outputs = outputs, .n_outputs = 1, .strict = s->desc.strict, .exact = s->desc.exact };
+    double start = seconds();
+    WEFT_TRY(weft_program_create(s->g, &d, &r->p, err));
+    s->times.plan += seconds() - start;
+    start = seconds();
+    WEFT_TRY(weft_program_load(r->p, s->bank, err));
+    s->times.load += seconds() - start;
+    r->tokens = weft_program_port(r->p, "tokens");
+    r->pos = weft_program_port(r->p, "pos");
+    r->cell = weft_program_port(r->p, "cell");
+    r->first = weft_program_port(r->p, "first");
+    r->rows = weft_program_port(r->p, "rows");
+    r->out = weft_program_port(r->p, name);
+    return WEFT_OK;
+}
+
+static weft_status create(weft_session *s, weft_error *err)
+{
+    WEFT_TRY(settle_desc(s, err));
+    weft_model_graph_desc d = { .weights = s->desc.weights, .kv = s->desc.kv, .max_tokens = s->desc.max_tokens,
+                                .context = s->desc.context * s->desc.n_sequences, .max_rows = s->desc.max_rows };
+    double start = seconds();
+    WEFT_TRY(weft_model_graph(s->m, &d, &s->g, err));
+    s->times.graph = seconds() - start;
+    s->width = s->desc.hidden >= 0 ? s->m->info.n_embed : s->m->info.n_vocab;
+    s->length = calloc(s->desc.n_sequences, sizeof *s->length);
+    s->batch = calloc(5 * (size_t)s->desc.max_tokens, sizeof *s->batch);
+    if (!s->length || !s->batch) return WEFT_OOM_FAIL(err, "a session");
+    weft_weight_source source = weft_model_weights(s->m);
+    WEFT_TRY(weft_bank_create(&source, &s->bank, err));
+    WEFT_TRY(make_runner(s, s->desc.max_tokens, &s->prompt, err));
+    return s->desc.max_decode < s->desc.max_tokens ? make_runner(s, s->desc.max_decode, &s->decode, err) : WEFT_OK;
+}
+
+weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out, weft_error *err)
+{
+    *out = NULL;
+    weft_session *s = calloc(1, sizeof *s);
+    if (!s) return WEFT_OOM_FAIL(err, "a session");
+    s->m = m;
+    s->desc = *desc;
+    weft_status status = create(s, err);
+    if (status) {
+        weft_session_destroy(s);
+        return status;
+    }
+    *out = s;
+    return WEFT_OK;
+}
+
+void weft_session_destroy(weft_session *s)
+{
+    if (!s) return;
+    weft_program_destroy(s->decode.p);
+    weft_program_destroy(s->prompt.p);
+    weft_bank_destroy(s->bank);
+    weft_graph_destroy(s->g);
+    free(s->length);
+    free(s->batch);
+    free(s);
+}
+
+const weft_program *weft_session_program(const weft_session *s, bool decode)
+{
+    return decode && s->decode.p ? s->decode.p : s->prompt.p;
+}
+
+weft_load_times weft_session_load_times(const weft_session *s)
+{
+    return s->times;
+}
+
+uint32_t weft_session_context(const weft_session *s)
+{
+    return s->desc.context;
+}
+
+uint32_t weft_session_n_vocab(const weft_session *s)
+{
+    return s->m->info.n_vocab;
+}
+
+uint64_t weft_session_bytes(const weft_session *s)
+{
+    uint64_t sum = weft_bank_bytes(s->bank);
+    for (uint32_t d = 0; d < s->desc.n_devices; d++) {
+        sum += weft_program_plan(s->prompt.p)->arena_bytes[d];
+        if (s->decode.p) sum += weft_program_plan(s->decode.p)->arena_bytes[d];
+    }
+    return sum;
+}
+
+/* ---- evaluation ---- */
+
+/* Checks all tokens before any is run, so that a failure leaves the sequences as they were. */
+static weft_status check_batch(weft_session *s, const weft_batch_token *t, size_t n, weft_error *err)
+{
+    weft_status status = WEFT_OK;
+    for (size_t i = 0; i < n && !status; i++) {
+        if (t[i].sequence >= s->desc.n_sequences)
+            status = WEFT_FAIL(err, WEFT_INVALID, "token %zu: sequence %u of %u", i, t[i].sequence, s->desc.n_sequences);
+        else if (t[i].id < 0 || (uint32_t)t[i].id >= s->m->info.n_vocab)
+            status = WEFT_FAIL(err, WEFT_INVALID, "token %zu: id %d is not below the vocabulary's %u", i, t[i].id, s->m->info.n_vocab);
+        else if (s->length[t[i].sequence] == s->desc.context)
+            status = WEFT_FAIL(err, WEFT_LIMIT, "sequence %u would have more than the context's %u tokens", t[i].sequence,
+                               s->desc.context);
+        if (status) n = i;
+        else s->length[t[i].sequence]++;
+    }
+    for (size_t i = 0; i < n; i++) s->length[t[i].sequence]--;
+    return status;
+}
+
+/* Fills the batch arrays with as many tokens as one run takes; returns how many, and how many rows they want. */
+static uint32_t fill_batch(weft_session *s, const runner *r, const weft_batch_token *t, size_t n, uint32_t *n_rows)
+{
+    int32_t *tokens = s->batch, *pos = tokens + s->desc.max_tokens, *cell = pos + s->desc.max_tokens;
+    int32_t *first = cell + s->desc.max_tokens, *rows = first + s->desc.max_tokens;
+    uint32_t i = 0, max_rows = s->desc.hidden >= 0 ? r->max_tokens : r->max_rows;
+    *n_rows = 0;
+    for (; i < n && i < r->max_tokens && (!t[i].wanted || *n_rows < max_rows); i++) {
+        uint32_t start = t[i].sequence * s->desc.context, at = s->length[t[i].sequence]++;
+        tokens[i] = t[i].id;
+        pos[i] = (int32_t)at;
+        first[i] = (int32_t)start;
+        cell[i] = (int32_t)(start + at);
+        if (t[i].wanted) rows[(*n_rows)++] = (int32_t)i;
+    }
+    if (!*n_rows) rows[0] = 0; /* the graph computes at least one row */
+    return i;
+}
+
+static weft_status write_ints(runner *r, weft_ref port, const int32_t *v, uint32_t n, weft_error *err)
+{
+    return port.id ? weft_program_write(r->p, port, 0, v, n * sizeof *v, err) : WEFT_OK;
+}
+
+static weft_status write_batch(weft_session *s, runner *r, uint32_t n, uint32_t n_rows, weft_error *err)
+{
+    const int32_t *b = s->batch;
+    size_t step = s->desc.max_tokens;
+    WEFT_TRY(weft_program_set_extent(r->p, "tokens", n, err));
+    WEFT_TRY(weft_program_set_extent(r->p, "rows", n_rows ? n_rows : 1, err));
+    WEFT_TRY(write_ints(r, r->tokens, b, n, err));
+    WEFT_TRY(write_ints(r, r->pos, b + step, n, err));
+    WEFT_TRY(write_ints(r, r->cell, b + 2 * step, n, err));
+    WEFT_TRY(write_ints(r, r->first, b + 3 * step, n, err));
+    return write_ints(r, r->rows, b + 4 * step, n_rows ? n_rows : 1, err);
+}
+
+/* The wanted rows: of logits they are the first n_rows of the result, of hidden states they stand at their tokens. */
+static weft_status read_rows(weft_session *s, runner *r, uint32_t n_rows, float *out, weft_error *err)
+{
+    uint64_t bytes = s->width * sizeof *out;
+    if (s->desc.hidden < 0) return n_rows ? weft_program_read(r->p, r->out, 0, out, n_rows * bytes, err) : WEFT_OK;
+    const int32_t *rows = s->batch + 4 * (size_t)s->desc.max_tokens;
+    for (uint32_t i = 0; i < n_rows; i++)
+        WEFT_TRY(weft_program_read(r->p, r->out, (uint64_t)rows[i] * bytes, out + (uint64_t)i * s->width, bytes, err));
+    return WEFT_OK;
+}
+
+weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, float *out, weft_error *err)
+{
+    WEFT_TRY(check_batch(s, tokens, n, err));
+    while (n) {
+        runner *r = s->decode.p && n <= s->decode.max_tokens ? &s->decode : &s->prompt;
+        uint32_t n_rows, taken = fill_batch(s, r, tokens, n, &n_rows);
+        WEFT_TRY(write_batch(s, r, taken, n_rows, err));
+        WEFT_TRY(weft_program_run(r->p, err));
+        if (out) WEFT_TRY(read_rows(s, r, n_rows, out, err));
+        if (out) out += (size_t)n_rows * s->width;
+        tokens += taken;
+        n -= taken;
+    }
+    return WEFT_OK;
+}
+
+uint32_t weft_session_length(const weft_session *s, uint32_t sequence)
+{
+    return sequence < s->desc.n_sequences ? s->length[sequence] : 0;
+}
+
+weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n, weft_error *err)
+{
+    if (sequence >= s->desc.n_sequences)
+        return WEFT_FAIL(err, WEFT_INVALID, "sequence %u of %u", sequence, s->desc.n_sequences);
+    if (n > s->length[sequence])
+        return WEFT_FAIL(err, WEFT_INVALID, "sequence %u has %u tokens, not %u", sequence, s->length[sequence], n);
+    s->length[sequence] = n;
+    return WEFT_OK;
+}
+
+weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
+                               bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
+{
+    if (!n || n > s->prompt.max_tokens)
+        return WEFT_FAIL(err, WEFT_INVALID, "a check takes 1 to %u tokens, not %zu", s->prompt.max_tokens, n);
+    weft_batch_token *t = calloc(n, sizeof *t);
+    if (!t) return WEFT_OOM_FAIL(err, "a check");
+    for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i], .wanted = i + 1 == n };
+    weft_status status = check_batch(s, t, n, err);
+    uint32_t n_rows, taken = status ? 0 : fill_batch(s, &s->prompt, t, n, &n_rows);
+    if (!status) status = write_batch(s, &s->prompt, taken, n_rows, err);
+    free(t);
+    weft_weight_source source = weft_model_weights(s->m);
+    return status ? status : weft_program_check(s->prompt.p, &source, report, ctx, err);
+}
+
+weft_model *weft__session_model(const weft_session *s)
+{
+    return s->m;
+}
+
+bool weft__session_hidden(const weft_session *s)
+{
+    return s->desc.hidden >= 0;
+}
