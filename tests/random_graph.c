@@ -1,0 +1,471 @@
+/* random_graph.c: the generator. It keeps a pool of values made so far; each step draws an op from op.def, and the maker of
+ * the op's shape rule draws inputs that fit, or makes sources that do. A maker returns false where it finds none. */
+#include "tests/random_graph.h"
+
+#include "graph/graph_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_POOL     256
+#define MAX_ELEMENTS 4096
+
+typedef struct gen {
+    weft_graph *g;
+    random_graph *out;
+    uint64_t state;
+    weft_dim extents[2];
+    weft_ref pool[MAX_POOL];
+    uint32_t n_pool, n_names;
+} gen;
+
+/* ---- chance ---- */
+
+static uint64_t draw(gen *r)
+{
+    uint64_t z = (r->state += 0x9e3779b97f4a7c15u); /* splitmix64 */
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static uint32_t below(gen *r, uint32_t n)
+{
+    return (uint32_t)(draw(r) >> 32) % n;
+}
+
+static bool chance(gen *r, uint32_t percent)
+{
+    return below(r, 100) < percent;
+}
+
+static weft_dtype random_float(gen *r)
+{
+    static const weft_dtype types[] = { WEFT_F32, WEFT_F32, WEFT_F16, WEFT_BF16 };
+    return types[below(r, 4)];
+}
+
+static int64_t random_size(gen *r)
+{
+    static const int64_t sizes[] = { 1, 2, 3, 4, 5, 7, 8, 13, 17, 32 };
+    return sizes[below(r, 10)];
+}
+
+static weft_dims random_dims(gen *r, bool extents)
+{
+    weft_dims d = { .rank = 1 + below(r, 3) };
+    for (uint32_t i = 0; i < d.rank; i++) d.d[i] = (weft_dim){ random_size(r), 0 };
+    if (extents && chance(r, 50)) d.d[0] = r->extents[below(r, 2)];
+    return d;
+}
+
+/* ---- values ---- */
+
+static const weft_value *value(const gen *r, weft_ref x)
+{
+    return weft_graph_value(r->g, x);
+}
+
+static bool is_float(const gen *r, weft_ref x)
+{
+    return weft_dtype_get(value(r, x)->dtype)->class_ == WEFT_DTYPE_FLOAT;
+}
+
+/* Puts a value into the pool unless it is too large. */
+static bool keep(gen *r, weft_ref x)
+{
+    if (!x.id || r->n_pool == MAX_POOL) return false;
+    if (weft_value_elements(r->g, x, NULL) <= MAX_ELEMENTS) r->pool[r->n_pool++] = x;
+    return true;
+}
+
+static weft_ref new_input(gen *r, weft_dtype t, weft_dims d)
+{
+    char name[32];
+    snprintf(name, sizeof name, "in%u", r->n_names++);
+    return weft_input(r->g, t, d, name);
+}
+
+static weft_ref new_weight(gen *r, weft_dtype t, weft_dims d)
+{
+    char name[32];
+    snprintf(name, sizeof name, "w%u", r->n_names++);
+    return weft_weight(r->g, t, d, name);
+}
+
+/* An i32 input of values lo..hi; none once the list is full. */
+static weft_ref new_index(gen *r, weft_dims d, int64_t lo, int64_t hi, bool unique)
+{
+    if (r->out->n_indices == RANDOM_GRAPH_INDICES) return (weft_ref){ 0 };
+    random_index *i = &r->out->indices[r->out->n_indices++];
+    snprintf(i->name, sizeof i->name, "index%u", r->n_names++);
+    i->lo = (int32_t)lo;
+    i->hi = (int32_t)hi;
+    i->unique = unique;
+    return weft_input(r->g, WEFT_I32, d, i->name);
+}
+
+static weft_ref constant(gen *r, weft_dims d)
+{
+    float data[32 * 32];
+    int64_t n = 1;
+    for (uint32_t i = 0; i < d.rank; i++) n *= d.d[i].n;
+    if (n > (int64_t)(sizeof data / sizeof *data)) return new_weight(r, WEFT_F32, d);
+    for (int64_t i = 0; i < n; i++) data[i] = (float)below(r, 4001) / 1000 - 2;
+    return weft_constant(r->g, WEFT_F32, d, data);
+}
+
+static bool plain(const weft_dims *d)
+{
+    for (uint32_t i = 0; i < d->rank; i++)
+        if (d->d[i].extent) return false;
+    return true;
+}
+
+/* A float source of these dims: an input, and for plain dims perhaps a weight or a constant. */
+static weft_ref new_float(gen *r, weft_dims d)
+{
+    uint32_t kind = plain(&d) ? below(r, 3) : 0;
+    return kind == 0 ? new_input(r, random_float(r), d) : kind == 1 ? new_weight(r, random_float(r), d) : constant(r, d);
+}
+
+/* A float of the pool with at least this rank, or a new one. */
+static weft_ref pick(gen *r, uint32_t rank)
+{
+    for (int tries = 0; tries < 20 && r->n_pool; tries++) {
+        weft_ref x = r->pool[below(r, r->n_pool)];
+        if (is_float(r, x) && value(r, x)->dims.rank >= rank) return x;
+    }
+    weft_dims d = random_dims(r, true);
+    while (d.rank < rank) d.d[d.rank++] = (weft_dim){ random_size(r), 0 };
+    return new_float(r, d);
+}
+
+static weft_ref pick_any(gen *r)
+{
+    return r->n_pool ? r->pool[below(r, r->n_pool)] : pick(r, 1);
+}
+
+static bool emit(gen *r, weft_op op, const weft_attrs *a, const weft_ref *in, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!in[i].id) return false;
+    weft_error err;
+    const weft_node *node = weft__graph_add(r->g, op, a, in, n, r->g->scope, NULL, &err);
+    if (!node) weft_graph_fail(r->g, err.status, "%s", err.text);
+    for (uint32_t i = 0; node && i < node->n_out; i++) keep(r, node->out[i]);
+    return node != NULL;
+}
+
+/* ---- makers, one per shape rule ---- */
+
+static bool make_source(gen *r, weft_op op)
+{
+    if (op == WEFT_OP_input) return keep(r, new_input(r, random_float(r), random_dims(r, true)));
+    if (op == WEFT_OP_weight) return keep(r, new_weight(r, random_float(r), random_dims(r, false)));
+    return op == WEFT_OP_constant && keep(r, constant(r, random_dims(r, false)));
+}
+
+/* Joins two neighbours, or splits one number in two. */
+static bool make_reshape(gen *r, weft_op op)
+{
+    weft_ref x = pick_any(r);
+    weft_dims from = value(r, x)->dims, to = { 0 };
+    uint32_t at = from.rank ? below(r, from.rank) : 0;
+    bool join = chance(r, 50);
+    for (uint32_t i = 0; i < from.rank; i++) {
+        weft_dim d = from.d[i], next = i + 1 < from.rank ? from.d[i + 1] : (weft_dim){ 1, 0 };
+        int64_t half = d.n % 2 ? 1 : d.n / 2;
+        if (i != at) {
+            to.d[to.rank++] = d;
+        } else if (join && i + 1 < from.rank && !(d.extent && next.extent)) {
+            to.d[to.rank++] = (weft_dim){ d.n * next.n, d.extent + next.extent };
+            i++;
+        } else {
+            if (from.rank == WEFT_MAX_RANK) return false;
+            to.d[to.rank++] = (weft_dim){ half, d.extent };
+            to.d[to.rank++] = (weft_dim){ d.n / half, 0 };
+        }
+    }
+    return emit(r, op, &(weft_attrs){ .shape = { .dims = to } }, &x, 1);
+}
+
+static bool make_permute(gen *r, weft_op op)
+{
+    weft_ref x = pick_any(r);
+    weft_perm p = { .rank = value(r, x)->dims.rank };
+    for (uint32_t i = 0; i < p.rank; i++) {
+        uint32_t j = below(r, i + 1);
+        p.axis[i] = p.axis[j];
+        p.axis[j] = (uint8_t)i;
+    }
+    return emit(r, op, &(weft_attrs){ .permute = { .order = p } }, &x, 1);
+}
+
+static bool make_slice(gen *r, weft_op op)
+{
+    weft_ref x = pick(r, 1);
+    uint32_t axis = below(r, value(r, x)->dims.rank);
+    int64_t n = value(r, x)->dims.d[axis].n, start = below(r, (uint32_t)n);
+    weft_attrs a = { .slice = { (int32_t)axis, start, 1 + below(r, (uint32_t)(n - start)), 0 } };
+    return emit(r, op, &a, &x, 1);
+}
+
+static bool make_select(gen *r, weft_op op)
+{
+    weft_ref x = pick(r, 1);
+    uint32_t axis = below(r, value(r, x)->dims.rank);
+    weft_attrs a = { .select = { (int32_t)axis, below(r, (uint32_t)value(r, x)->dims.d[axis].n), 0 } };
+    return emit(r, op, &a, &x, 1);
+}
+
+/* A new leading dimension, and every 1 stretched. */
+static bool make_broadcast(gen *r, weft_op op)
+{
+    weft_ref x = pick(r, 0);
+    weft_dims d = value(r, x)->dims;
+    if (weft_value_elements(r->g, x, NULL) > MAX_ELEMENTS / 8 || d.rank == WEFT_MAX_RANK) return false;
+    for (uint32_t i = 0; i < d.rank; i++)
+        if (d.d[i].n == 1 && !d.d[i].extent && chance(r, 50)) d.d[i].n = 3;
+    if (chance(r, 50)) {
+        for (uint32_t i = d.rank++; i; i--) d.d[i] = d.d[i - 1];
+        d.d[0] = chance(r, 50) ? r->extents[0] : (weft_dim){ 2, 0 };
+    }
+    return emit(r, op, &(weft_attrs){ .shape = { .dims = d } }, &x, 1);
+}
+
+/* exp only of what is small, lest everything after it be infinite. */
+static bool make_map(gen *r, weft_op op)
+{
+    weft_ref x = pick(r, op == WEFT_OP_softmax ? 1 : 0);
+    weft_attrs a = { .scale = { .factor = (float)below(r, 400) / 100 - 2 } };
+    if (op == WEFT_OP_exp) x = weft_tanh(r->g, x);
+    return emit(r, op, &a, &x, 1);
+}
+
+static bool make_cast(gen *r, weft_op op)
+{
+    weft_ref x = pick_any(r);
+    return emit(r, op, &(weft_attrs){ .cast = { .dtype = random_float(r) } }, &x, 1);
+}
+
+/* The second operand has the first one's dims, or its last ones, or 1 in places; a divisor stays away from 0. */
+static bool make_binary(gen *r, weft_op op)
+{
+    weft_ref in[2] = { pick(r, 0) };
+    weft_dims a = value(r, in[0])->dims, b = { 0 };
+    for (int tries = 0; tries < 10 && !in[1].id; tries++) {
+        weft_ref y = r->pool[below(r, r->n_pool ? r->n_pool : 1)];
+        if (r->n_pool && is_float(r, y) && weft__dims_equal(&value(r, y)->dims, &a)) in[1] = y;
+    }
+    if (!in[1].id || chance(r, 30)) {
+        uint32_t skip = a.rank ? below(r, a.rank) : 0;
+        for (uint32_t i = skip; i < a.rank; i++) b.d[b.rank++] = chance(r, 20) ? (weft_dim){ 1, 0 } : a.d[i];
+        in[1] = new_float(r, b);
+    }
+    if (op == WEFT_OP_div) in[1] = weft_exp(r->g, weft_tanh(r->g, in[1]));
+    if (op != WEFT_OP_div && chance(r, 30)) {
+        weft_ref first = in[0];
+        in[0] = in[1];
+        in[1] = first;
+    }
+    return emit(r, op, NULL, in, 2);
+}
+
+static weft_dims vector_of(weft_dim d)
+{
+    return (weft_dims){ 1, { d } };
+}
+
+static bool make_norm(gen *r, weft_op op)
+{
+    weft_ref in[3] = { pick(r, 1) };
+    const weft_dims *d = &value(r, in[0])->dims;
+    weft_dims v = vector_of(d->d[d->rank - 1]);
+    uint32_t n = 1 + below(r, weft_op_get(op)->max_in);
+    for (uint32_t i = 1; i < n; i++) in[i] = new_float(r, v);
+    return emit(r, op, &(weft_attrs){ .norm = { .eps = 1e-5f } }, in, n);
+}
+
+static bool make_reduce(gen *r, weft_op op)
+{
+    weft_ref x = pick(r, 1);
+    return emit(r, op, NULL, &x, 1);
+}
+
+static bool make_argmax(gen *r, weft_op op)
+{
+    return make_reduce(r, op);
+}
+
+static bool make_top_k(gen *r, weft_op op)
+{
+    weft_ref x = pick(r, 1);
+    const weft_dims *d = &value(r, x)->dims;
+    uint32_t k = 1 + below(r, (uint32_t)d->d[d->rank - 1].n);
+    return emit(r, op, &(weft_attrs){ .top_k = { .k = (int32_t)k } }, &x, 1);
+}
+
+/* A weight for K inner elements, in blocks where they fit; or a batch of matrices as input 0 has them. */
+static bool product(gen *r, weft_op op, bool nt)
+{
+    static const weft_dtype block_types[] = { WEFT_Q8_0, WEFT_Q4_0 };
+    weft_ref in[2] = { pick(r, 2) };
+    weft_dims a = value(r, in[0])->dims, b = a;
+    weft_dim k = a.d[a.rank - 1], n = { random_size(r), 0 };
+    b.d[b.rank - 2] = nt ? n : k;
+    b.d[b.rank - 1] = nt ? k : n;
+    if (chance(r, 60)) {
+        b.d[0] = b.d[b.rank - 2];
+        b.d[1] = b.d[b.rank - 1];
+        b.rank = 2;
+    }
+    bool blocks = nt && b.rank == 2 && !k.extent && k.n % 32 == 0 && chance(r, 50);
+    in[1] = blocks ? new_weight(r, block_types[below(r, 2)], b) : new_float(r, b);
+    return emit(r, op, NULL, in, 2);
+}
+
+static bool make_matmul(gen *r, weft_op op)
+{
+    return product(r, op, false);
+}
+
+static bool make_matmul_nt(gen *r, weft_op op)
+{
+    return product(r, op, true);
+}
+
+static bool make_gather(gen *r, weft_op op)
+{
+    bool blocks = chance(r, 30);
+    weft_dim row = { blocks ? 32 : random_size(r), 0 };
+    weft_dims table = { 2, { { random_size(r), 0 }, row } }, index = vector_of(r->extents[below(r, 2)]);
+    weft_ref in[2] = { new_weight(r, blocks ? WEFT_Q8_0 : random_float(r), table) };
+    in[1] = new_index(r, index, -1, table.d[0].n - 1, false);
+    return emit(r, op, NULL, in, 2);
+}
+
+static bool make_concat(gen *r, weft_op op)
+{
+    weft_ref in[4] = { pick(r, 1) };
+    weft_dims d = value(r, in[0])->dims;
+    uint32_t axis = below(r, d.rank), n = 1 + below(r, 4);
+    for (uint32_t i = 1; i < n; i++) {
+        weft_dims other = d;
+        if (!d.d[axis].extent) other.d[axis].n = 1 + below(r, 5);
+        in[i] = chance(r, 30) ? in[0] : new_input(r, value(r, in[0])->dtype, other);
+    }
+    return emit(r, op, &(weft_attrs){ .axis = { .axis = (int32_t)axis } }, in, n);
+}
+
+/* A state of its own for each store. */
+static bool make_store(gen *r, weft_op op)
+{
+    static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16 };
+    char name[32];
+    weft_ref rows = pick(r, 1);
+    weft_dims d = value(r, rows)->dims;
+    uint32_t axis = below(r, d.rank), cells = 24; /* more than any number of rows to store without repetition */
+    weft_dims state = d, index = vector_of(d.d[axis]);
+    int64_t most[WEFT_MAX_RANK];
+    weft_dims_resolve(r->g, &d, NULL, most);
+    if (most[axis] > cells) return false;
+    state.d[axis] = (weft_dim){ cells, 0 };
+    snprintf(name, sizeof name, "s%u", r->n_names++);
+    weft_attrs a = { .axis = { .axis = (int32_t)axis } };
+    weft_ref at = new_index(r, index, -1, cells - 1, true);
+    weft_ref in[3] = { weft_state(r->g, types[below(r, 3)], state, name), rows, at };
+    return emit(r, op, &a, in, 3);
+}
+
+static bool make_rope_angles(gen *r, weft_op op)
+{
+    int32_t half = 1 + (int32_t)below(r, 4);
+    weft_ref in[2] = { new_index(r, vector_of(r->extents[0]), 0, 50, false) };
+    uint32_t n = chance(r, 30) ? 2 : 1;
+    if (n == 2) {
+        float factors[4] = { 1, 1.5f, 2, 4 };
+        in[1] = weft_constant(r->g, WEFT_F32, vector_of((weft_dim){ half, 0 }), factors);
+    }
+    return emit(r, op, &(weft_attrs){ .rope_angles = { 2 * half, 10000, 1, 0 } }, in, n);
+}
+
+/* Angles made for one of the extents serve any x whose first dimension is that extent. */
+static bool make_rope(gen *r, weft_op op)
+{
+    weft_dims d = { 3, { r->extents[0], { 1 + below(r, 3), 0 }, { 2 + 2 * below(r, 6), 0 } } };
+    uint32_t n_rot = 2 * (1 + below(r, (uint32_t)d.d[2].n / 2));
+    weft_ref pos = new_index(r, vector_of(r->extents[0]), 0, 50, false), none = { 0 };
+    if (!pos.id) return false;
+    weft_ref in[2] = { new_float(r, d), weft_rope_angles(r->g, pos, none, n_rot, 100, 1) };
+    return emit(r, op, &(weft_attrs){ .rope = { .interleaved = (int32_t)below(r, 2) } }, in, 2);
+}
+
+static bool make_attention(gen *r, weft_op op)
+{
+    int64_t groups = 1 + below(r, 3), heads = groups * (1 + below(r, 3)), size = 4 * (1 + below(r, 4)), cells = 11;
+    weft_dims q = { 3, { r->extents[0], { heads, 0 }, { size, 0 } } }, one = vector_of(r->extents[0]);
+    weft_dims kv = { 3, { { groups, 0 }, { cells, 0 }, { size, 0 } } };
+    weft_ref first = new_index(r, one, 0, cells / 2, false), last = new_index(r, one, 0, cells - 1, false);
+    weft_ref in[5] = { new_float(r, q), new_float(r, kv), new_float(r, kv), first, last };
+    return emit(r, op, &(weft_attrs){ .attention = { .scale = 0.5f } }, in, 5);
+}
+
+/* Rules of ops that only passes and schedulers make. */
+static bool make_same(gen *r, weft_op op)
+{
+    (void)r;
+    (void)op;
+    return false;
+}
+#define make_linear     make_same
+#define make_norm_pair  make_same
+#define make_rope_store make_same
+
+typedef bool make_fn(gen *r, weft_op op);
+static make_fn *const maker_of_op[WEFT_OP_COUNT] = {
+#define WEFT_OP(name, lo, hi, outs, attrs, shape, cost, traits, stem) [WEFT_OP_##name] = make_##shape,
+#include "graph/op.def"
+#undef WEFT_OP
+};
+
+/* ---- the graph ---- */
+
+/* Outputs: what nothing uses, and now and then something that is used. */
+static weft_status name_outputs(gen *r)
+{
+    uint32_t *uses = weft__graph_uses(r->g), limit = weft_graph_value_limit(r->g), n = 0;
+    if (!uses) return WEFT_OOM;
+    for (uint32_t id = 1; id < limit; id++) {
+        weft_ref x = { id };
+        const weft_value *v = weft_graph_value(r->g, x);
+        const weft_node *maker = weft_graph_node_by_id(r->g, v->node);
+        bool source = weft_op_get(maker->op)->traits & WEFT_TRAIT_SOURCE;
+        if (!source && (!uses[id] || chance(r, 5))) weft_output(r->g, x, "out%u", n++);
+    }
+    free(uses);
+    return WEFT_OK;
+}
+
+weft_status random_graph_make(uint64_t seed, uint32_t size, random_graph *out, weft_error *err)
+{
+    *out = (random_graph){ 0 };
+    gen r = { .out = out, .state = seed };
+    WEFT_TRY(weft_graph_create(NULL, &r.g, err));
+    r.extents[0] = weft_extent(r.g, "tokens", 2 + below(&r, 8));
+    r.extents[1] = weft_extent(r.g, "rows", 1 + below(&r, 4));
+    for (uint32_t made = 0, tries = 0; made < size && tries < 20 * size; tries++) {
+        weft_op op = (weft_op)below(&r, WEFT_OP_COUNT);
+        if (r.g->error.status != WEFT_OK) break; /* told by sealing */
+        if (weft_op_get(op)->traits & (WEFT_TRAIT_FUSED | WEFT_TRAIT_SCHED)) continue;
+        bool scoped = chance(&r, 30);
+        if (scoped) weft_scope_begin(r.g, "block.%u", made);
+        if (maker_of_op[op](&r, op) && !(weft_op_get(op)->traits & WEFT_TRAIT_SOURCE)) made++;
+        if (scoped) weft_scope_end(r.g, (weft_ref){ 0 });
+    }
+    weft_status s = r.g->error.status == WEFT_OK ? name_outputs(&r) : WEFT_OK;
+    if (s == WEFT_OK) s = weft_graph_seal(r.g, err);
+    if (s == WEFT_OK) out->g = r.g;
+    else weft_graph_destroy(r.g);
+    return s;
+}
