@@ -118,7 +118,12 @@ char *weft__path_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');
     if (!slash) return strdup(".");
-    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    size_t n = slash == path ? 1 : (size_t)(slash - path);
+    char *p = malloc(n + 1);
+    if (!p) return NULL;
+    memcpy(p, path, n);
+    p[n] = 0;
+    return p;
 }
 
 const char *weft__path_name(const char *path)

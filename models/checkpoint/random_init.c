@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "graph/convert.h"
+
 #define BATCH 512 /* elements made as floats before they are converted */
 
 static uint64_t mix(uint64_t z)
@@ -56,46 +58,6 @@ static void make_floats(const weft__random_init *r, weft__init_kind kind, uint64
         for (size_t i = 0; i < n; i++) out[i] = kind == WEFT__INIT_ONE ? 1.0f : 0.0f;
 }
 
-static uint32_t bits_of(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-/* To nearest even. Finite inputs; what is too large for f16 becomes infinite. */
-static uint16_t to_f16(float x)
-{
-    uint32_t u = bits_of(x), sign = u >> 16 & 0x8000u, a = u & 0x7fffffffu;
-    float f;
-    memcpy(&f, &a, sizeof f);
-    if (a >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u);
-    uint32_t small = bits_of(f + 0.5f) -
-                     0x3f000000u; /* below 2^-14: the addition rounds to multiples of 2^-24 */
-    uint32_t normal = (a - 0x38000000u + 0xfffu + (a >> 13 & 1)) >> 13;
-    return (uint16_t)(sign | (a < 0x38800000u ? small : normal));
-}
-
-static uint16_t to_bf16(float x)
-{
-    uint32_t u = bits_of(x);
-    return (uint16_t)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
-}
-
-static void convert(weft_dtype type, const float *in, unsigned char *out, size_t n)
-{
-    uint16_t half[BATCH];
-    if (type == WEFT_F32) {
-        memcpy(out, in, n * sizeof *in);
-        return;
-    }
-    if (type == WEFT_F16)
-        for (size_t i = 0; i < n; i++) half[i] = to_f16(in[i]);
-    else
-        for (size_t i = 0; i < n; i++) half[i] = to_bf16(in[i]);
-    memcpy(out, half, n * sizeof *half);
-}
-
 weft__init_kind weft__init_kind_of(const weft__file_tensor *t)
 {
     size_t n = strlen(t->name);
@@ -119,7 +81,7 @@ weft_status weft__random_fill(void *ctx, size_t index, uint64_t offset, void *ou
     for (size_t at = 0, total = n / bytes; at < total;) {
         size_t k = total - at < BATCH ? total - at : BATCH;
         make_floats(r, kind, start, first + at, values, k);
-        convert(type, values, (unsigned char *)out + at * bytes, k);
+        weft__convert_row(WEFT_F32, values, type, (unsigned char *)out + at * bytes, (int64_t)k);
         at += k;
     }
     return WEFT_OK;
