@@ -1,0 +1,35 @@
+/* internal.h: what a tokenizer consists of; filled by parse.c, used by tokenizer.c. */
+#ifndef WEFT_TOKENIZER_INTERNAL_H
+#define WEFT_TOKENIZER_INTERNAL_H
+
+#include "added.h"
+#include "split.h"
+#include "tokenizer.h"
+#include "vocab.h"
+
+/* One pre-tokenizer: cuts each piece that the one before gave. The last is always ByteLevel. */
+typedef struct weft__pre_step {
+    weft__splitter
+        *splitter;     /* NULL: ByteLevel without a regular expression, the piece stays whole */
+    bool prefix_space; /* a piece that does not start with a space gets one (ByteLevel) */
+    bool last;         /* ByteLevel */
+} weft__pre_step;
+
+#define WEFT__PRE_STEPS_MAX 8
+
+struct weft__tokenizer {
+    weft__vocab vocab;
+    bool nfc; /* normalise to form C */
+    bool has_template, has_decoder;
+    bool ignore_merges;       /* a word that is a token is not merged up to it */
+    weft__added_token *added; /* in the file's order */
+    size_t n_added;
+    uint8_t *special;         /* [vocab.n]: 1 = a special token */
+    weft__matcher raw;        /* added tokens looked for in the text as it comes */
+    weft__matcher normalized; /* those looked for after normalization */
+    weft__pre_step steps[WEFT__PRE_STEPS_MAX];
+    size_t n_steps;
+    weft__ids prefix, suffix; /* the template's tokens around a text */
+};
+
+#endif

@@ -1,0 +1,123 @@
+/* tokenizer.h: text to token ids and back, from a Hugging Face tokenizer.json.
+ *
+ * Byte-level BPE as the GPT-NeoX, GPT-2 and LLaMA-3 families use it: normalizer (none or NFC),
+ * added tokens, a regular expression that cuts text into words, merges inside each word, optional
+ * template tokens around the result. Every id is the one that Hugging Face `tokenizers` gives. A
+ * file that asks for anything else is refused by name. The file's `truncation` and `padding` are
+ * not applied.
+ *
+ *     weft__tokenizer *tok;
+ *     WEFT_TRY(weft__tokenizer_open("model/tokenizer.json", &tok, err));
+ *     int32_t *ids;
+ *     size_t n;
+ *     WEFT_TRY(weft__tokenizer_encode(tok, "Once upon", 9, 0, &ids, &n, err));
+ *     ...
+ *     free(ids);
+ *     weft__tokenizer_destroy(tok);
+ *
+ * A tokenizer is immutable once open; any number of threads may use one at the same time (not one
+ * stream).
+ */
+#ifndef WEFT_TOKENIZER_H
+#define WEFT_TOKENIZER_H
+
+#include "graph/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weft__tokenizer weft__tokenizer;
+
+/* Reads a tokenizer.json. Errors: NOT_FOUND, IO, FORMAT (broken file), UNSUPPORTED (a kind of
+ * tokenizer not known here), OOM. */
+weft_status weft__tokenizer_open(const char *path, weft__tokenizer **out,
+                                 weft_error *err) WEFT_MUST_USE;
+
+/* The same from memory; `name` stands in error texts where the path would. `data` is not kept. */
+weft_status weft__tokenizer_parse(const void *data, size_t size, const char *name,
+                                  weft__tokenizer **out, weft_error *err) WEFT_MUST_USE;
+
+void weft__tokenizer_destroy(weft__tokenizer *tok);
+
+/* ---- encode ---- */
+
+typedef enum weft__encode_flags {
+    WEFT__ENCODE_SPECIAL_AS_TEXT =
+        1, /* "<|endoftext|>" in the text is thirteen characters, not a token */
+    WEFT__ENCODE_NO_TEMPLATE =
+        2 /* leave out the tokens that the file's template puts before and after */
+} weft__encode_flags;
+
+/* Encodes `n_bytes` of text (may hold NUL bytes; NULL if n_bytes is 0) into a malloc'd array that
+ * the caller frees. Invalid UTF-8 becomes U+FFFD, one for each maximal part of a sequence, as
+ * Python's errors="replace" does. *ids is never NULL on success. Errors: OOM; LIMIT (2 GiB of text
+ * or more, or the file's own regular expression needs too many steps on this text). */
+weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text, size_t n_bytes,
+                                   unsigned flags, int32_t **ids, size_t *n_ids,
+                                   weft_error *err) WEFT_MUST_USE;
+
+/* ---- decode ---- */
+
+typedef enum weft__decode_flags {
+    WEFT__DECODE_SKIP_SPECIAL = 1, /* special tokens give no text */
+    WEFT__DECODE_LOSSY =
+        2 /* invalid UTF-8 becomes U+FFFD, as Hugging Face decodes; without it: exact bytes */
+} weft__decode_flags;
+
+/* Decodes ids into a malloc'd, NUL-terminated text that the caller frees. An id past the vocabulary
+ * (models pad their output rows) gives no text, as in Hugging Face. Errors: OOM; INVALID (a
+ * negative id). */
+weft_status weft__tokenizer_decode(const weft__tokenizer *tok, const int32_t *ids, size_t n_ids,
+                                   unsigned flags, char **text, size_t *n_bytes,
+                                   weft_error *err) WEFT_MUST_USE;
+
+/* Decodes ids one by one. What push returns is always whole UTF-8 sequences: bytes of an unfinished
+ * one wait for the next id, bytes that can no longer become valid turn into U+FFFD. All texts put
+ * together, flush included, are what weft__tokenizer_decode gives with WEFT__DECODE_LOSSY.
+ * Zero-initialise, init, push..., flush, free. */
+typedef struct weft__token_stream {
+    const weft__tokenizer *tok;
+    char *text;        /* room for the longest token, all of it invalid */
+    char pending[4];   /* the start of a sequence, not yet returned */
+    uint8_t n_pending; /* 0..3 */
+    bool skip_special;
+} weft__token_stream;
+
+weft_status weft__token_stream_init(weft__token_stream *s, const weft__tokenizer *tok,
+                                    bool skip_special, weft_error *err) WEFT_MUST_USE;
+/* The text is the stream's, not NUL-terminated, valid until the next call; *n_bytes may be 0.
+ * Cannot fail: an id outside the vocabulary gives no text. */
+const char *weft__token_stream_push(weft__token_stream *s, int32_t id, size_t *n_bytes);
+/* Ends a text: an unfinished sequence comes out as one U+FFFD. The stream can then take a new text.
+ */
+const char *weft__token_stream_flush(weft__token_stream *s, size_t *n_bytes);
+void weft__token_stream_free(weft__token_stream *s);
+
+/* ---- the vocabulary ---- */
+
+/* The number of ids, added tokens included; ids are 0 .. n-1 without holes. */
+uint32_t weft__tokenizer_size(const weft__tokenizer *tok);
+
+/* The token as the file spells it ("Ġthe"), NUL-terminated, owned by the tokenizer; NULL for an
+ * unknown id. */
+const char *weft__tokenizer_token(const weft__tokenizer *tok, int32_t id);
+
+/* The bytes that the token stands for (" the"), owned by the tokenizer, not NUL-terminated, perhaps
+ * not UTF-8 by themselves; NULL and 0 for an unknown id. */
+const char *weft__tokenizer_bytes(const weft__tokenizer *tok, int32_t id, size_t *n_bytes);
+
+/* The id of a token by the file's spelling, or -1. */
+int32_t weft__tokenizer_find(const weft__tokenizer *tok, const char *token);
+
+/* Special tokens are left out by WEFT__DECODE_SKIP_SPECIAL. False for an unknown id. */
+bool weft__tokenizer_is_special(const weft__tokenizer *tok, int32_t id);
+
+/* Added tokens in the file's order: their number, and the id of the i-th (-1 past the end). */
+size_t weft__tokenizer_added_count(const weft__tokenizer *tok);
+int32_t weft__tokenizer_added(const weft__tokenizer *tok, size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
