@@ -25,7 +25,7 @@ static void row_major(const int64_t *dim, uint32_t rank, int64_t *stride)
     }
 }
 
-/* An axis of more than one element. */
+/* An axis of more than one element; an extent that can only be 1 is none. */
 typedef struct axis {
     int64_t n, stride;
     uint32_t extent, at;
@@ -34,8 +34,10 @@ typedef struct axis {
 static uint32_t real_axes(const weft_dims *d, const int64_t *dim, const int64_t *stride, axis *out)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < d->rank; i++)
-        if (dim[i] != 1) out[n++] = (axis){ dim[i], stride ? stride[i] : 0, d->d[i].extent, i };
+    for (uint32_t i = 0; i < d->rank; i++) {
+        uint32_t extent = dim[i] == d->d[i].n ? 0 : d->d[i].extent;
+        if (dim[i] != 1) out[n++] = (axis){ dim[i], stride ? stride[i] : 0, extent, i };
+    }
     return n;
 }
 
@@ -202,8 +204,9 @@ bool weft_plan_view(const weft_graph *g, weft_ref r, const int64_t *bounds, weft
             v = weft_graph_value(g, r);
             made = v ? weft_graph_node_by_id(g, v->node) : NULL;
         }
-        if (!made || n == MAX_CHAIN) return false;
+        if (!made) return false;
         if (!(weft_op_get(made->op)->traits & WEFT_TRAIT_VIEW)) break;
+        if (n == MAX_CHAIN) return false;
         chain[n++] = made;
     }
     weft__slot_root(g, r, bounds, out);
