@@ -1,29 +1,18 @@
 /* k_vec_scalar.c: the row operations of vec_ops.h as plain loops: what a processor without a set of its own runs, and the
  * reference that --check compares the others with. Sums are kept in double. */
 #include <math.h>
-#include <string.h>
 
-#include "half.h"
+#include "graph/convert.h"
 #include "vec_ops.h"
 
 static void load(float *y, const void *x, weft_dtype t, int64_t n)
 {
-    const uint16_t *h = x;
-    if (t == WEFT_F32) memmove(y, x, (size_t)n * sizeof *y);
-    if (t == WEFT_F16)
-        for (int64_t i = 0; i < n; i++) y[i] = cpu_f16_float(h[i]);
-    if (t == WEFT_BF16)
-        for (int64_t i = 0; i < n; i++) y[i] = cpu_bf16_float(h[i]);
+    if (y != x) (void)weft__convert_row(t, x, WEFT_F32, y, n);
 }
 
 static void store(void *y, weft_dtype t, const float *x, int64_t n)
 {
-    uint16_t *h = y;
-    if (t == WEFT_F32) memmove(y, x, (size_t)n * sizeof *x);
-    if (t == WEFT_F16)
-        for (int64_t i = 0; i < n; i++) h[i] = cpu_float_f16(x[i]);
-    if (t == WEFT_BF16)
-        for (int64_t i = 0; i < n; i++) h[i] = cpu_float_bf16(x[i]);
+    if (y != x) (void)weft__convert_row(WEFT_F32, x, t, y, n);
 }
 
 static float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
@@ -110,8 +99,8 @@ static void rotate(float *y, const float *x, const float *angles, int64_t n, boo
 
 static float element(const void *x, weft_dtype t, int64_t i)
 {
-    if (t == WEFT_F16) return cpu_f16_float(((const uint16_t *)x)[i]);
-    if (t == WEFT_BF16) return cpu_bf16_float(((const uint16_t *)x)[i]);
+    if (t == WEFT_F16) return weft__f32_from_f16(((const uint16_t *)x)[i]);
+    if (t == WEFT_BF16) return weft__f32_from_bf16(((const uint16_t *)x)[i]);
     return ((const float *)x)[i];
 }
 

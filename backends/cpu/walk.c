@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "half.h"
+#include "graph/convert.h"
 
 /* Strides of t over the axes of `shape`: 0 where t is repeated. */
 static void broadcast(const cpu_tensor *t, const cpu_tensor *shape, int64_t *stride)
@@ -80,27 +80,6 @@ int64_t cpu_part_item(const cpu_part *p, const cpu_walk *w, int64_t k, int64_t *
     return k / p->per_row;
 }
 
-/* Blocks of 32: a half-precision scale, then 32 signed bytes (q8_0) or 16 bytes of two offset nibbles (q4_0). */
-static void load_blocks(const uint8_t *x, weft_dtype t, int64_t n, float *y)
-{
-    for (; n > 0; n -= 32, y += 32) {
-        uint16_t h;
-        memcpy(&h, x, 2);
-        float d = cpu_f16_float(h);
-        x += 2;
-        if (t == WEFT_Q8_0) {
-            for (int i = 0; i < 32; i++) y[i] = d * (float)(int8_t)x[i];
-            x += 32;
-        } else {
-            for (int i = 0; i < 16; i++) {
-                y[i] = d * (float)((x[i] & 15) - 8);
-                y[i + 16] = d * (float)((x[i] >> 4) - 8);
-            }
-            x += 16;
-        }
-    }
-}
-
 const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int64_t step, int64_t n, float *buf)
 {
     if (step == 1 && t == WEFT_F32) return x;
@@ -109,7 +88,7 @@ const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int
         return buf;
     }
     if (t == WEFT_Q8_0 || t == WEFT_Q4_0) {
-        load_blocks(x, t, n, buf);
+        (void)weft__convert_row(t, x, WEFT_F32, buf, n);
         return buf;
     }
     const float *f = x;
@@ -122,8 +101,8 @@ const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int
         }
         switch (t) {
         case WEFT_F32: buf[i] = f[i * step]; break;
-        case WEFT_F16: buf[i] = cpu_f16_float(h[i * step]); break;
-        case WEFT_BF16: buf[i] = cpu_bf16_float(h[i * step]); break;
+        case WEFT_F16: buf[i] = weft__f32_from_f16(h[i * step]); break;
+        case WEFT_BF16: buf[i] = weft__f32_from_bf16(h[i * step]); break;
         default: buf[i] = (float)k[i * step]; break;
         }
     }
@@ -149,8 +128,8 @@ void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, co
     for (int64_t i = 0; i < n; i++) {
         switch (t) {
         case WEFT_F32: f[i * step] = x[i]; break;
-        case WEFT_F16: h[i * step] = cpu_float_f16(x[i]); break;
-        case WEFT_BF16: h[i * step] = cpu_float_bf16(x[i]); break;
+        case WEFT_F16: h[i * step] = weft__f16_from_f32(x[i]); break;
+        case WEFT_BF16: h[i * step] = weft__bf16_from_f32(x[i]); break;
         default: k[i * step] = to_i32(x[i]); break;
         }
     }
