@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/checkpoint.h"
-#include "checkpoint/file.h"
-#include "checkpoint/json.h"
+#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/file.h"
+#include "models/checkpoint/json.h"
 
 #define MAX_FILE      ((size_t)16 << 20)
 #define MAX_SPELLINGS 4
