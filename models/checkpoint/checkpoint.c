@@ -324,18 +324,10 @@ weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name
     return WEFT_OK;
 }
 
-void weft__file_tensor_advise(const weft__file_tensor *t, weft__advice advice)
+void weft__file_tensor_prefetch(const weft__file_tensor *t)
 {
     long page = sysconf(_SC_PAGESIZE);
     if (page <= 0 || !t->size) return;
-    uintptr_t mask = (uintptr_t)page - 1, begin = (uintptr_t)t->data, end = begin + t->size;
-    if (advice == WEFT__ADVICE_SOON) {
-        begin &= ~mask;
-    } else { /* neighbours share the first and the last page */
-        begin = (begin + mask) & ~mask;
-        end &= ~mask;
-    }
-    if (begin < end)
-        madvise((void *)begin, end - begin,
-                advice == WEFT__ADVICE_SOON ? MADV_WILLNEED : MADV_DONTNEED);
+    uintptr_t begin = (uintptr_t)t->data & ~((uintptr_t)page - 1);
+    madvise((void *)begin, (uintptr_t)t->data + t->size - begin, MADV_WILLNEED);
 }

@@ -42,10 +42,8 @@ const char *weft__checkpoint_file(const weft__checkpoint *ck, size_t i); /* its 
 WEFT_MUST_USE weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
                                                   const weft__file_tensor **out, weft_error *err);
 
-/* Hints for loading in bounded memory: SOON starts reading the tensor's pages, DONE lets the system
- * drop them from this process (they are read again if touched again). */
-typedef enum weft__advice { WEFT__ADVICE_SOON, WEFT__ADVICE_DONE } weft__advice;
-void weft__file_tensor_advise(const weft__file_tensor *t, weft__advice advice);
+/* Starts reading the tensor's pages from the disk and returns: for the loader, just before it uses them. */
+void weft__file_tensor_prefetch(const weft__file_tensor *t);
 
 /* Reads an index file's text: the fuzz targets' way in. Each entry is checked (a string, a plain
  * file name). */

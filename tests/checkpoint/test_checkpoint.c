@@ -64,8 +64,7 @@ static void reads_shards(void)
             CHECK_EQ_INT(a->dtype->type, WEFT_F32);
             CHECK_EQ_INT(((const unsigned char *)a->data)[7], 7);
             CHECK_CONTAINS(a->file, SHARD2);
-            weft__file_tensor_advise(a, WEFT__ADVICE_SOON);
-            weft__file_tensor_advise(a, WEFT__ADVICE_DONE);
+            weft__file_tensor_prefetch(a);
             CHECK_EQ_INT(((const unsigned char *)a->data)[7], 7);
         }
         CHECK_STATUS(weft__checkpoint_weight(ck, "d", &a, &err), WEFT_NOT_FOUND, err);
