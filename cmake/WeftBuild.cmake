@@ -72,7 +72,7 @@ function(weft_program)
   set_target_properties(weft_program PROPERTIES
     OUTPUT_NAME weft
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
-  target_link_libraries(weft_program PRIVATE weft_models weft_build)
+  target_link_libraries(weft_program PRIVATE weft_models PkgConfig::jansson weft_build)
 endfunction()
 
 # Kernel files are called *_<isa>.c and are compiled for that instruction set, whatever the build's baseline is; which of

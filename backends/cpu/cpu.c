@@ -91,7 +91,7 @@ static void cpu_info(const weft_backend *base, weft_device_info *out)
     *out = (weft_device_info){ .name = "cpu", .threads = cpu_pool_size(b->pool),
                                .memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0 };
     snprintf(out->variant, sizeof out->variant, "%s", cpu_isa_name(b->isa));
-    snprintf(out->description, sizeof out->description, "%s, %s, %u thread%s", model, out->variant, out->threads,
+    snprintf(out->description, sizeof out->description, "%.63s, %.20s, %u thread%s", model, out->variant, out->threads,
              out->threads == 1 ? "" : "s");
 }
 

@@ -1,0 +1,96 @@
+/* cli.h: what the subcommands of the `weft` program share: a table of options from which parsing, help, the man page and
+ * shell completion all come; opening models and devices; error lines; JSON output.
+ *
+ * A subcommand is one file cmd_<name>.c with a `const cli_command`. It returns the exit status: 0, 1 after a failure that
+ * was reported on stderr as one line "weft: what: why", 2 for wrong usage. */
+#ifndef WEFT_CLI_H
+#define WEFT_CLI_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "models/model.h"
+
+typedef enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_WHOLE, CLI_REAL } cli_kind;
+
+typedef struct cli_option {
+    const char *name; /* without the dashes */
+    cli_kind kind;
+    const char *value;  /* shown for the value: "N", "FILE" */
+    double min, max;    /* of CLI_WHOLE and CLI_REAL */
+    const char *help;   /* one sentence, no full stop */
+    const char *choices; /* for completion and help: "f16|q8_0"; may be NULL. The value "FILE" completes file names */
+    bool repeats;       /* may be given more than once */
+} cli_option;
+
+enum { CLI_MAX_OPTIONS = 48, CLI_MAX_VALUES = 16 };
+
+typedef struct cli_args {
+    const struct cli_command *command;
+    const char *model; /* the positional argument; NULL if the command takes none */
+    const char *second; /* a second positional argument; NULL if the command takes none */
+    struct { const cli_option *option; const char *values[CLI_MAX_VALUES]; unsigned n; } given[CLI_MAX_OPTIONS];
+    unsigned n_given;
+} cli_args;
+
+typedef struct cli_command {
+    const char *name, *summary; /* the summary: one sentence */
+    const char *positional;     /* "MODEL", "CONFIG.json DIR" or NULL */
+    bool runs;                  /* takes the common options of running a model (cli_run_options) */
+    const cli_option *options;  /* ends with name NULL */
+    int (*run)(const cli_args *a);
+} cli_command;
+
+extern const cli_command *const cli_commands[]; /* ends with NULL */
+extern const cli_option cli_run_options[], cli_common_options[];
+
+/* ---- options ---- */
+int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out); /* 0, or an exit status + 1 */
+bool cli_has(const cli_args *a, const char *name);
+const char *cli_text(const cli_args *a, const char *name, const char *fallback);
+unsigned cli_texts(const cli_args *a, const char *name, const char *const **values);
+uint32_t cli_u32(const cli_args *a, const char *name, uint32_t fallback);
+uint64_t cli_u64(const cli_args *a, const char *name, uint64_t fallback);
+float cli_f32(const cli_args *a, const char *name, float fallback);
+
+/* ---- help ---- */
+void cli_help(FILE *f, const cli_command *c);
+void cli_usage(FILE *f);
+void cli_man(FILE *f);
+void cli_completion(FILE *f);
+
+/* ---- messages: "weft: what: why" ---- */
+int cli_fail(const char *fmt, ...) WEFT_PRINTF(1, 2);    /* returns 1 */
+int cli_misuse(const char *fmt, ...) WEFT_PRINTF(1, 2);  /* returns 2 */
+int cli_report(const weft_error *err);                   /* returns 1 */
+
+/* ---- models, devices, sessions ---- */
+typedef struct cli_run {
+    weft_model *model;
+    weft_backend *device;
+    weft_session *session;
+    double open_seconds; /* opening the model and the device, reading the tokenizer */
+} cli_run;
+/* Everything that the common options say; desc's other fields are the command's. 0, or an exit status. Call cli_run_close
+ * in any case. */
+int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
+int cli_model_open(const cli_args *a, weft_model **out);
+int cli_device_open(const cli_args *a, weft_backend **out);
+bool cli_dtype(const char *name, weft_dtype *out);
+void cli_run_close(cli_run *r);
+
+/* The tokens of --prompt, --prompt-file/--file or --tokens. 0, or an exit status. free() the ids. */
+int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out);
+/* "1,2,3" with nothing else in it; false if it is no such list. n < 0: the whole string. */
+bool cli_parse_tokens(const char *text, size_t n, weft_tokens *out);
+/* A whole file; "-" is standard input. NULL after a message. */
+char *cli_read_file(const char *path, size_t *n);
+/* Writes bytes to a file ("-": standard output) so that it appears complete or not at all. 0, or 1 after a message. */
+int cli_write_file(const char *path, const void *data, size_t n);
+
+/* Prints and frees the object. */
+void cli_print_json(json_t *object);
+/* --check: runs the tokens beside the reference and prints what differs. 0 if nothing failed, else 1. */
+int cli_check(cli_run *r, const weft_tokens *t);
+
+#endif

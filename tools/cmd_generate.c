@@ -1,0 +1,121 @@
+/* cmd_generate.c: `weft generate`: continues a prompt, streaming to a terminal or printing one JSON object. */
+#include "tools/cli.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option options[] = {
+    { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text to continue" },
+    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE", .help = "the same from a file's bytes ('-': standard input)" },
+    { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },
+    { .name = "max-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "tokens to generate at most (default: 128)" },
+    { .name = "temperature", .kind = CLI_REAL, .value = "T", .min = 0, .max = 100, .help = "0 picks the most probable token (default: 0)" },
+    { .name = "top-k", .kind = CLI_WHOLE, .value = "K", .min = 0, .max = 1 << 26, .help = "sample among the K most probable (0: all)" },
+    { .name = "top-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1, .help = "sample from the smallest set of this probability (1: all)" },
+    { .name = "min-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1, .help = "leave out what is less probable than this part of the best" },
+    { .name = "repeat-penalty", .kind = CLI_REAL, .value = "R", .min = 0, .max = 100, .help = "divide the logits of the last 64 tokens (1: off)" },
+    { .name = "seed", .kind = CLI_WHOLE, .value = "S", .min = 0, .max = 18446744073709549568.0, .help = "of the random numbers (default: 0)" },
+    { .name = "stop", .kind = CLI_TEXT, .value = "STR", .help = "text that ends the output, itself left out", .repeats = true },
+    { .name = "ignore-eos", .kind = CLI_FLAG, .help = "go on after the end-of-text token" },
+    { .name = "logprobs", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1000, .help = "log-probabilities of the picked and the N best tokens (with --json)" },
+    { .name = "json", .kind = CLI_FLAG, .help = "print one object: prompt_tokens, tokens, text, logprobs, timings, stop_reason" },
+    { .name = NULL },
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+}
+
+static bool stream(void *ctx, int32_t token, const char *text, size_t n)
+{
+    const bool *silent = ctx;
+    (void)token;
+    if (!*silent && n) {
+        fwrite(text, 1, n, stdout);
+        fflush(stdout);
+    }
+    return !interrupted && !ferror(stdout);
+}
+
+static json_t *logprobs_json(const weft_generated *r, uint32_t step)
+{
+    const weft_logprob *row = r->logprobs + (size_t)step * (1 + r->n_logprobs);
+    json_t *top = json_array();
+    for (uint32_t i = 0; i < r->n_logprobs; i++)
+        json_array_append_new(top, json_pack("{s:i, s:f}", "token", (int)row[1 + i].token, "logprob", (double)row[1 + i].logprob));
+    return json_pack("{s:i, s:f, s:o}", "token", (int)row[0].token, "logprob", (double)row[0].logprob, "top", top);
+}
+
+static void print_object(const cli_run *run, const weft_tokens *prompt, const weft_generated *r)
+{
+    json_t *o = json_object(), *ids = json_array(), *tokens = json_array();
+    for (size_t i = 0; i < prompt->n; i++) json_array_append_new(ids, json_integer(prompt->ids[i]));
+    for (uint32_t i = 0; i < r->n_tokens; i++) json_array_append_new(tokens, json_integer(r->tokens[i]));
+    json_object_set_new(o, "prompt_tokens", ids);
+    json_object_set_new(o, "tokens", tokens);
+    json_object_set_new(o, "text", json_stringn(r->text, r->text_size));
+    if (r->logprobs) {
+        json_t *steps = json_array();
+        for (uint32_t i = 0; i < r->n_tokens; i++) json_array_append_new(steps, logprobs_json(r, i));
+        json_object_set_new(o, "logprobs", steps);
+    }
+    weft_load_times t = weft_session_load_times(run->session);
+    json_object_set_new(o, "timings", json_pack("{s:f, s:f, s:f}", "load", run->open_seconds + t.graph + t.plan + t.load,
+                                                "prompt", r->prompt_seconds, "decode", r->decode_seconds));
+    json_object_set_new(o, "stop_reason", json_string(weft_stop_name(r->stop)));
+    cli_print_json(o);
+}
+
+static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
+{
+    bool json = cli_has(a, "json"), tokens_only;
+    weft_model_info info;
+    weft_model_info_get(run->model, &info);
+    tokens_only = !info.has_tokenizer;
+    const char *const *stop;
+    weft_generate_desc d = {
+        .sampling = { .temperature = cli_f32(a, "temperature", 0), .top_k = cli_u32(a, "top-k", 0), .top_p = cli_f32(a, "top-p", 0),
+                      .min_p = cli_f32(a, "min-p", 0), .repeat_penalty = cli_f32(a, "repeat-penalty", 0), .seed = cli_u64(a, "seed", 0) },
+        .max_tokens = cli_u32(a, "max-tokens", 128), .n_stop = cli_texts(a, "stop", &stop), .ignore_eos = cli_has(a, "ignore-eos"),
+        .n_logprobs = cli_u32(a, "logprobs", 0), .on_token = stream, .ctx = &json,
+    };
+    d.stop = stop;
+    weft_error err;
+    weft_generated r;
+    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+    sigaction(SIGINT, &action, NULL);
+    const char *text = cli_text(a, "prompt", NULL);
+    if (!json && text) fputs(text, stdout);
+    if (weft_generate(run->session, 0, prompt->ids, prompt->n, &d, &r, &err)) {
+        if (!json && text) fputc('\n', stdout);
+        return cli_report(&err);
+    }
+    if (json) print_object(run, prompt, &r);
+    for (uint32_t i = 0; !json && tokens_only && i < r.n_tokens; i++) printf("%s%d", i ? "," : "", r.tokens[i]);
+    if (!json) fputc('\n', stdout);
+    weft_generated_free(&r);
+    return 0;
+}
+
+static int run_generate(const cli_args *a)
+{
+    cli_run run;
+    weft_tokens prompt = { 0 };
+    int status = cli_run_open(a, (weft_session_desc)WEFT_SESSION_DESC_DEFAULT, &run);
+    if (!status) status = cli_prompt(a, run.model, &prompt);
+    if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
+    if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
+    if (!status) status = generate(a, &run, &prompt);
+    weft_tokens_free(&prompt);
+    cli_run_close(&run);
+    return status;
+}
+
+const cli_command cli_generate = {
+    .name = "generate", .summary = "Continues a prompt", .positional = "MODEL", .runs = true, .options = options, .run = run_generate,
+};

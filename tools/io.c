@@ -1,0 +1,139 @@
+/* io.c: messages, files, prompts and JSON. */
+#include "tools/cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say(const char *fmt, va_list args)
+{
+    fprintf(stderr, "weft: ");
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+}
+
+int cli_fail(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    say(fmt, args);
+    va_end(args);
+    return 1;
+}
+
+int cli_misuse(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    say(fmt, args);
+    va_end(args);
+    return 2;
+}
+
+int cli_report(const weft_error *err)
+{
+    return cli_fail("%s", err->text);
+}
+
+/* ---- files ---- */
+
+char *cli_read_file(const char *path, size_t *n)
+{
+    FILE *f = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+    char *data = NULL;
+    size_t cap = 0;
+    *n = 0;
+    if (!f) {
+        cli_fail("%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    bool ok = weft__grow(&data, &cap, 1 << 16, 1);
+    for (size_t got = 1; ok && got;) {
+        ok = weft__grow(&data, &cap, *n + (1 << 15) + 1, 1);
+        if (ok) *n += got = fread(data + *n, 1, 1 << 15, f);
+    }
+    if (ok && ferror(f)) {
+        cli_fail("%s: %s", path, strerror(errno));
+        free(data);
+        data = NULL;
+    } else if (!ok) {
+        cli_fail("%s: out of memory", path);
+        free(data);
+        data = NULL;
+    }
+    if (f != stdin) fclose(f);
+    if (data) data[*n] = 0;
+    return data;
+}
+
+int cli_write_file(const char *path, const void *data, size_t n)
+{
+    if (!strcmp(path, "-")) return fwrite(data, 1, n, stdout) == n ? 0 : cli_fail("standard output: %s", strerror(errno));
+    char temp[4096];
+    if (snprintf(temp, sizeof temp, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof temp) return cli_fail("%s: name too long", path);
+    FILE *f = fopen(temp, "wb");
+    if (!f) return cli_fail("%s: %s", path, strerror(errno));
+    bool ok = fwrite(data, 1, n, f) == n;
+    ok = !fclose(f) && ok;
+    ok = ok && !rename(temp, path);
+    if (ok) return 0;
+    int why = errno;
+    unlink(temp);
+    return cli_fail("%s: %s", path, strerror(why));
+}
+
+void cli_print_json(json_t *object)
+{
+    json_dumpf(object, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    fputc('\n', stdout);
+    json_decref(object);
+}
+
+/* ---- prompts ---- */
+
+bool cli_parse_tokens(const char *text, size_t n, weft_tokens *out)
+{
+    const char *end = text + n;
+    size_t cap = 0;
+    *out = (weft_tokens){ 0 };
+    while (text < end) {
+        while (text < end && isspace((unsigned char)*text)) text++;
+        int64_t v = 0;
+        const char *digits = text;
+        while (text < end && *text >= '0' && *text <= '9' && v <= INT32_MAX) v = 10 * v + (*text++ - '0');
+        bool number = text > digits && v <= INT32_MAX;
+        while (text < end && isspace((unsigned char)*text)) text++;
+        if (!number || (text < end && *text != ',') || !weft__grow(&out->ids, &cap, out->n + 1, sizeof *out->ids)) {
+            weft_tokens_free(out);
+            return false;
+        }
+        out->ids[out->n++] = (int32_t)v;
+        if (text < end && ++text == end) { /* a comma at the end */
+            weft_tokens_free(out);
+            return false;
+        }
+    }
+    return out->n > 0;
+}
+
+int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out)
+{
+    weft_error err;
+    const char *text = cli_text(a, "prompt", NULL), *tokens = cli_text(a, "tokens", NULL);
+    const char *file = cli_text(a, "prompt-file", cli_text(a, "file", NULL));
+    *out = (weft_tokens){ 0 };
+    if (!!text + !!tokens + !!file != 1)
+        return cli_misuse("%s: give one of the options that say the prompt; see `weft %s --help`", a->command->name, a->command->name);
+    if (tokens) {
+        if (cli_parse_tokens(tokens, strlen(tokens), out)) return 0;
+        return cli_misuse("--tokens %s: expected ids such as 1,2,3", tokens);
+    }
+    size_t n = text ? strlen(text) : 0;
+    char *data = file ? cli_read_file(file, &n) : NULL;
+    if (file && !data) return 1;
+    weft_status s = weft_model_encode(m, data ? data : text, n, out, &err);
+    free(data);
+    return s ? cli_report(&err) : 0;
+}

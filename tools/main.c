@@ -1,0 +1,49 @@
+/* main.c: the `weft` program: finds the subcommand and lets it work. */
+#include "tools/cli.h"
+
+#include <locale.h>
+#include <string.h>
+
+extern const cli_command cli_generate;
+
+const cli_command *const cli_commands[] = { &cli_generate, NULL };
+
+static const cli_command *find(const char *name)
+{
+    for (const cli_command *const *c = cli_commands; *c; c++)
+        if (!strcmp((*c)->name, name)) return *c;
+    return NULL;
+}
+
+/* `weft help COMMAND`, and the words that are no commands. 0..2: done, -1: no such word. */
+static int run_word(int argc, char **argv)
+{
+    const char *word = argv[1];
+    if (!strcmp(word, "--version")) return printf("weft %s\n", weft_version()), 0;
+    if (!strcmp(word, "--man")) return cli_man(stdout), 0;
+    if (!strcmp(word, "--completion") && argc > 2 && !strcmp(argv[2], "bash")) return cli_completion(stdout), 0;
+    if (strcmp(word, "--help") && strcmp(word, "help")) return -1;
+    if (argc < 3) return cli_usage(stdout), 0;
+    const cli_command *c = find(argv[2]);
+    if (!c) return cli_misuse("%s: no such command; see `weft --help`", argv[2]);
+    return cli_help(stdout, c), 0;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, ""); /* numbers keep the C locale's form */
+    if (argc < 2) {
+        cli_usage(stderr);
+        return 2;
+    }
+    int status = run_word(argc, argv);
+    if (status >= 0) return status;
+    const cli_command *c = find(argv[1]);
+    if (!c) return cli_misuse("%s: no such command; see `weft --help`", argv[1]);
+    cli_args args;
+    status = cli_parse(c, argc - 1, argv + 1, &args);
+    if (status) return status - 1;
+    status = c->run(&args);
+    if (fflush(stdout) || ferror(stdout)) return cli_fail("standard output: could not be written");
+    return status;
+}

@@ -1,0 +1,116 @@
+/* run.c: opening what a command runs on, from the common options, and --check and --verbose. */
+#include "tools/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+bool cli_dtype(const char *name, weft_dtype *out)
+{
+    return weft_dtype_parse(name, out);
+}
+
+int cli_model_open(const cli_args *a, weft_model **out)
+{
+    weft_error err;
+    return weft_model_open(a->model, out, &err) ? cli_report(&err) : 0;
+}
+
+int cli_device_open(const cli_args *a, weft_backend **out)
+{
+    weft_error err;
+    return weft_backend_open(cli_text(a, "device", "cpu"), out, &err) ? cli_report(&err) : 0;
+}
+
+static bool write_stderr(void *ctx, const char *data, size_t n)
+{
+    (void)ctx;
+    return fwrite(data, 1, n, stderr) == n;
+}
+
+static int describe(const cli_run *r)
+{
+    weft_error err;
+    weft_writer w = { NULL, write_stderr };
+    const char *note;
+    for (uint32_t i = 0; (note = weft_model_note(r->model, i)); i++) fprintf(stderr, "note: %s\n", note);
+    weft_load_times t = weft_session_load_times(r->session);
+    fprintf(stderr, "graph %.1f ms, plan %.1f ms, load %.1f ms, %.1f MiB\n\n", 1e3 * t.graph, 1e3 * t.plan, 1e3 * t.load,
+            (double)weft_session_bytes(r->session) / 1048576.0);
+    for (int decode = 0; decode < 2; decode++) {
+        const weft_program *p = weft_session_program(r->session, decode);
+        if (decode && p == weft_session_program(r->session, false)) break;
+        fprintf(stderr, "%s program\n", decode ? "decode" : "prompt");
+        if (weft_program_print(p, &w, &err)) return cli_report(&err);
+    }
+    return 0;
+}
+
+int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
+{
+    weft_error err;
+    *out = (cli_run){ 0 };
+    double start = seconds();
+    int status = cli_model_open(a, &out->model);
+    if (!status) status = cli_device_open(a, &out->device);
+    out->open_seconds = seconds() - start;
+    if (status) return status;
+    desc.devices = &out->device;
+    desc.n_devices = 1;
+    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &desc.weights);
+    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &desc.kv);
+    if (cli_has(a, "context")) desc.context = cli_u32(a, "context", 0);
+    if (cli_has(a, "batch")) desc.max_tokens = cli_u32(a, "batch", 0);
+    desc.exact = cli_has(a, "exact");
+    desc.strict = cli_has(a, "strict");
+    if (weft_session_create(out->model, &desc, &out->session, &err)) return cli_report(&err);
+    return cli_has(a, "verbose") ? describe(out) : 0;
+}
+
+void cli_run_close(cli_run *r)
+{
+    weft_session_destroy(r->session);
+    weft_backend_close(r->device);
+    weft_model_close(r->model);
+    *r = (cli_run){ 0 };
+}
+
+/* ---- --check ---- */
+
+typedef struct check_state {
+    const weft_graph *g;
+    uint32_t n, failed;
+    double worst; /* largest error as a fraction of its tolerance */
+} check_state;
+
+static bool report_node(void *ctx, const weft_check_node *c)
+{
+    check_state *s = ctx;
+    s->n++;
+    if (c->tolerance > 0 && c->max_error / c->tolerance > s->worst) s->worst = c->max_error / c->tolerance;
+    if (!c->failed) return true;
+    s->failed++;
+    const weft_node *n = weft_graph_node_by_id(s->g, c->node);
+    fprintf(stderr, "check: %s%s%s %%%u: max error %.3g, mean %.3g, tolerance %.3g, rms %.3g, %llu NaN and %llu infinite of %llu\n",
+            n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[c->output].id, c->max_error, c->mean_error,
+            c->tolerance, c->rms, (unsigned long long)c->n_nan, (unsigned long long)c->n_inf, (unsigned long long)c->n_values);
+    return true;
+}
+
+int cli_check(cli_run *r, const weft_tokens *t)
+{
+    weft_error err;
+    const weft_program *p = weft_session_program(r->session, false);
+    check_state s = { .g = weft_program_graph(p) };
+    if (weft_session_check(r->session, t->ids, t->n, report_node, &s, &err)) return cli_report(&err);
+    if (weft_session_truncate(r->session, 0, 0, &err)) return cli_report(&err);
+    fprintf(stderr, "check: %u results compared, %u differ; the largest error is %.2g of its tolerance\n", s.n, s.failed, s.worst);
+    return s.failed ? cli_fail("check: %u of %u results differ from the plain float32 path", s.failed, s.n) : 0;
+}
