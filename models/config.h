@@ -5,14 +5,18 @@
  * that stands for several spellings; the first that is present and not null counts, in this order:
  *
  *   rope_theta               rope_parameters.rope_theta, rope_theta, rotary_emb_base
- *   partial_rotary_factor    rope_parameters.partial_rotary_factor, partial_rotary_factor,
- * rotary_pct rope_type                rope_parameters.{rope_type, type}, rope_scaling.{rope_type,
- * type} rope_factor              rope_parameters.factor, rope_scaling.factor dtype dtype,
- * torch_dtype hidden_act               hidden_act, activation_function hidden_size,
- * num_hidden_layers, num_attention_heads, max_position_embeddings, intermediate_size,
- * layer_norm_eps themselves, then GPT-2's n_embd, n_layer, n_head, n_positions, n_inner,
- * layer_norm_epsilon rope_position_scale      computed: 1 / rope_factor if rope_type is linear,
- * else 1
+ *   partial_rotary_factor    rope_parameters.partial_rotary_factor, partial_rotary_factor, rotary_pct
+ *   rope_type                rope_parameters.{rope_type, type}, rope_scaling.{rope_type, type}
+ *   rope_factor              rope_parameters.factor, rope_scaling.factor
+ *   dtype                    dtype, torch_dtype
+ *   hidden_act               hidden_act, activation_function
+ *   hidden_size              hidden_size, n_embd
+ *   num_hidden_layers        num_hidden_layers, n_layer
+ *   num_attention_heads      num_attention_heads, n_head
+ *   max_position_embeddings  max_position_embeddings, n_positions
+ *   intermediate_size        intermediate_size, n_inner
+ *   layer_norm_eps           layer_norm_eps, layer_norm_epsilon
+ *   rope_position_scale      computed: 1 / rope_factor if rope_type is linear, else 1
  *
  * Spellings that contradict each other are not refused (published folders do it): the order
  * decides, and a warning is kept. Defaults are the model definition's, except for token ids, whose

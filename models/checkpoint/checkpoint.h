@@ -2,8 +2,7 @@
  * with an index.
  *
  * MODEL may be the folder, its config.json, its model.safetensors.index.json, or one .safetensors
- * file. A shard
- * ("model-00001-of-00003.safetensors") beside an index stands for the whole checkpoint.
+ * file. A shard ("model-00001-of-00003.safetensors") beside an index stands for the whole checkpoint.
  * Opening maps the files and validates their headers; the weights themselves are not read.
  */
 #ifndef WEFT_CHECKPOINT_CHECKPOINT_H
@@ -42,7 +41,8 @@ const char *weft__checkpoint_file(const weft__checkpoint *ck, size_t i); /* its 
 WEFT_MUST_USE weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
                                                   const weft__file_tensor **out, weft_error *err);
 
-/* Starts reading the tensor's pages from the disk and returns: for the loader, just before it uses them. */
+/* Starts reading the tensor's pages from the disk and returns: for the loader, just before it uses
+ * them. */
 void weft__file_tensor_prefetch(const weft__file_tensor *t);
 
 /* Reads an index file's text: the fuzz targets' way in. Each entry is checked (a string, a plain
