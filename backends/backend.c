@@ -39,6 +39,13 @@ void weft_backend_info(const weft_backend *b, weft_device_info *out)
     b->vt->info(b, out);
 }
 
+weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err)
+{
+    *out = (weft_roof){ 0 };
+    if (!(seconds > 0 && seconds <= 60)) return WEFT_FAIL(err, WEFT_INVALID, "a roof is measured for up to 60 seconds");
+    return b->vt->roof(b, seconds, out, err);
+}
+
 const char *weft_place_name(weft_place_reason r)
 {
     static const char *const names[WEFT_PLACE_COUNT] = {

@@ -46,6 +46,12 @@ WEFT_API void weft_backend_info(const weft_backend *b, weft_device_info *out);
 /* Names that weft_backend_open knows; the array is static. */
 WEFT_API const char *const *weft_backend_names(uint32_t *n);
 
+/* What the device reaches at best with its present threads and instruction set: a stream that is only read, from beyond
+ * the caches, and multiply-adds in registers. Measures for about `seconds` each; the median of short passes counts.
+ * The denominators of every fraction that tools print. UNSUPPORTED on devices that run nothing. */
+typedef struct weft_roof { double bytes_per_second, f32_ops_per_second, int8_ops_per_second; } weft_roof;
+WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
+
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
 /* A tensor as a checkpoint holds it, row-major. The data must stay readable as long as the bank lives. */

@@ -52,6 +52,7 @@ typedef struct weft_backend_vt {
     weft_status (*open)(const char *options, weft_backend **out, weft_error *err); /* what follows "name," or "" */
     void (*close)(weft_backend *b);
     void (*info)(const weft_backend *b, weft_device_info *out);
+    weft_status (*roof)(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
     uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
 
     /* The layout in which a weight serves all its readers (nodes that have it as an input) best, and its name. */

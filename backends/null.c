@@ -65,6 +65,12 @@ static weft_status null_refuse(weft_error *err)
     return WEFT_FAIL(err, WEFT_UNSUPPORTED, "null: plans only, cannot load or run");
 }
 
+static weft_status null_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err)
+{
+    (void)b, (void)seconds, (void)out;
+    return null_refuse(err);
+}
+
 static weft_status null_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err)
 {
     (void)b, (void)bytes, (void)out;
@@ -130,6 +136,7 @@ const weft_backend_vt weft__backend_null = {
     .open = null_open,
     .close = null_close,
     .info = null_info,
+    .roof = null_roof,
     .alignment = null_alignment,
     .weight_layout = null_weight_layout,
     .layout_name = null_layout_name,

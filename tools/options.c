@@ -14,7 +14,7 @@ const cli_option cli_run_options[] = {
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .help = "how the cache is stored (default: f16, f32 with --exact)",
       .choices = "f32|f16" },
     { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "tokens a sequence can have (default: the model's)" },
-    { .name = "batch", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16, .help = "prompt tokens per run (default: 512)" },
+    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16, .help = "prompt tokens per run (default: 512)" },
     { .name = "exact", .kind = CLI_FLAG, .help = "float32 activations and cache: no int8 or bf16 arithmetic" },
     { .name = "strict", .kind = CLI_FLAG, .help = "fail instead of running a node elsewhere than asked" },
     { .name = "check", .kind = CLI_FLAG, .help = "first compare every node with the plain float32 path, and stop if one differs" },

@@ -67,7 +67,7 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &desc.weights);
     if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &desc.kv);
     if (cli_has(a, "context")) desc.context = cli_u32(a, "context", 0);
-    if (cli_has(a, "batch")) desc.max_tokens = cli_u32(a, "batch", 0);
+    if (cli_has(a, "chunk")) desc.max_tokens = cli_u32(a, "chunk", 0);
     desc.exact = cli_has(a, "exact");
     desc.strict = cli_has(a, "strict");
     if (weft_session_create(out->model, &desc, &out->session, &err)) return cli_report(&err);

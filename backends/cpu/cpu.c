@@ -1,5 +1,6 @@
 /* cpu.c: the CPU backend's object: options, buffers, description. */
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/roof.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,13 @@ static void cpu_info(const weft_backend *base, weft_device_info *out)
              out->threads == 1 ? "" : "s");
 }
 
+static weft_status cpu_roof(weft_backend *base, double seconds, weft_roof *out, weft_error *err)
+{
+    cpu_backend *b = (cpu_backend *)base;
+    WEFT_TRY(weft__cpu_stream(b, seconds, &out->bytes_per_second, err));
+    return weft__cpu_peak(b, seconds, &out->f32_ops_per_second, &out->int8_ops_per_second, err);
+}
+
 static uint32_t cpu_alignment(const weft_backend *b)
 {
     (void)b;
@@ -172,6 +180,7 @@ const weft_backend_vt weft__backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .info = cpu_info,
+    .roof = cpu_roof,
     .alignment = cpu_alignment,
     .weight_layout = cpu_weight_layout,
     .layout_name = cpu_layout_name,

@@ -1,0 +1,66 @@
+/* cmd_tokenize.c: `weft tokenize` and `weft detokenize`. */
+#include "tools/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_option tokenize_options[] = {
+    { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text" },
+    { .name = "file", .kind = CLI_TEXT, .value = "FILE", .help = "the text: a file's bytes as they are ('-': standard input)" },
+    { .name = "json", .kind = CLI_FLAG, .help = "print one object with `tokens`" },
+    { .name = NULL },
+};
+
+static const cli_option detokenize_options[] = {
+    { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "token ids: 1,2,3" },
+    { .name = NULL },
+};
+
+static int run_tokenize(const cli_args *a)
+{
+    weft_model *m;
+    weft_tokens t = { 0 };
+    int status = cli_model_open(a, &m);
+    if (status) return status;
+    status = cli_prompt(a, m, &t);
+    if (!status && cli_has(a, "json")) {
+        json_t *ids = json_array();
+        for (size_t i = 0; i < t.n; i++) json_array_append_new(ids, json_integer(t.ids[i]));
+        cli_print_json(json_pack("{s:o}", "tokens", ids));
+    } else if (!status) {
+        for (size_t i = 0; i < t.n; i++) printf("%s%d", i ? "," : "", t.ids[i]);
+        putchar('\n');
+    }
+    weft_tokens_free(&t);
+    weft_model_close(m);
+    return status;
+}
+
+static int run_detokenize(const cli_args *a)
+{
+    weft_model *m;
+    weft_tokens t;
+    weft_text text = { 0 };
+    weft_error err;
+    const char *ids = cli_text(a, "tokens", NULL);
+    if (!ids) return cli_misuse("detokenize: --tokens is missing");
+    if (!cli_parse_tokens(ids, strlen(ids), &t)) return cli_misuse("--tokens %s: expected ids such as 1,2,3", ids);
+    int status = cli_model_open(a, &m);
+    if (!status) {
+        if (weft_model_decode(m, t.ids, t.n, false, &text, &err)) status = cli_report(&err);
+        else fwrite(text.data, 1, text.size, stdout);
+        weft_text_free(&text);
+        weft_model_close(m);
+    }
+    weft_tokens_free(&t);
+    return status;
+}
+
+const cli_command cli_tokenize = {
+    .name = "tokenize", .summary = "Prints the token ids of a text", .positional = "MODEL", .options = tokenize_options,
+    .run = run_tokenize,
+};
+const cli_command cli_detokenize = {
+    .name = "detokenize", .summary = "Prints the bytes of token ids", .positional = "MODEL", .options = detokenize_options,
+    .run = run_detokenize,
+};
