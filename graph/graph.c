@@ -103,6 +103,16 @@ static bool reserve_name(weft_graph *g)
 /* ---- making nodes ---- */
 
 
+static weft_status check_name(const char *what, const char *name, weft_error *err)
+{
+    for (const char *p = name; *p; p++) {
+        if ((unsigned char)*p < ' ' || *p == 127)
+            return WEFT_FAIL(err, WEFT_INVALID, "%s: a control character in the name", what);
+        if (p - name >= WEFT__MAX_NAME) return WEFT_FAIL(err, WEFT_LIMIT, "%s '%.40s...': the name is too long", what, name);
+    }
+    return WEFT_OK;
+}
+
 static weft_status check_source(const weft_graph *g, const weft__node_desc *d, weft_error *err)
 {
     const char *op = weft_op_get(d->op)->name;
@@ -112,9 +122,7 @@ static weft_status check_source(const weft_graph *g, const weft__node_desc *d, w
         return WEFT_FAIL(err, WEFT_INVALID, "%s: the name is empty", op);
     if (constant && !d->data) return WEFT_FAIL(err, WEFT_INVALID, "constant: no data");
     const char *name = d->name ? d->name : "";
-    for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 127)
-            return WEFT_FAIL(err, WEFT_INVALID, "%s: a control character in the name", op);
+    WEFT_TRY(check_name(op, name, err));
     if (!constant && weft__graph_source(g, d->op, name))
         return WEFT_FAIL(err, WEFT_INVALID, "%s '%s': the name is taken", op, name);
     if (weft_dtype_get(d->dtype)->class_ == WEFT_DTYPE_BLOCK && d->op != WEFT_OP_weight)
@@ -315,9 +323,7 @@ weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, 
     if (weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK)
         return WEFT_FAIL(err, WEFT_SHAPE, "output '%s': type %s is for weights only", name,
                          weft_dtype_get(v->dtype)->name);
-    for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 127)
-            return WEFT_FAIL(err, WEFT_INVALID, "output: a control character in the name");
+    WEFT_TRY(check_name("output", name, err));
     if (weft_graph_find(g, name).id)
         return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", name);
     char *copy = weft__arena_strdup(&g->arena, name);

@@ -7,6 +7,8 @@
 
 #include "graph/graph.h"
 
+#define WEFT__MAX_NAME 1023 /* bytes of a name or scope */
+
 typedef struct weft__extent_def { const char *name; uint32_t bound; } weft__extent_def;
 
 struct weft_graph {

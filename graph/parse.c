@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAX_WORD 64
-#define MAX_STRING 1024 /* names and scopes */
+#define MAX_STRING (WEFT__MAX_NAME + 1) /* names and scopes */
 
 typedef struct parser {
     weft_graph *g;

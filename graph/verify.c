@@ -11,14 +11,16 @@
 static weft_status fault(const weft_node *n, weft_error *err, weft_status status, const char *text)
 {
     const char *comma = n->scope && *n->scope ? ", " : "", *scope = n->scope ? n->scope : "";
-    return WEFT_FAIL(err, status, "node %u (%s%s%s): %s", n->id, weft_op_get(n->op)->name, comma, scope,
+    return WEFT_FAIL(err, status, "node %u (%s%s%.100s): %s", n->id, weft_op_get(n->op)->name, comma, scope,
                      text);
 }
 
+/* Printable, and short enough for the text form. */
 static bool clean_text(const char *s)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ' || *s == 127) return false;
+    size_t n = 0;
+    for (; s[n]; n++)
+        if ((unsigned char)s[n] < ' ' || s[n] == 127 || n == WEFT__MAX_NAME) return false;
     return true;
 }
 
