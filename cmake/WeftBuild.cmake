@@ -53,26 +53,9 @@ endif()
 # cannot reach a backend.
 function(weft_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;PRIVATE_LINKS;DEFINES")
-  if(NOT arg_SOURCES)
-    add_library(${name} INTERFACE)
-    target_link_libraries(${name} INTERFACE ${arg_LINKS} ${arg_PRIVATE_LINKS})
-    return()
-  endif()
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS} weft_build)
   target_compile_definitions(${name} PRIVATE ${arg_DEFINES})
-endfunction()
-
-# The program, bin/weft.
-function(weft_program)
-  if(NOT ARGN)
-    return()
-  endif()
-  add_executable(weft_program ${ARGN})
-  set_target_properties(weft_program PROPERTIES
-    OUTPUT_NAME weft
-    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
-  target_link_libraries(weft_program PRIVATE weft_models PkgConfig::jansson weft_build)
 endfunction()
 
 # Kernel files are called *_<isa>.c and are compiled for that instruction set, whatever the build's baseline is; which of

@@ -37,7 +37,9 @@ set_target_properties(weft PROPERTIES
   SOVERSION ${PROJECT_VERSION_MAJOR})
 target_link_libraries(weft PRIVATE
   PkgConfig::jansson PkgConfig::pcre2 PkgConfig::utf8proc Threads::Threads m $<BUILD_INTERFACE:weft_build>)
-target_link_options(weft PRIVATE $<$<NOT:$<BOOL:${WEFT_SANITIZE}>>:-Wl,--no-undefined>)
+if(NOT WEFT_SANITIZE)
+  target_link_options(weft PRIVATE -Wl,--no-undefined)
+endif()
 target_include_directories(weft INTERFACE
   $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
