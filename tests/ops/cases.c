@@ -35,7 +35,8 @@ static weft_ref ints(subject *s, subject_fill fill, const char *name, int32_t lo
                      weft_dims d)
 {
     subject_source(s, WEFT_OP_input, name, WEFT_I32, WEFT_I32, &d, fill, lo, hi);
-    return weft_input(s->g, WEFT_I32, d, name);
+    weft_ref known = weft_graph_find(s->g, name);
+    return known.id ? known : weft_input(s->g, WEFT_I32, d, name);
 }
 
 static weft_ref weight(subject *s, weft_dtype t, weft_dtype stored, const char *name, weft_dims d)

@@ -1,5 +1,5 @@
-/* ref_nn.c: the oracle's norms, softmax, products, rotary embedding and attention, and the fused ops, which are computed
- * as what they stand for. */
+/* ref_nn.c: the oracle's norms, softmax, products, rotary embedding and attention, and the fused
+ * ops, which are computed as what they stand for. */
 #include "ref_impl.h"
 
 #include <stdlib.h>
@@ -77,8 +77,8 @@ bool ref_op_norm_pair(const ref_call *c)
     return true;
 }
 
-/* p = softmax(s) of n scores; e: bounds of s in, of p out. Errors common to all scores cancel, so only the spread of the
- * bounds would count; 2 max(e) is on the safe side. */
+/* p = softmax(s) of n scores; e: bounds of s in, of p out. Errors common to all scores cancel, so
+ * only the spread of the bounds would count; 2 max(e) is on the safe side. */
 static void softmax(const double *s, double *e, int64_t n, double *p)
 {
     double most = -INFINITY, sum = 0.0, e_most = 0.0, rounding = 0.0;
@@ -126,7 +126,7 @@ static double shortcut(ref_mode mode, weft_dtype weight, const double *a, const 
     if (mode.exact) return 0.0;
     double e = 0.0;
     if (weight == WEFT_BF16)
-        for (int64_t k = 0; k < K; k++) e += fabs(a[k] * b[k * step]) * ldexp(1.0, -9);
+        for (int64_t k = 0; k < K; k++) e += fabs(a[k] * b[k * step]) * ldexp(1.0, -8);
     if (weight != WEFT_Q8_0 && weight != WEFT_Q4_0) return e;
     for (int64_t block = 0; block < K; block += 32) {
         double most = 0.0, sum = 0.0;
@@ -259,7 +259,8 @@ bool ref_op_rope(const ref_call *c)
     return true;
 }
 
-/* state, rows [T, G, D] before rotation, angles, index: the rotated rows stored along `axis` of [G, C, D] or [C, G, D]. */
+/* state, rows [T, G, D] before rotation, angles, index: the rotated rows are stored along `axis` of
+ * [G, C, D] or [C, G, D]. */
 bool ref_op_rope_store(const ref_call *c)
 {
     ref_tensor turned, rows;

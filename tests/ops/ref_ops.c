@@ -20,7 +20,8 @@ static double spacing(weft_dtype t, double v)
 
 void ref_set(ref_tensor *t, int64_t i, double v, double e)
 {
-    if (isnan(e) || !isfinite(v)) e = 0.0;
+    if (!isfinite(v)) e = 0.0;
+    if (isnan(e)) e = INFINITY; /* an unbounded error times zero */
     t->v[i] = v;
     t->e[i] = e;
     if (t->dtype != WEFT_F16 && t->dtype != WEFT_BF16) return;
@@ -208,6 +209,7 @@ bool ref_op_concat(const ref_call *c)
 
 /* ---- element-wise ---- */
 
+/* Of minus infinity, gelu and silu are 0 as a limit and no number as a formula: the bound is infinite there. */
 double ref_act(weft_act act, double x, double *e)
 {
     double y = x, slope = 1.0, own = 8 * REF_U * fabs(x);

@@ -1,5 +1,5 @@
 /* subject.c: the data of a subject, its oracle, and the comparison of outputs. */
-#include "subject.h"
+#include "subject_impl.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -137,8 +137,9 @@ void subject_source(subject *s, weft_op kind, const char *name, weft_dtype dtype
     }
     d->n_bytes = bytes_of(stored, d->n);
     d->v = calloc((size_t)d->n, sizeof *d->v);
+    d->e = calloc((size_t)d->n, sizeof *d->e);
     d->bytes = calloc(1, d->n_bytes);
-    if (!d->v || !d->bytes) exit(3);
+    if (!d->v || !d->e || !d->bytes) exit(3);
     fill(s, d, 0);
     if (kind != WEFT_OP_state) settle(d);
 }
@@ -147,6 +148,7 @@ void subject_end(subject *s)
 {
     for (uint32_t i = 0; i < s->n_data; i++) {
         free(s->data[i].v);
+        free(s->data[i].e);
         free(s->data[i].bytes);
     }
     for (uint32_t r = 0; r < s->n_runs; r++) {
@@ -156,7 +158,7 @@ void subject_end(subject *s)
     weft_graph_destroy(s->g);
 }
 
-static subject_data *find(subject *s, const char *name)
+subject_data *subject_find(subject *s, const char *name)
 {
     for (uint32_t i = 0; i < s->n_data; i++)
         if (!strcmp(s->data[i].name, name)) return &s->data[i];
@@ -176,7 +178,7 @@ static void new_inputs(subject *s, uint32_t run)
 /* ---- boxes: the actual sizes inside the bounds ---- */
 
 /* Element i of a dense tensor of `actual` dims, counted in one of `bound` dims. */
-static int64_t in_box(uint32_t rank, const int64_t *bound, const int64_t *actual, int64_t i)
+int64_t subject_in_box(uint32_t rank, const int64_t *bound, const int64_t *actual, int64_t i)
 {
     int64_t at = 0, step = 1;
     for (uint32_t k = rank; k-- > 0;) {
@@ -203,9 +205,13 @@ void subject_extents(const subject *s, const weft_graph *g, uint32_t r, int64_t 
 
 static bool give(void *ctx, const weft_node *n, ref_tensor *out)
 {
-    subject_data *d = find(ctx, n->name);
+    subject_data *d = subject_find(ctx, n->name);
     if (!d || d->rank != out->rank) return false;
-    for (int64_t i = 0; i < out->n; i++) out->v[i] = d->v[in_box(d->rank, d->dim, out->dim, i)];
+    for (int64_t i = 0; i < out->n; i++) {
+        int64_t at = subject_in_box(d->rank, d->dim, out->dim, i);
+        out->v[i] = d->v[at];
+        out->e[i] = d->e[at];
+    }
     return true;
 }
 
@@ -218,17 +224,23 @@ static void keep_states(subject *s, const ref_run *run)
         if (!(weft_op_get(node->op)->traits & WEFT_TRAIT_STATE)) continue;
         while (root->op != WEFT_OP_state)
             root = weft_graph_node_by_id(run->g, weft_graph_value(run->g, root->in[0])->node);
-        subject_data *d = find(s, root->name);
+        subject_data *d = subject_find(s, root->name);
         const ref_tensor *t = &run->values[node->out[0].id];
-        for (int64_t k = 0; d && k < t->n; k++) d->v[in_box(d->rank, d->dim, t->dim, k)] = t->v[k];
+        for (int64_t k = 0; d && k < t->n; k++) {
+            int64_t at = subject_in_box(d->rank, d->dim, t->dim, k);
+            d->v[at] = t->v[k];
+            d->e[at] = t->e[k];
+        }
     }
 }
 
 static void clear_states(subject *s)
 {
-    for (uint32_t i = 0; i < s->n_data; i++)
-        if (s->data[i].kind == WEFT_OP_state)
-            memset(s->data[i].v, 0, (size_t)s->data[i].n * sizeof *s->data[i].v);
+    for (uint32_t i = 0; i < s->n_data; i++) {
+        if (s->data[i].kind != WEFT_OP_state) continue;
+        memset(s->data[i].v, 0, (size_t)s->data[i].n * sizeof(double));
+        memset(s->data[i].e, 0, (size_t)s->data[i].n * sizeof(double));
+    }
 }
 
 bool subject_expect(subject *s, bool exact)
@@ -295,7 +307,7 @@ static void *poisoned(const subject_data *d, const int64_t *actual)
     for (uint32_t i = 0; i < d->rank; i++) used *= actual[i];
     for (int64_t i = 0; i < d->n; i++) v[i] = d->dtype == WEFT_I32 ? 2147483647.0 : NAN;
     for (int64_t i = 0; i < used; i++) {
-        int64_t at = in_box(d->rank, d->dim, actual, i);
+        int64_t at = subject_in_box(d->rank, d->dim, actual, i);
         v[at] = d->v[at];
     }
     ref_encode(d->dtype, v, d->n, bytes);
@@ -325,8 +337,8 @@ weft_status subject_write(subject *s, weft_program *p, uint32_t r, weft_error *e
 }
 
 /* Reads a value whole and gives its elements at the actual sizes; NULL: *err says why. */
-static double *read_value(weft_program *p, weft_ref ref, const int64_t *extents, int64_t *n,
-                          weft_error *err)
+double *subject_read(weft_program *p, weft_ref ref, const int64_t *extents, int64_t *n,
+                     weft_error *err)
 {
     const weft_graph *g = weft_program_graph(p);
     const weft_value *v = weft_graph_value(g, ref);
@@ -340,7 +352,8 @@ static double *read_value(weft_program *p, weft_ref ref, const int64_t *extents,
     if (!bytes || !values || !out) exit(3);
     if (weft_program_read(p, ref, 0, bytes, size, err) == WEFT_OK) {
         ref_decode(v->dtype, bytes, all, values);
-        for (int64_t i = 0; i < *n; i++) out[i] = values[in_box(v->dims.rank, bound, actual, i)];
+        for (int64_t i = 0; i < *n; i++)
+            out[i] = values[subject_in_box(v->dims.rank, bound, actual, i)];
     } else {
         free(out);
         out = NULL;
@@ -356,8 +369,8 @@ static void describe(const subject *s, const subject_way *way)
            way->exact ? ", exact" : "");
 }
 
-static unsigned fault(const subject *s, const subject_way *way, const char *where,
-                      const weft_error *err)
+unsigned subject_fault(const subject *s, const subject_way *way, const char *where,
+                       const weft_error *err)
 {
     describe(s, way);
     printf("%s: %s: %s\n", where, weft_status_name(err->status), err->text);
@@ -365,8 +378,8 @@ static unsigned fault(const subject *s, const subject_way *way, const char *wher
 }
 
 /* Compares got[0..n) with want; says where it is worst. */
-static unsigned compare(const subject *s, const subject_way *way, const char *what,
-                        const ref_tensor *want, const double *got, double *worst)
+unsigned subject_compare_values(const subject *s, const subject_way *way, const char *what,
+                                const ref_tensor *want, const double *got, double *worst)
 {
     int64_t at = 0, wrong = 0;
     double most = 0.0;
@@ -407,8 +420,8 @@ static unsigned compare_rewritten(subject *s, const subject_way *way, const weft
         for (uint32_t i = 0; i < s->n_outputs; i++) {
             const ref_tensor *got = &run.values[weft_graph_find(g, outputs[i].name).id];
             if (!got->unsure && !s->expected[0][i].unsure)
-                faults += compare(s, way, "the optimised graph means something else",
-                                  &s->expected[0][i], got->v, &worst);
+                faults += subject_compare_values(s, way, "the optimised graph means something else",
+                                                 &s->expected[0][i], got->v, &worst);
         }
     } else {
         describe(s, way);
@@ -426,16 +439,16 @@ static unsigned compare_run(subject *s, const subject_way *way, weft_program *p,
     int64_t extents[WEFT_MAX_EXTENTS], n;
     unsigned faults = 0;
     const weft_named *outputs = weft_graph_outputs(s->g, &s->n_outputs);
-    if (subject_write(s, p, r, &err) != WEFT_OK) return fault(s, way, "write", &err);
-    if (weft_program_run(p, &err) != WEFT_OK) return fault(s, way, "run", &err);
+    if (subject_write(s, p, r, &err) != WEFT_OK) return subject_fault(s, way, "write", &err);
+    if (weft_program_run(p, &err) != WEFT_OK) return subject_fault(s, way, "run", &err);
     subject_extents(s, weft_program_graph(p), r, extents);
     for (uint32_t i = 0; i < s->n_outputs; i++) {
         char what[160];
         snprintf(what, sizeof what, "run %u, output %s", r, outputs[i].name);
         if (s->expected[r][i].unsure) continue;
-        double *got = read_value(p, weft_program_port(p, outputs[i].name), extents, &n, &err);
-        if (!got) return fault(s, way, what, &err);
-        faults += compare(s, way, what, &s->expected[r][i], got, worst);
+        double *got = subject_read(p, weft_program_port(p, outputs[i].name), extents, &n, &err);
+        if (!got) return subject_fault(s, way, what, &err);
+        faults += subject_compare_values(s, way, what, &s->expected[r][i], got, worst);
         free(got);
     }
     return faults;
@@ -454,13 +467,14 @@ unsigned subject_compare(subject *s, const subject_way *way, double *worst,
                                      .exact = way->exact,
                                      .as_built = way->as_built };
     unsigned faults = 0;
-    if (weft_program_create(s->g, &desc, &p, &err) != WEFT_OK) return fault(s, way, "create", &err);
+    if (weft_program_create(s->g, &desc, &p, &err) != WEFT_OK)
+        return subject_fault(s, way, "create", &err);
     if (visit) visit(ctx, p);
     if (!way->as_built && way->exact) faults += compare_rewritten(s, way, p);
     if (weft_bank_create(&source, &bank, &err) != WEFT_OK)
-        faults += fault(s, way, "bank", &err);
+        faults += subject_fault(s, way, "bank", &err);
     else if (weft_program_load(p, bank, &err) != WEFT_OK)
-        faults += fault(s, way, "load", &err);
+        faults += subject_fault(s, way, "load", &err);
     else
         for (uint32_t r = 0; r < s->n_runs && !faults; r++)
             faults += compare_run(s, way, p, r, worst);

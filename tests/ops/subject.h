@@ -1,8 +1,9 @@
-/* subject.h: a graph under test, the data of its sources, what the oracle makes of it, and how a device is compared with
- * that. Both the op cases and the random graphs become subjects.
+/* subject.h: a graph under test, the data of its sources, what the oracle makes of it, and how a
+ * device is compared with that. Both the op cases and the random graphs become subjects.
  *
- * Every subject runs several times in a row with new inputs: at the extents asked for, at their bounds, at 1 and again as
- * at first (states carry over, scratch and arenas are used again). What lies beyond an input's actual size is NaN. */
+ * Every subject runs several times in a row with new inputs: at the extents asked for, at their
+ * bounds, at 1 and again as at first (states carry over, scratch and arenas are used again). What
+ * lies beyond an input's actual size is NaN. */
 #ifndef TEST_SUBJECT_H
 #define TEST_SUBJECT_H
 
@@ -30,6 +31,7 @@ typedef struct subject_data {
     uint32_t rank;
     int64_t dim[WEFT_MAX_RANK], n; /* at the bounds */
     double *v;                     /* what the graph sees, dense at the bounds */
+    double *e;                     /* states: the bounds of what earlier runs stored */
     void *bytes;                   /* of `stored` (weights) or `dtype` (inputs) */
     uint64_t n_bytes;
 } subject_data;

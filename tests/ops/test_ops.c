@@ -1,8 +1,8 @@
 /* test_ops.c: the op cases on every device.
  *
- *   test_ops [test] [--device SPEC] [--op NAME] [--case TEXT] [--verbose]   compare with the oracle
- *   test_ops list  ...                                                    which kernel serves each case
- *   test_ops bench ...                                                    time each BENCH row (SPEC: default "cpu")
+ *   test_ops [test] [--device SPEC] [--op NAME] [--case TEXT] [--verbose]  compare with the oracle
+ *   test_ops list  ...                                                   which kernel serves each case
+ *   test_ops bench ...                                                   time the BENCH rows
  *
  * SPEC names a device without threads, "cpu,isa=avx2"; without it the test runs on all that the processor has. Each case
  * runs with one thread and with three, as built and optimised, exact and not. */
