@@ -18,6 +18,8 @@ void cpu_mm_operands(const cpu_call *c, mm_operands *m)
     for (uint32_t i = 0; i + 1 < m->x->rank; i++) m->tokens *= m->x->dim[i];
 }
 
+static bool is_float(weft_dtype t) { return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16; }
+
 static bool rows_of_floats(const cpu_tensor *t, const cpu_tensor *y)
 {
     if (t->dtype != WEFT_F32 || t->rank != y->rank || t->stride[t->rank - 1] != 1) return false;
@@ -31,8 +33,10 @@ bool cpu_mm_accepts(const cpu_call *c)
     mm_operands m;
     if (c->n_in < 2 || c->in[1].layout != CPU_LAYOUT_PANEL || c->in[1].rank != 2 || c->in[0].rank < 1) return false;
     cpu_mm_operands(c, &m);
-    if (m.x->dtype != WEFT_F32 || m.x->stride[m.x->rank - 1] != 1 || !rows_of_floats(m.y, m.y)) return false;
-    if (m.bias && (m.bias->dtype != WEFT_F32 || m.bias->rank != 1 || m.bias->stride[0] != 1)) return false;
+    if (!is_float(m.x->dtype) || m.x->layout != CPU_LAYOUT_PLAIN || m.x->stride[m.x->rank - 1] != 1 || !rows_of_floats(m.y, m.y)) return false;
+    if (m.bias && (m.bias->layout != CPU_LAYOUT_PLAIN || m.bias->rank != 1 || m.bias->stride[0] != 1 ||
+                   !is_float(m.bias->dtype)))
+        return false;
     for (int i = 0; i < 2; i++)
         if (m.residual[i] && !rows_of_floats(m.residual[i], m.y)) return false;
     return cpu_panel_fits(m.w->dtype, m.k);
@@ -45,9 +49,25 @@ uint32_t cpu_mm_phases(const cpu_call *c)
     return m.tokens == 1 ? 1 : 2;
 }
 
-float *cpu_mm_row(const cpu_tensor *t, int64_t r)
+void *cpu_mm_row(const cpu_tensor *t, int64_t r)
 {
     int64_t at = 0;
     for (uint32_t i = t->rank - 1; i-- > 0; r /= t->dim[i]) at += r % t->dim[i] * t->stride[i];
-    return (float *)t->data + at;
+    return (char *)t->data + at * (t->dtype == WEFT_F32 ? 4 : 2);
+}
+
+const cpu_kernel *cpu_linear_of(cpu_isa isa)
+{
+    switch (isa) {
+#ifdef WEFT_CPU_AVX2
+    case CPU_AVX2: return &cpu_linear_avx2;
+#endif
+#ifdef WEFT_CPU_AVX512
+    case CPU_AVX512: return &cpu_linear_avx512;
+#endif
+#ifdef WEFT_CPU_NEON
+    case CPU_NEON: return &cpu_linear_neon;
+#endif
+    default: return &cpu_linear_scalar;
+    }
 }

@@ -223,52 +223,81 @@ VEC_FN int32_t mm_quantise(const float *x, int8_t *q, float *scale)
     return vi_sum(sum);
 }
 
-/* Elements k0..k1 of tokens row[0..tt) as int8 blocks; a NULL row is zeros. */
-static void mm_prepare_int(const mm_plan *p, float *const *row, int tt, int64_t k0, int64_t k1, unsigned char *out)
+/* k elements (whole blocks) of token t of a tile as int8 blocks; x NULL is zeros. */
+static void mm_prepare_int(int32_t bias, const float *x, int tt, int t, int64_t k, unsigned char *out)
 {
-    const int32_t bias = p->m.w->dtype == WEFT_Q8_0 ? VEC_Q8_BIAS : 8;
-    for (int64_t k = k0; k < k1; k += MM_BLOCK, out += tt * (8 + MM_BLOCK))
-        for (int t = 0; t < tt; t++) {
-            int8_t q[MM_BLOCK] = { 0 };
-            float scale = 0;
-            int32_t start = 0;
-            if (row[t]) start = -bias * mm_quantise(row[t] + k, q, &scale);
-            memcpy(out + 4 * t, &scale, 4);
-            memcpy(out + 4 * (tt + t), &start, 4);
-            for (int g = 0; g < 8; g++) memcpy(out + 4 * (2 * tt + g * tt + t), q + 4 * g, 4);
-        }
-}
-
-static void mm_prepare_f32(const mm_plan *p, float *const *row, int tt, int64_t k0, int64_t k1, float *out)
-{
-    const int64_t real = k1 < p->m.k ? k1 : p->m.k;
-    for (int t = 0; t < tt; t++) {
-        float *o = out + t;
-        const float *x = row[t];
-        for (int64_t k = k0; k < real; k++) o[(k - k0) * tt] = x ? x[k] : 0.0f;
-        for (int64_t k = real; k < k1; k++) o[(k - k0) * tt] = 0.0f;
+    for (int64_t i = 0; i < k; i += MM_BLOCK, out += tt * (8 + MM_BLOCK)) {
+        int8_t q[MM_BLOCK] = { 0 };
+        float scale = 0;
+        int32_t start = 0;
+        if (x) start = -bias * mm_quantise(x + i, q, &scale);
+        memcpy(out + 4 * t, &scale, 4);
+        memcpy(out + 4 * (tt + t), &start, 4);
+        for (int g = 0; g < 8; g++) memcpy(out + 4 * (2 * tt + g * tt + t), q + 4 * g, 4);
     }
 }
 
-static void mm_prepare_bf16(const mm_plan *p, float *const *row, int tt, int64_t k0, int64_t k1, uint16_t *out)
+/* k elements, of which `real` exist and the rest are zeros, as floats or as pairs of bf16. */
+static void mm_prepare_f32(const float *x, int tt, int t, int64_t k, int64_t real, float *out)
 {
-    const int64_t real = k1 < p->m.k ? k1 : p->m.k;
-    for (int t = 0; t < tt; t++)
-        for (int64_t k = k0; k < k1; k += VLEN) {
-            uint16_t h[VLEN] = { 0 };
-            int64_t n = real - k < VLEN ? real - k : VLEN;
-            if (row[t] && n > 0) vf_store_bf16(h, vf_load_n(row[t] + k, n));
-            for (int64_t i = 0; i < VLEN && k + i < k1; i += 2) memcpy(out + ((k - k0 + i) * tt + 2 * t), h + i, 4);
-        }
+    for (int64_t i = 0; i < real; i++) out[i * tt + t] = x[i];
+    for (int64_t i = real; i < k; i++) out[i * tt + t] = 0.0f;
 }
 
-static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t k1, unsigned char *out)
+static void mm_prepare_bf16(const float *x, int tt, int t, int64_t k, int64_t real, uint16_t *out)
 {
-    float *row[24];
-    for (int t = 0; t < tt; t++) row[t] = t0 + t < p->m.tokens ? cpu_mm_row(p->m.x, t0 + t) : NULL;
-    if (mm_is_int(p->format)) mm_prepare_int(p, row, tt, k0, k1, out);
-    else if (p->format == MM_BF16_DOT) mm_prepare_bf16(p, row, tt, k0, k1, (uint16_t *)(void *)out);
-    else mm_prepare_f32(p, row, tt, k0, k1, (float *)(void *)out);
+    for (int64_t i = 0; i < k; i += VLEN) {
+        uint16_t h[VLEN] = { 0 };
+        int64_t n = real - i < VLEN ? real - i : VLEN;
+        if (n == VLEN) vf_store_bf16(h, vf_load(x + i));
+        else if (n > 0) vf_store_bf16(h, vf_load_n(x + i, n));
+        for (int64_t j = 0; j < VLEN && i + j < k; j += 2) memcpy(out + (i + j) * tt + 2 * t, h + j, 4);
+    }
+}
+
+/* n elements of a row from k0 on as floats, in buf unless they are floats already. */
+static const float *mm_floats_of(const cpu_tensor *x, const void *row, int64_t k0, int64_t n, float *buf)
+{
+    if (x->dtype == WEFT_F32) return (const float *)row + k0;
+    const uint16_t *h = (const uint16_t *)row + k0;
+    for (int64_t i = 0; i < n; i += VLEN) {
+        int64_t m = n - i < VLEN ? n - i : VLEN;
+        vf_store_n(buf + i, x->dtype == WEFT_F16 ? vf_load_f16_n(h + i, m) : vf_load_bf16_n(h + i, m), m);
+    }
+    return buf;
+}
+
+/* Elements k0..k0+k of the tile of tokens t0..t0+tt, at most MM_PREP_K of them; tokens that do not exist are zeros. */
+static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t k, unsigned char *out)
+{
+    const int64_t inside = k0 + k < p->m.k ? k : p->m.k - k0;
+    float buf[MM_PREP_K];
+    for (int t = 0; t < tt; t++) {
+        const float *x = NULL;
+        int64_t real = 0;
+        if (t0 + t < p->m.tokens) {
+            real = inside;
+            x = mm_floats_of(p->m.x, cpu_mm_row(p->m.x, t0 + t), k0, real, buf);
+        }
+        if (mm_is_int(p->format))
+            mm_prepare_int(p->m.w->dtype == WEFT_Q8_0 ? VEC_Q8_BIAS : 8, x, tt, t, k, out);
+        else if (p->format == MM_BF16_DOT)
+            mm_prepare_bf16(x, tt, t, k, real, (uint16_t *)(void *)out);
+        else
+            mm_prepare_f32(x, tt, t, k, real, (float *)(void *)out);
+    }
+}
+
+/* One token, by the thread that uses it: row as it is if it can be. */
+static void mm_prepare_one(mm_plan *p)
+{
+    if (p->m.x->dtype == WEFT_F32 && !mm_is_int(p->format) && p->format != MM_BF16_DOT && p->m.k % 2 == 0) {
+        p->x = cpu_mm_row(p->m.x, 0);
+        return;
+    }
+    for (int64_t k0 = 0; k0 < p->k_even; k0 += MM_PREP_K)
+        mm_prepare(p, 0, 1, k0, k0 + MM_PREP_K < p->k_even ? MM_PREP_K : p->k_even - k0,
+                   p->x + mm_x_bytes(p->format, 1, k0));
 }
 
 /* Phase 0: every tile of x, in pieces of MM_PREP_K. */
@@ -281,8 +310,8 @@ static void mm_prepare_all(const mm_plan *p)
         int64_t tile = begin / pieces, k0 = begin % pieces * MM_PREP_K, t0 = (tile < full ? tile : full) * p->widest;
         for (int64_t i = full; i < tile; i++) t0 += mm_tile_size[mm_size_for(p, p->m.tokens - t0)];
         int tt = mm_tile_size[mm_size_for(p, p->m.tokens - t0)];
-        int64_t k1 = k0 + MM_PREP_K < p->k_even ? k0 + MM_PREP_K : p->k_even;
-        mm_prepare(p, t0, tt, k0, k1, p->x + mm_x_bytes(p->format, t0, p->k_even) + mm_x_bytes(p->format, tt, k0));
+        int64_t k = k0 + MM_PREP_K < p->k_even ? MM_PREP_K : p->k_even - k0;
+        mm_prepare(p, t0, tt, k0, k, p->x + mm_x_bytes(p->format, t0, p->k_even) + mm_x_bytes(p->format, tt, k0));
     }
 }
 
@@ -312,24 +341,29 @@ static void mm_unpack(weft_dtype t, const unsigned char *w, int64_t k, float *ou
     }
 }
 
+/* n <= VLEN floats of the bias from n0 on. */
+static vf mm_bias(const cpu_tensor *b, int64_t n0, int64_t n)
+{
+    const uint16_t *half = (const uint16_t *)b->data + n0;
+    if (b->dtype == WEFT_F16) return vf_load_f16_n(half, n);
+    if (b->dtype == WEFT_BF16) return vf_load_bf16_n(half, n);
+    return vf_load_n((const float *)b->data + n0, n);
+}
+
 /* Bias, activation and residuals for n rows of outputs from n0 on, of tokens t0..t0+tt; then y is written. */
 static void mm_store(const mm_plan *p, const float *sums, int64_t t0, int64_t tt, int64_t n0)
 {
     const mm_operands *m = &p->m;
     const int64_t n = m->n - n0 < VLEN ? m->n - n0 : VLEN;
     const bool full = n == VLEN;
-    vf bias = vf_set1(0);
-    if (m->bias) {
-        const float *b = (const float *)m->bias->data + n0;
-        bias = full ? vf_load(b) : vf_load_n(b, n);
-    }
+    const vf bias = m->bias ? mm_bias(m->bias, n0, n) : vf_set1(0);
     for (int64_t t = 0; t < tt; t++) {
         vf v = vf_act(m->act, vf_load(sums + t * VLEN) + bias);
         for (int i = 0; i < 2 && m->residual[i]; i++) {
-            const float *r = cpu_mm_row(m->residual[i], t0 + t) + n0;
+            const float *r = (const float *)cpu_mm_row(m->residual[i], t0 + t) + n0;
             v += full ? vf_load(r) : vf_load_n(r, n);
         }
-        float *y = cpu_mm_row(m->y, t0 + t) + n0;
+        float *y = (float *)cpu_mm_row(m->y, t0 + t) + n0;
         if (full) vf_store(y, v);
         else vf_store_n(y, v, n);
     }
@@ -388,10 +422,7 @@ static void mm_run(const cpu_call *c)
         mm_prepare_all(&p);
         return;
     }
-    if (p.m.tokens == 1) {
-        if (mm_is_int(p.format) || p.format == MM_BF16_DOT || p.m.k % 2) mm_prepare(&p, 0, 1, 0, p.k_even, p.x);
-        else p.x = (unsigned char *)cpu_mm_row(p.m.x, 0);
-    }
+    if (p.m.tokens == 1) mm_prepare_one(&p);
     /* A stream of weights: the first half is divided evenly, each thread reading one long run; the rest is claimed in
      * pieces, so that a thread that was held up does less. Compute-bound items are all claimed. */
     int64_t items = (p.panels + p.group - 1) / p.group * ((p.m.tokens + p.tokens_block - 1) / p.tokens_block);

@@ -1,0 +1,47 @@
+/* k_roof_loops.h: the loops that measure a machine's roofs (roof.h), included by one file per instruction set. */
+#ifndef CPU_K_ROOF_LOOPS_H
+#define CPU_K_ROOF_LOOPS_H
+
+#include "roof.h"
+#include "vec.h"
+
+/* Four parallel streams: on processors with a per-page prefetcher one alone does not fill the memory's queues. */
+static uint64_t roof_read(const void *p, uint64_t bytes)
+{
+    const unsigned char *at = p;
+    const uint64_t part = bytes / 4;
+    vi sum[8];
+    for (int i = 0; i < 8; i++) sum[i] = vi_set1(0);
+    for (uint64_t i = 0; i < part; i += 2 * sizeof(vi))
+#pragma GCC unroll 8
+        for (uint64_t s = 0; s < 8; s++)
+            sum[s] = vi_add(sum[s], vi_load(at + s / 2 * part + i + s % 2 * sizeof(vi)));
+    for (int i = 1; i < 8; i++) sum[0] = vi_add(sum[0], sum[i]);
+    return (uint64_t)(uint32_t)vi_sum(sum[0]);
+}
+
+static float roof_fma(uint64_t rounds)
+{
+    vf sum[CPU_ROOF_CHAINS], a = vf_set1(0.999f), b = vf_set1(0.001f);
+    for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vf_set1((float)i);
+    for (uint64_t r = 0; r < rounds; r++)
+#pragma GCC unroll 16
+        for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vf_fma(sum[i], a, b);
+    for (int i = 1; i < CPU_ROOF_CHAINS; i++) sum[0] += sum[i];
+    return vf_sum(sum[0]);
+}
+
+static int32_t roof_dot(uint64_t rounds)
+{
+    vi sum[CPU_ROOF_CHAINS], a = vi_set1(0x01010101), b = vi_set1(0x00010001);
+    for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vi_set1(i);
+    for (uint64_t r = 0; r < rounds; r++)
+#pragma GCC unroll 16
+        for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vi_dot_q4(sum[i], a, b);
+    for (int i = 1; i < CPU_ROOF_CHAINS; i++) sum[0] = vi_add(sum[0], sum[i]);
+    return vi_sum(sum[0]);
+}
+
+const cpu_roof_loops CPU_NAME(cpu_roof) = { roof_read, roof_fma, roof_dot, VLEN };
+
+#endif

@@ -1,0 +1,184 @@
+/* bench_matmul.c: speed of the packed matrix multiplication beside the machine's roofs, measured in turns in one run.
+ *
+ *   bench_matmul [threads [seconds per line [isa]]]
+ *
+ * Decode (T = 1) rotates over enough copies of the weights to leave every cache; each turn also reads as many bytes in a
+ * bare loop, so that the ratio holds on a machine whose bandwidth wavers. Prompt (T = 512) counts 2 T N K operations
+ * against the peak of f32 multiply-adds (f32, f16, bf16) or int8 dot products (q8_0, q4_0). */
+#define _GNU_SOURCE /* madvise */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "backends/cpu/cpu.h"
+#include "backends/cpu/k_matmul.h"
+#include "backends/cpu/pack.h"
+#include "backends/cpu/roof.h"
+
+#define ROTATE (UINT64_C(320) << 20)
+
+typedef struct bench {
+    const cpu_kernel *kernel;
+    const cpu_roof_loops *loops;
+    cpu_pool *pool;
+    cpu_call call;
+    unsigned char *weights;
+    uint64_t bytes; /* of one copy */
+    unsigned copies;
+    cpu_tensor in[2], out;
+    atomic_uint next[2];
+    atomic_uint sink;
+} bench;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void run_once(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    bench *b = ctx;
+    (void)n_threads;
+    cpu_call c = b->call;
+    c.thread = thread;
+    uint32_t phases = b->kernel->phases(&c);
+    for (c.phase = 0; c.phase < phases; c.phase++) {
+        if (c.phase) cpu_pool_barrier(b->pool);
+        c.next = &b->next[c.phase];
+        b->kernel->run(&c);
+    }
+}
+
+static void read_once(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    bench *b = ctx;
+    uint64_t share = b->bytes / n_threads / 4096 * 4096;
+    const unsigned char *at = b->in[1].data;
+    atomic_fetch_add(&b->sink, (unsigned)b->loops->read(at + thread * share, share));
+}
+
+static void *take(uint64_t bytes)
+{
+    bytes = (bytes + ((1 << 21) - 1)) >> 21 << 21;
+    unsigned char *p = aligned_alloc(1 << 21, bytes);
+    if (!p) exit(1);
+    madvise(p, bytes, MADV_HUGEPAGE);
+    memset(p, 0, bytes);
+    return p;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+/* Passes over all copies (decode) or one multiplication (prompt), in turns with the bare read. */
+static void measure(bench *b, double seconds, double *ours, double *reads)
+{
+    double took[4096], read[4096], end = now() + seconds;
+    size_t n = 0;
+    bool decode = b->out.dim[0] == 1;
+    do {
+        for (int what = 0; what < (decode ? 2 : 1); what++) {
+            double start = now();
+            for (unsigned i = 0; i < (decode ? b->copies : 1); i++) {
+                b->in[1].data = b->weights + i * b->bytes;
+                atomic_store(&b->next[0], 0);
+                atomic_store(&b->next[1], 0);
+                cpu_pool_run(b->pool, what ? read_once : run_once, b);
+            }
+            (what ? read : took)[n] = now() - start;
+        }
+        n++;
+    } while (n < 4096 && (now() < end || n < 5));
+    *ours = median(took, n);
+    *reads = decode ? median(read, n) : 0;
+}
+
+static void line(bench *b, const char *type, weft_dtype t, int64_t tokens, int64_t n, int64_t k, double seconds,
+                 double peak)
+{
+    b->bytes = cpu_panel_bytes(b->call.isa, t, n, k);
+    b->copies = tokens == 1 ? (unsigned)(ROTATE / b->bytes + 1) : 1;
+    b->weights = take(b->bytes * b->copies);
+    uint64_t stride = cpu_panel_stride(b->call.isa, t, k), rows = cpu_panel_rows(b->call.isa);
+    unsigned char *panel = take(stride);
+    for (uint64_t i = 0; i < b->bytes * b->copies; i += stride) { /* zero scales and weights: speed is the same */
+        cpu_pack_panel(b->call.isa, t, panel, (int64_t)rows, k, b->weights + i);
+    }
+    float *x = take((uint64_t)(tokens * k) * 4), *y = take((uint64_t)(tokens * n) * 4);
+    for (int64_t i = 0; i < tokens * k; i++) x[i] = (float)(i % 97) / 97 - 0.5f;
+    b->in[0] = (cpu_tensor){ x, WEFT_F32, 0, 2, { tokens, k }, { k, 1 } };
+    b->in[1] = (cpu_tensor){ b->weights, t, CPU_LAYOUT_PANEL, 2, { n, k }, { k, 1 } };
+    b->out = (cpu_tensor){ y, WEFT_F32, 0, 2, { tokens, n }, { n, 1 } };
+    b->call.scratch = take(b->kernel->scratch(&b->call));
+    double ours, reads;
+    measure(b, seconds, &ours, &reads);
+    if (tokens == 1) {
+        double gb = 1e-9 * (double)(b->bytes * b->copies);
+        printf("%-5s T %4d N %6d K %5d  %7.2f GB/s, read %7.2f GB/s: %5.1f %%\n", type, (int)tokens, (int)n, (int)k,
+               gb / ours, gb / reads, 100 * reads / ours);
+    } else {
+        double gflop = 2e-9 * (double)(tokens * n * k);
+        printf("%-5s T %4d N %6d K %5d  %7.1f GFLOP/s, %5.1f %% of the peak\n", type, (int)tokens, (int)n, (int)k,
+               gflop / ours, 1e11 * gflop / ours / peak);
+    }
+    fflush(stdout);
+    free(b->weights);
+    free(panel);
+    free(x);
+    free(y);
+    free(b->call.scratch);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct { const char *name; weft_dtype t; } types[] = {
+        { "f32", WEFT_F32 }, { "f16", WEFT_F16 }, { "bf16", WEFT_BF16 }, { "q8_0", WEFT_Q8_0 }, { "q4_0", WEFT_Q4_0 }
+    };
+    static const struct { int64_t n, k; } shapes[] = { /* pythia-160m, 410m, 1.4b and the head of 410m */
+        { 2304, 768 }, { 768, 3072 }, { 4096, 1024 }, { 1024, 4096 }, { 8192, 2048 }, { 50304, 1024 }
+    };
+    uint32_t threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 1;
+    double seconds = argc > 2 ? atof(argv[2]) : 0.5;
+    cpu_isa isa = cpu_isa_best();
+    for (cpu_isa i = 0; argc > 3 && i < CPU_ISA_COUNT; i++)
+        if (!strcmp(cpu_isa_name(i), argv[3]) && cpu_isa_runs(i)) isa = i;
+    weft_attrs attrs;
+    memset(&attrs, 0, sizeof attrs);
+    weft_error err;
+    bench b = { .call = { .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt, .attrs = &attrs, .isa = isa,
+                          .n_threads = threads } };
+    b.call.in = b.in;
+    b.call.out = &b.out;
+    b.kernel = cpu_linear_of(isa);
+    b.loops = cpu_roof_of(isa);
+    if (cpu_pool_create(threads, 100, &b.pool, &err)) {
+        fprintf(stderr, "bench_matmul: %s\n", err.text);
+        return 1;
+    }
+    cpu_backend backend = { .isa = isa, .pool = b.pool };
+    double stream, flops, ops;
+    if (weft__cpu_stream(&backend, 1, &stream, &err) || weft__cpu_peak(&backend, 0.5, &flops, &ops, &err)) return 1;
+    printf("%s, %u threads: stream %.1f GB/s, f32 %.1f GFLOP/s, int8 %.1f GOP/s\n", cpu_isa_name(isa), threads,
+           1e-9 * stream, 1e-9 * flops, 1e-9 * ops);
+    for (int tokens = 1; tokens <= 512; tokens *= 512)
+        for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+            for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+                if (tokens == 1 || shapes[s].n < 10000)
+                    line(&b, types[t].name, types[t].t, tokens, shapes[s].n, shapes[s].k, seconds,
+                         types[t].t == WEFT_Q8_0 || types[t].t == WEFT_Q4_0 ? ops : flops);
+    cpu_pool_destroy(b.pool);
+    return 0;
+}
