@@ -103,7 +103,7 @@ static weft_status keep_logprobs(generator *g, int32_t token, weft_error *err)
     if (!s) {
         ids[0] = token;
         weft__best_ids(g->logits, weft_session_n_vocab(g->s), n, ids + 1);
-        weft__logprobs(g->logits, weft_session_n_vocab(g->s), ids, width, values);
+        weft_logprobs(g->logits, weft_session_n_vocab(g->s), ids, width, values);
         for (uint32_t i = 0; i < width; i++) g->r->logprobs[at + i] = (weft_logprob){ ids[i], values[i] };
     }
     free(ids);

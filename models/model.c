@@ -138,7 +138,7 @@ static weft_status fill_info(weft_model *m, weft_error *err)
     return WEFT_OK;
 }
 
-static weft_status open_model(weft_model *m, const char *path, weft_error *err)
+static weft_status open_model(weft_model *m, const char *path, bool config_only, weft_error *err)
 {
     m->path = strdup(path);
     if (!m->path) return WEFT_OOM_FAIL(err, "a model");
@@ -147,25 +147,35 @@ static weft_status open_model(weft_model *m, const char *path, weft_error *err)
     WEFT_TRY(weft__hf_config_view(m->hf, &m->config, err));
     WEFT_TRY(find_architecture(m, err));
     m->default_dtype = config_dtype(m);
-    WEFT_TRY(open_files(m, err));
+    if (!config_only) WEFT_TRY(open_files(m, err));
     WEFT_TRY(fill_info(m, err));
     for (size_t i = 0; i < weft__hf_config_warning_count(m->hf); i++)
         WEFT_TRY(add_note(m, "%s%s", weft__hf_config_warning(m->hf, i), "", err));
     return survey(m, err);
 }
 
-weft_status weft_model_open(const char *path, weft_model **out, weft_error *err)
+static weft_status open_any(const char *path, bool config_only, weft_model **out, weft_error *err)
 {
     *out = NULL;
     weft_model *m = calloc(1, sizeof *m);
     if (!m) return WEFT_OOM_FAIL(err, "a model");
-    weft_status s = open_model(m, path, err);
+    weft_status s = open_model(m, path, config_only, err);
     if (s) {
         weft_model_close(m);
         return s;
     }
     *out = m;
     return WEFT_OK;
+}
+
+weft_status weft_model_open(const char *path, weft_model **out, weft_error *err)
+{
+    return open_any(path, false, out, err);
+}
+
+weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err)
+{
+    return open_any(path, true, out, err);
 }
 
 void weft_model_close(weft_model *m)

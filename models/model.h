@@ -59,6 +59,12 @@ typedef struct weft_model_graph_desc {
 WEFT_API WEFT_MUST_USE weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc,
                                                     weft_graph **out, weft_error *err);
 
+/* Writes a randomly initialised checkpoint of the model that a config.json describes into a new folder: matrices normal with
+ * the configuration's initializer_range (default 0.02), norm gains 1, biases 0; the same bits for the same seed
+ * everywhere. dtype: WEFT_F32, WEFT_F16 or WEFT_BF16. In shards of at most shard_bytes (0: 5 GB) and bounded memory. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype, uint64_t seed,
+                                                   uint64_t shard_bytes, weft_error *err);
+
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
 typedef struct weft_tokens { int32_t *ids; size_t n; } weft_tokens;
@@ -146,6 +152,9 @@ WEFT_API WEFT_MUST_USE weft_status weft_sampler_create(const weft_sampling *p, u
 WEFT_API void weft_sampler_destroy(weft_sampler *s);
 /* Picks a token from n_vocab logits. `recent` are the last n_recent tokens (for the penalty; may be NULL). */
 WEFT_API int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent);
+
+/* The natural logarithm of the probability of each of n ids (all below n_vocab) under softmax(logits). */
+WEFT_API void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out);
 
 typedef struct weft_logprob { int32_t token; float logprob; } weft_logprob; /* natural logarithm, before sampling changes */
 

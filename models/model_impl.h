@@ -24,6 +24,8 @@ struct weft_model {
     size_t n_notes, note_cap;
 };
 
+/* As weft_model_open, but of `path` only the configuration is looked at. */
+weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);
 /* Reads the tokenizer on first use. NOT_FOUND: the folder has none. */
 weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, weft_error *err);
 

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { DEFAULT_WINDOW = 64 };
 
@@ -168,13 +169,35 @@ int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *r
 
 /* ---- log-probabilities ---- */
 
-void weft__logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out)
+/* exp(x) for x <= 0 to 2e-7: branch-free, so that a loop over a vocabulary is vectorised. 2^n by exponent bits, the rest
+ * by its Taylor polynomial on [-ln 2 / 2, ln 2 / 2]. */
+static inline float exp_negative(float x)
 {
+    x = x < -87.0f ? -87.0f : x;
+    float n = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to a whole number in the low bits */
+    int32_t bits;
+    memcpy(&bits, &n, sizeof bits);
+    n -= 12582912.0f;
+    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.0f + r * (1.0f + r * (0.5f + r * (1.66666667e-1f + r * (4.16666667e-2f + r * (8.33333333e-3f + r * 1.38888889e-3f)))));
+    bits = (bits + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return p * scale;
+}
+
+void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out)
+{
+    enum { BLOCK = 256 };
     float top = -INFINITY;
     double sum = 0.0;
-    for (uint32_t i = 0; i < n_vocab; i++)
-        if (logits[i] > top) top = logits[i];
-    for (uint32_t i = 0; i < n_vocab; i++) sum += exp((double)logits[i] - (double)top);
+    for (uint32_t i = 0; i < n_vocab; i++) top = logits[i] > top ? logits[i] : top;
+    for (uint32_t i = 0; i < n_vocab; i += BLOCK) {
+        uint32_t end = n_vocab - i < BLOCK ? n_vocab : i + BLOCK;
+        float e[BLOCK];
+        for (uint32_t k = i; k < end; k++) e[k - i] = exp_negative(logits[k] - top);
+        for (uint32_t k = i; k < end; k++) sum += (double)e[k - i];
+    }
     double log_sum = (double)top + log(sum);
     for (uint32_t i = 0; i < n; i++) out[i] = (float)((double)logits[ids[i]] - log_sum);
 }

@@ -4,9 +4,13 @@
 #include <locale.h>
 #include <string.h>
 
-extern const cli_command cli_generate;
+extern const cli_command cli_generate, cli_logits, cli_embed, cli_tokenize, cli_detokenize, cli_perplexity,
+    cli_inspect, cli_bench, cli_graph, cli_init, cli_devices;
 
-const cli_command *const cli_commands[] = { &cli_generate, NULL };
+const cli_command *const cli_commands[] = {
+    &cli_generate, &cli_logits, &cli_embed, &cli_tokenize, &cli_detokenize, &cli_perplexity,
+    &cli_inspect, &cli_bench, &cli_graph, &cli_init, &cli_devices, NULL,
+};
 
 static const cli_command *find(const char *name)
 {
