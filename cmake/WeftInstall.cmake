@@ -47,6 +47,20 @@ target_include_directories(weft INTERFACE
 install(TARGETS weft EXPORT weftTargets)
 install(TARGETS weft_program)
 install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
+
+# The program writes its own man page and completion.
+set(man_page ${PROJECT_BINARY_DIR}/share/weft.1)
+set(completion ${PROJECT_BINARY_DIR}/share/weft.bash)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share)
+add_custom_command(OUTPUT ${man_page} ${completion}
+  COMMAND weft_program --man > ${man_page}
+  COMMAND weft_program --completion bash > ${completion}
+  DEPENDS weft_program
+  VERBATIM)
+add_custom_target(weft_manual ALL DEPENDS ${man_page} ${completion})
+install(FILES ${man_page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME weft)
+
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/bundled/ DESTINATION ${CMAKE_INSTALL_DATADIR}/weft/models)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weft)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Hard limits: .c 1,000 lines, public header 400, other header 600 (kernel templates are headers), shader 250, function 120,
-# line 120 columns. A function is what stands between
-# a brace in the first column and the next closing one there. exceptions.txt lists what may be larger, and why.
+# Hard limits: .c 1,000 lines, public header 400, other header 600 (kernel templates are headers), shader 250,
+# function 120, line 120 columns. A function is what stands between a brace in the first column and the next closing one
+# there. exceptions.txt lists what may be larger, and why.
 set -eu
 rooms=$(ls -d graph backends models tools tests shaders 2>/dev/null || true)
 find $rooms \( -name '*.[ch]' -o -name '*.def' -o -name '*.comp' -o -name '*.glsl' \) |
