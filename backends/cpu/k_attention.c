@@ -26,26 +26,44 @@ cpu_attention_args cpu_attention_of(const cpu_call *c)
         .q = { q->data, q->dtype, q->stride[1], q->stride[0] },
         .k = { k->data, k->dtype, k->stride[0], k->stride[1] },
         .v = { v->data, v->dtype, v->stride[0], v->stride[1] },
-        .y = y->data, .first = c->in[3].data, .last = c->in[4].data,
-        .tokens = q->dim[0], .heads = q->dim[1], .d = q->dim[2], .cells = k->dim[1],
+        .y = y->data,
+        .first = c->in[3].data,
+        .last = c->in[4].data,
+        .tokens = q->dim[0],
+        .heads = q->dim[1],
+        .d = q->dim[2],
+        .cells = k->dim[1],
         .heads_per_group = q->dim[1] / k->dim[0],
-        .y_token = y->stride[0], .y_head = y->stride[1],
-        .first_step = c->in[3].stride[0], .last_step = c->in[4].stride[0], .scale = c->attrs->attention.scale,
+        .y_token = y->stride[0],
+        .y_head = y->stride[1],
+        .first_step = c->in[3].stride[0],
+        .last_step = c->in[4].stride[0],
+        .scale = c->attrs->attention.scale,
     };
 }
 
 /* ---- scratch: [threads] of `own`, then [parts] of `part` ---- */
 
 /* A query's state of online softmax, followed by its d unnormalised results. */
-typedef struct part { float max, sum; float pad[14]; float result[]; } part;
+typedef struct part {
+    float max, sum;
+    float pad[14];
+    float result[];
+} part;
 
 typedef struct own {
     float *q, *scores, *result, *k, *v, *max, *sum, *correct, *lo, *hi;
 } own;
 
-static int64_t round16(int64_t n) { return (n + 15) & ~(int64_t)15; }
+static int64_t round16(int64_t n)
+{
+    return (n + 15) & ~(int64_t)15;
+}
 
-static int64_t own_floats(int64_t d) { return round16(2 * d * BLOCK_Q + BLOCK_C * (BLOCK_Q + 2 * d) + 5 * BLOCK_Q); }
+static int64_t own_floats(int64_t d)
+{
+    return round16(2 * d * BLOCK_Q + BLOCK_C * (BLOCK_Q + 2 * d) + 5 * BLOCK_Q);
+}
 
 static own own_of(const cpu_call *c, int64_t d)
 {
@@ -64,7 +82,10 @@ static own own_of(const cpu_call *c, int64_t d)
     return o;
 }
 
-static int64_t part_floats(int64_t d) { return 16 + round16(d); }
+static int64_t part_floats(int64_t d)
+{
+    return 16 + round16(d);
+}
 
 /* Parts that the cells of a query are cut into: fewer than 8 per thread in all. */
 static int64_t parts_per_query(const cpu_call *c)
@@ -87,13 +108,16 @@ static uint64_t scratch(const cpu_call *c)
     return (uint64_t)c->n_threads * (uint64_t)(own_floats(d) + 8 * part_floats(d)) * sizeof(float);
 }
 
-static uint32_t phases(const cpu_call *c) { return parts_per_query(c) > 1 ? 2 : 1; }
+static uint32_t phases(const cpu_call *c)
+{
+    return parts_per_query(c) > 1 ? 2 : 1;
+}
 
 /* ---- by query ---- */
 
 /* Query t of head h over cells [begin, end): max and sum, and result[d] before division by the sum. */
-static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t, int64_t h, int64_t begin,
-                   int64_t end, float *max, float *sum, float *result)
+static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t,
+                   int64_t h, int64_t begin, int64_t end, float *max, float *sum, float *result)
 {
     int64_t d = a->d, g = h / a->heads_per_group;
     const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, o->q);
@@ -118,9 +142,13 @@ static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own 
 }
 
 /* NaN scores make the sum NaN, and so the result. */
-static float inverse(float sum) { return sum == 0 ? 0.0f : 1.0f / sum; }
+static float inverse(float sum)
+{
+    return sum == 0 ? 0.0f : 1.0f / sum;
+}
 
-static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t, int64_t h)
+static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t,
+                        int64_t h)
 {
     float max, sum, *y = a->y + t * a->y_token + h * a->y_head;
     int64_t begin, end;
@@ -129,8 +157,8 @@ static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const
     v->map(WEFT_OP_scale, y, y, a->d, inverse(sum));
 }
 
-static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t i,
-                        int64_t n_parts)
+static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
+                        const own *o, int64_t i, int64_t n_parts)
 {
     int64_t query = i / n_parts, begin, end, t = query / a->heads;
     part *p = part_of(c, a->d, i);
@@ -140,12 +168,13 @@ static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_atten
     stream(v, a, o, t, query % a->heads, from, to, &p->max, &p->sum, p->result);
 }
 
-static void join_parts(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a, int64_t query,
-                       int64_t n_parts)
+static void join_parts(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
+                       int64_t query, int64_t n_parts)
 {
     float max = CPU_NO_SCORE, sum = 0;
     float *y = a->y + query / a->heads * a->y_token + query % a->heads * a->y_head;
-    for (int64_t i = 0; i < n_parts; i++) max = fmaxf(max, part_of(c, a->d, query * n_parts + i)->max);
+    for (int64_t i = 0; i < n_parts; i++)
+        max = fmaxf(max, part_of(c, a->d, query * n_parts + i)->max);
     memset(y, 0, (size_t)a->d * sizeof *y);
     for (int64_t i = 0; i < n_parts; i++) {
         const part *p = part_of(c, a->d, query * n_parts + i);
@@ -156,7 +185,8 @@ static void join_parts(const cpu_call *c, const cpu_vec_ops *v, const cpu_attent
     v->map(WEFT_OP_scale, y, y, a->d, inverse(sum));
 }
 
-static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a, const own *o)
+static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
+                     const own *o)
 {
     int64_t n_parts = parts_per_query(c), n = a->tokens * a->heads, begin, end;
     if (c->phase == 1) {
@@ -175,22 +205,23 @@ static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attentio
 /* ---- by block ---- */
 
 /* Queries [t0, t0 + n) of head h, scaled, as columns: q[d][cols]. Columns beyond n are zero. */
-static void load_queries(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h, int64_t t0, int64_t n,
-                         int64_t cols)
+static void load_queries(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h,
+                         int64_t t0, int64_t n, int64_t cols)
 {
     for (int64_t j = 0; j < cols; j++) {
         if (j >= n) {
             for (int64_t i = 0; i < a->d; i++) o->q[i * cols + j] = 0;
             continue;
         }
-        const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t0 + j), a->q.dtype, 1, a->d, o->k);
+        const float *q =
+            cpu_row_load(v, cpu_attention_row(&a->q, h, t0 + j), a->q.dtype, 1, a->d, o->k);
         for (int64_t i = 0; i < a->d; i++) o->q[i * cols + j] = q[i] * a->scale;
     }
 }
 
 /* Cells [begin, begin + n) as float rows, `step` apart: where they are, or converted into buf. */
-static const float *load_cells(const cpu_vec_ops *v, const cpu_cells *cells, int64_t g, int64_t begin, int64_t n, int64_t d,
-                               float *buf, int64_t *step)
+static const float *load_cells(const cpu_vec_ops *v, const cpu_cells *cells, int64_t g,
+                               int64_t begin, int64_t n, int64_t d, float *buf, int64_t *step)
 {
     *step = cells->cell;
     if (cells->dtype == WEFT_F32) return cpu_attention_row(cells, g, begin);
@@ -201,7 +232,8 @@ static const float *load_cells(const cpu_vec_ops *v, const cpu_cells *cells, int
 }
 
 /* The ranges of the block's queries: their union, and the sum of their lengths. */
-static int64_t block_range(const cpu_attention_args *a, int64_t t0, int64_t n, int64_t *begin, int64_t *end)
+static int64_t block_range(const cpu_attention_args *a, int64_t t0, int64_t n, int64_t *begin,
+                           int64_t *end)
 {
     int64_t seen = 0;
     *begin = INT64_MAX;
@@ -218,8 +250,8 @@ static int64_t block_range(const cpu_attention_args *a, int64_t t0, int64_t n, i
 }
 
 /* Fills lo and hi relative to cell c0; false if every query sees all n_cells. */
-static bool mask(const cpu_attention_args *a, const own *o, int64_t t0, int64_t n, int64_t cols, int64_t c0,
-                 int64_t n_cells)
+static bool mask(const cpu_attention_args *a, const own *o, int64_t t0, int64_t n, int64_t cols,
+                 int64_t c0, int64_t n_cells)
 {
     bool needed = false;
     for (int64_t j = 0; j < cols; j++) {
@@ -236,12 +268,15 @@ static bool mask(const cpu_attention_args *a, const own *o, int64_t t0, int64_t 
     return needed;
 }
 
-static void scale_columns(const cpu_vec_ops *v, float *x, int64_t rows, int64_t cols, const float *factor)
+static void scale_columns(const cpu_vec_ops *v, float *x, int64_t rows, int64_t cols,
+                          const float *factor)
 {
-    for (int64_t i = 0; i < rows; i++) v->zip(WEFT_OP_mul, x + i * cols, x + i * cols, factor, cols);
+    for (int64_t i = 0; i < rows; i++)
+        v->zip(WEFT_OP_mul, x + i * cols, x + i * cols, factor, cols);
 }
 
-static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h, int64_t t0, int64_t n)
+static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h,
+                      int64_t t0, int64_t n)
 {
     int64_t begin, end, seen = block_range(a, t0, n, &begin, &end), d = a->d, cols = round16(n);
     if (begin >= end || (end - begin) * n > 4 * seen) { /* ranges too far apart to share cells */
@@ -259,7 +294,8 @@ static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const o
         bool masked = mask(a, o, t0, n, cols, c0, n_cells);
         const float *k = load_cells(v, &a->k, g, c0, n_cells, d, o->k, &step);
         v->gemm(n_cells, cols, d, k, step, 1, o->q, cols, o->scores, cols, false);
-        v->soften(o->scores, n_cells, cols, o->max, o->sum, o->correct, masked ? o->lo : NULL, o->hi);
+        v->soften(o->scores, n_cells, cols, o->max, o->sum, o->correct, masked ? o->lo : NULL,
+                  o->hi);
         if (c0 > begin) scale_columns(v, o->result, d, cols, o->correct);
         const float *cells = load_cells(v, &a->v, g, c0, n_cells, d, o->v, &step);
         v->gemm(d, cols, n_cells, cells, 1, step, o->scores, cols, o->result, cols, true);
@@ -283,11 +319,14 @@ static void run(const cpu_call *c)
     int64_t n_blocks = (a.tokens + BLOCK_Q - 1) / BLOCK_Q, begin, end;
     while (cpu_claim(c, n_blocks * a.heads, 1, &begin, &end)) {
         int64_t t0 = (n_blocks - 1 - begin / a.heads) * BLOCK_Q;
-        one_block(v, &a, &o, begin % a.heads, t0, a.tokens - t0 < BLOCK_Q ? a.tokens - t0 : BLOCK_Q);
+        one_block(v, &a, &o, begin % a.heads, t0,
+                  a.tokens - t0 < BLOCK_Q ? a.tokens - t0 : BLOCK_Q);
     }
 }
 
-const cpu_kernel cpu_attention = {
-    .name = "attention", .run = run, .accepts = cpu_attention_accepts, .scratch = scratch, .phases = phases,
-    .need = WEFT_NEED_ROWS
-};
+const cpu_kernel cpu_attention = { .name = "attention",
+                                   .run = run,
+                                   .accepts = cpu_attention_accepts,
+                                   .scratch = scratch,
+                                   .phases = phases,
+                                   .need = WEFT_NEED_ROWS };

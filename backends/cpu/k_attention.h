@@ -24,7 +24,8 @@ bool cpu_attention_accepts(const cpu_call *c);
 cpu_attention_args cpu_attention_of(const cpu_call *c);
 
 /* The cells [begin, end) that query t sees, within those that exist; begin >= end if none. */
-static inline void cpu_attention_range(const cpu_attention_args *a, int64_t t, int64_t *begin, int64_t *end)
+static inline void cpu_attention_range(const cpu_attention_args *a, int64_t t, int64_t *begin,
+                                       int64_t *end)
 {
     int64_t first = a->first[t * a->first_step], last = a->last[t * a->last_step];
     *begin = first > 0 ? first : 0;

@@ -15,7 +15,8 @@ static uint64_t scratch(const cpu_call *c)
     return c->n_threads * thread_bytes(c);
 }
 
-static void one_query(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h, float *buf)
+static void one_query(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h,
+                      float *buf)
 {
     int64_t begin, end, g = h / a->heads_per_group, d = a->d;
     float *y = a->y + t * a->y_token + h * a->y_head;
@@ -24,10 +25,12 @@ static void one_query(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t
     cpu_attention_range(a, t, &begin, &end);
     for (int64_t i = 0; i < d; i++) y[i] = 0;
     if (begin >= end) return;
-    v->dot_rows(scores, q, cpu_attention_row(&a->k, g, begin), a->k.dtype, end - begin, d, a->k.cell);
+    v->dot_rows(scores, q, cpu_attention_row(&a->k, g, begin), a->k.dtype, end - begin, d,
+                a->k.cell);
     v->map(WEFT_OP_scale, scores, scores, end - begin, a->scale);
     float sum = v->exp_sum(scores, scores, end - begin, v->max(scores, end - begin));
-    v->add_rows(y, scores, cpu_attention_row(&a->v, g, begin), a->v.dtype, end - begin, d, a->v.cell);
+    v->add_rows(y, scores, cpu_attention_row(&a->v, g, begin), a->v.dtype, end - begin, d,
+                a->v.cell);
     for (int64_t i = 0; i < d; i++) y[i] /= sum;
 }
 
@@ -41,6 +44,8 @@ static void run(const cpu_call *c)
                   (float *)(void *)(c->scratch + c->thread * thread_bytes(c)));
 }
 
-const cpu_kernel cpu_attention_scalar = {
-    .name = "attention", .run = run, .accepts = cpu_attention_accepts, .scratch = scratch, .need = WEFT_NEED_ROWS
-};
+const cpu_kernel cpu_attention_scalar = { .name = "attention",
+                                          .run = run,
+                                          .accepts = cpu_attention_accepts,
+                                          .scratch = scratch,
+                                          .need = WEFT_NEED_ROWS };

@@ -25,6 +25,8 @@ static void run(const cpu_call *c)
     }
 }
 
-const cpu_kernel cpu_binary = {
-    .name = "binary", .run = run, .accepts = cpu_accepts_floats, .need = WEFT_NEED_ANY, .inplace = true
-};
+const cpu_kernel cpu_binary = { .name = "binary",
+                                .run = run,
+                                .accepts = cpu_accepts_floats,
+                                .need = WEFT_NEED_ANY,
+                                .inplace = true };

@@ -5,7 +5,8 @@ static bool accepts(const cpu_call *c)
 {
     bool ok = cpu_is_float(c->out[0].dtype) || c->out[0].dtype == WEFT_I32;
     for (uint32_t i = 0; i < c->n_in; i++)
-        ok = ok && c->in[i].layout == CPU_LAYOUT_PLAIN && (cpu_is_float(c->in[i].dtype) || c->in[i].dtype == WEFT_I32);
+        ok = ok && c->in[i].layout == CPU_LAYOUT_PLAIN &&
+             (cpu_is_float(c->in[i].dtype) || c->in[i].dtype == WEFT_I32);
     return ok;
 }
 
@@ -24,4 +25,6 @@ static void run(const cpu_call *c)
     }
 }
 
-const cpu_kernel cpu_concat = { .name = "concat", .run = run, .accepts = accepts, .need = WEFT_NEED_ANY };
+const cpu_kernel cpu_concat = {
+    .name = "concat", .run = run, .accepts = accepts, .need = WEFT_NEED_ANY
+};

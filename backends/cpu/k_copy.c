@@ -8,6 +8,11 @@ static bool accepts(const cpu_call *c)
            (cpu_is_float(to) || to == WEFT_I32);
 }
 
-static void run(const cpu_call *c) { cpu_copy(c, &c->out[0], &c->in[0]); }
+static void run(const cpu_call *c)
+{
+    cpu_copy(c, &c->out[0], &c->in[0]);
+}
 
-const cpu_kernel cpu_cast_copy = { .name = "copy", .run = run, .accepts = accepts, .need = WEFT_NEED_ANY };
+const cpu_kernel cpu_cast_copy = {
+    .name = "copy", .run = run, .accepts = accepts, .need = WEFT_NEED_ANY
+};

@@ -14,7 +14,7 @@ typedef struct product {
     bool nt;
     int64_t m, n, k;
     weft_dtype ta, tb;
-    int64_t am, ak, bn, bk, ym; /* strides: a along m and k, b along n and k, y along m */
+    int64_t am, ak, bn, bk, ym;        /* strides: a along m and k, b along n and k, y along m */
     float *panel, *rows, *tile, *line; /* this thread's buffers */
 } product;
 
@@ -22,13 +22,20 @@ static bool accepts(const cpu_call *c)
 {
     const cpu_tensor *a = &c->in[0], *b = &c->in[1];
     bool block = c->op == WEFT_OP_matmul_nt && (b->dtype == WEFT_Q8_0 || b->dtype == WEFT_Q4_0);
-    return a->layout == CPU_LAYOUT_PLAIN && b->layout == CPU_LAYOUT_PLAIN && cpu_is_float(a->dtype) &&
-           (cpu_is_float(b->dtype) || block) && c->out[0].dtype == WEFT_F32;
+    return a->layout == CPU_LAYOUT_PLAIN && b->layout == CPU_LAYOUT_PLAIN &&
+           cpu_is_float(a->dtype) && (cpu_is_float(b->dtype) || block) &&
+           c->out[0].dtype == WEFT_F32;
 }
 
-static uint64_t scratch(const cpu_call *c) { return (uint64_t)c->n_threads * OWN_FLOATS * sizeof(float); }
+static uint64_t scratch(const cpu_call *c)
+{
+    return (uint64_t)c->n_threads * OWN_FLOATS * sizeof(float);
+}
 
-static bool is_block(weft_dtype t) { return t == WEFT_Q8_0 || t == WEFT_Q4_0; }
+static bool is_block(weft_dtype t)
+{
+    return t == WEFT_Q8_0 || t == WEFT_Q4_0;
+}
 
 /* b at (n, k). Rows of a block type are dense, and k is a multiple of the block. */
 static const char *b_at(const product *p, const char *b, int64_t n, int64_t k)
@@ -39,7 +46,8 @@ static const char *b_at(const product *p, const char *b, int64_t n, int64_t k)
 }
 
 /* panel[k][n] = b(n0 + n, k0 + k), zero beyond its edge. */
-static void fill_panel(const product *p, const char *b, int64_t n0, int64_t n, int64_t k0, int64_t k)
+static void fill_panel(const product *p, const char *b, int64_t n0, int64_t n, int64_t k0,
+                       int64_t k)
 {
     if (p->bn == 1 && !p->nt) {
         for (int64_t i = 0; i < k; i++) {
@@ -57,7 +65,8 @@ static void fill_panel(const product *p, const char *b, int64_t n0, int64_t n, i
         for (int64_t j = n; j < BLOCK_N; j++) p->panel[i * BLOCK_N + j] = 0;
 }
 
-static void tile(const product *p, const char *a, const char *b, float *y, int64_t m, int64_t n0, int64_t n)
+static void tile(const product *p, const char *a, const char *b, float *y, int64_t m, int64_t n0,
+                 int64_t n)
 {
     int64_t padded = (n + CPU_VEC_PAD - 1) / CPU_VEC_PAD * CPU_VEC_PAD;
     for (int64_t k0 = 0; k0 < p->k; k0 += BLOCK_K) {
@@ -66,7 +75,8 @@ static void tile(const product *p, const char *a, const char *b, float *y, int64
         fill_panel(p, b, n0, n, k0, k);
         if (p->ta != WEFT_F32) {
             for (int64_t i = 0; i < m; i++)
-                cpu_row_load(p->v, a + (i * p->am + k0 * p->ak) * cpu_size(p->ta), p->ta, p->ak, k, p->rows + i * BLOCK_K);
+                cpu_row_load(p->v, a + (i * p->am + k0 * p->ak) * cpu_size(p->ta), p->ta, p->ak, k,
+                             p->rows + i * BLOCK_K);
             rows = p->rows;
             ai = BLOCK_K;
             ak = 1;
@@ -78,14 +88,16 @@ static void tile(const product *p, const char *a, const char *b, float *y, int64
 }
 
 /* The same for few rows of a, where the rows of b are contiguous. */
-static void few_rows(const product *p, const char *a, const char *b, float *y, int64_t m, int64_t n0, int64_t n)
+static void few_rows(const product *p, const char *a, const char *b, float *y, int64_t m,
+                     int64_t n0, int64_t n)
 {
     for (int64_t i = 0; i < m; i++) {
         float *to = y + i * p->ym + n0;
         memset(to, 0, (size_t)n * sizeof *to);
         for (int64_t k0 = 0; k0 < p->k; k0 += BLOCK_K) {
             int64_t k = p->k - k0 < BLOCK_K ? p->k - k0 : BLOCK_K;
-            const float *x = cpu_row_load(p->v, a + (i * p->am + k0 * p->ak) * cpu_size(p->ta), p->ta, p->ak, k, p->line);
+            const float *x = cpu_row_load(p->v, a + (i * p->am + k0 * p->ak) * cpu_size(p->ta),
+                                          p->ta, p->ak, k, p->line);
             if (p->nt) {
                 p->v->dot_rows(p->tile, x, b_at(p, b, n0, k0), p->tb, n, k, p->bn);
                 p->v->zip(WEFT_OP_add, to, to, p->tile, n);
@@ -102,7 +114,8 @@ static int64_t matrix_offset(const cpu_tensor *t, const cpu_tensor *y, int64_t i
     int64_t offset = 0;
     for (uint32_t axis = y->rank - 2; axis-- > 0; i /= y->dim[axis]) {
         uint32_t skip = y->rank - t->rank;
-        if (axis >= skip && t->dim[axis - skip] != 1) offset += i % y->dim[axis] * t->stride[axis - skip];
+        if (axis >= skip && t->dim[axis - skip] != 1)
+            offset += i % y->dim[axis] * t->stride[axis - skip];
     }
     return offset;
 }
@@ -112,23 +125,37 @@ static void run(const cpu_call *c)
     const cpu_tensor *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
     bool nt = c->op == WEFT_OP_matmul_nt;
     float *own = (float *)(void *)c->scratch + (int64_t)c->thread * OWN_FLOATS;
-    product p = { .v = cpu_vec(c->isa), .nt = nt, .m = y->dim[y->rank - 2], .n = y->dim[y->rank - 1],
-                  .k = a->dim[a->rank - 1], .ta = a->dtype, .tb = b->dtype,
-                  .am = a->stride[a->rank - 2], .ak = a->stride[a->rank - 1],
-                  .bn = b->stride[b->rank - (nt ? 2 : 1)], .bk = b->stride[b->rank - (nt ? 1 : 2)],
-                  .ym = y->stride[y->rank - 2], .panel = own, .rows = own + BLOCK_K * BLOCK_N,
+    product p = { .v = cpu_vec(c->isa),
+                  .nt = nt,
+                  .m = y->dim[y->rank - 2],
+                  .n = y->dim[y->rank - 1],
+                  .k = a->dim[a->rank - 1],
+                  .ta = a->dtype,
+                  .tb = b->dtype,
+                  .am = a->stride[a->rank - 2],
+                  .ak = a->stride[a->rank - 1],
+                  .bn = b->stride[b->rank - (nt ? 2 : 1)],
+                  .bk = b->stride[b->rank - (nt ? 1 : 2)],
+                  .ym = y->stride[y->rank - 2],
+                  .panel = own,
+                  .rows = own + BLOCK_K * BLOCK_N,
                   .tile = own + BLOCK_K * (BLOCK_N + BLOCK_M),
                   .line = own + BLOCK_K * (BLOCK_N + BLOCK_M) + BLOCK_M * BLOCK_N };
     if (is_block(p.tb)) p.bk = 1;
     bool in_rows = p.m < FEW_ROWS && !is_block(p.tb) && (nt ? p.bk : p.bn) == 1;
-    int64_t across = (p.n + BLOCK_N - 1) / BLOCK_N, down = (p.m + BLOCK_M - 1) / BLOCK_M, begin, end;
+    int64_t across = (p.n + BLOCK_N - 1) / BLOCK_N, down = (p.m + BLOCK_M - 1) / BLOCK_M, begin,
+            end;
     int64_t matrices = 1;
     for (uint32_t i = 0; i + 2 < y->rank; i++) matrices *= y->dim[i];
     while (cpu_claim(c, matrices * down * across, 1, &begin, &end)) {
-        int64_t i = begin / (down * across), m0 = begin / across % down * BLOCK_M, n0 = begin % across * BLOCK_N;
-        int64_t m = p.m - m0 < BLOCK_M ? p.m - m0 : BLOCK_M, n = p.n - n0 < BLOCK_N ? p.n - n0 : BLOCK_N;
-        const char *pa = (const char *)a->data + (matrix_offset(a, y, i) + m0 * p.am) * cpu_size(p.ta);
-        const char *pb = (const char *)b->data + (is_block(p.tb) ? 0 : matrix_offset(b, y, i) * cpu_size(p.tb));
+        int64_t i = begin / (down * across), m0 = begin / across % down * BLOCK_M,
+                n0 = begin % across * BLOCK_N;
+        int64_t m = p.m - m0 < BLOCK_M ? p.m - m0 : BLOCK_M,
+                n = p.n - n0 < BLOCK_N ? p.n - n0 : BLOCK_N;
+        const char *pa =
+            (const char *)a->data + (matrix_offset(a, y, i) + m0 * p.am) * cpu_size(p.ta);
+        const char *pb =
+            (const char *)b->data + (is_block(p.tb) ? 0 : matrix_offset(b, y, i) * cpu_size(p.tb));
         float *to = (float *)y->data + matrix_offset(y, y, i) + m0 * p.ym;
         (in_rows ? few_rows : tile)(&p, pa, pb, to, m, n0, n);
     }

@@ -6,7 +6,9 @@
 
 #include "walk.h"
 
-typedef struct row_stats { float centre, factor; } row_stats;
+typedef struct row_stats {
+    float centre, factor;
+} row_stats;
 
 static row_stats measure(const cpu_vec_ops *v, const float *x, int64_t n, float eps, bool centred)
 {
@@ -16,15 +18,17 @@ static row_stats measure(const cpu_vec_ops *v, const float *x, int64_t n, float 
 }
 
 /* A vector [n] of weights of any float type, CPU_BLOCK at a time; NULL if it is left out. */
-static const float *weights(const cpu_vec_ops *v, const cpu_tensor *t, int64_t at, int64_t n, float *buf)
+static const float *weights(const cpu_vec_ops *v, const cpu_tensor *t, int64_t at, int64_t n,
+                            float *buf)
 {
     if (!t || !t->data) return NULL;
     int64_t step = t->stride[0];
-    return cpu_row_load(v, (const char *)t->data + at * step * cpu_size(t->dtype), t->dtype, step, n, buf);
+    return cpu_row_load(v, (const char *)t->data + at * step * cpu_size(t->dtype), t->dtype, step,
+                        n, buf);
 }
 
-static void apply(const cpu_vec_ops *v, float *y, const float *x, int64_t n, row_stats s, const cpu_tensor *w,
-                  const cpu_tensor *b)
+static void apply(const cpu_vec_ops *v, float *y, const float *x, int64_t n, row_stats s,
+                  const cpu_tensor *w, const cpu_tensor *b)
 {
     float w_buf[CPU_BLOCK], b_buf[CPU_BLOCK];
     bool direct = (!w || !w->data || (w->dtype == WEFT_F32 && w->stride[0] == 1)) &&
@@ -32,7 +36,8 @@ static void apply(const cpu_vec_ops *v, float *y, const float *x, int64_t n, row
     int64_t block = direct ? n : CPU_BLOCK;
     for (int64_t i = 0; i < n; i += block) {
         int64_t m = n - i < block ? n - i : block;
-        v->normalise(y + i, x + i, m, s.centre, s.factor, weights(v, w, i, m, w_buf), weights(v, b, i, m, b_buf));
+        v->normalise(y + i, x + i, m, s.centre, s.factor, weights(v, w, i, m, w_buf),
+                     weights(v, b, i, m, b_buf));
     }
 }
 
@@ -58,6 +63,8 @@ static void run(const cpu_call *c)
     }
 }
 
-const cpu_kernel cpu_norm = {
-    .name = "norm", .run = run, .accepts = cpu_accepts_floats, .need = WEFT_NEED_ANY, .inplace = true
-};
+const cpu_kernel cpu_norm = { .name = "norm",
+                              .run = run,
+                              .accepts = cpu_accepts_floats,
+                              .need = WEFT_NEED_ANY,
+                              .inplace = true };

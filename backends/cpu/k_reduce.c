@@ -18,25 +18,35 @@ typedef struct piece {
 static bool accepts(const cpu_call *c)
 {
     weft_dtype want = c->op == WEFT_OP_argmax ? WEFT_I32 : WEFT_F32;
-    return c->in[0].layout == CPU_LAYOUT_PLAIN && cpu_is_float(c->in[0].dtype) && c->out[0].dtype == want;
+    return c->in[0].layout == CPU_LAYOUT_PLAIN && cpu_is_float(c->in[0].dtype) &&
+           c->out[0].dtype == want;
 }
 
 static bool cut(const cpu_call *c)
 {
     const cpu_tensor *x = &c->in[0];
-    return x->rank && x->dim[x->rank - 1] >= LONG_ROW && cpu_elements(x) / x->dim[x->rank - 1] < c->n_threads;
+    return x->rank && x->dim[x->rank - 1] >= LONG_ROW &&
+           cpu_elements(x) / x->dim[x->rank - 1] < c->n_threads;
 }
 
-static uint32_t phases(const cpu_call *c) { return cut(c) ? 2 : 1; }
-static uint64_t scratch(const cpu_call *c) { return (uint64_t)c->n_threads * c->n_threads * sizeof(piece); }
+static uint32_t phases(const cpu_call *c)
+{
+    return cut(c) ? 2 : 1;
+}
+static uint64_t scratch(const cpu_call *c)
+{
+    return (uint64_t)c->n_threads * c->n_threads * sizeof(piece);
+}
 
 static void add_sum(const cpu_vec_ops *v, piece *p, const float *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += 4096) p->sum += (double)v->sum(x + i, n - i < 4096 ? n - i : 4096);
+    for (int64_t i = 0; i < n; i += 4096)
+        p->sum += (double)v->sum(x + i, n - i < 4096 ? n - i : 4096);
 }
 
 /* `from` is the place of x[0] in the row; places rise from call to call, so an equal maximum later changes nothing. */
-static void add_max(const cpu_vec_ops *v, piece *p, const float *x, int64_t n, int64_t from, bool place)
+static void add_max(const cpu_vec_ops *v, piece *p, const float *x, int64_t n, int64_t from,
+                    bool place)
 {
     float m = v->max(x, n);
     if (p->any && !(m > p->max)) return;
@@ -45,7 +55,8 @@ static void add_max(const cpu_vec_ops *v, piece *p, const float *x, int64_t n, i
     *p = (piece){ .max = m, .any = true, .at = from + at };
 }
 
-static piece measure(const cpu_call *c, const cpu_vec_ops *v, const cpu_walk *w, int64_t row, int64_t begin, int64_t end)
+static piece measure(const cpu_call *c, const cpu_vec_ops *v, const cpu_walk *w, int64_t row,
+                     int64_t begin, int64_t end)
 {
     piece p = { .max = NAN };
     float buf[CPU_BLOCK];
@@ -73,12 +84,21 @@ static void join(piece *p, const piece *later)
 
 static void put(const cpu_call *c, const cpu_walk *out, int64_t row, int64_t n, const piece *p)
 {
-    void *y = out->rows == 1 ? cpu_walk_at(out, 0, 0, row) : cpu_walk_at(out, 0, row / out->cols, row % out->cols);
+    void *y = out->rows == 1 ? cpu_walk_at(out, 0, 0, row)
+                             : cpu_walk_at(out, 0, row / out->cols, row % out->cols);
     switch (c->op) {
-    case WEFT_OP_argmax: *(int32_t *)y = (int32_t)p->at; break;
-    case WEFT_OP_reduce_max: *(float *)y = p->max; break;
-    case WEFT_OP_reduce_mean: *(float *)y = (float)(p->sum / (double)n); break;
-    default: *(float *)y = (float)p->sum; break;
+    case WEFT_OP_argmax:
+        *(int32_t *)y = (int32_t)p->at;
+        break;
+    case WEFT_OP_reduce_max:
+        *(float *)y = p->max;
+        break;
+    case WEFT_OP_reduce_mean:
+        *(float *)y = (float)(p->sum / (double)n);
+        break;
+    default:
+        *(float *)y = (float)p->sum;
+        break;
     }
 }
 
@@ -112,6 +132,9 @@ static void run(const cpu_call *c)
     }
 }
 
-const cpu_kernel cpu_reduce = {
-    .name = "reduce", .run = run, .accepts = accepts, .scratch = scratch, .phases = phases, .need = WEFT_NEED_ANY
-};
+const cpu_kernel cpu_reduce = { .name = "reduce",
+                                .run = run,
+                                .accepts = accepts,
+                                .scratch = scratch,
+                                .phases = phases,
+                                .need = WEFT_NEED_ANY };

@@ -8,11 +8,13 @@
 static void run_angles(const cpu_call *c)
 {
     const weft_attr_rope_angles *a = &c->attrs->rope_angles;
-    const cpu_tensor *pos = &c->in[0], *factors = c->n_in > 1 && c->in[1].data ? &c->in[1] : NULL, *y = &c->out[0];
+    const cpu_tensor *pos = &c->in[0], *factors = c->n_in > 1 && c->in[1].data ? &c->in[1] : NULL,
+                     *y = &c->out[0];
     int64_t pairs = y->dim[1], begin, end;
     cpu_share(c, pos->dim[0], 1, &begin, &end);
     for (int64_t i = 0; i < pairs; i++) {
-        double frequency = pow((double)a->theta, -2.0 * (double)i / a->n_rot) * (double)a->position_scale;
+        double frequency =
+            pow((double)a->theta, -2.0 * (double)i / a->n_rot) * (double)a->position_scale;
         if (factors) frequency /= (double)((const float *)factors->data)[i * factors->stride[0]];
         for (int64_t t = begin; t < end; t++) {
             double angle = ((const int32_t *)pos->data)[t * pos->stride[0]] * frequency;
@@ -25,7 +27,8 @@ static void run_angles(const cpu_call *c)
 
 static bool angles_accepts(const cpu_call *c)
 {
-    return c->in[0].dtype == WEFT_I32 && (c->n_in < 2 || c->in[1].dtype == WEFT_F32 || c->in[1].dtype == WEFT_ANY) &&
+    return c->in[0].dtype == WEFT_I32 &&
+           (c->n_in < 2 || c->in[1].dtype == WEFT_F32 || c->in[1].dtype == WEFT_ANY) &&
            c->out[0].dtype == WEFT_F32;
 }
 
@@ -36,20 +39,24 @@ const cpu_kernel cpu_rope_angles = {
 /* ---- rope, rope_store ---- */
 
 /* A row and a table row of each thread's own, for what does not lie in one piece of float32. */
-static uint64_t row_scratch(int64_t d, int64_t pairs) { return ((uint64_t)(d + 2 * pairs) * sizeof(float) + 127) / 64 * 64; }
+static uint64_t row_scratch(int64_t d, int64_t pairs)
+{
+    return ((uint64_t)(d + 2 * pairs) * sizeof(float) + 127) / 64 * 64;
+}
 
 static const float *angle_row(const cpu_tensor *angles, int64_t t, float *buf)
 {
     const float *a = (const float *)angles->data + t * angles->stride[0];
     if (angles->stride[1] == 2 && angles->stride[2] == 1) return a;
     for (int64_t i = 0; i < angles->dim[1]; i++)
-        for (int64_t j = 0; j < 2; j++) buf[2 * i + j] = a[i * angles->stride[1] + j * angles->stride[2]];
+        for (int64_t j = 0; j < 2; j++)
+            buf[2 * i + j] = a[i * angles->stride[1] + j * angles->stride[2]];
     return buf;
 }
 
 /* Rotates the row x of d floats into y; x may be y. */
-static void rotate_row(const cpu_vec_ops *v, float *y, const float *x, const float *angles, int64_t pairs, int64_t d,
-                       bool interleaved)
+static void rotate_row(const cpu_vec_ops *v, float *y, const float *x, const float *angles,
+                       int64_t pairs, int64_t d, bool interleaved)
 {
     v->rotate(y, x, angles, pairs, interleaved);
     if (y != x) memcpy(y + 2 * pairs, x + 2 * pairs, (size_t)(d - 2 * pairs) * sizeof *y);
@@ -57,8 +64,8 @@ static void rotate_row(const cpu_vec_ops *v, float *y, const float *x, const flo
 
 static bool rope_accepts(const cpu_call *c)
 {
-    return cpu_is_float(c->in[0].dtype) && c->in[0].layout == CPU_LAYOUT_PLAIN && c->in[1].dtype == WEFT_F32 &&
-           c->out[0].dtype == WEFT_F32;
+    return cpu_is_float(c->in[0].dtype) && c->in[0].layout == CPU_LAYOUT_PLAIN &&
+           c->in[1].dtype == WEFT_F32 && c->out[0].dtype == WEFT_F32;
 }
 
 static uint64_t rope_scratch(const cpu_call *c)
@@ -79,19 +86,23 @@ static void run_rope(const cpu_call *c)
     for (int64_t row = begin; row < end; row++) {
         float *y = cpu_walk_at(&w, 0, row, 0);
         const float *from = cpu_row_load(v, cpu_walk_at(&w, 1, row, 0), x->dtype, w.step[1], d, y);
-        rotate_row(v, y, from, angle_row(angles, row / per_token, buf + d), pairs, d, c->attrs->rope.interleaved);
+        rotate_row(v, y, from, angle_row(angles, row / per_token, buf + d), pairs, d,
+                   c->attrs->rope.interleaved);
     }
 }
 
-const cpu_kernel cpu_rope = {
-    .name = "rope", .run = run_rope, .accepts = rope_accepts, .scratch = rope_scratch, .need = WEFT_NEED_ANY,
-    .inplace = true
-};
+const cpu_kernel cpu_rope = { .name = "rope",
+                              .run = run_rope,
+                              .accepts = rope_accepts,
+                              .scratch = rope_scratch,
+                              .need = WEFT_NEED_ANY,
+                              .inplace = true };
 
 static bool store_accepts(const cpu_call *c)
 {
-    return cpu_is_float(c->out[0].dtype) && cpu_is_float(c->in[1].dtype) && c->in[1].layout == CPU_LAYOUT_PLAIN &&
-           c->in[2].dtype == WEFT_F32 && c->in[3].dtype == WEFT_I32;
+    return cpu_is_float(c->out[0].dtype) && cpu_is_float(c->in[1].dtype) &&
+           c->in[1].layout == CPU_LAYOUT_PLAIN && c->in[2].dtype == WEFT_F32 &&
+           c->in[3].dtype == WEFT_I32;
 }
 
 static uint64_t store_scratch(const cpu_call *c)
@@ -109,17 +120,22 @@ static void run_store(const cpu_call *c)
     float *row = (float *)(void *)(c->scratch + c->thread * row_scratch(d, pairs));
     cpu_share(c, x->dim[0] * groups, d < 4096 ? 4096 / d : 1, &begin, &end);
     for (int64_t k = begin; k < end; k++) {
-        int64_t t = k / groups, g = k % groups, i = ((const int32_t *)index->data)[t * index->stride[0]];
+        int64_t t = k / groups, g = k % groups,
+                i = ((const int32_t *)index->data)[t * index->stride[0]];
         if (i < 0 || i >= state->dim[axis]) continue;
-        const char *from = (const char *)x->data + (t * x->stride[0] + g * x->stride[1]) * cpu_size(x->dtype);
+        const char *from =
+            (const char *)x->data + (t * x->stride[0] + g * x->stride[1]) * cpu_size(x->dtype);
         char *to = (char *)state->data +
                    (i * state->stride[axis] + g * state->stride[1 - axis]) * cpu_size(state->dtype);
         const float *f = cpu_row_load(v, from, x->dtype, x->stride[2], d, row);
-        rotate_row(v, row, f, angle_row(angles, t, row + d), pairs, d, c->attrs->rope_store.interleaved);
+        rotate_row(v, row, f, angle_row(angles, t, row + d), pairs, d,
+                   c->attrs->rope_store.interleaved);
         cpu_row_store(v, to, state->dtype, state->stride[2], row, d);
     }
 }
 
-const cpu_kernel cpu_rope_store = {
-    .name = "rope_store", .run = run_store, .accepts = store_accepts, .scratch = store_scratch, .need = WEFT_NEED_ANY
-};
+const cpu_kernel cpu_rope_store = { .name = "rope_store",
+                                    .run = run_store,
+                                    .accepts = store_accepts,
+                                    .scratch = store_scratch,
+                                    .need = WEFT_NEED_ANY };

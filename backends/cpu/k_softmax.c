@@ -7,18 +7,27 @@
 
 #define LONG_ROW 16384 /* columns from which a row is worth cutting */
 
-typedef struct piece { float max, sum; } piece;
+typedef struct piece {
+    float max, sum;
+} piece;
 
 static bool cut(const cpu_call *c)
 {
     const cpu_tensor *y = &c->out[0];
-    return y->rank && y->dim[y->rank - 1] >= LONG_ROW && cpu_elements(y) / y->dim[y->rank - 1] < c->n_threads;
+    return y->rank && y->dim[y->rank - 1] >= LONG_ROW &&
+           cpu_elements(y) / y->dim[y->rank - 1] < c->n_threads;
 }
 
-static uint32_t phases(const cpu_call *c) { return cut(c) ? 2 : 1; }
+static uint32_t phases(const cpu_call *c)
+{
+    return cut(c) ? 2 : 1;
+}
 
 /* cut() at smaller sizes of a run implies fewer rows than threads. */
-static uint64_t scratch(const cpu_call *c) { return (uint64_t)c->n_threads * c->n_threads * sizeof(piece); }
+static uint64_t scratch(const cpu_call *c)
+{
+    return (uint64_t)c->n_threads * c->n_threads * sizeof(piece);
+}
 
 /* exp(x - max) and what it adds up to. NaN anywhere gives NaN everywhere, through the sum. A stretch of nothing but
  * -inf adds 0; a whole row of it gives NaN when it is divided by its sum. */
@@ -65,13 +74,17 @@ static void run(const cpu_call *c)
     cpu_share(c, w.rows, n < 1024 ? 1024 / n : 1, &begin, &end);
     for (int64_t row = begin; row < end; row++) {
         float *y = cpu_walk_at(&w, 0, row, 0);
-        const float *x = cpu_row_load(v, cpu_walk_at(&w, 1, row, 0), c->in[0].dtype, w.step[1], n, y);
+        const float *x =
+            cpu_row_load(v, cpu_walk_at(&w, 1, row, 0), c->in[0].dtype, w.step[1], n, y);
         piece p = soften(v, y, x, n);
         v->map(WEFT_OP_scale, y, y, n, 1.0f / p.sum);
     }
 }
 
-const cpu_kernel cpu_softmax = {
-    .name = "softmax", .run = run, .accepts = cpu_accepts_floats, .scratch = scratch, .phases = phases,
-    .need = WEFT_NEED_ANY, .inplace = true
-};
+const cpu_kernel cpu_softmax = { .name = "softmax",
+                                 .run = run,
+                                 .accepts = cpu_accepts_floats,
+                                 .scratch = scratch,
+                                 .phases = phases,
+                                 .need = WEFT_NEED_ANY,
+                                 .inplace = true };

@@ -1,7 +1,10 @@
 /* k_store.c: rows written into a state at the places that an index names. The result is the state's own storage. */
 #include "walk.h"
 
-static bool plain(weft_dtype t) { return cpu_is_float(t) || t == WEFT_I32; }
+static bool plain(weft_dtype t)
+{
+    return cpu_is_float(t) || t == WEFT_I32;
+}
 
 static bool accepts(const cpu_call *c)
 {
@@ -36,19 +39,24 @@ static void run(const cpu_call *c)
         int64_t i = ((const int32_t *)index->data)[t * index->stride[0]];
         if (i < 0 || i >= state->dim[axis]) continue;
         char *y = (char *)cpu_walk_at(&w, 0, row, 0) + i * state->stride[axis] * cpu_size(to.dtype);
-        const char *x = (const char *)cpu_walk_at(&w, 1, row, 0) + t * rows->stride[axis] * cpu_size(from.dtype);
+        const char *x = (const char *)cpu_walk_at(&w, 1, row, 0) +
+                        t * rows->stride[axis] * cpu_size(from.dtype);
         if (to.dtype == WEFT_I32) {
             for (int64_t j = 0; j < n; j++)
-                ((int32_t *)(void *)y)[j * w.step[0]] = ((const int32_t *)(const void *)x)[j * w.step[1]];
+                ((int32_t *)(void *)y)[j * w.step[0]] =
+                    ((const int32_t *)(const void *)x)[j * w.step[1]];
             continue;
         }
         for (int64_t j = 0; j < n; j += CPU_BLOCK) {
             float buf[CPU_BLOCK];
             int64_t m = n - j < CPU_BLOCK ? n - j : CPU_BLOCK;
-            const float *f = cpu_row_load(v, x + j * w.step[1] * cpu_size(from.dtype), from.dtype, w.step[1], m, buf);
+            const float *f = cpu_row_load(v, x + j * w.step[1] * cpu_size(from.dtype), from.dtype,
+                                          w.step[1], m, buf);
             cpu_row_store(v, y + j * w.step[0] * cpu_size(to.dtype), to.dtype, w.step[0], f, m);
         }
     }
 }
 
-const cpu_kernel cpu_store = { .name = "store", .run = run, .accepts = accepts, .need = WEFT_NEED_ANY };
+const cpu_kernel cpu_store = {
+    .name = "store", .run = run, .accepts = accepts, .need = WEFT_NEED_ANY
+};

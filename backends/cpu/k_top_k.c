@@ -5,12 +5,15 @@
 
 #include "walk.h"
 
-typedef struct entry { float x; int32_t at; } entry;
+typedef struct entry {
+    float x;
+    int32_t at;
+} entry;
 
 static bool accepts(const cpu_call *c)
 {
-    return c->in[0].layout == CPU_LAYOUT_PLAIN && cpu_is_float(c->in[0].dtype) && c->out[0].dtype == WEFT_F32 &&
-           c->out[1].dtype == WEFT_I32;
+    return c->in[0].layout == CPU_LAYOUT_PLAIN && cpu_is_float(c->in[0].dtype) &&
+           c->out[0].dtype == WEFT_F32 && c->out[1].dtype == WEFT_I32;
 }
 
 /* Two threads' heaps are a cache line apart. */
@@ -20,7 +23,10 @@ static uint64_t heap_bytes(const cpu_call *c)
     return (k * sizeof(entry) + 127) / 64 * 64;
 }
 
-static uint64_t scratch(const cpu_call *c) { return c->n_threads * heap_bytes(c); }
+static uint64_t scratch(const cpu_call *c)
+{
+    return c->n_threads * heap_bytes(c);
+}
 
 /* a stands before b in the result */
 static bool before(entry a, entry b)
@@ -44,7 +50,8 @@ static void sift(entry *heap, int64_t n, int64_t i, entry e)
 }
 
 /* Offers x[0..n), whose places start at `from`, to a full heap. */
-static void offer(const cpu_vec_ops *v, entry *heap, int64_t k, const float *x, int64_t n, int64_t from)
+static void offer(const cpu_vec_ops *v, entry *heap, int64_t k, const float *x, int64_t n,
+                  int64_t from)
 {
     for (int64_t i = 0; i < n; i++) {
         if (!isnan(heap[0].x)) { /* an equal number comes later, so it does not enter */

@@ -24,6 +24,8 @@ static void run(const cpu_call *c)
     }
 }
 
-const cpu_kernel cpu_unary = {
-    .name = "unary", .run = run, .accepts = cpu_accepts_floats, .need = WEFT_NEED_ANY, .inplace = true
-};
+const cpu_kernel cpu_unary = { .name = "unary",
+                               .run = run,
+                               .accepts = cpu_accepts_floats,
+                               .need = WEFT_NEED_ANY,
+                               .inplace = true };

@@ -15,21 +15,33 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
     if (y != x) (void)weft__convert_row(WEFT_F32, x, t, y, n);
 }
 
-static float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+static float sigmoid(float x)
+{
+    return 1.0f / (1.0f + expf(-x));
+}
 
 static float map_one(weft_op op, float x, float factor)
 {
     switch (op) {
-    case WEFT_OP_scale: return x * factor;
-    case WEFT_OP_relu: return x < 0 ? 0 : x;
-    case WEFT_OP_gelu: return 0.5f * x * (x < 0 ? erfcf(x * -0.70710678f) : 1.0f + erff(x * 0.70710678f));
+    case WEFT_OP_scale:
+        return x * factor;
+    case WEFT_OP_relu:
+        return x < 0 ? 0 : x;
+    case WEFT_OP_gelu:
+        return 0.5f * x * (x < 0 ? erfcf(x * -0.70710678f) : 1.0f + erff(x * 0.70710678f));
     /* (1 + tanh v) / 2 = 1 / (1 + e^(-2v)), which keeps its digits where tanh is near -1 */
-    case WEFT_OP_gelu_tanh: return x * sigmoid(1.5957691f * (x + 0.044715f * x * x * x));
-    case WEFT_OP_silu: return x * sigmoid(x);
-    case WEFT_OP_tanh: return tanhf(x);
-    case WEFT_OP_sigmoid: return sigmoid(x);
-    case WEFT_OP_exp: return expf(x);
-    default: return x;
+    case WEFT_OP_gelu_tanh:
+        return x * sigmoid(1.5957691f * (x + 0.044715f * x * x * x));
+    case WEFT_OP_silu:
+        return x * sigmoid(x);
+    case WEFT_OP_tanh:
+        return tanhf(x);
+    case WEFT_OP_sigmoid:
+        return sigmoid(x);
+    case WEFT_OP_exp:
+        return expf(x);
+    default:
+        return x;
     }
 }
 
@@ -75,9 +87,11 @@ static int64_t find(const float *x, int64_t from, int64_t n, float limit, bool o
     return from;
 }
 
-static void normalise(float *y, const float *x, int64_t n, float centre, float factor, const float *w, const float *b)
+static void normalise(float *y, const float *x, int64_t n, float centre, float factor,
+                      const float *w, const float *b)
 {
-    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - centre) * factor * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (x[i] - centre) * factor * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
 }
 
 static float exp_sum(float *y, const float *x, int64_t n, float shift)
@@ -104,7 +118,8 @@ static float element(const void *x, weft_dtype t, int64_t i)
     return ((const float *)x)[i];
 }
 
-static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int64_t rows, int64_t d, int64_t stride)
+static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int64_t rows, int64_t d,
+                     int64_t stride)
 {
     for (int64_t j = 0; j < rows; j++) {
         double r = 0;
@@ -113,7 +128,8 @@ static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int6
     }
 }
 
-static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int64_t rows, int64_t d, int64_t stride)
+static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int64_t rows, int64_t d,
+                     int64_t stride)
 {
     for (int64_t i = 0; i < d; i++) {
         double r = o[i];
@@ -122,8 +138,8 @@ static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int6
     }
 }
 
-static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai, int64_t ak, const float *b, int64_t ldb,
-                 float *c, int64_t ldc, bool add)
+static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai, int64_t ak,
+                 const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
@@ -134,7 +150,18 @@ static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai, in
 }
 
 const cpu_vec_ops cpu_vec_scalar = {
-    .load = load, .store = store, .map = map, .zip = zip, .sum = sum, .sum_squares = sum_squares, .max = max,
-    .find = find, .normalise = normalise, .exp_sum = exp_sum, .rotate = rotate, .dot_rows = dot_rows,
-    .add_rows = add_rows, .gemm = gemm,
+    .load = load,
+    .store = store,
+    .map = map,
+    .zip = zip,
+    .sum = sum,
+    .sum_squares = sum_squares,
+    .max = max,
+    .find = find,
+    .normalise = normalise,
+    .exp_sum = exp_sum,
+    .rotate = rotate,
+    .dot_rows = dot_rows,
+    .add_rows = add_rows,
+    .gemm = gemm,
 };

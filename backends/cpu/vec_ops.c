@@ -5,14 +5,18 @@ const cpu_vec_ops *cpu_vec(cpu_isa isa)
 {
     switch (isa) {
 #ifdef WEFT_CPU_AVX512
-    case CPU_AVX512: return &cpu_vec_avx512;
+    case CPU_AVX512:
+        return &cpu_vec_avx512;
 #endif
 #ifdef WEFT_CPU_AVX2
-    case CPU_AVX2: return &cpu_vec_avx2;
+    case CPU_AVX2:
+        return &cpu_vec_avx2;
 #endif
 #ifdef WEFT_CPU_NEON
-    case CPU_NEON: return &cpu_vec_neon;
+    case CPU_NEON:
+        return &cpu_vec_neon;
 #endif
-    default: return &cpu_vec_scalar;
+    default:
+        return &cpu_vec_scalar;
     }
 }

@@ -80,7 +80,8 @@ int64_t cpu_part_item(const cpu_part *p, const cpu_walk *w, int64_t k, int64_t *
     return k / p->per_row;
 }
 
-const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int64_t step, int64_t n, float *buf)
+const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int64_t step,
+                          int64_t n, float *buf)
 {
     if (step == 1 && t == WEFT_F32) return x;
     if (step == 1 && cpu_is_float(t)) {
@@ -100,10 +101,18 @@ const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int
             continue;
         }
         switch (t) {
-        case WEFT_F32: buf[i] = f[i * step]; break;
-        case WEFT_F16: buf[i] = weft__f32_from_f16(h[i * step]); break;
-        case WEFT_BF16: buf[i] = weft__f32_from_bf16(h[i * step]); break;
-        default: buf[i] = (float)k[i * step]; break;
+        case WEFT_F32:
+            buf[i] = f[i * step];
+            break;
+        case WEFT_F16:
+            buf[i] = weft__f32_from_f16(h[i * step]);
+            break;
+        case WEFT_BF16:
+            buf[i] = weft__f32_from_bf16(h[i * step]);
+            break;
+        default:
+            buf[i] = (float)k[i * step];
+            break;
         }
     }
     return buf;
@@ -116,7 +125,8 @@ static int32_t to_i32(float x)
     return x >= 2147483648.0f ? INT32_MAX : x < -2147483648.0f ? INT32_MIN : (int32_t)x;
 }
 
-void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x, int64_t n)
+void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
+                   int64_t n)
 {
     if (step == 1 && cpu_is_float(t)) {
         v->store(y, t, x, n);
@@ -127,10 +137,18 @@ void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, co
     int32_t *k = y;
     for (int64_t i = 0; i < n; i++) {
         switch (t) {
-        case WEFT_F32: f[i * step] = x[i]; break;
-        case WEFT_F16: h[i * step] = weft__f16_from_f32(x[i]); break;
-        case WEFT_BF16: h[i * step] = weft__bf16_from_f32(x[i]); break;
-        default: k[i * step] = to_i32(x[i]); break;
+        case WEFT_F32:
+            f[i * step] = x[i];
+            break;
+        case WEFT_F16:
+            h[i * step] = weft__f16_from_f32(x[i]);
+            break;
+        case WEFT_BF16:
+            h[i * step] = weft__bf16_from_f32(x[i]);
+            break;
+        default:
+            k[i * step] = to_i32(x[i]);
+            break;
         }
     }
 }
@@ -143,14 +161,17 @@ int64_t cpu_elements(const cpu_tensor *t)
 }
 
 /* Elements of one size, unchanged. */
-static void move_row(char *y, int64_t y_step, const char *x, int64_t x_step, int64_t n, int64_t size)
+static void move_row(char *y, int64_t y_step, const char *x, int64_t x_step, int64_t n,
+                     int64_t size)
 {
     if (x_step == 1 && y_step == 1) {
         memmove(y, x, (size_t)(n * size));
     } else if (size == 4) {
-        for (int64_t i = 0; i < n; i++) ((uint32_t *)(void *)y)[i * y_step] = ((const uint32_t *)(const void *)x)[i * x_step];
+        for (int64_t i = 0; i < n; i++)
+            ((uint32_t *)(void *)y)[i * y_step] = ((const uint32_t *)(const void *)x)[i * x_step];
     } else {
-        for (int64_t i = 0; i < n; i++) ((uint16_t *)(void *)y)[i * y_step] = ((const uint16_t *)(const void *)x)[i * x_step];
+        for (int64_t i = 0; i < n; i++)
+            ((uint16_t *)(void *)y)[i * y_step] = ((const uint16_t *)(const void *)x)[i * x_step];
     }
 }
 
@@ -172,7 +193,8 @@ void cpu_copy(const cpu_call *c, const cpu_tensor *dst, const cpu_tensor *src)
         }
         for (int64_t i = 0; i < n; i += CPU_BLOCK) {
             int64_t m = n - i < CPU_BLOCK ? n - i : CPU_BLOCK;
-            const float *f = cpu_row_load(v, x + i * w.step[1] * cpu_size(src->dtype), src->dtype, w.step[1], m, buf);
+            const float *f = cpu_row_load(v, x + i * w.step[1] * cpu_size(src->dtype), src->dtype,
+                                          w.step[1], m, buf);
             cpu_row_store(v, y + i * w.step[0] * cpu_size(dst->dtype), dst->dtype, w.step[0], f, m);
         }
     }

@@ -28,20 +28,30 @@ void *cpu_walk_at(const cpu_walk *w, uint32_t i, int64_t row, int64_t col);
 
 /* This thread's part of the elements: items [begin, end), item k being columns of row k / per_row. Blocks are of `block`
  * columns, and a thread gets at least about `least` elements, so that little work is not spread over many threads. */
-typedef struct cpu_part { int64_t begin, end, per_row, block; } cpu_part;
+typedef struct cpu_part {
+    int64_t begin, end, per_row, block;
+} cpu_part;
 cpu_part cpu_walk_part(const cpu_walk *w, const cpu_call *c, int64_t block, int64_t least);
 /* The columns of item k; returns its row. */
 int64_t cpu_part_item(const cpu_part *p, const cpu_walk *w, int64_t k, int64_t *col, int64_t *n);
 
 /* n elements at x, `step` apart, as floats: x itself where it already is such a row, else converted into buf. Block
  * types: x is the start of a block, n a multiple of the block, step 1. */
-const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int64_t step, int64_t n, float *buf);
+const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int64_t step,
+                          int64_t n, float *buf);
 /* The converse, to n elements at y; conversion from float as in `cast`. */
-void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x, int64_t n);
+void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
+                   int64_t n);
 
 /* Bytes of an element of a plain type. */
-static inline int64_t cpu_size(weft_dtype t) { return t == WEFT_F16 || t == WEFT_BF16 ? 2 : 4; }
-static inline bool cpu_is_float(weft_dtype t) { return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16; }
+static inline int64_t cpu_size(weft_dtype t)
+{
+    return t == WEFT_F16 || t == WEFT_BF16 ? 2 : 4;
+}
+static inline bool cpu_is_float(weft_dtype t)
+{
+    return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16;
+}
 
 /* Elements of a tensor as it is in this run. */
 int64_t cpu_elements(const cpu_tensor *t);

@@ -60,9 +60,15 @@ static int64_t element(const cpu_tensor *t, int64_t i)
     return at;
 }
 
-static int64_t size_of(weft_dtype t) { return t == WEFT_F16 || t == WEFT_BF16 ? 2 : 4; }
+static int64_t size_of(weft_dtype t)
+{
+    return t == WEFT_F16 || t == WEFT_BF16 ? 2 : 4;
+}
 
-static int64_t bound_of(const arg *a, uint32_t axis) { return a->bound[axis] ? a->bound[axis] : a->dim[axis]; }
+static int64_t bound_of(const arg *a, uint32_t axis)
+{
+    return a->bound[axis] ? a->bound[axis] : a->dim[axis];
+}
 
 /* Strides and storage for the bounds; the tensor starts GUARD bytes in. */
 static void lay_out(const arg *a, operand *o)
@@ -149,8 +155,8 @@ static bool compare(const char *what, operand *o, const ref_tensor *want)
         ref_decode(o->t.dtype, at, 1, &got);
         double excess = ref_excess(want, i, got);
         if (!want->unsure && excess > 1.0) {
-            printf("%s: element %" PRId64 " is %.9g, not %.9g (%.3g times the tolerance)\n", what, i, got, want->v[i],
-                   excess);
+            printf("%s: element %" PRId64 " is %.9g, not %.9g (%.3g times the tolerance)\n", what,
+                   i, got, want->v[i], excess);
             return false;
         }
         memcpy(o->before + GUARD + offset, at, (size_t)size_of(o->t.dtype));
@@ -178,7 +184,10 @@ static uint32_t count_args(const row *r)
     return n;
 }
 
-static bool writes_state(weft_op op) { return (weft_op_get(op)->traits & WEFT_TRAIT_STATE) != 0; }
+static bool writes_state(weft_op op)
+{
+    return (weft_op_get(op)->traits & WEFT_TRAIT_STATE) != 0;
+}
 
 static void run_case(const row *r, cpu_isa isa, uint32_t threads, bool in_place)
 {
@@ -189,7 +198,8 @@ static void run_case(const row *r, cpu_isa isa, uint32_t threads, bool in_place)
     uint32_t n_in = count_args(r), n_out = weft_op_get(r->op)->n_out;
     char what[160];
     seed = 42;
-    snprintf(what, sizeof what, "%s, %s, %u threads%s", r->name, cpu_isa_name(isa), threads, in_place ? ", in place" : "");
+    snprintf(what, sizeof what, "%s, %s, %u threads%s", r->name, cpu_isa_name(isa), threads,
+             in_place ? ", in place" : "");
     for (uint32_t i = 0; i < n_in; i++) {
         int64_t bound[4] = { 0 };
         fill(&r->in[i], &in[i], &ref_in[i]);
@@ -217,8 +227,15 @@ static void run_case(const row *r, cpu_isa isa, uint32_t threads, bool in_place)
         }
         memcpy(out[i].before, out[i].storage, out[i].bytes);
     }
-    cpu_call call = { .in = bin, .out = bout, .n_in = n_in, .n_out = n_out, .op = r->op, .attrs = &r->attrs, .isa = isa,
-                      .exact = true, .n_threads = threads };
+    cpu_call call = { .in = bin,
+                      .out = bout,
+                      .n_in = n_in,
+                      .n_out = n_out,
+                      .op = r->op,
+                      .attrs = &r->attrs,
+                      .isa = isa,
+                      .exact = true,
+                      .n_threads = threads };
     cpu_call now = call;
     now.in = tin;
     now.out = tout;
@@ -240,7 +257,8 @@ static void run_case(const row *r, cpu_isa isa, uint32_t threads, bool in_place)
 static bool may_be_in_place(const row *r)
 {
     const arg *a = &r->in[0];
-    if (a->t != WEFT_F32 || a->order || a->fixed || r->slack || !(weft_op_get(r->op)->traits & WEFT_TRAIT_INPLACE_0))
+    if (a->t != WEFT_F32 || a->order || a->fixed || r->slack ||
+        !(weft_op_get(r->op)->traits & WEFT_TRAIT_INPLACE_0))
         return false;
     for (uint32_t i = 0; i < a->rank; i++) {
         if (a->bound[i]) return false;

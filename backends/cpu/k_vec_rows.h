@@ -1,4 +1,8 @@
-/* k_vec.inc.h: the row operations of vec_ops.h over the vectors of vec.h. A file per instruction set includes it. */
+/* k_vec_rows.h: the row operations of vec_ops.h over the vectors of vec.h. A file per instruction set includes it, then
+ * k_vec_products.h, and so has a set. */
+#ifndef CPU_K_VEC_ROWS_H
+#define CPU_K_VEC_ROWS_H
+
 #include "vec_ops.h"
 #include "vmath.h"
 
@@ -54,24 +58,25 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
 
 /* ---- element-wise ---- */
 
-#define FOR_MAP_OPS(X)                                                                             \
-    X(scale, x *factor) X(relu, vf_relu(x)) X(gelu, vf_gelu(x)) X(gelu_tanh, vf_gelu_tanh(x))      \
-    X(silu, vf_silu(x)) X(tanh, vf_tanh(x)) X(sigmoid, vf_sigmoid(x)) X(exp, vf_exp(x))
+#define FOR_MAP_OPS(X)                                                                        \
+    X(scale, x *factor)                                                                       \
+    X(relu, vf_relu(x)) X(gelu, vf_gelu(x)) X(gelu_tanh, vf_gelu_tanh(x)) X(silu, vf_silu(x)) \
+        X(tanh, vf_tanh(x)) X(sigmoid, vf_sigmoid(x)) X(exp, vf_exp(x))
 #define FOR_ZIP_OPS(X) X(add, a + b) X(sub, a - b) X(mul, a *b) X(div, a / b)
 
-#define X(name, value)                                                                             \
-    static void map_##name(float *y, const float *from, int64_t n, vf factor)                      \
-    {                                                                                              \
-        int64_t i = 0;                                                                             \
-        (void)factor;                                                                              \
-        for (; i + LANES <= n; i += LANES) {                                                       \
-            vf x = vf_load(from + i);                                                              \
-            vf_store(y + i, value);                                                                \
-        }                                                                                          \
-        if (i < n) {                                                                               \
-            vf x = vf_load_n(from + i, n - i);                                                     \
-            vf_store_n(y + i, value, n - i);                                                       \
-        }                                                                                          \
+#define X(name, value)                                                        \
+    static void map_##name(float *y, const float *from, int64_t n, vf factor) \
+    {                                                                         \
+        int64_t i = 0;                                                        \
+        (void)factor;                                                         \
+        for (; i + LANES <= n; i += LANES) {                                  \
+            vf x = vf_load(from + i);                                         \
+            vf_store(y + i, value);                                           \
+        }                                                                     \
+        if (i < n) {                                                          \
+            vf x = vf_load_n(from + i, n - i);                                \
+            vf_store_n(y + i, value, n - i);                                  \
+        }                                                                     \
     }
 FOR_MAP_OPS(X)
 #undef X
@@ -79,25 +84,29 @@ FOR_MAP_OPS(X)
 static void map(weft_op op, float *y, const float *x, int64_t n, float factor)
 {
     switch (op) {
-#define X(name, value) case WEFT_OP_##name: map_##name(y, x, n, vf_set1(factor)); break;
+#define X(name, value)                        \
+    case WEFT_OP_##name:                      \
+        map_##name(y, x, n, vf_set1(factor)); \
+        break;
         FOR_MAP_OPS(X)
 #undef X
-    default: break;
+    default:
+        break;
     }
 }
 
-#define X(name, value)                                                                             \
-    static void zip_##name(float *y, const float *left, const float *right, int64_t n)             \
-    {                                                                                              \
-        int64_t i = 0;                                                                             \
-        for (; i + LANES <= n; i += LANES) {                                                       \
-            vf a = vf_load(left + i), b = vf_load(right + i);                                      \
-            vf_store(y + i, value);                                                                \
-        }                                                                                          \
-        if (i < n) {                                                                               \
-            vf a = vf_load_n(left + i, n - i), b = vf_load_n(right + i, n - i);                    \
-            vf_store_n(y + i, value, n - i);                                                       \
-        }                                                                                          \
+#define X(name, value)                                                                 \
+    static void zip_##name(float *y, const float *left, const float *right, int64_t n) \
+    {                                                                                  \
+        int64_t i = 0;                                                                 \
+        for (; i + LANES <= n; i += LANES) {                                           \
+            vf a = vf_load(left + i), b = vf_load(right + i);                          \
+            vf_store(y + i, value);                                                    \
+        }                                                                              \
+        if (i < n) {                                                                   \
+            vf a = vf_load_n(left + i, n - i), b = vf_load_n(right + i, n - i);        \
+            vf_store_n(y + i, value, n - i);                                           \
+        }                                                                              \
     }
 FOR_ZIP_OPS(X)
 #undef X
@@ -105,10 +114,14 @@ FOR_ZIP_OPS(X)
 static void zip(weft_op op, float *y, const float *a, const float *b, int64_t n)
 {
     switch (op) {
-#define X(name, value) case WEFT_OP_##name: zip_##name(y, a, b, n); break;
+#define X(name, value)          \
+    case WEFT_OP_##name:        \
+        zip_##name(y, a, b, n); \
+        break;
         FOR_ZIP_OPS(X)
 #undef X
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -182,7 +195,8 @@ static int64_t find(const float *x, int64_t from, int64_t n, float limit, bool o
     while (from < n) {
         int64_t stretch = n - from < 4 * LANES ? n - from : 4 * LANES;
         vf hit = one;
-        if (stretch == 4 * LANES) { /* most stretches hold nothing and are skipped whole; a NaN is looked at below */
+        if (stretch ==
+            4 * LANES) { /* most stretches hold nothing and are skipped whole; a NaN is looked at below */
             hit = zero;
             for (int j = 0; j < 4; j++) {
                 vf v = vf_load(x + from + j * LANES);
@@ -196,22 +210,27 @@ static int64_t find(const float *x, int64_t from, int64_t n, float limit, bool o
     return n;
 }
 
-VEC_FN void normalise_as(float *y, const float *x, int64_t n, float centre, float factor, const float *w, const float *b,
-                         bool has_w, bool has_b)
+VEC_FN void normalise_as(float *y, const float *x, int64_t n, float centre, float factor,
+                         const float *w, const float *b, bool has_w, bool has_b)
 {
     vf m = vf_set1(centre), f = vf_set1(factor);
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         vf r = (vf_load(x + i) - m) * f;
-        if (has_w && has_b) r = vf_fma(r, vf_load(w + i), vf_load(b + i));
-        else if (has_w) r = r * vf_load(w + i);
-        else if (has_b) r = r + vf_load(b + i);
+        if (has_w && has_b)
+            r = vf_fma(r, vf_load(w + i), vf_load(b + i));
+        else if (has_w)
+            r = r * vf_load(w + i);
+        else if (has_b)
+            r = r + vf_load(b + i);
         vf_store(y + i, r);
     }
-    for (; i < n; i++) y[i] = (x[i] - centre) * factor * (has_w ? w[i] : 1.0f) + (has_b ? b[i] : 0.0f);
+    for (; i < n; i++)
+        y[i] = (x[i] - centre) * factor * (has_w ? w[i] : 1.0f) + (has_b ? b[i] : 0.0f);
 }
 
-static void normalise(float *y, const float *x, int64_t n, float centre, float factor, const float *w, const float *b)
+static void normalise(float *y, const float *x, int64_t n, float centre, float factor,
+                      const float *w, const float *b)
 {
     if (w && b)
         normalise_as(y, x, n, centre, factor, w, b, true, true);
@@ -264,3 +283,5 @@ static void rotate(float *y, const float *x, const float *angles, int64_t n, boo
         y[q] = b * c + a * s;
     }
 }
+
+#endif

@@ -1,7 +1,13 @@
-/* k_vec_gemm.inc.h: the rest of k_vec.inc.h: products with rows and matrices, and online softmax over columns. */
+/* k_vec_products.h: what k_vec_rows.h leaves: products with rows and matrices, online softmax over columns, and the set
+ * itself. A tile of a product is GEMM_HIGH rows by GEMM_WIDE vectors, as many as the registers hold. */
+#ifndef CPU_K_VEC_PRODUCTS_H
+#define CPU_K_VEC_PRODUCTS_H
+
+#include "k_vec_rows.h"
 
 /* Four rows at a time, so that the loads of q are shared and the sums are independent. */
-VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, int64_t rows, int64_t d, int64_t stride)
+VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, int64_t rows,
+                        int64_t d, int64_t stride)
 {
     int64_t j = 0, full = d - d % LANES;
     for (; j < rows; j += 4) {
@@ -17,13 +23,15 @@ VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, i
         }
         if (full < d) {
             vf x = vf_load_n(q + full, d - full);
-            for (int i = 0; i < 4; i++) r[i] = vf_fma(x, load_as_n(t, k, at[i] + full, d - full), r[i]);
+            for (int i = 0; i < 4; i++)
+                r[i] = vf_fma(x, load_as_n(t, k, at[i] + full, d - full), r[i]);
         }
         for (int i = 0; i < n; i++) s[j + i] = vf_sum(r[i]);
     }
 }
 
-static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int64_t rows, int64_t d, int64_t stride)
+static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int64_t rows, int64_t d,
+                     int64_t stride)
 {
     if (t == WEFT_F16)
         dot_rows_as(WEFT_F16, s, q, k, rows, d, stride);
@@ -34,30 +42,36 @@ static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int6
 }
 
 /* `wide` vectors of o stay in registers while all rows pass. */
-VEC_FN void add_rows_strip(weft_dtype t, int wide, float *o, const float *p, const void *v, int64_t rows, int64_t stride)
+VEC_FN void add_rows_strip(weft_dtype t, int wide, float *o, const float *p, const void *v,
+                           int64_t rows, int64_t stride)
 {
     vf r[4];
     for (int i = 0; i < wide; i++) r[i] = vf_load(o + i * LANES);
     for (int64_t j = 0; j < rows; j++) {
         vf w = vf_set1(p[j]);
-        for (int i = 0; i < wide; i++) r[i] = vf_fma(w, load_as(t, v, j * stride + i * LANES), r[i]);
+        for (int i = 0; i < wide; i++)
+            r[i] = vf_fma(w, load_as(t, v, j * stride + i * LANES), r[i]);
     }
     for (int i = 0; i < wide; i++) vf_store(o + i * LANES, r[i]);
 }
 
-VEC_FN void add_rows_as(weft_dtype t, float *o, const float *p, const void *v, int64_t rows, int64_t d, int64_t stride)
+VEC_FN void add_rows_as(weft_dtype t, float *o, const float *p, const void *v, int64_t rows,
+                        int64_t d, int64_t stride)
 {
     const char *x = v;
     int64_t i = 0, size = t == WEFT_F32 ? 4 : 2;
-    for (; i + 4 * LANES <= d; i += 4 * LANES) add_rows_strip(t, 4, o + i, p, x + i * size, rows, stride);
+    for (; i + 4 * LANES <= d; i += 4 * LANES)
+        add_rows_strip(t, 4, o + i, p, x + i * size, rows, stride);
     for (; i + LANES <= d; i += LANES) add_rows_strip(t, 1, o + i, p, x + i * size, rows, stride);
     if (i == d) return;
     vf r = vf_load_n(o + i, d - i);
-    for (int64_t j = 0; j < rows; j++) r = vf_fma(vf_set1(p[j]), load_as_n(t, v, j * stride + i, d - i), r);
+    for (int64_t j = 0; j < rows; j++)
+        r = vf_fma(vf_set1(p[j]), load_as_n(t, v, j * stride + i, d - i), r);
     vf_store_n(o + i, r, d - i);
 }
 
-static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int64_t rows, int64_t d, int64_t stride)
+static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int64_t rows, int64_t d,
+                     int64_t stride)
 {
     if (t == WEFT_F16)
         add_rows_as(WEFT_F16, o, p, v, rows, d, stride);
@@ -68,12 +82,13 @@ static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int6
 }
 
 /* A tile of `high` rows and `wide` vectors of c in registers; high and wide are constants where this is inlined. */
-VEC_FN void gemm_tile(int high, int wide, int64_t k, const float *a, int64_t ai, int64_t ak, const float *b, int64_t ldb,
-                      float *c, int64_t ldc, bool add)
+VEC_FN void gemm_tile(int high, int wide, int64_t k, const float *a, int64_t ai, int64_t ak,
+                      const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
     vf r[GEMM_HIGH][GEMM_WIDE];
     for (int i = 0; i < high; i++)
-        for (int j = 0; j < wide; j++) r[i][j] = add ? vf_load(c + i * ldc + j * LANES) : vf_set1(0);
+        for (int j = 0; j < wide; j++)
+            r[i][j] = add ? vf_load(c + i * ldc + j * LANES) : vf_set1(0);
     for (int64_t l = 0; l < k; l++) {
         vf x[GEMM_WIDE];
         for (int j = 0; j < wide; j++) x[j] = vf_load(b + l * ldb + j * LANES);
@@ -86,27 +101,29 @@ VEC_FN void gemm_tile(int high, int wide, int64_t k, const float *a, int64_t ai,
         for (int j = 0; j < wide; j++) vf_store(c + i * ldc + j * LANES, r[i][j]);
 }
 
-VEC_FN void gemm_columns(int wide, int64_t m, int64_t k, const float *a, int64_t ai, int64_t ak, const float *b,
-                         int64_t ldb, float *c, int64_t ldc, bool add)
+VEC_FN void gemm_columns(int wide, int64_t m, int64_t k, const float *a, int64_t ai, int64_t ak,
+                         const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
     int64_t i = 0;
     for (; i + GEMM_HIGH <= m; i += GEMM_HIGH)
         gemm_tile(GEMM_HIGH, wide, k, a + i * ai, ai, ak, b, ldb, c + i * ldc, ldc, add);
-    for (; i + 2 <= m; i += 2) gemm_tile(2, wide, k, a + i * ai, ai, ak, b, ldb, c + i * ldc, ldc, add);
+    for (; i + 2 <= m; i += 2)
+        gemm_tile(2, wide, k, a + i * ai, ai, ak, b, ldb, c + i * ldc, ldc, add);
     if (i < m) gemm_tile(1, wide, k, a + i * ai, ai, ak, b, ldb, c + i * ldc, ldc, add);
 }
 
-static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai, int64_t ak, const float *b, int64_t ldb,
-                 float *c, int64_t ldc, bool add)
+static void gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t ai, int64_t ak,
+                 const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
     int64_t j = 0;
     for (; j + GEMM_WIDE * LANES <= n; j += GEMM_WIDE * LANES)
         gemm_columns(GEMM_WIDE, m, k, a, ai, ak, b + j, ldb, c + j, ldc, add);
-    for (; j < n; j += CPU_VEC_PAD) gemm_columns(CPU_VEC_PAD / VLEN, m, k, a, ai, ak, b + j, ldb, c + j, ldc, add);
+    for (; j < n; j += CPU_VEC_PAD)
+        gemm_columns(CPU_VEC_PAD / VLEN, m, k, a, ai, ak, b + j, ldb, c + j, ldc, add);
 }
 
-VEC_FN void soften_as(bool masked, float *s, int64_t cells, int64_t n, float *max_, float *sum_, float *correct,
-                      const float *lo, const float *hi)
+VEC_FN void soften_as(bool masked, float *s, int64_t cells, int64_t n, float *max_, float *sum_,
+                      float *correct, const float *lo, const float *hi)
 {
     for (int64_t q = 0; q < n; q += LANES) {
         vf old = vf_load(max_ + q), m = old, total = vf_set1(0), never = vf_set1(-__builtin_inff());
@@ -132,8 +149,8 @@ VEC_FN void soften_as(bool masked, float *s, int64_t cells, int64_t n, float *ma
     }
 }
 
-static void soften(float *s, int64_t cells, int64_t n, float *max_, float *sum_, float *correct, const float *lo,
-                   const float *hi)
+static void soften(float *s, int64_t cells, int64_t n, float *max_, float *sum_, float *correct,
+                   const float *lo, const float *hi)
 {
     if (lo)
         soften_as(true, s, cells, n, max_, sum_, correct, lo, hi);
@@ -142,7 +159,21 @@ static void soften(float *s, int64_t cells, int64_t n, float *max_, float *sum_,
 }
 
 const cpu_vec_ops CPU_NAME(cpu_vec) = {
-    .load = load, .store = store, .map = map, .zip = zip, .sum = sum, .sum_squares = sum_squares, .max = max,
-    .find = find, .normalise = normalise, .exp_sum = exp_sum, .rotate = rotate, .dot_rows = dot_rows,
-    .add_rows = add_rows, .gemm = gemm, .soften = soften,
+    .load = load,
+    .store = store,
+    .map = map,
+    .zip = zip,
+    .sum = sum,
+    .sum_squares = sum_squares,
+    .max = max,
+    .find = find,
+    .normalise = normalise,
+    .exp_sum = exp_sum,
+    .rotate = rotate,
+    .dot_rows = dot_rows,
+    .add_rows = add_rows,
+    .gemm = gemm,
+    .soften = soften,
 };
+
+#endif
