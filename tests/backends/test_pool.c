@@ -1,0 +1,113 @@
+/* test_pool.c: the CPU backend's thread pool: every thread runs every job once, barriers hold, sleepers wake. */
+#include <stdatomic.h>
+#include <time.h>
+
+#include "backends/cpu/cpu.h"
+#include "tests/test.h"
+
+enum { ROUNDS = 40 };
+
+typedef struct shared {
+    atomic_uint calls[16], arrived[ROUNDS];
+    atomic_uint early;
+} shared;
+
+static void count(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    shared *s = ctx;
+    (void)n_threads;
+    atomic_fetch_add(&s->calls[thread], 1);
+}
+
+static weft_error err;
+
+static void every_thread_runs_every_job(void)
+{
+    for (uint32_t threads = 1; threads <= 8; threads++) {
+        cpu_pool *p;
+        shared s = { 0 };
+        if (!CHECK_OK(cpu_pool_create(threads, threads % 3 ? 20 : 0, &p, &err), err)) continue;
+        CHECK_EQ_INT(cpu_pool_size(p), threads);
+        for (int i = 0; i < 200; i++) cpu_pool_run(p, count, &s);
+        for (uint32_t t = 0; t < threads; t++) CHECK_EQ_INT(s.calls[t], 200);
+        cpu_pool_destroy(p);
+    }
+    cpu_pool_destroy(NULL);
+}
+
+static cpu_pool *pool;
+
+/* Before a barrier all add to one counter; after it, it must be complete. */
+static void meet(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    shared *s = ctx;
+    (void)thread;
+    for (int i = 0; i < ROUNDS; i++) {
+        atomic_fetch_add(&s->arrived[i], 1);
+        cpu_pool_barrier(pool);
+        if (atomic_load(&s->arrived[i]) != n_threads) atomic_fetch_add(&s->early, 1);
+    }
+}
+
+static void barriers_hold(void)
+{
+    for (uint32_t threads = 1; threads <= 6; threads++) {
+        if (!CHECK_OK(cpu_pool_create(threads, 10, &pool, &err), err)) continue;
+        for (int round = 0; round < 10; round++) {
+            shared s = { 0 };
+            cpu_pool_run(pool, meet, &s);
+            CHECK_EQ_INT(s.early, 0);
+        }
+        cpu_pool_destroy(pool);
+    }
+}
+
+/* What a job writes without atomics is seen by the caller, and by the next job. */
+static void add_rows(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    long *data = ctx;
+    for (uint32_t i = thread; i < 1000; i += n_threads) data[i]++;
+}
+
+static void memory_is_seen(void)
+{
+    long data[1000] = { 0 };
+    if (!CHECK_OK(cpu_pool_create(4, 5, &pool, &err), err)) return;
+    for (int round = 0; round < 300; round++) cpu_pool_run(pool, add_rows, data);
+    for (int i = 0; i < 1000; i++) CHECK_EQ_INT(data[i], 300);
+    cpu_pool_destroy(pool);
+}
+
+/* Longer pauses than the spinning time: the workers sleep, and still come. */
+static void sleepers_wake(void)
+{
+    shared s = { 0 };
+    if (!CHECK_OK(cpu_pool_create(3, 1, &pool, &err), err)) return;
+    for (int i = 0; i < 30; i++) {
+        struct timespec pause = { 0, 2000000 };
+        nanosleep(&pause, NULL);
+        cpu_pool_run(pool, count, &s);
+    }
+    for (uint32_t t = 0; t < 3; t++) CHECK_EQ_INT(s.calls[t], 30);
+    cpu_pool_destroy(pool);
+}
+
+static void pools_come_and_go(void)
+{
+    for (int i = 0; i < 40; i++) {
+        if (!CHECK_OK(cpu_pool_create(1 + (uint32_t)i % 5, i % 2 ? 0 : 50, &pool, &err), err))
+            return;
+        shared s = { 0 };
+        if (i % 3) cpu_pool_run(pool, count, &s);
+        cpu_pool_destroy(pool);
+    }
+}
+
+static const weft_test tests[] = {
+    { "every thread runs every job", every_thread_runs_every_job },
+    { "barriers hold", barriers_hold },
+    { "memory is seen", memory_is_seen },
+    { "sleepers wake", sleepers_wake },
+    { "pools come and go", pools_come_and_go },
+};
+TEST_MAIN(tests)
