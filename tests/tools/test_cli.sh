@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# The forms of the `weft` program that other programs rely on: outputs byte for byte where they are fixed, exit statuses,
+# one-line errors. usage: test_cli.sh WEFT MODEL
+set -u
+weft=$1 model=$2
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+ok() { passed=$((passed + 1)); }
+bad() { failed=$((failed + 1)); echo "FAILED: $1"; [ $# -lt 2 ] || printf '  %s\n' "${@:2}"; }
+same() { if [ "$2" = "$3" ]; then ok; else bad "$1" "expected: $2" "got:      $3"; fi; }
+holds() { if eval "$2"; then ok; else bad "$1: $2"; fi; }
+# fails NAME STATUS TEXT COMMAND...: exit status, exactly one line on stderr that starts with "weft: " and holds TEXT
+fails() {
+    local name=$1 status=$2 text=$3 got; shift 3
+    "$@" >"$dir/out" 2>"$dir/err" </dev/null; got=$?
+    same "$name: exit status" "$status" "$got"
+    same "$name: lines on stderr" 1 "$(wc -l <"$dir/err" | tr -d ' ')"
+    case "$(cat "$dir/err")" in "weft: "*"$text"*) ok ;; *) bad "$name: message" "wanted: $text" "got: $(cat "$dir/err")" ;; esac
+}
+size() { wc -c <"$1" | tr -d ' '; }
+
+# ---- generate: the reference's greedy words, in three ways ----
+story=", there was a little girl named Lily. She loved to play with her toys"
+same "greedy text" "Once upon a time$story" "$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 16)"
+printf 'Once upon a time' >"$dir/prompt"
+"$weft" generate "$model" --prompt-file "$dir/prompt" --max-tokens 16 --json >"$dir/a.json" || bad "generate --prompt-file"
+"$weft" generate "$model" --tokens 424,436,260,398 --max-tokens 16 --json --logprobs 2 >"$dir/b.json" || bad "generate --tokens"
+flat() { tr -d ' \n' <"$1"; }
+holds "json has the text" 'grep -qF "\"text\": \"$story\"" "$dir/a.json"'
+holds "json has prompt_tokens" 'flat "$dir/a.json" | grep -qF "\"prompt_tokens\":[424,436,260,398]"'
+holds "json has tokens" 'flat "$dir/b.json" | grep -qF "\"tokens\":[13,400,284,260,391,464"'
+holds "json has timings" 'flat "$dir/a.json" | grep -qE "\"timings\":\{\"load\":[0-9.e-]+,\"prompt\":[0-9.e-]+,\"decode\":[0-9.e-]+\}"'
+holds "json has stop_reason" 'flat "$dir/a.json" | grep -qF "\"stop_reason\":\"length\""'
+holds "no logprobs unless asked" '! grep -q logprobs "$dir/a.json"'
+same "logprobs: steps" 16 "$(grep -c '"top"' "$dir/b.json")"
+same "stop string" "Once upon a time, there was a little girl named" \
+    "$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 40 --stop " Lily")"
+one=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 --top-p 0.95 --seed 7 --max-tokens 30)
+two=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 --top-p 0.95 --seed 7 --max-tokens 30)
+other=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 --top-p 0.95 --seed 8 --max-tokens 30)
+same "same seed, same text" "$one" "$two"
+holds "another seed, another text" '[ "$one" != "$other" ]'
+holds "min-p, penalty" '"$weft" generate "$model" --prompt "A" --temperature 1 --min-p 0.1 --repeat-penalty 1.2 --max-tokens 5 >/dev/null'
+for w in f32 f16 bf16 q8_0 q4_0; do
+    holds "weights $w pass --check" '"$weft" generate "$model" --prompt "Once upon a time" --max-tokens 2 --weights $w --check >/dev/null 2>"$dir/err"'
+done
+mkdir "$dir/bare" && cp "$model"/config.json "$model"/model.safetensors "$dir/bare/"
+same "without a tokenizer: tokens" "13,400,284" "$("$weft" generate "$dir/bare" --tokens 424,436,260,398 --max-tokens 3)"
+fails "without a tokenizer: text" 1 "tokenizer.json" "$weft" generate "$dir/bare" --prompt x
+
+# ---- logits ----
+"$weft" logits "$model" --tokens 1,2,3,4,5 --output "$dir/all" || bad "logits"
+"$weft" logits "$model" --tokens 1,2,3,4,5 --last --output "$dir/last" || bad "logits --last"
+"$weft" logits "$model" --batch "1,2,3,4,5;4,5" --output "$dir/batch" || bad "logits --batch"
+same "logits: size" $((5 * 4096 * 4)) "$(size "$dir/all")"
+same "logits --last: size" $((4096 * 4)) "$(size "$dir/last")"
+same "logits --batch: size" $((7 * 4096 * 4)) "$(size "$dir/batch")"
+tail -c $((4096 * 4)) "$dir/all" >"$dir/tail"
+first() { od -An -tf4 -N4 "$1" | awk '{ printf "%.3f", $1 }'; }
+same "--last is the last row" "$(first "$dir/tail")" "$(first "$dir/last")"
+
+# ---- embed ----
+"$weft" embed "$model" --tokens 1,2,3 --pool none --output "$dir/e" && same "embed: none" $((3 * 256 * 4)) "$(size "$dir/e")"
+"$weft" embed "$model" --tokens 1,2,3 --pool mean --layer 2 --output "$dir/e" && same "embed: mean" $((256 * 4)) "$(size "$dir/e")"
+"$weft" embed "$model" --prompt hello --pool last --layer 0 --output "$dir/e" && same "embed: last" $((256 * 4)) "$(size "$dir/e")"
+fails "embed: no such layer" 1 "layer 7" "$weft" embed "$model" --tokens 1 --layer 7 --output "$dir/e"
+
+# ---- tokenize, detokenize ----
+same "tokenize" "424,436,260,398" "$("$weft" tokenize "$model" --prompt "Once upon a time")"
+same "tokenize --json" '{"tokens":[424,436,260,398]}' "$("$weft" tokenize "$model" --file "$dir/prompt" --json | tr -d ' \n')"
+printf 'caf\xc3\xa9 \xff\n\n' >"$dir/bytes"
+ids=$("$weft" tokenize "$model" --file "$dir/bytes")
+"$weft" detokenize "$model" --tokens "$ids" >"$dir/text"
+printf 'caf\xc3\xa9 \xef\xbf\xbd\n\n' >"$dir/want"
+holds "bytes survive, invalid UTF-8 replaced, no newline added" 'cmp -s "$dir/text" "$dir/want"'
+
+# ---- perplexity, inspect, graph, devices, bench, init ----
+"$weft" generate "$model" --prompt "Once upon a time" --max-tokens 200 --ignore-eos >"$dir/story"
+"$weft" perplexity "$model" --file "$dir/story" --context 64 --stride 32 --json >"$dir/p.json" 2>"$dir/err" || bad "perplexity"
+holds "perplexity is that of the model's own words" 'grep -qE "\"perplexity\": [12]\.[0-9]" "$dir/p.json"'
+holds "no progress bar in a pipe" '[ ! -s "$dir/err" ]'
+holds "inspect shows the parameters" '"$weft" inspect "$model" --context 256 --weights q8_0 | grep -q "parameters  *6836224"'
+holds "inspect --json" '"$weft" inspect "$model" --json | grep -q "\"parameters\": 6836224"'
+"$weft" graph "$model" >"$dir/built" && "$weft" graph "$model" --stage optimised >"$dir/optimised" || bad "graph"
+holds "built graph has matmuls" 'grep -q matmul_nt "$dir/built" && ! grep -q "= linear" "$dir/built"'
+holds "optimised graph has fused nodes" 'grep -q "= linear" "$dir/optimised"'
+holds "planned graph has kernels" '"$weft" graph "$model" --stage planned --device null | grep -q "steps: "'
+holds "devices" '"$weft" devices | grep -q "^cpu " && "$weft" devices --json | grep -q "\"name\": \"cpu\""'
+holds "bench --json" '"$weft" bench "$model" --prompt-tokens 16 --decode-tokens 4 --repeat 1 --json | grep -q "\"fraction_of_limit\""'
+"$weft" init "$model/config.json" "$dir/new" --dtype bf16 --seed 5 --shard-size 3000000 || bad "init"
+"$weft" init "$model/config.json" "$dir/again" --dtype bf16 --seed 5 --shard-size 3000000 || bad "init again"
+holds "init writes shards" '[ -f "$dir/new/model.safetensors.index.json" ]'
+holds "init is deterministic" 'diff -r "$dir/new" "$dir/again" >/dev/null'
+holds "an initialised model runs" '"$weft" generate "$dir/new" --tokens 1,2 --max-tokens 3 --ignore-eos >/dev/null'
+fails "init does not overwrite" 1 "$dir/new" "$weft" init "$model/config.json" "$dir/new"
+
+# ---- usage and errors ----
+fails "no such model" 1 "$dir/none" "$weft" generate "$dir/none" --prompt x
+fails "no such device" 1 "cuda" "$weft" generate "$model" --prompt x --device cuda
+fails "bad device option" 1 "threads=0" "$weft" generate "$model" --prompt x --device cpu,threads=0
+fails "id out of range" 1 "4096" "$weft" generate "$model" --tokens 4096
+fails "context too small" 1 "context" "$weft" generate "$model" --tokens 1,2,3,4,5 --context 4
+fails "no prompt" 2 "prompt" "$weft" generate "$model"
+fails "two prompts" 2 "prompt" "$weft" generate "$model" --prompt a --tokens 1
+fails "bad ids" 2 "1,,2" "$weft" generate "$model" --tokens 1,,2
+fails "bad number" 2 "top-p" "$weft" generate "$model" --prompt x --top-p 2
+fails "unknown option" 2 "--nonsense" "$weft" generate "$model" --nonsense
+fails "unknown command" 2 "frobnicate" "$weft" frobnicate
+fails "unknown format" 2 "q9_9" "$weft" generate "$model" --prompt x --weights q9_9
+fails "cannot write" 1 "$dir/no/where" "$weft" logits "$model" --tokens 1 --output "$dir/no/where"
+"$weft" >/dev/null 2>&1; same "nothing at all: exit status" 2 $?
+holds "version" '"$weft" --version | grep -qE "^weft [0-9]+\.[0-9]+\.[0-9]+$"'
+for c in generate logits embed tokenize detokenize perplexity inspect bench graph init devices; do
+    holds "$c --help" '"$weft" $c --help | grep -q "^usage: weft $c"'
+    holds "man page has $c" '"$weft" --man | grep -q "^.SS weft $c"'
+done
+holds "completion is valid bash" '"$weft" --completion bash | bash -n'
+words=$(bash -c "$("$weft" --completion bash)"'; COMP_WORDS=(weft generate --pro); COMP_CWORD=2; _weft; echo "${COMPREPLY[*]}"' 2>/dev/null)
+same "completion of options" "--prompt --prompt-file" "$words"
+same "full disk is reported" 1 "$("$weft" devices >/dev/full 2>/dev/null; echo $?)"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
