@@ -1,11 +1,13 @@
 /* k_attention.c: attention by online softmax, in two ways.
  *
- * By query, for few tokens (decoding): cells stream past one query of one head. Where there are fewer (token, head)
- * pairs than would keep the threads busy, the cells are cut into parts and a second phase joins them.
+ * By query, for few tokens (decoding): cells stream past one query of one head. Where there are
+ * fewer (token, head) pairs than would keep the threads busy, the cells are cut into parts and a
+ * second phase joins them.
  *
- * By block, for many tokens (a prompt): BLOCK_Q queries of one head against BLOCK_C cells at a time, everything
- * transposed so that a query is a column: scores = K Q^T and result += V^T weights are matrix products with vectors along
- * the queries, and maxima, sums and masks need no work across lanes. Cells that no query of the block sees are skipped. */
+ * By block, for many tokens (a prompt): BLOCK_Q queries of one head against BLOCK_C cells at a
+ * time, everything transposed so that a query is a column: scores = K Q^T and result += V^T
+ * weights are matrix products with vectors along the queries, and maxima, sums and masks need no
+ * work across lanes. Cells that no query of the block sees are skipped. */
 #include "k_attention.h"
 
 #include <math.h>
@@ -115,7 +117,8 @@ static uint32_t phases(const cpu_call *c)
 
 /* ---- by query ---- */
 
-/* Query t of head h over cells [begin, end): max and sum, and result[d] before division by the sum. */
+/* Query t of head h over cells [begin, end): max and sum, and result[d] before division by the
+ * sum. */
 static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t,
                    int64_t h, int64_t begin, int64_t end, float *max, float *sum, float *result)
 {

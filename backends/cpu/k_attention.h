@@ -1,5 +1,6 @@
-/* k_attention.h: the operands of op attention, as its kernels read them. q [T, H, D], k and v [G, C, D] of any float
- * types, first and last [T]; the last axis of each is contiguous, other strides are free (in elements). */
+/* k_attention.h: the operands of op attention, as its kernels read them. q [T, H, D], k and v
+ * [G, C, D] of any float types, first and last [T]; the last axis of each is contiguous, other
+ * strides are free (in elements). */
 #ifndef CPU_K_ATTENTION_H
 #define CPU_K_ATTENTION_H
 

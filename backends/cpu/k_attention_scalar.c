@@ -1,5 +1,5 @@
-/* k_attention_scalar.c: attention as its definition says: all scores of one query and head, their softmax, the weighted
- * sum. The reference for k_attention.c. */
+/* k_attention_scalar.c: attention as its definition says: all scores of one query and head,
+ * their softmax, the weighted sum. The reference for k_attention.c. */
 #include <math.h>
 
 #include "k_attention.h"

@@ -1,4 +1,5 @@
-/* k_copy.c: cast between plain types, and the copies that the scheduler puts before kernels that need dense inputs. */
+/* k_copy.c: cast between plain types, and the copies that the scheduler puts before kernels that
+ * need dense inputs. */
 #include "walk.h"
 
 static bool accepts(const cpu_call *c)

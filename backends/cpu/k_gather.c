@@ -1,4 +1,5 @@
-/* k_gather.c: rows of a table by index, as f32: plain tables of any type, and packed weight matrices. */
+/* k_gather.c: rows of a table by index, as f32: plain tables of any type, and packed weight
+ * matrices. */
 #include "pack.h"
 #include "walk.h"
 

@@ -1,9 +1,9 @@
-/* k_matmul_any.c: matrix products of activations, and with weights that are stored plain: any strides, any float type,
- * leading dims broadcast.
+/* k_matmul_any.c: matrix products of activations, and with weights that are stored plain: any
+ * strides, any float type, leading dims broadcast.
  *
- * Jobs are tiles of BLOCK_M by BLOCK_N of the result. b is brought into a panel [BLOCK_K][BLOCK_N] of floats, a is read
- * where it is if it is f32. With few rows of a that panel would cost more than it saves: if b lies in rows, its rows are
- * then read as they are. */
+ * Jobs are tiles of BLOCK_M by BLOCK_N of the result. b is brought into a panel
+ * [BLOCK_K][BLOCK_N] of floats, a is read where it is if it is f32. With few rows of a that
+ * panel would cost more than it saves: if b lies in rows, its rows are then read as they are. */
 #include "walk.h"
 
 enum { BLOCK_M = 64, BLOCK_N = 64, BLOCK_K = 256, FEW_ROWS = 4 };

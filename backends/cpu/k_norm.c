@@ -1,7 +1,9 @@
-/* k_norm.c: layer_norm, rms_norm, and norm_pair: two layer norms that share the statistics of one row.
+/* k_norm.c: layer_norm, rms_norm, and norm_pair: two layer norms that share the statistics of one
+ * row.
  *
- * A row is read three times while it is in the first-level cache: mean, squares about the mean, result. A row that is
- * not float32 in one piece is first converted into the result, then normalised in place. */
+ * A row is read three times while it is in the first-level cache: mean, squares about the mean,
+ * result. A row that is not float32 in one piece is first converted into the result, then
+ * normalised in place. */
 #include <math.h>
 
 #include "walk.h"

@@ -1,13 +1,14 @@
-/* k_reduce.c: sum, mean, max and argmax along the last axis. Rows are shared among threads; where there are fewer rows
- * than threads and they are long (the logits of one token), each row is cut into one piece per thread. */
+/* k_reduce.c: sum, mean, max and argmax along the last axis. Rows are shared among threads;
+ * where there are fewer rows than threads and they are long (the logits of one token), each row
+ * is cut into one piece per thread. */
 #include <math.h>
 
 #include "walk.h"
 
 #define LONG_ROW 16384
 
-/* What is known of a stretch of a row. `at` is the place of the first of the largest; it is meaningful if max is a
- * number that occurs (any). */
+/* What is known of a stretch of a row. `at` is the place of the first of the largest; it is
+ * meaningful if max is a number that occurs (any). */
 typedef struct piece {
     double sum;
     float max;
@@ -44,7 +45,8 @@ static void add_sum(const cpu_vec_ops *v, piece *p, const float *x, int64_t n)
         p->sum += (double)v->sum(x + i, n - i < 4096 ? n - i : 4096);
 }
 
-/* `from` is the place of x[0] in the row; places rise from call to call, so an equal maximum later changes nothing. */
+/* `from` is the place of x[0] in the row; places rise from call to call, so an equal maximum
+ * later changes nothing. */
 static void add_max(const cpu_vec_ops *v, piece *p, const float *x, int64_t n, int64_t from,
                     bool place)
 {

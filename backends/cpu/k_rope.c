@@ -110,7 +110,8 @@ static uint64_t store_scratch(const cpu_call *c)
     return c->n_threads * row_scratch(c->in[1].dim[2], c->in[2].dim[1]);
 }
 
-/* state [G, C, D] (axis 1) or [C, G, D] (axis 0); rows [T, G, D], angles [T, n_rot/2, 2], index [T]. */
+/* state [G, C, D] (axis 1) or [C, G, D] (axis 0); rows [T, G, D], angles [T, n_rot/2, 2], index
+ * [T]. */
 static void run_store(const cpu_call *c)
 {
     const cpu_vec_ops *v = cpu_vec(c->isa);

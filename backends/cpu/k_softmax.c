@@ -1,6 +1,7 @@
-/* k_softmax.c: softmax along the last axis. Rows are shared among threads; where there are fewer rows than threads and
- * they are long, each row is cut into one piece per thread: every piece is softened about its own maximum, then all are
- * brought to the common one. A row that is not float32 in one piece is converted into the result and treated in place. */
+/* k_softmax.c: softmax along the last axis. Rows are shared among threads; where there are fewer
+ * rows than threads and they are long, each row is cut into one piece per thread: every piece is
+ * softened about its own maximum, then all are brought to the common one. A row that is not
+ * float32 in one piece is converted into the result and treated in place. */
 #include <math.h>
 
 #include "walk.h"
@@ -29,8 +30,8 @@ static uint64_t scratch(const cpu_call *c)
     return (uint64_t)c->n_threads * c->n_threads * sizeof(piece);
 }
 
-/* exp(x - max) and what it adds up to. NaN anywhere gives NaN everywhere, through the sum. A stretch of nothing but
- * -inf adds 0; a whole row of it gives NaN when it is divided by its sum. */
+/* exp(x - max) and what it adds up to. NaN anywhere gives NaN everywhere, through the sum. A
+ * stretch of nothing but -inf adds 0; a whole row of it gives NaN when it is divided by its sum. */
 static piece soften(const cpu_vec_ops *v, float *y, const float *x, int64_t n)
 {
     piece p = { .max = v->max(x, n) };

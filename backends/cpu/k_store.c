@@ -1,4 +1,5 @@
-/* k_store.c: rows written into a state at the places that an index names. The result is the state's own storage. */
+/* k_store.c: rows written into a state at the places that an index names. The result is the
+ * state's own storage. */
 #include "walk.h"
 
 static bool plain(weft_dtype t)

@@ -1,6 +1,8 @@
-/* k_top_k.c: the k largest of the last axis, descending, the lower index first among equals, NaN after every number.
+/* k_top_k.c: the k largest of the last axis, descending, the lower index first among equals, NaN
+ * after every number.
  *
- * A heap of the best so far stands in scratch, its worst entry on top; a vector search skips what cannot enter. */
+ * A heap of the best so far stands in scratch, its worst entry on top; a vector search skips
+ * what cannot enter. */
 #include <math.h>
 
 #include "walk.h"
@@ -35,7 +37,8 @@ static bool before(entry a, entry b)
     return a.x != b.x ? a.x > b.x : a.at < b.at;
 }
 
-/* Puts e into the heap of n at i or below, where both branches are heaps: every parent stands after its children. */
+/* Puts e into the heap of n at i or below, where both branches are heaps: every parent stands
+ * after its children. */
 static void sift(entry *heap, int64_t n, int64_t i, entry e)
 {
     for (;;) {

@@ -1,5 +1,6 @@
-/* k_vec_products.h: what k_vec_rows.h leaves: products with rows and matrices, online softmax over columns, and the set
- * itself. A tile of a product is GEMM_HIGH rows by GEMM_WIDE vectors, as many as the registers hold. */
+/* k_vec_products.h: what k_vec_rows.h leaves: products with rows and matrices, online softmax
+ * over columns, and the set itself. A tile of a product is GEMM_HIGH rows by GEMM_WIDE vectors,
+ * as many as the registers hold. */
 #ifndef CPU_K_VEC_PRODUCTS_H
 #define CPU_K_VEC_PRODUCTS_H
 
@@ -81,7 +82,8 @@ static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int6
         add_rows_as(WEFT_F32, o, p, v, rows, d, stride);
 }
 
-/* A tile of `high` rows and `wide` vectors of c in registers; high and wide are constants where this is inlined. */
+/* A tile of `high` rows and `wide` vectors of c in registers; high and wide are constants where
+ * this is inlined. */
 VEC_FN void gemm_tile(int high, int wide, int64_t k, const float *a, int64_t ai, int64_t ak,
                       const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {

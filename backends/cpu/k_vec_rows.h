@@ -1,5 +1,5 @@
-/* k_vec_rows.h: the row operations of vec_ops.h over the vectors of vec.h. A file per instruction set includes it, then
- * k_vec_products.h, and so has a set. */
+/* k_vec_rows.h: the row operations of vec_ops.h over the vectors of vec.h. A file per
+ * instruction set includes it, then k_vec_products.h, and so has a set. */
 #ifndef CPU_K_VEC_ROWS_H
 #define CPU_K_VEC_ROWS_H
 
@@ -163,7 +163,8 @@ static float sum_squares(const float *x, int64_t n, float centre)
     return vf_sum((s0 + s1) + (s2 + s3)) + tail;
 }
 
-/* The maximum, passing over a NaN in x. Where vf_max gives its second operand for a NaN, it does so by itself. */
+/* The maximum, passing over a NaN in x. Where vf_max gives its second operand for a NaN, it does
+ * so by itself. */
 VEC_FN vf max_of(vf x, vf so_far)
 {
 #if defined(__aarch64__)
@@ -195,8 +196,8 @@ static int64_t find(const float *x, int64_t from, int64_t n, float limit, bool o
     while (from < n) {
         int64_t stretch = n - from < 4 * LANES ? n - from : 4 * LANES;
         vf hit = one;
-        if (stretch ==
-            4 * LANES) { /* most stretches hold nothing and are skipped whole; a NaN is looked at below */
+        /* most stretches hold nothing and are skipped whole; a NaN is looked at below */
+        if (stretch == 4 * LANES) {
             hit = zero;
             for (int j = 0; j < 4; j++) {
                 vf v = vf_load(x + from + j * LANES);

@@ -1,5 +1,6 @@
-/* k_vec_scalar.c: the row operations of vec_ops.h as plain loops: what a processor without a set of its own runs, and the
- * reference that --check compares the others with. Sums are kept in double. */
+/* k_vec_scalar.c: the row operations of vec_ops.h as plain loops: what a processor without a set
+ * of its own runs, and the reference that --check compares the others with. Sums are kept in
+ * double. */
 #include <math.h>
 
 #include "graph/convert.h"

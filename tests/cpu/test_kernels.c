@@ -1,6 +1,7 @@
-/* test_kernels.c: kernels called directly, on tensors that no graph of tests/ops makes: any strides, sizes below their
- * bounds with gaps between, repeated axes, odd sizes, and work cut among 1, 3 and 16 threads. The oracle of tests/ops
- * says what is right and how exactly; bytes that do not belong to a result, and those behind the scratch, must stay. */
+/* test_kernels.c: kernels called directly, on tensors that no graph of tests/ops makes: any
+ * strides, sizes below their bounds with gaps between, repeated axes, odd sizes, and work cut
+ * among 1, 3 and 16 threads. The oracle of tests/ops says what is right and how exactly; bytes
+ * that do not belong to a result, and those behind the scratch, must stay. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,8 +11,9 @@
 
 enum { MAX_ARGS = 5, GUARD = 64, POISON = 0xa5 };
 
-/* One operand. Unset bounds are the dims. order: axes from the outermost in memory ("102"); NULL: as they are. fixed: axes
- * with stride 0. Floats are in -2..2, plus `offset`; i32 are in lo..hi. special: some NaN and infinities. */
+/* One operand. Unset bounds are the dims. order: axes from the outermost in memory ("102");
+ * NULL: as they are. fixed: axes with stride 0. Floats are in -2..2, plus `offset`; i32 are in
+ * lo..hi, or count up from lo where rising. special: some NaN and infinities. */
 typedef struct arg {
     weft_dtype t;
     uint32_t rank;
@@ -20,7 +22,7 @@ typedef struct arg {
     uint32_t fixed;
     int lo, hi;
     double offset;
-    bool special;
+    bool special, rising;
 } arg;
 
 typedef struct row {
@@ -88,8 +90,9 @@ static void lay_out(const arg *a, operand *o)
     o->t.data = o->storage + GUARD;
 }
 
-static double value_of(const arg *a)
+static double value_of(const arg *a, int64_t i)
 {
+    if (a->rising) return (double)(a->lo + i);
     if (a->t == WEFT_I32) return a->lo + floor(uniform() * (a->hi - a->lo + 1));
     double u = uniform();
     if (a->special && u < 0.06) return u < 0.02 ? NAN : u < 0.04 ? INFINITY : -INFINITY;
@@ -101,7 +104,7 @@ static void fill(const arg *a, operand *o, ref_tensor *ref)
 {
     lay_out(a, o);
     ref_alloc(ref, a->t, a->rank, a->dim);
-    for (int64_t i = 0; i < ref->n; i++) ref->v[i] = value_of(a);
+    for (int64_t i = 0; i < ref->n; i++) ref->v[i] = value_of(a, i);
     if (weft_dtype_get(a->t)->block > 1) {
         ref_encode(a->t, ref->v, ref->n, o->t.data);
         ref_decode(a->t, o->t.data, ref->n, ref->v);
