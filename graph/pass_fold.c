@@ -104,7 +104,7 @@ static weft_status fold_scale(weft_graph *g, const weft_node *n, verdict *v, wef
     }
     v->joined = inner_of(g, n);
     if (!v->joined) return WEFT_OK;
-    weft_attrs attrs = { .scale = { n->attrs.scale.factor * v->joined->attrs.scale.factor } };
+    weft_attrs attrs = { .scale = { .factor = n->attrs.scale.factor * v->joined->attrs.scale.factor } };
     if (!isnormal(attrs.scale.factor)) return WEFT_OK; /* the product lost what the factors had */
     return make(g, n, n->op, &attrs, v->joined->in, 1, v, err);
 }
@@ -131,7 +131,7 @@ static bool is_zero(float x, bool negative)
 static weft_status scaled(weft_graph *g, const weft_node *n, weft_ref x, float factor, verdict *v,
                           weft_error *err)
 {
-    weft_attrs attrs = { .scale = { factor } };
+    weft_attrs attrs = { .scale = { .factor = factor } };
     if (factor == 1.0f && like_result(g, n, x)) {
         v->same = x;
         return WEFT_OK;
