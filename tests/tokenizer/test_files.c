@@ -1,0 +1,365 @@
+/* test_files.c: broken and unsupported tokenizer files: each is refused, with a text that names
+ * file and fault. */
+#include "support.h"
+
+/* A sound file with four tokens; tests replace parts of it. */
+static const char sound[] =
+    "{'version': '1.0', 'added_tokens': [%ADDED%], 'normalizer': %NORM%, 'pre_tokenizer': %PRE%,"
+    " 'post_processor': %POST%, 'decoder': %DEC%,"
+    " 'model': {'type': 'BPE', %OPT% 'vocab': {%VOCAB%}, 'merges': [%MERGES%]}}";
+
+static const char *const defaults[][2] = {
+    { "%ADDED%", "" },
+    { "%NORM%", "{'type': 'NFC'}" },
+    { "%PRE%", "{'type': 'ByteLevel', 'add_prefix_space': false, 'trim_offsets': true}" },
+    { "%POST%", "null" },
+    { "%DEC%", "{'type': 'ByteLevel'}" },
+    { "%OPT%", "'dropout': null," },
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': 2, 'ab': 3" },
+    { "%MERGES%", "'a b'" },
+};
+
+static void replace(char *text, size_t size, const char *what, const char *with)
+{
+    char *at = strstr(text, what);
+    if (!at) return;
+    size_t k = strlen(what), w = strlen(with), rest = strlen(at + k) + 1;
+    if (!CHECK(strlen(text) + w + 1 < size)) return;
+    memmove(at + w, at + k, rest);
+    memcpy(at, with, w);
+}
+
+/* The sound file with one place filled differently, ' as ", in `out`. */
+static void make_file(char *out, size_t size, const char *place, const char *content)
+{
+    snprintf(out, size, "%s", sound);
+    replace(out, size, place, content);
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        replace(out, size, defaults[i][0], defaults[i][1]);
+    for (char *p = out; *p; p++)
+        if (*p == '\'') *p = '"';
+}
+
+static weft_status parse(const char *text, size_t n, weft_error *err)
+{
+    weft__tokenizer *tok = (weft__tokenizer *)1;
+    weft_status status = weft__tokenizer_parse(text, n, "x/tokenizer.json", &tok, err);
+    CHECK((status == WEFT_OK) == (tok != NULL));
+    if (status == WEFT_OK) weft__tokenizer_destroy(tok);
+    return status;
+}
+
+#define TOKEN(id, text)                                          \
+    "{'id': " id ", 'content': '" text                           \
+    "', 'special': false, 'normalized': true, 'lstrip': false, " \
+    "'rstrip': false, 'single_word': false}"
+
+static const struct {
+    const char *place, *content;
+    weft_status status;
+    const char *text; /* part of the error */
+} cases[] = {
+    /* Values at the limits that are fine. */
+    { "%MERGES%", "['a', 'b']", WEFT_OK, "" },
+    { "%MERGES%", "'#version: 0.2', 'a b', 'a b'", WEFT_OK, "" },
+    { "%NORM%", "null", WEFT_OK, "" },
+    { "%NORM%", "{'type': 'Sequence', 'normalizers': []}", WEFT_OK, "" },
+    { "%ADDED%", TOKEN("4", "xx") ", " TOKEN("0", "a") ", " TOKEN("5", "yy"), WEFT_OK, "" },
+    { "%OPT%", "'dropout': 0.0, 'unk_token': null, 'continuing_subword_prefix': '',", WEFT_OK, "" },
+    { "%POST%", "{'type': 'Sequence', 'processors': []}", WEFT_OK, "" },
+
+    /* ids */
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': 2, 'ab': 4", WEFT_FORMAT,
+      "the id of \"ab\" is 4, outside 0..3" },
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': -1, 'ab': 3", WEFT_FORMAT,
+      "the id of \"c\" is -1, outside 0..3" },
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': 9223372036854775807, 'ab': 3", WEFT_FORMAT, "outside 0..3" },
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': 99999999999999999999, 'ab': 3", WEFT_FORMAT, "integer" },
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': 1, 'ab': 3", WEFT_FORMAT,
+      "\"b\" and \"c\" have the same id 1" },
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': 2.0, 'ab': 3", WEFT_FORMAT,
+      "the id of \"c\" is not an integer" },
+    { "%VOCAB%", "'a': 0, 'b': '1', 'c': 2, 'ab': 3", WEFT_FORMAT,
+      "the id of \"b\" is not an integer" },
+    { "%VOCAB%", "'a': 0, 'b': 1, 'c': 2, 'c': 3, 'ab': 4", WEFT_FORMAT, "\"c\"" },
+    { "%VOCAB%", "", WEFT_FORMAT, "the vocabulary is empty" },
+
+    /* merges */
+    { "%MERGES%", "'a d'", WEFT_FORMAT, "merge 0 needs \"d\", which is not in the vocabulary" },
+    { "%MERGES%", "'a b', 'b c'", WEFT_FORMAT, "merge 1 needs \"bc\"" },
+    { "%MERGES%", "'ab'", WEFT_FORMAT, "merge 0 is not a pair" },
+    { "%MERGES%", "'a b c'", WEFT_FORMAT, "merge 0 is not a pair" },
+    { "%MERGES%", "'a '", WEFT_FORMAT, "merge 0 needs \"\"" },
+    { "%MERGES%", "['a']", WEFT_FORMAT, "merge 0 is not a pair" },
+    { "%MERGES%", "['a', 'b', 'c']", WEFT_FORMAT, "merge 0 is not a pair" },
+    { "%MERGES%", "['a', 1]", WEFT_FORMAT, "merge 0 is not a pair" },
+    { "%MERGES%", "7", WEFT_FORMAT, "merge 0 is not a pair" },
+
+    /* added tokens */
+    { "%ADDED%", "7", WEFT_FORMAT, "added token 0 is not an object" },
+    { "%ADDED%", "{'id': 4}", WEFT_FORMAT, "added token 0: \"content\" is not a text" },
+    { "%ADDED%", TOKEN("4", ""), WEFT_FORMAT, "added token 0: \"content\" is not a text" },
+    { "%ADDED%", "{'id': 4, 'content': 'x'}", WEFT_FORMAT,
+      "added token 0: \"special\" is missing" },
+    { "%ADDED%", TOKEN("7", "xx"), WEFT_FORMAT, "has id 7, but the next free id is 4" },
+    { "%ADDED%", TOKEN("4", "ab"), WEFT_FORMAT, "has id 4, but the vocabulary says 3" },
+    { "%ADDED%", TOKEN("2147483648", "xx"), WEFT_FORMAT, "the id of \"xx\" is 2147483648" },
+    { "%ADDED%", TOKEN("-1", "xx"), WEFT_FORMAT, "the id of \"xx\" is -1" },
+    { "%ADDED%", TOKEN("4", "xx") "," TOKEN("5", "xx"), WEFT_FORMAT,
+      "added token 1, \"xx\", is there twice" },
+    { "%ADDED%", TOKEN("0", "a") "," TOKEN("0", "a"), WEFT_FORMAT,
+      "added token 1, \"a\", is there twice" },
+    { "%ADDED%", TOKEN("4", "\xC3\xA9") "," TOKEN("5", "e\\u0301"), WEFT_FORMAT, "is there twice" },
+    { "%ADDED%", TOKEN("4", "a\\u0000"), WEFT_FORMAT, "x/tokenizer.json" },
+
+    /* kinds of tokenizers that are not byte-level BPE, or not quite */
+    { "%NORM%", "{'type': 'NFKC'}", WEFT_UNSUPPORTED, "the normalizer \"NFKC\" is not supported" },
+    { "%NORM%", "{'type': 'Sequence', 'normalizers': [{'type': 'NFC'}, {'type': 'Lowercase'}]}",
+      WEFT_UNSUPPORTED, "the normalizer \"Lowercase\"" },
+    { "%NORM%", "{'type': 'Sequence'}", WEFT_FORMAT, "\"normalizers\" is not an array" },
+    { "%NORM%", "'NFC'", WEFT_FORMAT, "\"normalizer\" is not an object" },
+    { "%NORM%", "{}", WEFT_UNSUPPORTED, "the normalizer \"(without a type)\"" },
+    { "%PRE%", "null", WEFT_UNSUPPORTED, "no ByteLevel pre-tokenizer" },
+    { "%PRE%", "{'type': 'Metaspace'}", WEFT_UNSUPPORTED, "the pre-tokenizer \"Metaspace\"" },
+    { "%PRE%", "{'type': 'ByteLevel'}", WEFT_FORMAT, "\"add_prefix_space\" is missing" },
+    { "%PRE%", "{'type': 'ByteLevel', 'add_prefix_space': 1}", WEFT_FORMAT,
+      "\"add_prefix_space\" is not a boolean" },
+    { "%PRE%", "{'type': 'Sequence', 'pretokenizers': []}", WEFT_UNSUPPORTED,
+      "no ByteLevel pre-tokenizer" },
+    { "%PRE%", "{'type': 'Sequence', 'pretokenizers': [7]}", WEFT_UNSUPPORTED,
+      "the pre-tokenizer" },
+    { "%DEC%", "null", WEFT_UNSUPPORTED, "no ByteLevel decoder" },
+    { "%DEC%", "{'type': 'WordPiece'}", WEFT_UNSUPPORTED, "the decoder \"WordPiece\"" },
+    { "%OPT%", "'byte_fallback': true,", WEFT_UNSUPPORTED, "\"byte_fallback\"" },
+    { "%OPT%", "'dropout': 0.1,", WEFT_UNSUPPORTED, "\"dropout\"" },
+    { "%OPT%", "'dropout': 'x',", WEFT_FORMAT, "\"dropout\" is not a number" },
+    { "%OPT%", "'end_of_word_suffix': '</w>',", WEFT_UNSUPPORTED, "\"end_of_word_suffix\"" },
+    { "%OPT%", "'continuing_subword_prefix': '##',", WEFT_UNSUPPORTED,
+      "\"continuing_subword_prefix\"" },
+    { "%OPT%", "'ignore_merges': 3,", WEFT_FORMAT, "\"ignore_merges\" is not a boolean" },
+    { "%OPT%", "'unk_token': 3,", WEFT_FORMAT, "\"unk_token\" is not a text" },
+    { "%OPT%", "'unk_token': 'zz',", WEFT_FORMAT,
+      "byte 0x00 has no token, and the unk_token \"zz\"" },
+    { "%POST%", "{'type': 'BertProcessing'}", WEFT_UNSUPPORTED,
+      "the post-processor \"BertProcessing\"" },
+    { "%POST%", "{'type': 'TemplateProcessing'}", WEFT_FORMAT,
+      "the template has no \"single\" array" },
+    { "%POST%", "{'type': 'TemplateProcessing', 'single': []}", WEFT_FORMAT,
+      "the template leaves out the text" },
+    { "%POST%", "{'type': 'TemplateProcessing', 'single': [{'Sequence': {'id': 'B'}}]}",
+      WEFT_FORMAT, "part 0 of the template" },
+    { "%POST%", "{'type': 'TemplateProcessing', 'single': [{'SpecialToken': {'id': 'z'}}]}",
+      WEFT_FORMAT, "the template's \"z\"" },
+    { "%POST%",
+      "{'type': 'TemplateProcessing', 'single': [{'SpecialToken': {'id': 'z'}}], "
+      "'special_tokens': {'z': {'ids': [4]}}}",
+      WEFT_FORMAT, "the id of \"z\" is 4, outside 0..3" },
+};
+
+static void broken_parts(void)
+{
+    char file[8192];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weft_error err = { 0 };
+        make_file(file, sizeof file, cases[i].place, cases[i].content);
+        bool ok = CHECK_STATUS(parse(file, strlen(file), &err), cases[i].status, err);
+        if (cases[i].status != WEFT_OK) {
+            ok = CHECK_CONTAINS(err.text, cases[i].text) && ok;
+            ok = CHECK(strncmp(err.text, "x/tokenizer.json: ", 18) == 0) && ok;
+        }
+        if (!ok) printf("  with %s = %s\n", cases[i].place, cases[i].content);
+    }
+}
+
+/* Split expressions: one per row, as the whole pre-tokenizer. */
+static const struct {
+    const char *pattern, *behavior;
+    weft_status status;
+    const char *text;
+} splits[] = {
+    { "{'Regex': '\\\\p{L}+'}", "Isolated", WEFT_OK, "" },
+    { "{'Regex': '[]a]|[^]b]|[[:alpha:]]'}", "Isolated", WEFT_OK, "" },
+    { "{'String': 'a['}", "Removed", WEFT_OK, "" },
+    { "{'Regex': 'a['}", "Isolated", WEFT_FORMAT, "the regular expression is not valid" },
+    { "{'Regex': '(a'}", "Isolated", WEFT_FORMAT, "the regular expression is not valid" },
+    { "{'Regex': '\\\\'}", "Isolated", WEFT_FORMAT, "the regular expression is not valid" },
+    { "{'Regex': '\\\\p{Nonsense}'}", "Isolated", WEFT_FORMAT,
+      "the regular expression is not valid" },
+    { "{'Regex': '\\\\C'}", "Isolated", WEFT_FORMAT, "the regular expression is not valid" },
+    { "{'Regex': '[a-w&&[^c-g]]'}", "Isolated", WEFT_UNSUPPORTED,
+      "nests or intersects character classes" },
+    { "{'Regex': '[a[bc]]'}", "Isolated", WEFT_UNSUPPORTED,
+      "nests or intersects character classes" },
+    { "{'Regex': '(((((a{1,999}){1,999}){1,999}){1,999}){1,999})'}", "Isolated", WEFT_FORMAT,
+      "not valid" },
+    { "{'Regex': ''}", "Isolated", WEFT_FORMAT, "the split pattern is empty" },
+    { "{'Regex': 3}", "Isolated", WEFT_FORMAT, "has no pattern" },
+    { "{}", "Isolated", WEFT_FORMAT, "has no pattern" },
+    { "null", "Isolated", WEFT_FORMAT, "has no pattern" },
+    { "{'String': 'a'}", "MergedWithNext", WEFT_UNSUPPORTED,
+      "behavior \"MergedWithNext\" is not supported" },
+};
+
+static void split_expressions(void)
+{
+    char file[8192], part[1024];
+    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
+        snprintf(part, sizeof part,
+                 "{'type': 'Sequence', 'pretokenizers': [{'type': 'Split', 'pattern': %s, "
+                 "'behavior': '%s', "
+                 "'invert': false}, {'type': 'ByteLevel', 'add_prefix_space': false, 'use_regex': "
+                 "false}]}",
+                 splits[i].pattern, splits[i].behavior);
+        weft_error err = { 0 };
+        make_file(file, sizeof file, "%PRE%", part);
+        bool ok = CHECK_STATUS(parse(file, strlen(file), &err), splits[i].status, err);
+        if (splits[i].status != WEFT_OK) ok = CHECK_CONTAINS(err.text, splits[i].text) && ok;
+        if (!ok) printf("  with %s\n", splits[i].pattern);
+    }
+}
+
+/* Steps of pre-tokenizers: ByteLevel comes last, once, and there are not too many. */
+static void step_order(void)
+{
+    static const char level[] = "{'type': 'ByteLevel', 'add_prefix_space': false}";
+    static const char split[] =
+        "{'type': 'Split', 'pattern': {'String': 'a'}, 'behavior': 'Isolated', 'invert': false}";
+    char file[8192], part[4096];
+    weft_error err = { 0 };
+    snprintf(part, sizeof part, "{'type': 'Sequence', 'pretokenizers': [%s, %s]}", level, split);
+    make_file(file, sizeof file, "%PRE%", part);
+    CHECK_STATUS(parse(file, strlen(file), &err), WEFT_UNSUPPORTED, err);
+    CHECK_CONTAINS(err.text, "a pre-tokenizer after ByteLevel");
+    snprintf(part, sizeof part,
+             "{'type': 'Sequence', 'pretokenizers': [%s, %s, %s, %s, %s, %s, %s, %s, %s]}", split,
+             split, split, split, split, split, split, split, level);
+    make_file(file, sizeof file, "%PRE%", part);
+    CHECK_STATUS(parse(file, strlen(file), &err), WEFT_UNSUPPORTED, err);
+    CHECK_CONTAINS(err.text, "more than 8 pre-tokenizers");
+}
+
+/* A pattern whose matching explodes ends in an error, not in a hang. */
+static void explosive_expression(void)
+{
+    char file[8192];
+    weft__tokenizer *tok;
+    weft_error err;
+    int32_t *ids;
+    size_t n;
+    make_file(file, sizeof file, "%PRE%",
+              "{'type': 'Sequence', 'pretokenizers': [{'type': 'Split', 'pattern': {'Regex': "
+              "'(?:a|aa|a?a)*\\\\\\\\d'}, "
+              "'behavior': 'Isolated', 'invert': false}, {'type': 'ByteLevel', 'add_prefix_space': "
+              "false}]}");
+    replace(file, sizeof file, "\\\\\\\\", "\\\\");
+    if (!CHECK_OK(weft__tokenizer_parse(file, strlen(file), "x", &tok, &err), err)) return;
+    char text[101];
+    memset(text, 'a', 100);
+    CHECK_STATUS(weft__tokenizer_encode(tok, text, 100, 0, &ids, &n, &err), WEFT_LIMIT, err);
+    CHECK_CONTAINS(err.text, "regular expression failed");
+    CHECK(!ids && n == 0);
+    weft__tokenizer_destroy(tok);
+}
+
+/* Whole files that are no tokenizer at all. */
+static void not_a_tokenizer(void)
+{
+    static const struct {
+        const char *file, *text;
+        weft_status status;
+    } rows[] = {
+        { "", "x/tokenizer.json: ", WEFT_FORMAT },
+        { "{", "x/tokenizer.json: ", WEFT_FORMAT },
+        { "[]", "not an object", WEFT_FORMAT },
+        { "7", "not an object", WEFT_FORMAT },
+        { "\xFF\xFE", "x/tokenizer.json: ", WEFT_FORMAT },
+        { "{}", "no ByteLevel pre-tokenizer", WEFT_UNSUPPORTED },
+        { "{\"version\": \"2.0\"}", "\"version\" is not \"1.0\"", WEFT_UNSUPPORTED },
+        { "{\"version\": 1}", "\"version\" is not \"1.0\"", WEFT_UNSUPPORTED },
+        { "{\"model\": {}, \"model\": {}}", "twice", WEFT_FORMAT },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        weft_error err = { 0 };
+        CHECK_STATUS(parse(rows[i].file, strlen(rows[i].file), &err), rows[i].status, err);
+        CHECK_CONTAINS(err.text, rows[i].text);
+    }
+    /* Nesting without end. */
+    static char deep[200000];
+    weft_error err = { 0 };
+    memset(deep, '[', sizeof deep);
+    CHECK_STATUS(parse(deep, sizeof deep, &err), WEFT_FORMAT, err);
+}
+
+/* Keys of the model: removed, or of another type. */
+static void broken_model(void)
+{
+    static const struct {
+        const char *key, *value, *text;
+        weft_status status;
+    } rows[] = {
+        { "type", "\"Unigram\"", "the model type \"Unigram\" is not supported", WEFT_UNSUPPORTED },
+        { "type", "3", "the model type", WEFT_UNSUPPORTED },
+        { "vocab", "[]", "the model has no \"vocab\" object", WEFT_FORMAT },
+        { "merges", "{}", "the model has no \"merges\" array", WEFT_FORMAT },
+    };
+    json_t *file = json_load_file(BUNDLED, 0, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *copy = json_deep_copy(file), *model = json_object_get(copy, "model");
+        weft__tokenizer *tok;
+        weft_error err = { 0 };
+        json_object_set_new(model, rows[i].key, json_loads(rows[i].value, JSON_DECODE_ANY, NULL));
+        CHECK_STATUS(parse_tree(copy, &tok, &err), rows[i].status, err);
+        CHECK_CONTAINS(err.text, rows[i].text);
+        json_decref(copy);
+    }
+    json_object_set_new(file, "added_tokens", json_integer(1));
+    weft__tokenizer *tok;
+    weft_error err = { 0 };
+    CHECK_STATUS(parse_tree(file, &tok, &err), WEFT_FORMAT, err);
+    CHECK_CONTAINS(err.text, "\"added_tokens\" is not an array");
+    json_object_del(file, "model");
+    CHECK_STATUS(parse_tree(file, &tok, &err), WEFT_FORMAT, err);
+    CHECK_CONTAINS(err.text, "there is no \"model\" object");
+    json_decref(file);
+}
+
+/* The bundled file cut off anywhere is an error. */
+static void truncated(void)
+{
+    FILE *f = fopen(BUNDLED, "rb");
+    static char text[200000];
+    if (!CHECK(f)) return;
+    size_t n = fread(text, 1, sizeof text, f);
+    fclose(f);
+    weft_error err = { 0 };
+    CHECK_OK(parse(text, n, &err), err);
+    for (size_t cut = 0; cut < n - 2; cut += 997) {
+        char *part = malloc(cut + 1); /* of its exact size, for the address sanitizer */
+        memcpy(part, text, cut);
+        CHECK_STATUS(parse(part, cut, &err), WEFT_FORMAT, err);
+        free(part);
+    }
+}
+
+static void missing_file(void)
+{
+    weft__tokenizer *tok;
+    weft_error err = { 0 };
+    CHECK_STATUS(weft__tokenizer_open("no/such/tokenizer.json", &tok, &err), WEFT_NOT_FOUND, err);
+    CHECK_CONTAINS(err.text, "no/such/tokenizer.json");
+    CHECK(!tok);
+    CHECK(weft__tokenizer_open("/", &tok, &err) != WEFT_OK);
+    weft__tokenizer_destroy(NULL);
+}
+
+static const weft_test tests[] = {
+    { "broken_parts", broken_parts },
+    { "split_expressions", split_expressions },
+    { "step_order", step_order },
+    { "explosive_expression", explosive_expression },
+    { "not_a_tokenizer", not_a_tokenizer },
+    { "broken_model", broken_model },
+    { "truncated", truncated },
+    { "missing_file", missing_file },
+};
+TEST_MAIN(tests)

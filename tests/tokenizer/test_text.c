@@ -1,0 +1,256 @@
+/* test_text.c: streams, bytes that are not UTF-8, accessors, long words, and one tokenizer used by
+ * many threads. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/unicode.h"
+#include "tests/test.h"
+
+#define BUNDLED WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox/tokenizer.json"
+
+static weft__tokenizer *open_bundled(void)
+{
+    weft__tokenizer *tok = NULL;
+    weft_error err = { 0 };
+    CHECK_OK(weft__tokenizer_open(BUNDLED, &tok, &err), err);
+    return tok;
+}
+
+/* The token of a single byte. */
+static int32_t byte_token(const weft__tokenizer *tok, uint8_t byte)
+{
+    char text[5] = "";
+    weft__utf8_encode(weft__byte_char(byte), text);
+    return weft__tokenizer_find(tok, text);
+}
+
+/* Streams bytes one token each; what comes out, all together, must be the lossy form, and whole at
+ * each step. */
+static void check_stream(const weft__tokenizer *tok, const char *bytes, size_t n)
+{
+    weft__token_stream stream;
+    weft_error err;
+    weft__bytes got = { 0 }, want = { 0 };
+    size_t k;
+    if (!CHECK_OK(weft__token_stream_init(&stream, tok, false, &err), err)) return;
+    for (size_t i = 0; i <= n; i++) {
+        const char *piece =
+            i < n ? weft__token_stream_push(&stream, byte_token(tok, (uint8_t)bytes[i]), &k)
+                  : weft__token_stream_flush(&stream, &k);
+        CHECK(weft__utf8_is_valid(piece, k));
+        CHECK(stream.n_pending < 4);
+        CHECK(weft__bytes_append(&got, piece, k));
+    }
+    CHECK(weft__utf8_append_lossy(&want, bytes, n));
+    CHECK(got.size == want.size && (got.size == 0 || memcmp(got.data, want.data, got.size) == 0));
+    free(got.data);
+    free(want.data);
+    weft__token_stream_free(&stream);
+}
+
+static void stream_bytes(void)
+{
+    static const char *const texts[] = {
+        "",
+        "plain",
+        "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80x",
+        "\xF0\x9F\x98",
+        "\xF0\x9F\x98\x41",
+        "\xE2\x82\xE2\x82\xAC",
+        "\xF0\x9F\xF0\x9F\x98\x80",
+        "\xED\xA0\x80\xC0\x80\xF5\xFF",
+        "\xF4\x90\x80\x80\xE0\x80\x80",
+    };
+    weft__tokenizer *tok = open_bundled();
+    if (!tok) return;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        check_stream(tok, texts[i], strlen(texts[i]));
+    uint32_t state = 1; /* bytes that often look like UTF-8 */
+    for (int round = 0; round < 3000; round++) {
+        static const uint8_t lead[] = { 0x41, 0x80, 0xBF, 0xC2, 0xE0, 0xE1,
+                                        0xED, 0xF0, 0xF1, 0xF4, 0x9F, 0xA0 };
+        char text[12];
+        for (size_t i = 0; i < sizeof text; i++) {
+            state = state * 1664525 + 1013904223;
+            text[i] = (char)(state >> 29 ? lead[(state >> 8) % sizeof lead] : state >> 16);
+        }
+        check_stream(tok, text, sizeof text);
+    }
+    weft__tokenizer_destroy(tok);
+}
+
+/* A stream can be ended and used again, and ids without text are quiet. */
+static void stream_reuse(void)
+{
+    weft__tokenizer *tok = open_bundled();
+    weft__token_stream stream;
+    weft_error err;
+    size_t n;
+    if (!tok || !CHECK_OK(weft__token_stream_init(&stream, tok, true, &err), err)) return;
+    weft__token_stream_push(&stream, byte_token(tok, 0xE2), &n);
+    CHECK_EQ_INT(n, 0);
+    weft__token_stream_push(&stream, weft__tokenizer_find(tok, "<|endoftext|>"), &n);
+    CHECK_EQ_INT(n, 0); /* skipped, and the sequence may go on after it */
+    weft__token_stream_push(&stream, -1, &n);
+    CHECK_EQ_INT(n, 0);
+    weft__token_stream_push(&stream, INT32_MAX, &n);
+    CHECK_EQ_INT(n, 0);
+    weft__token_stream_push(&stream, byte_token(tok, 0x82), &n);
+    CHECK_EQ_INT(n, 0);
+    const char *piece = weft__token_stream_push(&stream, byte_token(tok, 0xAC), &n);
+    CHECK(n == 3 && memcmp(piece, "\xE2\x82\xAC", 3) == 0);
+    weft__token_stream_push(&stream, byte_token(tok, 0xF0), &n);
+    piece = weft__token_stream_flush(&stream, &n);
+    CHECK(n == 3 && memcmp(piece, WEFT__REPLACEMENT, 3) == 0);
+    piece = weft__token_stream_push(&stream, byte_token(tok, 'x'), &n);
+    CHECK(n == 1 && piece[0] == 'x');
+    weft__token_stream_flush(&stream, &n);
+    CHECK_EQ_INT(n, 0);
+    weft__token_stream_free(&stream);
+    weft__tokenizer_destroy(tok);
+}
+
+static void accessors(void)
+{
+    weft__tokenizer *tok = open_bundled();
+    size_t n;
+    if (!tok) return;
+    CHECK_EQ_INT(weft__tokenizer_size(tok), 4096);
+    CHECK_EQ_INT(weft__tokenizer_find(tok, "<|endoftext|>"), 0);
+    CHECK_EQ_INT(weft__tokenizer_find(tok, "no such token"), -1);
+    CHECK_EQ_INT(weft__tokenizer_find(tok, ""), -1);
+    CHECK(weft__tokenizer_is_special(tok, 0) && weft__tokenizer_is_special(tok, 1));
+    CHECK(!weft__tokenizer_is_special(tok, 2) && !weft__tokenizer_is_special(tok, -1) &&
+          !weft__tokenizer_is_special(tok, 4096));
+    CHECK_EQ_INT(weft__tokenizer_added_count(tok), 25);
+    CHECK_EQ_INT(weft__tokenizer_added(tok, 1), 1);
+    CHECK_EQ_INT(weft__tokenizer_added(tok, 24), 4095);
+    CHECK_EQ_INT(weft__tokenizer_added(tok, 25), -1);
+    CHECK(!weft__tokenizer_token(tok, 4096) && !weft__tokenizer_token(tok, -1));
+    CHECK(!weft__tokenizer_bytes(tok, 4096, &n) && n == 0);
+    const char *bytes = weft__tokenizer_bytes(tok, 4095, &n);
+    CHECK(n == 2 && memcmp(bytes, "  ", 2) == 0);
+    int32_t the = weft__tokenizer_find(tok, "\xC4\xA0the");
+    bytes = weft__tokenizer_bytes(tok, the, &n);
+    CHECK(n == 4 && memcmp(bytes, " the", 4) == 0);
+    for (int32_t id = 0; id < 4096; id++)
+        CHECK_EQ_INT(weft__tokenizer_find(tok, weft__tokenizer_token(tok, id)), id);
+    weft__tokenizer_destroy(tok);
+}
+
+/* Exact bytes, and the other forms of decoding. */
+static void decode_forms(void)
+{
+    weft__tokenizer *tok = open_bundled();
+    char *text;
+    size_t n;
+    weft_error err = { 0 };
+    if (!tok) return;
+    int32_t ids[] = { 0, byte_token(tok, 0xFF), byte_token(tok, 'a'), 100000 };
+    CHECK_OK(weft__tokenizer_decode(tok, ids, 4, 0, &text, &n, &err), err);
+    CHECK(n == 15 && memcmp(text,
+                            "<|endoftext|>\xFF"
+                            "a",
+                            16) == 0);
+    free(text);
+    CHECK_OK(weft__tokenizer_decode(tok, ids, 4, WEFT__DECODE_SKIP_SPECIAL | WEFT__DECODE_LOSSY,
+                                    &text, &n, &err),
+             err);
+    CHECK(n == 4 && memcmp(text, WEFT__REPLACEMENT "a", 5) == 0);
+    free(text);
+    CHECK_OK(weft__tokenizer_decode(tok, NULL, 0, 0, &text, &n, &err), err);
+    CHECK(n == 0 && text && text[0] == 0);
+    free(text);
+    ids[2] = -7;
+    CHECK_STATUS(weft__tokenizer_decode(tok, ids, 4, 0, &text, &n, &err), WEFT_INVALID, err);
+    CHECK_CONTAINS(err.text, "id 2 is -7");
+    CHECK(!text);
+    weft__tokenizer_destroy(tok);
+}
+
+static void empty_text(void)
+{
+    weft__tokenizer *tok = open_bundled();
+    int32_t *ids;
+    size_t n;
+    weft_error err = { 0 };
+    if (!tok) return;
+    CHECK_OK(weft__tokenizer_encode(tok, NULL, 0, 0, &ids, &n, &err), err);
+    CHECK(ids && n == 0);
+    free(ids);
+    CHECK_STATUS(weft__tokenizer_encode(tok, NULL, 1, 0, &ids, &n, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft__tokenizer_encode(tok, "", SIZE_MAX, 0, &ids, &n, &err), WEFT_LIMIT, err);
+    weft__tokenizer_destroy(tok);
+}
+
+/* Texts that make careless tokenizers quadratic; a megabyte each would then take minutes. What
+ * comes back is the text. */
+static void long_texts(void)
+{
+    static const char *const units[] = {
+        "a", " ", "ab", "\n", "\xE5\x93\x88", "a\xCC\x81", "\xCC\x96\xCC\x81", "\xFF", "x9", "'s"
+    };
+    weft__tokenizer *tok = open_bundled();
+    if (!tok) return;
+    clock_t start = clock();
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t k = strlen(units[i]), n = (size_t)1000000 / k * k, n_ids, n_back;
+        char *text = malloc(n), *back;
+        int32_t *ids;
+        weft_error err = { 0 };
+        for (size_t j = 0; j < n; j++) text[j] = units[i][j % k];
+        if (!CHECK_OK(weft__tokenizer_encode(tok, text, n, 0, &ids, &n_ids, &err), err)) continue;
+        CHECK_OK(weft__tokenizer_decode(tok, ids, n_ids, 0, &back, &n_back, &err), err);
+        bool changes = units[i][0] == '\xCC' || units[i][1] == '\xCC' || units[i][0] == '\xFF';
+        CHECK(changes || (n_back == n && memcmp(back, text, n) == 0));
+        free(back);
+        free(ids);
+        free(text);
+    }
+    CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 60); /* seconds; it takes about two */
+    weft__tokenizer_destroy(tok);
+}
+
+/* ---- threads ---- */
+
+static const char shared_text[] =
+    "Once upon a time, there was a little girl named Lily. e\xCC\x81 <|endoftext|>   x";
+
+static void *encode_often(void *arg)
+{
+    const weft__tokenizer *tok = arg;
+    uintptr_t sum = 0;
+    for (int i = 0; i < 50; i++) {
+        int32_t *ids;
+        size_t n;
+        if (weft__tokenizer_encode(tok, shared_text, sizeof shared_text - 1, 0, &ids, &n, NULL) !=
+            WEFT_OK)
+            return NULL;
+        for (size_t k = 0; k < n; k++) sum = sum * 31 + (uintptr_t)ids[k];
+        free(ids);
+    }
+    return (void *)(sum | 1);
+}
+
+static void threads(void)
+{
+    weft__tokenizer *tok = open_bundled();
+    if (!tok) return;
+    pthread_t thread[4];
+    void *sum[4];
+    for (int i = 0; i < 4; i++)
+        if (!CHECK(pthread_create(&thread[i], NULL, encode_often, tok) == 0)) return;
+    for (int i = 0; i < 4; i++) pthread_join(thread[i], &sum[i]);
+    for (int i = 0; i < 4; i++) CHECK(sum[i] && sum[i] == sum[0]);
+    weft__tokenizer_destroy(tok);
+}
+
+static const weft_test tests[] = {
+    { "stream_bytes", stream_bytes }, { "stream_reuse", stream_reuse },
+    { "accessors", accessors },       { "decode_forms", decode_forms },
+    { "empty_text", empty_text },     { "long_texts", long_texts },
+    { "threads", threads },
+};
+TEST_MAIN(tests)
