@@ -57,7 +57,7 @@ bool weft_config_bool_or(weft_graph *g, const weft_config *c, const char *key, b
     return number(g, c, key, true, 0, 1, &x) > 0 ? x != 0 : fallback;
 }
 
-weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key)
+weft_act weft_config_act_or(weft_graph *g, const weft_config *c, const char *key, weft_act fallback)
 {
     static const struct {
         const char *name;
@@ -82,9 +82,8 @@ weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key)
     if (found > 0)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             if (!strcmp(names[i].name, name)) return names[i].act;
-    if (!found)
-        WEFT__STICKY(g, WEFT_NOT_FOUND, "%s: '%s' is missing", origin(c), key);
-    else if (found < 0)
+    if (!found) return fallback;
+    if (found < 0)
         WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a text", origin(c), key);
     else
         WEFT__STICKY(g, WEFT_UNSUPPORTED, "%s: '%s' is '%.60s', an activation that is not known", origin(c), key,

@@ -254,7 +254,7 @@ WEFT_API float weft_config_f32_or(weft_graph *g, const weft_config *c, const cha
                                   float max);
 WEFT_API bool weft_config_bool_or(weft_graph *g, const weft_config *c, const char *key, bool fallback);
 /* An activation by any of its usual names: gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, relu, silu, swish, ... */
-WEFT_API weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key);
+WEFT_API weft_act weft_config_act_or(weft_graph *g, const weft_config *c, const char *key, weft_act fallback);
 
 /* ---- reading a graph ------------------------------------------------------------------------------------------- */
 

@@ -86,7 +86,7 @@ static void read_config(ctx *x, const weft_config *c)
     x->parallel = weft_config_bool_or(g, c, "use_parallel_residual", true);
     x->attention_bias = weft_config_bool_or(g, c, "attention_bias", true);
     x->tied = weft_config_bool_or(g, c, "tie_word_embeddings", false);
-    x->act = weft_config_act(g, c, "hidden_act");
+    x->act = weft_config_act_or(g, c, "hidden_act", WEFT_ACT_GELU);
     if (x->E % x->H)
         weft_graph_fail(g, WEFT_FORMAT, "%s: hidden_size %u is no multiple of num_attention_heads %u", c->origin, x->E, x->H);
     x->D = x->E / x->H;

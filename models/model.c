@@ -1,10 +1,9 @@
 /* model.c: opening a model folder: which architecture it is, what its configuration says, which tensors it has. */
+#include "models/checkpoint/file.h"
 #include "models/model_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WEFT_MODEL(architecture, type, build) weft__build_fn build;
 #include "models/models.def"
@@ -71,15 +70,18 @@ static weft_dtype config_dtype(const weft_model *m)
 
 static weft_status open_files(weft_model *m, weft_error *err)
 {
-    size_t n = strlen(m->path);
-    bool config_only = n > 5 && !strcmp(m->path + n - 5, ".json") && strcmp(m->path + n - 11 * (n >= 11), ".index.json");
-    weft_error local;
-    weft_status s = weft__checkpoint_open(m->path, &m->checkpoint, &local);
-    if (s && !(config_only && s == WEFT_NOT_FOUND)) {
-        if (err) *err = local;
-        return s;
+    if (weft__ends_with(m->path, ".json") && !weft__ends_with(m->path, ".index.json")) { /* a configuration; weights or not */
+        static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
+        bool has_weights = false;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            char *path = weft__path_join(m->folder, names[i]);
+            if (!path) return WEFT_OOM_FAIL(err, "a path");
+            has_weights |= weft__path_exists(path);
+            free(path);
+        }
+        if (!has_weights) return WEFT_OK;
     }
-    if (!m->checkpoint) return WEFT_OK;
+    WEFT_TRY(weft__checkpoint_open(m->path, &m->checkpoint, err));
     m->used = calloc(weft__checkpoint_count(m->checkpoint) + 1, sizeof *m->used);
     return m->used ? WEFT_OK : WEFT_OOM_FAIL(err, "a model");
 }
@@ -132,9 +134,10 @@ static weft_status fill_info(weft_model *m, weft_error *err)
     if (!m->info.context) m->info.context = 2048;
     WEFT_TRY(read_token(m, "bos_token_id", &m->info.bos, err));
     WEFT_TRY(read_token(m, "eos_token_id", &m->info.eos, err));
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tokenizer.json", m->folder);
-    m->info.has_tokenizer = !access(path, R_OK);
+    char *path = weft__path_join(m->folder, "tokenizer.json");
+    if (!path) return WEFT_OOM_FAIL(err, "a path");
+    m->info.has_tokenizer = weft__path_exists(path);
+    free(path);
     return WEFT_OK;
 }
 
@@ -220,6 +223,7 @@ static weft_status find_weight(void *ctx, const char *name, weft_weight_data *ou
     WEFT_TRY(weft__checkpoint_weight(m->checkpoint, name, &t, err));
     if (t->rank > WEFT_MAX_RANK)
         return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, name, t->rank);
+    weft__file_tensor_prefetch(t);
     *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size };
     memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
     return WEFT_OK;

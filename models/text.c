@@ -1,22 +1,18 @@
 /* text.c: the tokenizer of an open model, read on first use. */
+#include "models/checkpoint/file.h"
 #include "models/model_impl.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, weft_error *err)
 {
     if (!m->tokenizer) {
-        weft_text path = { 0 };
-        weft_writer w = weft_text_writer(&path);
-        if (!weft_writef(&w, "%s/tokenizer.json", m->folder)) {
-            weft_text_free(&path);
-            return WEFT_OOM_FAIL(err, "a path");
-        }
+        char *path = weft__path_join(m->folder, "tokenizer.json");
+        if (!path) return WEFT_OOM_FAIL(err, "a path");
         weft_status s = m->info.has_tokenizer
-            ? weft__tokenizer_open(path.data, &m->tokenizer, err)
-            : WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: not there, so text cannot be read or written (tokens can)", path.data);
-        weft_text_free(&path);
+            ? weft__tokenizer_open(path, &m->tokenizer, err)
+            : WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: not there, so text cannot be read or written (tokens can)", path);
+        free(path);
         if (s) return s;
     }
     *out = m->tokenizer;

@@ -99,6 +99,7 @@ bool weft__utf8_is_valid(const char *text, size_t n)
 
 bool weft__utf8_append_lossy(weft__bytes *out, const char *text, size_t n)
 {
+    if (n == 0) return true; /* text may be NULL */
     size_t from = 0; /* start of the valid text not yet copied */
     for (size_t i = 0; i < n;) {
         weft__utf8_kind kind;
@@ -249,6 +250,7 @@ static bool nfc_segment(weft__bytes *out, nfc_chars *chars, const char *text, si
 
 bool weft__nfc_append(weft__bytes *out, const char *text, size_t n)
 {
+    if (n == 0) return true; /* text may be NULL */
     nfc_chars chars = { 0 };
     bool ok = true;
     size_t copied = 0, i = 0; /* text before `copied` is in `out` */
