@@ -105,7 +105,6 @@ static bool is_recent(const int32_t *recent, size_t n, int32_t id)
 static void penalise(weft_sampler *s, const int32_t *recent, size_t n)
 {
     float r = s->p.repeat_penalty;
-    if (r == 0.0f || r == 1.0f) return;
     size_t from = n > s->p.repeat_window ? n - s->p.repeat_window : 0;
     for (size_t i = from; i < n; i++) {
         int32_t id = recent[i];
@@ -113,6 +112,22 @@ static void penalise(weft_sampler *s, const int32_t *recent, size_t n)
         float *l = &s->heap[id].logit;
         *l = *l > 0 ? *l / r : *l * r;
     }
+}
+
+/* The id of the largest logit, the lowest of equals; NaN never wins. Lanes keep their own maxima, so the pass over the
+ * vocabulary is vectorised; the id is looked up after it. */
+static int32_t greedy(const float *logits, uint32_t n)
+{
+    enum { LANES = 16 };
+    float lane[LANES], best = -INFINITY;
+    uint32_t i = 0;
+    for (uint32_t k = 0; k < LANES; k++) lane[k] = -INFINITY;
+    for (; i + LANES <= n; i += LANES)
+        for (uint32_t k = 0; k < LANES; k++) lane[k] = logits[i + k] > lane[k] ? logits[i + k] : lane[k];
+    for (; i < n; i++) best = logits[i] > best ? logits[i] : best;
+    for (uint32_t k = 0; k < LANES; k++) best = lane[k] > best ? lane[k] : best;
+    for (i = 0; i < n && !(logits[i] == best); i++) {}
+    return i < n ? (int32_t)i : 0;
 }
 
 static int32_t largest(const weft_sampler *s)
@@ -152,9 +167,11 @@ static uint32_t select_candidates(weft_sampler *s, double *total)
 
 int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent)
 {
+    bool penalty = recent && s->p.repeat_penalty != 0.0f && s->p.repeat_penalty != 1.0f;
+    if (s->p.temperature == 0.0f && !penalty) return greedy(logits, s->n_vocab);
     for (uint32_t i = 0; i < s->n_vocab; i++)
         s->heap[i] = (candidate){ .logit = isnan(logits[i]) ? -INFINITY : logits[i], .id = (int32_t)i };
-    if (recent) penalise(s, recent, n_recent);
+    if (penalty) penalise(s, recent, n_recent);
     if (s->p.temperature == 0.0f) return largest(s);
     double total;
     uint32_t kept = select_candidates(s, &total);
