@@ -4,6 +4,7 @@
 #include "graph/attr.h"
 #include "graph/graph_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,24 +116,22 @@ static weft_status check_name(const char *what, const char *name, weft_error *er
 
 static weft_status check_source(const weft_graph *g, const weft__node_desc *d, weft_error *err)
 {
-    const char *op = weft_op_get(d->op)->name;
-    char text[160];
     bool constant = d->op == WEFT_OP_constant;
-    if (!constant && (!d->name || !*d->name))
-        return WEFT_FAIL(err, WEFT_INVALID, "%s: the name is empty", op);
+    char text[160], what[WEFT__MAX_NAME + 40];
+    const char *op = weft_op_get(d->op)->name, *name = d->name ? d->name : "";
+    if (!constant && !*name) return WEFT_FAIL(err, WEFT_INVALID, "%s: the name is empty", op);
     if (constant && !d->data) return WEFT_FAIL(err, WEFT_INVALID, "constant: no data");
-    const char *name = d->name ? d->name : "";
     WEFT_TRY(check_name(op, name, err));
+    snprintf(what, sizeof what, constant ? "%s" : "%s '%s'", op, name);
     if (!constant && weft__graph_source(g, d->op, name))
-        return WEFT_FAIL(err, WEFT_INVALID, "%s '%s': the name is taken", op, name);
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: the name is taken", what);
     if (weft_dtype_get(d->dtype)->class_ == WEFT_DTYPE_BLOCK && d->op != WEFT_OP_weight)
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s '%s': type %s is for weights only", op, name,
-                         weft_dtype_get(d->dtype)->name);
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s: type %s is for weights only", what, weft_dtype_get(d->dtype)->name);
     weft_status s = weft__value_check(g, d->dtype, d->dims, err);
-    if (s != WEFT_OK) return weft__annotate(err, s, "%s '%s'", op, name);
+    if (s != WEFT_OK) return weft__annotate(err, s, "%s", what);
     for (uint32_t i = 0; i < d->dims->rank; i++)
         if (d->dims->d[i].extent && (constant || d->op == WEFT_OP_weight))
-            return WEFT_FAIL(err, WEFT_SHAPE, "%s '%s': %s must be plain numbers", op, name,
+            return WEFT_FAIL(err, WEFT_SHAPE, "%s: %s must be plain numbers", what,
                              weft__dims_text(g, d->dims, text, sizeof text));
     return WEFT_OK;
 }

@@ -16,16 +16,17 @@ typedef struct printer {
     bool ok;
 } printer;
 
+/* Its arguments are not evaluated once a write has failed. */
 #define PUT(p, ...) ((p)->ok = (p)->ok && weft_writef((p)->w, __VA_ARGS__))
 
 static void put_string(printer *p, const char *s)
 {
     PUT(p, "\"");
-    while (*s) {
-        size_t plain = strcspn(s, "\"\\");
+    for (size_t plain;; s += plain + 1) {
+        plain = strcspn(s, "\"\\");
         PUT(p, "%.*s", (int)plain, s);
-        s += plain;
-        if (*s) PUT(p, "\\%c", *s++);
+        if (!s[plain]) break;
+        PUT(p, "\\%c", s[plain]);
     }
     PUT(p, "\"");
 }
