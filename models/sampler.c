@@ -114,8 +114,8 @@ static void penalise(weft_sampler *s, const int32_t *recent, size_t n)
     }
 }
 
-/* The id of the largest logit, the lowest of equals; NaN never wins. Lanes keep their own maxima, so the pass over the
- * vocabulary is vectorised; the id is looked up after it. */
+/* The id of the largest logit, the lowest of equals; NaN never wins. Lanes keep their own maxima, so that no comparison
+ * waits for the one before; the id is looked up after the pass. */
 static int32_t greedy(const float *logits, uint32_t n)
 {
     enum { LANES = 16 };
