@@ -44,8 +44,7 @@ static const struct {
 };
 #define N_ALIASES (sizeof aliases / sizeof *aliases)
 
-/* What a token id is if neither file has the key: the defaults of transformers' configuration
- * classes. */
+/* What a token id is if neither file has the key: the defaults of transformers' configuration classes. */
 static const struct {
     const char *model_type, *key;
     int32_t id;
@@ -326,8 +325,7 @@ void weft__hf_config_destroy(weft__hf_config *c)
 
 /* ---- what a model definition sees ---- */
 
-/* rope_scaling and rope_parameters: an object or null. The kinds of scaling that positions alone
- * express. */
+/* rope_scaling and rope_parameters: an object or null. The kinds of scaling that positions alone express. */
 static weft_status check_rope(const weft__hf_config *c, weft_error *err)
 {
     static const char *const groups[] = { "rope_parameters", "rope_scaling" };

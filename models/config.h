@@ -1,5 +1,4 @@
-/* config.h: Hugging Face's config.json (and generation_config.json), in every spelling, behind
- * canonical keys.
+/* config.h: Hugging Face's config.json (and generation_config.json), in every spelling, behind canonical keys.
  *
  * A key is a name, a dotted path ("rope_parameters.factor", "architectures.0"), or a canonical name
  * that stands for several spellings; the first that is present and not null counts, in this order:
@@ -40,15 +39,13 @@ WEFT_MUST_USE weft_status weft__hf_config_parse(const char *text, size_t n, cons
                                                 weft__hf_config **out, weft_error *err);
 void weft__hf_config_destroy(weft__hf_config *c);
 
-/* 1 found, 0 absent or null, -1 of another type. Booleans read as the numbers 1 and 0; a string is
- * never a number. */
+/* 1 found, 0 absent or null, -1 of another type. Booleans read as the numbers 1 and 0; a string is never a number. */
 int weft__hf_config_number(const weft__hf_config *c, const char *key, double *out);
 int weft__hf_config_text(const weft__hf_config *c, const char *key, const char **out);
 /* An array of numbers: up to `max` of them are written, *n is how many there are. */
 int weft__hf_config_numbers(const weft__hf_config *c, const char *key, double *out, size_t max,
                             size_t *n);
-/* A whole number in min..max; NOT_FOUND if absent, FORMAT (naming key, value and range) if it is
- * anything else. */
+/* A whole number in min..max; NOT_FOUND if absent, FORMAT (naming key, value and range) if it is anything else. */
 WEFT_MUST_USE weft_status weft__hf_config_u32(const weft__hf_config *c, const char *key,
                                               uint32_t min, uint32_t max, uint32_t *out,
                                               weft_error *err);

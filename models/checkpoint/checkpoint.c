@@ -223,8 +223,7 @@ static weft_status merge(weft__checkpoint *ck, weft_error *err)
     return WEFT_OK;
 }
 
-/* As transformers does: model.safetensors if it is there, else the index. A file named by MODEL
- * comes before both. */
+/* As transformers does: model.safetensors if it is there, else the index. A file named by MODEL comes before both. */
 static weft_status open_files(weft__checkpoint *ck, const char *model, const char *folder,
                               weft_error *err)
 {

@@ -1,5 +1,4 @@
-/* checkpoint.h: a model folder's tensors, whether they lie in one safetensors file or in shards
- * with an index.
+/* checkpoint.h: a model folder's tensors, whether they lie in one safetensors file or in shards with an index.
  *
  * MODEL may be the folder, its config.json, its model.safetensors.index.json, or one .safetensors
  * file. A shard ("model-00001-of-00003.safetensors") beside an index stands for the whole checkpoint.
@@ -18,14 +17,12 @@ typedef struct weft__checkpoint weft__checkpoint;
 WEFT_MUST_USE weft_status weft__model_folder(const char *model, char **folder, weft_error *err);
 
 /* NOT_FOUND: no weights, a missing shard, a tensor that the index promises and its shard lacks.
- * UNSUPPORTED: weights in another format only. FORMAT: a faulty file or index, a tensor present
- * twice. Also IO, OOM. */
+ * UNSUPPORTED: weights in another format only. FORMAT: a faulty file or index, a tensor present twice. Also IO, OOM. */
 WEFT_MUST_USE weft_status weft__checkpoint_open(const char *model, weft__checkpoint **out,
                                                 weft_error *err);
 void weft__checkpoint_destroy(weft__checkpoint *ck);
 
-/* Tensors in the order of their names. The records belong to the checkpoint, as does the data that
- * they point to. */
+/* Tensors in the order of their names. The records belong to the checkpoint, as does the data that they point to. */
 size_t weft__checkpoint_count(const weft__checkpoint *ck);
 const weft__file_tensor *weft__checkpoint_at(const weft__checkpoint *ck, size_t i);
 const weft__file_tensor *weft__checkpoint_find(const weft__checkpoint *ck,
@@ -36,17 +33,14 @@ size_t weft__checkpoint_file_count(const weft__checkpoint *ck);
 const char *weft__checkpoint_file(const weft__checkpoint *ck, size_t i); /* its path */
 
 /* What a graph's weight of this name is bound to: *out has a dtype->type other than WEFT_ANY.
- * NOT_FOUND, or UNSUPPORTED for a type that no weight can have (F64, integers narrower than 32
- * bits, ...). */
+ * NOT_FOUND, or UNSUPPORTED for a type that no weight can have (F64, integers narrower than 32 bits, ...). */
 WEFT_MUST_USE weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
                                                   const weft__file_tensor **out, weft_error *err);
 
-/* Starts reading the tensor's pages from the disk and returns: for the loader, just before it uses
- * them. */
+/* Starts reading the tensor's pages from the disk and returns: for the loader, just before it uses them. */
 void weft__file_tensor_prefetch(const weft__file_tensor *t);
 
-/* Reads an index file's text: the fuzz targets' way in. Each entry is checked (a string, a plain
- * file name). */
+/* Reads an index file's text: the fuzz targets' way in. Each entry is checked (a string, a plain file name). */
 WEFT_MUST_USE weft_status weft__checkpoint_check_index(const char *text, size_t n, const char *file,
                                                        weft_error *err);
 

@@ -1,13 +1,11 @@
-/* file.h: what reading a model folder needs of the file system: maps, small whole files, paths,
- * names in messages. */
+/* file.h: what reading a model folder needs of the file system: maps, small whole files, paths, names in messages. */
 #ifndef WEFT_CHECKPOINT_FILE_H
 #define WEFT_CHECKPOINT_FILE_H
 
 #include "graph/base.h"
 
 /* A regular file, mapped read-only. The bytes are valid until it is unmapped, if nobody shortens
- * the file meanwhile (the kernel answers a read behind the new end with SIGBUS; replacing a file by
- * rename is safe). */
+ * the file meanwhile (the kernel answers a read behind the new end with SIGBUS; replacing a file by rename is safe). */
 typedef struct weft__file_map {
     const unsigned char *data; /* NULL if size is 0 */
     size_t size;
@@ -18,8 +16,7 @@ WEFT_MUST_USE weft_status weft__file_map_open(const char *path, weft__file_map *
                                               weft_error *err);
 void weft__file_map_close(weft__file_map *m);
 
-/* Reads a whole file of at most `max` bytes; *data is NUL-terminated and freed by the caller. LIMIT
- * if it is larger. */
+/* Reads a whole file of at most `max` bytes; *data is NUL-terminated and freed by the caller. LIMIT if it is larger. */
 WEFT_MUST_USE weft_status weft__file_read(const char *path, size_t max, char **data, size_t *size,
                                           weft_error *err);
 
@@ -33,8 +30,7 @@ bool weft__path_exists(const char *path);
 bool weft__path_is_folder(const char *path);
 bool weft__ends_with(const char *s, const char *tail);
 
-/* A name from a file as it may stand in a message: control characters as '?', cut to fit. Returns
- * buf. */
+/* A name from a file as it may stand in a message: control characters as '?', cut to fit. Returns buf. */
 #define WEFT__QUOTE_SIZE 128
 const char *weft__quote(char buf[WEFT__QUOTE_SIZE], const char *s);
 

@@ -31,8 +31,7 @@ static bool token_before(const char *text, size_t end, char out[WEFT__QUOTE_SIZE
 }
 
 /* jansson's lexer ignores a failure to grow its token buffer and goes on without a byte, and
- * resets errno when it converts a number. So it is fed byte by byte, and errno looked at between
- * the bytes. */
+ * resets errno when it converts a number. So it is fed byte by byte, and errno looked at between the bytes. */
 typedef struct source {
     const char *text;
     size_t n, at;

@@ -34,8 +34,7 @@ static uint64_t start_of(uint64_t seed, const char *name)
 /* A standard normal value, times 2^42. */
 static int64_t normal_q42(uint64_t bits)
 {
-    /* z(y) = y (b0 + b1 y^2 + b2 y^4 + b3 y^6) for y = the centred sum, scaled to -1..1; b times
-     * 2^24 */
+    /* z(y) = y (b0 + b1 y^2 + b2 y^4 + b3 y^6) for y = the centred sum, scaled to -1..1; b times 2^24 */
     static const int64_t b0 = 55705303, b1 = 12028830, b2 = -18693005, b3 = 33727949;
     int64_t sum =
         (int64_t)((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48));

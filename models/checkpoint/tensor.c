@@ -25,8 +25,7 @@ bool weft__file_size(const weft__file_dtype *dtype, uint32_t rank, const uint64_
         if (dims[i] == 0)
             empty = true;
         else if (__builtin_mul_overflow(n, dims[i], &n))
-            fits = false; /* refused even beside a zero: no reader should have to multiply in the
-                             right order */
+            fits = false; /* refused even beside a zero: no reader should have to multiply in the right order */
     }
     *out = empty ? 0 : n;
     return fits && n <= INT64_MAX;

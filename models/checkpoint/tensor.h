@@ -21,9 +21,8 @@ typedef struct weft__file_tensor {
     const weft__file_dtype *dtype;
     uint32_t rank;
     uint64_t dims[WEFT__FILE_RANK]; /* outermost first; rank 0 is one element */
-    const void
-        *data;   /* row-major, little-endian, not necessarily aligned; belongs to the file's map */
-    size_t size; /* bytes: product of dims * dtype->bytes */
+    const void *data; /* row-major, little-endian, not necessarily aligned; belongs to the file's map */
+    size_t size;      /* bytes: product of dims * dtype->bytes */
     const char *file; /* for messages */
 } weft__file_tensor;
 

@@ -109,8 +109,7 @@ static weft_status open_partial(const job *j, const char *name, int *fd, char **
     return s;
 }
 
-/* The data must be on the disk before the name is: a crash between the two would leave a file of
- * zeros. */
+/* The data must be on the disk before the name is: a crash between the two would leave a file of zeros. */
 static weft_status close_partial(int fd, char *path, weft_status s, weft_error *err)
 {
     if (s == WEFT_OK && fsync(fd) != 0) s = io_fail(err, path, "write");
@@ -261,8 +260,7 @@ static weft_status write_index(job *j, weft_error *err)
     return s;
 }
 
-/* A folder with a checkpoint is left alone: which of the two a reader would take depends on the
- * file names. */
+/* A folder with a checkpoint is left alone: which of the two a reader would take depends on the file names. */
 static weft_status make_folder(job *j, weft_error *err)
 {
     static const char *const taken[] = { "model.safetensors", INDEX_NAME };

@@ -1,20 +1,16 @@
-/* writer.h: writes a checkpoint folder, in shards, with one buffer of memory whatever the model's
- * size.
+/* writer.h: writes a checkpoint folder, in shards, with one buffer of memory whatever the model's size.
  *
  * The tensors are declared first; their data is then asked for in order, piece by piece. Files get
- * their names only when all of them are complete (config.json last), and a failure leaves nothing
- * behind.
+ * their names only when all of them are complete (config.json last), and a failure leaves nothing behind.
  */
 #ifndef WEFT_CHECKPOINT_WRITER_H
 #define WEFT_CHECKPOINT_WRITER_H
 
 #include "tensor.h"
 
-#define WEFT__WRITE_PIECE \
-    ((size_t)1 << 20) /* bytes asked for at once; a multiple of every element size */
+#define WEFT__WRITE_PIECE ((size_t)1 << 20) /* bytes asked for at once; a multiple of every element size */
 
-/* Writes bytes offset..offset+n of tensor `index` to out. Pieces hold whole elements. A failure
- * stops the writing. */
+/* Writes bytes offset..offset+n of tensor `index` to out. Pieces hold whole elements. A failure stops the writing. */
 typedef weft_status (*weft__tensor_fill)(void *ctx, size_t index, uint64_t offset, void *out,
                                          size_t n, weft_error *err);
 
@@ -22,8 +18,7 @@ typedef struct weft__write_desc {
     const char *folder; /* made if it does not exist; must not hold a checkpoint yet */
     const weft__file_tensor *tensors; /* name, dtype, rank and dims are read */
     size_t n_tensors;
-    uint64_t shard_bytes; /* most data in one file (a larger tensor gets a file of its own); 0 means
-                             5 GB */
+    uint64_t shard_bytes; /* most data in one file (a larger tensor gets a file of its own); 0 means 5 GB */
     const char *config;   /* text of config.json; may be NULL */
     size_t config_size;
     weft__tensor_fill fill;

@@ -323,8 +323,7 @@ static weft_status read_model(weft__tokenizer *tok, const json_t *root, weft_err
 
 /* ---- around the model ---- */
 
-/* Calls `read` for a part, or for each of the parts of {"type": "Sequence", key: [...]}; an absent
- * part is none. */
+/* Calls `read` for a part, or for each of the parts of {"type": "Sequence", key: [...]}; an absent part is none. */
 typedef weft_status read_part(weft__tokenizer *tok, const json_t *part, weft_error *err);
 static weft_status read_sequence(weft__tokenizer *tok, const json_t *root, const char *name,
                                  const char *key, read_part *read, weft_error *err)

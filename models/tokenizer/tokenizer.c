@@ -182,8 +182,7 @@ weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text,
     *ids = NULL;
     *n_ids = 0;
     if (!text && n_bytes) return WEFT_FAIL(err, WEFT_INVALID, "encode: no text");
-    /* A byte is one symbol with a 31-bit position; replacement and NFC make a text at most 3 times
-     * as long. */
+    /* A byte is one symbol with a 31-bit position; replacement and NFC make a text at most 3 times as long. */
     if (n_bytes > INT32_MAX / 4)
         return WEFT_FAIL(err, WEFT_LIMIT, "encode: the text has %zu bytes", n_bytes);
     encode_job job = { .tok = tok, .skip_special = flags & WEFT__ENCODE_SPECIAL_AS_TEXT };
@@ -264,8 +263,7 @@ const char *weft__token_stream_push(weft__token_stream *s, int32_t id, size_t *n
     if (n == 0 || (s->skip_special && weft__tokenizer_is_special(s->tok, id))) return s->text;
     for (size_t i = 0; i < n; i++) {
         s->pending[s->n_pending++] = bytes[i];
-        /* A sequence is at most four bytes, and a byte that breaks one is looked at again as a
-         * first byte. */
+        /* A sequence is at most four bytes, and a byte that breaks one is looked at again as a first byte. */
         while (s->n_pending > 0) {
             weft__utf8_kind kind;
             size_t step = weft__utf8_step(s->pending, s->n_pending, &kind);

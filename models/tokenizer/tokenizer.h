@@ -3,8 +3,7 @@
  * Byte-level BPE as the GPT-NeoX, GPT-2 and LLaMA-3 families use it: normalizer (none or NFC),
  * added tokens, a regular expression that cuts text into words, merges inside each word, optional
  * template tokens around the result. Every id is the one that Hugging Face `tokenizers` gives. A
- * file that asks for anything else is refused by name. The file's `truncation` and `padding` are
- * not applied.
+ * file that asks for anything else is refused by name. The file's `truncation` and `padding` are not applied.
  *
  *     weft__tokenizer *tok;
  *     WEFT_TRY(weft__tokenizer_open("model/tokenizer.json", &tok, err));
@@ -15,8 +14,7 @@
  *     free(ids);
  *     weft__tokenizer_destroy(tok);
  *
- * A tokenizer is immutable once open; any number of threads may use one at the same time (not one
- * stream).
+ * A tokenizer is immutable once open; any number of threads may use one at the same time (not one stream).
  */
 #ifndef WEFT_TOKENIZER_H
 #define WEFT_TOKENIZER_H
@@ -66,8 +64,7 @@ typedef enum weft__decode_flags {
 } weft__decode_flags;
 
 /* Decodes ids into a malloc'd, NUL-terminated text that the caller frees. An id past the vocabulary
- * (models pad their output rows) gives no text, as in Hugging Face. Errors: OOM; INVALID (a
- * negative id). */
+ * (models pad their output rows) gives no text, as in Hugging Face. Errors: OOM; INVALID (a negative id). */
 weft_status weft__tokenizer_decode(const weft__tokenizer *tok, const int32_t *ids, size_t n_ids,
                                    unsigned flags, char **text, size_t *n_bytes,
                                    weft_error *err) WEFT_MUST_USE;
@@ -89,8 +86,7 @@ weft_status weft__token_stream_init(weft__token_stream *s, const weft__tokenizer
 /* The text is the stream's, not NUL-terminated, valid until the next call; *n_bytes may be 0.
  * Cannot fail: an id outside the vocabulary gives no text. */
 const char *weft__token_stream_push(weft__token_stream *s, int32_t id, size_t *n_bytes);
-/* Ends a text: an unfinished sequence comes out as one U+FFFD. The stream can then take a new text.
- */
+/* Ends a text: an unfinished sequence comes out as one U+FFFD. The stream can then take a new text. */
 const char *weft__token_stream_flush(weft__token_stream *s, size_t *n_bytes);
 void weft__token_stream_free(weft__token_stream *s);
 
@@ -99,8 +95,7 @@ void weft__token_stream_free(weft__token_stream *s);
 /* The number of ids, added tokens included; ids are 0 .. n-1 without holes. */
 uint32_t weft__tokenizer_size(const weft__tokenizer *tok);
 
-/* The token as the file spells it ("Ġthe"), NUL-terminated, owned by the tokenizer; NULL for an
- * unknown id. */
+/* The token as the file spells it ("Ġthe"), NUL-terminated, owned by the tokenizer; NULL for an unknown id. */
 const char *weft__tokenizer_token(const weft__tokenizer *tok, int32_t id);
 
 /* The bytes that the token stands for (" the"), owned by the tokenizer, not NUL-terminated, perhaps

@@ -117,8 +117,7 @@ bool weft__utf8_append_lossy(weft__bytes *out, const char *text, size_t n)
 /* ---- NFC ---- */
 
 /* True for characters that are starters, are their own NFC and compose with nothing before them.
- * Not all of them: Latin, Cyrillic, punctuation, kana, Han and Hangul syllables, which make up most
- * text. */
+ * Not all of them: Latin, Cyrillic, punctuation, kana, Han and Hangul syllables, which make up most text. */
 static bool nfc_inert(uint32_t c)
 {
     return c < 0x300 || (c >= 0x400 && c <= 0x482) || (c >= 0x2010 && c <= 0x2027) ||
@@ -135,8 +134,7 @@ bool weft__nfc_quick(const char *text, size_t n)
 
 /* Characters that nothing may be reordered across or composed with: those assigned after Unicode 9
  * that have a combining class or a decomposition (up to Unicode 17, by blocks where a whole block
- * is new), and U+11A7, which composes with nothing but which utf8proc swallows after a Hangul
- * syllable. */
+ * is new), and U+11A7, which composes with nothing but which utf8proc swallows after a Hangul syllable. */
 static bool is_barrier(uint32_t c)
 {
     static const uint32_t ranges[][2] = {
@@ -171,8 +169,7 @@ static unsigned mark_class(utf8proc_int32_t c)
     return (unsigned)utf8proc_get_property(c)->combining_class;
 }
 
-/* Sorts marks by combining class, stably: insertion for a few, counting for many. False = out of
- * memory. */
+/* Sorts marks by combining class, stably: insertion for a few, counting for many. False = out of memory. */
 static bool sort_marks(utf8proc_int32_t *marks, size_t n)
 {
     if (n < 32) {

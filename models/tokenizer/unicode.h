@@ -1,5 +1,4 @@
-/* unicode.h: UTF-8, NFC and the character classes that tokenization depends on; and a growing byte
- * buffer. */
+/* unicode.h: UTF-8, NFC and the character classes that tokenization depends on; and a growing byte buffer. */
 #ifndef WEFT_TOKENIZER_UNICODE_H
 #define WEFT_TOKENIZER_UNICODE_H
 
@@ -48,8 +47,7 @@ bool weft__utf8_append_lossy(weft__bytes *out, const char *text, size_t n);
 /* True if a quick look proves that valid UTF-8 is in normal form C; false says nothing. */
 bool weft__nfc_quick(const char *text, size_t n);
 
-/* Appends the normal form C of valid UTF-8, in time linear in n (but for sorting marks). False =
- * out of memory. */
+/* Appends the normal form C of valid UTF-8, in time linear in n (but for sorting marks). False = out of memory. */
 bool weft__nfc_append(weft__bytes *out, const char *text, size_t n);
 
 /* Unicode White_Space. */

@@ -168,8 +168,7 @@ static const weft__merge *find_merge(const weft__vocab *v, int32_t left, int32_t
 
 /* The word is a doubly linked list of symbols; a symbol swallowed by its left neighbour has id
  * REMOVED. Pairs that may merge wait in a binary heap, ordered by rank, then position; a pair that
- * has changed since is recognised when it comes up, because its merge would no longer give the same
- * token. */
+ * has changed since is recognised when it comes up, because its merge would no longer give the same token. */
 struct weft__bpe_symbol {
     int32_t id, prev, next; /* prev and next: -1 = none */
 };

@@ -10,8 +10,7 @@ typedef struct weft__span {
     size_t n;
 } weft__span;
 
-/* One merge rule in its hash slot: the pair of ids, its rank (the lowest goes first) and the id of
- * the whole. */
+/* One merge rule in its hash slot: the pair of ids, its rank (the lowest goes first) and the id of the whole. */
 typedef struct weft__merge {
     uint64_t pair; /* left id << 32 | right id; WEFT__NO_PAIR in an empty slot */
     uint32_t rank;
@@ -45,8 +44,7 @@ void weft__vocab_free(weft__vocab *v);
 /* The id of a token text, -1 if there is none. */
 int32_t weft__vocab_find(const weft__vocab *v, const char *text, size_t n);
 
-/* Room for n merge rules; then each in order of rank. A pair that comes again takes the later rank.
- * Errors: OOM. */
+/* Room for n merge rules; then each in order of rank. A pair that comes again takes the later rank. Errors: OOM. */
 weft_status weft__vocab_reserve_merges(weft__vocab *v, size_t n, weft_error *err);
 void weft__vocab_add_merge(weft__vocab *v, int32_t left, int32_t right, uint32_t rank, int32_t id);
 
