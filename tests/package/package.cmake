@@ -42,6 +42,21 @@ separate_arguments(arguments UNIX_COMMAND "${output}")
 run(${CC} -std=c11 ${FLAGS} ${here}/consumer/main.c -o ${WORK}/consumer_pc ${arguments})
 expect_program("pkg-config" ${WORK}/consumer_pc)
 
+# The C example of the README, as it stands there.
+file(READ ${here}/../../README.md readme)
+string(FIND "${readme}" "```c\n" begin)
+string(SUBSTRING "${readme}" ${begin} -1 readme)
+string(SUBSTRING "${readme}" 5 -1 readme)
+string(FIND "${readme}" "```" end)
+string(SUBSTRING "${readme}" 0 ${end} example)
+file(WRITE ${WORK}/readme.c "${example}")
+run(${CC} -std=c11 -Wall -Wextra -Werror ${FLAGS} ${WORK}/readme.c -o ${WORK}/readme ${arguments})
+run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${prefix}/${LIBDIR} ${WORK}/readme ${prefix}/share/weft/models/tiny-stories-neox)
+if(NOT output MATCHES "^Once upon a time.+")
+  message(FATAL_ERROR "the README's example printed:\n${output}")
+endif()
+message(STATUS "README: its example builds and runs")
+
 # C++ headers are not needed, so any C++ front end will do.
 find_program(cxx NAMES g++ clang++)
 file(GLOB headers ${prefix}/include/weft/*.h)
