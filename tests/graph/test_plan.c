@@ -91,6 +91,8 @@ static void views_with_extents(void)
     LIES(&f, weft_reshape(f.g, y, WEFT_DIMS(3, 4, T)), 0, 32, 8, 1);
     CHECK(!is_view(&f, weft_reshape(f.g, y, WEFT_DIMS(T12))));
     CHECK(!is_view(&f, weft_reshape(f.g, x, WEFT_DIMS(12, T))));
+    weft_ref z = weft_input(f.g, WEFT_F32, WEFT_DIMS(T, 8), "z"); /* as large as the bound: still not exchanged */
+    CHECK(!is_view(&f, weft_reshape(f.g, z, WEFT_DIMS(8, T))));
     int64_t one[] = { 1 };
     weft_slot s;
     weft_ref flat = weft_reshape(f.g, y, WEFT_DIMS(T12)); /* with one token at most there is nothing to go wrong */

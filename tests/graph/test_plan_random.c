@@ -69,6 +69,141 @@ static void random_plans_are_right(void)
     }
 }
 
+/* ---- layouts: every element of every view, by the meaning of the ops, at actual sizes below the bounds ---- */
+
+typedef struct layout {
+    const weft_graph *g;
+    const int64_t *extents;
+} layout;
+
+/* Where element `at` of input 0 comes from: index of a view's element -> index in its input. */
+static void trace(const layout *l, const weft_node *n, const int64_t *at, int64_t *from)
+{
+    int64_t in[WEFT_MAX_RANK], out[WEFT_MAX_RANK], flat = 0;
+    const weft_dims *a = &weft_graph_value(l->g, n->in[0])->dims, *b = &weft_graph_value(l->g, n->out[0])->dims;
+    weft_dims_resolve(l->g, a, l->extents, in);
+    weft_dims_resolve(l->g, b, l->extents, out);
+    if (n->op == WEFT_OP_reshape) {
+        for (uint32_t i = 0; i < b->rank; i++) flat = flat * out[i] + at[i];
+        for (uint32_t i = a->rank; i-- > 0; flat /= in[i]) from[i] = flat % in[i];
+    } else if (n->op == WEFT_OP_permute) {
+        for (uint32_t i = 0; i < a->rank; i++) from[n->attrs.permute.order.axis[i]] = at[i];
+    } else if (n->op == WEFT_OP_broadcast) {
+        for (uint32_t i = 0; i < a->rank; i++) from[i] = in[i] == 1 ? 0 : at[i + b->rank - a->rank];
+    } else if (n->op == WEFT_OP_slice) {
+        for (uint32_t i = 0; i < a->rank; i++) from[i] = at[i];
+        from[n->attrs.slice.axis] += n->attrs.slice.start;
+    } else { /* select */
+        for (uint32_t i = 0; i < a->rank; i++) from[i] = at[i - (i > (uint32_t)n->attrs.select.axis)];
+        from[n->attrs.select.axis] = n->attrs.select.index;
+    }
+}
+
+/* Element `at` of r, counted in its root's storage, which is laid out for the bounds. */
+static int64_t stored_at(const layout *l, weft_ref r, const int64_t *at)
+{
+    int64_t here[WEFT_MAX_RANK], from[WEFT_MAX_RANK] = { 0 }, dim[WEFT_MAX_RANK], element = 0;
+    memcpy(here, at, sizeof here);
+    for (;;) {
+        const weft_node *n = weft_graph_node_by_id(l->g, weft_graph_value(l->g, r)->node);
+        uint32_t traits = weft_op_get(n->op)->traits;
+        if (!(traits & (WEFT_TRAIT_VIEW | WEFT_TRAIT_STATE))) break;
+        if (traits & WEFT_TRAIT_VIEW) {
+            trace(l, n, here, from);
+            memcpy(here, from, sizeof here);
+        }
+        r = n->in[0];
+    }
+    const weft_dims *d = &weft_graph_value(l->g, r)->dims;
+    weft_dims_resolve(l->g, d, NULL, dim);
+    for (uint32_t i = 0; i < d->rank; i++) element = element * dim[i] + here[i];
+    return element;
+}
+
+static bool layout_is_right(const layout *l, weft_ref r, const weft_slot *s)
+{
+    const weft_dims *d = &weft_graph_value(l->g, r)->dims;
+    int64_t dim[WEFT_MAX_RANK], at[WEFT_MAX_RANK] = { 0 }, n = weft_value_elements(l->g, r, l->extents);
+    weft_dims_resolve(l->g, d, l->extents, dim);
+    for (int64_t k = 0; k < n; k++) {
+        int64_t place = s->first, rest = k;
+        for (uint32_t i = d->rank; i-- > 0; rest /= dim[i]) at[i] = rest % dim[i];
+        for (uint32_t i = 0; i < d->rank; i++) place += at[i] * s->stride[i];
+        if (place != stored_at(l, r, at)) return false;
+    }
+    return true;
+}
+
+/* Five random views of an input, one upon the other. Reshapes join two axes or split one. */
+static weft_ref view_chain(weft_graph *g, uint64_t *state, weft_dim T, const char *name)
+{
+    weft_dim a = { 1 + (int64_t)(next(state) % 4), 0 };
+    weft_dims first = { 3, { a, T, { 6, 0 } } };
+    if (next(state) % 2) first.d[0] = T, first.d[1] = a;
+    weft_ref x = weft_input(g, WEFT_F32, first, name);
+    for (int i = 0; i < 5; i++) {
+        weft_dims d = weft_graph_value(g, x)->dims;
+        uint32_t axis = d.rank ? (uint32_t)next(state) % d.rank : 0, kind = (uint32_t)next(state) % 8;
+        weft_dim size = d.rank ? d.d[axis] : (weft_dim){ 1, 0 };
+        if (kind < 2 && d.rank > 1) {
+            x = weft_transpose(g, x, (int)axis, (int)(next(state) % d.rank));
+        } else if (kind < 4 && axis + 1 < d.rank && !(size.extent && d.d[axis + 1].extent)) { /* join */
+            d.d[axis] = (weft_dim){ size.n * d.d[axis + 1].n, size.extent + d.d[axis + 1].extent };
+            for (uint32_t k = axis + 1; k + 1 < d.rank; k++) d.d[k] = d.d[k + 1];
+            d.rank--;
+            x = weft_reshape(g, x, d);
+        } else if (kind < 6 && size.n % 2 == 0 && d.rank < 5) { /* split */
+            for (uint32_t k = d.rank++; k > axis; k--) d.d[k] = d.d[k - 1];
+            bool outer = next(state) % 2;
+            d.d[axis] = (weft_dim){ outer ? size.n / 2 : 2, outer ? size.extent : 0 };
+            d.d[axis + 1] = (weft_dim){ outer ? 2 : size.n / 2, outer ? 0 : size.extent };
+            x = weft_reshape(g, x, d);
+        } else if (kind == 6 && !size.extent && size.n > 1) {
+            x = weft_slice(g, x, (int)axis, 1, size.n - 1);
+        } else if (kind == 7 && d.rank < 5) {
+            for (uint32_t k = d.rank++; k > 0; k--) d.d[k] = d.d[k - 1];
+            d.d[0] = (weft_dim){ 2, 0 };
+            x = weft_broadcast(g, x, d);
+        } else if (!size.extent && d.rank > 1) {
+            x = weft_select(g, x, (int)axis, size.n - 1);
+        }
+    }
+    return x;
+}
+
+static void views_lie_where_the_ops_say(void)
+{
+    weft_error err = { 0 };
+    uint32_t views = 0, copies = 0;
+    uint64_t state = 1;
+    for (uint32_t round = 0; round < 100; round++) {
+        weft_graph *g = test_graph();
+        uint32_t bound = 1 + (uint32_t)next(&state) % 5;
+        weft_dim T = weft_extent(g, "tokens", bound);
+        for (int i = 0; i < 20; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "in%d", i);
+            weft_output(g, view_chain(g, &state, T, name), "out%d", i);
+        }
+        CHECK_OK(weft_graph_seal(g, &err), err);
+        int64_t extents[] = { 1 + (int64_t)(next(&state) % bound) };
+        layout l = { g, extents };
+        for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+            const weft_node *n = weft_graph_node(g, i);
+            weft_slot s;
+            if (!(weft_op_get(n->op)->traits & WEFT_TRAIT_VIEW)) continue;
+            bool view = weft_plan_view(g, n->out[0], NULL, &s);
+            views += view;
+            copies += !view;
+            if (view && !CHECK(layout_is_right(&l, n->out[0], &s)))
+                printf("  round %u, value %u\n", round, n->out[0].id);
+        }
+        weft_graph_destroy(g);
+    }
+    CHECK(views > 3000);
+    CHECK(copies > 300);
+}
+
 /* What a fault in the planner would look like: the judge sees nearly all of what is changed at random. */
 static void the_judge_notices_random_faults(void)
 {
@@ -117,6 +252,7 @@ static void the_judge_notices_random_faults(void)
 
 static const weft_test tests[] = {
     { "random plans are right", random_plans_are_right },
+    { "views lie where the ops say", views_lie_where_the_ops_say },
     { "the judge notices random faults", the_judge_notices_random_faults },
 };
 TEST_MAIN(tests)
