@@ -3,7 +3,9 @@
  *
  * Jobs are tiles of BLOCK_M by BLOCK_N of the result. b is brought into a panel
  * [BLOCK_K][BLOCK_N] of floats, a is read where it is if it is f32. With few rows of a that
- * panel would cost more than it saves: if b lies in rows, its rows are then read as they are. */
+ * panel would cost more than it saves: if b lies in rows, its rows are then read as they are.
+ * Op linear does to each tile what its attributes say when the products are summed. */
+#include "k_matmul.h"
 #include "walk.h"
 
 enum { BLOCK_M = 64, BLOCK_N = 64, BLOCK_K = 256, FEW_ROWS = 4 };
@@ -21,7 +23,9 @@ typedef struct product {
 static bool accepts(const cpu_call *c)
 {
     const cpu_tensor *a = &c->in[0], *b = &c->in[1];
-    bool block = c->op == WEFT_OP_matmul_nt && (b->dtype == WEFT_Q8_0 || b->dtype == WEFT_Q4_0);
+    bool block = c->op != WEFT_OP_matmul && (b->dtype == WEFT_Q8_0 || b->dtype == WEFT_Q4_0);
+    for (uint32_t i = 2; i < c->n_in; i++)
+        if (c->in[i].layout != CPU_LAYOUT_PLAIN || !cpu_is_float(c->in[i].dtype)) return false;
     return a->layout == CPU_LAYOUT_PLAIN && b->layout == CPU_LAYOUT_PLAIN &&
            cpu_is_float(a->dtype) && (cpu_is_float(b->dtype) || block) &&
            c->out[0].dtype == WEFT_F32;
@@ -120,10 +124,45 @@ static int64_t matrix_offset(const cpu_tensor *t, const cpu_tensor *y, int64_t i
     return offset;
 }
 
+static weft_op map_of(weft_act act)
+{
+    static const weft_op op[WEFT_ACT_COUNT] = {
+        [WEFT_ACT_RELU] = WEFT_OP_relu,           [WEFT_ACT_GELU] = WEFT_OP_gelu,
+        [WEFT_ACT_GELU_TANH] = WEFT_OP_gelu_tanh, [WEFT_ACT_SILU] = WEFT_OP_silu,
+        [WEFT_ACT_TANH] = WEFT_OP_tanh,           [WEFT_ACT_SIGMOID] = WEFT_OP_sigmoid,
+    };
+    return op[act];
+}
+
+static void add_to(const product *p, float *y, const cpu_tensor *t, int64_t offset, int64_t n)
+{
+    const char *x = (const char *)t->data + offset * cpu_size(t->dtype);
+    int64_t step = t->stride[t->rank - 1];
+    p->v->zip(WEFT_OP_add, y, y, cpu_row_load(p->v, x, t->dtype, step, n, p->line), n);
+}
+
+/* Bias, activation and residuals of a tile of matrix i; y is its first element. */
+static void finish(const product *p, const mm_operands *o, float *y, int64_t i, int64_t m0,
+                   int64_t m, int64_t n0, int64_t n)
+{
+    for (int64_t row = 0; row < m; row++) {
+        float *to = y + row * p->ym + n0;
+        if (o->bias) add_to(p, to, o->bias, n0 * o->bias->stride[0], n);
+        if (o->act != WEFT_ACT_NONE) p->v->map(map_of(o->act), to, to, n, 1.0f);
+        for (int r = 0; r < 2 && o->residual[r]; r++) {
+            const cpu_tensor *t = o->residual[r];
+            int64_t at = (m0 + row) * t->stride[t->rank - 2] + n0 * t->stride[t->rank - 1];
+            add_to(p, to, t, matrix_offset(t, o->y, i) + at, n);
+        }
+    }
+}
+
 static void run(const cpu_call *c)
 {
     const cpu_tensor *a = &c->in[0], *b = &c->in[1], *y = &c->out[0];
-    bool nt = c->op == WEFT_OP_matmul_nt;
+    bool nt = c->op != WEFT_OP_matmul;
+    mm_operands operands = { 0 };
+    if (c->op == WEFT_OP_linear) cpu_mm_operands(c, &operands);
     float *own = (float *)(void *)c->scratch + (int64_t)c->thread * OWN_FLOATS;
     product p = { .v = cpu_vec(c->isa),
                   .nt = nt,
@@ -143,9 +182,8 @@ static void run(const cpu_call *c)
                   .line = own + BLOCK_K * (BLOCK_N + BLOCK_M) + BLOCK_M * BLOCK_N };
     if (is_block(p.tb)) p.bk = 1;
     bool in_rows = p.m < FEW_ROWS && !is_block(p.tb) && (nt ? p.bk : p.bn) == 1;
-    int64_t across = (p.n + BLOCK_N - 1) / BLOCK_N, down = (p.m + BLOCK_M - 1) / BLOCK_M, begin,
-            end;
-    int64_t matrices = 1;
+    int64_t across = (p.n + BLOCK_N - 1) / BLOCK_N, down = (p.m + BLOCK_M - 1) / BLOCK_M;
+    int64_t matrices = 1, begin, end;
     for (uint32_t i = 0; i + 2 < y->rank; i++) matrices *= y->dim[i];
     while (cpu_claim(c, matrices * down * across, 1, &begin, &end)) {
         int64_t i = begin / (down * across), m0 = begin / across % down * BLOCK_M,
@@ -158,6 +196,7 @@ static void run(const cpu_call *c)
             (const char *)b->data + (is_block(p.tb) ? 0 : matrix_offset(b, y, i) * cpu_size(p.tb));
         float *to = (float *)y->data + matrix_offset(y, y, i) + m0 * p.ym;
         (in_rows ? few_rows : tile)(&p, pa, pb, to, m, n0, n);
+        if (c->op == WEFT_OP_linear) finish(&p, &operands, to, i, m0, m, n0, n);
     }
 }
 
