@@ -2,25 +2,27 @@
 """Writes vectors.json: texts, and what Hugging Face `tokenizers` makes of them.
 
     python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3
-    venv/bin/python tests/tokenizer/make_vectors.py NEOX_TOKENIZER.json models/bundled/tiny-stories-neox/tokenizer.json \
+    venv/bin/python tests/tokenizer/make_vectors.py NEOX_TOKENIZER.json BUNDLED_TOKENIZER.json \
         > tests/tokenizer/vectors.json
 
-Run when the vectors change; the tests need the result only. Made with tokenizers 0.23.3 (Oniguruma with Unicode 16,
-normalization with Unicode 9) and Python 3.11. Everything random comes from a fixed seed.
+Run when the vectors change; the tests need the result only. Made with tokenizers 0.23.3 (Oniguruma
+with Unicode 16, normalization with Unicode 9) and Python 3.11. Everything random comes from a fixed
+seed.
 
-The file: {"made_with", "classes": {...}, "texts": [...], "sets": [...]}. A text is a string, or {"hex": bytes} if it is not UTF-8. A set
-names its file ("neox" or "bundled"), has a "patch" (replaces keys of the file, "model" key by key; "edit" as the function
-of that name below does it), "flags" ("special_as_text", "no_template", "no_decode"), and
-  "cases":  [text, ids, decoded, decoded without special tokens]: a text by its index or in place; a decoded text is
-            left out if it is the text itself, or, for the second, if it is as the first
+The file: {"made_with", "classes": {...}, "texts": [...], "sets": [...]}. A text is a string, or
+{"hex": bytes} if it is not UTF-8. A set names its file ("neox" or "bundled"), has a "patch"
+(replaces keys of the file, "model" key by key; "edit" as the function of that name below does it),
+"flags" ("special_as_text", "no_template", "no_decode"), and
+  "cases":  [text, ids, decoded, decoded without special tokens]: a text by its index or in place; a
+            decoded text is left out if it is the text itself, or, for the second, if it is as the first
   "decode": [ids, decoded, decoded without special tokens] for ids that no text gives
 
-"no_decode": tokenizers 0.23 decodes an added token with "normalized" to its normalised text, which a ByteLevel decoder
-then takes for bytes; earlier versions, and Weft, give the token as the file has it.
+"no_decode": tokenizers 0.23 decodes an added token with "normalized" to its normalised text, which a
+ByteLevel decoder then takes for bytes; earlier versions, and Weft, give the token as the file has it.
 
-"classes" are all code points, as [first, last, first, last, ...], that match an expression of Oniguruma; that are a
-character of words, or not, to the search for added tokens ("word", "not word": those of Unicode 14); and that NFC
-moves in front of U+0345 ("moves").
+"classes" are all code points, as [first, last, first, last, ...], that match an expression of
+Oniguruma; that are a character of words, or not, to the search for added tokens ("word", "not
+word": those of Unicode 14); and that NFC moves in front of U+0345 ("moves").
 """
 
 import json
