@@ -210,13 +210,14 @@ static weft_status write_batch(weft_session *s, runner *r, uint32_t n, uint32_t 
 {
     const int32_t *b = s->batch;
     size_t step = s->desc.max_tokens;
+    if (s->desc.hidden >= 0 || !n_rows) n_rows = 1; /* rows are of logits; the extent is at least 1 */
     WEFT_TRY(weft_program_set_extent(r->p, "tokens", n, err));
-    WEFT_TRY(weft_program_set_extent(r->p, "rows", n_rows ? n_rows : 1, err));
+    WEFT_TRY(weft_program_set_extent(r->p, "rows", n_rows, err));
     WEFT_TRY(write_ints(r, r->tokens, b, n, err));
     WEFT_TRY(write_ints(r, r->pos, b + step, n, err));
     WEFT_TRY(write_ints(r, r->cell, b + 2 * step, n, err));
     WEFT_TRY(write_ints(r, r->first, b + 3 * step, n, err));
-    return write_ints(r, r->rows, b + 4 * step, n_rows ? n_rows : 1, err);
+    return write_ints(r, r->rows, b + 4 * step, n_rows, err);
 }
 
 /* The wanted rows: of logits they are the first n_rows of the result, of hidden states they stand at their tokens. */
