@@ -7,9 +7,10 @@ static const cli_option options[] = {
     { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned", .help = "how far it has come (default: built)" },
     { .name = "device", .kind = CLI_TEXT, .value = "SPEC", .help = "what it is planned for (default: cpu; null takes every op)" },
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0", .help = "how matrices are stored" },
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16", .help = "how the cache is stored (default: f16, f32 with --exact)" },
     { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "cells of the cache (default: the model's context)" },
-    { .name = "tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16, .help = "tokens per run at most (default: 512)" },
-    { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations" },
+    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16, .help = "tokens per run at most (default: 512)" },
+    { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations and cache" },
     { .name = NULL },
 };
 
@@ -41,9 +42,11 @@ static int run_graph(const cli_args *a)
     weft_graph *g = NULL;
     weft_error err;
     weft_writer w = { NULL, write_stdout };
-    weft_model_graph_desc d = { .context = cli_u32(a, "context", 0), .max_tokens = cli_u32(a, "tokens", 0) };
+    weft_model_graph_desc d = { .context = cli_u32(a, "context", 0), .max_tokens = cli_u32(a, "chunk", 0),
+                                .kv = cli_has(a, "exact") ? WEFT_F32 : WEFT_ANY };
     const char *stage = cli_text(a, "stage", "built"), *outputs[] = { "logits" };
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &d.weights);
+    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &d.kv);
     int status = cli_model_open(a, &m);
     if (status) return status;
     if (weft_model_graph(m, &d, &g, &err)) status = cli_report(&err);

@@ -6,9 +6,10 @@
 static const cli_option options[] = {
     { .name = "device", .kind = CLI_TEXT, .value = "SPEC", .help = "plan for this device (default: cpu; see `weft devices`)" },
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0", .help = "how matrices are stored" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16", .help = "how the cache is stored (default: f16)" },
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16", .help = "how the cache is stored (default: f16, f32 with --exact)" },
     { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "tokens of the cache (default: the model's context)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16, .help = "prompt tokens per run (default: 512)" },
+    { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations and cache" },
     { .name = "tensors", .kind = CLI_FLAG, .help = "list every tensor of the files" },
     { .name = "json", .kind = CLI_FLAG, .help = "print one object" },
     { .name = NULL },
@@ -19,7 +20,7 @@ static void print_config(const weft_model *m, const weft_model_info *i)
     static const char *const keys[] = { "intermediate_size", "layer_norm_eps", "partial_rotary_factor", "rope_theta",
                                         "rope_position_scale", "use_parallel_residual", "attention_bias", "tie_word_embeddings" };
     const weft_config *c = weft_model_config(m);
-    printf("%s\n  architecture           %s\n  layers                 %u\n  hidden size            %u\n  heads                  %u of %u\n"
+    printf("%s\n  architecture           %s\n  layers                 %u\n  hidden size            %u\n  heads                  %u, each %u wide\n"
            "  vocabulary             %u\n  context                %u\n", i->path, i->architecture, i->n_layer, i->n_embed, i->n_head,
            i->n_head ? i->n_embed / i->n_head : 0, i->n_vocab, i->context);
     const char *act;
@@ -65,7 +66,8 @@ static weft_status plan(const cli_args *a, const weft_model *m, weft_backend *b,
 {
     weft_model_info info;
     weft_model_info_get(m, &info);
-    weft_model_graph_desc d = { .context = cli_u32(a, "context", info.context), .max_tokens = cli_u32(a, "chunk", 512) };
+    weft_model_graph_desc d = { .context = cli_u32(a, "context", info.context), .max_tokens = cli_u32(a, "chunk", 512),
+                                .kv = cli_has(a, "exact") ? WEFT_F32 : WEFT_ANY };
     if (d.max_tokens > d.context) d.max_tokens = d.context;
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &d.weights);
     if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &d.kv);
@@ -78,7 +80,8 @@ static weft_status plan(const cli_args *a, const weft_model *m, weft_backend *b,
         weft_program *p;
         const char *outputs[] = { "logits" };
         weft_bound bounds[] = { { "tokens", decode ? 1 : d.max_tokens }, { "rows", 1 } };
-        weft_program_desc pd = { .devices = &b, .n_devices = 1, .bounds = bounds, .n_bounds = 2, .outputs = outputs, .n_outputs = 1 };
+        weft_program_desc pd = { .devices = &b, .n_devices = 1, .bounds = bounds, .n_bounds = 2, .outputs = outputs, .n_outputs = 1,
+                                 .exact = cli_has(a, "exact") };
         s = weft_program_create(g, &pd, &p, err);
         if (!s) *(decode ? &n->decode : &n->prompt) = weft_program_device_memory(p, 0);
         if (!s) weft_program_destroy(p);
@@ -91,10 +94,10 @@ static void print_needs(const needs *n)
 {
     uint64_t total = n->prompt.weights + n->prompt.states + n->prompt.constants + n->prompt.arena + n->decode.arena;
     double mib = 1048576.0;
-    printf("\nmemory on %s (%s)\n  weights                %10.1f MiB\n  cache of %-7u tokens %10.1f MiB\n"
-           "  prompt arena (%5u)   %10.1f MiB\n  decode arena           %10.1f MiB\n  total                  %10.1f MiB\n",
-           n->device.name, n->device.description, (double)n->prompt.weights / mib, n->context, (double)n->prompt.states / mib, n->chunk,
-           (double)n->prompt.arena / mib, (double)n->decode.arena / mib, (double)total / mib);
+    printf("\nmemory on %s (%s)\n  weights                %10.1f MiB\n  cache                  %10.1f MiB  %u tokens\n"
+           "  prompt arena           %10.1f MiB  %u tokens a run\n  decode arena           %10.1f MiB\n  total                  %10.1f MiB\n",
+           n->device.name, n->device.description, (double)n->prompt.weights / mib, (double)n->prompt.states / mib, n->context,
+           (double)n->prompt.arena / mib, n->chunk, (double)n->decode.arena / mib, (double)total / mib);
     if (n->device.memory) printf("  the device has         %10.1f MiB%s\n", (double)n->device.memory / mib, total > n->device.memory ? ": it does NOT fit" : "");
 }
 

@@ -72,6 +72,8 @@ static int run_logits(const cli_args *a)
     weft_tokens prompt;
     weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
     if (!cli_has(a, "output")) return cli_misuse("logits: --output is missing");
+    if (lists && (cli_has(a, "tokens") || cli_has(a, "prompt") || cli_has(a, "prompt-file")))
+        return cli_misuse("logits: --batch is the whole prompt: give no other");
     int status = lists ? read_lists(lists, &b) : 0;
     desc.n_sequences = b.n;
     desc.max_rows = cli_has(a, "last") ? 0 : ROWS_PER_RUN;

@@ -118,14 +118,29 @@ bool cli_parse_tokens(const char *text, size_t n, weft_tokens *out)
     return out->n > 0;
 }
 
+/* "--prompt, --prompt-file or --tokens": those that the command has. */
+static const char *prompt_options(const cli_command *c, char *buf, size_t size)
+{
+    static const char *const names[] = { "prompt", "prompt-file", "file", "tokens", "batch" };
+    const char *found[sizeof names / sizeof *names];
+    size_t n = 0, used = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (const cli_option *o = c->options; o->name; o++)
+            if (!strcmp(o->name, names[i])) found[n++] = names[i];
+    for (size_t i = 0; i < n && used < size; i++)
+        used += (size_t)snprintf(buf + used, size - used, "%s--%s", !i ? "" : i + 1 < n ? ", " : " or ", found[i]);
+    return buf;
+}
+
 int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out)
 {
     weft_error err;
+    char options[128];
     const char *text = cli_text(a, "prompt", NULL), *tokens = cli_text(a, "tokens", NULL);
     const char *file = cli_text(a, "prompt-file", cli_text(a, "file", NULL));
     *out = (weft_tokens){ 0 };
     if (!!text + !!tokens + !!file != 1)
-        return cli_misuse("%s: give one of the options that say the prompt; see `weft %s --help`", a->command->name, a->command->name);
+        return cli_misuse("%s: give one of %s", a->command->name, prompt_options(a->command, options, sizeof options));
     if (tokens) {
         if (cli_parse_tokens(tokens, strlen(tokens), out)) return 0;
         return cli_misuse("--tokens %s: expected ids such as 1,2,3", tokens);

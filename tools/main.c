@@ -26,7 +26,8 @@ static int run_word(int argc, char **argv)
     if (!strcmp(word, "--version")) return printf("weft %s\n", weft_version()), 0;
     if (!strcmp(word, "--man")) return cli_man(stdout), 0;
     if (!strcmp(word, "--completion") && argc > 2 && !strcmp(argv[2], "bash")) return cli_completion(stdout), 0;
-    if (strcmp(word, "--help") && strcmp(word, "help")) return -1;
+    if (!strcmp(word, "--completion")) return cli_misuse("--completion: expected bash");
+    if (strcmp(word, "--help") && strcmp(word, "-h") && strcmp(word, "help")) return -1;
     if (argc < 3) return cli_usage(stdout), 0;
     const cli_command *c = find(argv[2]);
     if (!c) return cli_misuse("%s: no such command; see `weft --help`", argv[2]);

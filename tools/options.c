@@ -94,11 +94,11 @@ int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out)
         longs[i] = (struct option){ all[i]->name, all[i]->kind == CLI_FLAG ? no_argument : required_argument, NULL, (int)i };
     opterr = 0;
     optind = 1;
-    for (int k; (k = getopt_long(argc, argv, ":", longs, NULL)) != -1;) {
+    for (int k; (k = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
         const char *word = argv[optind - 1];
         if (k == ':') return 1 + cli_misuse("%s: %s needs a value", c->name, word);
         if (k == '?') return 1 + cli_misuse("%s: unknown option %s; see `weft %s --help`", c->name, word, c->name);
-        if (!strcmp(all[k]->name, "help")) {
+        if (k == 'h' || !strcmp(all[k]->name, "help")) {
             cli_help(stdout, c);
             return 1;
         }
