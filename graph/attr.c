@@ -19,7 +19,7 @@ enum {
 };
 
 static const weft_op_info ops[WEFT_OP_COUNT] = {
-#define WEFT_OP(name, lo, hi, outs, attrs, shape, cost, traits, stem)                              \
+#define WEFT_OP(name, lo, hi, outs, attrs, shape, cost, traits, stem) \
     [WEFT_OP_##name] = { #name, lo, hi, outs, traits, #attrs, #stem },
 #include "op.def"
 #undef WEFT_OP
@@ -43,13 +43,13 @@ bool weft__op_parse(const char *name, weft_op *out)
 
 /* One function per row of attr.def, so that `row` names the struct in offsetof. */
 #define F(type_, name_) { #name_, ATTR_##type_, offsetof(row, name_) },
-#define WEFT_ATTR(name_, fields_)                                                                  \
-    static const weft__attr_field *fields_of_##name_(uint32_t *n)                                  \
-    {                                                                                              \
-        typedef weft_attr_##name_ row;                                                             \
-        static const weft__attr_field f[] = { fields_{ NULL, ATTR_i32, offsetof(row, end_) } };    \
-        *n = sizeof f / sizeof *f - 1;                                                             \
-        return f;                                                                                  \
+#define WEFT_ATTR(name_, fields_)                                                               \
+    static const weft__attr_field *fields_of_##name_(uint32_t *n)                               \
+    {                                                                                           \
+        typedef weft_attr_##name_ row;                                                          \
+        static const weft__attr_field f[] = { fields_{ NULL, ATTR_i32, offsetof(row, end_) } }; \
+        *n = sizeof f / sizeof *f - 1;                                                          \
+        return f;                                                                               \
     }
 #include "attr.def"
 #undef WEFT_ATTR
@@ -57,8 +57,7 @@ bool weft__op_parse(const char *name, weft_op *out)
 
 typedef const weft__attr_field *fields_fn(uint32_t *n);
 static fields_fn *const fields_of_op[WEFT_OP_COUNT] = {
-#define WEFT_OP(name, lo, hi, outs, attrs, shape, cost, traits, stem)                              \
-    [WEFT_OP_##name] = fields_of_##attrs,
+#define WEFT_OP(name, lo, hi, outs, attrs, shape, cost, traits, stem) [WEFT_OP_##name] = fields_of_##attrs,
 #include "op.def"
 #undef WEFT_OP
 };
@@ -69,8 +68,8 @@ const weft__attr_field *weft__attr_fields(weft_op op, uint32_t *n)
 }
 
 static const size_t field_size[] = {
-    [ATTR_f32] = sizeof(float),        [ATTR_i32] = sizeof(int32_t),   [ATTR_i64] = sizeof(int64_t),
-    [ATTR_dtype] = sizeof(weft_dtype), [ATTR_act] = sizeof(weft_act),  [ATTR_dims] = sizeof(weft_dims),
+    [ATTR_f32] = sizeof(float),        [ATTR_i32] = sizeof(int32_t),  [ATTR_i64] = sizeof(int64_t),
+    [ATTR_dtype] = sizeof(weft_dtype), [ATTR_act] = sizeof(weft_act), [ATTR_dims] = sizeof(weft_dims),
     [ATTR_perm] = sizeof(weft_perm),
 };
 

@@ -188,9 +188,8 @@ static weft_ref scoped_source(weft_graph *g, weft_op op, weft_dtype t, const wef
     }
     const weft_value *v = weft_graph_value(g, old->out[0]);
     if (!weft__dims_equal(&v->dims, d) || (t != WEFT_ANY && t != v->dtype))
-        return WEFT__STICKY(g, WEFT_SHAPE, "%s '%s': %s %s, but %s %s before", kind, full,
-                            weft_dtype_get(t)->name, weft__dims_text(g, d, new_text, sizeof new_text),
-                            weft_dtype_get(v->dtype)->name,
+        return WEFT__STICKY(g, WEFT_SHAPE, "%s '%s': %s %s, but %s %s before", kind, full, weft_dtype_get(t)->name,
+                            weft__dims_text(g, d, new_text, sizeof new_text), weft_dtype_get(v->dtype)->name,
                             weft__dims_text(g, &v->dims, old_text, sizeof old_text));
     return old->out[0];
 }
@@ -221,8 +220,7 @@ weft_ref weft_permute(weft_graph *g, weft_ref x, const uint8_t *order, uint32_t 
 {
     weft_attrs a = { .permute = { .order = { .rank = rank } } };
     if (stopped(g)) return none;
-    if (rank > WEFT_MAX_RANK)
-        return WEFT__STICKY(g, WEFT_SHAPE, "permute: rank %u is above %u", rank, WEFT_MAX_RANK);
+    if (rank > WEFT_MAX_RANK) return WEFT__STICKY(g, WEFT_SHAPE, "permute: rank %u is above %u", rank, WEFT_MAX_RANK);
     if (rank) memcpy(a.permute.order.axis, order, rank);
     return add1(g, WEFT_OP_permute, &a, x);
 }
@@ -231,8 +229,7 @@ weft_ref weft_transpose(weft_graph *g, weft_ref x, int axis0, int axis1)
 {
     uint32_t a0, a1;
     uint8_t order[WEFT_MAX_RANK] = { 0, 1, 2, 3, 4, 5 };
-    if (!fix_axis(g, WEFT_OP_permute, x, axis0, &a0) || !fix_axis(g, WEFT_OP_permute, x, axis1, &a1))
-        return none;
+    if (!fix_axis(g, WEFT_OP_permute, x, axis0, &a0) || !fix_axis(g, WEFT_OP_permute, x, axis1, &a1)) return none;
     order[a0] = (uint8_t)a1;
     order[a1] = (uint8_t)a0;
     return weft_permute(g, x, order, weft_graph_value(g, x)->dims.rank);
@@ -242,8 +239,7 @@ weft_ref weft_slice(weft_graph *g, weft_ref x, int axis, int64_t start, int64_t 
 {
     uint32_t at;
     if (!fix_axis(g, WEFT_OP_slice, x, axis, &at)) return none;
-    return add1(g, WEFT_OP_slice,
-                &(weft_attrs){ .slice = { .axis = (int32_t)at, .start = start, .size = size } }, x);
+    return add1(g, WEFT_OP_slice, &(weft_attrs){ .slice = { .axis = (int32_t)at, .start = start, .size = size } }, x);
 }
 
 weft_ref weft_select(weft_graph *g, weft_ref x, int axis, int64_t index)
@@ -277,8 +273,11 @@ weft_ref weft_scale(weft_graph *g, weft_ref x, float factor)
     return add1(g, WEFT_OP_scale, &(weft_attrs){ .scale = { .factor = factor } }, x);
 }
 
-#define UNARY(op)                                                                                  \
-    weft_ref weft_##op(weft_graph *g, weft_ref x) { return add1(g, WEFT_OP_##op, NULL, x); }
+#define UNARY(op)                                 \
+    weft_ref weft_##op(weft_graph *g, weft_ref x) \
+    {                                             \
+        return add1(g, WEFT_OP_##op, NULL, x);    \
+    }
 UNARY(relu)
 UNARY(gelu)
 UNARY(gelu_tanh)
@@ -287,8 +286,11 @@ UNARY(tanh)
 UNARY(sigmoid)
 UNARY(exp)
 
-#define BINARY(op)                                                                                 \
-    weft_ref weft_##op(weft_graph *g, weft_ref a, weft_ref b) { return add2(g, WEFT_OP_##op, a, b); }
+#define BINARY(op)                                            \
+    weft_ref weft_##op(weft_graph *g, weft_ref a, weft_ref b) \
+    {                                                         \
+        return add2(g, WEFT_OP_##op, a, b);                   \
+    }
 BINARY(add)
 BINARY(sub)
 BINARY(mul)
@@ -299,9 +301,8 @@ BINARY(matmul_nt)
 weft_ref weft_activation(weft_graph *g, weft_ref x, weft_act act)
 {
     static const weft_op op_of[WEFT_ACT_COUNT] = {
-        [WEFT_ACT_RELU] = WEFT_OP_relu,           [WEFT_ACT_GELU] = WEFT_OP_gelu,
-        [WEFT_ACT_GELU_TANH] = WEFT_OP_gelu_tanh, [WEFT_ACT_SILU] = WEFT_OP_silu,
-        [WEFT_ACT_TANH] = WEFT_OP_tanh,           [WEFT_ACT_SIGMOID] = WEFT_OP_sigmoid,
+        [WEFT_ACT_RELU] = WEFT_OP_relu, [WEFT_ACT_GELU] = WEFT_OP_gelu, [WEFT_ACT_GELU_TANH] = WEFT_OP_gelu_tanh,
+        [WEFT_ACT_SILU] = WEFT_OP_silu, [WEFT_ACT_TANH] = WEFT_OP_tanh, [WEFT_ACT_SIGMOID] = WEFT_OP_sigmoid,
     };
     if (act == WEFT_ACT_NONE) return x;
     if ((unsigned)act >= WEFT_ACT_COUNT) return WEFT__STICKY(g, WEFT_INVALID, "no such activation");
@@ -398,8 +399,8 @@ weft_ref weft_store(weft_graph *g, weft_ref state, weft_ref rows, weft_ref index
 {
     uint32_t at;
     if (!fix_axis(g, WEFT_OP_store, state, axis, &at)) return none;
-    return add(g, WEFT_OP_store, &(weft_attrs){ .axis = { .axis = (int32_t)at } },
-               (weft_ref[]){ state, rows, index }, 3);
+    return add(g, WEFT_OP_store, &(weft_attrs){ .axis = { .axis = (int32_t)at } }, (weft_ref[]){ state, rows, index },
+               3);
 }
 
 weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, weft_ref factors, uint32_t n_rot, float theta,
@@ -415,8 +416,7 @@ weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool interleaved)
     return add(g, WEFT_OP_rope, &a, (weft_ref[]){ x, angles }, 2);
 }
 
-weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last,
-                        float scale)
+weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last, float scale)
 {
     weft_attrs a = { .attention = { .scale = scale } };
     return add(g, WEFT_OP_attention, &a, (weft_ref[]){ q, k, v, first, last }, 5);
@@ -444,10 +444,8 @@ weft_ref weft_output(weft_graph *g, weft_ref x, const char *fmt, ...)
 
 weft_status weft_graph_seal(weft_graph *g, weft_error *err)
 {
-    if (g->error.status == WEFT_OK && g->scope_depth)
-        WEFT__STICKY(g, WEFT_INVALID, "a scope was not ended");
-    if (g->error.status == WEFT_OK && !g->n_outputs)
-        WEFT__STICKY(g, WEFT_INVALID, "the graph has no output");
+    if (g->error.status == WEFT_OK && g->scope_depth) WEFT__STICKY(g, WEFT_INVALID, "a scope was not ended");
+    if (g->error.status == WEFT_OK && !g->n_outputs) WEFT__STICKY(g, WEFT_INVALID, "the graph has no output");
     if (g->error.status != WEFT_OK) {
         if (err) *err = g->error;
         return g->error.status;

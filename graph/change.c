@@ -1,6 +1,8 @@
-/* change.c: what is done to a whole graph or to nodes that exist: replacing, removing, ordering, cloning, keeping outputs.
+/* change.c: what is done to a whole graph or to nodes that exist: replacing, removing, ordering, cloning, keeping
+ * outputs.
  *
- * The order array is the one thing to keep right: it lists the live nodes, each after the nodes whose values it reads. */
+ * The order array is the one thing to keep right: it lists the live nodes, each after the nodes whose values it
+ * reads. */
 #include "graph/attr.h"
 #include "graph/graph_impl.h"
 
@@ -115,16 +117,17 @@ bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, ui
     return true;
 }
 
-weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uint32_t n,
-                                    weft_error *err)
+weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uint32_t n, weft_error *err)
 {
     if (!g->sealed) return WEFT_FAIL(err, WEFT_INVALID, "the graph is not sealed");
     weft_named *kept = NULL;
     size_t cap = 0;
     uint32_t n_kept = 0;
     weft_status s = WEFT_OK;
-    if (!n) s = WEFT_FAIL(err, WEFT_INVALID, "a graph needs at least one output");
-    else if (!weft__grow(&kept, &cap, n, sizeof *kept)) s = WEFT_OOM_FAIL(err, "outputs");
+    if (!n)
+        s = WEFT_FAIL(err, WEFT_INVALID, "a graph needs at least one output");
+    else if (!weft__grow(&kept, &cap, n, sizeof *kept))
+        s = WEFT_OOM_FAIL(err, "outputs");
     for (uint32_t i = 0; i < n && s == WEFT_OK; i++) {
         uint32_t at = 0, seen = 0;
         while (at < g->n_outputs && strcmp(g->outputs[at].name, names[i])) at++;
@@ -213,10 +216,8 @@ weft_status weft_graph_clone(const weft_graph *g, weft_graph **out, weft_error *
     c->sealed = g->sealed;
     for (uint32_t i = 0; i < g->n_extents && ok; i++)
         c->extents[i] = (weft__extent_def){ copy_text(c, g->extents[i].name, &ok), g->extents[i].bound };
-    for (uint32_t i = 0; i < g->n_outputs && ok; i++)
-        c->outputs[i].name = copy_text(c, g->outputs[i].name, &ok);
-    for (uint32_t i = 0; i < g->n_order && ok; i++)
-        c->nodes[g->order[i]] = copy_node(c, g, g->nodes[g->order[i]], &ok);
+    for (uint32_t i = 0; i < g->n_outputs && ok; i++) c->outputs[i].name = copy_text(c, g->outputs[i].name, &ok);
+    for (uint32_t i = 0; i < g->n_order && ok; i++) c->nodes[g->order[i]] = copy_node(c, g, g->nodes[g->order[i]], &ok);
     if (ok) return WEFT_OK;
     weft_graph_destroy(c);
     *out = NULL;

@@ -12,8 +12,7 @@ static const char *origin(const weft_config *c)
 }
 
 /* A number between min and max. 1: found and fit; 0: absent; -1: unfit, which is recorded. */
-static int number(weft_graph *g, const weft_config *c, const char *key, bool whole, double min, double max,
-                  double *out)
+static int number(weft_graph *g, const weft_config *c, const char *key, bool whole, double min, double max, double *out)
 {
     int found = c->number(c->ctx, key, out);
     if (!found) return 0;
@@ -37,15 +36,14 @@ uint32_t weft_config_u32(weft_graph *g, const weft_config *c, const char *key, u
     return found > 0 ? (uint32_t)x : min;
 }
 
-uint32_t weft_config_u32_or(weft_graph *g, const weft_config *c, const char *key, uint32_t fallback,
-                            uint32_t min, uint32_t max)
+uint32_t weft_config_u32_or(weft_graph *g, const weft_config *c, const char *key, uint32_t fallback, uint32_t min,
+                            uint32_t max)
 {
     double x;
     return number(g, c, key, true, min, max, &x) > 0 ? (uint32_t)x : fallback;
 }
 
-float weft_config_f32_or(weft_graph *g, const weft_config *c, const char *key, float fallback, float min,
-                         float max)
+float weft_config_f32_or(weft_graph *g, const weft_config *c, const char *key, float fallback, float min, float max)
 {
     double x;
     return number(g, c, key, false, (double)min, (double)max, &x) > 0 ? (float)x : fallback;
@@ -86,7 +84,6 @@ weft_act weft_config_act_or(weft_graph *g, const weft_config *c, const char *key
     if (found < 0)
         WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a text", origin(c), key);
     else
-        WEFT__STICKY(g, WEFT_UNSUPPORTED, "%s: '%s' is '%.60s', an activation that is not known", origin(c), key,
-                     name);
+        WEFT__STICKY(g, WEFT_UNSUPPORTED, "%s: '%s' is '%.60s', an activation that is not known", origin(c), key, name);
     return WEFT_ACT_NONE;
 }

@@ -27,9 +27,9 @@ static inline float float_of(uint32_t u)
 static inline float f32_from_f16(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, rest = h & 0x7fff;
-    uint32_t normal = (rest << 13) + (112u << 23);                 /* exponent bias 15 to 127 */
+    uint32_t normal = (rest << 13) + (112u << 23); /* exponent bias 15 to 127 */
     uint32_t special = (rest << 13) | 0x7f800000u | (rest > 0x7c00 ? 0x400000u : 0);
-    uint32_t small = bits_of((float)(int32_t)rest * 0x1p-24f);     /* denormals count in 2^-24 */
+    uint32_t small = bits_of((float)(int32_t)rest * 0x1p-24f); /* denormals count in 2^-24 */
     uint32_t u = rest < 0x400 ? small : normal;
     return float_of((rest >= 0x7c00 ? special : u) | sign);
 }

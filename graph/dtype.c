@@ -5,8 +5,7 @@
 
 static const weft_dtype_info dtypes[WEFT_DTYPE_COUNT] = {
     [WEFT_ANY] = { "any", 1, 0, WEFT_DTYPE_NONE },
-#define WEFT_DTYPE(id, name, block, bytes, class_)                                                 \
-    [WEFT_##id] = { name, block, bytes, WEFT_DTYPE_##class_ },
+#define WEFT_DTYPE(id, name, block, bytes, class_) [WEFT_##id] = { name, block, bytes, WEFT_DTYPE_##class_ },
 #include "dtype.def"
 #undef WEFT_DTYPE
 };

@@ -103,13 +103,13 @@ static bool reserve_name(weft_graph *g)
 
 /* ---- making nodes ---- */
 
-
 static weft_status check_name(const char *what, const char *name, weft_error *err)
 {
     for (const char *p = name; *p; p++) {
         if ((unsigned char)*p < ' ' || *p == 127)
             return WEFT_FAIL(err, WEFT_INVALID, "%s: a control character in the name", what);
-        if (p - name >= WEFT__MAX_NAME) return WEFT_FAIL(err, WEFT_LIMIT, "%s '%.40s...': the name is too long", what, name);
+        if (p - name >= WEFT__MAX_NAME)
+            return WEFT_FAIL(err, WEFT_LIMIT, "%s '%.40s...': the name is too long", what, name);
     }
     return WEFT_OK;
 }
@@ -142,8 +142,7 @@ static weft_status check_ids(const weft_graph *g, const weft__node_desc *d, weft
         return WEFT_FAIL(err, WEFT_INVALID, "node id %u is used twice", d->node_id);
     for (uint32_t i = 0; i < weft_op_get(d->op)->n_out; i++) {
         uint32_t id = d->value_id[i];
-        if ((id && id < g->value_limit && g->values[id].node) ||
-            (i && id && id == d->value_id[i - 1]))
+        if ((id && id < g->value_limit && g->values[id].node) || (i && id && id == d->value_id[i - 1]))
             return WEFT_FAIL(err, WEFT_INVALID, "value id %u is used twice", id);
     }
     return WEFT_OK;
@@ -164,8 +163,7 @@ static weft_node *alloc_node(weft_graph *g, const weft__node_desc *d, uint64_t d
     /* Most nodes share the scope of the node before. */
     const char *scope = d->scope ? d->scope : "";
     const weft_node *last = g->n_order ? g->nodes[g->order[g->n_order - 1]] : NULL;
-    n->scope = last && !strcmp(last->scope, scope) ? last->scope
-                                                   : weft__arena_strdup(&g->arena, scope);
+    n->scope = last && !strcmp(last->scope, scope) ? last->scope : weft__arena_strdup(&g->arena, scope);
     if (d->name) n->name = weft__arena_strdup(&g->arena, d->name);
     if (!n->scope || (d->name && !n->name)) return NULL;
     if (d->op == WEFT_OP_constant) {
@@ -228,8 +226,7 @@ static weft_node *place(weft_graph *g, const weft__node_desc *d, const weft__sha
     return n;
 }
 
-static weft_status check_node(const weft_graph *g, const weft__node_desc *d, weft__shape_result *r,
-                              weft_error *err)
+static weft_status check_node(const weft_graph *g, const weft__node_desc *d, weft__shape_result *r, weft_error *err)
 {
     if ((unsigned)d->op >= WEFT_OP_COUNT) return WEFT_FAIL(err, WEFT_INVALID, "no such op");
     WEFT_TRY(check_ids(g, d, err));
@@ -249,22 +246,23 @@ weft_node *weft__graph_make(weft_graph *g, const weft__node_desc *d, weft_error 
     weft__shape_result r = { 0 };
     weft_status s = check_node(g, d, &r, err);
     weft_node *n = s == WEFT_OK ? place(g, d, &r) : NULL;
-    if (s == WEFT_OK && !n) WEFT_OOM_FAIL(err, "a graph's node");
-    else if (s != WEFT_OK && d->scope && *d->scope) weft__annotate(err, s, "%s", d->scope);
+    if (s == WEFT_OK && !n)
+        WEFT_OOM_FAIL(err, "a graph's node");
+    else if (s != WEFT_OK && d->scope && *d->scope)
+        weft__annotate(err, s, "%s", d->scope);
     return n;
 }
 
-weft_node *weft__graph_add(weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in,
-                           uint32_t n_in, const char *scope, const char *name, weft_error *err)
+weft_node *weft__graph_add(weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
+                           const char *scope, const char *name, weft_error *err)
 {
     weft__node_desc d = { .op = op, .attrs = attrs, .in = in, .n_in = n_in, .scope = scope };
     d.name = name;
     return weft__graph_make(g, &d, err);
 }
 
-weft_node *weft__graph_add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *dims,
-                                  const char *scope, const char *name, const void *data,
-                                  weft_error *err)
+weft_node *weft__graph_add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *dims, const char *scope,
+                                  const char *name, const void *data, weft_error *err)
 {
     weft__node_desc d = { .op = op, .dtype = t, .dims = dims, .scope = scope, .name = name };
     d.data = data;
@@ -277,14 +275,12 @@ static bool is_word(const char *s)
 {
     if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_')) return false;
     for (; *s; s++)
-        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-              *s == '_'))
+        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_'))
             return false;
     return true;
 }
 
-weft_status weft__graph_add_extent(weft_graph *g, const char *name, uint32_t bound,
-                                   uint32_t *extent, weft_error *err)
+weft_status weft__graph_add_extent(weft_graph *g, const char *name, uint32_t bound, uint32_t *extent, weft_error *err)
 {
     bool replaced = false;
     for (uint32_t i = 0; i < g->desc.n_bounds; i++) {
@@ -302,11 +298,9 @@ weft_status weft__graph_add_extent(weft_graph *g, const char *name, uint32_t bou
         *extent = i + 1;
         return WEFT_OK;
     }
-    if (!is_word(name))
-        return WEFT_FAIL(err, WEFT_INVALID, "extent '%s': not a name of letters, digits and _", name);
+    if (!is_word(name)) return WEFT_FAIL(err, WEFT_INVALID, "extent '%s': not a name of letters, digits and _", name);
     if (g->n_extents == WEFT_MAX_EXTENTS)
-        return WEFT_FAIL(err, WEFT_LIMIT, "extent '%s': more than %u extents", name,
-                         WEFT_MAX_EXTENTS);
+        return WEFT_FAIL(err, WEFT_LIMIT, "extent '%s': more than %u extents", name, WEFT_MAX_EXTENTS);
     char *copy = weft__arena_strdup(&g->arena, name);
     if (!copy) return WEFT_OOM_FAIL(err, "an extent");
     g->extents[g->n_extents++] = (weft__extent_def){ copy, bound };
@@ -323,8 +317,7 @@ weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, 
         return WEFT_FAIL(err, WEFT_SHAPE, "output '%s': type %s is for weights only", name,
                          weft_dtype_get(v->dtype)->name);
     WEFT_TRY(check_name("output", name, err));
-    if (weft_graph_find(g, name).id)
-        return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", name);
+    if (weft_graph_find(g, name).id) return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", name);
     char *copy = weft__arena_strdup(&g->arena, name);
     if (!copy || !weft__grow(&g->outputs, &g->output_cap, (size_t)g->n_outputs + 1, sizeof *g->outputs))
         return WEFT_OOM_FAIL(err, "an output");
@@ -332,8 +325,8 @@ weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, 
     return WEFT_OK;
 }
 
-weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, const weft_dims *d,
-                                     weft_dtype *t, weft_error *err)
+weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, const weft_dims *d, weft_dtype *t,
+                                     weft_error *err)
 {
     if (*t != WEFT_ANY) return WEFT_OK;
     *t = g->desc.weight_dtype ? g->desc.weight_dtype(g->desc.ctx, name, d) : WEFT_F32;

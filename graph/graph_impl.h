@@ -85,7 +85,10 @@ weft_status weft__graph_sort(weft_graph *g, weft_error *err);
 bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, uint32_t count);
 
 /* ---- rules, one function per row of op.def ---- */
-typedef struct weft__shape_result { weft_dtype dtype[WEFT_MAX_OUTPUTS]; weft_dims dims[WEFT_MAX_OUTPUTS]; } weft__shape_result;
+typedef struct weft__shape_result {
+    weft_dtype dtype[WEFT_MAX_OUTPUTS];
+    weft_dims dims[WEFT_MAX_OUTPUTS];
+} weft__shape_result;
 weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
                         weft__shape_result *out, weft_error *err);
 
@@ -93,7 +96,11 @@ weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs
 weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims *d, weft_error *err);
 
 /* ---- attributes, generated from attr.def ---- */
-typedef struct weft__attr_field { const char *name; enum { ATTR_f32, ATTR_i32, ATTR_i64, ATTR_dtype, ATTR_act, ATTR_dims, ATTR_perm } type; uint32_t offset; } weft__attr_field;
+typedef struct weft__attr_field {
+    const char *name;
+    enum { ATTR_f32, ATTR_i32, ATTR_i64, ATTR_dtype, ATTR_act, ATTR_dims, ATTR_perm } type;
+    uint32_t offset;
+} weft__attr_field;
 const weft__attr_field *weft__attr_fields(weft_op op, uint32_t *n);
 bool weft__attrs_equal(weft_op op, const weft_attrs *a, const weft_attrs *b);
 uint64_t weft__attrs_hash(weft_op op, const weft_attrs *a);

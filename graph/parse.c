@@ -1,8 +1,8 @@
 /* parse.c: reads the text form of a graph back (docs/graph-text.md).
  *
  * One cursor walks the text, line by line; every statement ends at the end of its line. Nodes are made by
- * weft__graph_make, which checks them, and the finished graph is sealed, which verifies it. What the text may ask for in
- * memory is bounded by its own size. Errors read "origin:line:column: fault". */
+ * weft__graph_make, which checks them, and the finished graph is sealed, which verifies it. What the text may ask for
+ * in memory is bounded by its own size. Errors read "origin:line:column: fault". */
 #include "graph/attr.h"
 #include "graph/convert.h"
 #include "graph/graph_impl.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORD 64
+#define MAX_WORD   64
 #define MAX_STRING (WEFT__MAX_NAME + 1) /* names and scopes */
 
 typedef struct parser {
@@ -373,9 +373,12 @@ static weft_status take_element(parser *p, weft_dtype t)
     } else {
         WEFT_TRY(take_float(p, 2 * size, &is_bits, &bits, &x));
         uint16_t half = (uint16_t)bits;
-        if (!is_bits) weft__convert_row(WEFT_F32, &x, t, bytes, 1);
-        else if (size == 2) memcpy(bytes, &half, sizeof half);
-        else memcpy(bytes, &bits, sizeof bits);
+        if (!is_bits)
+            weft__convert_row(WEFT_F32, &x, t, bytes, 1);
+        else if (size == 2)
+            memcpy(bytes, &half, sizeof half);
+        else
+            memcpy(bytes, &bits, sizeof bits);
     }
     if (!weft__grow(&p->data, &p->data_cap, p->n_data + size, 1)) return WEFT_OOM_FAIL(p->err, "a constant");
     memcpy(p->data + p->n_data, bytes, size);
@@ -473,8 +476,7 @@ static weft_status compare_types(const parser *p, const weft_node *n, const line
         return annotate(p, start,
                         WEFT_FAIL(p->err, WEFT_SHAPE, "%%%u is given as %s%s, but is %s%s", n->out[i].id,
                                   weft_dtype_get(l->dtype[i])->name,
-                                  weft__dims_text(p->g, &l->dims[i], have, sizeof have),
-                                  weft_dtype_get(v->dtype)->name,
+                                  weft__dims_text(p->g, &l->dims[i], have, sizeof have), weft_dtype_get(v->dtype)->name,
                                   weft__dims_text(p->g, &v->dims, want, sizeof want)));
     }
     return WEFT_OK;
@@ -587,7 +589,8 @@ weft_status weft_graph_parse(const char *text, size_t n, const char *origin, con
     *out = NULL;
     parser p = { .at = text, .end = text + n, .line_start = text, .line = 1, .err = err };
     p.origin = origin ? origin : "graph";
-    /* A graph that passes have worked on numbers its values with gaps; the arrays by id must still not outgrow the text. */
+    /* A graph that passes have worked on numbers its values with gaps; the arrays by id must still not outgrow the
+     * text. */
     p.max_id = n < UINT32_MAX / 2 ? 65535 + (uint32_t)n : UINT32_MAX / 2;
     WEFT_TRY(weft_graph_create(desc, &p.g, err));
     weft_status s = take_text(&p);

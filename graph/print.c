@@ -110,7 +110,7 @@ static void put_perm_field(printer *p, const void *field)
 static void put_attrs(printer *p, const weft_node *n)
 {
     static void (*const put[])(printer *, const void *) = {
-        [ATTR_f32] = put_f32,         [ATTR_i32] = put_i32,        [ATTR_i64] = put_i64,  [ATTR_dtype] = put_dtype,
+        [ATTR_f32] = put_f32,         [ATTR_i32] = put_i32,         [ATTR_i64] = put_i64, [ATTR_dtype] = put_dtype,
         [ATTR_dims] = put_dims_field, [ATTR_perm] = put_perm_field, [ATTR_act] = put_act,
     };
     uint32_t n_fields;

@@ -1,8 +1,8 @@
 /* shape.c: the shape rules: one function per rule named in op.def, from inputs and attributes to types and dims.
  *
- * A rule reads one `rule` record and fills a weft__shape_result. The verifier calls the same rules, so a rule must refuse
- * whatever a kernel could not run: it checks types, ranks, sizes and the range of every attribute. Two dimensions are
- * equal when both their numbers and their extents are: the rules never guess what a run will choose. */
+ * A rule reads one `rule` record and fills a weft__shape_result. The verifier calls the same rules, so a rule must
+ * refuse whatever a kernel could not run: it checks types, ranks, sizes and the range of every attribute. Two
+ * dimensions are equal when both their numbers and their extents are: the rules never guess what a run will choose. */
 #include "graph/attr.h"
 #include "graph/graph_impl.h"
 
@@ -67,20 +67,16 @@ static weft_status dims_check(const weft_graph *g, const weft_dims *d, int64_t *
 {
     int64_t total = 1;
     char text[160];
-    if (d->rank > WEFT_MAX_RANK)
-        return WEFT_FAIL(err, WEFT_SHAPE, "rank %u is above %u", d->rank, WEFT_MAX_RANK);
+    if (d->rank > WEFT_MAX_RANK) return WEFT_FAIL(err, WEFT_SHAPE, "rank %u is above %u", d->rank, WEFT_MAX_RANK);
     for (uint32_t i = 0; i < d->rank; i++) {
         uint32_t bound = 1;
         if (d->d[i].n < 1)
-            return WEFT_FAIL(err, WEFT_SHAPE, "%s has a dimension below 1",
-                             weft__dims_text(g, d, text, sizeof text));
+            return WEFT_FAIL(err, WEFT_SHAPE, "%s has a dimension below 1", weft__dims_text(g, d, text, sizeof text));
         if (d->d[i].extent && !weft_graph_extent(g, d->d[i].extent, &bound))
             return WEFT_FAIL(err, WEFT_SHAPE, "%s names extent %u, which does not exist",
                              weft__dims_text(g, d, text, sizeof text), d->d[i].extent);
-        if (__builtin_mul_overflow(total, d->d[i].n, &total) ||
-            __builtin_mul_overflow(total, (int64_t)bound, &total))
-            return WEFT_FAIL(err, WEFT_SHAPE, "%s is too large",
-                             weft__dims_text(g, d, text, sizeof text));
+        if (__builtin_mul_overflow(total, d->d[i].n, &total) || __builtin_mul_overflow(total, (int64_t)bound, &total))
+            return WEFT_FAIL(err, WEFT_SHAPE, "%s is too large", weft__dims_text(g, d, text, sizeof text));
     }
     *elements = total;
     return WEFT_OK;
@@ -95,8 +91,8 @@ weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims
     if (!info->bytes) return WEFT_FAIL(err, WEFT_INVALID, "type '%s' cannot be stored", info->name);
     WEFT_TRY(dims_check(g, d, &n, err));
     if (info->block > 1 && (!d->rank || d->d[d->rank - 1].extent || d->d[d->rank - 1].n % info->block))
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s needs a last dimension that %u divides, not %s",
-                         info->name, info->block, weft__dims_text(g, d, text, sizeof text));
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s needs a last dimension that %u divides, not %s", info->name, info->block,
+                         weft__dims_text(g, d, text, sizeof text));
     if (!weft_dtype_row_bytes(t, n, &bytes) || bytes > INT64_MAX / 16)
         return WEFT_FAIL(err, WEFT_SHAPE, "%s is too large", weft__dims_text(g, d, text, sizeof text));
     return WEFT_OK;
@@ -247,8 +243,7 @@ static weft_status shape_reshape(const rule *r)
     if (!same) {
         char list[160];
         return WEFT_FAIL(r->err, WEFT_SHAPE, "reshape: %s does not hold as many elements as %s",
-                         weft__dims_text(r->g, to, text, sizeof text),
-                         weft__dims_text(r->g, from, list, sizeof list));
+                         weft__dims_text(r->g, to, text, sizeof text), weft__dims_text(r->g, from, list, sizeof list));
     }
     result(r, r->v[0]->dtype, to);
     return WEFT_OK;
@@ -281,8 +276,7 @@ static weft_status shape_slice(const rule *r)
     int64_t end;
     WEFT_TRY(need_plain(r, 0));
     WEFT_TRY(need_axis(r, a->axis, to.rank));
-    if (a->start < 0 || a->size < 1 || __builtin_add_overflow(a->start, a->size, &end) ||
-        end > to.d[a->axis].n) {
+    if (a->start < 0 || a->size < 1 || __builtin_add_overflow(a->start, a->size, &end) || end > to.d[a->axis].n) {
         char what[120];
         snprintf(what, sizeof what, "%lld from %lld along axis %d is not inside", (long long)a->size,
                  (long long)a->start, a->axis);
@@ -308,8 +302,7 @@ static weft_status shape_select(const rule *r)
     WEFT_TRY(need_axis(r, a->axis, to.rank));
     if (a->index < 0 || a->index >= to.d[a->axis].n) {
         char what[120];
-        snprintf(what, sizeof what, "index %lld along axis %d is not inside", (long long)a->index,
-                 a->axis);
+        snprintf(what, sizeof what, "index %lld along axis %d is not inside", (long long)a->index, a->axis);
         return refuse(r, what);
     }
     drop_axis(&to, (uint32_t)a->axis);
@@ -327,8 +320,7 @@ static weft_status shape_broadcast(const rule *r)
     weft_status s = dims_check(r->g, to, &n, r->err);
     if (s != WEFT_OK) return weft__annotate(r->err, s, "broadcast");
     if (!broadcast_dims(from, from->rank, to, to->rank, &both) || !weft__dims_equal(&both, to)) {
-        snprintf(what, sizeof what, "does not stretch to %s",
-                 weft__dims_text(r->g, to, text, sizeof text));
+        snprintf(what, sizeof what, "does not stretch to %s", weft__dims_text(r->g, to, text, sizeof text));
         return refuse(r, what);
     }
     result(r, r->v[0]->dtype, to);
@@ -388,8 +380,7 @@ static weft_status shape_norm(const rule *r)
             return refuse(r, "weight and bias must be vectors of the last dimension");
     }
     float eps = r->attrs->norm.eps;
-    if (!isfinite(eps) || eps < 0)
-        return WEFT_FAIL(r->err, WEFT_INVALID, "%s: eps is %g", r->op->name, (double)eps);
+    if (!isfinite(eps) || eps < 0) return WEFT_FAIL(r->err, WEFT_INVALID, "%s: eps is %g", r->op->name, (double)eps);
     result(r, WEFT_F32, d);
     return WEFT_OK;
 }
@@ -445,8 +436,7 @@ static weft_status matmul_dims(const rule *r, bool nt)
     WEFT_TRY(need_rank(r, 0, 2));
     WEFT_TRY(need_rank(r, 1, 2));
     if (!same_dim(last_dim(a), b->d[b->rank - (nt ? 1 : 2)])) return refuse(r, "inner sizes differ");
-    if (!broadcast_dims(a, a->rank - 2, b, b->rank - 2, &to))
-        return refuse(r, "leading sizes do not broadcast");
+    if (!broadcast_dims(a, a->rank - 2, b, b->rank - 2, &to)) return refuse(r, "leading sizes do not broadcast");
     to.d[to.rank++] = a->d[a->rank - 2];
     to.d[to.rank++] = b->d[b->rank - (nt ? 2 : 1)];
     result(r, WEFT_F32, &to);
@@ -476,19 +466,17 @@ static weft_status shape_linear(const rule *r)
     WEFT_TRY(need_float(r, 0));
     WEFT_TRY(need_weight(r, 1));
     WEFT_TRY(need_flag(r, a->has_bias, "has_bias"));
-    if ((unsigned)a->act >= WEFT_ACT_COUNT)
-        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: no such activation");
+    if ((unsigned)a->act >= WEFT_ACT_COUNT) return WEFT_FAIL(r->err, WEFT_INVALID, "linear: no such activation");
     if (a->n_residual < 0 || a->n_residual > WEFT_MAX_INPUTS ||
         r->n_in != 2u + (uint32_t)a->has_bias + (uint32_t)a->n_residual)
-        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: %u inputs for %d bias and %d residuals",
-                         r->n_in, a->has_bias, a->n_residual);
+        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: %u inputs for %d bias and %d residuals", r->n_in, a->has_bias,
+                         a->n_residual);
     if (r->v[1]->dims.rank != 2) return refuse(r, "the weight must be a matrix");
     WEFT_TRY(matmul_dims(r, true));
     for (uint32_t i = 2; i < r->n_in; i++) {
         WEFT_TRY(need_float(r, i));
         bool bias = a->has_bias && i == 2;
-        if (bias ? !is_vector_of(r->v[i], r->v[1]->dims.d[0])
-                 : !weft__dims_equal(&r->v[i]->dims, &r->out->dims[0]))
+        if (bias ? !is_vector_of(r->v[i], r->v[1]->dims.d[0]) : !weft__dims_equal(&r->v[i]->dims, &r->out->dims[0]))
             return refuse(r, bias ? "the bias does not fit" : "a residual does not fit");
     }
     return WEFT_OK;
@@ -503,8 +491,7 @@ static weft_status shape_gather(const rule *r)
     WEFT_TRY(need_rank(r, 0, 1));
     WEFT_TRY(need_i32(r, 1));
     if (index->rank + table->rank - 1 > WEFT_MAX_RANK) return refuse(r, "the result's rank is too high");
-    if (class_of(r, 0) == WEFT_DTYPE_BLOCK && table->rank < 2)
-        return refuse(r, "a table of a block type needs rows");
+    if (class_of(r, 0) == WEFT_DTYPE_BLOCK && table->rank < 2) return refuse(r, "a table of a block type needs rows");
     for (uint32_t i = 1; i < table->rank; i++) to.d[to.rank++] = table->d[i];
     result(r, WEFT_F32, &to);
     return WEFT_OK;
@@ -527,8 +514,7 @@ static weft_status shape_concat(const rule *r)
             bool along = j == (uint32_t)axis;
             if (along ? to.d[j].extent != d->d[j].extent : !same_dim(to.d[j], d->d[j]))
                 return refuse(r, "sizes differ");
-            if (along && __builtin_add_overflow(to.d[j].n, d->d[j].n, &to.d[j].n))
-                return refuse(r, "too large");
+            if (along && __builtin_add_overflow(to.d[j].n, d->d[j].n, &to.d[j].n)) return refuse(r, "too large");
         }
     }
     result(r, r->v[0]->dtype, &to);
@@ -541,8 +527,8 @@ static weft_status need_state(const rule *r)
     const weft_node *maker = weft_graph_node_by_id(r->g, r->v[0]->node);
     bool state = maker->op == WEFT_OP_state || (weft_op_get(maker->op)->traits & WEFT_TRAIT_STATE);
     if (!state)
-        return WEFT_FAIL(r->err, WEFT_INVALID, "%s: input 0 is made by %s, must be a state",
-                         r->op->name, weft_op_get(maker->op)->name);
+        return WEFT_FAIL(r->err, WEFT_INVALID, "%s: input 0 is made by %s, must be a state", r->op->name,
+                         weft_op_get(maker->op)->name);
     return need_plain(r, 0);
 }
 
@@ -559,8 +545,7 @@ static weft_status shape_store(const rule *r)
         WEFT_TRY(need_float(r, 1));
     bool fits = rows->rank == state->rank;
     for (uint32_t i = 0; i < state->rank && fits; i++)
-        fits = i == (uint32_t)axis ? is_vector_of(r->v[2], rows->d[i])
-                                   : same_dim(rows->d[i], state->d[i]);
+        fits = i == (uint32_t)axis ? is_vector_of(r->v[2], rows->d[i]) : same_dim(rows->d[i], state->d[i]);
     if (!fits) return refuse(r, "rows or index do not fit the state");
     result(r, r->v[0]->dtype, state);
     return WEFT_OK;
@@ -574,8 +559,7 @@ static weft_status shape_rope_angles(const rule *r)
     WEFT_TRY(need_i32(r, 0));
     if (r->v[0]->dims.rank != 1) return refuse(r, "positions must be a vector");
     if (a->n_rot < 2 || a->n_rot % 2)
-        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_angles: n_rot is %d, must be even and at least 2",
-                         a->n_rot);
+        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_angles: n_rot is %d, must be even and at least 2", a->n_rot);
     WEFT_TRY(need_finite(r, a->theta, true, "theta"));
     WEFT_TRY(need_finite(r, a->position_scale, true, "position_scale"));
     weft_dims to = { 3, { r->v[0]->dims.d[0], { a->n_rot / 2, 0 }, { 2, 0 } } };
@@ -657,17 +641,16 @@ static shape_fn *const shape_of_op[WEFT_OP_COUNT] = {
 #undef WEFT_OP
 };
 
-weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in,
-                        uint32_t n_in, weft__shape_result *out, weft_error *err)
+weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
+                        weft__shape_result *out, weft_error *err)
 {
     rule r = { g, weft_op_get(op), attrs, in, n_in, { NULL }, out, err };
     if (n_in < r.op->min_in || n_in > r.op->max_in)
-        return WEFT_FAIL(err, WEFT_INVALID, "%s: %u inputs, needs %u to %u", r.op->name, n_in,
-                         r.op->min_in, r.op->max_in);
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: %u inputs, needs %u to %u", r.op->name, n_in, r.op->min_in,
+                         r.op->max_in);
     for (uint32_t i = 0; i < n_in; i++) {
         r.v[i] = weft_graph_value(g, in[i]);
-        if (!r.v[i])
-            return WEFT_FAIL(err, WEFT_INVALID, "%s: input %u is no value of this graph", r.op->name, i);
+        if (!r.v[i]) return WEFT_FAIL(err, WEFT_INVALID, "%s: input %u is no value of this graph", r.op->name, i);
     }
     memset(out, 0, sizeof *out);
     WEFT_TRY(shape_of_op[op](&r));

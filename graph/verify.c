@@ -1,6 +1,7 @@
 /* verify.c: recomputes every fact of a graph and compares; nothing that a pass or a parser left behind is believed.
  *
- * The checks go from the ground up (ids, then values, then shapes, then states), so that each may rely on those before. */
+ * The checks go from the ground up (ids, then values, then shapes, then states), so that each may rely on those
+ * before. */
 #include "graph/attr.h"
 #include "graph/graph_impl.h"
 
@@ -11,8 +12,7 @@
 static weft_status fault(const weft_node *n, weft_error *err, weft_status status, const char *text)
 {
     const char *comma = n->scope && *n->scope ? ", " : "", *scope = n->scope ? n->scope : "";
-    return WEFT_FAIL(err, status, "node %u (%s%s%.100s): %s", n->id, weft_op_get(n->op)->name, comma, scope,
-                     text);
+    return WEFT_FAIL(err, status, "node %u (%s%s%.100s): %s", n->id, weft_op_get(n->op)->name, comma, scope, text);
 }
 
 /* Printable, and short enough for the text form. */
@@ -28,11 +28,9 @@ static bool clean_text(const char *s)
 
 static weft_status check_node(const weft_graph *g, const weft_node *n, weft_error *err)
 {
-    if ((unsigned)n->op >= WEFT_OP_COUNT)
-        return WEFT_FAIL(err, WEFT_INTERNAL, "node %u: no such op", n->id);
+    if ((unsigned)n->op >= WEFT_OP_COUNT) return WEFT_FAIL(err, WEFT_INTERNAL, "node %u: no such op", n->id);
     const weft_op_info *op = weft_op_get(n->op);
-    if (n->n_in < op->min_in || n->n_in > op->max_in)
-        return fault(n, err, WEFT_INVALID, "wrong number of inputs");
+    if (n->n_in < op->min_in || n->n_in > op->max_in) return fault(n, err, WEFT_INVALID, "wrong number of inputs");
     if (n->n_out != op->n_out) return fault(n, err, WEFT_INVALID, "wrong number of outputs");
     if (!n->scope || !clean_text(n->scope)) return fault(n, err, WEFT_INVALID, "its scope is not printable");
     bool constant = n->op == WEFT_OP_constant, named = (op->traits & WEFT_TRAIT_SOURCE) && !constant;
@@ -70,8 +68,7 @@ static weft_status check_order(const weft_graph *g, bool *seen, weft_error *err)
         seen[id] = true;
         values += n->n_out;
     }
-    if (live != g->n_order)
-        return WEFT_FAIL(err, WEFT_INTERNAL, "%u nodes, but %u in the order", live, g->n_order);
+    if (live != g->n_order) return WEFT_FAIL(err, WEFT_INTERNAL, "%u nodes, but %u in the order", live, g->n_order);
     if (values != live_values)
         return WEFT_FAIL(err, WEFT_INTERNAL, "%u values, but the nodes have %u", live_values, values);
     return WEFT_OK;
@@ -105,8 +102,7 @@ static weft_status check_shape(const weft_graph *g, const weft_node *n, weft_err
         if (v->dtype == want.dtype[i] && weft__dims_equal(&v->dims, &want.dims[i])) continue;
         return WEFT_FAIL(err, WEFT_SHAPE, "node %u (%s): output %u is %s%s, must be %s%s", n->id,
                          weft_op_get(n->op)->name, i, weft_dtype_get(v->dtype)->name,
-                         weft__dims_text(g, &v->dims, have_text, sizeof have_text),
-                         weft_dtype_get(want.dtype[i])->name,
+                         weft__dims_text(g, &v->dims, have_text, sizeof have_text), weft_dtype_get(want.dtype[i])->name,
                          weft__dims_text(g, &want.dims[i], want_text, sizeof want_text));
     }
     return WEFT_OK;

@@ -1,5 +1,6 @@
-/* random_graph.c: the generator. It keeps a pool of values made so far; each step draws an op from op.def, and the maker of
- * the op's shape rule draws inputs that fit, or makes sources that do. A maker returns false where it finds none. */
+/* random_graph.c: the generator. It keeps a pool of values made so far; each step draws an op from op.def, and the
+ * maker of the op's shape rule draws inputs that fit, or makes sources that do. A maker returns false where it finds
+ * none. */
 #include "tests/random_graph.h"
 
 #include "graph/graph_impl.h"
@@ -126,7 +127,9 @@ static bool plain(const weft_dims *d)
 static weft_ref new_float(gen *r, weft_dims d)
 {
     uint32_t kind = plain(&d) ? below(r, 3) : 0;
-    return kind == 0 ? new_input(r, random_float(r), d) : kind == 1 ? new_weight(r, random_float(r), d) : constant(r, d);
+    return kind == 0   ? new_input(r, random_float(r), d)
+           : kind == 1 ? new_weight(r, random_float(r), d)
+                       : constant(r, d);
 }
 
 /* A float of the pool with at least this rank, or a new one. */
@@ -465,7 +468,9 @@ weft_status random_graph_make(uint64_t seed, uint32_t size, random_graph *out, w
     }
     weft_status s = r.g->error.status == WEFT_OK ? name_outputs(&r) : WEFT_OK;
     if (s == WEFT_OK) s = weft_graph_seal(r.g, err);
-    if (s == WEFT_OK) out->g = r.g;
-    else weft_graph_destroy(r.g);
+    if (s == WEFT_OK)
+        out->g = r.g;
+    else
+        weft_graph_destroy(r.g);
     return s;
 }

@@ -1,7 +1,8 @@
 /* random_graph.h: random legal graphs from the op table, for tests of graph/ and of backends.
  *
- * The same seed gives the same graph. Every op that builders can make has the chance of its shape rule's maker; ops made by
- * passes or schedulers only are left out. Values stay small (a few thousand elements), extents have small bounds. */
+ * The same seed gives the same graph. Every op that builders can make has the chance of its shape rule's maker; ops
+ * made by passes or schedulers only are left out. Values stay small (a few thousand elements), extents have small
+ * bounds. */
 #ifndef TEST_RANDOM_GRAPH_H
 #define TEST_RANDOM_GRAPH_H
 

@@ -1,4 +1,5 @@
-/* fuzz_parse.c: any bytes as a graph's text. What is taken must print, parse back to the same text and survive the passes. */
+/* fuzz_parse.c: any bytes as a graph's text. What is taken must print, parse back to the same text and survive the
+ * passes. */
 #include <stdlib.h>
 #include <string.h>
 

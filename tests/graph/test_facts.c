@@ -11,12 +11,12 @@ static weft_cost cost_of(const weft_graph *g, weft_ref r, const int64_t *values)
     return weft_node_cost(g, weft_graph_node_by_id(g, weft_graph_value(g, r)->node), values);
 }
 
-#define CHECK_COST(c, f, r, w)                      \
-    do {                                            \
-        weft_cost cost_ = (c);                      \
-        CHECK_NEAR(cost_.flops, (f), 0);            \
-        CHECK_NEAR(cost_.bytes_read, (r), 0);       \
-        CHECK_NEAR(cost_.bytes_written, (w), 0);    \
+#define CHECK_COST(c, f, r, w)                   \
+    do {                                         \
+        weft_cost cost_ = (c);                   \
+        CHECK_NEAR(cost_.flops, (f), 0);         \
+        CHECK_NEAR(cost_.bytes_read, (r), 0);    \
+        CHECK_NEAR(cost_.bytes_written, (w), 0); \
     } while (0)
 
 static void costs(void)
@@ -57,8 +57,8 @@ typedef struct entry {
 } entry;
 
 static const entry entries[] = {
-    { "size", 768, NULL },    { "half", 0.5, NULL },    { "huge", 1e30, NULL },      { "negative", -3, NULL },
-    { "nothing", 0, NULL },   { "on", 1, NULL },        { "name", NAN, "llm" },      { "gelu", NAN, "gelu" },
+    { "size", 768, NULL },        { "half", 0.5, NULL },      { "huge", 1e30, NULL },    { "negative", -3, NULL },
+    { "nothing", 0, NULL },       { "on", 1, NULL },          { "name", NAN, "llm" },    { "gelu", NAN, "gelu" },
     { "fast", NAN, "gelu_fast" }, { "new", NAN, "gelu_new" }, { "swish", NAN, "swish" }, { "odd", NAN, "quick_gelu" },
 };
 

@@ -1,4 +1,5 @@
-/* test_oom.c: every allocation of building, sealing, cloning, printing and parsing fails once: OOM each time, nothing lost. */
+/* test_oom.c: every allocation of building, sealing, cloning, printing and parsing fails once: OOM each time, nothing
+ * lost. */
 #include "block.h"
 #include "support.h"
 #include "tests/oom.h"
@@ -31,7 +32,8 @@ static weft_status build(weft_graph **out, weft_error *err)
 
 static void building(void)
 {
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_graph *g;
         weft_error err = { 0 };
         weft_status s = build(&g, &err);
@@ -45,7 +47,8 @@ static void cloning(void)
     weft_graph *g;
     weft_error err = { 0 };
     if (!CHECK_OK(build(&g, &err), err)) return;
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_graph *copy;
         weft_status s = weft_graph_clone(g, &copy, &err);
         OOM_CHECK(s, err);
@@ -60,7 +63,8 @@ static void printing(void)
     weft_graph *g;
     weft_error err = { 0 };
     if (!CHECK_OK(build(&g, &err), err)) return;
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_text t = { 0 };
         weft_writer w = weft_text_writer(&t);
         weft_status s = weft_graph_print(g, &w, &err);
@@ -78,7 +82,8 @@ static void parsing(void)
     g->nodes[g->order[g->n_order - 1]]->origin = g->order; /* some ids */
     g->nodes[g->order[g->n_order - 1]]->n_origin = 20;
     char *text = test_print(g);
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_graph *back;
         weft_status s = weft_graph_parse(text, strlen(text), "text", &desc, &back, &err);
         OOM_CHECK(s, err);
@@ -95,20 +100,24 @@ static void changing(void)
     weft_error err = { 0 };
     const char *const keep[] = { "hidden" };
     if (!CHECK_OK(build(&g, &err), err)) return;
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_status s = weft_graph_verify(g, &err);
         OOM_CHECK(s, err);
     }
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_status s = weft__graph_sort(g, &err);
         OOM_CHECK(s, err);
     }
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         uint32_t *uses = weft__graph_uses(g);
         CHECK((uses == NULL) == oom_failed());
         free(uses);
     }
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_status s = weft_graph_keep_outputs(g, keep, 1, &err);
         OOM_CHECK(s, err);
     }

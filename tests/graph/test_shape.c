@@ -1,4 +1,5 @@
-/* test_shape.c: the rows of shape_cases.def, each a graph of one op in text form; and that every op has rows of both kinds. */
+/* test_shape.c: the rows of shape_cases.def, each a graph of one op in text form; and that every op has rows of both
+ * kinds. */
 #include "support.h"
 
 typedef struct shape_case {

@@ -1,4 +1,5 @@
-/* test_text.c: the text form: goldens of printed graphs, texts written by hand, and what the parser refuses and where. */
+/* test_text.c: the text form: goldens of printed graphs, texts written by hand, and what the parser refuses and
+ * where. */
 #include <locale.h>
 
 #include "golden.h"
@@ -234,7 +235,8 @@ static const char *const refused[][2] = {
     { HEAD "%2 = gelu %1, 1" TAIL, "t:4:15: expected '%'" },
     { HEAD "%2 = gelu %1 %1" TAIL, "t:4:14: unexpected text" },
     { HEAD "%2 = gelu %1 {k = 2}" TAIL, "t:4:14: unexpected text" },
-    { HEAD "%2 = concat %1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1 {axis = 0}" TAIL, "t:4:62: too many inputs" },
+    { HEAD "%2 = concat %1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1,%1 {axis = 0}" TAIL,
+      "t:4:62: too many inputs" },
     { HEAD "%2 = scale %1" TAIL, "t:4:14: expected '{'" },
     { HEAD "%2 = scale %1 {}" TAIL, "t:4:16: expected an attribute" },
     { HEAD "%2 = scale %1 {scale = 1}" TAIL, "t:4:16: no attribute is called 'scale'" },
@@ -257,7 +259,8 @@ static const char *const refused[][2] = {
     { HEAD "%2 = reshape %1 {dims = [2*3]}" TAIL, "t:4:28: no extent is called '3'" },
     { HEAD "%2 = reshape %1 {dims = [0]}" TAIL, "t:4:26: the number is out of range" },
     { HEAD "%2 = reshape %1 {dims = [1,1,1,1,1,1,1]}" TAIL, "t:4:38: too many dimensions" },
-    { HEAD "%2 = linear %1, %1 {act = fast, has_bias = 0, n_residual = 0}" TAIL, "t:4:27: no activation is called 'fast'" },
+    { HEAD "%2 = linear %1, %1 {act = fast, has_bias = 0, n_residual = 0}" TAIL,
+      "t:4:27: no activation is called 'fast'" },
     { HEAD "%2 = gelu %1 : f16[t, 4]" TAIL, "t:4:1: %2 is given as f16[t, 4], but is f32[t, 4]" },
     { HEAD "%2 = gelu %1 : f32[8, 4]" TAIL, "t:4:1: %2 is given as f32[8, 4], but is f32[t, 4]" },
     { HEAD "%2 = gelu %1 : f32[t, 4], f32[t, 4]" TAIL, "t:4:26: more types than results" },
@@ -284,8 +287,10 @@ static const char *const refused[][2] = {
     { HEAD "%2 = constant : f32[4611686018427387904] data 1" TAIL, "t:4:46: [4611686018427387904] is too large" },
     { HEAD "%2 = constant : f32[9999999999999999999] data 1" TAIL, "t:4:21: the number is too large" },
     { HEAD "%2 = add %1, %1 @ \"deep.scope\" : f32[t, 4]" TAIL, "t:4:32: unexpected text" },
-    { HEAD "%2 = matmul %1, %1 @ \"deep.scope\"" TAIL, "t:4:1: deep.scope: matmul: inner sizes differ: [t, 4] x [t, 4]" },
-    { HEAD "%2 = state \"s\" : f32[9, 4]\n%3 = input \"i\" : i32[t]\n%4 = store %2, %1, %3 {axis = 0}\noutput \"s2\" = %2" TAIL,
+    { HEAD "%2 = matmul %1, %1 @ \"deep.scope\"" TAIL,
+      "t:4:1: deep.scope: matmul: inner sizes differ: [t, 4] x [t, 4]" },
+    { HEAD "%2 = state \"s\" : f32[9, 4]\n%3 = input \"i\" : i32[t]\n%4 = store %2, %1, %3 {axis = 0}\noutput \"s2\" = "
+           "%2" TAIL,
       "t: state 's': node 4 (store): the state is used elsewhere too" },
 };
 
@@ -295,8 +300,8 @@ static void refuses_with_a_place(void)
         weft_error err = { 0 };
         weft_graph *g;
         weft_status s = weft_graph_parse(refused[i][0], strlen(refused[i][0]), "t", NULL, &g, &err);
-        bool ok = CHECK(s != WEFT_OK) && CHECK(g == NULL) &&
-                  CHECK(!strncmp(err.text, refused[i][1], strlen(refused[i][1])));
+        bool ok =
+            CHECK(s != WEFT_OK) && CHECK(g == NULL) && CHECK(!strncmp(err.text, refused[i][1], strlen(refused[i][1])));
         if (!ok) printf("  %s\n  wanted %s\n  got    %s\n", refused[i][0], refused[i][1], err.text);
         weft_graph_destroy(g);
         CHECK(weft_graph_parse(refused[i][0], strlen(refused[i][0]), NULL, NULL, &g, NULL) == s);

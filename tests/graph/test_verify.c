@@ -1,8 +1,10 @@
-/* test_verify.c: the verifier, one rule at a time: a good graph, one field of it spoiled, and the words of the refusal. */
+/* test_verify.c: the verifier, one rule at a time: a good graph, one field of it spoiled, and the words of the
+ * refusal. */
 #include "graph/attr.h"
 #include "support.h"
 
-/* %1 input x [t, 4], %2 weight l.w [4], %3 constant, %4 state, %5 index, %6 mul(x, w), %7 store, %8 %9 top_k; outputs y, k. */
+/* %1 input x [t, 4], %2 weight l.w [4], %3 constant, %4 state, %5 index, %6 mul(x, w), %7 store, %8 %9 top_k; outputs
+ * y, k. */
 static weft_graph *good(void)
 {
     weft_graph *g = test_graph();
@@ -31,40 +33,112 @@ static weft_ref *inputs_of(const weft_node *n)
 }
 
 /* Each spoils one thing. */
-static void no_such_op(weft_graph *g) { g->nodes[MUL]->op = WEFT_OP_COUNT; }
-static void too_few_inputs(weft_graph *g) { g->nodes[MUL]->n_in = 1; }
-static void too_many_outputs(weft_graph *g) { g->nodes[MUL]->n_out = 2; }
-static void no_scope(weft_graph *g) { g->nodes[MUL]->scope = NULL; }
-static void bad_scope(weft_graph *g) { g->nodes[MUL]->scope = "a\nb"; }
+static void no_such_op(weft_graph *g)
+{
+    g->nodes[MUL]->op = WEFT_OP_COUNT;
+}
+static void too_few_inputs(weft_graph *g)
+{
+    g->nodes[MUL]->n_in = 1;
+}
+static void too_many_outputs(weft_graph *g)
+{
+    g->nodes[MUL]->n_out = 2;
+}
+static void no_scope(weft_graph *g)
+{
+    g->nodes[MUL]->scope = NULL;
+}
+static void bad_scope(weft_graph *g)
+{
+    g->nodes[MUL]->scope = "a\nb";
+}
 static void long_scope(weft_graph *g)
 {
     char *text = weft__arena_alloc(&g->arena, 2000, 1);
     g->nodes[MUL]->scope = memset(text, 'a', 1999);
 }
-static void no_name(weft_graph *g) { g->nodes[W]->name = NULL; }
-static void name_of_an_op(weft_graph *g) { g->nodes[MUL]->name = "m"; }
-static void bad_name(weft_graph *g) { g->nodes[W]->name = "a\x7f"; }
-static void no_data(weft_graph *g) { g->nodes[C]->data = NULL; }
-static void data_of_an_op(weft_graph *g) { g->nodes[MUL]->data = g; }
-static void no_output_value(weft_graph *g) { g->nodes[MUL]->out[0].id = 99; }
-static void another_output(weft_graph *g) { g->nodes[MUL]->out[0].id = 1; }
-static void wrong_index(weft_graph *g) { g->values[9].index = 0; }
-static void wrong_maker(weft_graph *g) { g->values[MUL].node = X; }
-static void zero_dim(weft_graph *g) { g->values[X].dims.d[1].n = 0; }
-static void huge_rank(weft_graph *g) { g->values[X].dims.rank = 7; }
-static void no_extent(weft_graph *g) { g->values[X].dims.d[0].extent = 9; }
-static void no_dtype(weft_graph *g) { g->values[X].dtype = (weft_dtype)55; }
-static void order_of_a_removed(weft_graph *g) { g->nodes[TOP_K] = NULL; }
-static void order_out_of_range(weft_graph *g) { g->order[0] = 1000; }
-static void order_twice(weft_graph *g) { g->order[7] = MUL; }
-static void order_short(weft_graph *g) { g->n_order--; }
+static void no_name(weft_graph *g)
+{
+    g->nodes[W]->name = NULL;
+}
+static void name_of_an_op(weft_graph *g)
+{
+    g->nodes[MUL]->name = "m";
+}
+static void bad_name(weft_graph *g)
+{
+    g->nodes[W]->name = "a\x7f";
+}
+static void no_data(weft_graph *g)
+{
+    g->nodes[C]->data = NULL;
+}
+static void data_of_an_op(weft_graph *g)
+{
+    g->nodes[MUL]->data = g;
+}
+static void no_output_value(weft_graph *g)
+{
+    g->nodes[MUL]->out[0].id = 99;
+}
+static void another_output(weft_graph *g)
+{
+    g->nodes[MUL]->out[0].id = 1;
+}
+static void wrong_index(weft_graph *g)
+{
+    g->values[9].index = 0;
+}
+static void wrong_maker(weft_graph *g)
+{
+    g->values[MUL].node = X;
+}
+static void zero_dim(weft_graph *g)
+{
+    g->values[X].dims.d[1].n = 0;
+}
+static void huge_rank(weft_graph *g)
+{
+    g->values[X].dims.rank = 7;
+}
+static void no_extent(weft_graph *g)
+{
+    g->values[X].dims.d[0].extent = 9;
+}
+static void no_dtype(weft_graph *g)
+{
+    g->values[X].dtype = (weft_dtype)55;
+}
+static void order_of_a_removed(weft_graph *g)
+{
+    g->nodes[TOP_K] = NULL;
+}
+static void order_out_of_range(weft_graph *g)
+{
+    g->order[0] = 1000;
+}
+static void order_twice(weft_graph *g)
+{
+    g->order[7] = MUL;
+}
+static void order_short(weft_graph *g)
+{
+    g->n_order--;
+}
 static void order_swapped(weft_graph *g)
 {
     g->order[MUL - 1] = STORE;
     g->order[STORE - 1] = MUL;
 }
-static void wrong_id(weft_graph *g) { g->nodes[MUL]->id = 3; }
-static void no_input_value(weft_graph *g) { inputs_of(g->nodes[MUL])[1].id = 99; }
+static void wrong_id(weft_graph *g)
+{
+    g->nodes[MUL]->id = 3;
+}
+static void no_input_value(weft_graph *g)
+{
+    inputs_of(g->nodes[MUL])[1].id = 99;
+}
 static void value_of_a_removed(weft_graph *g)
 {
     g->nodes[TOP_K] = NULL;
@@ -76,18 +150,54 @@ static void block_input(weft_graph *g)
     g->values[AT].dtype = WEFT_Q8_0;
     g->values[AT].dims = WEFT_DIMS(32);
 }
-static void extent_in_weight(weft_graph *g) { g->values[W].dims.d[0] = (weft_dim){ 1, 1 }; }
-static void same_name(weft_graph *g) { g->nodes[AT]->name = "x"; }
-static void renamed(weft_graph *g) { g->nodes[AT]->name = "elsewhere"; }
-static void wrong_dims(weft_graph *g) { g->values[MUL].dims.d[0] = (weft_dim){ 8, 0 }; }
-static void wrong_dtype(weft_graph *g) { g->values[MUL].dtype = WEFT_F16; }
-static void wrong_second(weft_graph *g) { g->values[9].dtype = WEFT_F32; }
-static void rule_broken(weft_graph *g) { g->values[W].dims.d[0].n = 5; }
-static void attr_out_of_range(weft_graph *g) { g->nodes[TOP_K]->attrs.top_k.k = 9; }
-static void axis_out_of_range(weft_graph *g) { g->nodes[STORE]->attrs.axis.axis = 3; }
-static void zero_bound(weft_graph *g) { g->extents[0].bound = 0; }
-static void same_extent(weft_graph *g) { g->extents[1].name = "t"; }
-static void output_gone(weft_graph *g) { g->outputs[0].ref.id = 0; }
+static void extent_in_weight(weft_graph *g)
+{
+    g->values[W].dims.d[0] = (weft_dim){ 1, 1 };
+}
+static void same_name(weft_graph *g)
+{
+    g->nodes[AT]->name = "x";
+}
+static void renamed(weft_graph *g)
+{
+    g->nodes[AT]->name = "elsewhere";
+}
+static void wrong_dims(weft_graph *g)
+{
+    g->values[MUL].dims.d[0] = (weft_dim){ 8, 0 };
+}
+static void wrong_dtype(weft_graph *g)
+{
+    g->values[MUL].dtype = WEFT_F16;
+}
+static void wrong_second(weft_graph *g)
+{
+    g->values[9].dtype = WEFT_F32;
+}
+static void rule_broken(weft_graph *g)
+{
+    g->values[W].dims.d[0].n = 5;
+}
+static void attr_out_of_range(weft_graph *g)
+{
+    g->nodes[TOP_K]->attrs.top_k.k = 9;
+}
+static void axis_out_of_range(weft_graph *g)
+{
+    g->nodes[STORE]->attrs.axis.axis = 3;
+}
+static void zero_bound(weft_graph *g)
+{
+    g->extents[0].bound = 0;
+}
+static void same_extent(weft_graph *g)
+{
+    g->extents[1].name = "t";
+}
+static void output_gone(weft_graph *g)
+{
+    g->outputs[0].ref.id = 0;
+}
 static void output_block(weft_graph *g)
 {
     g->values[W].dtype = WEFT_Q4_0;
@@ -95,10 +205,22 @@ static void output_block(weft_graph *g)
     inputs_of(g->nodes[MUL])[1].id = X;
     g->outputs[0].ref.id = W;
 }
-static void output_twice(weft_graph *g) { g->outputs[1].name = "y"; }
-static void output_as_input(weft_graph *g) { g->outputs[1].name = "at"; }
-static void store_into_other(weft_graph *g) { inputs_of(g->nodes[STORE])[0].id = X; }
-static void state_read_twice(weft_graph *g) { g->outputs[1].ref.id = S; }
+static void output_twice(weft_graph *g)
+{
+    g->outputs[1].name = "y";
+}
+static void output_as_input(weft_graph *g)
+{
+    g->outputs[1].name = "at";
+}
+static void store_into_other(weft_graph *g)
+{
+    inputs_of(g->nodes[STORE])[0].id = X;
+}
+static void state_read_twice(weft_graph *g)
+{
+    g->outputs[1].ref.id = S;
+}
 
 static const struct {
     const char *name;
@@ -106,7 +228,10 @@ static const struct {
     weft_status status;
     const char *part;
 } rows[] = {
-#define ROW(name, status, part) { #name, name, WEFT_##status, part }
+#define ROW(name, status, part)          \
+    {                                    \
+#name, name, WEFT_##status, part \
+    }
     ROW(no_such_op, INTERNAL, "node 6: no such op"),
     ROW(too_few_inputs, INVALID, "node 6 (mul, l): wrong number of inputs"),
     ROW(too_many_outputs, INVALID, "node 6 (mul, l): wrong number of outputs"),
@@ -161,7 +286,8 @@ static void refuses(void)
         weft_graph *g = good();
         weft_error err = { 0 };
         rows[i].spoil(g);
-        bool ok = CHECK_STATUS(weft_graph_verify(g, &err), rows[i].status, err) && CHECK_CONTAINS(err.text, rows[i].part);
+        bool ok =
+            CHECK_STATUS(weft_graph_verify(g, &err), rows[i].status, err) && CHECK_CONTAINS(err.text, rows[i].part);
         if (!ok) printf("  %s\n", rows[i].name);
         weft_graph_destroy(g);
     }
