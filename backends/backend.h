@@ -1,7 +1,8 @@
 /* backend.h: devices, banks of weights and states, and programs: a graph scheduled on devices, ready to run.
  *
  *     weft_backend *cpu;   weft_backend_open("cpu,threads=4", &cpu, &err);
- *     weft_program *p;     weft_program_create(graph, &(weft_program_desc){ .devices = &cpu, .n_devices = 1 }, &p, &err);
+ *     weft_program *p;
+ *     weft_program_create(graph, &(weft_program_desc){ .devices = &cpu, .n_devices = 1 }, &p, &err);
  *     weft_program_print(p, &writer, &err);            // placement, kernels, memory: before a weight is read
  *     weft_bank *bank;   weft_bank_create(&source, &bank, &err);
  *     weft_program_load(p, bank, &err);                  // reads and packs weights, allocates everything
@@ -36,9 +37,10 @@ typedef struct weft_device_info {
     uint64_t memory;      /* bytes the device could give at most; 0 = unknown */
 } weft_device_info;
 
-/* spec: "cpu" or "null", then comma-separated options. cpu: threads=N (default: physical cores), isa=scalar|avx2|avx512|
- * neon (default: the best the processor has; asking for more than it has is UNSUPPORTED), spin=MICROSECONDS that idle
- * threads stay awake (default 50). NOT_FOUND: no such backend; INVALID: an unknown option. */
+/* spec: "cpu" or "null", then comma-separated options. cpu: threads=N (default: physical cores),
+ * isa=scalar|avx2|avx512|neon (default: the best the processor has; asking for more than it has is UNSUPPORTED),
+ * spin=MICROSECONDS that idle threads stay awake (default 50). NOT_FOUND: no such backend; INVALID: an unknown
+ * option. */
 WEFT_API WEFT_MUST_USE weft_status weft_backend_open(const char *spec, weft_backend **out, weft_error *err);
 /* Every bank and program that uses it must be gone. NULL is accepted. */
 WEFT_API void weft_backend_close(weft_backend *b);
@@ -75,7 +77,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_bank_create(const weft_weight_source *so
                                                      weft_error *err);
 WEFT_API void weft_bank_destroy(weft_bank *bank);
 WEFT_API WEFT_MUST_USE weft_status weft_bank_clear_states(weft_bank *bank, weft_error *err); /* to zero */
-WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank); /* allocated on all devices; borrowed file pages not counted */
+/* allocated on all devices; borrowed file pages not counted */
+WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
 
 /* ---- programs -------------------------------------------------------------------------------------------------- */
 
@@ -146,8 +149,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_program_set_extent(weft_program *p, cons
  * (after it), and with `keep` or between steps any value. Block. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src,
                                                       uint64_t n, weft_error *err);
-WEFT_API WEFT_MUST_USE weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n,
-                                                     weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst,
+                                                     uint64_t n, weft_error *err);
 /* Runs all steps and waits. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_run(weft_program *p, weft_error *err);
 /* Runs one step (index into the plan's steps) and waits: for node-by-node checks and isolated timing. */
@@ -165,9 +168,10 @@ typedef struct weft_check_node {
     bool failed;
 } weft_check_node;
 
-/* Runs the program's current inputs step by step beside the CPU's plain scalar float32 kernels: each step of the reference
- * gets the inputs that the program's step had, so an error is named where it arises. Calls `report` for every output of
- * every step; returning false stops. `source` gives the weights again. The result of the run is the program's own. */
+/* Runs the program's current inputs step by step beside the CPU's plain scalar float32 kernels: each step of the
+ * reference gets the inputs that the program's step had, so an error is named where it arises. Calls `report` for every
+ * output of every step; returning false stops. `source` gives the weights again. The result of the run is the program's
+ * own. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_check(weft_program *p, const weft_weight_source *source,
                                                       bool (*report)(void *ctx, const weft_check_node *n), void *ctx,
                                                       weft_error *err);

@@ -113,7 +113,8 @@ static weft_status find_data(weft_bank *bank, const entry *e, weft_weight_data *
     if (data->rank == e->rank && !memcmp(data->dims, e->dims, e->rank * sizeof *e->dims)) return WEFT_OK;
     char want[160], have[160];
     return WEFT_FAIL(err, WEFT_SHAPE, "weight '%s' is %s in the file, but %s in the graph", e->name,
-                     dims_text(data->rank, data->dims, have, sizeof have), dims_text(e->rank, e->dims, want, sizeof want));
+                     dims_text(data->rank, data->dims, have, sizeof have),
+                     dims_text(e->rank, e->dims, want, sizeof want));
 }
 
 /* Data that needs no change is used where the file is mapped, if the device can and its elements are aligned. */

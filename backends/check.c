@@ -1,8 +1,8 @@
 /* check.c: a program beside its reference, step by step.
  *
  * The reference is the same scheduled graph on the CPU's plain scalar kernels with float32 activations. Before a step
- * of the program runs, the values it reads are copied into the reference; then both run it and the results are compared.
- * Errors therefore do not add up from step to step: the step that is wrong is the one that is named. */
+ * of the program runs, the values it reads are copied into the reference; then both run it and the results are
+ * compared. Errors therefore do not add up from step to step: the step that is wrong is the one that is named. */
 #include "backends/program.h"
 #include "graph/convert.h"
 
@@ -116,8 +116,8 @@ static weft_status run_reference(checker *c, const weft_node *n, weft_error *err
     return run_reference_node(c, n->id, err);
 }
 
-/* How far a result may be from the reference, by what the kernel does: int8 activations, bf16 activations, f16 storage, or
- * float32 in another order of summation. Relative to the size of the reference's values. */
+/* How far a result may be from the reference, by what the kernel does: int8 activations, bf16 activations, f16 storage,
+ * or float32 in another order of summation. Relative to the size of the reference's values. */
 static double tolerance(const checker *c, const weft_node *n, weft_dtype out, double rms, double largest)
 {
     if (out == WEFT_I32) return 0.0;

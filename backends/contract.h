@@ -59,7 +59,8 @@ typedef struct weft_backend_vt {
     weft_layout (*weight_layout)(const weft_backend *b, const weft_graph *g, weft_ref weight,
                                  const weft_node *const *readers, uint32_t n_readers);
     const char *(*layout_name)(const weft_backend *b, weft_layout layout);
-    uint64_t (*weight_bytes)(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
+    uint64_t (*weight_bytes)(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank,
+                             const int64_t *dims);
     /* The best kernel for a node, or why there is none: REQUESTED = found, else NO_KERNEL, NO_TYPE, NO_SHAPE. */
     weft_place_reason (*choose)(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
 
@@ -75,8 +76,8 @@ typedef struct weft_backend_vt {
 
     weft_status (*exec_create)(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
     void (*exec_destroy)(weft_exec *e);
-    /* Starts steps [first, first + n) of the plan that belong to this device, with these extent values. Allocates nothing,
-     * takes no lock. `ticket` counts up; a CPU may have finished on return. */
+    /* Starts steps [first, first + n) of the plan that belong to this device, with these extent values. Allocates
+     * nothing, takes no lock. `ticket` counts up; a CPU may have finished on return. */
     weft_status (*exec_submit)(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
                                weft_error *err);
     weft_status (*exec_wait)(weft_exec *e, uint64_t ticket, weft_error *err);

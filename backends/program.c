@@ -177,7 +177,8 @@ weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t 
         uint32_t bound;
         if (strcmp(weft_graph_extent(p->g, i + 1, &bound), name)) continue;
         if (!value || value > p->bounds[i])
-            return WEFT_FAIL(err, WEFT_INVALID, "extent '%s' = %u is not within 1..%lld", name, value, (long long)p->bounds[i]);
+            return WEFT_FAIL(err, WEFT_INVALID, "extent '%s' = %u is not within 1..%lld", name, value,
+                             (long long)p->bounds[i]);
         p->extents[i] = value;
         return WEFT_OK;
     }
@@ -194,8 +195,8 @@ static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, ui
     const weft_slot *s = &p->plan->slots[r.id];
     uint64_t bytes = weft_value_bytes(p->g, r, p->bounds);
     if (offset > bytes || n > bytes - offset)
-        return WEFT_FAIL(err, WEFT_INVALID, "bytes %llu..%llu are outside value %%%u of %llu bytes", (unsigned long long)offset,
-                         (unsigned long long)(offset + n), r.id, (unsigned long long)bytes);
+        return WEFT_FAIL(err, WEFT_INVALID, "bytes %llu..%llu are outside value %%%u of %llu bytes",
+                         (unsigned long long)offset, (unsigned long long)(offset + n), r.id, (unsigned long long)bytes);
     if (s->storage != WEFT_STORAGE_ARENA && s->storage != WEFT_STORAGE_STATE)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "value %%%u is no activation or state", r.id);
     const weft_dtype_info *t = weft_dtype_get(v->dtype);
@@ -205,7 +206,8 @@ static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, ui
     return WEFT_OK;
 }
 
-weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n, weft_error *err)
+weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n,
+                               weft_error *err)
 {
     weft_buf *buf;
     const weft_backend_vt *vt;

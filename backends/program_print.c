@@ -37,13 +37,15 @@ weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t d
 
 static bool print_devices(const weft_program *p, const weft_writer *w)
 {
-    bool ok = weft_writef(w, "%-8s %12s %12s %12s %12s %12s\n", "device", "weights", "states", "constants", "arena", "total");
+    bool ok =
+        weft_writef(w, "%-8s %12s %12s %12s %12s %12s\n", "device", "weights", "states", "constants", "arena", "total");
     for (uint32_t d = 0; d < p->n_devices; d++) {
         weft_device_info info;
         weft_backend_info(p->devices[d], &info);
         weft_program_memory m = weft_program_device_memory(p, d);
-        ok = ok && weft_writef(w, "%-8s %12llu %12llu %12llu %12llu %12llu   bytes; %s\n", info.name, (unsigned long long)m.weights,
-                               (unsigned long long)m.states, (unsigned long long)m.constants, (unsigned long long)m.arena,
+        ok = ok && weft_writef(w, "%-8s %12llu %12llu %12llu %12llu %12llu   bytes; %s\n", info.name,
+                               (unsigned long long)m.weights, (unsigned long long)m.states,
+                               (unsigned long long)m.constants, (unsigned long long)m.arena,
                                (unsigned long long)(m.weights + m.states + m.constants + m.arena), info.description);
     }
     return ok;
@@ -59,8 +61,8 @@ static bool print_placement(const weft_program *p, const weft_writer *w)
         weft_place place = weft_program_place(p, n->id);
         weft_device_info info;
         weft_backend_info(p->devices[place.device], &info);
-        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s\n", i, plan->steps[i].barrier ? '|' : ' ', info.name, place.kernel,
-                         weft_place_name(place.reason), weft__node_text(p->g, n, name, sizeof name));
+        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s\n", i, plan->steps[i].barrier ? '|' : ' ', info.name,
+                         place.kernel, weft_place_name(place.reason), weft__node_text(p->g, n, name, sizeof name));
     }
     return ok;
 }
@@ -72,8 +74,9 @@ weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft
     for (uint32_t i = 0; i < weft_graph_extent_count(p->g); i++)
         if (!weft_writef(w, " %s <= %lld", weft_graph_extent(p->g, i + 1, NULL), (long long)p->bounds[i]))
             return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
-    if (!weft_writef(w, "\nsteps: %u, barriers: %u ('|' after a step's number: it waits for those before)\n", p->plan->n_steps,
-                     p->plan->n_barriers) || !print_placement(p, w) || !weft_writef(w, "\n"))
+    if (!weft_writef(w, "\nsteps: %u, barriers: %u ('|' after a step's number: it waits for those before)\n",
+                     p->plan->n_steps, p->plan->n_barriers) ||
+        !print_placement(p, w) || !weft_writef(w, "\n"))
         return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
     return weft_plan_print(p->g, p->plan, w, err);
 }

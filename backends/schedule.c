@@ -53,7 +53,8 @@ static weft_status choose_layouts(weft_program *p, weft_error *err)
     uint32_t n_nodes = weft_graph_node_count(p->g), n_uses = 0;
     free(p->layouts);
     p->layouts = calloc((size_t)p->n_devices * p->value_limit, sizeof *p->layouts);
-    uint32_t *start = calloc((size_t)p->value_limit + 2, sizeof *start); /* readers of value v: start[v] .. start[v + 1] */
+    /* readers of value v: start[v] .. start[v + 1] */
+    uint32_t *start = calloc((size_t)p->value_limit + 2, sizeof *start);
     for (uint32_t i = 0; i < n_nodes; i++) n_uses += weft_graph_node(p->g, i)->n_in;
     const weft_node **readers = calloc(n_uses ? n_uses : 1, sizeof *readers);
     if (!p->layouts || !start || !readers) {
@@ -139,7 +140,8 @@ static weft_status place(weft_program *p, weft_error *err)
     for (uint32_t i = 0; i < n_nodes; i++) {
         const weft_node *n = weft_graph_node(p->g, i);
         p->choices[n->id] = (weft_kernel_choice){ 0 };
-        if (n->op == WEFT_OP_transfer) p->reasons[n->id] = WEFT_PLACE_FOLLOWS; /* device_of was set when it was put in */
+        /* device_of was set when it was put in */
+        if (n->op == WEFT_OP_transfer) p->reasons[n->id] = WEFT_PLACE_FOLLOWS;
         else if (traits(n) & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW)) p->device_of[n->id] = 0;
         else WEFT_TRY(place_node(p, n, err));
     }

@@ -3,7 +3,8 @@
  * Conventions of the whole library
  *  - Every fallible function returns weft_status and takes `weft_error *err` as its last argument. `err` may be NULL.
  *    On failure the record says what, where and why; on success it is left as it was.
- *  - Out-parameters come just before `err`, are set to NULL/0 on failure, and are then owned by the caller (create/open).
+ *  - Out-parameters come just before `err`, are set to NULL/0 on failure, and are then owned by the caller
+ *  (create/open).
  *  - Functions named weft_x_destroy accept NULL. Strings are UTF-8 and NUL-terminated unless a length goes with them.
  *  - No function aborts, exits, prints or reads the environment. There is no global mutable state.
  *  - Names that start with weft__ (two underscores) are shared inside the library and are not part of its interface.
@@ -103,7 +104,8 @@ typedef struct weft_writer {
 WEFT_API bool weft_writef(const weft_writer *w, const char *fmt, ...) WEFT_PRINTF(2, 3);
 
 /* A growing, NUL-terminated text in memory: zero-initialise, write through weft_text_writer, read data/size, free.
- * After an allocation failure `failed` is set and further writes are refused. `data` is NULL while nothing was written. */
+ * After an allocation failure `failed` is set and further writes are refused. `data` is NULL while nothing was
+ * written. */
 typedef struct weft_text {
     char *data;
     size_t size, capacity;

@@ -202,8 +202,8 @@ WEFT_API weft_ref weft_argmax(weft_graph *g, weft_ref x, int axis);
  * A NaN counts as smaller than every number (in argmax and reduce_max too). */
 WEFT_API void weft_top_k(weft_graph *g, weft_ref x, uint32_t k, weft_ref *values, weft_ref *indices);
 
-/* a [.., M, K] b [.., K, N] -> [.., M, N]; matmul_nt: b [.., N, K], as checkpoints store weights. Leading dims broadcast.
- * b may be a block type in matmul_nt. */
+/* a [.., M, K] b [.., K, N] -> [.., M, N]; matmul_nt: b [.., N, K], as checkpoints store weights. Leading dims
+ * broadcast. b may be a block type in matmul_nt. */
 WEFT_API weft_ref weft_matmul(weft_graph *g, weft_ref a, weft_ref b);
 WEFT_API weft_ref weft_matmul_nt(weft_graph *g, weft_ref a, weft_ref b);
 /* table [V, ..] of any type, index i32 [..]: rows of the table as f32, [index dims.., table dims after the first..].
@@ -304,7 +304,8 @@ WEFT_API weft_cost weft_node_cost(const weft_graph *g, const weft_node *n, const
 
 /* ---- changing a sealed graph ----------------------------------------------------------------------------------- */
 
-/* Keeps only these outputs (NOT_FOUND names an unknown one); what no longer feeds an output is removed by the dce pass. */
+/* Keeps only these outputs (NOT_FOUND names an unknown one); what no longer feeds an output is removed by the dce
+ * pass. */
 WEFT_API WEFT_MUST_USE weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uint32_t n,
                                                            weft_error *err);
 /* Runs passes by name, in order (NULL: the default list), each followed by the verifier. */
@@ -314,7 +315,8 @@ WEFT_API const char *const *weft_pass_names(uint32_t *n); /* the default list */
 /* Recomputes every fact (arity, shapes, types, uses, order, state discipline) and compares. */
 WEFT_API WEFT_MUST_USE weft_status weft_graph_verify(const weft_graph *g, weft_error *err);
 
-/* The text form, which weft_graph_parse reads back to an equal graph (docs/graph-text.md). `origin` is named in errors. */
+/* The text form, which weft_graph_parse reads back to an equal graph (docs/graph-text.md). `origin` is named in
+ * errors. */
 WEFT_API WEFT_MUST_USE weft_status weft_graph_print(const weft_graph *g, const weft_writer *w, weft_error *err);
 WEFT_API WEFT_MUST_USE weft_status weft_graph_parse(const char *text, size_t n, const char *origin,
                                                     const weft_graph_desc *desc, weft_graph **out, weft_error *err);

@@ -24,7 +24,8 @@ typedef enum weft_storage {
 typedef struct weft_slot {
     weft_storage storage;
     uint32_t device;
-    weft_ref root;     /* the value that owns the bytes; itself if no view. After an in-place op or a store: the first owner */
+    /* the value that owns the bytes; itself if no view. After an in-place op or a store: the first owner */
+    weft_ref root;
     uint64_t offset;   /* arena: bytes from its start to the root's first element */
     uint64_t bytes;    /* of the root, at the bounds */
     int64_t first;     /* elements from the root's start to this value's first element */

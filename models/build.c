@@ -95,8 +95,8 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
         weft_writer h = weft_text_writer(&have), w = weft_text_writer(&need);
         for (uint32_t k = 0; k < t->rank; k++) weft_writef(&h, "%s%llu", k ? ", " : "", (unsigned long long)t->dims[k]);
         for (uint32_t k = 0; k < want->rank; k++) weft_writef(&w, "%s%lld", k ? ", " : "", (long long)want->d[k].n);
-        weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but config.json makes it [%s]", t->file, n->name,
-                                  have.data ? have.data : "", need.data ? need.data : "");
+        weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but config.json makes it [%s]", t->file,
+                                  n->name, have.data ? have.data : "", need.data ? need.data : "");
         weft_text_free(&have);
         weft_text_free(&need);
         return s;

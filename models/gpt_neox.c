@@ -88,7 +88,8 @@ static void read_config(ctx *x, const weft_config *c)
     x->tied = weft_config_bool_or(g, c, "tie_word_embeddings", false);
     x->act = weft_config_act_or(g, c, "hidden_act", WEFT_ACT_GELU);
     if (x->E % x->H)
-        weft_graph_fail(g, WEFT_FORMAT, "%s: hidden_size %u is no multiple of num_attention_heads %u", c->origin, x->E, x->H);
+        weft_graph_fail(g, WEFT_FORMAT, "%s: hidden_size %u is no multiple of num_attention_heads %u", c->origin, x->E,
+                        x->H);
     x->D = x->E / x->H;
     x->n_rot = (uint32_t)((float)x->D * weft_config_f32_or(g, c, "partial_rotary_factor", 0.25f, 0.0f, 1.0f));
     if (x->n_rot % 2)

@@ -23,15 +23,17 @@ static weft_status collect(const weft_graph *g, weft_dtype t, weft__file_tensor 
         if (node->op != WEFT_OP_weight) continue;
         if (!weft__grow(out, &cap, *n + 1, sizeof **out)) return WEFT_OOM_FAIL(err, "a list of tensors");
         const weft_dims *d = &weft_graph_value(g, node->out[0])->dims;
-        weft__file_tensor tensor = { .name = node->name, .dtype = weft__file_dtype_find(file_dtype_name(t)), .rank = d->rank };
+        weft__file_tensor tensor = { .name = node->name,
+                                     .dtype = weft__file_dtype_find(file_dtype_name(t)),
+                                     .rank = d->rank };
         for (uint32_t k = 0; k < d->rank; k++) tensor.dims[k] = (uint64_t)d->d[k].n;
         (*out)[(*n)++] = tensor;
     }
     return WEFT_OK;
 }
 
-static weft_status write(const weft_model *m, const char *folder, const weft__file_tensor *tensors, size_t n, uint64_t seed,
-                         uint64_t shard_bytes, weft_error *err)
+static weft_status write(const weft_model *m, const char *folder, const weft__file_tensor *tensors, size_t n,
+                         uint64_t seed, uint64_t shard_bytes, weft_error *err)
 {
     double range = 0.02;
     if (weft__hf_config_number(m->hf, "initializer_range", &range) < 0 || !(range >= 0 && range <= 10))
@@ -47,8 +49,8 @@ static weft_status write(const weft_model *m, const char *folder, const weft__fi
     return s;
 }
 
-weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype, uint64_t seed, uint64_t shard_bytes,
-                            weft_error *err)
+weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype, uint64_t seed,
+                            uint64_t shard_bytes, weft_error *err)
 {
     weft_model *m;
     weft_graph *g;

@@ -41,7 +41,8 @@ static weft_status find_architecture(weft_model *m, weft_error *err)
     int has_name = weft__hf_config_text(m->hf, "architectures.0", &name);
     int has_type = weft__hf_config_text(m->hf, "model_type", &type);
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        bool match = has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
+        bool match =
+            has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
         if (!match) continue;
         m->architecture = models[i].architecture;
         m->build = models[i].build;
@@ -50,8 +51,8 @@ static weft_status find_architecture(weft_model *m, weft_error *err)
     if (has_name != 1 && has_type != 1)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: neither 'architectures' nor 'model_type' says what model it is",
                          m->config.origin);
-    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is not known (GPTNeoXForCausalLM is)", m->config.origin,
-                     has_name == 1 ? name : type);
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is not known (GPTNeoXForCausalLM is)",
+                     m->config.origin, has_name == 1 ? name : type);
 }
 
 /* The configuration's dtype, for models without files. */
@@ -70,7 +71,8 @@ static weft_dtype config_dtype(const weft_model *m)
 
 static weft_status open_files(weft_model *m, weft_error *err)
 {
-    if (weft__ends_with(m->path, ".json") && !weft__ends_with(m->path, ".index.json")) { /* a configuration; weights or not */
+    /* a configuration; weights or not */
+    if (weft__ends_with(m->path, ".json") && !weft__ends_with(m->path, ".index.json")) {
         static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
         bool has_weights = false;
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -42,14 +42,21 @@ WEFT_API const weft_config *weft_model_config(const weft_model *m);
 WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
 
 /* A tensor of the files, sorted by name. False past the end. `used`: the graph has a weight of that name. */
-typedef struct weft_tensor_info { const char *name, *dtype; uint32_t rank; const int64_t *dims; uint64_t bytes; bool used; } weft_tensor_info;
+typedef struct weft_tensor_info {
+    const char *name, *dtype;
+    uint32_t rank;
+    const int64_t *dims;
+    uint64_t bytes;
+    bool used;
+} weft_tensor_info;
 WEFT_API bool weft_model_tensor(const weft_model *m, uint32_t i, weft_tensor_info *out);
 /* The files' tensors as a source for weft_bank_create. Valid as long as the model. */
 WEFT_API weft_weight_source weft_model_weights(const weft_model *m);
 
 typedef struct weft_model_graph_desc {
-    weft_dtype weights;  /* how matrices are stored; WEFT_ANY: as the files have them. Tables that are only looked up keep
-                            the files' type, vectors become f32. */
+    /* How matrices are stored; WEFT_ANY: as the files have them. Tables that are only looked up keep the files' type,
+     * vectors become f32. */
+    weft_dtype weights;
     weft_dtype kv;       /* WEFT_ANY: f16 */
     uint32_t context;    /* cells in all; 0: max_position_embeddings */
     uint32_t max_tokens; /* per run; 0: 512 */
@@ -59,11 +66,11 @@ typedef struct weft_model_graph_desc {
 WEFT_API WEFT_MUST_USE weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc,
                                                     weft_graph **out, weft_error *err);
 
-/* Writes a randomly initialised checkpoint of the model that a config.json describes into a new folder: matrices normal with
- * the configuration's initializer_range (default 0.02), norm gains 1, biases 0; the same bits for the same seed
+/* Writes a randomly initialised checkpoint of the model that a config.json describes into a new folder: matrices normal
+ * with the configuration's initializer_range (default 0.02), norm gains 1, biases 0; the same bits for the same seed
  * everywhere. dtype: WEFT_F32, WEFT_F16 or WEFT_BF16. In shards of at most shard_bytes (0: 5 GB) and bounded memory. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype, uint64_t seed,
-                                                   uint64_t shard_bytes, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype,
+                                                   uint64_t seed, uint64_t shard_bytes, weft_error *err);
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
@@ -119,14 +126,15 @@ typedef struct weft_batch_token {
     bool wanted; /* give this token's logits (or hidden state) */
 } weft_batch_token;
 
-/* Appends tokens to their sequences and runs them, in chunks of any size. Rows for the wanted tokens, in order, are written
- * to `out` ([wanted, n_vocab] or [wanted, n_embed] floats; NULL if none is wanted). LIMIT: a sequence would outgrow the
- * context (nothing is run then). INVALID: a token id or sequence out of range. */
-WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, float *out,
-                                                     weft_error *err);
+/* Appends tokens to their sequences and runs them, in chunks of any size. Rows for the wanted tokens, in order, are
+ * written to `out` ([wanted, n_vocab] or [wanted, n_embed] floats; NULL if none is wanted). LIMIT: a sequence would
+ * outgrow the context (nothing is run then). INVALID: a token id or sequence out of range. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
+                                                     float *out, weft_error *err);
 WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
 /* Forgets all but the first n tokens of a sequence (n <= its length). */
-WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n,
+                                                         weft_error *err);
 /* Compares the run of these tokens of sequence 0 node by node with the plain scalar CPU path: weft_program_check. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
@@ -156,9 +164,16 @@ WEFT_API int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const i
 /* The natural logarithm of the probability of each of n ids (all below n_vocab) under softmax(logits). */
 WEFT_API void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out);
 
-typedef struct weft_logprob { int32_t token; float logprob; } weft_logprob; /* natural logarithm, before sampling changes */
+/* natural logarithm, before sampling changes */
+typedef struct weft_logprob { int32_t token; float logprob; } weft_logprob;
 
-typedef enum weft_stop { WEFT_STOP_LENGTH, WEFT_STOP_EOS, WEFT_STOP_STRING, WEFT_STOP_CANCELLED, WEFT_STOP_CONTEXT } weft_stop;
+typedef enum weft_stop {
+    WEFT_STOP_LENGTH,
+    WEFT_STOP_EOS,
+    WEFT_STOP_STRING,
+    WEFT_STOP_CANCELLED,
+    WEFT_STOP_CONTEXT
+} weft_stop;
 WEFT_API const char *weft_stop_name(weft_stop s); /* "length", "eos", "stop", "cancelled", "context" */
 
 typedef struct weft_generate_desc {
@@ -168,8 +183,8 @@ typedef struct weft_generate_desc {
     uint32_t n_stop;
     bool ignore_eos;
     uint32_t n_logprobs;      /* the best n of every step, beside the chosen one */
-    /* Called for each token with the text that became complete (whole UTF-8 sequences; may be empty; text held back while
-     * it could be the start of a stop string comes later). Return false to cancel. May be NULL. */
+    /* Called for each token with the text that became complete (whole UTF-8 sequences; may be empty; text held back
+     * while it could be the start of a stop string comes later). Return false to cancel. May be NULL. */
     bool (*on_token)(void *ctx, int32_t token, const char *text, size_t n);
     void *ctx;
 } weft_generate_desc;
@@ -186,8 +201,9 @@ typedef struct weft_generated {
 } weft_generated;
 
 /* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. */
-WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt, size_t n_prompt,
-                                                 const weft_generate_desc *desc, weft_generated *out, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt,
+                                                 size_t n_prompt, const weft_generate_desc *desc, weft_generated *out,
+                                                 weft_error *err);
 WEFT_API void weft_generated_free(weft_generated *r);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* sampler.c: picking a token from logits.
  *
- * Candidates are (logit, id) pairs in a heap, largest first: of a vocabulary of 50,000 only the few that top-k and top-p
- * let through are ever put in order. */
+ * Candidates are (logit, id) pairs in a heap, largest first: of a vocabulary of 50,000 only the few that top-k and
+ * top-p let through are ever put in order. */
 #include "models/sampler.h"
 
 #include <math.h>
@@ -28,7 +28,8 @@ weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_s
     *out = NULL;
     if (!n_vocab) return WEFT_FAIL(err, WEFT_INVALID, "a sampler needs a vocabulary");
     if (!(p->temperature >= 0) || !(p->top_p >= 0) || !(p->min_p >= 0 && p->min_p <= 1) || !(p->repeat_penalty >= 0))
-        return WEFT_FAIL(err, WEFT_INVALID, "temperature, top-p, min-p (at most 1) and repeat-penalty must not be negative");
+        return WEFT_FAIL(err, WEFT_INVALID,
+                         "temperature, top-p, min-p (at most 1) and repeat-penalty must not be negative");
     weft_sampler *s = calloc(1, sizeof *s);
     if (s) s->heap = calloc(n_vocab, sizeof *s->heap);
     if (!s || !s->heap) {
@@ -186,8 +187,8 @@ int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *r
 
 /* ---- log-probabilities ---- */
 
-/* exp(x) for x <= 0 to 2e-7: branch-free, so that a loop over a vocabulary is vectorised. 2^n by exponent bits, the rest
- * by its Taylor polynomial on [-ln 2 / 2, ln 2 / 2]. */
+/* exp(x) for x <= 0 to 2e-7: branch-free, so that a loop over a vocabulary is vectorised. 2^n by exponent bits, the
+ * rest by its Taylor polynomial on [-ln 2 / 2, ln 2 / 2]. */
 static inline float exp_negative(float x)
 {
     x = x < -87.0f ? -87.0f : x;
@@ -196,7 +197,8 @@ static inline float exp_negative(float x)
     memcpy(&bits, &n, sizeof bits);
     n -= 12582912.0f;
     float r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    float p = 1.0f + r * (1.0f + r * (0.5f + r * (1.66666667e-1f + r * (4.16666667e-2f + r * (8.33333333e-3f + r * 1.38888889e-3f)))));
+    float p = 1.0f + r * (1.0f + r * (0.5f + r * (1.66666667e-1f +
+                                                  r * (4.16666667e-2f + r * (8.33333333e-3f + r * 1.38888889e-3f)))));
     bits = (bits + 127) << 23;
     float scale;
     memcpy(&scale, &bits, sizeof scale);

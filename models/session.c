@@ -47,7 +47,8 @@ static weft_status settle_desc(weft_session *s, weft_error *err)
     if (!d->context) d->context = s->m->info.context;
     uint64_t cells = (uint64_t)d->context * d->n_sequences;
     if (cells > INT32_MAX)
-        return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have", d->n_sequences, d->context);
+        return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have",
+                         d->n_sequences, d->context);
     if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
     if (d->max_tokens > cells) d->max_tokens = (uint32_t)cells;
     if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
@@ -56,7 +57,8 @@ static weft_status settle_desc(weft_session *s, weft_error *err)
     if (d->max_decode > d->max_tokens) d->max_decode = d->max_tokens;
     if (d->kv == WEFT_ANY) d->kv = d->exact ? WEFT_F32 : WEFT_F16;
     if (d->hidden > (int32_t)s->m->info.n_layer)
-        return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden, s->m->info.n_layer);
+        return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden,
+                         s->m->info.n_layer);
     return WEFT_OK;
 }
 
@@ -169,12 +171,14 @@ static weft_status check_batch(weft_session *s, const weft_batch_token *t, size_
     weft_status status = WEFT_OK;
     for (size_t i = 0; i < n && !status; i++) {
         if (t[i].sequence >= s->desc.n_sequences)
-            status = WEFT_FAIL(err, WEFT_INVALID, "token %zu: sequence %u of %u", i, t[i].sequence, s->desc.n_sequences);
+            status =
+                WEFT_FAIL(err, WEFT_INVALID, "token %zu: sequence %u of %u", i, t[i].sequence, s->desc.n_sequences);
         else if (t[i].id < 0 || (uint32_t)t[i].id >= s->m->info.n_vocab)
-            status = WEFT_FAIL(err, WEFT_INVALID, "token %zu: id %d is not below the vocabulary's %u", i, t[i].id, s->m->info.n_vocab);
+            status = WEFT_FAIL(err, WEFT_INVALID, "token %zu: id %d is not below the vocabulary's %u", i, t[i].id,
+                               s->m->info.n_vocab);
         else if (s->length[t[i].sequence] == s->desc.context)
-            status = WEFT_FAIL(err, WEFT_LIMIT, "sequence %u would have more than the context's %u tokens", t[i].sequence,
-                               s->desc.context);
+            status = WEFT_FAIL(err, WEFT_LIMIT, "sequence %u would have more than the context's %u tokens",
+                               t[i].sequence, s->desc.context);
         if (status) n = i;
         else s->length[t[i].sequence]++;
     }

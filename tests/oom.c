@@ -1,4 +1,5 @@
-/* oom.c: the allocation functions behind oom.h, by the linker's --wrap. The counters are atomic: pool threads allocate too. */
+/* oom.c: the allocation functions behind oom.h, by the linker's --wrap. The counters are atomic: pool threads allocate
+ * too. */
 #include "oom.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* oom.h: counts allocations, and makes one of them fail. For test programs linked by weft_test_oom(name), which routes
- * malloc, calloc, realloc, aligned_alloc, strdup, free, mmap and pthread_create of the program and of the static libraries
- * through oom.c.
+ * malloc, calloc, realloc, aligned_alloc, strdup, free, mmap and pthread_create of the program and of the static
+ * libraries through oom.c.
  *
  *     OOM_LOOP (n) {                            // n = 0, 1, .. until a round in which nothing failed
  *         weft_status s = weft_graph_clone(g, &copy, &err);

@@ -1,8 +1,8 @@
-/* cli.h: what the subcommands of the `weft` program share: a table of options from which parsing, help, the man page and
- * shell completion all come; opening models and devices; error lines; JSON output.
+/* cli.h: what the subcommands of the `weft` program share: a table of options from which parsing, help, the man page
+ * and shell completion all come; opening models and devices; error lines; JSON output.
  *
- * A subcommand is one file cmd_<name>.c with a `const cli_command`. It returns the exit status: 0, 1 after a failure that
- * was reported on stderr as one line "weft: what: why", 2 for wrong usage. */
+ * A subcommand is one file cmd_<name>.c with a `const cli_command`. It returns the exit status: 0, 1 after a failure
+ * that was reported on stderr as one line "weft: what: why", 2 for wrong usage. */
 #ifndef WEFT_CLI_H
 #define WEFT_CLI_H
 
@@ -71,8 +71,8 @@ typedef struct cli_run {
     weft_session *session;
     double open_seconds; /* opening the model and the device, reading the tokenizer */
 } cli_run;
-/* Everything that the common options say; desc's other fields are the command's. 0, or an exit status. Call cli_run_close
- * in any case. */
+/* Everything that the common options say; desc's other fields are the command's. 0, or an exit status. Call
+ * cli_run_close in any case. */
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
 int cli_model_open(const cli_args *a, weft_model **out);
 int cli_device_open(const cli_args *a, weft_backend **out);

@@ -22,13 +22,15 @@ static int run_devices(const cli_args *a)
         weft_backend_info(b, &info);
         weft_backend_close(b);
         if (!cli_has(a, "json")) printf("%-8s %s\n", info.name, info.description);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:I}", "name", info.name, "description", info.description,
-                                              "variant", info.variant, "threads", (int)info.threads, "memory",
-                                              (json_int_t)info.memory));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:I}", "name", info.name, "description",
+                                              info.description, "variant", info.variant, "threads", (int)info.threads,
+                                              "memory", (json_int_t)info.memory));
     }
     if (cli_has(a, "json")) cli_print_json(list);
     else json_decref(list);
     return 0;
 }
 
-const cli_command cli_devices = { .name = "devices", .summary = "Lists the devices", .options = options, .run = run_devices };
+const cli_command cli_devices = {
+    .name = "devices", .summary = "Lists the devices", .options = options, .run = run_devices
+};

@@ -6,12 +6,15 @@
 
 static const cli_option options[] = {
     { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text to embed" },
-    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE", .help = "the same from a file's bytes ('-': standard input)" },
+    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
+      .help = "the same from a file's bytes ('-': standard input)" },
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },
     { .name = "layer", .kind = CLI_WHOLE, .value = "L", .min = 0, .max = 4096,
       .help = "0: embeddings, L: after layer L, the last one after the final norm (default: the last)" },
-    { .name = "pool", .kind = CLI_TEXT, .value = "HOW", .choices = "none|mean|last", .help = "one row per token, their mean, or the last one's (default: none)" },
-    { .name = "output", .kind = CLI_TEXT, .value = "FILE", .help = "where the little-endian float32 rows go ('-': standard output)" },
+    { .name = "pool", .kind = CLI_TEXT, .value = "HOW", .choices = "none|mean|last",
+      .help = "one row per token, their mean, or the last one's (default: none)" },
+    { .name = "output", .kind = CLI_TEXT, .value = "FILE",
+      .help = "where the little-endian float32 rows go ('-': standard output)" },
     { .name = NULL },
 };
 
@@ -34,7 +37,8 @@ static int evaluate(const cli_args *a, cli_run *run, const weft_tokens *prompt, 
     float *out = calloc(rows, width * sizeof *out);
     weft_error err;
     int status = t && out ? 0 : cli_fail("embed: out of memory for %zu rows of %u", rows, width);
-    for (size_t i = 0; i < prompt->n && !status; i++) t[i] = (weft_batch_token){ prompt->ids[i], 0, !last || i + 1 == prompt->n };
+    for (size_t i = 0; i < prompt->n && !status; i++)
+        t[i] = (weft_batch_token){ prompt->ids[i], 0, !last || i + 1 == prompt->n };
     if (!status && weft_session_eval(run->session, t, prompt->n, out, &err)) status = cli_report(&err);
     if (!status && !strcmp(pool, "mean")) {
         mean_rows(out, rows, width);
@@ -68,6 +72,7 @@ static int run_embed(const cli_args *a)
 }
 
 const cli_command cli_embed = {
-    .name = "embed", .summary = "Writes hidden states (features) of a text", .positional = "MODEL", .runs = true, .options = options,
+    .name = "embed", .summary = "Writes hidden states (features) of a text",
+    .positional = "MODEL", .runs = true, .options = options,
     .run = run_embed,
 };

@@ -7,19 +7,30 @@
 
 static const cli_option options[] = {
     { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text to continue" },
-    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE", .help = "the same from a file's bytes ('-': standard input)" },
+    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
+      .help = "the same from a file's bytes ('-': standard input)" },
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },
-    { .name = "max-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "tokens to generate at most (default: 128)" },
-    { .name = "temperature", .kind = CLI_REAL, .value = "T", .min = 0, .max = 100, .help = "0 picks the most probable token (default: 0)" },
-    { .name = "top-k", .kind = CLI_WHOLE, .value = "K", .min = 0, .max = 1 << 26, .help = "sample among the K most probable (0: all)" },
-    { .name = "top-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1, .help = "sample from the smallest set of this probability (1: all)" },
-    { .name = "min-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1, .help = "leave out what is less probable than this part of the best" },
-    { .name = "repeat-penalty", .kind = CLI_REAL, .value = "R", .min = 0, .max = 100, .help = "divide the logits of the last 64 tokens (1: off)" },
-    { .name = "seed", .kind = CLI_WHOLE, .value = "S", .min = 0, .max = 18446744073709549568.0, .help = "of the random numbers (default: 0)" },
-    { .name = "stop", .kind = CLI_TEXT, .value = "STR", .help = "text that ends the output, itself left out", .repeats = true },
+    { .name = "max-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+      .help = "tokens to generate at most (default: 128)" },
+    { .name = "temperature", .kind = CLI_REAL, .value = "T", .min = 0, .max = 100,
+      .help = "0 picks the most probable token (default: 0)" },
+    { .name = "top-k", .kind = CLI_WHOLE, .value = "K", .min = 0, .max = 1 << 26,
+      .help = "sample among the K most probable (0: all)" },
+    { .name = "top-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1,
+      .help = "sample from the smallest set of this probability (1: all)" },
+    { .name = "min-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1,
+      .help = "leave out what is less probable than this part of the best" },
+    { .name = "repeat-penalty", .kind = CLI_REAL, .value = "R", .min = 0, .max = 100,
+      .help = "divide the logits of the last 64 tokens (1: off)" },
+    { .name = "seed", .kind = CLI_WHOLE, .value = "S", .min = 0, .max = 18446744073709549568.0,
+      .help = "of the random numbers (default: 0)" },
+    { .name = "stop", .kind = CLI_TEXT, .value = "STR",
+      .help = "text that ends the output, itself left out", .repeats = true },
     { .name = "ignore-eos", .kind = CLI_FLAG, .help = "go on after the end-of-text token" },
-    { .name = "logprobs", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1000, .help = "log-probabilities of the picked and the N best tokens (with --json)" },
-    { .name = "json", .kind = CLI_FLAG, .help = "print one object: prompt_tokens, tokens, text, logprobs, timings, stop_reason" },
+    { .name = "logprobs", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1000,
+      .help = "log-probabilities of the picked and the N best tokens (with --json)" },
+    { .name = "json", .kind = CLI_FLAG,
+      .help = "print one object: prompt_tokens, tokens, text, logprobs, timings, stop_reason" },
     { .name = NULL },
 };
 
@@ -47,7 +58,8 @@ static json_t *logprobs_json(const weft_generated *r, uint32_t step)
     const weft_logprob *row = r->logprobs + (size_t)step * (1 + r->n_logprobs);
     json_t *top = json_array();
     for (uint32_t i = 0; i < r->n_logprobs; i++)
-        json_array_append_new(top, json_pack("{s:i, s:f}", "token", (int)row[1 + i].token, "logprob", (double)row[1 + i].logprob));
+        json_array_append_new(top, json_pack("{s:i, s:f}", "token", (int)row[1 + i].token, "logprob",
+                                             (double)row[1 + i].logprob));
     return json_pack("{s:i, s:f, s:o}", "token", (int)row[0].token, "logprob", (double)row[0].logprob, "top", top);
 }
 
@@ -65,8 +77,9 @@ static void print_object(const cli_run *run, const weft_tokens *prompt, const we
         json_object_set_new(o, "logprobs", steps);
     }
     weft_load_times t = weft_session_load_times(run->session);
-    json_object_set_new(o, "timings", json_pack("{s:f, s:f, s:f}", "load", run->open_seconds + t.graph + t.plan + t.load,
-                                                "prompt", r->prompt_seconds, "decode", r->decode_seconds));
+    json_object_set_new(o, "timings",
+                        json_pack("{s:f, s:f, s:f}", "load", run->open_seconds + t.graph + t.plan + t.load, "prompt",
+                                  r->prompt_seconds, "decode", r->decode_seconds));
     json_object_set_new(o, "stop_reason", json_string(weft_stop_name(r->stop)));
     cli_print_json(o);
 }
@@ -79,10 +92,18 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
     tokens_only = !info.has_tokenizer;
     const char *const *stop;
     weft_generate_desc d = {
-        .sampling = { .temperature = cli_f32(a, "temperature", 0), .top_k = cli_u32(a, "top-k", 0), .top_p = cli_f32(a, "top-p", 0),
-                      .min_p = cli_f32(a, "min-p", 0), .repeat_penalty = cli_f32(a, "repeat-penalty", 0), .seed = cli_u64(a, "seed", 0) },
-        .max_tokens = cli_u32(a, "max-tokens", 128), .n_stop = cli_texts(a, "stop", &stop), .ignore_eos = cli_has(a, "ignore-eos"),
-        .n_logprobs = cli_u32(a, "logprobs", 0), .on_token = stream, .ctx = &json,
+        .sampling = { .temperature = cli_f32(a, "temperature", 0),
+                      .top_k = cli_u32(a, "top-k", 0),
+                      .top_p = cli_f32(a, "top-p", 0),
+                      .min_p = cli_f32(a, "min-p", 0),
+                      .repeat_penalty = cli_f32(a, "repeat-penalty", 0),
+                      .seed = cli_u64(a, "seed", 0) },
+        .max_tokens = cli_u32(a, "max-tokens", 128),
+        .n_stop = cli_texts(a, "stop", &stop),
+        .ignore_eos = cli_has(a, "ignore-eos"),
+        .n_logprobs = cli_u32(a, "logprobs", 0),
+        .on_token = stream,
+        .ctx = &json,
     };
     d.stop = stop;
     weft_error err;
@@ -117,5 +138,6 @@ static int run_generate(const cli_args *a)
 }
 
 const cli_command cli_generate = {
-    .name = "generate", .summary = "Continues a prompt", .positional = "MODEL", .runs = true, .options = options, .run = run_generate,
+    .name = "generate", .summary = "Continues a prompt",
+    .positional = "MODEL", .runs = true, .options = options, .run = run_generate,
 };

@@ -2,9 +2,12 @@
 #include "tools/cli.h"
 
 static const cli_option options[] = {
-    { .name = "dtype", .kind = CLI_TEXT, .value = "TYPE", .choices = "f16|bf16|f32", .help = "type of the tensors in the files (default: f16)" },
-    { .name = "seed", .kind = CLI_WHOLE, .value = "S", .min = 0, .max = 18446744073709549568.0, .help = "of the random numbers (default: 0)" },
-    { .name = "shard-size", .kind = CLI_WHOLE, .value = "BYTES", .min = 1, .max = 1e15, .help = "bytes of data per file at most (default: 5000000000)" },
+    { .name = "dtype", .kind = CLI_TEXT, .value = "TYPE", .choices = "f16|bf16|f32",
+      .help = "type of the tensors in the files (default: f16)" },
+    { .name = "seed", .kind = CLI_WHOLE, .value = "S", .min = 0, .max = 18446744073709549568.0,
+      .help = "of the random numbers (default: 0)" },
+    { .name = "shard-size", .kind = CLI_WHOLE, .value = "BYTES", .min = 1, .max = 1e15,
+      .help = "bytes of data per file at most (default: 5000000000)" },
     { .name = NULL },
 };
 
@@ -13,11 +16,13 @@ static int run_init(const cli_args *a)
     weft_dtype t = WEFT_F16;
     weft_error err;
     cli_dtype(cli_text(a, "dtype", "f16"), &t);
-    if (weft_model_init(a->model, a->second, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0), &err)) return cli_report(&err);
+    if (weft_model_init(a->model, a->second, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0), &err))
+        return cli_report(&err);
     return 0;
 }
 
 const cli_command cli_init = {
-    .name = "init", .summary = "Writes a randomly initialised checkpoint for a configuration", .positional = "CONFIG.json DIR",
+    .name = "init", .summary = "Writes a randomly initialised checkpoint for a configuration",
+    .positional = "CONFIG.json DIR",
     .options = options, .run = run_init,
 };

@@ -1,8 +1,8 @@
 /* cmd_perplexity.c: `weft perplexity`: how well a model predicts a text.
  *
- * Windows of --context tokens start every --stride tokens; each token is scored once, in the first window that has it, but
- * a window's first token never (nothing precedes it there). Smaller strides give every token more context. This is the
- * sliding window of Hugging Face's documentation on perplexity. */
+ * Windows of --context tokens start every --stride tokens; each token is scored once, in the first window that has it,
+ * but a window's first token never (nothing precedes it there). Smaller strides give every token more context. This is
+ * the sliding window of Hugging Face's documentation on perplexity. */
 #include "tools/cli.h"
 
 #include <math.h>
@@ -14,10 +14,13 @@
 enum { PIECE = 128 }; /* tokens, and rows of logits, per run */
 
 static const cli_option options[] = {
-    { .name = "file", .kind = CLI_TEXT, .value = "FILE", .help = "the text: a file's bytes as they are ('-': standard input)" },
+    { .name = "file", .kind = CLI_TEXT, .value = "FILE",
+      .help = "the text: a file's bytes as they are ('-': standard input)" },
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "token ids instead: 1,2,3" },
-    { .name = "stride", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "tokens between the starts of windows (default: the window's length)" },
-    { .name = "json", .kind = CLI_FLAG, .help = "print one object: tokens, scored, nats_per_token, perplexity, seconds" },
+    { .name = "stride", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+      .help = "tokens between the starts of windows (default: the window's length)" },
+    { .name = "json", .kind = CLI_FLAG,
+      .help = "print one object: tokens, scored, nats_per_token, perplexity, seconds" },
     { .name = NULL },
 };
 
@@ -33,8 +36,8 @@ static void progress(const score *s)
 {
     if (!isatty(STDERR_FILENO)) return;
     int done = (int)(40.0 * (double)s->scored / (double)s->t->n);
-    fprintf(stderr, "\r[%.*s%*s] %zu of %zu tokens, perplexity %.3f ", done, "########################################", 40 - done, "",
-            s->scored, s->t->n, s->scored ? exp(s->nats / (double)s->scored) : 0.0);
+    fprintf(stderr, "\r[%.*s%*s] %zu of %zu tokens, perplexity %.3f ", done, "########################################",
+            40 - done, "", s->scored, s->t->n, s->scored ? exp(s->nats / (double)s->scored) : 0.0);
     fflush(stderr);
 }
 
@@ -78,10 +81,12 @@ static int report(const cli_args *a, const score *s, double seconds)
 {
     double mean = s->nats / (double)s->scored;
     if (cli_has(a, "json"))
-        cli_print_json(json_pack("{s:I, s:I, s:f, s:f, s:f}", "tokens", (json_int_t)s->t->n, "scored", (json_int_t)s->scored,
-                                 "nats_per_token", mean, "perplexity", exp(mean), "seconds", seconds));
+        cli_print_json(json_pack("{s:I, s:I, s:f, s:f, s:f}", "tokens", (json_int_t)s->t->n, "scored",
+                                 (json_int_t)s->scored, "nats_per_token", mean, "perplexity", exp(mean), "seconds",
+                                 seconds));
     else
-        printf("%zu tokens, %zu scored: %.4f nats per token, perplexity %.4f (%.1f s)\n", s->t->n, s->scored, mean, exp(mean), seconds);
+        printf("%zu tokens, %zu scored: %.4f nats per token, perplexity %.4f (%.1f s)\n", s->t->n, s->scored, mean,
+               exp(mean), seconds);
     return 0;
 }
 
@@ -104,11 +109,13 @@ static int run_perplexity(const cli_args *a)
         uint32_t context = weft_session_context(run.session), stride = cli_u32(a, "stride", context);
         s.logits = malloc((size_t)PIECE * weft_session_n_vocab(run.session) * sizeof *s.logits);
         if (!s.logits) status = cli_fail("perplexity: out of memory");
-        else if (stride > context) status = cli_misuse("--stride %u: larger than the window of %u tokens", stride, context);
+        else if (stride > context)
+            status = cli_misuse("--stride %u: larger than the window of %u tokens", stride, context);
         else status = score_all(&run, &s, context, stride);
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
-    if (!status) status = report(a, &s, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    if (!status)
+        status = report(a, &s, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
     free(s.logits);
     weft_tokens_free(&t);
     cli_run_close(&run);

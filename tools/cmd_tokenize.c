@@ -6,7 +6,8 @@
 
 static const cli_option tokenize_options[] = {
     { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text" },
-    { .name = "file", .kind = CLI_TEXT, .value = "FILE", .help = "the text: a file's bytes as they are ('-': standard input)" },
+    { .name = "file", .kind = CLI_TEXT, .value = "FILE",
+      .help = "the text: a file's bytes as they are ('-': standard input)" },
     { .name = "json", .kind = CLI_FLAG, .help = "print one object with `tokens`" },
     { .name = NULL },
 };
@@ -61,6 +62,7 @@ const cli_command cli_tokenize = {
     .run = run_tokenize,
 };
 const cli_command cli_detokenize = {
-    .name = "detokenize", .summary = "Prints the bytes of token ids", .positional = "MODEL", .options = detokenize_options,
+    .name = "detokenize", .summary = "Prints the bytes of token ids",
+    .positional = "MODEL", .options = detokenize_options,
     .run = run_detokenize,
 };

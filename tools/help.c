@@ -18,8 +18,8 @@ static void print_options(FILE *f, const char *title, const cli_option *options)
 
 void cli_help(FILE *f, const cli_command *c)
 {
-    fprintf(f, "usage: weft %s%s%s [options]\n\n%s.\n", c->name, c->positional ? " " : "", c->positional ? c->positional : "",
-            c->summary);
+    fprintf(f, "usage: weft %s%s%s [options]\n\n%s.\n", c->name, c->positional ? " " : "",
+            c->positional ? c->positional : "", c->summary);
     print_options(f, "Options", c->options);
     if (c->runs) print_options(f, "Running", cli_run_options);
     print_options(f, "Other", cli_common_options);
@@ -30,7 +30,9 @@ void cli_usage(FILE *f)
     fprintf(f, "usage: weft COMMAND [arguments]\n\n"
                "Runs transformers from Hugging Face folders as they are. MODEL is such a folder.\n\nCommands:\n");
     for (const cli_command *const *c = cli_commands; *c; c++) fprintf(f, "  %-12s %s\n", (*c)->name, (*c)->summary);
-    fprintf(f, "\n`weft COMMAND --help` tells more. Also: weft --version, weft --man (a man page), weft --completion bash.\n");
+    fprintf(
+        f,
+        "\n`weft COMMAND --help` tells more. Also: weft --version, weft --man (a man page), weft --completion bash.\n");
 }
 
 /* ---- man page ---- */
@@ -60,10 +62,13 @@ static void man_options(FILE *f, const cli_option *options)
 
 void cli_man(FILE *f)
 {
-    fprintf(f, ".TH WEFT 1 \"\" \"weft %s\" \"User Commands\"\n.SH NAME\nweft \\- run transformers from Hugging Face folders\n"
-               ".SH SYNOPSIS\n.B weft\n\\fICOMMAND\\fR [\\fIarguments\\fR]\n.SH DESCRIPTION\n"
-               "Describes a transformer once, as a static tensor graph, and runs it. MODEL is a Hugging Face folder "
-               "(config.json, safetensors, tokenizer.json), used as it is.\n.SH COMMANDS\n", weft_version());
+    fprintf(
+        f,
+        ".TH WEFT 1 \"\" \"weft %s\" \"User Commands\"\n.SH NAME\nweft \\- run transformers from Hugging Face folders\n"
+        ".SH SYNOPSIS\n.B weft\n\\fICOMMAND\\fR [\\fIarguments\\fR]\n.SH DESCRIPTION\n"
+        "Describes a transformer once, as a static tensor graph, and runs it. MODEL is a Hugging Face folder "
+        "(config.json, safetensors, tokenizer.json), used as it is.\n.SH COMMANDS\n",
+        weft_version());
     for (const cli_command *const *c = cli_commands; *c; c++) {
         fprintf(f, ".SS weft %s %s\n", (*c)->name, (*c)->positional ? (*c)->positional : "");
         man_text(f, (*c)->summary);
@@ -94,10 +99,13 @@ static void completion_values(FILE *f, const cli_option *options)
 
 void cli_completion(FILE *f)
 {
-    fprintf(f, "# bash completion for weft\n_weft()\n{\n    local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
+    fprintf(f, "# bash completion for weft\n_weft()\n{\n    local word=\"${COMP_WORDS[COMP_CWORD]}\" "
+               "before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
                "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"");
-    for (const cli_command *const *c = cli_commands; *c; c++) fprintf(f, "%s%s", c == cli_commands ? "" : " ", (*c)->name);
-    fprintf(f, " --help --version --man --completion\" -- \"$word\"))\n        return\n    fi\n    case \"$before\" in\n");
+    for (const cli_command *const *c = cli_commands; *c; c++)
+        fprintf(f, "%s%s", c == cli_commands ? "" : " ", (*c)->name);
+    fprintf(f,
+            " --help --version --man --completion\" -- \"$word\"))\n        return\n    fi\n    case \"$before\" in\n");
     completion_values(f, cli_run_options);
     fprintf(f, "    esac\n    local words=\"\"\n    case \"${COMP_WORDS[1]}\" in\n");
     for (const cli_command *const *c = cli_commands; *c; c++) {

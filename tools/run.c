@@ -42,8 +42,8 @@ static int describe(const cli_run *r)
     const char *note;
     for (uint32_t i = 0; (note = weft_model_note(r->model, i)); i++) fprintf(stderr, "note: %s\n", note);
     weft_load_times t = weft_session_load_times(r->session);
-    fprintf(stderr, "graph %.1f ms, plan %.1f ms, load %.1f ms, %.1f MiB\n\n", 1e3 * t.graph, 1e3 * t.plan, 1e3 * t.load,
-            (double)weft_session_bytes(r->session) / 1048576.0);
+    fprintf(stderr, "graph %.1f ms, plan %.1f ms, load %.1f ms, %.1f MiB\n\n", 1e3 * t.graph, 1e3 * t.plan,
+            1e3 * t.load, (double)weft_session_bytes(r->session) / 1048576.0);
     for (int decode = 0; decode < 2; decode++) {
         const weft_program *p = weft_session_program(r->session, decode);
         if (decode && p == weft_session_program(r->session, false)) break;
@@ -98,9 +98,12 @@ static bool report_node(void *ctx, const weft_check_node *c)
     if (!c->failed) return true;
     s->failed++;
     const weft_node *n = weft_graph_node_by_id(s->g, c->node);
-    fprintf(stderr, "check: %s%s%s %%%u: max error %.3g, mean %.3g, tolerance %.3g, rms %.3g, %llu NaN and %llu infinite of %llu\n",
-            n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[c->output].id, c->max_error, c->mean_error,
-            c->tolerance, c->rms, (unsigned long long)c->n_nan, (unsigned long long)c->n_inf, (unsigned long long)c->n_values);
+    fprintf(
+        stderr,
+        "check: %s%s%s %%%u: max error %.3g, mean %.3g, tolerance %.3g, rms %.3g, %llu NaN and %llu infinite of %llu\n",
+        n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[c->output].id, c->max_error, c->mean_error,
+        c->tolerance, c->rms, (unsigned long long)c->n_nan, (unsigned long long)c->n_inf,
+        (unsigned long long)c->n_values);
     return true;
 }
 
@@ -111,6 +114,7 @@ int cli_check(cli_run *r, const weft_tokens *t)
     check_state s = { .g = weft_program_graph(p) };
     if (weft_session_check(r->session, t->ids, t->n, report_node, &s, &err)) return cli_report(&err);
     if (weft_session_truncate(r->session, 0, 0, &err)) return cli_report(&err);
-    fprintf(stderr, "check: %u results compared, %u differ; the largest error is %.2g of its tolerance\n", s.n, s.failed, s.worst);
+    fprintf(stderr, "check: %u results compared, %u differ; the largest error is %.2g of its tolerance\n", s.n,
+            s.failed, s.worst);
     return s.failed ? cli_fail("check: %u of %u results differ from the plain float32 path", s.failed, s.n) : 0;
 }

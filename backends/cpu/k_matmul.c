@@ -33,7 +33,9 @@ bool cpu_mm_accepts(const cpu_call *c)
     mm_operands m;
     if (c->n_in < 2 || c->in[1].layout != CPU_LAYOUT_PANEL || c->in[1].rank != 2 || c->in[0].rank < 1) return false;
     cpu_mm_operands(c, &m);
-    if (!is_float(m.x->dtype) || m.x->layout != CPU_LAYOUT_PLAIN || m.x->stride[m.x->rank - 1] != 1 || !rows_of_floats(m.y, m.y)) return false;
+    if (!is_float(m.x->dtype) || m.x->layout != CPU_LAYOUT_PLAIN || m.x->stride[m.x->rank - 1] != 1 ||
+        !rows_of_floats(m.y, m.y))
+        return false;
     if (m.bias && (m.bias->layout != CPU_LAYOUT_PLAIN || m.bias->rank != 1 || m.bias->stride[0] != 1 ||
                    !is_float(m.bias->dtype)))
         return false;

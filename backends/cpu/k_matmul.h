@@ -1,9 +1,9 @@
 /* k_matmul.h: y = act(x w^T + bias) + residuals with packed weights (pack.h), between the parts of the kernel.
  *
- * A multiplication has two phases. Phase 0 brings the rows of x into tiles of up to 24 tokens, K outermost, in the form the
- * weight type wants (f32, bf16 pairs, or int8 blocks with scales). Phase 1 runs micro-kernels of one panel by one tile over
- * blocks of K; sums wait in the thread's own block of floats until K is through, then bias, activation and residuals are
- * applied and y is written, once. One token needs no phase 0: each thread prepares x for itself.
+ * A multiplication has two phases. Phase 0 brings the rows of x into tiles of up to 24 tokens, K outermost, in the form
+ * the weight type wants (f32, bf16 pairs, or int8 blocks with scales). Phase 1 runs micro-kernels of one panel by one
+ * tile over blocks of K; sums wait in the thread's own block of floats until K is through, then bias, activation and
+ * residuals are applied and y is written, once. One token needs no phase 0: each thread prepares x for itself.
  *
  * k_matmul_tile.h holds all of it and is compiled once per instruction set. */
 #ifndef CPU_K_MATMUL_H

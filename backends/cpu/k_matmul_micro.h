@@ -1,9 +1,9 @@
-/* k_matmul_micro.h: the micro-kernels of k_matmul_tile.h, each one panel of VLEN rows by one tile of `tt` tokens, over k
- * elements: c[tt][VLEN] (+)= x w^T. All have the type mm_micro and are generated for every format and tile size.
+/* k_matmul_micro.h: the micro-kernels of k_matmul_tile.h, each one panel of VLEN rows by one tile of `tt` tokens, over
+ * k elements: c[tt][VLEN] (+)= x w^T. All have the type mm_micro and are generated for every format and tile size.
  *
  * Tiles of x, token fastest:  f32 [k][tt]    bf16 [k/2][tt][2]
- *   int8: per block of 32  { f32 scale[tt]; int32 start[tt]; int8 q[8][tt][4] }, where start is what the sum of products
- *   begins with: minus the bias of the weights' bytes times the sum of q. */
+ *   int8: per block of 32  { f32 scale[tt]; int32 start[tt]; int8 q[8][tt][4] }, where start is what the sum of
+ *   products begins with: minus the bias of the weights' bytes times the sum of q. */
 #ifndef CPU_K_MATMUL_MICRO_H
 #define CPU_K_MATMUL_MICRO_H
 

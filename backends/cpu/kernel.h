@@ -9,7 +9,13 @@
 #include "backends/contract.h"
 
 /* Instruction sets, in rising order per architecture. A kernel of a set runs on processors that have it or better. */
-typedef enum cpu_isa { CPU_SCALAR, CPU_AVX2 /* + FMA, F16C */, CPU_AVX512 /* F BW VL DQ + VNNI + BF16 */, CPU_NEON, CPU_ISA_COUNT } cpu_isa;
+typedef enum cpu_isa {
+    CPU_SCALAR,
+    CPU_AVX2 /* + FMA, F16C */,
+    CPU_AVX512 /* F BW VL DQ + VNNI + BF16 */,
+    CPU_NEON,
+    CPU_ISA_COUNT
+} cpu_isa;
 
 #if defined(__x86_64__)
 #define CPU_X86 1
@@ -20,8 +26,8 @@ typedef enum cpu_isa { CPU_SCALAR, CPU_AVX2 /* + FMA, F16C */, CPU_AVX512 /* F B
 /* Weight layouts. PANEL: see pack.h; for matrices that are only multiplied with or gathered from. */
 enum { CPU_LAYOUT_PLAIN = WEFT_LAYOUT_PLAIN, CPU_LAYOUT_PANEL };
 
-/* A tensor of one call. dims are the run's actual ones, strides (in elements) those of the bounds. Block types and PANEL
- * weights have no strides: they are dense, [rows, cols]. Rank 0 is one element. */
+/* A tensor of one call. dims are the run's actual ones, strides (in elements) those of the bounds. Block types and
+ * PANEL weights have no strides: they are dense, [rows, cols]. Rank 0 is one element. */
 typedef struct cpu_tensor {
     void *data;
     weft_dtype dtype;
@@ -44,8 +50,8 @@ typedef struct cpu_call {
     atomic_uint *next;      /* chunk counter of this step and phase, 0 at first */
 } cpu_call;
 
-/* accepts, scratch and phases see a call with tensors at their bounds (phases: at the run's sizes) and data NULL where it
- * is not known yet. */
+/* accepts, scratch and phases see a call with tensors at their bounds (phases: at the run's sizes) and data NULL where
+ * it is not known yet. */
 typedef struct cpu_kernel {
     const char *name; /* for display: "softmax/avx512" */
     void (*run)(const cpu_call *c);

@@ -1,6 +1,6 @@
-/* pack.c: the PANEL layout (pack.h), written and read back element by element in plain C. The multiplication kernels have
- * their own, vectorised readers; this file is the definition of the layout. Loops over R are written for a constant R and
- * instantiated for each, which is what makes packing run at memory speed. */
+/* pack.c: the PANEL layout (pack.h), written and read back element by element in plain C. The multiplication kernels
+ * have their own, vectorised readers; this file is the definition of the layout. Loops over R are written for a
+ * constant R and instantiated for each, which is what makes packing run at memory speed. */
 #include "pack.h"
 
 #include <string.h>
@@ -56,7 +56,8 @@ uint64_t cpu_panel_stride(cpu_isa isa, weft_dtype t, int64_t k)
 uint64_t cpu_panel_bytes(cpu_isa isa, weft_dtype t, int64_t n, int64_t k)
 {
     uint64_t rows = cpu_panel_rows(isa), stride = cpu_panel_stride(isa, t, k), bytes;
-    if (stride == UINT64_MAX || __builtin_mul_overflow(((uint64_t)n + rows - 1) / rows, stride, &bytes)) return UINT64_MAX;
+    if (stride == UINT64_MAX || __builtin_mul_overflow(((uint64_t)n + rows - 1) / rows, stride, &bytes))
+        return UINT64_MAX;
     return bytes;
 }
 
@@ -85,8 +86,8 @@ VEC_FN void pack_bf16(const uint16_t *src, int64_t rows, int64_t k, int64_t R, u
 }
 
 /* Blocks of 2 + size bytes. flip is xored into every quant word; pad is what rows that do not exist hold. */
-VEC_FN void pack_blocks(const uint8_t *src, int64_t rows, int64_t k, int64_t R, size_t size, uint32_t flip, uint32_t pad,
-                        uint8_t *out)
+VEC_FN void pack_blocks(const uint8_t *src, int64_t rows, int64_t k, int64_t R, size_t size, uint32_t flip,
+                        uint32_t pad, uint8_t *out)
 {
     size_t block = 2 + size, row = (size_t)(k / BLOCK) * block;
     for (int64_t b = 0; b < k / BLOCK; b++) {

@@ -6,8 +6,8 @@
  *   f32, f16    [K'][R], K' = K rounded up to even
  *   bf16        [K'/2][R][2]
  *   q8_0, q4_0  pairs of blocks of 32 (an odd last block leaves its second half unused):
- *               f16 scale [2][R], then q8_0: int8 [2][8][R][4]; q4_0: nibbles as stored, uint8 [2][4][R][4], where byte i of a
- *               row holds elements i (low) and i + 16 (high).
+ *               f16 scale [2][R], then q8_0: int8 [2][8][R][4]; q4_0: nibbles as stored, uint8 [2][4][R][4], where byte
+ *               i of a row holds elements i (low) and i + 16 (high).
  * For AVX-512, whose dot product takes unsigned by signed bytes, q8_0 quants are stored with 128 added. */
 #ifndef CPU_PACK_H
 #define CPU_PACK_H

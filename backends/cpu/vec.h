@@ -1,9 +1,9 @@
 /* vec.h: one small vector vocabulary for the kernels of every instruction set.
  *
- * A kernel is written once over `vf` (VLEN floats) and `vi` (VLEN 32-bit integers) and compiled once per instruction set by
- * a file whose name ends in that set. The type in use follows from the compiler's flags; a file that defines
- * CPU_VEC_SCALAR before this header gets four-float vectors in plain C, whatever the flags. vf and vi are compiler vectors:
- * + - * / work on them. CPU_NAME(f) is f with the instruction set appended.
+ * A kernel is written once over `vf` (VLEN floats) and `vi` (VLEN 32-bit integers) and compiled once per instruction
+ * set by a file whose name ends in that set. The type in use follows from the compiler's flags; a file that defines
+ * CPU_VEC_SCALAR before this header gets four-float vectors in plain C, whatever the flags. vf and vi are compiler
+ * vectors: + - * / work on them. CPU_NAME(f) is f with the instruction set appended.
  *
  * Of two operands, vf_min and vf_max return the second if one is a NaN (NEON: the NaN), so the value goes second. */
 #ifndef CPU_VEC_H

@@ -87,8 +87,8 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(w, w));
 }
 
-/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x is
- * -127..127. Sums of two products stay below 2^15: 2 * 128 * 127 = 32512. */
+/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x
+ * is -127..127. Sums of two products stay below 2^15: 2 * 128 * 127 = 32512. */
 #define VEC_Q8_BIAS 0
 VEC_FN vi vi_dot_q4(vi s, vi w, vi x)
 {

@@ -31,7 +31,10 @@ VEC_FN vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 VEC_FN float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
 VEC_FN float vf_hmax(vf x) { return _mm512_reduce_max_ps(x); }
 
-VEC_FN vf vf_load_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
+VEC_FN vf vf_load_f16(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
 VEC_FN void vf_store_f16(uint16_t *p, vf x)
 {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));

@@ -113,8 +113,8 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
     for (int i = 0; i < VLEN; i++) p[i] = (int8_t)x[i];
 }
 
-/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x is
- * -127..127. */
+/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x
+ * is -127..127. */
 #define VEC_Q8_BIAS 0
 VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
 {

@@ -1,8 +1,8 @@
 /* vmath.h: exp, tanh and the activations over the vectors of vec.h, one definition for every instruction set.
  *
  * The polynomials are least-maximum-error fits made for this file. Errors against double precision, all finite inputs
- * (tests/cpu/test_vmath.c holds them): vf_exp 2 ulp, vf_tanh and vf_sigmoid 4 ulp, gelu and silu 3e-7 |x|. NaN stays NaN;
- * exp overflows to infinity and underflows gradually. */
+ * (tests/cpu/test_vmath.c holds them): vf_exp 2 ulp, vf_tanh and vf_sigmoid 4 ulp, gelu and silu 3e-7 |x|. NaN stays
+ * NaN; exp overflows to infinity and underflows gradually. */
 #ifndef CPU_VMATH_H
 #define CPU_VMATH_H
 

@@ -48,7 +48,8 @@ static void as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t
     for (uint32_t i = 0; i + 1 < rank; i++) *rows *= dims[i];
 }
 
-uint64_t cpu_weight_bytes(const weft_backend *base, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims)
+uint64_t cpu_weight_bytes(const weft_backend *base, weft_layout layout, weft_dtype t, uint32_t rank,
+                          const int64_t *dims)
 {
     const cpu_backend *b = (const cpu_backend *)base;
     int64_t rows, k;
@@ -75,7 +76,8 @@ static const void *converted(const load *l, const unsigned char *src, int64_t n,
 {
     if (l->src->dtype == l->type) return src;
     for (int64_t i = 0; i < n; i++)
-        weft__convert_row(l->src->dtype, src + (uint64_t)i * l->src_row, l->type, temp + (uint64_t)i * l->dst_row, l->k);
+        weft__convert_row(l->src->dtype, src + (uint64_t)i * l->src_row, l->type, temp + (uint64_t)i * l->dst_row,
+                          l->k);
     return temp;
 }
 
@@ -97,14 +99,17 @@ static void load_groups(void *ctx, uint32_t thread, uint32_t n_threads)
     }
 }
 
-weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src, weft_error *err)
+weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
+                             weft_error *err)
 {
     load l = { .buf = buf, .src = src, .layout = layout, .type = t, .isa = buf->b->isa };
     as_matrix(src->rank, src->dims, &l.rows, &l.k);
     if (!weft_dtype_row_bytes(src->dtype, l.k, &l.src_row) || !weft_dtype_row_bytes(t, l.k, &l.dst_row))
-        return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.k, weft_dtype_get(t)->name);
+        return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.k,
+                         weft_dtype_get(t)->name);
     if (src->dtype != t && (src->dtype == WEFT_I32 || t == WEFT_I32))
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s cannot be loaded as %s", weft_dtype_get(src->dtype)->name, weft_dtype_get(t)->name);
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s cannot be loaded as %s", weft_dtype_get(src->dtype)->name,
+                         weft_dtype_get(t)->name);
     l.group = layout == CPU_LAYOUT_PANEL ? cpu_panel_rows(l.isa) : 16;
     l.n_groups = (l.rows + l.group - 1) / l.group;
     if (src->dtype != t) {

@@ -1,5 +1,5 @@
-/* test_memory.c: a run allocates nothing; every allocation that fails on the way to one gives OOM, leaks nothing, and can
- * be tried again. */
+/* test_memory.c: a run allocates nothing; every allocation that fails on the way to one gives OOM, leaks nothing, and
+ * can be tried again. */
 #include "small.h"
 #include "tests/oom.h"
 

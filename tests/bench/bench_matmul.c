@@ -2,8 +2,8 @@
  *
  *   bench_matmul [threads [seconds per line [isa]]]
  *
- * Decode (T = 1) rotates over enough copies of the weights to leave every cache; each turn also reads as many bytes in a
- * bare loop, so that the ratio holds on a machine whose bandwidth wavers. Prompt (T = 512) counts 2 T N K operations
+ * Decode (T = 1) rotates over enough copies of the weights to leave every cache; each turn also reads as many bytes in
+ * a bare loop, so that the ratio holds on a machine whose bandwidth wavers. Prompt (T = 512) counts 2 T N K operations
  * against the peak of f32 multiply-adds (f32, f16, bf16) or int8 dot products (q8_0, q4_0). */
 #define _GNU_SOURCE /* madvise */
 #include <stdio.h>

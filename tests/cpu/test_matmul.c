@@ -279,16 +279,19 @@ static void sweep(cpu_isa isa, weft_dtype type)
                                            .k = blocks ? block_shapes[s].k : float_shapes[s].k,
                                            .act = (weft_act)(i % WEFT_ACT_COUNT), .bias = i % 3 != 0,
                                            .residuals = (int)(i / 2 % 3), .threads = 1 + i % 3 });
-    /* Many tokens, which are split into blocks when there are more threads than panels, and grouped when there are less. */
+    /* Many tokens, which are split into blocks when there are more threads than panels, and grouped when there are
+     * less. */
     check_case(&(matmul_case){ .isa = isa, .type = type, .t = 131, .n = 19, .k = 64, .threads = 7 });
     check_case(&(matmul_case){ .isa = isa, .type = type, .t = 51, .n = 547, .k = 96, .threads = 1, .bias = true });
     check_case(&(matmul_case){ .isa = isa, .type = type, .t = 800, .n = 33, .k = 64, .threads = 2 });
 }
 
 #define SWEEPS(X)                                                                                  \
-    X(scalar, SCALAR, F32) X(scalar, SCALAR, F16) X(scalar, SCALAR, BF16) X(scalar, SCALAR, Q8_0) X(scalar, SCALAR, Q4_0) \
+    X(scalar, SCALAR, F32) X(scalar, SCALAR, F16) X(scalar, SCALAR, BF16) \
+    X(scalar, SCALAR, Q8_0) X(scalar, SCALAR, Q4_0) \
     X(avx2, AVX2, F32) X(avx2, AVX2, F16) X(avx2, AVX2, BF16) X(avx2, AVX2, Q8_0) X(avx2, AVX2, Q4_0) \
-    X(avx512, AVX512, F32) X(avx512, AVX512, F16) X(avx512, AVX512, BF16) X(avx512, AVX512, Q8_0) X(avx512, AVX512, Q4_0) \
+    X(avx512, AVX512, F32) X(avx512, AVX512, F16) X(avx512, AVX512, BF16) \
+    X(avx512, AVX512, Q8_0) X(avx512, AVX512, Q4_0) \
     X(neon, NEON, F32) X(neon, NEON, F16) X(neon, NEON, BF16) X(neon, NEON, Q8_0) X(neon, NEON, Q4_0)
 #define X(name, isa, type) static void name##_##type(void) { sweep(CPU_##isa, WEFT_##type); }
 SWEEPS(X)

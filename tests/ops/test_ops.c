@@ -4,8 +4,8 @@
  *   test_ops list  ...                                                   which kernel serves each case
  *   test_ops bench ...                                                   time the BENCH rows
  *
- * SPEC names a device without threads, "cpu,isa=avx2"; without it the test runs on all that the processor has. Each case
- * runs with one thread and with three, as built and optimised, exact and not. */
+ * SPEC names a device without threads, "cpu,isa=avx2"; without it the test runs on all that the processor has. Each
+ * case runs with one thread and with three, as built and optimised, exact and not. */
 #include "cases.h"
 
 #include <math.h>

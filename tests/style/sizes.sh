@@ -35,7 +35,8 @@ FNR == 1 {
     start = 0
 }
 { lines = FNR }
-length($0) > 120 && file !~ /\.def$/ {
+# Tables and texts that stand in strings may be longer.
+length($0) > 120 && file !~ /\.def$/ && !/^ *"[^"]*"[,;]?$/ {
     printf "%s:%d: %d columns\n", file, FNR, length($0)
     faults++
 }
