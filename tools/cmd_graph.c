@@ -4,12 +4,18 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned", .help = "how far it has come (default: built)" },
-    { .name = "device", .kind = CLI_TEXT, .value = "SPEC", .help = "what it is planned for (default: cpu; null takes every op)" },
-    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0", .help = "how matrices are stored" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16", .help = "how the cache is stored (default: f16, f32 with --exact)" },
-    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "cells of the cache (default: the model's context)" },
-    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16, .help = "tokens per run at most (default: 512)" },
+    { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned",
+      .help = "how far it has come (default: built)" },
+    { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
+      .help = "what it is planned for (default: cpu; null takes every op)" },
+    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
+      .help = "how matrices are stored" },
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
+      .help = "how the cache is stored (default: f16, f32 with --exact)" },
+    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+      .help = "cells of the cache (default: the model's context)" },
+    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
+      .help = "tokens per run at most (default: 512)" },
     { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations and cache" },
     { .name = NULL },
 };
@@ -29,7 +35,9 @@ static int print_planned(const cli_args *a, const weft_graph *g)
     int status = cli_device_open(a, &b);
     if (status) return status;
     const char *outputs[] = { "logits" };
-    weft_program_desc d = { .devices = &b, .n_devices = 1, .exact = cli_has(a, "exact"), .outputs = outputs, .n_outputs = 1 };
+    weft_program_desc d = {
+        .devices = &b, .n_devices = 1, .exact = cli_has(a, "exact"), .outputs = outputs, .n_outputs = 1
+    };
     if (weft_program_create(g, &d, &p, &err) || weft_program_print(p, &w, &err)) status = cli_report(&err);
     weft_program_destroy(p);
     weft_backend_close(b);
@@ -51,7 +59,8 @@ static int run_graph(const cli_args *a)
     if (status) return status;
     if (weft_model_graph(m, &d, &g, &err)) status = cli_report(&err);
     else if (!strcmp(stage, "planned")) status = print_planned(a, g);
-    else if (!strcmp(stage, "optimised") && (weft_graph_keep_outputs(g, outputs, 1, &err) || weft_graph_optimise(g, NULL, 0, &err)))
+    else if (!strcmp(stage, "optimised") &&
+             (weft_graph_keep_outputs(g, outputs, 1, &err) || weft_graph_optimise(g, NULL, 0, &err)))
         status = cli_report(&err);
     else if (weft_graph_print(g, &w, &err)) status = cli_report(&err);
     weft_graph_destroy(g);
@@ -60,5 +69,6 @@ static int run_graph(const cli_args *a)
 }
 
 const cli_command cli_graph = {
-    .name = "graph", .summary = "Prints a model's graph as text", .positional = "MODEL", .options = options, .run = run_graph,
+    .name = "graph", .summary = "Prints a model's graph as text",
+    .positional = "MODEL", .options = options, .run = run_graph,
 };

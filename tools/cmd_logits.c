@@ -9,10 +9,12 @@ enum { MAX_SEQUENCES = 256, ROWS_PER_RUN = 64 };
 static const cli_option options[] = {
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the sequence: 1,2,3" },
     { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the sequence as text" },
-    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE", .help = "the same from a file's bytes ('-': standard input)" },
+    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
+      .help = "the same from a file's bytes ('-': standard input)" },
     { .name = "batch", .kind = CLI_TEXT, .value = "LISTS", .help = "several sequences in one batch: \"1,2,3;4,5\"" },
     { .name = "last", .kind = CLI_FLAG, .help = "the last position of each sequence only" },
-    { .name = "output", .kind = CLI_TEXT, .value = "FILE", .help = "where the little-endian float32 rows go ('-': standard output)" },
+    { .name = "output", .kind = CLI_TEXT, .value = "FILE",
+      .help = "where the little-endian float32 rows go ('-': standard output)" },
     { .name = NULL },
 };
 
@@ -88,6 +90,7 @@ static int run_logits(const cli_args *a)
 }
 
 const cli_command cli_logits = {
-    .name = "logits", .summary = "Writes the logits of token sequences", .positional = "MODEL", .runs = true, .options = options,
+    .name = "logits", .summary = "Writes the logits of token sequences",
+    .positional = "MODEL", .runs = true, .options = options,
     .run = run_logits,
 };

@@ -70,9 +70,11 @@ char *cli_read_file(const char *path, size_t *n)
 
 int cli_write_file(const char *path, const void *data, size_t n)
 {
-    if (!strcmp(path, "-")) return fwrite(data, 1, n, stdout) == n ? 0 : cli_fail("standard output: %s", strerror(errno));
+    if (!strcmp(path, "-"))
+        return fwrite(data, 1, n, stdout) == n ? 0 : cli_fail("standard output: %s", strerror(errno));
     char temp[4096];
-    if (snprintf(temp, sizeof temp, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof temp) return cli_fail("%s: name too long", path);
+    if (snprintf(temp, sizeof temp, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof temp)
+        return cli_fail("%s: name too long", path);
     FILE *f = fopen(temp, "wb");
     if (!f) return cli_fail("%s: %s", path, strerror(errno));
     bool ok = fwrite(data, 1, n, f) == n;

@@ -8,16 +8,22 @@
 #include <string.h>
 
 const cli_option cli_run_options[] = {
-    { .name = "device", .kind = CLI_TEXT, .value = "SPEC", .help = "where to run: cpu[,threads=N][,isa=NAME]; see `weft devices`" },
-    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .help = "how matrices are stored in memory (default: as in the files)",
+    { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
+      .help = "where to run: cpu[,threads=N][,isa=NAME]; see `weft devices`" },
+    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT",
+      .help = "how matrices are stored in memory (default: as in the files)",
       .choices = "f32|f16|bf16|q8_0|q4_0" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .help = "how the cache is stored (default: f16, f32 with --exact)",
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT",
+      .help = "how the cache is stored (default: f16, f32 with --exact)",
       .choices = "f32|f16" },
-    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24, .help = "tokens a sequence can have (default: the model's)" },
-    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16, .help = "prompt tokens per run (default: 512)" },
+    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+      .help = "tokens a sequence can have (default: the model's)" },
+    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
+      .help = "prompt tokens per run (default: 512)" },
     { .name = "exact", .kind = CLI_FLAG, .help = "float32 activations and cache: no int8 or bf16 arithmetic" },
     { .name = "strict", .kind = CLI_FLAG, .help = "fail instead of running a node elsewhere than asked" },
-    { .name = "check", .kind = CLI_FLAG, .help = "first compare every node with the plain float32 path, and stop if one differs" },
+    { .name = "check", .kind = CLI_FLAG,
+      .help = "first compare every node with the plain float32 path, and stop if one differs" },
     { .name = "verbose", .kind = CLI_FLAG, .help = "notes on the model, then devices, memory and placement on stderr" },
     { .name = NULL },
 };
@@ -47,7 +53,8 @@ static bool is_choice(const char *choices, const char *value)
 /* 0, or 2 after a message. */
 static int check_value(const cli_option *o, const char *value)
 {
-    if (o->choices && !is_choice(o->choices, value)) return cli_misuse("--%s %s: expected %s", o->name, value, o->choices);
+    if (o->choices && !is_choice(o->choices, value))
+        return cli_misuse("--%s %s: expected %s", o->name, value, o->choices);
     if (o->kind != CLI_WHOLE && o->kind != CLI_REAL) return 0;
     char *end;
     errno = 0;
@@ -91,7 +98,8 @@ int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out)
     unsigned n = collect(c, all);
     *out = (cli_args){ .command = c };
     for (unsigned i = 0; i < n; i++)
-        longs[i] = (struct option){ all[i]->name, all[i]->kind == CLI_FLAG ? no_argument : required_argument, NULL, (int)i };
+        longs[i] =
+            (struct option){ all[i]->name, all[i]->kind == CLI_FLAG ? no_argument : required_argument, NULL, (int)i };
     opterr = 0;
     optind = 1;
     for (int k; (k = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {

@@ -1,5 +1,5 @@
-/* ref_neox.h: GPT-NeoX in double precision, written from the definition (Black et al., arXiv:2204.06745, and Hugging Face's
- * names and order of operations), one token at a time. It shares nothing with the library. */
+/* ref_neox.h: GPT-NeoX in double precision, written from the definition (Black et al., arXiv:2204.06745, and Hugging
+ * Face's names and order of operations), one token at a time. It shares nothing with the library. */
 #ifndef TEST_REF_NEOX_H
 #define TEST_REF_NEOX_H
 
@@ -33,8 +33,8 @@ typedef struct neox_model {
 /* All tensors of the configuration with random values from the seed. */
 void neox_create(neox_model *m, const neox_config *c, uint64_t seed);
 void neox_free(neox_model *m);
-/* logits [n, n_vocab] of a sequence, and hidden [n_layer + 1, n, n_embed]: the embeddings, then the state after each layer,
- * the last one after the final norm. Either may be NULL. */
+/* logits [n, n_vocab] of a sequence, and hidden [n_layer + 1, n, n_embed]: the embeddings, then the state after each
+ * layer, the last one after the final norm. Either may be NULL. */
 void neox_run(const neox_model *m, const int32_t *ids, size_t n, double *logits, double *hidden);
 
 #endif

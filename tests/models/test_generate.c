@@ -1,4 +1,5 @@
-/* test_generate.c: what ends a generation, what its callback sees, and its log-probabilities, with the bundled model. */
+/* test_generate.c: what ends a generation, what its callback sees, and its log-probabilities, with the bundled
+ * model. */
 #include "reference.h"
 
 #include <math.h>

@@ -91,8 +91,8 @@ static void logits_other_formats(void)
 
 /* ---- greedy continuations ---- */
 
-/* With the reference's own tokens before it, each token must be the most probable one again. Where the reference's margin
- * is within the error of the arithmetic either may win: those are excused, and counted. */
+/* With the reference's own tokens before it, each token must be the most probable one again. Where the reference's
+ * margin is within the error of the arithmetic either may win: those are excused, and counted. */
 static void check_steps(bundled *b, const json_t *prompt, double error, unsigned *excused)
 {
     size_t n, n_greedy;
