@@ -35,8 +35,10 @@ static weft_status collect(const weft_graph *g, weft_dtype t, weft__file_tensor 
 static weft_status write(const weft_model *m, const char *folder, const weft__file_tensor *tensors, size_t n,
                          uint64_t seed, uint64_t shard_bytes, weft_error *err)
 {
-    double range = 0.02;
-    if (weft__hf_config_number(m->hf, "initializer_range", &range) < 0 || !(range >= 0 && range <= 10))
+    double range;
+    int found = weft__hf_config_number(m->hf, "initializer_range", &range);
+    if (!found) range = 0.02;
+    if (found < 0 || !(range >= 0 && range <= 10))
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: 'initializer_range' must be a number from 0 to 10", m->config.origin);
     char *config;
     size_t size;

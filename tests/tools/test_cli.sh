@@ -94,6 +94,10 @@ holds "bench --json" '"$weft" bench "$model" --prompt-tokens 16 --decode-tokens 
 holds "init writes shards" '[ -f "$dir/new/model.safetensors.index.json" ]'
 holds "init is deterministic" 'diff -r "$dir/new" "$dir/again" >/dev/null'
 holds "an initialised model runs" '"$weft" generate "$dir/new" --tokens 1,2 --max-tokens 3 --ignore-eos >/dev/null'
+grep -v initializer_range "$model/config.json" >"$dir/plain.json"
+"$weft" init "$dir/plain.json" "$dir/plain" || bad "init without initializer_range"
+"$weft" logits "$dir/plain" --tokens 1 --output "$dir/l" || bad "logits of it"
+holds "its weights are not all zero" '! cmp -s -n 16384 "$dir/l" /dev/zero'
 fails "init does not overwrite" 1 "$dir/new" "$weft" init "$model/config.json" "$dir/new"
 
 # ---- usage and errors ----
