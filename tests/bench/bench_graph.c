@@ -75,8 +75,8 @@ int main(int argc, char **argv)
         for (int k = 0; k < PHASES; k++) ms[k][i] = once[k];
         if (i == 0)
             printf("%d layers: %u nodes, %u after passes, %u steps, %u barriers, arena %.1f MiB (%.1f unshared)\n",
-                   layers, nodes[0], nodes[1], plan->n_steps, plan->n_barriers,
-                   (double)plan->arena_bytes[0] / 1048576, (double)plan->arena_unshared[0] / 1048576);
+                   layers, nodes[0], nodes[1], plan->n_steps, plan->n_barriers, (double)plan->arena_bytes[0] / 1048576,
+                   (double)plan->arena_unshared[0] / 1048576);
         weft_plan_destroy(plan);
     }
     for (int k = 0; k < PHASES; k++) {

@@ -66,14 +66,14 @@ static inline void check_golden(const char *name, const char *text)
     free(kept);
 }
 
-#define GOLDEN_MAIN(tests)                                                                         \
-    weft_test_state weft_test_now;                                                                 \
-    bool golden_update;                                                                            \
-    int main(int argc, char **argv)                                                                \
-    {                                                                                              \
-        golden_update = argc > 1 && !strcmp(argv[1], "--update");                                  \
-        return test_run_all((tests), sizeof(tests) / sizeof *(tests),                              \
-                            argc - 1 - golden_update, argv + 1 + golden_update);                   \
+#define GOLDEN_MAIN(tests)                                                                      \
+    weft_test_state weft_test_now;                                                              \
+    bool golden_update;                                                                         \
+    int main(int argc, char **argv)                                                             \
+    {                                                                                           \
+        golden_update = argc > 1 && !strcmp(argv[1], "--update");                               \
+        return test_run_all((tests), sizeof(tests) / sizeof *(tests), argc - 1 - golden_update, \
+                            argv + 1 + golden_update);                                          \
     }
 
 #endif

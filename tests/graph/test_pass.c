@@ -65,7 +65,7 @@ static void dce(void)
     weft_graph *g = test_graph();
     weft_dim T = weft_extent(g, "tokens", 4);
     weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(T, 8), "x"), at = weft_input(g, WEFT_I32, WEFT_DIMS(T), "at");
-    weft_input(g, WEFT_F32, WEFT_DIMS(T), "unread");                         /* stays: callers bind it by name */
+    weft_input(g, WEFT_F32, WEFT_DIMS(T), "unread");                           /* stays: callers bind it by name */
     weft_store(g, weft_state(g, WEFT_F16, WEFT_DIMS(9, 8), "kept"), x, at, 0); /* stays: the next run reads it */
     weft_state(g, WEFT_F16, WEFT_DIMS(9, 8), "dropped");
     weft_ref dead = weft_matmul_nt(g, x, weft_weight(g, WEFT_F16, WEFT_DIMS(5, 8), "dropped"));
@@ -155,7 +155,8 @@ static void fold_pairs(void)
     weft_ref c = weft_slice(g, weft_slice(g, x, 2, 1, 6), 2, 2, 3);
     weft_ref d = weft_slice(g, weft_slice(g, x, 1, 1, 4), 2, 2, 3); /* different axes */
     weft_ref e = weft_scale(g, weft_scale(g, x, 0.5f), 3);
-    weft_ref f = weft_broadcast(g, weft_broadcast(g, weft_slice(g, x, 0, 0, 1), WEFT_DIMS(3, 6, 8)), WEFT_DIMS(5, 3, 6, 8));
+    weft_ref f =
+        weft_broadcast(g, weft_broadcast(g, weft_slice(g, x, 0, 0, 1), WEFT_DIMS(3, 6, 8)), WEFT_DIMS(5, 3, 6, 8));
     weft_ref h = weft_transpose(g, weft_transpose(g, x, 0, 1), 0, 1); /* there and back */
     weft_ref i = weft_reshape(g, weft_reshape(g, x, WEFT_DIMS(96)), WEFT_DIMS(2, 6, 8));
     weft_output(g, a, "a"), weft_output(g, b, "b"), weft_output(g, c, "c"), weft_output(g, d, "d");
@@ -184,17 +185,17 @@ static void fold_leaves_alone(void)
     weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(4, 8), "x"), h = weft_input(g, WEFT_F16, WEFT_DIMS(4, 8), "h");
     weft_ref row = weft_input(g, WEFT_F32, WEFT_DIMS(8), "row");
     float mixed[8] = { 1, 1, 1, 2, 1, 1, 1, 1 };
-    weft_output(g, weft_add(g, x, scalar(g, 0)), "a");                                 /* -0 + 0 is 0 */
+    weft_output(g, weft_add(g, x, scalar(g, 0)), "a"); /* -0 + 0 is 0 */
     weft_output(g, weft_sub(g, x, scalar(g, -0.0f)), "b");
-    weft_output(g, weft_div(g, x, scalar(g, 3)), "c");                                 /* 1/3 is rounded */
+    weft_output(g, weft_div(g, x, scalar(g, 3)), "c"); /* 1/3 is rounded */
     weft_output(g, weft_sub(g, scalar(g, 0), x), "d");
     weft_output(g, weft_div(g, scalar(g, 1), x), "e");
-    weft_output(g, weft_scale(g, weft_scale(g, x, 1e-30f), 1e-30f), "f");              /* the product is no float */
+    weft_output(g, weft_scale(g, weft_scale(g, x, 1e-30f), 1e-30f), "f"); /* the product is no float */
     weft_output(g, weft_cast(g, x, WEFT_F16), "i");
-    weft_output(g, weft_scale(g, h, 1), "j");                                          /* f16 to f32 */
+    weft_output(g, weft_scale(g, h, 1), "j"); /* f16 to f32 */
     weft_output(g, weft_mul(g, x, weft_constant(g, WEFT_F32, WEFT_DIMS(8), mixed)), "k");
-    weft_output(g, weft_sub(g, row, x), "l");                                          /* sub does not commute */
-    weft_output(g, weft_add(g, row, weft_reshape(g, row, WEFT_DIMS(8, 1))), "m");      /* neither has the result's dims */
+    weft_output(g, weft_sub(g, row, x), "l");                                     /* sub does not commute */
+    weft_output(g, weft_add(g, row, weft_reshape(g, row, WEFT_DIMS(8, 1))), "m"); /* neither has the result's dims */
     seal(g);
     char *before = test_print(g);
     run(g, "fold");
@@ -235,8 +236,7 @@ static void eval(void)
     run(g, "eval");
     for (int k = 0; k < 6; k++) {
         double v = (double)values[k];
-        for (int i = 0; i < 2; i++)
-            CHECK_NEAR((double)constant_of(g, i ? "map1" : "map0")[k], maps[i].want(v), 2e-6);
+        for (int i = 0; i < 2; i++) CHECK_NEAR((double)constant_of(g, i ? "map1" : "map0")[k], maps[i].want(v), 2e-6);
         CHECK_NEAR((double)constant_of(g, "gelu")[k], 0.5 * v * erfc(-v / sqrt(2)), 1e-6);
         CHECK_NEAR((double)constant_of(g, "gelu_tanh")[k], 0.5 * v * erfc(-v / sqrt(2)), 1e-3);
         CHECK_NEAR((double)constant_of(g, "silu")[k], v / (1 + exp(-v)), 1e-6);
@@ -276,7 +276,7 @@ static void fuse_norm(void)
     weft_graph *g = test_graph();
     weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(4, 8), "x");
     weft_scope_begin(g, "layers.0");
-    weft_ref a = weft_exp(g, norm(g, x, "norm_1", 1e-5f)); /* a use between the two */
+    weft_ref a = weft_exp(g, norm(g, x, "norm_1", 1e-5f));                     /* a use between the two */
     weft_ref b = norm(g, x, "norm_2", 1e-5f), c = norm(g, x, "norm_3", 1e-5f); /* the third stays alone */
     weft_scope_end(g, b);
     weft_output(g, weft_add(g, weft_add(g, a, b), c), "y");
@@ -289,11 +289,11 @@ static void fuse_norm_leaves_alone(void)
     weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(4, 8), "x"), y = weft_input(g, WEFT_F32, WEFT_DIMS(4, 8), "y");
     weft_ref none = { 0 }, w = weft_weight(g, WEFT_F32, WEFT_DIMS(8), "w");
     weft_output(g, norm(g, x, "a", 1e-5f), "a");
-    weft_output(g, norm(g, x, "b", 1e-6f), "b");                            /* another eps */
-    weft_output(g, norm(g, y, "c", 1e-5f), "c");                            /* another value */
-    weft_output(g, weft_layer_norm(g, x, w, none, 1e-5f), "d");             /* no bias */
+    weft_output(g, norm(g, x, "b", 1e-6f), "b");                /* another eps */
+    weft_output(g, norm(g, y, "c", 1e-5f), "c");                /* another value */
+    weft_output(g, weft_layer_norm(g, x, w, none, 1e-5f), "d"); /* no bias */
     weft_ref made = weft_reduce_sum(g, norm(g, y, "e", 1e-4f), 0);
-    weft_output(g, weft_layer_norm(g, y, made, w, 1e-4f), "f");             /* a weight that needs the other norm */
+    weft_output(g, weft_layer_norm(g, y, made, w, 1e-4f), "f"); /* a weight that needs the other norm */
     weft_output(g, weft_rms_norm(g, x, w, 1e-5f), "h");
     run(g, "fuse_norm");
     CHECK_EQ_INT(count(g, WEFT_OP_norm_pair), 0);
@@ -417,7 +417,7 @@ static void fuse_linear_wants_a_weight_matrix(void)
 {
     weft_graph *g = test_graph();
     weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(2, 4, 8), "x"), w = weft_input(g, WEFT_F32, WEFT_DIMS(6, 8), "w");
-    weft_output(g, weft_matmul_nt(g, x, w), "a");                                           /* no weight */
+    weft_output(g, weft_matmul_nt(g, x, w), "a");                                                 /* no weight */
     weft_output(g, weft_matmul_nt(g, x, weft_weight(g, WEFT_F32, WEFT_DIMS(2, 6, 8), "b")), "b"); /* a batch */
     weft_output(g, weft_matmul(g, x, weft_weight(g, WEFT_F32, WEFT_DIMS(8, 6), "c")), "c");       /* transposed */
     run(g, "fuse_linear");
@@ -481,11 +481,11 @@ static void fuse_rope_leaves_alone(void)
     for (int way = 0; way < 5; way++) {
         weft_graph *g = rotated(&rows, &at, &type);
         weft_ref t = weft_transpose(g, rows, 0, 1);
-        if (way == 0) weft_output(g, rows, "rows");                   /* the rotated rows are an output */
-        if (way == 1) weft_output(g, weft_exp(g, rows), "exp");       /* they are read elsewhere */
-        if (way == 2) weft_output(g, weft_exp(g, t), "exp");          /* so are the permuted ones */
+        if (way == 0) weft_output(g, rows, "rows");             /* the rotated rows are an output */
+        if (way == 1) weft_output(g, weft_exp(g, rows), "exp"); /* they are read elsewhere */
+        if (way == 2) weft_output(g, weft_exp(g, t), "exp");    /* so are the permuted ones */
         if (way == 3) rows = weft_scale(g, rows, 2), t = weft_transpose(g, rows, 0, 1); /* something in between */
-        s = way == 4 ? weft_store(g, weft_state(g, type, WEFT_DIMS(2, 4, 9), "keys"),    /* another permutation */
+        s = way == 4 ? weft_store(g, weft_state(g, type, WEFT_DIMS(2, 4, 9), "keys"),   /* another permutation */
                                   weft_permute(g, rows, (const uint8_t[]){ 1, 2, 0 }, 3), at, 2)
                      : weft_store(g, weft_state(g, type, WEFT_DIMS(2, 9, 4), "keys"), t, at, 1);
         weft_output(g, s, "state");

@@ -22,7 +22,8 @@ static void passes(void)
 {
     weft_error err = { 0 };
     weft_graph *g = block();
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         oom_disarm(); /* the copy is not what is tested */
         weft_graph *copy;
         CHECK_OK(weft_graph_clone(g, &copy, &err), err);
@@ -41,7 +42,8 @@ static void planning(void)
     weft_graph *g = block();
     weft_plan_node *nodes = calloc(weft_graph_node_limit(g), sizeof *nodes);
     weft_plan_desc desc = { .nodes = nodes, .n_devices = 1, .alignment = 64 };
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_plan *p;
         weft_status s = weft_plan_create(g, &desc, &p, &err);
         OOM_CHECK(s, err);
@@ -67,7 +69,8 @@ static void printing(void)
     weft_plan *p;
     weft_writer nowhere = { NULL, drop };
     if (!CHECK_OK(weft_plan_create(g, &desc, &p, &err), err)) return;
-    OOM_LOOP (n) {
+    OOM_LOOP(n)
+    {
         weft_status s = weft_plan_print(g, p, &nowhere, &err);
         OOM_CHECK(s, err);
     }

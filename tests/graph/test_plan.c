@@ -30,11 +30,12 @@ static bool lies(const fixture *f, weft_ref r, int64_t first, uint32_t rank, con
     if (!weft_plan_view(f->g, r, NULL, &s)) return false;
     bool ok = s.first == first;
     for (uint32_t i = 0; i < rank; i++) ok = ok && s.stride[i] == stride[i];
-    if (!ok) printf("  first %lld, strides %lld %lld %lld %lld\n", (long long)s.first, (long long)s.stride[0],
-                    (long long)s.stride[1], (long long)s.stride[2], (long long)s.stride[3]);
+    if (!ok)
+        printf("  first %lld, strides %lld %lld %lld %lld\n", (long long)s.first, (long long)s.stride[0],
+               (long long)s.stride[1], (long long)s.stride[2], (long long)s.stride[3]);
     return ok;
 }
-#define LIES(f, r, first, ...)                                                                                \
+#define LIES(f, r, first, ...) \
     CHECK(lies((f), (r), (first), sizeof((int64_t[]){ __VA_ARGS__ }) / 8, (int64_t[]){ __VA_ARGS__ }))
 
 static bool is_view(const fixture *f, weft_ref r)
@@ -64,17 +65,17 @@ static void views_of_views(void)
 {
     fixture f = begin();
     weft_ref x = weft_input(f.g, WEFT_F32, WEFT_DIMS(4, 6, 10), "x");
-    weft_ref t = weft_transpose(f.g, x, 0, 1);                        /* [6, 4, 10], strides 10 60 1 */
+    weft_ref t = weft_transpose(f.g, x, 0, 1); /* [6, 4, 10], strides 10 60 1 */
     LIES(&f, weft_reshape(f.g, t, WEFT_DIMS(6, 4, 2, 5)), 0, 10, 60, 5, 1);
     LIES(&f, weft_reshape(f.g, t, WEFT_DIMS(2, 3, 4, 10)), 0, 30, 10, 60, 1);
-    CHECK(!is_view(&f, weft_reshape(f.g, t, WEFT_DIMS(24, 10))));     /* axes that lie in the other order */
+    CHECK(!is_view(&f, weft_reshape(f.g, t, WEFT_DIMS(24, 10)))); /* axes that lie in the other order */
     CHECK(!is_view(&f, weft_reshape(f.g, t, WEFT_DIMS(6, 40))));
     weft_ref s = weft_slice(f.g, x, 2, 0, 5);
-    CHECK(!is_view(&f, weft_reshape(f.g, s, WEFT_DIMS(4, 30))));      /* holes between rows */
+    CHECK(!is_view(&f, weft_reshape(f.g, s, WEFT_DIMS(4, 30)))); /* holes between rows */
     LIES(&f, weft_reshape(f.g, s, WEFT_DIMS(24, 5)), 0, 10, 1);
     weft_ref b = weft_broadcast(f.g, weft_input(f.g, WEFT_F32, WEFT_DIMS(10), "row"), WEFT_DIMS(4, 6, 10));
     LIES(&f, b, 0, 0, 0, 1);
-    LIES(&f, weft_reshape(f.g, b, WEFT_DIMS(24, 10)), 0, 0, 1);       /* repeated axes can merge */
+    LIES(&f, weft_reshape(f.g, b, WEFT_DIMS(24, 10)), 0, 0, 1); /* repeated axes can merge */
     CHECK(!is_view(&f, weft_reshape(f.g, b, WEFT_DIMS(4, 60))));
     weft_graph_destroy(f.g);
 }
@@ -260,14 +261,14 @@ static void in_place_only_where_nobody_looks(void)
     CHECK_OK(weft_graph_create(NULL, &s.g, &s.err), s.err);
     weft_ref x = weft_input(s.g, WEFT_F32, WEFT_DIMS(4, 8), "x");
     weft_ref row = weft_input(s.g, WEFT_F32, WEFT_DIMS(8), "row");
-    weft_ref a = weft_exp(s.g, x);                    /* not over an input */
-    weft_ref b = weft_tanh(s.g, a);                   /* over a */
+    weft_ref a = weft_exp(s.g, x);                             /* not over an input */
+    weft_ref b = weft_tanh(s.g, a);                            /* over a */
     weft_ref c = weft_relu(s.g, weft_transpose(s.g, b, 0, 1)); /* not over a view that lies differently */
-    weft_ref d = weft_sigmoid(s.g, c);                /* c is read below */
-    weft_ref e = weft_add(s.g, d, c);                 /* over d */
-    weft_ref f = weft_mul(s.g, e, e);                 /* not over what is read twice */
-    weft_ref h = weft_output(s.g, weft_silu(s.g, f), "h"); /* over f */
-    weft_ref i = weft_output(s.g, weft_exp(s.g, h), "i");  /* not over an output */
+    weft_ref d = weft_sigmoid(s.g, c);                         /* c is read below */
+    weft_ref e = weft_add(s.g, d, c);                          /* over d */
+    weft_ref f = weft_mul(s.g, e, e);                          /* not over what is read twice */
+    weft_ref h = weft_output(s.g, weft_silu(s.g, f), "h");     /* over f */
+    weft_ref i = weft_output(s.g, weft_exp(s.g, h), "i");      /* not over an output */
     weft_ref k = weft_exp(s.g, row);
     weft_ref m = weft_add(s.g, k, weft_reshape(s.g, i, WEFT_DIMS(4, 8))); /* not over a smaller operand */
     weft_ref n = weft_gelu(s.g, weft_reshape(s.g, m, WEFT_DIMS(32)));     /* over a reshaped m */

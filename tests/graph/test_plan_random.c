@@ -33,7 +33,8 @@ static bool copy_where_needed(weft_graph *g)
 
 static void describe(const weft_graph *g, uint64_t *state, weft_plan_desc *desc, weft_plan_node *nodes)
 {
-    *desc = (weft_plan_desc){ .nodes = nodes, .n_devices = 1 + (uint32_t)(next(state) % 3), .keep = next(state) % 10 == 0 };
+    *desc =
+        (weft_plan_desc){ .nodes = nodes, .n_devices = 1 + (uint32_t)(next(state) % 3), .keep = next(state) % 10 == 0 };
     desc->alignment = 1u << next(state) % 9;
     uint32_t device = 0;
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
