@@ -112,11 +112,14 @@ static void rotate(float *y, const float *x, const float *angles, int64_t n, boo
     }
 }
 
-static float element(const void *x, weft_dtype t, int64_t i)
+enum { BLOCK = 256 };
+
+/* Elements [at, at + n) of a row as floats. */
+static const float *piece(const void *row, weft_dtype t, int64_t at, int64_t n, float *buf)
 {
-    if (t == WEFT_F16) return weft__f32_from_f16(((const uint16_t *)x)[i]);
-    if (t == WEFT_BF16) return weft__f32_from_bf16(((const uint16_t *)x)[i]);
-    return ((const float *)x)[i];
+    if (t == WEFT_F32) return (const float *)row + at;
+    load(buf, (const uint16_t *)row + at, t, n);
+    return buf;
 }
 
 static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int64_t rows, int64_t d,
@@ -124,7 +127,12 @@ static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int6
 {
     for (int64_t j = 0; j < rows; j++) {
         double r = 0;
-        for (int64_t i = 0; i < d; i++) r += (double)q[i] * element(k, t, j * stride + i);
+        for (int64_t at = 0; at < d; at += BLOCK) {
+            float buf[BLOCK];
+            int64_t n = d - at < BLOCK ? d - at : BLOCK;
+            const float *x = piece(k, t, j * stride + at, n, buf);
+            for (int64_t i = 0; i < n; i++) r += (double)q[at + i] * x[i];
+        }
         s[j] = (float)r;
     }
 }
@@ -132,10 +140,16 @@ static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int6
 static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int64_t rows, int64_t d,
                      int64_t stride)
 {
-    for (int64_t i = 0; i < d; i++) {
-        double r = o[i];
-        for (int64_t j = 0; j < rows; j++) r += (double)p[j] * element(v, t, j * stride + i);
-        o[i] = (float)r;
+    for (int64_t at = 0; at < d; at += BLOCK) {
+        double r[BLOCK];
+        int64_t n = d - at < BLOCK ? d - at : BLOCK;
+        for (int64_t i = 0; i < n; i++) r[i] = o[at + i];
+        for (int64_t j = 0; j < rows; j++) {
+            float buf[BLOCK];
+            const float *x = piece(v, t, j * stride + at, n, buf);
+            for (int64_t i = 0; i < n; i++) r[i] += (double)p[j] * x[i];
+        }
+        for (int64_t i = 0; i < n; i++) o[at + i] = (float)r[i];
     }
 }
 

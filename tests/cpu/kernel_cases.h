@@ -94,6 +94,7 @@ static void along_rows(void)
           0 },
         { "argmax special", WEFT_OP_argmax, { { F32, D3(3, 7, 5), .special = true } }, AXIS(2), 1 },
         { "argmax long", WEFT_OP_argmax, { { F16, D2(1, 50304), .offset = 200 } }, AXIS(1), 0 },
+        { "argmax of long rows", WEFT_OP_argmax, { { F32, D2(2, 50304) } }, AXIS(1), 0 },
         { "top_k", WEFT_OP_top_k, { { F32, D2(5, 3001) } }, K(40), 0 },
         { "top_k of few values", WEFT_OP_top_k, { { F16, D2(3, 1500), .offset = 900 } }, K(100),
           2 },
