@@ -173,7 +173,9 @@ int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *r
     for (uint32_t i = 0; i < s->n_vocab; i++)
         s->heap[i] = (candidate){ .logit = isnan(logits[i]) ? -INFINITY : logits[i], .id = (int32_t)i };
     if (penalty) penalise(s, recent, n_recent);
-    if (s->p.temperature == 0.0f) return largest(s);
+    /* Infinite logits leave nothing to weigh. */
+    int32_t best = largest(s);
+    if (s->p.temperature == 0.0f || !isfinite(s->heap[best].logit)) return best;
     double total;
     uint32_t kept = select_candidates(s, &total);
     double at = next_uniform(s) * total;
@@ -193,7 +195,7 @@ static inline float exp_negative(float x)
 {
     x = x < -87.0f ? -87.0f : x;
     float n = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to a whole number in the low bits */
-    int32_t bits;
+    uint32_t bits; /* a shift past the top only drops what the rounding constant brought in */
     memcpy(&bits, &n, sizeof bits);
     n -= 12582912.0f;
     float r = x - n * 0.693359375f + n * 2.12194440e-4f;
