@@ -15,6 +15,26 @@ weft__pass_fn weft__pass_fuse_norm, weft__pass_fuse_linear, weft__pass_fuse_rope
 /* The node that makes a value; NULL for none. */
 const weft_node *weft__producer(const weft_graph *g, weft_ref r);
 
+/* Changes that a pass collects while it walks, so that each costs the same however large the graph is. Until
+ * weft__edit_end the nodes and values that are to go still exist; inputs may still name them. */
+typedef struct weft__edit {
+    weft_graph *g;
+    uint32_t count, value_limit, node_limit; /* of the graph before the pass; what lies behind is the pass's own */
+    uint32_t *forward;                       /* by value id: the value that takes its place, or 0 */
+    uint32_t *place;                         /* by node id: the node that takes its place in the order, or 0 */
+    bool *gone;                              /* by node id */
+} weft__edit;
+weft_status weft__edit_begin(weft_graph *g, weft__edit *e, weft_error *err);
+/* `made`, the node added last, takes the place of `old`: readers of old's outputs take made's. */
+void weft__edit_swap(weft__edit *e, const weft_node *old, const weft_node *made);
+/* Readers of `from` take `to`. */
+void weft__edit_forward(weft__edit *e, weft_ref from, weft_ref to);
+void weft__edit_remove(weft__edit *e, const weft_node *n);
+/* Lets n's inputs name what has taken their place so far. */
+void weft__edit_inputs(const weft__edit *e, const weft_node *n);
+/* Carries it all out; *changed is set if there was anything. The graph's order is topological if the pass kept it so. */
+void weft__edit_end(weft__edit *e, bool *changed);
+
 /* Who reads each value, as the graph was when this was made. */
 typedef struct weft__readers {
     uint32_t *count; /* by value id; an output counts as a reader */
@@ -23,17 +43,7 @@ typedef struct weft__readers {
 } weft__readers;
 weft_status weft__readers_create(const weft_graph *g, weft__readers *r, weft_error *err);
 void weft__readers_destroy(weft__readers *r);
-/* The one node that reads the value, if it is read once, is no output, and the reader still exists;
- * else NULL. */
-const weft_node *weft__only_reader(const weft_graph *g, const weft__readers *r, weft_ref value);
-
-/* A copy of the order of node ids, for passes that add nodes while they walk; free() it. NULL =
- * OOM. */
-uint32_t *weft__pass_order(const weft_graph *g);
-/* Puts `made`, the node added last, where `old` stands: readers of old's outputs take made's; old
- * is removed. */
-void weft__pass_swap(weft_graph *g, const weft_node *old, const weft_node *made);
-/* Readers of `old`, which has one output, take `same` instead; old is removed. */
-void weft__pass_drop(weft_graph *g, const weft_node *old, weft_ref same);
+/* The one node that reads the value, if it is read once, is no output, and the reader is not gone; else NULL. */
+const weft_node *weft__only_reader(const weft__edit *e, const weft__readers *r, weft_ref value);
 
 #endif

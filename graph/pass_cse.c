@@ -21,16 +21,14 @@ static uint64_t hash_node(const weft_node *n)
 {
     uint64_t h = mix(weft__attrs_hash(n->op, &n->attrs), (uint64_t)n->op);
     if (commutes(n)) /* the same for both orders */
-        return mix(mix(h, (uint64_t)n->in[0].id + n->in[1].id),
-                   (uint64_t)n->in[0].id * n->in[1].id);
+        return mix(mix(h, (uint64_t)n->in[0].id + n->in[1].id), (uint64_t)n->in[0].id * n->in[1].id);
     for (uint32_t i = 0; i < n->n_in; i++) h = mix(h, n->in[i].id);
     return h;
 }
 
 static bool same_node(const weft_node *a, const weft_node *b)
 {
-    if (a->op != b->op || a->n_in != b->n_in || !weft__attrs_equal(a->op, &a->attrs, &b->attrs))
-        return false;
+    if (a->op != b->op || a->n_in != b->n_in || !weft__attrs_equal(a->op, &a->attrs, &b->attrs)) return false;
     if (commutes(a) && a->in[0].id == b->in[1].id && a->in[1].id == b->in[0].id) return true;
     for (uint32_t i = 0; i < a->n_in; i++)
         if (a->in[i].id != b->in[i].id) return false;
@@ -39,8 +37,7 @@ static bool same_node(const weft_node *a, const weft_node *b)
 
 /* The first node equal to n, or n itself, which is then entered. `table` holds node ids, 0 is free.
  */
-static const weft_node *find_or_add(const weft_graph *g, const weft_node *n, uint32_t *table,
-                                    size_t size)
+static const weft_node *find_or_add(const weft_graph *g, const weft_node *n, uint32_t *table, size_t size)
 {
     for (size_t i = hash_node(n);; i++) {
         uint32_t *slot = &table[i & (size - 1)];
@@ -50,12 +47,12 @@ static const weft_node *find_or_add(const weft_graph *g, const weft_node *n, uin
     }
 }
 
-static weft_status merge(weft_graph *g, const weft_node *first, const weft_node *n, weft_error *err)
+static weft_status merge(weft__edit *e, const weft_node *first, const weft_node *n, weft_error *err)
 {
-    if (!weft__graph_set_origin(g, g->nodes[first->id], (uint32_t[]){ first->id, n->id }, 2))
-        return WEFT_OOM_FAIL(err, "a pass");
-    for (uint32_t i = 0; i < n->n_out; i++) weft__graph_replace(g, n->out[i], first->out[i]);
-    weft__graph_remove(g, g->nodes[n->id]);
+    uint32_t both[2] = { first->id, n->id };
+    if (!weft__graph_set_origin(e->g, e->g->nodes[first->id], both, 2)) return WEFT_OOM_FAIL(err, "a pass");
+    for (uint32_t i = 0; i < n->n_out; i++) weft__edit_forward(e, n->out[i], first->out[i]);
+    weft__edit_remove(e, n);
     return WEFT_OK;
 }
 
@@ -64,19 +61,20 @@ weft_status weft__pass_cse(weft_graph *g, bool *changed, weft_error *err)
     size_t size = 16;
     while (size < 2 * (size_t)weft_graph_node_count(g)) size *= 2;
     uint32_t *table = calloc(size, sizeof *table);
-    if (!table) return WEFT_OOM_FAIL(err, "a pass");
-    weft_status s = WEFT_OK;
-    for (uint32_t i = 0; i < weft_graph_node_count(g) && s == WEFT_OK;) {
-        const weft_node *n = weft_graph_node(g, i), *first = n;
-        if (!(weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_STATE)))
-            first = find_or_add(g, n, table, size);
-        if (first == n) {
-            i++;
-            continue;
-        }
-        s = merge(g, first, n, err);
-        *changed = true;
+    weft__edit e;
+    weft_status s = table ? weft__edit_begin(g, &e, err) : WEFT_OOM_FAIL(err, "a pass");
+    if (s != WEFT_OK) {
+        free(table);
+        return s;
     }
+    for (uint32_t i = 0; i < e.count && s == WEFT_OK; i++) {
+        const weft_node *n = weft_graph_node(g, i), *first;
+        if (weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_STATE)) continue;
+        weft__edit_inputs(&e, n); /* what it reads may have been merged */
+        first = find_or_add(g, n, table, size);
+        if (first != n) s = merge(&e, first, n, err);
+    }
+    weft__edit_end(&e, changed);
     free(table);
     return s;
 }

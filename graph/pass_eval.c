@@ -76,10 +76,9 @@ static double eval_div(double x, double y)
 }
 
 static double (*const unary[WEFT_OP_COUNT])(double, const weft_attrs *) = {
-    [WEFT_OP_scale] = eval_scale,     [WEFT_OP_relu] = eval_relu,
-    [WEFT_OP_gelu] = eval_gelu,       [WEFT_OP_gelu_tanh] = eval_gelu_tanh,
-    [WEFT_OP_sigmoid] = eval_sigmoid, [WEFT_OP_silu] = eval_silu,
-    [WEFT_OP_tanh] = eval_tanh,       [WEFT_OP_exp] = eval_exp,
+    [WEFT_OP_scale] = eval_scale,         [WEFT_OP_relu] = eval_relu,       [WEFT_OP_gelu] = eval_gelu,
+    [WEFT_OP_gelu_tanh] = eval_gelu_tanh, [WEFT_OP_sigmoid] = eval_sigmoid, [WEFT_OP_silu] = eval_silu,
+    [WEFT_OP_tanh] = eval_tanh,           [WEFT_OP_exp] = eval_exp,
 };
 static double (*const binary[WEFT_OP_COUNT])(double, double) = {
     [WEFT_OP_add] = eval_add,
@@ -116,8 +115,8 @@ static void evaluate(const weft_graph *g, const weft_node *n, float *out, int64_
     if (n->n_in == 2) b = constant_data(g, n->in[1]);
     for (int64_t i = 0; i < count; i++) {
         double x = (double)a[source_element(g, n->in[0], dims, i)];
-        out[i] = (float)(b ? binary[n->op](x, (double)b[source_element(g, n->in[1], dims, i)])
-                           : unary[n->op](x, &n->attrs));
+        out[i] =
+            (float)(b ? binary[n->op](x, (double)b[source_element(g, n->in[1], dims, i)]) : unary[n->op](x, &n->attrs));
     }
 }
 
@@ -129,28 +128,32 @@ static bool can_evaluate(const weft_graph *g, const weft_node *n)
            weft_value_elements(g, n->out[0], NULL) <= MAX_ELEMENTS;
 }
 
+static weft_status replace(weft__edit *e, const weft_node *n, float *data, weft_error *err)
+{
+    weft_dims dims = weft_graph_value(e->g, n->out[0])->dims;
+    evaluate(e->g, n, data, weft_value_elements(e->g, n->out[0], NULL));
+    weft_node *made = weft__graph_add_source(e->g, WEFT_OP_constant, WEFT_F32, &dims, n->scope, NULL, data, err);
+    if (!made) return err->status;
+    if (!weft__graph_set_origin(e->g, made, &n->id, 1)) return WEFT_OOM_FAIL(err, "a pass");
+    weft__edit_swap(e, n, made);
+    return WEFT_OK;
+}
+
 weft_status weft__pass_eval(weft_graph *g, bool *changed, weft_error *err)
 {
-    uint32_t count = weft_graph_node_count(g);
-    uint32_t *order = weft__pass_order(g);
+    weft__edit e;
     float *data = malloc(MAX_ELEMENTS * sizeof *data);
-    weft_status s = order && data ? WEFT_OK : WEFT_OOM_FAIL(err, "a pass");
-    for (uint32_t i = 0; i < count && s == WEFT_OK; i++) {
-        const weft_node *n = weft_graph_node_by_id(g, order[i]);
-        if (!can_evaluate(g, n)) continue;
-        weft_dims dims = weft_graph_value(g, n->out[0])->dims;
-        evaluate(g, n, data, weft_value_elements(g, n->out[0], NULL));
-        weft_node *made =
-            weft__graph_add_source(g, WEFT_OP_constant, WEFT_F32, &dims, n->scope, NULL, data, err);
-        if (!made)
-            s = err->status;
-        else if (!weft__graph_set_origin(g, made, &n->id, 1))
-            s = WEFT_OOM_FAIL(err, "a pass");
-        else
-            weft__pass_swap(g, n, made);
-        *changed = true;
+    weft_status s = data ? weft__edit_begin(g, &e, err) : WEFT_OOM_FAIL(err, "a pass");
+    if (s != WEFT_OK) {
+        free(data);
+        return s;
     }
-    free(order);
+    for (uint32_t i = 0; i < e.count && s == WEFT_OK; i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        weft__edit_inputs(&e, n); /* what it reads may be a constant now */
+        if (can_evaluate(g, n)) s = replace(&e, n, data, err);
+    }
+    weft__edit_end(&e, changed);
     free(data);
     return s;
 }

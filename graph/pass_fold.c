@@ -22,8 +22,8 @@ typedef struct verdict {
 
 typedef weft_status fold_rule(weft_graph *g, const weft_node *n, verdict *v, weft_error *err);
 
-static weft_status make(weft_graph *g, const weft_node *n, weft_op op, const weft_attrs *attrs,
-                        const weft_ref *in, uint32_t n_in, verdict *v, weft_error *err)
+static weft_status make(weft_graph *g, const weft_node *n, weft_op op, const weft_attrs *attrs, const weft_ref *in,
+                        uint32_t n_in, verdict *v, weft_error *err)
 {
     v->made = weft__graph_add(g, op, attrs, in, n_in, n->scope, NULL, err);
     return v->made ? WEFT_OK : err->status;
@@ -85,8 +85,7 @@ static weft_status fold_permute(weft_graph *g, const weft_node *n, verdict *v, w
     weft_perm *p = &attrs.permute.order;
     v->joined = inner_of(g, n);
     if (v->joined)
-        for (uint32_t i = 0; i < p->rank; i++)
-            p->axis[i] = v->joined->attrs.permute.order.axis[p->axis[i]];
+        for (uint32_t i = 0; i < p->rank; i++) p->axis[i] = v->joined->attrs.permute.order.axis[p->axis[i]];
     bool identity = true;
     for (uint32_t i = 0; i < p->rank; i++) identity = identity && p->axis[i] == i;
     if (identity) {
@@ -128,8 +127,7 @@ static bool is_zero(float x, bool negative)
     return x == 0 && !signbit(x) == !negative;
 }
 
-static weft_status scaled(weft_graph *g, const weft_node *n, weft_ref x, float factor, verdict *v,
-                          weft_error *err)
+static weft_status scaled(weft_graph *g, const weft_node *n, weft_ref x, float factor, verdict *v, weft_error *err)
 {
     weft_attrs attrs = { .scale = { .factor = factor } };
     if (factor == 1.0f && like_result(g, n, x)) {
@@ -141,8 +139,7 @@ static weft_status scaled(weft_graph *g, const weft_node *n, weft_ref x, float f
 
 static bool has_result_dims(const weft_graph *g, const weft_node *n, uint32_t input)
 {
-    return weft__dims_equal(&weft_graph_value(g, n->in[input])->dims,
-                            &weft_graph_value(g, n->out[0])->dims);
+    return weft__dims_equal(&weft_graph_value(g, n->in[input])->dims, &weft_graph_value(g, n->out[0])->dims);
 }
 
 static weft_status larger_first(weft_graph *g, const weft_node *n, verdict *v, weft_error *err)
@@ -156,8 +153,7 @@ static weft_status fold_add(weft_graph *g, const weft_node *n, verdict *v, weft_
 {
     float c;
     for (uint32_t i = 0; i < 2; i++) {
-        if (!uniform(g, n->in[1 - i], &c) || !is_zero(c, true) || !like_result(g, n, n->in[i]))
-            continue;
+        if (!uniform(g, n->in[1 - i], &c) || !is_zero(c, true) || !like_result(g, n, n->in[i])) continue;
         v->same = n->in[i];
         return WEFT_OK;
     }
@@ -168,8 +164,7 @@ static weft_status fold_sub(weft_graph *g, const weft_node *n, verdict *v, weft_
 {
     float c;
     (void)err;
-    if (uniform(g, n->in[1], &c) && is_zero(c, false) && like_result(g, n, n->in[0]))
-        v->same = n->in[0];
+    if (uniform(g, n->in[1], &c) && is_zero(c, false) && like_result(g, n, n->in[0])) v->same = n->in[0];
     return WEFT_OK;
 }
 
@@ -177,8 +172,7 @@ static weft_status fold_mul(weft_graph *g, const weft_node *n, verdict *v, weft_
 {
     float c;
     for (uint32_t i = 0; i < 2; i++)
-        if (uniform(g, n->in[1 - i], &c) && has_result_dims(g, n, i))
-            return scaled(g, n, n->in[i], c, v, err);
+        if (uniform(g, n->in[1 - i], &c) && has_result_dims(g, n, i)) return scaled(g, n, n->in[i], c, v, err);
     return larger_first(g, n, v, err);
 }
 
@@ -192,34 +186,37 @@ static weft_status fold_div(weft_graph *g, const weft_node *n, verdict *v, weft_
 }
 
 static fold_rule *const rules[WEFT_OP_COUNT] = {
-    [WEFT_OP_reshape] = fold_shape,   [WEFT_OP_broadcast] = fold_shape,
-    [WEFT_OP_permute] = fold_permute, [WEFT_OP_slice] = fold_slice,
-    [WEFT_OP_cast] = fold_cast,       [WEFT_OP_scale] = fold_scale,
-    [WEFT_OP_add] = fold_add,         [WEFT_OP_sub] = fold_sub,
-    [WEFT_OP_mul] = fold_mul,         [WEFT_OP_div] = fold_div,
+    [WEFT_OP_reshape] = fold_shape, [WEFT_OP_broadcast] = fold_shape, [WEFT_OP_permute] = fold_permute,
+    [WEFT_OP_slice] = fold_slice,   [WEFT_OP_cast] = fold_cast,       [WEFT_OP_scale] = fold_scale,
+    [WEFT_OP_add] = fold_add,       [WEFT_OP_sub] = fold_sub,         [WEFT_OP_mul] = fold_mul,
+    [WEFT_OP_div] = fold_div,
 };
+
+static weft_status apply(weft__edit *e, const weft_node *n, const verdict *v, weft_error *err)
+{
+    uint32_t from[2] = { n->id, v->joined ? v->joined->id : 0 };
+    if (v->same.id) {
+        weft__edit_forward(e, n->out[0], v->same);
+        weft__edit_remove(e, n);
+    } else if (v->made) {
+        if (!weft__graph_set_origin(e->g, v->made, from, v->joined ? 2 : 1)) return WEFT_OOM_FAIL(err, "a pass");
+        weft__edit_swap(e, n, v->made);
+    }
+    return WEFT_OK;
+}
 
 weft_status weft__pass_fold(weft_graph *g, bool *changed, weft_error *err)
 {
-    uint32_t count = weft_graph_node_count(g);
-    uint32_t *order = weft__pass_order(g);
-    weft_status s = order ? WEFT_OK : WEFT_OOM_FAIL(err, "a pass");
-    for (uint32_t i = 0; i < count && s == WEFT_OK; i++) {
-        const weft_node *n = weft_graph_node_by_id(g, order[i]);
+    weft__edit e;
+    WEFT_TRY(weft__edit_begin(g, &e, err));
+    weft_status s = WEFT_OK;
+    for (uint32_t i = 0; i < e.count && s == WEFT_OK; i++) {
+        const weft_node *n = weft_graph_node(g, i);
         verdict v = { 0 };
+        weft__edit_inputs(&e, n); /* what it reads may have been folded */
         if (rules[n->op]) s = rules[n->op](g, n, &v, err);
-        if (s != WEFT_OK || (!v.same.id && !v.made)) continue;
-        *changed = true;
-        if (v.same.id) {
-            weft__pass_drop(g, n, v.same);
-            continue;
-        }
-        uint32_t from[2] = { n->id, v.joined ? v.joined->id : 0 };
-        if (!weft__graph_set_origin(g, v.made, from, v.joined ? 2 : 1))
-            s = WEFT_OOM_FAIL(err, "a pass");
-        else
-            weft__pass_swap(g, n, v.made);
+        if (s == WEFT_OK) s = apply(&e, n, &v, err);
     }
-    free(order);
+    weft__edit_end(&e, changed);
     return s;
 }

@@ -16,9 +16,8 @@ enum { MAX_RESIDUALS = 2, MAX_PARTS = 3 + MAX_RESIDUALS };
 
 static const weft_act act_of[WEFT_OP_COUNT] = {
     /* WEFT_ACT_NONE where an op is no activation */
-    [WEFT_OP_relu] = WEFT_ACT_RELU,           [WEFT_OP_gelu] = WEFT_ACT_GELU,
-    [WEFT_OP_gelu_tanh] = WEFT_ACT_GELU_TANH, [WEFT_OP_silu] = WEFT_ACT_SILU,
-    [WEFT_OP_tanh] = WEFT_ACT_TANH,           [WEFT_OP_sigmoid] = WEFT_ACT_SIGMOID,
+    [WEFT_OP_relu] = WEFT_ACT_RELU, [WEFT_OP_gelu] = WEFT_ACT_GELU, [WEFT_OP_gelu_tanh] = WEFT_ACT_GELU_TANH,
+    [WEFT_OP_silu] = WEFT_ACT_SILU, [WEFT_OP_tanh] = WEFT_ACT_TANH, [WEFT_OP_sigmoid] = WEFT_ACT_SIGMOID,
 };
 
 /* What has matched so far: the nodes from the product to the last one taken up. */
@@ -54,8 +53,7 @@ static bool take_add(const weft_graph *g, const weft_node *n, chain *c)
         c->bias = other;
         return true;
     }
-    if (c->attrs.n_residual == MAX_RESIDUALS || v->dtype != WEFT_F32 ||
-        !weft__dims_equal(&v->dims, &result->dims))
+    if (c->attrs.n_residual == MAX_RESIDUALS || v->dtype != WEFT_F32 || !weft__dims_equal(&v->dims, &result->dims))
         return false;
     c->residual[c->attrs.n_residual++] = other;
     return true;
@@ -68,30 +66,30 @@ static bool take_activation(const weft_node *n, chain *c)
     return true;
 }
 
-static chain match(const weft_graph *g, const weft__readers *readers, const weft_node *product)
+static chain match(const weft__edit *e, const weft__readers *readers, const weft_node *product)
 {
     chain c = { .part = { product->id }, .n_parts = 1, .last = product };
     while (c.n_parts < MAX_PARTS) {
-        const weft_node *n = weft__only_reader(g, readers, c.last->out[0]);
-        if (!n || !(n->op == WEFT_OP_add ? take_add(g, n, &c) : take_activation(n, &c))) break;
+        const weft_node *n = weft__only_reader(e, readers, c.last->out[0]);
+        if (!n || !(n->op == WEFT_OP_add ? take_add(e->g, n, &c) : take_activation(n, &c))) break;
         c.part[c.n_parts++] = n->id;
         c.last = n;
     }
     return c;
 }
 
-static weft_status fuse(weft_graph *g, const weft_node *product, const chain *c, weft_error *err)
+static weft_status fuse(weft__edit *e, const weft_node *product, const chain *c, weft_error *err)
 {
     weft_ref in[2 + 1 + MAX_RESIDUALS] = { product->in[0], product->in[1] };
     uint32_t n = 2;
     if (c->attrs.has_bias) in[n++] = c->bias;
     for (int32_t i = 0; i < c->attrs.n_residual; i++) in[n++] = c->residual[i];
     weft_attrs attrs = { .linear = c->attrs };
-    weft_node *made = weft__graph_add(g, WEFT_OP_linear, &attrs, in, n, product->scope, NULL, err);
+    weft_node *made = weft__graph_add(e->g, WEFT_OP_linear, &attrs, in, n, product->scope, NULL, err);
     if (!made) return err->status;
-    if (!weft__graph_set_origin(g, made, c->part, c->n_parts)) return WEFT_OOM_FAIL(err, "a pass");
-    weft__pass_swap(g, c->last, made);
-    for (uint32_t i = c->n_parts - 1; i-- > 0;) weft__graph_remove(g, g->nodes[c->part[i]]);
+    if (!weft__graph_set_origin(e->g, made, c->part, c->n_parts)) return WEFT_OOM_FAIL(err, "a pass");
+    for (uint32_t i = 0; i < c->n_parts; i++) weft__edit_remove(e, weft_graph_node_by_id(e->g, c->part[i]));
+    weft__edit_swap(e, c->last, made);
     return WEFT_OK;
 }
 
@@ -125,22 +123,29 @@ static uint32_t find_products(const weft_graph *g, uint32_t *depth, candidate *l
     return n_found;
 }
 
-weft_status weft__pass_fuse_linear(weft_graph *g, bool *changed, weft_error *err)
+static weft_status fuse_all(weft__edit *e, uint32_t *depth, candidate *products, weft_error *err)
 {
-    uint32_t *depth = calloc(weft_graph_node_limit(g), sizeof *depth), n_products = 0;
-    candidate *products = calloc((size_t)weft_graph_node_count(g) + 1, sizeof *products);
-    weft__readers readers = { 0 };
+    weft__readers readers;
+    WEFT_TRY(weft__readers_create(e->g, &readers, err));
+    uint32_t n = find_products(e->g, depth, products);
     weft_status s = WEFT_OK;
-    if (!depth || !products) s = WEFT_OOM_FAIL(err, "a pass");
-    if (s == WEFT_OK) s = weft__readers_create(g, &readers, err);
-    if (s == WEFT_OK) n_products = find_products(g, depth, products);
-    for (uint32_t i = 0; i < n_products && s == WEFT_OK; i++) {
-        const weft_node *n = weft_graph_node_by_id(g, products[i].id);
-        chain c = match(g, &readers, n);
-        s = fuse(g, n, &c, err);
-        *changed = true;
+    for (uint32_t i = 0; i < n && s == WEFT_OK; i++) {
+        const weft_node *product = weft_graph_node_by_id(e->g, products[i].id);
+        chain c = match(e, &readers, product);
+        s = fuse(e, product, &c, err);
     }
     weft__readers_destroy(&readers);
+    return s;
+}
+
+weft_status weft__pass_fuse_linear(weft_graph *g, bool *changed, weft_error *err)
+{
+    weft__edit e;
+    WEFT_TRY(weft__edit_begin(g, &e, err));
+    uint32_t *depth = calloc(e.node_limit, sizeof *depth);
+    candidate *products = calloc((size_t)e.count + 1, sizeof *products);
+    weft_status s = depth && products ? fuse_all(&e, depth, products, err) : WEFT_OOM_FAIL(err, "a pass");
+    weft__edit_end(&e, changed);
     free(products);
     free(depth);
     return s;

@@ -18,12 +18,11 @@ static bool is_source(const weft_graph *g, weft_ref r)
 
 static bool can_pair(const weft_graph *g, const weft_node *n)
 {
-    return n->op == WEFT_OP_layer_norm && n->n_in == 3 && is_source(g, n->in[1]) &&
-           is_source(g, n->in[2]);
+    return n->op == WEFT_OP_layer_norm && n->n_in == 3 && is_source(g, n->in[1]) && is_source(g, n->in[2]);
 }
 
 /* The scope that holds both: "layers.3.a" and "layers.3.b" give "layers.3". */
-static const char *common_scope(const char *a, const char *b, char *buf, size_t size)
+static void common_scope(const char *a, const char *b, char *buf, size_t size)
 {
     size_t n = 0, dot = 0;
     for (; a[n] && a[n] == b[n] && n + 1 < size; n++)
@@ -32,44 +31,42 @@ static const char *common_scope(const char *a, const char *b, char *buf, size_t 
     if (!whole) n = dot;
     memcpy(buf, a, n);
     buf[n] = 0;
-    return buf;
 }
 
-static weft_status pair(weft_graph *g, const weft_node *a, const weft_node *b, weft_error *err)
+static weft_status pair(weft__edit *e, const weft_node *a, const weft_node *b, weft_error *err)
 {
     char scope[512];
+    uint32_t from[2] = { a->id, b->id };
     weft_ref in[5] = { a->in[0], a->in[1], a->in[2], b->in[1], b->in[2] };
-    weft_node *made =
-        weft__graph_add(g, WEFT_OP_norm_pair, &a->attrs, in, 5,
-                        common_scope(a->scope, b->scope, scope, sizeof scope), NULL, err);
+    common_scope(a->scope, b->scope, scope, sizeof scope);
+    weft_node *made = weft__graph_add(e->g, WEFT_OP_norm_pair, &a->attrs, in, 5, scope, NULL, err);
     if (!made) return err->status;
-    if (!weft__graph_set_origin(g, made, (uint32_t[]){ a->id, b->id }, 2))
-        return WEFT_OOM_FAIL(err, "a pass");
-    weft__graph_replace(g, b->out[0], made->out[1]);
-    weft__pass_swap(g, a, made);
-    weft__graph_remove(g, g->nodes[b->id]);
+    if (!weft__graph_set_origin(e->g, made, from, 2)) return WEFT_OOM_FAIL(err, "a pass");
+    weft__edit_swap(e, a, made);
+    weft__edit_forward(e, b->out[0], made->out[1]);
+    weft__edit_remove(e, b);
     return WEFT_OK;
 }
 
 weft_status weft__pass_fuse_norm(weft_graph *g, bool *changed, weft_error *err)
 {
-    uint32_t count = weft_graph_node_count(g), limit = weft_graph_value_limit(g);
-    uint32_t *order = weft__pass_order(g);
-    uint32_t *waiting = calloc(limit, sizeof *waiting); /* by x: a norm's id */
-    weft_status s = order && waiting ? WEFT_OK : WEFT_OOM_FAIL(err, "a pass");
-    for (uint32_t i = 0; i < count && s == WEFT_OK; i++) {
-        const weft_node *n = weft_graph_node_by_id(g, order[i]);
-        if (!n || !can_pair(g, n) || n->in[0].id >= limit) continue; /* new values: next round */
-        const weft_node *first = weft_graph_node_by_id(g, waiting[n->in[0].id]);
-        if (!first || !weft__attrs_equal(n->op, &first->attrs, &n->attrs)) {
-            waiting[n->in[0].id] = n->id;
-            continue;
-        }
-        waiting[n->in[0].id] = 0;
-        s = pair(g, first, n, err);
-        *changed = true;
+    weft__edit e;
+    uint32_t *waiting = calloc(weft_graph_value_limit(g), sizeof *waiting); /* by x: a norm's id */
+    weft_status s = waiting ? weft__edit_begin(g, &e, err) : WEFT_OOM_FAIL(err, "a pass");
+    if (s != WEFT_OK) {
+        free(waiting);
+        return s;
     }
-    free(order);
+    for (uint32_t i = 0; i < e.count && s == WEFT_OK; i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (!can_pair(g, n)) continue;
+        uint32_t *slot = &waiting[n->in[0].id];
+        const weft_node *first = weft_graph_node_by_id(g, *slot);
+        bool fits = first && weft__attrs_equal(n->op, &first->attrs, &n->attrs);
+        *slot = fits ? 0 : n->id;
+        if (fits) s = pair(&e, first, n, err);
+    }
+    weft__edit_end(&e, changed);
     free(waiting);
     return s;
 }

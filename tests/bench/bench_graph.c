@@ -1,5 +1,5 @@
 /* bench_graph.c: how long it takes to build, optimise and plan the graph of a decoder of 44 layers with the sizes of a
- * 20-billion-parameter model, in milliseconds (median, least, most). None of it depends on the sizes, only on the nodes.
+ * 20-billion-parameter model, in milliseconds (median, least, most).
  *
  *   bench_graph [layers [repetitions]]
  */
