@@ -43,9 +43,22 @@ VEC_FN void mm_pair(mm_format f, const unsigned char *w, int64_t k, vf *w0, vf *
 
 VEC_FN void mm_finish(vf *sum, int tt, float *c, bool add)
 {
-    if (add)
+    if (add) {
+#pragma GCC unroll 24
         for (int t = 0; t < tt; t++) sum[t] += vf_load(c + t * VLEN);
+    }
+#pragma GCC unroll 24
     for (int t = 0; t < tt; t++) vf_store(c + t * VLEN, sum[t]);
+}
+
+/* Loops over sums are all unrolled by hand: a sum that is indexed by a variable would live in memory. */
+VEC_FN void mm_fold(vf *sum, int tt, int chains)
+{
+#pragma GCC unroll 3
+    for (int width = chains / 2; width > 0; width /= 2) {
+#pragma GCC unroll 8
+        for (int j = 0; j < width * tt; j++) sum[j] += sum[j + width * tt];
+    }
 }
 
 /* Independent sums per token, so that a narrow tile does not wait for one addition after the other. */
@@ -57,6 +70,7 @@ VEC_FN void mm_floats(mm_format f, const int tt, const unsigned char *w, const u
     const int chains = MM_CHAINS(tt), step = chains > 2 ? chains : 2;
     const float *x = (const float *)(const void *)xp;
     vf sum[24], w0, w1;
+#pragma GCC unroll 24
     for (int i = 0; i < chains * tt; i++) sum[i] = vf_set1(0);
     int64_t i = 0;
     for (; i + step <= k; i += step) {
@@ -77,8 +91,7 @@ VEC_FN void mm_floats(mm_format f, const int tt, const unsigned char *w, const u
 #pragma GCC unroll 24
         for (int t = 0; t < tt; t++) sum[t] = vf_fma(w1, vf_set1(x[(i + 1) * tt + t]), sum[t]);
     }
-    for (int width = chains / 2; width > 0; width /= 2)
-        for (int j = 0; j < width * tt; j++) sum[j] += sum[j + width * tt];
+    mm_fold(sum, tt, chains);
     mm_finish(sum, tt, c, add);
 }
 
@@ -87,6 +100,7 @@ VEC_FN void mm_bf16_dot(const int tt, const unsigned char *w, const unsigned cha
 {
     const int chains = MM_CHAINS(tt);
     vf sum[24];
+#pragma GCC unroll 24
     for (int i = 0; i < chains * tt; i++) sum[i] = vf_set1(0);
     int64_t i = 0, pairs = k / 2;
     for (; i + chains <= pairs; i += chains) {
@@ -103,8 +117,7 @@ VEC_FN void mm_bf16_dot(const int tt, const unsigned char *w, const unsigned cha
 #pragma GCC unroll 24
         for (int t = 0; t < tt; t++) sum[t] = vf_dot_bf16(sum[t], both, vi_set1(mm_word(x + (i * tt + t) * 4)));
     }
-    for (int width = chains / 2; width > 0; width /= 2)
-        for (int j = 0; j < width * tt; j++) sum[j] += sum[j + width * tt];
+    mm_fold(sum, tt, chains);
     mm_finish(sum, tt, c, add);
 }
 #endif
@@ -149,6 +162,7 @@ VEC_FN void mm_blocks(mm_format f, const int tt, const unsigned char *w, const u
 {
     const int64_t quants = VLEN * (f == MM_Q8 ? 32 : 16), pair = 2 * (quants + 2 * VLEN), x_block = tt * (8 + MM_BLOCK);
     vf sum[12];
+#pragma GCC unroll 12
     for (int t = 0; t < tt; t++) sum[t] = vf_set1(0);
     int64_t blocks = k / MM_BLOCK;
     for (; blocks >= 2; blocks -= 2, w += pair, x += 2 * x_block) {

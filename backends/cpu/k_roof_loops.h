@@ -5,6 +5,13 @@
 #include "roof.h"
 #include "vec.h"
 
+/* Sums that do not wait for each other: as many as the registers hold. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define ROOF_CHAINS 24
+#else
+#define ROOF_CHAINS 12
+#endif
+
 /* Four parallel streams: on processors with a per-page prefetcher one alone does not fill the memory's queues. */
 static uint64_t roof_read(const void *p, uint64_t bytes)
 {
@@ -22,26 +29,30 @@ static uint64_t roof_read(const void *p, uint64_t bytes)
 
 static float roof_fma(uint64_t rounds)
 {
-    vf sum[CPU_ROOF_CHAINS], a = vf_set1(0.999f), b = vf_set1(0.001f);
-    for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vf_set1((float)i);
+    vf sum[ROOF_CHAINS], a = vf_set1(0.999f), b = vf_set1(0.001f);
+#pragma GCC unroll 24 /* or the sums live in memory */
+    for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vf_set1((float)i);
     for (uint64_t r = 0; r < rounds; r++)
-#pragma GCC unroll 16
-        for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vf_fma(sum[i], a, b);
-    for (int i = 1; i < CPU_ROOF_CHAINS; i++) sum[0] += sum[i];
+#pragma GCC unroll 24
+        for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vf_fma(sum[i], a, b);
+#pragma GCC unroll 24
+    for (int i = 1; i < ROOF_CHAINS; i++) sum[0] += sum[i];
     return vf_sum(sum[0]);
 }
 
 static int32_t roof_dot(uint64_t rounds)
 {
-    vi sum[CPU_ROOF_CHAINS], a = vi_set1(0x01010101), b = vi_set1(0x00010001);
-    for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vi_set1(i);
+    vi sum[ROOF_CHAINS], a = vi_set1(0x01010101), b = vi_set1(0x00010001);
+#pragma GCC unroll 24
+    for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vi_set1(i);
     for (uint64_t r = 0; r < rounds; r++)
-#pragma GCC unroll 16
-        for (int i = 0; i < CPU_ROOF_CHAINS; i++) sum[i] = vi_dot_q4(sum[i], a, b);
-    for (int i = 1; i < CPU_ROOF_CHAINS; i++) sum[0] = vi_add(sum[0], sum[i]);
+#pragma GCC unroll 24
+        for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vi_dot_q4(sum[i], a, b);
+#pragma GCC unroll 24
+    for (int i = 1; i < ROOF_CHAINS; i++) sum[0] = vi_add(sum[0], sum[i]);
     return vi_sum(sum[0]);
 }
 
-const cpu_roof_loops CPU_NAME(cpu_roof) = { roof_read, roof_fma, roof_dot, VLEN };
+const cpu_roof_loops CPU_NAME(cpu_roof) = { roof_read, roof_fma, roof_dot, ROOF_CHAINS, VLEN };
 
 #endif

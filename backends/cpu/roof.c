@@ -96,7 +96,7 @@ weft_status weft__cpu_peak(cpu_backend *b, double seconds, double *flops, double
 {
     (void)err;
     pass p = { .loops = cpu_roof_of(b->isa), .rounds = 20000, .what = FMA };
-    double per_pass = (double)(p.rounds * CPU_ROOF_CHAINS * p.loops->lanes * 2) * cpu_pool_size(b->pool);
+    double per_pass = (double)(p.rounds * p.loops->chains * p.loops->lanes * 2) * cpu_pool_size(b->pool);
     *flops = per_pass / time_passes(b->pool, &p, seconds);
     p.what = DOT;
     *int8_ops = 4 * per_pass / time_passes(b->pool, &p, seconds);

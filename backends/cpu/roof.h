@@ -13,11 +13,10 @@ weft_status weft__cpu_peak(cpu_backend *b, double seconds, double *flops, double
 /* The loops of one instruction set. Results are returned so that no compiler drops the work. */
 typedef struct cpu_roof_loops {
     uint64_t (*read)(const void *p, uint64_t bytes); /* a multiple of 4096 */
-    float (*fma)(uint64_t rounds);                   /* CPU_ROOF_CHAINS multiply-adds of `lanes` floats a round */
+    float (*fma)(uint64_t rounds);                   /* `chains` multiply-adds of `lanes` floats a round */
     int32_t (*dot)(uint64_t rounds);                 /* as many dot products of 4 bytes per lane */
-    uint32_t lanes;
+    uint32_t chains, lanes;
 } cpu_roof_loops;
-#define CPU_ROOF_CHAINS 16
 
 const cpu_roof_loops *cpu_roof_of(cpu_isa isa);
 
