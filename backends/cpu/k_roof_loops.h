@@ -7,7 +7,7 @@
 
 /* Sums that do not wait for each other: as many as the registers hold. */
 #if defined(__AVX512F__) || defined(__aarch64__)
-#define ROOF_CHAINS 24
+#define ROOF_CHAINS 16
 #else
 #define ROOF_CHAINS 12
 #endif
