@@ -32,7 +32,7 @@ void weft__edit_forward(weft__edit *e, weft_ref from, weft_ref to);
 void weft__edit_remove(weft__edit *e, const weft_node *n);
 /* Lets n's inputs name what has taken their place so far. */
 void weft__edit_inputs(const weft__edit *e, const weft_node *n);
-/* Carries it all out; *changed is set if there was anything. The pass must have kept the order topological, or sortable. */
+/* Carries it all out; *changed is set if there was anything. Sorting restores the order, if there is no cycle. */
 void weft__edit_end(weft__edit *e, bool *changed);
 
 /* Who reads each value, as the graph was when this was made. */
