@@ -20,7 +20,7 @@ typedef struct gen {
     uint32_t n_pool, n_names;
 } gen;
 
-/* ---- chance ---- */
+/* ---- chance; never twice in one expression, whose order would be the compiler's ---- */
 
 static uint64_t draw(gen *r)
 {
@@ -164,9 +164,11 @@ static bool emit(gen *r, weft_op op, const weft_attrs *a, const weft_ref *in, ui
 
 static bool make_source(gen *r, weft_op op)
 {
-    if (op == WEFT_OP_input) return keep(r, new_input(r, random_float(r), random_dims(r, true)));
-    if (op == WEFT_OP_weight) return keep(r, new_weight(r, random_float(r), random_dims(r, false)));
-    return op == WEFT_OP_constant && keep(r, constant(r, random_dims(r, false)));
+    weft_dtype t = random_float(r);
+    weft_dims d = random_dims(r, op == WEFT_OP_input);
+    if (op == WEFT_OP_input) return keep(r, new_input(r, t, d));
+    if (op == WEFT_OP_weight) return keep(r, new_weight(r, t, d));
+    return op == WEFT_OP_constant && keep(r, constant(r, d));
 }
 
 /* Joins two neighbours, or splits one number in two. */
@@ -396,11 +398,12 @@ static bool make_rope_angles(gen *r, weft_op op)
 /* Angles made for one of the extents serve any x whose first dimension is that extent. */
 static bool make_rope(gen *r, weft_op op)
 {
-    weft_dims d = { 3, { r->extents[0], { 1 + below(r, 3), 0 }, { 2 + 2 * below(r, 6), 0 } } };
+    int64_t heads = 1 + below(r, 3), size = 2 + 2 * below(r, 6);
+    weft_dims d = { 3, { r->extents[0], { heads, 0 }, { size, 0 } } };
     uint32_t n_rot = 2 * (1 + below(r, (uint32_t)d.d[2].n / 2));
     weft_ref pos = new_index(r, vector_of(r->extents[0]), 0, 50, false), none = { 0 };
     if (!pos.id) return false;
-    weft_ref in[2] = { new_float(r, d), weft_rope_angles(r->g, pos, none, n_rot, 100, 1) };
+    weft_ref x = new_float(r, d), in[2] = { x, weft_rope_angles(r->g, pos, none, n_rot, 100, 1) };
     return emit(r, op, &(weft_attrs){ .rope = { .interleaved = (int32_t)below(r, 2) } }, in, 2);
 }
 
@@ -410,7 +413,8 @@ static bool make_attention(gen *r, weft_op op)
     weft_dims q = { 3, { r->extents[0], { heads, 0 }, { size, 0 } } }, one = vector_of(r->extents[0]);
     weft_dims kv = { 3, { { groups, 0 }, { cells, 0 }, { size, 0 } } };
     weft_ref first = new_index(r, one, 0, cells / 2, false), last = new_index(r, one, 0, cells - 1, false);
-    weft_ref in[5] = { new_float(r, q), new_float(r, kv), new_float(r, kv), first, last };
+    weft_ref x = new_float(r, q), keys = new_float(r, kv), values = new_float(r, kv);
+    weft_ref in[5] = { x, keys, values, first, last };
     return emit(r, op, &(weft_attrs){ .attention = { .scale = 0.5f } }, in, 5);
 }
 
