@@ -56,7 +56,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double sec
 
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
-/* A tensor as a checkpoint holds it, row-major. The data must stay readable as long as the bank lives. */
+/* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay readable as
+ * long as the bank lives. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;
@@ -85,7 +86,7 @@ WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
 /* Why a node is where it is. X(name, sentence) */
 #define WEFT_PLACE_LIST(X)                                                     \
     X(REQUESTED, "on the device that was asked for")                           \
-    X(FOLLOWS, "a view or source: where its data is")                          \
+    X(FOLLOWS, "a view, source or copy: where its data is")                    \
     X(NO_KERNEL, "the requested device has no kernel for the op")              \
     X(NO_TYPE, "the requested device has no kernel for these types")           \
     X(NO_SHAPE, "the requested device has no kernel for these shapes")         \
@@ -131,7 +132,7 @@ WEFT_API const weft_plan *weft_program_plan(const weft_program *p);
 WEFT_API weft_place weft_program_place(const weft_program *p, uint32_t node_id);
 
 typedef struct weft_program_memory { uint64_t weights, states, arena, constants; } weft_program_memory;
-/* What the program needs on one device, weights and states as if it did not share them. */
+/* What the program needs on one device (below n_devices), weights and states as if it did not share them. */
 WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device);
 /* Devices, memory table, then the plan with the placement of every step. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft_error *err);
@@ -145,8 +146,10 @@ WEFT_API weft_ref weft_program_port(const weft_program *p, const char *name);
 /* 1 <= value <= bound; extents start at their bounds and keep their value. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t value,
                                                            weft_error *err);
-/* Bytes [offset, offset + n) of a value laid out row-major at the bounds. write: inputs (before a run); read: outputs
- * (after it), and with `keep` or between steps any value. Block. */
+/* Bytes [offset, offset + n) of a value laid out row-major at the bounds. write: inputs, before every run
+ * (a run uses their bytes for other things once they are read); read: outputs
+ * (after it), and with `keep` or between steps any value but weights and constants. UNSUPPORTED: those, and views that do
+ * not lie in one piece (transposed, broadcast). Block. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src,
                                                       uint64_t n, weft_error *err);
 WEFT_API WEFT_MUST_USE weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst,
