@@ -105,13 +105,26 @@ static const char *dims_text(uint32_t rank, const int64_t *dims, char *buf, size
     return buf;
 }
 
+/* The data are as many bytes as their type and dims say: what converts or borrows them trusts that. */
+static weft_status check_bytes(const entry *e, const weft_weight_data *data, weft_error *err)
+{
+    uint64_t row, bytes = 0;
+    int64_t rows = 1;
+    for (uint32_t i = 0; i + 1 < e->rank; i++) rows *= e->dims[i];
+    if (weft_dtype_row_bytes(data->dtype, e->rank ? e->dims[e->rank - 1] : 1, &row) &&
+        !__builtin_mul_overflow(row, (uint64_t)rows, &bytes) && bytes == data->bytes)
+        return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_FORMAT, "weight '%s' has %llu bytes of data, but its shape and type make %llu", e->name,
+                     (unsigned long long)data->bytes, (unsigned long long)bytes);
+}
+
 static weft_status find_data(weft_bank *bank, const entry *e, weft_weight_data *data, weft_error *err)
 {
     if (!bank->source.find)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s': the bank has no source of weights", e->name);
     WEFT_TRY(bank->source.find(bank->source.ctx, e->name, data, err));
-    if (data->rank == e->rank && !memcmp(data->dims, e->dims, e->rank * sizeof *e->dims)) return WEFT_OK;
     char want[160], have[160];
+    if (data->rank == e->rank && !memcmp(data->dims, e->dims, e->rank * sizeof *e->dims)) return check_bytes(e, data, err);
     return WEFT_FAIL(err, WEFT_SHAPE, "weight '%s' is %s in the file, but %s in the graph", e->name,
                      dims_text(data->rank, data->dims, have, sizeof have),
                      dims_text(e->rank, e->dims, want, sizeof want));

@@ -18,25 +18,6 @@ typedef struct checker {
     float *x, *y;         /* the same as numbers */
 } checker;
 
-static const weft_node *behind_views(const weft_graph *g, weft_ref r)
-{
-    for (;;) {
-        const weft_node *n = weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
-        if (!(weft_op_get(n->op)->traits & WEFT_TRAIT_VIEW)) return n;
-        r = n->in[0];
-    }
-}
-
-static weft_ref storage_of(const weft_graph *g, weft_ref r)
-{
-    const weft_node *n = weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
-    while (weft_op_get(n->op)->traits & WEFT_TRAIT_VIEW) {
-        r = n->in[0];
-        n = weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
-    }
-    return r;
-}
-
 static weft_status create(checker *c, const weft_weight_source *source, weft_error *err)
 {
     WEFT_TRY(weft_backend_open("cpu,isa=scalar", &c->cpu, err));
@@ -81,9 +62,9 @@ static void destroy(checker *c)
 static weft_status copy_inputs(checker *c, const weft_node *n, weft_error *err)
 {
     for (uint32_t i = 0; i < n->n_in; i++) {
-        weft_op op = behind_views(c->p->g, n->in[i])->op;
+        weft_ref r = weft__behind_views(c->p->g, n->in[i]);
+        weft_op op = weft__maker(c->p->g, r)->op;
         if (op == WEFT_OP_weight || op == WEFT_OP_constant) continue;
-        weft_ref r = storage_of(c->p->g, n->in[i]);
         uint64_t bytes = weft_value_bytes(c->p->g, r, c->p->bounds);
         WEFT_TRY(weft_program_read(c->p, r, 0, c->a, bytes, err));
         WEFT_TRY(weft_program_write(c->ref, r, 0, c->a, bytes, err));
@@ -109,7 +90,7 @@ static weft_status run_reference(checker *c, const weft_node *n, weft_error *err
         return weft_program_write(c->ref, n->out[0], 0, c->b, bytes, err);
     }
     for (uint32_t i = 0; i < mine->n_in; i++) {
-        const weft_node *from = behind_views(g, mine->in[i]);
+        const weft_node *from = weft__maker(g, weft__behind_views(g, mine->in[i]));
         if (from->op == WEFT_OP_copy && !weft_graph_node_by_id(c->p->g, from->id))
             WEFT_TRY(run_reference_node(c, from->id, err));
     }
@@ -156,8 +137,10 @@ static void compare(const checker *c, weft_ref r, weft_check_node *out)
         for (uint32_t i = 0; i < rank; i++) at = at * bound[i] + index[i];
         double x = c->x[at], y = c->y[at];
         out->n_values++;
-        if (isfinite(y) && !isfinite(x)) isnan(x) ? out->n_nan++ : out->n_inf++;
-        if (isfinite(x) && isfinite(y)) {
+        if (isfinite(y) && isnan(x)) out->n_nan++;
+        else if (isfinite(y) && isinf(x)) out->n_inf++;
+        else if (!isfinite(y) && x != y && !(isnan(x) && isnan(y))) out->max_error = INFINITY;
+        else if (isfinite(y)) {
             double e = fabs(x - y);
             sum += e;
             squares += y * y;

@@ -199,6 +199,8 @@ static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, ui
                          (unsigned long long)offset, (unsigned long long)(offset + n), r.id, (unsigned long long)bytes);
     if (s->storage != WEFT_STORAGE_ARENA && s->storage != WEFT_STORAGE_STATE)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "value %%%u is no activation or state", r.id);
+    if (!weft__is_dense(p->g, r, s, p->bounds))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "value %%%u is a view that does not lie in one piece", r.id);
     const weft_dtype_info *t = weft_dtype_get(v->dtype);
     *vt = p->devices[s->device]->vt;
     *buf = s->storage == WEFT_STORAGE_ARENA ? p->arenas[s->device] : p->bufs[weft__at(p, s->device, s->root.id)];

@@ -41,6 +41,15 @@ static inline size_t weft__at(const weft_program *p, uint32_t device, uint32_t v
     return (size_t)device * p->value_limit + value;
 }
 
+/* The value whose storage a chain of views shows (r itself if it is no view), and the node that makes a value. */
+weft_ref weft__behind_views(const weft_graph *g, weft_ref r);
+static inline const weft_node *weft__maker(const weft_graph *g, weft_ref r)
+{
+    return weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
+}
+/* Whether a view's elements lie row-major without gaps at these bounds. */
+bool weft__is_dense(const weft_graph *g, weft_ref r, const weft_slot *s, const int64_t *bounds);
+
 /* "layers.3.attention.dense linear %41", for messages; returns buf. */
 const char *weft__node_text(const weft_graph *g, const weft_node *n, char *buf, size_t size);
 

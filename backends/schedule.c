@@ -27,15 +27,30 @@ static uint32_t traits(const weft_node *n)
 
 static const weft_node *maker(const weft_program *p, weft_ref r)
 {
-    return weft_graph_node_by_id(p->g, weft_graph_value(p->g, r)->node);
+    return weft__maker(p->g, r);
+}
+
+weft_ref weft__behind_views(const weft_graph *g, weft_ref r)
+{
+    const weft_node *n;
+    while (traits(n = weft__maker(g, r)) & WEFT_TRAIT_VIEW) r = n->in[0];
+    return r;
 }
 
 /* The source or computing node behind a chain of views. */
 static const weft_node *behind_views(const weft_program *p, weft_ref r)
 {
-    const weft_node *n = maker(p, r);
-    while (traits(n) & WEFT_TRAIT_VIEW) n = maker(p, n->in[0]);
-    return n;
+    return maker(p, weft__behind_views(p->g, r));
+}
+
+bool weft__is_dense(const weft_graph *g, weft_ref r, const weft_slot *s, const int64_t *bounds)
+{
+    const weft_value *v = weft_graph_value(g, r);
+    int64_t dims[WEFT_MAX_RANK], stride = 1;
+    weft_dims_resolve(g, &v->dims, bounds, dims);
+    for (uint32_t i = v->dims.rank; i-- > 0; stride *= dims[i])
+        if (dims[i] != 1 && s->stride[i] != stride) return false;
+    return true;
 }
 
 /* Weights and constants can be on several devices at once. */
@@ -114,6 +129,17 @@ static weft_status place_node(weft_program *p, const weft_node *n, weft_error *e
                      p->strict && p->n_devices > 1 ? ", and strict forbids another device" : "");
 }
 
+/* A copy is where legalising wanted it: on another device it would need a transfer, and that a copy again. */
+static weft_status place_copy(weft_program *p, const weft_node *n, weft_error *err)
+{
+    char name[256];
+    uint32_t d = p->device_of[n->id];
+    p->reasons[n->id] = WEFT_PLACE_FOLLOWS;
+    if (try_device(p, n, d, &p->choices[n->id]) == WEFT_PLACE_REQUESTED) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: device %u (%s) cannot copy it",
+                     weft__node_text(p->g, n, name, sizeof name), d, p->devices[d]->vt->name);
+}
+
 /* Sources and views go where their first reader is; inputs nobody reads stay on the first device. */
 static void place_followers(weft_program *p)
 {
@@ -140,8 +166,9 @@ static weft_status place(weft_program *p, weft_error *err)
     for (uint32_t i = 0; i < n_nodes; i++) {
         const weft_node *n = weft_graph_node(p->g, i);
         p->choices[n->id] = (weft_kernel_choice){ 0 };
-        /* device_of was set when it was put in */
+        /* transfers and copies: device_of was set when they were put in */
         if (n->op == WEFT_OP_transfer) p->reasons[n->id] = WEFT_PLACE_FOLLOWS;
+        else if (n->op == WEFT_OP_copy) WEFT_TRY(place_copy(p, n, err));
         else if (traits(n) & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW)) p->device_of[n->id] = 0;
         else WEFT_TRY(place_node(p, n, err));
     }
@@ -173,14 +200,13 @@ static bool readable(const weft_program *p, weft_ref r, uint8_t need)
 {
     weft_slot s;
     if (!weft_plan_view(p->g, r, p->bounds, &s)) return false;
+    if (need == WEFT_NEED_DENSE) return weft__is_dense(p->g, r, &s, p->bounds);
+    if (need != WEFT_NEED_ROWS) return true;
     const weft_value *v = weft_graph_value(p->g, r);
-    int64_t dims[WEFT_MAX_RANK], stride = 1;
+    int64_t dims[WEFT_MAX_RANK];
     weft_dims_resolve(p->g, &v->dims, p->bounds, dims);
     uint32_t rank = v->dims.rank;
-    if (need == WEFT_NEED_ROWS) return !rank || dims[rank - 1] == 1 || s.stride[rank - 1] == 1;
-    for (uint32_t i = rank; need == WEFT_NEED_DENSE && i-- > 0; stride *= dims[i])
-        if (dims[i] != 1 && s.stride[i] != stride) return false;
-    return true;
+    return !rank || dims[rank - 1] == 1 || s.stride[rank - 1] == 1;
 }
 
 /* What must stand before input i of n: a transfer, a copy, or nothing. */
@@ -225,7 +251,9 @@ static weft_status legalise_inputs(weft_program *p, uint32_t id, made_list *l, w
     for (uint32_t i = 0; i < n->n_in; i++) {
         weft_op op = missing_op(p, n, i);
         if (op == WEFT_OP_input) continue;
-        made m = { .from = n->in[i], .op = op, .device = p->device_of[id] };
+        bool before = n->op == WEFT_OP_transfer; /* what a transfer takes is put in order where it comes from */
+        made m = { .from = n->in[i], .op = op,
+                   .device = p->device_of[before ? behind_views(p, n->in[i])->id : id] };
         weft_ref known = m.to = find_made(l, &m);
         WEFT_TRY(weft__rewrite_insert(p->g, op, id, i, &m.to, err));
         if (!known.id) WEFT_TRY(remember(p, l, &m, err));
