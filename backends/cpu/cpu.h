@@ -10,6 +10,7 @@ bool cpu_isa_runs(cpu_isa isa);          /* compiled in, and the processor can e
 const char *cpu_isa_name(cpu_isa isa);   /* "avx512" */
 bool cpu_isa_includes(cpu_isa have, cpu_isa need);
 uint32_t cpu_physical_cores(void);       /* that this process may run on; at least 1 */
+uint32_t cpu_processors(void);           /* hardware threads that it may run on; at least 1 */
 void cpu_model_name(char *out, size_t size);
 
 /* ---- pool: n threads, of which the caller is number 0 ---- */

@@ -63,14 +63,19 @@ static bool first_of_core(int cpu)
 uint32_t cpu_physical_cores(void)
 {
     cpu_set_t set;
-    uint32_t n = 0, all = 0;
+    uint32_t n = 0;
     if (sched_getaffinity(0, sizeof set, &set)) return 1;
     for (unsigned i = 0; i < CPU_SETSIZE; i++) {
-        if (!CPU_ISSET(i, &set)) continue;
-        all++;
-        if (first_of_core((int)i)) n++;
+        if (CPU_ISSET(i, &set) && first_of_core((int)i)) n++;
     }
-    return n ? n : all ? all : 1;
+    return n ? n : cpu_processors(); /* the first threads of the cores may all be outside the set */
+}
+
+uint32_t cpu_processors(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    return n > 0 ? (uint32_t)n : 1;
 }
 
 void cpu_model_name(char *out, size_t size)

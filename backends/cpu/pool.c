@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Spins before a thread yields its processor: more threads than processors must still make progress. */
-enum { SPINS_BEFORE_YIELD = 4000, SPINS_PER_CLOCK = 64 };
+/* Spins before a thread yields its processor. With more threads than processors whom we wait for may not be running, so
+ * the processor is given away almost at once. */
+enum { SPINS_BEFORE_YIELD = 256, SPINS_CROWDED = 32, SPINS_PER_CLOCK = 64 };
 
 typedef struct worker {
     _Alignas(64) atomic_int asleep;
@@ -32,6 +33,7 @@ struct cpu_pool {
     void *ctx;
     atomic_bool quit;
     uint32_t n_threads, n_started;
+    unsigned patience; /* spins before a yield */
     uint64_t spin_ns;
     worker *workers; /* n_threads - 1 */
 };
@@ -52,12 +54,12 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Spins until *word differs from `old`; gives the processor away now and then. */
-static void spin_while(atomic_uint *word, unsigned old)
+/* Spins until (*word == value) is `equal`; gives the processor away now and then. */
+static void spin_until(const cpu_pool *p, atomic_uint *word, unsigned value, bool equal)
 {
-    for (unsigned i = 1; atomic_load_explicit(word, memory_order_acquire) == old; i++) {
+    for (unsigned i = 1; (atomic_load_explicit(word, memory_order_acquire) == value) != equal; i++) {
         pause_cpu();
-        if (i % SPINS_BEFORE_YIELD == 0) sched_yield();
+        if (i % p->patience == 0) sched_yield();
     }
 }
 
@@ -103,6 +105,7 @@ weft_status cpu_pool_create(uint32_t n_threads, uint32_t spin_us, cpu_pool **out
     cpu_pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
     if (!p) return WEFT_OOM_FAIL(err, "the thread pool");
     *p = (cpu_pool){ .n_threads = n_threads, .spin_ns = spin_us * UINT64_C(1000) };
+    p->patience = n_threads > cpu_processors() ? SPINS_CROWDED : SPINS_BEFORE_YIELD;
     if (n_threads > 1) {
         p->workers = aligned_alloc(64, (n_threads - 1) * sizeof *p->workers);
         if (!p->workers) {
@@ -152,10 +155,7 @@ void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx)
         publish(p);
     }
     job(ctx, 0, p->n_threads);
-    for (unsigned i = 1; atomic_load_explicit(&p->done, memory_order_acquire) != p->n_threads - 1; i++) {
-        pause_cpu();
-        if (i % SPINS_BEFORE_YIELD == 0) sched_yield();
-    }
+    spin_until(p, &p->done, p->n_threads - 1, true);
 }
 
 void cpu_pool_barrier(cpu_pool *p)
@@ -166,6 +166,6 @@ void cpu_pool_barrier(cpu_pool *p)
         atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
         atomic_store_explicit(&p->barrier_turn, turn + 1, memory_order_release);
     } else {
-        spin_while(&p->barrier_turn, turn);
+        spin_until(p, &p->barrier_turn, turn, false);
     }
 }
