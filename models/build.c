@@ -65,7 +65,8 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     if (!s) return WEFT_OK;
     weft_graph_destroy(*out);
     *out = NULL;
-    return weft__annotate(err, s, "%s", m->path);
+    bool named = err && !strncmp(err->text, m->path, strlen(m->path)); /* by the configuration's own messages */
+    return named ? s : weft__annotate(err, s, "%s", m->path);
 }
 
 static bool *find_multiplied(const weft_graph *g)

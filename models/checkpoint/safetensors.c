@@ -9,6 +9,9 @@
 
 #include "json.h"
 
+/* How the file begins that a clone without Git LFS has in place of a large one. */
+static const char lfs_pointer[] = "version https://git-lfs.github.com/";
+
 /* A non-negative integer, or a fault. */
 static bool read_u64(const json_t *v, uint64_t *out)
 {
@@ -173,6 +176,9 @@ static weft_status parse(weft__safetensors *st, const unsigned char *p, size_t s
     if (size < 8)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: %zu bytes are too few for a safetensors file",
                          st->file, size);
+    if (size >= strlen(lfs_pointer) && memcmp(p, lfs_pointer, strlen(lfs_pointer)) == 0)
+        return WEFT_FAIL(err, WEFT_FORMAT,
+                         "%s: a Git LFS pointer in place of the weights; `git lfs pull` fetches them", st->file);
     for (int i = 7; i >= 0; i--) length = length << 8 | p[i];
     if (length > WEFT__SAFETENSORS_MAX_HEADER)
         return WEFT_FAIL(

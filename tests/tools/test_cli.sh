@@ -102,6 +102,12 @@ fails "init does not overwrite" 1 "$dir/new" "$weft" init "$model/config.json" "
 
 # ---- usage and errors ----
 fails "no such model" 1 "$dir/none" "$weft" generate "$dir/none" --prompt x
+mkdir "$dir/pointer" && cp "$model/config.json" "$dir/pointer/"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n' >"$dir/pointer/model.safetensors"
+fails "Git LFS pointer" 1 "git lfs pull" "$weft" generate "$dir/pointer" --tokens 1
+sed 's/"gelu"/"swish2"/' "$model/config.json" >"$dir/odd.json"
+fails "unknown activation" 1 "'hidden_act'" "$weft" inspect "$dir/odd.json"
+holds "the file is named once" '! grep -q "odd.json.*odd.json" "$dir/err"'
 fails "no such device" 1 "cuda" "$weft" generate "$model" --prompt x --device cuda
 fails "bad device option" 1 "threads=0" "$weft" generate "$model" --prompt x --device cpu,threads=0
 fails "id out of range" 1 "4096" "$weft" generate "$model" --tokens 4096
