@@ -54,7 +54,14 @@ uint32_t cpu_mm_phases(const cpu_call *c)
 void *cpu_mm_row(const cpu_tensor *t, int64_t r)
 {
     int64_t at = 0;
-    for (uint32_t i = t->rank - 1; i-- > 0; r /= t->dim[i]) at += r % t->dim[i] * t->stride[i];
+    for (uint32_t i = t->rank - 1; i-- > 0;) {
+        if (i == 0) { /* the outermost, and mostly the only one: no division */
+            at += r * t->stride[0];
+            break;
+        }
+        at += r % t->dim[i] * t->stride[i];
+        r /= t->dim[i];
+    }
     return (char *)t->data + at * (t->dtype == WEFT_F32 ? 4 : 2);
 }
 

@@ -14,7 +14,8 @@
 #define MM_GROUP  4   /* panels that share a tile of x while it is in the first-level cache */
 #define MM_RAW_K  256 /* K block of f32 tiles and of unpacked panels; short sums are also more accurate */
 #define MM_INT_K  1024
-#define MM_PREP_K 1024 /* K block of the preparation of x */
+#define MM_PREP_K    1024 /* K block of the preparation of x that a thread claims, */
+#define MM_PREP_STEP 64   /* and what it does of it at once */
 
 enum { MM_SIZES = 6 };
 static const int mm_tile_size[MM_SIZES] = { 1, 2, 4, 8, 12, 24 };
@@ -267,37 +268,35 @@ static const float *mm_floats_of(const cpu_tensor *x, const void *row, int64_t k
     return buf;
 }
 
-/* Elements k0..k0+k of the tile of tokens t0..t0+tt, at most MM_PREP_K of them; tokens that do not exist are zeros. */
+/* Elements k0..k0+k of the tile of tokens t0..t0+tt; tokens that do not exist are zeros. Goes in short steps, because a
+ * tile is written token by token, a few bytes every tt: what is written so must stay in the first-level cache. */
 static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t k, unsigned char *out)
 {
-    const int64_t inside = k0 + k < p->m.k ? k : p->m.k - k0;
-    float buf[MM_PREP_K];
-    for (int t = 0; t < tt; t++) {
-        const float *x = NULL;
-        int64_t real = 0;
-        if (t0 + t < p->m.tokens) {
-            real = inside;
-            x = mm_floats_of(p->m.x, cpu_mm_row(p->m.x, t0 + t), k0, real, buf);
+    float buf[MM_PREP_STEP];
+    for (int64_t end = k0 + k; k0 < end; k0 += MM_PREP_STEP) {
+        const int64_t n = k0 + MM_PREP_STEP < end ? MM_PREP_STEP : end - k0;
+        const int64_t inside = k0 + n < p->m.k ? n : p->m.k - k0;
+        for (int t = 0; t < tt; t++) {
+            const bool real = t0 + t < p->m.tokens;
+            const float *x = real ? mm_floats_of(p->m.x, cpu_mm_row(p->m.x, t0 + t), k0, inside, buf) : NULL;
+            if (mm_is_int(p->format))
+                mm_prepare_int(p->m.w->dtype == WEFT_Q8_0 ? VEC_Q8_BIAS : 8, x, tt, t, n, out);
+            else if (p->format == MM_BF16_DOT)
+                mm_prepare_bf16(x, tt, t, n, real ? inside : 0, (uint16_t *)(void *)out);
+            else
+                mm_prepare_f32(x, tt, t, n, real ? inside : 0, (float *)(void *)out);
         }
-        if (mm_is_int(p->format))
-            mm_prepare_int(p->m.w->dtype == WEFT_Q8_0 ? VEC_Q8_BIAS : 8, x, tt, t, k, out);
-        else if (p->format == MM_BF16_DOT)
-            mm_prepare_bf16(x, tt, t, k, real, (uint16_t *)(void *)out);
-        else
-            mm_prepare_f32(x, tt, t, k, real, (float *)(void *)out);
+        out += mm_x_bytes(p->format, tt, n);
     }
 }
 
-/* One token, by the thread that uses it: row as it is if it can be. */
+/* One token, by the thread that uses it: the row as it is, if it can be. */
 static void mm_prepare_one(mm_plan *p)
 {
-    if (p->m.x->dtype == WEFT_F32 && !mm_is_int(p->format) && p->format != MM_BF16_DOT && p->m.k % 2 == 0) {
+    if (p->m.x->dtype == WEFT_F32 && !mm_is_int(p->format) && p->format != MM_BF16_DOT && p->m.k % 2 == 0)
         p->x = cpu_mm_row(p->m.x, 0);
-        return;
-    }
-    for (int64_t k0 = 0; k0 < p->k_even; k0 += MM_PREP_K)
-        mm_prepare(p, 0, 1, k0, k0 + MM_PREP_K < p->k_even ? MM_PREP_K : p->k_even - k0,
-                   p->x + mm_x_bytes(p->format, 1, k0));
+    else
+        mm_prepare(p, 0, 1, 0, p->k_even, p->x);
 }
 
 /* Phase 0: every tile of x, in pieces of MM_PREP_K. */
@@ -350,22 +349,37 @@ static vf mm_bias(const cpu_tensor *b, int64_t n0, int64_t n)
     return vf_load_n((const float *)b->data + n0, n);
 }
 
-/* Bias, activation and residuals for n rows of outputs from n0 on, of tokens t0..t0+tt; then y is written. */
-static void mm_store(const mm_plan *p, const float *sums, int64_t t0, int64_t tt, int64_t n0)
+/* The rows of y and of the residuals for a tile of tokens. */
+typedef struct mm_rows {
+    int n;
+    float *y[24];
+    const float *residual[2][24];
+} mm_rows;
+
+static void mm_find_rows(const mm_plan *p, int64_t t0, int64_t n, mm_rows *r)
+{
+    r->n = (int)n;
+    for (int t = 0; t < r->n; t++) {
+        r->y[t] = cpu_mm_row(p->m.y, t0 + t);
+        for (int i = 0; i < 2 && p->m.residual[i]; i++) r->residual[i][t] = cpu_mm_row(p->m.residual[i], t0 + t);
+    }
+}
+
+/* Bias, activation and residuals for up to VLEN outputs from n0 on; then y is written. */
+static void mm_store(const mm_plan *p, const float *sums, const mm_rows *r, int64_t n0)
 {
     const mm_operands *m = &p->m;
     const int64_t n = m->n - n0 < VLEN ? m->n - n0 : VLEN;
     const bool full = n == VLEN;
     const vf bias = m->bias ? mm_bias(m->bias, n0, n) : vf_set1(0);
-    for (int64_t t = 0; t < tt; t++) {
+    for (int t = 0; t < r->n; t++) {
         vf v = vf_act(m->act, vf_load(sums + t * VLEN) + bias);
         for (int i = 0; i < 2 && m->residual[i]; i++) {
-            const float *r = (const float *)cpu_mm_row(m->residual[i], t0 + t) + n0;
-            v += full ? vf_load(r) : vf_load_n(r, n);
+            const float *add = r->residual[i][t] + n0;
+            v += full ? vf_load(add) : vf_load_n(add, n);
         }
-        float *y = (float *)cpu_mm_row(m->y, t0 + t) + n0;
-        if (full) vf_store(y, v);
-        else vf_store_n(y, v, n);
+        if (full) vf_store(r->y[t] + n0, v);
+        else vf_store_n(r->y[t] + n0, v, n);
     }
 }
 
@@ -395,9 +409,10 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
     }
     for (int64_t t = t0; t < t1;) {
         int tt = mm_tile_size[mm_size_for(p, p->m.tokens - t)];
-        int64_t real = t + tt < t1 ? tt : t1 - t;
+        mm_rows rows;
+        mm_find_rows(p, t, t + tt < t1 ? tt : t1 - t, &rows);
         for (int64_t i = 0; i < np; i++)
-            mm_store(p, p->sums + ((t - t0) * np + i * tt) * VLEN, t, real, (p0 + i) * VLEN);
+            mm_store(p, p->sums + ((t - t0) * np + i * tt) * VLEN, &rows, (p0 + i) * VLEN);
         t += tt;
     }
 }
