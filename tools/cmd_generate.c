@@ -130,6 +130,9 @@ static int run_generate(const cli_args *a)
     int status = cli_run_open(a, (weft_session_desc)WEFT_SESSION_DESC_DEFAULT, &run);
     if (!status) status = cli_prompt(a, run.model, &prompt);
     if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
+    uint32_t context = status ? 0 : weft_session_context(run.session);
+    if (!status && prompt.n > context)
+        status = cli_fail("the prompt has %zu tokens, more than the context of %u (--context)", prompt.n, context);
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
     if (!status) status = generate(a, &run, &prompt);
     weft_tokens_free(&prompt);
