@@ -126,7 +126,7 @@ static weft_status pick(generator *g, int32_t *token, weft_error *err)
 /* Sees whether the token just picked ends the generation (*done); r->stop says why. */
 static weft_status finish_token(generator *g, int32_t token, uint32_t limit, bool *done, weft_error *err)
 {
-    bool eos = token == g->m->info.eos && !g->d->ignore_eos, stopped;
+    bool eos = weft__model_is_eos(g->m, token) && !g->d->ignore_eos, stopped;
     bool full = weft_session_length(g->s, g->sequence) == weft_session_context(g->s);
     bool length = g->r->n_tokens == limit, last = eos || full || length;
     size_t fresh = g->text.size, n;
@@ -205,6 +205,7 @@ weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_
     *out = (weft_generated){ .n_logprobs = desc->n_logprobs };
     generator g = { .s = session, .m = weft__session_model(session), .d = desc, .r = out, .sequence = sequence };
     weft_status s = prepare(&g, prompt, n_prompt, err);
+    uint32_t length = weft_session_length(session, sequence);
     if (!s) s = loop(&g, prompt, n_prompt, err);
     out->text_size = g.text.size;
     out->text = g.text.data ? g.text.data : calloc(1, 1);
@@ -213,8 +214,10 @@ weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_
     weft__token_stream_free(&g.stream);
     free(g.logits);
     free(g.history);
-    if (s) weft_generated_free(out);
-    return s;
+    if (!s) return WEFT_OK;
+    weft_generated_free(out);
+    weft_status undone = weft_session_truncate(session, sequence, length, NULL);
+    return undone && undone != WEFT_INVALID ? undone : s; /* INVALID: there is no such sequence, which s says */
 }
 
 void weft_generated_free(weft_generated *r)

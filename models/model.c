@@ -94,12 +94,14 @@ static uint32_t read_u32(const weft_model *m, const char *key)
     return weft__hf_config_number(m->hf, key, &x) == 1 && x >= 0 && x <= UINT32_MAX ? (uint32_t)x : 0;
 }
 
-static weft_status read_token(const weft_model *m, const char *key, int32_t *out, weft_error *err)
+static weft_status read_special_tokens(weft_model *m, weft_error *err)
 {
-    int32_t ids[16];
-    size_t n;
-    WEFT_TRY(weft__hf_config_tokens(m->hf, key, ids, 16, &n, err));
-    *out = n ? ids[0] : -1;
+    int32_t bos[16];
+    size_t n_bos;
+    WEFT_TRY(weft__hf_config_tokens(m->hf, "bos_token_id", bos, sizeof bos / sizeof *bos, &n_bos, err));
+    WEFT_TRY(weft__hf_config_tokens(m->hf, "eos_token_id", m->eos, sizeof m->eos / sizeof *m->eos, &m->n_eos, err));
+    m->info.bos = n_bos ? bos[0] : -1;
+    m->info.eos = m->n_eos ? m->eos[0] : -1;
     return WEFT_OK;
 }
 
@@ -134,8 +136,7 @@ static weft_status fill_info(weft_model *m, weft_error *err)
         .file_bytes = m->checkpoint ? weft__checkpoint_bytes(m->checkpoint) : 0,
     };
     if (!m->info.context) m->info.context = 2048;
-    WEFT_TRY(read_token(m, "bos_token_id", &m->info.bos, err));
-    WEFT_TRY(read_token(m, "eos_token_id", &m->info.eos, err));
+    WEFT_TRY(read_special_tokens(m, err));
     char *path = weft__path_join(m->folder, "tokenizer.json");
     if (!path) return WEFT_OOM_FAIL(err, "a path");
     m->info.has_tokenizer = weft__path_exists(path);

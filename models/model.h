@@ -2,7 +2,8 @@
  *
  *     weft_model *m;    weft_model_open("pythia-160m", &m, &err);       // a Hugging Face folder as it is
  *     weft_backend *b;  weft_backend_open("cpu", &b, &err);
- *     weft_session *s;  weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1 }, &s, &err);
+ *     weft_session *s;
+ *     weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1, .hidden = -1 }, &s, &err);
  *     weft_tokens t;    weft_model_encode(m, "Once upon", 9, &t, &err);
  *     weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){ .max_tokens = 50 }, &result, &err);
  *
@@ -31,7 +32,7 @@ WEFT_API void weft_model_close(weft_model *m);
 typedef struct weft_model_info {
     const char *path, *architecture; /* "GPTNeoXForCausalLM" */
     uint32_t n_layer, n_embed, n_head, n_vocab, context; /* from the configuration */
-    int32_t bos, eos;                /* token ids; -1: none */
+    int32_t bos, eos;                /* token ids, of several the first; -1: none */
     uint64_t parameters;             /* elements of the tensors that the graph uses */
     uint64_t file_bytes;             /* of all tensors in the files; 0 without files */
     bool has_weights, has_tokenizer;
@@ -128,14 +129,15 @@ typedef struct weft_batch_token {
 
 /* Appends tokens to their sequences and runs them, in chunks of any size. Rows for the wanted tokens, in order, are
  * written to `out` ([wanted, n_vocab] or [wanted, n_embed] floats; NULL if none is wanted). LIMIT: a sequence would
- * outgrow the context (nothing is run then). INVALID: a token id or sequence out of range. */
+ * outgrow the context. INVALID: a token id or sequence out of range. After a failure every sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      float *out, weft_error *err);
 WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
 /* Forgets all but the first n tokens of a sequence (n <= its length). */
 WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n,
                                                          weft_error *err);
-/* Compares the run of these tokens of sequence 0 node by node with the plain scalar CPU path: weft_program_check. */
+/* Compares, node by node, what these tokens make when they follow sequence 0 with the plain scalar CPU path:
+ * weft_program_check. Of more tokens than one run takes (max_tokens) the first are run. The sequence stays as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
                                                       weft_error *err);
@@ -181,7 +183,7 @@ typedef struct weft_generate_desc {
     uint32_t max_tokens;      /* 0: as many as the context holds */
     const char *const *stop;  /* text that ends the output and is not part of it (needs a tokenizer) */
     uint32_t n_stop;
-    bool ignore_eos;
+    bool ignore_eos;          /* else any of the model's end-of-text tokens stops; it is the last of `tokens` */
     uint32_t n_logprobs;      /* the best n of every step, beside the chosen one */
     /* Called for each token with the text that became complete (whole UTF-8 sequences; may be empty; text held back
      * while it could be the start of a stop string comes later). Return false to cancel. May be NULL. */
@@ -190,7 +192,7 @@ typedef struct weft_generate_desc {
 } weft_generate_desc;
 
 typedef struct weft_generated {
-    int32_t *tokens;
+    int32_t *tokens; /* all that were picked, also those of a stop string */
     uint32_t n_tokens;
     char *text; /* NUL-terminated, valid UTF-8; "" without a tokenizer */
     size_t text_size;
@@ -200,7 +202,9 @@ typedef struct weft_generated {
     double prompt_seconds, decode_seconds; /* decode: from the first token's pick to the last's */
 } weft_generated;
 
-/* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. */
+/* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The last
+ * token picked is not appended, for nothing has needed its logits: to go on from it, let the next prompt begin with it. The
+ * repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt,
                                                  size_t n_prompt, const weft_generate_desc *desc, weft_generated *out,
                                                  weft_error *err);

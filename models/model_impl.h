@@ -19,6 +19,8 @@ struct weft_model {
     const char *architecture;
     weft_dtype default_dtype; /* of weights without files: what the configuration says */
     weft_model_info info;
+    int32_t eos[16]; /* every token that ends a text; info.eos is the first */
+    size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
     char **notes;
     size_t n_notes, note_cap;
@@ -28,6 +30,13 @@ struct weft_model {
 weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);
 /* Reads the tokenizer on first use. NOT_FOUND: the folder has none. */
 weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, weft_error *err);
+
+static inline bool weft__model_is_eos(const weft_model *m, int32_t token)
+{
+    for (size_t i = 0; i < m->n_eos; i++)
+        if (m->eos[i] == token) return true;
+    return false;
+}
 
 /* The model that a session was made from. */
 weft_model *weft__session_model(const weft_session *s);

@@ -165,6 +165,11 @@ uint64_t weft_session_bytes(const weft_session *s)
 
 /* ---- evaluation ---- */
 
+static void take_back(weft_session *s, const weft_batch_token *t, size_t n)
+{
+    for (size_t i = 0; i < n; i++) s->length[t[i].sequence]--;
+}
+
 /* Checks all tokens before any is run, so that a failure leaves the sequences as they were. */
 static weft_status check_batch(weft_session *s, const weft_batch_token *t, size_t n, weft_error *err)
 {
@@ -182,7 +187,7 @@ static weft_status check_batch(weft_session *s, const weft_batch_token *t, size_
         if (status) n = i;
         else s->length[t[i].sequence]++;
     }
-    for (size_t i = 0; i < n; i++) s->length[t[i].sequence]--;
+    take_back(s, t, n);
     return status;
 }
 
@@ -235,20 +240,27 @@ static weft_status read_rows(weft_session *s, runner *r, uint32_t n_rows, float 
     return WEFT_OK;
 }
 
+static weft_status run_batch(weft_session *s, runner *r, uint32_t n, uint32_t n_rows, float *out, weft_error *err)
+{
+    WEFT_TRY(write_batch(s, r, n, n_rows, err));
+    WEFT_TRY(weft_program_run(r->p, err));
+    return out ? read_rows(s, r, n_rows, out, err) : WEFT_OK;
+}
+
 weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, float *out, weft_error *err)
 {
     WEFT_TRY(check_batch(s, tokens, n, err));
-    while (n) {
-        runner *r = s->decode.p && n <= s->decode.max_tokens ? &s->decode : &s->prompt;
-        uint32_t n_rows, taken = fill_batch(s, r, tokens, n, &n_rows);
-        WEFT_TRY(write_batch(s, r, taken, n_rows, err));
-        WEFT_TRY(weft_program_run(r->p, err));
-        if (out) WEFT_TRY(read_rows(s, r, n_rows, out, err));
+    weft_status status = WEFT_OK;
+    size_t done = 0;
+    while (done < n && !status) {
+        runner *r = s->decode.p && n - done <= s->decode.max_tokens ? &s->decode : &s->prompt;
+        uint32_t n_rows, taken = fill_batch(s, r, tokens + done, n - done, &n_rows);
+        done += taken;
+        status = run_batch(s, r, taken, n_rows, out, err);
         if (out) out += (size_t)n_rows * s->width;
-        tokens += taken;
-        n -= taken;
     }
-    return WEFT_OK;
+    if (status) take_back(s, tokens, done);
+    return status;
 }
 
 uint32_t weft_session_length(const weft_session *s, uint32_t sequence)
@@ -269,17 +281,19 @@ weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n
 weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
 {
-    if (!n || n > s->prompt.max_tokens)
-        return WEFT_FAIL(err, WEFT_INVALID, "a check takes 1 to %u tokens, not %zu", s->prompt.max_tokens, n);
+    if (!n) return WEFT_FAIL(err, WEFT_INVALID, "a check needs at least one token");
+    if (n > s->prompt.max_tokens) n = s->prompt.max_tokens;
     weft_batch_token *t = calloc(n, sizeof *t);
     if (!t) return WEFT_OOM_FAIL(err, "a check");
     for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i], .wanted = i + 1 == n };
     weft_status status = check_batch(s, t, n, err);
     uint32_t n_rows, taken = status ? 0 : fill_batch(s, &s->prompt, t, n, &n_rows);
     if (!status) status = write_batch(s, &s->prompt, taken, n_rows, err);
-    free(t);
     weft_weight_source source = weft_model_weights(s->m);
-    return status ? status : weft_program_check(s->prompt.p, &source, report, ctx, err);
+    if (!status) status = weft_program_check(s->prompt.p, &source, report, ctx, err);
+    take_back(s, t, taken);
+    free(t);
+    return status;
 }
 
 weft_model *weft__session_model(const weft_session *s)
