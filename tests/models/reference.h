@@ -7,7 +7,19 @@
 #include "models/model.h"
 #include "tests/test.h"
 
-enum { REF_VOCAB = 4096, REF_CONTEXT = 512 };
+/* Under a sanitizer everything is many times slower: the long texts are then cut. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define REF_QUICK 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define REF_QUICK 1
+#endif
+#endif
+#ifndef REF_QUICK
+#define REF_QUICK 0
+#endif
+
+enum { REF_VOCAB = 4096 };
 
 typedef struct reference {
     json_t *root;

@@ -140,12 +140,11 @@ static void stops_at_the_end_of_text(void)
 {
     const reference *ref = reference_get();
     bundled b;
-    size_t i, seen = 0;
+    size_t seen = 0;
     json_t *prompt;
     if (!ref) return;
     if (bundled_open(&b, "cpu,threads=2", NULL)) {
-        json_array_foreach(json_object_get(ref->root, "prompts"), i, prompt)
-        {
+        for (size_t i = 0; (prompt = json_array_get(json_object_get(ref->root, "prompts"), i)); i++) {
             size_t n, at = 0;
             weft_generated r;
             listener l = { 0 };

@@ -89,9 +89,9 @@ static void generations_go_on(void)
         CHECK_OK(weft_generate(b.s, 0, story, 4, &(weft_generate_desc){ .max_tokens = 20 }, &whole, &err), err);
         CHECK_OK(weft_session_truncate(b.s, 0, 0, &err), err);
         CHECK_OK(weft_generate(b.s, 0, story, 4, &(weft_generate_desc){ .max_tokens = 8 }, &first, &err), err);
-        CHECK_OK(weft_generate(b.s, 0, &first.tokens[7], 1, &(weft_generate_desc){ .max_tokens = 12 }, &second, &err), err);
-        for (uint32_t i = 0; i < 20; i++)
-            CHECK_EQ_INT(i < 8 ? first.tokens[i] : second.tokens[i - 8], whole.tokens[i]);
+        CHECK_OK(weft_generate(b.s, 0, &first.tokens[7], 1, &(weft_generate_desc){ .max_tokens = 12 }, &second, &err),
+                 err);
+        for (uint32_t i = 0; i < 20; i++) CHECK_EQ_INT(i < 8 ? first.tokens[i] : second.tokens[i - 8], whole.tokens[i]);
         weft_generated_free(&whole);
         weft_generated_free(&first);
         weft_generated_free(&second);

@@ -30,7 +30,8 @@ static bool make_model(void)
     if (!CHECK(f && fputs(config, f) >= 0)) return false;
     fclose(f);
     return CHECK_OK(weft_model_init(in_folder("c.json"), in_folder("m"), WEFT_F16, 1, 0, &err), err) &&
-           CHECK(!symlink(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox/tokenizer.json", in_folder("m/tokenizer.json")));
+           CHECK(!symlink(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox/tokenizer.json",
+                          in_folder("m/tokenizer.json")));
 }
 
 static void remove_model(void)
@@ -53,7 +54,11 @@ static void opening_a_model(void)
     }
 }
 
-typedef struct world { weft_model *m; weft_backend *device; weft_session *s; } world;
+typedef struct world {
+    weft_model *m;
+    weft_backend *device;
+    weft_session *s;
+} world;
 
 static bool open_world(world *w)
 {
@@ -111,8 +116,13 @@ static void generating(void)
         OOM_LOOP(n)
         {
             weft_generated r;
-            const weft_generate_desc g = { .max_tokens = 12, .n_logprobs = 3, .stop = stop, .n_stop = 1, .ignore_eos = true,
-                                           .on_token = go_on, .ctx = &bytes,
+            const weft_generate_desc g = { .max_tokens = 12,
+                                           .n_logprobs = 3,
+                                           .stop = stop,
+                                           .n_stop = 1,
+                                           .ignore_eos = true,
+                                           .on_token = go_on,
+                                           .ctx = &bytes,
                                            .sampling = { .temperature = 1.0f, .repeat_penalty = 1.1f } };
             weft_status s = weft_generate(w.s, 0, prompt, 3, &g, &r, &err);
             OOM_CHECK(s, err);

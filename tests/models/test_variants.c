@@ -1,20 +1,13 @@
 /* test_variants.c: small random models of every kind that the family has, as Hugging Face folders, against the naive
  * double-precision forward pass. */
-#include "ref_neox.h"
+#include "folder.h"
 #include "reference.h"
-#include "tests/checkpoint/temp.h"
 
 #include <math.h>
 
 static weft_error err;
 
-typedef struct variant {
-    const char *name;
-    neox_config c;
-    const char *act; /* as config.json spells it */
-} variant;
-
-static const variant variants[] = {
+static const folder_variant variants[] = {
     { "20b-like", { 2, 96, 1, 384, 101, 0.25, 10000, 1e-5, NEOX_GELU_TANH, true, true, false }, "gelu_fast" },
     { "pythia-like", { 3, 128, 4, 512, 256, 0.25, 10000, 1e-5, NEOX_GELU, true, true, false }, "gelu" },
     { "redpajama-like", { 2, 160, 2, 640, 101, 1.0, 10000, 1e-5, NEOX_GELU, false, true, false }, "gelu" },
@@ -38,54 +31,6 @@ static const variant variants[] = {
 };
 #define N_VARIANTS (sizeof variants / sizeof *variants)
 
-/* ---- a folder as Hugging Face writes it ---- */
-
-static void write_config(const temp_folder *folder, const variant *v)
-{
-    const neox_config *c = &v->c;
-    weft_text text = { 0 };
-    weft_writer w = weft_text_writer(&text);
-    weft_writef(&w, "{ \"architectures\": [\"GPTNeoXForCausalLM\"], \"model_type\": \"gpt_neox\",\n");
-    weft_writef(&w, "\"num_hidden_layers\": %u, \"hidden_size\": %u, \"num_attention_heads\": %u,\n", c->n_layer,
-                c->n_embed, c->n_head);
-    weft_writef(&w, "\"intermediate_size\": %u, \"vocab_size\": %u, \"max_position_embeddings\": 64,\n", c->n_inner,
-                c->n_vocab);
-    weft_writef(&w, "\"rotary_pct\": %g, \"rotary_emb_base\": %g, \"layer_norm_eps\": %g,\n", c->rotary, c->theta,
-                c->eps);
-    weft_writef(&w, "\"hidden_act\": \"%s\", \"use_parallel_residual\": %s,\n", v->act, c->parallel ? "true" : "false");
-    weft_writef(&w, "\"attention_bias\": %s, \"tie_word_embeddings\": %s, \"torch_dtype\": \"float32\" }\n",
-                c->attention_bias ? "true" : "false", c->tied ? "true" : "false");
-    temp_write(folder, "config.json", text.data, text.size);
-    weft_text_free(&text);
-}
-
-static void write_weights(const temp_folder *folder, const neox_model *m)
-{
-    weft_text header = { 0 };
-    weft_writer w = weft_text_writer(&header);
-    size_t at = 0;
-    weft_writef(&w, "{");
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        const neox_tensor *t = &m->tensors[i];
-        weft_writef(&w, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%zu", i ? "," : "", t->name, t->dim[0]);
-        if (t->rank == 2) weft_writef(&w, ",%zu", t->dim[1]);
-        weft_writef(&w, "],\"data_offsets\":[%zu,%zu]}", at, at + 4 * t->n);
-        at += 4 * t->n;
-    }
-    weft_writef(&w, "}");
-    while (header.size % 8) weft_writef(&w, " ");
-    unsigned char *image = malloc(8 + header.size + at);
-    if (!CHECK(image != NULL)) return;
-    for (int i = 0; i < 8; i++) image[i] = (unsigned char)((uint64_t)header.size >> (8 * i));
-    memcpy(image + 8, header.data, header.size);
-    at = 8 + header.size;
-    for (size_t i = 0; i < m->n_tensors; at += 4 * m->tensors[i++].n)
-        memcpy(image + at, m->tensors[i].v, 4 * m->tensors[i].n);
-    temp_write(folder, "model.safetensors", image, at);
-    free(image);
-    weft_text_free(&header);
-}
-
 /* ---- the comparison ---- */
 
 typedef struct world {
@@ -97,13 +42,12 @@ typedef struct world {
     double *logits, *hidden; /* of the 40 tokens */
 } world;
 
-static bool world_open(world *w, const variant *v, const char *device)
+static bool world_open(world *w, const folder_variant *v, const char *device)
 {
     size_t n = 40;
     *w = (world){ .folder = temp_make() };
     neox_create(&w->ref, &v->c, 12345);
-    write_config(&w->folder, v);
-    write_weights(&w->folder, &w->ref);
+    folder_write(&w->folder, v, &w->ref);
     for (size_t i = 0; i < n; i++) w->ids[i] = (int32_t)((i * 37 + i * i * 11 + 5) % v->c.n_vocab);
     w->logits = malloc(n * v->c.n_vocab * sizeof *w->logits);
     w->hidden = malloc((v->c.n_layer + 1) * n * v->c.n_embed * sizeof *w->hidden);
@@ -124,7 +68,7 @@ static void world_close(world *w)
 }
 
 /* Prompts of several lengths, then the rest token by token. */
-static void compare_logits(world *w, const variant *v, const weft_session_desc *like, double limit)
+static void compare_logits(world *w, const folder_variant *v, const weft_session_desc *like, double limit)
 {
     static const size_t lengths[] = { 1, 2, 9, 40 };
     weft_session *s;
@@ -147,7 +91,7 @@ static void compare_logits(world *w, const variant *v, const weft_session_desc *
     free(got);
 }
 
-static void compare_hidden(world *w, const variant *v, double limit)
+static void compare_hidden(world *w, const folder_variant *v, double limit)
 {
     size_t E = v->c.n_embed;
     float *got = malloc(40 * E * sizeof *got);
