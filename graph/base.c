@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const char *weft_version(void)
 {
@@ -178,4 +179,11 @@ void weft__arena_free(weft__arena *a)
         free(b);
     }
     *a = (weft__arena){ 0 };
+}
+
+double weft__seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }

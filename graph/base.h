@@ -126,6 +126,9 @@ WEFT_API void *weft__arena_alloc(weft__arena *a, size_t n, size_t size); /* n * 
 WEFT_API char *weft__arena_strdup(weft__arena *a, const char *s);
 WEFT_API void weft__arena_free(weft__arena *a);
 
+/* Seconds on a clock that only goes forward; only differences mean anything. */
+WEFT_API double weft__seconds(void);
+
 /* Grows *array (elements of `size` bytes) so that it holds `need` elements; *capacity is updated. False = OOM. */
 WEFT_API bool weft__grow(void *array, size_t *capacity, size_t need, size_t size);
 

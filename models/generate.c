@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct generator {
     weft_session *s;
@@ -21,13 +20,6 @@ typedef struct generator {
     weft_text text;
     size_t emitted; /* bytes of text given to the callback */
 } generator;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 const char *weft_stop_name(weft_stop s)
 {
@@ -158,18 +150,18 @@ static weft_status evaluate(generator *g, const int32_t *ids, size_t n, weft_err
 static weft_status loop(generator *g, const int32_t *prompt, size_t n_prompt, weft_error *err)
 {
     uint32_t limit = g->d->max_tokens ? g->d->max_tokens : UINT32_MAX;
-    double start = seconds(), first = 0.0;
+    double start = weft__seconds(), first = 0.0;
     WEFT_TRY(evaluate(g, prompt, n_prompt, err));
     for (;;) {
         int32_t token;
         WEFT_TRY(pick(g, &token, err));
         if (g->r->n_tokens == 1) {
-            first = seconds();
+            first = weft__seconds();
             g->r->prompt_seconds = first - start;
         }
         bool done;
         WEFT_TRY(finish_token(g, token, limit, &done, err));
-        g->r->decode_seconds = seconds() - first;
+        g->r->decode_seconds = weft__seconds() - first;
         if (done) return WEFT_OK;
         WEFT_TRY(evaluate(g, &token, 1, err));
     }

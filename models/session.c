@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8 };
 
@@ -30,13 +29,6 @@ struct weft_session {
     uint32_t *length; /* per sequence */
     int32_t *batch;   /* 5 arrays of max_tokens: tokens, pos, cell, first, rows */
 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- creation ---- */
 
@@ -72,12 +64,12 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     weft_bound bounds[] = { { "tokens", max_tokens }, { "rows", r->max_rows } };
     weft_program_desc d = { .devices = s->desc.devices, .n_devices = s->desc.n_devices, .bounds = bounds, .n_bounds = 2,
                             .outputs = outputs, .n_outputs = 1, .strict = s->desc.strict, .exact = s->desc.exact };
-    double start = seconds();
+    double start = weft__seconds();
     WEFT_TRY(weft_program_create(s->g, &d, &r->p, err));
-    s->times.plan += seconds() - start;
-    start = seconds();
+    s->times.plan += weft__seconds() - start;
+    start = weft__seconds();
     WEFT_TRY(weft_program_load(r->p, s->bank, err));
-    s->times.load += seconds() - start;
+    s->times.load += weft__seconds() - start;
     r->tokens = weft_program_port(r->p, "tokens");
     r->pos = weft_program_port(r->p, "pos");
     r->cell = weft_program_port(r->p, "cell");
@@ -92,9 +84,9 @@ static weft_status create(weft_session *s, weft_error *err)
     WEFT_TRY(settle_desc(s, err));
     weft_model_graph_desc d = { .weights = s->desc.weights, .kv = s->desc.kv, .max_tokens = s->desc.max_tokens,
                                 .context = s->desc.context * s->desc.n_sequences, .max_rows = s->desc.max_rows };
-    double start = seconds();
+    double start = weft__seconds();
     WEFT_TRY(weft_model_graph(s->m, &d, &s->g, err));
-    s->times.graph = seconds() - start;
+    s->times.graph = weft__seconds() - start;
     s->width = s->desc.hidden >= 0 ? s->m->info.n_embed : s->m->info.n_vocab;
     s->length = calloc(s->desc.n_sequences, sizeof *s->length);
     s->batch = calloc(5 * (size_t)s->desc.max_tokens, sizeof *s->batch);

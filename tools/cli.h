@@ -69,10 +69,10 @@ typedef struct cli_run {
     weft_model *model;
     weft_backend *device;
     weft_session *session;
-    double open_seconds; /* opening the model and the device, reading the tokenizer */
+    double open_seconds; /* opening the model and the device */
 } cli_run;
-/* Everything that the common options say; desc's other fields are the command's. 0, or an exit status. Call
- * cli_run_close in any case. */
+/* Everything that the common options say; desc's other fields are the command's. *out is zero, or holds a model that the
+ * command has opened itself. 0, or an exit status. Call cli_run_close in any case. */
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
 int cli_model_open(const cli_args *a, weft_model **out);
 int cli_device_open(const cli_args *a, weft_backend **out);
@@ -85,7 +85,8 @@ int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out);
 bool cli_parse_tokens(const char *text, size_t n, weft_tokens *out);
 /* A whole file; "-" is standard input. NULL after a message. */
 char *cli_read_file(const char *path, size_t *n);
-/* Writes bytes to a file ("-": standard output) so that it appears complete or not at all. 0, or 1 after a message. */
+/* Writes bytes to a file ("-": standard output) so that it appears complete or not at all; straight into what is no
+ * ordinary file (a pipe, /dev/null). 0, or 1 after a message. */
 int cli_write_file(const char *path, const void *data, size_t n);
 
 /* Prints and frees the object. */

@@ -2,13 +2,12 @@
  *
  * Prompts are random token ids; only the last position's logits are computed. Decoding is greedy after 16 tokens. Work
  * per token comes from the graph's cost rules at the run's sizes; the limits are measured by weft_backend_roof in this
- * run. */
+ * run. A prompt's limit is the speed at which every node would run at the peak of the arithmetic that it uses. */
 #include "tools/cli.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { DECODE_PROMPT = 16, MAX_REPEAT = 1000 };
 
@@ -27,7 +26,9 @@ typedef struct rate { double median, min, max; } rate; /* tokens per second */
 
 typedef struct bench {
     cli_run run;
-    uint32_t n_prompt, n_decode, repeat;
+    uint32_t n_prompt, n_decode, repeat, chunk;
+    bool exact, bf16_dot;
+    weft_dtype weights;
     int32_t *ids;
     float *logits;
     weft_batch_token *batch;
@@ -35,16 +36,11 @@ typedef struct bench {
     rate prompt, decode;
     weft_roof roof;
     double flops_prompt, bytes_decode; /* per token */
+    double prompt_limit;               /* tokens per second, at the peaks */
+    const char *unit;                  /* of most of the arithmetic */
     weft_load_times load;
     uint64_t peak_bytes;
 } bench;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -71,9 +67,9 @@ static weft_status measure_prompt(bench *b, weft_error *err)
 {
     WEFT_TRY(eval_prompt(b, b->n_prompt, err)); /* warm */
     for (uint32_t i = 0; i < b->repeat; i++) {
-        double start = now();
+        double start = weft__seconds();
         WEFT_TRY(eval_prompt(b, b->n_prompt, err));
-        b->seconds[i] = now() - start;
+        b->seconds[i] = weft__seconds() - start;
     }
     b->prompt = rates(b, b->n_prompt);
     return WEFT_OK;
@@ -87,16 +83,24 @@ static weft_status measure_decode(bench *b, weft_error *err)
     weft_status status = WEFT_OK;
     for (uint32_t i = 0; i < b->repeat && !status; i++) {
         status = eval_prompt(b, DECODE_PROMPT, err);
-        double start = now();
+        double start = weft__seconds();
         for (uint32_t k = 0; k < b->n_decode && !status; k++) {
             weft_batch_token t = { weft_sampler_pick(s, b->logits, NULL, 0), 0, true };
             status = weft_session_eval(b->run.session, &t, 1, b->logits, err);
         }
-        b->seconds[i] = now() - start;
+        b->seconds[i] = weft__seconds() - start;
     }
     weft_sampler_destroy(s);
     b->decode = rates(b, b->n_decode);
     return status;
+}
+
+static void set_extents(const weft_graph *g, uint32_t tokens, uint32_t cells, int64_t *extents)
+{
+    for (uint32_t i = 0; i < weft_graph_extent_count(g); i++) {
+        const char *name = weft_graph_extent(g, i + 1, NULL);
+        extents[i] = !strcmp(name, "tokens") ? tokens : !strcmp(name, "cells") ? cells : 1;
+    }
 }
 
 /* Work of one run of a program at these extents. */
@@ -105,10 +109,7 @@ static weft_cost program_cost(const weft_program *p, uint32_t tokens, uint32_t c
     const weft_graph *g = weft_program_graph(p);
     int64_t extents[WEFT_MAX_EXTENTS];
     weft_cost sum = { 0 };
-    for (uint32_t i = 0; i < weft_graph_extent_count(g); i++) {
-        const char *name = weft_graph_extent(g, i + 1, NULL);
-        extents[i] = !strcmp(name, "tokens") ? tokens : !strcmp(name, "cells") ? cells : 1;
-    }
+    set_extents(g, tokens, cells, extents);
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         weft_cost c = weft_node_cost(g, weft_graph_node(g, i), extents);
         sum.flops += c.flops;
@@ -118,46 +119,81 @@ static weft_cost program_cost(const weft_program *p, uint32_t tokens, uint32_t c
     return sum;
 }
 
+/* The peak for a node: int8 products where weights are in blocks; products of bf16 pairs, where the processor has them,
+ * run at twice f32's rate. */
+static double node_peak(const bench *b, const weft_graph *g, const weft_node *n)
+{
+    bool matrix = n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt;
+    weft_dtype t = matrix && !b->exact ? weft_graph_value(g, n->in[1])->dtype : WEFT_F32;
+    if (weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK) return b->roof.int8_ops_per_second;
+    return t == WEFT_BF16 && b->bf16_dot ? 2 * b->roof.f32_ops_per_second : b->roof.f32_ops_per_second;
+}
+
+/* A prompt longer than a run: its middle chunk stands for all. As many cells as tokens would mean that it is the first. */
+static void count_prompt(bench *b)
+{
+    const weft_graph *g = weft_program_graph(weft_session_program(b->run.session, false));
+    uint32_t tokens = b->n_prompt < b->chunk ? b->n_prompt : b->chunk;
+    uint32_t cells = b->n_prompt > tokens ? b->n_prompt / 2 + 1 : tokens;
+    int64_t extents[WEFT_MAX_EXTENTS];
+    double seconds = 0.0, f32_seconds = 0.0;
+    set_extents(g, tokens, cells, extents);
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        double flops = weft_node_cost(g, n, extents).flops, peak = node_peak(b, g, n);
+        b->flops_prompt += flops / tokens;
+        seconds += flops / peak;
+        f32_seconds += peak <= b->roof.f32_ops_per_second ? flops / peak : 0.0;
+    }
+    b->prompt_limit = tokens / seconds;
+    bool block = b->weights == WEFT_Q8_0 || b->weights == WEFT_Q4_0;
+    b->unit = f32_seconds > seconds / 2 ? "f32 peak" : block ? "int8 peak" : "bf16 peak (2 x f32)";
+}
+
 static void count_work(bench *b)
 {
-    uint32_t chunk = weft_session_context(b->run.session) < 512 ? weft_session_context(b->run.session) : 512;
-    uint32_t tokens = b->n_prompt < chunk ? b->n_prompt : chunk;
-    b->flops_prompt = program_cost(weft_session_program(b->run.session, false), tokens, tokens).flops / tokens;
+    weft_device_info d;
+    weft_backend_info(b->run.device, &d);
+    b->bf16_dot = !strcmp(d.variant, "avx512");
+    count_prompt(b);
     weft_cost c = program_cost(weft_session_program(b->run.session, true), 1, DECODE_PROMPT + b->n_decode / 2);
     b->bytes_decode = c.bytes_read + c.bytes_written;
 }
 
-static void print_rate(const char *what, rate r, double achieved, const char *unit, double roof, const char *of)
+static void print_rate(const char *what, rate r, double achieved, const char *unit, double fraction, const char *of)
 {
     printf("%-8s %10.2f tokens/s  (%.2f to %.2f)   %8.2f %s = %5.1f %% of %s\n", what, r.median, r.min, r.max,
-           achieved * 1e-9, unit, 100.0 * achieved / roof, of);
+           achieved * 1e-9, unit, 100.0 * fraction, of);
 }
 
-static json_t *rate_json(rate r, const char *unit, double achieved, double roof)
+static json_t *rate_json(rate r, const char *unit, double achieved, double fraction, const char *of)
 {
-    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "tokens_per_second", r.median, "min", r.min, "max", r.max, unit,
-                     achieved * 1e-9, "fraction_of_limit", achieved / roof);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:s}", "tokens_per_second", r.median, "min", r.min, "max", r.max, unit,
+                     achieved * 1e-9, "fraction_of_limit", fraction, "limit", of);
 }
 
 static void print(const cli_args *a, const bench *b)
 {
     double prompt = b->prompt.median * b->flops_prompt, decode = b->decode.median * b->bytes_decode;
+    double of_peak = b->prompt.median / b->prompt_limit, of_stream = decode / b->roof.bytes_per_second;
+    const char *stream = of_stream > 1 ? "read-only stream from memory (some of it stays in the caches)"
+                                       : "read-only stream from memory";
     weft_device_info d;
     weft_backend_info(b->run.device, &d);
     if (cli_has(a, "json")) {
         cli_print_json(json_pack(
             "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I}", "model", a->model,
             "device", d.description, "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode, "repeat",
-            (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, b->roof.f32_ops_per_second), "decode",
-            rate_json(b->decode, "gb_per_second", decode, b->roof.bytes_per_second), "limits", "read_gb_per_second",
+            (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
+            rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
             b->roof.bytes_per_second * 1e-9, "f32_gflops", b->roof.f32_ops_per_second * 1e-9, "int8_gops",
             b->roof.int8_ops_per_second * 1e-9, "load", "open", b->run.open_seconds, "graph", b->load.graph, "plan",
             b->load.plan, "weights", b->load.load, "peak_bytes", (json_int_t)b->peak_bytes));
         return;
     }
     printf("%s on %s\n", a->model, d.description);
-    print_rate("prompt", b->prompt, prompt, "GFLOP/s", b->roof.f32_ops_per_second, "f32 multiply-add peak");
-    print_rate("decode", b->decode, decode, "GB/s   ", b->roof.bytes_per_second, "read-only stream");
+    print_rate("prompt", b->prompt, prompt, "GFLOP/s", of_peak, b->unit);
+    print_rate("decode", b->decode, decode, "GB/s   ", of_stream, stream);
     printf("limits   %.2f GB/s read-only, %.1f GFLOP/s f32, %.1f GOP/s int8 (measured now)\n",
            b->roof.bytes_per_second * 1e-9, b->roof.f32_ops_per_second * 1e-9, b->roof.int8_ops_per_second * 1e-9);
     printf("load     open %.1f ms, graph %.1f ms, plan %.1f ms, weights %.1f ms; peak memory %.1f MiB\n",
@@ -185,11 +221,11 @@ static int measure(const cli_args *a, bench *b)
         int status = cli_check(&b->run, &t);
         if (status) return status;
     }
-    if (measure_prompt(b, &err) || measure_decode(b, &err) || weft_backend_roof(b->run.device, 0.3, &b->roof, &err))
-        return cli_report(&err);
-    struct rusage usage;
+    if (measure_prompt(b, &err) || measure_decode(b, &err)) return cli_report(&err);
+    struct rusage usage; /* before the limits are measured: that takes memory of its own */
     getrusage(RUSAGE_SELF, &usage);
     b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    if (weft_backend_roof(b->run.device, 0.3, &b->roof, &err)) return cli_report(&err);
     count_work(b);
     print(a, b);
     return 0;
@@ -200,7 +236,10 @@ static int run_bench(const cli_args *a)
     static bench b; /* the list of times is long for a stack */
     b = (bench){ .n_prompt = cli_u32(a, "prompt-tokens", 512),
                  .n_decode = cli_u32(a, "decode-tokens", 64),
-                 .repeat = cli_u32(a, "repeat", 5) };
+                 .repeat = cli_u32(a, "repeat", 5),
+                 .chunk = cli_u32(a, "chunk", 512),
+                 .exact = cli_has(a, "exact") };
+    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &b.weights);
     int status = cli_run_open(a, (weft_session_desc)WEFT_SESSION_DESC_DEFAULT, &b.run);
     if (!status) status = measure(a, &b);
     free(b.ids);

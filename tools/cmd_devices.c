@@ -16,7 +16,7 @@ static int run_devices(const cli_args *a)
         weft_error err;
         weft_device_info info;
         if (weft_backend_open(names[i], &b, &err)) {
-            printf("%-8s not usable: %s\n", names[i], err.text);
+            fprintf(stderr, "%-8s not usable: %s\n", names[i], err.text);
             continue;
         }
         weft_backend_info(b, &info);

@@ -55,11 +55,9 @@ static int run_embed(const cli_args *a)
     if (!cli_has(a, "output")) return cli_misuse("embed: --output is missing");
     cli_run run = { 0 };
     weft_tokens prompt = { 0 };
-    weft_model *m;
     weft_model_info info = { 0 };
-    int status = cli_model_open(a, &m); /* the default layer is the model's last */
-    if (!status) weft_model_info_get(m, &info);
-    if (!status) weft_model_close(m);
+    int status = cli_model_open(a, &run.model);
+    if (!status) weft_model_info_get(run.model, &info); /* the default layer is the model's last */
     weft_session_desc desc = { .hidden = (int32_t)cli_u32(a, "layer", info.n_layer) };
     if (!status) status = cli_run_open(a, desc, &run);
     if (!status) status = cli_prompt(a, run.model, &prompt);

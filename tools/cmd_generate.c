@@ -27,7 +27,7 @@ static const cli_option options[] = {
     { .name = "stop", .kind = CLI_TEXT, .value = "STR",
       .help = "text that ends the output, itself left out", .repeats = true },
     { .name = "ignore-eos", .kind = CLI_FLAG, .help = "go on after the end-of-text token" },
-    { .name = "logprobs", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1000,
+    { .name = "logprobs", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1000,
       .help = "log-probabilities of the picked and the N best tokens (with --json)" },
     { .name = "json", .kind = CLI_FLAG,
       .help = "print one object: prompt_tokens, tokens, text, logprobs, timings, stop_reason" },
@@ -111,7 +111,10 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
     sigaction(SIGINT, &action, NULL);
     const char *text = cli_text(a, "prompt", NULL);
-    if (!json && text) fputs(text, stdout);
+    if (!json && text) {
+        fputs(text, stdout);
+        fflush(stdout);
+    }
     if (weft_generate(run->session, 0, prompt->ids, prompt->n, &d, &r, &err)) {
         if (!json && text) fputc('\n', stdout);
         return cli_report(&err);
@@ -125,7 +128,7 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
 
 static int run_generate(const cli_args *a)
 {
-    cli_run run;
+    cli_run run = { 0 };
     weft_tokens prompt = { 0 };
     int status = cli_run_open(a, (weft_session_desc)WEFT_SESSION_DESC_DEFAULT, &run);
     if (!status) status = cli_prompt(a, run.model, &prompt);

@@ -66,6 +66,14 @@ static int evaluate(const cli_args *a, cli_run *run, const batch *b)
     return status;
 }
 
+/* Many sequences share the cache: each gets what the longest needs, if the model has that much. */
+static uint32_t shortest_context(const weft_model *m, const batch *b)
+{
+    weft_model_info info;
+    weft_model_info_get(m, &info);
+    return b->longest < info.context ? b->longest : info.context;
+}
+
 static int run_logits(const cli_args *a)
 {
     const char *lists = cli_text(a, "batch", NULL);
@@ -79,6 +87,8 @@ static int run_logits(const cli_args *a)
     int status = lists ? read_lists(lists, &b) : 0;
     desc.n_sequences = b.n;
     desc.max_rows = cli_has(a, "last") ? 0 : ROWS_PER_RUN;
+    if (!status) status = cli_model_open(a, &run.model);
+    if (!status && lists) desc.context = shortest_context(run.model, &b);
     if (!status) status = cli_run_open(a, desc, &run);
     if (!status && !lists) status = cli_prompt(a, run.model, &prompt);
     if (!status && !lists) status = prompt.n ? add_sequence(&b, prompt) : cli_fail("the prompt has no tokens");

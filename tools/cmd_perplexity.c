@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PIECE = 128 }; /* tokens, and rows of logits, per run */
@@ -99,12 +98,8 @@ static int run_perplexity(const cli_args *a)
     desc.max_rows = desc.max_tokens = PIECE;
     int status = cli_run_open(a, desc, &run);
     if (!status) status = cli_prompt(a, run.model, &t);
-    if (!status && cli_has(a, "check")) {
-        weft_tokens part = { t.ids, t.n < PIECE ? t.n : PIECE };
-        status = cli_check(&run, &part);
-    }
-    struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    if (!status && t.n && cli_has(a, "check")) status = cli_check(&run, &t);
+    double start = weft__seconds();
     if (!status) {
         uint32_t context = weft_session_context(run.session), stride = cli_u32(a, "stride", context);
         s.logits = malloc((size_t)PIECE * weft_session_n_vocab(run.session) * sizeof *s.logits);
@@ -113,9 +108,7 @@ static int run_perplexity(const cli_args *a)
             status = cli_misuse("--stride %u: larger than the window of %u tokens", stride, context);
         else status = score_all(&run, &s, context, stride);
     }
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    if (!status)
-        status = report(a, &s, (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    if (!status) status = report(a, &s, weft__seconds() - start);
     free(s.logits);
     weft_tokens_free(&t);
     cli_run_close(&run);

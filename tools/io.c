@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void say(const char *fmt, va_list args)
@@ -68,21 +69,27 @@ char *cli_read_file(const char *path, size_t *n)
     return data;
 }
 
+static bool write_all(FILE *f, const void *data, size_t n)
+{
+    bool ok = fwrite(data, 1, n, f) == n;
+    return !fclose(f) && ok;
+}
+
 int cli_write_file(const char *path, const void *data, size_t n)
 {
     if (!strcmp(path, "-"))
         return fwrite(data, 1, n, stdout) == n ? 0 : cli_fail("standard output: %s", strerror(errno));
+    struct stat info;
     char temp[4096];
-    if (snprintf(temp, sizeof temp, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof temp)
-        return cli_fail("%s: name too long", path);
+    bool special = !stat(path, &info) && !S_ISREG(info.st_mode); /* must not be replaced by a file */
+    int length = special ? snprintf(temp, sizeof temp, "%s", path)
+                         : snprintf(temp, sizeof temp, "%s.%ld.part", path, (long)getpid());
+    if (length >= (int)sizeof temp) return cli_fail("%s: name too long", path);
     FILE *f = fopen(temp, "wb");
     if (!f) return cli_fail("%s: %s", path, strerror(errno));
-    bool ok = fwrite(data, 1, n, f) == n;
-    ok = !fclose(f) && ok;
-    ok = ok && !rename(temp, path);
-    if (ok) return 0;
+    if (write_all(f, data, n) && (special || !rename(temp, path))) return 0;
     int why = errno;
-    unlink(temp);
+    if (!special) unlink(temp);
     return cli_fail("%s: %s", path, strerror(why));
 }
 

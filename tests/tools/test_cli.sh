@@ -46,6 +46,7 @@ holds "min-p, penalty" '"$weft" generate "$model" --prompt "A" --temperature 1 -
 for w in f32 f16 bf16 q8_0 q4_0; do
     holds "weights $w pass --check" '"$weft" generate "$model" --prompt "Once upon a time" --max-tokens 2 --weights $w --check >/dev/null 2>"$dir/err"'
 done
+holds "a check of more tokens than a run takes" '"$weft" generate "$model" --prompt "Once upon a time" --max-tokens 1 --chunk 3 --check >/dev/null 2>&1'
 mkdir "$dir/bare" && cp "$model"/config.json "$model"/model.safetensors "$dir/bare/"
 same "without a tokenizer: tokens" "13,400,284" "$("$weft" generate "$dir/bare" --tokens 424,436,260,398 --max-tokens 3)"
 fails "without a tokenizer: text" 1 "tokenizer.json" "$weft" generate "$dir/bare" --prompt x
@@ -60,6 +61,16 @@ same "logits --batch: size" $((7 * 4096 * 4)) "$(size "$dir/batch")"
 tail -c $((4096 * 4)) "$dir/all" >"$dir/tail"
 first() { od -An -tf4 -N4 "$1" | awk '{ printf "%.3f", $1 }'; }
 same "--last is the last row" "$(first "$dir/tail")" "$(first "$dir/last")"
+
+# an output that is no ordinary file is written to, not replaced
+mkfifo "$dir/pipe" && { timeout 20 cat "$dir/pipe" >"$dir/through" & }
+"$weft" logits "$model" --tokens 1,2,3,4,5 --output "$dir/pipe" || bad "logits into a pipe"; wait
+holds "a pipe stays a pipe" '[ -p "$dir/pipe" ] && cmp -s "$dir/through" "$dir/all"'
+ln -s /dev/null "$dir/null" && "$weft" logits "$model" --tokens 1 --output "$dir/null" && holds "a link to a device stays" '[ -L "$dir/null" ]'
+# the cache of a batch is as long as its longest sequence: 2 x 6 layers x 3 x 2 cells x 256 f16
+"$weft" logits "$model" --batch "1;2;3,4" --verbose --output "$dir/batch" 2>"$dir/err" || bad "logits --batch --verbose"
+holds "a batch's cache is small" 'grep -qE "^cpu +[0-9]+ +36864 " "$dir/err"'
+fails "a batch beyond the model's context" 1 "context" "$weft" logits "$model" --batch "$(seq -s, 1 513);1" --output "$dir/x"
 
 # ---- embed ----
 "$weft" embed "$model" --tokens 1,2,3 --pool none --output "$dir/e" && same "embed: none" $((3 * 256 * 4)) "$(size "$dir/e")"
@@ -89,6 +100,8 @@ holds "optimised graph has fused nodes" 'grep -q "= linear" "$dir/optimised"'
 holds "planned graph has kernels" '"$weft" graph "$model" --stage planned --device null | grep -q "steps: "'
 holds "devices" '"$weft" devices | grep -q "^cpu " && "$weft" devices --json | grep -q "\"name\": \"cpu\""'
 holds "bench --json" '"$weft" bench "$model" --prompt-tokens 16 --decode-tokens 4 --repeat 1 --json | grep -q "\"fraction_of_limit\""'
+"$weft" bench "$model" --prompt-tokens 16 --decode-tokens 4 --repeat 1 --weights q8_0 --json >"$dir/bench" || bad "bench"
+holds "bench names the limit" 'grep -qE "\"limit\": \"(int8|f32) peak\"" "$dir/bench"'
 "$weft" init "$model/config.json" "$dir/new" --dtype bf16 --seed 5 --shard-size 3000000 || bad "init"
 "$weft" init "$model/config.json" "$dir/again" --dtype bf16 --seed 5 --shard-size 3000000 || bad "init again"
 holds "init writes shards" '[ -f "$dir/new/model.safetensors.index.json" ]'
@@ -116,6 +129,7 @@ fails "no prompt" 2 "prompt" "$weft" generate "$model"
 fails "two prompts" 2 "prompt" "$weft" generate "$model" --prompt a --tokens 1
 fails "bad ids" 2 "1,,2" "$weft" generate "$model" --tokens 1,,2
 fails "bad number" 2 "top-p" "$weft" generate "$model" --prompt x --top-p 2
+fails "no log-probabilities" 2 "logprobs" "$weft" generate "$model" --prompt x --logprobs 0
 fails "unknown option" 2 "--nonsense" "$weft" generate "$model" --nonsense
 fails "unknown command" 2 "frobnicate" "$weft" frobnicate
 fails "unknown format" 2 "q9_9" "$weft" generate "$model" --prompt x --weights q9_9
