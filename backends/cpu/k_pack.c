@@ -1,4 +1,4 @@
-/* pack.c: the PANEL layout (pack.h), written and read back element by element in plain C. The multiplication kernels
+/* k_pack.c: the PANEL layout (pack.h), written and read back element by element in plain C. The multiplication kernels
  * have their own, vectorised readers; this file is the definition of the layout. Loops over R are written for a
  * constant R and instantiated for each, which is what makes packing run at memory speed. */
 #include "pack.h"
@@ -61,28 +61,84 @@ uint64_t cpu_panel_bytes(cpu_isa isa, weft_dtype t, int64_t n, int64_t k)
     return bytes;
 }
 
-/* [rows][k] of 2 or 4 bytes to [K'][R]. */
+/* Square pieces are transposed in 16-byte vectors. Interleaving the first half of the rows with the second is a perfect
+ * shuffle; as many of them as rows have bits make the transpose. */
+typedef uint16_t vec_u16 __attribute__((vector_size(16)));
+typedef uint32_t vec_u32 __attribute__((vector_size(16)));
+
+VEC_FN void transpose_16(vec_u16 v[8])
+{
+    for (int round = 0; round < 3; round++) {
+        vec_u16 w[8];
+        for (int i = 0; i < 4; i++) {
+            w[2 * i] = __builtin_shufflevector(v[i], v[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+        }
+        memcpy(v, w, sizeof w);
+    }
+}
+
+VEC_FN void transpose_32(vec_u32 v[4])
+{
+    for (int round = 0; round < 2; round++) {
+        vec_u32 w[4];
+        for (int i = 0; i < 2; i++) {
+            w[2 * i] = __builtin_shufflevector(v[i], v[i + 2], 0, 4, 1, 5);
+            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 2], 2, 6, 3, 7);
+        }
+        memcpy(v, w, sizeof w);
+    }
+}
+
+/* [rows][k] of 2 bytes to [K'][R]. */
 VEC_FN void pack_16(const uint16_t *src, int64_t rows, int64_t k, int64_t R, uint16_t *out)
 {
-    for (int64_t i = 0; i < k; i++)
-        for (int64_t r = 0; r < R; r++) out[i * R + r] = r < rows ? src[r * k + i] : 0;
-    for (int64_t r = 0; k % 2 && r < R; r++) out[k * R + r] = 0;
-}
-
-VEC_FN void pack_32(const uint32_t *src, int64_t rows, int64_t k, int64_t R, uint32_t *out)
-{
-    for (int64_t i = 0; i < k; i++)
-        for (int64_t r = 0; r < R; r++) out[i * R + r] = r < rows ? src[r * k + i] : 0;
-    for (int64_t r = 0; k % 2 && r < R; r++) out[k * R + r] = 0;
-}
-
-VEC_FN void pack_bf16(const uint16_t *src, int64_t rows, int64_t k, int64_t R, uint16_t *out)
-{
-    for (int64_t i = 0; i < k; i += 2)
-        for (int64_t r = 0; r < R; r++) {
-            out[i * R + 2 * r] = r < rows ? src[r * k + i] : 0;
-            out[i * R + 2 * r + 1] = r < rows && i + 1 < k ? src[r * k + i + 1] : 0;
+    int64_t done = 0;
+    for (; rows == R && R % 8 == 0 && done + 8 <= k; done += 8)
+        for (int64_t r = 0; r < R; r += 8) {
+            vec_u16 v[8];
+            for (int64_t i = 0; i < 8; i++) memcpy(&v[i], src + (r + i) * k + done, 16);
+            transpose_16(v);
+            for (int64_t i = 0; i < 8; i++) memcpy(out + (done + i) * R + r, &v[i], 16);
         }
+    for (int64_t i = done; i < k; i++)
+        for (int64_t r = 0; r < R; r++) out[i * R + r] = r < rows ? src[r * k + i] : 0;
+    for (int64_t r = 0; k % 2 && r < R; r++) out[k * R + r] = 0;
+}
+
+/* [rows][k] of 4 bytes, which may be pairs of 2, to [k][R]. Rows are `row` bytes apart. */
+VEC_FN void pack_32(const uint8_t *src, int64_t row, int64_t rows, int64_t k, int64_t R, uint8_t *out)
+{
+    int64_t done = 0;
+    for (; rows == R && done + 4 <= k; done += 4)
+        for (int64_t r = 0; r < R; r += 4) {
+            vec_u32 v[4];
+            for (int64_t i = 0; i < 4; i++) memcpy(&v[i], src + (r + i) * row + done * 4, 16);
+            transpose_32(v);
+            for (int64_t i = 0; i < 4; i++) memcpy(out + ((done + i) * R + r) * 4, &v[i], 16);
+        }
+    for (int64_t i = done; i < k; i++)
+        for (int64_t r = 0; r < R; r++) {
+            uint32_t u = 0;
+            if (r < rows) memcpy(&u, src + r * row + i * 4, 4);
+            memcpy(out + (i * R + r) * 4, &u, 4);
+        }
+}
+
+VEC_FN void pack_f32(const uint8_t *src, int64_t rows, int64_t k, int64_t R, uint8_t *out)
+{
+    pack_32(src, k * 4, rows, k, R, out);
+    if (k % 2) memset(out + k * R * 4, 0, (size_t)R * 4);
+}
+
+VEC_FN void pack_bf16(const uint8_t *src, int64_t rows, int64_t k, int64_t R, uint8_t *out)
+{
+    pack_32(src, k * 2, rows, k / 2, R, out);
+    for (int64_t r = 0; k % 2 && r < R; r++) { /* the last one of an odd row, and nothing */
+        uint16_t pair[2] = { 0 };
+        if (r < rows) memcpy(pair, src + (r * k + k - 1) * 2, 2);
+        memcpy(out + (k / 2 * R + r) * 4, pair, 4);
+    }
 }
 
 /* Blocks of 2 + size bytes. flip is xored into every quant word; pad is what rows that do not exist hold. */
@@ -118,7 +174,7 @@ VEC_FN void pack_blocks(const uint8_t *src, int64_t rows, int64_t k, int64_t R, 
 VEC_FN void pack_any(weft_dtype t, const void *src, int64_t rows, int64_t k, int64_t R, void *out)
 {
     switch (t) {
-    case WEFT_F32: pack_32(src, rows, k, R, out); break;
+    case WEFT_F32: pack_f32(src, rows, k, R, out); break;
     case WEFT_F16: pack_16(src, rows, k, R, out); break;
     case WEFT_BF16: pack_bf16(src, rows, k, R, out); break;
     case WEFT_Q8_0: pack_blocks(src, rows, k, R, BLOCK, R == 16 ? 0x80808080u : 0, 0, out); break;
