@@ -31,7 +31,7 @@ typedef struct weft_backend weft_backend;
 
 typedef struct weft_device_info {
     const char *name;     /* "cpu", "null" */
-    char description[128]; /* "AMD EPYC, avx512+vnni+bf16, 2 threads" */
+    char description[128]; /* "AMD EPYC, avx512, 2 threads" */
     char variant[64];     /* instruction set or driver in use: "avx512" */
     uint32_t threads;     /* CPU: threads in the pool */
     uint64_t memory;      /* bytes the device could give at most; 0 = unknown */
@@ -56,8 +56,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double sec
 
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
-/* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay readable as
- * long as the bank lives. */
+/* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay readable
+ * as long as the bank lives. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;
@@ -86,7 +86,7 @@ WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
 /* Why a node is where it is. X(name, sentence) */
 #define WEFT_PLACE_LIST(X)                                                     \
     X(REQUESTED, "on the device that was asked for")                           \
-    X(FOLLOWS, "a view, source or copy: where its data is")                    \
+    X(FOLLOWS, "a view, source or copy: where its data is")                     \
     X(NO_KERNEL, "the requested device has no kernel for the op")              \
     X(NO_TYPE, "the requested device has no kernel for these types")           \
     X(NO_SHAPE, "the requested device has no kernel for these shapes")         \
@@ -148,8 +148,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_program_set_extent(weft_program *p, cons
                                                            weft_error *err);
 /* Bytes [offset, offset + n) of a value laid out row-major at the bounds. write: inputs, before every run
  * (a run uses their bytes for other things once they are read); read: outputs
- * (after it), and with `keep` or between steps any value but weights and constants. UNSUPPORTED: those, and views that do
- * not lie in one piece (transposed, broadcast). Block. */
+ * (after it), and with `keep` or between steps any value but weights and constants. UNSUPPORTED: those, and views that
+ * do not lie in one piece (transposed, broadcast). Block. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src,
                                                       uint64_t n, weft_error *err);
 WEFT_API WEFT_MUST_USE weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst,

@@ -124,7 +124,8 @@ static weft_status find_data(weft_bank *bank, const entry *e, weft_weight_data *
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s': the bank has no source of weights", e->name);
     WEFT_TRY(bank->source.find(bank->source.ctx, e->name, data, err));
     char want[160], have[160];
-    if (data->rank == e->rank && !memcmp(data->dims, e->dims, e->rank * sizeof *e->dims)) return check_bytes(e, data, err);
+    if (data->rank == e->rank && !memcmp(data->dims, e->dims, e->rank * sizeof *e->dims))
+        return check_bytes(e, data, err);
     return WEFT_FAIL(err, WEFT_SHAPE, "weight '%s' is %s in the file, but %s in the graph", e->name,
                      dims_text(data->rank, data->dims, have, sizeof have),
                      dims_text(e->rank, e->dims, want, sizeof want));

@@ -137,7 +137,7 @@ WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
 WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n,
                                                          weft_error *err);
 /* Compares, node by node, what these tokens make when they follow sequence 0 with the plain scalar CPU path:
- * weft_program_check. Of more tokens than one run takes (max_tokens) the first are run. The sequence stays as it was. */
+ * weft_program_check. Of more tokens than one run takes (max_tokens) the first are run. The sequence stays as it is. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
                                                       weft_error *err);
@@ -202,9 +202,9 @@ typedef struct weft_generated {
     double prompt_seconds, decode_seconds; /* decode: from the first token's pick to the last's */
 } weft_generated;
 
-/* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The last
- * token picked is not appended, for nothing has needed its logits: to go on from it, let the next prompt begin with it. The
- * repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was. */
+/* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The
+ * last token picked is not appended, for nothing has needed its logits: to go on from it, let the next prompt begin with
+ * it. The repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt,
                                                  size_t n_prompt, const weft_generate_desc *desc, weft_generated *out,
                                                  weft_error *err);

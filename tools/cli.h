@@ -71,8 +71,8 @@ typedef struct cli_run {
     weft_session *session;
     double open_seconds; /* opening the model and the device */
 } cli_run;
-/* Everything that the common options say; desc's other fields are the command's. *out is zero, or holds a model that the
- * command has opened itself. 0, or an exit status. Call cli_run_close in any case. */
+/* Everything that the common options say; desc's other fields are the command's. *out is zero, or holds a model that
+ * the command has opened itself. 0, or an exit status. Call cli_run_close in any case. */
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
 int cli_model_open(const cli_args *a, weft_model **out);
 int cli_device_open(const cli_args *a, weft_backend **out);

@@ -129,7 +129,7 @@ static double node_peak(const bench *b, const weft_graph *g, const weft_node *n)
     return t == WEFT_BF16 && b->bf16_dot ? 2 * b->roof.f32_ops_per_second : b->roof.f32_ops_per_second;
 }
 
-/* A prompt longer than a run: its middle chunk stands for all. As many cells as tokens would mean that it is the first. */
+/* A prompt longer than a run: its middle chunk stands for all. As many cells as tokens would mean the first chunk. */
 static void count_prompt(bench *b)
 {
     const weft_graph *g = weft_program_graph(weft_session_program(b->run.session, false));

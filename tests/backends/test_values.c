@@ -1,5 +1,5 @@
-/* test_values.c: what a program's values and weights are to the outside: which can be read, how many bytes a source must
- * give, and what happens to weights and states that two devices need. */
+/* test_values.c: what a program's values and weights are to the outside: which can be read, how many bytes a source
+ * must give, and what happens to weights and states that two devices need. */
 #include <stdlib.h>
 
 #include "backends/contract.h"
