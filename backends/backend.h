@@ -56,8 +56,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double sec
 
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
-/* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay readable
- * as long as the bank lives. */
+/* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay
+ * readable as long as the bank lives. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;

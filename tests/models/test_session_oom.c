@@ -1,5 +1,5 @@
 /* test_session_oom.c: every allocation that fails while a folder is opened, or while text is generated, gives OOM,
- * leaks nothing, and leaves the sequence as it was. The model has one small layer, for each round does everything again. */
+ * leaks nothing, and leaves the sequence as it was. The model has one small layer, for each round does all of it. */
 #include <stdlib.h>
 #include <unistd.h>
 
