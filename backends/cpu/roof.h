@@ -1,6 +1,6 @@
-/* roof.h: what this machine can reach at best, as the denominator of every speed we report: bytes per second of a stream
- * that is only read, from memory beyond the caches, and arithmetic in registers. Measured with the backend's own threads
- * and instruction set, each for about `seconds`; the median of many short passes counts. */
+/* roof.h: what this machine can reach at best, as the denominator of every speed we report: bytes per second of a
+ * stream that is only read, from memory beyond the caches, and arithmetic in registers. Measured with the backend's
+ * own threads and instruction set, each for about `seconds`; the median of many short passes counts. */
 #ifndef CPU_ROOF_H
 #define CPU_ROOF_H
 

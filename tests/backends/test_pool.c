@@ -103,8 +103,8 @@ static void pools_come_and_go(void)
     }
 }
 
-/* Four threads for every processor: whoever waits must give it away instead of spinning. In time of the processor, for the
- * machine may have other work: a patient thread would spin through whole time slices at each of the barriers. */
+/* Four threads for every processor: whoever waits must give it away instead of spinning. In time of the processor,
+ * for the machine may have other work: a patient thread would spin through whole time slices at each of the barriers. */
 static void a_crowd_gets_on(void)
 {
     uint32_t threads = 4 * cpu_processors() < 16 ? 4 * cpu_processors() : 16;
@@ -115,7 +115,8 @@ static void a_crowd_gets_on(void)
         cpu_pool_run(pool, meet, &s);
     }
     double cpu_seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    if (!CHECK(cpu_seconds < 1.0)) printf("  %.2f s for %d barriers of %u threads\n", cpu_seconds, 50 * ROUNDS, threads);
+    if (!CHECK(cpu_seconds < 1.0))
+        printf("  %.2f s for %d barriers of %u threads\n", cpu_seconds, 50 * ROUNDS, threads);
     cpu_pool_destroy(pool);
 }
 
