@@ -203,8 +203,8 @@ typedef struct weft_generated {
 } weft_generated;
 
 /* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The
- * last token picked is not appended, for nothing has needed its logits: to go on, let the next prompt begin with it. The
- * repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was. */
+ * last token picked is not appended, for nothing has needed its logits: to go on, let the next prompt begin with it.
+ * The repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt,
                                                  size_t n_prompt, const weft_generate_desc *desc, weft_generated *out,
                                                  weft_error *err);

@@ -104,7 +104,7 @@ static void pools_come_and_go(void)
 }
 
 /* Four threads for every processor: whoever waits must give it away instead of spinning. In time of the processor,
- * for the machine may have other work: a patient thread would spin through whole time slices at each of the barriers. */
+ * for the machine may have other work: a patient thread would spin through whole time slices at each barrier. */
 static void a_crowd_gets_on(void)
 {
     uint32_t threads = 4 * cpu_processors() < 16 ? 4 * cpu_processors() : 16;
