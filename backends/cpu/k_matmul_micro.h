@@ -44,19 +44,19 @@ VEC_FN void mm_pair(mm_format f, const unsigned char *w, int64_t k, vf *w0, vf *
 VEC_FN void mm_finish(vf *sum, int tt, float *c, bool add)
 {
     if (add) {
-#pragma GCC unroll 24
+        VEC_UNROLL(24)
         for (int t = 0; t < tt; t++) sum[t] += vf_load(c + t * VLEN);
     }
-#pragma GCC unroll 24
+    VEC_UNROLL(24)
     for (int t = 0; t < tt; t++) vf_store(c + t * VLEN, sum[t]);
 }
 
 /* Loops over sums are all unrolled by hand: a sum that is indexed by a variable would live in memory. */
 VEC_FN void mm_fold(vf *sum, int tt, int chains)
 {
-#pragma GCC unroll 3
+    VEC_UNROLL(3)
     for (int width = chains / 2; width > 0; width /= 2) {
-#pragma GCC unroll 8
+        VEC_UNROLL(8)
         for (int j = 0; j < width * tt; j++) sum[j] += sum[j + width * tt];
     }
 }
@@ -70,25 +70,25 @@ VEC_FN void mm_floats(mm_format f, const int tt, const unsigned char *w, const u
     const int chains = MM_CHAINS(tt), step = chains > 2 ? chains : 2;
     const float *x = (const float *)(const void *)xp;
     vf sum[24], w0, w1;
-#pragma GCC unroll 24
+    VEC_UNROLL(24)
     for (int i = 0; i < chains * tt; i++) sum[i] = vf_set1(0);
     int64_t i = 0;
     for (; i + step <= k; i += step) {
-#pragma GCC unroll 4
+        VEC_UNROLL(4)
         for (int j = 0; j < step; j += 2) {
             mm_pair(f, w, i + j, &w0, &w1);
             vf *s0 = sum + j % chains * tt, *s1 = sum + (j + 1) % chains * tt;
-#pragma GCC unroll 24
+            VEC_UNROLL(24)
             for (int t = 0; t < tt; t++) s0[t] = vf_fma(w0, vf_set1(x[(i + j) * tt + t]), s0[t]);
-#pragma GCC unroll 24
+            VEC_UNROLL(24)
             for (int t = 0; t < tt; t++) s1[t] = vf_fma(w1, vf_set1(x[(i + j + 1) * tt + t]), s1[t]);
         }
     }
     for (; i < k; i += 2) {
         mm_pair(f, w, i, &w0, &w1);
-#pragma GCC unroll 24
+        VEC_UNROLL(24)
         for (int t = 0; t < tt; t++) sum[t] = vf_fma(w0, vf_set1(x[i * tt + t]), sum[t]);
-#pragma GCC unroll 24
+        VEC_UNROLL(24)
         for (int t = 0; t < tt; t++) sum[t] = vf_fma(w1, vf_set1(x[(i + 1) * tt + t]), sum[t]);
     }
     mm_fold(sum, tt, chains);
@@ -100,21 +100,21 @@ VEC_FN void mm_bf16_dot(const int tt, const unsigned char *w, const unsigned cha
 {
     const int chains = MM_CHAINS(tt);
     vf sum[24];
-#pragma GCC unroll 24
+    VEC_UNROLL(24)
     for (int i = 0; i < chains * tt; i++) sum[i] = vf_set1(0);
     int64_t i = 0, pairs = k / 2;
     for (; i + chains <= pairs; i += chains) {
-#pragma GCC unroll 8
+        VEC_UNROLL(8)
         for (int j = 0; j < chains; j++) {
             vi both = vi_load(w + (i + j) * VLEN * 4);
-#pragma GCC unroll 24
+            VEC_UNROLL(24)
             for (int t = 0; t < tt; t++)
                 sum[j * tt + t] = vf_dot_bf16(sum[j * tt + t], both, vi_set1(mm_word(x + ((i + j) * tt + t) * 4)));
         }
     }
     for (; i < pairs; i++) {
         vi both = vi_load(w + i * VLEN * 4);
-#pragma GCC unroll 24
+        VEC_UNROLL(24)
         for (int t = 0; t < tt; t++) sum[t] = vf_dot_bf16(sum[t], both, vi_set1(mm_word(x + (i * tt + t) * 4)));
     }
     mm_fold(sum, tt, chains);
@@ -128,28 +128,28 @@ VEC_FN void mm_block(mm_format f, const int tt, const unsigned char *scale, cons
 {
     vi s[12];
     const unsigned char *q = x + tt * 8;
-#pragma GCC unroll 12
+    VEC_UNROLL(12)
     for (int t = 0; t < tt; t++) s[t] = vi_set1(mm_word(x + tt * 4 + t * 4));
     if (f == MM_Q8) {
-#pragma GCC unroll 8
+        VEC_UNROLL(8)
         for (int g = 0; g < 8; g++) {
             vi w = vi_load(quant + g * VLEN * 4);
-#pragma GCC unroll 12
+            VEC_UNROLL(12)
             for (int t = 0; t < tt; t++) s[t] = vi_dot_q8(s[t], w, vi_set1(mm_word(q + (g * tt + t) * 4)));
         }
     } else {
-#pragma GCC unroll 4
+        VEC_UNROLL(4)
         for (int g = 0; g < 4; g++) {
             vi both = vi_load(quant + g * VLEN * 4);
             vi lo = vi_and(both, 0x0f0f0f0f), hi = vi_and(vi_shr(both, 4), 0x0f0f0f0f);
-#pragma GCC unroll 12
+            VEC_UNROLL(12)
             for (int t = 0; t < tt; t++) s[t] = vi_dot_q4(s[t], lo, vi_set1(mm_word(q + (g * tt + t) * 4)));
-#pragma GCC unroll 12
+            VEC_UNROLL(12)
             for (int t = 0; t < tt; t++) s[t] = vi_dot_q4(s[t], hi, vi_set1(mm_word(q + ((g + 4) * tt + t) * 4)));
         }
     }
     vf d = vf_load_f16((const uint16_t *)(const void *)scale);
-#pragma GCC unroll 12
+    VEC_UNROLL(12)
     for (int t = 0; t < tt; t++) {
         float dx;
         memcpy(&dx, x + t * 4, 4);
@@ -162,7 +162,7 @@ VEC_FN void mm_blocks(mm_format f, const int tt, const unsigned char *w, const u
 {
     const int64_t quants = VLEN * (f == MM_Q8 ? 32 : 16), pair = 2 * (quants + 2 * VLEN), x_block = tt * (8 + MM_BLOCK);
     vf sum[12];
-#pragma GCC unroll 12
+    VEC_UNROLL(12)
     for (int t = 0; t < tt; t++) sum[t] = vf_set1(0);
     int64_t blocks = k / MM_BLOCK;
     for (; blocks >= 2; blocks -= 2, w += pair, x += 2 * x_block) {

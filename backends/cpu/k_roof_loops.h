@@ -20,7 +20,7 @@ static uint64_t roof_read(const void *p, uint64_t bytes)
     vi sum[8];
     for (int i = 0; i < 8; i++) sum[i] = vi_set1(0);
     for (uint64_t i = 0; i < part; i += 2 * sizeof(vi))
-#pragma GCC unroll 8
+        VEC_UNROLL(8)
         for (uint64_t s = 0; s < 8; s++)
             sum[s] = vi_add(sum[s], vi_load(at + s / 2 * part + i + s % 2 * sizeof(vi)));
     for (int i = 1; i < 8; i++) sum[0] = vi_add(sum[0], sum[i]);
@@ -30,12 +30,12 @@ static uint64_t roof_read(const void *p, uint64_t bytes)
 static float roof_fma(uint64_t rounds)
 {
     vf sum[ROOF_CHAINS], a = vf_set1(0.999f), b = vf_set1(0.001f);
-#pragma GCC unroll 24 /* or the sums live in memory */
+    VEC_UNROLL(24) /* or the sums live in memory */
     for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vf_set1((float)i);
     for (uint64_t r = 0; r < rounds; r++)
-#pragma GCC unroll 24
+        VEC_UNROLL(24)
         for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vf_fma(sum[i], a, b);
-#pragma GCC unroll 24
+    VEC_UNROLL(24)
     for (int i = 1; i < ROOF_CHAINS; i++) sum[0] += sum[i];
     return vf_sum(sum[0]);
 }
@@ -43,12 +43,12 @@ static float roof_fma(uint64_t rounds)
 static int32_t roof_dot(uint64_t rounds)
 {
     vi sum[ROOF_CHAINS], a = vi_set1(0x01010101), b = vi_set1(0x00010001);
-#pragma GCC unroll 24
+    VEC_UNROLL(24)
     for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vi_set1(i);
     for (uint64_t r = 0; r < rounds; r++)
-#pragma GCC unroll 24
+        VEC_UNROLL(24)
         for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vi_dot_q4(sum[i], a, b);
-#pragma GCC unroll 24
+    VEC_UNROLL(24)
     for (int i = 1; i < ROOF_CHAINS; i++) sum[0] = vi_add(sum[0], sum[i]);
     return vi_sum(sum[0]);
 }

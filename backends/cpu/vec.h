@@ -14,6 +14,20 @@
 
 #define VEC_FN static inline __attribute__((always_inline))
 
+/* Before a loop over vectors that must stay in registers. Not with sanitizers: every load brings its own checks, and the
+ * compiler would take minutes over a file. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define VEC_SANITIZED 1
+#endif
+#endif
+#if defined(VEC_SANITIZED) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VEC_UNROLL(n)
+#else
+#define VEC_PRAGMA(text) _Pragma(#text)
+#define VEC_UNROLL(n)    VEC_PRAGMA(GCC unroll n)
+#endif
+
 #if !defined(CPU_VEC_SCALAR) && defined(__AVX512F__) && defined(__AVX512VNNI__)
 #include "vec_avx512.h"
 #define CPU_NAME(f) f##_avx512
