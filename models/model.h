@@ -8,7 +8,8 @@
  *     weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){ .max_tokens = 50 }, &result, &err);
  *
  * Lifetimes: model and backend outlive the session. A model may be used by several sessions of one thread; a session
- * belongs to one thread at a time.
+ * belongs to one thread at a time. The tokenizer is a part of its own: one thread may use it (encode, decode,
+ * tokenizer_info) while another creates a session.
  */
 #ifndef WEFT_MODEL_H
 #define WEFT_MODEL_H

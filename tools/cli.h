@@ -42,6 +42,8 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
+extern const cli_command cli_generate, cli_logits, cli_embed, cli_tokenize, cli_detokenize, cli_perplexity, cli_inspect,
+    cli_bench, cli_graph, cli_init, cli_devices;
 extern const cli_option cli_run_options[], cli_common_options[];
 
 /* ---- options ---- */
@@ -69,7 +71,7 @@ typedef struct cli_run {
     weft_model *model;
     weft_backend *device;
     weft_session *session;
-    double open_seconds; /* opening the model and the device */
+    double open_seconds; /* opening the model and the device, and what of reading the tokenizer loading did not hide */
 } cli_run;
 /* Everything that the common options say; desc's other fields are the command's. *out is zero, or holds a model that
  * the command has opened itself. 0, or an exit status. Call cli_run_close in any case. */

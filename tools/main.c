@@ -4,9 +4,6 @@
 #include <locale.h>
 #include <string.h>
 
-extern const cli_command cli_generate, cli_logits, cli_embed, cli_tokenize, cli_detokenize, cli_perplexity,
-    cli_inspect, cli_bench, cli_graph, cli_init, cli_devices;
-
 const cli_command *const cli_commands[] = {
     &cli_generate, &cli_logits, &cli_embed, &cli_tokenize, &cli_detokenize, &cli_perplexity,
     &cli_inspect, &cli_bench, &cli_graph, &cli_init, &cli_devices, NULL,

@@ -1,6 +1,7 @@
 /* run.c: opening what a command runs on, from the common options, and --check and --verbose. */
 #include "tools/cli.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,21 @@ static int describe(const cli_run *r)
     return 0;
 }
 
+static bool wants_text(const cli_args *a, const weft_model *m)
+{
+    weft_model_info info;
+    weft_model_info_get(m, &info);
+    bool ids = cli_has(a, "tokens") || cli_has(a, "batch"), makes_text = a->command == &cli_generate;
+    return info.has_tokenizer && a->command != &cli_bench && (makes_text || !ids);
+}
+
+/* So that it is there when text comes; a failure is met again, and told, where it is first used. */
+static void *read_tokenizer(void *model)
+{
+    uint32_t n_vocab, n_added;
+    return weft_model_tokenizer_info(model, &n_vocab, &n_added, NULL) ? NULL : model;
+}
+
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
 {
     weft_error err;
@@ -61,7 +77,13 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     if (cli_has(a, "chunk")) desc.max_tokens = cli_u32(a, "chunk", 0);
     desc.exact = cli_has(a, "exact");
     desc.strict = cli_has(a, "strict");
-    if (weft_session_create(out->model, &desc, &out->session, &err)) return cli_report(&err);
+    pthread_t reader; /* a tokenizer takes as long to read as a few hundred MB of weights */
+    bool reading = wants_text(a, out->model) && !pthread_create(&reader, NULL, read_tokenizer, out->model);
+    weft_status created = weft_session_create(out->model, &desc, &out->session, &err);
+    start = weft__seconds();
+    if (reading) pthread_join(reader, NULL);
+    out->open_seconds += weft__seconds() - start;
+    if (created) return cli_report(&err);
     return cli_has(a, "verbose") ? describe(out) : 0;
 }
 
