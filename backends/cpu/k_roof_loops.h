@@ -24,7 +24,10 @@ static uint64_t roof_read(const void *p, uint64_t bytes)
         for (uint64_t s = 0; s < 8; s++)
             sum[s] = vi_add(sum[s], vi_load(at + s / 2 * part + i + s % 2 * sizeof(vi)));
     for (int i = 1; i < 8; i++) sum[0] = vi_add(sum[0], sum[i]);
-    return (uint64_t)(uint32_t)vi_sum(sum[0]);
+    uint32_t lanes[sizeof(vi) / sizeof(uint32_t)], all = 0; /* folded as bits: the sums of signed lanes overflow */
+    memcpy(lanes, &sum[0], sizeof lanes);
+    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) all ^= lanes[i];
+    return all;
 }
 
 static float roof_fma(uint64_t rounds)

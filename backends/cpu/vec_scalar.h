@@ -99,7 +99,7 @@ VEC_FN vi vi_load(const void *p)
     return x;
 }
 VEC_FN vi vi_set1(int32_t x) { return (vi){ x, x, x, x }; }
-VEC_FN vi vi_add(vi a, vi b) { return a + b; }
+VEC_FN vi vi_add(vi a, vi b) { return (vi)((vec_bits)a + (vec_bits)b); } /* wraps, as the instructions do */
 VEC_FN vi vi_and(vi x, int32_t m) { return x & m; }
 VEC_FN vi vi_xor(vi x, int32_t m) { return x ^ m; }
 VEC_FN vi vi_shl(vi x, unsigned n) { return (vi)((vec_bits)x << n); }
