@@ -23,7 +23,7 @@ typedef struct weft_kernel_query {
 } weft_kernel_query;
 
 typedef struct weft_kernel_choice {
-    const char *name;     /* static text, "softmax/avx2" */
+    char name[48];        /* "linear/q8_0/avx2": family, type of the matrix it reads, instruction set or the like */
     const void *kernel;   /* the backend's own */
     uint8_t needs[WEFT_MAX_INPUTS];
     uint64_t scratch_bytes;

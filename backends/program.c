@@ -134,9 +134,25 @@ static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, w
                              &p->bufs[at], err);
 }
 
+/* Refuses with the numbers what the device cannot hold, before anything is read or allocated. */
+static weft_status check_fit(const weft_program *p, uint32_t d, weft_error *err)
+{
+    weft_device_info info;
+    weft_backend_info(p->devices[d], &info);
+    weft_program_memory m = weft_program_device_memory(p, d);
+    uint64_t need = m.weights + m.states + m.constants + m.arena;
+    double mib = 1048576.0;
+    if (!info.memory || need <= info.memory) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_LIMIT,
+                     "%s has %.0f MiB, but %.0f MiB are needed: weights %.0f, cache %.0f, activations %.0f",
+                     info.name, (double)info.memory / mib, (double)need / mib, (double)m.weights / mib,
+                     (double)m.states / mib, (double)(m.arena + m.constants) / mib);
+}
+
 static weft_status load_device(weft_program *p, uint32_t d, weft_error *err)
 {
     weft_backend *b = p->devices[d];
+    WEFT_TRY(check_fit(p, d, err));
     WEFT_TRY(b->vt->buf_create(b, p->plan->arena_bytes[d], &p->arenas[d], err));
     for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
         const weft_node *n = weft_graph_node(p->g, i);

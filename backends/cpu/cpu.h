@@ -23,8 +23,9 @@ void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx); /* returns when every t
 void cpu_pool_barrier(cpu_pool *p);                      /* within a job: all threads meet */
 
 /* ---- kernels ---- */
-/* The first fitting kernel of the op for the types and sizes of the call; NULL, with *why set. */
-const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why);
+/* The first fitting kernel of the op for the types and sizes of the call, and its row's instruction set; NULL, with
+ * *why set. */
+const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why, cpu_isa *isa);
 
 /* ---- objects ---- */
 typedef struct cpu_backend {

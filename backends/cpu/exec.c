@@ -4,6 +4,7 @@
  * What changes per run are the extents: the few dims that depend on them are patched before the threads start. */
 #include "backends/cpu/cpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,18 @@ static void tensor_at(const weft_graph *g, weft_ref r, const int64_t *bounds, we
     for (uint32_t i = t->rank; i-- > 0; stride *= t->dim[i]) t->stride[i] = stride;
 }
 
+/* "linear/q8_0/avx512": the matrix's type is what users ask about. */
+static void name_choice(const weft_kernel_query *q, const cpu_kernel *k, cpu_isa isa, weft_kernel_choice *out)
+{
+    const char *type = NULL;
+    for (uint32_t i = 0; i < q->node->n_in && !type; i++) {
+        const weft_value *v = weft_graph_value(q->g, q->node->in[i]);
+        if (v->dims.rank >= 2 && weft_graph_node_by_id(q->g, v->node)->op == WEFT_OP_weight)
+            type = weft_dtype_get(v->dtype)->name;
+    }
+    snprintf(out->name, sizeof out->name, "%s%s%s/%s", k->name, type ? "/" : "", type ? type : "", cpu_isa_name(isa));
+}
+
 weft_place_reason cpu_choose(const weft_backend *base, const weft_kernel_query *q, weft_kernel_choice *out)
 {
     const cpu_backend *b = (const cpu_backend *)base;
@@ -58,10 +71,12 @@ weft_place_reason cpu_choose(const weft_backend *base, const weft_kernel_query *
     cpu_call call = { .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out, .op = q->node->op,
                       .attrs = &q->node->attrs, .isa = b->isa, .exact = q->exact, .n_threads = cpu_pool_size(b->pool) };
     weft_place_reason why;
-    const cpu_kernel *k = cpu_kernel_find(&call, &why);
+    cpu_isa isa;
+    const cpu_kernel *k = cpu_kernel_find(&call, &why, &isa);
     if (!k) return why;
-    *out = (weft_kernel_choice){ .name = k->name, .kernel = k, .inplace = k->inplace,
+    *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace,
                                  .scratch_bytes = k->scratch ? k->scratch(&call) : 0 };
+    name_choice(q, k, isa, out);
     memset(out->needs, k->need, sizeof out->needs);
     return WEFT_PLACE_REQUESTED;
 }

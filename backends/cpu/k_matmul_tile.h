@@ -453,7 +453,7 @@ static void mm_run(const cpu_call *c)
 static bool mm_accepts(const cpu_call *c) { return c->isa == MM_ISA && cpu_mm_accepts(c); }
 
 const cpu_kernel CPU_NAME(cpu_linear) = {
-    .name = "linear/" CPU_ISA_NAME,
+    .name = "linear",
     .run = mm_run,
     .accepts = mm_accepts,
     .scratch = mm_scratch,

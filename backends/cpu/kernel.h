@@ -53,7 +53,7 @@ typedef struct cpu_call {
 /* accepts, scratch and phases see a call with tensors at their bounds (phases: at the run's sizes) and data NULL where
  * it is not known yet. */
 typedef struct cpu_kernel {
-    const char *name; /* for display: "softmax/avx512" */
+    const char *name; /* family, "softmax" */
     void (*run)(const cpu_call *c);
     bool (*accepts)(const cpu_call *c);       /* NULL: every call of the op */
     uint64_t (*scratch)(const cpu_call *c);   /* NULL: none */

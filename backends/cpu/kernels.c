@@ -16,7 +16,7 @@ static const struct {
 #undef CPU_KERNEL
 };
 
-const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why)
+const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why, cpu_isa *isa)
 {
     *why = WEFT_PLACE_NO_KERNEL;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -24,6 +24,7 @@ const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why)
         *why = WEFT_PLACE_NO_TYPE;
         if (rows[i].kernel->accepts && !rows[i].kernel->accepts(call)) continue;
         *why = WEFT_PLACE_REQUESTED;
+        *isa = rows[i].isa;
         return rows[i].kernel;
     }
     return NULL;

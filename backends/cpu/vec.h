@@ -14,8 +14,8 @@
 
 #define VEC_FN static inline __attribute__((always_inline))
 
-/* Before a loop over vectors that must stay in registers. Not with sanitizers: every load brings its own checks, and the
- * compiler would take minutes over a file. */
+/* Before a loop over vectors that must stay in registers. Not with sanitizers: every load brings its own checks, and
+ * the compiler would take minutes over a file. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
 #define VEC_SANITIZED 1
@@ -31,19 +31,15 @@
 #if !defined(CPU_VEC_SCALAR) && defined(__AVX512F__) && defined(__AVX512VNNI__)
 #include "vec_avx512.h"
 #define CPU_NAME(f) f##_avx512
-#define CPU_ISA_NAME "avx512"
 #elif !defined(CPU_VEC_SCALAR) && defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include "vec_avx2.h"
 #define CPU_NAME(f) f##_avx2
-#define CPU_ISA_NAME "avx2"
 #elif !defined(CPU_VEC_SCALAR) && defined(__aarch64__)
 #include "vec_neon.h"
 #define CPU_NAME(f) f##_neon
-#define CPU_ISA_NAME "neon"
 #else
 #include "vec_scalar.h"
 #define CPU_NAME(f) f##_scalar
-#define CPU_ISA_NAME "scalar"
 #endif
 
 /* n < VLEN elements; the rest are zeros and are not touched in memory. */

@@ -125,6 +125,7 @@ fails "no such device" 1 "cuda" "$weft" generate "$model" --prompt x --device cu
 fails "bad device option" 1 "threads=0" "$weft" generate "$model" --prompt x --device cpu,threads=0
 fails "id out of range" 1 "4096" "$weft" generate "$model" --tokens 4096
 fails "context too small" 1 "5 tokens, more than the context of 4" "$weft" generate "$model" --tokens 1,2,3,4,5 --context 4
+fails "more memory than there is" 1 "are needed" "$weft" generate "$model" --tokens 1 --kv f32 --context 16777216
 fails "no prompt" 2 "prompt" "$weft" generate "$model"
 fails "two prompts" 2 "prompt" "$weft" generate "$model" --prompt a --tokens 1
 fails "bad ids" 2 "1,,2" "$weft" generate "$model" --tokens 1,,2
