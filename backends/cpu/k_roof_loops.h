@@ -53,7 +53,7 @@ static int32_t roof_dot(uint64_t rounds)
         for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vi_dot_q4(sum[i], a, b);
     VEC_UNROLL(24)
     for (int i = 1; i < ROOF_CHAINS; i++) sum[0] = vi_add(sum[0], sum[i]);
-    return vi_sum(sum[0]);
+    return vi_sum(vi_and(sum[0], 0xffff)); /* the sums wrapped round long ago; this one must not */
 }
 
 const cpu_roof_loops CPU_NAME(cpu_roof) = { roof_read, roof_fma, roof_dot, ROOF_CHAINS, VLEN };
