@@ -243,8 +243,8 @@ static void run_case(const row *r, cpu_isa isa, uint32_t threads, bool in_place)
     now.in = tin;
     now.out = tout;
     weft_place_reason why;
-    cpu_isa isa;
-    const cpu_kernel *k = cpu_kernel_find(&call, &why, &isa);
+    cpu_isa row_isa;
+    const cpu_kernel *k = cpu_kernel_find(&call, &why, &row_isa);
     if (CHECK(k != NULL) && (!in_place || k->inplace)) {
         if (!CHECK(run_threads(k, &call, &now))) printf("%s: scratch overrun\n", what);
         for (uint32_t i = 0; i < n_out; i++) CHECK(compare(what, &out[i], &want[i]));
