@@ -15,7 +15,7 @@
 #define MM_RAW_K  256 /* K block of f32 tiles and of unpacked panels; short sums are also more accurate */
 #define MM_INT_K  1024
 #define MM_PREP_K    1024 /* K block of the preparation of x that a thread claims, */
-#define MM_PREP_STEP 64   /* and what it does of it at once */
+#define MM_PREP_STEP 256  /* and what it does of it at once */
 
 enum { MM_SIZES = 6 };
 static const int mm_tile_size[MM_SIZES] = { 1, 2, 4, 8, 12, 24 };
@@ -268,20 +268,42 @@ static const float *mm_floats_of(const cpu_tensor *x, const void *row, int64_t k
     return buf;
 }
 
+/* The same for whole tiles of rows that are floats: squares of four tokens by four elements. */
+static void mm_prepare_squares(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t k, int64_t real, float *out)
+{
+    for (int t = 0; t < tt; t += 4) {
+        const float *x[4];
+        int64_t i = 0;
+        for (int j = 0; j < 4; j++) x[j] = (const float *)cpu_mm_row(p->m.x, t0 + t + j) + k0;
+        for (; i + 4 <= real; i += 4) {
+            vec_u32 v[4];
+            VEC_UNROLL(4)
+            for (int j = 0; j < 4; j++) memcpy(&v[j], x[j] + i, 16);
+            vec_transpose_u32(v);
+            VEC_UNROLL(4)
+            for (int j = 0; j < 4; j++) memcpy(out + (i + j) * tt + t, &v[j], 16);
+        }
+        for (int j = 0; j < 4; j++) mm_prepare_f32(x[j] + i, tt, t + j, k - i, real - i, out + i * tt);
+    }
+}
+
 /* Elements k0..k0+k of the tile of tokens t0..t0+tt; tokens that do not exist are zeros. Goes in short steps, because a
  * tile is written token by token, a few bytes every tt: what is written so must stay in the first-level cache. */
 static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t k, unsigned char *out)
 {
     float buf[MM_PREP_STEP];
+    const bool floats = !mm_is_int(p->format) && p->format != MM_BF16_DOT;
+    const bool squares = floats && p->m.x->dtype == WEFT_F32 && tt % 4 == 0 && t0 + tt <= p->m.tokens;
     for (int64_t end = k0 + k; k0 < end; k0 += MM_PREP_STEP) {
         const int64_t n = k0 + MM_PREP_STEP < end ? MM_PREP_STEP : end - k0;
         const int64_t inside = k0 + n < p->m.k ? n : p->m.k - k0;
-        for (int t = 0; t < tt; t++) {
+        if (squares) mm_prepare_squares(p, t0, tt, k0, n, inside, (float *)(void *)out);
+        for (int t = 0; t < tt && !squares; t++) {
             const bool real = t0 + t < p->m.tokens;
             const float *x = real ? mm_floats_of(p->m.x, cpu_mm_row(p->m.x, t0 + t), k0, inside, buf) : NULL;
             if (mm_is_int(p->format))
                 mm_prepare_int(p->m.w->dtype == WEFT_Q8_0 ? VEC_Q8_BIAS : 8, x, tt, t, n, out);
-            else if (p->format == MM_BF16_DOT)
+            else if (!floats)
                 mm_prepare_bf16(x, tt, t, n, real ? inside : 0, (uint16_t *)(void *)out);
             else
                 mm_prepare_f32(x, tt, t, n, real ? inside : 0, (float *)(void *)out);

@@ -61,35 +61,6 @@ uint64_t cpu_panel_bytes(cpu_isa isa, weft_dtype t, int64_t n, int64_t k)
     return bytes;
 }
 
-/* Square pieces are transposed in 16-byte vectors. Interleaving the first half of the rows with the second is a perfect
- * shuffle; as many of them as rows have bits make the transpose. */
-typedef uint16_t vec_u16 __attribute__((vector_size(16)));
-typedef uint32_t vec_u32 __attribute__((vector_size(16)));
-
-VEC_FN void transpose_16(vec_u16 v[8])
-{
-    for (int round = 0; round < 3; round++) {
-        vec_u16 w[8];
-        for (int i = 0; i < 4; i++) {
-            w[2 * i] = __builtin_shufflevector(v[i], v[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
-        }
-        memcpy(v, w, sizeof w);
-    }
-}
-
-VEC_FN void transpose_32(vec_u32 v[4])
-{
-    for (int round = 0; round < 2; round++) {
-        vec_u32 w[4];
-        for (int i = 0; i < 2; i++) {
-            w[2 * i] = __builtin_shufflevector(v[i], v[i + 2], 0, 4, 1, 5);
-            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 2], 2, 6, 3, 7);
-        }
-        memcpy(v, w, sizeof w);
-    }
-}
-
 /* [rows][k] of 2 bytes to [K'][R]. */
 VEC_FN void pack_16(const uint16_t *src, int64_t rows, int64_t k, int64_t R, uint16_t *out)
 {
@@ -97,8 +68,10 @@ VEC_FN void pack_16(const uint16_t *src, int64_t rows, int64_t k, int64_t R, uin
     for (; rows == R && R % 8 == 0 && done + 8 <= k; done += 8)
         for (int64_t r = 0; r < R; r += 8) {
             vec_u16 v[8];
+            VEC_UNROLL(8)
             for (int64_t i = 0; i < 8; i++) memcpy(&v[i], src + (r + i) * k + done, 16);
-            transpose_16(v);
+            vec_transpose_u16(v);
+            VEC_UNROLL(8)
             for (int64_t i = 0; i < 8; i++) memcpy(out + (done + i) * R + r, &v[i], 16);
         }
     for (int64_t i = done; i < k; i++)
@@ -113,8 +86,10 @@ VEC_FN void pack_32(const uint8_t *src, int64_t row, int64_t rows, int64_t k, in
     for (; rows == R && done + 4 <= k; done += 4)
         for (int64_t r = 0; r < R; r += 4) {
             vec_u32 v[4];
+            VEC_UNROLL(4)
             for (int64_t i = 0; i < 4; i++) memcpy(&v[i], src + (r + i) * row + done * 4, 16);
-            transpose_32(v);
+            vec_transpose_u32(v);
+            VEC_UNROLL(4)
             for (int64_t i = 0; i < 4; i++) memcpy(out + ((done + i) * R + r) * 4, &v[i], 16);
         }
     for (int64_t i = done; i < k; i++)

@@ -42,6 +42,36 @@
 #define CPU_NAME(f) f##_scalar
 #endif
 
+/* Square pieces of matrices are transposed in 16-byte vectors. Interleaving the first half of the rows with the second is
+ * a perfect shuffle; as many of them as a row's number has bits make the transpose. */
+typedef uint16_t vec_u16 __attribute__((vector_size(16)));
+typedef uint32_t vec_u32 __attribute__((vector_size(16)));
+
+VEC_FN void vec_transpose_u16(vec_u16 v[8])
+{
+    vec_u16 w[8];
+    VEC_UNROLL(3)
+    for (int round = 0; round < 3; round++) {
+        VEC_UNROLL(4)
+        for (int i = 0; i < 4; i++) {
+            w[2 * i] = __builtin_shufflevector(v[i], v[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+            w[2 * i + 1] = __builtin_shufflevector(v[i], v[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+        }
+        VEC_UNROLL(8)
+        for (int i = 0; i < 8; i++) v[i] = w[i];
+    }
+}
+
+VEC_FN void vec_transpose_u32(vec_u32 v[4])
+{
+    vec_u32 a = __builtin_shufflevector(v[0], v[2], 0, 4, 1, 5), b = __builtin_shufflevector(v[0], v[2], 2, 6, 3, 7);
+    vec_u32 c = __builtin_shufflevector(v[1], v[3], 0, 4, 1, 5), d = __builtin_shufflevector(v[1], v[3], 2, 6, 3, 7);
+    v[0] = __builtin_shufflevector(a, c, 0, 4, 1, 5);
+    v[1] = __builtin_shufflevector(a, c, 2, 6, 3, 7);
+    v[2] = __builtin_shufflevector(b, d, 0, 4, 1, 5);
+    v[3] = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+}
+
 /* n < VLEN elements; the rest are zeros and are not touched in memory. */
 VEC_FN vf vf_load_n(const float *p, int64_t n)
 {
