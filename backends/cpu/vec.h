@@ -42,8 +42,8 @@
 #define CPU_NAME(f) f##_scalar
 #endif
 
-/* Square pieces of matrices are transposed in 16-byte vectors. Interleaving the first half of the rows with the second is
- * a perfect shuffle; as many of them as a row's number has bits make the transpose. */
+/* Square pieces of matrices are transposed in 16-byte vectors. Interleaving the first half of the rows with the second
+ * is a perfect shuffle; as many of them as a row's number has bits make the transpose. */
 typedef uint16_t vec_u16 __attribute__((vector_size(16)));
 typedef uint32_t vec_u32 __attribute__((vector_size(16)));
 
