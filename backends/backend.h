@@ -88,9 +88,7 @@ WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
     X(REQUESTED, "on the device that was asked for")                           \
     X(FOLLOWS, "a view, source or copy: where its data is")                     \
     X(NO_KERNEL, "the requested device has no kernel for the op")              \
-    X(NO_TYPE, "the requested device has no kernel for these types")           \
-    X(NO_SHAPE, "the requested device has no kernel for these shapes")         \
-    X(NO_MEMORY, "the requested device's memory is full")
+    X(NO_TYPE, "the requested device has no kernel for these types and shapes")
 typedef enum weft_place_reason {
 #define X(name, sentence) WEFT_PLACE_##name,
     WEFT_PLACE_LIST(X)

@@ -61,7 +61,7 @@ typedef struct weft_backend_vt {
     const char *(*layout_name)(const weft_backend *b, weft_layout layout);
     uint64_t (*weight_bytes)(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank,
                              const int64_t *dims);
-    /* The best kernel for a node, or why there is none: REQUESTED = found, else NO_KERNEL, NO_TYPE, NO_SHAPE. */
+    /* The best kernel for a node, or why there is none: REQUESTED = found, else NO_KERNEL or NO_TYPE. */
     weft_place_reason (*choose)(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
 
     weft_status (*buf_create)(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err); /* zeroed */
