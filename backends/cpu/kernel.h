@@ -12,7 +12,7 @@
 typedef enum cpu_isa {
     CPU_SCALAR,
     CPU_AVX2 /* + FMA, F16C */,
-    CPU_AVX512 /* F BW VL DQ + VNNI + BF16 */,
+    CPU_AVX512 /* F BW VL DQ + VNNI */,
     CPU_NEON,
     CPU_ISA_COUNT
 } cpu_isa;
