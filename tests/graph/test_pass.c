@@ -174,7 +174,8 @@ static void fold_to_one_form(void)
     weft_output(g, weft_div(g, x, scalar(g, -4)), "c");
     weft_output(g, weft_add(g, row, x), "d"); /* larger operand first */
     weft_output(g, weft_mul(g, row, x), "e");
-    weft_output(g, weft_mul(g, weft_slice(g, row, 0, 0, 1), weft_constant(g, WEFT_F32, WEFT_DIMS(8), many)), "f");
+    weft_ref five = weft_constant(g, WEFT_F32, WEFT_DIMS(8), many);
+    weft_output(g, weft_mul(g, weft_slice(g, row, 0, 0, 1), five), "f");
     golden(g, "fold", "pass_fold_one_form");
 }
 
@@ -464,7 +465,8 @@ static void fuse_rope(void)
     weft_dtype type;
     weft_graph *g = rotated(&rows, &at, &type);
     weft_scope_begin(g, "layers.0.attention");
-    weft_ref s = weft_store(g, weft_state(g, type, WEFT_DIMS(2, 9, 4), "keys"), weft_transpose(g, rows, 0, 1), at, 1);
+    rows = weft_transpose(g, rows, 0, 1);
+    weft_ref s = weft_store(g, weft_state(g, type, WEFT_DIMS(2, 9, 4), "keys"), rows, at, 1);
     weft_scope_end(g, s);
     weft_output(g, weft_reduce_sum(g, s, 1), "y");
     golden(g, "fuse_rope", "pass_fuse_rope_heads");
