@@ -10,8 +10,7 @@
 #include "k_matmul.h"
 #include "vec.h"
 
-#define MM_BLOCK   32
-#define MM_PREFETCH 1024 /* bytes ahead of the weights' stream */
+#define MM_BLOCK 32
 
 /* `add`: to what c holds; else c is overwritten. k is even, and a multiple of 32 for the block formats. */
 typedef void mm_micro(const unsigned char *w, const unsigned char *x, float *c, int64_t k, bool add);
