@@ -56,8 +56,8 @@ static inline void small_build(weft_graph *g, weft_dtype weights)
     weft_ref index = weft_input(g, WEFT_I32, WEFT_DIMS(t), "index");
     weft_scope_begin(g, "net");
     weft_ref w = weft_weight(g, weights, WEFT_DIMS(SMALL_OUT, SMALL_IN), "w");
-    weft_ref y =
-        weft_add(g, weft_matmul_nt(g, x, w), weft_weight(g, WEFT_F32, WEFT_DIMS(SMALL_OUT), "b"));
+    weft_ref b = weft_weight(g, WEFT_F32, WEFT_DIMS(SMALL_OUT), "b");
+    weft_ref y = weft_add(g, weft_matmul_nt(g, x, w), b);
     y = weft_output(g, weft_gelu(g, y), "y");
     weft_ref cells = weft_state(g, WEFT_F32, WEFT_DIMS(SMALL_CELLS, SMALL_OUT), "cells");
     cells = weft_scope_end(g, weft_store(g, cells, y, index, 0));

@@ -7,7 +7,7 @@
 
 enum { ROUNDS = 40 };
 
-/* What 50 rounds of barriers may cost a crowd; spinning through them would cost tens of seconds. */
+/* What 50 rounds of barriers may cost a crowd. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CROWD_SECONDS 5.0
 #else
