@@ -134,7 +134,7 @@ static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, w
                              &p->bufs[at], err);
 }
 
-/* Refuses with the numbers what the device cannot hold, before anything is read or allocated. */
+/* Refuses with the numbers what the device cannot hold, before anything is read or allocated on any. */
 static weft_status check_fit(const weft_program *p, uint32_t d, weft_error *err)
 {
     weft_device_info info;
@@ -152,7 +152,6 @@ static weft_status check_fit(const weft_program *p, uint32_t d, weft_error *err)
 static weft_status load_device(weft_program *p, uint32_t d, weft_error *err)
 {
     weft_backend *b = p->devices[d];
-    WEFT_TRY(check_fit(p, d, err));
     WEFT_TRY(b->vt->buf_create(b, p->plan->arena_bytes[d], &p->arenas[d], err));
     for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
         const weft_node *n = weft_graph_node(p->g, i);
@@ -175,6 +174,7 @@ weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
     p->bounce = p->n_devices > 1 ? malloc(BOUNCE_BYTES) : NULL;
     weft_status s = WEFT_OK;
     if (!p->bufs || !p->arenas || !p->execs || (p->n_devices > 1 && !p->bounce)) s = WEFT_OOM_FAIL(err, "a program");
+    for (uint32_t d = 0; d < p->n_devices && !s; d++) s = check_fit(p, d, err);
     for (uint32_t d = 0; d < p->n_devices && !s; d++) s = load_device(p, d, err);
     if (s) unload(p);
     return s;

@@ -51,6 +51,6 @@ static inline const weft_node *weft__maker(const weft_graph *g, weft_ref r)
 bool weft__is_dense(const weft_graph *g, weft_ref r, const weft_slot *s, const int64_t *bounds);
 
 /* "layers.3.attention.dense linear %41", for messages; returns buf. */
-const char *weft__node_text(const weft_graph *g, const weft_node *n, char *buf, size_t size);
+const char *weft__node_text(const weft_node *n, char *buf, size_t size);
 
 #endif

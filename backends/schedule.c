@@ -13,9 +13,8 @@
 
 enum { MAX_ROUNDS = 8 };
 
-const char *weft__node_text(const weft_graph *g, const weft_node *n, char *buf, size_t size)
+const char *weft__node_text(const weft_node *n, char *buf, size_t size)
 {
-    (void)g;
     snprintf(buf, size, "%s%s%s %%%u", n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[0].id);
     return buf;
 }
@@ -125,7 +124,7 @@ static weft_status place_node(weft_program *p, const weft_node *n, weft_error *e
     weft_backend_info(p->devices[0], &info);
     snprintf(type, sizeof type, "%s", weft_dtype_get(weft_graph_value(p->g, n->out[0])->dtype)->name);
     return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s (%s): %s has no kernel for it (%s)%s",
-                     weft__node_text(p->g, n, name, sizeof name), type, info.name, weft_place_name(refused),
+                     weft__node_text(n, name, sizeof name), type, info.name, weft_place_name(refused),
                      p->strict && p->n_devices > 1 ? ", and strict forbids another device" : "");
 }
 
@@ -137,7 +136,7 @@ static weft_status place_copy(weft_program *p, const weft_node *n, weft_error *e
     p->reasons[n->id] = WEFT_PLACE_FOLLOWS;
     if (try_device(p, n, d, &p->choices[n->id]) == WEFT_PLACE_REQUESTED) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: device %u (%s) cannot copy it",
-                     weft__node_text(p->g, n, name, sizeof name), d, p->devices[d]->vt->name);
+                     weft__node_text(n, name, sizeof name), d, p->devices[d]->vt->name);
 }
 
 /* Sources and views go where their first reader is; inputs nobody reads stay on the first device. */
