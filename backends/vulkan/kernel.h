@@ -1,0 +1,132 @@
+/* kernel.h: what a GPU kernel is on the host's side: a row that says which nodes it takes and describes its launches as
+ * data. No Vulkan object appears here, so that choosing, planning and printing need none.
+ *
+ * A node becomes one or more launches (a weight in several parts: one each). exec.c turns launches into descriptor sets
+ * and commands, and lets steps that the plan joins share one launch, one job each (see shaders/params.h). */
+#ifndef VULKAN_KERNEL_H
+#define VULKAN_KERNEL_H
+
+#include "backends/contract.h"
+#include "backends/vulkan/shaders.h"
+#include "shaders/params.h"
+
+/* How weights are stored: 0 is row-major as in the graph (vectors, and whatever is no matrix); PANEL: weights.h. */
+enum { VK_LAYOUT_PLAIN = WEFT_LAYOUT_PLAIN, VK_LAYOUT_PANEL };
+
+/* What kernels are tuned by; one row per kind of device in tuning.def, which names the source of each row. Nothing else
+ * in the backend asks who made a device. */
+typedef struct vk_tuning {
+    const char *name;       /* "amd-rdna" */
+    uint32_t subgroup;      /* size to ask for where the device lets one choose; 0: the driver's own */
+    uint32_t panel;         /* rows of a weight panel that lie interleaved by 16 bytes; 1: row by row */
+    uint32_t block;         /* invocations of a matrix-vector workgroup */
+    uint32_t rows[3];       /* rows per matrix-vector workgroup and lane group: 32/16-bit, 8-bit, 4-bit weights */
+    uint32_t columns;       /* columns at once where a matrix product runs lane by row; 0: the tiled kernel */
+    uint32_t tile[3];       /* tiled matrix product: rows, columns, invocations */
+    uint32_t row_block;     /* invocations of workgroups that work on one row (norm, softmax, ...) */
+    uint32_t flat_block;    /* invocations of element-wise workgroups */
+    uint32_t keys;          /* attention: cells per split in decoding */
+    bool dot;               /* use integer dot products where the device says they are fast */
+} vk_tuning;
+
+/* What a device can do, after options that take features away. */
+typedef struct vk_facts {
+    uint32_t vendor, device; /* PCI ids; read by tuning.c alone */
+    weft_device_type type;
+    uint32_t subgroup;       /* size that kernels run with */
+    uint32_t subgroup_min, subgroup_max;
+    bool subgroup_control;   /* a size within min..max can be asked for, with full subgroups */
+    bool subgroup_ops;       /* arithmetic, ballot, shuffle in compute */
+    bool f16_storage, f16_math, dot, coopmat;
+    uint32_t coop_m, coop_n, coop_k; /* f16 in, f32 accumulate, subgroup scope */
+    uint32_t max_invocations, max_shared; /* per workgroup; bytes */
+    uint32_t max_groups;     /* in x; in y and z at least 65535 */
+    uint64_t max_binding;    /* bytes of one storage buffer binding */
+    uint64_t max_allocation;
+    uint32_t alignment;      /* of binding offsets */
+    uint32_t compute_units;  /* 0: unknown */
+    const vk_tuning *tuning;
+} vk_facts;
+
+/* A weight that is larger than a binding lies in parts of whole rows (rows: all axes but the last). */
+typedef struct vk_part { uint64_t offset, bytes; int64_t first_row, n_rows; uint32_t block; /* which allocation */ } vk_part;
+
+/* A tensor of a node. Before the plan exists strides are those of a dense tensor and `first` is 0. */
+typedef struct vk_tensor {
+    weft_dtype dtype;
+    weft_layout layout;
+    uint32_t rank;
+    int64_t dim[WEFT_MAX_RANK], stride[WEFT_MAX_RANK], first; /* dims at the bounds */
+    weft_dims dims;         /* with extents */
+    uint32_t n_parts;       /* 1, or more for weights */
+    const vk_part *parts;   /* weights; NULL elsewhere */
+} vk_tensor;
+
+typedef struct vk_call {
+    const vk_facts *facts;
+    const vk_tensor *in, *out; /* absent optional inputs are not counted in n_in */
+    uint32_t n_in, n_out;
+    weft_op op;
+    const weft_attrs *attrs;
+    bool exact;
+} vk_call;
+
+typedef enum vk_bind_kind { VK_BIND_NONE, VK_BIND_IN, VK_BIND_OUT, VK_BIND_SCRATCH, VK_BIND_COUNTERS, VK_BIND_TABLE } vk_bind_kind;
+
+/* One buffer of a launch: input or output `index` (its part `part`), the node's scratch, counters or table. */
+typedef struct vk_bind { uint8_t kind, index; uint16_t part; } vk_bind;
+
+typedef struct vk_launch {
+    weft_shader_id shader;
+    uint32_t n_specs, spec[WEFT_MAX_SPECS]; /* spec[0]: invocations per workgroup */
+    uint32_t subgroup;                      /* size that the kernel needs, with full subgroups; 0: any */
+    vk_bind bind[WEFT_MAX_BUFFERS];         /* by slot; a joinable kernel uses slots below its `slots` only */
+    weft_job_params job;                    /* groups.x and .y are filled in by exec.c; tensors by vk_set_tensor */
+    uint32_t groups[3];                     /* workgroups; y and z are 1 in joinable kernels */
+    bool barrier;                           /* must see what earlier launches of the same node wrote */
+} vk_launch;
+
+/* Functions that may be NULL have the default named. They are pure: the same call gives the same answer. */
+typedef struct vk_kernel {
+    const char *name;                                /* family and variant: "matvec", "attention_split" */
+    bool (*accepts)(const vk_call *c);               /* NULL: every call of the op */
+    uint64_t (*scratch)(const vk_call *c);           /* bytes in the arena, not zeroed; NULL: none */
+    uint32_t (*counters)(const vk_call *c);          /* words, zero before and after every launch; NULL: none */
+    uint64_t (*table)(const vk_call *c, void *out);  /* bytes of constant data, written to out unless NULL; NULL: none */
+    uint32_t (*launches)(const vk_call *c);          /* NULL: 1 */
+    void (*launch)(const vk_call *c, uint32_t i, vk_launch *out); /* *out is zeroed before */
+    uint64_t (*variant)(const vk_call *c);           /* nodes with equal variants have equal shader and specs; NULL: 0 */
+    uint8_t need;                                    /* WEFT_NEED_* of inputs that are no weights */
+    bool inplace;
+    uint8_t slots;                                   /* buffers per job */
+    uint8_t jobs;                                    /* nodes that may share a launch; 0 or 1: none */
+    const char *const *probes;                       /* NULL-ended graph texts (docs/graph-text.md) that use this kernel, small: its self-test */
+} vk_kernel;
+
+/* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels. */
+const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *ctx, const vk_kernel *k), const void *ctx,
+                                weft_place_reason *why);
+/* All kernels, each once. */
+const vk_kernel *const *vk_kernels(uint32_t *n);
+
+/* ---- for kernels ---- */
+
+/* Writes tensor t into slot's params. Stride and dims as they are; `part` gives a weight's first row and rows. */
+void vk_set_tensor(vk_launch *l, uint32_t slot, const vk_tensor *t, const vk_part *part);
+/* Binds and sets in one go. */
+void vk_bind_in(const vk_call *c, vk_launch *l, uint32_t slot, uint32_t index, uint32_t part);
+void vk_bind_out(const vk_call *c, vk_launch *l, uint32_t slot, uint32_t index);
+static inline int64_t vk_elements(const vk_tensor *t) /* at the bounds */
+{
+    int64_t n = 1;
+    for (uint32_t i = 0; i < t->rank; i++) n *= t->dim[i];
+    return n;
+}
+static inline uint32_t vk_groups(int64_t items, uint32_t per_group)
+{
+    return (uint32_t)((items + per_group - 1) / per_group);
+}
+/* Spreads n workgroups over x and y (row = y * x groups + x in the kernel: see group_number() in common.glsl). */
+void vk_spread(const vk_call *c, vk_launch *l, uint64_t n);
+
+#endif

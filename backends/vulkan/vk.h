@@ -1,0 +1,178 @@
+/* vk.h: what the files of the Vulkan backend share: the loaded interface, the device, its memory, pipelines, execs.
+ *
+ *   api.c       loads libvulkan at run time and its functions        tuning.c    the vendor table
+ *   device.c    lists, picks and opens devices, reads their facts     kernels.c   the kernel table, launches as data
+ *   memory.c    allocations by kind of heap, staging ring             k_*.c       the kernels' host sides
+ *   buffers.c   weft_buf: plain buffers and weights in parts          exec.c      steps -> descriptor sets and commands
+ *   weights.c   layouts, packing                                      record.c    command buffers, submits, waits
+ *   pipelines.c shader modules, pipelines, the cache file             selftest.c  kernels against the CPU, verdicts
+ *   vulkan.c    the backend's table                                   validate.c  messages of the validation layer
+ */
+#ifndef VULKAN_VK_H
+#define VULKAN_VK_H
+
+#define VK_NO_PROTOTYPES
+#include <vulkan/vulkan.h>
+
+#include "backends/vulkan/kernel.h"
+
+/* ---- the interface, loaded at run time: vk->api.CmdDispatch(...) ---- */
+typedef struct vk_api {
+    void *library;
+    PFN_vkGetInstanceProcAddr GetInstanceProcAddr;
+#define VK_FN(name) PFN_vk##name name;
+#include "backends/vulkan/api.def"
+#undef VK_FN
+} vk_api;
+/* path NULL: libvulkan.so.1. NOT_FOUND: no loader. */
+weft_status vk_api_load(vk_api *api, const char *path, weft_error *err);
+weft_status vk_api_load_instance(vk_api *api, VkInstance instance, weft_error *err);
+weft_status vk_api_load_device(vk_api *api, VkDevice device, weft_error *err);
+void vk_api_unload(vk_api *api);
+
+/* Turns a VkResult into a status with text: "vulkan: vkCreateBuffer failed (VK_ERROR_OUT_OF_DEVICE_MEMORY): what". */
+weft_status vk_fail(weft_error *err, VkResult r, const char *call, const char *fmt, ...) WEFT_PRINTF(4, 5);
+
+/* ---- options of a spec ---- */
+typedef struct vk_options {
+    char which[128]; /* number or part of a name; "" the default */
+    char *loader, *cache; /* NULL: default, none; owned */
+    uint64_t max_binding, memory; /* 0: the device's */
+    bool staging, selftest, validation;
+    double submit_seconds;
+    char without[256]; /* "+f16storage+dot+" */
+} vk_options;
+
+/* ---- memory ---- */
+
+/* What memory is for decides its type: see memory.c. */
+typedef enum vk_memory_use {
+    VK_MEMORY_WEIGHTS, /* device-local; mapped where that is free of charge */
+    VK_MEMORY_ARENA,   /* the same */
+    VK_MEMORY_UPLOAD,  /* host-visible, written in order */
+    VK_MEMORY_READBACK /* host-visible, cached */
+} vk_memory_use;
+
+typedef struct vk_block {
+    VkBuffer buffer;
+    VkDeviceMemory memory;
+    uint64_t bytes;
+    unsigned char *mapped; /* NULL: not host-visible */
+    bool coherent;         /* else flush after writes, invalidate before reads (vk_flush, vk_invalidate) */
+} vk_block;
+
+typedef struct vk_backend vk_backend;
+
+weft_status vk_block_create(vk_backend *vk, uint64_t bytes, vk_memory_use use, vk_block *out, weft_error *err);
+void vk_block_destroy(vk_backend *vk, vk_block *b);
+weft_status vk_flush(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
+weft_status vk_invalidate(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
+/* Copies between host and any block, through the staging ring where the block is not mapped. Block until done (writes:
+ * until the source may be reused; vk_transfer_flush waits for all). */
+weft_status vk_block_write(vk_backend *vk, const vk_block *b, uint64_t offset, const void *src, uint64_t n,
+                           weft_error *err);
+weft_status vk_block_read(vk_backend *vk, const vk_block *b, uint64_t offset, void *dst, uint64_t n, weft_error *err);
+weft_status vk_block_zero(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
+/* A piece of memory to fill that ends up in a block: mapped memory itself or the staging ring. `fill` writes n bytes. */
+weft_status vk_block_fill(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n,
+                          void (*fill)(void *ctx, void *dst, uint64_t at, uint64_t n), void *ctx, weft_error *err);
+weft_status vk_transfer_flush(vk_backend *vk, weft_error *err);
+
+/* ---- buffers of the contract ---- */
+struct weft_buf {
+    vk_backend *vk;
+    uint64_t bytes;
+    uint32_t n_blocks, n_parts;
+    vk_block *blocks; /* one, or several where the allocation limit asks for it */
+    vk_part *parts;   /* weights: at least one; others: one part that is the whole */
+};
+
+/* The parts a weight is cut into: pure. Fills `parts` (may be NULL) and returns how many there are, 0: a single row is
+ * larger than a binding. */
+uint32_t vk_weight_parts(const vk_facts *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                         vk_part *parts);
+
+/* ---- pipelines ---- */
+typedef struct vk_pipeline_key { weft_shader_id shader; uint32_t subgroup, n_specs, spec[WEFT_MAX_SPECS]; } vk_pipeline_key;
+/* Creates what is missing, in threads; pipelines belong to the backend and live as long as it. */
+weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n, VkPipeline *out, weft_error *err);
+
+/* ---- the backend ---- */
+struct vk_backend {
+    weft_backend base;
+    vk_options options;
+    vk_api api;
+    VkInstance instance;
+    VkPhysicalDevice physical;
+    VkDevice device;
+    VkQueue queue;
+    uint32_t queue_family;
+    uint32_t index;
+    VkPhysicalDeviceProperties properties;
+    VkPhysicalDeviceDriverProperties driver;
+    VkPhysicalDeviceMemoryProperties memory;
+    bool has_budget, unified; /* VK_EXT_memory_budget; weights may be written in place */
+    vk_facts facts;
+    VkDescriptorSetLayout set_layout; /* set 0 of every kernel, see shaders/params.h */
+    VkPipelineLayout pipeline_layout;
+    VkCommandPool command_pool;
+    VkSemaphore timeline;     /* one for all submits of the backend */
+    uint64_t submitted;       /* its value after the last submit */
+    bool lost;                /* the device was lost: every call fails with DEVICE_LOST until it is closed */
+    uint64_t allocations;     /* device memory, ever */
+    double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
+    struct vk_pipeline_set *pipelines; /* pipelines.c */
+    struct vk_staging *staging;        /* memory.c */
+    struct vk_validation *validation;  /* validate.c; NULL: off */
+    struct vk_verdicts *verdicts;      /* selftest.c; NULL: not tested */
+    char **notes;
+    uint32_t n_notes;
+};
+
+weft_status vk_open(const char *which, const char *options, weft_backend **out, weft_error *err);
+void vk_close(weft_backend *b);
+weft_status vk_list(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
+void vk_info(const weft_backend *b, weft_device_info *out);
+bool vk_note_add(vk_backend *vk, const char *fmt, ...) WEFT_PRINTF(2, 3);
+const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverProperties *driver,
+                                const VkPhysicalDeviceProperties *p);
+
+/* Submits command buffers in order; the timeline reaches *ticket when they are done. */
+weft_status vk_submit(vk_backend *vk, const VkCommandBuffer *c, uint32_t n, uint64_t *ticket, weft_error *err);
+weft_status vk_wait(vk_backend *vk, uint64_t ticket, weft_error *err);
+/* The first error that the validation layer has reported since the last call, or OK. */
+weft_status vk_validation_check(vk_backend *vk, weft_error *err);
+
+/* ---- contract functions of the other files ---- */
+weft_layout vk_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
+                             const weft_node *const *readers, uint32_t n_readers);
+const char *vk_layout_name(const weft_backend *b, weft_layout layout);
+uint64_t vk_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
+weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                             weft_buf **out, weft_error *err);
+weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
+                            weft_error *err);
+weft_status vk_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err);
+weft_status vk_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err);
+void vk_buf_destroy(weft_buf *buf);
+weft_status vk_buf_write(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
+weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
+weft_place_reason vk_choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
+bool vk_joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
+              const weft_kernel_choice *next);
+weft_status vk_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
+weft_status vk_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
+void vk_exec_destroy(weft_exec *e);
+weft_status vk_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
+                           weft_error *err);
+weft_status vk_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err);
+weft_status vk_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
+weft_status vk_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
+void vk_exec_counters(const weft_exec *e, weft_counters *out);
+
+/* Whether a kernel may be used: verdicts of the self-test and the option `without`. */
+bool vk_kernel_disabled(const void *vk, const vk_kernel *k);
+weft_status vk_selftest(vk_backend *vk, weft_error *err);
+void vk_verdicts_destroy(vk_backend *vk);
+
+#endif

@@ -1,0 +1,133 @@
+/* common.glsl: what every kernel begins with: the parameter block, the run's extents, the buffers in all their views,
+ * dims and offsets of tensors, and loads and stores of every plain type.
+ *
+ * A shader asks for GL_GOOGLE_include_directive and defines SLOTS (buffers per job) before including this. Buffers are addressed as 32-bit words, so that devices
+ * without 16-bit storage run the same code. `SLOT(j, t)` is the buffer of tensor t of job j. */
+#define WEFT_GLSL 1
+#include "params.h"
+
+layout(local_size_x_id = 0, local_size_y = 1, local_size_z = 1) in;
+layout(constant_id = 0) const uint BLOCK = 64; /* invocations of a workgroup */
+
+layout(set = 0, binding = WEFT_BINDING_PARAMS, std140) uniform Params {
+    uvec4 head;
+    weft_job_params job[WEFT_MAX_JOBS];
+} P;
+layout(set = 0, binding = WEFT_BINDING_RUN, std140) uniform Run { uvec4 extent[2]; } R;
+
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InU { uint d[]; } in_u[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InV { uvec4 d[]; } in_v[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InF { float d[]; } in_f[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InF4 { vec4 d[]; } in_f4[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict buffer OutU { uint d[]; } out_u[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict buffer OutF { float d[]; } out_f[WEFT_MAX_BUFFERS];
+
+#define SLOT(j, t) ((j) * SLOTS + (t))
+
+/* weft_dtype's numbers (a static assertion on the host side keeps them equal) */
+#define F32 1
+#define F16 2
+#define BF16 3
+#define I32 4
+#define Q8_0 5
+#define Q4_0 6
+
+/* ---- jobs ---- */
+
+/* The job that this workgroup works for, and its number among the job's workgroups. */
+uint job_of_group()
+{
+    uint j = 0;
+    for (uint k = 1; k < P.head.x; k++)
+        if (gl_WorkGroupID.x >= P.job[k].groups.x) j = k;
+    return j;
+}
+
+/* ---- tensors ---- */
+
+uint extent_value(uint e)
+{
+    return e == 0 ? 1 : R.extent[(e - 1) >> 2][(e - 1) & 3];
+}
+
+uint tensor_dim(uint j, uint t, uint axis)
+{
+    return axis < 4 ? P.job[j].t[t].dim_a[axis] * extent_value(P.job[j].t[t].extent_a[axis])
+                    : P.job[j].t[t].dim_b[axis - 4] * extent_value(P.job[j].t[t].extent_b[axis - 4]);
+}
+
+uint tensor_stride(uint j, uint t, uint axis)
+{
+    return axis < 4 ? P.job[j].t[t].stride_a[axis] : P.job[j].t[t].stride_b[axis - 4];
+}
+
+uint tensor_rank(uint j, uint t) { return P.job[j].t[t].dim_b.z; }
+uint tensor_dtype(uint j, uint t) { return P.job[j].t[t].extent_b.z; }
+uint tensor_first(uint j, uint t) { return P.job[j].t[t].extent_b.w; }
+
+/* ---- values: bit tests, since compilers fold x != x ---- */
+
+bool is_nan(float x) { return (floatBitsToUint(x) & 0x7fffffffu) > 0x7f800000u; }
+bool is_finite(float x) { return (floatBitsToUint(x) & 0x7f800000u) != 0x7f800000u; }
+
+float half_bits_to_float(uint h) { return unpackHalf2x16(h).x; }
+
+/* To the nearest half, ties to even, overflow to infinity, NaN stays NaN: exact on every driver, in integers. */
+uint float_to_half_bits(float x)
+{
+    uint u = floatBitsToUint(x), sign = (u >> 16) & 0x8000u, a = u & 0x7fffffffu;
+    if (a > 0x7f800000u) return sign | 0x7e00u;
+    if (a >= 0x477ff000u) return sign | 0x7c00u;
+    if (a >= 0x38800000u) { /* normal: rebias, round the 13 bits that go */
+        uint r = a - 0x38000000u;
+        return sign | ((r + 0xfffu + ((r >> 13) & 1u)) >> 13);
+    }
+    if (a < 0x33000000u) return sign;
+    uint e = a >> 23, m = (a & 0x7fffffu) | 0x800000u, shift = 126u - e; /* denormal: shift 14..24 */
+    uint half_bit = 1u << (shift - 1u), q = m >> shift, rest = m & ((1u << shift) - 1u);
+    return sign | (q + uint(rest > half_bit || (rest == half_bit && (q & 1u) == 1u)));
+}
+
+uint float_to_bfloat_bits(float x)
+{
+    uint u = floatBitsToUint(x);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return (u >> 16) | 0x40u;
+    return (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+}
+
+/* Two halves in a word; finite values beyond the range are clamped, as kernels that must not overflow want it. */
+uint pack_halves_clamped(vec2 v) { return packHalf2x16(clamp(v, vec2(-65504.0), vec2(65504.0))); }
+
+/* Element i of a buffer of type t. */
+float load_as_float(uint slot, uint t, uint i)
+{
+    if (t == F32) return in_f[slot].d[i];
+    if (t == I32) return float(int(in_u[slot].d[i]));
+    uint w = in_u[slot].d[i >> 1], h = (i & 1u) == 0 ? w & 0xffffu : w >> 16;
+    return t == F16 ? half_bits_to_float(h) : uintBitsToFloat(h << 16);
+}
+
+/* The bits of v as type t, in the low 16 or all 32 bits. */
+uint float_bits_as(uint t, float v)
+{
+    if (t == F16) return float_to_half_bits(v);
+    if (t == BF16) return float_to_bfloat_bits(v);
+    return t == I32 ? uint(int(v)) : floatBitsToUint(v);
+}
+
+/* Stores the low 16 bits of `bits` as 16-bit element i where a neighbour may be written by another invocation. */
+void store_half_bits(uint slot, uint i, uint bits)
+{
+    uint shift = (i & 1u) * 16u;
+    atomicAnd(out_u[slot].d[i >> 1], ~(0xffffu << shift));
+    atomicOr(out_u[slot].d[i >> 1], (bits & 0xffffu) << shift);
+}
+
+void store_from_float(uint slot, uint t, uint i, float v)
+{
+    if (t == F32 || t == I32) out_u[slot].d[i] = float_bits_as(t, v);
+    else store_half_bits(slot, i, float_bits_as(t, v));
+}
+
+/* The workgroup's number where vk_spread laid more of them out than x can count. */
+uint group_number() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
