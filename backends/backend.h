@@ -29,19 +29,49 @@ extern "C" {
 
 typedef struct weft_backend weft_backend;
 
-typedef struct weft_device_info {
-    const char *name;     /* "cpu", "null" */
-    char description[128]; /* "AMD EPYC, avx512, 2 threads" */
-    char variant[64];     /* instruction set or driver in use: "avx512" */
-    uint32_t threads;     /* CPU: threads in the pool */
-    uint64_t memory;      /* bytes the device could give at most; 0 = unknown */
-} weft_device_info;
+typedef enum weft_device_type {
+    WEFT_DEVICE_CPU, WEFT_DEVICE_DISCRETE, WEFT_DEVICE_INTEGRATED, WEFT_DEVICE_VIRTUAL,
+    WEFT_DEVICE_SOFTWARE, /* a GPU interface that a processor carries out */
+    WEFT_DEVICE_NONE      /* runs nothing */
+} weft_device_type;
 
-/* spec: "cpu" or "null", then comma-separated options. cpu: threads=N (default: physical cores),
- * isa=scalar|avx2|avx512|neon (default: the best the processor has; asking for more than it has is UNSUPPORTED),
- * spin=MICROSECONDS that idle threads stay awake (default 50). NOT_FOUND: no such backend; INVALID: an unknown
- * option. */
+typedef struct weft_device_info {
+    const char *name;      /* of the backend: "cpu", "vulkan", "null" */
+    weft_device_type type;
+    uint32_t index;        /* among the backend's devices: "vulkan:1" */
+    char model[128];       /* "AMD Radeon RX 7900 XTX" */
+    char description[256]; /* "AMD EPYC, avx512, 2 threads" */
+    char variant[64];      /* instruction set or driver in use: "avx512" */
+    char driver[128];      /* driver and its version; "" for the CPU */
+    char features[256];    /* what kernels can make use of: "f16 storage, subgroups of 32, integer dot" */
+    uint32_t threads;      /* CPU: threads in the pool */
+    uint64_t memory;       /* bytes the device could give at most; 0 = unknown */
+    bool is_default;       /* what the backend opens when no device is named */
+} weft_device_info;
+WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
+
+/* spec: a backend ("cpu", "vulkan", "null"), where it has several devices ":" and the number or a part of the name of
+ * one, then comma-separated options, each name=value.
+ * cpu: threads=N (default: physical cores), isa=scalar|avx2|avx512|neon (default: the best the processor has; asking
+ * for more than it has is UNSUPPORTED), spin=MICROSECONDS that idle threads stay awake (default 50).
+ * vulkan: the best discrete device, else an integrated one; software drivers only when named. Options:
+ *   loader=PATH       the Vulkan loader (default: the system's libvulkan.so.1)
+ *   max-binding=BYTES no binding is larger; weights are split into more pieces (default: the device's limit)
+ *   memory=BYTES      use no more of the device than this (default: what the driver says is free)
+ *   staging=1         upload and read back through staging buffers even where memory is shared
+ *   cache=DIR         keep compiled pipelines and verdicts of the self-test there (default: keep none)
+ *   selftest=0        do not test kernels (default 1: each variant once per driver and version)
+ *   without=A+B       do without these features or variants: f16storage, subgroup, dot, coopmat, or a kernel's name
+ *   validation=1      with the Khronos validation layer; what it says becomes an error
+ *   submit-ms=N       predicted length of one submission (default 50)
+ * NOT_FOUND: no such backend or device, no loader or driver; INVALID: an unknown option. */
 WEFT_API WEFT_MUST_USE weft_status weft_backend_open(const char *spec, weft_backend **out, weft_error *err);
+/* What opening a device would say about it, without opening it: spec is as above without ":device", index counts from
+ * 0. NOT_FOUND past the last (or, with the reason in the error, at 0 if there is none). */
+WEFT_API WEFT_MUST_USE weft_status weft_backend_list(const char *spec, uint32_t index, weft_device_info *out,
+                                                      weft_error *err);
+/* Things its user should know, such as kernel variants that failed their test and are not used; NULL past the last. */
+WEFT_API const char *weft_backend_note(const weft_backend *b, uint32_t i);
 /* Every bank and program that uses it must be gone. NULL is accepted. */
 WEFT_API void weft_backend_close(weft_backend *b);
 WEFT_API void weft_backend_info(const weft_backend *b, weft_device_info *out);
@@ -87,6 +117,8 @@ WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
 #define WEFT_PLACE_LIST(X)                                                     \
     X(REQUESTED, "on the device that was asked for")                           \
     X(FOLLOWS, "a view, source or copy: where its data is")                     \
+    X(MEMORY, "the requested device is full: this layer's weights go elsewhere") \
+    X(LIMIT, "a tensor is larger than the requested device can bind")          \
     X(NO_KERNEL, "the requested device has no kernel for the op")              \
     X(NO_TYPE, "the requested device has no kernel for these types and shapes")
 typedef enum weft_place_reason {
@@ -111,7 +143,10 @@ typedef struct weft_program_desc {
     uint32_t n_bounds;
     const char *const *outputs; /* the outputs wanted; NULL: all */
     uint32_t n_outputs;
-    bool strict;     /* UNSUPPORTED instead of a fallback to another device */
+    bool strict;     /* UNSUPPORTED instead of a fallback to another device or with a kernel variant disabled */
+    /* Layers on each device: what does not fit on one goes to the next, by whole layers (scopes that end in a number).
+     * NULL: by the memory that the devices have. */
+    const uint32_t *split;
     bool exact;      /* float32 activations everywhere: no int8 or bf16 shortcuts */
     bool as_built;   /* run no passes */
     bool keep;       /* no memory reuse, so that every value can be read after a run */
@@ -152,6 +187,19 @@ WEFT_API WEFT_MUST_USE weft_status weft_program_write(weft_program *p, weft_ref 
                                                       uint64_t n, weft_error *err);
 WEFT_API WEFT_MUST_USE weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst,
                                                      uint64_t n, weft_error *err);
+/* What the program's runs have done since it was loaded, over all devices. */
+typedef struct weft_counters {
+    uint64_t launches;   /* kernel launches (GPU dispatches) */
+    uint64_t barriers;
+    uint64_t submits;
+    uint64_t recordings; /* command buffers recorded */
+    uint64_t bindings;   /* descriptor sets written */
+    uint64_t allocations; /* of device memory */
+    uint64_t bytes_in, bytes_out; /* between host and device, inputs and outputs of runs */
+    double host_seconds; /* spent by the host in starting runs, without waiting */
+} weft_counters;
+WEFT_API weft_counters weft_program_counters(const weft_program *p);
+
 /* Runs all steps and waits. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_run(weft_program *p, weft_error *err);
 /* Runs one step (index into the plan's steps) and waits: for node-by-node checks and isolated timing. */

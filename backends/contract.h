@@ -27,7 +27,10 @@ typedef struct weft_kernel_choice {
     const void *kernel;   /* the backend's own */
     uint8_t needs[WEFT_MAX_INPUTS];
     uint64_t scratch_bytes;
-    bool inplace; /* may write over input 0 */
+    bool inplace;      /* may write over input 0 */
+    uint32_t launches; /* launches that the node takes by itself; 0 counts as 1 */
+    uint64_t variant;  /* the backend's own: which of the kernel's forms */
+    const char *instead_of; /* a better kernel that is disabled; NULL: none (strict programs refuse it) */
 } weft_kernel_choice;
 
 typedef struct weft_buf weft_buf;   /* device memory; defined by each backend */
@@ -49,9 +52,14 @@ typedef struct weft_exec_desc {
 
 typedef struct weft_backend_vt {
     const char *name;
-    weft_status (*open)(const char *options, weft_backend **out, weft_error *err); /* what follows "name," or "" */
+    /* spec "name:which,options": `which` and `options` are "" where there are none. */
+    weft_status (*open)(const char *which, const char *options, weft_backend **out, weft_error *err);
     void (*close)(weft_backend *b);
     void (*info)(const weft_backend *b, weft_device_info *out);
+    /* Device number `index` without opening it. NOT_FOUND past the last one, and, with the reason, where index is 0 and
+     * there is none. */
+    weft_status (*list)(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
+    const char *(*note)(const weft_backend *b, uint32_t i); /* see weft_backend_note */
     weft_status (*roof)(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
     uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
 
@@ -63,6 +71,10 @@ typedef struct weft_backend_vt {
                              const int64_t *dims);
     /* The best kernel for a node, or why there is none: REQUESTED = found, else NO_KERNEL or NO_TYPE. */
     weft_place_reason (*choose)(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
+    /* Whether a step with kernel `next` can run in one launch with the n steps before it, which have no barrier among
+     * them and share a launch already. NULL: never. */
+    bool (*joins)(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
+                  const weft_kernel_choice *next);
 
     weft_status (*buf_create)(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err); /* zeroed */
     /* Uses host memory as it is; NULL if the backend cannot. The memory outlives the buffer and is only read. */
@@ -70,7 +82,10 @@ typedef struct weft_backend_vt {
     void (*buf_destroy)(weft_buf *buf);
     weft_status (*buf_write)(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
     weft_status (*buf_read)(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
-    /* Converts src to type t and layout `layout`, filling buf (of weight_bytes). */
+    /* Room for one weight: weight_bytes in as many pieces as the device's limits ask for. */
+    weft_status (*weight_create)(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                                 weft_buf **out, weft_error *err);
+    /* Converts src to type t and layout `layout`, filling buf (of weight_create). */
     weft_status (*weight_write)(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
                                 weft_error *err);
 
@@ -81,6 +96,10 @@ typedef struct weft_backend_vt {
     weft_status (*exec_submit)(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
                                weft_error *err);
     weft_status (*exec_wait)(weft_exec *e, uint64_t ticket, weft_error *err);
+    /* Bytes [at, at + n) of the arena. Fast for inputs (before a submit) and outputs (after the wait); works for all. */
+    weft_status (*exec_write)(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
+    weft_status (*exec_read)(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
+    void (*exec_counters)(const weft_exec *e, weft_counters *out); /* adds to *out */
 } weft_backend_vt;
 
 /* Every backend's object starts with this. */
@@ -90,5 +109,8 @@ struct weft_backend {
 };
 
 extern const weft_backend_vt weft__backend_cpu, weft__backend_null;
+#ifdef WEFT_VULKAN
+extern const weft_backend_vt weft__backend_vulkan;
+#endif
 
 #endif

@@ -59,7 +59,7 @@ typedef struct vk_tensor {
     int64_t dim[WEFT_MAX_RANK], stride[WEFT_MAX_RANK], first; /* dims at the bounds */
     weft_dims dims;         /* with extents */
     uint32_t n_parts;       /* 1, or more for weights */
-    const vk_part *parts;   /* weights; NULL elsewhere */
+    const vk_part *parts;   /* weights, once they exist: NULL while a kernel is chosen */
 } vk_tensor;
 
 typedef struct vk_call {
@@ -99,14 +99,15 @@ typedef struct vk_kernel {
     uint8_t need;                                    /* WEFT_NEED_* of inputs that are no weights */
     bool inplace;
     uint8_t slots;                                   /* buffers per job */
-    uint8_t jobs;                                    /* nodes that may share a launch; 0 or 1: none */
+    uint8_t jobs;                                    /* nodes that may share a launch (no counters, no table); 0 or 1: none */
     const char *const *probes;                       /* NULL-ended graph texts (docs/graph-text.md) that use this kernel, small: its self-test */
 } vk_kernel;
 
-/* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels. */
+/* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels;
+ * *better (may be NULL) is then the one that would have been taken. */
 const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *ctx, const vk_kernel *k), const void *ctx,
-                                weft_place_reason *why);
-/* All kernels, each once. */
+                                weft_place_reason *why, const vk_kernel **better);
+/* The kernels of all rows: one that serves several ops appears for each. */
 const vk_kernel *const *vk_kernels(uint32_t *n);
 
 /* ---- for kernels ---- */

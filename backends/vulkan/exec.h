@@ -1,0 +1,74 @@
+/* exec.h: what exec.c (steps to launches, descriptor sets) and record.c (commands, submits, waits) share. */
+#ifndef VULKAN_EXEC_H
+#define VULKAN_EXEC_H
+
+#include "backends/vulkan/vk.h"
+
+/* One dispatch, ready to be recorded. */
+typedef struct vk_dispatch {
+    VkPipeline pipeline;
+    VkDescriptorSet set;
+    uint32_t groups[3];
+    bool barrier;                /* before it */
+    uint32_t first_step, n_steps; /* of the plan */
+    double bytes, flops;         /* at the bounds */
+} vk_dispatch;
+
+/* All dispatches of the device's steps, with (or without) steps joined as the plan says, and what they are bound to.
+ * Written once; nothing changes from run to run but the run's extents and the inputs' bytes. */
+typedef struct vk_form {
+    vk_dispatch *dispatches;
+    uint32_t n_dispatches;
+    VkDescriptorPool pool;
+    vk_block params, tables, counters; /* parameter blocks; constant tables; words that launches leave zero */
+} vk_form;
+
+/* Commands for some steps, cut into submissions. */
+typedef struct vk_chunk {
+    VkCommandBuffer commands;
+    uint32_t first, n;       /* dispatches of the form */
+    uint32_t barriers;
+    double bytes, flops;
+    uint64_t ticket;         /* of the last submission */
+} vk_chunk;
+
+typedef struct vk_recording {
+    struct vk_recording *next;
+    uint32_t first, n;       /* plan steps */
+    vk_chunk *chunks;
+    uint32_t n_chunks;
+    bool reads_back;         /* ends with the copies of outputs */
+} vk_recording;
+
+/* A range of the arena that host and device exchange in every run. */
+typedef struct vk_port { uint64_t at, bytes, shadow; } vk_port; /* shadow: offset in the upload or readback block */
+
+struct weft_exec {
+    vk_backend *vk;
+    weft_exec_desc desc;
+    vk_block *arena;
+    vk_block run;            /* weft_run_params */
+    vk_block upload, readback; /* shadows of inputs and outputs where the arena itself is out of the host's sight */
+    vk_port *inputs, *outputs;
+    uint32_t n_inputs, n_outputs;
+    VkCommandBuffer upload_commands, readback_commands;
+    bool direct_in, direct_out; /* the host writes, reads the arena itself */
+    bool dirty, fresh;          /* inputs or extents changed since the last submit; readback holds the last run's outputs */
+    bool timed;                 /* rates were calibrated with this exec */
+    vk_form joined, single;     /* single: made when a step is first run alone */
+    vk_recording *recordings;
+    weft_run_params extents;
+    uint64_t ticket;
+    vk_recording *running;
+    double started;
+    weft_counters counters;
+};
+
+/* Compiles a form. joined: as the plan says; else one launch per step at least. */
+weft_status vk_form_create(weft_exec *e, bool joined, vk_form *f, weft_error *err);
+void vk_form_destroy(vk_backend *vk, vk_form *f);
+void vk_recordings_destroy(weft_exec *e);
+/* "layers.3.attention.dense linear %41" of a plan step; returns buf. */
+const char *vk_step_text(const weft_exec *e, uint32_t step, char *buf, size_t size);
+
+#endif

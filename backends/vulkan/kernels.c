@@ -1,0 +1,180 @@
+/* kernels.c: the table of GPU kernels, from kernels.def, the choice among them, and helpers with which kernels describe
+ * their launches. Nothing here touches a device. */
+#include "backends/vulkan/vk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define VK_KERNEL(op, symbol) extern const vk_kernel symbol;
+#include "backends/vulkan/kernels.def"
+#undef VK_KERNEL
+
+static const struct {
+    weft_op op;
+    const vk_kernel *kernel;
+} rows[] = {
+#define VK_KERNEL(op, symbol) { WEFT_OP_##op, &symbol },
+#include "backends/vulkan/kernels.def"
+#undef VK_KERNEL
+};
+enum { N_ROWS = sizeof rows / sizeof *rows };
+
+/* common.glsl spells these numbers out. */
+_Static_assert(WEFT_F32 == 1 && WEFT_F16 == 2 && WEFT_BF16 == 3 && WEFT_I32 == 4 && WEFT_Q8_0 == 5 && WEFT_Q4_0 == 6,
+               "dtype numbers of shaders/common.glsl");
+
+const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *ctx, const vk_kernel *k),
+                                const void *ctx, weft_place_reason *why, const vk_kernel **better)
+{
+    *why = WEFT_PLACE_NO_KERNEL;
+    if (better) *better = NULL;
+    for (uint32_t i = 0; i < N_ROWS; i++) {
+        const vk_kernel *k = rows[i].kernel;
+        if (rows[i].op != c->op) continue;
+        *why = WEFT_PLACE_NO_TYPE;
+        if (k->accepts && !k->accepts(c)) continue;
+        if (disabled && disabled(ctx, k)) {
+            if (better && !*better) *better = k;
+            continue;
+        }
+        *why = WEFT_PLACE_REQUESTED;
+        return k;
+    }
+    return NULL;
+}
+
+const vk_kernel *const *vk_kernels(uint32_t *n)
+{
+    static const vk_kernel *const all[] = {
+#define VK_KERNEL(op, symbol) &symbol,
+#include "backends/vulkan/kernels.def"
+#undef VK_KERNEL
+    };
+    *n = N_ROWS;
+    return all;
+}
+
+/* ---- choice ---- */
+
+static void dense_tensor(const weft_kernel_query *q, weft_ref r, weft_layout layout, vk_tensor *t)
+{
+    const weft_value *v = weft_graph_value(q->g, r);
+    *t = (vk_tensor){ .dtype = v->dtype, .layout = layout, .rank = v->dims.rank, .dims = v->dims, .n_parts = 1 };
+    weft_dims_resolve(q->g, &v->dims, q->bounds, t->dim);
+    int64_t stride = 1;
+    for (uint32_t i = t->rank; i-- > 0; stride *= t->dim[i]) t->stride[i] = stride;
+}
+
+/* Whether every tensor can be bound; weights are cut into parts for that. */
+static bool bindable(const vk_backend *vk, const weft_kernel_query *q, weft_ref r, vk_tensor *t)
+{
+    const weft_value *v = weft_graph_value(q->g, r);
+    if (weft_graph_node_by_id(q->g, v->node)->op != WEFT_OP_weight)
+        return weft_value_bytes(q->g, r, q->bounds) <= vk->facts.max_binding;
+    t->n_parts = vk_weight_parts(&vk->facts, t->layout, t->dtype, t->rank, t->dim, NULL);
+    return t->n_parts > 0;
+}
+
+/* "matvec/q8_0": the matrix's type is what users ask about. */
+static void name_choice(const weft_kernel_query *q, const vk_kernel *k, weft_kernel_choice *out)
+{
+    const char *type = NULL;
+    for (uint32_t i = 0; i < q->node->n_in && !type; i++) {
+        const weft_value *v = weft_graph_value(q->g, q->node->in[i]);
+        if (v->dims.rank >= 2 && weft_graph_node_by_id(q->g, v->node)->op == WEFT_OP_weight)
+            type = weft_dtype_get(v->dtype)->name;
+    }
+    snprintf(out->name, sizeof out->name, "%s%s%s", k->name, type ? "/" : "", type ? type : "");
+}
+
+weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q, weft_kernel_choice *out)
+{
+    const vk_backend *vk = (const vk_backend *)base;
+    vk_tensor in[WEFT_MAX_INPUTS], result[WEFT_MAX_OUTPUTS];
+    bool fits = true;
+    for (uint32_t i = 0; i < q->node->n_in; i++) {
+        dense_tensor(q, q->node->in[i], q->layouts ? q->layouts[i] : VK_LAYOUT_PLAIN, &in[i]);
+        fits = bindable(vk, q, q->node->in[i], &in[i]) && fits;
+    }
+    for (uint32_t i = 0; i < q->node->n_out; i++) {
+        dense_tensor(q, q->node->out[i], VK_LAYOUT_PLAIN, &result[i]);
+        fits = bindable(vk, q, q->node->out[i], &result[i]) && fits;
+    }
+    if (!fits) return WEFT_PLACE_LIMIT;
+    vk_call call = { .facts = &vk->facts, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
+                     .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact };
+    weft_place_reason why;
+    const vk_kernel *better, *k = vk_kernel_find(&call, vk_kernel_disabled, vk, &why, &better);
+    if (!k) return why;
+    *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace,
+                                 .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
+                                 .launches = k->launches ? k->launches(&call) : 1,
+                                 .variant = k->variant ? k->variant(&call) : 0,
+                                 .instead_of = better ? better->name : NULL };
+    name_choice(q, k, out);
+    memset(out->needs, k->need, sizeof out->needs);
+    return WEFT_PLACE_REQUESTED;
+}
+
+bool vk_joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
+              const weft_kernel_choice *next)
+{
+    (void)b;
+    const vk_kernel *k = next->kernel;
+    if (!k || n >= k->jobs || next->launches != 1) return false;
+    for (uint32_t i = 0; i < n; i++)
+        if (launch[i]->kernel != k || launch[i]->variant != next->variant || launch[i]->launches != 1) return false;
+    return true;
+}
+
+/* ---- describing launches ---- */
+
+static void split6(const int64_t *v, uint32_t rank, int64_t rest, weft_uvec4 *a, weft_uvec4 *b)
+{
+    uint32_t x[WEFT_MAX_RANK];
+    for (uint32_t i = 0; i < WEFT_MAX_RANK; i++) x[i] = (uint32_t)(i < rank ? v[i] : rest);
+    *a = (weft_uvec4){ x[0], x[1], x[2], x[3] };
+    b->x = x[4];
+    b->y = x[5];
+}
+
+void vk_set_tensor(vk_launch *l, uint32_t slot, const vk_tensor *t, const vk_part *part)
+{
+    weft_tensor_params *p = &l->job.t[slot];
+    int64_t n[WEFT_MAX_RANK], extent[WEFT_MAX_RANK];
+    for (uint32_t i = 0; i < t->rank; i++) {
+        n[i] = t->dims.d[i].n;
+        extent[i] = t->dims.d[i].extent;
+    }
+    split6(n, t->rank, 1, &p->dim_a, &p->dim_b);
+    split6(extent, t->rank, 0, &p->extent_a, &p->extent_b);
+    split6(t->stride, t->rank, 0, &p->stride_a, &p->stride_b);
+    p->dim_b.z = t->rank;
+    p->dim_b.w = (uint32_t)vk_elements(t);
+    p->extent_b.z = (uint32_t)t->dtype;
+    p->extent_b.w = (uint32_t)t->first;
+    if (!part) return;
+    p->stride_b.z = (uint32_t)part->first_row;
+    p->stride_b.w = (uint32_t)part->n_rows;
+}
+
+void vk_bind_in(const vk_call *c, vk_launch *l, uint32_t slot, uint32_t index, uint32_t part)
+{
+    const vk_tensor *t = &c->in[index];
+    l->bind[slot] = (vk_bind){ VK_BIND_IN, (uint8_t)index, (uint16_t)part };
+    vk_set_tensor(l, slot, t, t->parts ? &t->parts[part] : NULL);
+}
+
+void vk_bind_out(const vk_call *c, vk_launch *l, uint32_t slot, uint32_t index)
+{
+    l->bind[slot] = (vk_bind){ VK_BIND_OUT, (uint8_t)index, 0 };
+    vk_set_tensor(l, slot, &c->out[index], NULL);
+}
+
+void vk_spread(const vk_call *c, vk_launch *l, uint64_t n)
+{
+    uint64_t x = n < c->facts->max_groups ? n : c->facts->max_groups, y = x ? (n + x - 1) / x : 1;
+    l->groups[0] = (uint32_t)(y > 1 ? (n + y - 1) / y : x ? x : 1);
+    l->groups[1] = (uint32_t)y;
+    l->groups[2] = 1;
+}

@@ -1,0 +1,495 @@
+/* record.c: command buffers and their life: recorded once for a range of steps, replayed by every run.
+ *
+ * A recording is cut into chunks so that no submission takes long enough for a watchdog: their length is predicted from
+ * the steps' bytes and operations and the device's rates, which the first run calibrates. A run copies the inputs'
+ * shadows in (where the host cannot see the arena), submits the chunks, and copies the outputs' shadows back. */
+#include "backends/vulkan/exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SHADOWED_OUTPUT = 1 << 18 }; /* larger outputs are copied when they are read, as far as they are read */
+
+/* ---- command buffers ---- */
+
+static weft_status begin_commands(vk_backend *vk, VkCommandBuffer *c, weft_error *err)
+{
+    VkCommandBufferAllocateInfo info = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                         .commandPool = vk->command_pool, .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                         .commandBufferCount = 1 };
+    VkResult r = vk->api.AllocateCommandBuffers(vk->device, &info, c);
+    if (r) {
+        *c = NULL;
+        return vk_fail(err, r, "vkAllocateCommandBuffers", "a recording");
+    }
+    VkCommandBufferBeginInfo begin = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO };
+    r = vk->api.BeginCommandBuffer(*c, &begin);
+    return r ? vk_fail(err, r, "vkBeginCommandBuffer", "a recording") : WEFT_OK;
+}
+
+static weft_status end_commands(weft_exec *e, VkCommandBuffer c, weft_error *err)
+{
+    VkResult r = e->vk->api.EndCommandBuffer(c);
+    e->counters.recordings++;
+    return r ? vk_fail(err, r, "vkEndCommandBuffer", "a recording") : WEFT_OK;
+}
+
+static void free_commands(vk_backend *vk, VkCommandBuffer c)
+{
+    if (c) vk->api.FreeCommandBuffers(vk->device, vk->command_pool, 1, &c);
+}
+
+static void barrier(vk_backend *vk, VkCommandBuffer c, VkPipelineStageFlags from, VkAccessFlags written,
+                    VkPipelineStageFlags to, VkAccessFlags used)
+{
+    VkMemoryBarrier m = { .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = written, .dstAccessMask = used };
+    vk->api.CmdPipelineBarrier(c, from, to, 0, 1, &m, 0, NULL, 0, NULL);
+}
+
+static void compute_barrier(vk_backend *vk, VkCommandBuffer c)
+{
+    barrier(vk, c, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, VK_ACCESS_SHADER_WRITE_BIT,
+            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+            VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_UNIFORM_READ_BIT);
+}
+
+enum {
+    AROUND_STAGES = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+    AROUND_WRITES = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+    AROUND_READS = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_UNIFORM_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT
+};
+
+/* Submission order alone makes nothing visible: whatever ran before is seen by what follows. */
+static void barrier_before(vk_backend *vk, VkCommandBuffer c)
+{
+    barrier(vk, c, AROUND_STAGES, AROUND_WRITES, AROUND_STAGES, AROUND_READS | AROUND_WRITES);
+}
+
+static void barrier_to_host(vk_backend *vk, VkCommandBuffer c)
+{
+    barrier(vk, c, AROUND_STAGES, AROUND_WRITES, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+}
+
+/* ---- recording ---- */
+
+static weft_status record_chunk(weft_exec *e, const vk_form *f, vk_chunk *chunk, weft_error *err)
+{
+    vk_backend *vk = e->vk;
+    WEFT_TRY(begin_commands(vk, &chunk->commands, err));
+    VkCommandBuffer c = chunk->commands;
+    VkPipeline bound = VK_NULL_HANDLE;
+    barrier_before(vk, c);
+    chunk->barriers = 1;
+    for (uint32_t i = 0; i < chunk->n; i++) {
+        const vk_dispatch *d = &f->dispatches[chunk->first + i];
+        if (i && d->barrier) {
+            compute_barrier(vk, c);
+            chunk->barriers++;
+        }
+        if (d->pipeline != bound) vk->api.CmdBindPipeline(c, VK_PIPELINE_BIND_POINT_COMPUTE, d->pipeline);
+        bound = d->pipeline;
+        vk->api.CmdBindDescriptorSets(c, VK_PIPELINE_BIND_POINT_COMPUTE, vk->pipeline_layout, 0, 1, &d->set, 0, NULL);
+        vk->api.CmdDispatch(c, d->groups[0], d->groups[1], d->groups[2]);
+    }
+    barrier_to_host(vk, c);
+    return end_commands(e, c, err);
+}
+
+static double predicted(const vk_backend *vk, double bytes, double flops)
+{
+    double memory = bytes * vk->seconds_per_byte, compute = flops * vk->seconds_per_op;
+    return memory > compute ? memory : compute;
+}
+
+/* Dispatches first..end-1 of the form in chunks that are predicted to stay below the limit. */
+static weft_status record_chunks(weft_exec *e, const vk_form *f, uint32_t first, uint32_t end, vk_recording *r,
+                                 weft_error *err)
+{
+    for (uint32_t i = first, n; i < end; i += n) {
+        vk_chunk *grown = realloc(r->chunks, (r->n_chunks + 1) * sizeof *grown);
+        if (!grown) return WEFT_OOM_FAIL(err, "a recording");
+        r->chunks = grown;
+        vk_chunk *chunk = &r->chunks[r->n_chunks++];
+        *chunk = (vk_chunk){ .first = i };
+        double seconds = 0;
+        for (n = 0; i + n < end; n++) {
+            const vk_dispatch *d = &f->dispatches[i + n];
+            double more = predicted(e->vk, d->bytes, d->flops);
+            if (n && seconds + more > e->vk->options.submit_seconds) break;
+            seconds += more;
+            chunk->bytes += d->bytes;
+            chunk->flops += d->flops;
+        }
+        chunk->n = n;
+        WEFT_TRY(record_chunk(e, f, chunk, err));
+    }
+    return WEFT_OK;
+}
+
+static void destroy_recording(vk_backend *vk, vk_recording *r)
+{
+    for (uint32_t i = 0; i < r->n_chunks; i++) free_commands(vk, r->chunks[i].commands);
+    free(r->chunks);
+    free(r);
+}
+
+void vk_recordings_destroy(weft_exec *e)
+{
+    while (e->recordings) {
+        vk_recording *r = e->recordings;
+        e->recordings = r->next;
+        destroy_recording(e->vk, r);
+    }
+}
+
+/* Whether plan steps first..first+n-1 begin and end where joined launches do, and which dispatches they are. */
+static bool find_dispatches(const vk_form *f, uint32_t first, uint32_t n, uint32_t *begin, uint32_t *end)
+{
+    *begin = 0;
+    while (*begin < f->n_dispatches && f->dispatches[*begin].first_step < first) (*begin)++;
+    *end = *begin;
+    while (*end < f->n_dispatches && f->dispatches[*end].first_step < first + n) (*end)++;
+    bool starts = !*begin || f->dispatches[*begin - 1].first_step + f->dispatches[*begin - 1].n_steps <= first;
+    bool ends = *end == *begin || f->dispatches[*end - 1].first_step + f->dispatches[*end - 1].n_steps <= first + n;
+    return starts && ends;
+}
+
+static weft_status make_recording(weft_exec *e, uint32_t first, uint32_t n, vk_recording **out, weft_error *err)
+{
+    const vk_form *f = &e->joined;
+    uint32_t begin, end;
+    if (!find_dispatches(f, first, n, &begin, &end)) {
+        if (!e->single.n_dispatches) WEFT_TRY(vk_form_create(e, false, &e->single, err));
+        f = &e->single;
+        find_dispatches(f, first, n, &begin, &end);
+    }
+    vk_recording *r = calloc(1, sizeof *r);
+    if (!r) return WEFT_OOM_FAIL(err, "a recording");
+    *r = (vk_recording){ .first = first, .n = n, .reads_back = n > 1 || e->desc.plan->n_steps == 1 };
+    weft_status s = record_chunks(e, f, begin, end, r, err);
+    if (s) {
+        destroy_recording(e->vk, r);
+        return s;
+    }
+    r->next = e->recordings;
+    e->recordings = r;
+    *out = r;
+    return WEFT_OK;
+}
+
+/* Whether the chunks of a recording turn out much longer than wanted, or much shorter than needed. */
+static bool outdated(const weft_exec *e, const vk_recording *r)
+{
+    double longest = 0, limit = e->vk->options.submit_seconds;
+    uint32_t dispatches = 0;
+    for (uint32_t i = 0; i < r->n_chunks; i++) {
+        double s = predicted(e->vk, r->chunks[i].bytes, r->chunks[i].flops);
+        if (s > longest && r->chunks[i].n > 1) longest = s;
+        dispatches += r->chunks[i].n;
+    }
+    return longest > 2 * limit || (r->n_chunks > 1 && r->n_chunks < dispatches && longest < limit / 4);
+}
+
+static weft_status find_recording(weft_exec *e, uint32_t first, uint32_t n, vk_recording **out, weft_error *err)
+{
+    for (vk_recording *r = e->recordings; r; r = r->next)
+        if (r->first == first && r->n == n) {
+            *out = r;
+            return WEFT_OK;
+        }
+    return make_recording(e, first, n, out, err);
+}
+
+/* ---- inputs and outputs ---- */
+
+static weft_status record_copies(weft_exec *e, bool in, VkCommandBuffer *c, weft_error *err)
+{
+    vk_backend *vk = e->vk;
+    const vk_port *ports = in ? e->inputs : e->outputs;
+    WEFT_TRY(begin_commands(vk, c, err));
+    barrier_before(vk, *c);
+    for (uint32_t i = 0; i < (in ? e->n_inputs : e->n_outputs); i++) {
+        VkBufferCopy copy = { in ? ports[i].shadow : ports[i].at, in ? ports[i].at : ports[i].shadow, ports[i].bytes };
+        if (in) vk->api.CmdCopyBuffer(*c, e->upload.buffer, e->arena->buffer, 1, &copy);
+        else vk->api.CmdCopyBuffer(*c, e->arena->buffer, e->readback.buffer, 1, &copy);
+    }
+    VkBufferCopy run = { 0, 0, sizeof(weft_run_params) };
+    if (in) vk->api.CmdCopyBuffer(*c, e->upload.buffer, e->run.buffer, 1, &run);
+    else barrier_to_host(vk, *c);
+    return end_commands(e, *c, err);
+}
+
+static bool add_port(vk_port *ports, uint32_t *n, uint64_t *total, const weft_exec *e, weft_ref r)
+{
+    const weft_slot *s = &e->desc.plan->slots[r.id];
+    if (s->storage != WEFT_STORAGE_ARENA || s->device != e->desc.device) return false;
+    const weft_dtype_info *t = weft_dtype_get(weft_graph_value(e->desc.g, r)->dtype);
+    uint64_t at = s->offset + (uint64_t)s->first / t->block * t->bytes;
+    uint64_t bytes = (weft_value_bytes(e->desc.g, r, e->desc.bounds) + 3) / 4 * 4;
+    ports[(*n)++] = (vk_port){ at, bytes, *total };
+    *total = (*total + bytes + 15) / 16 * 16;
+    return true;
+}
+
+static weft_status find_ports(weft_exec *e, uint64_t *in_bytes, uint64_t *out_bytes, weft_error *err)
+{
+    const weft_graph *g = e->desc.g;
+    uint32_t n_outputs, n_nodes = weft_graph_node_count(g);
+    const weft_named *outputs = weft_graph_outputs(g, &n_outputs);
+    e->inputs = calloc(n_nodes + 1, sizeof *e->inputs);
+    e->outputs = calloc(n_outputs + 1, sizeof *e->outputs);
+    if (!e->inputs || !e->outputs) return WEFT_OOM_FAIL(err, "inputs and outputs");
+    *in_bytes = 256; /* the run's extents come first */
+    *out_bytes = 0;
+    for (uint32_t i = 0; i < n_nodes; i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op == WEFT_OP_input) add_port(e->inputs, &e->n_inputs, in_bytes, e, n->out[0]);
+    }
+    for (uint32_t i = 0; i < n_outputs; i++)
+        if (weft_value_bytes(g, outputs[i].ref, e->desc.bounds) <= MAX_SHADOWED_OUTPUT)
+            add_port(e->outputs, &e->n_outputs, out_bytes, e, outputs[i].ref);
+    return WEFT_OK;
+}
+
+static weft_status create_io(weft_exec *e, weft_error *err)
+{
+    uint64_t in_bytes, out_bytes;
+    WEFT_TRY(vk_block_create(e->vk, sizeof(weft_run_params), VK_MEMORY_ARENA, &e->run, err));
+    WEFT_TRY(find_ports(e, &in_bytes, &out_bytes, err));
+    e->direct_in = e->arena->mapped && e->run.mapped;
+    e->direct_out = e->arena->mapped && e->vk->unified;
+    if (!e->direct_in) {
+        WEFT_TRY(vk_block_create(e->vk, in_bytes, VK_MEMORY_UPLOAD, &e->upload, err));
+        WEFT_TRY(record_copies(e, true, &e->upload_commands, err));
+    }
+    if (e->direct_out || !e->n_outputs) return WEFT_OK;
+    WEFT_TRY(vk_block_create(e->vk, out_bytes, VK_MEMORY_READBACK, &e->readback, err));
+    return record_copies(e, false, &e->readback_commands, err);
+}
+
+/* The port that holds bytes [at, at + n) of the arena. */
+static const vk_port *find_port(const vk_port *ports, uint32_t n_ports, uint64_t at, uint64_t n)
+{
+    for (uint32_t i = 0; i < n_ports; i++)
+        if (at >= ports[i].at && at + n <= ports[i].at + ports[i].bytes) return &ports[i];
+    return NULL;
+}
+
+weft_status vk_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err)
+{
+    e->counters.bytes_in += n;
+    e->dirty = true;
+    const vk_port *p = e->direct_in ? NULL : find_port(e->inputs, e->n_inputs, at, n);
+    if (!e->direct_in && !p) return vk_block_write(e->vk, e->arena, at, src, n, err);
+    const vk_block *b = p ? &e->upload : e->arena;
+    uint64_t offset = p ? p->shadow + at - p->at : at;
+    memcpy(b->mapped + offset, src, n);
+    return vk_flush(e->vk, b, offset, n, err);
+}
+
+weft_status vk_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err)
+{
+    e->counters.bytes_out += n;
+    const vk_port *p = e->direct_out || !e->fresh ? NULL : find_port(e->outputs, e->n_outputs, at, n);
+    if (!e->direct_out && !p) return vk_block_read(e->vk, e->arena, at, dst, n, err);
+    const vk_block *b = p ? &e->readback : e->arena;
+    uint64_t offset = p ? p->shadow + at - p->at : at;
+    WEFT_TRY(vk_invalidate(e->vk, b, offset, n, err));
+    memcpy(dst, b->mapped + offset, n);
+    return WEFT_OK;
+}
+
+static weft_status write_extents(weft_exec *e, const int64_t *extents, weft_error *err)
+{
+    weft_run_params run = { { 0 } };
+    for (uint32_t i = 0; i < weft_graph_extent_count(e->desc.g); i++) run.extent[i] = (uint32_t)extents[i];
+    if (e->ticket && !memcmp(&run, &e->extents, sizeof run)) return WEFT_OK;
+    e->extents = run;
+    e->dirty = true;
+    const vk_block *b = e->direct_in ? &e->run : &e->upload;
+    memcpy(b->mapped, &run, sizeof run);
+    return vk_flush(e->vk, b, 0, sizeof run, err);
+}
+
+/* ---- life ---- */
+
+weft_status vk_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err)
+{
+    *out = NULL;
+    weft_exec *e = calloc(1, sizeof *e);
+    if (!e) return WEFT_OOM_FAIL(err, "the compiled steps");
+    e->vk = (vk_backend *)b;
+    e->desc = *d;
+    e->arena = d->arena->blocks;
+    weft_status s = create_io(e, err);
+    if (!s) s = vk_form_create(e, true, &e->joined, err);
+    if (s) {
+        vk_exec_destroy(e);
+        return s;
+    }
+    *out = e;
+    return WEFT_OK;
+}
+
+void vk_exec_destroy(weft_exec *e)
+{
+    if (!e) return;
+    vk_backend *vk = e->vk;
+    vk_recordings_destroy(e);
+    free_commands(vk, e->upload_commands);
+    free_commands(vk, e->readback_commands);
+    vk_form_destroy(vk, &e->joined);
+    vk_form_destroy(vk, &e->single);
+    vk_block_destroy(vk, &e->run);
+    vk_block_destroy(vk, &e->upload);
+    vk_block_destroy(vk, &e->readback);
+    free(e->inputs);
+    free(e->outputs);
+    free(e);
+}
+
+/* ---- running ---- */
+
+static weft_status submit(weft_exec *e, VkCommandBuffer c, uint64_t *ticket, weft_error *err)
+{
+    e->counters.submits++;
+    return vk_submit(e->vk, &c, 1, ticket, err);
+}
+
+static weft_status submit_chunks(weft_exec *e, vk_recording *r, uint64_t *ticket, weft_error *err)
+{
+    for (uint32_t i = 0; i < r->n_chunks; i++) {
+        WEFT_TRY(submit(e, r->chunks[i].commands, ticket, err));
+        r->chunks[i].ticket = *ticket;
+        e->counters.launches += r->chunks[i].n;
+        e->counters.barriers += r->chunks[i].barriers;
+    }
+    return WEFT_OK;
+}
+
+weft_status vk_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
+                           weft_error *err)
+{
+    double start = weft__seconds();
+    vk_recording *r;
+    WEFT_TRY(write_extents(e, extents, err));
+    WEFT_TRY(find_recording(e, first, n, &r, err));
+    *ticket = e->vk->submitted;
+    if (e->dirty && !e->direct_in) WEFT_TRY(submit(e, e->upload_commands, ticket, err));
+    e->dirty = false;
+    WEFT_TRY(submit_chunks(e, r, ticket, err));
+    e->fresh = r->reads_back && e->readback_commands;
+    if (e->fresh) WEFT_TRY(submit(e, e->readback_commands, ticket, err));
+    e->ticket = *ticket;
+    e->running = r;
+    e->started = start;
+    e->counters.host_seconds += weft__seconds() - start;
+    return WEFT_OK;
+}
+
+/* The device's rates from one run of everything: both are scaled alike, since only their larger share is seen. */
+static void calibrate(weft_exec *e)
+{
+    double total = 0, took = weft__seconds() - e->started;
+    for (uint32_t i = 0; i < e->running->n_chunks; i++)
+        total += predicted(e->vk, e->running->chunks[i].bytes, e->running->chunks[i].flops);
+    if (!e->running->reads_back || total < 1e-4) return;
+    for (uint32_t i = 0; i < weft_graph_extent_count(e->desc.g); i++)
+        if (e->extents.extent[i] != (uint32_t)e->desc.bounds[i]) return;
+    double factor = took / total;
+    factor = factor < 1.0 / 64 ? 1.0 / 64 : factor > 64 ? 64 : factor;
+    e->vk->seconds_per_byte *= factor;
+    e->vk->seconds_per_op *= factor;
+    e->timed = true;
+}
+
+/* Within the first run, so that no later one records anything. */
+static weft_status settle(weft_exec *e, weft_error *err)
+{
+    calibrate(e);
+    vk_recording *old = e->running, *r;
+    if (!e->timed || !outdated(e, old)) return WEFT_OK;
+    WEFT_TRY(make_recording(e, old->first, old->n, &r, err));
+    for (vk_recording **at = &e->recordings; *at; at = &(*at)->next)
+        if (*at == old) {
+            *at = old->next;
+            break;
+        }
+    e->running = r;
+    destroy_recording(e->vk, old);
+    return WEFT_OK;
+}
+
+/* Names the steps that were running when the device was lost. */
+static weft_status lost(weft_exec *e, weft_status s, weft_error *err)
+{
+    uint64_t done = 0;
+    char from[256], to[256];
+    VkResult r = e->vk->api.GetSemaphoreCounterValue(e->vk->device, e->vk->timeline, &done);
+    const vk_chunk *c = NULL;
+    for (uint32_t i = 0; e->running && i < e->running->n_chunks && !c; i++)
+        if (r || e->running->chunks[i].ticket > done) c = &e->running->chunks[i];
+    if (!c) return s;
+    const vk_form *f = &e->joined;
+    uint32_t begin, end;
+    if (!find_dispatches(f, e->running->first, e->running->n, &begin, &end)) f = &e->single;
+    const vk_dispatch *a = &f->dispatches[c->first], *b = &f->dispatches[c->first + c->n - 1];
+    return weft__annotate(err, s, "between %s and %s", vk_step_text(e, a->first_step, from, sizeof from),
+                          vk_step_text(e, b->first_step + b->n_steps - 1, to, sizeof to));
+}
+
+weft_status vk_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err)
+{
+    weft_status s = vk_wait(e->vk, ticket, err);
+    if (s == WEFT_DEVICE_LOST) return lost(e, s, err);
+    if (!s && e->running && !e->timed) s = settle(e, err);
+    if (!s) s = vk_validation_check(e->vk, err);
+    return s;
+}
+
+void vk_exec_counters(const weft_exec *e, weft_counters *out)
+{
+    out->launches += e->counters.launches;
+    out->barriers += e->counters.barriers;
+    out->submits += e->counters.submits;
+    out->recordings += e->counters.recordings;
+    out->bindings += e->counters.bindings;
+    out->allocations += e->vk->allocations;
+    out->bytes_in += e->counters.bytes_in;
+    out->bytes_out += e->counters.bytes_out;
+    out->host_seconds += e->counters.host_seconds;
+}
+
+/* ---- the queue ---- */
+
+static weft_status check_lost(vk_backend *vk, weft_error *err)
+{
+    if (!vk->lost) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_DEVICE_LOST, "vulkan: %s was lost; close and open it again",
+                     vk->properties.deviceName);
+}
+
+weft_status vk_submit(vk_backend *vk, const VkCommandBuffer *c, uint32_t n, uint64_t *ticket, weft_error *err)
+{
+    WEFT_TRY(check_lost(vk, err));
+    uint64_t value = vk->submitted + 1;
+    VkTimelineSemaphoreSubmitInfo timeline = { .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                               .signalSemaphoreValueCount = 1, .pSignalSemaphoreValues = &value };
+    VkSubmitInfo info = { .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .pNext = &timeline, .commandBufferCount = n,
+                          .pCommandBuffers = c, .signalSemaphoreCount = 1, .pSignalSemaphores = &vk->timeline };
+    VkResult r = vk->api.QueueSubmit(vk->queue, 1, &info, VK_NULL_HANDLE);
+    if (r == VK_ERROR_DEVICE_LOST) vk->lost = true;
+    if (r) return vk_fail(err, r, "vkQueueSubmit", "%s", vk->properties.deviceName);
+    *ticket = vk->submitted = value;
+    return WEFT_OK;
+}
+
+weft_status vk_wait(vk_backend *vk, uint64_t ticket, weft_error *err)
+{
+    WEFT_TRY(check_lost(vk, err));
+    VkSemaphoreWaitInfo info = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO, .semaphoreCount = 1,
+                                 .pSemaphores = &vk->timeline, .pValues = &ticket };
+    VkResult r = vk->api.WaitSemaphores(vk->device, &info, UINT64_MAX);
+    if (r == VK_ERROR_DEVICE_LOST) vk->lost = true;
+    return r ? vk_fail(err, r, "vkWaitSemaphores", "%s", vk->properties.deviceName) : WEFT_OK;
+}
