@@ -3,30 +3,84 @@
 
 #include <string.h>
 
-static const weft_backend_vt *const backends[] = { &weft__backend_cpu, &weft__backend_null };
-enum { BACKEND_COUNT = sizeof backends / sizeof *backends };
+/* Best first: what a program that names no device tries. */
+static const weft_backend_vt *const backends[] = {
+#ifdef WEFT_VULKAN
+    &weft__backend_vulkan,
+#endif
+    &weft__backend_cpu, &weft__backend_null
+};
+enum { BACKEND_COUNT = sizeof backends / sizeof *backends, MAX_WHICH = 128 };
 
 const char *const *weft_backend_names(uint32_t *n)
 {
-    static const char *const names[BACKEND_COUNT] = { "cpu", "null" };
+    static const char *const names[BACKEND_COUNT] = {
+#ifdef WEFT_VULKAN
+        "vulkan",
+#endif
+        "cpu", "null"
+    };
     *n = BACKEND_COUNT;
     return names;
 }
 
+/* A spec in its parts: "name:which,options". */
+typedef struct parts {
+    const weft_backend_vt *vt;
+    char which[MAX_WHICH];
+    const char *options;
+} parts;
+
+static weft_status parse_spec(const char *spec, parts *out, weft_error *err)
+{
+    size_t n = strcspn(spec, ":,"), which = 0;
+    *out = (parts){ .options = spec + n };
+    for (uint32_t i = 0; i < BACKEND_COUNT; i++)
+        if (strlen(backends[i]->name) == n && !memcmp(backends[i]->name, spec, n)) out->vt = backends[i];
+    if (!out->vt)
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "device '%.*s': no such backend (%scpu, null)", (int)(n > 100 ? 100 : n),
+                         spec, BACKEND_COUNT > 2 ? "vulkan, " : "");
+    if (spec[n] == ':') {
+        which = strcspn(spec + n + 1, ",");
+        if (!which || which >= sizeof out->which)
+            return WEFT_FAIL(err, WEFT_INVALID, "device '%.100s': a number or a part of a name stands after ':'", spec);
+        memcpy(out->which, spec + n + 1, which);
+        out->options += 1 + which;
+    }
+    if (*out->options == ',') out->options++;
+    return WEFT_OK;
+}
+
 weft_status weft_backend_open(const char *spec, weft_backend **out, weft_error *err)
 {
+    parts p;
+    weft_backend *b;
     *out = NULL;
-    size_t n = strcspn(spec, ",");
-    for (uint32_t i = 0; i < BACKEND_COUNT; i++) {
-        const weft_backend_vt *vt = backends[i];
-        if (strlen(vt->name) != n || memcmp(vt->name, spec, n)) continue;
-        weft_backend *b;
-        WEFT_TRY(vt->open(spec + n + (spec[n] == ','), &b, err));
-        b->vt = vt;
-        *out = b;
-        return WEFT_OK;
-    }
-    return WEFT_FAIL(err, WEFT_NOT_FOUND, "device '%.*s': no such backend (cpu, null)", (int)(n > 100 ? 100 : n), spec);
+    WEFT_TRY(parse_spec(spec, &p, err));
+    WEFT_TRY(p.vt->open(p.which, p.options, &b, err));
+    b->vt = p.vt;
+    *out = b;
+    return WEFT_OK;
+}
+
+weft_status weft_backend_list(const char *spec, uint32_t index, weft_device_info *out, weft_error *err)
+{
+    parts p;
+    *out = (weft_device_info){ 0 };
+    WEFT_TRY(parse_spec(spec, &p, err));
+    if (*p.which) return WEFT_FAIL(err, WEFT_INVALID, "device '%.100s': listing takes no device", spec);
+    return p.vt->list(index, p.options, out, err);
+}
+
+const char *weft_backend_note(const weft_backend *b, uint32_t i)
+{
+    return b->vt->note ? b->vt->note(b, i) : NULL;
+}
+
+const char *weft_device_type_name(weft_device_type t)
+{
+    static const char *const names[] = { "cpu", "discrete", "integrated", "virtual", "software", "none" };
+    return (unsigned)t < sizeof names / sizeof *names ? names[t] : "?";
 }
 
 void weft_backend_close(weft_backend *b)

@@ -142,10 +142,12 @@ static weft_status load_weight(weft_bank *bank, entry *e, weft_error *err)
         e->borrowed = e->buf != NULL;
     }
     if (!e->buf) {
-        WEFT_TRY(e->b->vt->buf_create(e->b, e->bytes, &e->buf, err));
-        weft_status s = e->b->vt->weight_write(e->buf, e->layout, e->dtype, &data, err);
+        const weft_backend_vt *vt = e->b->vt;
+        WEFT_TRY(vt->weight_create ? vt->weight_create(e->b, e->layout, e->dtype, e->rank, e->dims, &e->buf, err)
+                                   : vt->buf_create(e->b, e->bytes, &e->buf, err));
+        weft_status s = vt->weight_write(e->buf, e->layout, e->dtype, &data, err);
         if (s) {
-            e->b->vt->buf_destroy(e->buf);
+            vt->buf_destroy(e->buf);
             e->buf = NULL;
             return weft__annotate(err, s, "weight '%s'", e->name);
         }

@@ -59,7 +59,7 @@ typedef struct weft_backend_vt {
     /* Device number `index` without opening it. NOT_FOUND past the last one, and, with the reason, where index is 0 and
      * there is none. */
     weft_status (*list)(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
-    const char *(*note)(const weft_backend *b, uint32_t i); /* see weft_backend_note */
+    const char *(*note)(const weft_backend *b, uint32_t i); /* see weft_backend_note; NULL: none */
     weft_status (*roof)(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
     uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
 
@@ -82,7 +82,7 @@ typedef struct weft_backend_vt {
     void (*buf_destroy)(weft_buf *buf);
     weft_status (*buf_write)(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
     weft_status (*buf_read)(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
-    /* Room for one weight: weight_bytes in as many pieces as the device's limits ask for. */
+    /* Room for one weight: weight_bytes in as many pieces as the device's limits ask for. NULL: as buf_create. */
     weft_status (*weight_create)(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                                  weft_buf **out, weft_error *err);
     /* Converts src to type t and layout `layout`, filling buf (of weight_create). */
@@ -99,7 +99,7 @@ typedef struct weft_backend_vt {
     /* Bytes [at, at + n) of the arena. Fast for inputs (before a submit) and outputs (after the wait); works for all. */
     weft_status (*exec_write)(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
     weft_status (*exec_read)(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
-    void (*exec_counters)(const weft_exec *e, weft_counters *out); /* adds to *out */
+    void (*exec_counters)(const weft_exec *e, weft_counters *out); /* adds to *out; NULL: none */
 } weft_backend_vt;
 
 /* Every backend's object starts with this. */

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static weft_status null_open(const char *options, weft_backend **out, weft_error *err)
+static weft_status null_open(const char *which, const char *options, weft_backend **out, weft_error *err)
 {
-    if (*options) return WEFT_FAIL(err, WEFT_INVALID, "null: unknown option '%s' (there are none)", options);
+    if (*which || *options)
+        return WEFT_FAIL(err, WEFT_INVALID, "null: unknown option '%s%s' (there are none)", which, options);
     *out = calloc(1, sizeof **out);
     return *out ? WEFT_OK : WEFT_OOM_FAIL(err, "the null backend");
 }
@@ -20,8 +21,16 @@ static void null_close(weft_backend *b)
 static void null_info(const weft_backend *b, weft_device_info *out)
 {
     (void)b;
-    *out = (weft_device_info){ .name = "null" };
+    *out = (weft_device_info){ .name = "null", .type = WEFT_DEVICE_NONE };
     snprintf(out->description, sizeof out->description, "plans everything, runs nothing");
+}
+
+static weft_status null_list(uint32_t index, const char *options, weft_device_info *out, weft_error *err)
+{
+    (void)options;
+    if (index) return WEFT_FAIL(err, WEFT_NOT_FOUND, "null: there is one device");
+    null_info(NULL, out);
+    return WEFT_OK;
 }
 
 static uint32_t null_alignment(const weft_backend *b)
@@ -131,11 +140,24 @@ static weft_status null_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err
     return null_refuse(err);
 }
 
+static weft_status null_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err)
+{
+    (void)e, (void)at, (void)src, (void)n;
+    return null_refuse(err);
+}
+
+static weft_status null_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err)
+{
+    (void)e, (void)at, (void)dst, (void)n;
+    return null_refuse(err);
+}
+
 const weft_backend_vt weft__backend_null = {
     .name = "null",
     .open = null_open,
     .close = null_close,
     .info = null_info,
+    .list = null_list,
     .roof = null_roof,
     .alignment = null_alignment,
     .weight_layout = null_weight_layout,
@@ -152,4 +174,6 @@ const weft_backend_vt weft__backend_null = {
     .exec_destroy = null_exec_destroy,
     .exec_submit = null_exec_submit,
     .exec_wait = null_exec_wait,
+    .exec_write = null_exec_write,
+    .exec_read = null_exec_read,
 };

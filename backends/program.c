@@ -201,9 +201,15 @@ weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t 
     return WEFT_FAIL(err, WEFT_NOT_FOUND, "the program has no extent '%s'", name);
 }
 
-/* The buffer and the byte in it where a value begins. */
-static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, uint64_t n, weft_buf **buf,
-                          const weft_backend_vt **vt, uint64_t *at, weft_error *err)
+/* Where bytes of a value are: at `at` of its device's arena, or of a state's buffer. */
+typedef struct place {
+    const weft_backend_vt *vt;
+    weft_exec *exec; /* the arena's; NULL: buf */
+    weft_buf *buf;
+    uint64_t at;
+} place;
+
+static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, uint64_t n, place *out, weft_error *err)
 {
     const weft_value *v = weft_graph_value(p->g, r);
     if (!v) return WEFT_FAIL(err, WEFT_INVALID, "the program has no value %%%u", r.id);
@@ -218,29 +224,37 @@ static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, ui
     if (!weft__is_dense(p->g, r, s, p->bounds))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "value %%%u is a view that does not lie in one piece", r.id);
     const weft_dtype_info *t = weft_dtype_get(v->dtype);
-    *vt = p->devices[s->device]->vt;
-    *buf = s->storage == WEFT_STORAGE_ARENA ? p->arenas[s->device] : p->bufs[weft__at(p, s->device, s->root.id)];
-    *at = (s->storage == WEFT_STORAGE_ARENA ? s->offset : 0) + (uint64_t)s->first / t->block * t->bytes + offset;
+    bool arena = s->storage == WEFT_STORAGE_ARENA;
+    *out = (place){ .vt = p->devices[s->device]->vt, .exec = arena ? p->execs[s->device] : NULL,
+                    .buf = arena ? NULL : p->bufs[weft__at(p, s->device, s->root.id)],
+                    .at = (arena ? s->offset : 0) + (uint64_t)s->first / t->block * t->bytes + offset };
     return WEFT_OK;
 }
 
 weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n,
                                weft_error *err)
 {
-    weft_buf *buf;
-    const weft_backend_vt *vt;
-    uint64_t at;
-    WEFT_TRY(locate(p, r, offset, n, &buf, &vt, &at, err));
-    return vt->buf_write(buf, at, src, n, err);
+    place to;
+    WEFT_TRY(locate(p, r, offset, n, &to, err));
+    return to.exec ? to.vt->exec_write(to.exec, to.at, src, n, err) : to.vt->buf_write(to.buf, to.at, src, n, err);
 }
 
 weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n, weft_error *err)
 {
-    weft_buf *buf;
-    const weft_backend_vt *vt;
-    uint64_t at;
-    WEFT_TRY(locate(p, r, offset, n, &buf, &vt, &at, err));
-    return vt->buf_read(buf, at, dst, n, err);
+    place from;
+    WEFT_TRY(locate(p, r, offset, n, &from, err));
+    return from.exec ? from.vt->exec_read(from.exec, from.at, dst, n, err)
+                     : from.vt->buf_read(from.buf, from.at, dst, n, err);
+}
+
+weft_counters weft_program_counters(const weft_program *p)
+{
+    weft_counters sum = { 0 };
+    for (uint32_t d = 0; p->execs && d < p->n_devices; d++) {
+        const weft_backend_vt *vt = p->devices[d]->vt;
+        if (vt->exec_counters) vt->exec_counters(p->execs[d], &sum);
+    }
+    return sum;
 }
 
 /* ---- running ---- */

@@ -61,7 +61,8 @@ static bool print_placement(const weft_program *p, const weft_writer *w)
         weft_place place = weft_program_place(p, n->id);
         weft_device_info info;
         weft_backend_info(p->devices[place.device], &info);
-        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s\n", i, plan->steps[i].barrier ? '|' : ' ', info.name,
+        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s\n", i, plan->steps[i].barrier ? '|' : plan->steps[i].joined ? '+' : ' ',
+                         info.name,
                          place.kernel, weft_place_name(place.reason), weft__node_text(n, name, sizeof name));
     }
     return ok;
@@ -74,8 +75,9 @@ weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft
     for (uint32_t i = 0; i < weft_graph_extent_count(p->g); i++)
         if (!weft_writef(w, " %s <= %lld", weft_graph_extent(p->g, i + 1, NULL), (long long)p->bounds[i]))
             return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
-    if (!weft_writef(w, "\nsteps: %u, barriers: %u ('|' after a step's number: it waits for those before)\n",
-                     p->plan->n_steps, p->plan->n_barriers) ||
+    if (!weft_writef(w, "\nsteps: %u, launches: %u, barriers: %u (after a step's number, '|': it waits for those "
+                     "before, '+': it shares their launch)\n", p->plan->n_steps, p->plan->n_launches,
+                     p->plan->n_barriers) ||
         !print_placement(p, w) || !weft_writef(w, "\n"))
         return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
     return weft_plan_print(p->g, p->plan, w, err);

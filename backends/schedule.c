@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ROUNDS = 8 };
+enum { MAX_ROUNDS = 8, MAX_JOINED = 8 };
 
 const char *weft__node_text(const weft_node *n, char *buf, size_t size)
 {
@@ -112,6 +112,9 @@ static weft_status place_node(weft_program *p, const weft_node *n, weft_error *e
     weft_place_reason refused = WEFT_PLACE_REQUESTED;
     for (uint32_t d = 0; d < p->n_devices; d++) {
         weft_place_reason why = try_device(p, n, d, &p->choices[n->id]);
+        if (why == WEFT_PLACE_REQUESTED && p->strict && p->choices[n->id].instead_of)
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: kernel %s is disabled, and strict forbids another",
+                             weft__node_text(n, name, sizeof name), p->choices[n->id].instead_of);
         if (why == WEFT_PLACE_REQUESTED) {
             p->device_of[n->id] = d;
             p->reasons[n->id] = refused;
@@ -330,6 +333,27 @@ static weft_status make_plan(weft_program *p, weft_error *err)
     return s;
 }
 
+/* Which steps share a launch with the one before them, and how many launches that leaves. */
+static void join_steps(weft_program *p)
+{
+    const weft_kernel_choice *launch[MAX_JOINED];
+    uint32_t n = 0, device = UINT32_MAX;
+    for (uint32_t i = 0; i < p->plan->n_steps; i++) {
+        weft_step *s = &p->plan->steps[i];
+        const weft_kernel_choice *c = &p->choices[s->node];
+        const weft_backend *b = p->devices[s->device];
+        if (!c->kernel) continue; /* a transfer */
+        bool near = n && n < MAX_JOINED && s->device == device && !s->barrier;
+        s->joined = near && b->vt->joins && b->vt->joins(b, launch, n, c);
+        if (!s->joined) {
+            n = 0;
+            p->plan->n_launches += c->launches ? c->launches : 1;
+        }
+        launch[n++] = c;
+        device = s->device;
+    }
+}
+
 static weft_status make_segments(weft_program *p, weft_error *err)
 {
     const weft_plan *plan = p->plan;
@@ -361,5 +385,6 @@ weft_status weft__schedule(weft_program *p, weft_error *err)
     }
     WEFT_TRY(find_residents(p, err));
     WEFT_TRY(make_plan(p, err));
+    join_steps(p);
     return make_segments(p, err);
 }

@@ -37,6 +37,7 @@ typedef struct weft_step {
     uint32_t node; /* node id */
     uint32_t device;
     bool barrier;  /* must see, or not overwrite, what steps since the last barrier on this device touch */
+    bool joined;   /* runs in one launch with the step before it (set by the scheduler) */
     uint64_t scratch_offset, scratch_bytes; /* in the arena; live during this step alone */
 } weft_step;
 
@@ -48,6 +49,7 @@ typedef struct weft_plan {
     uint64_t *arena_unshared; /* per device: the sum without any reuse, for the report */
     uint32_t *peak_step;      /* per device: the step at which most is live */
     uint32_t n_barriers;
+    uint32_t n_launches; /* over all devices (set by the scheduler) */
 } weft_plan;
 
 /* What the scheduler knows of a node, by node id. */

@@ -60,8 +60,9 @@ static weft_status parse_options(const char *text, options *o, weft_error *err)
     return WEFT_OK;
 }
 
-static weft_status cpu_open(const char *text, weft_backend **out, weft_error *err)
+static weft_status cpu_open(const char *which, const char *text, weft_backend **out, weft_error *err)
 {
+    if (*which) return WEFT_FAIL(err, WEFT_NOT_FOUND, "cpu:%s: there is one CPU", which);
     options o = { .threads = cpu_physical_cores(), .spin_us = 50, .isa = cpu_isa_best() };
     WEFT_TRY(parse_options(text, &o, err));
     cpu_backend *b = calloc(1, sizeof *b);
@@ -83,17 +84,32 @@ static void cpu_close(weft_backend *base)
     free(b);
 }
 
+static void describe(cpu_isa isa, uint32_t threads, weft_device_info *out)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    *out = (weft_device_info){ .name = "cpu", .type = WEFT_DEVICE_CPU, .threads = threads, .is_default = true,
+                               .memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0 };
+    cpu_model_name(out->model, 64);
+    snprintf(out->variant, sizeof out->variant, "%s", cpu_isa_name(isa));
+    snprintf(out->features, sizeof out->features, "%s", out->variant);
+    snprintf(out->description, sizeof out->description, "%.63s, %.20s, %u thread%s", out->model, out->variant,
+             out->threads, out->threads == 1 ? "" : "s");
+}
+
 static void cpu_info(const weft_backend *base, weft_device_info *out)
 {
     const cpu_backend *b = (const cpu_backend *)base;
-    char model[64];
-    cpu_model_name(model, sizeof model);
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    *out = (weft_device_info){ .name = "cpu", .threads = cpu_pool_size(b->pool),
-                               .memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0 };
-    snprintf(out->variant, sizeof out->variant, "%s", cpu_isa_name(b->isa));
-    snprintf(out->description, sizeof out->description, "%.63s, %.20s, %u thread%s", model, out->variant, out->threads,
-             out->threads == 1 ? "" : "s");
+    describe(b->isa, cpu_pool_size(b->pool), out);
+    if (b->memory) out->memory = b->memory;
+}
+
+static weft_status cpu_list(uint32_t index, const char *text, weft_device_info *out, weft_error *err)
+{
+    options o = { .threads = cpu_physical_cores(), .isa = cpu_isa_best() };
+    WEFT_TRY(parse_options(text, &o, err));
+    if (index) return WEFT_FAIL(err, WEFT_NOT_FOUND, "cpu: there is one CPU");
+    describe(o.isa, o.threads, out);
+    return WEFT_OK;
 }
 
 static weft_status cpu_roof(weft_backend *base, double seconds, weft_roof *out, weft_error *err)
@@ -180,6 +196,7 @@ const weft_backend_vt weft__backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .info = cpu_info,
+    .list = cpu_list,
     .roof = cpu_roof,
     .alignment = cpu_alignment,
     .weight_layout = cpu_weight_layout,
@@ -196,4 +213,7 @@ const weft_backend_vt weft__backend_cpu = {
     .exec_destroy = cpu_exec_destroy,
     .exec_submit = cpu_exec_submit,
     .exec_wait = cpu_exec_wait,
+    .exec_write = cpu_exec_write,
+    .exec_read = cpu_exec_read,
+    .exec_counters = cpu_exec_counters,
 };

@@ -32,6 +32,7 @@ typedef struct cpu_backend {
     weft_backend base;
     cpu_isa isa;
     cpu_pool *pool;
+    uint64_t memory; /* cap by option; 0: none */
 } cpu_backend;
 
 struct weft_buf {
@@ -53,6 +54,9 @@ void cpu_exec_destroy(weft_exec *e);
 weft_status cpu_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
                             weft_error *err);
 weft_status cpu_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err);
+weft_status cpu_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
+weft_status cpu_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
+void cpu_exec_counters(const weft_exec *e, weft_counters *out);
 weft_place_reason cpu_choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
 
 #endif

@@ -35,6 +35,8 @@ struct weft_exec {
     weft__arena arena;
     uint64_t ticket;
     uint32_t first, n; /* of the run in progress */
+    unsigned char *memory; /* the arena */
+    weft_counters done;
 };
 
 /* ---- what a kernel is asked before it is chosen ---- */
@@ -156,6 +158,7 @@ weft_status cpu_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec 
     weft_exec *e = calloc(1, sizeof *e);
     if (!e) return WEFT_OOM_FAIL(err, "the compiled steps");
     e->b = (cpu_backend *)b;
+    e->memory = d->arena->data;
     if (!compile(e, d)) {
         cpu_exec_destroy(e);
         return WEFT_OOM_FAIL(err, "the compiled steps");
@@ -220,6 +223,8 @@ weft_status cpu_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int6
     if (begin == UINT32_MAX) return WEFT_OK;
     e->first = begin;
     e->n = end - begin;
+    e->done.launches += e->n;
+    e->done.submits++;
     for (size_t i = (size_t)begin * MAX_PHASES; i < (size_t)end * MAX_PHASES; i++)
         atomic_store_explicit(&e->counters[i], 0, memory_order_relaxed);
     cpu_pool_run(e->b->pool, run_steps, e);
@@ -230,4 +235,28 @@ weft_status cpu_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err)
 {
     (void)e, (void)ticket, (void)err; /* submit has finished */
     return WEFT_OK;
+}
+
+weft_status cpu_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err)
+{
+    (void)err;
+    e->done.bytes_in += n;
+    memcpy(e->memory + at, src, n);
+    return WEFT_OK;
+}
+
+weft_status cpu_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err)
+{
+    (void)err;
+    e->done.bytes_out += n;
+    memcpy(dst, e->memory + at, n);
+    return WEFT_OK;
+}
+
+void cpu_exec_counters(const weft_exec *e, weft_counters *out)
+{
+    out->launches += e->done.launches;
+    out->submits += e->done.submits;
+    out->bytes_in += e->done.bytes_in;
+    out->bytes_out += e->done.bytes_out;
 }
