@@ -100,7 +100,6 @@ typedef struct vk_kernel {
     bool inplace;
     uint8_t slots;                                   /* buffers per job */
     uint8_t jobs;                                    /* nodes that may share a launch (no counters, no table); 0 or 1: none */
-    const char *const *probes;                       /* NULL-ended graph texts (docs/graph-text.md) that use this kernel, small: its self-test */
 } vk_kernel;
 
 /* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels;
@@ -129,5 +128,17 @@ static inline uint32_t vk_groups(int64_t items, uint32_t per_group)
 }
 /* Spreads n workgroups over x and y (row = y * x groups + x in the kernel: see group_number() in common.glsl). */
 void vk_spread(const vk_call *c, vk_launch *l, uint64_t n);
+
+/* A tensor's dims at the bounds, by which walk.glsl counts: u2 and u3.xy. */
+void vk_set_walk(vk_launch *l, const vk_tensor *t);
+/* t as a tensor of the shape of `like`: missing and broadcast axes get stride 0. */
+vk_tensor vk_broadcast(const vk_tensor *t, const vk_tensor *like);
+bool vk_is_dense(const vk_tensor *t);
+bool vk_plain_type(weft_dtype t); /* f32, f16, bf16, i32 */
+/* Every operand plain, with elements that 32 bits count: the usual accepts(). */
+bool vk_accepts_plain(const vk_call *c);
+/* One invocation per item in workgroups of tuning->flat_block; one workgroup of tuning->row_block per row. */
+void vk_launch_flat(const vk_call *c, vk_launch *l, weft_shader_id shader, int64_t items);
+void vk_launch_rows(const vk_call *c, vk_launch *l, weft_shader_id shared, weft_shader_id subgroup, int64_t rows);
 
 #endif

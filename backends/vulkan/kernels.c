@@ -12,12 +12,12 @@
 static const struct {
     weft_op op;
     const vk_kernel *kernel;
-} rows[] = {
+} table[] = {
 #define VK_KERNEL(op, symbol) { WEFT_OP_##op, &symbol },
 #include "backends/vulkan/kernels.def"
 #undef VK_KERNEL
 };
-enum { N_ROWS = sizeof rows / sizeof *rows };
+enum { N_ROWS = sizeof table / sizeof *table };
 
 /* common.glsl spells these numbers out. */
 _Static_assert(WEFT_F32 == 1 && WEFT_F16 == 2 && WEFT_BF16 == 3 && WEFT_I32 == 4 && WEFT_Q8_0 == 5 && WEFT_Q4_0 == 6,
@@ -29,8 +29,8 @@ const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *c
     *why = WEFT_PLACE_NO_KERNEL;
     if (better) *better = NULL;
     for (uint32_t i = 0; i < N_ROWS; i++) {
-        const vk_kernel *k = rows[i].kernel;
-        if (rows[i].op != c->op) continue;
+        const vk_kernel *k = table[i].kernel;
+        if (table[i].op != c->op) continue;
         *why = WEFT_PLACE_NO_TYPE;
         if (k->accepts && !k->accepts(c)) continue;
         if (disabled && disabled(ctx, k)) {
@@ -177,4 +177,73 @@ void vk_spread(const vk_call *c, vk_launch *l, uint64_t n)
     l->groups[0] = (uint32_t)(y > 1 ? (n + y - 1) / y : x ? x : 1);
     l->groups[1] = (uint32_t)y;
     l->groups[2] = 1;
+}
+
+void vk_set_walk(vk_launch *l, const vk_tensor *t)
+{
+    split6(t->dim, t->rank, 1, &l->job.u2, &l->job.u3);
+}
+
+vk_tensor vk_broadcast(const vk_tensor *t, const vk_tensor *like)
+{
+    vk_tensor out = *t;
+    uint32_t missing = like->rank - t->rank;
+    out.rank = like->rank;
+    out.dims = like->dims;
+    for (uint32_t i = 0; i < like->rank; i++) {
+        bool there = i >= missing && t->dim[i - missing] == like->dim[i];
+        out.dim[i] = like->dim[i];
+        out.stride[i] = there ? t->stride[i - missing] : 0;
+    }
+    return out;
+}
+
+bool vk_is_dense(const vk_tensor *t)
+{
+    int64_t stride = 1;
+    for (uint32_t i = t->rank; i-- > 0; stride *= t->dim[i])
+        if (t->dim[i] != 1 && t->stride[i] != stride) return false;
+    return true;
+}
+
+bool vk_plain_type(weft_dtype t)
+{
+    return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16 || t == WEFT_I32;
+}
+
+static bool plain_tensor(const vk_tensor *t)
+{
+    return vk_plain_type(t->dtype) && t->layout == VK_LAYOUT_PLAIN && t->n_parts == 1 && vk_elements(t) <= INT32_MAX;
+}
+
+bool vk_accepts_plain(const vk_call *c)
+{
+    for (uint32_t i = 0; i < c->n_in; i++)
+        if (!plain_tensor(&c->in[i])) return false;
+    for (uint32_t i = 0; i < c->n_out; i++)
+        if (!plain_tensor(&c->out[i])) return false;
+    return true;
+}
+
+static void set_block(const vk_call *c, vk_launch *l, uint32_t block)
+{
+    l->spec[0] = block < c->facts->max_invocations ? block : c->facts->max_invocations;
+    if (!l->n_specs) l->n_specs = 1;
+}
+
+void vk_launch_flat(const vk_call *c, vk_launch *l, weft_shader_id shader, int64_t items)
+{
+    l->shader = shader;
+    set_block(c, l, c->facts->tuning->flat_block);
+    vk_spread(c, l, vk_groups(items, l->spec[0]));
+}
+
+void vk_launch_rows(const vk_call *c, vk_launch *l, weft_shader_id shared, weft_shader_id subgroup, int64_t rows)
+{
+    bool ops = c->facts->subgroup_ops;
+    l->shader = ops ? subgroup : shared;
+    set_block(c, l, c->facts->tuning->row_block);
+    if (ops && l->spec[0] < c->facts->subgroup) l->spec[0] = c->facts->subgroup;
+    l->subgroup = ops ? c->facts->subgroup : 0;
+    vk_spread(c, l, (uint64_t)rows);
 }

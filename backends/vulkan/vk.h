@@ -1,12 +1,14 @@
 /* vk.h: what the files of the Vulkan backend share: the loaded interface, the device, its memory, pipelines, execs.
  *
- *   api.c       loads libvulkan at run time and its functions        tuning.c    the vendor table
- *   device.c    lists, picks and opens devices, reads their facts     kernels.c   the kernel table, launches as data
- *   memory.c    allocations by kind of heap, staging ring             k_*.c       the kernels' host sides
- *   buffers.c   weft_buf: plain buffers and weights in parts          exec.c      steps -> descriptor sets and commands
- *   weights.c   layouts, packing                                      record.c    command buffers, submits, waits
- *   pipelines.c shader modules, pipelines, the cache file             selftest.c  kernels against the CPU, verdicts
- *   vulkan.c    the backend's table                                   validate.c  messages of the validation layer
+ *   vulkan.c     the backend's table, opening and closing    options.c   the options of a spec
+ *   api.c        libvulkan and its functions, at run time    tuning.c    the vendor table
+ *   instance.c   the instance, listing and picking devices   kernels.c   the kernel table, launches as data
+ *   facts.c      what a device can do, what is enabled       k_*.c       the kernels' host sides
+ *   memory.c     allocations by kind of heap                 exec.c      steps -> launches, descriptor sets
+ *   transfer.c   host <-> device, staging ring               record.c    command buffers, submits, waits
+ *   buffers.c    weft_buf: plain buffers, weights in parts   selftest.c  kernels against the CPU, verdicts
+ *   weights.c    layouts, packing                            validate.c  messages of the validation layer
+ *   pipelines.c  pipelines, their cache file                 roof.c      what the device reaches at best
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -39,9 +41,13 @@ typedef struct vk_options {
     char *loader, *cache; /* NULL: default, none; owned */
     uint64_t max_binding, memory; /* 0: the device's */
     bool staging, selftest, validation;
+    bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
     double submit_seconds;
     char without[256]; /* "+f16storage+dot+" */
 } vk_options;
+weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err);
+void vk_options_free(vk_options *o);
+bool vk_without(const vk_options *o, const char *name);
 
 /* ---- memory ---- */
 
@@ -111,7 +117,8 @@ struct vk_backend {
     VkPhysicalDeviceProperties properties;
     VkPhysicalDeviceDriverProperties driver;
     VkPhysicalDeviceMemoryProperties memory;
-    bool has_budget, unified; /* VK_EXT_memory_budget; weights may be written in place */
+    bool has_budget;      /* VK_EXT_memory_budget */
+    bool mapped, unified; /* the host sees all device memory; and reads it as fast as its own (memory.c) */
     vk_facts facts;
     VkDescriptorSetLayout set_layout; /* set 0 of every kernel, see shaders/params.h */
     VkPipelineLayout pipeline_layout;
@@ -128,6 +135,26 @@ struct vk_backend {
     char **notes;
     uint32_t n_notes;
 };
+
+/* ---- the parts of opening and closing, in order ---- */
+weft_status vk_instance_create(vk_backend *vk, weft_error *err);
+void vk_instance_destroy(vk_backend *vk);
+weft_status vk_validation_create(vk_backend *vk, weft_error *err);
+void vk_validation_destroy(vk_backend *vk);
+weft_status vk_device_pick(vk_backend *vk, weft_error *err); /* physical, properties, facts */
+weft_status vk_facts_read(vk_backend *vk, weft_error *err);
+weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p);
+void vk_memory_classify(vk_backend *vk);
+uint64_t vk_memory_free(const vk_backend *vk); /* bytes, at this moment */
+weft_status vk_device_create(vk_backend *vk, weft_error *err);
+weft_status vk_staging_create(vk_backend *vk, weft_error *err);
+void vk_staging_destroy(vk_backend *vk);
+weft_status vk_pipelines_create(vk_backend *vk, weft_error *err);
+void vk_pipelines_destroy(vk_backend *vk); /* saves the cache file */
+/* Files of the directory `cache`, named after device, driver and shaders. Read: NUL-ended, owned by the caller. */
+bool vk_cache_path(const vk_backend *vk, const char *suffix, char *out, size_t size);
+void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n);
+void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n);
 
 weft_status vk_open(const char *which, const char *options, weft_backend **out, weft_error *err);
 void vk_close(weft_backend *b);

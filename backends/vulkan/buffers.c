@@ -1,0 +1,117 @@
+/* buffers.c: the contract's buffers. Weights come in parts (weights.c says which), each within one block. */
+#include "backends/vulkan/vk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static weft_status new_buf(vk_backend *vk, uint32_t n_parts, weft_buf **out, weft_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out) return WEFT_OOM_FAIL(err, "a buffer");
+    (*out)->vk = vk;
+    (*out)->n_parts = n_parts;
+    (*out)->parts = calloc(n_parts, sizeof(vk_part));
+    (*out)->blocks = calloc(n_parts, sizeof(vk_block)); /* at most one each */
+    if ((*out)->parts && (*out)->blocks) return WEFT_OK;
+    vk_buf_destroy(*out);
+    *out = NULL;
+    return WEFT_OOM_FAIL(err, "a buffer");
+}
+
+weft_status vk_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err)
+{
+    vk_backend *vk = (vk_backend *)b;
+    weft_buf *buf;
+    WEFT_TRY(new_buf(vk, 1, &buf, err));
+    buf->bytes = bytes;
+    buf->n_blocks = 1;
+    buf->parts[0] = (vk_part){ .bytes = bytes };
+    weft_status s = vk_block_create(vk, bytes, VK_MEMORY_ARENA, &buf->blocks[0], err);
+    if (!s) s = vk_block_zero(vk, &buf->blocks[0], 0, buf->blocks[0].bytes, err);
+    if (!s) {
+        *out = buf;
+        return WEFT_OK;
+    }
+    vk_buf_destroy(buf);
+    return s;
+}
+
+/* Puts parts one after the other into blocks as large as may be. */
+static uint32_t lay_out(const vk_facts *f, vk_part *parts, uint32_t n, uint64_t *block_bytes)
+{
+    uint32_t block = 0;
+    uint64_t at = 0, most = f->max_allocation / 256 * 256;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t bytes = (parts[i].bytes + 255) / 256 * 256;
+        if (at && at + bytes > most) {
+            block_bytes[block++] = at;
+            at = 0;
+        }
+        parts[i].block = block;
+        parts[i].offset = at;
+        at += bytes;
+    }
+    block_bytes[block] = at;
+    return block + 1;
+}
+
+static weft_status create_blocks(weft_buf *buf, weft_error *err)
+{
+    uint64_t *bytes = calloc(buf->n_parts, sizeof *bytes);
+    if (!bytes) return WEFT_OOM_FAIL(err, "a weight");
+    uint32_t n = lay_out(&buf->vk->facts, buf->parts, buf->n_parts, bytes);
+    weft_status s = WEFT_OK;
+    for (uint32_t i = 0; i < n && !s; i++) {
+        s = vk_block_create(buf->vk, bytes[i], VK_MEMORY_WEIGHTS, &buf->blocks[i], err);
+        buf->n_blocks = i + 1;
+    }
+    free(bytes);
+    return s;
+}
+
+weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                             weft_buf **out, weft_error *err)
+{
+    vk_backend *vk = (vk_backend *)b;
+    weft_buf *buf;
+    uint32_t n = vk_weight_parts(&vk->facts, layout, t, rank, dims, NULL);
+    if (!n)
+        return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: a single row is larger than the %llu bytes that %s binds",
+                         (unsigned long long)vk->facts.max_binding, vk->properties.deviceName);
+    WEFT_TRY(new_buf(vk, n, &buf, err));
+    vk_weight_parts(&vk->facts, layout, t, rank, dims, buf->parts);
+    buf->bytes = vk_weight_bytes(b, layout, t, rank, dims);
+    weft_status s = create_blocks(buf, err);
+    if (!s) {
+        *out = buf;
+        return WEFT_OK;
+    }
+    vk_buf_destroy(buf);
+    return s;
+}
+
+weft_status vk_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err)
+{
+    (void)b, (void)data, (void)bytes, (void)err;
+    *out = NULL; /* weights live in device memory */
+    return WEFT_OK;
+}
+
+void vk_buf_destroy(weft_buf *buf)
+{
+    for (uint32_t i = 0; i < buf->n_blocks; i++) vk_block_destroy(buf->vk, &buf->blocks[i]);
+    free(buf->blocks);
+    free(buf->parts);
+    free(buf);
+}
+
+weft_status vk_buf_write(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err)
+{
+    WEFT_TRY(vk_block_write(buf->vk, &buf->blocks[0], offset, src, n, err));
+    return vk_transfer_flush(buf->vk, err);
+}
+
+weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err)
+{
+    return vk_block_read(buf->vk, &buf->blocks[0], offset, dst, n, err);
+}

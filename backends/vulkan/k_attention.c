@@ -1,0 +1,88 @@
+/* k_attention.c: host sides of attention_split.comp (a few tokens) and attention_tile.comp (prompts). */
+#include "backends/vulkan/kernel.h"
+
+enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 7, MAX_TOKENS = 8, TILE_ROWS = 8 };
+
+static bool accepts(const vk_call *c)
+{
+    const vk_tensor *k = &c->in[K], *v = &c->in[V];
+    if (!vk_accepts_plain(c) || k->dtype != v->dtype || c->in[Q].dim[2] > 1024) return false;
+    return k->dtype != WEFT_I32 && c->in[FIRST].dtype == WEFT_I32 && c->in[LAST].dtype == WEFT_I32;
+}
+
+static bool accepts_few(const vk_call *c)
+{
+    return c->in[Q].dim[0] <= MAX_TOKENS && accepts(c);
+}
+
+static uint32_t splits_of(const vk_call *c)
+{
+    return vk_groups(c->in[K].dim[1], c->facts->tuning->keys);
+}
+
+static uint64_t scratch(const vk_call *c)
+{
+    const vk_tensor *q = &c->in[Q];
+    uint64_t n = splits_of(c);
+    return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (q->dim[2] + 2)) : 0;
+}
+
+static uint32_t counters(const vk_call *c)
+{
+    return splits_of(c) > 1 ? (uint32_t)(c->in[Q].dim[0] * c->in[Q].dim[1]) : 0;
+}
+
+/* Vectors of four: heads that are multiples of four, everything aligned, in the types that loads are written for. */
+static bool vectors(const vk_call *c)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        const vk_tensor *t = &c->in[i];
+        bool type = i == Q ? t->dtype == WEFT_F32 : t->dtype == WEFT_F32 || t->dtype == WEFT_F16;
+        if (!type || t->dim[2] % 4 || t->first % 4 || t->stride[0] % 4 || t->stride[1] % 4 || t->stride[2] != 1)
+            return false;
+    }
+    return true;
+}
+
+static void describe(const vk_call *c, vk_launch *l)
+{
+    const vk_tensor *q = &c->in[Q], *k = &c->in[K];
+    for (uint32_t i = 0; i < c->n_in; i++) vk_bind_in(c, l, i, i, 0);
+    vk_bind_out(c, l, Y, 0);
+    l->job.u0 = (weft_uvec4){ (uint32_t)q->dim[1], (uint32_t)(q->dim[1] / k->dim[0]), (uint32_t)q->dim[2], 0 };
+    l->job.u1.y = splits_of(c);
+    l->job.f0.x = c->attrs->attention.scale;
+    l->spec[1] = (uint32_t)q->dim[2];
+    l->spec[2] = (uint32_t)k->dtype;
+    l->spec[3] = vectors(c);
+    l->n_specs = 5;
+}
+
+static void split_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    const vk_tensor *q = &c->in[Q];
+    describe(c, l);
+    vk_launch_rows(c, l, WEFT_SHADER_attention_split, WEFT_SHADER_attention_split_subgroup,
+                   q->dim[0] * q->dim[1] * splits_of(c));
+    l->spec[4] = c->facts->tuning->keys;
+    if (splits_of(c) == 1) return;
+    l->bind[SCRATCH].kind = VK_BIND_SCRATCH;
+    l->bind[COUNTERS].kind = VK_BIND_COUNTERS;
+}
+
+static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    const vk_tensor *q = &c->in[Q];
+    describe(c, l);
+    l->spec[4] = TILE_ROWS;
+    vk_launch_flat(c, l, WEFT_SHADER_attention_tile, 1);
+    vk_spread(c, l, (uint64_t)vk_groups(q->dim[0], TILE_ROWS) * (uint64_t)q->dim[1]);
+}
+
+const vk_kernel vk_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
+                                       .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
+                                       .slots = 8 };
+const vk_kernel vk_attention_tile = { .name = "attention_tile", .accepts = accepts, .launch = tile_launch,
+                                      .need = WEFT_NEED_ROWS, .slots = 7 };

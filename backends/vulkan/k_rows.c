@@ -1,0 +1,76 @@
+/* k_rows.c: host sides of the kernels that give every row a workgroup: norms, softmax, reductions, top_k. */
+#include "backends/vulkan/kernel.h"
+
+enum { X = 0, W0 = 1, B0 = 2, W1 = 3, Y0 = 5, Y1 = 6, MAX_TOP_K = 1024 };
+
+/* Rows of the last axis, at the bounds. */
+static int64_t rows_of(const vk_tensor *t)
+{
+    return vk_elements(t) / t->dim[t->rank - 1];
+}
+
+static void norm_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    uint32_t flags = 0;
+    vk_bind_in(c, l, X, 0, 0);
+    for (uint32_t k = 1; k < c->n_in; k++) {
+        vk_bind_in(c, l, W0 + k - 1, k, 0);
+        flags |= 1u << (W0 + k - 1);
+    }
+    vk_bind_out(c, l, Y0, 0);
+    if (c->n_out > 1) {
+        vk_bind_out(c, l, Y1, 1);
+        flags |= 1u << Y1;
+    }
+    l->job.u0 = (weft_uvec4){ (uint32_t)rows_of(&c->in[0]), flags, c->op == WEFT_OP_rms_norm, 0 };
+    l->job.f0.x = c->attrs->norm.eps;
+    vk_set_walk(l, &c->in[0]);
+    vk_launch_rows(c, l, WEFT_SHADER_norm, WEFT_SHADER_norm_subgroup, rows_of(&c->in[0]));
+}
+
+static void row_launch(const vk_call *c, vk_launch *l, weft_shader_id shared, weft_shader_id subgroup)
+{
+    vk_bind_in(c, l, 0, 0, 0);
+    vk_bind_out(c, l, 1, 0);
+    l->job.u0.x = (uint32_t)rows_of(&c->in[0]);
+    vk_set_walk(l, &c->in[0]);
+    vk_launch_rows(c, l, shared, subgroup, rows_of(&c->in[0]));
+}
+
+static void softmax_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    row_launch(c, l, WEFT_SHADER_softmax, WEFT_SHADER_softmax_subgroup);
+}
+
+static void reduce_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    l->spec[1] = c->op == WEFT_OP_reduce_sum ? 0 : c->op == WEFT_OP_reduce_mean ? 1 : c->op == WEFT_OP_reduce_max ? 2 : 3;
+    l->n_specs = 2;
+    row_launch(c, l, WEFT_SHADER_reduce, WEFT_SHADER_reduce_subgroup);
+}
+
+static bool top_k_accepts(const vk_call *c)
+{
+    return c->attrs->top_k.k <= MAX_TOP_K && vk_accepts_plain(c);
+}
+
+static void top_k_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    row_launch(c, l, WEFT_SHADER_top_k, WEFT_SHADER_top_k);
+    l->subgroup = 0;
+    vk_bind_out(c, l, 2, 1);
+    l->job.u0.y = (uint32_t)c->attrs->top_k.k;
+}
+
+const vk_kernel vk_norm = { .name = "norm", .accepts = vk_accepts_plain, .launch = norm_launch, .need = WEFT_NEED_ANY,
+                            .slots = 7, .inplace = true };
+const vk_kernel vk_softmax = { .name = "softmax", .accepts = vk_accepts_plain, .launch = softmax_launch,
+                               .need = WEFT_NEED_ANY, .slots = 2, .inplace = true };
+const vk_kernel vk_reduce = { .name = "reduce", .accepts = vk_accepts_plain, .launch = reduce_launch,
+                              .need = WEFT_NEED_ANY, .slots = 2 };
+const vk_kernel vk_top_k = { .name = "top_k", .accepts = top_k_accepts, .launch = top_k_launch, .need = WEFT_NEED_ANY,
+                             .slots = 3 };

@@ -1,0 +1,73 @@
+/* k_unary.c: host side of unary.comp: element-wise ops of one input, cast, copy, and concat, which is a copy of each
+ * input into its slice of the result. */
+#include "backends/vulkan/kernel.h"
+
+/* The shader's numbers: copy, scale, exp, then 2 + weft_act. */
+static uint32_t op_number(weft_op op)
+{
+    switch ((int)op) {
+    case WEFT_OP_scale: return 1;
+    case WEFT_OP_exp: return 2;
+    case WEFT_OP_relu: return 2 + WEFT_ACT_RELU;
+    case WEFT_OP_gelu: return 2 + WEFT_ACT_GELU;
+    case WEFT_OP_gelu_tanh: return 2 + WEFT_ACT_GELU_TANH;
+    case WEFT_OP_silu: return 2 + WEFT_ACT_SILU;
+    case WEFT_OP_tanh: return 2 + WEFT_ACT_TANH;
+    case WEFT_OP_sigmoid: return 2 + WEFT_ACT_SIGMOID;
+    default: return 0;
+    }
+}
+
+static void describe(const vk_call *c, const vk_tensor *y, vk_launch *l)
+{
+    bool half = y->dtype == WEFT_F16 || y->dtype == WEFT_BF16;
+    bool words = half && vk_is_dense(y) && y->first % 2 == 0;
+    int64_t n = vk_elements(y);
+    vk_set_walk(l, y);
+    l->spec[1] = op_number(c->op);
+    l->spec[2] = words;
+    l->n_specs = 3;
+    if (c->op == WEFT_OP_scale) l->job.f0.x = c->attrs->scale.factor;
+    vk_launch_flat(c, l, WEFT_SHADER_unary, words ? (n + 1) / 2 : n);
+}
+
+static void launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    vk_bind_in(c, l, 0, 0, 0);
+    vk_bind_out(c, l, 1, 0);
+    describe(c, &c->out[0], l);
+}
+
+static uint32_t concat_launches(const vk_call *c)
+{
+    return c->n_in;
+}
+
+static bool concat_accepts(const vk_call *c)
+{
+    int32_t axis = c->attrs->axis.axis;
+    for (uint32_t i = 0; i + 1 < c->n_in; i++) /* where a part begins must not change from run to run */
+        if (c->in[i].dims.d[axis].extent) return false;
+    return vk_accepts_plain(c);
+}
+
+static void concat_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    int32_t axis = c->attrs->axis.axis;
+    vk_tensor slice = c->out[0];
+    for (uint32_t k = 0; k < i; k++) slice.first += c->in[k].dim[axis] * slice.stride[axis];
+    slice.dim[axis] = c->in[i].dim[axis];
+    slice.dims.d[axis] = c->in[i].dims.d[axis];
+    vk_bind_in(c, l, 0, i, 0);
+    l->bind[1] = (vk_bind){ VK_BIND_OUT, 0, 0 };
+    vk_set_tensor(l, 1, &slice, NULL);
+    describe(c, &slice, l);
+}
+
+const vk_kernel vk_unary = { .name = "unary", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
+                             .slots = 2, .inplace = true };
+const vk_kernel vk_cast_copy = { .name = "copy", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
+                                 .slots = 2 };
+const vk_kernel vk_concat = { .name = "concat", .accepts = concat_accepts, .launches = concat_launches,
+                              .launch = concat_launch, .need = WEFT_NEED_ANY, .slots = 2 };

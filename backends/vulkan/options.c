@@ -1,0 +1,107 @@
+/* options.c: the options of a "vulkan" spec (backends/backend.h lists them). */
+#include "backends/vulkan/vk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static weft_status bad(const char *item, const char *expected, weft_error *err)
+{
+    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: %.200s: expected %s", item, expected);
+}
+
+static weft_status parse_bytes(const char *item, const char *value, uint64_t *out, weft_error *err)
+{
+    char *end;
+    if (*value < '0' || *value > '9') return bad(item, "a number of bytes", err);
+    unsigned long long n = strtoull(value, &end, 10);
+    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    if (shift) end++;
+    if (*end || !n || n >> (63 - shift)) return bad(item, "a number of bytes (K, M, G may follow)", err);
+    *out = (uint64_t)n << shift;
+    return WEFT_OK;
+}
+
+static weft_status parse_switch(const char *item, const char *value, bool *out, weft_error *err)
+{
+    if (strcmp(value, "0") && strcmp(value, "1")) return bad(item, "0 or 1", err);
+    *out = *value == '1';
+    return WEFT_OK;
+}
+
+static weft_status parse_path(const char *value, char **out, weft_error *err)
+{
+    free(*out);
+    *out = strdup(value);
+    return *out ? WEFT_OK : WEFT_OOM_FAIL(err, "an option");
+}
+
+static weft_status parse_without(const char *item, const char *value, vk_options *o, weft_error *err)
+{
+    size_t n = strlen(value);
+    if (!n || n + 3 > sizeof o->without) return bad(item, "names with '+' between them", err);
+    o->without[0] = '+';
+    memcpy(o->without + 1, value, n);
+    strcpy(o->without + 1 + n, "+");
+    return WEFT_OK;
+}
+
+static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
+{
+    const char *value = strchr(item, '=');
+    size_t n = value ? (size_t)(value++ - item) : 0;
+#define IS(name) (n == sizeof name - 1 && !memcmp(item, name, n))
+    if (IS("loader")) return parse_path(value, &o->loader, err);
+    if (IS("cache")) return parse_path(value, &o->cache, err);
+    if (IS("max-binding")) {
+        WEFT_TRY(parse_bytes(item, value, &o->max_binding, err));
+        return o->max_binding >= 256 ? WEFT_OK : bad(item, "at least 256 bytes", err);
+    }
+    if (IS("memory")) return parse_bytes(item, value, &o->memory, err);
+    if (IS("staging")) return parse_switch(item, value, &o->staging, err);
+    if (IS("selftest")) return parse_switch(item, value, &o->selftest, err);
+    if (IS("statistics")) return parse_switch(item, value, &o->statistics, err);
+    if (IS("validation")) return parse_switch(item, value, &o->validation, err);
+    if (IS("without")) return parse_without(item, value, o, err);
+    if (IS("submit-ms")) {
+        char *end;
+        double ms = strtod(value, &end);
+        if (end == value || *end || !(ms > 0 && ms <= 1e6)) return bad(item, "milliseconds above 0", err);
+        o->submit_seconds = ms * 1e-3;
+        return WEFT_OK;
+    }
+#undef IS
+    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, max-binding, memory, staging, "
+                     "selftest, statistics, validation, without, submit-ms; each as name=value)", item);
+}
+
+weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err)
+{
+    *o = (vk_options){ .selftest = true, .submit_seconds = 0.05 };
+    strncpy(o->which, which, sizeof o->which - 1);
+    char *copy = strdup(text), *rest = copy, *item;
+    if (!copy) return WEFT_OOM_FAIL(err, "options");
+    weft_status s = WEFT_OK;
+    while (!s && (item = strsep(&rest, ","))) s = *item ? parse_item(item, o, err) : WEFT_OK;
+    free(copy);
+    if (s) vk_options_free(o);
+    return s;
+}
+
+void vk_options_free(vk_options *o)
+{
+    free(o->loader);
+    free(o->cache);
+    o->loader = o->cache = NULL;
+}
+
+/* Whether `without` names this feature or kernel. */
+bool vk_without(const vk_options *o, const char *name)
+{
+    char item[80];
+    size_t n = strlen(name);
+    if (n + 3 > sizeof item) return false;
+    item[0] = '+';
+    memcpy(item + 1, name, n);
+    strcpy(item + 1 + n, "+");
+    return strstr(o->without, item) != NULL;
+}

@@ -1,0 +1,257 @@
+/* pipelines.c: shader modules and pipelines: only what programs need, made by several threads, kept in a cache file.
+ *
+ * The file lies in the directory of the option `cache` under a name made of vendor, device, driver version, the driver's
+ * cache UUID and a hash of all shaders. What does not fit is ignored and written anew. */
+#include "backends/vulkan/vk.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 4, MAX_CACHE_BYTES = 256 << 20 };
+
+typedef struct entry { vk_pipeline_key key; VkPipeline pipeline; } entry;
+
+struct vk_pipeline_set {
+    entry *items;
+    size_t n, cap;
+    VkPipelineCache cache;
+    size_t saved; /* pipelines when the file was read or written */
+};
+
+/* ---- the cache file ---- */
+
+static uint64_t shader_hash(void)
+{
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+    for (uint32_t i = 0; i < WEFT_SHADER_COUNT; i++)
+        for (uint32_t k = 0; k < weft__shaders[i].n_words; k++) h = (h ^ weft__shaders[i].code[k]) * 1099511628211u;
+    return h;
+}
+
+bool vk_cache_path(const vk_backend *vk, const char *suffix, char *out, size_t size)
+{
+    const VkPhysicalDeviceProperties *p = &vk->properties;
+    char uuid[2 * VK_UUID_SIZE + 1];
+    if (!vk->options.cache) return false;
+    for (uint32_t i = 0; i < VK_UUID_SIZE; i++) snprintf(uuid + 2 * i, 3, "%02x", p->pipelineCacheUUID[i]);
+    int n = snprintf(out, size, "%s/%04x-%04x-%x-%s-%016llx.%s", vk->options.cache, p->vendorID, p->deviceID,
+                     p->driverVersion, uuid, (unsigned long long)shader_hash(), suffix);
+    return n > 0 && (size_t)n < size;
+}
+
+/* Creates the directory and its parents; a failure shows when the file is opened. */
+static void make_directory(const char *path)
+{
+    char part[1024];
+    for (size_t i = 1; path[i - 1] && i < sizeof part; i++) {
+        if (path[i] != '/' && path[i]) continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        mkdir(part, 0777);
+    }
+}
+
+void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n)
+{
+    char path[1200];
+    *n = 0;
+    FILE *f = vk_cache_path(vk, suffix, path, sizeof path) ? fopen(path, "rb") : NULL;
+    if (!f) return NULL;
+    struct stat st;
+    void *data = NULL;
+    if (!fstat(fileno(f), &st) && st.st_size > 0 && st.st_size < MAX_CACHE_BYTES && (data = malloc((size_t)st.st_size + 1)))
+        *n = fread(data, 1, (size_t)st.st_size, f);
+    fclose(f);
+    if (data) ((char *)data)[*n] = 0;
+    return data;
+}
+
+/* Written beside and renamed, so that nobody reads half a file. A cache that cannot be written is no error. */
+void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n)
+{
+    char path[1200], temporary[1240];
+    if (!vk_cache_path(vk, suffix, path, sizeof path)) return;
+    make_directory(vk->options.cache);
+    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+    FILE *f = fopen(temporary, "wb");
+    if (!f) return;
+    bool ok = fwrite(data, 1, n, f) == n;
+    if (fclose(f) || !ok || rename(temporary, path)) unlink(temporary);
+}
+
+/* The header that the Vulkan specification prescribes, with this device's numbers. */
+static bool cache_fits(const vk_backend *vk, const void *data, size_t n)
+{
+    VkPipelineCacheHeaderVersionOne h;
+    if (n < sizeof h) return false;
+    memcpy(&h, data, sizeof h);
+    return h.headerSize >= sizeof h && h.headerSize <= n && h.headerVersion == VK_PIPELINE_CACHE_HEADER_VERSION_ONE &&
+           h.vendorID == vk->properties.vendorID && h.deviceID == vk->properties.deviceID &&
+           !memcmp(h.pipelineCacheUUID, vk->properties.pipelineCacheUUID, VK_UUID_SIZE);
+}
+
+static void save_cache(vk_backend *vk)
+{
+    struct vk_pipeline_set *set = vk->pipelines;
+    size_t n = 0;
+    if (!set->cache || set->n == set->saved || !vk->options.cache || vk->lost) return;
+    if (vk->api.GetPipelineCacheData(vk->device, set->cache, &n, NULL) || !n || n > MAX_CACHE_BYTES) return;
+    void *data = malloc(n);
+    if (data && !vk->api.GetPipelineCacheData(vk->device, set->cache, &n, data)) vk_cache_write(vk, "pipelines", data, n);
+    free(data);
+}
+
+/* ---- life ---- */
+
+weft_status vk_pipelines_create(vk_backend *vk, weft_error *err)
+{
+    struct vk_pipeline_set *set = vk->pipelines = calloc(1, sizeof *set);
+    if (!set) return WEFT_OOM_FAIL(err, "pipelines");
+    size_t n;
+    void *data = vk_cache_read(vk, "pipelines", &n);
+    bool fits = data && cache_fits(vk, data, n);
+    VkPipelineCacheCreateInfo info = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                       .initialDataSize = fits ? n : 0, .pInitialData = fits ? data : NULL };
+    VkResult r = vk->api.CreatePipelineCache(vk->device, &info, NULL, &set->cache);
+    if (r && fits) { /* a driver may refuse what it wrote: start empty */
+        info.initialDataSize = 0;
+        info.pInitialData = NULL;
+        r = vk->api.CreatePipelineCache(vk->device, &info, NULL, &set->cache);
+    }
+    free(data);
+    if (!r) return WEFT_OK;
+    set->cache = VK_NULL_HANDLE;
+    return vk_fail(err, r, "vkCreatePipelineCache", "%s", vk->properties.deviceName);
+}
+
+void vk_pipelines_destroy(vk_backend *vk)
+{
+    struct vk_pipeline_set *set = vk->pipelines;
+    if (!set) return;
+    save_cache(vk);
+    for (size_t i = 0; i < set->n; i++) vk->api.DestroyPipeline(vk->device, set->items[i].pipeline, NULL);
+    if (set->cache) vk->api.DestroyPipelineCache(vk->device, set->cache, NULL);
+    free(set->items);
+    free(set);
+    vk->pipelines = NULL;
+}
+
+/* ---- one pipeline ---- */
+
+static VkResult create_pipeline(vk_backend *vk, VkShaderModule module, const vk_pipeline_key *key, VkPipeline *out)
+{
+    VkSpecializationMapEntry map[WEFT_MAX_SPECS];
+    for (uint32_t i = 0; i < key->n_specs; i++) map[i] = (VkSpecializationMapEntry){ i, 4 * i, 4 };
+    VkSpecializationInfo specs = { key->n_specs, map, 4 * key->n_specs, key->spec };
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = key->subgroup };
+    bool control = key->subgroup && vk->facts.subgroup_control;
+    VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .flags = vk->options.statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
+        .stage = { .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, .pNext = control ? &subgroup : NULL,
+                   .flags = control ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
+                   .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module, .pName = "main",
+                   .pSpecializationInfo = &specs },
+        .layout = vk->pipeline_layout };
+    return vk->api.CreateComputePipelines(vk->device, vk->pipelines->cache, 1, &info, NULL, out);
+}
+
+static weft_status make_pipeline(vk_backend *vk, const vk_pipeline_key *key, VkPipeline *out, weft_error *err)
+{
+    const weft_shader *shader = &weft__shaders[key->shader];
+    if (!shader->n_words) return WEFT_FAIL(err, WEFT_INTERNAL, "vulkan: this build has no shader %s", shader->name);
+    VkShaderModuleCreateInfo info = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                      .codeSize = 4 * (size_t)shader->n_words, .pCode = shader->code };
+    VkShaderModule module;
+    VkResult r = vk->api.CreateShaderModule(vk->device, &info, NULL, &module);
+    if (r) return vk_fail(err, r, "vkCreateShaderModule", "%s", shader->name);
+    r = create_pipeline(vk, module, key, out);
+    vk->api.DestroyShaderModule(vk->device, module, NULL);
+    if (!r) return WEFT_OK;
+    *out = VK_NULL_HANDLE;
+    return vk_fail(err, r, "vkCreateComputePipelines", "%s", shader->name);
+}
+
+/* ---- many ---- */
+
+typedef struct job {
+    vk_backend *vk;
+    entry *items;
+    uint32_t n;
+    atomic_uint next;
+    pthread_mutex_t lock;
+    weft_status status; /* the first failure */
+    weft_error error;
+} job;
+
+static void *work(void *ctx)
+{
+    job *j = ctx;
+    uint32_t i;
+    while ((i = atomic_fetch_add(&j->next, 1)) < j->n) {
+        weft_error error = { 0 };
+        weft_status s = make_pipeline(j->vk, &j->items[i].key, &j->items[i].pipeline, &error);
+        if (!s) continue;
+        pthread_mutex_lock(&j->lock);
+        if (!j->status) j->error = error;
+        j->status = j->status ? j->status : s;
+        pthread_mutex_unlock(&j->lock);
+    }
+    return NULL;
+}
+
+static weft_status make_all(vk_backend *vk, entry *items, uint32_t n, weft_error *err)
+{
+    pthread_t threads[MAX_THREADS];
+    job j = { .vk = vk, .items = items, .n = n };
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t want = cores > 1 ? (uint32_t)cores - 1 : 0, running = 0;
+    if (want > MAX_THREADS) want = MAX_THREADS;
+    if (want + 1 > n) want = n ? n - 1 : 0;
+    pthread_mutex_init(&j.lock, NULL);
+    while (running < want && !pthread_create(&threads[running], NULL, work, &j)) running++;
+    work(&j);
+    while (running) pthread_join(threads[--running], NULL);
+    pthread_mutex_destroy(&j.lock);
+    if (j.status == WEFT_DEVICE_LOST) vk->lost = true;
+    if (j.status && err) *err = j.error;
+    return j.status;
+}
+
+static bool same_key(const vk_pipeline_key *a, const vk_pipeline_key *b)
+{
+    return a->shader == b->shader && a->subgroup == b->subgroup && a->n_specs == b->n_specs &&
+           !memcmp(a->spec, b->spec, a->n_specs * sizeof *a->spec);
+}
+
+static size_t find(const struct vk_pipeline_set *set, const vk_pipeline_key *key)
+{
+    size_t i = 0;
+    while (i < set->n && !same_key(&set->items[i].key, key)) i++;
+    return i;
+}
+
+weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n, VkPipeline *out, weft_error *err)
+{
+    struct vk_pipeline_set *set = vk->pipelines;
+    size_t had = set->n;
+    if (!weft__grow(&set->items, &set->cap, set->n + n, sizeof *set->items)) return WEFT_OOM_FAIL(err, "pipelines");
+    for (uint32_t i = 0; i < n; i++)
+        if (find(set, &keys[i]) == set->n) set->items[set->n++] = (entry){ keys[i], VK_NULL_HANDLE };
+    weft_status s = make_all(vk, set->items + had, (uint32_t)(set->n - had), err);
+    if (s) {
+        for (size_t i = had; i < set->n; i++)
+            if (set->items[i].pipeline) vk->api.DestroyPipeline(vk->device, set->items[i].pipeline, NULL);
+        set->n = had;
+        return s;
+    }
+    for (uint32_t i = 0; i < n; i++) out[i] = set->items[find(set, &keys[i])].pipeline;
+    return WEFT_OK;
+}

@@ -1,0 +1,32 @@
+/* tuning.c: which row of tuning.def a device gets. The only place that asks who made it. */
+#include "backends/vulkan/vk.h"
+
+static const vk_tuning rows[] = {
+#define VK_TUNING(name, subgroup, panel, block, rows16, rows8, rows4, columns, tile_rows, tile_columns, tile_block,  \
+                  row_block, flat_block, keys, dot)                                                                 \
+    { #name, subgroup, panel, block, { rows16, rows8, rows4 }, columns, { tile_rows, tile_columns, tile_block },     \
+      row_block, flat_block, keys, dot },
+#include "backends/vulkan/tuning.def"
+#undef VK_TUNING
+};
+
+enum {
+#define VK_TUNING(name, ...) ROW_##name,
+#include "backends/vulkan/tuning.def"
+#undef VK_TUNING
+};
+
+enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de, VENDOR_INTEL = 0x8086 };
+
+const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverProperties *driver,
+                                const VkPhysicalDeviceProperties *p)
+{
+    if (driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE) return &rows[ROW_lavapipe];
+    if (driver->driverID == VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return &rows[ROW_swiftshader];
+    switch (p->vendorID) {
+    case VENDOR_AMD: return &rows[f->subgroup_min == 64 ? ROW_amd_gcn : ROW_amd_rdna]; /* waves of 32 came with RDNA */
+    case VENDOR_NVIDIA: return &rows[ROW_nvidia];
+    case VENDOR_INTEL: return &rows[f->subgroup_min >= 16 ? ROW_intel_xe2 : ROW_intel_xe1]; /* 16 lanes from Xe2 on */
+    default: return &rows[ROW_other];
+    }
+}

@@ -1,0 +1,178 @@
+/* vulkan.c: the backend's table, and the life of an open device. */
+#include "backends/vulkan/vk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- opening ---- */
+
+static weft_status find_queue(vk_backend *vk, weft_error *err)
+{
+    VkQueueFamilyProperties families[32];
+    uint32_t n = 32, best = UINT32_MAX;
+    vk->api.GetPhysicalDeviceQueueFamilyProperties(vk->physical, &n, families);
+    for (uint32_t i = 0; i < n; i++) { /* a family without graphics leaves the desktop's queue alone */
+        if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) continue;
+        if (best == UINT32_MAX || !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT)) best = i;
+    }
+    if (best == UINT32_MAX)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: %s has no compute queue", vk->properties.deviceName);
+    vk->queue_family = best;
+    return WEFT_OK;
+}
+
+static weft_status create_layouts(vk_backend *vk, weft_error *err)
+{
+    VkDescriptorSetLayoutBinding b[3];
+    for (uint32_t i = 0; i < 3; i++)
+        b[i] = (VkDescriptorSetLayoutBinding){ .binding = i, .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER,
+                                               .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT };
+    b[WEFT_BINDING_BUFFERS].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    b[WEFT_BINDING_BUFFERS].descriptorCount = WEFT_MAX_BUFFERS;
+    VkDescriptorSetLayoutCreateInfo set = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                            .bindingCount = 3, .pBindings = b };
+    VkResult r = vk->api.CreateDescriptorSetLayout(vk->device, &set, NULL, &vk->set_layout);
+    if (r) return vk_fail(err, r, "vkCreateDescriptorSetLayout", "%s", vk->properties.deviceName);
+    VkPipelineLayoutCreateInfo layout = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = 1,
+                                          .pSetLayouts = &vk->set_layout };
+    r = vk->api.CreatePipelineLayout(vk->device, &layout, NULL, &vk->pipeline_layout);
+    return r ? vk_fail(err, r, "vkCreatePipelineLayout", "%s", vk->properties.deviceName) : WEFT_OK;
+}
+
+static weft_status create_queue(vk_backend *vk, weft_error *err)
+{
+    vk->api.GetDeviceQueue(vk->device, vk->queue_family, 0, &vk->queue);
+    VkCommandPoolCreateInfo pool = { .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                     .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                     .queueFamilyIndex = vk->queue_family };
+    VkResult r = vk->api.CreateCommandPool(vk->device, &pool, NULL, &vk->command_pool);
+    if (r) return vk_fail(err, r, "vkCreateCommandPool", "%s", vk->properties.deviceName);
+    VkSemaphoreTypeCreateInfo type = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                       .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE };
+    VkSemaphoreCreateInfo semaphore = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type };
+    r = vk->api.CreateSemaphore(vk->device, &semaphore, NULL, &vk->timeline);
+    return r ? vk_fail(err, r, "vkCreateSemaphore", "%s", vk->properties.deviceName) : WEFT_OK;
+}
+
+/* Rates to predict submissions with until a run has shown the device's own: rather too slow than too fast. */
+static void guess_rates(vk_backend *vk)
+{
+    bool discrete = vk->facts.type == WEFT_DEVICE_DISCRETE, software = vk->facts.type == WEFT_DEVICE_SOFTWARE;
+    vk->seconds_per_byte = 1.0 / (discrete ? 150e9 : software ? 2e9 : 15e9);
+    vk->seconds_per_op = 1.0 / (discrete ? 2e12 : software ? 10e9 : 200e9);
+}
+
+static weft_status open_device(vk_backend *vk, weft_error *err)
+{
+    WEFT_TRY(vk_instance_create(vk, err));
+    WEFT_TRY(vk_device_pick(vk, err));
+    WEFT_TRY(find_queue(vk, err));
+    WEFT_TRY(vk_device_create(vk, err));
+    WEFT_TRY(vk_api_load_device(&vk->api, vk->device, err));
+    WEFT_TRY(create_queue(vk, err));
+    WEFT_TRY(create_layouts(vk, err));
+    WEFT_TRY(vk_staging_create(vk, err));
+    WEFT_TRY(vk_pipelines_create(vk, err));
+    guess_rates(vk);
+    return WEFT_OK;
+}
+
+static void close_device(vk_backend *vk)
+{
+    if (vk->device && vk->api.DeviceWaitIdle) vk->api.DeviceWaitIdle(vk->device); /* staging may be under way */
+    vk_pipelines_destroy(vk);
+    vk_staging_destroy(vk);
+    if (vk->pipeline_layout) vk->api.DestroyPipelineLayout(vk->device, vk->pipeline_layout, NULL);
+    if (vk->set_layout) vk->api.DestroyDescriptorSetLayout(vk->device, vk->set_layout, NULL);
+    if (vk->timeline) vk->api.DestroySemaphore(vk->device, vk->timeline, NULL);
+    if (vk->command_pool) vk->api.DestroyCommandPool(vk->device, vk->command_pool, NULL);
+    if (vk->device && vk->api.DestroyDevice) vk->api.DestroyDevice(vk->device, NULL);
+    vk_instance_destroy(vk);
+}
+
+weft_status vk_open(const char *which, const char *options, weft_backend **out, weft_error *err)
+{
+    *out = NULL;
+    vk_backend *vk = calloc(1, sizeof *vk);
+    if (!vk) return WEFT_OOM_FAIL(err, "a Vulkan device");
+    vk->base.vt = &weft__backend_vulkan; /* the self-test runs programs on it */
+    weft_status s = vk_options_parse(which, options, &vk->options, err);
+    if (!s) s = open_device(vk, err);
+    if (!s) s = vk_selftest(vk, err);
+    if (!s) s = vk_validation_check(vk, err);
+    if (s) vk_close(&vk->base);
+    else *out = &vk->base;
+    return s;
+}
+
+void vk_close(weft_backend *b)
+{
+    vk_backend *vk = (vk_backend *)b;
+    close_device(vk);
+    vk_verdicts_destroy(vk);
+    for (uint32_t i = 0; i < vk->n_notes; i++) free(vk->notes[i]);
+    free(vk->notes);
+    vk_options_free(&vk->options);
+    free(vk);
+}
+
+/* ---- notes ---- */
+
+bool vk_note_add(vk_backend *vk, const char *fmt, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    char **grown = realloc(vk->notes, (vk->n_notes + 1) * sizeof *grown), *copy = strdup(text);
+    if (grown) vk->notes = grown;
+    if (!grown || !copy) {
+        free(copy);
+        return false;
+    }
+    vk->notes[vk->n_notes++] = copy;
+    return true;
+}
+
+static const char *note(const weft_backend *b, uint32_t i)
+{
+    const vk_backend *vk = (const vk_backend *)b;
+    return i < vk->n_notes ? vk->notes[i] : NULL;
+}
+
+static uint32_t alignment(const weft_backend *b)
+{
+    return ((const vk_backend *)b)->facts.alignment;
+}
+
+const weft_backend_vt weft__backend_vulkan = {
+    .name = "vulkan",
+    .open = vk_open,
+    .close = vk_close,
+    .info = vk_info,
+    .list = vk_list,
+    .note = note,
+    .roof = vk_roof,
+    .alignment = alignment,
+    .weight_layout = vk_weight_layout,
+    .layout_name = vk_layout_name,
+    .weight_bytes = vk_weight_bytes,
+    .choose = vk_choose,
+    .joins = vk_joins,
+    .buf_create = vk_buf_create,
+    .buf_wrap = vk_buf_wrap,
+    .buf_destroy = vk_buf_destroy,
+    .buf_write = vk_buf_write,
+    .buf_read = vk_buf_read,
+    .weight_create = vk_weight_create,
+    .weight_write = vk_weight_write,
+    .exec_create = vk_exec_create,
+    .exec_destroy = vk_exec_destroy,
+    .exec_submit = vk_exec_submit,
+    .exec_wait = vk_exec_wait,
+    .exec_write = vk_exec_write,
+    .exec_read = vk_exec_read,
+    .exec_counters = vk_exec_counters,
+};

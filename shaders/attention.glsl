@@ -1,0 +1,51 @@
+/* attention.glsl: what both attention kernels share: their tensors, and rows of keys and values in any plain type.
+ * u0: heads, heads per group, head size, row stride of q's tokens; u1: row stride of q's heads, splits, tokens at the
+ * bounds, cells at the bounds; f0.x: scale. Include after common.glsl. */
+layout(constant_id = 1) const uint HEAD = 64;    /* elements of a head */
+layout(constant_id = 2) const uint KV_TYPE = F16;
+layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned; f32 or f16 */
+
+#define Q 0
+#define K 1
+#define V 2
+#define FIRST 3
+#define LAST 4
+#define Y 5
+#define SCRATCH 6
+
+uint kv_base(uint t, uint group, uint cell)
+{
+    return tensor_first(0, t) + group * tensor_stride(0, t, 0) + cell * tensor_stride(0, t, 1);
+}
+
+/* Elements d .. d + 3 of a row of K. */
+vec4 key_quad(uint base, uint d)
+{
+    if (VECTORS != 0 && KV_TYPE == F32) return in_f4[K].d[(base + d) / 4];
+    if (VECTORS != 0) {
+        uint w = (base + d) / 2;
+        return vec4(unpackHalf2x16(in_u[K].d[w]), unpackHalf2x16(in_u[K].d[w + 1]));
+    }
+    vec4 v = vec4(0.0);
+    for (uint c = 0; c < 4; c++)
+        if (d + c < HEAD) v[c] = load_as_float(K, KV_TYPE, base + d + c);
+    return v;
+}
+
+vec4 query_quad(uint base, uint d)
+{
+    if (VECTORS != 0) return in_f4[Q].d[(base + d) / 4];
+    vec4 v = vec4(0.0);
+    for (uint c = 0; c < 4; c++)
+        if (d + c < HEAD) v[c] = load_as_float(Q, tensor_dtype(0, Q), base + d + c);
+    return v;
+}
+
+/* The cells that a token sees: x..y-1, within the run's cells. */
+uvec2 cells_of(uint token)
+{
+    int first = int(in_u[FIRST].d[tensor_first(0, FIRST) + token * tensor_stride(0, FIRST, 0)]);
+    int last = int(in_u[LAST].d[tensor_first(0, LAST) + token * tensor_stride(0, LAST, 0)]);
+    first = max(first, 0);
+    return uvec2(first, max(min(last + 1, int(tensor_dim(0, K, 1))), first));
+}

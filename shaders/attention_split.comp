@@ -1,0 +1,122 @@
+/* attention_split.comp: attention for a few tokens: a workgroup per token, head and split of KEYS cells.
+ *
+ * An invocation takes whole cells to score, then elements of the head to sum values. Splits leave their maximum, their
+ * sum and their unnormalised values in scratch; the last one to arrive, by a counter that it sets back to zero, puts them
+ * together. With one split nothing goes through scratch. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#ifdef SUBGROUP
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#endif
+#define SLOTS 8
+#include "common.glsl"
+#include "math.glsl"
+#include "reduce.glsl"
+#include "attention.glsl"
+
+layout(constant_id = 4) const uint KEYS = 256;
+
+#define COUNTERS 7
+
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) coherent buffer Shared { float d[]; } shared_f[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) coherent buffer Counts { uint d[]; } shared_u[WEFT_MAX_BUFFERS];
+
+shared float score[KEYS];
+shared uint arrived;
+
+const uint LANES = HEAD < BLOCK ? BLOCK / HEAD : 1; /* invocations that share an element of the head */
+shared float values[BLOCK];
+
+float value_of(uint group, uint cell, uint d)
+{
+    return load_as_float(V, KV_TYPE, kv_base(V, group, cell) + d);
+}
+
+void write_result(uint token, uint head, uint d, float v)
+{
+    out_f[Y].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * HEAD + d] = v;
+}
+
+/* Puts the splits together: weights by their maxima, then elements of the head. */
+void combine(uint token, uint head, uint n_splits, uint base)
+{
+    uint me = gl_LocalInvocationID.x;
+    float most = uintBitsToFloat(0xff800000u), sum = 0.0;
+    for (uint s = 0; s < n_splits; s++) most = max(most, shared_f[SCRATCH].d[base + s * (HEAD + 2)]);
+    for (uint s = 0; s < n_splits; s++) {
+        uint at = base + s * (HEAD + 2);
+        sum += shared_f[SCRATCH].d[at + 1] * exp_exact(shared_f[SCRATCH].d[at] - most);
+    }
+    for (uint d = me; d < HEAD; d += BLOCK) {
+        float v = 0.0;
+        for (uint s = 0; s < n_splits; s++) {
+            uint at = base + s * (HEAD + 2);
+            v = fma(shared_f[SCRATCH].d[at + 2 + d], exp_exact(shared_f[SCRATCH].d[at] - most), v);
+        }
+        write_result(token, head, d, sum > 0.0 ? v / sum : v);
+    }
+}
+
+void main()
+{
+    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, n_splits = P.job[0].u1.y;
+    uint split = gl_WorkGroupID.x % n_splits, head = gl_WorkGroupID.x / n_splits % heads;
+    uint token = gl_WorkGroupID.x / n_splits / heads, group = head / P.job[0].u0.y;
+    if (token >= tensor_dim(0, Q, 0)) return;
+    uvec2 cells = cells_of(token);
+    uint begin = cells.x + split * KEYS, end = min(begin + KEYS, cells.y);
+    uint used = max((cells.y - cells.x + KEYS - 1) / KEYS, 1u);
+    if (split >= used) return; /* nobody waits for it: the last of those that have cells combines */
+    uint query = tensor_first(0, Q) + token * tensor_stride(0, Q, 0) + head * tensor_stride(0, Q, 1);
+    uint n = end > begin ? end - begin : 0;
+
+    float most = uintBitsToFloat(0xff800000u), sum = 0.0;
+    for (uint i = me; i < n; i += BLOCK) {
+        uint base = kv_base(K, group, begin + i);
+        vec4 s4 = vec4(0.0);
+        for (uint d = 0; d < HEAD; d += 4) s4 = fma(key_quad(base, d), query_quad(query, d), s4);
+        float s = (s4.x + s4.y + (s4.z + s4.w)) * P.job[0].f0.x;
+        score[i] = s;
+        most = max(most, s);
+    }
+    most = workgroup_max(most);
+    for (uint i = me; i < n; i += BLOCK) {
+        float e = exp_exact(score[i] - most);
+        score[i] = e;
+        sum += e;
+    }
+    sum = workgroup_sum(sum);
+    barrier();
+
+    uint base = ((token * heads + head) * n_splits + split) * (HEAD + 2);
+    for (uint d0 = 0; d0 < HEAD; d0 += BLOCK / LANES) {
+        uint d = d0 + me % (BLOCK / LANES), lane = me / (BLOCK / LANES);
+        float v = 0.0;
+        if (d < HEAD)
+            for (uint i = lane; i < n; i += LANES) v = fma(score[i], value_of(group, begin + i, d), v);
+        if (LANES > 1) {
+            values[me] = v;
+            barrier();
+            v = 0.0;
+            if (lane == 0)
+                for (uint k = 0; k < LANES; k++) v += values[me + k * (BLOCK / LANES)];
+            barrier();
+        }
+        if (lane != 0 || d >= HEAD) continue;
+        if (used == 1) write_result(token, head, d, sum > 0.0 ? v / sum : v);
+        else shared_f[SCRATCH].d[base + 2 + d] = v;
+    }
+    if (used == 1) return;
+    if (me == 0) {
+        shared_f[SCRATCH].d[base] = most;
+        shared_f[SCRATCH].d[base + 1] = sum;
+    }
+    memoryBarrierBuffer();
+    barrier();
+    if (me == 0) arrived = atomicAdd(shared_u[COUNTERS].d[token * heads + head], 1);
+    barrier();
+    if (arrived != used - 1) return;
+    memoryBarrierBuffer();
+    if (me == 0) shared_u[COUNTERS].d[token * heads + head] = 0;
+    combine(token, head, used, (token * heads + head) * n_splits * (HEAD + 2));
+}

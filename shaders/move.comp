@@ -1,0 +1,84 @@
+/* move.comp: rope, rope_store and store: elements go from a tensor with any strides to a dense result or, by an index, to
+ * cells of a state; some are rotated on the way. One invocation moves two elements of the last axis that belong
+ * together: a pair that is rotated, or neighbours that share a word of a 16-bit state.
+ *
+ * The job's u0: axis of the index (6: none), axis whose coordinate picks the angles, rotary pairs (0: nothing is rotated),
+ * whether pairs are neighbours. u1: pairs per row of the last axis. u2, u3: see walk.glsl, but the last axis counts
+ * pairs. Sources, result and cells share coordinates; the tensors' axes are already in the result's order. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#define SLOTS 4
+#include "common.glsl"
+
+#define X 0
+#define ANGLES 1
+#define INDEX 2
+#define Y 3
+
+/* Where the two elements of pair p are on the last axis. A row has the rotated pairs first, then neighbours. */
+uvec2 pair_at(uint j, uint p)
+{
+    uint rotated = P.job[j].u0.z;
+    bool halves = P.job[j].u0.w == 0 && p < rotated;
+    return halves ? uvec2(p, p + rotated) : uvec2(2 * p, 2 * p + 1);
+}
+
+void put(uint j, uint type, uint i, float v)
+{
+    store_from_float(SLOT(j, Y), type, i, v);
+}
+
+void main()
+{
+    uint j = job_of_group(), i = (gl_WorkGroupID.x - P.job[j].groups.x) * BLOCK + gl_LocalInvocationID.x;
+    uint last = tensor_rank(j, X) - 1, from = tensor_first(j, X), to = tensor_first(j, Y), at_index = P.job[j].u0.x;
+    uint p = i % P.job[j].u1.x, position = 0, rest = i / P.job[j].u1.x;
+    bool inside = true;
+    for (int a = 5; a >= 0; a--) {
+        if (a >= int(last)) continue;
+        uint n = a < 4 ? P.job[j].u2[a] : P.job[j].u3[a - 4], c = rest % n;
+        rest /= n;
+        inside = inside && c < tensor_dim(j, X, a);
+        from += c * tensor_stride(j, X, a);
+        if (uint(a) == P.job[j].u0.y) position = c;
+        if (uint(a) == at_index && inside) { /* past the extents there is no index */
+            c = in_u[SLOT(j, INDEX)].d[tensor_first(j, INDEX) + c * tensor_stride(j, INDEX, 0)];
+            inside = c < tensor_dim(j, Y, a); /* negative ones are large */
+        }
+        to += c * tensor_stride(j, Y, a);
+    }
+    if (!inside || rest != 0) return;
+    uint n = tensor_dim(j, X, last), type = tensor_dtype(j, Y), source = tensor_dtype(j, X), step = tensor_stride(j, X, last);
+    uint out_step = tensor_stride(j, Y, last);
+    if (last == at_index) { /* a state of one axis: single elements */
+        if (p >= n) return;
+        uint cell = in_u[SLOT(j, INDEX)].d[tensor_first(j, INDEX) + p * tensor_stride(j, INDEX, 0)];
+        if (cell >= tensor_dim(j, Y, last)) return;
+        uint k = from + p * step;
+        if (source == I32 && type == I32) out_u[SLOT(j, Y)].d[to + cell * out_step] = in_u[SLOT(j, X)].d[k];
+        else put(j, type, to + cell * out_step, load_as_float(SLOT(j, X), source, k));
+        return;
+    }
+    uvec2 e = pair_at(j, p);
+    if (e.x >= n) return;
+    bool both = e.y < n;
+    if (source == I32 && type == I32) {
+        out_u[SLOT(j, Y)].d[to + e.x * out_step] = in_u[SLOT(j, X)].d[from + e.x * step];
+        if (both) out_u[SLOT(j, Y)].d[to + e.y * out_step] = in_u[SLOT(j, X)].d[from + e.y * step];
+        return;
+    }
+    float x = load_as_float(SLOT(j, X), source, from + e.x * step);
+    float y = both ? load_as_float(SLOT(j, X), source, from + e.y * step) : 0.0;
+    if (p < P.job[j].u0.z) {
+        uint k = tensor_first(j, ANGLES) + position * tensor_stride(j, ANGLES, 0) + p * tensor_stride(j, ANGLES, 1);
+        float c = in_f[SLOT(j, ANGLES)].d[k], s = in_f[SLOT(j, ANGLES)].d[k + tensor_stride(j, ANGLES, 2)], t = x;
+        x = x * c - y * s;
+        y = y * c + t * s;
+    }
+    if ((type == F16 || type == BF16) && both && e.y == e.x + 1 && out_step == 1 && (to + e.x) % 2 == 0) {
+        out_u[SLOT(j, Y)].d[(to + e.x) >> 1] = float_bits_as(type, x) | float_bits_as(type, y) << 16;
+        return;
+    }
+    put(j, type, to + e.x * out_step, x);
+    if (both) put(j, type, to + e.y * out_step, y);
+}

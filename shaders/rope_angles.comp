@@ -1,0 +1,68 @@
+/* rope_angles.comp: cos and sin of pos * position_scale * theta^(-2i/n) / factor[i], one invocation per pair.
+ *
+ * The table holds, per i, the turns that one position makes: as a fraction of a turn in 64 bits, so that the product with
+ * the position modulo a turn is exact in integers, and as a float, for factors that are data. The drivers' sin and cos
+ * are not used: some are wrong in the fourth digit. u0: pairs, has factors. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#define SLOTS 4
+#include "common.glsl"
+
+#define POS 0
+#define FACTORS 1
+#define Y 2
+#define TABLE 3
+
+/* cos and sin of a fraction of a turn in 32 bits: an octant by its top bits, polynomials within. */
+vec2 turn(uint fraction)
+{
+    uint octant = (fraction + 0x10000000u) >> 29;                            /* nearest multiple of an eighth: 0..7 */
+    float a = float(int(fraction - (octant << 29))) * 1.4629180792671596e-9; /* 2 pi / 2^32, |a| <= pi / 8 */
+    float s = a * a;
+    float sine = fma(fma(fma(fma(2.75573192e-6, s, -1.98412698e-4), s, 8.33333333e-3), s, -1.66666667e-1) * s, a, a);
+    float cosine = fma(fma(fma(fma(2.48015873e-5, s, -1.38888889e-3), s, 4.16666667e-2), s, -0.5), s, 1.0);
+    const float h = 0.70710678118654752;
+    vec2 eighth = (octant & 1u) == 0 ? vec2(1.0, 0.0) : vec2(h, h); /* the octant within its quarter */
+    vec2 v = vec2(cosine * eighth.x - sine * eighth.y, sine * eighth.x + cosine * eighth.y);
+    uint quarter = octant >> 1;
+    if ((quarter & 1u) != 0) v = vec2(-v.y, v.x);
+    return quarter >= 2 ? -v : v;
+}
+
+/* The low half of the turns that `pos` positions make, in units of 2^-32 of a turn, rounded. */
+uint turns(uint pos, uvec2 step) /* step: high and low 32 bits of the fraction */
+{
+    uint high, low;
+    umulExtended(pos, step.y, high, low);
+    return pos * step.x + high + (low >> 31);
+}
+
+/* A position's turns divided by a factor that is data, with the product's and quotient's errors carried along. */
+uint divided(float pos, vec2 step, float factor)
+{
+    precise float q = step.x / factor;
+    precise float rest = fma(-q, factor, step.x) + step.y, low = rest / factor;
+    precise float n = floor(pos * q), high = fma(pos, q, -n);
+    precise float f = fract(high + pos * low);
+    return uint(f * 65536.0) << 16 | uint(fract(f * 65536.0) * 65536.0);
+}
+
+void main()
+{
+    const uint j = 0;
+    uint i = group_number() * BLOCK + gl_LocalInvocationID.x, half_n = P.job[j].u0.x, t = i / half_n, k = i % half_n;
+    if (t >= tensor_dim(j, POS, 0)) return;
+    int pos = int(in_u[SLOT(j, POS)].d[tensor_first(j, POS) + t]);
+    uint base = 4 * k, fraction;
+    if (P.job[j].u0.y == 0) {
+        fraction = turns(uint(abs(pos)), uvec2(in_u[SLOT(j, TABLE)].d[base], in_u[SLOT(j, TABLE)].d[base + 1]));
+    } else {
+        float factor = load_as_float(SLOT(j, FACTORS), tensor_dtype(j, FACTORS), tensor_first(j, FACTORS) + k);
+        vec2 step = vec2(in_f[SLOT(j, TABLE)].d[base + 2], in_f[SLOT(j, TABLE)].d[base + 3]);
+        fraction = divided(float(abs(pos)), step, factor);
+    }
+    vec2 v = turn(fraction);
+    uint to = tensor_first(j, Y) + 2 * i;
+    out_f[SLOT(j, Y)].d[to] = v.x;
+    out_f[SLOT(j, Y)].d[to + 1] = pos < 0 ? -v.y : v.y;
+}

@@ -1,0 +1,49 @@
+/* unary.comp: maps of one tensor with any strides, casts and copies, into a result with any strides. 16-bit results that
+ * lie densely are written a word at a time; others by atomics, since neighbours share words. */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#define SLOTS 2
+#include "common.glsl"
+#include "walk.glsl"
+#include "math.glsl"
+
+layout(constant_id = 1) const uint OP = 0;    /* as in k_unary.c */
+layout(constant_id = 2) const uint WORDS = 0; /* a 16-bit result, dense: two elements an invocation */
+
+#define X 0
+#define Y 1
+
+/* The bits of element i of the result; false: none there. */
+bool element(uint j, uint i, out uint bits)
+{
+    uint at[6], from = tensor_dtype(j, X), to = tensor_dtype(j, Y);
+    bits = 0;
+    if (!walk(j, Y, i, at)) return false;
+    uint k = walk_offset(j, X, at);
+    if (from == to && OP == 0) { /* a copy keeps every bit */
+        bits = from == F32 || from == I32 ? in_u[SLOT(j, X)].d[k] : in_u[SLOT(j, X)].d[k >> 1] >> (k & 1u) * 16u;
+        return true;
+    }
+    float x = load_as_float(SLOT(j, X), from, k);
+    if (OP == 1) x *= P.job[j].f0.x;
+    else if (OP == 2) x = exp_exact(x);
+    else if (OP > 2) x = activation(OP - 2, x);
+    bits = float_bits_as(to, x);
+    return true;
+}
+
+void main()
+{
+    uint j = job_of_group(), i = group_number() * BLOCK + gl_LocalInvocationID.x, bits, more;
+    if (WORDS != 0) {
+        bool low = element(j, 2 * i, bits), high = element(j, 2 * i + 1, more);
+        if (low || high) out_u[SLOT(j, Y)].d[(tensor_first(j, Y) >> 1) + i] = (bits & 0xffffu) | more << 16;
+        return;
+    }
+    if (!element(j, i, bits)) return;
+    uint at[6], to = tensor_dtype(j, Y);
+    walk(j, Y, i, at);
+    uint k = walk_offset(j, Y, at);
+    if (to == F32 || to == I32) out_u[SLOT(j, Y)].d[k] = bits;
+    else store_half_bits(SLOT(j, Y), k, bits);
+}
