@@ -63,6 +63,7 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *   selftest=0        do not test kernels (default 1: each variant once per driver and version)
  *   without=A+B       do without these features or variants: f16storage, subgroup, dot, coopmat, or a kernel's name
  *   validation=1      with the Khronos validation layer; what it says becomes an error
+ *   statistics=1      let the driver's compiler keep register counts and the like (for the compile test)
  *   submit-ms=N       predicted length of one submission (default 50)
  * NOT_FOUND: no such backend or device, no loader or driver; INVALID: an unknown option. */
 WEFT_API WEFT_MUST_USE weft_status weft_backend_open(const char *spec, weft_backend **out, weft_error *err);
