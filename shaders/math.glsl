@@ -17,8 +17,8 @@ float exp_exact(float x)
     if (is_nan(x)) return x;
     x = clamp(x, -104.0, 89.0);
     float n = floor(x * 1.44269504088896 + 0.5);
-    float r = fma(n, -0.693359375, x);
-    r = fma(n, 2.12194440e-4, r);
+    precise float high = x - n * 0.693359375; /* exact, if it is left in this order */
+    precise float r = high + n * 2.12194440e-4;
     float p = 1.9918248e-4;
     p = fma(p, r, 1.39460771e-3);
     p = fma(p, r, 8.33326485e-3);

@@ -37,14 +37,26 @@ uint turns(uint pos, uvec2 step) /* step: high and low 32 bits of the fraction *
     return pos * step.x + high + (low >> 31);
 }
 
-/* A position's turns divided by a factor that is data, with the product's and quotient's errors carried along. */
+/* a * b as a float and what rounding took away (Dekker, Numerische Mathematik 18, 1971): fma need not be fused. */
+vec2 product(float a, float b)
+{
+    precise float ca = 4097.0 * a, cb = 4097.0 * b;
+    precise float ah = ca - (ca - a), bh = cb - (cb - b);
+    precise float al = a - ah, bl = b - bh, p = a * b;
+    precise float e = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+    return vec2(p, e);
+}
+
+/* The turns that `pos` positions make, divided by a factor that is data, in units of 2^-32 of a turn. step: the turns of
+ * one position as a float and the rest. */
 uint divided(float pos, vec2 step, float factor)
 {
     precise float q = step.x / factor;
-    precise float rest = fma(-q, factor, step.x) + step.y, low = rest / factor;
-    precise float n = floor(pos * q), high = fma(pos, q, -n);
-    precise float f = fract(high + pos * low);
-    return uint(f * 65536.0) << 16 | uint(fract(f * 65536.0) * 65536.0);
+    vec2 back = product(q, factor);
+    precise float rest = (step.x - back.x) - back.y + step.y, q_low = rest / factor;
+    vec2 whole = product(pos, q);
+    precise float low = whole.y + pos * q_low, high = fract(whole.x) * 65536.0;
+    return (uint(high) << 16 | uint(fract(high) * 65536.0)) + uint(int(floor(low * 4294967296.0 + 0.5)));
 }
 
 void main()
