@@ -8,7 +8,8 @@
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
-#define SLOTS 8
+#define IN_SLOTS 5
+#define OUT_SLOTS 3
 #include "common.glsl"
 #include "math.glsl"
 #include "reduce.glsl"
@@ -18,8 +19,8 @@ layout(constant_id = 4) const uint KEYS = 256;
 
 #define COUNTERS 7
 
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) coherent buffer Shared { float d[]; } shared_f[WEFT_MAX_BUFFERS];
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) coherent buffer Counts { uint d[]; } shared_u[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Shared { float d[]; } shared_f[WEFT_MAX_OUT];
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Counts { uint d[]; } shared_u[WEFT_MAX_OUT];
 
 shared float score[KEYS];
 shared uint arrived;
@@ -34,7 +35,7 @@ float value_of(uint group, uint cell, uint d)
 
 void write_result(uint token, uint head, uint d, float v)
 {
-    out_f[Y].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * HEAD + d] = v;
+    out_f[OUT(0, Y)].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * HEAD + d] = v;
 }
 
 /* Puts the splits together: weights by their maxima, then elements of the head. */
@@ -42,16 +43,16 @@ void combine(uint token, uint head, uint n_splits, uint base)
 {
     uint me = gl_LocalInvocationID.x;
     float most = uintBitsToFloat(0xff800000u), sum = 0.0;
-    for (uint s = 0; s < n_splits; s++) most = max(most, shared_f[SCRATCH].d[base + s * (HEAD + 2)]);
+    for (uint s = 0; s < n_splits; s++) most = max(most, shared_f[OUT(0, SCRATCH)].d[base + s * (HEAD + 2)]);
     for (uint s = 0; s < n_splits; s++) {
         uint at = base + s * (HEAD + 2);
-        sum += shared_f[SCRATCH].d[at + 1] * exp_exact(shared_f[SCRATCH].d[at] - most);
+        sum += shared_f[OUT(0, SCRATCH)].d[at + 1] * exp_exact(shared_f[OUT(0, SCRATCH)].d[at] - most);
     }
     for (uint d = me; d < HEAD; d += BLOCK) {
         float v = 0.0;
         for (uint s = 0; s < n_splits; s++) {
             uint at = base + s * (HEAD + 2);
-            v = fma(shared_f[SCRATCH].d[at + 2 + d], exp_exact(shared_f[SCRATCH].d[at] - most), v);
+            v = fma(shared_f[OUT(0, SCRATCH)].d[at + 2 + d], exp_exact(shared_f[OUT(0, SCRATCH)].d[at] - most), v);
         }
         write_result(token, head, d, sum > 0.0 ? v / sum : v);
     }
@@ -104,19 +105,19 @@ void main()
         }
         if (lane != 0 || d >= HEAD) continue;
         if (used == 1) write_result(token, head, d, sum > 0.0 ? v / sum : v);
-        else shared_f[SCRATCH].d[base + 2 + d] = v;
+        else shared_f[OUT(0, SCRATCH)].d[base + 2 + d] = v;
     }
     if (used == 1) return;
     if (me == 0) {
-        shared_f[SCRATCH].d[base] = most;
-        shared_f[SCRATCH].d[base + 1] = sum;
+        shared_f[OUT(0, SCRATCH)].d[base] = most;
+        shared_f[OUT(0, SCRATCH)].d[base + 1] = sum;
     }
     memoryBarrierBuffer();
     barrier();
-    if (me == 0) arrived = atomicAdd(shared_u[COUNTERS].d[token * heads + head], 1);
+    if (me == 0) arrived = atomicAdd(shared_u[OUT(0, COUNTERS)].d[token * heads + head], 1);
     barrier();
     if (arrived != used - 1) return;
     memoryBarrierBuffer();
-    if (me == 0) shared_u[COUNTERS].d[token * heads + head] = 0;
+    if (me == 0) shared_u[OUT(0, COUNTERS)].d[token * heads + head] = 0;
     combine(token, head, used, (token * heads + head) * n_splits * (HEAD + 2));
 }

@@ -6,7 +6,8 @@
  * them. q and the scores are read at addresses that are the same for the whole workgroup. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#define SLOTS 7
+#define IN_SLOTS 5
+#define OUT_SLOTS 1
 #include "common.glsl"
 #include "math.glsl"
 #include "attention.glsl"
@@ -95,7 +96,7 @@ void main()
         uint d = me + k * BLOCK;
         for (uint r = 0; r < ROWS; r++)
             if (d < HEAD && token0 + r < n_tokens)
-                out_f[Y].d[tensor_first(0, Y) + ((token0 + r) * heads + head) * HEAD + d] =
+                out_f[OUT(0, Y)].d[tensor_first(0, Y) + ((token0 + r) * heads + head) * HEAD + d] =
                     row_sum[r] > 0.0 ? sum[k * ROWS + r] / row_sum[r] : 0.0;
     }
 }

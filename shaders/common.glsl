@@ -1,8 +1,8 @@
 /* common.glsl: what every kernel begins with: the parameter block, the run's extents, the buffers in all their views,
  * dims and offsets of tensors, and loads and stores of every plain type.
  *
- * A shader asks for GL_GOOGLE_include_directive and defines SLOTS (buffers per job) before including this. Buffers are addressed as 32-bit words, so that devices
- * without 16-bit storage run the same code. `SLOT(j, t)` is the buffer of tensor t of job j. */
+ * A shader asks for GL_GOOGLE_include_directive and defines IN_SLOTS and OUT_SLOTS (buffers that a job reads and writes)
+ * before including this. Buffers are addressed as 32-bit words, so that devices without 16-bit storage run the same code. */
 #define WEFT_GLSL 1
 #include "params.h"
 
@@ -15,14 +15,16 @@ layout(set = 0, binding = WEFT_BINDING_PARAMS, std140) uniform Params {
 } P;
 layout(set = 0, binding = WEFT_BINDING_RUN, std140) uniform Run { uvec4 extent[2]; } R;
 
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InU { uint d[]; } in_u[WEFT_MAX_BUFFERS];
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InV { uvec4 d[]; } in_v[WEFT_MAX_BUFFERS];
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InF { float d[]; } in_f[WEFT_MAX_BUFFERS];
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict readonly buffer InF4 { vec4 d[]; } in_f4[WEFT_MAX_BUFFERS];
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict buffer OutU { uint d[]; } out_u[WEFT_MAX_BUFFERS];
-layout(set = 0, binding = WEFT_BINDING_BUFFERS, std430) restrict buffer OutF { float d[]; } out_f[WEFT_MAX_BUFFERS];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InU { uint d[]; } in_u[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InV { uvec4 d[]; } in_v[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InF { float d[]; } in_f[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InF4 { vec4 d[]; } in_f4[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutU { uint d[]; } out_u[WEFT_MAX_OUT];
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutF { float d[]; } out_f[WEFT_MAX_OUT];
 
-#define SLOT(j, t) ((j) * SLOTS + (t))
+/* Where tensor t of job j is in in_*, and in out_*. */
+#define IN(j, t) ((j) * IN_SLOTS + (t))
+#define OUT(j, t) ((j) * OUT_SLOTS + (t) - IN_SLOTS)
 
 /* weft_dtype's numbers (a static assertion on the host side keeps them equal) */
 #define F32 1

@@ -3,7 +3,8 @@
  * u1: elements per index, columns of a row, whether the table is in panels, first part; u0: the panel's params. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#define SLOTS 3
+#define IN_SLOTS 2
+#define OUT_SLOTS 1
 #include "common.glsl"
 
 layout(constant_id = 1) const uint WEIGHT_TYPE = F32;
@@ -20,16 +21,16 @@ void main()
     uint i = group_number() * BLOCK + gl_LocalInvocationID.x, width = P.job[j].u1.x, columns = P.job[j].u1.y;
     uint t = i / width, e = i % width;
     if (t >= P.job[j].t[INDEX].dim_b.w) return;
-    int index = int(in_u[SLOT(j, INDEX)].d[tensor_first(j, INDEX) + t]);
+    int index = int(in_u[IN(j, INDEX)].d[tensor_first(j, INDEX) + t]);
     uint to = tensor_first(j, Y) + i;
     if (index < 0 || uint(index) >= tensor_dim(j, TABLE, 0)) {
-        if (P.job[j].u1.w != 0) out_f[SLOT(j, Y)].d[to] = 0.0;
+        if (P.job[j].u1.w != 0) out_f[OUT(j, Y)].d[to] = 0.0;
         return;
     }
     uint at = uint(index) * width + e, row = at / columns - P.job[j].t[TABLE].stride_b.z;
     if (row >= P.job[j].t[TABLE].stride_b.w) return; /* in another part (a row before this one wraps around) */
     float v;
-    if (P.job[j].u1.z != 0) v = panel_weight(SLOT(j, TABLE), WEIGHT_TYPE, P.job[j].u0, row, at % columns);
-    else v = load_as_float(SLOT(j, TABLE), WEIGHT_TYPE, tensor_first(j, TABLE) + row * columns + at % columns);
-    out_f[SLOT(j, Y)].d[to] = v;
+    if (P.job[j].u1.z != 0) v = panel_weight(IN(j, TABLE), WEIGHT_TYPE, P.job[j].u0, row, at % columns);
+    else v = load_as_float(IN(j, TABLE), WEIGHT_TYPE, tensor_first(j, TABLE) + row * columns + at % columns);
+    out_f[OUT(j, Y)].d[to] = v;
 }

@@ -15,11 +15,11 @@ vec4 x_quad(uint j, uint col, uint k)
 {
     uint columns = P.job[j].u0.w;
     if (TAIL != 0 && k >= columns) return vec4(0.0);
-    if (VECTORS != 0) return in_f4[SLOT(j, X)].d[P.job[j].u2.z + (col * columns + k) / 4];
+    if (VECTORS != 0) return in_f4[IN(j, X)].d[P.job[j].u2.z + (col * columns + k) / 4];
     uint t = tensor_dtype(j, X), i = tensor_first(j, X) + col * columns + k;
     vec4 v = vec4(0.0);
     for (uint c = 0; c < 4; c++)
-        if (k + c < columns) v[c] = load_as_float(SLOT(j, X), t, i + c);
+        if (k + c < columns) v[c] = load_as_float(IN(j, X), t, i + c);
     return v;
 }
 
@@ -28,10 +28,10 @@ void finish(uint j, uint row, uint col, uint n_cols, float v)
     if (row >= P.job[j].t[W].stride_b.w || col >= n_cols) return;
     row += P.job[j].t[W].stride_b.z; /* of the part, now of the matrix */
     if (P.job[j].u1.w != 0)
-        v += load_as_float(SLOT(j, BIAS), tensor_dtype(j, BIAS), tensor_first(j, BIAS) + row);
+        v += load_as_float(IN(j, BIAS), tensor_dtype(j, BIAS), tensor_first(j, BIAS) + row);
     v = activation(P.job[j].u1.y, v);
     uint at = col * P.job[j].u2.w + row;
-    if (P.job[j].u1.z > 0) v += load_as_float(SLOT(j, RES0), tensor_dtype(j, RES0), tensor_first(j, RES0) + at);
-    if (P.job[j].u1.z > 1) v += load_as_float(SLOT(j, RES1), tensor_dtype(j, RES1), tensor_first(j, RES1) + at);
-    out_f[SLOT(j, Y)].d[tensor_first(j, Y) + at] = v;
+    if (P.job[j].u1.z > 0) v += load_as_float(IN(j, RES0), tensor_dtype(j, RES0), tensor_first(j, RES0) + at);
+    if (P.job[j].u1.z > 1) v += load_as_float(IN(j, RES1), tensor_dtype(j, RES1), tensor_first(j, RES1) + at);
+    out_f[OUT(j, Y)].d[tensor_first(j, Y) + at] = v;
 }

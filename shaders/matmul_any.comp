@@ -6,7 +6,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#define SLOTS 6
+#define IN_SLOTS 5
+#define OUT_SLOTS 1
 #include "common.glsl"
 #include "math.glsl"
 
@@ -44,8 +45,8 @@ void main()
     for (uint k0 = 0; k0 < depth; k0 += 16) {
         for (uint i = me; i < 256; i += 64) {
             uint k = k0 + i % 16, r = row0 + i / 16, c = col0 + i / 16;
-            tile_a[i / 16 * 17 + i % 16] = r < m && k < depth ? load_as_float(SLOT(j, A), type_a, a0 + r * a_row + k * a_k) : 0.0;
-            tile_b[i / 16 * 17 + i % 16] = c < n && k < depth ? load_as_float(SLOT(j, B), type_b, b0 + c * b_col + k * b_k) : 0.0;
+            tile_a[i / 16 * 17 + i % 16] = r < m && k < depth ? load_as_float(IN(j, A), type_a, a0 + r * a_row + k * a_k) : 0.0;
+            tile_b[i / 16 * 17 + i % 16] = c < n && k < depth ? load_as_float(IN(j, B), type_b, b0 + c * b_col + k * b_k) : 0.0;
         }
         barrier();
         for (uint k = 0; k < min(16, depth - k0); k++)
@@ -60,10 +61,10 @@ void main()
         uint row = row0 + me / 16 * 4 + i, at = (whole * bound_m + row) * bound_n + col;
         if (row >= m || col >= n) continue;
         float v = sum[i];
-        if (P.job[j].u1.w != 0) v += load_as_float(SLOT(j, BIAS), tensor_dtype(j, BIAS), tensor_first(j, BIAS) + col);
+        if (P.job[j].u1.w != 0) v += load_as_float(IN(j, BIAS), tensor_dtype(j, BIAS), tensor_first(j, BIAS) + col);
         v = activation(P.job[j].u1.y, v);
-        if (P.job[j].u1.z > 0) v += load_as_float(SLOT(j, RES0), tensor_dtype(j, RES0), tensor_first(j, RES0) + at);
-        if (P.job[j].u1.z > 1) v += load_as_float(SLOT(j, RES1), tensor_dtype(j, RES1), tensor_first(j, RES1) + at);
-        out_f[SLOT(j, Y)].d[tensor_first(j, Y) + at] = v;
+        if (P.job[j].u1.z > 0) v += load_as_float(IN(j, RES0), tensor_dtype(j, RES0), tensor_first(j, RES0) + at);
+        if (P.job[j].u1.z > 1) v += load_as_float(IN(j, RES1), tensor_dtype(j, RES1), tensor_first(j, RES1) + at);
+        out_f[OUT(j, Y)].d[tensor_first(j, Y) + at] = v;
     }
 }

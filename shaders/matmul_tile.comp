@@ -3,7 +3,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#define SLOTS 6
+#define IN_SLOTS 5
+#define OUT_SLOTS 1
 #include "common.glsl"
 
 layout(constant_id = 1) const uint WEIGHT_TYPE = F16;
@@ -34,8 +35,8 @@ void load_weights(uint j, uvec4 q, uint row0, uint chunk0)
         uvec4 w = uvec4(0);
         float s = 1.0;
         if (c < q.x) {
-            w = in_v[SLOT(j, W)].d[chunk_base(q, row) + c * PANEL_ROWS];
-            if (SCALED) s = load_half(SLOT(j, W), scale_base(q, row) + c * PER_CHUNK / 32 * PANEL_ROWS);
+            w = in_v[IN(j, W)].d[chunk_base(q, row) + c * PANEL_ROWS];
+            if (SCALED) s = load_half(IN(j, W), scale_base(q, row) + c * PER_CHUNK / 32 * PANEL_ROWS);
         }
         [[unroll]] for (uint k = 0; k < PER_CHUNK / 4; k++) {
             vec4 v = chunk_quad(WEIGHT_TYPE, w, k) * s;

@@ -9,7 +9,8 @@
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
-#define SLOTS 6
+#define IN_SLOTS 5
+#define OUT_SLOTS 1
 #include "common.glsl"
 
 layout(constant_id = 1) const uint WEIGHT_TYPE = F16;
@@ -51,8 +52,8 @@ void main()
         float s[ROWS];
         uvec4 w[ROWS];
         for (uint r = 0; r < ROWS; r++) {
-            w[r] = in_v[SLOT(j, W)].d[chunk[r] + k * PANEL_ROWS];
-            s[r] = SCALED ? load_half(SLOT(j, W), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
+            w[r] = in_v[IN(j, W)].d[chunk[r] + k * PANEL_ROWS];
+            s[r] = SCALED ? load_half(IN(j, W), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
         }
         for (uint i = 0; i < PER_CHUNK / 4; i++) {
             vec4 v[ROWS];

@@ -7,7 +7,8 @@
  * pairs. Sources, result and cells share coordinates; the tensors' axes are already in the result's order. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#define SLOTS 4
+#define IN_SLOTS 3
+#define OUT_SLOTS 1
 #include "common.glsl"
 
 #define X 0
@@ -25,7 +26,7 @@ uvec2 pair_at(uint j, uint p)
 
 void put(uint j, uint type, uint i, float v)
 {
-    store_from_float(SLOT(j, Y), type, i, v);
+    store_from_float(OUT(j, Y), type, i, v);
 }
 
 void main()
@@ -42,7 +43,7 @@ void main()
         from += c * tensor_stride(j, X, a);
         if (uint(a) == P.job[j].u0.y) position = c;
         if (uint(a) == at_index && inside) { /* past the extents there is no index */
-            c = in_u[SLOT(j, INDEX)].d[tensor_first(j, INDEX) + c * tensor_stride(j, INDEX, 0)];
+            c = in_u[IN(j, INDEX)].d[tensor_first(j, INDEX) + c * tensor_stride(j, INDEX, 0)];
             inside = c < tensor_dim(j, Y, a); /* negative ones are large */
         }
         to += c * tensor_stride(j, Y, a);
@@ -52,31 +53,31 @@ void main()
     uint out_step = tensor_stride(j, Y, last);
     if (last == at_index) { /* a state of one axis: single elements */
         if (p >= n) return;
-        uint cell = in_u[SLOT(j, INDEX)].d[tensor_first(j, INDEX) + p * tensor_stride(j, INDEX, 0)];
+        uint cell = in_u[IN(j, INDEX)].d[tensor_first(j, INDEX) + p * tensor_stride(j, INDEX, 0)];
         if (cell >= tensor_dim(j, Y, last)) return;
         uint k = from + p * step;
-        if (source == I32 && type == I32) out_u[SLOT(j, Y)].d[to + cell * out_step] = in_u[SLOT(j, X)].d[k];
-        else put(j, type, to + cell * out_step, load_as_float(SLOT(j, X), source, k));
+        if (source == I32 && type == I32) out_u[OUT(j, Y)].d[to + cell * out_step] = in_u[IN(j, X)].d[k];
+        else put(j, type, to + cell * out_step, load_as_float(IN(j, X), source, k));
         return;
     }
     uvec2 e = pair_at(j, p);
     if (e.x >= n) return;
     bool both = e.y < n;
     if (source == I32 && type == I32) {
-        out_u[SLOT(j, Y)].d[to + e.x * out_step] = in_u[SLOT(j, X)].d[from + e.x * step];
-        if (both) out_u[SLOT(j, Y)].d[to + e.y * out_step] = in_u[SLOT(j, X)].d[from + e.y * step];
+        out_u[OUT(j, Y)].d[to + e.x * out_step] = in_u[IN(j, X)].d[from + e.x * step];
+        if (both) out_u[OUT(j, Y)].d[to + e.y * out_step] = in_u[IN(j, X)].d[from + e.y * step];
         return;
     }
-    float x = load_as_float(SLOT(j, X), source, from + e.x * step);
-    float y = both ? load_as_float(SLOT(j, X), source, from + e.y * step) : 0.0;
+    float x = load_as_float(IN(j, X), source, from + e.x * step);
+    float y = both ? load_as_float(IN(j, X), source, from + e.y * step) : 0.0;
     if (p < P.job[j].u0.z) {
         uint k = tensor_first(j, ANGLES) + position * tensor_stride(j, ANGLES, 0) + p * tensor_stride(j, ANGLES, 1);
-        float c = in_f[SLOT(j, ANGLES)].d[k], s = in_f[SLOT(j, ANGLES)].d[k + tensor_stride(j, ANGLES, 2)], t = x;
+        float c = in_f[IN(j, ANGLES)].d[k], s = in_f[IN(j, ANGLES)].d[k + tensor_stride(j, ANGLES, 2)], t = x;
         x = x * c - y * s;
         y = y * c + t * s;
     }
     if ((type == F16 || type == BF16) && both && e.y == e.x + 1 && out_step == 1 && (to + e.x) % 2 == 0) {
-        out_u[SLOT(j, Y)].d[(to + e.x) >> 1] = float_bits_as(type, x) | float_bits_as(type, y) << 16;
+        out_u[OUT(j, Y)].d[(to + e.x) >> 1] = float_bits_as(type, x) | float_bits_as(type, y) << 16;
         return;
     }
     put(j, type, to + e.x * out_step, x);

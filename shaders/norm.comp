@@ -5,7 +5,8 @@
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
-#define SLOTS 7
+#define IN_SLOTS 5
+#define OUT_SLOTS 2
 #include "common.glsl"
 #include "walk.glsl"
 #include "reduce.glsl"
@@ -21,8 +22,8 @@
 
 float affine(uint j, uint w, uint b, uint i, float v)
 {
-    if (HAS(w)) v *= load_as_float(SLOT(j, w), tensor_dtype(j, w), tensor_first(j, w) + i);
-    if (HAS(b)) v += load_as_float(SLOT(j, b), tensor_dtype(j, b), tensor_first(j, b) + i);
+    if (HAS(w)) v *= load_as_float(IN(j, w), tensor_dtype(j, w), tensor_first(j, w) + i);
+    if (HAS(b)) v += load_as_float(IN(j, b), tensor_dtype(j, b), tensor_first(j, b) + i);
     return v;
 }
 
@@ -35,17 +36,17 @@ void main()
     bool rms = P.job[j].u0.z != 0;
     float mean = 0.0, square = 0.0;
     if (!rms) {
-        for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) mean += load_as_float(SLOT(j, X), type, from + i * step);
+        for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) mean += load_as_float(IN(j, X), type, from + i * step);
         mean = workgroup_sum(mean) / float(n);
     }
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) {
-        float d = load_as_float(SLOT(j, X), type, from + i * step) - mean;
+        float d = load_as_float(IN(j, X), type, from + i * step) - mean;
         square = fma(d, d, square);
     }
     float factor = 1.0 / sqrt(workgroup_sum(square) / float(n) + P.job[j].f0.x);
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) {
-        float v = (load_as_float(SLOT(j, X), type, from + i * step) - mean) * factor;
-        if (HAS(Y1)) out_f[SLOT(j, Y1)].d[tensor_first(j, Y1) + row * n + i] = affine(j, W1, B1, i, v);
-        out_f[SLOT(j, Y0)].d[tensor_first(j, Y0) + row * n + i] = affine(j, W0, B0, i, v);
+        float v = (load_as_float(IN(j, X), type, from + i * step) - mean) * factor;
+        if (HAS(Y1)) out_f[OUT(j, Y1)].d[tensor_first(j, Y1) + row * n + i] = affine(j, W1, B1, i, v);
+        out_f[OUT(j, Y0)].d[tensor_first(j, Y0) + row * n + i] = affine(j, W0, B0, i, v);
     }
 }

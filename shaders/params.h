@@ -1,15 +1,18 @@
 /* params.h: what a launch tells its kernel: one block for all kernels, legal in C and in GLSL (std140: only members of
  * 16 bytes, so that both lay it out the same way; tests/vulkan compares the two).
  *
- * Bindings of set 0: the block, the extents of the run, then storage buffers. A kernel sees the tensors of job j at the
- * buffers j * SLOTS .. j * SLOTS + SLOTS - 1, in the order its host side lists them. */
+ * Bindings of set 0: the block, the extents of the run, an array of buffers that are read and one of buffers that are
+ * written. A kernel's slots are its inputs, then its outputs; those of job j follow those of job j - 1 in the arrays. */
 #ifndef WEFT_PARAMS_H
 #define WEFT_PARAMS_H
 
 #define WEFT_BINDING_PARAMS 0
 #define WEFT_BINDING_RUN 1
-#define WEFT_BINDING_BUFFERS 2
-#define WEFT_MAX_BUFFERS 14
+#define WEFT_BINDING_IN 2
+#define WEFT_BINDING_OUT 3
+#define WEFT_MAX_IN 12
+#define WEFT_MAX_OUT 4
+#define WEFT_MAX_SLOTS 8    /* of one job */
 #define WEFT_MAX_JOBS 3     /* nodes that share a launch */
 #define WEFT_MAX_TENSORS 7  /* tensors of one job */
 #define WEFT_MAX_SPECS 16   /* specialization constants 0..15; 0 is the workgroup's size */

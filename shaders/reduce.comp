@@ -4,7 +4,8 @@
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
-#define SLOTS 2
+#define IN_SLOTS 1
+#define OUT_SLOTS 1
 #include "common.glsl"
 #include "walk.glsl"
 #include "reduce.glsl"
@@ -37,7 +38,7 @@ void main()
     bool numbers = false;
     float v = OP >= 2 ? uintBitsToFloat(0xff800000u) : 0.0;
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) {
-        float x = load_as_float(SLOT(j, 0), type, from + i * step);
+        float x = load_as_float(IN(j, 0), type, from + i * step);
         if (OP < 2) v += x;
         else if (!is_nan(x)) {
             if (!numbers || x > v) found = i;
@@ -48,12 +49,12 @@ void main()
     uint to = tensor_first(j, 1) + row;
     if (OP < 2) {
         v = workgroup_sum(v);
-        if (gl_LocalInvocationID.x == 0) out_f[SLOT(j, 1)].d[to] = OP == 1 ? v / float(n) : v;
+        if (gl_LocalInvocationID.x == 0) out_f[OUT(j, 1)].d[to] = OP == 1 ? v / float(n) : v;
         return;
     }
     float most = workgroup_max(v);
     uint first = workgroup_first(numbers && v == most ? found : 0xffffffffu); /* of all NaN: none */
     if (gl_LocalInvocationID.x != 0) return;
-    if (OP == 3) out_u[SLOT(j, 1)].d[to] = first == 0xffffffffu ? 0 : first;
-    else out_u[SLOT(j, 1)].d[to] = first == 0xffffffffu ? 0x7fc00000u : floatBitsToUint(most);
+    if (OP == 3) out_u[OUT(j, 1)].d[to] = first == 0xffffffffu ? 0 : first;
+    else out_u[OUT(j, 1)].d[to] = first == 0xffffffffu ? 0x7fc00000u : floatBitsToUint(most);
 }

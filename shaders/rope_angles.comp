@@ -5,13 +5,14 @@
  * are not used: some are wrong in the fourth digit. u0: pairs, has factors. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#define SLOTS 4
+#define IN_SLOTS 3
+#define OUT_SLOTS 1
 #include "common.glsl"
 
 #define POS 0
 #define FACTORS 1
-#define Y 2
-#define TABLE 3
+#define TABLE 2
+#define Y 3
 
 /* cos and sin of a fraction of a turn in 32 bits: an octant by its top bits, polynomials within. */
 vec2 turn(uint fraction)
@@ -64,17 +65,17 @@ void main()
     const uint j = 0;
     uint i = group_number() * BLOCK + gl_LocalInvocationID.x, half_n = P.job[j].u0.x, t = i / half_n, k = i % half_n;
     if (t >= tensor_dim(j, POS, 0)) return;
-    int pos = int(in_u[SLOT(j, POS)].d[tensor_first(j, POS) + t]);
+    int pos = int(in_u[IN(j, POS)].d[tensor_first(j, POS) + t]);
     uint base = 4 * k, fraction;
     if (P.job[j].u0.y == 0) {
-        fraction = turns(uint(abs(pos)), uvec2(in_u[SLOT(j, TABLE)].d[base], in_u[SLOT(j, TABLE)].d[base + 1]));
+        fraction = turns(uint(abs(pos)), uvec2(in_u[IN(j, TABLE)].d[base], in_u[IN(j, TABLE)].d[base + 1]));
     } else {
-        float factor = load_as_float(SLOT(j, FACTORS), tensor_dtype(j, FACTORS), tensor_first(j, FACTORS) + k);
-        vec2 step = vec2(in_f[SLOT(j, TABLE)].d[base + 2], in_f[SLOT(j, TABLE)].d[base + 3]);
+        float factor = load_as_float(IN(j, FACTORS), tensor_dtype(j, FACTORS), tensor_first(j, FACTORS) + k);
+        vec2 step = vec2(in_f[IN(j, TABLE)].d[base + 2], in_f[IN(j, TABLE)].d[base + 3]);
         fraction = divided(float(abs(pos)), step, factor);
     }
     vec2 v = turn(fraction);
     uint to = tensor_first(j, Y) + 2 * i;
-    out_f[SLOT(j, Y)].d[to] = v.x;
-    out_f[SLOT(j, Y)].d[to + 1] = pos < 0 ? -v.y : v.y;
+    out_f[OUT(j, Y)].d[to] = v.x;
+    out_f[OUT(j, Y)].d[to + 1] = pos < 0 ? -v.y : v.y;
 }

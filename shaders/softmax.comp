@@ -4,7 +4,8 @@
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
-#define SLOTS 2
+#define IN_SLOTS 1
+#define OUT_SLOTS 1
 #include "common.glsl"
 #include "walk.glsl"
 #include "math.glsl"
@@ -19,14 +20,14 @@ void main()
     uint to = tensor_first(j, 1) + row * bound;
     float most = uintBitsToFloat(0xff800000u), sum = 0.0;
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK)
-        most = greater(most, load_as_float(SLOT(j, 0), type, from + i * step));
+        most = greater(most, load_as_float(IN(j, 0), type, from + i * step));
     precise float top = workgroup_max(most);
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) {
-        precise float d = load_as_float(SLOT(j, 0), type, from + i * step) - top;
+        precise float d = load_as_float(IN(j, 0), type, from + i * step) - top;
         float e = exp_exact(d);
-        out_f[SLOT(j, 1)].d[to + i] = e;
+        out_f[OUT(j, 1)].d[to + i] = e;
         sum += e;
     }
     sum = 1.0 / workgroup_sum(sum);
-    for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) out_f[SLOT(j, 1)].d[to + i] *= sum;
+    for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) out_f[OUT(j, 1)].d[to + i] *= sum;
 }

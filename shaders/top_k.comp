@@ -5,7 +5,8 @@
  * collected and put in order by counting. u0: rows at the bounds, k. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#define SLOTS 3
+#define IN_SLOTS 1
+#define OUT_SLOTS 2
 #include "common.glsl"
 #include "walk.glsl"
 
@@ -56,7 +57,7 @@ void main()
         for (uint i = me; i < 256; i += BLOCK) count[i] = 0;
         barrier();
         for (uint i = me; i < n; i += BLOCK) {
-            uvec2 rank = uvec2(sort_key(load_as_float(SLOT(j, 0), type, from + i * step)), ~i);
+            uvec2 rank = uvec2(sort_key(load_as_float(IN(j, 0), type, from + i * step)), ~i);
             if (same_head(rank, limit, d)) atomicAdd(count[digit(rank, d)], 1);
         }
         barrier();
@@ -71,7 +72,7 @@ void main()
         else limit.y |= chosen << (56 - 8 * d);
     }
     for (uint i = me; i < n; i += BLOCK) {
-        uvec2 rank = uvec2(sort_key(load_as_float(SLOT(j, 0), type, from + i * step)), ~i);
+        uvec2 rank = uvec2(sort_key(load_as_float(IN(j, 0), type, from + i * step)), ~i);
         if (above(limit, rank)) continue;
         uint slot = atomicAdd(n_found, 1);
         if (slot < 1024) found[slot] = rank;
@@ -81,7 +82,7 @@ void main()
     for (uint i = me; i < m; i += BLOCK) {
         uint place = 0;
         for (uint o = 0; o < m; o++) place += uint(above(found[o], found[i]));
-        out_f[SLOT(j, 1)].d[tensor_first(j, 1) + row * k + place] = from_key(found[i].x);
-        out_u[SLOT(j, 2)].d[tensor_first(j, 2) + row * k + place] = ~found[i].y;
+        out_f[OUT(j, 1)].d[tensor_first(j, 1) + row * k + place] = from_key(found[i].x);
+        out_u[OUT(j, 2)].d[tensor_first(j, 2) + row * k + place] = ~found[i].y;
     }
 }

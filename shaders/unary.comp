@@ -2,7 +2,8 @@
  * lie densely are written a word at a time; others by atomics, since neighbours share words. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#define SLOTS 2
+#define IN_SLOTS 1
+#define OUT_SLOTS 1
 #include "common.glsl"
 #include "walk.glsl"
 #include "math.glsl"
@@ -21,10 +22,10 @@ bool element(uint j, uint i, out uint bits)
     if (!walk(j, Y, i, at)) return false;
     uint k = walk_offset(j, X, at);
     if (from == to && OP == 0) { /* a copy keeps every bit */
-        bits = from == F32 || from == I32 ? in_u[SLOT(j, X)].d[k] : in_u[SLOT(j, X)].d[k >> 1] >> (k & 1u) * 16u;
+        bits = from == F32 || from == I32 ? in_u[IN(j, X)].d[k] : in_u[IN(j, X)].d[k >> 1] >> (k & 1u) * 16u;
         return true;
     }
-    float x = load_as_float(SLOT(j, X), from, k);
+    float x = load_as_float(IN(j, X), from, k);
     if (OP == 1) x *= P.job[j].f0.x;
     else if (OP == 2) x = exp_exact(x);
     else if (OP > 2) x = activation(OP - 2, x);
@@ -37,13 +38,13 @@ void main()
     uint j = job_of_group(), i = group_number() * BLOCK + gl_LocalInvocationID.x, bits, more;
     if (WORDS != 0) {
         bool low = element(j, 2 * i, bits), high = element(j, 2 * i + 1, more);
-        if (low || high) out_u[SLOT(j, Y)].d[(tensor_first(j, Y) >> 1) + i] = (bits & 0xffffu) | more << 16;
+        if (low || high) out_u[OUT(j, Y)].d[(tensor_first(j, Y) >> 1) + i] = (bits & 0xffffu) | more << 16;
         return;
     }
     if (!element(j, i, bits)) return;
     uint at[6], to = tensor_dtype(j, Y);
     walk(j, Y, i, at);
     uint k = walk_offset(j, Y, at);
-    if (to == F32 || to == I32) out_u[SLOT(j, Y)].d[k] = bits;
-    else store_half_bits(SLOT(j, Y), k, bits);
+    if (to == F32 || to == I32) out_u[OUT(j, Y)].d[k] = bits;
+    else store_half_bits(OUT(j, Y), k, bits);
 }

@@ -12,9 +12,9 @@
 typedef struct draft {
     vk_pipeline_key key;
     weft_params params;
-    VkDescriptorBufferInfo buffers[WEFT_MAX_BUFFERS];
+    VkDescriptorBufferInfo buffers[WEFT_MAX_IN + WEFT_MAX_OUT]; /* inputs of all jobs, then outputs of all jobs */
     uint64_t table, counter, counter_bytes; /* in the form's blocks, for buffers that wait for them */
-    uint8_t waits[WEFT_MAX_BUFFERS]; /* VK_BIND_COUNTERS or VK_BIND_TABLE: which block the buffer is in */
+    uint8_t waits[WEFT_MAX_IN + WEFT_MAX_OUT]; /* VK_BIND_COUNTERS or VK_BIND_TABLE: which block a buffer is in */
     vk_dispatch d;
     const vk_kernel *kernel;
     uint32_t n_jobs;
@@ -85,14 +85,15 @@ static weft_status bind_slot(const weft_exec *e, const weft_step *step, const we
                              uint32_t slot, weft_error *err)
 {
     char text[256];
-    VkDescriptorBufferInfo *out = &t->buffers[slot];
+    uint32_t at = slot < t->kernel->ins ? slot : WEFT_MAX_IN + slot - t->kernel->ins;
+    VkDescriptorBufferInfo *out = &t->buffers[at];
     switch ((vk_bind_kind)b->kind) {
     case VK_BIND_NONE: return WEFT_OK;
     case VK_BIND_IN: *out = value_range(e, n->in[b->index], b->part); break;
     case VK_BIND_OUT: *out = value_range(e, n->out[b->index], b->part); break;
     case VK_BIND_SCRATCH: *out = range_of(e->arena, step->scratch_offset, step->scratch_bytes); break;
     case VK_BIND_COUNTERS:
-    case VK_BIND_TABLE: t->waits[slot] = b->kind; return WEFT_OK;
+    case VK_BIND_TABLE: t->waits[at] = b->kind; return WEFT_OK;
     }
     if (out->range <= e->vk->facts.max_binding) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_LIMIT, "%s: %llu bytes in one binding, but %s binds %llu at most",
@@ -125,11 +126,11 @@ static bool can_merge(const draft *last, const draft *t, const vk_kernel *k)
 
 static void merge(draft *last, const draft *t)
 {
-    uint32_t j = last->n_jobs++, slots = last->kernel->slots;
+    uint32_t j = last->n_jobs++, ins = last->kernel->ins, outs = last->kernel->outs;
     last->params.job[j] = t->params.job[0];
     last->params.job[j].groups.x = last->d.groups[0];
-    memcpy(last->buffers + (size_t)j * slots, t->buffers, slots * sizeof *t->buffers);
-    memcpy(last->waits + (size_t)j * slots, t->waits, slots);
+    memcpy(last->buffers + (size_t)j * ins, t->buffers, ins * sizeof *t->buffers);
+    memcpy(last->buffers + WEFT_MAX_IN + (size_t)j * outs, t->buffers + WEFT_MAX_IN, outs * sizeof *t->buffers);
     last->d.groups[0] += t->d.groups[0];
     last->params.head.x = last->n_jobs;
     last->d.n_steps = t->d.first_step + 1 - last->d.first_step;
@@ -154,7 +155,7 @@ static weft_status draft_launch(weft_exec *e, const located *l, const weft_step 
     t->d = (vk_dispatch){ .groups = { launch.groups[0], launch.groups[1] ? launch.groups[1] : 1,
                                       launch.groups[2] ? launch.groups[2] : 1 },
                           .barrier = index ? launch.barrier : step->barrier, .first_step = plan_step, .n_steps = 1 };
-    for (uint32_t s = 0; s < WEFT_MAX_BUFFERS; s++)
+    for (uint32_t s = 0; s < (uint32_t)k->ins + k->outs; s++)
         WEFT_TRY(bind_slot(e, step, n, &launch.bind[s], t, s, err));
     return WEFT_OK;
 }
@@ -200,21 +201,21 @@ static weft_status draft_all(weft_exec *e, bool joined, drafts *all, weft_error 
 static weft_status create_pool(weft_exec *e, uint32_t n, vk_form *f, weft_error *err)
 {
     VkDescriptorPoolSize sizes[] = { { VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, 2 * n },
-                                     { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, WEFT_MAX_BUFFERS * n } };
+                                     { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, (WEFT_MAX_IN + WEFT_MAX_OUT) * n } };
     VkDescriptorPoolCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = n,
                                         .poolSizeCount = 2, .pPoolSizes = sizes };
     VkResult r = e->vk->api.CreateDescriptorPool(e->vk->device, &info, NULL, &f->pool);
     return r ? vk_fail(err, r, "vkCreateDescriptorPool", "%u sets", n) : WEFT_OK;
 }
 
-/* Buffers that a launch does not use show its parameters' place in the counters block: bound, never touched. */
+/* Every descriptor is valid: those that a launch does not use show its first input, or its first output. */
 static void settle_buffers(const vk_form *f, draft *t)
 {
-    for (uint32_t s = 0; s < WEFT_MAX_BUFFERS; s++) {
+    for (uint32_t s = 0; s < WEFT_MAX_IN + WEFT_MAX_OUT; s++) {
         if (t->waits[s] == VK_BIND_COUNTERS) t->buffers[s] = range_of(&f->counters, t->counter, t->counter_bytes);
         else if (t->waits[s] == VK_BIND_TABLE)
             t->buffers[s] = range_of(&f->tables, t->table, f->tables.bytes - t->table);
-        else if (!t->buffers[s].buffer) t->buffers[s] = range_of(&f->counters, 0, 16);
+        else if (!t->buffers[s].buffer) t->buffers[s] = t->buffers[s < WEFT_MAX_IN ? 0 : WEFT_MAX_IN];
     }
 }
 
@@ -228,16 +229,18 @@ static weft_status write_set(weft_exec *e, vk_form *f, const draft *t, uint64_t 
     if (r) return vk_fail(err, r, "vkAllocateDescriptorSets", "a launch");
     VkDescriptorBufferInfo params = { f->params.buffer, params_at, sizeof(weft_params) };
     VkDescriptorBufferInfo run = { e->run.buffer, 0, sizeof(weft_run_params) };
-    VkWriteDescriptorSet w[3] = { { .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, .pBufferInfo = &params },
+    VkWriteDescriptorSet w[4] = { { .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, .pBufferInfo = &params },
                                   { .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, .pBufferInfo = &run },
-                                  { .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .pBufferInfo = t->buffers } };
-    for (uint32_t i = 0; i < 3; i++) {
+                                  { .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .pBufferInfo = t->buffers },
+                                  { .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                    .pBufferInfo = t->buffers + WEFT_MAX_IN } };
+    for (uint32_t i = 0; i < 4; i++) {
         w[i].sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
         w[i].dstSet = *set;
         w[i].dstBinding = i;
-        w[i].descriptorCount = i == WEFT_BINDING_BUFFERS ? WEFT_MAX_BUFFERS : 1;
+        w[i].descriptorCount = i == WEFT_BINDING_IN ? WEFT_MAX_IN : i == WEFT_BINDING_OUT ? WEFT_MAX_OUT : 1;
     }
-    e->vk->api.UpdateDescriptorSets(e->vk->device, 3, w, 0, NULL);
+    e->vk->api.UpdateDescriptorSets(e->vk->device, 4, w, 0, NULL);
     e->counters.bindings++;
     return WEFT_OK;
 }

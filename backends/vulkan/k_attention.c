@@ -83,6 +83,6 @@ static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
 
 const vk_kernel vk_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
                                        .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
-                                       .slots = 8 };
+                                       .ins = 5, .outs = 3 };
 const vk_kernel vk_attention_tile = { .name = "attention_tile", .accepts = accepts, .launch = tile_launch,
-                                      .need = WEFT_NEED_ROWS, .slots = 7 };
+                                      .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };

@@ -20,4 +20,4 @@ _Static_assert(WEFT_OP_sub == WEFT_OP_add + 1 && WEFT_OP_mul == WEFT_OP_add + 2 
                "numbers of binary.comp");
 
 const vk_kernel vk_binary = { .name = "binary", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
-                              .slots = 3, .inplace = true };
+                              .ins = 2, .outs = 1, .inplace = true };

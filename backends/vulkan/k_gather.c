@@ -32,4 +32,4 @@ static void launch(const vk_call *c, uint32_t i, vk_launch *l)
 }
 
 const vk_kernel vk_gather = { .name = "gather", .accepts = accepts, .launches = launches, .launch = launch,
-                              .need = WEFT_NEED_DENSE, .slots = 3 };
+                              .need = WEFT_NEED_DENSE, .ins = 2, .outs = 1 };

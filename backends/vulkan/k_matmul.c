@@ -82,6 +82,6 @@ static void any_launch(const vk_call *c, uint32_t i, vk_launch *l)
 }
 
 const vk_kernel vk_matmul_tile = { .name = "matmul_tile", .accepts = vk_linear_accepts, .launches = vk_linear_launches,
-                                   .launch = tile_launch, .need = WEFT_NEED_DENSE, .slots = 6 };
+                                   .launch = tile_launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1 };
 const vk_kernel vk_matmul_any = { .name = "matmul_any", .accepts = any_accepts, .launch = any_launch,
-                                  .need = WEFT_NEED_ANY, .slots = 6 };
+                                  .need = WEFT_NEED_ANY, .ins = 5, .outs = 1 };

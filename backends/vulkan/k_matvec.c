@@ -61,7 +61,7 @@ static void launch_subgroup(const vk_call *c, uint32_t i, vk_launch *l)
 }
 
 const vk_kernel vk_matvec = { .name = "matvec", .accepts = accepts, .launches = vk_linear_launches, .launch = launch,
-                              .variant = variant, .need = WEFT_NEED_DENSE, .slots = 6, .jobs = 2 };
+                              .variant = variant, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
 const vk_kernel vk_matvec_subgroup = { .name = "matvec_subgroup", .accepts = accepts_subgroup,
                                        .launches = vk_linear_launches, .launch = launch_subgroup, .variant = variant,
-                                       .need = WEFT_NEED_DENSE, .slots = 6, .jobs = 2 };
+                                       .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };

@@ -33,8 +33,8 @@ static void angles_launch(const vk_call *c, uint32_t i, vk_launch *l)
     uint32_t half = (uint32_t)c->attrs->rope_angles.n_rot / 2;
     vk_bind_in(c, l, 0, 0, 0);
     if (c->n_in > 1) vk_bind_in(c, l, 1, 1, 0);
-    vk_bind_out(c, l, 2, 0);
-    l->bind[3].kind = VK_BIND_TABLE;
+    l->bind[2].kind = VK_BIND_TABLE;
+    vk_bind_out(c, l, 3, 0);
     l->job.u0.x = half;
     l->job.u0.y = c->n_in > 1;
     vk_launch_flat(c, l, WEFT_SHADER_rope_angles, c->in[0].dim[0] * half);
@@ -107,6 +107,6 @@ static bool move_accepts(const vk_call *c)
 }
 
 const vk_kernel vk_rope_angles = { .name = "rope_angles", .accepts = vk_accepts_plain, .table = angle_table,
-                                   .launch = angles_launch, .need = WEFT_NEED_DENSE, .slots = 4 };
+                                   .launch = angles_launch, .need = WEFT_NEED_DENSE, .ins = 3, .outs = 1 };
 const vk_kernel vk_move = { .name = "move", .accepts = move_accepts, .launch = move_launch, .need = WEFT_NEED_ANY,
-                            .slots = 4, .jobs = 3, .inplace = true };
+                            .ins = 3, .outs = 1, .jobs = 3, .inplace = true };

@@ -67,10 +67,10 @@ static void top_k_launch(const vk_call *c, uint32_t i, vk_launch *l)
 }
 
 const vk_kernel vk_norm = { .name = "norm", .accepts = vk_accepts_plain, .launch = norm_launch, .need = WEFT_NEED_ANY,
-                            .slots = 7, .inplace = true };
+                            .ins = 5, .outs = 2, .inplace = true };
 const vk_kernel vk_softmax = { .name = "softmax", .accepts = vk_accepts_plain, .launch = softmax_launch,
-                               .need = WEFT_NEED_ANY, .slots = 2, .inplace = true };
+                               .need = WEFT_NEED_ANY, .ins = 1, .outs = 1, .inplace = true };
 const vk_kernel vk_reduce = { .name = "reduce", .accepts = vk_accepts_plain, .launch = reduce_launch,
-                              .need = WEFT_NEED_ANY, .slots = 2 };
+                              .need = WEFT_NEED_ANY, .ins = 1, .outs = 1 };
 const vk_kernel vk_top_k = { .name = "top_k", .accepts = top_k_accepts, .launch = top_k_launch, .need = WEFT_NEED_ANY,
-                             .slots = 3 };
+                             .ins = 1, .outs = 2 };

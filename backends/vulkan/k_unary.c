@@ -66,8 +66,8 @@ static void concat_launch(const vk_call *c, uint32_t i, vk_launch *l)
 }
 
 const vk_kernel vk_unary = { .name = "unary", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
-                             .slots = 2, .inplace = true };
+                             .ins = 1, .outs = 1, .inplace = true };
 const vk_kernel vk_cast_copy = { .name = "copy", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
-                                 .slots = 2 };
+                                 .ins = 1, .outs = 1 };
 const vk_kernel vk_concat = { .name = "concat", .accepts = concat_accepts, .launches = concat_launches,
-                              .launch = concat_launch, .need = WEFT_NEED_ANY, .slots = 2 };
+                              .launch = concat_launch, .need = WEFT_NEED_ANY, .ins = 1, .outs = 1 };

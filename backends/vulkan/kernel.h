@@ -80,7 +80,7 @@ typedef struct vk_launch {
     weft_shader_id shader;
     uint32_t n_specs, spec[WEFT_MAX_SPECS]; /* spec[0]: invocations per workgroup */
     uint32_t subgroup;                      /* size that the kernel needs, with full subgroups; 0: any */
-    vk_bind bind[WEFT_MAX_BUFFERS];         /* by slot; a joinable kernel uses slots below its `slots` only */
+    vk_bind bind[WEFT_MAX_SLOTS];           /* by slot: the kernel's inputs, then its outputs */
     weft_job_params job;                    /* groups.x and .y are filled in by exec.c; tensors by vk_set_tensor */
     uint32_t groups[3];                     /* workgroups; y and z are 1 in joinable kernels */
     bool barrier;                           /* must see what earlier launches of the same node wrote */
@@ -98,7 +98,7 @@ typedef struct vk_kernel {
     uint64_t (*variant)(const vk_call *c);           /* nodes with equal variants have equal shader and specs; NULL: 0 */
     uint8_t need;                                    /* WEFT_NEED_* of inputs that are no weights */
     bool inplace;
-    uint8_t slots;                                   /* buffers per job */
+    uint8_t ins, outs;                               /* slots per job that are read, that are written */
     uint8_t jobs;                                    /* nodes that may share a launch (no counters, no table); 0 or 1: none */
 } vk_kernel;
 

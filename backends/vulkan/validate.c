@@ -9,7 +9,7 @@
 struct vk_validation {
     VkDebugUtilsMessengerEXT messenger;
     pthread_mutex_t lock; /* the layer may report from threads that make pipelines */
-    char first[400];      /* the first message that nobody has been told */
+    char first[2000];     /* the first message that nobody has been told */
     uint32_t n;
 };
 
@@ -56,7 +56,7 @@ void vk_validation_destroy(vk_backend *vk)
 weft_status vk_validation_check(vk_backend *vk, weft_error *err)
 {
     struct vk_validation *v = vk->validation;
-    char text[400];
+    char text[2000];
     if (!v) return WEFT_OK;
     pthread_mutex_lock(&v->lock);
     uint32_t n = v->n;

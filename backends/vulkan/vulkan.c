@@ -24,14 +24,15 @@ static weft_status find_queue(vk_backend *vk, weft_error *err)
 
 static weft_status create_layouts(vk_backend *vk, weft_error *err)
 {
-    VkDescriptorSetLayoutBinding b[3];
-    for (uint32_t i = 0; i < 3; i++)
+    VkDescriptorSetLayoutBinding b[4];
+    for (uint32_t i = 0; i < 4; i++)
         b[i] = (VkDescriptorSetLayoutBinding){ .binding = i, .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER,
                                                .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT };
-    b[WEFT_BINDING_BUFFERS].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-    b[WEFT_BINDING_BUFFERS].descriptorCount = WEFT_MAX_BUFFERS;
+    b[WEFT_BINDING_IN].descriptorType = b[WEFT_BINDING_OUT].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    b[WEFT_BINDING_IN].descriptorCount = WEFT_MAX_IN;
+    b[WEFT_BINDING_OUT].descriptorCount = WEFT_MAX_OUT;
     VkDescriptorSetLayoutCreateInfo set = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-                                            .bindingCount = 3, .pBindings = b };
+                                            .bindingCount = 4, .pBindings = b };
     VkResult r = vk->api.CreateDescriptorSetLayout(vk->device, &set, NULL, &vk->set_layout);
     if (r) return vk_fail(err, r, "vkCreateDescriptorSetLayout", "%s", vk->properties.deviceName);
     VkPipelineLayoutCreateInfo layout = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO, .setLayoutCount = 1,
