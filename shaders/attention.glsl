@@ -2,7 +2,8 @@
  * u0: heads, heads per group, head size, row stride of q's tokens; u1: row stride of q's heads, splits, tokens at the
  * bounds, cells at the bounds; f0.x: scale. Include after common.glsl. */
 layout(constant_id = 1) const uint HEAD = 64;    /* elements of a head */
-layout(constant_id = 2) const uint KV_TYPE = F16;
+layout(constant_id = 2) const uint K_TYPE = F16;
+layout(constant_id = 5) const uint V_TYPE = F16;
 layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned; f32 or f16 */
 
 #define Q 0
@@ -21,14 +22,14 @@ uint kv_base(uint t, uint group, uint cell)
 /* Elements d .. d + 3 of a row of K. */
 vec4 key_quad(uint base, uint d)
 {
-    if (VECTORS != 0 && KV_TYPE == F32) return in_f4[K].d[(base + d) / 4];
+    if (VECTORS != 0 && K_TYPE == F32) return in_f4[K].d[(base + d) / 4];
     if (VECTORS != 0) {
         uint w = (base + d) / 2;
         return vec4(unpackHalf2x16(in_u[K].d[w]), unpackHalf2x16(in_u[K].d[w + 1]));
     }
     vec4 v = vec4(0.0);
     for (uint c = 0; c < 4; c++)
-        if (d + c < HEAD) v[c] = load_as_float(K, KV_TYPE, base + d + c);
+        if (d + c < HEAD) v[c] = load_as_float(K, K_TYPE, base + d + c);
     return v;
 }
 

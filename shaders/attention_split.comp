@@ -30,7 +30,7 @@ shared float values[BLOCK];
 
 float value_of(uint group, uint cell, uint d)
 {
-    return load_as_float(V, KV_TYPE, kv_base(V, group, cell) + d);
+    return load_as_float(V, V_TYPE, kv_base(V, group, cell) + d);
 }
 
 void write_result(uint token, uint head, uint d, float v)

@@ -22,7 +22,7 @@ shared uvec2 row_cells[ROWS];
 
 float value_of(uint group, uint cell, uint d)
 {
-    return load_as_float(V, KV_TYPE, kv_base(V, group, cell) + d);
+    return load_as_float(V, V_TYPE, kv_base(V, group, cell) + d);
 }
 
 /* The scores of a block of cells become weights; the row's maximum and sum follow. */

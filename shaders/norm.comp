@@ -30,8 +30,9 @@ float affine(uint j, uint w, uint b, uint i, float v)
 void main()
 {
     const uint j = 0;
-    uint row = group_number(), at[6], last = tensor_rank(j, X) - 1, n = walk_dim(j, last), type = tensor_dtype(j, X);
-    if (row >= P.job[j].u0.x || !walk(j, X, row * n, at)) return;
+    uint row = group_number(), at[6], last = tensor_rank(j, X) - 1, bound = walk_dim(j, last);
+    if (row >= P.job[j].u0.x || !walk(j, X, row * bound, at)) return;
+    uint n = tensor_dim(j, X, last), type = tensor_dtype(j, X), to = row * bound;
     uint from = walk_offset(j, X, at), step = tensor_stride(j, X, last);
     bool rms = P.job[j].u0.z != 0;
     float mean = 0.0, square = 0.0;
@@ -46,7 +47,7 @@ void main()
     float factor = 1.0 / sqrt(workgroup_sum(square) / float(n) + P.job[j].f0.x);
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) {
         float v = (load_as_float(IN(j, X), type, from + i * step) - mean) * factor;
-        if (HAS(Y1)) out_f[OUT(j, Y1)].d[tensor_first(j, Y1) + row * n + i] = affine(j, W1, B1, i, v);
-        out_f[OUT(j, Y0)].d[tensor_first(j, Y0) + row * n + i] = affine(j, W0, B0, i, v);
+        if (HAS(Y1)) out_f[OUT(j, Y1)].d[tensor_first(j, Y1) + to + i] = affine(j, W1, B1, i, v);
+        out_f[OUT(j, Y0)].d[tensor_first(j, Y0) + to + i] = affine(j, W0, B0, i, v);
     }
 }

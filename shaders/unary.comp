@@ -14,6 +14,8 @@ layout(constant_id = 2) const uint WORDS = 0; /* a 16-bit result, dense: two ele
 #define X 0
 #define Y 1
 
+/* A slice of a concat begins u0.x steps of u0.y elements after the result's first, and t[2] times each extent more. */
+
 /* The bits of element i of the result; false: none there. */
 bool element(uint j, uint i, out uint bits)
 {
@@ -44,7 +46,10 @@ void main()
     if (!element(j, i, bits)) return;
     uint at[6], to = tensor_dtype(j, Y);
     walk(j, Y, i, at);
-    uint k = walk_offset(j, Y, at);
+    uint k = walk_offset(j, Y, at), before = P.job[j].u0.x;
+    for (uint e = 0; e < 8; e++)
+        before += (e < 4 ? P.job[j].t[2].dim_a[e] : P.job[j].t[2].dim_b[e - 4]) * extent_value(e + 1);
+    k += before * P.job[j].u0.y;
     if (to == F32 || to == I32) out_u[OUT(j, Y)].d[k] = bits;
     else store_half_bits(OUT(j, Y), k, bits);
 }

@@ -5,9 +5,8 @@ enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 
 
 static bool accepts(const vk_call *c)
 {
-    const vk_tensor *k = &c->in[K], *v = &c->in[V];
-    if (!vk_accepts_plain(c) || k->dtype != v->dtype || c->in[Q].dim[2] > 1024) return false;
-    return k->dtype != WEFT_I32 && c->in[FIRST].dtype == WEFT_I32 && c->in[LAST].dtype == WEFT_I32;
+    if (!vk_accepts_plain(c) || c->in[Q].dim[2] > 1024) return false;
+    return c->in[FIRST].dtype == WEFT_I32 && c->in[LAST].dtype == WEFT_I32;
 }
 
 static bool accepts_few(const vk_call *c)
@@ -35,7 +34,7 @@ static uint32_t counters(const vk_call *c)
 /* Vectors of four: heads that are multiples of four, everything aligned, in the types that loads are written for. */
 static bool vectors(const vk_call *c)
 {
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 2; i++) { /* values are read one by one */
         const vk_tensor *t = &c->in[i];
         bool type = i == Q ? t->dtype == WEFT_F32 : t->dtype == WEFT_F32 || t->dtype == WEFT_F16;
         if (!type || t->dim[2] % 4 || t->first % 4 || t->stride[0] % 4 || t->stride[1] % 4 || t->stride[2] != 1)
@@ -55,7 +54,8 @@ static void describe(const vk_call *c, vk_launch *l)
     l->spec[1] = (uint32_t)q->dim[2];
     l->spec[2] = (uint32_t)k->dtype;
     l->spec[3] = vectors(c);
-    l->n_specs = 5;
+    l->spec[5] = (uint32_t)c->in[V].dtype;
+    l->n_specs = 6;
 }
 
 static void split_launch(const vk_call *c, uint32_t i, vk_launch *l)

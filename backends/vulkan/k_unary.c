@@ -2,6 +2,8 @@
  * input into its slice of the result. */
 #include "backends/vulkan/kernel.h"
 
+#include <string.h>
+
 /* The shader's numbers: copy, scale, exp, then 2 + weft_act. */
 static uint32_t op_number(weft_op op)
 {
@@ -21,7 +23,7 @@ static uint32_t op_number(weft_op op)
 static void describe(const vk_call *c, const vk_tensor *y, vk_launch *l)
 {
     bool half = y->dtype == WEFT_F16 || y->dtype == WEFT_BF16;
-    bool words = half && vk_is_dense(y) && y->first % 2 == 0;
+    bool words = half && c->op != WEFT_OP_concat && vk_is_dense(y) && y->first % 2 == 0;
     int64_t n = vk_elements(y);
     vk_set_walk(l, y);
     l->spec[1] = op_number(c->op);
@@ -44,24 +46,20 @@ static uint32_t concat_launches(const vk_call *c)
     return c->n_in;
 }
 
-static bool concat_accepts(const vk_call *c)
-{
-    int32_t axis = c->attrs->axis.axis;
-    for (uint32_t i = 0; i + 1 < c->n_in; i++) /* where a part begins must not change from run to run */
-        if (c->in[i].dims.d[axis].extent) return false;
-    return vk_accepts_plain(c);
-}
-
 static void concat_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     int32_t axis = c->attrs->axis.axis;
     vk_tensor slice = c->out[0];
-    for (uint32_t k = 0; k < i; k++) slice.first += c->in[k].dim[axis] * slice.stride[axis];
+    uint32_t before[1 + WEFT_MAX_EXTENTS] = { 0 }; /* what stands before the slice: a number, and times of each extent */
+    for (uint32_t k = 0; k < i; k++) before[c->in[k].dims.d[axis].extent] += (uint32_t)c->in[k].dims.d[axis].n;
     slice.dim[axis] = c->in[i].dim[axis];
     slice.dims.d[axis] = c->in[i].dims.d[axis];
     vk_bind_in(c, l, 0, i, 0);
     l->bind[1] = (vk_bind){ VK_BIND_OUT, 0, 0 };
     vk_set_tensor(l, 1, &slice, NULL);
+    l->job.u0.x = before[0];
+    l->job.u0.y = (uint32_t)slice.stride[axis];
+    memcpy(&l->job.t[2].dim_a, before + 1, WEFT_MAX_EXTENTS * sizeof *before);
     describe(c, &slice, l);
 }
 
@@ -69,5 +67,5 @@ const vk_kernel vk_unary = { .name = "unary", .accepts = vk_accepts_plain, .laun
                              .ins = 1, .outs = 1, .inplace = true };
 const vk_kernel vk_cast_copy = { .name = "copy", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
                                  .ins = 1, .outs = 1 };
-const vk_kernel vk_concat = { .name = "concat", .accepts = concat_accepts, .launches = concat_launches,
+const vk_kernel vk_concat = { .name = "concat", .accepts = vk_accepts_plain, .launches = concat_launches,
                               .launch = concat_launch, .need = WEFT_NEED_ANY, .ins = 1, .outs = 1 };

@@ -97,9 +97,27 @@ static weft_backend *open_device(const char *spec, char *full, size_t size)
 {
     weft_error err;
     weft_backend *b = NULL;
-    snprintf(full, size, "%s,threads=2", spec);
+    snprintf(full, size, "%s%s", spec, strncmp(spec, "cpu", 3) ? "" : ",threads=2");
     if (weft_backend_open(full, &b, &err) != WEFT_OK) printf("skipped: %s: %s\n", spec, err.text);
     return b;
+}
+
+static void test_device(const char *spec, uint64_t seed, uint32_t count, uint32_t size, tally *t)
+{
+    char full[512];
+    weft_backend *device = open_device(spec, full, sizeof full);
+    for (uint32_t i = 0; device && i < count; i++) {
+        subject s;
+        unsigned failed = t->failed;
+        if (make(&s, seed + i, size))
+            run(&s, device, full, i, t);
+        else
+            t->failed++;
+        if (count == 1 && t->failed > failed) print_graph(s.g);
+        subject_end(&s);
+    }
+    if (device) printf("%s: %u graphs so far, %u failed\n", full, t->graphs, t->failed);
+    weft_backend_close(device);
 }
 
 int main(int argc, char **argv)
@@ -114,23 +132,9 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "--size")) size = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         if (!strcmp(argv[i], "--device")) only = argv[i + 1];
     }
-    for (size_t d = 0; d < sizeof devices / sizeof *devices; d++) {
-        char full[80];
-        weft_backend *device = NULL;
-        if (!only || !strcmp(only, devices[d])) device = open_device(devices[d], full, sizeof full);
-        for (uint32_t i = 0; device && i < count; i++) {
-            subject s;
-            unsigned failed = t.failed;
-            if (make(&s, seed + i, size))
-                run(&s, device, full, i, &t);
-            else
-                t.failed++;
-            if (count == 1 && t.failed > failed) print_graph(s.g);
-            subject_end(&s);
-        }
-        if (device) printf("%s: %u graphs so far, %u failed\n", full, t.graphs, t.failed);
-        weft_backend_close(device);
-    }
+    for (size_t d = 0; !only && d < sizeof devices / sizeof *devices; d++)
+        test_device(devices[d], seed, count, size, &t);
+    if (only) test_device(only, seed, count, size, &t);
     printf("seeds %llu..%llu: %u graphs, %u failed; %u outputs, %u of them not comparable; largest "
            "error %.2f of what is "
            "allowed\n",
