@@ -4,5 +4,3 @@
 bool vk_kernel_disabled(const void *vk, const vk_kernel *k) { return vk_without(&((const vk_backend *)vk)->options, k->name); }
 weft_status vk_selftest(vk_backend *vk, weft_error *err) { (void)vk, (void)err; return WEFT_OK; }
 void vk_verdicts_destroy(vk_backend *vk) { (void)vk; }
-weft_status vk_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err)
-{ (void)b, (void)seconds, (void)out; return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: not yet"); }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_SLOTS = 3, SLOT_BYTES = 16 << 20, FILL_BYTES = 1 << 20 };
+enum { N_SLOTS = 3, SLOT_BYTES = VK_FILL_BYTES };
 
 typedef struct slot {
     vk_block block;
@@ -108,7 +108,7 @@ weft_status vk_block_fill(vk_backend *vk, const vk_block *b, uint64_t offset, ui
     uint64_t part;
     for (uint64_t at = 0; at < n; at += part) {
         if (b->mapped) {
-            part = n - at < FILL_BYTES ? n - at : FILL_BYTES;
+            part = n - at < SLOT_BYTES ? n - at : SLOT_BYTES; /* as the ring would do it */
             fill(ctx, b->mapped + offset + at, at, part);
             continue;
         }

@@ -79,7 +79,9 @@ weft_status vk_block_write(vk_backend *vk, const vk_block *b, uint64_t offset, c
                            weft_error *err);
 weft_status vk_block_read(vk_backend *vk, const vk_block *b, uint64_t offset, void *dst, uint64_t n, weft_error *err);
 weft_status vk_block_zero(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
-/* A piece of memory to fill that ends up in a block: mapped memory itself or the staging ring. `fill` writes n bytes. */
+/* Memory to fill that ends up in a block: mapped memory itself or the staging ring. `fill` writes n bytes; what is at most
+ * VK_FILL_BYTES long comes in one piece. */
+enum { VK_FILL_BYTES = 16 << 20 };
 weft_status vk_block_fill(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n,
                           void (*fill)(void *ctx, void *dst, uint64_t at, uint64_t n), void *ctx, weft_error *err);
 weft_status vk_transfer_flush(vk_backend *vk, weft_error *err);
