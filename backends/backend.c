@@ -72,11 +72,6 @@ weft_status weft_backend_list(const char *spec, uint32_t index, weft_device_info
     return p.vt->list(index, p.options, out, err);
 }
 
-const char *weft_backend_note(const weft_backend *b, uint32_t i)
-{
-    return b->vt->note ? b->vt->note(b, i) : NULL;
-}
-
 const char *weft_device_type_name(weft_device_type t)
 {
     static const char *const names[] = { "cpu", "discrete", "integrated", "virtual", "software", "none" };

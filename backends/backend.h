@@ -59,9 +59,8 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *   max-binding=BYTES no binding is larger; weights are split into more pieces (default: the device's limit)
  *   memory=BYTES      use no more of the device than this (default: what the driver says is free)
  *   staging=1         upload and read back through staging buffers even where memory is shared
- *   cache=DIR         keep compiled pipelines and verdicts of the self-test there (default: keep none)
- *   selftest=0        do not test kernels (default 1: each variant once per driver and version)
- *   without=A+B       do without these features or variants: f16storage, subgroup, dot, coopmat, or a kernel's name
+ *   cache=DIR         keep compiled pipelines there (default: keep none)
+ *   without=A+B       do without these: subgroup (operations), or kernels by their names in a placement
  *   validation=1      with the Khronos validation layer; what it says becomes an error
  *   statistics=1      let the driver's compiler keep register counts and the like (for the compile test)
  *   submit-ms=N       predicted length of one submission (default 50)
@@ -71,8 +70,6 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_open(const char *spec, weft_back
  * 0. NOT_FOUND past the last (or, with the reason in the error, at 0 if there is none). */
 WEFT_API WEFT_MUST_USE weft_status weft_backend_list(const char *spec, uint32_t index, weft_device_info *out,
                                                       weft_error *err);
-/* Things its user should know, such as kernel variants that failed their test and are not used; NULL past the last. */
-WEFT_API const char *weft_backend_note(const weft_backend *b, uint32_t i);
 /* Every bank and program that uses it must be gone. NULL is accepted. */
 WEFT_API void weft_backend_close(weft_backend *b);
 WEFT_API void weft_backend_info(const weft_backend *b, weft_device_info *out);
@@ -118,7 +115,6 @@ WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
 #define WEFT_PLACE_LIST(X)                                                     \
     X(REQUESTED, "on the device that was asked for")                           \
     X(FOLLOWS, "a view, source or copy: where its data is")                     \
-    X(MEMORY, "the requested device is full: this layer's weights go elsewhere") \
     X(LIMIT, "a tensor is larger than the requested device can bind")          \
     X(NO_KERNEL, "the requested device has no kernel for the op")              \
     X(NO_TYPE, "the requested device has no kernel for these types and shapes")
@@ -145,9 +141,6 @@ typedef struct weft_program_desc {
     const char *const *outputs; /* the outputs wanted; NULL: all */
     uint32_t n_outputs;
     bool strict;     /* UNSUPPORTED instead of a fallback to another device or with a kernel variant disabled */
-    /* Layers on each device: what does not fit on one goes to the next, by whole layers (scopes that end in a number).
-     * NULL: by the memory that the devices have. */
-    const uint32_t *split;
     bool exact;      /* float32 activations everywhere: no int8 or bf16 shortcuts */
     bool as_built;   /* run no passes */
     bool keep;       /* no memory reuse, so that every value can be read after a run */

@@ -59,7 +59,6 @@ typedef struct weft_backend_vt {
     /* Device number `index` without opening it. NOT_FOUND past the last one, and, with the reason, where index is 0 and
      * there is none. */
     weft_status (*list)(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
-    const char *(*note)(const weft_backend *b, uint32_t i); /* see weft_backend_note; NULL: none */
     weft_status (*roof)(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
     uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
 

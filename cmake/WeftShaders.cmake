@@ -2,8 +2,8 @@
 # again (SPIRV-Tools), and is embedded in one C file as the table of backends/vulkan/shaders.h.
 #
 # WEFT_VULKAN=AUTO builds the Vulkan backend where the tools and the headers are; OFF never; ON demands them. The loader
-# is opened at run time: nothing is linked. Modules that need GL_KHR_cooperative_matrix are built where glslang knows it;
-# WEFT_GLSLANG names another glslangValidator than the one in PATH.
+# is opened at run time: nothing is linked. WEFT_GLSLANG names another glslangValidator than the one in
+# PATH.
 set(WEFT_VULKAN AUTO CACHE STRING "Build the Vulkan backend: AUTO, ON or OFF")
 set(WEFT_GLSLANG "" CACHE FILEPATH "glslangValidator; empty: the one in PATH")
 
@@ -40,36 +40,8 @@ function(weft_find_vulkan out)
   endif()
 endfunction()
 
-# Whether glslang compiles cooperative matrices, and spirv-val knows them.
-function(weft_check_coopmat out)
-  if(NOT DEFINED WEFT_HAS_COOPMAT)
-    set(source ${CMAKE_BINARY_DIR}/shaders/feature.comp)
-    file(WRITE ${source} "#version 450\n#extension GL_KHR_cooperative_matrix : require\n"
-      "#extension GL_KHR_memory_scope_semantics : require\n#extension GL_EXT_shader_explicit_arithmetic_types : require\n"
-      "layout(local_size_x = 32) in;\nlayout(binding = 0) buffer B { float d[]; };\nvoid main()\n{\n"
-      "    coopmat<float, gl_ScopeSubgroup, 16, 16, gl_MatrixUseAccumulator> m = "
-      "coopmat<float, gl_ScopeSubgroup, 16, 16, gl_MatrixUseAccumulator>(0.0);\n"
-      "    coopMatStore(m, d, 0, 16, gl_CooperativeMatrixLayoutRowMajor);\n}\n")
-    execute_process(COMMAND ${WEFT_GLSLANG_TOOL} --target-env vulkan1.3 ${source} -o ${source}.spv
-      RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
-    if(failed)
-      set(WEFT_HAS_COOPMAT OFF CACHE INTERNAL "glslang knows GL_KHR_cooperative_matrix")
-    else()
-      set(WEFT_HAS_COOPMAT ON CACHE INTERNAL "glslang knows GL_KHR_cooperative_matrix")
-      execute_process(COMMAND ${WEFT_SPIRV_VAL_TOOL} --target-env vulkan1.3 ${source}.spv
-        RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
-      if(failed) # an older SPIRV-Tools: those modules go unvalidated and unoptimised
-        set(WEFT_COOPMAT_UNCHECKED ON CACHE INTERNAL "spirv-val does not know cooperative matrices")
-      endif()
-    endif()
-    message(STATUS "Cooperative matrices in shaders: ${WEFT_HAS_COOPMAT}")
-  endif()
-  set(${out} ${WEFT_HAS_COOPMAT} PARENT_SCOPE)
-endfunction()
-
 # weft_shaders(out_source): the C file with all modules.
 function(weft_shaders out_source)
-  weft_check_coopmat(has_coopmat)
   set(rows ${PROJECT_SOURCE_DIR}/shaders/modules.def)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${rows})
   set(directory ${CMAKE_BINARY_DIR}/shaders)
@@ -79,31 +51,18 @@ function(weft_shaders out_source)
   set(arrays "")
   set(table "")
   foreach(line IN LISTS lines)
-    string(REGEX MATCH "^WEFT_SHADER(_COOPMAT)?\\(([a-z0-9_]+), *\"([^\"]*)\", *\"([^\"]*)\"\\)" matched "${line}")
+    string(REGEX MATCH "^WEFT_SHADER\\(([a-z0-9_]+), *\"([^\"]*)\", *\"([^\"]*)\"\\)" matched "${line}")
     if(NOT matched)
       message(FATAL_ERROR "shaders/modules.def: not a row: ${line}")
     endif()
-    set(coopmat ${CMAKE_MATCH_1})
-    set(id ${CMAKE_MATCH_2})
-    set(file ${PROJECT_SOURCE_DIR}/shaders/${CMAKE_MATCH_3})
-    separate_arguments(defines UNIX_COMMAND "${CMAKE_MATCH_4}")
+    set(id ${CMAKE_MATCH_1})
+    set(file ${PROJECT_SOURCE_DIR}/shaders/${CMAKE_MATCH_2})
+    separate_arguments(defines UNIX_COMMAND "${CMAKE_MATCH_3}")
     set(output ${directory}/${id}.inc)
-    if(coopmat AND NOT has_coopmat)
-      string(APPEND table "    { \"${id}\", 0, 0 },\n")
-      continue()
-    endif()
-    set(environment vulkan1.2)
-    set(check --check)
-    if(coopmat)
-      set(environment vulkan1.3)
-      if(WEFT_COOPMAT_UNCHECKED)
-        set(check "")
-      endif()
-    endif()
     add_custom_command(OUTPUT ${output}
       COMMAND ${CMAKE_COMMAND} -E env GLSLANG=${WEFT_GLSLANG_TOOL} SPIRV_VAL=${WEFT_SPIRV_VAL_TOOL}
-        SPIRV_OPT=${WEFT_SPIRV_OPT_TOOL} sh ${PROJECT_SOURCE_DIR}/shaders/compile.sh ${environment} ${file} ${output}
-        ${check} -- -I${PROJECT_SOURCE_DIR}/shaders ${defines}
+        SPIRV_OPT=${WEFT_SPIRV_OPT_TOOL} sh ${PROJECT_SOURCE_DIR}/shaders/compile.sh ${file} ${output}
+        -I${PROJECT_SOURCE_DIR}/shaders ${defines}
       DEPENDS ${file} ${PROJECT_SOURCE_DIR}/shaders/compile.sh ${rows}
       DEPFILE ${output}.d
       COMMENT "Shader ${id}" VERBATIM)

@@ -51,17 +51,17 @@ void main()
     for (uint k = slice; k < q.x; k += SLICES) {
         float s[ROWS];
         uvec4 w[ROWS];
-        for (uint r = 0; r < ROWS; r++) {
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
             w[r] = in_v[IN(j, W)].d[chunk[r] + k * PANEL_ROWS];
             s[r] = SCALED ? load_half(IN(j, W), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
         }
-        for (uint i = 0; i < PER_CHUNK / 4; i++) {
+        [[unroll]] for (uint i = 0; i < PER_CHUNK / 4; i++) {
             vec4 v[ROWS];
-            for (uint r = 0; r < ROWS; r++) v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r]
+            [[unroll]] for (uint r = 0; r < ROWS; r++) v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r]
                                                           : chunk_quad(WEIGHT_TYPE, w[r], i);
-            for (uint c = 0; c < COLS; c++) {
+            [[unroll]] for (uint c = 0; c < COLS; c++) {
                 vec4 x = x_quad(j, min(col0 + c, last_col), k * PER_CHUNK + 4 * i);
-                for (uint r = 0; r < ROWS; r++) {
+                [[unroll]] for (uint r = 0; r < ROWS; r++) {
                     float a = sum[r * COLS + c];
                     a = fma(v[r].x, x.x, a);
                     a = fma(v[r].y, x.y, a);

@@ -100,7 +100,6 @@ static void cpu_info(const weft_backend *base, weft_device_info *out)
 {
     const cpu_backend *b = (const cpu_backend *)base;
     describe(b->isa, cpu_pool_size(b->pool), out);
-    if (b->memory) out->memory = b->memory;
 }
 
 static weft_status cpu_list(uint32_t index, const char *text, weft_device_info *out, weft_error *err)

@@ -32,7 +32,6 @@ typedef struct cpu_backend {
     weft_backend base;
     cpu_isa isa;
     cpu_pool *pool;
-    uint64_t memory; /* cap by option; 0: none */
 } cpu_backend;
 
 struct weft_buf {

@@ -1,5 +1,4 @@
 /* facts.c: what a physical device can do, what is switched on of it, and how both are told to users. */
-#include "backends/vulkan/coopmat.h"
 #include "backends/vulkan/vk.h"
 
 #include <stdio.h>
@@ -10,12 +9,9 @@
 /* Every structure of features that is asked for and, with what is not wanted taken out, switched on. */
 typedef struct features {
     VkPhysicalDeviceFeatures2 core;
-    VkPhysicalDeviceVulkan11Features v11;
     VkPhysicalDeviceVulkan12Features v12;
     VkPhysicalDeviceSubgroupSizeControlFeatures subgroup;
-    VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable;
-    VkPhysicalDeviceCooperativeMatrixFeaturesKHR coopmat;
     const char *extensions[8];
     uint32_t n_extensions;
 } features;
@@ -66,18 +62,12 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
     bool v13 = vk->properties.apiVersion >= VK_API_VERSION_1_3;
     *f = (features){
         .core = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2 },
-        .v11 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES },
         .v12 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES },
         .subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES },
-        .dot = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES },
         .executable = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR },
-        .coopmat = { .sType = (int)VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR },
     };
-    chain(f, &f->v11, true);
     chain(f, &f->v12, true);
     chain_extension(f, &f->subgroup, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, v13, all, n);
-    chain_extension(f, &f->dot, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME, v13, all, n);
-    chain_extension(f, &f->coopmat, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, false, all, n);
     chain_extension(f, &f->executable, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, false, all, n);
     vk->has_budget = has_extension(all, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (vk->has_budget) f->extensions[f->n_extensions++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
@@ -103,28 +93,6 @@ static void read_subgroups(const VkPhysicalDeviceSubgroupProperties *p,
     out->subgroup_max = out->subgroup_control ? c->maxSubgroupSize : p->subgroupSize;
 }
 
-/* A shape with f16 factors and f32 sums for one subgroup. */
-static void read_coopmat(vk_backend *vk, const features *f, vk_facts *out)
-{
-    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
-        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(void (*)(void))vk->api.GetInstanceProcAddr(
-            vk->instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
-    VkCooperativeMatrixPropertiesKHR shapes[64] = { 0 };
-    uint32_t n = 64;
-    if (!get || !f->coopmat.cooperativeMatrix || !f->v12.vulkanMemoryModel || !out->subgroup_control) return;
-    for (uint32_t i = 0; i < n; i++) shapes[i].sType = (int)VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
-    if (get(vk->physical, &n, shapes) < 0) return;
-    for (uint32_t i = 0; i < n && !out->coopmat; i++) {
-        const VkCooperativeMatrixPropertiesKHR *s = &shapes[i];
-        out->coopmat = s->AType == VK_COMPONENT_TYPE_FLOAT16_KHR && s->BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
-                       s->CType == VK_COMPONENT_TYPE_FLOAT32_KHR && s->ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
-                       s->scope == VK_SCOPE_SUBGROUP_KHR && s->MSize % 8 == 0 && s->NSize % 8 == 0;
-        out->coop_m = s->MSize;
-        out->coop_n = s->NSize;
-        out->coop_k = s->KSize;
-    }
-}
-
 static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation, const vk_options *o, vk_facts *out)
 {
     out->max_invocations = l->maxComputeWorkGroupInvocations < l->maxComputeWorkGroupSize[0]
@@ -139,20 +107,8 @@ static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation
     if (out->alignment < 64) out->alignment = 64;
 }
 
-/* Takes away what the option `without` names. */
-static void take_away(const vk_options *o, vk_facts *f)
-{
-    if (vk_without(o, "f16storage")) f->f16_storage = false;
-    if (vk_without(o, "f16math")) f->f16_math = false;
-    if (vk_without(o, "subgroup")) f->subgroup_ops = false;
-    if (vk_without(o, "dot")) f->dot = false;
-    if (vk_without(o, "coopmat")) f->coopmat = false;
-}
-
 weft_status vk_facts_read(vk_backend *vk, weft_error *err)
 {
-    VkPhysicalDeviceShaderIntegerDotProductProperties dot = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES };
     VkPhysicalDeviceSubgroupSizeControlProperties control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES };
     VkPhysicalDeviceSubgroupProperties subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES };
@@ -169,20 +125,14 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
     vk->driver = (VkPhysicalDeviceDriverProperties){ .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
     subgroup.pNext = &vk->driver;
     vk->driver.pNext = f.subgroup.subgroupSizeControl ? (void *)&control : NULL;
-    if (f.dot.shaderIntegerDotProduct) {
-        dot.pNext = vk->driver.pNext;
-        vk->driver.pNext = &dot;
-    }
     vk->api.GetPhysicalDeviceProperties2(vk->physical, &p);
     vk->driver.pNext = NULL;
     vk_facts *out = &vk->facts;
     *out = (vk_facts){ .vendor = vk->properties.vendorID, .device = vk->properties.deviceID,
-                       .type = vk_device_type(&vk->properties), .f16_storage = f.v11.storageBuffer16BitAccess,
-                       .f16_math = f.v12.shaderFloat16, .dot = dot.integerDotProduct4x8BitPackedSignedAccelerated };
+                       .type = vk_device_type(&vk->properties) };
     read_subgroups(&subgroup, &control, &f, out);
     read_limits(&vk->properties.limits, limits.maxMemoryAllocationSize, &vk->options, out);
-    read_coopmat(vk, &f, out);
-    take_away(&vk->options, out);
+    if (vk_without(&vk->options, "subgroup")) out->subgroup_ops = false;
     out->tuning = vk_tuning_find(out, &vk->driver, &vk->properties);
     uint32_t wanted = out->tuning->subgroup;
     if (out->subgroup_control && wanted >= out->subgroup_min && wanted <= out->subgroup_max) out->subgroup = wanted;
@@ -198,13 +148,8 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
     WEFT_TRY(query_features(vk, &f, err));
     VkPhysicalDeviceFeatures core = { .shaderStorageBufferArrayDynamicIndexing = true };
     f.core.features = core;
-    f.v11.multiview = f.v11.multiviewGeometryShader = f.v11.multiviewTessellationShader = false;
-    f.v11.protectedMemory = f.v11.samplerYcbcrConversion = f.v11.shaderDrawParameters = false;
-    f.v11.variablePointers = f.v11.variablePointersStorageBuffer = false;
-    VkPhysicalDeviceVulkan12Features wanted = { .sType = f.v12.sType, .pNext = f.v12.pNext, .timelineSemaphore = true,
-                                                .shaderFloat16 = f.v12.shaderFloat16,
-                                                .vulkanMemoryModel = f.v12.vulkanMemoryModel,
-                                                .vulkanMemoryModelDeviceScope = f.v12.vulkanMemoryModelDeviceScope };
+    VkPhysicalDeviceVulkan12Features wanted = { .sType = f.v12.sType, .pNext = f.v12.pNext,
+                                                .timelineSemaphore = true };
     f.v12 = wanted;
     VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueCount = 1,
                                       .queueFamilyIndex = vk->queue_family, .pQueuePriorities = &priority };
@@ -217,17 +162,12 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
 
 /* ---- for users ---- */
 
-/* What kernels can make use of: "f16 storage, subgroups of 32 (8 to 32), integer dot". */
+/* What kernels make use of: "subgroups of 32 (8 to 32) with arithmetic". */
 static void list_features(const vk_facts *f, char *out, size_t size)
 {
-    char shape[48], range[32] = "", groups[64];
+    char range[32] = "";
     if (f->subgroup_control) snprintf(range, sizeof range, " (%u to %u)", f->subgroup_min, f->subgroup_max);
-    snprintf(groups, sizeof groups, "subgroups of %u%s", f->subgroup, range);
-    snprintf(shape, sizeof shape, ", cooperative matrix %ux%ux%u", f->coop_m, f->coop_n, f->coop_k);
-    snprintf(out, size, "%s%s%s%s%s", groups, f->subgroup_ops ? " with arithmetic" : "",
-             f->f16_storage ? ", f16 storage" : "", f->f16_math ? ", f16 arithmetic" : "", f->dot ? ", integer dot" : "");
-    size_t n = strlen(out);
-    if (f->coopmat && n < size) snprintf(out + n, size - n, "%s", shape);
+    snprintf(out, size, "subgroups of %u%s%s", f->subgroup, range, f->subgroup_ops ? " with arithmetic" : "");
 }
 
 void vk_info(const weft_backend *b, weft_device_info *out)

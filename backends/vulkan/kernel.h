@@ -26,7 +26,6 @@ typedef struct vk_tuning {
     uint32_t row_block;     /* invocations of workgroups that work on one row (norm, softmax, ...) */
     uint32_t flat_block;    /* invocations of element-wise workgroups */
     uint32_t keys;          /* attention: cells per split in decoding */
-    bool dot;               /* use integer dot products where the device says they are fast */
 } vk_tuning;
 
 /* What a device can do, after options that take features away. */
@@ -37,14 +36,11 @@ typedef struct vk_facts {
     uint32_t subgroup_min, subgroup_max;
     bool subgroup_control;   /* a size within min..max can be asked for, with full subgroups */
     bool subgroup_ops;       /* arithmetic, ballot, shuffle in compute */
-    bool f16_storage, f16_math, dot, coopmat;
-    uint32_t coop_m, coop_n, coop_k; /* f16 in, f32 accumulate, subgroup scope */
     uint32_t max_invocations, max_shared; /* per workgroup; bytes */
     uint32_t max_groups;     /* in x; in y and z at least 65535 */
     uint64_t max_binding;    /* bytes of one storage buffer binding */
     uint64_t max_allocation;
     uint32_t alignment;      /* of binding offsets */
-    uint32_t compute_units;  /* 0: unknown */
     const vk_tuning *tuning;
 } vk_facts;
 

@@ -56,6 +56,11 @@ const vk_kernel *const *vk_kernels(uint32_t *n)
 
 /* ---- choice ---- */
 
+bool vk_kernel_disabled(const void *vk, const vk_kernel *k)
+{
+    return vk_without(&((const vk_backend *)vk)->options, k->name);
+}
+
 static void dense_tensor(const weft_kernel_query *q, weft_ref r, weft_layout layout, vk_tensor *t)
 {
     const weft_value *v = weft_graph_value(q->g, r);

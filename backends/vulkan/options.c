@@ -58,7 +58,6 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     }
     if (IS("memory")) return parse_bytes(item, value, &o->memory, err);
     if (IS("staging")) return parse_switch(item, value, &o->staging, err);
-    if (IS("selftest")) return parse_switch(item, value, &o->selftest, err);
     if (IS("statistics")) return parse_switch(item, value, &o->statistics, err);
     if (IS("validation")) return parse_switch(item, value, &o->validation, err);
     if (IS("without")) return parse_without(item, value, o, err);
@@ -71,12 +70,12 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     }
 #undef IS
     return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, max-binding, memory, staging, "
-                     "selftest, statistics, validation, without, submit-ms; each as name=value)", item);
+                     "statistics, validation, without, submit-ms; each as name=value)", item);
 }
 
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err)
 {
-    *o = (vk_options){ .selftest = true, .submit_seconds = 0.05 };
+    *o = (vk_options){ .submit_seconds = 0.05 };
     strncpy(o->which, which, sizeof o->which - 1);
     char *copy = strdup(text), *rest = copy, *item;
     if (!copy) return WEFT_OOM_FAIL(err, "options");

@@ -6,17 +6,15 @@
 
 typedef enum weft_shader_id {
 #define WEFT_SHADER(id, file, arguments) WEFT_SHADER_##id,
-#define WEFT_SHADER_COOPMAT(id, file, arguments) WEFT_SHADER_##id,
 #include "shaders/modules.def"
 #undef WEFT_SHADER
-#undef WEFT_SHADER_COOPMAT
     WEFT_SHADER_COUNT
 } weft_shader_id;
 
 typedef struct weft_shader {
     const char *name;
     const uint32_t *code;
-    uint32_t n_words; /* 0: this build has not got it */
+    uint32_t n_words;
 } weft_shader;
 extern const weft_shader weft__shaders[WEFT_SHADER_COUNT];
 

@@ -3,9 +3,9 @@
 
 static const vk_tuning rows[] = {
 #define VK_TUNING(name, subgroup, panel, block, rows16, rows8, rows4, columns, tile_rows, tile_columns, tile_block,  \
-                  row_block, flat_block, keys, dot)                                                                 \
+                  row_block, flat_block, keys)                                                                      \
     { #name, subgroup, panel, block, { rows16, rows8, rows4 }, columns, { tile_rows, tile_columns, tile_block },     \
-      row_block, flat_block, keys, dot },
+      row_block, flat_block, keys },
 #include "backends/vulkan/tuning.def"
 #undef VK_TUNING
 };

@@ -6,9 +6,9 @@
  *   facts.c      what a device can do, what is enabled       k_*.c       the kernels' host sides
  *   memory.c     allocations by kind of heap                 exec.c      steps -> launches, descriptor sets
  *   transfer.c   host <-> device, staging ring               record.c    command buffers, submits, waits
- *   buffers.c    weft_buf: plain buffers, weights in parts   selftest.c  kernels against the CPU, verdicts
- *   weights.c    layouts, packing                            validate.c  messages of the validation layer
- *   pipelines.c  pipelines, their cache file                 roof.c      what the device reaches at best
+ *   buffers.c    weft_buf: plain buffers, weights in parts   validate.c  messages of the validation layer
+ *   weights.c    layouts, packing                            roof.c      what the device reaches at best
+ *   pipelines.c  pipelines, their cache file
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -40,7 +40,7 @@ typedef struct vk_options {
     char which[128]; /* number or part of a name; "" the default */
     char *loader, *cache; /* NULL: default, none; owned */
     uint64_t max_binding, memory; /* 0: the device's */
-    bool staging, selftest, validation;
+    bool staging, validation;
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
     double submit_seconds;
     char without[256]; /* "+f16storage+dot+" */
@@ -133,9 +133,6 @@ struct vk_backend {
     struct vk_pipeline_set *pipelines; /* pipelines.c */
     struct vk_staging *staging;        /* memory.c */
     struct vk_validation *validation;  /* validate.c; NULL: off */
-    struct vk_verdicts *verdicts;      /* selftest.c; NULL: not tested */
-    char **notes;
-    uint32_t n_notes;
 };
 
 /* ---- the parts of opening and closing, in order ---- */
@@ -162,7 +159,6 @@ weft_status vk_open(const char *which, const char *options, weft_backend **out, 
 void vk_close(weft_backend *b);
 weft_status vk_list(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
 void vk_info(const weft_backend *b, weft_device_info *out);
-bool vk_note_add(vk_backend *vk, const char *fmt, ...) WEFT_PRINTF(2, 3);
 const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverProperties *driver,
                                 const VkPhysicalDeviceProperties *p);
 
@@ -199,9 +195,7 @@ weft_status vk_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n
 weft_status vk_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
 void vk_exec_counters(const weft_exec *e, weft_counters *out);
 
-/* Whether a kernel may be used: verdicts of the self-test and the option `without`. */
+/* Whether the option `without` names a kernel. */
 bool vk_kernel_disabled(const void *vk, const vk_kernel *k);
-weft_status vk_selftest(vk_backend *vk, weft_error *err);
-void vk_verdicts_destroy(vk_backend *vk);
 
 #endif

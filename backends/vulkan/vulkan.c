@@ -97,10 +97,8 @@ weft_status vk_open(const char *which, const char *options, weft_backend **out, 
     *out = NULL;
     vk_backend *vk = calloc(1, sizeof *vk);
     if (!vk) return WEFT_OOM_FAIL(err, "a Vulkan device");
-    vk->base.vt = &weft__backend_vulkan; /* the self-test runs programs on it */
     weft_status s = vk_options_parse(which, options, &vk->options, err);
     if (!s) s = open_device(vk, err);
-    if (!s) s = vk_selftest(vk, err);
     if (!s) s = vk_validation_check(vk, err);
     if (s) vk_close(&vk->base);
     else *out = &vk->base;
@@ -111,36 +109,8 @@ void vk_close(weft_backend *b)
 {
     vk_backend *vk = (vk_backend *)b;
     close_device(vk);
-    vk_verdicts_destroy(vk);
-    for (uint32_t i = 0; i < vk->n_notes; i++) free(vk->notes[i]);
-    free(vk->notes);
     vk_options_free(&vk->options);
     free(vk);
-}
-
-/* ---- notes ---- */
-
-bool vk_note_add(vk_backend *vk, const char *fmt, ...)
-{
-    char text[400];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    char **grown = realloc(vk->notes, (vk->n_notes + 1) * sizeof *grown), *copy = strdup(text);
-    if (grown) vk->notes = grown;
-    if (!grown || !copy) {
-        free(copy);
-        return false;
-    }
-    vk->notes[vk->n_notes++] = copy;
-    return true;
-}
-
-static const char *note(const weft_backend *b, uint32_t i)
-{
-    const vk_backend *vk = (const vk_backend *)b;
-    return i < vk->n_notes ? vk->notes[i] : NULL;
 }
 
 static uint32_t alignment(const weft_backend *b)
@@ -154,7 +124,6 @@ const weft_backend_vt weft__backend_vulkan = {
     .close = vk_close,
     .info = vk_info,
     .list = vk_list,
-    .note = note,
     .roof = vk_roof,
     .alignment = alignment,
     .weight_layout = vk_weight_layout,

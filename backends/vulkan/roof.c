@@ -1,0 +1,147 @@
+/* roof.c: the denominators of every fraction: bytes per second of a stream that is only read, from a buffer beyond the
+ * caches, and multiply-adds per second. Times are the host's, over dispatches long enough for that. */
+#include "backends/vulkan/vk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { VECTORS = 64, OPS_PER_ROUND = 256, MAX_PASSES = 64 };
+
+typedef struct roof {
+    vk_backend *vk;
+    VkDescriptorPool pool;
+    VkDescriptorSet set;
+    VkCommandBuffer commands;
+    vk_block data, params;
+    uint32_t block;
+} roof;
+
+static weft_status create_set(roof *r, weft_error *err)
+{
+    vk_backend *vk = r->vk;
+    VkDescriptorPoolSize sizes[] = { { VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, 2 },
+                                     { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, WEFT_MAX_IN + WEFT_MAX_OUT } };
+    VkDescriptorPoolCreateInfo pool = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1,
+                                        .poolSizeCount = 2, .pPoolSizes = sizes };
+    VkResult e = vk->api.CreateDescriptorPool(vk->device, &pool, NULL, &r->pool);
+    if (e) return vk_fail(err, e, "vkCreateDescriptorPool", "measuring");
+    VkDescriptorSetAllocateInfo info = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+                                         .descriptorPool = r->pool, .descriptorSetCount = 1,
+                                         .pSetLayouts = &vk->set_layout };
+    e = vk->api.AllocateDescriptorSets(vk->device, &info, &r->set);
+    if (e) return vk_fail(err, e, "vkAllocateDescriptorSets", "measuring");
+    VkDescriptorBufferInfo params = { r->params.buffer, 0, sizeof(weft_params) }, buffers[WEFT_MAX_IN];
+    for (uint32_t i = 0; i < WEFT_MAX_IN; i++)
+        buffers[i] = (VkDescriptorBufferInfo){ r->data.buffer, 0, r->data.bytes };
+    VkWriteDescriptorSet w[4];
+    for (uint32_t i = 0; i < 4; i++)
+        w[i] = (VkWriteDescriptorSet){ .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = r->set,
+                                       .dstBinding = i, .descriptorCount = i == WEFT_BINDING_IN ? WEFT_MAX_IN :
+                                       i == WEFT_BINDING_OUT ? WEFT_MAX_OUT : 1,
+                                       .descriptorType = i < 2 ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER
+                                                               : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                       .pBufferInfo = i < 2 ? &params : buffers };
+    vk->api.UpdateDescriptorSets(vk->device, 4, w, 0, NULL);
+    return WEFT_OK;
+}
+
+static weft_status create(roof *r, weft_error *err)
+{
+    vk_backend *vk = r->vk;
+    bool software = vk->facts.type == WEFT_DEVICE_SOFTWARE;
+    uint64_t bytes = software ? 128 << 20 : 1024 << 20, part = vk_memory_free(vk) / 4;
+    if (bytes > part) bytes = part;
+    if (bytes > vk->facts.max_binding) bytes = vk->facts.max_binding;
+    if (bytes > vk->facts.max_allocation) bytes = vk->facts.max_allocation;
+    r->block = vk->facts.tuning->flat_block;
+    bytes = bytes / (16 * VECTORS * r->block) * (16 * VECTORS * r->block);
+    if (!bytes) return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: too little memory to measure with");
+    WEFT_TRY(vk_block_create(vk, bytes, VK_MEMORY_WEIGHTS, &r->data, err));
+    WEFT_TRY(vk_block_zero(vk, &r->data, 0, r->data.bytes, err));
+    WEFT_TRY(vk_block_create(vk, sizeof(weft_params), VK_MEMORY_ARENA, &r->params, err));
+    WEFT_TRY(create_set(r, err));
+    VkCommandBufferAllocateInfo info = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                         .commandPool = vk->command_pool, .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                         .commandBufferCount = 1 };
+    VkResult e = vk->api.AllocateCommandBuffers(vk->device, &info, &r->commands);
+    return e ? vk_fail(err, e, "vkAllocateCommandBuffers", "measuring") : WEFT_OK;
+}
+
+static void destroy(roof *r)
+{
+    vk_backend *vk = r->vk;
+    if (r->commands) vk->api.FreeCommandBuffers(vk->device, vk->command_pool, 1, &r->commands);
+    if (r->pool) vk->api.DestroyDescriptorPool(vk->device, r->pool, NULL);
+    vk_block_destroy(vk, &r->data);
+    vk_block_destroy(vk, &r->params);
+}
+
+static weft_status record(roof *r, bool stream, uint32_t groups, uint32_t n, weft_error *err)
+{
+    vk_backend *vk = r->vk;
+    weft_params p = { .head = { 1, 0, 0, 0 } };
+    VkPipeline pipeline;
+    vk_pipeline_key key = { .shader = WEFT_SHADER_roof, .n_specs = 2, .spec = { r->block, stream } };
+    p.job[0].u0.x = n;
+    p.job[0].f0 = (weft_vec4){ 0.999f, 0.001f, 0, 0 };
+    WEFT_TRY(vk_block_write(vk, &r->params, 0, &p, sizeof p, err));
+    WEFT_TRY(vk_transfer_flush(vk, err));
+    WEFT_TRY(vk_pipelines_get(vk, &key, 1, &pipeline, err));
+    VkCommandBufferBeginInfo begin = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO };
+    VkResult e = vk->api.BeginCommandBuffer(r->commands, &begin);
+    if (e) return vk_fail(err, e, "vkBeginCommandBuffer", "measuring");
+    vk->api.CmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+    vk->api.CmdBindDescriptorSets(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, vk->pipeline_layout, 0, 1, &r->set, 0,
+                                  NULL);
+    vk->api.CmdDispatch(r->commands, groups, 1, 1);
+    e = vk->api.EndCommandBuffer(r->commands);
+    return e ? vk_fail(err, e, "vkEndCommandBuffer", "measuring") : WEFT_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The median time of passes over about `seconds`, the first left out. */
+static weft_status time_passes(roof *r, double seconds, double *out, weft_error *err)
+{
+    double times[MAX_PASSES], start = weft__seconds();
+    uint32_t n = 0;
+    for (uint32_t i = 0; i <= MAX_PASSES && (i < 4 || weft__seconds() - start < seconds); i++) {
+        uint64_t ticket;
+        double before = weft__seconds();
+        WEFT_TRY(vk_submit(r->vk, &r->commands, 1, &ticket, err));
+        WEFT_TRY(vk_wait(r->vk, ticket, err));
+        if (i && n < MAX_PASSES) times[n++] = weft__seconds() - before;
+    }
+    qsort(times, n, sizeof *times, by_value);
+    *out = times[n / 2];
+    return WEFT_OK;
+}
+
+static weft_status measure(roof *r, double seconds, weft_roof *out, weft_error *err)
+{
+    double t;
+    bool software = r->vk->facts.type == WEFT_DEVICE_SOFTWARE;
+    uint32_t rounds = software ? 256 : 4096;
+    WEFT_TRY(create(r, err));
+    uint32_t groups = (uint32_t)(r->data.bytes / (16 * VECTORS * r->block));
+    WEFT_TRY(record(r, true, groups, VECTORS, err));
+    WEFT_TRY(time_passes(r, seconds, &t, err));
+    out->bytes_per_second = (double)groups * 16.0 * VECTORS * r->block / t;
+    groups = software ? 256 : 16384;
+    WEFT_TRY(record(r, false, groups, rounds, err));
+    WEFT_TRY(time_passes(r, seconds, &t, err));
+    out->f32_ops_per_second = (double)groups * r->block * rounds * OPS_PER_ROUND / t;
+    return WEFT_OK;
+}
+
+weft_status vk_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err)
+{
+    roof r = { .vk = (vk_backend *)b };
+    weft_status s = measure(&r, seconds, out, err);
+    destroy(&r);
+    return s;
+}

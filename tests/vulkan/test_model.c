@@ -1,0 +1,144 @@
+/* test_model.c: the bundled model through Vulkan: logits against the float64 reference, greedy continuations against the
+ * CPU's, weight formats against the CPU's own error, pieces of weights, staging, validation, and counted work. The driver
+ * is the one that the environment chooses. */
+#include "tests/models/reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static weft_error err;
+
+enum { SHORT = 40 }; /* tokens of the longest prompt that is used */
+
+static const weft_session_desc exact = { .weights = WEFT_F32, .exact = true, .hidden = -1 };
+static const weft_session_desc f16 = { .weights = WEFT_F16, .hidden = -1 };
+
+/* The relative L2 error of the logits of all short prompts. */
+static double logits_error(const char *spec, const weft_session_desc *desc)
+{
+    const reference *r = reference_get();
+    bundled b;
+    double error = 0.0, size = 0.0;
+    json_t *prompt;
+    bool open = r && bundled_open(&b, spec, desc);
+    for (size_t i = 0; open && (prompt = json_array_get(json_object_get(r->root, "prompts"), i)); i++) {
+        const char *every = json_string_value(json_object_get(prompt, "logits_all"));
+        const char *last = json_string_value(json_object_get(prompt, "logits_last"));
+        size_t n, rows;
+        int32_t *ids = reference_ids(json_object_get(prompt, "ids"), &n);
+        double *want = n <= SHORT ? reference_logits(r, every ? every : last, &rows) : NULL;
+        float *got = want ? malloc(rows * REF_VOCAB * sizeof *got) : NULL;
+        CHECK_OK(weft_session_truncate(b.s, 0, 0, &err), err);
+        if (got && CHECK_OK(eval_tokens(b.s, 0, ids, n, every != NULL, got, &err), err))
+            for (size_t k = 0; k < rows * REF_VOCAB; k++) {
+                error += ((double)got[k] - want[k]) * ((double)got[k] - want[k]);
+                size += want[k] * want[k];
+            }
+        free(ids);
+        free(want);
+        free(got);
+    }
+    if (r) bundled_close(&b);
+    double relative = sqrt(error / size);
+    printf("  %s: relative error %.3g\n", spec, relative);
+    return relative;
+}
+
+static void logits(void)
+{
+    CHECK(logits_error("vulkan:0", &exact) <= 2e-5);
+    CHECK(logits_error("vulkan:0", &f16) <= 1e-3);
+    CHECK(logits_error("vulkan:0,without=subgroup+f16storage,staging=1,max-binding=65536", &exact) <= 2e-5);
+}
+
+static void logits_validated(void)
+{
+    weft_backend *b;
+    weft_status s = weft_backend_open("vulkan:0,validation=1", &b, &err);
+    if (s == WEFT_NOT_FOUND) TEST_SKIP("no validation layer");
+    if (!CHECK_OK(s, err)) return;
+    weft_backend_close(b);
+    CHECK(logits_error("vulkan:0,validation=1", &f16) <= 1e-3);
+    CHECK(logits_error("vulkan:0,validation=1,staging=1,max-binding=65536,submit-ms=1", &f16) <= 1e-3);
+}
+
+/* Activations stay f32 on the GPU, so a format's error is the CPU's exact one, up to rounding. */
+static void logits_other_formats(void)
+{
+    static const weft_dtype formats[] = { WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        weft_session_desc desc = { .weights = formats[i], .exact = true, .hidden = -1 };
+        double cpu = logits_error("cpu,threads=2", &desc), gpu = logits_error("vulkan:0", &desc);
+        CHECK(gpu <= 1.02 * cpu);
+    }
+}
+
+/* ---- generation ---- */
+
+static bool continue_text(const char *spec, const weft_session_desc *desc, weft_generated *out, weft_counters *work)
+{
+    static const int32_t prompt[] = { 11, 402, 77, 1033, 5 };
+    bundled b;
+    const weft_generate_desc how = { .max_tokens = 32, .ignore_eos = true };
+    bool ok = bundled_open(&b, spec, desc) && CHECK_OK(weft_generate(b.s, 0, prompt, 5, &how, out, &err), err);
+    if (ok && work) *work = weft_program_counters(weft_session_program(b.s, true));
+    bundled_close(&b);
+    return ok;
+}
+
+static void greedy(void)
+{
+    weft_generated a = { 0 }, b = { 0 };
+    if (continue_text("cpu,threads=2", &exact, &a, NULL) && continue_text("vulkan:0", &exact, &b, NULL) &&
+        CHECK_EQ_INT(a.n_tokens, b.n_tokens))
+        CHECK(!memcmp(a.tokens, b.tokens, a.n_tokens * sizeof *a.tokens));
+    weft_generated_free(&a);
+    weft_generated_free(&b);
+}
+
+/* After the first token nothing is recorded, written into descriptors or allocated, and launches and barriers are those
+ * of the plan: six and five a layer, and six besides. */
+static void counted(void)
+{
+    weft_generated a = { 0 };
+    weft_counters w;
+    if (!continue_text("vulkan:0,submit-ms=100000", &f16, &a, &w)) return;
+    uint32_t tokens = a.n_tokens - 1;
+    printf("  per token: %.1f launches, %.1f barriers, %.1f submits, %.1f us of host time; %llu recordings\n",
+           (double)w.launches / tokens, (double)w.barriers / tokens, (double)w.submits / tokens,
+           1e6 * w.host_seconds / tokens, (unsigned long long)w.recordings);
+    CHECK(w.launches <= (6u * 6u + 6u) * tokens);
+    CHECK(w.barriers <= (5u * 6u + 6u) * tokens);
+    CHECK(w.recordings <= 2);
+    CHECK(w.bindings <= 6u * 6u + 6u);
+    weft_generated_free(&a);
+}
+
+/* ---- refusals ---- */
+
+static void refused(const char *spec, weft_status status, const char *part)
+{
+    weft_backend *b;
+    weft_error e = { 0 };
+    CHECK_EQ_INT(weft_backend_open(spec, &b, &e), status);
+    if (!CHECK(strstr(e.text, part) != NULL)) printf("  %s: %s\n", spec, e.text);
+}
+
+static void bad_specs(void)
+{
+    refused("vulkan:99", WEFT_NOT_FOUND, "no such device");
+    refused("vulkan:no such name", WEFT_NOT_FOUND, "no such device");
+    refused("vulkan", WEFT_NOT_FOUND, "must be named");
+    refused("vulkan:0,colour=red", WEFT_INVALID, "unknown option");
+    refused("vulkan:0,max-binding=x", WEFT_INVALID, "number of bytes");
+    refused("vulkan:0,loader=/no/such/file", WEFT_NOT_FOUND, "loader");
+}
+
+static const weft_test tests[] = {
+    { "logits", logits },           { "logits validated", logits_validated },
+    { "logits of other formats", logits_other_formats },
+    { "greedy", greedy },           { "counted", counted },
+    { "bad specs", bad_specs },
+};
+TEST_MAIN(tests)
