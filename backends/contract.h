@@ -95,7 +95,7 @@ typedef struct weft_backend_vt {
     weft_status (*exec_submit)(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
                                weft_error *err);
     weft_status (*exec_wait)(weft_exec *e, uint64_t ticket, weft_error *err);
-    /* Bytes [at, at + n) of the arena. Fast for inputs (before a submit) and outputs (after the wait); works for all. */
+    /* Bytes [at, at + n) of the arena. Fast for inputs (before a submit), outputs (after the wait); works for all. */
     weft_status (*exec_write)(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
     weft_status (*exec_read)(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
     void (*exec_counters)(const weft_exec *e, weft_counters *out); /* adds to *out; NULL: none */

@@ -61,8 +61,8 @@ static bool print_placement(const weft_program *p, const weft_writer *w)
         weft_place place = weft_program_place(p, n->id);
         weft_device_info info;
         weft_backend_info(p->devices[place.device], &info);
-        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s\n", i, plan->steps[i].barrier ? '|' : plan->steps[i].joined ? '+' : ' ',
-                         info.name,
+        char mark = plan->steps[i].barrier ? '|' : plan->steps[i].joined ? '+' : ' ';
+        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s\n", i, mark, info.name,
                          place.kernel, weft_place_name(place.reason), weft__node_text(n, name, sizeof name));
     }
     return ok;

@@ -1,7 +1,7 @@
 /* attention_split.comp: attention for a few tokens: a workgroup per token, head and split of KEYS cells.
  *
- * An invocation takes whole cells to score, then elements of the head to sum values. Splits leave their maximum, their
- * sum and their unnormalised values in scratch; the last one to arrive, by a counter that it sets back to zero, puts them
+ * An invocation takes whole cells to score, then elements of the head to sum values. Splits leave their maximum, sum
+ * and unnormalised values in scratch; the last one to arrive, by a counter that it sets back to zero, puts them
  * together. With one split nothing goes through scratch. */
 #version 450
 #extension GL_GOOGLE_include_directive : require

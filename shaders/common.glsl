@@ -1,8 +1,9 @@
-/* common.glsl: what every kernel begins with: the parameter block, the run's extents, the buffers in all their views,
- * dims and offsets of tensors, and loads and stores of every plain type.
+/* common.glsl: what every kernel begins with: the parameter block, the run's extents, the buffers in all their
+ * views, dims and offsets of tensors, and loads and stores of every plain type.
  *
- * A shader asks for GL_GOOGLE_include_directive and defines IN_SLOTS and OUT_SLOTS (buffers that a job reads and writes)
- * before including this. Buffers are addressed as 32-bit words, so that devices without 16-bit storage run the same code. */
+ * A shader asks for GL_GOOGLE_include_directive and defines IN_SLOTS and OUT_SLOTS (buffers that a job reads and
+ * writes) before including this. Buffers are addressed as 32-bit words, so that devices without 16-bit storage run
+ * the same code. */
 #define WEFT_GLSL 1
 #include "params.h"
 

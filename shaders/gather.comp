@@ -1,6 +1,7 @@
-/* gather.comp: rows of a table by index, as f32; one invocation per element of the result. A launch covers one part of the
- * table and writes what it has; the launch of the first part also writes zeros for indices outside the table.
- * u1: elements per index, columns of a row, whether the table is in panels, first part; u0: the panel's params. */
+/* gather.comp: rows of a table by index, as f32; one invocation per element of the result. A launch covers one
+ * part of the table and writes what it has; the launch of the first part also writes zeros for indices outside the
+ * table. u1: elements per index, columns of a row, whether the table is in panels, first part; u0: the panel's
+ * params. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #define IN_SLOTS 2

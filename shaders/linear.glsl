@@ -1,9 +1,9 @@
-/* linear.glsl: what the kernels for y = act(x w^T + bias) + residuals with a PANEL matrix share: their operands, reading x
- * four columns at a time, and the end of a sum. Include after weights.glsl and math.glsl, with VECTORS (x is f32 in
- * groups of four that are aligned) and TAIL (the last chunk of a row has fewer columns) defined.
+/* linear.glsl: what the kernels for y = act(x w^T + bias) + residuals with a PANEL matrix share: their operands,
+ * reading x four columns at a time, and the end of a sum. Include after weights.glsl and math.glsl, with VECTORS
+ * (x is f32 in groups of four that are aligned) and TAIL (the last chunk of a row has fewer columns) defined.
  *
- * u0: the panel's params; u1: rows of x per step of its first axis, act, residuals, has bias; u2: blocks of columns, rows
- * of x at the bounds, x's first element / 4, rows of the matrix. */
+ * u0: the panel's params; u1: rows of x per step of its first axis, act, residuals, has bias; u2: blocks of
+ * columns, rows of x at the bounds, x's first element / 4, rows of the matrix. */
 #define X 0
 #define W 1
 #define BIAS 2

@@ -1,5 +1,6 @@
-/* math.glsl: exp, tanh, erfc and the activations, without the drivers' own: those of some are wrong in the fourth digit,
- * or give NaN for large arguments. The same least-maximum-error polynomials as backends/cpu/vmath.h. NaN stays NaN. */
+/* math.glsl: exp, tanh, erfc and the activations, without the drivers' own: those of some are wrong in the fourth
+ * digit, or give NaN for large arguments. The same least-maximum-error polynomials as backends/cpu/vmath.h. NaN
+ * stays NaN. */
 
 #define ACT_NONE 0
 #define ACT_RELU 1

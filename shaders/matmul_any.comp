@@ -1,8 +1,9 @@
-/* matmul_any.comp: products of plain tensors with any strides and leading axes that broadcast, for matmul, matmul_nt and
- * linear: 16 x 16 elements of the result per workgroup of 64, 16 deep through shared memory.
+/* matmul_any.comp: products of plain tensors with any strides and leading axes that broadcast, for matmul,
+ * matmul_nt and linear: 16 x 16 elements of the result per workgroup of 64, 16 deep through shared memory.
  *
- * The tensors have the result's rank (broadcast axes with stride 0). u0: tiles of rows, tiles of columns, axis of rows (6:
- * a has one axis only), whether b's last axis is the depth; u1: batches, act, residuals, has bias; u2, u3: the result's dims. */
+ * The tensors have the result's rank (broadcast axes with stride 0). u0: tiles of rows, tiles of columns, axis of
+ * rows (6: a has one axis only), whether b's last axis is the depth; u1: batches, act, residuals, has bias; u2,
+ * u3: the result's dims. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -45,8 +46,9 @@ void main()
     for (uint k0 = 0; k0 < depth; k0 += 16) {
         for (uint i = me; i < 256; i += 64) {
             uint k = k0 + i % 16, r = row0 + i / 16, c = col0 + i / 16;
-            tile_a[i / 16 * 17 + i % 16] = r < m && k < depth ? load_as_float(IN(j, A), type_a, a0 + r * a_row + k * a_k) : 0.0;
-            tile_b[i / 16 * 17 + i % 16] = c < n && k < depth ? load_as_float(IN(j, B), type_b, b0 + c * b_col + k * b_k) : 0.0;
+            uint to = i / 16 * 17 + i % 16, from_a = a0 + r * a_row + k * a_k, from_b = b0 + c * b_col + k * b_k;
+            tile_a[to] = r < m && k < depth ? load_as_float(IN(j, A), type_a, from_a) : 0.0;
+            tile_b[to] = c < n && k < depth ? load_as_float(IN(j, B), type_b, from_b) : 0.0;
         }
         barrier();
         for (uint k = 0; k < min(16, depth - k0); k++)

@@ -1,5 +1,5 @@
-/* matmul_tile.comp: y = act(x w^T + bias) + residuals for a PANEL matrix and many rows of x: a workgroup makes a tile of
- * TILE_ROWS x TILE_COLS, DEPTH columns at a time through shared memory, an invocation 4 x 4 of it. */
+/* matmul_tile.comp: y = act(x w^T + bias) + residuals for a PANEL matrix and many rows of x: a workgroup makes a
+ * tile of TILE_ROWS x TILE_COLS, DEPTH columns at a time through shared memory, an invocation 4 x 4 of it. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

@@ -1,8 +1,9 @@
 /* matvec.comp: y = act(x w^T + bias) + residuals for a PANEL matrix and a few rows of x at a time.
  *
- * P lanes hold a row each (times ROWS), the S = BLOCK / P groups of lanes share the columns. P = 1 on GPUs: all lanes
- * walk along one row, 16 bytes each. P = subgroup size with S = 1 on processors: every lane has rows of its own, and x is
- * read at addresses that are the same for all of them. A workgroup makes P * ROWS rows of COLS columns (rows of x). */
+ * P lanes hold a row each (times ROWS), the S = BLOCK / P groups of lanes share the columns. P = 1 on GPUs: all
+ * lanes walk along one row, 16 bytes each. P = subgroup size with S = 1 on processors: every lane has rows of its
+ * own, and x is read at addresses that are the same for all of them. A workgroup makes P * ROWS rows of COLS
+ * columns (rows of x). */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -41,9 +42,10 @@ void main()
     uvec4 q = P.job[j].u0;
     uint chunk[ROWS], scale[ROWS];
     float sum[ROWS * COLS];
+    uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
     for (uint r = 0; r < ROWS; r++) {
         /* rows past the end read the last group's padding */
-        uint row = min(row0 + r * PANEL_ROWS, (P.job[j].t[W].stride_b.w - 1) / GROUP_ROWS * GROUP_ROWS + GROUP_ROWS - PANEL_ROWS) + lane;
+        uint row = min(row0 + r * PANEL_ROWS, padded - PANEL_ROWS) + lane;
         chunk[r] = chunk_base(q, row);
         scale[r] = scale_base(q, row);
         for (uint c = 0; c < COLS; c++) sum[r * COLS + c] = 0.0;

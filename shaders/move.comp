@@ -1,10 +1,11 @@
-/* move.comp: rope, rope_store and store: elements go from a tensor with any strides to a dense result or, by an index, to
- * cells of a state; some are rotated on the way. One invocation moves two elements of the last axis that belong
- * together: a pair that is rotated, or neighbours that share a word of a 16-bit state.
+/* move.comp: rope, rope_store and store: elements go from a tensor with any strides to a dense result or, by an
+ * index, to cells of a state; some are rotated on the way. One invocation moves two elements of the last axis that
+ * belong together: a pair that is rotated, or neighbours that share a word of a 16-bit state.
  *
- * The job's u0: axis of the index (6: none), axis whose coordinate picks the angles, rotary pairs (0: nothing is rotated),
- * whether pairs are neighbours. u1: pairs per row of the last axis. u2, u3: see walk.glsl, but the last axis counts
- * pairs. Sources, result and cells share coordinates; the tensors' axes are already in the result's order. */
+ * The job's u0: axis of the index (6: none), axis whose coordinate picks the angles, rotary pairs (0: nothing is
+ * rotated), whether pairs are neighbours. u1: pairs per row of the last axis. u2, u3: see walk.glsl, but the last
+ * axis counts pairs. Sources, result and cells share coordinates; the tensors' axes are already in the result's
+ * order. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #define IN_SLOTS 3
@@ -49,8 +50,8 @@ void main()
         to += c * tensor_stride(j, Y, a);
     }
     if (!inside || rest != 0) return;
-    uint n = tensor_dim(j, X, last), type = tensor_dtype(j, Y), source = tensor_dtype(j, X), step = tensor_stride(j, X, last);
-    uint out_step = tensor_stride(j, Y, last);
+    uint n = tensor_dim(j, X, last), type = tensor_dtype(j, Y), source = tensor_dtype(j, X);
+    uint step = tensor_stride(j, X, last), out_step = tensor_stride(j, Y, last);
     if (last == at_index) { /* a state of one axis: single elements */
         if (p >= n) return;
         uint cell = in_u[IN(j, INDEX)].d[tensor_first(j, INDEX) + p * tensor_stride(j, INDEX, 0)];

@@ -1,8 +1,9 @@
-/* params.h: what a launch tells its kernel: one block for all kernels, legal in C and in GLSL (std140: only members of
- * 16 bytes, so that both lay it out the same way; tests/vulkan compares the two).
+/* params.h: what a launch tells its kernel: one block for all kernels, legal in C and in GLSL (std140: only
+ * members of 16 bytes, so that both lay it out the same way; tests/vulkan compares the two).
  *
- * Bindings of set 0: the block, the extents of the run, an array of buffers that are read and one of buffers that are
- * written. A kernel's slots are its inputs, then its outputs; those of job j follow those of job j - 1 in the arrays. */
+ * Bindings of set 0: the block, the extents of the run, an array of buffers that are read and one of buffers that
+ * are written. A kernel's slots are its inputs, then its outputs; those of job j follow those of job j - 1 in the
+ * arrays. */
 #ifndef WEFT_PARAMS_H
 #define WEFT_PARAMS_H
 

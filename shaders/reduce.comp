@@ -32,9 +32,11 @@ uint workgroup_first(uint v)
 void main()
 {
     const uint j = 0;
-    uint row = group_number(), at[6], last = tensor_rank(j, 0) - 1, bound = walk_dim(j, last), type = tensor_dtype(j, 0);
+    uint row = group_number(), at[6], last = tensor_rank(j, 0) - 1, bound = walk_dim(j, last);
+    uint type = tensor_dtype(j, 0);
     if (row >= P.job[j].u0.x || !walk(j, 0, row * bound, at)) return;
-    uint n = tensor_dim(j, 0, last), from = walk_offset(j, 0, at), step = tensor_stride(j, 0, last), found = 0xffffffffu;
+    uint n = tensor_dim(j, 0, last), from = walk_offset(j, 0, at), step = tensor_stride(j, 0, last);
+    uint found = 0xffffffffu;
     bool numbers = false;
     float v = OP >= 2 ? uintBitsToFloat(0xff800000u) : 0.0;
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) {

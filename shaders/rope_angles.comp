@@ -1,8 +1,8 @@
 /* rope_angles.comp: cos and sin of pos * position_scale * theta^(-2i/n) / factor[i], one invocation per pair.
  *
- * The table holds, per i, the turns that one position makes: as a fraction of a turn in 64 bits, so that the product with
- * the position modulo a turn is exact in integers, and as a float, for factors that are data. The drivers' sin and cos
- * are not used: some are wrong in the fourth digit. u0: pairs, has factors. */
+ * The table holds, per i, the turns that one position makes: as a fraction of a turn in 64 bits, so that the
+ * product with the position modulo a turn is exact in integers, and as a float, for factors that are data. The
+ * drivers' sin and cos are not used: some are wrong in the fourth digit. u0: pairs, has factors. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #define IN_SLOTS 3
@@ -48,8 +48,8 @@ vec2 product(float a, float b)
     return vec2(p, e);
 }
 
-/* The turns that `pos` positions make, divided by a factor that is data, in units of 2^-32 of a turn. step: the turns of
- * one position as a float and the rest. */
+/* The turns that `pos` positions make, divided by a factor that is data, in units of 2^-32 of a turn. step: the
+ * turns of one position as a float and the rest. */
 uint divided(float pos, vec2 step, float factor)
 {
     precise float q = step.x / factor;

@@ -44,7 +44,8 @@ bool above(uvec2 a, uvec2 b) { return a.x > b.x || (a.x == b.x && a.y > b.y); }
 void main()
 {
     const uint j = 0;
-    uint row = group_number(), at[6], last = tensor_rank(j, 0) - 1, bound = walk_dim(j, last), type = tensor_dtype(j, 0);
+    uint row = group_number(), at[6], last = tensor_rank(j, 0) - 1, bound = walk_dim(j, last);
+    uint type = tensor_dtype(j, 0);
     uint k = P.job[j].u0.y, me = gl_LocalInvocationID.x;
     if (row >= P.job[j].u0.x || !walk(j, 0, row * bound, at)) return;
     uint n = tensor_dim(j, 0, last), from = walk_offset(j, 0, at), step = tensor_stride(j, 0, last);

@@ -1,5 +1,5 @@
-/* unary.comp: maps of one tensor with any strides, casts and copies, into a result with any strides. 16-bit results that
- * lie densely are written a word at a time; others by atomics, since neighbours share words. */
+/* unary.comp: maps of one tensor with any strides, casts and copies, into a result with any strides. 16-bit
+ * results that lie densely are written a word at a time; others by atomics, since neighbours share words. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #define IN_SLOTS 1

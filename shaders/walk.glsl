@@ -1,5 +1,5 @@
-/* walk.glsl: elements of a dense result by their flat index at the bounds, and where the same coordinates are in another
- * tensor. The job's u2 and u3.xy hold the result's dims at the bounds. Include after common.glsl. */
+/* walk.glsl: elements of a dense result by their flat index at the bounds, and where the same coordinates are in
+ * another tensor. The job's u2 and u3.xy hold the result's dims at the bounds. Include after common.glsl. */
 
 uint walk_dim(uint j, uint axis) { return axis < 4 ? P.job[j].u2[axis] : P.job[j].u3[axis - 4]; }
 

@@ -53,7 +53,7 @@ struct weft_exec {
     uint32_t n_inputs, n_outputs;
     VkCommandBuffer upload_commands, readback_commands;
     bool direct_in, direct_out; /* the host writes, reads the arena itself */
-    bool dirty, fresh;          /* inputs or extents changed since the last submit; readback holds the last run's outputs */
+    bool dirty, fresh;          /* inputs or extents changed since the last submit; readback has the last outputs */
     bool timed;                 /* rates were calibrated with this exec */
     vk_form joined, single;     /* single: made when a step is first run alone */
     vk_recording *recordings;

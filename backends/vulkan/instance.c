@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { MAX_DEVICES = 64 };
 
@@ -29,8 +28,8 @@ weft_status vk_instance_create(vk_backend *vk, weft_error *err)
     WEFT_TRY(vk_api_load(&vk->api, vk->options.loader, err));
     bool validation = vk->options.validation;
     if (validation && !has_layer(&vk->api, layer))
-        return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: validation=1: there is no layer %s (Debian and Ubuntu have it in "
-                         "the package vulkan-validationlayers)", layer);
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: validation=1: there is no layer %s (Debian and Ubuntu have it "
+                         "in the package vulkan-validationlayers)", layer);
     VkValidationFeaturesEXT features = { .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                          .enabledValidationFeatureCount = 1, .pEnabledValidationFeatures = enables };
     VkApplicationInfo app = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .pApplicationName = "weft",

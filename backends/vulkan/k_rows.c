@@ -47,7 +47,8 @@ static void softmax_launch(const vk_call *c, uint32_t i, vk_launch *l)
 static void reduce_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     (void)i;
-    l->spec[1] = c->op == WEFT_OP_reduce_sum ? 0 : c->op == WEFT_OP_reduce_mean ? 1 : c->op == WEFT_OP_reduce_max ? 2 : 3;
+    weft_op op = c->op;
+    l->spec[1] = op == WEFT_OP_reduce_sum ? 0 : op == WEFT_OP_reduce_mean ? 1 : op == WEFT_OP_reduce_max ? 2 : 3;
     l->n_specs = 2;
     row_launch(c, l, WEFT_SHADER_reduce, WEFT_SHADER_reduce_subgroup);
 }

@@ -50,7 +50,7 @@ static void concat_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     int32_t axis = c->attrs->axis.axis;
     vk_tensor slice = c->out[0];
-    uint32_t before[1 + WEFT_MAX_EXTENTS] = { 0 }; /* what stands before the slice: a number, and times of each extent */
+    uint32_t before[1 + WEFT_MAX_EXTENTS] = { 0 }; /* what stands before: a number, and times of each extent */
     for (uint32_t k = 0; k < i; k++) before[c->in[k].dims.d[axis].extent] += (uint32_t)c->in[k].dims.d[axis].n;
     slice.dim[axis] = c->in[i].dim[axis];
     slice.dims.d[axis] = c->in[i].dims.d[axis];

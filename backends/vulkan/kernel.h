@@ -45,7 +45,11 @@ typedef struct vk_facts {
 } vk_facts;
 
 /* A weight that is larger than a binding lies in parts of whole rows (rows: all axes but the last). */
-typedef struct vk_part { uint64_t offset, bytes; int64_t first_row, n_rows; uint32_t block; /* which allocation */ } vk_part;
+typedef struct vk_part {
+    uint64_t offset, bytes;
+    int64_t first_row, n_rows;
+    uint32_t block; /* which allocation */
+} vk_part;
 
 /* A tensor of a node. Before the plan exists strides are those of a dense tensor and `first` is 0. */
 typedef struct vk_tensor {
@@ -67,7 +71,9 @@ typedef struct vk_call {
     bool exact;
 } vk_call;
 
-typedef enum vk_bind_kind { VK_BIND_NONE, VK_BIND_IN, VK_BIND_OUT, VK_BIND_SCRATCH, VK_BIND_COUNTERS, VK_BIND_TABLE } vk_bind_kind;
+typedef enum vk_bind_kind {
+    VK_BIND_NONE, VK_BIND_IN, VK_BIND_OUT, VK_BIND_SCRATCH, VK_BIND_COUNTERS, VK_BIND_TABLE
+} vk_bind_kind;
 
 /* One buffer of a launch: input or output `index` (its part `part`), the node's scratch, counters or table. */
 typedef struct vk_bind { uint8_t kind, index; uint16_t part; } vk_bind;
@@ -88,20 +94,20 @@ typedef struct vk_kernel {
     bool (*accepts)(const vk_call *c);               /* NULL: every call of the op */
     uint64_t (*scratch)(const vk_call *c);           /* bytes in the arena, not zeroed; NULL: none */
     uint32_t (*counters)(const vk_call *c);          /* words, zero before and after every launch; NULL: none */
-    uint64_t (*table)(const vk_call *c, void *out);  /* bytes of constant data, written to out unless NULL; NULL: none */
+    uint64_t (*table)(const vk_call *c, void *out);  /* bytes of constants, written to out unless NULL; NULL: none */
     uint32_t (*launches)(const vk_call *c);          /* NULL: 1 */
     void (*launch)(const vk_call *c, uint32_t i, vk_launch *out); /* *out is zeroed before */
-    uint64_t (*variant)(const vk_call *c);           /* nodes with equal variants have equal shader and specs; NULL: 0 */
+    uint64_t (*variant)(const vk_call *c);           /* nodes with equal ones have equal shader and specs; NULL: 0 */
     uint8_t need;                                    /* WEFT_NEED_* of inputs that are no weights */
     bool inplace;
     uint8_t ins, outs;                               /* slots per job that are read, that are written */
-    uint8_t jobs;                                    /* nodes that may share a launch (no counters, no table); 0 or 1: none */
+    uint8_t jobs;                                    /* that may share a launch (no counters, no table); 0 or 1: none */
 } vk_kernel;
 
 /* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels;
  * *better (may be NULL) is then the one that would have been taken. */
-const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *ctx, const vk_kernel *k), const void *ctx,
-                                weft_place_reason *why, const vk_kernel **better);
+const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *ctx, const vk_kernel *k),
+                                const void *ctx, weft_place_reason *why, const vk_kernel **better);
 /* The kernels of all rows: one that serves several ops appears for each. */
 const vk_kernel *const *vk_kernels(uint32_t *n);
 

@@ -1,7 +1,7 @@
 /* pipelines.c: shader modules and pipelines: only what programs need, made by several threads, kept in a cache file.
  *
- * The file lies in the directory of the option `cache` under a name made of vendor, device, driver version, the driver's
- * cache UUID and a hash of all shaders. What does not fit is ignored and written anew. */
+ * The file lies in the directory of the option `cache` under a name made of vendor, device, driver version, the
+ * driver's cache UUID and a hash of all shaders. What does not fit is ignored and written anew. */
 #include "backends/vulkan/vk.h"
 
 #include <pthread.h>
@@ -33,7 +33,7 @@ static uint64_t shader_hash(void)
     return h;
 }
 
-bool vk_cache_path(const vk_backend *vk, const char *suffix, char *out, size_t size)
+static bool cache_path(const vk_backend *vk, const char *suffix, char *out, size_t size)
 {
     const VkPhysicalDeviceProperties *p = &vk->properties;
     char uuid[2 * VK_UUID_SIZE + 1];
@@ -56,26 +56,25 @@ static void make_directory(const char *path)
     }
 }
 
-void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n)
+static void *cache_read(const vk_backend *vk, const char *suffix, size_t *n)
 {
     char path[1200];
     *n = 0;
-    FILE *f = vk_cache_path(vk, suffix, path, sizeof path) ? fopen(path, "rb") : NULL;
+    FILE *f = cache_path(vk, suffix, path, sizeof path) ? fopen(path, "rb") : NULL;
     if (!f) return NULL;
     struct stat st;
     void *data = NULL;
-    if (!fstat(fileno(f), &st) && st.st_size > 0 && st.st_size < MAX_CACHE_BYTES && (data = malloc((size_t)st.st_size + 1)))
-        *n = fread(data, 1, (size_t)st.st_size, f);
+    if (!fstat(fileno(f), &st) && st.st_size > 0 && st.st_size < MAX_CACHE_BYTES) data = malloc((size_t)st.st_size);
+    if (data) *n = fread(data, 1, (size_t)st.st_size, f);
     fclose(f);
-    if (data) ((char *)data)[*n] = 0;
     return data;
 }
 
 /* Written beside and renamed, so that nobody reads half a file. A cache that cannot be written is no error. */
-void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n)
+static void cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n)
 {
     char path[1200], temporary[1240];
-    if (!vk_cache_path(vk, suffix, path, sizeof path)) return;
+    if (!cache_path(vk, suffix, path, sizeof path)) return;
     make_directory(vk->options.cache);
     snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
     FILE *f = fopen(temporary, "wb");
@@ -102,7 +101,8 @@ static void save_cache(vk_backend *vk)
     if (!set->cache || set->n == set->saved || !vk->options.cache || vk->lost) return;
     if (vk->api.GetPipelineCacheData(vk->device, set->cache, &n, NULL) || !n || n > MAX_CACHE_BYTES) return;
     void *data = malloc(n);
-    if (data && !vk->api.GetPipelineCacheData(vk->device, set->cache, &n, data)) vk_cache_write(vk, "pipelines", data, n);
+    if (data && !vk->api.GetPipelineCacheData(vk->device, set->cache, &n, data))
+        cache_write(vk, "pipelines", data, n);
     free(data);
 }
 
@@ -113,7 +113,7 @@ weft_status vk_pipelines_create(vk_backend *vk, weft_error *err)
     struct vk_pipeline_set *set = vk->pipelines = calloc(1, sizeof *set);
     if (!set) return WEFT_OOM_FAIL(err, "pipelines");
     size_t n;
-    void *data = vk_cache_read(vk, "pipelines", &n);
+    void *data = cache_read(vk, "pipelines", &n);
     bool fits = data && cache_fits(vk, data, n);
     VkPipelineCacheCreateInfo info = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                        .initialDataSize = fits ? n : 0, .pInitialData = fits ? data : NULL };

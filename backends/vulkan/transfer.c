@@ -77,8 +77,8 @@ static weft_status begin(vk_backend *vk, slot *s, weft_error *err)
     if (r) return vk_fail(err, r, "vkBeginCommandBuffer", "staging");
     VkMemoryBarrier m = { .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
                           .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT };
-    vk->api.CmdPipelineBarrier(s->commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &m,
-                               0, NULL, 0, NULL);
+    vk->api.CmdPipelineBarrier(s->commands, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1,
+                               &m, 0, NULL, 0, NULL);
     return WEFT_OK;
 }
 

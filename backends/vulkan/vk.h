@@ -79,8 +79,8 @@ weft_status vk_block_write(vk_backend *vk, const vk_block *b, uint64_t offset, c
                            weft_error *err);
 weft_status vk_block_read(vk_backend *vk, const vk_block *b, uint64_t offset, void *dst, uint64_t n, weft_error *err);
 weft_status vk_block_zero(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
-/* Memory to fill that ends up in a block: mapped memory itself or the staging ring. `fill` writes n bytes; what is at most
- * VK_FILL_BYTES long comes in one piece. */
+/* Memory to fill that ends up in a block: mapped memory itself or the staging ring. `fill` writes n bytes; what is at
+ * most VK_FILL_BYTES long comes in one piece. */
 enum { VK_FILL_BYTES = 16 << 20 };
 weft_status vk_block_fill(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n,
                           void (*fill)(void *ctx, void *dst, uint64_t at, uint64_t n), void *ctx, weft_error *err);
@@ -101,7 +101,10 @@ uint32_t vk_weight_parts(const vk_facts *f, weft_layout layout, weft_dtype t, ui
                          vk_part *parts);
 
 /* ---- pipelines ---- */
-typedef struct vk_pipeline_key { weft_shader_id shader; uint32_t subgroup, n_specs, spec[WEFT_MAX_SPECS]; } vk_pipeline_key;
+typedef struct vk_pipeline_key {
+    weft_shader_id shader;
+    uint32_t subgroup, n_specs, spec[WEFT_MAX_SPECS];
+} vk_pipeline_key;
 /* Creates what is missing, in threads; pipelines belong to the backend and live as long as it. */
 weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n, VkPipeline *out, weft_error *err);
 
@@ -150,10 +153,6 @@ weft_status vk_staging_create(vk_backend *vk, weft_error *err);
 void vk_staging_destroy(vk_backend *vk);
 weft_status vk_pipelines_create(vk_backend *vk, weft_error *err);
 void vk_pipelines_destroy(vk_backend *vk); /* saves the cache file */
-/* Files of the directory `cache`, named after device, driver and shaders. Read: NUL-ended, owned by the caller. */
-bool vk_cache_path(const vk_backend *vk, const char *suffix, char *out, size_t size);
-void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n);
-void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n);
 
 weft_status vk_open(const char *which, const char *options, weft_backend **out, weft_error *err);
 void vk_close(weft_backend *b);

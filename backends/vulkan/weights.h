@@ -1,4 +1,5 @@
-/* weights.h: the PANEL layout, in which matrices that are multiplied with lie on the device (shaders/weights.glsl reads it).
+/* weights.h: the PANEL layout, in which matrices that are multiplied with lie on the device (shaders/weights.glsl
+ * reads it).
  *
  * A chunk is 16 bytes: 4 f32, 8 f16 or bf16, 16 q8_0 or 32 q4_0 weights of one row. P rows form a panel: their chunks
  * lie interleaved, chunk c of a panel's row l at c * P + l, so that P lanes that hold a row each load P * 16 bytes in a

@@ -3,7 +3,7 @@
 # folder; plain names are files of the same folder) and of system headers. A model definition sees the graph alone.
 set -eu
 c11='assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string time'
-posix='pthread semaphore sched unistd fcntl dirent sys/mman sys/stat sys/types sys/resource sys/syscall'
+posix='pthread semaphore sched unistd fcntl dirent dlfcn sys/mman sys/stat sys/types sys/resource sys/syscall'
 simd='immintrin cpuid arm_neon sys/auxv asm/hwcap linux/futex'
 libraries='jansson pcre2 utf8proc'
 
@@ -15,10 +15,10 @@ function allow(room, names,   n, part, i) {
 }
 BEGIN {
     folders["graph"] = "graph"
-    folders["backends"] = "graph backends"
+    folders["backends"] = "graph backends shaders"
     folders["models"] = "graph backends models"
     allow("graph", c11)
-    allow("backends", c11 " " posix " " simd)
+    allow("backends", c11 " " posix " " simd " vulkan/vulkan")
     allow("models", c11 " " posix " " libraries)
 }
 function fault(why) {

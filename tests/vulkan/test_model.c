@@ -1,6 +1,6 @@
-/* test_model.c: the bundled model through Vulkan: logits against the float64 reference, greedy continuations against the
- * CPU's, weight formats against the CPU's own error, pieces of weights, staging, validation, and counted work. The driver
- * is the one that the environment chooses. */
+/* test_model.c: the bundled model through Vulkan: logits against the float64 reference, greedy continuations
+ * against the CPU's, weight formats against the CPU's own error, pieces of weights, staging, validation, and
+ * counted work. The driver is the one that the environment chooses. */
 #include "tests/models/reference.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/* test_reflect.c: what the embedded SPIR-V says of bindings, block layouts and specialization constants, against the C
- * side (shaders/params.h). A small reader of the few SPIR-V instructions that tell it (Khronos, SPIR-V specification 2). */
+/* test_reflect.c: what the embedded SPIR-V says of bindings, block layouts and specialization constants, against
+ * the C side (shaders/params.h). A small reader of the few SPIR-V instructions that tell it (Khronos, SPIR-V
+ * specification 2). */
 #include "tests/test.h"
 
 #include "backends/vulkan/shaders.h"
@@ -8,7 +9,8 @@
 #include <stddef.h>
 
 enum { OP_NAME = 5, OP_DECORATE = 71, OP_MEMBER_DECORATE = 72 };
-enum { SPEC_ID = 1, ARRAY_STRIDE = 6, BINDING = 33, DESCRIPTOR_SET = 34, OFFSET = 35, MAX_IDS = 20000, MAX_MEMBERS = 8 };
+enum { SPEC_ID = 1, ARRAY_STRIDE = 6, BINDING = 33, DESCRIPTOR_SET = 34, OFFSET = 35 };
+enum { MAX_IDS = 20000, MAX_MEMBERS = 8 };
 
 typedef struct module {
     const weft_shader *shader;
