@@ -34,6 +34,7 @@ typedef struct bench {
     weft_batch_token *batch;
     double seconds[MAX_REPEAT];
     rate prompt, decode;
+    weft_counters work; /* of all decoding */
     weft_roof roof;
     double flops_prompt, bytes_decode; /* per token */
     double prompt_limit;               /* tokens per second, at the peaks */
@@ -75,20 +76,32 @@ static weft_status measure_prompt(bench *b, weft_error *err)
     return WEFT_OK;
 }
 
+static void add_work(weft_counters *sum, weft_counters before, weft_counters after)
+{
+    sum->launches += after.launches - before.launches;
+    sum->barriers += after.barriers - before.barriers;
+    sum->submits += after.submits - before.submits;
+    sum->bytes_out += after.bytes_out - before.bytes_out;
+    sum->host_seconds += after.host_seconds - before.host_seconds;
+}
+
 static weft_status measure_decode(bench *b, weft_error *err)
 {
     weft_sampler *s;
     weft_sampling greedy = { 0 };
     WEFT_TRY(weft_sampler_create(&greedy, weft_session_n_vocab(b->run.session), &s, err));
+    const weft_program *p = weft_session_program(b->run.session, true);
     weft_status status = WEFT_OK;
     for (uint32_t i = 0; i < b->repeat && !status; i++) {
         status = eval_prompt(b, DECODE_PROMPT, err);
+        weft_counters before = weft_program_counters(p);
         double start = weft__seconds();
         for (uint32_t k = 0; k < b->n_decode && !status; k++) {
             weft_batch_token t = { weft_sampler_pick(s, b->logits, NULL, 0), 0, true };
             status = weft_session_eval(b->run.session, &t, 1, b->logits, err);
         }
         b->seconds[i] = weft__seconds() - start;
+        add_work(&b->work, before, weft_program_counters(p));
     }
     weft_sampler_destroy(s);
     b->decode = rates(b, b->n_decode);
@@ -125,7 +138,8 @@ static double node_peak(const bench *b, const weft_graph *g, const weft_node *n)
 {
     bool matrix = n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt;
     weft_dtype t = matrix && !b->exact ? weft_graph_value(g, n->in[1])->dtype : WEFT_F32;
-    if (weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK) return b->roof.int8_ops_per_second;
+    bool block = weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK && b->roof.int8_ops_per_second > 0;
+    if (block) return b->roof.int8_ops_per_second;
     return t == WEFT_BF16 && b->bf16_dot ? 2 * b->roof.f32_ops_per_second : b->roof.f32_ops_per_second;
 }
 
@@ -172,6 +186,15 @@ static json_t *rate_json(rate r, const char *unit, double achieved, double fract
                      achieved * 1e-9, "fraction_of_limit", fraction, "limit", of);
 }
 
+/* Per decoded token. */
+static json_t *work_json(const bench *b)
+{
+    double n = (double)b->n_decode * b->repeat;
+    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "launches", (double)b->work.launches / n, "barriers",
+                     (double)b->work.barriers / n, "submits", (double)b->work.submits / n, "host_us",
+                     1e6 * b->work.host_seconds / n, "bytes_returned", (double)b->work.bytes_out / n);
+}
+
 static void print(const cli_args *a, const bench *b)
 {
     double prompt = b->prompt.median * b->flops_prompt, decode = b->decode.median * b->bytes_decode;
@@ -182,13 +205,14 @@ static void print(const cli_args *a, const bench *b)
     weft_backend_info(b->run.device, &d);
     if (cli_has(a, "json")) {
         cli_print_json(json_pack(
-            "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I}", "model", a->model,
-            "device", d.description, "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode, "repeat",
+            "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o}", "model",
+            a->model, "device", d.description, "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode, "repeat",
             (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
             rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
             b->roof.bytes_per_second * 1e-9, "f32_gflops", b->roof.f32_ops_per_second * 1e-9, "int8_gops",
             b->roof.int8_ops_per_second * 1e-9, "load", "open", b->run.open_seconds, "graph", b->load.graph, "plan",
-            b->load.plan, "weights", b->load.load, "peak_bytes", (json_int_t)b->peak_bytes));
+            b->load.plan, "weights", b->load.load, "peak_bytes", (json_int_t)b->peak_bytes,
+            "per_token", work_json(b)));
         return;
     }
     printf("%s on %s\n", a->model, d.description);
@@ -196,6 +220,10 @@ static void print(const cli_args *a, const bench *b)
     print_rate("decode", b->decode, decode, "GB/s   ", of_stream, stream);
     printf("limits   %.2f GB/s read-only, %.1f GFLOP/s f32, %.1f GOP/s int8 (measured now)\n",
            b->roof.bytes_per_second * 1e-9, b->roof.f32_ops_per_second * 1e-9, b->roof.int8_ops_per_second * 1e-9);
+    double n = (double)b->n_decode * b->repeat;
+    printf("token    %.0f launches, %.0f barriers, %.0f submits, %.1f us of host time, %.0f bytes returned\n",
+           (double)b->work.launches / n, (double)b->work.barriers / n, (double)b->work.submits / n,
+           1e6 * b->work.host_seconds / n, (double)b->work.bytes_out / n);
     printf("load     open %.1f ms, graph %.1f ms, plan %.1f ms, weights %.1f ms; peak memory %.1f MiB\n",
            1e3 * b->run.open_seconds, 1e3 * b->load.graph, 1e3 * b->load.plan, 1e3 * b->load.load,
            (double)b->peak_bytes / 1048576.0);
