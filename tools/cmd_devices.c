@@ -23,8 +23,8 @@ static json_t *device_json(const weft_device_info *d)
 {
     return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b}", "name", d->name, "index", (int)d->index,
                      "type", weft_device_type_name(d->type), "model", d->model, "description", d->description,
-                     "variant", d->variant, "driver", d->driver, "features", d->features, "threads", (int)d->threads, "memory",
-                     (json_int_t)d->memory, "default", (int)d->is_default);
+                     "variant", d->variant, "driver", d->driver, "features", d->features, "threads", (int)d->threads,
+                     "memory", (json_int_t)d->memory, "default", (int)d->is_default);
 }
 
 static int run_devices(const cli_args *a)
