@@ -9,7 +9,7 @@
 
 const cli_option cli_run_options[] = {
     { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
-      .help = "where to run: cpu[,threads=N][,isa=NAME]; see `weft devices`" },
+      .help = "where to run: cpu[,OPTION=..] or vulkan[:N|:NAME][,OPTION=..]; see `weft devices` (default: cpu)" },
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how matrices are stored in memory (default: as in the files)",
       .choices = "f32|f16|bf16|q8_0|q4_0" },
