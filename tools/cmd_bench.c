@@ -206,8 +206,8 @@ static void print(const cli_args *a, const bench *b)
     if (cli_has(a, "json")) {
         cli_print_json(json_pack(
             "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o}", "model",
-            a->model, "device", d.description, "prompt_tokens", (int)b->n_prompt, "decode_tokens",
-            (int)b->n_decode, "repeat", (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
+            a->model, "device", d.description, "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode,
+            "repeat", (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
             rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
             b->roof.bytes_per_second * 1e-9, "f32_gflops", b->roof.f32_ops_per_second * 1e-9, "int8_gops",
             b->roof.int8_ops_per_second * 1e-9, "load", "open", b->run.open_seconds, "graph", b->load.graph, "plan",
