@@ -149,6 +149,7 @@ weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p);
 void vk_memory_classify(vk_backend *vk);
 uint64_t vk_memory_free(const vk_backend *vk); /* bytes, at this moment */
 weft_status vk_device_create(vk_backend *vk, weft_error *err);
+weft_status vk_layouts_create(vk_backend *vk, weft_error *err);
 weft_status vk_staging_create(vk_backend *vk, weft_error *err);
 void vk_staging_destroy(vk_backend *vk);
 weft_status vk_pipelines_create(vk_backend *vk, weft_error *err);

@@ -22,7 +22,7 @@ static weft_status find_queue(vk_backend *vk, weft_error *err)
     return WEFT_OK;
 }
 
-static weft_status create_layouts(vk_backend *vk, weft_error *err)
+weft_status vk_layouts_create(vk_backend *vk, weft_error *err)
 {
     VkDescriptorSetLayoutBinding b[4];
     for (uint32_t i = 0; i < 4; i++)
@@ -72,7 +72,7 @@ static weft_status open_device(vk_backend *vk, weft_error *err)
     WEFT_TRY(vk_device_create(vk, err));
     WEFT_TRY(vk_api_load_device(&vk->api, vk->device, err));
     WEFT_TRY(create_queue(vk, err));
-    WEFT_TRY(create_layouts(vk, err));
+    WEFT_TRY(vk_layouts_create(vk, err));
     WEFT_TRY(vk_staging_create(vk, err));
     WEFT_TRY(vk_pipelines_create(vk, err));
     guess_rates(vk);
