@@ -119,6 +119,36 @@ static void counted(void)
     weft_generated_free(&a);
 }
 
+/* The 44-layer model of 20 thousand million parameters, planned for one token, from its configuration alone. */
+static void plan_of_20b(void)
+{
+    static const char *const outputs[] = { "logits" };
+    static const weft_bound bounds[] = { { "tokens", 1 }, { "rows", 1 } };
+    weft_model *m = NULL;
+    weft_backend *b = NULL;
+    weft_graph *g = NULL;
+    weft_program *p = NULL;
+    weft_model_graph_desc d = { .weights = WEFT_Q4_0, .max_tokens = 1, .max_rows = 1 };
+    if (CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/tests/vulkan/neox-20b.json", &m, &err), err) &&
+        CHECK_OK(weft_backend_open("vulkan:0", &b, &err), err) && CHECK_OK(weft_model_graph(m, &d, &g, &err), err)) {
+        weft_program_desc pd = { .devices = &b, .n_devices = 1, .bounds = bounds, .n_bounds = 2, .outputs = outputs,
+                                 .n_outputs = 1, .strict = true };
+        if (CHECK_OK(weft_program_create(g, &pd, &p, &err), err)) {
+            const weft_plan *plan = weft_program_plan(p);
+            uint32_t groups = 0; /* launches, if nothing were cut */
+            for (uint32_t i = 0; i < plan->n_steps; i++) groups += !plan->steps[i].joined;
+            printf("  %u steps, %u launches, %u barriers\n", plan->n_steps, plan->n_launches, plan->n_barriers);
+            CHECK(groups <= 6 * 44 + 6);
+            CHECK(plan->n_barriers <= 5 * 44 + 6);
+            CHECK(plan->n_launches <= groups + 5); /* embeddings and head are cut where a device binds little */
+        }
+    }
+    weft_program_destroy(p);
+    weft_graph_destroy(g);
+    weft_backend_close(b);
+    weft_model_close(m);
+}
+
 /* ---- refusals ---- */
 
 static void refused(const char *spec, weft_status status, const char *part)
@@ -143,6 +173,6 @@ static const weft_test tests[] = {
     { "logits", logits },           { "logits validated", logits_validated },
     { "logits of other formats", logits_other_formats },
     { "greedy", greedy },           { "counted", counted },
-    { "bad specs", bad_specs },
+    { "plan of 20b", plan_of_20b }, { "bad specs", bad_specs },
 };
 TEST_MAIN(tests)
