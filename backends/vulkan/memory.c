@@ -152,6 +152,7 @@ weft_status vk_block_create(vk_backend *vk, uint64_t bytes, vk_memory_use use, v
 
 void vk_block_destroy(vk_backend *vk, vk_block *b)
 {
+    if (b->buffer) vk_idle(vk);
     if (b->buffer) vk->api.DestroyBuffer(vk->device, b->buffer, NULL);
     if (b->memory) vk->api.FreeMemory(vk->device, b->memory, NULL);
     *b = (vk_block){ 0 };

@@ -335,6 +335,7 @@ void vk_exec_destroy(weft_exec *e)
 {
     if (!e) return;
     vk_backend *vk = e->vk;
+    vk_idle(vk);
     vk_recordings_destroy(e);
     free_commands(vk, e->upload_commands);
     free_commands(vk, e->readback_commands);
@@ -491,5 +492,14 @@ weft_status vk_wait(vk_backend *vk, uint64_t ticket, weft_error *err)
                                  .pSemaphores = &vk->timeline, .pValues = &ticket };
     VkResult r = vk->api.WaitSemaphores(vk->device, &info, UINT64_MAX);
     if (r == VK_ERROR_DEVICE_LOST) vk->lost = true;
-    return r ? vk_fail(err, r, "vkWaitSemaphores", "%s", vk->properties.deviceName) : WEFT_OK;
+    if (r) return vk_fail(err, r, "vkWaitSemaphores", "%s", vk->properties.deviceName);
+    if (ticket > vk->waited) vk->waited = ticket;
+    return WEFT_OK;
+}
+
+void vk_idle(vk_backend *vk)
+{
+    if (vk->waited == vk->submitted) return;
+    vk->api.DeviceWaitIdle(vk->device);
+    vk->waited = vk->submitted;
 }

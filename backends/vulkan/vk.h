@@ -130,6 +130,7 @@ struct vk_backend {
     VkCommandPool command_pool;
     VkSemaphore timeline;     /* one for all submits of the backend */
     uint64_t submitted;       /* its value after the last submit */
+    uint64_t waited;          /* up to where work is known to be done */
     bool lost;                /* the device was lost: every call fails with DEVICE_LOST until it is closed */
     uint64_t allocations;     /* device memory, ever */
     double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
@@ -165,6 +166,8 @@ const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverP
 /* Submits command buffers in order; the timeline reaches *ticket when they are done. */
 weft_status vk_submit(vk_backend *vk, const VkCommandBuffer *c, uint32_t n, uint64_t *ticket, weft_error *err);
 weft_status vk_wait(vk_backend *vk, uint64_t ticket, weft_error *err);
+/* Before anything is destroyed that submitted work may use: waits for all of it, as far as the device still can. */
+void vk_idle(vk_backend *vk);
 /* The first error that the validation layer has reported since the last call, or OK. */
 weft_status vk_validation_check(vk_backend *vk, weft_error *err);
 

@@ -1,0 +1,190 @@
+/* shim.c: a Vulkan loader that forwards to the real one and makes the n-th fallible call fail, counts objects that are
+ * alive, and can swallow the n-th barrier. The backend is told to use it by loader=; test_faults.c steers it by the
+ * functions at the end. One instance at a time. */
+#define VK_NO_PROTOTYPES
+#include "tests/vulkan/shim.h"
+
+#include <vulkan/vulkan.h>
+
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+static PFN_vkGetInstanceProcAddr next_instance;
+static PFN_vkGetDeviceProcAddr next_device;
+static atomic_int calls, alive, barriers;
+static int fail_at, swallow_at;
+
+/* Whether this call is the one that fails. */
+static bool fails(void)
+{
+    return atomic_fetch_add(&calls, 1) + 1 == fail_at;
+}
+
+/* X(name, parameters, arguments, what failing gives, objects made) */
+#define ALLOCATOR const VkAllocationCallbacks *
+#define FALLIBLE(X) \
+    X(CreateInstance, (const VkInstanceCreateInfo *a, ALLOCATOR b, VkInstance *c), (a, b, c), OOM, 1) \
+    X(EnumeratePhysicalDevices, (VkInstance a, uint32_t *b, VkPhysicalDevice *c), (a, b, c), OOM, 0) \
+    X(CreateDevice, (VkPhysicalDevice a, const VkDeviceCreateInfo *b, ALLOCATOR c, VkDevice *d), \
+      (a, b, c, d), OOM, 1) \
+    X(AllocateMemory, (VkDevice a, const VkMemoryAllocateInfo *b, ALLOCATOR c, VkDeviceMemory *d), \
+      (a, b, c, d), OOM, 1) \
+    X(MapMemory, (VkDevice a, VkDeviceMemory b, VkDeviceSize c, VkDeviceSize d, VkMemoryMapFlags e, void **f), \
+      (a, b, c, d, e, f), MAP, 0) \
+    X(CreateBuffer, (VkDevice a, const VkBufferCreateInfo *b, ALLOCATOR c, VkBuffer *d), \
+      (a, b, c, d), OOM, 1) \
+    X(BindBufferMemory, (VkDevice a, VkBuffer b, VkDeviceMemory c, VkDeviceSize d), (a, b, c, d), OOM, 0) \
+    X(CreateShaderModule, (VkDevice a, const VkShaderModuleCreateInfo *b, ALLOCATOR c, \
+      VkShaderModule *d), (a, b, c, d), OOM, 1) \
+    X(CreatePipelineCache, (VkDevice a, const VkPipelineCacheCreateInfo *b, ALLOCATOR c, \
+      VkPipelineCache *d), (a, b, c, d), OOM, 1) \
+    X(CreateComputePipelines, (VkDevice a, VkPipelineCache b, uint32_t c, const VkComputePipelineCreateInfo *d, \
+      ALLOCATOR e, VkPipeline *f), (a, b, c, d, e, f), OOM, 1) \
+    X(CreatePipelineLayout, (VkDevice a, const VkPipelineLayoutCreateInfo *b, ALLOCATOR c, \
+      VkPipelineLayout *d), (a, b, c, d), OOM, 1) \
+    X(CreateDescriptorSetLayout, (VkDevice a, const VkDescriptorSetLayoutCreateInfo *b, ALLOCATOR c, \
+      VkDescriptorSetLayout *d), (a, b, c, d), OOM, 1) \
+    X(CreateDescriptorPool, (VkDevice a, const VkDescriptorPoolCreateInfo *b, ALLOCATOR c, \
+      VkDescriptorPool *d), (a, b, c, d), OOM, 1) \
+    X(AllocateDescriptorSets, (VkDevice a, const VkDescriptorSetAllocateInfo *b, VkDescriptorSet *c), (a, b, c), OOM, 0) \
+    X(CreateCommandPool, (VkDevice a, const VkCommandPoolCreateInfo *b, ALLOCATOR c, \
+      VkCommandPool *d), (a, b, c, d), OOM, 1) \
+    X(AllocateCommandBuffers, (VkDevice a, const VkCommandBufferAllocateInfo *b, VkCommandBuffer *c), (a, b, c), OOM, 0) \
+    X(BeginCommandBuffer, (VkCommandBuffer a, const VkCommandBufferBeginInfo *b), (a, b), OOM, 0) \
+    X(EndCommandBuffer, (VkCommandBuffer a), (a), OOM, 0) \
+    X(CreateSemaphore, (VkDevice a, const VkSemaphoreCreateInfo *b, ALLOCATOR c, VkSemaphore *d), \
+      (a, b, c, d), OOM, 1) \
+    X(QueueSubmit, (VkQueue a, uint32_t b, const VkSubmitInfo *c, VkFence d), (a, b, c, d), LOST, 0) \
+    X(WaitSemaphores, (VkDevice a, const VkSemaphoreWaitInfo *b, uint64_t c), (a, b, c), LOST, 0)
+
+/* X(name, type of the parent, type of the object) */
+#define DESTROYED(X)                                     \
+    X(DestroyBuffer, VkDevice, VkBuffer)                  \
+    X(FreeMemory, VkDevice, VkDeviceMemory)               \
+    X(DestroyShaderModule, VkDevice, VkShaderModule)      \
+    X(DestroyPipelineCache, VkDevice, VkPipelineCache)    \
+    X(DestroyPipeline, VkDevice, VkPipeline)              \
+    X(DestroyPipelineLayout, VkDevice, VkPipelineLayout)  \
+    X(DestroyDescriptorSetLayout, VkDevice, VkDescriptorSetLayout) \
+    X(DestroyDescriptorPool, VkDevice, VkDescriptorPool)  \
+    X(DestroyCommandPool, VkDevice, VkCommandPool)        \
+    X(DestroySemaphore, VkDevice, VkSemaphore)
+
+enum { RESULT_OOM = VK_ERROR_OUT_OF_DEVICE_MEMORY, RESULT_MAP = VK_ERROR_MEMORY_MAP_FAILED,
+       RESULT_LOST = VK_ERROR_DEVICE_LOST };
+
+#define X(name, parameters, arguments, failure, made)                             \
+    static PFN_vk##name real_##name;                                              \
+    static VKAPI_ATTR VkResult VKAPI_CALL shim_##name parameters                  \
+    {                                                                             \
+        if (fails()) return (VkResult)RESULT_##failure;                           \
+        VkResult r = real_##name arguments;                                       \
+        if (r >= 0) atomic_fetch_add(&alive, made);                               \
+        return r;                                                                 \
+    }
+FALLIBLE(X)
+#undef X
+
+#define X(name, parent, object)                                                                       \
+    static PFN_vk##name real_##name;                                                                  \
+    static VKAPI_ATTR void VKAPI_CALL shim_##name(parent p, object o, const VkAllocationCallbacks *c) \
+    {                                                                                                 \
+        if (o) atomic_fetch_sub(&alive, 1);                                                           \
+        real_##name(p, o, c);                                                                         \
+    }
+DESTROYED(X)
+#undef X
+
+static PFN_vkDestroyInstance real_DestroyInstance;
+static VKAPI_ATTR void VKAPI_CALL shim_DestroyInstance(VkInstance i, const VkAllocationCallbacks *c)
+{
+    atomic_fetch_sub(&alive, 1);
+    real_DestroyInstance(i, c);
+}
+
+static PFN_vkDestroyDevice real_DestroyDevice;
+static VKAPI_ATTR void VKAPI_CALL shim_DestroyDevice(VkDevice d, const VkAllocationCallbacks *c)
+{
+    atomic_fetch_sub(&alive, 1);
+    real_DestroyDevice(d, c);
+}
+
+static PFN_vkCmdPipelineBarrier real_CmdPipelineBarrier;
+static VKAPI_ATTR void VKAPI_CALL shim_CmdPipelineBarrier(
+    VkCommandBuffer a, VkPipelineStageFlags b, VkPipelineStageFlags c, VkDependencyFlags d, uint32_t e,
+    const VkMemoryBarrier *f, uint32_t g, const VkBufferMemoryBarrier *h, uint32_t i, const VkImageMemoryBarrier *j)
+{
+    bool within = b == VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT && c == VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    if (within && atomic_fetch_add(&barriers, 1) + 1 == swallow_at) return;
+    real_CmdPipelineBarrier(a, b, c, d, e, f, g, h, i, j);
+}
+
+/* ---- looking functions up ---- */
+
+static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
+{
+    if (!real) return NULL;
+#define X(f, ...)                                   \
+    if (!strcmp(name, "vk" #f)) {                   \
+        real_##f = (PFN_vk##f)real;                 \
+        return (PFN_vkVoidFunction)shim_##f;        \
+    }
+    FALLIBLE(X)
+    DESTROYED(X)
+    X(DestroyInstance)
+    X(DestroyDevice)
+    X(CmdPipelineBarrier)
+#undef X
+    return real;
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL shim_GetDeviceProcAddr(VkDevice d, const char *name)
+{
+    return wrap(name, next_device(d, name));
+}
+
+/* What a loader exports. */
+SHIM_API VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance i, const char *name);
+VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL
+vkGetInstanceProcAddr(VkInstance i, const char *name)
+{
+    if (!next_instance) {
+        void *library = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
+        if (!library) return NULL;
+        *(void **)&next_instance = dlsym(library, "vkGetInstanceProcAddr");
+    }
+    PFN_vkVoidFunction real = next_instance(i, name);
+    if (!strcmp(name, "vkGetDeviceProcAddr")) {
+        next_device = (PFN_vkGetDeviceProcAddr)real;
+        return (PFN_vkVoidFunction)shim_GetDeviceProcAddr;
+    }
+    return wrap(name, real);
+}
+
+/* ---- steering ---- */
+
+void shim_begin(int fail, int swallow)
+{
+    fail_at = fail;
+    swallow_at = swallow;
+    atomic_store(&calls, 0);
+    atomic_store(&barriers, 0);
+    atomic_store(&alive, 0);
+}
+
+int shim_calls(void)
+{
+    return atomic_load(&calls);
+}
+
+int shim_alive(void)
+{
+    return atomic_load(&alive);
+}
+
+int shim_barriers(void)
+{
+    return atomic_load(&barriers);
+}

@@ -1,0 +1,12 @@
+/* shim.h: steering shim.c, which test_faults.c opens as a library. */
+#ifndef TEST_SHIM_H
+#define TEST_SHIM_H
+
+#define SHIM_API __attribute__((visibility("default")))
+/* Counts from zero; the fail-th fallible call fails, the swallow-th barrier between dispatches is left out (0: none) */
+SHIM_API void shim_begin(int fail, int swallow);
+SHIM_API int shim_calls(void);    /* fallible calls so far */
+SHIM_API int shim_alive(void);    /* objects made and not destroyed */
+SHIM_API int shim_barriers(void); /* barriers between dispatches so far */
+
+#endif
