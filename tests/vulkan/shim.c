@@ -48,10 +48,12 @@ static bool fails(void)
       VkDescriptorSetLayout *d), (a, b, c, d), OOM, 1) \
     X(CreateDescriptorPool, (VkDevice a, const VkDescriptorPoolCreateInfo *b, ALLOCATOR c, \
       VkDescriptorPool *d), (a, b, c, d), OOM, 1) \
-    X(AllocateDescriptorSets, (VkDevice a, const VkDescriptorSetAllocateInfo *b, VkDescriptorSet *c), (a, b, c), OOM, 0) \
+    X(AllocateDescriptorSets, (VkDevice a, const VkDescriptorSetAllocateInfo *b, VkDescriptorSet *c), \
+      (a, b, c), OOM, 0) \
     X(CreateCommandPool, (VkDevice a, const VkCommandPoolCreateInfo *b, ALLOCATOR c, \
       VkCommandPool *d), (a, b, c, d), OOM, 1) \
-    X(AllocateCommandBuffers, (VkDevice a, const VkCommandBufferAllocateInfo *b, VkCommandBuffer *c), (a, b, c), OOM, 0) \
+    X(AllocateCommandBuffers, (VkDevice a, const VkCommandBufferAllocateInfo *b, VkCommandBuffer *c), \
+      (a, b, c), OOM, 0) \
     X(BeginCommandBuffer, (VkCommandBuffer a, const VkCommandBufferBeginInfo *b), (a, b), OOM, 0) \
     X(EndCommandBuffer, (VkCommandBuffer a), (a), OOM, 0) \
     X(CreateSemaphore, (VkDevice a, const VkSemaphoreCreateInfo *b, ALLOCATOR c, VkSemaphore *d), \
