@@ -25,21 +25,15 @@ float value_of(uint group, uint cell, uint d)
     return load_as_float(V, V_TYPE, kv_base(V, group, cell) + d);
 }
 
-/* The scores of a block of cells become weights; the row's maximum and sum follow. */
-void weigh(uint r, uint begin, uint n)
+bool sees(uint r, uint cell) { return cell >= row_cells[r].x && cell < row_cells[r].y; }
+
+/* A row's maximum with a block of n cells from `begin`, and what that makes of the sums so far. */
+void raise(uint r, uint begin, uint n)
 {
-    float most = row_max[r], sum = 0.0;
+    float most = row_max[r];
     for (uint i = 0; i < n; i++)
-        if (begin + i >= row_cells[r].x && begin + i < row_cells[r].y) most = max(most, score[i * ROWS + r]);
-    for (uint i = 0; i < n; i++) {
-        bool seen = begin + i >= row_cells[r].x && begin + i < row_cells[r].y;
-        float e = seen ? exp_exact(score[i * ROWS + r] - most) : 0.0;
-        score[i * ROWS + r] = e;
-        sum += e;
-    }
-    float factor = row_sum[r] > 0.0 ? exp_exact(row_max[r] - most) : 0.0;
-    row_factor[r] = factor;
-    row_sum[r] = row_sum[r] * factor + sum;
+        if (sees(r, begin + i)) most = max(most, score[i * ROWS + r]);
+    row_factor[r] = row_sum[r] > 0.0 ? exp_exact(row_max[r] - most) : 0.0;
     row_max[r] = most;
 }
 
@@ -80,8 +74,19 @@ void main()
                 score[me * ROWS + r] = (s[r].x + s[r].y + (s[r].z + s[r].w)) * P.job[0].f0.x;
         }
         barrier();
-        for (uint r = me; r < ROWS; r += BLOCK) weigh(r, begin, n);
+        for (uint r = me; r < ROWS; r += BLOCK) raise(r, begin, n);
         barrier();
+        if (me < n)
+            for (uint r = 0; r < ROWS; r++) {
+                float s = score[me * ROWS + r];
+                score[me * ROWS + r] = sees(r, begin + me) ? exp_exact(s - row_max[r]) : 0.0;
+            }
+        barrier();
+        for (uint r = me; r < ROWS; r += BLOCK) { /* read at the end only */
+            float total = row_sum[r] * row_factor[r];
+            for (uint i = 0; i < n; i++) total += score[i * ROWS + r];
+            row_sum[r] = total;
+        }
         for (uint k = 0; k < SPAN; k++) {
             uint d = min(me + k * BLOCK, HEAD - 1);
             for (uint r = 0; r < ROWS; r++) sum[k * ROWS + r] *= row_factor[r];
