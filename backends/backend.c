@@ -95,12 +95,20 @@ weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, w
     return b->vt->roof(b, seconds, out, err);
 }
 
+static const struct {
+    const char *name, *sentence;
+} reasons[WEFT_PLACE_COUNT] = {
+#define X(name, sentence) { #name, sentence },
+    WEFT_PLACE_LIST(X)
+#undef X
+};
+
 const char *weft_place_name(weft_place_reason r)
 {
-    static const char *const names[WEFT_PLACE_COUNT] = {
-#define X(name, sentence) #name,
-        WEFT_PLACE_LIST(X)
-#undef X
-    };
-    return (unsigned)r < WEFT_PLACE_COUNT ? names[r] : "?";
+    return (unsigned)r < WEFT_PLACE_COUNT ? reasons[r].name : "?";
+}
+
+const char *weft_place_sentence(weft_place_reason r)
+{
+    return (unsigned)r < WEFT_PLACE_COUNT ? reasons[r].sentence : "?";
 }

@@ -45,7 +45,7 @@ typedef struct weft_device_info {
     char driver[128];      /* driver and its version; "" for the CPU */
     char features[256];    /* what kernels can make use of: "f16 storage, subgroups of 32, integer dot" */
     uint32_t threads;      /* CPU: threads in the pool */
-    uint64_t memory;       /* bytes the device could give at most; 0 = unknown */
+    uint64_t memory;       /* bytes that the device has left at this moment; 0 = unknown */
     bool is_default;       /* what the backend opens when no device is named */
 } weft_device_info;
 WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
@@ -115,6 +115,8 @@ WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
 #define WEFT_PLACE_LIST(X)                                                     \
     X(REQUESTED, "on the device that was asked for")                           \
     X(FOLLOWS, "a view, source or copy: where its data is")                     \
+    X(SPLIT, "its layer was given to this device")                             \
+    X(MEMORY, "the memory of the devices before does not hold its layer")      \
     X(LIMIT, "a tensor is larger than the requested device can bind")          \
     X(NO_KERNEL, "the requested device has no kernel for the op")              \
     X(NO_TYPE, "the requested device has no kernel for these types and shapes")
@@ -125,6 +127,7 @@ typedef enum weft_place_reason {
     WEFT_PLACE_COUNT
 } weft_place_reason;
 WEFT_API const char *weft_place_name(weft_place_reason r);
+WEFT_API const char *weft_place_sentence(weft_place_reason r);
 
 typedef struct weft_place {
     uint32_t device;       /* index into weft_program_desc.devices */
@@ -136,6 +139,10 @@ typedef struct weft_place {
 typedef struct weft_program_desc {
     weft_backend *const *devices; /* the first is the one asked for; the others take what it cannot run, in order */
     uint32_t n_devices;
+    /* Layers (groups of nodes whose scopes agree up to their first number, "model.layers.3") given to each of the
+     * devices: n_devices numbers, the last device takes what is left. NULL: all to the first, unless `spread`. */
+    const uint32_t *split;
+    bool spread; /* layers that the memory of one device cannot hold go to the next; weft_program_split tells */
     const weft_bound *bounds; /* tighter bounds than the graph's extents; may be NULL */
     uint32_t n_bounds;
     const char *const *outputs; /* the outputs wanted; NULL: all */
@@ -157,6 +164,10 @@ WEFT_API void weft_program_destroy(weft_program *p);
 WEFT_API const weft_graph *weft_program_graph(const weft_program *p); /* as it will run */
 WEFT_API const weft_plan *weft_program_plan(const weft_program *p);
 WEFT_API weft_place weft_program_place(const weft_program *p, uint32_t node_id);
+
+/* Layers on a device (below n_devices) as they were split; UINT32_MAX where nothing was: all are on the first. Another
+ * program over the same bank takes them as its desc's split, so that both find weights and states on one device. */
+WEFT_API uint32_t weft_program_split(const weft_program *p, uint32_t device);
 
 typedef struct weft_program_memory { uint64_t weights, states, arena, constants; } weft_program_memory;
 /* What the program needs on one device (below n_devices), weights and states as if it did not share them. */

@@ -163,15 +163,30 @@ static weft_status make_state(entry *e, weft_error *err)
     return WEFT_OK;
 }
 
+static entry make_key(const weft_backend *b, const char *name, bool state, weft_layout layout, weft_dtype t,
+                      uint32_t rank, const int64_t *dims)
+{
+    entry key = { .b = (weft_backend *)(uintptr_t)b, .name = (char *)(uintptr_t)name, .state = state,
+                  .layout = layout, .dtype = t, .rank = rank };
+    memcpy(key.dims, dims, rank * sizeof *dims);
+    return key;
+}
+
+static entry *find(const weft_bank *bank, const entry *key)
+{
+    entry *e = bank->buckets[hash_name(key->name)];
+    while (e && !same(e, key)) e = e->next;
+    return e;
+}
+
 static weft_status find_or_make(weft_bank *bank, const entry *key, weft_buf **out, weft_error *err)
 {
-    entry **bucket = &bank->buckets[hash_name(key->name)];
-    for (entry *e = *bucket; e; e = e->next)
-        if (same(e, key)) {
-            *out = e->buf;
-            return WEFT_OK;
-        }
-    entry *e = malloc(sizeof *e);
+    entry **bucket = &bank->buckets[hash_name(key->name)], *e = find(bank, key);
+    if (e) {
+        *out = e->buf;
+        return WEFT_OK;
+    }
+    e = malloc(sizeof *e);
     if (!e) return WEFT_OOM_FAIL(err, "a bank entry");
     *e = *key;
     e->name = strdup(key->name);
@@ -194,15 +209,21 @@ static weft_status find_or_make(weft_bank *bank, const entry *key, weft_buf **ou
 weft_status weft__bank_weight(weft_bank *bank, weft_backend *b, const char *name, weft_layout layout, weft_dtype t,
                               uint32_t rank, const int64_t *dims, weft_buf **out, weft_error *err)
 {
-    entry key = { .b = b, .name = (char *)(uintptr_t)name, .layout = layout, .dtype = t, .rank = rank };
-    memcpy(key.dims, dims, rank * sizeof *dims);
+    entry key = make_key(b, name, false, layout, t, rank, dims);
     return find_or_make(bank, &key, out, err);
 }
 
 weft_status weft__bank_state(weft_bank *bank, weft_backend *b, const char *name, weft_dtype t, uint32_t rank,
                              const int64_t *dims, weft_buf **out, weft_error *err)
 {
-    entry key = { .b = b, .name = (char *)(uintptr_t)name, .state = true, .dtype = t, .rank = rank };
-    memcpy(key.dims, dims, rank * sizeof *dims);
+    entry key = make_key(b, name, true, 0, t, rank, dims);
     return find_or_make(bank, &key, out, err);
+}
+
+uint64_t weft__bank_has(const weft_bank *bank, const weft_backend *b, const char *name, bool state, weft_layout layout,
+                        weft_dtype t, uint32_t rank, const int64_t *dims)
+{
+    entry key = make_key(b, name, state, state ? 0 : layout, t, rank, dims);
+    const entry *e = find(bank, &key);
+    return e ? e->bytes : 0;
 }

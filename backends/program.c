@@ -3,6 +3,7 @@
 
 #include "backends/bank.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,66 @@ static weft_status set_bounds(weft_program *p, const weft_program_desc *desc, we
     return WEFT_OK;
 }
 
+static void forget_schedule(weft_program *p)
+{
+    weft_plan_destroy(p->plan);
+    free(p->split);
+    free(p->first_device);
+    free(p->device_of);
+    free(p->reasons);
+    free(p->choices);
+    free(p->layouts);
+    free(p->resident);
+    free(p->segments);
+    p->plan = NULL;
+    p->split = p->first_device = p->device_of = NULL;
+    p->reasons = NULL;
+    p->choices = NULL;
+    p->layouts = NULL;
+    p->resident = NULL;
+    p->segments = NULL;
+    p->n_segments = p->node_limit = p->value_limit = 0;
+}
+
+static weft_status take_split(weft_program *p, const uint32_t *split, weft_error *err)
+{
+    p->split = calloc(p->n_devices, sizeof *p->split);
+    if (!p->split) return WEFT_OOM_FAIL(err, "a program");
+    if (split) memcpy(p->split, split, p->n_devices * sizeof *p->split);
+    return WEFT_OK;
+}
+
+/* All on the first device, and if that is too much, once more with the layers spread. */
+static weft_status spread(weft_program *p, weft_error *err)
+{
+    weft_graph *fresh;
+    WEFT_TRY(weft_graph_clone(p->g, &fresh, err));
+    weft_status s = weft__schedule(p, err);
+    if (s || weft__fits(p)) {
+        weft_graph_destroy(fresh);
+        return s;
+    }
+    s = take_split(p, NULL, err);
+    if (!s) s = weft__split_by_memory(p, err);
+    uint32_t *split = p->split;
+    p->split = NULL;
+    forget_schedule(p);
+    p->split = split;
+    weft_graph_destroy(p->g);
+    p->g = fresh;
+    if (!s) s = weft__split_nodes(p, err);
+    return s ? s : weft__schedule(p, err);
+}
+
+static weft_status schedule(weft_program *p, const weft_program_desc *desc, weft_error *err)
+{
+    if (desc->split) {
+        WEFT_TRY(take_split(p, desc->split, err));
+        WEFT_TRY(weft__split_nodes(p, err));
+    } else if (desc->spread && p->n_devices > 1) return spread(p, err);
+    return weft__schedule(p, err);
+}
+
 static weft_status create(weft_program *p, const weft_graph *g, const weft_program_desc *desc, weft_error *err)
 {
     p->devices = malloc(desc->n_devices * sizeof *p->devices);
@@ -44,7 +105,7 @@ static weft_status create(weft_program *p, const weft_graph *g, const weft_progr
     if (desc->outputs) WEFT_TRY(weft_graph_keep_outputs(p->g, desc->outputs, desc->n_outputs, err));
     if (!desc->as_built) WEFT_TRY(weft_graph_optimise(p->g, NULL, 0, err));
     WEFT_TRY(set_bounds(p, desc, err));
-    return weft__schedule(p, err);
+    return schedule(p, desc, err);
 }
 
 weft_status weft_program_create(const weft_graph *g, const weft_program_desc *desc, weft_program **out, weft_error *err)
@@ -89,15 +150,9 @@ void weft_program_destroy(weft_program *p)
     if (!p) return;
     unload(p);
     for (uint32_t d = 0; d < p->n_devices; d++) p->devices[d]->users--;
-    weft_plan_destroy(p->plan);
+    forget_schedule(p);
     weft_graph_destroy(p->g);
     free(p->devices);
-    free(p->device_of);
-    free(p->reasons);
-    free(p->choices);
-    free(p->layouts);
-    free(p->resident);
-    free(p->segments);
     free(p);
 }
 
@@ -134,19 +189,44 @@ static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, w
                              &p->bufs[at], err);
 }
 
-/* Refuses with the numbers what the device cannot hold, before anything is read or allocated on any. */
-static weft_status check_fit(const weft_program *p, uint32_t d, weft_error *err)
+/* Bytes that loading would newly allocate on a device. */
+static uint64_t new_bytes(const weft_program *p, uint32_t d)
 {
-    weft_device_info info;
-    weft_backend_info(p->devices[d], &info);
     weft_program_memory m = weft_program_device_memory(p, d);
-    uint64_t need = m.weights + m.states + m.constants + m.arena;
+    uint64_t have = 0;
+    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
+        const weft_node *n = weft_graph_node(p->g, i);
+        size_t at = weft__at(p, d, n->out[0].id);
+        if ((n->op != WEFT_OP_weight && n->op != WEFT_OP_state) || !p->resident[at]) continue;
+        const weft_value *v = weft_graph_value(p->g, n->out[0]);
+        int64_t dims[WEFT_MAX_RANK];
+        weft_dims_resolve(p->g, &v->dims, p->bounds, dims);
+        have += weft__bank_has(p->bank, p->devices[d], n->name, n->op == WEFT_OP_state, p->layouts[at], v->dtype,
+                               v->dims.rank, dims);
+    }
+    return m.weights + m.states + m.constants + m.arena - have;
+}
+
+/* Refuses with the numbers what a device cannot hold, before anything is read or allocated on any. */
+static weft_status check_fit(const weft_program *p, weft_error *err)
+{
+    char table[400] = "";
     double mib = 1048576.0;
-    if (!info.memory || need <= info.memory) return WEFT_OK;
-    return WEFT_FAIL(err, WEFT_LIMIT,
-                     "%s has %.0f MiB, but %.0f MiB are needed: weights %.0f, cache %.0f, activations %.0f",
-                     info.name, (double)info.memory / mib, (double)need / mib, (double)m.weights / mib,
-                     (double)m.states / mib, (double)(m.arena + m.constants) / mib);
+    bool fits = true;
+    for (uint32_t d = 0, at = 0; d < p->n_devices; d++) {
+        weft_device_info info;
+        weft_backend_info(p->devices[d], &info);
+        weft_program_memory m = weft_program_device_memory(p, d);
+        uint64_t need = new_bytes(p, d);
+        fits = fits && (!info.memory || need <= info.memory);
+        if (at < sizeof table)
+            at += (uint32_t)snprintf(table + at, sizeof table - at,
+                                     "%s%s has %.0f MiB, but %.0f MiB are needed (weights %.0f, cache %.0f, "
+                                     "activations %.0f)", d ? "; " : "", info.name, (double)info.memory / mib,
+                                     (double)need / mib, (double)m.weights / mib, (double)m.states / mib,
+                                     (double)(m.arena + m.constants) / mib);
+    }
+    return fits ? WEFT_OK : WEFT_FAIL(err, WEFT_LIMIT, "%s", table);
 }
 
 static weft_status load_device(weft_program *p, uint32_t d, weft_error *err)
@@ -174,7 +254,7 @@ weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
     p->bounce = p->n_devices > 1 ? malloc(BOUNCE_BYTES) : NULL;
     weft_status s = WEFT_OK;
     if (!p->bufs || !p->arenas || !p->execs || (p->n_devices > 1 && !p->bounce)) s = WEFT_OOM_FAIL(err, "a program");
-    for (uint32_t d = 0; d < p->n_devices && !s; d++) s = check_fit(p, d, err);
+    if (!s) s = check_fit(p, err);
     for (uint32_t d = 0; d < p->n_devices && !s; d++) s = load_device(p, d, err);
     if (s) unload(p);
     return s;

@@ -18,6 +18,9 @@ struct weft_program {
     uint32_t n_devices, value_limit, node_limit;
     bool strict, exact, keep;
     int64_t bounds[WEFT_MAX_EXTENTS], extents[WEFT_MAX_EXTENTS];
+    uint32_t *split;               /* layers per device; NULL: not split */
+    bool by_memory;                /* the split comes from what the devices' memories hold */
+    uint32_t *first_device;        /* by node id, of the graph before scheduling: where its layer is; NULL: device 0 */
     uint32_t *device_of;           /* by node id */
     weft_place_reason *reasons;    /* by node id */
     weft_kernel_choice *choices;   /* by node id; kernel NULL for sources, views, transfers */
@@ -35,6 +38,12 @@ struct weft_program {
 
 /* Places, legalises and plans: fills everything above "after loading" (g, devices, bounds and flags are set). */
 weft_status weft__schedule(weft_program *p, weft_error *err);
+
+/* split.c. Finds first_device from split. */
+weft_status weft__split_nodes(weft_program *p, weft_error *err);
+/* A scheduled program: whether every device holds what is on it; split as its devices' memories ask for. */
+bool weft__fits(const weft_program *p);
+weft_status weft__split_by_memory(weft_program *p, weft_error *err);
 
 static inline size_t weft__at(const weft_program *p, uint32_t device, uint32_t value)
 {

@@ -48,6 +48,9 @@ static bool print_devices(const weft_program *p, const weft_writer *w)
                                (unsigned long long)m.constants, (unsigned long long)m.arena,
                                (unsigned long long)(m.weights + m.states + m.constants + m.arena), info.description);
     }
+    for (uint32_t d = 0; d < p->n_devices && p->split && ok; d++)
+        ok = weft_writef(w, "%s%u layers on %s%s", d ? ", " : "", p->split[d], p->devices[d]->vt->name,
+                         d + 1 < p->n_devices ? "" : p->by_memory ? ", by memory\n" : ", as asked\n");
     return ok;
 }
 

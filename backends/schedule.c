@@ -110,7 +110,9 @@ static weft_status place_node(weft_program *p, const weft_node *n, weft_error *e
 {
     char name[256], type[64];
     weft_place_reason refused = WEFT_PLACE_REQUESTED;
-    for (uint32_t d = 0; d < p->n_devices; d++) {
+    uint32_t first = p->first_device ? p->first_device[n->id] : 0;
+    if (first) refused = p->by_memory ? WEFT_PLACE_MEMORY : WEFT_PLACE_SPLIT;
+    for (uint32_t d = first; d < p->n_devices; d++) {
         weft_place_reason why = try_device(p, n, d, &p->choices[n->id]);
         if (why == WEFT_PLACE_REQUESTED && p->strict && p->choices[n->id].instead_of)
             return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: kernel %s is disabled, and strict forbids another",
@@ -120,14 +122,15 @@ static weft_status place_node(weft_program *p, const weft_node *n, weft_error *e
             p->reasons[n->id] = refused;
             return WEFT_OK;
         }
-        if (!d) refused = why;
-        if (!d && p->strict) break;
+        if (d == first) refused = why;
+        if (p->strict) break;
     }
     weft_device_info info;
-    weft_backend_info(p->devices[0], &info);
+    weft_backend_info(p->devices[first], &info);
     snprintf(type, sizeof type, "%s", weft_dtype_get(weft_graph_value(p->g, n->out[0])->dtype)->name);
-    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s (%s): %s has no kernel for it (%s)%s",
-                     weft__node_text(n, name, sizeof name), type, info.name, weft_place_name(refused),
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s (%s): %s cannot run it: %s (%s)%s",
+                     weft__node_text(n, name, sizeof name), type, info.name, weft_place_sentence(refused),
+                     weft_place_name(refused),
                      p->strict && p->n_devices > 1 ? ", and strict forbids another device" : "");
 }
 

@@ -97,7 +97,9 @@ typedef struct weft_session weft_session;
 
 typedef struct weft_session_desc {
     weft_backend *const *devices;
-    uint32_t n_devices;
+    uint32_t n_devices;       /* at most 16 */
+    const uint32_t *split;    /* layers per device, as in weft_program_desc; may be NULL */
+    bool spread;              /* layers that the first device cannot hold go to the others */
     weft_dtype weights, kv;   /* as in weft_model_graph_desc; kv ANY: f16, or f32 if exact */
     uint32_t context;         /* tokens per sequence; 0: the model's */
     uint32_t n_sequences;     /* 0: 1 */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8 };
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MAX_DEVICES = 16 };
 
 /* A loaded program and its ports; id 0 where the program has no such port. */
 typedef struct runner {
@@ -35,6 +35,8 @@ struct weft_session {
 static weft_status settle_desc(weft_session *s, weft_error *err)
 {
     weft_session_desc *d = &s->desc;
+    if (d->n_devices > MAX_DEVICES)
+        return WEFT_FAIL(err, WEFT_LIMIT, "a session runs on at most %u devices", MAX_DEVICES);
     if (!d->n_sequences) d->n_sequences = 1;
     if (!d->context) d->context = s->m->info.context;
     uint64_t cells = (uint64_t)d->context * d->n_sequences;
@@ -54,8 +56,17 @@ static weft_status settle_desc(weft_session *s, weft_error *err)
     return WEFT_OK;
 }
 
+/* The decode program's layers are where the prompt program's are: they share weights and cache. */
+static const uint32_t *split_of(const weft_session *s, uint32_t *split)
+{
+    if (!s->prompt.p) return s->desc.split;
+    for (uint32_t d = 0; d < s->desc.n_devices; d++) split[d] = weft_program_split(s->prompt.p, d);
+    return split[0] == UINT32_MAX ? NULL : split;
+}
+
 static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, weft_error *err)
 {
+    uint32_t split[MAX_DEVICES];
     char name[32] = "logits";
     const char *outputs[] = { name };
     if (s->desc.hidden >= 0) snprintf(name, sizeof name, "hidden.%d", s->desc.hidden);
@@ -63,6 +74,7 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     r->max_rows = s->desc.max_rows < max_tokens ? s->desc.max_rows : max_tokens;
     weft_bound bounds[] = { { "tokens", max_tokens }, { "rows", r->max_rows } };
     weft_program_desc d = { .devices = s->desc.devices, .n_devices = s->desc.n_devices, .bounds = bounds, .n_bounds = 2,
+                            .split = split_of(s, split), .spread = s->desc.spread && !s->prompt.p,
                             .outputs = outputs, .n_outputs = 1, .strict = s->desc.strict, .exact = s->desc.exact };
     double start = weft__seconds();
     WEFT_TRY(weft_program_create(s->g, &d, &r->p, err));

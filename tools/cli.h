@@ -36,7 +36,8 @@ typedef struct cli_args {
 typedef struct cli_command {
     const char *name, *summary; /* the summary: one sentence */
     const char *positional;     /* "MODEL", "CONFIG.json DIR" or NULL */
-    bool runs;                  /* takes the common options of running a model (cli_run_options) */
+    bool runs;                  /* takes the common options of running a model (cli_run_options) and those of devices */
+    bool plans;                 /* takes the options of devices (cli_device_options) */
     const cli_option *options;  /* ends with name NULL */
     int (*run)(const cli_args *a);
 } cli_command;
@@ -44,7 +45,7 @@ typedef struct cli_command {
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_tokenize, cli_detokenize, cli_perplexity, cli_inspect,
     cli_bench, cli_graph, cli_init, cli_devices;
-extern const cli_option cli_run_options[], cli_common_options[];
+extern const cli_option cli_run_options[], cli_device_options[], cli_common_options[];
 
 /* ---- options ---- */
 int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out); /* 0, or an exit status + 1 */
@@ -67,9 +68,14 @@ int cli_misuse(const char *fmt, ...) WEFT_PRINTF(1, 2);  /* returns 2 */
 int cli_report(const weft_error *err);                   /* returns 1 */
 
 /* ---- models, devices, sessions ---- */
+enum { CLI_MAX_DEVICES = 8 };
+typedef struct cli_device_list {
+    weft_backend *device[CLI_MAX_DEVICES];
+    uint32_t n;
+} cli_device_list;
 typedef struct cli_run {
     weft_model *model;
-    weft_backend *device;
+    cli_device_list devices;
     weft_session *session;
     double open_seconds; /* opening the model and the device, and what of reading the tokenizer loading did not hide */
 } cli_run;
@@ -77,7 +83,11 @@ typedef struct cli_run {
  * the command has opened itself. 0, or an exit status. Call cli_run_close in any case. */
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
 int cli_model_open(const cli_args *a, weft_model **out);
-int cli_device_open(const cli_args *a, weft_backend **out);
+/* What cli_device_options say; 0, or an exit status: close what was opened in any case. */
+int cli_devices_open(const cli_args *a, cli_device_list *out);
+void cli_devices_close(cli_device_list *l);
+/* --split: n numbers of layers for the n devices. */
+int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *given);
 bool cli_dtype(const char *name, weft_dtype *out);
 void cli_run_close(cli_run *r);
 

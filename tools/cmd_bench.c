@@ -167,7 +167,7 @@ static void count_prompt(bench *b)
 static void count_work(bench *b)
 {
     weft_device_info d;
-    weft_backend_info(b->run.device, &d);
+    weft_backend_info(b->run.devices.device[0], &d);
     b->bf16_dot = !strcmp(d.variant, "avx512");
     count_prompt(b);
     weft_cost c = program_cost(weft_session_program(b->run.session, true), 1, DECODE_PROMPT + b->n_decode / 2);
@@ -202,7 +202,7 @@ static void print(const cli_args *a, const bench *b)
     const char *stream = of_stream > 1 ? "read-only stream from memory (some of it stays in the caches)"
                                        : "read-only stream from memory";
     weft_device_info d;
-    weft_backend_info(b->run.device, &d);
+    weft_backend_info(b->run.devices.device[0], &d);
     if (cli_has(a, "json")) {
         cli_print_json(json_pack(
             "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o}", "model",
@@ -253,7 +253,7 @@ static int measure(const cli_args *a, bench *b)
     struct rusage usage; /* before the limits are measured: that takes memory of its own */
     getrusage(RUSAGE_SELF, &usage);
     b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    if (weft_backend_roof(b->run.device, 0.3, &b->roof, &err)) return cli_report(&err);
+    if (weft_backend_roof(b->run.devices.device[0], 0.3, &b->roof, &err)) return cli_report(&err);
     count_work(b);
     print(a, b);
     return 0;

@@ -6,8 +6,6 @@
 static const cli_option options[] = {
     { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned",
       .help = "how far it has come (default: built)" },
-    { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
-      .help = "what it is planned for (default: cpu; null takes every op)" },
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
       .help = "how matrices are stored" },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
@@ -28,19 +26,22 @@ static bool write_stdout(void *ctx, const char *data, size_t n)
 
 static int print_planned(const cli_args *a, const weft_graph *g)
 {
-    weft_backend *b;
+    cli_device_list devices;
+    uint32_t split[CLI_MAX_DEVICES];
+    bool given;
     weft_program *p = NULL;
     weft_error err;
     weft_writer w = { NULL, write_stdout };
-    int status = cli_device_open(a, &b);
-    if (status) return status;
+    int status = cli_devices_open(a, &devices);
+    if (!status) status = cli_split(a, &devices, split, &given);
     const char *outputs[] = { "logits" };
     weft_program_desc d = {
-        .devices = &b, .n_devices = 1, .exact = cli_has(a, "exact"), .outputs = outputs, .n_outputs = 1
+        .devices = devices.device, .n_devices = devices.n, .split = given ? split : NULL, .spread = true,
+        .exact = cli_has(a, "exact"), .outputs = outputs, .n_outputs = 1
     };
-    if (weft_program_create(g, &d, &p, &err) || weft_program_print(p, &w, &err)) status = cli_report(&err);
+    if (!status && (weft_program_create(g, &d, &p, &err) || weft_program_print(p, &w, &err))) status = cli_report(&err);
     weft_program_destroy(p);
-    weft_backend_close(b);
+    cli_devices_close(&devices);
     return status;
 }
 
@@ -70,5 +71,5 @@ static int run_graph(const cli_args *a)
 
 const cli_command cli_graph = {
     .name = "graph", .summary = "Prints a model's graph as text",
-    .positional = "MODEL", .options = options, .run = run_graph,
+    .positional = "MODEL", .plans = true, .options = options, .run = run_graph,
 };

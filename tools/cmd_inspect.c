@@ -4,8 +4,6 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
-      .help = "plan for this device (default: cpu; see `weft devices`)" },
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
       .help = "how matrices are stored" },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
@@ -70,9 +68,14 @@ static int print_tokenizer(weft_model *m, const weft_model_info *i)
     return 0;
 }
 
-typedef struct needs { weft_program_memory prompt, decode; weft_device_info device; uint32_t chunk, context; } needs;
+typedef struct needs {
+    cli_device_list devices;
+    weft_program_memory prompt[CLI_MAX_DEVICES], decode[CLI_MAX_DEVICES];
+    uint32_t split[CLI_MAX_DEVICES], chunk, context;
+    bool given;
+} needs;
 
-static weft_status plan(const cli_args *a, const weft_model *m, weft_backend *b, needs *n, weft_error *err)
+static weft_status plan(const cli_args *a, const weft_model *m, needs *n, weft_error *err)
 {
     weft_model_info info;
     weft_model_info_get(m, &info);
@@ -90,33 +93,65 @@ static weft_status plan(const cli_args *a, const weft_model *m, weft_backend *b,
         weft_program *p;
         const char *outputs[] = { "logits" };
         weft_bound bounds[] = { { "tokens", decode ? 1 : d.max_tokens }, { "rows", 1 } };
-        weft_program_desc pd = { .devices = &b,
-                                 .n_devices = 1,
+        weft_program_desc pd = { .devices = n->devices.device,
+                                 .n_devices = n->devices.n,
+                                 .split = n->given ? n->split : NULL,
+                                 .spread = true,
                                  .bounds = bounds,
                                  .n_bounds = 2,
                                  .outputs = outputs,
                                  .n_outputs = 1,
                                  .exact = cli_has(a, "exact") };
         s = weft_program_create(g, &pd, &p, err);
-        if (!s) *(decode ? &n->decode : &n->prompt) = weft_program_device_memory(p, 0);
+        for (uint32_t k = 0; k < n->devices.n && !s; k++) {
+            (decode ? n->decode : n->prompt)[k] = weft_program_device_memory(p, k);
+            n->split[k] = weft_program_split(p, k);
+            n->given = n->split[k] != UINT32_MAX;
+        }
         if (!s) weft_program_destroy(p);
     }
     weft_graph_destroy(g);
     return s;
 }
 
-static void print_needs(const needs *n)
+static uint64_t total_of(const needs *n, uint32_t k)
 {
-    uint64_t total = n->prompt.weights + n->prompt.states + n->prompt.constants + n->prompt.arena + n->decode.arena;
+    const weft_program_memory *m = &n->prompt[k];
+    return m->weights + m->states + m->constants + m->arena + n->decode[k].arena;
+}
+
+static void print_needs(const needs *n, uint32_t k)
+{
     double mib = 1048576.0;
-    printf("\nmemory on %s (%s)\n  weights                %10.1f MiB\n  cache                  %10.1f MiB  %u tokens\n"
+    weft_device_info device;
+    weft_backend_info(n->devices.device[k], &device);
+    printf("\nmemory on %s (%s)\n", device.name, device.description);
+    if (n->given) printf("  layers                 %8u\n", n->split[k]);
+    printf("  weights                %10.1f MiB\n  cache                  %10.1f MiB  %u tokens\n"
            "  prompt arena           %10.1f MiB  %u tokens a run\n  decode arena           %10.1f MiB\n  total         "
            "         %10.1f MiB\n",
-           n->device.name, n->device.description, (double)n->prompt.weights / mib, (double)n->prompt.states / mib,
-           n->context, (double)n->prompt.arena / mib, n->chunk, (double)n->decode.arena / mib, (double)total / mib);
-    if (n->device.memory)
-        printf("  the device has         %10.1f MiB%s\n", (double)n->device.memory / mib,
-               total > n->device.memory ? ": it does NOT fit" : "");
+           (double)n->prompt[k].weights / mib, (double)n->prompt[k].states / mib, n->context,
+           (double)n->prompt[k].arena / mib, n->chunk, (double)n->decode[k].arena / mib, (double)total_of(n, k) / mib);
+    if (device.memory)
+        printf("  the device has         %10.1f MiB%s\n", (double)device.memory / mib,
+               total_of(n, k) > device.memory ? ": it does NOT fit" : "");
+}
+
+/* An object per device. */
+static json_t *needs_json(const needs *n)
+{
+    json_t *list = json_array();
+    for (uint32_t k = 0; k < n->devices.n; k++) {
+        weft_device_info device;
+        weft_backend_info(n->devices.device[k], &device);
+        json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "device", device.name, "weights",
+                              (json_int_t)n->prompt[k].weights, "cache", (json_int_t)n->prompt[k].states,
+                              "prompt_arena", (json_int_t)n->prompt[k].arena, "decode_arena",
+                              (json_int_t)n->decode[k].arena, "available", (json_int_t)device.memory);
+        if (n->given) json_object_set_new(o, "layers", json_integer(n->split[k]));
+        json_array_append_new(list, o);
+    }
+    return list;
 }
 
 static json_t *object(const weft_model *m, const weft_model_info *i, const needs *n)
@@ -129,28 +164,24 @@ static json_t *object(const weft_model *m, const weft_model_info *i, const needs
         json_array_append_new(tensors, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", t.name, "dtype", t.dtype, "dims",
                                                  dims, "bytes", (json_int_t)t.bytes, "used", t.used));
     }
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:{s:s, s:I, s:I, s:I, s:I, s:I}}", "architecture",
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o}", "architecture",
                      i->architecture, "layers", (int)i->n_layer, "hidden_size", (int)i->n_embed, "heads",
                      (int)i->n_head, "vocabulary", (int)i->n_vocab, "context", (int)i->context, "eos", (int)i->eos,
-                     "parameters", (json_int_t)i->parameters, "tensors", tensors, "memory", "device", n->device.name,
-                     "weights", (json_int_t)n->prompt.weights, "cache", (json_int_t)n->prompt.states, "prompt_arena",
-                     (json_int_t)n->prompt.arena, "decode_arena", (json_int_t)n->decode.arena, "available",
-                     (json_int_t)n->device.memory);
+                     "parameters", (json_int_t)i->parameters, "tensors", tensors, "memory", needs_json(n));
 }
 
 static int run_inspect(const cli_args *a)
 {
     weft_model *m;
-    weft_backend *b = NULL;
     weft_error err;
     weft_model_info info;
     needs n = { 0 };
     int status = cli_model_open(a, &m);
     if (status) return status;
     weft_model_info_get(m, &info);
-    status = cli_device_open(a, &b);
-    if (!status && plan(a, m, b, &n, &err)) status = cli_report(&err);
-    if (!status) weft_backend_info(b, &n.device);
+    status = cli_devices_open(a, &n.devices);
+    if (!status) status = cli_split(a, &n.devices, n.split, &n.given);
+    if (!status && plan(a, m, &n, &err)) status = cli_report(&err);
     if (!status && cli_has(a, "json")) {
         cli_print_json(object(m, &info, &n));
     } else if (!status) {
@@ -159,15 +190,15 @@ static int run_inspect(const cli_args *a)
         print_tensors(m, cli_has(a, "tensors"));
         status = print_tokenizer(m, &info);
         for (uint32_t i = 0; (note = weft_model_note(m, i)); i++) printf("  note                   %s\n", note);
-        print_needs(&n);
+        for (uint32_t k = 0; k < n.devices.n; k++) print_needs(&n, k);
     }
-    weft_backend_close(b);
+    cli_devices_close(&n.devices);
     weft_model_close(m);
     return status;
 }
 
 const cli_command cli_inspect = {
     .name = "inspect", .summary = "Shows a model's configuration, tensors, tokenizer and memory needs",
-    .positional = "MODEL",
+    .positional = "MODEL", .plans = true,
     .options = options, .run = run_inspect,
 };

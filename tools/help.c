@@ -21,6 +21,7 @@ void cli_help(FILE *f, const cli_command *c)
     fprintf(f, "usage: weft %s%s%s [options]\n\n%s.\n", c->name, c->positional ? " " : "",
             c->positional ? c->positional : "", c->summary);
     print_options(f, "Options", c->options);
+    if (c->runs || c->plans) print_options(f, "Devices", cli_device_options);
     if (c->runs) print_options(f, "Running", cli_run_options);
     print_options(f, "Other", cli_common_options);
 }
@@ -75,6 +76,8 @@ void cli_man(FILE *f)
         fprintf(f, ".\n");
         man_options(f, (*c)->options);
     }
+    fprintf(f, ".SS Options of every command that runs or plans a model\n");
+    man_options(f, cli_device_options);
     fprintf(f, ".SS Options of every command that runs a model\n");
     man_options(f, cli_run_options);
     fprintf(f, ".SH EXIT STATUS\n0: done. 1: failed; one line on standard error says what and why. 2: wrong usage.\n");
@@ -111,6 +114,7 @@ void cli_completion(FILE *f)
     for (const cli_command *const *c = cli_commands; *c; c++) {
         fprintf(f, "        %s) words=\"", (*c)->name);
         completion_words(f, (*c)->options);
+        if ((*c)->runs || (*c)->plans) completion_words(f, cli_device_options);
         if ((*c)->runs) completion_words(f, cli_run_options);
         completion_words(f, cli_common_options);
         fprintf(f, "\";;\n");

@@ -8,8 +8,6 @@
 #include <string.h>
 
 const cli_option cli_run_options[] = {
-    { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
-      .help = "where to run: cpu[,OPTION=..] or vulkan[:N|:NAME][,OPTION=..]; see `weft devices` (default: cpu)" },
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how matrices are stored in memory (default: as in the files)",
       .choices = "f32|f16|bf16|q8_0|q4_0" },
@@ -35,9 +33,10 @@ const cli_option cli_common_options[] = {
 
 static unsigned collect(const cli_command *c, const cli_option **all)
 {
-    const cli_option *tables[] = { c->options, c->runs ? cli_run_options : NULL, cli_common_options };
+    const cli_option *tables[] = { c->options, c->runs || c->plans ? cli_device_options : NULL,
+                                   c->runs ? cli_run_options : NULL, cli_common_options };
     unsigned n = 0;
-    for (unsigned t = 0; t < 3; t++)
+    for (unsigned t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const cli_option *o = tables[t]; o && o->name && n < CLI_MAX_OPTIONS; o++) all[n++] = o;
     return n;
 }

@@ -16,12 +16,6 @@ int cli_model_open(const cli_args *a, weft_model **out)
     return weft_model_open(a->model, out, &err) ? cli_report(&err) : 0;
 }
 
-int cli_device_open(const cli_args *a, weft_backend **out)
-{
-    weft_error err;
-    return weft_backend_open(cli_text(a, "device", "cpu"), out, &err) ? cli_report(&err) : 0;
-}
-
 static bool write_stderr(void *ctx, const char *data, size_t n)
 {
     (void)ctx;
@@ -61,16 +55,36 @@ static void *read_tokenizer(void *model)
     return weft_model_tokenizer_info(model, &n_vocab, &n_added, NULL) ? NULL : model;
 }
 
+/* What a user who named several devices wants to know: which of them run what. */
+static void tell_split(const cli_run *r)
+{
+    const weft_program *p = weft_session_program(r->session, false);
+    fprintf(stderr, "layers:");
+    for (uint32_t d = 0; d < r->devices.n; d++) {
+        weft_device_info info;
+        weft_backend_info(r->devices.device[d], &info);
+        uint32_t n = weft_program_split(p, d);
+        if (n == UINT32_MAX) fprintf(stderr, "%s %s on %s", d ? "," : "", d ? "none" : "all", info.model);
+        else fprintf(stderr, "%s %u on %s", d ? "," : "", n, info.model);
+    }
+    fputc('\n', stderr);
+}
+
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
 {
     weft_error err;
     double start = weft__seconds();
     int status = out->model ? 0 : cli_model_open(a, &out->model);
-    if (!status) status = cli_device_open(a, &out->device);
+    if (!status) status = cli_devices_open(a, &out->devices);
     out->open_seconds = weft__seconds() - start;
+    uint32_t split[CLI_MAX_DEVICES];
+    bool given;
+    if (!status) status = cli_split(a, &out->devices, split, &given);
     if (status) return status;
-    desc.devices = &out->device;
-    desc.n_devices = 1;
+    desc.devices = out->devices.device;
+    desc.n_devices = out->devices.n;
+    desc.split = given ? split : NULL;
+    desc.spread = true;
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &desc.weights);
     if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &desc.kv);
     if (cli_has(a, "context")) desc.context = cli_u32(a, "context", 0);
@@ -84,13 +98,14 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     if (reading) pthread_join(reader, NULL);
     out->open_seconds += weft__seconds() - start;
     if (created) return cli_report(&err);
+    if (desc.n_devices > 1) tell_split(out);
     return cli_has(a, "verbose") ? describe(out) : 0;
 }
 
 void cli_run_close(cli_run *r)
 {
     weft_session_destroy(r->session);
-    weft_backend_close(r->device);
+    cli_devices_close(&r->devices);
     weft_model_close(r->model);
     *r = (cli_run){ 0 };
 }

@@ -59,7 +59,9 @@ uint64_t vk_memory_free(const vk_backend *vk)
             have = budget.heapBudget[i] > budget.heapUsage[i] ? budget.heapBudget[i] - budget.heapUsage[i] : 0;
     }
     if (vk->facts.type == WEFT_DEVICE_SOFTWARE) have = system_memory() / 10 * 8;
-    return vk->options.memory && vk->options.memory < have ? vk->options.memory : have;
+    if (!vk->options.memory) return have;
+    uint64_t left = vk->options.memory > vk->allocated ? vk->options.memory - vk->allocated : 0;
+    return left < have ? left : have;
 }
 
 /* ---- types ---- */
@@ -123,6 +125,7 @@ static weft_status allocate(vk_backend *vk, vk_memory_use use, vk_block *b, weft
     VkResult r = vk->api.AllocateMemory(vk->device, &info, NULL, &b->memory);
     if (r) return vk_fail(err, r, "vkAllocateMemory", "%llu bytes", (unsigned long long)need.size);
     vk->allocations++;
+    vk->allocated += b->bytes;
     r = vk->api.BindBufferMemory(vk->device, b->buffer, b->memory, 0);
     if (r) return vk_fail(err, r, "vkBindBufferMemory", "%llu bytes", (unsigned long long)need.size);
     uint32_t flags = vk->memory.memoryTypes[type].propertyFlags;
@@ -154,7 +157,10 @@ void vk_block_destroy(vk_backend *vk, vk_block *b)
 {
     if (b->buffer) vk_idle(vk);
     if (b->buffer) vk->api.DestroyBuffer(vk->device, b->buffer, NULL);
-    if (b->memory) vk->api.FreeMemory(vk->device, b->memory, NULL);
+    if (b->memory) {
+        vk->api.FreeMemory(vk->device, b->memory, NULL);
+        vk->allocated -= b->bytes;
+    }
     *b = (vk_block){ 0 };
 }
 

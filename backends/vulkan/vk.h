@@ -133,6 +133,7 @@ struct vk_backend {
     uint64_t waited;          /* up to where work is known to be done */
     bool lost;                /* the device was lost: every call fails with DEVICE_LOST until it is closed */
     uint64_t allocations;     /* device memory, ever */
+    uint64_t allocated;       /* bytes of device memory at this moment */
     double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
     struct vk_pipeline_set *pipelines; /* pipelines.c */
     struct vk_staging *staging;        /* memory.c */
