@@ -46,6 +46,7 @@ typedef struct weft_device_info {
     char features[256];    /* what kernels can make use of: "f16 storage, subgroups of 32, integer dot" */
     uint32_t threads;      /* CPU: threads in the pool */
     uint64_t memory;       /* bytes that the device has left at this moment; 0 = unknown */
+    char disabled[256];    /* kernels that failed the self-test: "matvec/q8_0, norm"; "": none */
     bool is_default;       /* what the backend opens when no device is named */
 } weft_device_info;
 WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
@@ -59,7 +60,9 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *   max-binding=BYTES no binding is larger; weights are split into more pieces (default: the device's limit)
  *   memory=BYTES      use no more of the device than this (default: what the driver says is free)
  *   staging=1         upload and read back through staging buffers even where memory is shared
- *   cache=DIR         keep compiled pipelines there (default: keep none)
+ *   cache=DIR         keep compiled pipelines and the self-test's verdicts there (default: keep none)
+ *   self-test=0|1     compare every kernel with the CPU before its first use (default: 1 with a cache, where a verdict
+ *                     holds until driver or shaders change, else 0); a kernel that fails is not used
  *   without=A+B       do without these: subgroup (operations), or kernels by their names in a placement
  *   validation=1      with the Khronos validation layer; what it says becomes an error
  *   statistics=1      let the driver's compiler keep register counts and the like (for the compile test)
@@ -81,6 +84,12 @@ WEFT_API const char *const *weft_backend_names(uint32_t *n);
  * The denominators of every fraction that tools print. UNSUPPORTED on devices that run nothing. */
 typedef struct weft_roof { double bytes_per_second, f32_ops_per_second, int8_ops_per_second; } weft_roof;
 WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
+
+/* Compares the device's kernels with the CPU's plain scalar ones, afresh, and keeps the verdicts as the option self-test
+ * does. `report` is told each kernel's name and, if it failed, why. UNSUPPORTED: the backend has no self-test. Blocks. */
+typedef void weft_self_test_fn(void *ctx, const char *kernel, bool passed, const char *detail);
+WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, void *ctx,
+                                                           weft_error *err);
 
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
@@ -117,6 +126,7 @@ WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
     X(FOLLOWS, "a view, source or copy: where its data is")                     \
     X(SPLIT, "its layer was given to this device")                             \
     X(MEMORY, "the memory of the devices before does not hold its layer")      \
+    X(DISABLED, "its kernel failed the self-test, or was switched off")         \
     X(LIMIT, "a tensor is larger than the requested device can bind")          \
     X(NO_KERNEL, "the requested device has no kernel for the op")              \
     X(NO_TYPE, "the requested device has no kernel for these types and shapes")

@@ -33,6 +33,13 @@ typedef struct weft_kernel_choice {
     const char *instead_of; /* a better kernel that is disabled; NULL: none (strict programs refuse it) */
 } weft_kernel_choice;
 
+typedef enum weft_verdict {
+    WEFT_VERDICT_NONE,    /* not known */
+    WEFT_VERDICT_TESTING, /* its probe is running; found later: it did not come back */
+    WEFT_VERDICT_PASSED, WEFT_VERDICT_FAILED,
+    WEFT_VERDICT_UNTESTED /* no probe uses it: trusted */
+} weft_verdict;
+
 typedef struct weft_buf weft_buf;   /* device memory; defined by each backend */
 typedef struct weft_exec weft_exec; /* a compiled run of the steps of one device */
 
@@ -74,6 +81,13 @@ typedef struct weft_backend_vt {
      * them and share a launch already. NULL: never. */
     bool (*joins)(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
                   const weft_kernel_choice *next);
+
+    /* The self-test (selftest.c); all three or none. Graph text number i, NULL past the last: together they use every
+     * kernel. What is known of a kernel by its name; UNTESTED for all if the device is not to be tested. To be kept, by
+     * name: choose() gives no kernel that FAILED; c NULL: forget all. */
+    const char *(*probe)(const weft_backend *b, uint32_t i);
+    weft_verdict (*verdict)(const weft_backend *b, const weft_kernel_choice *c);
+    void (*judge)(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail);
 
     weft_status (*buf_create)(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err); /* zeroed */
     /* Uses host memory as it is; NULL if the backend cannot. The memory outlives the buffer and is only read. */

@@ -2,6 +2,7 @@
 #include "backends/program.h"
 
 #include "backends/bank.h"
+#include "backends/selftest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,17 @@ weft_status weft_program_create(const weft_graph *g, const weft_program_desc *de
     return WEFT_OK;
 }
 
-static void unload(weft_program *p)
+weft_status weft__program_create_probe(const weft_graph *g, weft_backend *b, bool exact, weft_program **out,
+                                       weft_error *err)
+{
+    weft_program_desc desc = { .devices = &b, .n_devices = 1, .exact = exact, .as_built = true, .keep = true };
+    weft_program *p = *out = calloc(1, sizeof *p);
+    if (!p) return WEFT_OOM_FAIL(err, "a program");
+    p->probing = true;
+    return create(p, g, &desc, err);
+}
+
+void weft__program_unload(weft_program *p)
 {
     for (uint32_t d = 0; d < p->n_devices; d++) {
         const weft_backend_vt *vt = p->devices[d]->vt;
@@ -148,7 +159,7 @@ static void unload(weft_program *p)
 void weft_program_destroy(weft_program *p)
 {
     if (!p) return;
-    unload(p);
+    weft__program_unload(p);
     for (uint32_t d = 0; d < p->n_devices; d++) p->devices[d]->users--;
     forget_schedule(p);
     weft_graph_destroy(p->g);
@@ -256,7 +267,7 @@ weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
     if (!p->bufs || !p->arenas || !p->execs || (p->n_devices > 1 && !p->bounce)) s = WEFT_OOM_FAIL(err, "a program");
     if (!s) s = check_fit(p, err);
     for (uint32_t d = 0; d < p->n_devices && !s; d++) s = load_device(p, d, err);
-    if (s) unload(p);
+    if (s) weft__program_unload(p);
     return s;
 }
 

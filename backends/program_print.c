@@ -65,8 +65,10 @@ static bool print_placement(const weft_program *p, const weft_writer *w)
         weft_device_info info;
         weft_backend_info(p->devices[place.device], &info);
         char mark = plan->steps[i].barrier ? '|' : plan->steps[i].joined ? '+' : ' ';
-        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s\n", i, mark, info.name,
-                         place.kernel, weft_place_name(place.reason), weft__node_text(n, name, sizeof name));
+        const char *better = p->choices[n->id].instead_of;
+        ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s%s%s\n", i, mark, info.name, place.kernel,
+                         weft_place_name(place.reason), weft__node_text(n, name, sizeof name),
+                         better ? ", instead of the disabled " : "", better ? better : "");
     }
     return ok;
 }

@@ -5,6 +5,7 @@
  *    New nodes are placed by another round; a round that puts nothing in ends the loop.
  * 3. plan: order, memory, barriers (graph/plan.h), then segments of steps per device. */
 #include "backends/program.h"
+#include "backends/selftest.h"
 #include "graph/rewrite.h"
 
 #include <stdio.h>
@@ -178,6 +179,17 @@ static weft_status place(weft_program *p, weft_error *err)
         else WEFT_TRY(place_node(p, n, err));
     }
     place_followers(p);
+    return WEFT_OK;
+}
+
+/* A kernel that fails its test makes way for another, which is tested in its turn. */
+static weft_status place_trusted(weft_program *p, weft_error *err)
+{
+    bool failed = true;
+    while (failed) {
+        WEFT_TRY(place(p, err));
+        WEFT_TRY(weft__selftest(p, &failed, err));
+    }
     return WEFT_OK;
 }
 
@@ -383,7 +395,7 @@ weft_status weft__schedule(weft_program *p, weft_error *err)
     for (uint32_t round = 0; changed; round++) {
         if (round == MAX_ROUNDS)
             return WEFT_FAIL(err, WEFT_INTERNAL, "the schedule still needs copies after %u rounds", round);
-        WEFT_TRY(place(p, err));
+        WEFT_TRY(place_trusted(p, err));
         WEFT_TRY(legalise(p, &changed, err));
     }
     WEFT_TRY(find_residents(p, err));

@@ -71,7 +71,6 @@ uint tensor_first(uint j, uint t) { return P.job[j].t[t].extent_b.w; }
 /* ---- values: bit tests, since compilers fold x != x ---- */
 
 bool is_nan(float x) { return (floatBitsToUint(x) & 0x7fffffffu) > 0x7f800000u; }
-bool is_finite(float x) { return (floatBitsToUint(x) & 0x7f800000u) != 0x7f800000u; }
 
 float half_bits_to_float(uint h) { return unpackHalf2x16(h).x; }
 
@@ -97,9 +96,6 @@ uint float_to_bfloat_bits(float x)
     if ((u & 0x7fffffffu) > 0x7f800000u) return (u >> 16) | 0x40u;
     return (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
 }
-
-/* Two halves in a word; finite values beyond the range are clamped, as kernels that must not overflow want it. */
-uint pack_halves_clamped(vec2 v) { return packHalf2x16(clamp(v, vec2(-65504.0), vec2(65504.0))); }
 
 /* Element i of a buffer of type t. */
 float load_as_float(uint slot, uint t, uint i)

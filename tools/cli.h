@@ -68,7 +68,7 @@ int cli_misuse(const char *fmt, ...) WEFT_PRINTF(1, 2);  /* returns 2 */
 int cli_report(const weft_error *err);                   /* returns 1 */
 
 /* ---- models, devices, sessions ---- */
-enum { CLI_MAX_DEVICES = 8 };
+enum { CLI_MAX_DEVICES = 8, CLI_MAX_SPEC = 1024 };
 typedef struct cli_device_list {
     weft_backend *device[CLI_MAX_DEVICES];
     uint32_t n;
@@ -86,6 +86,8 @@ int cli_model_open(const cli_args *a, weft_model **out);
 /* What cli_device_options say; 0, or an exit status: close what was opened in any case. */
 int cli_devices_open(const cli_args *a, cli_device_list *out);
 void cli_devices_close(cli_device_list *l);
+/* One spec with the folder of caches and what other options say of it. 0, or an exit status. */
+int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size);
 /* --split: n numbers of layers for the n devices. */
 int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *given);
 bool cli_dtype(const char *name, weft_dtype *out);

@@ -4,6 +4,9 @@
 #include <string.h>
 
 static const cli_option options[] = {
+    { .name = "test", .kind = CLI_TEXT, .value = "SPEC",
+      .help = "compare every kernel of this device with the CPU, and keep what comes out" },
+    { .name = "no-cache", .kind = CLI_FLAG, .help = "do not look at earlier tests (in ~/.cache/weft)" },
     { .name = "json", .kind = CLI_FLAG, .help = "print an array of objects" },
     { .name = NULL },
 };
@@ -17,18 +20,43 @@ static void print_device(const weft_device_info *d)
     if (!one)
         printf("%-10s %s, %.0f MiB free, %s; tuned as %s\n", "", weft_device_type_name(d->type),
                (double)d->memory / 1048576.0, d->features, d->variant);
+    if (*d->disabled) printf("%-10s failed the self-test and are not used: %s\n", "", d->disabled);
 }
 
 static json_t *device_json(const weft_device_info *d)
 {
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:b}", "name", d->name, "index", (int)d->index,
-                     "type", weft_device_type_name(d->type), "model", d->model, "description", d->description,
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:b}", "name", d->name, "index",
+                     (int)d->index, "type", weft_device_type_name(d->type), "model", d->model, "description", d->description,
                      "variant", d->variant, "driver", d->driver, "features", d->features, "threads", (int)d->threads,
-                     "memory", (json_int_t)d->memory, "default", (int)d->is_default);
+                     "memory", (json_int_t)d->memory, "disabled", d->disabled, "default", (int)d->is_default);
+}
+
+static void print_verdict(void *ctx, const char *kernel, bool passed, const char *detail)
+{
+    uint32_t *n = ctx;
+    n[!passed]++;
+    printf("%-28s %s%s%s\n", kernel, passed ? "passed" : "FAILED", *detail ? ": " : "", detail);
+    fflush(stdout);
+}
+
+static int test_device(const cli_args *a, const char *spec)
+{
+    weft_backend *b;
+    weft_error err;
+    uint32_t n[2] = { 0, 0 };
+    char full[CLI_MAX_SPEC];
+    int status = cli_device_spec(a, spec, full, sizeof full);
+    if (status) return status;
+    if (weft_backend_open(full, &b, &err)) return cli_report(&err);
+    if (weft_backend_self_test(b, print_verdict, n, &err)) status = cli_report(&err);
+    weft_backend_close(b);
+    if (status) return status;
+    return n[1] ? cli_fail("%u of %u kernels failed and will not be used", n[1], n[0] + n[1]) : 0;
 }
 
 static int run_devices(const cli_args *a)
 {
+    if (cli_has(a, "test")) return test_device(a, cli_text(a, "test", ""));
     uint32_t n;
     const char *const *names = weft_backend_names(&n);
     json_t *list = json_array();
@@ -36,7 +64,9 @@ static int run_devices(const cli_args *a)
         weft_device_info info;
         weft_error err;
         uint32_t k = 0;
-        for (; weft_backend_list(names[i], k, &info, &err) == WEFT_OK; k++) {
+        char spec[CLI_MAX_SPEC];
+        if (cli_device_spec(a, names[i], spec, sizeof spec)) snprintf(spec, sizeof spec, "%s", names[i]);
+        for (; weft_backend_list(spec, k, &info, &err) == WEFT_OK; k++) {
             if (!cli_has(a, "json")) print_device(&info);
             json_array_append_new(list, device_json(&info));
         }

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SPEC = 1024 };
-
 const cli_option cli_device_options[] = {
     { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
       .help = "where to run: cpu or vulkan[:N|:NAME], options with commas (cpu,threads=2), several in order of "
@@ -31,9 +29,9 @@ static bool cache_folder(char *out, size_t size)
 }
 
 /* A GPU's spec with what the other options say; what the spec itself says comes later and counts. */
-static int complete_spec(const cli_args *a, const char *spec, char *out, size_t size)
+int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size)
 {
-    char folder[MAX_SPEC / 2], which[MAX_SPEC / 4] = "";
+    char folder[CLI_MAX_SPEC / 2], which[CLI_MAX_SPEC / 4] = "";
     const char *options = strchr(spec, ',');
     size_t n = options ? (size_t)(options - spec) : strlen(spec);
     if (strncmp(spec, "vulkan", 6)) {
@@ -50,10 +48,10 @@ static int complete_spec(const cli_args *a, const char *spec, char *out, size_t 
 
 static int open_one(const cli_args *a, const char *spec, cli_device_list *out)
 {
-    char full[MAX_SPEC];
+    char full[CLI_MAX_SPEC];
     weft_error err;
     if (out->n == CLI_MAX_DEVICES) return cli_misuse("--device: more than %d devices", CLI_MAX_DEVICES);
-    int status = complete_spec(a, spec, full, sizeof full);
+    int status = cli_device_spec(a, spec, full, sizeof full);
     if (status) return status;
     if (weft_backend_open(full, &out->device[out->n], &err)) return cli_report(&err);
     out->n++;
@@ -63,9 +61,9 @@ static int open_one(const cli_args *a, const char *spec, cli_device_list *out)
 /* The best GPU; where there is none, for whatever reason, the processor. */
 static int open_default(const cli_args *a, cli_device_list *out)
 {
-    char full[MAX_SPEC];
+    char full[CLI_MAX_SPEC];
     weft_error err;
-    if (complete_spec(a, "vulkan", full, sizeof full)) return 1;
+    if (cli_device_spec(a, "vulkan", full, sizeof full)) return 1;
     weft_status s = weft_backend_open(full, &out->device[0], &err);
     if (s && s != WEFT_NOT_FOUND) return cli_report(&err);
     out->n = s ? 0 : 1;

@@ -97,7 +97,6 @@ static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation
 {
     out->max_invocations = l->maxComputeWorkGroupInvocations < l->maxComputeWorkGroupSize[0]
                                ? l->maxComputeWorkGroupInvocations : l->maxComputeWorkGroupSize[0];
-    out->max_shared = l->maxComputeSharedMemorySize;
     out->max_groups = l->maxComputeWorkGroupCount[0];
     out->max_binding = l->maxStorageBufferRange;
     if (o->max_binding && o->max_binding < out->max_binding) out->max_binding = o->max_binding;
@@ -128,8 +127,7 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
     vk->api.GetPhysicalDeviceProperties2(vk->physical, &p);
     vk->driver.pNext = NULL;
     vk_facts *out = &vk->facts;
-    *out = (vk_facts){ .vendor = vk->properties.vendorID, .device = vk->properties.deviceID,
-                       .type = vk_device_type(&vk->properties) };
+    *out = (vk_facts){ .type = vk_device_type(&vk->properties) };
     read_subgroups(&subgroup, &control, &f, out);
     read_limits(&vk->properties.limits, limits.maxMemoryAllocationSize, &vk->options, out);
     if (vk_without(&vk->options, "subgroup")) out->subgroup_ops = false;
@@ -178,6 +176,7 @@ void vk_info(const weft_backend *b, weft_device_info *out)
     snprintf(out->model, sizeof out->model, "%.127s", vk->properties.deviceName);
     snprintf(out->variant, sizeof out->variant, "%s", vk->facts.tuning->name);
     snprintf(out->driver, sizeof out->driver, "%.60s %.60s", vk->driver.driverName, vk->driver.driverInfo);
+    vk_verdicts_list(vk, out->disabled, sizeof out->disabled);
     list_features(&vk->facts, out->features, sizeof out->features);
     snprintf(out->description, sizeof out->description, "%.100s, %.100s", out->model, out->driver);
 }

@@ -161,10 +161,12 @@ weft_status vk_list(uint32_t index, const char *options, weft_device_info *out, 
         vk.index = index;
         s = vk_facts_read(&vk, err);
     }
+    if (!s) s = vk_verdicts_create(&vk, err);
     if (!s) {
         vk_info(&vk.base, out);
         out->is_default = find_default(&vk, devices, n) == index;
     }
+    vk_verdicts_destroy(&vk);
     vk_instance_destroy(&vk);
     vk_options_free(&vk.options);
     return s;

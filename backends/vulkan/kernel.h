@@ -30,13 +30,12 @@ typedef struct vk_tuning {
 
 /* What a device can do, after options that take features away. */
 typedef struct vk_facts {
-    uint32_t vendor, device; /* PCI ids; read by tuning.c alone */
     weft_device_type type;
     uint32_t subgroup;       /* size that kernels run with */
     uint32_t subgroup_min, subgroup_max;
     bool subgroup_control;   /* a size within min..max can be asked for, with full subgroups */
     bool subgroup_ops;       /* arithmetic, ballot, shuffle in compute */
-    uint32_t max_invocations, max_shared; /* per workgroup; bytes */
+    uint32_t max_invocations; /* per workgroup */
     uint32_t max_groups;     /* in x; in y and z at least 65535 */
     uint64_t max_binding;    /* bytes of one storage buffer binding */
     uint64_t max_allocation;

@@ -26,20 +26,22 @@ _Static_assert(WEFT_F32 == 1 && WEFT_F16 == 2 && WEFT_BF16 == 3 && WEFT_I32 == 4
 const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *ctx, const vk_kernel *k),
                                 const void *ctx, weft_place_reason *why, const vk_kernel **better)
 {
+    const vk_kernel *first = NULL; /* of those that are disabled */
     *why = WEFT_PLACE_NO_KERNEL;
-    if (better) *better = NULL;
     for (uint32_t i = 0; i < N_ROWS; i++) {
         const vk_kernel *k = table[i].kernel;
         if (table[i].op != c->op) continue;
         *why = WEFT_PLACE_NO_TYPE;
         if (k->accepts && !k->accepts(c)) continue;
         if (disabled && disabled(ctx, k)) {
-            if (better && !*better) *better = k;
+            first = first ? first : k;
             continue;
         }
         *why = WEFT_PLACE_REQUESTED;
+        if (better) *better = first;
         return k;
     }
+    if (first) *why = WEFT_PLACE_DISABLED;
     return NULL;
 }
 
@@ -55,11 +57,6 @@ const vk_kernel *const *vk_kernels(uint32_t *n)
 }
 
 /* ---- choice ---- */
-
-bool vk_kernel_disabled(const void *vk, const vk_kernel *k)
-{
-    return vk_without(&((const vk_backend *)vk)->options, k->name);
-}
 
 static void dense_tensor(const weft_kernel_query *q, weft_ref r, weft_layout layout, vk_tensor *t)
 {
@@ -81,15 +78,30 @@ static bool bindable(const vk_backend *vk, const weft_kernel_query *q, weft_ref 
 }
 
 /* "matvec/q8_0": the matrix's type is what users ask about. */
-static void name_choice(const weft_kernel_query *q, const vk_kernel *k, weft_kernel_choice *out)
+static void name_choice(const weft_kernel_query *q, const vk_kernel *k, char *out, size_t size)
 {
-    const char *type = NULL;
+    bool cached = q->node->op == WEFT_OP_attention; /* there it is the cache's type */
+    const char *type = cached ? weft_dtype_get(weft_graph_value(q->g, q->node->in[1])->dtype)->name : NULL;
     for (uint32_t i = 0; i < q->node->n_in && !type; i++) {
         const weft_value *v = weft_graph_value(q->g, q->node->in[i]);
         if (v->dims.rank >= 2 && weft_graph_node_by_id(q->g, v->node)->op == WEFT_OP_weight)
             type = weft_dtype_get(v->dtype)->name;
     }
-    snprintf(out->name, sizeof out->name, "%s%s%s", k->name, type ? "/" : "", type ? type : "");
+    snprintf(out, size, "%s%s%s", k->name, type ? "/" : "", type ? type : "");
+}
+
+typedef struct candidate {
+    const vk_backend *vk;
+    const weft_kernel_query *q;
+} candidate;
+
+/* By the option `without`, or because it failed the self-test. */
+static bool is_disabled(const void *ctx, const vk_kernel *k)
+{
+    const candidate *c = ctx;
+    char name[48];
+    name_choice(c->q, k, name, sizeof name);
+    return vk_without(&c->vk->options, k->name) || vk_verdict_failed(c->vk, name);
 }
 
 weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q, weft_kernel_choice *out)
@@ -109,14 +121,14 @@ weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q
     vk_call call = { .facts = &vk->facts, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
                      .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact };
     weft_place_reason why;
-    const vk_kernel *better, *k = vk_kernel_find(&call, vk_kernel_disabled, vk, &why, &better);
+    const vk_kernel *better, *k = vk_kernel_find(&call, is_disabled, &(candidate){ vk, q }, &why, &better);
     if (!k) return why;
     *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace,
                                  .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
                                  .launches = k->launches ? k->launches(&call) : 1,
                                  .variant = k->variant ? k->variant(&call) : 0,
                                  .instead_of = better ? better->name : NULL };
-    name_choice(q, k, out);
+    name_choice(q, k, out->name, sizeof out->name);
     memset(out->needs, k->need, sizeof out->needs);
     return WEFT_PLACE_REQUESTED;
 }

@@ -58,6 +58,10 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     }
     if (IS("memory")) return parse_bytes(item, value, &o->memory, err);
     if (IS("staging")) return parse_switch(item, value, &o->staging, err);
+    if (IS("self-test")) {
+        o->self_test_given = true;
+        return parse_switch(item, value, &o->self_test, err);
+    }
     if (IS("statistics")) return parse_switch(item, value, &o->statistics, err);
     if (IS("validation")) return parse_switch(item, value, &o->validation, err);
     if (IS("without")) return parse_without(item, value, o, err);
@@ -69,8 +73,8 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
         return WEFT_OK;
     }
 #undef IS
-    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, max-binding, memory, staging, "
-                     "statistics, validation, without, submit-ms; each as name=value)", item);
+    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, max-binding, memory, "
+                     "self-test, staging, statistics, validation, without, submit-ms; each as name=value)", item);
 }
 
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err)
@@ -82,6 +86,7 @@ weft_status vk_options_parse(const char *which, const char *text, vk_options *o,
     weft_status s = WEFT_OK;
     while (!s && (item = strsep(&rest, ","))) s = *item ? parse_item(item, o, err) : WEFT_OK;
     free(copy);
+    if (!o->self_test_given) o->self_test = o->cache != NULL;
     if (s) vk_options_free(o);
     return s;
 }

@@ -1,18 +1,15 @@
 /* pipelines.c: shader modules and pipelines: only what programs need, made by several threads, kept in a cache file.
  *
- * The file lies in the directory of the option `cache` under a name made of vendor, device, driver version, the
- * driver's cache UUID and a hash of all shaders. What does not fit is ignored and written anew. */
+ * A file (cache.c) that does not fit is ignored and written anew. */
 #include "backends/vulkan/vk.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 4, MAX_CACHE_BYTES = 256 << 20 };
+enum { MAX_THREADS = 4, MAX_CACHE_BYTES = 1 << 28 };
 
 typedef struct entry { vk_pipeline_key key; VkPipeline pipeline; } entry;
 
@@ -24,64 +21,6 @@ struct vk_pipeline_set {
 };
 
 /* ---- the cache file ---- */
-
-static uint64_t shader_hash(void)
-{
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-    for (uint32_t i = 0; i < WEFT_SHADER_COUNT; i++)
-        for (uint32_t k = 0; k < weft__shaders[i].n_words; k++) h = (h ^ weft__shaders[i].code[k]) * 1099511628211u;
-    return h;
-}
-
-static bool cache_path(const vk_backend *vk, const char *suffix, char *out, size_t size)
-{
-    const VkPhysicalDeviceProperties *p = &vk->properties;
-    char uuid[2 * VK_UUID_SIZE + 1];
-    if (!vk->options.cache) return false;
-    for (uint32_t i = 0; i < VK_UUID_SIZE; i++) snprintf(uuid + 2 * i, 3, "%02x", p->pipelineCacheUUID[i]);
-    int n = snprintf(out, size, "%s/%04x-%04x-%x-%s-%016llx.%s", vk->options.cache, p->vendorID, p->deviceID,
-                     p->driverVersion, uuid, (unsigned long long)shader_hash(), suffix);
-    return n > 0 && (size_t)n < size;
-}
-
-/* Creates the directory and its parents; a failure shows when the file is opened. */
-static void make_directory(const char *path)
-{
-    char part[1024];
-    for (size_t i = 1; path[i - 1] && i < sizeof part; i++) {
-        if (path[i] != '/' && path[i]) continue;
-        memcpy(part, path, i);
-        part[i] = 0;
-        mkdir(part, 0777);
-    }
-}
-
-static void *cache_read(const vk_backend *vk, const char *suffix, size_t *n)
-{
-    char path[1200];
-    *n = 0;
-    FILE *f = cache_path(vk, suffix, path, sizeof path) ? fopen(path, "rb") : NULL;
-    if (!f) return NULL;
-    struct stat st;
-    void *data = NULL;
-    if (!fstat(fileno(f), &st) && st.st_size > 0 && st.st_size < MAX_CACHE_BYTES) data = malloc((size_t)st.st_size);
-    if (data) *n = fread(data, 1, (size_t)st.st_size, f);
-    fclose(f);
-    return data;
-}
-
-/* Written beside and renamed, so that nobody reads half a file. A cache that cannot be written is no error. */
-static void cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n)
-{
-    char path[1200], temporary[1240];
-    if (!cache_path(vk, suffix, path, sizeof path)) return;
-    make_directory(vk->options.cache);
-    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
-    FILE *f = fopen(temporary, "wb");
-    if (!f) return;
-    bool ok = fwrite(data, 1, n, f) == n;
-    if (fclose(f) || !ok || rename(temporary, path)) unlink(temporary);
-}
 
 /* The header that the Vulkan specification prescribes, with this device's numbers. */
 static bool cache_fits(const vk_backend *vk, const void *data, size_t n)
@@ -102,7 +41,7 @@ static void save_cache(vk_backend *vk)
     if (vk->api.GetPipelineCacheData(vk->device, set->cache, &n, NULL) || !n || n > MAX_CACHE_BYTES) return;
     void *data = malloc(n);
     if (data && !vk->api.GetPipelineCacheData(vk->device, set->cache, &n, data))
-        cache_write(vk, "pipelines", data, n);
+        vk_cache_write(vk, "pipelines", data, n);
     free(data);
 }
 
@@ -113,7 +52,7 @@ weft_status vk_pipelines_create(vk_backend *vk, weft_error *err)
     struct vk_pipeline_set *set = vk->pipelines = calloc(1, sizeof *set);
     if (!set) return WEFT_OOM_FAIL(err, "pipelines");
     size_t n;
-    void *data = cache_read(vk, "pipelines", &n);
+    void *data = vk_cache_read(vk, "pipelines", &n);
     bool fits = data && cache_fits(vk, data, n);
     VkPipelineCacheCreateInfo info = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
                                        .initialDataSize = fits ? n : 0, .pInitialData = fits ? data : NULL };

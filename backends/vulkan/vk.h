@@ -41,6 +41,7 @@ typedef struct vk_options {
     char *loader, *cache; /* NULL: default, none; owned */
     uint64_t max_binding, memory; /* 0: the device's */
     bool staging, validation;
+    bool self_test, self_test_given;
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
     double submit_seconds;
     char without[256]; /* "+f16storage+dot+" */
@@ -136,6 +137,7 @@ struct vk_backend {
     uint64_t allocated;       /* bytes of device memory at this moment */
     double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
     struct vk_pipeline_set *pipelines; /* pipelines.c */
+    struct vk_verdicts *verdicts;      /* verdicts.c */
     struct vk_staging *staging;        /* memory.c */
     struct vk_validation *validation;  /* validate.c; NULL: off */
 };
@@ -199,7 +201,18 @@ weft_status vk_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n
 weft_status vk_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
 void vk_exec_counters(const weft_exec *e, weft_counters *out);
 
-/* Whether the option `without` names a kernel. */
-bool vk_kernel_disabled(const void *vk, const vk_kernel *k);
+/* ---- the cache folder: no file, no cache and no room are no errors ---- */
+void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n); /* malloc'd; NULL: nothing there */
+/* Written beside and renamed, so that nobody reads half a file. */
+void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n);
+
+/* ---- the self-test ---- */
+weft_status vk_verdicts_create(vk_backend *vk, weft_error *err); /* reads what the cache knows */
+void vk_verdicts_destroy(vk_backend *vk);
+bool vk_verdict_failed(const vk_backend *vk, const char *name);
+void vk_verdicts_list(const vk_backend *vk, char *out, size_t size); /* of those that failed: "matvec/q8_0, norm" */
+const char *vk_probe(const weft_backend *b, uint32_t i);
+weft_verdict vk_verdict(const weft_backend *b, const weft_kernel_choice *c);
+void vk_judge(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail);
 
 #endif

@@ -75,6 +75,7 @@ static weft_status open_device(vk_backend *vk, weft_error *err)
     WEFT_TRY(vk_layouts_create(vk, err));
     WEFT_TRY(vk_staging_create(vk, err));
     WEFT_TRY(vk_pipelines_create(vk, err));
+    WEFT_TRY(vk_verdicts_create(vk, err));
     guess_rates(vk);
     return WEFT_OK;
 }
@@ -82,6 +83,7 @@ static weft_status open_device(vk_backend *vk, weft_error *err)
 static void close_device(vk_backend *vk)
 {
     if (vk->device && vk->api.DeviceWaitIdle) vk->api.DeviceWaitIdle(vk->device); /* staging may be under way */
+    vk_verdicts_destroy(vk);
     vk_pipelines_destroy(vk);
     vk_staging_destroy(vk);
     if (vk->pipeline_layout) vk->api.DestroyPipelineLayout(vk->device, vk->pipeline_layout, NULL);
@@ -131,6 +133,9 @@ const weft_backend_vt weft__backend_vulkan = {
     .weight_bytes = vk_weight_bytes,
     .choose = vk_choose,
     .joins = vk_joins,
+    .probe = vk_probe,
+    .verdict = vk_verdict,
+    .judge = vk_judge,
     .buf_create = vk_buf_create,
     .buf_wrap = vk_buf_wrap,
     .buf_destroy = vk_buf_destroy,

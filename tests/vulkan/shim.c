@@ -22,6 +22,20 @@ static bool fails(void)
     return atomic_fetch_add(&calls, 1) + 1 == fail_at;
 }
 
+/* What should be in a module, and a copy in which every OpFAdd is an OpFSub. */
+static const uint32_t *original;
+static size_t n_words;
+static uint32_t broken[1 << 16];
+
+static const VkShaderModuleCreateInfo *corrupted(const VkShaderModuleCreateInfo *info)
+{
+    static _Thread_local VkShaderModuleCreateInfo copy;
+    if (!original || info->codeSize != 4 * n_words || memcmp(info->pCode, original, info->codeSize)) return info;
+    copy = *info;
+    copy.pCode = broken;
+    return &copy;
+}
+
 /* X(name, parameters, arguments, what failing gives, objects made) */
 #define ALLOCATOR const VkAllocationCallbacks *
 #define FALLIBLE(X) \
@@ -37,7 +51,7 @@ static bool fails(void)
       (a, b, c, d), OOM, 1) \
     X(BindBufferMemory, (VkDevice a, VkBuffer b, VkDeviceMemory c, VkDeviceSize d), (a, b, c, d), OOM, 0) \
     X(CreateShaderModule, (VkDevice a, const VkShaderModuleCreateInfo *b, ALLOCATOR c, \
-      VkShaderModule *d), (a, b, c, d), OOM, 1) \
+      VkShaderModule *d), (a, corrupted(b), c, d), OOM, 1) \
     X(CreatePipelineCache, (VkDevice a, const VkPipelineCacheCreateInfo *b, ALLOCATOR c, \
       VkPipelineCache *d), (a, b, c, d), OOM, 1) \
     X(CreateComputePipelines, (VkDevice a, VkPipelineCache b, uint32_t c, const VkComputePipelineCreateInfo *d, \
@@ -171,9 +185,21 @@ void shim_begin(int fail, int swallow)
 {
     fail_at = fail;
     swallow_at = swallow;
+    original = NULL;
     atomic_store(&calls, 0);
     atomic_store(&barriers, 0);
     atomic_store(&alive, 0);
+}
+
+void shim_corrupt(const unsigned *code, unsigned long words)
+{
+    enum { HEADER = 5, FADD = 129, FSUB = 131 };
+    if (words > sizeof broken / sizeof *broken) return;
+    memcpy(broken, code, 4 * words);
+    for (size_t i = HEADER; i < words && broken[i] >> 16; i += broken[i] >> 16)
+        if ((broken[i] & 0xffff) == FADD) broken[i] = (broken[i] & 0xffff0000u) | FSUB;
+    original = code;
+    n_words = words;
 }
 
 int shim_calls(void)

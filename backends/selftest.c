@@ -1,0 +1,282 @@
+/* selftest.c: kernels put to the test before a device is trusted with them.
+ *
+ * A backend names small graphs (probes); a probe runs step by step beside the CPU's plain scalar kernels
+ * (weft_program_check), and each kernel that it uses gets a verdict. The backend keeps the verdicts and never chooses
+ * again what has failed. A verdict is TESTING while the probe runs: where that is what a later process finds, the
+ * kernel took its process or its device down. */
+#include "backends/selftest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SUBJECTS = 128 };
+
+/* A kernel that is tested now: by every probe that uses it. */
+typedef struct subject {
+    char name[48], detail[160];
+    bool failed;
+} subject;
+
+typedef struct prober {
+    weft_backend *b;
+    const weft_program *wanted; /* only what this program uses; NULL: everything */
+    subject subjects[MAX_SUBJECTS];
+    uint32_t n_subjects;
+    weft_program *p; /* the probe */
+    float *data;     /* of all its weights */
+    int64_t n_data;
+    const char *faults[WEFT_MAX_PROBE_NODES];
+    char texts[WEFT_MAX_PROBE_NODES][160];
+} prober;
+
+/* ---- data ---- */
+
+static float noise(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (float)(int32_t)(*state & ~255u) * 0x1p-31f;
+}
+
+static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
+{
+    const prober *t = ctx;
+    for (uint32_t i = 0; i < weft_graph_node_count(t->p->g); i++) {
+        const weft_node *n = weft_graph_node(t->p->g, i);
+        if (n->op != WEFT_OP_weight || strcmp(n->name, name)) continue;
+        const weft_dims *dims = &weft_graph_value(t->p->g, n->out[0])->dims;
+        *out = (weft_weight_data){ .dtype = WEFT_F32, .rank = dims->rank, .data = t->data + n->id };
+        weft_dims_resolve(t->p->g, dims, t->p->bounds, out->dims);
+        out->bytes = sizeof(float);
+        for (uint32_t k = 0; k < out->rank; k++) out->bytes *= (uint64_t)out->dims[k];
+        return WEFT_OK;
+    }
+    return WEFT_FAIL(err, WEFT_NOT_FOUND, "the probe has no weight '%s'", name);
+}
+
+static weft_status make_weights(prober *t, weft_error *err)
+{
+    uint32_t state = 1;
+    t->n_data = 1;
+    for (uint32_t v = 1; v < weft_graph_value_limit(t->p->g); v++) {
+        if (!weft_graph_value(t->p->g, (weft_ref){ v })) continue;
+        int64_t n = weft_value_elements(t->p->g, (weft_ref){ v }, t->p->bounds);
+        if (n > t->n_data) t->n_data = n;
+    }
+    t->n_data += weft_graph_node_limit(t->p->g);
+    t->data = malloc((size_t)t->n_data * sizeof *t->data);
+    if (!t->data) return WEFT_OOM_FAIL(err, "a self-test");
+    for (int64_t i = 0; i < t->n_data; i++) t->data[i] = noise(&state);
+    return WEFT_OK;
+}
+
+/* Integers count up (every index once), numbers are noise. */
+static weft_status write_input(prober *t, const weft_node *n, weft_error *err)
+{
+    const weft_value *v = weft_graph_value(t->p->g, n->out[0]);
+    int64_t count = weft_value_elements(t->p->g, n->out[0], t->p->bounds);
+    uint64_t bytes = weft_value_bytes(t->p->g, n->out[0], t->p->bounds);
+    void *data = malloc(bytes);
+    bool ok = data != NULL;
+    if (ok && v->dtype == WEFT_I32)
+        for (int64_t i = 0; i < count; i++) ((int32_t *)data)[i] = (int32_t)i;
+    else if (ok) ok = weft__convert_row(WEFT_F32, t->data + n->id, v->dtype, data, count);
+    weft_status s = !ok ? WEFT_OOM_FAIL(err, "a self-test")
+                        : weft_program_write(t->p, n->out[0], 0, data, bytes, err);
+    free(data);
+    return s;
+}
+
+/* ---- one probe ---- */
+
+static const weft_kernel_choice *choice_of(const weft_program *p, uint32_t i)
+{
+    const weft_kernel_choice *c = &p->choices[p->plan->steps[i].node];
+    return c->kernel ? c : NULL;
+}
+
+static subject *find_subject(prober *t, const char *name)
+{
+    uint32_t i = 0;
+    while (i < t->n_subjects && strcmp(t->subjects[i].name, name)) i++;
+    return i < t->n_subjects ? &t->subjects[i] : NULL;
+}
+
+static bool is_wanted(const prober *t, const weft_kernel_choice *c)
+{
+    if (t->b->vt->verdict(t->b, c) != WEFT_VERDICT_NONE) return false;
+    if (!t->wanted) return true;
+    for (uint32_t i = 0; i < weft_graph_node_count(t->wanted->g); i++) {
+        const weft_kernel_choice *other = &t->wanted->choices[weft_graph_node(t->wanted->g, i)->id];
+        if (other->kernel && !strcmp(other->name, c->name)) return true;
+    }
+    return false;
+}
+
+/* The subject that step i tests, if it is the first of the probe's steps to do so. */
+static subject *subject_of(prober *t, uint32_t i)
+{
+    const weft_kernel_choice *c = choice_of(t->p, i);
+    for (uint32_t k = 0; k < i && c; k++) {
+        const weft_kernel_choice *before = choice_of(t->p, k);
+        if (before && !strcmp(before->name, c->name)) return NULL;
+    }
+    subject *known = c ? find_subject(t, c->name) : NULL;
+    if (known || !c || t->n_subjects == MAX_SUBJECTS || !is_wanted(t, c)) return known;
+    subject *s = &t->subjects[t->n_subjects++];
+    snprintf(s->name, sizeof s->name, "%s", c->name);
+    return s;
+}
+
+static bool note_fault(void *ctx, const weft_check_node *c)
+{
+    prober *t = ctx;
+    char name[80];
+    for (uint32_t i = 0; i < t->p->plan->n_steps && c->failed; i++) {
+        if (t->p->plan->steps[i].node != c->node) continue;
+        snprintf(t->texts[i], sizeof t->texts[i], "%s: max error %.3g, tolerance %.3g, %llu NaN, %llu infinite",
+                 weft__node_text(weft_graph_node_by_id(t->p->g, c->node), name, sizeof name), c->max_error,
+                 c->tolerance, (unsigned long long)c->n_nan, (unsigned long long)c->n_inf);
+        t->faults[i] = t->texts[i];
+    }
+    return true;
+}
+
+static weft_status run_probe(prober *t, weft_error *err)
+{
+    weft_weight_source source = { t, find_weight };
+    weft_bank *bank;
+    WEFT_TRY(make_weights(t, err));
+    WEFT_TRY(weft_bank_create(&source, &bank, err));
+    weft_status s = weft_program_load(t->p, bank, err);
+    for (uint32_t i = 0; i < weft_graph_node_count(t->p->g) && !s; i++) {
+        const weft_node *n = weft_graph_node(t->p->g, i);
+        if (n->op == WEFT_OP_input) s = write_input(t, n, err);
+    }
+    if (!s) s = weft_program_check(t->p, &source, note_fault, t, err);
+    weft__program_unload(t->p);
+    weft_bank_destroy(bank);
+    return s;
+}
+
+static const char *fault_of(const prober *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->p->plan->n_steps; i++) {
+        const weft_kernel_choice *c = choice_of(t->p, i);
+        if (c && !strcmp(c->name, name) && t->faults[i]) return t->faults[i];
+    }
+    return NULL;
+}
+
+static void judge(prober *t, subject *s, const weft_kernel_choice *c, const char *fault)
+{
+    if (fault) snprintf(s->detail, sizeof s->detail, "%.159s", fault);
+    s->failed = s->failed || fault;
+    t->b->vt->judge(t->b, c, s->failed ? WEFT_VERDICT_FAILED : WEFT_VERDICT_PASSED, s->detail);
+}
+
+/* What fails with an error that is not the machine's (memory) condemns all kernels of the probe. */
+static weft_status try_probe(prober *t, weft_error *err)
+{
+    subject *subjects[WEFT_MAX_PROBE_NODES] = { NULL };
+    uint32_t n = t->p->plan->n_steps, found = 0;
+    if (n > WEFT_MAX_PROBE_NODES) return WEFT_FAIL(err, WEFT_INTERNAL, "a probe has %u steps", n);
+    for (uint32_t i = 0; i < n; i++) found += (subjects[i] = subject_of(t, i)) != NULL;
+    if (!found) return WEFT_OK;
+    for (uint32_t i = 0; i < n; i++)
+        if (subjects[i]) t->b->vt->judge(t->b, choice_of(t->p, i), WEFT_VERDICT_TESTING, "");
+    weft_error fault = { 0 };
+    memset(t->faults, 0, sizeof t->faults);
+    weft_status s = run_probe(t, &fault);
+    bool machine = s == WEFT_OOM || s == WEFT_LIMIT;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!subjects[i]) continue;
+        const weft_kernel_choice *c = choice_of(t->p, i);
+        if (machine) t->b->vt->judge(t->b, c, WEFT_VERDICT_NONE, "");
+        else judge(t, subjects[i], c, s ? fault.text : fault_of(t, c->name));
+    }
+    if (!machine && s != WEFT_DEVICE_LOST) return WEFT_OK;
+    if (err) *err = fault;
+    return weft__annotate(err, s, "self-test");
+}
+
+static weft_status probe(prober *t, const char *text, weft_error *err)
+{
+    weft_graph *g;
+    WEFT_TRY(weft_graph_parse(text, strlen(text), "probe", NULL, &g, err));
+    weft_status s = weft__program_create_probe(g, t->b, t->wanted && t->wanted->exact, &t->p, err);
+    if (s == WEFT_UNSUPPORTED) s = WEFT_OK; /* no kernel is left: nothing to be tested */
+    else if (!s) s = try_probe(t, err);
+    weft_program_destroy(t->p);
+    weft_graph_destroy(g);
+    free(t->data);
+    t->p = NULL;
+    t->data = NULL;
+    return s;
+}
+
+static weft_status probe_all(prober *t, weft_error *err)
+{
+    const char *text;
+    for (uint32_t i = 0; (text = t->b->vt->probe(t->b, i)); i++) WEFT_TRY(probe(t, text, err));
+    return WEFT_OK;
+}
+
+/* ---- for programs, for users ---- */
+
+static bool has_unknown(const weft_program *p, uint32_t d)
+{
+    weft_backend *b = p->devices[d];
+    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
+        uint32_t id = weft_graph_node(p->g, i)->id;
+        if (p->device_of[id] == d && p->choices[id].kernel &&
+            b->vt->verdict(b, &p->choices[id]) == WEFT_VERDICT_NONE)
+            return true;
+    }
+    return false;
+}
+
+/* What no probe reaches is trusted. */
+static void trust_the_rest(weft_program *p, uint32_t d)
+{
+    weft_backend *b = p->devices[d];
+    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
+        uint32_t id = weft_graph_node(p->g, i)->id;
+        const weft_kernel_choice *c = &p->choices[id];
+        if (p->device_of[id] == d && c->kernel && b->vt->verdict(b, c) == WEFT_VERDICT_NONE)
+            b->vt->judge(b, c, WEFT_VERDICT_UNTESTED, "");
+    }
+}
+
+weft_status weft__selftest(weft_program *p, bool *failed, weft_error *err)
+{
+    *failed = false;
+    for (uint32_t d = 0; d < p->n_devices && !p->probing; d++) {
+        weft_backend *b = p->devices[d];
+        if (!b->vt->probe || !has_unknown(p, d)) continue;
+        prober *t = calloc(1, sizeof *t);
+        if (!t) return WEFT_OOM_FAIL(err, "a self-test");
+        t->b = b;
+        t->wanted = p;
+        weft_status s = probe_all(t, err);
+        for (uint32_t i = 0; i < t->n_subjects; i++) *failed = *failed || t->subjects[i].failed;
+        free(t);
+        if (s) return s;
+        trust_the_rest(p, d);
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, void *ctx, weft_error *err)
+{
+    if (!b->vt->probe) return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: has no self-test", b->vt->name);
+    prober *t = calloc(1, sizeof *t);
+    if (!t) return WEFT_OOM_FAIL(err, "a self-test");
+    t->b = b;
+    b->vt->judge(b, NULL, WEFT_VERDICT_NONE, "");
+    weft_status s = probe_all(t, err);
+    for (uint32_t i = 0; i < t->n_subjects; i++)
+        report(ctx, t->subjects[i].name, !t->subjects[i].failed, t->subjects[i].detail);
+    free(t);
+    return s;
+}

@@ -1,0 +1,164 @@
+/* verdicts.c: what the self-test has said about kernels on this device, kept in the cache as lines of text:
+ *
+ *     weft-verdicts 1
+ *     matvec_subgroup/f16 passed
+ *     norm failed layer_norm %6: max error 0.3, ...
+ *     attention_split testing 4711
+ *
+ * "testing" is there while process 4711 runs the test. Where that process is gone, the kernel took it or the device
+ * down: that counts as failed. */
+#include "backends/vulkan/vk.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_VERDICTS = 256 };
+static const char head[] = "weft-verdicts 1\n";
+
+typedef struct item {
+    char name[48], detail[160];
+    weft_verdict verdict;
+} item;
+
+struct vk_verdicts {
+    item items[MAX_VERDICTS];
+    uint32_t n;
+};
+
+static const char *const words[] = { "none", "testing", "passed", "failed", "untested" };
+
+/* ---- the file ---- */
+
+static void take_line(struct vk_verdicts *v, const char *line)
+{
+    item it = { 0 };
+    char word[16];
+    int used = 0;
+    if (v->n == MAX_VERDICTS || sscanf(line, "%47s %15s%n", it.name, word, &used) != 2) return;
+    line += (size_t)used + strspn(line + used, " ");
+    for (uint32_t i = 1; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(word, words[i])) it.verdict = (weft_verdict)i;
+    if (it.verdict == WEFT_VERDICT_TESTING) {
+        long pid = strtol(line, NULL, 10);
+        if (pid <= 0 || !kill((pid_t)pid, 0)) return; /* another process is at it: no verdict yet */
+        it.verdict = WEFT_VERDICT_FAILED;
+        line = "its test did not come back";
+    }
+    snprintf(it.detail, sizeof it.detail, "%.*s", (int)strcspn(line, "\n"), line);
+    if (it.verdict != WEFT_VERDICT_NONE) v->items[v->n++] = it;
+}
+
+static void read_file(vk_backend *vk)
+{
+    size_t n;
+    char *data = vk_cache_read(vk, "verdicts", &n), *text = data ? realloc(data, n + 1) : NULL;
+    if (!text) {
+        free(data);
+        return;
+    }
+    text[n] = 0;
+    if (!strncmp(text, head, sizeof head - 1))
+        for (const char *line = strchr(text, '\n'); line && line[1]; line = strchr(line + 1, '\n'))
+            take_line(vk->verdicts, line + 1);
+    free(text);
+}
+
+static void write_file(const vk_backend *vk)
+{
+    const struct vk_verdicts *v = vk->verdicts;
+    size_t size = sizeof head + v->n * (sizeof(item) + 32), at = 0;
+    char *text = malloc(size);
+    if (!text) return;
+    at += (size_t)snprintf(text, size, "%s", head);
+    for (uint32_t i = 0; i < v->n; i++) {
+        const item *it = &v->items[i];
+        char pid[24] = "";
+        if (it->verdict == WEFT_VERDICT_TESTING) snprintf(pid, sizeof pid, "%ld", (long)getpid());
+        at += (size_t)snprintf(text + at, size - at, "%s %s %s%s\n", it->name, words[it->verdict], pid, it->detail);
+    }
+    vk_cache_write(vk, "verdicts", text, at);
+    free(text);
+}
+
+/* ---- life ---- */
+
+weft_status vk_verdicts_create(vk_backend *vk, weft_error *err)
+{
+    vk->verdicts = calloc(1, sizeof *vk->verdicts);
+    if (!vk->verdicts) return WEFT_OOM_FAIL(err, "verdicts");
+    read_file(vk);
+    return WEFT_OK;
+}
+
+void vk_verdicts_destroy(vk_backend *vk)
+{
+    free(vk->verdicts);
+    vk->verdicts = NULL;
+}
+
+/* ---- use ---- */
+
+static item *find(const vk_backend *vk, const char *name)
+{
+    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n; i++)
+        if (!strcmp(vk->verdicts->items[i].name, name)) return &vk->verdicts->items[i];
+    return NULL;
+}
+
+bool vk_verdict_failed(const vk_backend *vk, const char *name)
+{
+    const item *it = find(vk, name);
+    return it && it->verdict == WEFT_VERDICT_FAILED;
+}
+
+weft_verdict vk_verdict(const weft_backend *b, const weft_kernel_choice *c)
+{
+    const vk_backend *vk = (const vk_backend *)b;
+    const item *it = find(vk, c->name);
+    return it ? it->verdict : vk->options.self_test ? WEFT_VERDICT_NONE : WEFT_VERDICT_UNTESTED;
+}
+
+void vk_judge(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail)
+{
+    vk_backend *vk = (vk_backend *)b;
+    if (!c) {
+        vk->verdicts->n = 0;
+        vk->options.self_test = true; /* somebody wants to know */
+    } else {
+        item *it = find(vk, c->name);
+        if (!it && vk->verdicts->n < MAX_VERDICTS) {
+            it = &vk->verdicts->items[vk->verdicts->n++];
+            snprintf(it->name, sizeof it->name, "%s", c->name);
+        }
+        if (!it) return;
+        it->verdict = v;
+        snprintf(it->detail, sizeof it->detail, "%s", detail);
+        for (char *p = it->detail; *p; p++)
+            if (*p == '\n') *p = ' ';
+        if (v == WEFT_VERDICT_NONE) *it = vk->verdicts->items[--vk->verdicts->n];
+    }
+    write_file(vk);
+}
+
+void vk_verdicts_list(const vk_backend *vk, char *out, size_t size)
+{
+    size_t at = 0;
+    *out = 0;
+    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n && at < size; i++)
+        if (vk->verdicts->items[i].verdict == WEFT_VERDICT_FAILED)
+            at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", vk->verdicts->items[i].name);
+}
+
+const char *vk_probe(const weft_backend *b, uint32_t i)
+{
+    static const char *const probes[] = {
+#define VK_PROBE(...) __VA_ARGS__,
+#include "backends/vulkan/probes.def"
+#undef VK_PROBE
+    };
+    (void)b;
+    return i < sizeof probes / sizeof *probes ? probes[i] : NULL;
+}

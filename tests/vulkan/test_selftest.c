@@ -1,0 +1,206 @@
+/* test_selftest.c: a wrong kernel is found before it is used, is not used, and is still known the next time. */
+#include "tests/test.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/backend.h"
+#include "backends/vulkan/shaders.h"
+#include "tests/vulkan/shim.h"
+
+static weft_error err;
+static void (*begin)(int, int);
+static void (*corrupt)(const unsigned *, unsigned long);
+static char folder[] = "/tmp/weft-selftest-XXXXXX", spec[1024];
+
+static const char text[] =
+    "weft-graph 1\n%1 = input \"x\" : f32[3, 96]\n%2 = weight \"w\" : f16[64, 96]\n%3 = weight \"g\" : f32[96]\n"
+    "%4 = weight \"b\" : f32[96]\n%5 = layer_norm %1, %3, %4 {eps = 1e-05}\n%6 = matmul_nt %5, %2\noutput \"y\" = %6\n";
+enum { N_X = 3 * 96, N_Y = 3 * 64, N_W = 64 * 96 };
+static float x[N_X], weights[N_W];
+
+static weft_status find(void *ctx, const char *name, weft_weight_data *out, weft_error *error)
+{
+    (void)ctx;
+    (void)error;
+    bool matrix = *name == 'w';
+    *out = (weft_weight_data){ .dtype = WEFT_F32, .rank = matrix ? 2 : 1, .data = weights,
+                               .bytes = 4 * (matrix ? N_W : 96), .dims = { matrix ? 64 : 96, 96 } };
+    return WEFT_OK;
+}
+
+static bool set_up(void)
+{
+    void *library = dlopen(SHIM_PATH, RTLD_NOW | RTLD_LOCAL);
+    if (!CHECK(library != NULL)) return false;
+    *(void **)&begin = dlsym(library, "shim_begin");
+    *(void **)&corrupt = dlsym(library, "shim_corrupt");
+    for (int i = 0; i < N_X; i++) x[i] = (float)(i * 37 % 101) * 0.02f - 1.0f;
+    for (int i = 0; i < N_W; i++) weights[i] = (float)(i * 53 % 97) * 0.02f - 0.9f;
+    strcpy(folder, "/tmp/weft-selftest-XXXXXX");
+    if (!CHECK(begin && corrupt && mkdtemp(folder))) return false;
+    snprintf(spec, sizeof spec, "vulkan:0,cache=%s,loader=" SHIM_PATH, folder);
+    begin(0, 0);
+    return true;
+}
+
+static bool is_verdicts(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 8 && !strcmp(name + n - 8, "verdicts");
+}
+
+/* Calls `use` with the path of every file of the folder; removes them and the folder if it is NULL. */
+static void each_file(void (*use)(const char *path))
+{
+    DIR *d = opendir(folder);
+    char path[600];
+    for (struct dirent *e; d && (e = readdir(d));) {
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (!use && *e->d_name != '.') unlink(path);
+        else if (use && is_verdicts(e->d_name)) use(path);
+    }
+    if (d) closedir(d);
+    if (!use) rmdir(folder);
+}
+
+/* Runs the graph; the kernels of the norm and the product, and what the device says is disabled. */
+typedef struct result {
+    char norm[48], product[48], disabled[256];
+    weft_place_reason reason;
+    float y[N_Y];
+} result;
+
+static weft_status run(bool strict, bool with_cpu, result *r)
+{
+    weft_backend *b[2] = { NULL };
+    weft_program *p = NULL;
+    weft_bank *bank = NULL;
+    weft_graph *g = NULL;
+    weft_device_info info;
+    weft_weight_source source = { NULL, find };
+    *r = (result){ .reason = WEFT_PLACE_COUNT };
+    err = (weft_error){ 0 };
+    weft_status s = weft_backend_open(spec, &b[0], &err);
+    if (!s) s = weft_backend_open("cpu,threads=1", &b[1], &err);
+    if (!s) s = weft_graph_parse(text, sizeof text - 1, "test", NULL, &g, &err);
+    weft_program_desc d = { .devices = b, .n_devices = with_cpu ? 2 : 1, .strict = strict };
+    if (!s) s = weft_program_create(g, &d, &p, &err);
+    for (uint32_t i = 0; !s && i < weft_graph_node_count(weft_program_graph(p)); i++) {
+        const weft_node *n = weft_graph_node(weft_program_graph(p), i);
+        weft_place place = weft_program_place(p, n->id);
+        if (n->op == WEFT_OP_layer_norm) snprintf(r->norm, sizeof r->norm, "%s", place.kernel);
+        if (n->op == WEFT_OP_layer_norm) r->reason = place.reason;
+        if (n->op == WEFT_OP_matmul_nt || n->op == WEFT_OP_linear)
+            snprintf(r->product, sizeof r->product, "%s", place.kernel);
+    }
+    if (!s) s = weft_bank_create(&source, &bank, &err);
+    if (!s) s = weft_program_load(p, bank, &err);
+    if (!s) s = weft_program_write(p, weft_program_port(p, "x"), 0, x, sizeof x, &err);
+    if (!s) s = weft_program_run(p, &err);
+    if (!s) s = weft_program_read(p, weft_program_port(p, "y"), 0, r->y, sizeof r->y, &err);
+    if (b[0]) weft_backend_info(b[0], &info);
+    if (b[0]) snprintf(r->disabled, sizeof r->disabled, "%s", info.disabled);
+    weft_program_destroy(p);
+    weft_bank_destroy(bank);
+    weft_graph_destroy(g);
+    weft_backend_close(b[1]);
+    weft_backend_close(b[0]);
+    return s;
+}
+
+static void plant(weft_shader_id id)
+{
+    begin(0, 0);
+    corrupt(weft__shaders[id].code, weft__shaders[id].n_words);
+}
+
+static double difference(const float *a, const float *b)
+{
+    double worst = 0;
+    for (int i = 0; i < N_Y; i++) worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+    return worst;
+}
+
+static void a_wrong_product_makes_way(void)
+{
+    result good, r;
+    if (!set_up()) return;
+    if (CHECK_OK(run(true, false, &good), err)) {
+        CHECK(!*good.disabled);
+        each_file(NULL);
+        set_up();
+        bool subgroup = strstr(good.product, "subgroup") != NULL;
+        plant(subgroup ? WEFT_SHADER_matvec_subgroup : WEFT_SHADER_matvec);
+        CHECK_OK(run(false, false, &r), err);
+        CHECK(strcmp(r.product, good.product) != 0);
+        CHECK_CONTAINS(r.disabled, good.product);
+        CHECK(difference(r.y, good.y) < 1e-3);
+        begin(0, 0); /* the verdict holds, whatever the driver does now */
+        CHECK_STATUS(run(true, false, &r), WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "disabled");
+        CHECK_OK(run(false, false, &r), err);
+        CHECK(strcmp(r.product, good.product) != 0);
+    }
+    each_file(NULL);
+}
+
+static void without_another_kernel_the_cpu_or_nothing(void)
+{
+    result good, r;
+    if (!set_up()) return;
+    if (CHECK_OK(run(true, false, &good), err)) {
+        each_file(NULL);
+        set_up();
+        plant(WEFT_SHADER_norm_subgroup); /* the form that all drivers here take */
+        weft_status s = run(false, false, &r);
+        CHECK_STATUS(s, WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "layer_norm");
+        CHECK_CONTAINS(err.text, "DISABLED");
+        CHECK_OK(run(false, true, &r), err);
+        CHECK_EQ_INT(r.reason, WEFT_PLACE_DISABLED);
+        CHECK(difference(r.y, good.y) < 1e-3);
+        CHECK_CONTAINS(r.disabled, "norm");
+    }
+    each_file(NULL);
+}
+
+static void crash(const char *path)
+{
+    char line[512], all[8192] = "";
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        char *word = strstr(line, " passed");
+        if (word && !strncmp(line, "norm ", 5)) strcpy(word, " testing 999999999\n");
+        strncat(all, line, sizeof all - strlen(all) - 1);
+    }
+    if (f) fclose(f);
+    f = fopen(path, "w");
+    if (CHECK(f != NULL)) {
+        fputs(all, f);
+        fclose(f);
+    }
+}
+
+static void a_test_that_did_not_come_back(void)
+{
+    result r;
+    if (!set_up()) return;
+    if (CHECK_OK(run(true, false, &r), err)) {
+        each_file(crash);
+        CHECK_STATUS(run(false, false, &r), WEFT_UNSUPPORTED, err);
+        CHECK(!strcmp(r.disabled, "norm"));
+    }
+    each_file(NULL);
+}
+
+static const weft_test tests[] = {
+    { "a wrong product makes way", a_wrong_product_makes_way },
+    { "without another kernel: the CPU or nothing", without_another_kernel_the_cpu_or_nothing },
+    { "a test that did not come back", a_test_that_did_not_come_back },
+};
+TEST_MAIN(tests)
