@@ -85,8 +85,9 @@ WEFT_API const char *const *weft_backend_names(uint32_t *n);
 typedef struct weft_roof { double bytes_per_second, f32_ops_per_second, int8_ops_per_second; } weft_roof;
 WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
 
-/* Compares the device's kernels with the CPU's plain scalar ones, afresh, and keeps the verdicts as the option self-test
- * does. `report` is told each kernel's name and, if it failed, why. UNSUPPORTED: the backend has no self-test. Blocks. */
+/* Compares the device's kernels with the CPU's plain scalar ones, afresh, and keeps the verdicts as the option
+ * self-test does. `report` is told each kernel's name and, if it failed, why. UNSUPPORTED: the backend has no
+ * self-test. Blocks. */
 typedef void weft_self_test_fn(void *ctx, const char *kernel, bool passed, const char *detail);
 WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, void *ctx,
                                                            weft_error *err);

@@ -51,6 +51,18 @@ static weft_dtype choose_type(void *ctx, const char *name, const weft_dims *dims
     return dims->d[dims->rank - 1].n % weft_dtype_get(t->wanted)->block ? file : t->wanted;
 }
 
+static void add_candidates(weft_graph *g, uint32_t k)
+{
+    weft_ref logits = weft_graph_find(g, "logits"), values, ids;
+    if (k == 1) {
+        weft_output(g, weft_argmax(g, logits, -1), "candidate.id");
+        return;
+    }
+    weft_top_k(g, logits, k, &values, &ids);
+    weft_output(g, values, "candidate.logit");
+    weft_output(g, ids, "candidate.id");
+}
+
 static weft_status build(const weft_model *m, const weft_model_graph_desc *desc, types *t, weft_graph **out,
                          weft_error *err)
 {
@@ -61,6 +73,7 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     weft_graph_desc g = { .weight_dtype = choose_type, .ctx = t, .bounds = bounds, .n_bounds = 3 };
     WEFT_TRY(weft_graph_create(&g, out, err));
     m->build(*out, &m->config, desc->kv == WEFT_ANY ? WEFT_F16 : desc->kv);
+    if (desc->candidates) add_candidates(*out, desc->candidates);
     weft_status s = weft_graph_seal(*out, err);
     if (!s) return WEFT_OK;
     weft_graph_destroy(*out);

@@ -12,6 +12,8 @@ typedef struct generator {
     weft_generated *r;
     uint32_t sequence;
     float *logits;
+    weft_candidate *candidates; /* instead of logits, where the session gives them */
+    uint32_t n_candidates;
     weft_sampler *sampler;
     weft__token_stream stream;
     bool has_text;
@@ -105,7 +107,9 @@ static weft_status keep_logprobs(generator *g, int32_t token, weft_error *err)
 
 static weft_status pick(generator *g, int32_t *token, weft_error *err)
 {
-    *token = weft_sampler_pick(g->sampler, g->logits, g->history, g->n_history);
+    *token = g->candidates ? weft_sampler_pick_candidate(g->sampler, g->candidates, g->n_candidates, g->history,
+                                                         g->n_history)
+                           : weft_sampler_pick(g->sampler, g->logits, g->history, g->n_history);
     if (g->d->n_logprobs) WEFT_TRY(keep_logprobs(g, *token, err));
     if (!weft__grow(&g->r->tokens, &g->token_cap, g->r->n_tokens + 1, sizeof *g->r->tokens) ||
         !weft__grow(&g->history, &g->history_cap, g->n_history + 1, sizeof *g->history))
@@ -142,7 +146,8 @@ static weft_status evaluate(generator *g, const int32_t *ids, size_t n, weft_err
     weft_batch_token *t = calloc(n, sizeof *t);
     if (!t) return WEFT_OOM_FAIL(err, "a prompt");
     for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ ids[i], g->sequence, i + 1 == n };
-    weft_status s = weft_session_eval(g->s, t, n, g->logits, err);
+    weft_status s = g->candidates ? weft_session_eval_candidates(g->s, t, n, g->candidates, err)
+                                  : weft_session_eval(g->s, t, n, g->logits, err);
     free(t);
     return s;
 }
@@ -169,6 +174,18 @@ static weft_status loop(generator *g, const int32_t *prompt, size_t n_prompt, we
 
 /* ---- set-up ---- */
 
+static weft_status check_candidates(generator *g, weft_error *err)
+{
+    uint32_t need = weft_sampling_candidates(&g->d->sampling), n_vocab = weft_session_n_vocab(g->s);
+    uint32_t have = g->n_candidates = weft_session_candidates(g->s);
+    if (have && g->d->n_logprobs)
+        return WEFT_FAIL(err, WEFT_INVALID, "a session of candidates gives no log-probabilities");
+    if (have && have < n_vocab && (!need || have < need))
+        return WEFT_FAIL(err, WEFT_INVALID, "the session gives %u candidates, but this sampling needs %u", have,
+                         need ? need : n_vocab);
+    return WEFT_OK;
+}
+
 static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt, weft_error *err)
 {
     if (!n_prompt) return WEFT_FAIL(err, WEFT_INVALID, "generation needs a prompt of at least one token");
@@ -176,12 +193,14 @@ static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt,
     uint32_t n_vocab = weft_session_n_vocab(g->s);
     if (g->d->n_logprobs > n_vocab)
         return WEFT_FAIL(err, WEFT_INVALID, "%u log-probabilities of a vocabulary of %u", g->d->n_logprobs, n_vocab);
+    WEFT_TRY(check_candidates(g, err));
     g->has_text = g->m->info.has_tokenizer;
     if (g->d->n_stop && !g->has_text)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "stop strings need a tokenizer, and %s has none", g->m->path);
     WEFT_TRY(weft_sampler_create(&g->d->sampling, n_vocab, &g->sampler, err));
-    g->logits = malloc(n_vocab * sizeof *g->logits);
-    if (!g->logits || !weft__grow(&g->history, &g->history_cap, n_prompt, sizeof *g->history))
+    if (g->n_candidates) g->candidates = malloc(g->n_candidates * sizeof *g->candidates);
+    else g->logits = malloc(n_vocab * sizeof *g->logits);
+    if ((!g->logits && !g->candidates) || !weft__grow(&g->history, &g->history_cap, n_prompt, sizeof *g->history))
         return WEFT_OOM_FAIL(err, "generation");
     memcpy(g->history, prompt, n_prompt * sizeof *prompt);
     g->n_history = n_prompt;
@@ -205,6 +224,7 @@ weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_
     weft_sampler_destroy(g.sampler);
     weft__token_stream_free(&g.stream);
     free(g.logits);
+    free(g.candidates);
     free(g.history);
     if (!s) return WEFT_OK;
     weft_generated_free(out);

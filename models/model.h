@@ -63,6 +63,9 @@ typedef struct weft_model_graph_desc {
     uint32_t context;    /* cells in all; 0: max_position_embeddings */
     uint32_t max_tokens; /* per run; 0: 512 */
     uint32_t max_rows;   /* of logits per run; 0: 8 */
+    /* > 0: also the outputs candidate.id (i32) and, above 1, candidate.logit, each [rows, candidates] (of one:
+     * [rows]): the largest logits, descending, the lowest id first among equals */
+    uint32_t candidates;
 } weft_model_graph_desc;
 /* The sealed graph, before any pass. Every weight is checked against the files (missing or mis-shaped: by name). */
 WEFT_API WEFT_MUST_USE weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc,
@@ -108,6 +111,9 @@ typedef struct weft_session_desc {
     uint32_t max_decode;      /* tokens per run of the decode program; 0: n_sequences */
     int32_t hidden;           /* >= 0: the layer whose hidden states weft_session_eval gives (0 embeddings, n_layer the
                                  final norm), no logits then; -1: logits */
+    /* > 0: the device reduces each row of logits to so many candidates, and only they come back:
+     * weft_session_eval_candidates. For generation see weft_sampling_candidates. More than the vocabulary: all. */
+    uint32_t candidates;
     bool exact, strict;
 } weft_session_desc;
 #define WEFT_SESSION_DESC_DEFAULT { .hidden = -1 }
@@ -135,6 +141,12 @@ typedef struct weft_batch_token {
  * outgrow the context. INVALID: a token id or sequence out of range. After a failure every sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      float *out, weft_error *err);
+/* The same with desc.candidates: rows of so many candidates, best first. Of one candidate the logit is not known (NaN).
+ * INVALID: a session of the other kind, here as there. */
+typedef struct weft_candidate { float logit; int32_t id; } weft_candidate;
+WEFT_API WEFT_MUST_USE weft_status weft_session_eval_candidates(weft_session *s, const weft_batch_token *tokens,
+                                                                size_t n, weft_candidate *out, weft_error *err);
+WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* of its desc */
 WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
 /* Forgets all but the first n tokens of a sequence (n <= its length). */
 WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n,
@@ -159,12 +171,20 @@ typedef struct weft_sampling {
 } weft_sampling;
 /* Order: repeat penalty, temperature, softmax, top-k, top-p, min-p, then one draw. */
 
+/* How many of the largest logits decide what is picked: 1 for greedy picks, top_k, and those that the penalty could
+ * push out of them. 0: all logits do, or too many (above 1024) to be worth it. */
+WEFT_API uint32_t weft_sampling_candidates(const weft_sampling *p);
+
 typedef struct weft_sampler weft_sampler;
 WEFT_API WEFT_MUST_USE weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_sampler **out,
                                                        weft_error *err);
 WEFT_API void weft_sampler_destroy(weft_sampler *s);
 /* Picks a token from n_vocab logits. `recent` are the last n_recent tokens (for the penalty; may be NULL). */
 WEFT_API int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent);
+/* The same from the n best candidates, descending, where n is at least weft_sampling_candidates (or the vocabulary):
+ * picks what it would from all logits. n at most the vocabulary. */
+WEFT_API int32_t weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n,
+                                             const int32_t *recent, size_t n_recent);
 
 /* The natural logarithm of the probability of each of n ids (all below n_vocab) under softmax(logits). */
 WEFT_API void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out);
@@ -205,7 +225,8 @@ typedef struct weft_generated {
     double prompt_seconds, decode_seconds; /* decode: from the first token's pick to the last's */
 } weft_generated;
 
-/* Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The
+/* A session of candidates must have as many as desc.sampling needs, and gives no log-probabilities (INVALID).
+ * Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The
  * last token picked is not appended, for nothing has needed its logits: to go on, let the next prompt begin with it.
  * The repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt,

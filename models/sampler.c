@@ -18,7 +18,7 @@ typedef struct candidate {
 
 struct weft_sampler {
     weft_sampling p;
-    uint32_t n_vocab;
+    uint32_t n_vocab, n; /* n: candidates in the heap */
     uint64_t state; /* of the generator */
     candidate *heap;
 };
@@ -103,15 +103,22 @@ static bool is_recent(const int32_t *recent, size_t n, int32_t id)
     return false;
 }
 
+static candidate *find(weft_sampler *s, int32_t id)
+{
+    if (s->n == s->n_vocab) return id >= 0 && (uint32_t)id < s->n ? &s->heap[id] : NULL; /* in the order of ids */
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->heap[i].id == id) return &s->heap[i];
+    return NULL;
+}
+
 static void penalise(weft_sampler *s, const int32_t *recent, size_t n)
 {
     float r = s->p.repeat_penalty;
     size_t from = n > s->p.repeat_window ? n - s->p.repeat_window : 0;
     for (size_t i = from; i < n; i++) {
-        int32_t id = recent[i];
-        if (id < 0 || (uint32_t)id >= s->n_vocab || is_recent(recent + from, i - from, id)) continue; /* once each */
-        float *l = &s->heap[id].logit;
-        *l = *l > 0 ? *l / r : *l * r;
+        candidate *c = find(s, recent[i]);
+        if (!c || is_recent(recent + from, i - from, recent[i])) continue; /* once each */
+        c->logit = c->logit > 0 ? c->logit / r : c->logit * r;
     }
 }
 
@@ -131,20 +138,20 @@ static int32_t greedy(const float *logits, uint32_t n)
     return i < n ? (int32_t)i : 0;
 }
 
-static int32_t largest(const weft_sampler *s)
+static const candidate *largest(const weft_sampler *s)
 {
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < s->n_vocab; i++)
-        if (s->heap[i].logit > s->heap[best].logit) best = i;
-    return (int32_t)best;
+    const candidate *best = &s->heap[0];
+    for (uint32_t i = 1; i < s->n; i++)
+        if (before(&s->heap[i], best)) best = &s->heap[i];
+    return best;
 }
 
-/* Puts the kept candidates, best first, at the end of the heap (index n_vocab - 1 downwards); returns how many. */
+/* Puts the kept candidates, best first, at the end of the heap (index n - 1 downwards); returns how many. */
 static uint32_t select_candidates(weft_sampler *s, double *total)
 {
-    uint32_t n = s->n_vocab, kept = 0, k = s->p.top_k && s->p.top_k < n ? s->p.top_k : n;
+    uint32_t n = s->n, kept = 0, k = s->p.top_k && s->p.top_k < n ? s->p.top_k : n;
     double t = s->p.temperature, sum = 0.0, target = INFINITY, all = 0.0;
-    float top = s->heap[largest(s)].logit;
+    float top = largest(s)->logit;
     bool nucleus = s->p.top_p > 0 && s->p.top_p < 1;
     for (uint32_t i = 0; i < n; i++) s->heap[i].p = exp(((double)s->heap[i].logit - (double)top) / t);
     heapify(s->heap, n);
@@ -166,25 +173,59 @@ static uint32_t select_candidates(weft_sampler *s, double *total)
     return kept;
 }
 
-int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent)
+static bool has_penalty(const weft_sampling *p)
 {
-    bool penalty = recent && s->p.repeat_penalty != 0.0f && s->p.repeat_penalty != 1.0f;
-    if (s->p.temperature == 0.0f && !penalty) return greedy(logits, s->n_vocab);
-    for (uint32_t i = 0; i < s->n_vocab; i++)
-        s->heap[i] = (candidate){ .logit = isnan(logits[i]) ? -INFINITY : logits[i], .id = (int32_t)i };
-    if (penalty) penalise(s, recent, n_recent);
+    return p->repeat_penalty != 0.0f && p->repeat_penalty != 1.0f;
+}
+
+/* From the heap's n candidates. */
+static int32_t pick(weft_sampler *s, const int32_t *recent, size_t n_recent)
+{
+    if (recent && has_penalty(&s->p)) penalise(s, recent, n_recent);
     /* Infinite logits leave nothing to weigh. */
-    int32_t best = largest(s);
-    if (s->p.temperature == 0.0f || !isfinite(s->heap[best].logit)) return best;
+    const candidate *best = largest(s);
+    if (s->p.temperature == 0.0f || !isfinite(best->logit)) return best->id;
     double total;
     uint32_t kept = select_candidates(s, &total);
     double at = next_uniform(s) * total;
     for (uint32_t i = 0; i + 1 < kept; i++) {
-        const candidate *c = &s->heap[s->n_vocab - 1 - i];
+        const candidate *c = &s->heap[s->n - 1 - i];
         if (at < c->p) return c->id;
         at -= c->p;
     }
-    return s->heap[s->n_vocab - kept].id;
+    return s->heap[s->n - kept].id;
+}
+
+int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent)
+{
+    if (s->p.temperature == 0.0f && !(recent && has_penalty(&s->p))) return greedy(logits, s->n_vocab);
+    s->n = s->n_vocab;
+    for (uint32_t i = 0; i < s->n; i++)
+        s->heap[i] = (candidate){ .logit = isnan(logits[i]) ? -INFINITY : logits[i], .id = (int32_t)i };
+    return pick(s, recent, n_recent);
+}
+
+/* ---- from candidates ---- */
+
+uint32_t weft_sampling_candidates(const weft_sampling *p)
+{
+    enum { MOST = 1024 };
+    uint32_t k = p->temperature == 0.0f ? 1 : p->top_k, window = p->repeat_window ? p->repeat_window : DEFAULT_WINDOW;
+    if (!k || k > MOST || !has_penalty(p)) return k <= MOST ? k : 0;
+    if (!(p->repeat_penalty > 1.0f) || window > MOST) return 0; /* below 1 it lifts tokens from anywhere */
+    return k + window <= MOST ? k + window : 0;
+}
+
+int32_t weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n, const int32_t *recent,
+                                    size_t n_recent)
+{
+    if (s->p.temperature == 0.0f && !(recent && has_penalty(&s->p))) return c[0].id;
+    bool all = n == s->n_vocab; /* then in the order of ids */
+    s->n = n;
+    for (uint32_t i = 0; i < n; i++)
+        s->heap[all ? (uint32_t)c[i].id : i] =
+            (candidate){ .logit = isnan(c[i].logit) ? -INFINITY : c[i].logit, .id = c[i].id };
+    return pick(s, recent, n_recent);
 }
 
 /* ---- log-probabilities ---- */

@@ -5,6 +5,7 @@
  * s * context + p, and a token sees the cells of its own sequence up to itself. */
 #include "models/model_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MAX_DEVICES = 16 };
 /* A loaded program and its ports; id 0 where the program has no such port. */
 typedef struct runner {
     weft_program *p;
-    weft_ref tokens, pos, cell, first, rows, out;
+    weft_ref tokens, pos, cell, first, rows, out, ids; /* ids: of candidates; out: what is float */
     uint32_t max_tokens, max_rows;
 } runner;
 
@@ -25,7 +26,8 @@ struct weft_session {
     weft_bank *bank;
     runner prompt, decode; /* decode.p is NULL where one program serves both */
     weft_load_times times;
-    uint32_t width;   /* floats per row of output */
+    uint32_t width;   /* floats per row of output, or candidates */
+    uint32_t *reduced; /* candidates of max_rows: logits, then ids */
     uint32_t *length; /* per sequence */
     int32_t *batch;   /* 5 arrays of max_tokens: tokens, pos, cell, first, rows */
 };
@@ -53,6 +55,9 @@ static weft_status settle_desc(weft_session *s, weft_error *err)
     if (d->hidden > (int32_t)s->m->info.n_layer)
         return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden,
                          s->m->info.n_layer);
+    if (d->candidates > s->m->info.n_vocab) d->candidates = s->m->info.n_vocab;
+    if (d->candidates && d->hidden >= 0)
+        return WEFT_FAIL(err, WEFT_INVALID, "a session for hidden states gives no candidates");
     return WEFT_OK;
 }
 
@@ -68,14 +73,16 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
 {
     uint32_t split[MAX_DEVICES];
     char name[32] = "logits";
-    const char *outputs[] = { name };
+    uint32_t k = s->desc.candidates;
+    const char *outputs[] = { k ? "candidate.id" : name, "candidate.logit" };
     if (s->desc.hidden >= 0) snprintf(name, sizeof name, "hidden.%d", s->desc.hidden);
     r->max_tokens = max_tokens;
     r->max_rows = s->desc.max_rows < max_tokens ? s->desc.max_rows : max_tokens;
     weft_bound bounds[] = { { "tokens", max_tokens }, { "rows", r->max_rows } };
     weft_program_desc d = { .devices = s->desc.devices, .n_devices = s->desc.n_devices, .bounds = bounds, .n_bounds = 2,
                             .split = split_of(s, split), .spread = s->desc.spread && !s->prompt.p,
-                            .outputs = outputs, .n_outputs = 1, .strict = s->desc.strict, .exact = s->desc.exact };
+                            .outputs = outputs, .n_outputs = k > 1 ? 2 : 1, .strict = s->desc.strict,
+                            .exact = s->desc.exact };
     double start = weft__seconds();
     WEFT_TRY(weft_program_create(s->g, &d, &r->p, err));
     s->times.plan += weft__seconds() - start;
@@ -87,7 +94,8 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     r->cell = weft_program_port(r->p, "cell");
     r->first = weft_program_port(r->p, "first");
     r->rows = weft_program_port(r->p, "rows");
-    r->out = weft_program_port(r->p, name);
+    r->ids = weft_program_port(r->p, "candidate.id");
+    r->out = weft_program_port(r->p, k ? "candidate.logit" : name);
     return WEFT_OK;
 }
 
@@ -95,14 +103,17 @@ static weft_status create(weft_session *s, weft_error *err)
 {
     WEFT_TRY(settle_desc(s, err));
     weft_model_graph_desc d = { .weights = s->desc.weights, .kv = s->desc.kv, .max_tokens = s->desc.max_tokens,
-                                .context = s->desc.context * s->desc.n_sequences, .max_rows = s->desc.max_rows };
+                                .context = s->desc.context * s->desc.n_sequences, .max_rows = s->desc.max_rows,
+                                .candidates = s->desc.candidates };
     double start = weft__seconds();
     WEFT_TRY(weft_model_graph(s->m, &d, &s->g, err));
     s->times.graph = weft__seconds() - start;
-    s->width = s->desc.hidden >= 0 ? s->m->info.n_embed : s->m->info.n_vocab;
+    uint32_t k = s->desc.candidates;
+    s->width = k ? k : s->desc.hidden >= 0 ? s->m->info.n_embed : s->m->info.n_vocab;
+    if (k) s->reduced = calloc(2 * (size_t)k * s->desc.max_rows, sizeof *s->reduced);
     s->length = calloc(s->desc.n_sequences, sizeof *s->length);
     s->batch = calloc(5 * (size_t)s->desc.max_tokens, sizeof *s->batch);
-    if (!s->length || !s->batch) return WEFT_OOM_FAIL(err, "a session");
+    if (!s->length || !s->batch || (k && !s->reduced)) return WEFT_OOM_FAIL(err, "a session");
     weft_weight_source source = weft_model_weights(s->m);
     WEFT_TRY(weft_bank_create(&source, &s->bank, err));
     WEFT_TRY(make_runner(s, s->desc.max_tokens, &s->prompt, err));
@@ -134,6 +145,7 @@ void weft_session_destroy(weft_session *s)
     weft_graph_destroy(s->g);
     free(s->length);
     free(s->batch);
+    free(s->reduced);
     free(s);
 }
 
@@ -244,14 +256,29 @@ static weft_status read_rows(weft_session *s, runner *r, uint32_t n_rows, float 
     return WEFT_OK;
 }
 
-static weft_status run_batch(weft_session *s, runner *r, uint32_t n, uint32_t n_rows, float *out, weft_error *err)
+static weft_status read_candidates(weft_session *s, runner *r, uint32_t n_rows, weft_candidate *out, weft_error *err)
+{
+    uint32_t n = n_rows * s->width, *ids = s->reduced + (size_t)s->desc.max_rows * s->width;
+    if (!n) return WEFT_OK;
+    WEFT_TRY(weft_program_read(r->p, r->ids, 0, ids, n * sizeof *ids, err));
+    if (r->out.id) WEFT_TRY(weft_program_read(r->p, r->out, 0, s->reduced, n * sizeof *s->reduced, err));
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = (weft_candidate){ NAN, (int32_t)ids[i] };
+        if (r->out.id) memcpy(&out[i].logit, &s->reduced[i], sizeof out[i].logit);
+    }
+    return WEFT_OK;
+}
+
+static weft_status run_batch(weft_session *s, runner *r, uint32_t n, uint32_t n_rows, void *out, weft_error *err)
 {
     WEFT_TRY(write_batch(s, r, n, n_rows, err));
     WEFT_TRY(weft_program_run(r->p, err));
-    return out ? read_rows(s, r, n_rows, out, err) : WEFT_OK;
+    if (!out) return WEFT_OK;
+    return s->desc.candidates ? read_candidates(s, r, n_rows, out, err) : read_rows(s, r, n_rows, out, err);
 }
 
-weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, float *out, weft_error *err)
+static weft_status eval(weft_session *s, const weft_batch_token *tokens, size_t n, unsigned char *out,
+                        uint64_t row_bytes, weft_error *err)
 {
     WEFT_TRY(check_batch(s, tokens, n, err));
     weft_status status = WEFT_OK;
@@ -261,10 +288,28 @@ weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, s
         uint32_t n_rows, taken = fill_batch(s, r, tokens + done, n - done, &n_rows);
         done += taken;
         status = run_batch(s, r, taken, n_rows, out, err);
-        if (out) out += (size_t)n_rows * s->width;
+        if (out) out += n_rows * row_bytes;
     }
     if (status) take_back(s, tokens, done);
     return status;
+}
+
+weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, float *out, weft_error *err)
+{
+    if (s->desc.candidates && out) return WEFT_FAIL(err, WEFT_INVALID, "a session of candidates gives no logits");
+    return eval(s, tokens, n, (unsigned char *)out, s->width * sizeof *out, err);
+}
+
+weft_status weft_session_eval_candidates(weft_session *s, const weft_batch_token *tokens, size_t n,
+                                         weft_candidate *out, weft_error *err)
+{
+    if (!s->desc.candidates) return WEFT_FAIL(err, WEFT_INVALID, "the session was made without candidates");
+    return eval(s, tokens, n, (unsigned char *)out, s->width * sizeof *out, err);
+}
+
+uint32_t weft_session_candidates(const weft_session *s)
+{
+    return s->desc.candidates;
 }
 
 uint32_t weft_session_length(const weft_session *s, uint32_t sequence)

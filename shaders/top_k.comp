@@ -12,6 +12,7 @@
 
 shared uint count[256];
 shared uint chosen, left, n_found;
+shared bool all_chosen; /* everything with the digits so far is wanted */
 shared uvec2 found[1024];
 
 /* The value sorts as its number: NaN is 0, -0 equals 0. */
@@ -67,10 +68,12 @@ void main()
             while (b > 0 && count[b] < rest) rest -= count[b--];
             chosen = b;
             left = rest;
+            all_chosen = count[b] == rest;
         }
         barrier();
         if (d < 4) limit.x |= chosen << (24 - 8 * d);
         else limit.y |= chosen << (56 - 8 * d);
+        if (all_chosen) break;
     }
     for (uint i = me; i < n; i += BLOCK) {
         uvec2 rank = uvec2(sort_key(load_as_float(IN(j, 0), type, from + i * step)), ~i);

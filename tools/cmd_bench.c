@@ -30,7 +30,7 @@ typedef struct bench {
     bool exact, bf16_dot;
     weft_dtype weights;
     int32_t *ids;
-    float *logits;
+    weft_candidate best; /* after the last run */
     weft_batch_token *batch;
     double seconds[MAX_REPEAT];
     rate prompt, decode;
@@ -61,7 +61,7 @@ static weft_status eval_prompt(bench *b, uint32_t n, weft_error *err)
 {
     for (uint32_t i = 0; i < n; i++) b->batch[i] = (weft_batch_token){ b->ids[i], 0, i + 1 == n };
     WEFT_TRY(weft_session_truncate(b->run.session, 0, 0, err));
-    return weft_session_eval(b->run.session, b->batch, n, b->logits, err);
+    return weft_session_eval_candidates(b->run.session, b->batch, n, &b->best, err);
 }
 
 static weft_status measure_prompt(bench *b, weft_error *err)
@@ -87,9 +87,6 @@ static void add_work(weft_counters *sum, weft_counters before, weft_counters aft
 
 static weft_status measure_decode(bench *b, weft_error *err)
 {
-    weft_sampler *s;
-    weft_sampling greedy = { 0 };
-    WEFT_TRY(weft_sampler_create(&greedy, weft_session_n_vocab(b->run.session), &s, err));
     const weft_program *p = weft_session_program(b->run.session, true);
     weft_status status = WEFT_OK;
     for (uint32_t i = 0; i < b->repeat && !status; i++) {
@@ -97,13 +94,12 @@ static weft_status measure_decode(bench *b, weft_error *err)
         weft_counters before = weft_program_counters(p);
         double start = weft__seconds();
         for (uint32_t k = 0; k < b->n_decode && !status; k++) {
-            weft_batch_token t = { weft_sampler_pick(s, b->logits, NULL, 0), 0, true };
-            status = weft_session_eval(b->run.session, &t, 1, b->logits, err);
+            weft_batch_token t = { b->best.id, 0, true };
+            status = weft_session_eval_candidates(b->run.session, &t, 1, &b->best, err);
         }
         b->seconds[i] = weft__seconds() - start;
         add_work(&b->work, before, weft_program_counters(p));
     }
-    weft_sampler_destroy(s);
     b->decode = rates(b, b->n_decode);
     return status;
 }
@@ -238,8 +234,7 @@ static int measure(const cli_args *a, bench *b)
         return cli_fail("bench: %u tokens do not fit the context of %u (--context)", longest, context);
     b->ids = calloc(longest, sizeof *b->ids);
     b->batch = calloc(longest, sizeof *b->batch);
-    b->logits = calloc(n_vocab, sizeof *b->logits);
-    if (!b->ids || !b->batch || !b->logits) return cli_fail("bench: out of memory");
+    if (!b->ids || !b->batch) return cli_fail("bench: out of memory");
     uint32_t state = 1;
     for (uint32_t i = 0; i < longest; i++)
         b->ids[i] = (int32_t)((state = state * 1664525u + 1013904223u) >> 8) % (int32_t)n_vocab;
@@ -268,11 +263,10 @@ static int run_bench(const cli_args *a)
                  .chunk = cli_u32(a, "chunk", 512),
                  .exact = cli_has(a, "exact") };
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &b.weights);
-    int status = cli_run_open(a, (weft_session_desc)WEFT_SESSION_DESC_DEFAULT, &b.run);
+    int status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &b.run);
     if (!status) status = measure(a, &b);
     free(b.ids);
     free(b.batch);
-    free(b.logits);
     cli_run_close(&b.run);
     return status;
 }

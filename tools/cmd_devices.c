@@ -25,10 +25,15 @@ static void print_device(const weft_device_info *d)
 
 static json_t *device_json(const weft_device_info *d)
 {
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:b}", "name", d->name, "index",
-                     (int)d->index, "type", weft_device_type_name(d->type), "model", d->model, "description", d->description,
-                     "variant", d->variant, "driver", d->driver, "features", d->features, "threads", (int)d->threads,
-                     "memory", (json_int_t)d->memory, "disabled", d->disabled, "default", (int)d->is_default);
+    json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "name", d->name, "index", (int)d->index, "type",
+                          weft_device_type_name(d->type), "model", d->model, "description", d->description, "driver",
+                          d->driver);
+    json_t *more = json_pack("{s:s, s:s, s:i, s:I, s:s, s:b}", "variant", d->variant, "features", d->features,
+                             "threads", (int)d->threads, "memory", (json_int_t)d->memory, "disabled", d->disabled,
+                             "default", (int)d->is_default);
+    json_object_update(o, more);
+    json_decref(more);
+    return o;
 }
 
 static void print_verdict(void *ctx, const char *kernel, bool passed, const char *detail)

@@ -84,6 +84,16 @@ static void print_object(const cli_run *run, const weft_tokens *prompt, const we
     cli_print_json(o);
 }
 
+static weft_sampling sampling_of(const cli_args *a)
+{
+    return (weft_sampling){ .temperature = cli_f32(a, "temperature", 0),
+                            .top_k = cli_u32(a, "top-k", 0),
+                            .top_p = cli_f32(a, "top-p", 0),
+                            .min_p = cli_f32(a, "min-p", 0),
+                            .repeat_penalty = cli_f32(a, "repeat-penalty", 0),
+                            .seed = cli_u64(a, "seed", 0) };
+}
+
 static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
 {
     bool json = cli_has(a, "json"), tokens_only;
@@ -92,12 +102,7 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
     tokens_only = !info.has_tokenizer;
     const char *const *stop;
     weft_generate_desc d = {
-        .sampling = { .temperature = cli_f32(a, "temperature", 0),
-                      .top_k = cli_u32(a, "top-k", 0),
-                      .top_p = cli_f32(a, "top-p", 0),
-                      .min_p = cli_f32(a, "min-p", 0),
-                      .repeat_penalty = cli_f32(a, "repeat-penalty", 0),
-                      .seed = cli_u64(a, "seed", 0) },
+        .sampling = sampling_of(a),
         .max_tokens = cli_u32(a, "max-tokens", 128),
         .n_stop = cli_texts(a, "stop", &stop),
         .ignore_eos = cli_has(a, "ignore-eos"),
@@ -130,7 +135,10 @@ static int run_generate(const cli_args *a)
 {
     cli_run run = { 0 };
     weft_tokens prompt = { 0 };
-    int status = cli_run_open(a, (weft_session_desc)WEFT_SESSION_DESC_DEFAULT, &run);
+    weft_sampling sampling = sampling_of(a);
+    weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
+    if (!cli_has(a, "logprobs")) desc.candidates = weft_sampling_candidates(&sampling);
+    int status = cli_run_open(a, desc, &run);
     if (!status) status = cli_prompt(a, run.model, &prompt);
     if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
     uint32_t context = status ? 0 : weft_session_context(run.session);

@@ -267,7 +267,44 @@ static void continues_a_sequence(void)
     bundled_close(&b);
 }
 
+/* A session that gives candidates alone picks the same tokens as one that gives all logits. */
+static void candidates_pick_the_same(void)
+{
+    static const weft_sampling samplings[] = {
+        { 0 }, { .repeat_penalty = 1.2f }, { .temperature = 0.9f, .top_k = 40, .top_p = 0.95f, .seed = 7 }
+    };
+    for (uint32_t i = 0; i < 3; i++) {
+        bundled b, few;
+        weft_generated want, got;
+        listener l = { 0 };
+        weft_session_desc desc = { .hidden = -1 };
+        weft_generate_desc d = { .max_tokens = 40, .sampling = samplings[i] };
+        bool open = bundled_open(&b, "cpu,threads=2", &desc);
+        desc.candidates = weft_sampling_candidates(&samplings[i]);
+        if (bundled_open(&few, "cpu,threads=2", &desc) && open && generate(&b, "One day", d, &l, &want) &&
+            generate(&few, "One day", d, &l, &got)) {
+            CHECK_EQ_INT(got.n_tokens, want.n_tokens);
+            CHECK(!memcmp(got.tokens, want.tokens, want.n_tokens * sizeof *want.tokens));
+            weft_generated_free(&want);
+            weft_generated_free(&got);
+            float logits;
+            weft_candidate c;
+            weft_batch_token t = { 1, 0, true };
+            CHECK_STATUS(weft_session_eval(few.s, &t, 1, &logits, &err), WEFT_INVALID, err);
+            CHECK_STATUS(weft_session_eval_candidates(b.s, &t, 1, &c, &err), WEFT_INVALID, err);
+            d.n_logprobs = 1;
+            CHECK_STATUS(weft_generate(few.s, 0, &t.id, 1, &d, &got, &err), WEFT_INVALID, err);
+            d = (weft_generate_desc){ .max_tokens = 1, .sampling = { .temperature = 1 } };
+            CHECK_STATUS(weft_generate(few.s, 0, &t.id, 1, &d, &got, &err), WEFT_INVALID, err);
+            CHECK_CONTAINS(err.text, "4096");
+        }
+        bundled_close(&few);
+        bundled_close(&b);
+    }
+}
+
 static const weft_test tests[] = {
+    { "candidates pick the same", candidates_pick_the_same },
     { "stops at the length", stops_at_the_length },
     { "stops at strings", stops_at_strings },
     { "stops when told to", stops_when_told_to },

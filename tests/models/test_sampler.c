@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "models/model.h"
+#include "models/sampler.h"
 #include "tests/test.h"
 
 enum { VOCAB = 14, DRAWS = 20000 };
@@ -199,7 +199,48 @@ static void log_probabilities(void)
     CHECK_NEAR(total, 1.0, 1e-5);
 }
 
+/* ---- candidates ---- */
+
+static void candidates_decide_the_same(void)
+{
+    enum { BIG = 3000, RECENT = 90 };
+    static float big[BIG];
+    static const struct { weft_sampling p; uint32_t need; } cases[] = {
+        { { 0 }, 1 },
+        { { .top_k = 7 }, 1 },
+        { { .repeat_penalty = 1.3f }, 65 },
+        { { .repeat_penalty = 1.3f, .repeat_window = 9 }, 10 },
+        { { .temperature = 0.8f, .top_k = 40 }, 40 },
+        { { .temperature = 2.5f, .top_k = 40, .top_p = 0.9f, .min_p = 0.01f }, 40 },
+        { { .temperature = 1.5f, .top_k = 20, .repeat_penalty = 1.5f, .repeat_window = 80 }, 100 },
+        { { .temperature = 1.0f }, 0 },
+        { { .temperature = 1.0f, .top_k = 2000 }, 0 },
+        { { .temperature = 1.0f, .top_k = 10, .repeat_penalty = 0.9f }, 0 },
+        { { .temperature = 1.0f, .top_k = 10, .repeat_penalty = 1.1f, .repeat_window = 5000 }, 0 },
+    };
+    for (uint32_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        uint32_t n = weft_sampling_candidates(&cases[k].p), state = 1;
+        weft_sampler *a, *b;
+        CHECK_EQ_INT(n, cases[k].need);
+        if (!n || !CHECK_OK(weft_sampler_create(&cases[k].p, BIG, &a, &err), err)) continue;
+        if (!CHECK_OK(weft_sampler_create(&cases[k].p, BIG, &b, &err), err)) return;
+        for (int round = 0; round < 200; round++) {
+            int32_t ids[128], recent[RECENT];
+            weft_candidate c[128];
+            for (int i = 0; i < BIG; i++) big[i] = (float)((state = state * 1664525u + 1013904223u) >> 20) * 0.004f - 8;
+            weft__best_ids(big, BIG, n, ids); /* equal logits are common */
+            for (uint32_t i = 0; i < n; i++) c[i] = (weft_candidate){ big[ids[i]], ids[i] };
+            for (int i = 0; i < RECENT; i++) recent[i] = i % 3 ? ids[(uint32_t)i * 7 % n] : i * 31 % BIG;
+            int32_t want = weft_sampler_pick(a, big, recent, RECENT);
+            CHECK_EQ_INT(weft_sampler_pick_candidate(b, c, n, recent, RECENT), want);
+        }
+        weft_sampler_destroy(a);
+        weft_sampler_destroy(b);
+    }
+}
+
 static const weft_test tests[] = {
+    { "candidates decide the same", candidates_decide_the_same },
     { "distributions", distributions },
     { "penalties", penalties },
     { "greedy takes the first of equals", greedy_takes_the_first_of_equals },
