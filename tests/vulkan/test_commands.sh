@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Every command of the `weft` program on the Vulkan driver that the environment names, against what it does on the
+# processor. usage: test_commands.sh WEFT MODEL. Exit status 77: no driver.
+set -u
+weft=$1 model=$2
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+export XDG_CACHE_HOME=$dir/cache
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() { failed=$((failed + 1)); echo "FAILED: $1"; [ $# -lt 2 ] || printf '  %s\n' "${@:2}"; }
+same() { if [ "$2" = "$3" ]; then ok; else bad "$1" "expected: $2" "got:      $3"; fi; }
+holds() { if eval "$2"; then ok; else bad "$1: $2"; fi; }
+fails() { # NAME TEXT COMMAND...
+    local name=$1 text=$2; shift 2
+    if "$@" >"$dir/out" 2>"$dir/err"; then bad "$name: succeeded"; return; fi
+    case "$(cat "$dir/err")" in *"$text"*) ok ;; *) bad "$name" "wanted: $text" "got: $(cat "$dir/err")" ;; esac
+}
+gpu="--device vulkan:0"
+say() { "$weft" generate "$model" --prompt "Once upon a time" --max-tokens 24 "$@"; }
+
+"$weft" devices | grep -q '^vulkan:0' || { "$weft" devices; exit 77; }
+
+# ---- devices and the self-test ----
+holds "devices --json" '"$weft" devices --json | grep -q "\"name\": \"vulkan\""'
+"$weft" devices --test vulkan:0 >"$dir/tested" || bad "devices --test" "$(grep FAILED "$dir/tested")"
+holds "all kernels pass" '[ "$(grep -c " passed" "$dir/tested")" -ge 20 ] && ! grep -q FAILED "$dir/tested"'
+holds "verdicts are kept" 'ls "$dir"/cache/weft/*.verdicts >/dev/null'
+fails "no such device" "no such device" say --device vulkan:77
+fails "unknown option" "unknown option 'nonsense" say --device vulkan:0,nonsense=1
+
+# ---- text ----
+want=$(say --device cpu)
+same "greedy text" "$want" "$(say $gpu)"
+same "greedy text, strict" "$want" "$(say $gpu --strict --no-cache)"
+same "exact" "$(say --device cpu --exact --weights f32)" "$(say $gpu --exact --weights f32)"
+same "small bindings" "$want" "$(say $gpu --max-binding 2M)"
+same "sampled text" "$(say --device cpu --exact --temperature 0.8 --top-k 40 --seed 3)" \
+    "$(say $gpu --exact --temperature 0.8 --top-k 40 --seed 3)"
+for w in f32 f16 bf16 q8_0 q4_0; do
+    holds "weights $w pass --check" 'say $gpu --max-tokens 2 --weights $w --check >/dev/null 2>"$dir/err"'
+    holds "check says so" 'grep -q " 0 differ" "$dir/err"'
+done
+holds "logprobs" 'say $gpu --max-tokens 2 --logprobs 3 --json | grep -q logprobs'
+
+# ---- several devices ----
+same "split by hand" "$want" "$(say --device vulkan:0,cpu --split 2 2>"$dir/err")"
+holds "the split is told" 'grep -q "^layers: 2 on .*, 4 on " "$dir/err"'
+same "split by memory" "$want" "$(say --device vulkan:0,memory=16M,cpu --chunk 64 2>"$dir/err")"
+holds "that split is told" 'grep -qE "^layers: [1-5] on .*, [1-5] on " "$dir/err"'
+fails "too small" "are needed" say --device vulkan:0,memory=16M
+fails "too small for a tensor" "larger than" say $gpu --max-binding 1K
+fails "a split of what is not there" "--split" say $gpu --split 1,2,3
+
+# ---- the other commands ----
+"$weft" logits "$model" --tokens 1,2,3,4,5 $gpu --output "$dir/logits" || bad "logits"
+same "logits: size" $((5 * 4096 * 4)) "$(wc -c <"$dir/logits" | tr -d ' ')"
+for d in vulkan:0 cpu; do
+    "$weft" embed "$model" --prompt "Once upon a time" --device $d --output "$dir/embed.$d" || bad "embed on $d"
+    od -An -tf4 -v "$dir/embed.$d" | tr -s ' ' '\n' | sed '/^$/d' >"$dir/numbers.$d"
+done
+holds "hidden states are the CPU's" 'paste "$dir/numbers.cpu" "$dir/numbers.vulkan:0" | awk "{ n++; s += \$1 ^ 2; e += (\$1 - \$2) ^ 2 }
+    END { exit !(n >= 256 && e < 1e-4 * s) }"'
+say --device cpu --max-tokens 120 --ignore-eos >"$dir/story"
+for d in vulkan:0 cpu; do
+    "$weft" perplexity "$model" --file "$dir/story" --context 64 --stride 32 --device $d --json >"$dir/p.$d" || bad "perplexity"
+done
+number() { grep -oE '"perplexity": [0-9.]+' "$1" | grep -oE '[0-9.]+$'; }
+holds "perplexity is the CPU's" 'awk -v a="$(number "$dir/p.cpu")" -v b="$(number "$dir/p.vulkan:0")" \
+    "BEGIN { exit !(a > 1 && (a - b) ^ 2 < (0.01 * a) ^ 2) }"'
+holds "inspect" '"$weft" inspect "$model" $gpu | grep -q "memory on vulkan"'
+"$weft" graph "$model" --stage planned $gpu >"$dir/plan" || bad "graph"
+holds "planned kernels" 'grep -q "matvec.*/f16" "$dir/plan" && grep -q "attention_.*/f16" "$dir/plan"'
+"$weft" bench "$model" $gpu --prompt-tokens 16 --decode-tokens 4 --repeat 1 --json >"$dir/bench" || bad "bench"
+same "bytes returned per greedy token" 4 "$(grep -oE '"bytes_returned": [0-9]+' "$dir/bench" | grep -oE '[0-9]+$')"
+holds "one submit per token" 'grep -q "\"submits\": 1" "$dir/bench"'
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
