@@ -234,5 +234,10 @@ static weft_status find_weight(void *ctx, const char *name, weft_weight_data *ou
 
 weft_weight_source weft_model_weights(const weft_model *m)
 {
-    return (weft_weight_source){ (void *)(uintptr_t)m, find_weight };
+    return m->source.find ? m->source : (weft_weight_source){ (void *)(uintptr_t)m, find_weight };
+}
+
+void weft_model_set_weights(weft_model *m, const weft_weight_source *source)
+{
+    m->source = *source;
 }

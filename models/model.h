@@ -54,6 +54,9 @@ typedef struct weft_tensor_info {
 WEFT_API bool weft_model_tensor(const weft_model *m, uint32_t i, weft_tensor_info *out);
 /* The files' tensors as a source for weft_bank_create. Valid as long as the model. */
 WEFT_API weft_weight_source weft_model_weights(const weft_model *m);
+/* Takes weights from `source` (copied) instead of files: for models opened from a config.json by itself. What it gives
+ * must have the shapes of the model's graph. */
+WEFT_API void weft_model_set_weights(weft_model *m, const weft_weight_source *source);
 
 typedef struct weft_model_graph_desc {
     /* How matrices are stored; WEFT_ANY: as the files have them. Tables that are only looked up keep the files' type,

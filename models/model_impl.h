@@ -14,6 +14,7 @@ struct weft_model {
     weft__hf_config *hf;
     weft_config config;
     weft__checkpoint *checkpoint; /* NULL: configuration alone */
+    weft_weight_source source;    /* of weft_model_set_weights; find NULL: the checkpoint */
     weft__tokenizer *tokenizer;   /* NULL until first used */
     weft__build_fn *build;
     const char *architecture;

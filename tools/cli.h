@@ -44,7 +44,7 @@ typedef struct cli_command {
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_tokenize, cli_detokenize, cli_perplexity, cli_inspect,
-    cli_bench, cli_graph, cli_init, cli_devices;
+    cli_bench, cli_kernels, cli_graph, cli_init, cli_devices;
 extern const cli_option cli_run_options[], cli_device_options[], cli_common_options[];
 
 /* ---- options ---- */
@@ -92,6 +92,12 @@ int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size)
 int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *given);
 bool cli_dtype(const char *name, weft_dtype *out);
 void cli_run_close(cli_run *r);
+
+/* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
+typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;
+int cli_noise_open(const weft_graph *g, cli_noise *out);
+weft_weight_source cli_noise_source(cli_noise *n);
+void cli_noise_close(cli_noise *n);
 
 /* The tokens of --prompt, --prompt-file/--file or --tokens. 0, or an exit status. free() the ids. */
 int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out);

@@ -19,6 +19,7 @@ static const cli_option options[] = {
     { .name = "repeat", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = MAX_REPEAT,
       .help = "measurements of each (default: 5)" },
     { .name = "json", .kind = CLI_FLAG, .help = "print one object" },
+    { .name = "markdown", .kind = CLI_FLAG, .help = "print one row of a table" },
     { .name = NULL },
 };
 
@@ -26,6 +27,8 @@ typedef struct rate { double median, min, max; } rate; /* tokens per second */
 
 typedef struct bench {
     cli_run run;
+    cli_noise noise;   /* where the model has no files */
+    weft_graph *graph; /* of the noise */
     uint32_t n_prompt, n_decode, repeat, chunk;
     bool exact, bf16_dot;
     weft_dtype weights;
@@ -191,6 +194,18 @@ static json_t *work_json(const bench *b)
                      1e6 * b->work.host_seconds / n, "bytes_returned", (double)b->work.bytes_out / n);
 }
 
+/* | model | weights | prompt | of limit | decode | GB/s | of limit | launches | barriers | submits | host us | bytes | */
+static void print_markdown(const cli_args *a, const bench *b)
+{
+    double n = (double)b->n_decode * b->repeat, decode = b->decode.median * b->bytes_decode;
+    const char *name = strrchr(a->model, '/');
+    printf("| %s | %s | %.4g | %.0f %% | %.4g | %.4g | %.0f %% | %.0f | %.0f | %.0f | %.1f | %.0f |\n",
+           name && name[1] ? name + 1 : a->model, cli_text(a, "weights", "as in the files"), b->prompt.median,
+           100 * b->prompt.median / b->prompt_limit, b->decode.median, decode * 1e-9,
+           100 * decode / b->roof.bytes_per_second, (double)b->work.launches / n, (double)b->work.barriers / n,
+           (double)b->work.submits / n, 1e6 * b->work.host_seconds / n, (double)b->work.bytes_out / n);
+}
+
 static void print(const cli_args *a, const bench *b)
 {
     double prompt = b->prompt.median * b->flops_prompt, decode = b->decode.median * b->bytes_decode;
@@ -250,8 +265,25 @@ static int measure(const cli_args *a, bench *b)
     b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
     if (weft_backend_roof(b->run.devices.device[0], 0.3, &b->roof, &err)) return cli_report(&err);
     count_work(b);
-    print(a, b);
+    if (cli_has(a, "markdown")) print_markdown(a, b);
+    else print(a, b);
     return 0;
+}
+
+/* A configuration by itself runs with random weights. */
+static int open_model(const cli_args *a, bench *b)
+{
+    weft_error err;
+    weft_model_info info;
+    int status = cli_model_open(a, &b->run.model);
+    if (status) return status;
+    weft_model_info_get(b->run.model, &info);
+    if (info.has_weights) return 0;
+    if (weft_model_graph(b->run.model, &(weft_model_graph_desc){ 0 }, &b->graph, &err)) return cli_report(&err);
+    status = cli_noise_open(b->graph, &b->noise);
+    weft_weight_source source = cli_noise_source(&b->noise);
+    weft_model_set_weights(b->run.model, &source);
+    return status;
 }
 
 static int run_bench(const cli_args *a)
@@ -263,15 +295,18 @@ static int run_bench(const cli_args *a)
                  .chunk = cli_u32(a, "chunk", 512),
                  .exact = cli_has(a, "exact") };
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &b.weights);
-    int status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &b.run);
+    int status = open_model(a, &b);
+    if (!status) status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &b.run);
     if (!status) status = measure(a, &b);
     free(b.ids);
     free(b.batch);
     cli_run_close(&b.run);
+    cli_noise_close(&b.noise);
+    weft_graph_destroy(b.graph);
     return status;
 }
 
 const cli_command cli_bench = {
-    .name = "bench", .summary = "Measures speed against the machine's own limits", .positional = "MODEL", .runs = true,
-    .options = options, .run = run_bench,
+    .name = "bench", .summary = "Measures speed against the machine's own limits (a config.json: random weights)",
+    .positional = "MODEL", .runs = true, .options = options, .run = run_bench,
 };

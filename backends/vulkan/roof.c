@@ -53,7 +53,7 @@ static weft_status create(roof *r, weft_error *err)
     if (bytes > part) bytes = part;
     if (bytes > vk->facts.max_binding) bytes = vk->facts.max_binding;
     if (bytes > vk->facts.max_allocation) bytes = vk->facts.max_allocation;
-    r->block = vk->facts.tuning->flat_block;
+    r->block = vk->facts.tuning->block;
     bytes = bytes / (16 * VECTORS * r->block) * (16 * VECTORS * r->block);
     if (!bytes) return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: too little memory to measure with");
     WEFT_TRY(vk_block_create(vk, bytes, VK_MEMORY_WEIGHTS, &r->data, err));
