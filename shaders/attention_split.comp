@@ -61,8 +61,8 @@ void combine(uint token, uint head, uint n_splits, uint base)
 void main()
 {
     uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, n_splits = P.job[0].u1.y;
-    uint split = gl_WorkGroupID.x % n_splits, head = gl_WorkGroupID.x / n_splits % heads;
-    uint token = gl_WorkGroupID.x / n_splits / heads, group = head / P.job[0].u0.y;
+    uint split = group_number() % n_splits, head = group_number() / n_splits % heads;
+    uint token = group_number() / n_splits / heads, group = head / P.job[0].u0.y;
     if (token >= tensor_dim(0, Q, 0)) return;
     uvec2 cells = cells_of(token);
     uint begin = cells.x + split * KEYS, end = min(begin + KEYS, cells.y);

@@ -2,10 +2,13 @@
  * of them sees, BLOCK at a time, with the running maximum and sum of Milakov and Gimelshein (arXiv:1805.02867), as in
  * FlashAttention (arXiv:2205.14135).
  *
- * An invocation scores one cell against all tokens, then sums values of one or more elements of the head for all of
- * them. q and the scores are read at addresses that are the same for the whole workgroup. */
+ * An invocation scores one cell against all tokens, then sums two elements of the head (SPAN times) for all of them;
+ * where there are more invocations than pairs of elements, GROUPS of them share the cells. Queries and scores lie in
+ * shared memory with the tokens innermost, so that a group reads them at one address. Nothing diverges on the way:
+ * cells past the end repeat the last one and count nothing. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #define IN_SLOTS 5
 #define OUT_SLOTS 1
 #include "common.glsl"
@@ -14,94 +17,136 @@
 
 layout(constant_id = 4) const uint ROWS = 8;
 
-const uint SPAN = (HEAD + BLOCK - 1) / BLOCK; /* elements of the head per invocation */
+const uint PAIRS = (HEAD + 1) / 2;
+const uint SPAN = (PAIRS + BLOCK - 1) / BLOCK;
+const uint GROUPS = BLOCK < PAIRS ? 1 : BLOCK / PAIRS;
+const uint SLICES = BLOCK / ROWS;
+const float UNSEEN = -1e30;
 
-shared float score[BLOCK * ROWS]; /* [cell][token] */
+shared float query[HEAD * ROWS], score[BLOCK * ROWS], part[BLOCK];
 shared float row_max[ROWS], row_sum[ROWS], row_factor[ROWS];
 shared uvec2 row_cells[ROWS];
 
-float value_of(uint group, uint cell, uint d)
+/* Elements d and d + 1 of a row of V. */
+vec2 value_pair(uint base, uint d)
 {
-    return load_as_float(V, V_TYPE, kv_base(V, group, cell) + d);
+    if (VECTORS != 0 && V_TYPE == F16) return unpackHalf2x16(in_u[V].d[(base + d) / 2]);
+    float odd = d + 1 < HEAD ? load_as_float(V, V_TYPE, base + d + 1) : 0.0;
+    return vec2(load_as_float(V, V_TYPE, base + d), odd);
 }
 
-bool sees(uint r, uint cell) { return cell >= row_cells[r].x && cell < row_cells[r].y; }
-
-/* A row's maximum with a block of n cells from `begin`, and what that makes of the sums so far. */
-void raise(uint r, uint begin, uint n)
+void prepare(uint token0, uint head)
 {
-    float most = row_max[r];
-    for (uint i = 0; i < n; i++)
-        if (sees(r, begin + i)) most = max(most, score[i * ROWS + r]);
-    row_factor[r] = row_sum[r] > 0.0 ? exp_exact(row_max[r] - most) : 0.0;
-    row_max[r] = most;
+    uint me = gl_LocalInvocationID.x, last_token = tensor_dim(0, Q, 0) - 1, type = tensor_dtype(0, Q);
+    for (uint i = me; i < HEAD * ROWS; i += BLOCK) {
+        uint token = min(token0 + i % ROWS, last_token);
+        uint at = tensor_first(0, Q) + token * tensor_stride(0, Q, 0) + head * tensor_stride(0, Q, 1) + i / ROWS;
+        query[i] = load_as_float(Q, type, at) * P.job[0].f0.x;
+    }
+    for (uint r = me; r < ROWS; r += BLOCK) {
+        row_cells[r] = cells_of(min(token0 + r, last_token));
+        row_max[r] = UNSEEN;
+        row_sum[r] = 0.0;
+    }
+    barrier();
+}
+
+/* This invocation's cell against all tokens. */
+void score_cell(uint base, out float s[ROWS])
+{
+    [[unroll]] for (uint r = 0; r < ROWS; r++) s[r] = 0.0;
+    for (uint d = 0; d < HEAD; d += 4) {
+        vec4 k = key_quad(base, d);
+        [[unroll]] for (uint e = 0; e < 4; e++)
+            if (HEAD % 4 == 0 || d + e < HEAD)
+                [[unroll]] for (uint r = 0; r < ROWS; r++) s[r] = fma(k[e], query[(d + e) * ROWS + r], s[r]);
+    }
+}
+
+/* Rows' maxima with the new scores, and what they make of the sums so far. */
+void raise()
+{
+    uint me = gl_LocalInvocationID.x, r = me % ROWS;
+    float most = UNSEEN;
+    for (uint i = me / ROWS; i < BLOCK; i += SLICES) most = max(most, score[i * ROWS + r]);
+    part[me] = most;
+    barrier();
+    if (me < ROWS) {
+        most = row_max[me];
+        for (uint k = 0; k < SLICES; k++) most = max(most, part[k * ROWS + me]);
+        row_factor[me] = row_sum[me] > 0.0 ? exp_exact(row_max[me] - most) : 0.0;
+        row_max[me] = most;
+    }
+    barrier();
 }
 
 void main()
 {
-    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = gl_WorkGroupID.x % heads;
-    uint token0 = gl_WorkGroupID.x / heads * ROWS, group = head / P.job[0].u0.y, n_tokens = tensor_dim(0, Q, 0);
+    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = group_number() % heads;
+    uint token0 = group_number() / heads * ROWS, group = head / P.job[0].u0.y, n_tokens = tensor_dim(0, Q, 0);
     if (token0 >= n_tokens) return;
-    uint last_token = n_tokens - 1;
+    prepare(token0, head);
     uvec2 range = uvec2(0xffffffffu, 0);
     for (uint r = 0; r < ROWS; r++) {
-        uvec2 c = cells_of(min(token0 + r, last_token));
+        uvec2 c = row_cells[r];
         if (c.x < c.y) range = uvec2(min(range.x, c.x), max(range.y, c.y));
-        if (me == 0) {
-            row_cells[r] = c;
-            row_max[r] = -1e30;
-            row_sum[r] = 0.0;
-        }
     }
-    float sum[SPAN * ROWS];
-    for (uint i = 0; i < SPAN * ROWS; i++) sum[i] = 0.0;
-    barrier();
+    uint part_of = GROUPS == 1 ? 0 : me / PAIRS, pair = GROUPS == 1 ? me : me % PAIRS;
+    uint element[SPAN];
+    float sum[SPAN * 2 * ROWS];
+    [[unroll]] for (uint k = 0; k < SPAN; k++) element[k] = 2 * min(pair + k * BLOCK, PAIRS - 1);
+    [[unroll]] for (uint i = 0; i < SPAN * 2 * ROWS; i++) sum[i] = 0.0;
+
     for (uint begin = range.x; begin < range.y; begin += BLOCK) {
-        uint n = min(range.y - begin, BLOCK);
-        if (me < n) {
-            uint base = kv_base(K, group, begin + me);
-            vec4 s[ROWS];
-            for (uint r = 0; r < ROWS; r++) s[r] = vec4(0.0);
-            for (uint d = 0; d < HEAD; d += 4) {
-                vec4 k = key_quad(base, d);
-                for (uint r = 0; r < ROWS; r++) {
-                    uint query = tensor_first(0, Q) + min(token0 + r, last_token) * tensor_stride(0, Q, 0) +
-                                 head * tensor_stride(0, Q, 1);
-                    s[r] = fma(k, query_quad(query, d), s[r]);
+        uint n = min(range.y - begin, BLOCK), cell = begin + min(me, n - 1);
+        float s[ROWS];
+        score_cell(kv_base(K, group, cell), s);
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            bool seen = me < n && cell >= row_cells[r].x && cell < row_cells[r].y;
+            s[r] = seen ? s[r] : UNSEEN;
+            score[me * ROWS + r] = s[r];
+        }
+        barrier();
+        raise();
+        [[unroll]] for (uint r = 0; r < ROWS; r++)
+            score[me * ROWS + r] = s[r] > 0.5 * UNSEEN ? exp_exact(s[r] - row_max[r]) : 0.0;
+        barrier();
+        float total = 0.0;
+        for (uint i = me / ROWS; i < BLOCK; i += SLICES) total += score[i * ROWS + me % ROWS];
+        part[me] = total;
+        [[unroll]] for (uint k = 0; k < SPAN; k++) {
+            [[unroll]] for (uint i = 0; i < 2 * ROWS; i++) sum[k * 2 * ROWS + i] *= row_factor[i % ROWS];
+            for (uint i = part_of; i < n; i += GROUPS) {
+                vec2 v = value_pair(kv_base(V, group, begin + i), element[k]);
+                [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                    float p = score[i * ROWS + r];
+                    sum[(2 * k + 0) * ROWS + r] = fma(p, v.x, sum[(2 * k + 0) * ROWS + r]);
+                    sum[(2 * k + 1) * ROWS + r] = fma(p, v.y, sum[(2 * k + 1) * ROWS + r]);
                 }
             }
-            for (uint r = 0; r < ROWS; r++)
-                score[me * ROWS + r] = (s[r].x + s[r].y + (s[r].z + s[r].w)) * P.job[0].f0.x;
         }
         barrier();
-        for (uint r = me; r < ROWS; r += BLOCK) raise(r, begin, n);
-        barrier();
-        if (me < n)
-            for (uint r = 0; r < ROWS; r++) {
-                float s = score[me * ROWS + r];
-                score[me * ROWS + r] = sees(r, begin + me) ? exp_exact(s - row_max[r]) : 0.0;
-            }
-        barrier();
-        for (uint r = me; r < ROWS; r += BLOCK) { /* read at the end only */
-            float total = row_sum[r] * row_factor[r];
-            for (uint i = 0; i < n; i++) total += score[i * ROWS + r];
-            row_sum[r] = total;
-        }
-        for (uint k = 0; k < SPAN; k++) {
-            uint d = min(me + k * BLOCK, HEAD - 1);
-            for (uint r = 0; r < ROWS; r++) sum[k * ROWS + r] *= row_factor[r];
-            for (uint i = 0; i < n; i++) {
-                float v = value_of(group, begin + i, d);
-                for (uint r = 0; r < ROWS; r++) sum[k * ROWS + r] = fma(score[i * ROWS + r], v, sum[k * ROWS + r]);
-            }
+        if (me < ROWS) {
+            float all = row_sum[me] * row_factor[me];
+            for (uint k = 0; k < SLICES; k++) all += part[k * ROWS + me];
+            row_sum[me] = all;
         }
         barrier();
     }
-    for (uint k = 0; k < SPAN; k++) {
-        uint d = me + k * BLOCK;
-        for (uint r = 0; r < ROWS; r++)
-            if (d < HEAD && token0 + r < n_tokens)
+
+    [[unroll]] for (uint e = 0; e < 2 * SPAN; e++) {
+        uint d = 2 * (pair + e / 2 * BLOCK) + e % 2;
+        if (GROUPS > 1) {
+            barrier();
+            [[unroll]] for (uint r = 0; r < ROWS; r++) score[me * ROWS + r] = sum[e * ROWS + r];
+            barrier();
+        }
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            float v = sum[e * ROWS + r];
+            [[unroll]] for (uint g = 1; g < GROUPS; g++) v += score[(pair + g * PAIRS) * ROWS + r];
+            if (d < HEAD && part_of == 0 && token0 + r < n_tokens)
                 out_f[OUT(0, Y)].d[tensor_first(0, Y) + ((token0 + r) * heads + head) * HEAD + d] =
-                    row_sum[r] > 0.0 ? sum[k * ROWS + r] / row_sum[r] : 0.0;
+                    row_sum[r] > 0.0 ? v / row_sum[r] : 0.0;
+        }
     }
 }

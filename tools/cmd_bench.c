@@ -194,7 +194,7 @@ static json_t *work_json(const bench *b)
                      1e6 * b->work.host_seconds / n, "bytes_returned", (double)b->work.bytes_out / n);
 }
 
-/* | model | weights | prompt | of limit | decode | GB/s | of limit | launches | barriers | submits | host us | bytes | */
+/* model, weights, prompt, of limit, decode, GB/s, of limit, launches, barriers, submits, host us, bytes back */
 static void print_markdown(const cli_args *a, const bench *b)
 {
     double n = (double)b->n_decode * b->repeat, decode = b->decode.median * b->bytes_decode;

@@ -2,6 +2,7 @@
 #include "backends/vulkan/kernel.h"
 
 enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 7, MAX_TOKENS = 8, TILE_ROWS = 8 };
+enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
 
 static bool accepts(const vk_call *c)
 {
@@ -34,7 +35,7 @@ static uint32_t counters(const vk_call *c)
 /* Vectors of four: heads that are multiples of four, everything aligned, in the types that loads are written for. */
 static bool vectors(const vk_call *c)
 {
-    for (uint32_t i = 0; i < 2; i++) { /* values are read one by one */
+    for (uint32_t i = 0; i <= V; i++) {
         const vk_tensor *t = &c->in[i];
         bool type = i == Q ? t->dtype == WEFT_F32 : t->dtype == WEFT_F32 || t->dtype == WEFT_F16;
         if (!type || t->dim[2] % 4 || t->first % 4 || t->stride[0] % 4 || t->stride[1] % 4 || t->stride[2] != 1)
@@ -71,14 +72,26 @@ static void split_launch(const vk_call *c, uint32_t i, vk_launch *l)
     l->bind[COUNTERS].kind = VK_BIND_COUNTERS;
 }
 
+/* On processors as many invocations as there are pairs of elements, so that all of them read the same cells. */
+static uint32_t tile_block(const vk_call *c)
+{
+    const vk_tuning *t = c->facts->tuning;
+    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = t->flat_block;
+    if (t->panel == 1) return block;
+    while (block / 2 >= pairs && block / 2 >= t->panel && block / 2 >= TILE_ROWS) block /= 2;
+    return block;
+}
+
 static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     (void)i;
     const vk_tensor *q = &c->in[Q];
+    uint32_t rows = q->dim[2] > WIDE_HEAD ? WIDE_ROWS : TILE_ROWS;
     describe(c, l);
-    l->spec[4] = TILE_ROWS;
-    vk_launch_flat(c, l, WEFT_SHADER_attention_tile, 1);
-    vk_spread(c, l, (uint64_t)vk_groups(q->dim[0], TILE_ROWS) * (uint64_t)q->dim[1]);
+    l->shader = WEFT_SHADER_attention_tile;
+    l->spec[0] = tile_block(c);
+    l->spec[4] = rows;
+    vk_spread(c, l, (uint64_t)vk_groups(q->dim[0], rows) * (uint64_t)q->dim[1]);
 }
 
 const vk_kernel vk_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
