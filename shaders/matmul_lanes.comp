@@ -1,10 +1,10 @@
-/* matmul_lanes.comp: y = act(x w^T + bias) + residuals for a PANEL matrix and many rows of x, on processors that carry
- * out subgroups as vector registers: there a load at an address of its own per lane costs as much as tens of operations,
- * however many bytes it brings, and a broadcast from a known lane costs one.
+/* matmul_lanes.comp: y = act(x w^T + bias) + residuals for a PANEL matrix and many rows of x, on processors that
+ * carry out subgroups as vector registers: there a load at an address of its own per lane costs as much as tens of
+ * operations, however many bytes it brings, and a broadcast from a known lane costs one.
  *
- * A workgroup is one subgroup of P lanes. It makes P * ROWS rows of COLS columns (rows of x), S columns of the matrix at
- * a time: every lane has the weights of its own rows, lane l has x's elements 4 l .. 4 l + 3 of the S (and of the next
- * 4 P), from where they are broadcast. */
+ * A workgroup is one subgroup of P lanes. It makes P * ROWS rows of COLS columns (rows of x), S columns of the matrix
+ * at a time: every lane has the weights of its own rows, lane l has x's elements 4 l .. 4 l + 3 of the S (and of the
+ * next 4 P), from where they are broadcast. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

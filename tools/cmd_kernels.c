@@ -1,9 +1,9 @@
 /* cmd_kernels.c: `weft kernels`: how fast a device's matrix products are, beside its own limits in the same run.
  *
  * A product is measured as it stands in a model: a chain of linear nodes, each adding the result of the one before,
- * over as many different weights as leave the caches, in one submission of at least some milliseconds. One column counts
- * bytes of weights against the bandwidth of a stream that is only read; many columns count 2 N K per column against the
- * peak of multiply-adds; both limits are measured by weft_backend_roof first. */
+ * over as many different weights as leave the caches, in one submission of at least some milliseconds. One column
+ * counts bytes of weights against the bandwidth of a stream that is only read; many columns count 2 N K per column
+ * against the peak of multiply-adds; both limits are measured by weft_backend_roof first. */
 #include "tools/cli.h"
 
 #include <stdlib.h>

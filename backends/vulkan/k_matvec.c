@@ -1,5 +1,5 @@
-/* k_matvec.c: host sides of matvec.comp (linear and matmul_nt with a PANEL matrix, for a few rows of x at a time) and of
- * matmul_lanes.comp (many rows, on processors, where tuning->columns says so). */
+/* k_matvec.c: host sides of matvec.comp (linear and matmul_nt with a PANEL matrix, for a few rows of x at a time) and
+ * of matmul_lanes.comp (many rows, on processors, where tuning->columns says so). */
 #include "backends/vulkan/linear.h"
 
 enum { MAX_COLUMNS = 8, X = 0, W = 1 };
