@@ -1,5 +1,5 @@
 /* backend.c: the registry of backends and the front of their life cycle. */
-#include "backends/contract.h"
+#include "backends/launch.h"
 
 #include <string.h>
 
@@ -92,7 +92,21 @@ weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, w
 {
     *out = (weft_roof){ 0 };
     if (!(seconds > 0 && seconds <= 60)) return WEFT_FAIL(err, WEFT_INVALID, "a roof is measured for up to 60 seconds");
-    return b->vt->roof(b, seconds, out, err);
+    WEFT_TRY(b->vt->roof(b, seconds, out, err));
+    return weft__launch_seconds(b, seconds, &out->launch_seconds, err);
+}
+
+const char *weft_arith_name(weft_arith a)
+{
+    static const char *const names[] = { "f32", "int8", "bf16", "f16 matrix" };
+    return (unsigned)a < sizeof names / sizeof *names ? names[a] : "?";
+}
+
+double weft_roof_peak(const weft_roof *roof, weft_arith a)
+{
+    double f32 = roof->f32_ops_per_second;
+    if (a == WEFT_ARITH_INT8 && roof->int8_ops_per_second > 0) return roof->int8_ops_per_second;
+    return a == WEFT_ARITH_BF16 ? 2 * f32 : f32;
 }
 
 static const struct {

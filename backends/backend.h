@@ -80,10 +80,25 @@ WEFT_API void weft_backend_info(const weft_backend *b, weft_device_info *out);
 WEFT_API const char *const *weft_backend_names(uint32_t *n);
 
 /* What the device reaches at best with its present threads and instruction set: a stream that is only read, from beyond
- * the caches, and multiply-adds in registers. Measures for about `seconds` each; the median of short passes counts.
+ * the caches, multiply-adds in registers, and the time from one step to the next that waits for it, when both do next
+ * to nothing. Measures for about `seconds` each; the median of short passes counts.
  * The denominators of every fraction that tools print. UNSUPPORTED on devices that run nothing. */
-typedef struct weft_roof { double bytes_per_second, f32_ops_per_second, int8_ops_per_second; } weft_roof;
+typedef struct weft_roof {
+    double bytes_per_second, f32_ops_per_second, int8_ops_per_second; /* 0: the device has no such arithmetic */
+    double launch_seconds;
+} weft_roof;
 WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
+
+/* What a kernel multiplies with: which peak its operations count against. */
+typedef enum weft_arith {
+    WEFT_ARITH_F32,
+    WEFT_ARITH_INT8,      /* integer dot products */
+    WEFT_ARITH_BF16,      /* products of bf16 pairs, at twice the rate of f32 */
+    WEFT_ARITH_F16_MATRIX /* matrix units */
+} weft_arith;
+WEFT_API const char *weft_arith_name(weft_arith a); /* "f32", "int8", "bf16", "f16 matrix" */
+/* Operations per second at best; f32's where the roof has no number for the arithmetic. */
+WEFT_API double weft_roof_peak(const weft_roof *roof, weft_arith a);
 
 /* Compares the device's kernels with the CPU's plain scalar ones, afresh, and keeps the verdicts as the option
  * self-test does. `report` is told each kernel's name and, if it failed, why. UNSUPPORTED: the backend has no
@@ -145,6 +160,7 @@ typedef struct weft_place {
     weft_place_reason reason;
     const char *kernel;    /* variant, "linear/q8_0/avx512"; "" for sources and views */
     const char *layout;    /* weights: "plain" or how they are packed; else "" */
+    weft_arith arithmetic; /* of the kernel */
 } weft_place;
 
 typedef struct weft_program_desc {
@@ -244,4 +260,6 @@ WEFT_API WEFT_MUST_USE weft_status weft_program_check(weft_program *p, const wef
 #ifdef __cplusplus
 }
 #endif
+
+#include "backends/profile.h"
 #endif

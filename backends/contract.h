@@ -30,6 +30,7 @@ typedef struct weft_kernel_choice {
     bool inplace;      /* may write over input 0 */
     uint32_t launches; /* launches that the node takes by itself; 0 counts as 1 */
     uint64_t variant;  /* the backend's own: which of the kernel's forms */
+    weft_arith arithmetic;
     const char *instead_of; /* a better kernel that is disabled; NULL: none (strict programs refuse it) */
 } weft_kernel_choice;
 
@@ -56,6 +57,25 @@ typedef struct weft_exec_desc {
     const int64_t *bounds;
     bool exact;
 } weft_exec_desc;
+
+/* Where the spans of profiled runs go: as many as there is room for, the rest is counted. */
+typedef struct weft__span_log {
+    weft_span *spans;
+    uint64_t n, room, dropped;
+} weft__span_log;
+
+static inline void weft__span_add(weft__span_log *log, weft_span s)
+{
+    if (log->n < log->room) log->spans[log->n++] = s;
+    else log->dropped++;
+}
+
+/* What an exec says of its profiling: spans that one run of all its steps gives at most, and whether their times are
+ * the host's or mapped onto them by calibrated timestamps. */
+typedef struct weft__exec_timing {
+    uint64_t n_spans;
+    bool calibrated;
+} weft__exec_timing;
 
 typedef struct weft_backend_vt {
     const char *name;
@@ -113,6 +133,12 @@ typedef struct weft_backend_vt {
     weft_status (*exec_write)(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
     weft_status (*exec_read)(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
     void (*exec_counters)(const weft_exec *e, weft_counters *out); /* adds to *out; NULL: none */
+
+    /* Profiling; both or none. Submits from now on time their steps, or no longer do (off: never fails, also if it was
+     * off). What times cost lies here and in the first submit; later ones allocate nothing. */
+    weft_status (*exec_profile)(weft_exec *e, bool on, weft__exec_timing *out, weft_error *err);
+    /* Adds the STEP spans of the last submit, whose wait is over. */
+    weft_status (*exec_spans)(weft_exec *e, weft__span_log *log, weft_error *err);
 } weft_backend_vt;
 
 /* Every backend's object starts with this. */

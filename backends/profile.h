@@ -10,7 +10,7 @@
 #ifndef WEFT_PROFILE_H
 #define WEFT_PROFILE_H
 
-#include "graph/graph.h"
+#include "backends/backend.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,6 +41,28 @@ typedef struct weft_span {
     uint16_t device, track;
     uint8_t kind; /* weft_span_kind */
 } weft_span;
+
+/* Starts, changes or ends (OFF) profiling of a loaded program, between runs. Makes room for the spans of one run of
+ * every step and some writes and reads, and forgets the spans there were. Runs of a program that is not profiled do
+ * exactly what they did before. UNSUPPORTED: a device cannot time its steps (the text says which); after any failure
+ * profiling is off. The first run after it may take longer: a GPU's commands are recorded anew, with timestamps. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_profile(weft_program *p, weft_profile_mode mode, weft_error *err);
+WEFT_API weft_profile_mode weft_program_profile_mode(const weft_program *p);
+
+/* The *n spans since weft_program_profile or weft_program_spans_clear, in the order in which they became known: a
+ * submission's SUBMIT and WAIT, then its steps. Lent: valid until the next run, write, read, clear, change of mode, or
+ * the program's end. Every step of a run is there: on a CPU once per thread, on a GPU once in a launch of n_steps steps
+ * (a step that takes several launches in each of them). NULL and 0 while profiling is off. */
+WEFT_API const weft_span *weft_program_spans(const weft_program *p, uint64_t *n);
+/* Spans that found no room since then: more than one run, or many writes and reads. */
+WEFT_API uint64_t weft_program_spans_dropped(const weft_program *p);
+/* Forgets all spans; what the next run makes has room again. */
+WEFT_API void weft_program_spans_clear(weft_program *p);
+
+/* Whether the times of a device's (below n_devices) steps were taken on the host's clock or mapped onto it by
+ * calibrated timestamps. False: mapped by the end of the wait, so they may lie late by as much as the host took to
+ * notice; and while profiling is off. */
+WEFT_API bool weft_program_spans_calibrated(const weft_program *p, uint32_t device);
 
 #ifdef __cplusplus
 }

@@ -136,6 +136,7 @@ weft_status weft__program_create_probe(const weft_graph *g, weft_backend *b, boo
 
 void weft__program_unload(weft_program *p)
 {
+    weft__profile_off(p);
     for (uint32_t d = 0; d < p->n_devices; d++) {
         const weft_backend_vt *vt = p->devices[d]->vt;
         if (p->execs && p->execs[d]) vt->exec_destroy(p->execs[d]);
@@ -322,7 +323,7 @@ static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, ui
     return WEFT_OK;
 }
 
-weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n,
+static weft_status write_value(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n,
                                weft_error *err)
 {
     place to;
@@ -330,12 +331,29 @@ weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, con
     return to.exec ? to.vt->exec_write(to.exec, to.at, src, n, err) : to.vt->buf_write(to.buf, to.at, src, n, err);
 }
 
-weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n, weft_error *err)
+static weft_status read_value(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n, weft_error *err)
 {
     place from;
     WEFT_TRY(locate(p, r, offset, n, &from, err));
     return from.exec ? from.vt->exec_read(from.exec, from.at, dst, n, err)
                      : from.vt->buf_read(from.buf, from.at, dst, n, err);
+}
+
+weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n,
+                               weft_error *err)
+{
+    uint64_t begin = p->profile ? weft__nanoseconds() : 0;
+    WEFT_TRY(write_value(p, r, offset, src, n, err));
+    if (p->profile) weft__span_end(p, WEFT_SPAN_WRITE, p->plan->slots[r.id].device, begin);
+    return WEFT_OK;
+}
+
+weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n, weft_error *err)
+{
+    uint64_t begin = p->profile ? weft__nanoseconds() : 0;
+    WEFT_TRY(read_value(p, r, offset, dst, n, err));
+    if (p->profile) weft__span_end(p, WEFT_SPAN_READ, p->plan->slots[r.id].device, begin);
+    return WEFT_OK;
 }
 
 weft_counters weft_program_counters(const weft_program *p)
@@ -350,21 +368,22 @@ weft_counters weft_program_counters(const weft_program *p)
 
 /* ---- running ---- */
 
-static weft_status run_transfer(weft_program *p, const weft_step *step, weft_error *err)
+weft_status weft__run_transfer(weft_program *p, uint32_t step, weft_error *err)
 {
-    const weft_node *n = weft_graph_node_by_id(p->g, step->node);
+    const weft_node *n = weft_graph_node_by_id(p->g, p->plan->steps[step].node);
     uint64_t bytes = weft_value_bytes(p->g, n->out[0], p->bounds);
     for (uint64_t at = 0; at < bytes; at += BOUNCE_BYTES) {
         uint64_t part = bytes - at < BOUNCE_BYTES ? bytes - at : BOUNCE_BYTES;
-        WEFT_TRY(weft_program_read(p, n->in[0], at, p->bounce, part, err));
-        WEFT_TRY(weft_program_write(p, n->out[0], at, p->bounce, part, err));
+        WEFT_TRY(read_value(p, n->in[0], at, p->bounce, part, err));
+        WEFT_TRY(write_value(p, n->out[0], at, p->bounce, part, err));
     }
     return WEFT_OK;
 }
 
 static weft_status run_segment(weft_program *p, const weft__segment *s, weft_error *err)
 {
-    if (s->transfer) return run_transfer(p, &p->plan->steps[s->first], err);
+    if (p->profile) return weft__run_profiled(p, s, err);
+    if (s->transfer) return weft__run_transfer(p, s->first, err);
     const weft_backend_vt *vt = p->devices[s->device]->vt;
     uint64_t ticket;
     WEFT_TRY(vt->exec_submit(p->execs[s->device], s->first, s->n, p->extents, &ticket, err));
@@ -374,6 +393,10 @@ static weft_status run_segment(weft_program *p, const weft__segment *s, weft_err
 weft_status weft_program_run(weft_program *p, weft_error *err)
 {
     if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    if (p->profile == WEFT_PROFILE_ISOLATED) {
+        for (uint32_t i = 0; i < p->plan->n_steps; i++) WEFT_TRY(weft_program_run_step(p, i, err));
+        return WEFT_OK;
+    }
     for (uint32_t i = 0; i < p->n_segments; i++) WEFT_TRY(run_segment(p, &p->segments[i], err));
     return WEFT_OK;
 }

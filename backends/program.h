@@ -1,5 +1,5 @@
-/* program.h: a program's data, shared by schedule.c (placement and plan), program.c (loading, running), program_print.c
- * and check.c. Per-device arrays are indexed [device * value_limit + value id]. */
+/* program.h: a program's data, shared by schedule.c (placement and plan), program.c (loading, running), spans.c,
+ * program_print.c and check.c. Per-device arrays are indexed [device * value_limit + value id]. */
 #ifndef WEFT_PROGRAM_H
 #define WEFT_PROGRAM_H
 
@@ -34,10 +34,22 @@ struct weft_program {
     weft_buf **arenas; /* per device */
     weft_exec **execs; /* per device */
     unsigned char *bounce; /* for transfers */
+    weft_profile_mode profile;
+    weft__span_log spans;
+    bool *calibrated; /* per device; NULL: not profiled */
 };
 
 /* Places, legalises and plans: fills everything above "after loading" (g, devices, bounds and flags are set). */
 weft_status weft__schedule(weft_program *p, weft_error *err);
+
+/* program.c. Carries a transfer step out. */
+weft_status weft__run_transfer(weft_program *p, uint32_t step, weft_error *err);
+
+/* spans.c. Runs a segment with its spans. */
+weft_status weft__run_profiled(weft_program *p, const weft__segment *s, weft_error *err);
+/* A span of the host that began at `begin` ends. */
+void weft__span_end(weft_program *p, weft_span_kind kind, uint32_t device, uint64_t begin);
+void weft__profile_off(weft_program *p);
 
 /* split.c. Finds first_device from split. */
 weft_status weft__split_nodes(weft_program *p, weft_error *err);

@@ -10,7 +10,8 @@ weft_place weft_program_place(const weft_program *p, uint32_t node_id)
     if (!n) return (weft_place){ .kernel = "", .layout = "" };
     uint32_t d = p->device_of[node_id];
     weft_backend *b = p->devices[d];
-    weft_place place = { d, p->reasons[node_id], p->choices[node_id].kernel ? p->choices[node_id].name : "", "" };
+    weft_place place = { d, p->reasons[node_id], p->choices[node_id].kernel ? p->choices[node_id].name : "", "",
+                         p->choices[node_id].arithmetic };
     if (n->op == WEFT_OP_weight) place.layout = b->vt->layout_name(b, p->layouts[weft__at(p, d, n->out[0].id)]);
     return place;
 }

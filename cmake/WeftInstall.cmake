@@ -12,6 +12,7 @@ set(WEFT_PUBLIC_HEADERS
   graph/attr.def
   graph/dtype.def
   backends/backend.h
+  backends/profile.h
   models/model.h)
 set(public_headers "")
 foreach(header ${WEFT_PUBLIC_HEADERS})

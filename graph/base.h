@@ -128,6 +128,7 @@ WEFT_API void weft__arena_free(weft__arena *a);
 
 /* Seconds on a clock that only goes forward; only differences mean anything. */
 WEFT_API double weft__seconds(void);
+WEFT_API uint64_t weft__nanoseconds(void); /* of CLOCK_MONOTONIC */
 
 /* Grows *array (elements of `size` bytes) so that it holds `need` elements; *capacity is updated. False = OOM. */
 WEFT_API bool weft__grow(void *array, size_t *capacity, size_t need, size_t size);

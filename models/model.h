@@ -127,7 +127,9 @@ typedef struct weft_load_times { double graph, plan, load; } weft_load_times; /*
 WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
                                                        weft_error *err);
 WEFT_API void weft_session_destroy(weft_session *s);
-WEFT_API const weft_program *weft_session_program(const weft_session *s, bool decode);
+/* The program that runs prompts or, where the session has one of its own for that, single tokens; lent, valid as long
+ * as the session. To look at, to profile (weft_program_profile) and to read spans from; the session runs it. */
+WEFT_API weft_program *weft_session_program(const weft_session *s, bool decode);
 WEFT_API weft_load_times weft_session_load_times(const weft_session *s);
 WEFT_API uint32_t weft_session_context(const weft_session *s);
 WEFT_API uint32_t weft_session_n_vocab(const weft_session *s);

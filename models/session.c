@@ -149,7 +149,7 @@ void weft_session_destroy(weft_session *s)
     free(s);
 }
 
-const weft_program *weft_session_program(const weft_session *s, bool decode)
+weft_program *weft_session_program(const weft_session *s, bool decode)
 {
     return decode && s->decode.p ? s->decode.p : s->prompt.p;
 }

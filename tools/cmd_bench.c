@@ -30,8 +30,6 @@ typedef struct bench {
     cli_noise noise;   /* where the model has no files */
     weft_graph *graph; /* of the noise */
     uint32_t n_prompt, n_decode, repeat, chunk;
-    bool exact, bf16_dot;
-    weft_dtype weights;
     int32_t *ids;
     weft_candidate best; /* after the last run */
     weft_batch_token *batch;
@@ -131,43 +129,33 @@ static weft_cost program_cost(const weft_program *p, uint32_t tokens, uint32_t c
     return sum;
 }
 
-/* The peak for a node: int8 products where weights are in blocks; products of bf16 pairs, where the processor has them,
- * run at twice f32's rate. */
-static double node_peak(const bench *b, const weft_graph *g, const weft_node *n)
-{
-    bool matrix = n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt;
-    weft_dtype t = matrix && !b->exact ? weft_graph_value(g, n->in[1])->dtype : WEFT_F32;
-    bool block = weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK && b->roof.int8_ops_per_second > 0;
-    if (block) return b->roof.int8_ops_per_second;
-    return t == WEFT_BF16 && b->bf16_dot ? 2 * b->roof.f32_ops_per_second : b->roof.f32_ops_per_second;
-}
-
 /* A prompt longer than a run: its middle chunk stands for all. As many cells as tokens would mean the first chunk. */
 static void count_prompt(bench *b)
 {
-    const weft_graph *g = weft_program_graph(weft_session_program(b->run.session, false));
+    static const char *const units[] = { "f32 peak", "int8 peak", "bf16 peak (2 x f32)", "f16 matrix peak" };
+    const weft_program *p = weft_session_program(b->run.session, false);
+    const weft_graph *g = weft_program_graph(p);
     uint32_t tokens = b->n_prompt < b->chunk ? b->n_prompt : b->chunk;
     uint32_t cells = b->n_prompt > tokens ? b->n_prompt / 2 + 1 : tokens;
     int64_t extents[WEFT_MAX_EXTENTS];
-    double seconds = 0.0, f32_seconds = 0.0;
+    double seconds = 0.0, by_arith[sizeof units / sizeof *units] = { 0 };
     set_extents(g, tokens, cells, extents);
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
-        double flops = weft_node_cost(g, n, extents).flops, peak = node_peak(b, g, n);
+        weft_arith a = weft_program_place(p, n->id).arithmetic;
+        double flops = weft_node_cost(g, n, extents).flops, least = flops / weft_roof_peak(&b->roof, a);
         b->flops_prompt += flops / tokens;
-        seconds += flops / peak;
-        f32_seconds += peak <= b->roof.f32_ops_per_second ? flops / peak : 0.0;
+        seconds += least;
+        by_arith[a] += least;
     }
     b->prompt_limit = tokens / seconds;
-    bool block = b->weights == WEFT_Q8_0 || b->weights == WEFT_Q4_0;
-    b->unit = f32_seconds > seconds / 2 ? "f32 peak" : block ? "int8 peak" : "bf16 peak (2 x f32)";
+    b->unit = units[0];
+    for (size_t a = 0; a < sizeof units / sizeof *units; a++)
+        if (by_arith[a] > seconds / 2) b->unit = units[a];
 }
 
 static void count_work(bench *b)
 {
-    weft_device_info d;
-    weft_backend_info(b->run.devices.device[0], &d);
-    b->bf16_dot = !strcmp(d.variant, "avx512");
     count_prompt(b);
     weft_cost c = program_cost(weft_session_program(b->run.session, true), 1, DECODE_PROMPT + b->n_decode / 2);
     b->bytes_decode = c.bytes_read + c.bytes_written;
@@ -292,9 +280,7 @@ static int run_bench(const cli_args *a)
     b = (bench){ .n_prompt = cli_u32(a, "prompt-tokens", 512),
                  .n_decode = cli_u32(a, "decode-tokens", 64),
                  .repeat = cli_u32(a, "repeat", 5),
-                 .chunk = cli_u32(a, "chunk", 512),
-                 .exact = cli_has(a, "exact") };
-    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &b.weights);
+                 .chunk = cli_u32(a, "chunk", 512) };
     int status = open_model(a, &b);
     if (!status) status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &b.run);
     if (!status) status = measure(a, &b);

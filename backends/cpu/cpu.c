@@ -215,4 +215,6 @@ const weft_backend_vt weft__backend_cpu = {
     .exec_write = cpu_exec_write,
     .exec_read = cpu_exec_read,
     .exec_counters = cpu_exec_counters,
+    .exec_profile = cpu_exec_profile,
+    .exec_spans = cpu_exec_spans,
 };

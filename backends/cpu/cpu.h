@@ -56,6 +56,8 @@ weft_status cpu_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err);
 weft_status cpu_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
 weft_status cpu_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
 void cpu_exec_counters(const weft_exec *e, weft_counters *out);
+weft_status cpu_exec_profile(weft_exec *e, bool on, weft__exec_timing *out, weft_error *err);
+weft_status cpu_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err);
 weft_place_reason cpu_choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
 
 #endif

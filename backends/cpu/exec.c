@@ -13,9 +13,13 @@ enum { MAX_PHASES = 4 };
 typedef struct step {
     cpu_call call;
     const cpu_kernel *kernel;
-    uint32_t n_phases;
+    uint32_t n_phases, plan_step;
     bool barrier;
 } step;
+
+/* A thread's time in a step: from the first call of the kernel to the return of the last. */
+typedef struct stamp { uint64_t begin, end; } stamp;
+enum { STAMPS_PER_LINE = 4 }; /* of 64 bytes: threads do not write to each other's lines */
 
 /* *dim = n * extents[extent - 1] before a run. */
 typedef struct dim_patch {
@@ -35,6 +39,9 @@ struct weft_exec {
     weft__arena arena;
     uint64_t ticket;
     uint32_t first, n; /* of the run in progress */
+    uint32_t device;
+    stamp *stamps;       /* [threads, stamp_stride]; NULL: not profiled */
+    size_t stamp_stride;
     unsigned char *memory; /* the arena */
     weft_counters done;
 };
@@ -77,7 +84,8 @@ weft_place_reason cpu_choose(const weft_backend *base, const weft_kernel_query *
     const cpu_kernel *k = cpu_kernel_find(&call, &why, &isa);
     if (!k) return why;
     *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace,
-                                 .scratch_bytes = k->scratch ? k->scratch(&call) : 0 };
+                                 .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
+                                 .arithmetic = k->arithmetic ? k->arithmetic(&call) : WEFT_ARITH_F32 };
     name_choice(q, k, isa, out);
     memset(out->needs, k->need, sizeof out->needs);
     return WEFT_PLACE_REQUESTED;
@@ -146,7 +154,9 @@ static bool compile(weft_exec *e, const weft_exec_desc *d)
         const weft_step *ps = &d->plan->steps[i];
         bool ours = ps->device == d->device && d->choices[ps->node].kernel;
         e->step_of_plan[i] = ours ? e->n_steps : UINT32_MAX;
-        if (ours && !compile_step(e, d, ps, &e->steps[e->n_steps++])) return false;
+        if (!ours) continue;
+        e->steps[e->n_steps].plan_step = i;
+        if (!compile_step(e, d, ps, &e->steps[e->n_steps++])) return false;
     }
     e->counters = weft__arena_alloc(&e->arena, (size_t)e->n_steps * MAX_PHASES, sizeof *e->counters);
     return e->counters != NULL;
@@ -159,6 +169,7 @@ weft_status cpu_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec 
     if (!e) return WEFT_OOM_FAIL(err, "the compiled steps");
     e->b = (cpu_backend *)b;
     e->memory = d->arena->data;
+    e->device = d->device;
     if (!compile(e, d)) {
         cpu_exec_destroy(e);
         return WEFT_OOM_FAIL(err, "the compiled steps");
@@ -171,6 +182,7 @@ void cpu_exec_destroy(weft_exec *e)
 {
     if (!e) return;
     free(e->patches);
+    free(e->stamps);
     weft__arena_free(&e->arena);
     free(e);
 }
@@ -194,6 +206,7 @@ static void patch_extents(weft_exec *e, const int64_t *extents)
 static void run_steps(void *ctx, uint32_t thread, uint32_t n_threads)
 {
     const weft_exec *e = ctx;
+    stamp *times = e->stamps ? e->stamps + thread * e->stamp_stride : NULL;
     (void)n_threads;
     for (uint32_t i = e->first; i < e->first + e->n; i++) {
         const step *s = &e->steps[i];
@@ -201,10 +214,12 @@ static void run_steps(void *ctx, uint32_t thread, uint32_t n_threads)
         call.thread = thread;
         for (uint32_t phase = 0; phase < s->n_phases; phase++) {
             if (phase || (s->barrier && i > e->first)) cpu_pool_barrier(e->b->pool);
+            if (times && !phase) times[i].begin = weft__nanoseconds();
             call.phase = phase;
             call.next = &e->counters[(size_t)i * MAX_PHASES + phase];
             s->kernel->run(&call);
         }
+        if (times) times[i].end = weft__nanoseconds();
     }
 }
 
@@ -220,9 +235,9 @@ weft_status cpu_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int6
         end = e->step_of_plan[i] + 1;
     }
     *ticket = ++e->ticket;
-    if (begin == UINT32_MAX) return WEFT_OK;
     e->first = begin;
-    e->n = end - begin;
+    e->n = begin == UINT32_MAX ? 0 : end - begin;
+    if (!e->n) return WEFT_OK;
     e->done.launches += e->n;
     e->done.submits++;
     for (size_t i = (size_t)begin * MAX_PHASES; i < (size_t)end * MAX_PHASES; i++)
@@ -259,4 +274,36 @@ void cpu_exec_counters(const weft_exec *e, weft_counters *out)
     out->submits += e->done.submits;
     out->bytes_in += e->done.bytes_in;
     out->bytes_out += e->done.bytes_out;
+}
+
+/* ---- profiling ---- */
+
+weft_status cpu_exec_profile(weft_exec *e, bool on, weft__exec_timing *out, weft_error *err)
+{
+    uint32_t n_threads = cpu_pool_size(e->b->pool);
+    free(e->stamps);
+    e->stamps = NULL;
+    *out = (weft__exec_timing){ 0 };
+    if (!on) return WEFT_OK;
+    e->stamp_stride = (e->n_steps / STAMPS_PER_LINE + 1) * STAMPS_PER_LINE;
+    size_t bytes = n_threads * e->stamp_stride * sizeof *e->stamps;
+    e->stamps = aligned_alloc(STAMPS_PER_LINE * sizeof *e->stamps, bytes);
+    if (!e->stamps) return WEFT_OOM_FAIL(err, "the times of steps");
+    memset(e->stamps, 0, bytes);
+    *out = (weft__exec_timing){ .n_spans = (uint64_t)n_threads * e->n_steps, .calibrated = true };
+    return WEFT_OK;
+}
+
+weft_status cpu_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err)
+{
+    (void)err;
+    uint32_t n_threads = cpu_pool_size(e->b->pool);
+    for (uint32_t i = e->first; i < e->first + e->n; i++)
+        for (uint32_t t = 0; t < n_threads; t++) {
+            const stamp *s = &e->stamps[t * e->stamp_stride + i];
+            weft__span_add(log, (weft_span){ .begin = s->begin, .end = s->end, .step = e->steps[i].plan_step,
+                                             .n_steps = 1, .device = (uint16_t)e->device,
+                                             .track = (uint16_t)(WEFT_TRACK_THREAD + t), .kind = WEFT_SPAN_STEP });
+        }
+    return WEFT_OK;
 }

@@ -474,12 +474,19 @@ static void mm_run(const cpu_call *c)
 /* Panels are as wide as the program's vectors: a kernel of a lesser instruction set cannot read them. */
 static bool mm_accepts(const cpu_call *c) { return c->isa == MM_ISA && cpu_mm_accepts(c); }
 
+static weft_arith mm_arithmetic(const cpu_call *c)
+{
+    const mm_format f = mm_format_of(c->in[1].dtype, c->exact);
+    return mm_is_int(f) ? WEFT_ARITH_INT8 : f == MM_BF16_DOT ? WEFT_ARITH_BF16 : WEFT_ARITH_F32;
+}
+
 const cpu_kernel CPU_NAME(cpu_linear) = {
     .name = "linear",
     .run = mm_run,
     .accepts = mm_accepts,
     .scratch = mm_scratch,
     .phases = cpu_mm_phases,
+    .arithmetic = mm_arithmetic,
     .need = WEFT_NEED_ROWS,
 };
 

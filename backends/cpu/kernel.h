@@ -50,14 +50,15 @@ typedef struct cpu_call {
     atomic_uint *next;      /* chunk counter of this step and phase, 0 at first */
 } cpu_call;
 
-/* accepts, scratch and phases see a call with tensors at their bounds (phases: at the run's sizes) and data NULL where
- * it is not known yet. */
+/* accepts, scratch, phases and arithmetic see a call with tensors at their bounds (phases: at the run's sizes) and data
+ * NULL where it is not known yet. */
 typedef struct cpu_kernel {
     const char *name; /* family, "softmax" */
     void (*run)(const cpu_call *c);
     bool (*accepts)(const cpu_call *c);       /* NULL: every call of the op */
     uint64_t (*scratch)(const cpu_call *c);   /* NULL: none */
     uint32_t (*phases)(const cpu_call *c);    /* NULL: 1; at most 4; depends on the sizes alone */
+    weft_arith (*arithmetic)(const cpu_call *c); /* NULL: float32 */
     uint8_t need;                             /* WEFT_NEED_* for inputs that are no weights */
     bool inplace;                             /* correct when out[0] is in[0] */
 } cpu_kernel;

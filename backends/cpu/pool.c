@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Spins before a thread yields its processor. With more threads than processors whom we wait for may not be running, so
  * the processor is given away almost at once. */
@@ -47,13 +46,6 @@ static inline void pause_cpu(void)
 #endif
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Spins until (*word == value) is `equal`; gives the processor away now and then. */
 static void spin_until(const cpu_pool *p, atomic_uint *word, unsigned value, bool equal)
 {
@@ -70,7 +62,7 @@ static void wait_for_job(worker *w, unsigned seen)
     for (unsigned i = 0; atomic_load_explicit(&p->generation, memory_order_acquire) == seen; i++) {
         pause_cpu();
         if (i % SPINS_PER_CLOCK) continue;
-        uint64_t now = now_ns();
+        uint64_t now = weft__nanoseconds();
         if (!start) start = now;
         if (now - start < p->spin_ns) continue;
         atomic_store(&w->asleep, 1);
