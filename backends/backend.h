@@ -65,6 +65,7 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *                     holds until driver or shaders change, else 0); a kernel that fails is not used
  *   without=A+B       do without these: subgroup (operations), or kernels by their names in a placement
  *   validation=1      with the Khronos validation layer; what it says becomes an error
+ *   labels=1          name every launch by its nodes for profilers and debuggers of GPUs (VK_EXT_debug_utils)
  *   statistics=1      let the driver's compiler keep register counts and the like (for the compile test)
  *   submit-ms=N       predicted length of one submission (default 50)
  * NOT_FOUND: no such backend or device, no loader or driver; INVALID: an unknown option. */

@@ -77,6 +77,10 @@ typedef struct weft__exec_timing {
     bool calibrated;
 } weft__exec_timing;
 
+/* What a launch of n steps is called in traces and labels: "%284 linear layers.3.mlp.dense + %290 ..."; returns buf. */
+const char *weft__launch_name(const weft_graph *g, const weft_plan *plan, uint32_t first, uint32_t n, char *buf,
+                              size_t size);
+
 typedef struct weft_backend_vt {
     const char *name;
     /* spec "name:which,options": `which` and `options` are "" where there are none. */

@@ -2,6 +2,7 @@
  * backends. */
 #include "backends/program.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ROOM_FOR_IO = 64 }; /* writes and reads between two looks at the spans */
@@ -30,6 +31,19 @@ void weft_program_spans_clear(weft_program *p)
 bool weft_program_spans_calibrated(const weft_program *p, uint32_t device)
 {
     return p->calibrated && p->calibrated[device];
+}
+
+const char *weft__launch_name(const weft_graph *g, const weft_plan *plan, uint32_t first, uint32_t n, char *buf,
+                              size_t size)
+{
+    size_t at = 0;
+    *buf = 0;
+    for (uint32_t i = 0; i < n && at < size; i++) {
+        const weft_node *node = weft_graph_node_by_id(g, plan->steps[first + i].node);
+        at += (size_t)snprintf(buf + at, size - at, "%s%%%u %s%s%s", i ? " + " : "", node->out[0].id,
+                               weft_op_get(node->op)->name, *node->scope ? " " : "", node->scope);
+    }
+    return buf;
 }
 
 /* ---- changing the mode ---- */

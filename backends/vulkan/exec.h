@@ -34,7 +34,12 @@ typedef struct vk_chunk {
 
 typedef struct vk_recording {
     struct vk_recording *next;
+    const vk_form *form;
     uint32_t first, n;       /* plan steps */
+    uint32_t first_dispatch, n_dispatches; /* of the form */
+    bool profiled;           /* with timestamps before and after each dispatch */
+    VkQueryPool queries;     /* two per dispatch, if there are dispatches */
+    uint64_t *times;         /* what was read of them */
     vk_chunk *chunks;
     uint32_t n_chunks;
     bool reads_back;         /* ends with the copies of outputs */
@@ -61,13 +66,25 @@ struct weft_exec {
     uint64_t ticket;
     vk_recording *running;
     double started;
+    bool profiled;           /* runs now are */
+    uint64_t submit_ns, done_ns; /* host times of the last profiled run: before its submit, after its wait */
     weft_counters counters;
 };
 
 /* Compiles a form. joined: as the plan says; else one launch per step at least. */
 weft_status vk_form_create(weft_exec *e, bool joined, vk_form *f, weft_error *err);
 void vk_form_destroy(vk_backend *vk, vk_form *f);
-void vk_recordings_destroy(weft_exec *e);
+/* Corrects the rates and records again what turned out badly cut, if no run of this exec has done that. */
+weft_status vk_exec_settle(weft_exec *e, weft_error *err);
+
+/* times.c: the queries of a profiled recording, and their commands around dispatch i of the form. */
+weft_status vk_times_create(vk_backend *vk, vk_recording *r, weft_error *err);
+void vk_times_destroy(vk_backend *vk, vk_recording *r);
+void vk_times_reset(vk_backend *vk, VkCommandBuffer c, const vk_recording *r, const vk_chunk *chunk);
+void vk_times_write(vk_backend *vk, VkCommandBuffer c, const vk_recording *r, uint32_t i, bool after);
+/* Removes and destroys the exec's recordings that are profiled, or all of them. */
+void vk_recordings_drop(weft_exec *e, bool only_profiled);
+
 /* "layers.3.attention.dense linear %41" of a plan step; returns buf. */
 const char *vk_step_text(const weft_exec *e, uint32_t step, char *buf, size_t size);
 

@@ -54,6 +54,19 @@ static weft_status list_extensions(vk_backend *vk, VkExtensionProperties **out, 
     return vk_fail(err, r, "vkEnumerateDeviceExtensionProperties", "a device");
 }
 
+/* The same extension under two names. */
+static void choose_calibration(vk_backend *vk, features *f, const VkExtensionProperties *all, uint32_t n)
+{
+    static const char *const names[] = { "VK_EXT_calibrated_timestamps", "VK_KHR_calibrated_timestamps" };
+    static const char *const suffixes[] = { "EXT", "KHR" };
+    vk->calibration = NULL;
+    for (uint32_t i = 0; i < 2 && !vk->calibration; i++) {
+        if (!has_extension(all, n, names[i])) continue;
+        vk->calibration = suffixes[i];
+        f->extensions[f->n_extensions++] = names[i];
+    }
+}
+
 static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
 {
     uint32_t n;
@@ -71,6 +84,7 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
     chain_extension(f, &f->executable, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, false, all, n);
     vk->has_budget = has_extension(all, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     if (vk->has_budget) f->extensions[f->n_extensions++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
+    choose_calibration(vk, f, all, n);
     free(all);
     vk->api.GetPhysicalDeviceFeatures2(vk->physical, &f->core);
     if (f->v12.timelineSemaphore && f->core.features.shaderStorageBufferArrayDynamicIndexing) return WEFT_OK;

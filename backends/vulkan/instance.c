@@ -26,7 +26,7 @@ weft_status vk_instance_create(vk_backend *vk, weft_error *err)
         VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
     };
     WEFT_TRY(vk_api_load(&vk->api, vk->options.loader, err));
-    bool validation = vk->options.validation;
+    bool validation = vk->options.validation, labels = vk->options.labels;
     if (validation && !has_layer(&vk->api, layer))
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: validation=1: there is no layer %s (Debian and Ubuntu have it "
                          "in the package vulkan-validationlayers)", layer);
@@ -36,13 +36,15 @@ weft_status vk_instance_create(vk_backend *vk, weft_error *err)
                               .pEngineName = "weft", .apiVersion = VK_API_VERSION_1_3 };
     VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &app,
                                   .pNext = validation ? &features : NULL, .enabledLayerCount = validation,
-                                  .ppEnabledLayerNames = &layer, .enabledExtensionCount = validation,
+                                  .ppEnabledLayerNames = &layer, .enabledExtensionCount = validation || labels,
                                   .ppEnabledExtensionNames = &debug };
     VkResult r = vk->api.CreateInstance(&info, NULL, &vk->instance);
     if (r == VK_ERROR_INCOMPATIBLE_DRIVER)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: there is no driver (your GPU vendor's, or mesa-vulkan-drivers)");
     if (r) return vk_fail(err, r, "vkCreateInstance", "opening Vulkan");
     WEFT_TRY(vk_api_load_instance(&vk->api, vk->instance, err));
+    if (labels && (!vk->api.CmdBeginDebugUtilsLabelEXT || !vk->api.CmdEndDebugUtilsLabelEXT))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: labels=1: no VK_EXT_debug_utils");
     return validation ? vk_validation_create(vk, err) : WEFT_OK;
 }
 

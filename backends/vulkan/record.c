@@ -72,24 +72,44 @@ static void barrier_to_host(vk_backend *vk, VkCommandBuffer c)
 
 /* ---- recording ---- */
 
-static weft_status record_chunk(weft_exec *e, const vk_form *f, vk_chunk *chunk, weft_error *err)
+static void begin_label(const weft_exec *e, VkCommandBuffer c, const vk_dispatch *d)
+{
+    char name[512];
+    VkDebugUtilsLabelEXT label = { .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT,
+                                   .pLabelName = weft__launch_name(e->desc.g, e->desc.plan, d->first_step, d->n_steps,
+                                                                   name, sizeof name) };
+    e->vk->api.CmdBeginDebugUtilsLabelEXT(c, &label);
+}
+
+static void record_dispatch(weft_exec *e, const vk_recording *r, VkCommandBuffer c, uint32_t i, VkPipeline *bound)
+{
+    vk_backend *vk = e->vk;
+    const vk_dispatch *d = &r->form->dispatches[i];
+    if (vk->options.labels) begin_label(e, c, d);
+    if (d->pipeline != *bound) vk->api.CmdBindPipeline(c, VK_PIPELINE_BIND_POINT_COMPUTE, d->pipeline);
+    *bound = d->pipeline;
+    vk->api.CmdBindDescriptorSets(c, VK_PIPELINE_BIND_POINT_COMPUTE, vk->pipeline_layout, 0, 1, &d->set, 0, NULL);
+    if (r->profiled) vk_times_write(vk, c, r, i, false);
+    vk->api.CmdDispatch(c, d->groups[0], d->groups[1], d->groups[2]);
+    if (r->profiled) vk_times_write(vk, c, r, i, true);
+    if (vk->options.labels) vk->api.CmdEndDebugUtilsLabelEXT(c);
+}
+
+static weft_status record_chunk(weft_exec *e, const vk_recording *r, vk_chunk *chunk, weft_error *err)
 {
     vk_backend *vk = e->vk;
     WEFT_TRY(begin_commands(vk, &chunk->commands, err));
     VkCommandBuffer c = chunk->commands;
     VkPipeline bound = VK_NULL_HANDLE;
+    if (r->profiled) vk_times_reset(vk, c, r, chunk);
     barrier_before(vk, c);
     chunk->barriers = 1;
-    for (uint32_t i = 0; i < chunk->n; i++) {
-        const vk_dispatch *d = &f->dispatches[chunk->first + i];
-        if (i && d->barrier) {
+    for (uint32_t i = chunk->first; i < chunk->first + chunk->n; i++) {
+        if (i > chunk->first && r->form->dispatches[i].barrier) {
             compute_barrier(vk, c);
             chunk->barriers++;
         }
-        if (d->pipeline != bound) vk->api.CmdBindPipeline(c, VK_PIPELINE_BIND_POINT_COMPUTE, d->pipeline);
-        bound = d->pipeline;
-        vk->api.CmdBindDescriptorSets(c, VK_PIPELINE_BIND_POINT_COMPUTE, vk->pipeline_layout, 0, 1, &d->set, 0, NULL);
-        vk->api.CmdDispatch(c, d->groups[0], d->groups[1], d->groups[2]);
+        record_dispatch(e, r, c, i, &bound);
     }
     barrier_to_host(vk, c);
     return end_commands(e, c, err);
@@ -101,11 +121,12 @@ static double predicted(const vk_backend *vk, double bytes, double flops)
     return memory > compute ? memory : compute;
 }
 
-/* Dispatches first..end-1 of the form in chunks that are predicted to stay below the limit. */
-static weft_status record_chunks(weft_exec *e, const vk_form *f, uint32_t first, uint32_t end, vk_recording *r,
-                                 weft_error *err)
+/* The recording's dispatches in chunks that are predicted to stay below the limit. */
+static weft_status record_chunks(weft_exec *e, vk_recording *r, weft_error *err)
 {
-    for (uint32_t i = first, n; i < end; i += n) {
+    const uint32_t end = r->first_dispatch + r->n_dispatches;
+    if (r->profiled && r->n_dispatches) WEFT_TRY(vk_times_create(e->vk, r, err));
+    for (uint32_t i = r->first_dispatch, n; i < end; i += n) {
         vk_chunk *grown = realloc(r->chunks, (r->n_chunks + 1) * sizeof *grown);
         if (!grown) return WEFT_OOM_FAIL(err, "a recording");
         r->chunks = grown;
@@ -113,7 +134,7 @@ static weft_status record_chunks(weft_exec *e, const vk_form *f, uint32_t first,
         *chunk = (vk_chunk){ .first = i };
         double seconds = 0;
         for (n = 0; i + n < end; n++) {
-            const vk_dispatch *d = &f->dispatches[i + n];
+            const vk_dispatch *d = &r->form->dispatches[i + n];
             double more = predicted(e->vk, d->bytes, d->flops);
             if (n && seconds + more > e->vk->options.submit_seconds) break;
             seconds += more;
@@ -121,7 +142,7 @@ static weft_status record_chunks(weft_exec *e, const vk_form *f, uint32_t first,
             chunk->flops += d->flops;
         }
         chunk->n = n;
-        WEFT_TRY(record_chunk(e, f, chunk, err));
+        WEFT_TRY(record_chunk(e, r, chunk, err));
     }
     return WEFT_OK;
 }
@@ -129,15 +150,21 @@ static weft_status record_chunks(weft_exec *e, const vk_form *f, uint32_t first,
 static void destroy_recording(vk_backend *vk, vk_recording *r)
 {
     for (uint32_t i = 0; i < r->n_chunks; i++) free_commands(vk, r->chunks[i].commands);
+    vk_times_destroy(vk, r);
     free(r->chunks);
     free(r);
 }
 
-void vk_recordings_destroy(weft_exec *e)
+void vk_recordings_drop(weft_exec *e, bool only_profiled)
 {
-    while (e->recordings) {
-        vk_recording *r = e->recordings;
-        e->recordings = r->next;
+    for (vk_recording **at = &e->recordings; *at;) {
+        vk_recording *r = *at;
+        if (only_profiled && !r->profiled) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        if (e->running == r) e->running = NULL;
         destroy_recording(e->vk, r);
     }
 }
@@ -165,8 +192,9 @@ static weft_status make_recording(weft_exec *e, uint32_t first, uint32_t n, vk_r
     }
     vk_recording *r = calloc(1, sizeof *r);
     if (!r) return WEFT_OOM_FAIL(err, "a recording");
-    *r = (vk_recording){ .first = first, .n = n, .reads_back = n > 1 || e->desc.plan->n_steps == 1 };
-    weft_status s = record_chunks(e, f, begin, end, r, err);
+    *r = (vk_recording){ .form = f, .first = first, .n = n, .first_dispatch = begin, .n_dispatches = end - begin,
+                         .profiled = e->profiled, .reads_back = n > 1 || e->desc.plan->n_steps == 1 };
+    weft_status s = record_chunks(e, r, err);
     if (s) {
         destroy_recording(e->vk, r);
         return s;
@@ -193,7 +221,7 @@ static bool outdated(const weft_exec *e, const vk_recording *r)
 static weft_status find_recording(weft_exec *e, uint32_t first, uint32_t n, vk_recording **out, weft_error *err)
 {
     for (vk_recording *r = e->recordings; r; r = r->next)
-        if (r->first == first && r->n == n) {
+        if (r->first == first && r->n == n && r->profiled == e->profiled) {
             *out = r;
             return WEFT_OK;
         }
@@ -336,7 +364,7 @@ void vk_exec_destroy(weft_exec *e)
     if (!e) return;
     vk_backend *vk = e->vk;
     vk_idle(vk);
-    vk_recordings_destroy(e);
+    vk_recordings_drop(e, false);
     free_commands(vk, e->upload_commands);
     free_commands(vk, e->readback_commands);
     vk_form_destroy(vk, &e->joined);
@@ -373,6 +401,7 @@ weft_status vk_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64
 {
     double start = weft__seconds();
     vk_recording *r;
+    if (e->profiled) e->submit_ns = weft__nanoseconds();
     WEFT_TRY(write_extents(e, extents, err));
     WEFT_TRY(find_recording(e, first, n, &r, err));
     *ticket = e->vk->submitted;
@@ -405,8 +434,9 @@ static void calibrate(weft_exec *e)
 }
 
 /* Within the first run, so that no later one records anything. */
-static weft_status settle(weft_exec *e, weft_error *err)
+weft_status vk_exec_settle(weft_exec *e, weft_error *err)
 {
+    if (e->timed || !e->running) return WEFT_OK;
     calibrate(e);
     vk_recording *old = e->running, *r;
     if (!e->timed || !outdated(e, old)) return WEFT_OK;
@@ -431,10 +461,7 @@ static weft_status lost(weft_exec *e, weft_status s, weft_error *err)
     for (uint32_t i = 0; e->running && i < e->running->n_chunks && !c; i++)
         if (r || e->running->chunks[i].ticket > done) c = &e->running->chunks[i];
     if (!c) return s;
-    const vk_form *f = &e->joined;
-    uint32_t begin, end;
-    if (!find_dispatches(f, e->running->first, e->running->n, &begin, &end)) f = &e->single;
-    const vk_dispatch *a = &f->dispatches[c->first], *b = &f->dispatches[c->first + c->n - 1];
+    const vk_dispatch *a = &e->running->form->dispatches[c->first], *b = a + c->n - 1;
     return weft__annotate(err, s, "between %s and %s", vk_step_text(e, a->first_step, from, sizeof from),
                           vk_step_text(e, b->first_step + b->n_steps - 1, to, sizeof to));
 }
@@ -442,8 +469,9 @@ static weft_status lost(weft_exec *e, weft_status s, weft_error *err)
 weft_status vk_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err)
 {
     weft_status s = vk_wait(e->vk, ticket, err);
+    if (e->profiled) e->done_ns = weft__nanoseconds();
     if (s == WEFT_DEVICE_LOST) return lost(e, s, err);
-    if (!s && e->running && !e->timed) s = settle(e, err);
+    if (!s && !e->profiled) s = vk_exec_settle(e, err); /* profiled: when the times are read */
     if (!s) s = vk_validation_check(e->vk, err);
     return s;
 }

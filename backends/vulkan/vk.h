@@ -8,7 +8,7 @@
  *   transfer.c   host <-> device, staging ring               record.c    command buffers, submits, waits
  *   buffers.c    weft_buf: plain buffers, weights in parts   validate.c  messages of the validation layer
  *   weights.c    layouts, packing                            roof.c      what the device reaches at best
- *   pipelines.c  pipelines, their cache file
+ *   pipelines.c  pipelines, their cache file                 times.c     timestamps of profiled runs
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -40,7 +40,7 @@ typedef struct vk_options {
     char which[128]; /* number or part of a name; "" the default */
     char *loader, *cache; /* NULL: default, none; owned */
     uint64_t max_binding, memory; /* 0: the device's */
-    bool staging, validation;
+    bool staging, validation, labels;
     bool self_test, self_test_given;
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
     double submit_seconds;
@@ -124,6 +124,9 @@ struct vk_backend {
     VkPhysicalDeviceDriverProperties driver;
     VkPhysicalDeviceMemoryProperties memory;
     bool has_budget;      /* VK_EXT_memory_budget */
+    uint32_t timestamp_bits; /* of the queue's timestamps that count; 0: it has none */
+    const char *calibration; /* "EXT", "KHR": whose calibrated timestamps the device has; NULL: none */
+    PFN_vkGetCalibratedTimestampsEXT calibrated_timestamps; /* of the device and CLOCK_MONOTONIC; NULL: cannot */
     bool mapped, unified; /* the host sees all device memory; and reads it as fast as its own (memory.c) */
     vk_facts facts;
     VkDescriptorSetLayout set_layout; /* set 0 of every kernel, see shaders/params.h */
@@ -153,6 +156,7 @@ weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p);
 void vk_memory_classify(vk_backend *vk);
 uint64_t vk_memory_free(const vk_backend *vk); /* bytes, at this moment */
 weft_status vk_device_create(vk_backend *vk, weft_error *err);
+weft_status vk_clock_create(vk_backend *vk, weft_error *err); /* finds calibrated_timestamps */
 weft_status vk_layouts_create(vk_backend *vk, weft_error *err);
 weft_status vk_staging_create(vk_backend *vk, weft_error *err);
 void vk_staging_destroy(vk_backend *vk);
@@ -200,6 +204,8 @@ weft_status vk_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err);
 weft_status vk_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n, weft_error *err);
 weft_status vk_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err);
 void vk_exec_counters(const weft_exec *e, weft_counters *out);
+weft_status vk_exec_profile(weft_exec *e, bool on, weft__exec_timing *out, weft_error *err);
+weft_status vk_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err);
 
 /* ---- the cache folder: no file, no cache and no room are no errors ---- */
 void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n); /* malloc'd; NULL: nothing there */

@@ -19,6 +19,7 @@ static weft_status find_queue(vk_backend *vk, weft_error *err)
     if (best == UINT32_MAX)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: %s has no compute queue", vk->properties.deviceName);
     vk->queue_family = best;
+    vk->timestamp_bits = families[best].timestampValidBits;
     return WEFT_OK;
 }
 
@@ -71,6 +72,7 @@ static weft_status open_device(vk_backend *vk, weft_error *err)
     WEFT_TRY(find_queue(vk, err));
     WEFT_TRY(vk_device_create(vk, err));
     WEFT_TRY(vk_api_load_device(&vk->api, vk->device, err));
+    WEFT_TRY(vk_clock_create(vk, err));
     WEFT_TRY(create_queue(vk, err));
     WEFT_TRY(vk_layouts_create(vk, err));
     WEFT_TRY(vk_staging_create(vk, err));
@@ -150,4 +152,6 @@ const weft_backend_vt weft__backend_vulkan = {
     .exec_write = vk_exec_write,
     .exec_read = vk_exec_read,
     .exec_counters = vk_exec_counters,
+    .exec_profile = vk_exec_profile,
+    .exec_spans = vk_exec_spans,
 };

@@ -1,5 +1,5 @@
 /* shim.c: a Vulkan loader that forwards to the real one and makes the n-th fallible call fail, counts objects that are
- * alive, and can swallow the n-th barrier. The backend is told to use it by loader=; test_faults.c steers it by the
+ * alive, can swallow the n-th barrier, take timestamps or calibration away, and notes what is recorded. The backend is told to use it by loader=; test_faults.c steers it by the
  * functions at the end. One instance at a time. */
 #define VK_NO_PROTOTYPES
 #include "tests/vulkan/shim.h"
@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static PFN_vkGetInstanceProcAddr next_instance;
@@ -72,6 +73,14 @@ static const VkShaderModuleCreateInfo *corrupted(const VkShaderModuleCreateInfo 
     X(EndCommandBuffer, (VkCommandBuffer a), (a), OOM, 0) \
     X(CreateSemaphore, (VkDevice a, const VkSemaphoreCreateInfo *b, ALLOCATOR c, VkSemaphore *d), \
       (a, b, c, d), OOM, 1) \
+    X(CreateQueryPool, (VkDevice a, const VkQueryPoolCreateInfo *b, ALLOCATOR c, VkQueryPool *d), \
+      (a, b, c, d), OOM, 1) \
+    X(GetQueryPoolResults, (VkDevice a, VkQueryPool b, uint32_t c, uint32_t d, size_t e, void *f, VkDeviceSize g, \
+      VkQueryResultFlags h), (a, b, c, d, e, f, g, h), LOST, 0) \
+    X(GetPhysicalDeviceCalibrateableTimeDomainsEXT, (VkPhysicalDevice a, uint32_t *b, VkTimeDomainEXT *c), \
+      (a, b, c), OOM, 0) \
+    X(GetCalibratedTimestampsEXT, (VkDevice a, uint32_t b, const VkCalibratedTimestampInfoEXT *c, uint64_t *d, \
+      uint64_t *e), (a, b, c, d, e), OOM, 0) \
     X(QueueSubmit, (VkQueue a, uint32_t b, const VkSubmitInfo *c, VkFence d), (a, b, c, d), LOST, 0) \
     X(WaitSemaphores, (VkDevice a, const VkSemaphoreWaitInfo *b, uint64_t c), (a, b, c), LOST, 0)
 
@@ -86,6 +95,7 @@ static const VkShaderModuleCreateInfo *corrupted(const VkShaderModuleCreateInfo 
     X(DestroyDescriptorSetLayout, VkDevice, VkDescriptorSetLayout) \
     X(DestroyDescriptorPool, VkDevice, VkDescriptorPool)  \
     X(DestroyCommandPool, VkDevice, VkCommandPool)        \
+    X(DestroyQueryPool, VkDevice, VkQueryPool)            \
     X(DestroySemaphore, VkDevice, VkSemaphore)
 
 enum { RESULT_OOM = VK_ERROR_OUT_OF_DEVICE_MEMORY, RESULT_MAP = VK_ERROR_MEMORY_MAP_FAILED,
@@ -127,11 +137,89 @@ static VKAPI_ATTR void VKAPI_CALL shim_DestroyDevice(VkDevice d, const VkAllocat
     real_DestroyDevice(d, c);
 }
 
+/* ---- what is recorded ---- */
+
+static unsigned long digest;
+static int timestamps, n_labels, open_labels;
+static char labels[SHIM_LABELS][256];
+
+static void note(const char *command)
+{
+    for (; *command; command++) digest = (digest ^ (unsigned char)*command) * 1099511628211ul;
+}
+
+#define RECORDED(X) \
+    X(CmdBindPipeline, (VkCommandBuffer a, VkPipelineBindPoint b, VkPipeline c), (a, b, c)) \
+    X(CmdBindDescriptorSets, (VkCommandBuffer a, VkPipelineBindPoint b, VkPipelineLayout c, uint32_t d, uint32_t e, \
+      const VkDescriptorSet *f, uint32_t g, const uint32_t *h), (a, b, c, d, e, f, g, h)) \
+    X(CmdDispatch, (VkCommandBuffer a, uint32_t b, uint32_t c, uint32_t d), (a, b, c, d)) \
+    X(CmdCopyBuffer, (VkCommandBuffer a, VkBuffer b, VkBuffer c, uint32_t d, const VkBufferCopy *e), (a, b, c, d, e)) \
+    X(CmdFillBuffer, (VkCommandBuffer a, VkBuffer b, VkDeviceSize c, VkDeviceSize d, uint32_t e), (a, b, c, d, e)) \
+    X(CmdResetQueryPool, (VkCommandBuffer a, VkQueryPool b, uint32_t c, uint32_t d), (a, b, c, d))
+
+#define X(name, parameters, arguments)                         \
+    static PFN_vk##name real_##name;                           \
+    static VKAPI_ATTR void VKAPI_CALL shim_##name parameters   \
+    {                                                          \
+        note(#name);                                           \
+        real_##name arguments;                                 \
+    }
+RECORDED(X)
+#undef X
+
+static PFN_vkCmdWriteTimestamp real_CmdWriteTimestamp;
+static VKAPI_ATTR void VKAPI_CALL shim_CmdWriteTimestamp(VkCommandBuffer c, VkPipelineStageFlagBits stage,
+                                                         VkQueryPool pool, uint32_t query)
+{
+    note("CmdWriteTimestamp");
+    timestamps++;
+    real_CmdWriteTimestamp(c, stage, pool, query);
+}
+
+static PFN_vkCmdBeginDebugUtilsLabelEXT real_CmdBeginDebugUtilsLabelEXT;
+static VKAPI_ATTR void VKAPI_CALL shim_CmdBeginDebugUtilsLabelEXT(VkCommandBuffer c, const VkDebugUtilsLabelEXT *l)
+{
+    if (n_labels < SHIM_LABELS) snprintf(labels[n_labels], sizeof labels[0], "%s", l->pLabelName);
+    n_labels++;
+    open_labels++;
+    real_CmdBeginDebugUtilsLabelEXT(c, l);
+}
+
+static PFN_vkCmdEndDebugUtilsLabelEXT real_CmdEndDebugUtilsLabelEXT;
+static VKAPI_ATTR void VKAPI_CALL shim_CmdEndDebugUtilsLabelEXT(VkCommandBuffer c)
+{
+    open_labels--;
+    real_CmdEndDebugUtilsLabelEXT(c);
+}
+
+/* ---- what a device is said to have ---- */
+
+static int without;
+
+static PFN_vkGetPhysicalDeviceQueueFamilyProperties real_GetPhysicalDeviceQueueFamilyProperties;
+static VKAPI_ATTR void VKAPI_CALL shim_GetPhysicalDeviceQueueFamilyProperties(VkPhysicalDevice d, uint32_t *n,
+                                                                              VkQueueFamilyProperties *p)
+{
+    real_GetPhysicalDeviceQueueFamilyProperties(d, n, p);
+    for (uint32_t i = 0; p && i < *n && (without & SHIM_TIMESTAMPS); i++) p[i].timestampValidBits = 0;
+}
+
+static PFN_vkEnumerateDeviceExtensionProperties real_EnumerateDeviceExtensionProperties;
+static VKAPI_ATTR VkResult VKAPI_CALL shim_EnumerateDeviceExtensionProperties(VkPhysicalDevice d, const char *layer,
+                                                                              uint32_t *n, VkExtensionProperties *p)
+{
+    VkResult r = real_EnumerateDeviceExtensionProperties(d, layer, n, p);
+    for (uint32_t i = 0; p && i < *n && (without & SHIM_CALIBRATION); i++)
+        if (strstr(p[i].extensionName, "_calibrated_timestamps")) strcpy(p[i].extensionName, "VK_none");
+    return r;
+}
+
 static PFN_vkCmdPipelineBarrier real_CmdPipelineBarrier;
 static VKAPI_ATTR void VKAPI_CALL shim_CmdPipelineBarrier(
     VkCommandBuffer a, VkPipelineStageFlags b, VkPipelineStageFlags c, VkDependencyFlags d, uint32_t e,
     const VkMemoryBarrier *f, uint32_t g, const VkBufferMemoryBarrier *h, uint32_t i, const VkImageMemoryBarrier *j)
 {
+    note("CmdPipelineBarrier");
     bool within = b == VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT && c == VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
     if (within && atomic_fetch_add(&barriers, 1) + 1 == swallow_at) return;
     real_CmdPipelineBarrier(a, b, c, d, e, f, g, h, i, j);
@@ -149,6 +237,12 @@ static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
     }
     FALLIBLE(X)
     DESTROYED(X)
+    RECORDED(X)
+    X(CmdWriteTimestamp)
+    X(CmdBeginDebugUtilsLabelEXT)
+    X(CmdEndDebugUtilsLabelEXT)
+    X(GetPhysicalDeviceQueueFamilyProperties)
+    X(EnumerateDeviceExtensionProperties)
     X(DestroyInstance)
     X(DestroyDevice)
     X(CmdPipelineBarrier)
@@ -186,6 +280,8 @@ void shim_begin(int fail, int swallow)
     fail_at = fail;
     swallow_at = swallow;
     original = NULL;
+    without = timestamps = n_labels = open_labels = 0;
+    digest = 14695981039346656037ul;
     atomic_store(&calls, 0);
     atomic_store(&barriers, 0);
     atomic_store(&alive, 0);
@@ -215,4 +311,25 @@ int shim_alive(void)
 int shim_barriers(void)
 {
     return atomic_load(&barriers);
+}
+
+void shim_without(int what)
+{
+    without = what;
+}
+
+unsigned long shim_digest(void)
+{
+    return digest;
+}
+
+int shim_timestamps(void)
+{
+    return timestamps;
+}
+
+int shim_labels(const char **first)
+{
+    *first = labels[0];
+    return open_labels ? -1 : n_labels;
 }
