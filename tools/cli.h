@@ -95,7 +95,7 @@ void cli_run_close(cli_run *r);
 
 /* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
 typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;
-int cli_noise_open(const weft_graph *g, cli_noise *out);
+weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err);
 weft_weight_source cli_noise_source(cli_noise *n);
 void cli_noise_close(cli_noise *n);
 

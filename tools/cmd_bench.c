@@ -268,10 +268,10 @@ static int open_model(const cli_args *a, bench *b)
     weft_model_info_get(b->run.model, &info);
     if (info.has_weights) return 0;
     if (weft_model_graph(b->run.model, &(weft_model_graph_desc){ 0 }, &b->graph, &err)) return cli_report(&err);
-    status = cli_noise_open(b->graph, &b->noise);
+    if (cli_noise_open(b->graph, &b->noise, &err)) return cli_report(&err);
     weft_weight_source source = cli_noise_source(&b->noise);
     weft_model_set_weights(b->run.model, &source);
-    return status;
+    return 0;
 }
 
 static int run_bench(const cli_args *a)

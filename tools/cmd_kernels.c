@@ -109,7 +109,7 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
     cli_noise noise;
     WEFT_TRY(make_chain(s, t, columns, chain, distinct, &g, err));
     weft_program_desc d = { .devices = (weft_backend *const *)&k->b, .n_devices = 1, .exact = k->exact };
-    weft_status status = cli_noise_open(g, &noise) ? WEFT_FAIL(err, WEFT_OOM, "no memory") : WEFT_OK;
+    weft_status status = cli_noise_open(g, &noise, err);
     weft_weight_source source = cli_noise_source(&noise);
     if (!status) status = weft_program_create(g, &d, &p, err);
     if (!status) status = weft_bank_create(&source, &bank, err);

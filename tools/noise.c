@@ -22,7 +22,7 @@ static weft_status find(void *ctx, const char *name, weft_weight_data *out, weft
     return WEFT_FAIL(err, WEFT_NOT_FOUND, "the graph has no weight '%s'", name);
 }
 
-int cli_noise_open(const weft_graph *g, cli_noise *out)
+weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err)
 {
     size_t largest = 1;
     uint32_t state = 1;
@@ -34,12 +34,12 @@ int cli_noise_open(const weft_graph *g, cli_noise *out)
         if (n > 0 && (size_t)n > largest) largest = (size_t)n;
     }
     out->halves = malloc(largest * sizeof *out->halves);
-    if (!out->halves) return cli_fail("no memory for %zu random numbers", largest);
+    if (!out->halves) return WEFT_FAIL(err, WEFT_OOM, "no memory for %zu random numbers", largest);
     for (size_t i = 0; i < largest; i++) { /* either sign, 2^-6 * 1.x */
         state = state * 1664525u + 1013904223u;
         out->halves[i] = (uint16_t)(0x2400u | (state >> 16 & 0x83ffu));
     }
-    return 0;
+    return WEFT_OK;
 }
 
 weft_weight_source cli_noise_source(cli_noise *n)

@@ -74,8 +74,8 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
         return WEFT_OK;
     }
 #undef IS
-    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, labels, max-binding, "
-                     "memory, self-test, staging, statistics, validation, without, submit-ms; each as name=value)", item);
+    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, labels, max-binding, memory, "
+                     "self-test, staging, statistics, validation, without, submit-ms; each as name=value)", item);
 }
 
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err)

@@ -1,6 +1,6 @@
-/* times.c: when launches ran. A profiled recording writes a timestamp before and after each dispatch; they are read after
- * the wait and put on the host's clock: by calibrated timestamps where the device and the host's clock can be read
- * together, else so that the last launch ends when the host saw the run end. */
+/* times.c: when launches ran. A profiled recording writes a timestamp before and after each dispatch; they are read
+ * after the wait and put on the host's clock: by calibrated timestamps where the device's clock and the host's can be
+ * read together, else so that the last launch ends when the host saw the run end. */
 #include "backends/vulkan/exec.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* shim.c: a Vulkan loader that forwards to the real one and makes the n-th fallible call fail, counts objects that are
- * alive, can swallow the n-th barrier, take timestamps or calibration away, and notes what is recorded. The backend is told to use it by loader=; test_faults.c steers it by the
- * functions at the end. One instance at a time. */
+ * alive, can swallow the n-th barrier, take timestamps or calibration away, and notes what is recorded. The backend is
+ * told to use it by loader=; tests steer it by the functions at the end. One instance at a time. */
 #define VK_NO_PROTOTYPES
 #include "tests/vulkan/shim.h"
 
