@@ -6,9 +6,9 @@
  *   compile_stats FILE          compares them with such a table
  *   compile_stats --update FILE writes it
  *
- * Works on drivers that compile but run nothing: AMD's on null hardware, Intel's on a pretended device. Exit status 1 if
- * a kernel spills registers or needs scratch memory (more than in FILE) or has become clearly worse than in FILE; 77 if
- * there is no such driver or it tells nothing. */
+ * Works on drivers that compile but run nothing: AMD's on null hardware, Intel's on a pretended device. Exit status 1
+ * if a kernel spills registers or needs scratch memory (more than in FILE) or has become clearly worse than in FILE; 77
+ * if there is no such driver or it tells nothing. */
 #include "tests/vulkan/used.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* used.h: the pipelines that programs make on a device, found by planning models and self-tests without loading them. */
+/* used.h: the pipelines that programs make on a device, found by planning models and self-tests that are not loaded. */
 #ifndef TEST_VULKAN_USED_H
 #define TEST_VULKAN_USED_H
 
