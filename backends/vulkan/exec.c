@@ -28,12 +28,6 @@ typedef struct drafts {
     uint64_t n_counters; /* bytes */
 } drafts;
 
-/* The tensors of one node with their places. */
-typedef struct located {
-    vk_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS];
-    vk_call call;
-} located;
-
 const char *vk_step_text(const weft_exec *e, uint32_t step, char *buf, size_t size)
 {
     const weft_node *n = weft_graph_node_by_id(e->desc.g, e->desc.plan->steps[step].node);
@@ -52,12 +46,12 @@ static void locate_tensor(const weft_exec *e, weft_ref r, vk_tensor *t)
                       .first = s->first, .n_parts = 1 };
     weft_dims_resolve(d->g, &v->dims, d->bounds, t->dim);
     memcpy(t->stride, s->stride, sizeof t->stride);
-    if (s->storage != WEFT_STORAGE_WEIGHT) return;
+    if (s->storage != WEFT_STORAGE_WEIGHT || !d->bufs) return;
     t->n_parts = d->bufs[s->root.id]->n_parts;
     t->parts = d->bufs[s->root.id]->parts;
 }
 
-static void locate_node(const weft_exec *e, const weft_node *n, located *l)
+void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l)
 {
     for (uint32_t i = 0; i < n->n_in; i++) locate_tensor(e, n->in[i], &l->in[i]);
     for (uint32_t i = 0; i < n->n_out; i++) locate_tensor(e, n->out[i], &l->out[i]);
@@ -103,7 +97,7 @@ static weft_status bind_slot(const weft_exec *e, const weft_step *step, const we
 
 /* ---- drafting ---- */
 
-static bool reserve_table(drafts *all, const located *l, const vk_kernel *k, draft *t)
+static bool reserve_table(drafts *all, const vk_located *l, const vk_kernel *k, draft *t)
 {
     uint64_t bytes = k->table ? k->table(&l->call, NULL) : 0;
     if (!bytes) return true;
@@ -138,7 +132,7 @@ static void merge(draft *last, const draft *t)
     last->d.flops += t->d.flops;
 }
 
-static weft_status draft_launch(weft_exec *e, const located *l, const weft_step *step, uint32_t plan_step,
+static weft_status draft_launch(weft_exec *e, const vk_located *l, const weft_step *step, uint32_t plan_step,
                                 uint32_t index, draft *t, weft_error *err)
 {
     const weft_node *n = weft_graph_node_by_id(e->desc.g, step->node);
@@ -165,8 +159,8 @@ static weft_status draft_step(weft_exec *e, uint32_t plan_step, bool joined, dra
     const weft_step *step = &e->desc.plan->steps[plan_step];
     const weft_node *n = weft_graph_node_by_id(e->desc.g, step->node);
     const vk_kernel *k = e->desc.choices[n->id].kernel;
-    located l;
-    locate_node(e, n, &l);
+    vk_located l;
+    vk_locate(e, n, &l);
     uint32_t count = k->launches ? k->launches(&l.call) : 1;
     uint64_t counters = k->counters ? 4 * (uint64_t)k->counters(&l.call) : 0;
     weft_cost cost = weft_node_cost(e->desc.g, n, e->desc.bounds);

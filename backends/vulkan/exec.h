@@ -71,6 +71,13 @@ struct weft_exec {
     weft_counters counters;
 };
 
+/* The tensors of one node with their places in the plan; call points into it. Reads desc and vk alone; weights that do
+ * not exist yet (desc.bufs NULL) are whole. */
+typedef struct vk_located {
+    vk_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS];
+    vk_call call;
+} vk_located;
+void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l);
 /* Compiles a form. joined: as the plan says; else one launch per step at least. */
 weft_status vk_form_create(weft_exec *e, bool joined, vk_form *f, weft_error *err);
 void vk_form_destroy(vk_backend *vk, vk_form *f);

@@ -80,11 +80,12 @@ static void logits_other_formats(void)
 
 /* ---- generation ---- */
 
-static bool continue_text(const char *spec, const weft_session_desc *desc, weft_generated *out, weft_counters *work)
+static bool continue_text(const char *spec, const weft_session_desc *desc, uint32_t n, weft_generated *out,
+                          weft_counters *work)
 {
     static const int32_t prompt[] = { 11, 402, 77, 1033, 5 };
     bundled b;
-    const weft_generate_desc how = { .max_tokens = 32, .ignore_eos = true };
+    const weft_generate_desc how = { .max_tokens = n, .ignore_eos = true };
     bool ok = bundled_open(&b, spec, desc) && CHECK_OK(weft_generate(b.s, 0, prompt, 5, &how, out, &err), err);
     if (ok && work) *work = weft_program_counters(weft_session_program(b.s, true));
     bundled_close(&b);
@@ -94,7 +95,7 @@ static bool continue_text(const char *spec, const weft_session_desc *desc, weft_
 static void greedy(void)
 {
     weft_generated a = { 0 }, b = { 0 };
-    if (continue_text("cpu,threads=2", &exact, &a, NULL) && continue_text("vulkan:0", &exact, &b, NULL) &&
+    if (continue_text("cpu,threads=2", &exact, 32, &a, NULL) && continue_text("vulkan:0", &exact, 32, &b, NULL) &&
         CHECK_EQ_INT(a.n_tokens, b.n_tokens))
         CHECK(!memcmp(a.tokens, b.tokens, a.n_tokens * sizeof *a.tokens));
     weft_generated_free(&a);
@@ -107,7 +108,7 @@ static void counted(void)
 {
     weft_generated a = { 0 };
     weft_counters w;
-    if (!continue_text("vulkan:0,submit-ms=100000", &f16, &a, &w)) return;
+    if (!continue_text("vulkan:0,submit-ms=100000", &f16, 8, &a, &w)) return;
     uint32_t tokens = a.n_tokens - 1;
     printf("  per token: %.1f launches, %.1f barriers, %.1f submits, %.1f us of host time; %llu recordings\n",
            (double)w.launches / tokens, (double)w.barriers / tokens, (double)w.submits / tokens,
