@@ -3,6 +3,7 @@
 
 enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 7, MAX_TOKENS = 8, TILE_ROWS = 8 };
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
+enum { LANES_ELEMENTS = 256 };
 
 static bool accepts(const vk_call *c)
 {
@@ -94,8 +95,42 @@ static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
     vk_spread(c, l, (uint64_t)vk_groups(q->dim[0], rows) * (uint64_t)q->dim[1]);
 }
 
+/* ---- prompts, on processors ---- */
+
+/* A lane has a token to itself; an array per lane holds LANES_ELEMENTS elements of queries. */
+static uint32_t lanes_rows(const vk_call *c)
+{
+    return LANES_ELEMENTS / (uint32_t)c->in[Q].dim[2];
+}
+
+static bool accepts_lanes(const vk_call *c)
+{
+    const vk_facts *f = c->facts;
+    if (f->tuning->panel == 1 || !f->subgroup_ops || f->subgroup != f->tuning->panel || !accepts(c)) return false;
+    for (uint32_t i = K; i <= V; i++) {
+        const vk_tensor *t = &c->in[i];
+        if (t->first % 8 || t->stride[0] % 8 || t->stride[1] % 8) return false;
+    }
+    return c->in[Q].dim[2] % 8 == 0 && c->in[Q].dim[2] <= LANES_ELEMENTS && vectors(c);
+}
+
+static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    const vk_tensor *q = &c->in[Q];
+    uint32_t rows = lanes_rows(c), lanes = c->facts->subgroup;
+    describe(c, l);
+    l->shader = WEFT_SHADER_attention_lanes;
+    l->subgroup = lanes;
+    l->spec[0] = lanes;
+    l->spec[4] = rows;
+    vk_spread(c, l, (uint64_t)vk_groups(q->dim[0], rows * lanes) * (uint64_t)q->dim[1]);
+}
+
 const vk_kernel vk_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
                                        .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
                                        .ins = 5, .outs = 3 };
+const vk_kernel vk_attention_lanes = { .name = "attention_lanes", .accepts = accepts_lanes, .launch = lanes_launch,
+                                       .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
 const vk_kernel vk_attention_tile = { .name = "attention_tile", .accepts = accepts, .launch = tile_launch,
                                       .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };

@@ -61,11 +61,6 @@ static bool accepts_lanes(const vk_call *c)
            vk_linear_columns(c) > MAX_COLUMNS;
 }
 
-static uint64_t lanes_variant(const vk_call *c)
-{
-    return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16;
-}
-
 static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     const vk_tuning *t = c->facts->tuning;
@@ -74,7 +69,8 @@ static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
     l->shader = WEFT_SHADER_matmul_lanes;
     l->subgroup = c->facts->subgroup;
     l->groups[0] = vk_groups(l->job.t[W].stride_b.w, t->panel * rows) * blocks;
-    uint32_t spec[] = { t->panel, (uint32_t)c->in[W].dtype, t->panel, rows, t->columns, vk_linear_vectors(c) };
+    uint32_t spec[] = { t->panel, (uint32_t)c->in[W].dtype, t->panel, rows, t->columns, vk_linear_vectors(c),
+                        vk_linear_tail(c) };
     l->n_specs = sizeof spec / sizeof *spec;
     for (uint32_t k = 0; k < l->n_specs; k++) l->spec[k] = spec[k];
 }
@@ -85,5 +81,4 @@ const vk_kernel vk_matvec_subgroup = { .name = "matvec_subgroup", .accepts = acc
                                        .launches = vk_linear_launches, .launch = launch_subgroup, .variant = variant,
                                        .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
 const vk_kernel vk_matmul_lanes = { .name = "matmul_lanes", .accepts = accepts_lanes, .launches = vk_linear_launches,
-                                    .launch = lanes_launch, .variant = lanes_variant, .need = WEFT_NEED_DENSE,
-                                    .ins = 5, .outs = 1, .jobs = 2 };
+                                    .launch = lanes_launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1 };
