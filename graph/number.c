@@ -15,6 +15,18 @@ static const char *point(void)
     return p && *p ? p : ".";
 }
 
+/* Replaces the locale's decimal point by a full stop. */
+static const char *plain_point(char *buf)
+{
+    const char *p = point();
+    char *at = strstr(buf, p);
+    if (at) {
+        *at = '.';
+        memmove(at + 1, at + strlen(p), strlen(at + strlen(p)) + 1);
+    }
+    return buf;
+}
+
 const char *weft__float_text(float x, char buf[WEFT__FLOAT_TEXT])
 {
     uint32_t bits;
@@ -27,13 +39,16 @@ const char *weft__float_text(float x, char buf[WEFT__FLOAT_TEXT])
         snprintf(buf, WEFT__FLOAT_TEXT, "%.*g", digits, (double)x);
         if (strtof(buf, NULL) == x) break;
     }
-    const char *p = point();
-    char *at = strstr(buf, p);
-    if (at) {
-        *at = '.';
-        memmove(at + 1, at + strlen(p), strlen(at + strlen(p)) + 1);
+    return plain_point(buf);
+}
+
+const char *weft__double_text(double x, char buf[WEFT__FLOAT_TEXT])
+{
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(buf, WEFT__FLOAT_TEXT, "%.*g", digits, x);
+        if (strtod(buf, NULL) == x) break;
     }
-    return buf;
+    return plain_point(buf);
 }
 
 bool weft__float_scan(const char *text, float *out)

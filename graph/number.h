@@ -9,6 +9,9 @@
 /* The shortest of 6 to 9 digits that reads back; infinities and NaNs as their bits, "0x7fc00000". Returns buf. */
 const char *weft__float_text(float x, char buf[WEFT__FLOAT_TEXT]);
 
+/* The shortest of 6 to 17 digits that reads back; x is finite. */
+const char *weft__double_text(double x, char buf[WEFT__FLOAT_TEXT]);
+
 /* Reads a decimal number all of `text`; false if it is none or is beyond the range of f32. */
 bool weft__float_scan(const char *text, float *out);
 
