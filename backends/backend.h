@@ -203,6 +203,23 @@ WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, u
 /* Devices, memory table, then the plan with the placement of every step. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft_error *err);
 
+/* One of the programs of a dump. */
+typedef struct weft_dump_program {
+    const char *name;             /* "prompt", "decode", "graph" */
+    const weft_graph *built;      /* before any pass; NULL: the dump begins with the planned stage */
+    const weft_program *program;  /* made from `built`; NULL: there is no planned stage */
+    const char *const *outputs;   /* without a program: those that the passes keep; NULL: all */
+    uint32_t n_outputs;
+    bool as_built;                /* leave out the passes and the optimised stage */
+} weft_dump_program;
+
+/* The graphs, what each pass did, placement and plan as data (docs/dump-format.md). JSON takes any number of programs,
+ * the other formats the last stage of one; TEXT of a program is weft_program_print. desc's extents that a program does
+ * not have, or bounds tighter, get its bound. desc may be NULL. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_dump(const weft_dump_program *programs, uint32_t n,
+                                                     weft_dump_format format, const weft_dump_desc *desc,
+                                                     const weft_writer *w, weft_error *err);
+
 /* Everything slow: finds weights in the bank or loads them into it, allocates states and arenas, compiles.
  * The bank must outlive the program. Blocks. Once per program. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err);

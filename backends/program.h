@@ -71,6 +71,9 @@ static inline const weft_node *weft__maker(const weft_graph *g, weft_ref r)
 /* Whether a view's elements lie row-major without gaps at these bounds. */
 bool weft__is_dense(const weft_graph *g, weft_ref r, const weft_slot *s, const int64_t *bounds);
 
+/* Bytes that a weight, state or constant takes on a device; 0 where it is not needed. */
+uint64_t weft__resident_bytes(const weft_program *p, uint32_t device, weft_ref r);
+
 /* "layers.3.attention.dense linear %41", for messages; returns buf. */
 const char *weft__node_text(const weft_node *n, char *buf, size_t size);
 

@@ -16,19 +16,24 @@ weft_place weft_program_place(const weft_program *p, uint32_t node_id)
     return place;
 }
 
+uint64_t weft__resident_bytes(const weft_program *p, uint32_t device, weft_ref r)
+{
+    size_t at = weft__at(p, device, r.id);
+    if (!p->resident[at]) return 0;
+    const weft_value *v = weft_graph_value(p->g, r);
+    weft_backend *b = p->devices[device];
+    int64_t dims[WEFT_MAX_RANK];
+    weft_dims_resolve(p->g, &v->dims, p->bounds, dims);
+    return b->vt->weight_bytes(b, p->layouts[at], v->dtype, v->dims.rank, dims);
+}
+
 weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device)
 {
     weft_program_memory m = { .arena = p->plan->arena_bytes[device] };
-    weft_backend *b = p->devices[device];
     for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
         const weft_node *n = weft_graph_node(p->g, i);
         if (!(weft_op_get(n->op)->traits & WEFT_TRAIT_SOURCE)) continue;
-        size_t at = weft__at(p, device, n->out[0].id);
-        if (!p->resident[at]) continue;
-        const weft_value *v = weft_graph_value(p->g, n->out[0]);
-        int64_t dims[WEFT_MAX_RANK];
-        weft_dims_resolve(p->g, &v->dims, p->bounds, dims);
-        uint64_t bytes = b->vt->weight_bytes(b, p->layouts[at], v->dtype, v->dims.rank, dims);
+        uint64_t bytes = weft__resident_bytes(p, device, n->out[0]);
         if (n->op == WEFT_OP_weight) m.weights += bytes;
         if (n->op == WEFT_OP_state) m.states += bytes;
         if (n->op == WEFT_OP_constant) m.constants += bytes;

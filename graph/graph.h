@@ -321,6 +321,28 @@ WEFT_API WEFT_MUST_USE weft_status weft_graph_print(const weft_graph *g, const w
 WEFT_API WEFT_MUST_USE weft_status weft_graph_parse(const char *text, size_t n, const char *origin,
                                                     const weft_graph_desc *desc, weft_graph **out, weft_error *err);
 
+/* ---- dumps ----------------------------------------------------------------------------------------------------- */
+
+typedef enum weft_dump_format {
+    WEFT_DUMP_TEXT,           /* weft_graph_print */
+    WEFT_DUMP_DOT,            /* Graphviz: layers as clusters, those that are alike drawn once */
+    WEFT_DUMP_JSON,           /* docs/dump-format.md */
+    WEFT_DUMP_MODEL_EXPLORER, /* Google's Model Explorer */
+    WEFT_DUMP_FORMAT_COUNT
+} weft_dump_format;
+
+typedef struct weft_dump_desc {
+    const char *title;         /* may be NULL */
+    const weft_bound *extents; /* sizes and costs are given for these values; what is not named: for its bound */
+    uint32_t n_extents;
+    uint32_t first_layer, n_layers; /* DOT: these layers are drawn in full; n_layers 0: none asked for */
+    bool unfold;                    /* DOT: all of them are */
+} weft_dump_desc;
+
+/* desc may be NULL. */
+WEFT_API WEFT_MUST_USE weft_status weft_graph_dump(const weft_graph *g, weft_dump_format format,
+                                                   const weft_dump_desc *desc, const weft_writer *w, weft_error *err);
+
 #ifdef __cplusplus
 }
 #endif

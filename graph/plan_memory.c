@@ -225,12 +225,14 @@ static weft_status place_blocks(weft__planner *p, block *blocks, size_t n, weft_
     return WEFT_OK;
 }
 
-/* The first step of the group in which most bytes are in use, per device. */
+/* Bytes in use during every step, and the first step of the group in which they are most, per device. */
 static weft_status find_peaks(weft__planner *p, const block *blocks, size_t n, weft_error *err)
 {
+    weft_plan *plan = p->plan;
     int64_t *change = weft__arena_alloc(&p->work, (size_t)p->n_groups + 1, sizeof *change);
-    if (!change) return WEFT_OOM_FAIL(err, "the memory plan");
-    for (uint32_t d = 0; d < p->plan->n_devices; d++) {
+    plan->live = weft__arena_alloc(p->own, (size_t)plan->n_devices * plan->n_steps + 1, sizeof *plan->live);
+    if (!change || !plan->live) return WEFT_OOM_FAIL(err, "the memory plan");
+    for (uint32_t d = 0; d < plan->n_devices; d++) {
         memset(change, 0, ((size_t)p->n_groups + 1) * sizeof *change);
         for (size_t i = 0; i < n; i++) {
             if (blocks[i].device != d) continue;
@@ -240,8 +242,10 @@ static weft_status find_peaks(weft__planner *p, const block *blocks, size_t n, w
         int64_t live = 0, most = -1;
         for (uint32_t i = 0; i < p->n_groups; i++) {
             live += change[i];
-            if (live > most) p->plan->peak_step[d] = p->group_first[i];
+            if (live > most) plan->peak_step[d] = p->group_first[i];
             if (live > most) most = live;
+            for (uint32_t k = p->group_first[i]; k < p->group_first[i + 1]; k++)
+                plan->live[(size_t)d * plan->n_steps + k] = (uint64_t)live;
         }
     }
     return WEFT_OK;

@@ -93,6 +93,30 @@ int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *
 bool cli_dtype(const char *name, weft_dtype *out);
 void cli_run_close(cli_run *r);
 
+/* What MODEL names: a model folder, a config.json by itself, or a graph text. */
+typedef struct cli_source {
+    weft_model *model;       /* NULL: a graph text */
+    weft_graph *graph;       /* as built */
+    uint32_t context, chunk; /* of a model: cells of the cache, tokens per run */
+    char title[128];         /* "gpt-neox-20b" */
+} cli_source;
+/* 0, or an exit status; close in any case. The options weights, kv, context, chunk and exact count for models. */
+int cli_source_open(const cli_args *a, cli_source *out);
+void cli_source_close(cli_source *s);
+/* The outputs that programs of it have; NULL: all. */
+const char *const *cli_source_outputs(const cli_source *s, uint32_t *n);
+
+/* The programs that running it takes, planned, not loaded: prompt and decode of a model, or the one of a graph text. */
+typedef struct cli_programs {
+    cli_device_list devices;
+    weft_program *program[2];
+    const char *name[2]; /* "prompt", "decode"; "graph" */
+    uint32_t n;
+} cli_programs;
+/* 0, or an exit status; close in any case, before the source. */
+int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out);
+void cli_programs_close(cli_programs *p);
+
 /* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
 typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;
 weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err);

@@ -6,6 +6,11 @@
 static const cli_option options[] = {
     { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned",
       .help = "how far it has come (default: built)" },
+    { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|json",
+      .help = "json: all stages up to --stage, see docs/dump-format.md (default: text)" },
+    { .name = "tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
+      .help = "give sizes and costs for a run of so many tokens (default: the most there can be)" },
+    { .name = "output", .kind = CLI_TEXT, .value = "FILE", .help = "write there (default: standard output)" },
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
       .help = "how matrices are stored" },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
@@ -24,48 +29,78 @@ static bool write_stdout(void *ctx, const char *data, size_t n)
     return fwrite(data, 1, n, stdout) == n;
 }
 
-static int print_planned(const cli_args *a, const weft_graph *g)
+enum { BUILT, OPTIMISED, PLANNED };
+
+/* The text of a planned model is that of one program for all bounds of the graph. */
+static int print_planned(const cli_args *a, const cli_source *s, const weft_writer *w)
 {
     cli_device_list devices;
     uint32_t split[CLI_MAX_DEVICES];
     bool given;
     weft_program *p = NULL;
     weft_error err;
-    weft_writer w = { NULL, write_stdout };
     int status = cli_devices_open(a, &devices);
     if (!status) status = cli_split(a, &devices, split, &given);
-    const char *outputs[] = { "logits" };
-    weft_program_desc d = {
-        .devices = devices.device, .n_devices = devices.n, .split = given ? split : NULL, .spread = true,
-        .exact = cli_has(a, "exact"), .outputs = outputs, .n_outputs = 1
-    };
-    if (!status && (weft_program_create(g, &d, &p, &err) || weft_program_print(p, &w, &err))) status = cli_report(&err);
+    weft_program_desc d = { .devices = devices.device, .n_devices = devices.n, .split = given ? split : NULL,
+                            .spread = true, .exact = cli_has(a, "exact") };
+    d.outputs = cli_source_outputs(s, &d.n_outputs);
+    if (!status && (weft_program_create(s->graph, &d, &p, &err) || weft_program_print(p, w, &err)))
+        status = cli_report(&err);
     weft_program_destroy(p);
     cli_devices_close(&devices);
     return status;
 }
 
+static int print_text(const cli_args *a, const cli_source *s, int stage, const weft_writer *w)
+{
+    weft_error err;
+    uint32_t n;
+    const char *const *outputs = cli_source_outputs(s, &n);
+    if (stage == PLANNED) return print_planned(a, s, w);
+    if (stage == OPTIMISED && outputs && weft_graph_keep_outputs(s->graph, outputs, n, &err)) return cli_report(&err);
+    if (stage == OPTIMISED && weft_graph_optimise(s->graph, NULL, 0, &err)) return cli_report(&err);
+    return weft_graph_print(s->graph, w, &err) ? cli_report(&err) : 0;
+}
+
+static int dump_planned(const cli_args *a, const cli_source *s, weft_dump_format format, const weft_dump_desc *desc,
+                        const weft_writer *w)
+{
+    weft_error err;
+    cli_programs p;
+    weft_dump_program d[2];
+    int status = cli_programs_open(a, s, &p);
+    for (uint32_t i = 0; i < p.n; i++)
+        d[i] = (weft_dump_program){ .name = p.name[i], .built = s->graph, .program = p.program[i] };
+    if (!status && weft_program_dump(d, p.n, format, desc, w, &err)) status = cli_report(&err);
+    cli_programs_close(&p);
+    return status;
+}
+
+static int dump(const cli_args *a, const cli_source *s, int stage, weft_dump_format format, const weft_writer *w)
+{
+    weft_error err;
+    weft_bound tokens = { "tokens", cli_u32(a, "tokens", 0) };
+    weft_dump_desc desc = { .title = s->title, .extents = &tokens, .n_extents = cli_has(a, "tokens") };
+    weft_dump_program d = { .name = "graph", .built = s->graph, .as_built = stage == BUILT };
+    if (stage == PLANNED) return dump_planned(a, s, format, &desc, w);
+    d.outputs = cli_source_outputs(s, &d.n_outputs);
+    return weft_program_dump(&d, 1, format, &desc, w, &err) ? cli_report(&err) : 0;
+}
+
 static int run_graph(const cli_args *a)
 {
-    weft_model *m;
-    weft_graph *g = NULL;
-    weft_error err;
-    weft_writer w = { NULL, write_stdout };
-    weft_model_graph_desc d = { .context = cli_u32(a, "context", 0), .max_tokens = cli_u32(a, "chunk", 0),
-                                .kv = cli_has(a, "exact") ? WEFT_F32 : WEFT_ANY };
-    const char *stage = cli_text(a, "stage", "built"), *outputs[] = { "logits" };
-    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &d.weights);
-    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &d.kv);
-    int status = cli_model_open(a, &m);
-    if (status) return status;
-    if (weft_model_graph(m, &d, &g, &err)) status = cli_report(&err);
-    else if (!strcmp(stage, "planned")) status = print_planned(a, g);
-    else if (!strcmp(stage, "optimised") &&
-             (weft_graph_keep_outputs(g, outputs, 1, &err) || weft_graph_optimise(g, NULL, 0, &err)))
-        status = cli_report(&err);
-    else if (weft_graph_print(g, &w, &err)) status = cli_report(&err);
-    weft_graph_destroy(g);
-    weft_model_close(m);
+    const char *stage_name = cli_text(a, "stage", "built"), *format = cli_text(a, "format", "text");
+    const char *file = cli_text(a, "output", NULL);
+    int stage = !strcmp(stage_name, "planned") ? PLANNED : !strcmp(stage_name, "optimised") ? OPTIMISED : BUILT;
+    weft_text text = { 0 };
+    weft_writer w = file ? weft_text_writer(&text) : (weft_writer){ NULL, write_stdout };
+    cli_source s;
+    int status = cli_source_open(a, &s);
+    if (!status && !strcmp(format, "text")) status = print_text(a, &s, stage, &w);
+    else if (!status) status = dump(a, &s, stage, WEFT_DUMP_JSON, &w);
+    if (!status && file) status = cli_write_file(file, text.data, text.size);
+    weft_text_free(&text);
+    cli_source_close(&s);
     return status;
 }
 

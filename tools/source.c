@@ -1,0 +1,122 @@
+/* source.c: from the argument MODEL to a graph and to programs: a model folder, a config.json by itself, or a graph text
+ * (docs/graph-text.md). */
+#include "tools/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* "gpt-neox-20b" of models/configs/gpt-neox-20b.json; the folder's name of folder/ and folder/config.json. */
+static void make_title(const char *path, char *out, size_t size)
+{
+    size_t n = strlen(path);
+    static const char config[] = "/config.json";
+    if (n >= sizeof config - 1 && !strcmp(path + n - (sizeof config - 1), config)) n -= sizeof config - 1;
+    while (n > 1 && path[n - 1] == '/') n--;
+    size_t begin = n;
+    while (begin && path[begin - 1] != '/') begin--;
+    const char *dot = memrchr(path + begin, '.', n - begin);
+    if (dot && dot > path + begin && (!strncmp(dot, ".json", n - (size_t)(dot - path)) || !strncmp(dot, ".txt", 4)))
+        n = (size_t)(dot - path);
+    snprintf(out, size, "%.*s", (int)(n - begin), path + begin);
+}
+
+/* Whether a file begins as a graph text does. What cannot be read is none: opening it as a model says why. */
+static bool is_graph_text(const char *path)
+{
+    static const char first[] = "weft-graph ";
+    char head[sizeof first - 1];
+    FILE *f = fopen(path, "rb");
+    bool is = f && fread(head, 1, sizeof head, f) == sizeof head && !memcmp(head, first, sizeof head);
+    if (f) fclose(f);
+    return is;
+}
+
+static int open_text(const char *path, cli_source *out)
+{
+    weft_error err;
+    size_t n;
+    char *text = cli_read_file(path, &n);
+    if (!text) return 1;
+    weft_status s = weft_graph_parse(text, n, path, NULL, &out->graph, &err);
+    free(text);
+    return s ? cli_report(&err) : 0;
+}
+
+static int open_model(const cli_args *a, cli_source *out)
+{
+    weft_error err;
+    weft_model_info info;
+    weft_model_graph_desc d = { .context = cli_u32(a, "context", 0), .max_tokens = cli_u32(a, "chunk", 0),
+                                .kv = cli_has(a, "exact") ? WEFT_F32 : WEFT_ANY };
+    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &d.weights);
+    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &d.kv);
+    int status = cli_model_open(a, &out->model);
+    if (status) return status;
+    weft_model_info_get(out->model, &info);
+    out->context = d.context ? d.context : info.context;
+    out->chunk = d.max_tokens ? d.max_tokens : 512;
+    if (out->chunk > out->context) out->chunk = out->context;
+    return weft_model_graph(out->model, &d, &out->graph, &err) ? cli_report(&err) : 0;
+}
+
+int cli_source_open(const cli_args *a, cli_source *out)
+{
+    *out = (cli_source){ 0 };
+    make_title(a->model, out->title, sizeof out->title);
+    return is_graph_text(a->model) ? open_text(a->model, out) : open_model(a, out);
+}
+
+void cli_source_close(cli_source *s)
+{
+    weft_graph_destroy(s->graph);
+    weft_model_close(s->model);
+    *s = (cli_source){ 0 };
+}
+
+/* ---- programs ---- */
+
+const char *const *cli_source_outputs(const cli_source *s, uint32_t *n)
+{
+    static const char *const logits[] = { "logits" };
+    *n = s->model ? 1 : 0;
+    return s->model ? logits : NULL;
+}
+
+static weft_status create(const cli_args *a, const cli_source *s, const uint32_t *split, cli_programs *out,
+                          weft_error *err)
+{
+    weft_bound bounds[] = { { "tokens", out->n && s->model ? 1 : s->chunk }, { "rows", 1 } };
+    weft_program_desc d = { .devices = out->devices.device, .n_devices = out->devices.n, .split = split,
+                            .spread = true, .exact = cli_has(a, "exact") };
+    d.outputs = cli_source_outputs(s, &d.n_outputs);
+    if (s->model) {
+        d.bounds = bounds;
+        d.n_bounds = 2;
+    }
+    return weft_program_create(s->graph, &d, &out->program[out->n], err);
+}
+
+int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out)
+{
+    static const char *const names[] = { "prompt", "decode" };
+    weft_error err;
+    bool given;
+    uint32_t split[CLI_MAX_DEVICES];
+    *out = (cli_programs){ 0 };
+    int status = cli_devices_open(a, &out->devices);
+    if (!status) status = cli_split(a, &out->devices, split, &given);
+    for (uint32_t n = s->model ? 2 : 1; !status && out->n < n;) {
+        if (create(a, s, given ? split : NULL, out, &err)) return cli_report(&err);
+        for (uint32_t k = 0; k < out->devices.n; k++) split[k] = weft_program_split(out->program[out->n], k);
+        given = split[0] != UINT32_MAX; /* the second is split as the first */
+        out->name[out->n] = s->model ? names[out->n] : "graph";
+        out->n++;
+    }
+    return status;
+}
+
+void cli_programs_close(cli_programs *p)
+{
+    while (p->n) weft_program_destroy(p->program[--p->n]);
+    cli_devices_close(&p->devices);
+}
