@@ -104,6 +104,43 @@ static weft_status dump_json(const weft_dump_program *programs, uint32_t n, cons
     return weft__json_finish(&j) ? WEFT_OK : WEFT_FAIL(err, WEFT_IO, "a program could not be written as JSON");
 }
 
+/* Where a node of a planned graph runs. */
+static bool note(void *ctx, const weft_node *n, weft__note *out)
+{
+    const weft_program *p = ctx;
+    if (weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW)) return false;
+    weft_place place = weft_program_place(p, n->id);
+    *out = (weft__note){ p->devices[place.device]->vt->name, place.kernel, weft_place_name(place.reason) };
+    return true;
+}
+
+/* The last stage of a program as a drawing or a text. */
+static weft_status dump_one(const weft_dump_program *d, weft_dump_format format, const weft_dump_desc *desc,
+                            const weft_writer *w, weft_error *err)
+{
+    weft_graph *optimised = NULL;
+    if (!d->program && !d->as_built) {
+        WEFT_TRY(begin_passes(d, &optimised, err));
+        weft_status s = weft_graph_optimise(optimised, NULL, 0, err);
+        if (s) weft_graph_destroy(optimised);
+        WEFT_TRY(s);
+    }
+    int64_t values[WEFT_MAX_EXTENTS];
+    weft__drawing drawing = { .name = d->name, .desc = desc, .values = values };
+    drawing.g = d->program ? d->program->g : optimised ? optimised : d->built;
+    if (d->program) {
+        drawing.ctx = (void *)(uintptr_t)d->program;
+        drawing.note = note;
+    }
+    extent_values(drawing.g, desc, d->program, values);
+    weft_status s = format == WEFT_DUMP_DOT              ? weft__draw_dot(&drawing, w, err)
+                    : format == WEFT_DUMP_MODEL_EXPLORER ? weft__draw_explorer(&drawing, w, err)
+                    : d->program                         ? weft_program_print(d->program, w, err)
+                                                         : weft_graph_print(drawing.g, w, err);
+    weft_graph_destroy(optimised);
+    return s;
+}
+
 weft_status weft_program_dump(const weft_dump_program *programs, uint32_t n, weft_dump_format format,
                               const weft_dump_desc *desc, const weft_writer *w, weft_error *err)
 {
@@ -112,8 +149,9 @@ weft_status weft_program_dump(const weft_dump_program *programs, uint32_t n, wef
     for (uint32_t i = 0; i < n; i++)
         if (!programs[i].built && !programs[i].program)
             return WEFT_FAIL(err, WEFT_INVALID, "dump: program %u has neither a graph nor a plan", i);
+    if ((unsigned)format >= WEFT_DUMP_FORMAT_COUNT)
+        return WEFT_FAIL(err, WEFT_INVALID, "dump: %d is no format", (int)format);
     if (format == WEFT_DUMP_JSON) return dump_json(programs, n, desc, w, err);
     if (n != 1) return WEFT_FAIL(err, WEFT_INVALID, "dump: this format takes one program, not %u", n);
-    if (programs->program && format == WEFT_DUMP_TEXT) return weft_program_print(programs->program, w, err);
-    return WEFT_FAIL(err, WEFT_INVALID, "dump: %d is no format", (int)format);
+    return dump_one(programs, format, desc, w, err);
 }

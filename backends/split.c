@@ -1,22 +1,9 @@
-/* split.c: a graph cut between its layers, one stretch of layers for each device.
- *
- * A layer is a group of nodes whose scopes agree up to their first number ("model.layers.3"), numbered as they appear;
- * nodes outside of all layers belong to the layer before them (the first, if none is). */
+/* split.c: a graph cut between its layers (graph/layers.h), one stretch of layers for each device. Nodes outside of all
+ * layers belong to the layer before them (the first, if none is). */
 #include "backends/program.h"
+#include "graph/layers.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-/* Length of "model.layers.3" in "model.layers.3.attention"; 0: there is no number. */
-static size_t key_length(const char *scope)
-{
-    for (size_t at = 0; scope[at];) {
-        size_t n = strcspn(scope + at, ".");
-        if (n && strspn(scope + at, "0123456789") == n) return at + n;
-        at += n + (scope[at + n] == '.');
-    }
-    return 0;
-}
 
 static uint32_t node_traits(const weft_node *n)
 {
@@ -26,22 +13,17 @@ static uint32_t node_traits(const weft_node *n)
 /* The layer of every node that computes, by node id; returns how many there are (at least 1), 0 without memory. */
 static uint32_t find_layers(const weft_graph *g, uint32_t *layer)
 {
-    uint32_t count = weft_graph_node_count(g), n = 0, current = 0;
-    const char **keys = calloc(count + 1, sizeof *keys);
-    if (!keys) return 0;
-    for (uint32_t i = 0; i < count; i++) {
+    weft__layers l;
+    uint32_t current = 0;
+    if (weft__layers_create(g, &l, NULL)) return 0;
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *node = weft_graph_node(g, i);
         if (node_traits(node) & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW)) continue;
-        size_t length = key_length(node->scope);
-        if (length) {
-            uint32_t k = n;
-            while (k && (strncmp(keys[k - 1], node->scope, length) || key_length(keys[k - 1]) != length)) k--;
-            if (k) current = k - 1;
-            else keys[current = n++] = node->scope;
-        }
+        if (l.of[node->id]) current = l.of[node->id] - 1;
         layer[node->id] = current;
     }
-    free(keys);
+    uint32_t n = l.n;
+    weft__layers_destroy(&l);
     return n ? n : 1;
 }
 

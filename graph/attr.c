@@ -73,6 +73,11 @@ static const size_t field_size[] = {
     [ATTR_perm] = sizeof(weft_perm),
 };
 
+size_t weft__attr_size(const weft__attr_field *f)
+{
+    return field_size[f->type];
+}
+
 /* A field as 64-bit words in which every bit counts: dims and perms without what lies beyond their rank.
  * Returns how many words. */
 #define FIELD_WORDS (1 + 2 * WEFT_MAX_RANK)

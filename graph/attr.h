@@ -9,6 +9,18 @@ bool weft__op_parse(const char *name, weft_op *out);
 /* Copies the fields of the op's attributes and zeroes the rest; from == NULL gives zeros. */
 void weft__attrs_copy(weft_op op, weft_attrs *to, const weft_attrs *from);
 
+/* Room for a field of any type, and the bytes of one. */
+typedef union weft__attr_any {
+    float f32;
+    int32_t i32;
+    int64_t i64;
+    weft_dtype dtype;
+    weft_act act;
+    weft_dims dims;
+    weft_perm perm;
+} weft__attr_any;
+size_t weft__attr_size(const weft__attr_field *f);
+
 const char *weft__act_name(weft_act act); /* never NULL; unknown: "?" */
 bool weft__act_parse(const char *name, weft_act *out);
 

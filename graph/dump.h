@@ -3,7 +3,7 @@
 #ifndef WEFT_DUMP_H
 #define WEFT_DUMP_H
 
-#include "graph/graph.h"
+#include "graph/graph_impl.h"
 #include "graph/json.h"
 
 /* One form of a graph. `node` and `value` add fields that only a planned graph has; NULL: none. */
@@ -26,6 +26,29 @@ void weft__json_extents(weft__json *j, const weft_graph *g, const int64_t *bound
 void weft__json_change(weft__json *j, const char *name, const weft_graph *before, const weft_graph *after);
 /* Runs the default passes on g one at a time, and writes an element of "passes" for each. */
 weft_status weft__json_passes(weft__json *j, weft_graph *g, weft_error *err);
+
+/* A graph to be drawn: DOT and Model Explorer. */
+typedef struct weft__note { const char *device, *kernel, *reason; } weft__note;
+typedef struct weft__drawing {
+    const char *name; /* "graph", or the program's */
+    const weft_graph *g;
+    const weft_dump_desc *desc;
+    const int64_t *values;
+    void *ctx;
+    /* Where a node runs; false: it does not run. NULL: not planned. */
+    bool (*note)(void *ctx, const weft_node *n, weft__note *out);
+} weft__drawing;
+weft_status weft__draw_dot(const weft__drawing *d, const weft_writer *w, weft_error *err);
+weft_status weft__draw_explorer(const weft__drawing *d, const weft_writer *w, weft_error *err);
+
+/* An attribute as text, "gelu" or "[2, 0, 1]"; buf of 160 bytes is always enough; returns buf. */
+const char *weft__attr_text(const weft_graph *g, const weft_node *n, const weft__attr_field *f, char *buf, size_t size);
+/* "f16 [512, 256]"; buf of 192 bytes is always enough; returns buf. */
+const char *weft__type_text(const weft_graph *g, weft_ref r, char *buf, size_t size);
+/* An element of a constant, whatever its type (an i32 beyond 2^24 is rounded). */
+float weft__constant_element(const weft_graph *g, const weft_node *n, size_t i);
+/* The elements of a constant, at most `most` of them: "0.5, 2, ..."; returns buf. */
+const char *weft__data_text(const weft_graph *g, const weft_node *n, uint32_t most, char *buf, size_t size);
 
 /* values[i] of extent i + 1 from desc->extents; what it does not name gets bounds[i], or the graph's if NULL. */
 weft_status weft__dump_extents(const weft_graph *g, const weft_dump_desc *desc, const int64_t *bounds, int64_t *values,

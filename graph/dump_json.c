@@ -2,7 +2,6 @@
 #include "graph/dump.h"
 
 #include "graph/attr.h"
-#include "graph/convert.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,30 +25,16 @@ static void put_dims(weft__json *j, const char *key, const weft_graph *g, const 
 
 static void put_attr(weft__json *j, const weft_graph *g, const weft__attr_field *f, const void *field)
 {
-    union {
-        float f32;
-        int32_t i32;
-        int64_t i64;
-        weft_dtype dtype;
-        weft_act act;
-        weft_dims dims;
-        weft_perm perm;
-    } x;
+    weft__attr_any x;
+    memcpy(&x, field, weft__attr_size(f));
     switch (f->type) {
-    case ATTR_f32: memcpy(&x.f32, field, sizeof x.f32); weft__json_f32(j, f->name, x.f32); break;
-    case ATTR_i32: memcpy(&x.i32, field, sizeof x.i32); weft__json_i64(j, f->name, x.i32); break;
-    case ATTR_i64: memcpy(&x.i64, field, sizeof x.i64); weft__json_i64(j, f->name, x.i64); break;
-    case ATTR_dtype:
-        memcpy(&x.dtype, field, sizeof x.dtype);
-        weft__json_string(j, f->name, weft_dtype_get(x.dtype)->name);
-        break;
-    case ATTR_act:
-        memcpy(&x.act, field, sizeof x.act);
-        weft__json_string(j, f->name, weft__act_name(x.act));
-        break;
-    case ATTR_dims: memcpy(&x.dims, field, sizeof x.dims); put_dims(j, f->name, g, &x.dims); break;
+    case ATTR_f32: weft__json_f32(j, f->name, x.f32); break;
+    case ATTR_i32: weft__json_i64(j, f->name, x.i32); break;
+    case ATTR_i64: weft__json_i64(j, f->name, x.i64); break;
+    case ATTR_dtype: weft__json_string(j, f->name, weft_dtype_get(x.dtype)->name); break;
+    case ATTR_act: weft__json_string(j, f->name, weft__act_name(x.act)); break;
+    case ATTR_dims: put_dims(j, f->name, g, &x.dims); break;
     case ATTR_perm:
-        memcpy(&x.perm, field, sizeof x.perm);
         weft__json_array(j, f->name);
         for (uint32_t i = 0; i < x.perm.rank; i++) weft__json_u64(j, NULL, x.perm.axis[i]);
         weft__json_end_array(j);
@@ -73,20 +58,15 @@ static void put_refs(weft__json *j, const char *key, const weft_ref *refs, uint3
 
 static void put_data(weft__json *j, const weft_graph *g, const weft_node *n)
 {
-    weft_dtype t = weft_graph_value(g, n->out[0])->dtype;
-    size_t size = weft_dtype_get(t)->bytes, count = (size_t)weft_value_elements(g, n->out[0], NULL);
+    bool whole = weft_graph_value(g, n->out[0])->dtype == WEFT_I32;
+    size_t count = (size_t)weft_value_elements(g, n->out[0], NULL);
     if (count > MAX_DATA) return;
     weft__json_array(j, "data");
     for (size_t i = 0; i < count; i++) {
-        const char *at = (const char *)n->data + i * size;
-        float x;
-        int32_t whole;
-        uint16_t half;
-        memcpy(&half, at, sizeof half);
-        if (t == WEFT_I32) memcpy(&whole, at, sizeof whole);
-        if (t == WEFT_F32) memcpy(&x, at, sizeof x);
-        if (t == WEFT_I32) weft__json_i64(j, NULL, whole);
-        else weft__json_f32(j, NULL, t == WEFT_F32 ? x : t == WEFT_F16 ? weft__f32_from_f16(half) : weft__f32_from_bf16(half));
+        int32_t x;
+        if (whole) memcpy(&x, (const char *)n->data + i * sizeof x, sizeof x);
+        if (whole) weft__json_i64(j, NULL, x);
+        else weft__json_f32(j, NULL, weft__constant_element(g, n, i));
     }
     weft__json_end_array(j);
 }

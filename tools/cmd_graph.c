@@ -6,8 +6,13 @@
 static const cli_option options[] = {
     { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned",
       .help = "how far it has come (default: built)" },
-    { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|json",
-      .help = "json: all stages up to --stage, see docs/dump-format.md (default: text)" },
+    { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|dot|json|model-explorer",
+      .help = "json holds all stages up to --stage; dot is for Graphviz (default: text)" },
+    { .name = "program", .kind = CLI_TEXT, .value = "NAME", .choices = "prompt|decode",
+      .help = "which of a planned model's programs (default: both in json, else prompt)" },
+    { .name = "layers", .kind = CLI_TEXT, .value = "A-B",
+      .help = "dot: draw these layers in full (default: layers that are alike once)" },
+    { .name = "unfold", .kind = CLI_FLAG, .help = "dot: draw all layers in full" },
     { .name = "tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "give sizes and costs for a run of so many tokens (default: the most there can be)" },
     { .name = "output", .kind = CLI_TEXT, .value = "FILE", .help = "write there (default: standard output)" },
@@ -68,24 +73,55 @@ static int dump_planned(const cli_args *a, const cli_source *s, weft_dump_format
     weft_error err;
     cli_programs p;
     weft_dump_program d[2];
+    const char *wanted = s->model ? cli_text(a, "program", format == WEFT_DUMP_JSON ? NULL : "prompt") : NULL;
+    uint32_t n = 0;
     int status = cli_programs_open(a, s, &p);
     for (uint32_t i = 0; i < p.n; i++)
-        d[i] = (weft_dump_program){ .name = p.name[i], .built = s->graph, .program = p.program[i] };
-    if (!status && weft_program_dump(d, p.n, format, desc, w, &err)) status = cli_report(&err);
+        if (!wanted || !strcmp(wanted, p.name[i]))
+            d[n++] = (weft_dump_program){ .name = p.name[i], .built = s->graph, .program = p.program[i] };
+    if (!status && weft_program_dump(d, n, format, desc, w, &err)) status = cli_report(&err);
     cli_programs_close(&p);
     return status;
+}
+
+/* "3-5", or "3" for one. */
+static int read_layers(const cli_args *a, weft_dump_desc *desc)
+{
+    const char *text = cli_text(a, "layers", NULL);
+    unsigned first, last;
+    int end = 0, n = text ? sscanf(text, "%6u%n-%6u%n", &first, &end, &last, &end) : 0;
+    if (!text) return 0;
+    if (n == 1) last = first;
+    if (n < 1 || text[end] || last < first || text[strspn(text, "0123456789-")])
+        return cli_misuse("--layers %s: expected a number or two, such as 3-5", text);
+    desc->first_layer = first;
+    desc->n_layers = last - first + 1;
+    return 0;
 }
 
 static int dump(const cli_args *a, const cli_source *s, int stage, weft_dump_format format, const weft_writer *w)
 {
     weft_error err;
     weft_bound tokens = { "tokens", cli_u32(a, "tokens", 0) };
-    weft_dump_desc desc = { .title = s->title, .extents = &tokens, .n_extents = cli_has(a, "tokens") };
+    weft_dump_desc desc = { .title = s->title, .extents = &tokens, .n_extents = cli_has(a, "tokens"),
+                            .unfold = cli_has(a, "unfold") };
     weft_dump_program d = { .name = "graph", .built = s->graph, .as_built = stage == BUILT };
+    int status = read_layers(a, &desc);
+    if (status) return status;
     if (stage == PLANNED) return dump_planned(a, s, format, &desc, w);
     d.outputs = cli_source_outputs(s, &d.n_outputs);
     return weft_program_dump(&d, 1, format, &desc, w, &err) ? cli_report(&err) : 0;
 }
+
+static const struct {
+    const char *name;
+    weft_dump_format format;
+} formats[] = {
+    { "text", WEFT_DUMP_TEXT },
+    { "dot", WEFT_DUMP_DOT },
+    { "json", WEFT_DUMP_JSON },
+    { "model-explorer", WEFT_DUMP_MODEL_EXPLORER },
+};
 
 static int run_graph(const cli_args *a)
 {
@@ -95,9 +131,11 @@ static int run_graph(const cli_args *a)
     weft_text text = { 0 };
     weft_writer w = file ? weft_text_writer(&text) : (weft_writer){ NULL, write_stdout };
     cli_source s;
+    unsigned f = 0;
+    while (strcmp(formats[f].name, format)) f++; /* one of the option's choices */
     int status = cli_source_open(a, &s);
-    if (!status && !strcmp(format, "text")) status = print_text(a, &s, stage, &w);
-    else if (!status) status = dump(a, &s, stage, WEFT_DUMP_JSON, &w);
+    if (!status && f) status = dump(a, &s, stage, formats[f].format, &w);
+    else if (!status) status = print_text(a, &s, stage, &w);
     if (!status && file) status = cli_write_file(file, text.data, text.size);
     weft_text_free(&text);
     cli_source_close(&s);
