@@ -132,7 +132,7 @@ static void put_source(drawing *p, const weft_node *n, const weft_node *source)
     put_line(p, constant ? "#7f6000" : source->op == WEFT_OP_state ? "#a64d79" : "#38761d", line);
 }
 
-/* "act gelu, axis 1"; what is 0 or none, and dims, which the result repeats, left out. */
+/* "act gelu, axis 1"; flags and counts that are 0 or none, and dims, which the result repeats, left out. */
 static void put_attrs(drawing *p, const weft_node *n)
 {
     uint32_t n_fields;
@@ -140,7 +140,8 @@ static void put_attrs(drawing *p, const weft_node *n)
     const weft__attr_field *f = weft__attr_fields(n->op, &n_fields);
     for (uint32_t i = 0, at = 0; i < n_fields && at < sizeof line; i++) {
         weft__attr_text(p->g, n, &f[i], value, sizeof value);
-        if (f[i].type == ATTR_dims || !strcmp(value, "0") || !strcmp(value, "none")) continue;
+        if (f[i].type == ATTR_dims || !strcmp(value, "none")) continue;
+        if (f[i].type == ATTR_i32 && !strcmp(value, "0")) continue;
         at += (uint32_t)snprintf(line + at, sizeof line - at, "%s%s %s", at ? ", " : "", f[i].name, value);
     }
     put_line(p, "#444444", line);
