@@ -1,8 +1,8 @@
 /* dump_dot.c: a graph for Graphviz.
  *
- * A node is a box that says what it does and lists the weights, states and constants it reads: they get no node of their
- * own. Layers are clusters; those that are alike are drawn once. What is made outside of the layers and read in several
- * (positions, a table of angles) is named again in each instead of being joined by edges across the whole drawing. */
+ * A node is a box that says what it does and lists the weights, states and constants it reads, which get no node of
+ * their own. Layers are clusters; those that are alike are drawn once. What is made outside of the layers and read in
+ * several (positions, a table of angles) is named again in each instead of being joined by edges across the drawing. */
 #include "graph/dump.h"
 #include "graph/layers.h"
 
@@ -25,9 +25,9 @@ typedef struct drawing {
 #define PUT(p, ...) ((p)->ok = (p)->ok && weft_writef((p)->w, __VA_ARGS__))
 
 /* Text inside an HTML-like label or a quoted string. */
-static void put_escaped(drawing *p, const char *s)
+static void put_escaped_n(drawing *p, const char *s, size_t n)
 {
-    for (; *s && p->ok; s++) {
+    for (const char *end = s + n; s < end && p->ok; s++) {
         if (*s == '&') PUT(p, "&amp;");
         else if (*s == '<') PUT(p, "&lt;");
         else if (*s == '>') PUT(p, "&gt;");
@@ -35,6 +35,11 @@ static void put_escaped(drawing *p, const char *s)
         else if (*s == '\\') PUT(p, "&#92;");
         else if ((unsigned char)*s >= 0x20) PUT(p, "%c", *s);
     }
+}
+
+static void put_escaped(drawing *p, const char *s)
+{
+    put_escaped_n(p, s, strlen(s));
 }
 
 static const weft_node *maker(const drawing *p, weft_ref r)
@@ -127,7 +132,8 @@ static void put_source(drawing *p, const weft_node *n, const weft_node *source)
     char type[192], data[128], line[WEFT__MAX_NAME + 400];
     bool constant = source->op == WEFT_OP_constant;
     weft__type_text(p->g, source->out[0], type, sizeof type);
-    if (constant) snprintf(line, sizeof line, "constant %s = %s", type, weft__data_text(p->g, source, 4, data, sizeof data));
+    if (constant) weft__data_text(p->g, source, 4, data, sizeof data);
+    if (constant) snprintf(line, sizeof line, "constant %s = %s", type, data);
     else snprintf(line, sizeof line, "%s %s", short_name(source->name, n->scope), type);
     put_line(p, constant ? "#7f6000" : source->op == WEFT_OP_state ? "#a64d79" : "#38761d", line);
 }
@@ -246,10 +252,13 @@ static void put_layer(drawing *p, uint32_t layer)
 {
     const char *scope = p->layers.scope[layer];
     uint32_t count = p->folds.count[layer];
-    PUT(p, "  subgraph cluster_%" PRIu32 " {\n  label=\"%.*s", layer, (int)weft__layer_key(scope), scope);
+    PUT(p, "  subgraph cluster_%" PRIu32 " {\n  label=\"", layer);
+    put_escaped_n(p, scope, weft__layer_key(scope));
     if (count > 1) {
         const char *last = p->layers.scope[layer + count - 1];
-        PUT(p, " ... %.*s: %" PRIu32 " layers that are alike\";\n  peripheries=2", (int)weft__layer_key(last), last, count);
+        PUT(p, " ... ");
+        put_escaped_n(p, last, weft__layer_key(last));
+        PUT(p, ": %" PRIu32 " layers that are alike\";\n  peripheries=2", count);
     } else PUT(p, "\"");
     PUT(p, "; style=rounded; color=\"#666666\"; bgcolor=\"#fafafa\";\n");
     put_names(p, layer);
@@ -297,8 +306,9 @@ static void put_graph(drawing *p)
     for (uint32_t i = 0; i < weft_graph_extent_count(p->g); i++)
         PUT(p, "%s%s <= %lld", i ? ", " : p->d->desc->title ? ": " : "", weft_graph_extent(p->g, i + 1, NULL),
             (long long)p->d->values[i]);
-    PUT(p, "\"];\n  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=10, margin=\"0.08,0.04\", "
-           "color=\"#666666\"];\n  edge [arrowsize=0.6, fontname=\"Helvetica\", fontsize=8, color=\"#333333\"];\n");
+    PUT(p, "\"];\n  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=10, "
+           "margin=\"0.08,0.04\", color=\"#666666\"];\n  edge [arrowsize=0.6, fontname=\"Helvetica\", fontsize=8, "
+           "color=\"#333333\"];\n");
     for (uint32_t i = 0; i < weft_graph_node_count(p->g) && p->ok; i++) {
         const weft_node *n = weft_graph_node(p->g, i);
         if (!p->layers.of[n->id] && !p->listed[n->id]) put_node(p, n);

@@ -120,7 +120,7 @@ typedef struct comparison {
 /* `b` is read in c->layer where the layer before it reads `a`. */
 static bool same_input(const comparison *c, weft_ref a, weft_ref b)
 {
-    if (a.id == b.id) return true;
+    if (a.id == b.id) return !a.id || c->l->of[maker(c->g, a)->id] <= c->first; /* made before the row, or for all */
     if (!a.id || !b.id || !same_type(c->g, a, b)) return false;
     const weft_node *x = maker(c->g, a), *y = maker(c->g, b);
     if (is_source(x) && is_source(y)) return same_source(c->g, x, y);

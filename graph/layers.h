@@ -1,7 +1,7 @@
 /* layers.h: the layers of a graph, and which of them are alike.
  *
- * A layer is a group of nodes whose scopes agree up to their first number ("model.layers.3"). Layers are numbered from 0
- * as their first nodes that compute appear. */
+ * A layer is a group of nodes whose scopes agree up to their first number ("model.layers.3"). Layers are numbered from
+ * 0 as their first nodes that compute appear. */
 #ifndef WEFT_LAYERS_H
 #define WEFT_LAYERS_H
 
@@ -18,8 +18,8 @@ typedef struct weft__layers {
 weft_status weft__layers_create(const weft_graph *g, weft__layers *out, weft_error *err);
 void weft__layers_destroy(weft__layers *l);
 
-/* Layers in a row that differ in nothing but their weights, states and names, and in that each takes what the one before
- * it gives: the first stands for all. */
+/* Layers in a row that differ in nothing but their weights, states and names, and in that each takes what the one
+ * before it gives: the first stands for all. */
 typedef struct weft__folds {
     uint32_t *first; /* by layer: the one that stands for it; itself if none does */
     uint32_t *count; /* by layer: how many it stands for, itself included; 0: another stands for it */

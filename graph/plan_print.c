@@ -40,9 +40,7 @@ static bool print_step(const weft_graph *g, const weft_plan *p, uint32_t at, con
     return ok && weft_writef(w, "\n");
 }
 
-/* Steps of one group, which may run at the same time: from a barrier, or change of device, to the
- * next. */
-static bool same_group(const weft_plan *p, uint32_t earlier, uint32_t later)
+bool weft_plan_same_group(const weft_plan *p, uint32_t earlier, uint32_t later)
 {
     for (uint32_t i = earlier + 1; i <= later; i++)
         if (p->steps[i].barrier || p->steps[i].device != p->steps[i - 1].device) return false;
@@ -53,7 +51,7 @@ static bool print_scratch_at(const weft_graph *g, const weft_plan *p, uint32_t d
                              const weft_writer *w)
 {
     bool ok = true;
-    for (uint32_t i = p->peak_step[d]; i < p->n_steps && same_group(p, p->peak_step[d], i); i++) {
+    for (uint32_t i = p->peak_step[d]; i < p->n_steps && weft_plan_same_group(p, p->peak_step[d], i); i++) {
         const weft_step *s = &p->steps[i];
         if (s->device == d && s->scratch_bytes)
             ok = ok && weft_writef(w, "%12" PRIu64 "  scratch of step %" PRIu32 " (%s)\n",
@@ -63,16 +61,26 @@ static bool print_scratch_at(const weft_graph *g, const weft_plan *p, uint32_t d
     return ok;
 }
 
-typedef struct live {
-    uint64_t bytes;
-    uint32_t id;
-} live;
-
-static int largest_first(const void *a, const void *b)
+/* Keeps out[0..n) in order while it grows: larger first, of equals the lower id. */
+static void insert_live(const weft_plan *p, weft_ref *out, uint32_t n, uint32_t id)
 {
-    const live *x = a, *y = b;
-    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-    return x->id < y->id ? -1 : 1;
+    while (n && p->slots[out[n - 1].id].bytes < p->slots[id].bytes) {
+        out[n] = out[n - 1];
+        n--;
+    }
+    out[n].id = id;
+}
+
+uint32_t weft_plan_live(const weft_plan *p, uint32_t device, uint32_t step, weft_ref *out)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 1; i < p->n_slots; i++) {
+        const weft_slot *s = &p->slots[i];
+        if (s->storage == WEFT_STORAGE_ARENA && s->device == device && s->root.id == i && s->birth <= step &&
+            step <= s->death)
+            insert_live(p, out, n++, i);
+    }
+    return n;
 }
 
 static bool print_live(const weft_graph *g, const weft_plan *p, uint32_t id, const weft_writer *w)
@@ -88,16 +96,10 @@ static bool print_live(const weft_graph *g, const weft_plan *p, uint32_t id, con
 static weft_status print_peak(const weft_graph *g, const weft_plan *p, uint32_t d,
                               const weft_writer *w, weft_error *err)
 {
-    uint32_t n = 0, peak = p->peak_step[d];
-    live *list = calloc((size_t)p->n_slots + 1, sizeof *list);
+    uint32_t peak = p->peak_step[d];
+    weft_ref *list = calloc((size_t)p->n_slots + 1, sizeof *list);
     if (!list) return WEFT_OOM_FAIL(err, "printing a plan");
-    for (uint32_t i = 1; i < p->n_slots; i++) {
-        const weft_slot *s = &p->slots[i];
-        if (s->storage == WEFT_STORAGE_ARENA && s->device == d && s->root.id == i &&
-            s->birth <= peak && peak <= s->death)
-            list[n++] = (live){ s->bytes, i };
-    }
-    qsort(list, n, sizeof *list, largest_first);
+    uint32_t n = weft_plan_live(p, d, peak, list);
     bool ok = weft_writef(w, "in use at step %" PRIu32 " of device %" PRIu32 "\n", peak, d);
     for (uint32_t i = 0; i < n; i++) ok = ok && print_live(g, p, list[i].id, w);
     free(list);

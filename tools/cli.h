@@ -38,14 +38,15 @@ typedef struct cli_command {
     const char *positional;     /* "MODEL", "CONFIG.json DIR" or NULL */
     bool runs;                  /* takes the common options of running a model (cli_run_options) and those of devices */
     bool plans;                 /* takes the options of devices (cli_device_options) */
+    bool sources;               /* takes those of cli_source_open (cli_source_options) */
     const cli_option *options;  /* ends with name NULL */
     int (*run)(const cli_args *a);
 } cli_command;
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_tokenize, cli_detokenize, cli_perplexity, cli_inspect,
-    cli_bench, cli_kernels, cli_graph, cli_init, cli_devices;
-extern const cli_option cli_run_options[], cli_device_options[], cli_common_options[];
+    cli_bench, cli_kernels, cli_graph, cli_memory, cli_init, cli_devices;
+extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_common_options[];
 
 /* ---- options ---- */
 int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out); /* 0, or an exit status + 1 */
@@ -100,7 +101,7 @@ typedef struct cli_source {
     uint32_t context, chunk; /* of a model: cells of the cache, tokens per run */
     char title[128];         /* "gpt-neox-20b" */
 } cli_source;
-/* 0, or an exit status; close in any case. The options weights, kv, context, chunk and exact count for models. */
+/* 0, or an exit status; close in any case. cli_source_options count for models. */
 int cli_source_open(const cli_args *a, cli_source *out);
 void cli_source_close(cli_source *s);
 /* The outputs that programs of it have; NULL: all. */
@@ -116,6 +117,8 @@ typedef struct cli_programs {
 /* 0, or an exit status; close in any case, before the source. */
 int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out);
 void cli_programs_close(cli_programs *p);
+/* Bytes on a device with all of them loaded: they share weights and states. */
+uint64_t cli_programs_bytes(const cli_programs *p, uint32_t device);
 
 /* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
 typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;
@@ -133,6 +136,8 @@ char *cli_read_file(const char *path, size_t *n);
  * ordinary file (a pipe, /dev/null). 0, or 1 after a message. */
 int cli_write_file(const char *path, const void *data, size_t n);
 
+/* Standard output as a writer. */
+weft_writer cli_stdout(void);
 /* Prints and frees the object. */
 void cli_print_json(json_t *object);
 /* --check: runs the tokens beside the reference and prints what differs. 0 if nothing failed, else 1. */

@@ -16,23 +16,8 @@ static const cli_option options[] = {
     { .name = "tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "give sizes and costs for a run of so many tokens (default: the most there can be)" },
     { .name = "output", .kind = CLI_TEXT, .value = "FILE", .help = "write there (default: standard output)" },
-    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
-      .help = "how matrices are stored" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
-      .help = "how the cache is stored (default: f16, f32 with --exact)" },
-    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
-      .help = "cells of the cache (default: the model's context)" },
-    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
-      .help = "tokens per run at most (default: 512)" },
-    { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations and cache" },
     { .name = NULL },
 };
-
-static bool write_stdout(void *ctx, const char *data, size_t n)
-{
-    (void)ctx;
-    return fwrite(data, 1, n, stdout) == n;
-}
 
 enum { BUILT, OPTIMISED, PLANNED };
 
@@ -129,7 +114,7 @@ static int run_graph(const cli_args *a)
     const char *file = cli_text(a, "output", NULL);
     int stage = !strcmp(stage_name, "planned") ? PLANNED : !strcmp(stage_name, "optimised") ? OPTIMISED : BUILT;
     weft_text text = { 0 };
-    weft_writer w = file ? weft_text_writer(&text) : (weft_writer){ NULL, write_stdout };
+    weft_writer w = file ? weft_text_writer(&text) : cli_stdout();
     cli_source s;
     unsigned f = 0;
     while (strcmp(formats[f].name, format)) f++; /* one of the option's choices */
@@ -144,5 +129,5 @@ static int run_graph(const cli_args *a)
 
 const cli_command cli_graph = {
     .name = "graph", .summary = "Prints a model's graph as text",
-    .positional = "MODEL", .plans = true, .options = options, .run = run_graph,
+    .positional = "MODEL", .plans = true, .sources = true, .options = options, .run = run_graph,
 };

@@ -4,15 +4,6 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
-      .help = "how matrices are stored" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
-      .help = "how the cache is stored (default: f16, f32 with --exact)" },
-    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
-      .help = "tokens of the cache (default: the model's context)" },
-    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
-      .help = "prompt tokens per run (default: 512)" },
-    { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations and cache" },
     { .name = "tensors", .kind = CLI_FLAG, .help = "list every tensor of the files" },
     { .name = "json", .kind = CLI_FLAG, .help = "print one object" },
     { .name = NULL },
@@ -69,86 +60,55 @@ static int print_tokenizer(weft_model *m, const weft_model_info *i)
 }
 
 typedef struct needs {
-    cli_device_list devices;
-    weft_program_memory prompt[CLI_MAX_DEVICES], decode[CLI_MAX_DEVICES];
-    uint32_t split[CLI_MAX_DEVICES], chunk, context;
-    bool given;
+    const cli_source *source;
+    const cli_programs *programs; /* prompt and decode */
 } needs;
 
-static weft_status plan(const cli_args *a, const weft_model *m, needs *n, weft_error *err)
-{
-    weft_model_info info;
-    weft_model_info_get(m, &info);
-    weft_model_graph_desc d = { .context = cli_u32(a, "context", info.context), .max_tokens = cli_u32(a, "chunk", 512),
-                                .kv = cli_has(a, "exact") ? WEFT_F32 : WEFT_ANY };
-    if (d.max_tokens > d.context) d.max_tokens = d.context;
-    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &d.weights);
-    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &d.kv);
-    n->chunk = d.max_tokens;
-    n->context = d.context;
-    weft_graph *g;
-    WEFT_TRY(weft_model_graph(m, &d, &g, err));
-    weft_status s = WEFT_OK;
-    for (int decode = 0; decode < 2 && !s; decode++) {
-        weft_program *p;
-        const char *outputs[] = { "logits" };
-        weft_bound bounds[] = { { "tokens", decode ? 1 : d.max_tokens }, { "rows", 1 } };
-        weft_program_desc pd = { .devices = n->devices.device,
-                                 .n_devices = n->devices.n,
-                                 .split = n->given ? n->split : NULL,
-                                 .spread = true,
-                                 .bounds = bounds,
-                                 .n_bounds = 2,
-                                 .outputs = outputs,
-                                 .n_outputs = 1,
-                                 .exact = cli_has(a, "exact") };
-        s = weft_program_create(g, &pd, &p, err);
-        for (uint32_t k = 0; k < n->devices.n && !s; k++) {
-            (decode ? n->decode : n->prompt)[k] = weft_program_device_memory(p, k);
-            n->split[k] = weft_program_split(p, k);
-            n->given = n->split[k] != UINT32_MAX;
-        }
-        if (!s) weft_program_destroy(p);
-    }
-    weft_graph_destroy(g);
-    return s;
-}
+/* What a device holds when both programs are loaded. */
+typedef struct need {
+    weft_device_info device;
+    weft_program_memory prompt, decode;
+    uint32_t layers; /* UINT32_MAX: not split */
+    uint64_t total;
+} need;
 
-static uint64_t total_of(const needs *n, uint32_t k)
+static need need_of(const needs *n, uint32_t k)
 {
-    const weft_program_memory *m = &n->prompt[k];
-    return m->weights + m->states + m->constants + m->arena + n->decode[k].arena;
+    need x = { .prompt = weft_program_device_memory(n->programs->program[0], k),
+               .decode = weft_program_device_memory(n->programs->program[1], k),
+               .layers = weft_program_split(n->programs->program[0], k) };
+    weft_backend_info(n->programs->devices.device[k], &x.device);
+    x.total = cli_programs_bytes(n->programs, k);
+    return x;
 }
 
 static void print_needs(const needs *n, uint32_t k)
 {
     double mib = 1048576.0;
-    weft_device_info device;
-    weft_backend_info(n->devices.device[k], &device);
-    printf("\nmemory on %s (%s)\n", device.name, device.description);
-    if (n->given) printf("  layers                 %8u\n", n->split[k]);
+    need x = need_of(n, k);
+    printf("\nmemory on %s (%s)\n", x.device.name, x.device.description);
+    if (x.layers != UINT32_MAX) printf("  layers                 %8u\n", x.layers);
     printf("  weights                %10.1f MiB\n  cache                  %10.1f MiB  %u tokens\n"
            "  prompt arena           %10.1f MiB  %u tokens a run\n  decode arena           %10.1f MiB\n  total         "
            "         %10.1f MiB\n",
-           (double)n->prompt[k].weights / mib, (double)n->prompt[k].states / mib, n->context,
-           (double)n->prompt[k].arena / mib, n->chunk, (double)n->decode[k].arena / mib, (double)total_of(n, k) / mib);
-    if (device.memory)
-        printf("  the device has         %10.1f MiB%s\n", (double)device.memory / mib,
-               total_of(n, k) > device.memory ? ": it does NOT fit" : "");
+           (double)x.prompt.weights / mib, (double)x.prompt.states / mib, n->source->context,
+           (double)x.prompt.arena / mib, n->source->chunk, (double)x.decode.arena / mib, (double)x.total / mib);
+    if (x.device.memory)
+        printf("  the device has         %10.1f MiB%s\n", (double)x.device.memory / mib,
+               x.total > x.device.memory ? ": it does NOT fit" : "");
 }
 
 /* An object per device. */
 static json_t *needs_json(const needs *n)
 {
     json_t *list = json_array();
-    for (uint32_t k = 0; k < n->devices.n; k++) {
-        weft_device_info device;
-        weft_backend_info(n->devices.device[k], &device);
-        json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "device", device.name, "weights",
-                              (json_int_t)n->prompt[k].weights, "cache", (json_int_t)n->prompt[k].states,
-                              "prompt_arena", (json_int_t)n->prompt[k].arena, "decode_arena",
-                              (json_int_t)n->decode[k].arena, "available", (json_int_t)device.memory);
-        if (n->given) json_object_set_new(o, "layers", json_integer(n->split[k]));
+    for (uint32_t k = 0; k < n->programs->devices.n; k++) {
+        need x = need_of(n, k);
+        json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "device", x.device.name, "weights",
+                              (json_int_t)x.prompt.weights, "cache", (json_int_t)x.prompt.states, "prompt_arena",
+                              (json_int_t)x.prompt.arena, "decode_arena", (json_int_t)x.decode.arena, "available",
+                              (json_int_t)x.device.memory);
+        if (x.layers != UINT32_MAX) json_object_set_new(o, "layers", json_integer(x.layers));
         json_array_append_new(list, o);
     }
     return list;
@@ -172,33 +132,32 @@ static json_t *object(const weft_model *m, const weft_model_info *i, const needs
 
 static int run_inspect(const cli_args *a)
 {
-    weft_model *m;
-    weft_error err;
+    cli_source source;
+    cli_programs programs = { 0 };
     weft_model_info info;
-    needs n = { 0 };
-    int status = cli_model_open(a, &m);
-    if (status) return status;
-    weft_model_info_get(m, &info);
-    status = cli_devices_open(a, &n.devices);
-    if (!status) status = cli_split(a, &n.devices, n.split, &n.given);
-    if (!status && plan(a, m, &n, &err)) status = cli_report(&err);
+    int status = cli_source_open(a, &source);
+    if (!status && !source.model) status = cli_fail("%s: a graph text, not a model; see `weft graph`", a->model);
+    if (!status) status = cli_programs_open(a, &source, &programs);
+    if (!status) weft_model_info_get(source.model, &info);
+    needs n = { &source, &programs };
     if (!status && cli_has(a, "json")) {
-        cli_print_json(object(m, &info, &n));
+        cli_print_json(object(source.model, &info, &n));
     } else if (!status) {
         const char *note;
-        print_config(m, &info);
-        print_tensors(m, cli_has(a, "tensors"));
-        status = print_tokenizer(m, &info);
-        for (uint32_t i = 0; (note = weft_model_note(m, i)); i++) printf("  note                   %s\n", note);
-        for (uint32_t k = 0; k < n.devices.n; k++) print_needs(&n, k);
+        print_config(source.model, &info);
+        print_tensors(source.model, cli_has(a, "tensors"));
+        status = print_tokenizer(source.model, &info);
+        for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)
+            printf("  note                   %s\n", note);
+        for (uint32_t k = 0; k < programs.devices.n; k++) print_needs(&n, k);
     }
-    cli_devices_close(&n.devices);
-    weft_model_close(m);
+    cli_programs_close(&programs);
+    cli_source_close(&source);
     return status;
 }
 
 const cli_command cli_inspect = {
     .name = "inspect", .summary = "Shows a model's configuration, tensors, tokenizer and memory needs",
-    .positional = "MODEL", .plans = true,
+    .positional = "MODEL", .plans = true, .sources = true,
     .options = options, .run = run_inspect,
 };

@@ -21,6 +21,7 @@ void cli_help(FILE *f, const cli_command *c)
     fprintf(f, "usage: weft %s%s%s [options]\n\n%s.\n", c->name, c->positional ? " " : "",
             c->positional ? c->positional : "", c->summary);
     print_options(f, "Options", c->options);
+    if (c->sources) print_options(f, "Model", cli_source_options);
     if (c->runs || c->plans) print_options(f, "Devices", cli_device_options);
     if (c->runs) print_options(f, "Running", cli_run_options);
     print_options(f, "Other", cli_common_options);
@@ -75,6 +76,7 @@ void cli_man(FILE *f)
         man_text(f, (*c)->summary);
         fprintf(f, ".\n");
         man_options(f, (*c)->options);
+        if ((*c)->sources) man_options(f, cli_source_options);
     }
     fprintf(f, ".SS Options of every command that runs or plans a model\n");
     man_options(f, cli_device_options);
@@ -114,6 +116,7 @@ void cli_completion(FILE *f)
     for (const cli_command *const *c = cli_commands; *c; c++) {
         fprintf(f, "        %s) words=\"", (*c)->name);
         completion_words(f, (*c)->options);
+        if ((*c)->sources) completion_words(f, cli_source_options);
         if ((*c)->runs || (*c)->plans) completion_words(f, cli_device_options);
         if ((*c)->runs) completion_words(f, cli_run_options);
         completion_words(f, cli_common_options);

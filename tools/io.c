@@ -93,6 +93,17 @@ int cli_write_file(const char *path, const void *data, size_t n)
     return cli_fail("%s: %s", path, strerror(why));
 }
 
+static bool write_stdout(void *ctx, const char *data, size_t n)
+{
+    (void)ctx;
+    return fwrite(data, 1, n, stdout) == n;
+}
+
+weft_writer cli_stdout(void)
+{
+    return (weft_writer){ NULL, write_stdout };
+}
+
 void cli_print_json(json_t *object)
 {
     json_dumpf(object, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));

@@ -26,6 +26,19 @@ const cli_option cli_run_options[] = {
     { .name = NULL },
 };
 
+const cli_option cli_source_options[] = {
+    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
+      .help = "how matrices are stored (default: as in the files)" },
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
+      .help = "how the cache is stored (default: f16, f32 with --exact)" },
+    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+      .help = "tokens of the cache (default: the model's context)" },
+    { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
+      .help = "prompt tokens per run at most (default: 512)" },
+    { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations and cache" },
+    { .name = NULL },
+};
+
 const cli_option cli_common_options[] = {
     { .name = "help", .kind = CLI_FLAG, .help = "print this help" },
     { .name = NULL },
@@ -33,8 +46,9 @@ const cli_option cli_common_options[] = {
 
 static unsigned collect(const cli_command *c, const cli_option **all)
 {
-    const cli_option *tables[] = { c->options, c->runs || c->plans ? cli_device_options : NULL,
-                                   c->runs ? cli_run_options : NULL, cli_common_options };
+    const cli_option *tables[] = { c->options, c->sources ? cli_source_options : NULL,
+                                   c->runs || c->plans ? cli_device_options : NULL, c->runs ? cli_run_options : NULL,
+                                   cli_common_options };
     unsigned n = 0;
     for (unsigned t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const cli_option *o = tables[t]; o && o->name && n < CLI_MAX_OPTIONS; o++) all[n++] = o;

@@ -1,5 +1,5 @@
-/* source.c: from the argument MODEL to a graph and to programs: a model folder, a config.json by itself, or a graph text
- * (docs/graph-text.md). */
+/* source.c: from the argument MODEL to a graph and to programs: a model folder, a config.json by itself, or a graph
+ * text (docs/graph-text.md). */
 #include "tools/cli.h"
 
 #include <stdlib.h>
@@ -119,4 +119,12 @@ void cli_programs_close(cli_programs *p)
 {
     while (p->n) weft_program_destroy(p->program[--p->n]);
     cli_devices_close(&p->devices);
+}
+
+uint64_t cli_programs_bytes(const cli_programs *p, uint32_t device)
+{
+    weft_program_memory m = weft_program_device_memory(p->program[0], device);
+    uint64_t bytes = m.weights + m.states + m.constants + m.arena;
+    for (uint32_t i = 1; i < p->n; i++) bytes += weft_program_device_memory(p->program[i], device).arena;
+    return bytes;
 }
