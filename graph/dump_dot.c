@@ -304,7 +304,7 @@ static void put_graph(drawing *p)
            "labelloc=t, label=\"");
     put_escaped(p, p->d->desc->title ? p->d->desc->title : "");
     for (uint32_t i = 0; i < weft_graph_extent_count(p->g); i++)
-        PUT(p, "%s%s <= %lld", i ? ", " : p->d->desc->title ? ": " : "", weft_graph_extent(p->g, i + 1, NULL),
+        PUT(p, "%s%s = %lld", i ? ", " : p->d->desc->title ? ": " : "", weft_graph_extent(p->g, i + 1, NULL),
             (long long)p->d->values[i]);
     PUT(p, "\"];\n  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=10, "
            "margin=\"0.08,0.04\", color=\"#666666\"];\n  edge [arrowsize=0.6, fontname=\"Helvetica\", fontsize=8, "

@@ -1,4 +1,4 @@
-/* cmd_graph.c: `weft graph`: the text form of a model's graph as built, after the passes, or as planned. */
+/* cmd_graph.c: `weft graph`: a graph as built, after the passes, or as planned: as text, as a drawing, as data. */
 #include "tools/cli.h"
 
 #include <string.h>
@@ -128,6 +128,6 @@ static int run_graph(const cli_args *a)
 }
 
 const cli_command cli_graph = {
-    .name = "graph", .summary = "Prints a model's graph as text",
+    .name = "graph", .summary = "Prints a model's graph, its passes and its plan: as text, a drawing or data",
     .positional = "MODEL", .plans = true, .sources = true, .options = options, .run = run_graph,
 };
