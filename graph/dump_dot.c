@@ -24,16 +24,19 @@ typedef struct drawing {
 
 #define PUT(p, ...) ((p)->ok = (p)->ok && weft_writef((p)->w, __VA_ARGS__))
 
-/* Text inside an HTML-like label or a quoted string. */
+/* Text inside an HTML-like label or a quoted string; what is no UTF-8, which Graphviz refuses, as '?'. */
 static void put_escaped_n(drawing *p, const char *s, size_t n)
 {
     for (const char *end = s + n; s < end && p->ok; s++) {
+        size_t bytes = weft__utf8_sequence(s);
         if (*s == '&') PUT(p, "&amp;");
         else if (*s == '<') PUT(p, "&lt;");
         else if (*s == '>') PUT(p, "&gt;");
         else if (*s == '"') PUT(p, "&quot;");
         else if (*s == '\\') PUT(p, "&#92;");
-        else if ((unsigned char)*s >= 0x20) PUT(p, "%c", *s);
+        else if (!bytes) PUT(p, "?");
+        else if ((unsigned char)*s >= 0x20) PUT(p, "%.*s", (int)bytes, s);
+        s += bytes ? bytes - 1 : 0;
     }
 }
 

@@ -20,9 +20,9 @@ static void put_text(weft__json *j, const char *text)
 
 /* ---- strings ---- */
 
-/* Bytes of the UTF-8 sequence at s: 1 to 4; 0 where there is none (RFC 3629: no overlong forms, no surrogates). */
-static size_t sequence(const unsigned char *s)
+size_t weft__utf8_sequence(const char *text)
 {
+    const unsigned char *s = (const unsigned char *)text;
     static const struct { unsigned char lo, hi, second_lo, second_hi, n; } forms[] = {
         { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
         { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
@@ -56,7 +56,7 @@ static void put_string(weft__json *j, const char *s)
     const char *plain = s;
     while (*s) {
         unsigned char c = (unsigned char)*s;
-        size_t n = sequence((const unsigned char *)s);
+        size_t n = weft__utf8_sequence(s);
         if (n && c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != 0x7f) {
             s += n;
             continue;

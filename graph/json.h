@@ -29,6 +29,10 @@ typedef struct weft__json {
     bool line;   /* the next value begins a line */
 } weft__json;
 
+/* Bytes of the UTF-8 sequence at s, 1 to 4 (RFC 3629: no overlong forms, no surrogates); 0: there is none, or s is at
+ * the end of a string. */
+size_t weft__utf8_sequence(const char *s);
+
 void weft__json_start(weft__json *j, const weft_writer *w);
 bool weft__json_finish(weft__json *j); /* ends the last line; false: a write has failed */
 

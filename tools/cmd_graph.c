@@ -84,6 +84,14 @@ static int read_layers(const cli_args *a, weft_dump_desc *desc)
     return 0;
 }
 
+static bool has_tokens(const weft_graph *g)
+{
+    const char *name;
+    for (uint32_t i = 1; (name = weft_graph_extent(g, i, NULL)); i++)
+        if (!strcmp(name, "tokens")) return true;
+    return false;
+}
+
 static int dump(const cli_args *a, const cli_source *s, int stage, weft_dump_format format, const weft_writer *w)
 {
     weft_error err;
@@ -92,6 +100,8 @@ static int dump(const cli_args *a, const cli_source *s, int stage, weft_dump_for
                             .unfold = cli_has(a, "unfold") };
     weft_dump_program d = { .name = "graph", .built = s->graph, .as_built = stage == BUILT };
     int status = read_layers(a, &desc);
+    if (!status && desc.n_extents && !has_tokens(s->graph))
+        status = cli_misuse("--tokens: the graph has no extent of that name");
     if (status) return status;
     if (stage == PLANNED) return dump_planned(a, s, format, &desc, w);
     d.outputs = cli_source_outputs(s, &d.n_outputs);

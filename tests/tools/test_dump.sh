@@ -79,6 +79,9 @@ ALL=$dir/big.json drawing big-all graph "$big" --stage planned --device cpu --un
 same "44 clusters" 44 "$(grep -c 'subgraph cluster_' "$dir/big-all.dot")"
 drawing big-some graph "$big" --stage optimised --layers 2-3
 same "layers 0-1, 2, 3 and 4-43" "0 2 3 4" "$(echo $(sed -n 's/.*subgraph cluster_\([0-9]*\) .*/\1/p' "$dir/big-some.dot"))"
+printf 'weft-graph 1\n%%1 = input "a\377\303\251&<" : f32[4]\noutput "y" = %%1\n' >"$dir/bytes"
+drawing bytes graph "$dir/bytes"
+document bytes graph "$dir/bytes"
 drawing text-dot graph "$dir/text"
 holds "a constant's values" 'grep -q "= 1, 0x7fc00000, 0.1, -2.5" "$dir/text-dot.dot"'
 for stage in built planned; do
@@ -103,6 +106,7 @@ fails "a graph text with a fault" 1 "broken:7:" "$weft" graph "$dir/broken"
 fails "layers" 2 "--layers" "$weft" graph "$model" --format dot --layers 3-1
 fails "layers with a tail" 2 "--layers" "$weft" graph "$model" --format dot --layers 3-4x
 fails "an unknown format" 2 "--format" "$weft" graph "$model" --format yaml
+fails "no extent called tokens" 2 "--tokens" "$weft" graph "$dir/bytes" --format json --tokens 2
 fails "inspect takes models" 1 "graph text" "$weft" inspect "$dir/text" --device cpu
 fails "memory of nothing" 1 "no-such" "$weft" memory "$dir/no-such"
 fails "an output that cannot be" 1 "no/file" "$weft" graph "$model" --format json --output "$dir/no/file"
