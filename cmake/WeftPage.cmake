@@ -1,0 +1,33 @@
+# The HTML page: tools/viewer/ and the layout library dagre become one C array, `weft_page` of tools/page.h. Where dagre is
+# not found the array is empty and `--format html` says so. WEFT_DAGRE names another dagre.min.js than Debian's.
+set(WEFT_DAGRE "" CACHE FILEPATH "dagre.min.js; empty: that of the package node-dagre-layout")
+
+# weft_page(out_source): the C file with the page.
+function(weft_page out_source)
+  set(viewer ${PROJECT_SOURCE_DIR}/tools/viewer)
+  set(scripts util.js model.js layout.js draw.js panel.js table.js charts.js main.js)
+  list(TRANSFORM scripts PREPEND ${viewer}/)
+  set(page ${PROJECT_BINARY_DIR}/viewer/page)
+  set(dagre ${WEFT_DAGRE})
+  if(NOT dagre)
+    find_file(WEFT_DAGRE_FILE dagre.min.js PATHS /usr/share/nodejs/dagre/dist /usr/share/javascript/dagre NO_DEFAULT_PATH)
+    mark_as_advanced(WEFT_DAGRE_FILE)
+    set(dagre ${WEFT_DAGRE_FILE})
+  endif()
+  if(NOT EXISTS "${dagre}")
+    message(STATUS "The HTML page is not built; missing: dagre.min.js (node-dagre-layout)")
+    file(CONFIGURE OUTPUT ${page}.c CONTENT "/* Generated: built without the page. */
+#include \"tools/page.h\"\n
+const unsigned char weft_page[1] = { 0 };\nconst size_t weft_page_size = 0;\n" @ONLY)
+  else()
+    set(inputs ${viewer}/page.html ${viewer}/style.css ${viewer}/licences.txt ${dagre} ${scripts}
+      ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake)
+    list(JOIN scripts "," script_list)
+    add_custom_command(OUTPUT ${page}.c ${page}.html
+      COMMAND ${CMAKE_COMMAND} -DVIEWER=${viewer} -DDAGRE=${dagre} -DSCRIPTS=${script_list} -DOUT=${page}
+        -P ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
+      DEPENDS ${inputs}
+      COMMENT "HTML page" VERBATIM)
+  endif()
+  set(${out_source} ${page}.c PARENT_SCOPE)
+endfunction()
