@@ -2,12 +2,13 @@
 # not found the array is empty and `--format html` says so. WEFT_DAGRE names another dagre.min.js than Debian's.
 set(WEFT_DAGRE "" CACHE FILEPATH "dagre.min.js; empty: that of the package node-dagre-layout")
 
-# weft_page(out_source): the C file with the page.
-function(weft_page out_source)
+# weft_page_files(out): the C files of the page, for the program and for its test. The generated one is made in the folder
+# that asks for it.
+function(weft_page_files out)
   set(viewer ${PROJECT_SOURCE_DIR}/tools/viewer)
   set(scripts util.js model.js layout.js draw.js panel.js table.js charts.js main.js)
   list(TRANSFORM scripts PREPEND ${viewer}/)
-  set(page ${PROJECT_BINARY_DIR}/viewer/page)
+  set(page ${CMAKE_CURRENT_BINARY_DIR}/page_data)
   set(dagre ${WEFT_DAGRE})
   if(NOT dagre)
     find_file(WEFT_DAGRE_FILE dagre.min.js PATHS /usr/share/nodejs/dagre/dist /usr/share/javascript/dagre NO_DEFAULT_PATH)
@@ -29,5 +30,5 @@ const unsigned char weft_page[1] = { 0 };\nconst size_t weft_page_size = 0;\n" @
       DEPENDS ${inputs}
       COMMENT "HTML page" VERBATIM)
   endif()
-  set(${out_source} ${page}.c PARENT_SCOPE)
+  set(${out} ${PROJECT_SOURCE_DIR}/tools/page.c ${page}.c PARENT_SCOPE)
 endfunction()

@@ -1,0 +1,326 @@
+"""test_page.py WEFT MAKE_PAGE CONFIGS: the page in a headless browser: what it shows, what keys and clicks do, how fast it
+is with the largest graph."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import browser
+import documents
+
+failed = []
+
+
+def check(name, truth, detail=""):
+    if not truth:
+        failed.append(name)
+        print(f"FAILED: {name} {detail}")
+
+
+def same(name, expected, got):
+    check(name, expected == got, f"\n  expected: {expected!r}\n  got:      {got!r}")
+
+
+class Page:
+    """The page in the browser, in the words of the tests."""
+
+    def __init__(self, b, path):
+        self.b, self.path = b, path
+
+    def open(self, fragment=""):
+        self.b.log.clear()
+        self.b.open(f"file://{self.path}#{fragment}")
+        same(f"no errors in the console of #{fragment}", [], self.b.log)
+
+    def js(self, expression):
+        value = self.b.evaluate(expression)
+        self.b.settle()
+        return value
+
+    def selected(self):
+        return self.js("weft.view.selected && (weft.view.selected.id ?? weft.view.selected.group.key)")
+
+    def panel(self):
+        return self.js("document.getElementById('panel').innerText")
+
+    def items(self, kind):
+        return self.js(f"weft.picture.scene.items.filter((i) => i.type == '{kind}').length")
+
+    def place(self, item):
+        """Where an item is on the screen; item: a predicate in JavaScript."""
+        return self.js(f"""(() => {{ const p = weft.picture, c = p.camera, i = p.scene.items.find({item});
+            const box = p.canvas.getBoundingClientRect();
+            return [box.x + (i.x + i.w / 2 - c.x) * c.k, box.y + (i.y + i.h / 2 - c.y) * c.k]; }})()""")
+
+    def pixel(self, x, y):
+        return self.js(f"""(() => {{ const p = weft.picture, b = p.canvas.getBoundingClientRect();
+            return [...p.context.getImageData({x} - b.x, {y} - b.y, 1, 1).data].slice(0, 3); }})()""")
+
+
+def test_open(p):
+    p.open()
+    same("the title is text", "a <b>&\"title\"", p.js("document.title"))
+    same("nothing is fetched", 0, p.js("performance.getEntriesByType('resource').length"))
+    same("starts with the decode program, planned", ["decode", "planned"], p.js("[weft.program().name, weft.view.step]"))
+    same("a box per layer", 44, p.items("group"))
+    opened = p.js("performance.getEntriesByName('weft-drawn')[0].startTime")
+    print(f"opened: first complete drawing after {opened:.0f} ms")
+    check("opens soon", opened < 5000, f"{opened} ms")
+
+
+def test_folding(p):
+    p.open()
+    folded = p.items("node")
+    x, y = p.place("(i) => i.type == 'group' && i.group.key.endsWith('layers.3')")
+    p.b.click(x, y, 2)
+    check("a double click unfolds a layer", p.items("node") > folded + 10)
+    check("the others stay folded", p.js("weft.view.open.size") == 1)
+    same("the layer is selected", "gpt_neox.layers.3", p.selected())
+    p.b.key("Enter")
+    same("Enter folds it", folded, p.items("node"))
+    p.b.key("u")
+    p.b.key("w")
+    everything = p.js("weft.graph().nodes.length")
+    same("unfolded with weights, every node is there", everything, p.items("node"))
+    check("over a thousand of them", everything > 1000, everything)
+    same("one layout for all layers", 1, p.js("weft.graph().inner.size - 1"))
+    p.b.key("i")
+    same("identical layers once", "×44", p.js("`×${weft.picture.scene.items.find((i) => i.type == 'group').run.length}`"))
+    p.b.key("f")
+    same("all folded", 1, p.items("group"))
+
+
+def test_smooth(p):
+    p.open("unfold=1&weights=1")
+    check("a thousand nodes are drawn", p.js("weft.picture.drawn") > 1000)
+    p.js("weft.picture.frames.length = 0")
+    p.b.mouse("mousePressed", 500, 400, button="left", clickCount=1)
+    for i in range(60):
+        p.b.mouse("mouseMoved", 500 + 4 * (i % 20), 400 + 2 * (i % 10), button="left", buttons=1)
+    p.b.mouse("mouseReleased", 500, 400, button="left", clickCount=1)
+    for i in range(30):
+        p.b.mouse("mouseWheel", 500, 400, deltaX=0, deltaY=-40 if i % 2 else 60)
+    p.b.settle()
+    frames = sorted(p.js("weft.picture.frames"))
+    check("panning and zooming draw", len(frames) > 10, len(frames))
+    print(f"frames with everything unfolded: median {frames[len(frames) // 2]:.1f} ms, longest {frames[-1]:.1f} ms, {len(frames)} frames")
+    check("frames are short", frames[len(frames) // 2] < 100, frames)
+
+
+def test_search(p):
+    p.open()
+    p.b.key("/")
+    p.b.type("layers.7. attention/avx")
+    if not p.js("weft.hitList.length"):  # another instruction set than AVX
+        p.js("weft.search('layers.7. attention/')")
+    same("one attention in layer 7", 1, p.js("weft.hitList.length"))
+    p.b.key("Enter")
+    same("Enter selects it", p.js("weft.hitList[0].id"), p.selected())
+    same("and unfolds its layer", ["gpt_neox.layers.7"], p.js("[...weft.view.open]"))
+    same("the count", "1 of 1", p.js("document.getElementById('search-count').textContent"))
+    p.js("weft.search('node 8 gather')")
+    check("ids are found", 8 in p.js("weft.hitList.map((n) => n.id)"))
+    p.js("weft.search('no such thing')")
+    same("what is not there", "none", p.js("document.getElementById('search-count').textContent"))
+    p.js("weft.search('linear')")
+    p.b.key("Enter")
+    p.b.key("Enter")
+    second = p.selected()
+    p.b.key("Enter", modifiers=8)
+    check("Shift Enter goes back", p.selected() != second and p.js("weft.hitAt") == 0)
+
+
+def test_colours(p):
+    p.open("unfold=1&once=1")
+    for name in ("op", "time", "bytes", "flops", "device", "roof", "error"):
+        p.js(f"weft.setColour('{name}')")
+        wanted = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'attention')).colour")
+        x, y = p.place("(i) => i.node?.op == 'attention'")
+        got = p.pixel(x, y + (p.js("weft.picture.scene.items.find((i) => i.node?.op == 'attention').h * weft.picture.camera.k") / 2 - 4))
+        if name not in ("op", "device"):  # those tint, and have a bar of the colour at the side
+            same(f"colour by {name} is drawn", [int(wanted[i:i + 2], 16) for i in (1, 3, 5)], got)
+        check(f"legend of {name}", p.js("document.getElementById('legend').innerText").strip())
+    attention, norm = p.js("['attention', 'norm_pair'].map((op) => weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == op)).colour)")
+    check("different values differ in colour", attention != norm)
+    p.js("weft.setColour('time')")
+    grey = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'reshape')).colour")
+    same("what has no time is grey", p.js("weft.theme()") == "light" and "#e6e8eb", grey)
+    p.b.key("c")
+    same("c goes to the next", "bytes", p.js("weft.view.colour"))
+
+
+def test_panel(p, document):
+    program = document["programs"][1]
+    nodes = {n["id"]: n for n in program["stages"][-1]["nodes"]}
+    values = {v["id"]: v for v in program["stages"][-1]["values"]}
+    fused = next(n for n in nodes.values() if n["op"] == "linear" and "layers.5.attention.q" in n["scope"])
+    measured = next(r for r in program["profile"]["nodes"] if r["node"] == fused["id"])
+    checked = next(r for r in program["check"]["nodes"] if r["node"] == fused["id"])
+    p.open(f"node={fused['id']}")
+    text = p.panel()
+    same("the node's time", measured["seconds"], p.js("Number(document.querySelector('#panel [data-seconds]').dataset.seconds)"))
+    same("the node's FLOPs", fused["flops"], p.js("Number(document.querySelector('#panel [data-flops]').dataset.flops)"))
+    out = values[fused["out"][0]]
+    for what in (f"node {fused['id']}", fused["kernel"], fused["reason"], f"{out['offset']:,} B", f"%{out['id']}",
+                 f"f32[{', '.join(map(str, out['shape']))}]", f"steps {out['birth']} to {out['death']}", f"{checked['max_error']:.2e}",
+                 "In 44 identical layers", measured["bound"]):
+        check(f"the panel says {what}", what.replace("e-0", "e-") in text, text)
+    for source in fused["from"]:
+        check(f"made from node {source}", f" {source}" in text)
+    link = p.js("document.querySelector('#panel section a[data-node]').dataset.node")
+    p.js("document.querySelector('#panel section a[data-node]').click()")
+    same("links select", int(link), p.selected())
+    p.js(f"weft.selectInStage({fused['from'][0]})")
+    same("a source node is shown where it still is", ["built", fused["from"][0]], [p.js("weft.view.step"), p.selected()])
+    p.js("weft.setColour('error')")
+    broken = next(r["node"] for r in program["check"]["nodes"] if r["failed"])
+    p.open(f"node={broken}")
+    check("a failed check is said", "failed" in p.panel())
+
+
+def test_stages(p, document):
+    program = document["programs"][1]
+    p.open("stage=built")
+    same("built", len(program["stages"][0]["nodes"]), p.js("weft.graph().nodes.length"))
+    for index, change in enumerate(program["passes"]):
+        if not change["removed"] and not change["added"]:
+            continue
+        p.b.key("]")
+        same(f"the step {change['name']}", f"pass{index}", p.js("weft.view.step"))
+        marks = p.js("['added', 'removed', 'rewired'].map((m) => weft.graph().nodes.filter((n) => n.mark == m).length)")
+        same(f"{change['name']} is marked", [len(change["added"]), len(change["removed"])], marks[:2])
+        text = p.panel()
+        check(f"{change['name']} is counted", f"{len(change['added'])} added" in text and f"{len(change['removed'])} removed" in text, text)
+        check("its edges are there", p.js("weft.graph().nodes.filter((n) => n.mark == 'added').every((n) => n.inputs.some((i) => i.from))"))
+    p.b.key("]")
+    same("then optimised", "optimised", p.js("weft.view.step"))
+    p.b.key("]")
+    same("then planned", "planned", p.js("weft.view.step"))
+    p.b.key("p")
+    same("the other program", "prompt", p.js("weft.program().name"))
+
+
+def test_keyboard(p):
+    p.open("unfold=1")
+    p.js("document.getElementById('canvas').focus()")
+    p.b.key("ArrowDown")
+    check("an arrow selects something", p.selected() is not None)
+    p.js("weft.select(weft.graph().nodes.find((n) => n.op == 'norm_pair'))")
+    before = p.selected()
+    p.b.key("ArrowDown")
+    check("down follows an edge", p.js(f"weft.view.selected.inputs.some((i) => i.from?.id == {before})"))
+    p.b.key("ArrowUp")
+    same("up follows it back", before, p.selected())
+    check("it is announced", str(before) in p.js("document.getElementById('said').textContent"))
+    p.b.key("Escape")
+    same("Escape clears", None, p.selected())
+    p.b.key("?")
+    check("? lists the shortcuts", p.js("document.getElementById('help').open && document.querySelectorAll('#shortcuts kbd').length > 12"))
+    p.b.key("Escape")
+    p.js("document.activeElement.blur()")
+    seen = set()
+    for _ in range(40):
+        p.b.key("Tab")
+        seen.add(p.js("document.activeElement.id || document.activeElement.dataset.step || document.activeElement.tagName"))
+    for part in ("canvas", "search", "colour", "theme", "unfold", "panel", "tab-graph"):
+        check(f"Tab reaches {part}", part in seen, seen)
+    p.b.key("2")
+    check("2 is the table", not p.js("document.getElementById('view-table').hidden"))
+
+
+def test_views(p):
+    p.open("view=table")
+    steps = p.js("weft.program().plan.steps.length")
+    same("a row per step", steps, p.js("document.querySelectorAll('#view-table tbody tr').length"))
+    times = "[...document.querySelectorAll('#view-table tbody tr')].map((r) => r.querySelector('a').dataset.node).map((id) => weft.graph().byId.get(+id).profile.seconds)"
+    same("the slowest first", True, p.js(f"{times}.every((t, i, all) => !i || all[i - 1] >= t)"))
+    p.js("document.querySelector('[data-column=time]').click()")
+    same("then the fastest", True, p.js(f"{times}.every((t, i, all) => !i || all[i - 1] <= t)"))
+    p.js("(() => { const s = document.getElementById('group-by'); s.value = 'op'; s.dispatchEvent(new Event('change')); })()")
+    check("groups by op", p.js("document.querySelectorAll('#view-table tbody tr').length") < 20)
+    p.open("view=roofline")
+    check("points of the roofline", p.js("document.querySelectorAll('.dot').length") > 100)
+    p.js("document.querySelector('.dot').dispatchEvent(new MouseEvent('click'))")
+    same("a point selects its node", p.js("+document.querySelector('.dot.chosen').dataset.node"), p.selected())
+    p.open("view=memory")
+    peak = p.js("weft.program().plan.memory[0].peak_step")
+    same("starts at the peak", peak, p.js("weft.memory.step"))
+    live = p.js(f"""[...weft.graph().values.values()].filter((v) => v.storage == 'arena' && v.root == v.id && v.birth <= {peak} && {peak} <= v.death).length""")
+    check("lists what is alive", live > 0 and p.js("document.querySelectorAll('.live code').length") == live, live)
+    p.js("document.querySelector('[role=slider]').focus()")
+    p.b.key("ArrowRight")
+    same("arrows move the step", peak + 1, p.js("weft.memory.step"))
+
+
+def test_diff(p):
+    p.open()
+    same("a comparison starts with the table", "table", p.js("weft.view.tab"))
+    text = p.js("document.getElementById('view-table').innerText")
+    check("times A and B", all(t in text for t in ("time A", "time B", "change")), text[:200])
+    first = p.js("document.querySelector('#view-table tbody tr').innerText")
+    check("the largest change first", "attention" in first and "+50.0 %" in first, first)
+    p.open("view=graph&unfold=1&once=1")
+    same("coloured by change", "change", p.js("weft.view.colour"))
+    x, y = p.place("(i) => i.node?.op == 'attention'")
+    p.b.click(x, y)
+    check("the panel has both", "+50.0 %" in p.panel(), p.panel())
+    p.js("[...document.querySelectorAll('#documents button')][1].click()")
+    same("the other document", 1, p.js("weft.view.doc"))
+
+
+def test_media(p):
+    p.b.media("dark")
+    p.open()
+    same("dark by the system's wish", "dark", p.js("weft.theme()"))
+    check("the picture, too", sum(p.pixel(330, 95)) < 150, p.pixel(330, 95))
+    p.b.key("t")
+    same("t switches", "light", p.js("weft.theme()"))
+    check("light", sum(p.pixel(330, 95)) > 600)
+    p.b.media("light", "print")
+    hidden = p.js("['tabs', 'search-form', 'theme', 'fold'].map((id) => getComputedStyle(document.getElementById(id)).display)")
+    same("no controls on paper", ["none"] * 4, hidden)
+    pdf = p.b.pdf()
+    check("it prints", pdf.startswith(b"%PDF") and len(pdf) > 20000, len(pdf))
+    p.b.media()
+    p.js("localStorage.clear()")
+
+
+def main(weft, make_page, configs):
+    if not browser.find():
+        print("skipped: no chromium")
+        return 77
+    with tempfile.TemporaryDirectory() as folder:
+        one, two, small = (os.path.join(folder, f"{n}.html") for n in ("one", "two", "small"))
+        big = os.path.join(configs, "gpt-neox-20b.json")
+        a = documents.add_check(documents.add_profile(documents.dump(weft, big)), 57)
+        b = documents.add_profile(documents.dump(weft, big), {"attention": 1.5})
+        a["generator"] = "</script><script>document.title = 'broken out'</script><!--<script>"
+        try:
+            documents.write_page(make_page, one, "a <b>&\"title\"", a)
+        except subprocess.CalledProcessError as e:
+            if e.returncode == 77:
+                print("skipped: built without the page")
+                return 77
+            raise
+        documents.write_page(make_page, two, "two", a, b)
+        documents.write_page(make_page, small, "small", documents.dump(weft, os.path.join(configs, "pythia-160m.json")))
+        print(f"size: {os.path.getsize(one):,} bytes, of which {os.path.getsize(one + '.0.json'):,} are the document")
+        with browser.Browser() as chromium:
+            p = Page(chromium, one)
+            for test in (test_open, test_folding, test_smooth, test_search, test_colours, test_keyboard, test_views):
+                test(p)
+            test_panel(p, json.loads(json.dumps(a)))
+            test_stages(p, a)
+            test_media(p)
+            test_diff(Page(chromium, two))
+            plain = Page(chromium, small)
+            plain.open("unfold=1")
+            same("without a profile, by kind", "op", plain.js("weft.view.colour"))
+            check("time says what it needs", "needs a profile" in plain.js("document.getElementById('colour').innerText"))
+    print("failed: " + ", ".join(failed) if failed else "passed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
