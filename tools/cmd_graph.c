@@ -1,13 +1,14 @@
 /* cmd_graph.c: `weft graph`: a graph as built, after the passes, or as planned: as text, as a drawing, as data. */
 #include "tools/cli.h"
+#include "tools/page.h"
 
 #include <string.h>
 
 static const cli_option options[] = {
     { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned",
       .help = "how far it has come (default: built)" },
-    { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|dot|json|model-explorer",
-      .help = "json holds all stages up to --stage; dot is for Graphviz (default: text)" },
+    { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|dot|json|model-explorer|html",
+      .help = "json and the page in html hold all stages up to --stage; dot is for Graphviz (default: text)" },
     { .name = "program", .kind = CLI_TEXT, .value = "NAME", .choices = "prompt|decode",
       .help = "which of a planned model's programs (default: both in json, else prompt)" },
     { .name = "layers", .kind = CLI_TEXT, .value = "A-B",
@@ -116,6 +117,7 @@ static const struct {
     { "dot", WEFT_DUMP_DOT },
     { "json", WEFT_DUMP_JSON },
     { "model-explorer", WEFT_DUMP_MODEL_EXPLORER },
+    { "html", WEFT_DUMP_JSON },
 };
 
 static int run_graph(const cli_args *a)
@@ -124,14 +126,16 @@ static int run_graph(const cli_args *a)
     const char *file = cli_text(a, "output", NULL);
     int stage = !strcmp(stage_name, "planned") ? PLANNED : !strcmp(stage_name, "optimised") ? OPTIMISED : BUILT;
     weft_text text = { 0 };
-    weft_writer w = file ? weft_text_writer(&text) : cli_stdout();
+    bool html = !strcmp(format, "html");
+    weft_writer w = file || html ? weft_text_writer(&text) : cli_stdout();
     cli_source s;
     unsigned f = 0;
     while (strcmp(formats[f].name, format)) f++; /* one of the option's choices */
     int status = cli_source_open(a, &s);
     if (!status && f) status = dump(a, &s, stage, formats[f].format, &w);
     else if (!status) status = print_text(a, &s, stage, &w);
-    if (!status && file) status = cli_write_file(file, text.data, text.size);
+    if (!status && html) status = cli_page_write(s.title, text.data, text.size, NULL, 0, file);
+    else if (!status && file) status = cli_write_file(file, text.data, text.size);
     weft_text_free(&text);
     cli_source_close(&s);
     return status;

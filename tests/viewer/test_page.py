@@ -47,11 +47,11 @@ class Page:
     def items(self, kind):
         return self.js(f"weft.picture.scene.items.filter((i) => i.type == '{kind}').length")
 
-    def place(self, item):
-        """Where an item is on the screen; item: a predicate in JavaScript."""
+    def place(self, item, dx=24, dy=8):
+        """Where a point of an item is on the screen; item: a predicate in JavaScript; dx, dy: from its corner."""
         return self.js(f"""(() => {{ const p = weft.picture, c = p.camera, i = p.scene.items.find({item});
             const box = p.canvas.getBoundingClientRect();
-            return [box.x + (i.x + i.w / 2 - c.x) * c.k, box.y + (i.y + i.h / 2 - c.y) * c.k]; }})()""")
+            return [box.x + (i.x + {dx} - c.x) * c.k, box.y + (i.y + {dy} - c.y) * c.k]; }})()""")
 
     def pixel(self, x, y):
         return self.js(f"""(() => {{ const p = weft.picture, b = p.canvas.getBoundingClientRect();
@@ -136,14 +136,13 @@ def test_colours(p):
     for name in ("op", "time", "bytes", "flops", "device", "roof", "error"):
         p.js(f"weft.setColour('{name}')")
         wanted = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'attention')).colour")
-        x, y = p.place("(i) => i.node?.op == 'attention'")
-        got = p.pixel(x, y + (p.js("weft.picture.scene.items.find((i) => i.node?.op == 'attention').h * weft.picture.camera.k") / 2 - 4))
+        got = p.pixel(*p.place("(i) => i.node?.op == 'attention'", 8, 38))  # below the labels
         if name not in ("op", "device"):  # those tint, and have a bar of the colour at the side
             same(f"colour by {name} is drawn", [int(wanted[i:i + 2], 16) for i in (1, 3, 5)], got)
         check(f"legend of {name}", p.js("document.getElementById('legend').innerText").strip())
+    p.js("weft.setColour('time')")
     attention, norm = p.js("['attention', 'norm_pair'].map((op) => weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == op)).colour)")
     check("different values differ in colour", attention != norm)
-    p.js("weft.setColour('time')")
     grey = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'reshape')).colour")
     same("what has no time is grey", p.js("weft.theme()") == "light" and "#e6e8eb", grey)
     p.b.key("c")

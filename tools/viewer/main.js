@@ -69,7 +69,7 @@ class App {
 
   drawPanel() {
     const s = this.view.selected, panel = byId("panel");
-    panel.replaceChildren(...(s ? (s.type === "group" ? groupPanel(this, s) : nodePanel(this, s)) : overviewPanel(this)).filter(Boolean));
+    panel.replaceChildren(...(s ? (s.type === "group" ? groupPanel(this, s) : nodePanel(this, s)) : overviewPanel(this)).flat().filter(Boolean));
     if (s !== this.panelOf) panel.scrollTop = 0;
     this.panelOf = s;
   }
@@ -116,12 +116,13 @@ class App {
     if (item) picture.show(item, true);
   }
 
-  selectItem(item) {
+  /** stay: what was clicked is in sight, and the picture does not move under the pointer. */
+  selectItem(item, stay) {
     if (item && item.type !== "group") { this.view.selected = item.node; this.refresh(); this.select(item.node, true); return; }
     this.view.selected = item;
     if (item) this.say(`${item.group.key}, ${item.run.length > 1 ? `${item.run.length} identical layers, ` : ""}${item.open ? "unfolded" : "folded"}, ${item.group.nodes.length} nodes`);
     this.refresh();
-    if (item) this.picture.show(item.open ? { ...item, h: 40 } : item);
+    if (item && !stay) this.picture.show(item.open ? { ...item, h: 40 } : item);
   }
 
   selectGroup(key) {
@@ -409,7 +410,7 @@ function bindMouse(app, canvas) {
       const triangle = item && item.type === "group" && e.offsetX / picture.camera.k + picture.camera.x < item.x + 28 && e.offsetY / picture.camera.k + picture.camera.y < item.y + 28;
       if (triangle) app.toggle(item.group.key);
       else if (head && e.offsetY / picture.camera.k + picture.camera.y > item.y + HEADER) app.selectItem(null);
-      else app.selectItem(item);
+      else app.selectItem(item, true);
     }
     drag = null;
   });
