@@ -72,7 +72,7 @@ def test_open(p):
 def test_folding(p):
     p.open()
     folded = p.items("node")
-    x, y = p.place("(i) => i.type == 'group' && i.group.key.endsWith('layers.3')")
+    x, y = p.place("(i) => i.type == 'group' && i.group.key.endsWith('layers.3')", 60, 30)
     p.b.click(x, y, 2)
     check("a double click unfolds a layer", p.items("node") > folded + 10)
     check("the others stay folded", p.js("weft.view.open.size") == 1)

@@ -122,7 +122,8 @@ class Memory {
   /** Values that lie in the arena of the device, with their times: drawn as rectangles of bytes by steps. */
   arenaValues() {
     const graph = this.app.program().graph("planned");
-    return [...graph.values.values()].filter((v) => v.storage === "arena" && known(v.birth) && known(v.offset) && (v.device ?? 0) === this.device && (v.root ?? v.id) === v.id);
+    const here = [...graph.values.values()].filter((v) => v.storage === "arena" && known(v.birth) && known(v.offset) && (v.device ?? 0) === this.device && (v.root ?? v.id) === v.id);
+    return here.map((v) => ({ ...v, bytes: v.allocated ?? v.bytes })); // what is set aside, for the most tokens
   }
 
   scales(height, high) {

@@ -262,7 +262,7 @@ class Picture {
 
   drawLabels(i, of, k, ink, kinds) {
     const g = this.context, group = i.type === "group", metric = this.scale.metric;
-    const bold = `600 13px ${this.font}`, plain = `11.5px ${this.font}`;
+    const bold = `600 ${group ? 15 : 13}px ${this.font}`, plain = `${group ? 13 : 11.5}px ${this.font}`;
     const missing = !kinds && (of.value === undefined || of.value === null);
     if (missing) ink = this.colours.ink;
     g.fillStyle = ink;
@@ -270,21 +270,21 @@ class Picture {
     let room = i.w - 22, x = i.x + 12;
     const value = metric.text && !missing ? metric.text(of.value) : "";
     if (value) {
-      g.font = `12px ${this.font}`;
+      g.font = `${group ? 14 : 12}px ${this.font}`;
       g.textAlign = "right";
-      g.fillText(value, i.x + i.w - 10, i.y + 17);
+      g.fillText(value, i.x + i.w - 10, i.y + (group ? 22 : 17));
       g.textAlign = "left";
       room -= g.measureText(value).width + 8;
     }
-    if (group) { this.triangle(i.x + 15, i.y + 14, false); x += 14; room -= 14; }
+    if (group) { this.triangle(i.x + 15, i.y + 17, false); x += 14; room -= 14; }
     const top = group ? i.group.key : i.node.op;
     g.font = bold;
-    g.fillText(this.clip(top, room, bold), x, i.y + (group ? 19 : 17));
+    g.fillText(this.clip(top, room, bold), x, i.y + (group ? 22 : 17));
     if (k < 0.4) return;
     const below = group ? `${i.run.length > 1 ? `×${i.run.length} identical, ` : ""}${i.group.nodes.length} nodes${i.run.length > 1 ? " each" : ""}` : [i.node.label, i.node.shape].filter(Boolean).join("  ");
     g.globalAlpha *= 0.78;
     g.font = plain;
-    g.fillText(this.clip(below, i.w - (group ? 36 : 22), plain), x, i.y + (group ? 37 : 34));
+    g.fillText(this.clip(below, i.w - (group ? 36 : 22), plain), x, i.y + (group ? 42 : 34));
     g.globalAlpha = i.node && i.node.mark === "removed" ? 0.55 : 1;
   }
 

@@ -97,8 +97,8 @@ function outerUnits(graph, view, shown) {
       if (!cache.has(name)) cache.set(name, innerLayout(run[0], shown));
       unit.inner = cache.get(name);
     }
-    unit.w = open ? unit.inner.width : 236;
-    unit.h = open ? unit.inner.height : 50;
+    unit.w = open ? unit.inner.width : 256;
+    unit.h = open ? unit.inner.height : 54;
     for (const group of run) for (const n of group.nodes) unitOf.set(n, unit);
     units.push(unit);
   }

@@ -259,6 +259,8 @@ function weightedRoof(nodes) {
   const timed = nodes.filter((n) => n.profile && known(n.profile.roof)), whole = sum(timed.map((n) => n.profile.seconds));
   return whole ? sum(timed.map((n) => n.profile.roof * n.profile.seconds)) / whole : undefined;
 }
+/** Sources and views do nothing when a program runs: they have no cost, rather than one of 0. */
+const costOf = (n, cost) => (n.kind === "source" || n.kind === "view" ? undefined : cost);
 function changeOf(nodes) {
   const both = nodes.filter((n) => n.profile && n.other?.profile), a = sum(both.map((n) => n.profile.seconds));
   return a ? sum(both.map((n) => n.other.profile.seconds)) / a - 1 : undefined;
@@ -266,8 +268,8 @@ function changeOf(nodes) {
 const METRICS = {
   op: { label: "kind of op", scale: "kind", get: (n) => n.kind, all: (l) => l[0] },
   time: { label: "time", scale: "magnitude", get: (n) => n.profile?.seconds, text: format.time, all: sum, needs: "a profile" },
-  bytes: { label: "bytes moved", scale: "magnitude", get: (n) => n.bytes, text: format.bytes, all: sum, needs: "costs" },
-  flops: { label: "FLOPs", scale: "magnitude", get: (n) => n.json.flops, text: format.flops, all: sum, needs: "costs" },
+  bytes: { label: "bytes moved", scale: "magnitude", get: (n) => costOf(n, n.bytes), text: format.bytes, all: sum, needs: "costs" },
+  flops: { label: "FLOPs", scale: "magnitude", get: (n) => costOf(n, n.json.flops), text: format.flops, all: sum, needs: "costs" },
   device: { label: "device", scale: "device", get: (n) => (n.json.kernel ? n.json.device : undefined), all: (l) => l[0], needs: "a plan" },
   roof: { label: "fraction of the roof", scale: "fraction", get: (n) => n.profile?.roof, text: format.percent, join: weightedRoof, needs: "a profile" },
   error: { label: "error", scale: "error", get: (n) => n.error, text: format.error, all: (l) => Math.max(...l), needs: "a --check run" },

@@ -155,6 +155,7 @@ function overviewPanel(app) {
     h("header", {}, h("h2", {}, doc.title), h("p", { class: "soft" }, `${program.name}, ${graph.step.label}`)),
     graph.step.pass ? passSection(app, graph.step.pass) : null,
     section("Graph", facts([["nodes", `${format.count(graph.nodes.length)}, of which ${format.count(sources)} are sources`], ["layers", graph.groupList.length ? `${graph.groupList.length}, ${new Set(graph.groupList.map((g) => g.signature)).size} distinct` : ""],
+      ["passes that changed nothing", program.passes.filter((p) => !p.removed.length && !p.added.length && !p.rewired.length).map((p) => p.name).join(", ")],
       ["extents", (program.json.extents || []).map((e) => `${e.name} ≤ ${format.count(e.bound)}`).join(", ")], ["FLOPs", t.flops && !graph.step.pass ? format.flops(t.flops) : ""], ["bytes moved", t.bytes && !graph.step.pass ? format.bytes(t.bytes) : ""]])),
     plan && !graph.step.pass ? section("Plan", facts([["steps", format.count(plan.steps.length)], ["launches", format.count(plan.launches)], ["barriers", format.count(plan.barriers)]])) : null,
     program.other && s ? pairSection(program) : null,
