@@ -144,7 +144,7 @@ def test_colours(p):
     attention, norm = p.js("['attention', 'norm_pair'].map((op) => weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == op)).colour)")
     check("different values differ in colour", attention != norm)
     grey = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'reshape')).colour")
-    same("what has no time is grey", p.js("weft.theme()") == "light" and "#e6e8eb", grey)
+    same("what has no time is grey", p.js("weft.theme()") == "light" and "#d7dbe0", grey)
     p.b.key("c")
     same("c goes to the next", "bytes", p.js("weft.view.colour"))
 

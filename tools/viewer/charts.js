@@ -8,7 +8,7 @@ const decades = (low, high) => {
 };
 function chartSize(root) {
   const box = root.getBoundingClientRect();
-  return { w: Math.max(480, box.width - 8), h: Math.max(300, Math.min(box.height - 60, 720)) };
+  return { w: Math.max(480, box.width - 8), h: Math.max(300, Math.min(box.height - 60, 820)) };
 }
 
 class Roofline {
@@ -130,6 +130,9 @@ class Memory {
     const w = this.width(), n = Math.max(1, (this.memory.live || []).length);
     return { w, X: (s) => CHART.left + (s / n) * (w - CHART.left - CHART.right), Y: (b) => height - 36 - (b / high) * (height - 36 - 24), n };
   }
+  height() {
+    return clamp((chartSize(this.root).h - 30) / 2, 220, 360);
+  }
   width() {
     const { w } = chartSize(this.root);
     return w > 900 ? w - 330 : w;
@@ -149,7 +152,7 @@ class Memory {
   }
 
   timeline() {
-    const live = this.memory.live || [], height = 260, high = Math.max(...live, 1) * 1.08, { w, X, Y, n } = this.scales(height, high), peak = this.memory.peak_step;
+    const live = this.memory.live || [], height = this.height(), high = Math.max(...live, 1) * 1.08, { w, X, Y, n } = this.scales(height, high), peak = this.memory.peak_step;
     let d = `M${X(0)},${Y(0)}`;
     live.forEach((b, s) => { d += `V${Y(b).toFixed(1)}H${X(s + 1).toFixed(1)}`; });
     const label = `step ${peak}: ${format.bytes(live[peak])}`, right = X(peak) > w * 0.7;
@@ -160,7 +163,7 @@ class Memory {
   }
 
   map() {
-    const height = 260, high = Math.max(...this.tensors.map((v) => v.offset + v.bytes), this.memory.arena || 1), { w, X, Y, n } = this.scales(height, high), program = this.app.program(), graph = program.graph("planned");
+    const height = this.height(), high = Math.max(...this.tensors.map((v) => v.offset + v.bytes), this.memory.arena || 1), { w, X, Y, n } = this.scales(height, high), program = this.app.program(), graph = program.graph("planned");
     const maker = this.maker || (this.maker = new Map()), key = graph;
     if (!maker.has(key)) maker.set(key, new Map(graph.nodes.flatMap((node) => (node.json.out || []).map((v) => [v, node]))));
     const made = maker.get(key), scratch = program.plan.steps.filter((s) => s.scratch_bytes && s.device === this.device);

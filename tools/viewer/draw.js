@@ -277,12 +277,13 @@ class Picture {
       room -= g.measureText(value).width + 8;
     }
     if (group) { this.triangle(i.x + 15, i.y + 17, false); x += 14; room -= 14; }
-    const top = group ? i.group.key : i.node.op;
     g.font = bold;
+    let top = group ? i.group.key : i.node.op;
+    if (group && g.measureText(top).width > room) top = top.split(".").slice(-2).join(".");
     g.fillText(this.clip(top, room, bold), x, i.y + (group ? 22 : 17));
     if (k < 0.4) return;
     const below = group ? `${i.run.length > 1 ? `×${i.run.length} identical, ` : ""}${i.group.nodes.length} nodes${i.run.length > 1 ? " each" : ""}` : [i.node.label, i.node.shape].filter(Boolean).join("  ");
-    g.globalAlpha *= 0.78;
+    g.globalAlpha *= 0.86;
     g.font = plain;
     g.fillText(this.clip(below, i.w - (group ? 36 : 22), plain), x, i.y + (group ? 42 : 34));
     g.globalAlpha = i.node && i.node.mark === "removed" ? 0.55 : 1;

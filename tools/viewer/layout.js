@@ -143,7 +143,8 @@ function buildScene(graph, view, aspect) {
   // Sources that are only read by name stand below each other: a wide first row would make all columns smaller.
   const drawn = new Set(edges.flatMap((e) => [e.from, e.to])), alone = units.filter((u) => u.node && !drawn.has(u.id));
   const chain = alone.slice(1).map((u, i) => ({ from: alone[i].id, to: u.id, hidden: true }));
-  const g = dagreRun(nodes, [...list, ...chain], { nodesep: 28, ranksep: view.open.size ? 36 : 24 });
+  // The top level is a chain: its ranks need no simplex, which takes most of the time on long ones.
+  const g = dagreRun(nodes, [...list, ...chain], { nodesep: 28, ranksep: view.open.size ? 36 : 24, ranker: "tight-tree" });
   const scene = { graph, items: [], edges: [], itemOf: new Map(), unitOf };
   const columns = cutColumns(g, nodes, aspect);
   for (const unit of units) placeUnit(scene, unit, columns.move(g.node(unit.id)));

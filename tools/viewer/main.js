@@ -155,6 +155,7 @@ class App {
   setColour(name) { this.view.colour = name; this.refresh(); }
   setTheme(theme, keep) {
     document.documentElement.dataset.theme = theme;
+    Object.assign(KIND_COLOURS, KINDS_OF_THEME[theme]);
     byId("theme").textContent = theme === "dark" ? "Light" : "Dark";
     this.picture.readTheme();
     if (keep) { store("weft-theme", theme); this.refresh(); }

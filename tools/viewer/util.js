@@ -58,10 +58,11 @@ const format = {
 
 /* ---- colours: Okabe and Ito's eight for kinds; ramps of one hue, or two hues that differ in blindness too ---- */
 
-const KIND_COLOURS = {
-  product: "#0072b2", attention: "#d55e00", norm: "#009e73", map: "#cc79a7",
-  position: "#e69f00", memory: "#56b4e9", view: "#9aa0a6", source: "#b9b09f",
+const KINDS_OF_THEME = {
+  light: { product: "#0072b2", attention: "#d55e00", norm: "#009e73", map: "#cc79a7", position: "#e69f00", memory: "#56b4e9", view: "#9aa0a6", source: "#b9b09f" },
+  dark: { product: "#3f9fe0", attention: "#ef8440", norm: "#2fbf94", map: "#e09ac4", position: "#f2b632", memory: "#8ed3f7", view: "#6b737c", source: "#8a8374" },
 };
+const KIND_COLOURS = { ...KINDS_OF_THEME.light }; // of the theme that is on
 const KIND_LABELS = {
   product: "products", attention: "attention", norm: "norms, reductions", map: "element-wise",
   position: "positions", memory: "copies, stores", view: "views", source: "sources",
@@ -102,8 +103,8 @@ function luminance(colour) {
 const inkOn = (colour) => (luminance(colour) > 0.19 ? "#14181d" : "#ffffff");
 
 const RAMPS = {
-  light: { magnitude: ["#edf3fa", "#a9cbe8", "#4f95cc", "#125a9c", "#08306b"], fraction: ["#d55e00", "#f3c48f", "#e9eef2", "#86bde0", "#0072b2"],
-    error: ["#fdf3e7", "#f6c692", "#e8853d", "#b34700", "#6e2600"], change: ["#0072b2", "#9fcbe6", "#eef1f4", "#f2b98a", "#d55e00"], missing: "#e6e8eb" },
-  dark: { magnitude: ["#1c2a38", "#1f4e79", "#2f7fbd", "#6db4e8", "#d3ebff"], fraction: ["#e8833a", "#8f5a33", "#3a4149", "#2f6690", "#5bb0ea"],
+  light: { magnitude: ["#dbe8f5", "#a9cbe8", "#4f95cc", "#125a9c", "#08306b"], fraction: ["#d55e00", "#f3c48f", "#e9eef2", "#86bde0", "#0072b2"],
+    error: ["#fdf3e7", "#f6c692", "#e8853d", "#b34700", "#6e2600"], change: ["#0072b2", "#9fcbe6", "#eef1f4", "#f2b98a", "#d55e00"], missing: "#d7dbe0" },
+  dark: { magnitude: ["#22384d", "#1f4e79", "#2f7fbd", "#6db4e8", "#d3ebff"], fraction: ["#e8833a", "#8f5a33", "#3a4149", "#2f6690", "#5bb0ea"],
     error: ["#2e251d", "#6b3f1c", "#b3621f", "#ea9748", "#ffd9a8"], change: ["#5bb0ea", "#2f6690", "#353c44", "#8f5a33", "#e8833a"], missing: "#2b3036" },
 };
