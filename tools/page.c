@@ -14,7 +14,8 @@ static bool put(const weft_writer *w, const char *text)
 
 /* Text with every c replaced: '<' of JSON, which stands in strings only, so that no "</script" or "<!--" ends the
  * element; the special characters of HTML. */
-static bool put_escaped(const weft_writer *w, const char *text, size_t n, const char *special, const char *const *instead)
+static bool put_escaped(const weft_writer *w, const char *text, size_t n, const char *special,
+                        const char *const *instead)
 {
     const char *end = text + n;
     while (text < end) {
@@ -40,7 +41,8 @@ static bool put_document(const weft_writer *w, const char *id, const char *json,
            put_escaped(w, json, n, "<", instead) && put(w, "</script>\n");
 }
 
-int cli_page_write(const char *title, const char *json_a, size_t n_a, const char *json_b, size_t n_b, const char *output)
+int cli_page_write(const char *title, const char *json_a, size_t n_a, const char *json_b, size_t n_b,
+                   const char *output)
 {
     static const char title_mark[] = "@TITLE@", data_mark[] = "@DATA@";
     const char *page = (const char *)weft_page, *end = page + weft_page_size;
@@ -56,7 +58,8 @@ int cli_page_write(const char *title, const char *json_a, size_t n_a, const char
               w.write(w.ctx, after_title, (size_t)(b - after_title)) && put_document(&w, "weft-a", json_a, n_a) &&
               (!json_b || put_document(&w, "weft-b", json_b, n_b)) &&
               w.write(w.ctx, after_data, (size_t)(end - after_data));
-    int status = ok ? cli_write_file(output ? output : "-", text.data, text.size) : cli_fail("--format html: out of memory");
+    int status = ok ? cli_write_file(output ? output : "-", text.data, text.size)
+                    : cli_fail("--format html: out of memory");
     weft_text_free(&text);
     return status;
 }

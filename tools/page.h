@@ -11,6 +11,7 @@ extern const size_t weft_page_size;
 
 /* Writes the page to a file (NULL or "-": standard output) so that it appears complete or not at all. json_a and json_b
  * are documents of the form weft-dump; json_b is NULL unless two are to be compared. 0, or 1 after a message. */
-int cli_page_write(const char *title, const char *json_a, size_t n_a, const char *json_b, size_t n_b, const char *output);
+int cli_page_write(const char *title, const char *json_a, size_t n_a, const char *json_b, size_t n_b,
+                   const char *output);
 
 #endif

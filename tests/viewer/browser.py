@@ -1,9 +1,10 @@
 """browser.py: a headless Chromium, driven over the pipe of its DevTools protocol. The standard library is enough.
 
-    with Browser() as b:
-        b.open("file:///page.html")
-        b.evaluate("document.title")
+with Browser() as b:
+    b.open("file:///page.html")
+    b.evaluate("document.title")
 """
+
 import base64
 import json
 import os
@@ -36,10 +37,28 @@ class Browser:
 
         root = ["--no-sandbox"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(
-            [find(), "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={self.profile}", "--no-first-run",
-             "--disable-extensions", "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
-             "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={self.width},{self.height}", *root, "about:blank"],
-            preexec_fn=place, close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                find(),
+                "--headless=new",
+                "--remote-debugging-pipe",
+                f"--user-data-dir={self.profile}",
+                "--no-first-run",
+                "--disable-extensions",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--hide-scrollbars",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                f"--window-size={self.width},{self.height}",
+                *root,
+                "about:blank",
+            ],
+            preexec_fn=place,
+            close_fds=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(to_read)
         os.close(to_write)
         self.session = None
@@ -47,7 +66,13 @@ class Browser:
         self.session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.command(f"{domain}.enable")
-        self.command("Emulation.setDeviceMetricsOverride", width=self.width, height=self.height, deviceScaleFactor=1, mobile=False)
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=self.width,
+            height=self.height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         return self
 
     def __exit__(self, *_):
@@ -96,7 +121,7 @@ class Browser:
         self.next_id += 1
         data = json.dumps(message).encode() + b"\0"
         while data:
-            data = data[os.write(self.to_write, data):]
+            data = data[os.write(self.to_write, data) :]
         deadline = time.monotonic() + timeout
         while True:
             answer = self.receive(deadline)
@@ -110,7 +135,9 @@ class Browser:
         for address in ("about:blank", url):
             self.command("Page.navigate", url=address)
             deadline = time.monotonic() + 60
-            ready = f"document.readyState == 'complete' && location.href.startsWith({json.dumps(address.split('#')[0])})"
+            ready = (
+                f"document.readyState == 'complete' && location.href.startsWith({json.dumps(address.split('#')[0])})"
+            )
             while not self.evaluate(ready):
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"{address} does not load")
@@ -125,7 +152,9 @@ class Browser:
 
     def settle(self):
         """Until what was asked for is drawn."""
-        self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))")
+        self.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))"
+        )
 
     def key(self, key, text=None, modifiers=0):
         codes = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9}
@@ -153,7 +182,9 @@ class Browser:
         self.settle()
 
     def media(self, scheme="light", kind="screen"):
-        self.command("Emulation.setEmulatedMedia", media=kind, features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.command(
+            "Emulation.setEmulatedMedia", media=kind, features=[{"name": "prefers-color-scheme", "value": scheme}]
+        )
         self.settle()
 
     def screenshot(self):

@@ -1,5 +1,6 @@
 """documents.py: documents for the page. The graph and the plan are those of the program; what a run would have measured
 is invented, so that a test knows every number and needs neither weights nor time."""
+
 import json
 import subprocess
 
@@ -8,27 +9,45 @@ EFFICIENCY = {"linear": 0.8, "attention": 0.45, "norm_pair": 0.3, "store": 0.35,
 
 
 def dump(weft, model, *options):
-    run = subprocess.run([weft, "graph", model, "--stage", "planned", "--format", "json", "--device", "cpu", *options],
-                         check=True, capture_output=True)
+    run = subprocess.run(
+        [weft, "graph", model, "--stage", "planned", "--format", "json", "--device", "cpu", *options],
+        check=True,
+        capture_output=True,
+    )
     return json.loads(run.stdout)
 
 
 def add_profile(document, slower=None):
     """Times from the roof and an efficiency per op; `slower`: {op: factor}."""
     for device in document["devices"]:
-        device["roof"] = {"bytes_per_second": BYTES_PER_SECOND, "f32_ops_per_second": OPS_PER_SECOND,
-                          "int8_ops_per_second": 2.5 * OPS_PER_SECOND, "f16_matrix_ops_per_second": None,
-                          "launch_seconds": LAUNCH_SECONDS}
+        device["roof"] = {
+            "bytes_per_second": BYTES_PER_SECOND,
+            "f32_ops_per_second": OPS_PER_SECOND,
+            "int8_ops_per_second": 2.5 * OPS_PER_SECOND,
+            "f16_matrix_ops_per_second": None,
+            "launch_seconds": LAUNCH_SECONDS,
+        }
     for program in document["programs"]:
         nodes = {n["id"]: n for n in program["stages"][-1]["nodes"]}
         records = [record(nodes[s["node"]], s["step"], slower or {}) for s in program["plan"]["steps"]]
         busy = sum(r["seconds"] for r in records)
         run = busy / 0.96
         program["profile"] = {
-            "mode": "scheduled", "runs": 16, "calibrated": True,
+            "mode": "scheduled",
+            "runs": 16,
+            "calibrated": True,
             "seconds": {"median": run, "min": 0.99 * run, "max": 1.03 * run, "mad": 0.004 * run},
-            "parts": {"nodes": busy, "submit": 0.01 * run, "wait": 0.005 * run, "host": 0.015 * run, "gaps": 0.01 * run},
-            "nodes": records, "tracks": [{"id": 0, "device": 0, "name": "host"}], "spans": []}
+            "parts": {
+                "nodes": busy,
+                "submit": 0.01 * run,
+                "wait": 0.005 * run,
+                "host": 0.015 * run,
+                "gaps": 0.01 * run,
+            },
+            "nodes": records,
+            "tracks": [{"id": 0, "device": 0, "name": "host"}],
+            "spans": [],
+        }
     return document
 
 
@@ -38,17 +57,42 @@ def record(node, step, slower):
     bound = max(limits, key=limits.get)
     wobble = 1 + 0.1 * ((step * 37) % 19 - 9) / 9  # no two layers take the same time
     seconds = limits[bound] / EFFICIENCY.get(node["op"], 0.5) * wobble * slower.get(node["op"], 1)
-    return {"node": node["id"], "step": step, "seconds": seconds, "min": 0.98 * seconds, "max": 1.1 * seconds,
-            "mad": 0.01 * seconds, "elapsed": seconds, "flops": flops, "bytes": moved, "bytes_per_second": moved / seconds,
-            "ops_per_second": flops / seconds, "roof": limits[bound] / seconds, "bound": bound, "shared": False}
+    return {
+        "node": node["id"],
+        "step": step,
+        "seconds": seconds,
+        "min": 0.98 * seconds,
+        "max": 1.1 * seconds,
+        "mad": 0.01 * seconds,
+        "elapsed": seconds,
+        "flops": flops,
+        "bytes": moved,
+        "bytes_per_second": moved / seconds,
+        "ops_per_second": flops / seconds,
+        "roof": limits[bound] / seconds,
+        "bound": bound,
+        "shared": False,
+    }
 
 
 def add_check(document, failing_step):
     for program in document["programs"]:
-        program["check"] = {"nodes": [
-            {"node": s["node"], "output": 0, "max_error": 1e-6 * (1 + s["step"] % 50), "mean_error": 1e-7, "rms": 2e-7,
-             "tolerance": 1e-3, "nan": 0, "inf": 0, "failed": s["step"] == failing_step}
-            for s in program["plan"]["steps"]]}
+        program["check"] = {
+            "nodes": [
+                {
+                    "node": s["node"],
+                    "output": 0,
+                    "max_error": 1e-6 * (1 + s["step"] % 50),
+                    "mean_error": 1e-7,
+                    "rms": 2e-7,
+                    "tolerance": 1e-3,
+                    "nan": 0,
+                    "inf": 0,
+                    "failed": s["step"] == failing_step,
+                }
+                for s in program["plan"]["steps"]
+            ]
+        }
     return document
 
 

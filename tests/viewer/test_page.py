@@ -1,5 +1,6 @@
-"""test_page.py WEFT MAKE_PAGE CONFIGS: the page in a headless browser: what it shows, what keys and clicks do, how fast it
-is with the largest graph."""
+"""test_page.py WEFT MAKE_PAGE CONFIGS: the page in a headless browser: what it shows, what keys and clicks do, how fast
+it is with the largest graph."""
+
 import json
 import os
 import subprocess
@@ -62,11 +63,16 @@ def test_open(p):
     p.open()
     same("the title is text", "a <b>&\"title\"", p.js("document.title"))
     same("nothing is fetched", 0, p.js("performance.getEntriesByType('resource').length"))
-    same("starts with the decode program, planned", ["decode", "planned"], p.js("[weft.program().name, weft.view.step]"))
+    same(
+        "starts with the decode program, planned", ["decode", "planned"], p.js("[weft.program().name, weft.view.step]")
+    )
     same("a box per layer", 44, p.items("group"))
-    opened = p.js("performance.getEntriesByName('weft-drawn')[0].startTime")
-    print(f"opened: first complete drawing after {opened:.0f} ms")
-    check("opens soon", opened < 5000, f"{opened} ms")
+    opened = []
+    for _ in range(3):
+        p.open()
+        opened.append(p.js("performance.getEntriesByName('weft-drawn')[0].startTime"))
+    print(f"opened: first complete drawing after {', '.join(f'{t:.0f}' for t in opened)} ms")
+    check("opens soon", min(opened) < 3000, opened)  # a second on a machine that does nothing else
 
 
 def test_folding(p):
@@ -86,7 +92,9 @@ def test_folding(p):
     check("over a thousand of them", everything > 1000, everything)
     same("one layout for all layers", 1, p.js("weft.graph().inner.size - 1"))
     p.b.key("i")
-    same("identical layers once", "×44", p.js("`×${weft.picture.scene.items.find((i) => i.type == 'group').run.length}`"))
+    same(
+        "identical layers once", 44, p.js("weft.picture.scene.items.find((i) => i.type == 'group').run.length")
+    )
     p.b.key("f")
     same("all folded", 1, p.items("group"))
 
@@ -104,7 +112,10 @@ def test_smooth(p):
     p.b.settle()
     frames = sorted(p.js("weft.picture.frames"))
     check("panning and zooming draw", len(frames) > 10, len(frames))
-    print(f"frames with everything unfolded: median {frames[len(frames) // 2]:.1f} ms, longest {frames[-1]:.1f} ms, {len(frames)} frames")
+    print(
+        f"{len(frames)} frames with everything unfolded: median {frames[len(frames) // 2]:.1f} ms, "
+        f"longest {frames[-1]:.1f} ms"
+    )
     check("frames are short", frames[len(frames) // 2] < 100, frames)
 
 
@@ -138,10 +149,13 @@ def test_colours(p):
         wanted = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'attention')).colour")
         got = p.pixel(*p.place("(i) => i.node?.op == 'attention'", 8, 38))  # below the labels
         if name not in ("op", "device"):  # those tint, and have a bar of the colour at the side
-            same(f"colour by {name} is drawn", [int(wanted[i:i + 2], 16) for i in (1, 3, 5)], got)
+            same(f"colour by {name} is drawn", [int(wanted[i : i + 2], 16) for i in (1, 3, 5)], got)
         check(f"legend of {name}", p.js("document.getElementById('legend').innerText").strip())
     p.js("weft.setColour('time')")
-    attention, norm = p.js("['attention', 'norm_pair'].map((op) => weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == op)).colour)")
+    attention, norm = p.js(
+        """['attention', 'norm_pair'].map((op) =>
+        weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == op)).colour)"""
+    )
     check("different values differ in colour", attention != norm)
     grey = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'reshape')).colour")
     same("what has no time is grey", p.js("weft.theme()") == "light" and "#d7dbe0", grey)
@@ -158,12 +172,27 @@ def test_panel(p, document):
     checked = next(r for r in program["check"]["nodes"] if r["node"] == fused["id"])
     p.open(f"node={fused['id']}")
     text = p.panel()
-    same("the node's time", measured["seconds"], p.js("Number(document.querySelector('#panel [data-seconds]').dataset.seconds)"))
-    same("the node's FLOPs", fused["flops"], p.js("Number(document.querySelector('#panel [data-flops]').dataset.flops)"))
+    same(
+        "the node's time",
+        measured["seconds"],
+        p.js("Number(document.querySelector('#panel [data-seconds]').dataset.seconds)"),
+    )
+    same(
+        "the node's FLOPs", fused["flops"], p.js("Number(document.querySelector('#panel [data-flops]').dataset.flops)")
+    )
     out = values[fused["out"][0]]
-    for what in (f"node {fused['id']}", fused["kernel"], fused["reason"], f"{out['offset']:,} B", f"%{out['id']}",
-                 f"f32[{', '.join(map(str, out['shape']))}]", f"steps {out['birth']} to {out['death']}", f"{checked['max_error']:.2e}",
-                 "In 44 identical layers", measured["bound"]):
+    for what in (
+        f"node {fused['id']}",
+        fused["kernel"],
+        fused["reason"],
+        f"{out['offset']:,} B",
+        f"%{out['id']}",
+        f"f32[{', '.join(map(str, out['shape']))}]",
+        f"steps {out['birth']} to {out['death']}",
+        f"{checked['max_error']:.2e}",
+        "In 44 identical layers",
+        measured["bound"],
+    ):
         check(f"the panel says {what}", what.replace("e-0", "e-") in text, text)
     for source in fused["from"]:
         check(f"made from node {source}", f" {source}" in text)
@@ -171,7 +200,9 @@ def test_panel(p, document):
     p.js("document.querySelector('#panel section a[data-node]').click()")
     same("links select", int(link), p.selected())
     p.js(f"weft.selectInStage({fused['from'][0]})")
-    same("a source node is shown where it still is", ["built", fused["from"][0]], [p.js("weft.view.step"), p.selected()])
+    same(
+        "a source node is shown where it still is", ["built", fused["from"][0]], [p.js("weft.view.step"), p.selected()]
+    )
     p.js("weft.setColour('error')")
     broken = next(r["node"] for r in program["check"]["nodes"] if r["failed"])
     p.open(f"node={broken}")
@@ -190,8 +221,15 @@ def test_stages(p, document):
         marks = p.js("['added', 'removed', 'rewired'].map((m) => weft.graph().nodes.filter((n) => n.mark == m).length)")
         same(f"{change['name']} is marked", [len(change["added"]), len(change["removed"])], marks[:2])
         text = p.panel()
-        check(f"{change['name']} is counted", f"{len(change['added'])} added" in text and f"{len(change['removed'])} removed" in text, text)
-        check("its edges are there", p.js("weft.graph().nodes.filter((n) => n.mark == 'added').every((n) => n.inputs.some((i) => i.from))"))
+        check(
+            f"{change['name']} is counted",
+            f"{len(change['added'])} added" in text and f"{len(change['removed'])} removed" in text,
+            text,
+        )
+        check(
+            "its edges are there",
+            p.js("weft.graph().nodes.filter((n) => n.mark == 'added').every((n) => n.inputs.some((i) => i.from))"),
+        )
     p.b.key("]")
     same("then optimised", "optimised", p.js("weft.view.step"))
     p.b.key("]")
@@ -215,13 +253,18 @@ def test_keyboard(p):
     p.b.key("Escape")
     same("Escape clears", None, p.selected())
     p.b.key("?")
-    check("? lists the shortcuts", p.js("document.getElementById('help').open && document.querySelectorAll('#shortcuts kbd').length > 12"))
+    check(
+        "? lists the shortcuts",
+        p.js("document.getElementById('help').open && document.querySelectorAll('#shortcuts kbd').length > 12"),
+    )
     p.b.key("Escape")
     p.js("document.activeElement.blur()")
     seen = set()
     for _ in range(40):
         p.b.key("Tab")
-        seen.add(p.js("document.activeElement.id || document.activeElement.dataset.step || document.activeElement.tagName"))
+        seen.add(
+            p.js("document.activeElement.id || document.activeElement.dataset.step || document.activeElement.tagName")
+        )
     for part in ("canvas", "search", "colour", "theme", "unfold", "panel", "tab-graph"):
         check(f"Tab reaches {part}", part in seen, seen)
     p.b.key("2")
@@ -232,11 +275,15 @@ def test_views(p):
     p.open("view=table")
     steps = p.js("weft.program().plan.steps.length")
     same("a row per step", steps, p.js("document.querySelectorAll('#view-table tbody tr').length"))
-    times = "[...document.querySelectorAll('#view-table tbody tr')].map((r) => r.querySelector('a').dataset.node).map((id) => weft.graph().byId.get(+id).profile.seconds)"
+    times = """[...document.querySelectorAll('#view-table tbody tr')]
+        .map((r) => weft.graph().byId.get(+r.querySelector('a').dataset.node).profile.seconds)"""
     same("the slowest first", True, p.js(f"{times}.every((t, i, all) => !i || all[i - 1] >= t)"))
     p.js("document.querySelector('[data-column=time]').click()")
     same("then the fastest", True, p.js(f"{times}.every((t, i, all) => !i || all[i - 1] <= t)"))
-    p.js("(() => { const s = document.getElementById('group-by'); s.value = 'op'; s.dispatchEvent(new Event('change')); })()")
+    p.js(
+        """(() => { const s = document.getElementById('group-by');
+        s.value = 'op'; s.dispatchEvent(new Event('change')); })()"""
+    )
     check("groups by op", p.js("document.querySelectorAll('#view-table tbody tr').length") < 20)
     p.open("view=roofline")
     check("points of the roofline", p.js("document.querySelectorAll('.dot').length") > 100)
@@ -245,7 +292,10 @@ def test_views(p):
     p.open("view=memory")
     peak = p.js("weft.program().plan.memory[0].peak_step")
     same("starts at the peak", peak, p.js("weft.memory.step"))
-    live = p.js(f"""[...weft.graph().values.values()].filter((v) => v.storage == 'arena' && v.root == v.id && v.birth <= {peak} && {peak} <= v.death).length""")
+    live = p.js(
+        f"""[...weft.graph().values.values()].filter((v) => v.storage == 'arena' && v.root == v.id
+            && v.birth <= {peak} && {peak} <= v.death).length"""
+    )
     check("lists what is alive", live > 0 and p.js("document.querySelectorAll('.live code').length") == live, live)
     p.js("document.querySelector('[role=slider]').focus()")
     p.b.key("ArrowRight")
@@ -277,7 +327,9 @@ def test_media(p):
     same("t switches", "light", p.js("weft.theme()"))
     check("light", sum(p.pixel(330, 95)) > 600)
     p.b.media("light", "print")
-    hidden = p.js("['tabs', 'search-form', 'theme', 'fold'].map((id) => getComputedStyle(document.getElementById(id)).display)")
+    hidden = p.js(
+        "['tabs', 'search-form', 'theme', 'fold'].map((id) => getComputedStyle(document.getElementById(id)).display)"
+    )
     same("no controls on paper", ["none"] * 4, hidden)
     pdf = p.b.pdf()
     check("it prints", pdf.startswith(b"%PDF") and len(pdf) > 20000, len(pdf))
@@ -316,7 +368,9 @@ def main(weft, make_page, configs):
             plain = Page(chromium, small)
             plain.open("unfold=1")
             same("without a profile, by kind", "op", plain.js("weft.view.colour"))
-            check("time says what it needs", "needs a profile" in plain.js("document.getElementById('colour').innerText"))
+            check(
+                "time says what it needs", "needs a profile" in plain.js("document.getElementById('colour').innerText")
+            )
     print("failed: " + ", ".join(failed) if failed else "passed")
     return 1 if failed else 0
 

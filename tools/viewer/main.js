@@ -1,464 +1,419 @@
-// main.js: the page's state and what changes it: toolbar, keyboard, mouse, address. Each change ends in refresh().
+// main.js: the page's state and what changes it. Each change ends in refresh().
 
 class App {
-  constructor(documents) {
-    this.documents = documents;
-    this.view = { tab: "graph", doc: 0, program: 0, step: "", colour: "", once: false, weights: false, open: new Set(), query: "", selected: null };
-    this.found = new Set();
-    this.hitList = [];
-    this.picture = new Picture(byId("canvas"));
-    this.table = new Table(this, byId("view-table"));
-    this.roofline = new Roofline(this, byId("view-roofline"));
-    this.memory = new Memory(this, byId("view-memory"));
-    if (documents.length > 1) pairDocuments(documents);
-  }
-
-  doc() { return this.documents[this.view.doc]; }
-  program() { return this.doc().programs[this.view.program]; }
-  graph() { return this.program().graph(this.view.step); }
-  hits() { return this.found; }
-  theme() { return document.documentElement.dataset.theme; }
-
-  start() {
-    const address = new URLSearchParams(location.hash.slice(1)), v = this.view;
-    this.setTheme(address.get("theme") || stored("weft-theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"), false);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (e) => { if (!stored("weft-theme")) this.setTheme(e.matches ? "dark" : "light", false); });
-    const programs = this.doc().programs, named = programs.findIndex((p) => p.name === address.get("program"));
-    v.program = named >= 0 ? named : Math.max(0, programs.findIndex((p) => p.name === "decode"));
-    const steps = this.program().steps, asked = address.get("stage");
-    v.step = steps.some((s) => s.key === asked) ? asked : steps[steps.length - 1].key;
-    v.tab = ["graph", "table", "roofline", "memory"].includes(address.get("view")) ? address.get("view") : this.documents.length > 1 ? "table" : "graph";
-    v.once = address.get("once") === "1";
-    v.weights = address.get("weights") === "1";
-    if (address.get("unfold") === "1") for (const g of this.graph().groupList) v.open.add(g.key);
-    v.colour = METRICS[address.get("colour")] ? address.get("colour") : this.documents.length > 1 && this.program().profile ? "change" : this.program().profile ? "time" : "op";
-    bindEvents(this);
-    this.picture.resize();
-    this.refresh({ layout: true, fit: true });
-    const node = this.graph().byId.get(Number(address.get("node")));
-    if (address.has("node") && node) this.select(node);
-    if (address.get("search")) this.search(address.get("search"), false);
-  }
-
-  /** layout: places may have changed; fit: show the whole; keep: an item whose place on the screen should stay. */
-  refresh({ layout = false, fit = false, keep = null } = {}) {
-    const v = this.view, picture = this.picture;
-    drawBars(this);
-    for (const tab of ["graph", "table", "roofline", "memory"]) byId(`view-${tab}`).hidden = v.tab !== tab;
-    if (layout || !picture.scene) this.stale = true;
-    if (v.tab === "graph") {
-      if (!picture.width) { picture.resize(); fit = true; }
-      if (this.stale) {
-        const key = (i) => i.type === "group" && i.group.key, before = keep && picture.scene && picture.scene.items.find((i) => key(i) === keep);
-        picture.scene = buildScene(this.graph(), v, picture.aspect());
-        const after = keep && picture.scene.items.find((i) => key(i) === keep);
-        if (before && after) { picture.camera.x += after.x - before.x; picture.camera.y += after.y - before.y; }
-        this.stale = false;
-      }
-      picture.scale = colourScale(this.graph(), v.colour, this.theme());
-      picture.hits = this.found;
-      picture.selected = v.selected;
-      if (fit) picture.fit();
-      picture.request();
-    } else {
-      this[v.tab].draw();
+    constructor(documents) {
+        this.documents = documents;
+        this.view = {
+            tab: "graph",
+            doc: 0,
+            program: 0,
+            step: "",
+            colour: "",
+            once: false,
+            weights: false,
+            open: new Set(),
+            query: "",
+            selected: null,
+        };
+        this.found = new Set();
+        this.hitList = [];
+        this.picture = new Picture(byId("canvas"));
+        this.table = new Table(this, byId("view-table"));
+        this.roofline = new Roofline(this, byId("view-roofline"));
+        this.memory = new Memory(this, byId("view-memory"));
+        if (documents.length > 1) pairDocuments(documents);
     }
-    this.drawPanel();
-    this.writeAddress();
-  }
 
-  drawPanel() {
-    const s = this.view.selected, panel = byId("panel");
-    panel.replaceChildren(...(s ? (s.type === "group" ? groupPanel(this, s) : nodePanel(this, s)) : overviewPanel(this)).flat().filter(Boolean));
-    if (s !== this.panelOf) panel.scrollTop = 0;
-    this.panelOf = s;
-  }
-
-  writeAddress() {
-    const v = this.view, a = new URLSearchParams({ view: v.tab, program: this.program().name, stage: v.step, colour: v.colour });
-    if (v.once) a.set("once", "1");
-    if (v.weights) a.set("weights", "1");
-    if (v.selected && v.selected.id !== undefined) a.set("node", v.selected.id);
-    try { history.replaceState(null, "", `#${a}`); } catch { /* a page without an address of its own */ }
-  }
-
-  /* ---- selecting ---- */
-
-  select(node, stay) {
-    const here = this.graph().byId.get(node.id);
-    if (!here) { this.selectInStage(node.id); return; }
-    this.view.selected = here;
-    if (here.kind === "source" && (here.op === "weight" || here.op === "constant") && !this.view.weights && this.view.tab === "graph") this.view.weights = this.stale = true;
-    this.reveal(here, stay);
-    this.say(`${here.op} ${here.id}${here.scope ? ` in ${here.scope}` : ""}${here.profile ? `, ${format.time(here.profile.seconds)}` : ""}, ${here.inputs.length} inputs, ${here.users.length} readers`);
-  }
-
-  /** A node that only another stage has: goes there. */
-  selectInStage(id) {
-    const has = (s) => this.program().graph(s.key).byId.has(id), step = this.program().steps.find((s) => s.stage && has(s)) || this.program().steps.find(has);
-    if (!step) return;
-    this.setStep(step.key);
-    this.select(this.graph().byId.get(id));
-  }
-
-  /** Unfolds what hides a node and brings it into the window. */
-  reveal(node, stay) {
-    const picture = this.picture, v = this.view;
-    if (v.tab !== "graph" || stay) { this.refresh(); return; }
-    if (this.stale || !picture.scene) this.refresh({ layout: true });
-    let item = picture.scene.itemOf.get(node), keep = null;
-    if (item && item.type === "group" && !item.open) {
-      keep = item.group.key;
-      v.open.add(keep);
+    doc() {
+        return this.documents[this.view.doc];
     }
-    this.refresh({ layout: !!keep, keep });
-    item = picture.scene.itemOf.get(node);
-    if (item) picture.show(item, true);
-  }
+    program() {
+        return this.doc().programs[this.view.program];
+    }
+    graph() {
+        return this.program().graph(this.view.step);
+    }
+    hits() {
+        return this.found;
+    }
+    theme() {
+        return document.documentElement.dataset.theme;
+    }
 
-  /** stay: what was clicked is in sight, and the picture does not move under the pointer. */
-  selectItem(item, stay) {
-    if (item && item.type !== "group") { this.view.selected = item.node; this.refresh(); this.select(item.node, true); return; }
-    this.view.selected = item;
-    if (item) this.say(`${item.group.key}, ${item.run.length > 1 ? `${item.run.length} identical layers, ` : ""}${item.open ? "unfolded" : "folded"}, ${item.group.nodes.length} nodes`);
-    this.refresh();
-    if (item && !stay) this.picture.show(item.open ? { ...item, h: 40 } : item);
-  }
+    start() {
+        const address = new URLSearchParams(location.hash.slice(1)),
+            v = this.view;
+        this.setTheme(
+            address.get("theme") ||
+                stored("weft-theme") ||
+                (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"),
+            false,
+        );
+        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (e) => {
+            if (!stored("weft-theme")) this.setTheme(e.matches ? "dark" : "light", false);
+        });
+        const programs = this.doc().programs,
+            named = programs.findIndex((p) => p.name === address.get("program"));
+        v.program =
+            named >= 0
+                ? named
+                : Math.max(
+                      0,
+                      programs.findIndex((p) => p.name === "decode"),
+                  );
+        const steps = this.program().steps,
+            asked = address.get("stage");
+        v.step = steps.some((s) => s.key === asked) ? asked : steps[steps.length - 1].key;
+        v.tab = ["graph", "table", "roofline", "memory"].includes(address.get("view"))
+            ? address.get("view")
+            : this.documents.length > 1
+              ? "table"
+              : "graph";
+        v.once = address.get("once") === "1";
+        v.weights = address.get("weights") === "1";
+        if (address.get("unfold") === "1") for (const g of this.graph().groupList) v.open.add(g.key);
+        v.colour = METRICS[address.get("colour")]
+            ? address.get("colour")
+            : this.documents.length > 1 && this.program().profile
+              ? "change"
+              : this.program().profile
+                ? "time"
+                : "op";
+        bindEvents(this);
+        this.picture.resize();
+        this.refresh({ layout: true, fit: true });
+        const node = this.graph().byId.get(Number(address.get("node")));
+        if (address.has("node") && node) this.select(node);
+        if (address.get("search")) this.search(address.get("search"), false);
+    }
 
-  selectGroup(key) {
-    const item = this.picture.scene.items.find((i) => i.type === "group" && i.run.some((g) => g.key === key));
-    if (item) this.selectItem(item);
-  }
+    /** layout: places may have changed; fit: show the whole; keep: an item whose place on the screen should stay. */
+    refresh({ layout = false, fit = false, keep = null } = {}) {
+        const v = this.view,
+            picture = this.picture;
+        drawBars(this);
+        for (const tab of ["graph", "table", "roofline", "memory"]) byId(`view-${tab}`).hidden = v.tab !== tab;
+        if (layout || !picture.scene) this.stale = true;
+        if (v.tab === "graph") {
+            if (!picture.width) {
+                picture.resize();
+                fit = true;
+            }
+            if (this.stale) {
+                const key = (i) => i.type === "group" && i.group.key,
+                    before = keep && picture.scene && picture.scene.items.find((i) => key(i) === keep);
+                picture.scene = buildScene(this.graph(), v, picture.aspect());
+                const after = keep && picture.scene.items.find((i) => key(i) === keep);
+                if (before && after) {
+                    picture.camera.x += after.x - before.x;
+                    picture.camera.y += after.y - before.y;
+                }
+                this.stale = false;
+            }
+            picture.scale = colourScale(this.graph(), v.colour, this.theme());
+            picture.hits = this.found;
+            picture.selected = v.selected;
+            if (fit) picture.fit();
+            picture.request();
+        } else {
+            this[v.tab].draw();
+        }
+        this.drawPanel();
+        this.writeAddress();
+    }
 
-  say(text) { byId("said").textContent = text; }
+    drawPanel() {
+        const s = this.view.selected,
+            panel = byId("panel");
+        panel.replaceChildren(
+            ...(s ? (s.type === "group" ? groupPanel(this, s) : nodePanel(this, s)) : overviewPanel(this))
+                .flat()
+                .filter(Boolean),
+        );
+        if (s !== this.panelOf) panel.scrollTop = 0;
+        this.panelOf = s;
+    }
 
-  /* ---- what the toolbar and the keys do ---- */
+    writeAddress() {
+        const v = this.view,
+            a = new URLSearchParams({ view: v.tab, program: this.program().name, stage: v.step, colour: v.colour });
+        if (v.once) a.set("once", "1");
+        if (v.weights) a.set("weights", "1");
+        if (v.selected && v.selected.id !== undefined) a.set("node", v.selected.id);
+        try {
+            history.replaceState(null, "", `#${a}`);
+        } catch {
+            /* a page without an address of its own */
+        }
+    }
 
-  toggle(key) {
-    const open = this.view.open;
-    if (!open.delete(key)) open.add(key);
-    const chosen = this.view.selected;
-    this.refresh({ layout: true, keep: key });
-    if (chosen && chosen.type === "group" && chosen.group.key === key) this.selectGroup(key);
-    else if (chosen && !open.has(key) && chosen.group && chosen.group.key === key) this.selectGroup(key);
-  }
-  foldAll() { this.view.open.clear(); this.dropGroup(); this.refresh({ layout: true, fit: true }); }
-  unfoldAll() {
-    for (const g of this.graph().groupList) this.view.open.add(g.key);
-    this.dropGroup();
-    this.refresh({ layout: true, fit: true });
-  }
-  dropGroup() { if (this.view.selected && this.view.selected.type === "group") this.view.selected = null; }
-  setOnce(on) { this.view.once = on; this.dropGroup(); this.refresh({ layout: true, fit: true }); }
-  setWeights(on) { this.view.weights = on; this.refresh({ layout: true, fit: true }); }
-  setTab(tab) { this.view.tab = tab; if (tab === "graph") this.picture.width = 0; this.refresh(); }
-  setColour(name) { this.view.colour = name; this.refresh(); }
-  setTheme(theme, keep) {
-    document.documentElement.dataset.theme = theme;
-    Object.assign(KIND_COLOURS, KINDS_OF_THEME[theme]);
-    byId("theme").textContent = theme === "dark" ? "Light" : "Dark";
-    this.picture.readTheme();
-    if (keep) { store("weft-theme", theme); this.refresh(); }
-    else if (this.picture.scene) this.refresh();
-  }
-  setStep(key) {
-    const chosen = this.view.selected;
-    this.view.step = key;
-    this.view.selected = chosen && chosen.id !== undefined ? this.graph().byId.get(chosen.id) || null : null;
-    this.findHits();
-    this.refresh({ layout: true, fit: true });
-  }
-  moveStep(by) {
-    const steps = this.program().steps, i = steps.findIndex((s) => s.key === this.view.step) + by;
-    if (steps[i]) this.setStep(steps[i].key);
-  }
-  setProgram(index, doc = this.view.doc) {
-    const name = this.documents[doc].programs[index] ? index : 0;
-    Object.assign(this.view, { doc, program: name, selected: null });
-    const steps = this.program().steps;
-    if (!steps.some((s) => s.key === this.view.step)) this.view.step = steps[steps.length - 1].key;
-    this.memory.step = null;
-    this.findHits();
-    this.refresh({ layout: true, fit: true });
-  }
+    /* ---- selecting ---- */
 
-  /* ---- search ---- */
+    select(node, stay) {
+        const here = this.graph().byId.get(node.id);
+        if (!here) {
+            this.selectInStage(node.id);
+            return;
+        }
+        this.view.selected = here;
+        if (
+            here.kind === "source" &&
+            (here.op === "weight" || here.op === "constant") &&
+            !this.view.weights &&
+            this.view.tab === "graph"
+        )
+            this.view.weights = this.stale = true;
+        this.reveal(here, stay);
+        this.say(
+            `${here.op} ${here.id}${here.scope ? ` in ${here.scope}` : ""}` +
+                (here.profile ? `, ${format.time(here.profile.seconds)}` : "") +
+                `, ${here.inputs.length} inputs, ${here.users.length} readers`,
+        );
+    }
 
-  findHits() {
-    const words = this.view.query.toLowerCase().split(/\s+/).filter(Boolean);
-    this.hitList = words.length ? this.graph().nodes.filter((n) => words.every((w) => n.text.includes(w))) : [];
-    this.found = new Set(this.hitList);
-    this.hitAt = -1;
-  }
-  search(text, focus = true) {
-    this.view.query = text;
-    byId("search").value = text;
-    this.findHits();
-    this.refresh();
-    if (focus) byId("search").focus();
-  }
-  nextHit(by) {
-    if (!this.hitList.length) return;
-    this.hitAt = (this.hitAt + by + this.hitList.length) % this.hitList.length;
-    this.select(this.hitList[this.hitAt]);
-  }
+    /** A node that only another stage has: goes there. */
+    selectInStage(id) {
+        const has = (s) => this.program().graph(s.key).byId.has(id),
+            step = this.program().steps.find((s) => s.stage && has(s)) || this.program().steps.find(has);
+        if (!step) return;
+        this.setStep(step.key);
+        this.select(this.graph().byId.get(id));
+    }
 
-  /* ---- arrow keys: along edges, or to the neighbour at the side ---- */
+    /** Unfolds what hides a node and brings it into the window. */
+    reveal(node, stay) {
+        const picture = this.picture,
+            v = this.view;
+        if (v.tab !== "graph" || stay) {
+            this.refresh();
+            return;
+        }
+        if (this.stale || !picture.scene) this.refresh({ layout: true });
+        let item = picture.scene.itemOf.get(node),
+            keep = null;
+        if (item && item.type === "group" && !item.open) {
+            keep = item.group.key;
+            v.open.add(keep);
+        }
+        this.refresh({ layout: !!keep, keep });
+        item = picture.scene.itemOf.get(node);
+        if (item) picture.show(item, true);
+    }
 
-  move(key) {
-    const scene = this.picture.scene, s = this.view.selected;
-    if (!s) { this.selectItem(scene.items.find((i) => i.type !== "stub")); return; }
-    const at = s.type === "group" ? scene.items.find((i) => i.type === "group" && i.group.key === s.group.key) : scene.itemOf.get(s);
-    if (!at) return;
-    const next = key === "ArrowDown" || key === "ArrowUp" ? this.alongEdge(at, s, key === "ArrowDown") : besides(scene, at, key === "ArrowRight" ? 1 : -1);
-    if (!next) return;
-    if (next.type === "group") this.selectItem(next);
-    else this.select(next.node);
-  }
-  alongEdge(at, chosen, down) {
-    const scene = this.picture.scene, nodes = chosen.type === "group" ? at.nodes : [chosen];
-    const far = nodes.flatMap((n) => (down ? n.users : n.inputs.map((i) => i.from))).filter((n) => n && !(chosen.type === "group" && at.nodes.includes(n)));
-    const items = far.map((n) => scene.itemOf.get(n)).filter((i) => i && i !== at);
-    const distance = (i) => Math.hypot(i.x + i.w / 2 - at.x - at.w / 2, i.y - at.y) + (i.node && i.node.wide ? 1e6 : 0);
-    return items.sort((a, b) => distance(a) - distance(b))[0];
-  }
+    /** stay: what was clicked is in sight, and the picture does not move under the pointer. */
+    selectItem(item, stay) {
+        if (item && item.type !== "group") {
+            this.view.selected = item.node;
+            this.refresh();
+            this.select(item.node, true);
+            return;
+        }
+        this.view.selected = item;
+        if (item)
+            this.say(
+                `${item.group.key}, ${item.run.length > 1 ? `${item.run.length} identical layers, ` : ""}` +
+                    `${item.open ? "unfolded" : "folded"}, ${item.group.nodes.length} nodes`,
+            );
+        this.refresh();
+        if (item && !stay) this.picture.show(item.open ? { ...item, h: 40 } : item);
+    }
+
+    selectGroup(key) {
+        const item = this.picture.scene.items.find((i) => i.type === "group" && i.run.some((g) => g.key === key));
+        if (item) this.selectItem(item);
+    }
+
+    say(text) {
+        byId("said").textContent = text;
+    }
+
+    /* ---- what the toolbar and the keys do ---- */
+
+    toggle(key) {
+        const open = this.view.open;
+        if (!open.delete(key)) open.add(key);
+        const chosen = this.view.selected;
+        this.refresh({ layout: true, keep: key });
+        if (chosen && chosen.type === "group" && chosen.group.key === key) this.selectGroup(key);
+        else if (chosen && !open.has(key) && chosen.group && chosen.group.key === key) this.selectGroup(key);
+    }
+    foldAll() {
+        this.view.open.clear();
+        this.dropGroup();
+        this.refresh({ layout: true, fit: true });
+    }
+    unfoldAll() {
+        for (const g of this.graph().groupList) this.view.open.add(g.key);
+        this.dropGroup();
+        this.refresh({ layout: true, fit: true });
+    }
+    dropGroup() {
+        if (this.view.selected && this.view.selected.type === "group") this.view.selected = null;
+    }
+    setOnce(on) {
+        this.view.once = on;
+        this.dropGroup();
+        this.refresh({ layout: true, fit: true });
+    }
+    setWeights(on) {
+        this.view.weights = on;
+        this.refresh({ layout: true, fit: true });
+    }
+    setTab(tab) {
+        this.view.tab = tab;
+        if (tab === "graph") this.picture.width = 0;
+        this.refresh();
+    }
+    setColour(name) {
+        this.view.colour = name;
+        this.refresh();
+    }
+    setTheme(theme, keep) {
+        document.documentElement.dataset.theme = theme;
+        Object.assign(KIND_COLOURS, KINDS_OF_THEME[theme]);
+        byId("theme").textContent = theme === "dark" ? "Light" : "Dark";
+        this.picture.readTheme();
+        if (keep) {
+            store("weft-theme", theme);
+            this.refresh();
+        } else if (this.picture.scene) this.refresh();
+    }
+    setStep(key) {
+        const chosen = this.view.selected;
+        this.view.step = key;
+        this.view.selected = chosen && chosen.id !== undefined ? this.graph().byId.get(chosen.id) || null : null;
+        this.findHits();
+        this.refresh({ layout: true, fit: true });
+    }
+    moveStep(by) {
+        const steps = this.program().steps,
+            i = steps.findIndex((s) => s.key === this.view.step) + by;
+        if (steps[i]) this.setStep(steps[i].key);
+    }
+    setProgram(index, doc = this.view.doc) {
+        const name = this.documents[doc].programs[index] ? index : 0;
+        Object.assign(this.view, { doc, program: name, selected: null });
+        const steps = this.program().steps;
+        if (!steps.some((s) => s.key === this.view.step)) this.view.step = steps[steps.length - 1].key;
+        this.memory.step = null;
+        this.findHits();
+        this.refresh({ layout: true, fit: true });
+    }
+
+    /* ---- search ---- */
+
+    findHits() {
+        const words = this.view.query.toLowerCase().split(/\s+/).filter(Boolean);
+        this.hitList = words.length ? this.graph().nodes.filter((n) => words.every((w) => n.text.includes(w))) : [];
+        this.found = new Set(this.hitList);
+        this.hitAt = -1;
+    }
+    search(text, focus = true) {
+        this.view.query = text;
+        byId("search").value = text;
+        this.findHits();
+        this.refresh();
+        if (focus) byId("search").focus();
+    }
+    nextHit(by) {
+        if (!this.hitList.length) return;
+        this.hitAt = (this.hitAt + by + this.hitList.length) % this.hitList.length;
+        this.select(this.hitList[this.hitAt]);
+    }
+
+    /* ---- arrow keys: along edges, or to the neighbour at the side ---- */
+
+    move(key) {
+        const scene = this.picture.scene,
+            s = this.view.selected;
+        if (!s) {
+            this.selectItem(scene.items.find((i) => i.type !== "stub"));
+            return;
+        }
+        const at =
+            s.type === "group"
+                ? scene.items.find((i) => i.type === "group" && i.group.key === s.group.key)
+                : scene.itemOf.get(s);
+        if (!at) return;
+        const next =
+            key === "ArrowDown" || key === "ArrowUp"
+                ? this.alongEdge(at, s, key === "ArrowDown")
+                : besides(scene, at, key === "ArrowRight" ? 1 : -1);
+        if (!next) return;
+        if (next.type === "group") this.selectItem(next);
+        else this.select(next.node);
+    }
+    alongEdge(at, chosen, down) {
+        const scene = this.picture.scene,
+            nodes = chosen.type === "group" ? at.nodes : [chosen];
+        const far = nodes
+            .flatMap((n) => (down ? n.users : n.inputs.map((i) => i.from)))
+            .filter((n) => n && !(chosen.type === "group" && at.nodes.includes(n)));
+        const items = far.map((n) => scene.itemOf.get(n)).filter((i) => i && i !== at);
+        const distance = (i) =>
+            Math.hypot(i.x + i.w / 2 - at.x - at.w / 2, i.y - at.y) + (i.node && i.node.wide ? 1e6 : 0);
+        return items.sort((a, b) => distance(a) - distance(b))[0];
+    }
 }
 
 function besides(scene, at, side) {
-  const x = at.x + at.w / 2, y = at.y + at.h / 2, group = at.type === "group";
-  const score = (i) => {
-    const dx = (i.x + i.w / 2 - x) * side, dy = Math.abs(i.y + i.h / 2 - y);
-    return dx > 4 ? dx + 4 * dy : Infinity;
-  };
-  return scene.items.filter((i) => i.type !== "stub" && i !== at && (group || !(i.type === "group" && i.open))).map((i) => [score(i), i]).filter((c) => c[0] < Infinity).sort((a, b) => a[0] - b[0]).map((c) => c[1])[0];
+    const x = at.x + at.w / 2,
+        y = at.y + at.h / 2,
+        group = at.type === "group";
+    const score = (i) => {
+        const dx = (i.x + i.w / 2 - x) * side,
+            dy = Math.abs(i.y + i.h / 2 - y);
+        return dx > 4 ? dx + 4 * dy : Infinity;
+    };
+    return scene.items
+        .filter((i) => i.type !== "stub" && i !== at && (group || !(i.type === "group" && i.open)))
+        .map((i) => [score(i), i])
+        .filter((c) => c[0] < Infinity)
+        .sort((a, b) => a[0] - b[0])
+        .map((c) => c[1])[0];
 }
 
 function pairDocuments([a, b]) {
-  for (const [mine, theirs] of [[a, b], [b, a]]) for (const p of mine.programs) p.pair = theirs.programs.find((q) => q.name === p.name) || null;
-  for (const p of a.programs) p.other = p.pair;
+    for (const [mine, theirs] of [
+        [a, b],
+        [b, a],
+    ])
+        for (const p of mine.programs) p.pair = theirs.programs.find((q) => q.name === p.name) || null;
+    for (const p of a.programs) p.other = p.pair;
 }
 
-function stored(key) { try { return localStorage.getItem(key); } catch { return null; } }
-function store(key, value) { try { localStorage.setItem(key, value); } catch { /* pages from files may have no storage */ } }
-
-/* ---- the two bars ---- */
-
-function press(label, on, act, more) { return h("button", { type: "button", "aria-pressed": String(on), onclick: act, ...more }, label); }
-
-function drawBars(app) {
-  const v = app.view, program = app.program(), diff = app.documents.length > 1;
-  byId("title").textContent = diff ? `${app.documents[0].title}: A and B` : app.doc().title;
-  byId("title").title = byId("title").textContent;
-  document.querySelectorAll(".graph-only").forEach((e) => { e.hidden = v.tab !== "graph"; });
-  for (const tab of byId("tabs").children) {
-    const on = tab.id === `tab-${v.tab}`;
-    tab.setAttribute("aria-selected", on);
-    tab.tabIndex = on ? 0 : -1;
-  }
-  const programs = app.doc().programs;
-  byId("programs").replaceChildren(...(programs.length > 1 ? programs.map((p, i) => press(p.name, i === v.program, () => app.setProgram(i), { title: "Program (p)" })) : []));
-  byId("documents").replaceChildren(...(diff ? app.documents.map((d, i) => press(d.label, i === v.doc, () => app.setProgram(Math.max(0, d.programs.findIndex((p) => p.name === program.name)), i), { title: `Document ${d.label}` })) : []));
-  const count = byId("search-count"), n = app.hitList.length;
-  count.textContent = v.query ? (n ? `${app.hitAt >= 0 ? `${app.hitAt + 1} of ` : ""}${format.count(n)}` : "none") : "";
-  byId("stages").replaceChildren(...program.steps.flatMap((s, i) => {
-    const pass = s.pass, counts = pass ? [pass.removed.length ? h("small", { class: "minus" }, `−${pass.removed.length}`) : null, pass.added.length ? h("small", { class: "plus" }, `+${pass.added.length}`) : null] : [];
-    const button = press([s.label, ...counts].filter(Boolean), s.key === v.step, () => app.setStep(s.key), { "data-step": s.key, title: pass ? `After ${s.label}: ${pass.removed.length} removed, ${pass.added.length} added, ${pass.rewired.length} rewired ([ and ])` : "Stage ([ and ])" });
-    return i ? [h("span", { class: "then", "aria-hidden": "true" }, "›"), button] : [button];
-  }));
-  drawColour(app);
-  byId("once").setAttribute("aria-pressed", v.once);
-  byId("weights").setAttribute("aria-pressed", v.weights);
-}
-
-function drawColour(app) {
-  const v = app.view, scale = colourScale(app.graph(), v.colour, app.theme()), metric = scale.metric;
-  byId("colour").replaceChildren(...Object.entries(METRICS).filter(([k]) => k !== "change" || app.documents.length > 1).map(([k, m]) => {
-    const has = k === v.colour || app.graph().nodes.some((n) => { const x = m.get(n); return x !== undefined && x !== null; });
-    return h("option", { value: k, selected: k === v.colour, disabled: !has }, has ? m.label : `${m.label} (needs ${m.needs})`);
-  }));
-  const parts = [], swatch = (colour, text) => h("span", { class: "key" }, h("i", { style: `background:${colour}` }), text);
-  if (app.graph().step.pass) {
-    const c = (name) => `var(--${name})`;
-    byId("legend").replaceChildren(swatch(c("removed"), "removed"), swatch(c("added"), "added"), swatch(c("rewired"), "rewired"));
-    return;
-  }
-  if (metric.scale === "kind") for (const k of new Set(scale.values)) parts.push(k === "source" || k === "view" ? null : swatch(KIND_COLOURS[k], KIND_LABELS[k]));
-  else if (metric.scale === "device") for (const d of [...new Set(scale.values)].sort()) parts.push(swatch(scale.colour(d), app.doc().deviceName(d)));
-  else if (scale.present) {
-    const ends = { magnitude: [0, scale.max], fraction: [0, 1], error: [scale.min, scale.max], change: [-scale.bound, scale.bound] }[metric.scale];
-    const at = (t) => (metric.scale === "magnitude" ? t * t * scale.max : metric.scale === "error" ? scale.min * (scale.max / scale.min) ** t : ends[0] + t * (ends[1] - ends[0]));
-    parts.push(metric.text(ends[0]), h("span", { class: "steps", "aria-hidden": "true" }, [...Array(11).keys()].map((i) => h("i", { style: `background:${scale.colour(at(i / 10))}` }))), metric.text(ends[1]));
-    if (scale.maxGroup > scale.max) parts.push(`layers to ${metric.text(scale.maxGroup)}`);
-  }
-  if (metric.scale !== "kind") parts.push(swatch(RAMPS[app.theme()].missing, "none"));
-  if (app.graph().nodes.some((n) => n.failed)) parts.push(h("span", { class: "key" }, h("i", { class: "failed" }), "check failed"));
-  byId("legend").replaceChildren(...parts.filter(Boolean).map((p) => (typeof p === "string" ? h("span", {}, p) : p)));
-}
-
-/* ---- events ---- */
-
-const KEYS = [
-  ["/", "search; Enter goes to the next hit, Shift Enter back", (a) => byId("search").select() || byId("search").focus()],
-  ["1 2 3 4", "graph, table, roofline, memory", null],
-  ["[ ]", "the stage before, after", null],
-  ["↑ ↓ ← →", "along edges; to the neighbours at the sides", null],
-  ["Enter", "folds or unfolds the layer", null],
-  ["f", "folds all layers", (a) => a.foldAll()],
-  ["u", "unfolds all layers", (a) => a.unfoldAll()],
-  ["i", "shows identical layers once", (a) => a.setOnce(!a.view.once)],
-  ["w", "shows weights and constants", (a) => a.setWeights(!a.view.weights)],
-  ["c", "colours by the next quantity", (a) => a.setColour(nextColour(a))],
-  ["p", "switches the program", (a) => a.setProgram((a.view.program + 1) % a.doc().programs.length)],
-  ["+ −", "larger, smaller", null],
-  ["0", "shows the whole graph", (a) => a.picture.fit()],
-  ["t", "light or dark", (a) => a.setTheme(a.theme() === "dark" ? "light" : "dark", true)],
-  ["Esc", "clears the selection, then the search", null],
-  ["?", "this list", () => byId("help").showModal()],
-];
-function nextColour(app) {
-  const enabled = [...byId("colour").options].filter((o) => !o.disabled).map((o) => o.value);
-  return enabled[(enabled.indexOf(app.view.colour) + 1) % enabled.length];
-}
-
-function onKey(app, e) {
-  const typing = e.target.closest("input, select, textarea"), v = app.view;
-  if (e.ctrlKey || e.metaKey || e.altKey || byId("help").open) return;
-  if (e.key === "Escape") {
-    if (v.selected) v.selected = null;
-    else app.search("", false);
-    app.refresh();
-    byId("canvas").focus();
-    return;
-  }
-  if (typing) return;
-  const canvas = e.target === byId("canvas") || e.target === document.body, tab = ["graph", "table", "roofline", "memory"]["1234".indexOf(e.key)];
-  const row = KEYS.find((k) => k[0] === e.key && k[2]);
-  if (e.key.length === 1 && tab) app.setTab(tab);
-  else if (e.key === "[" || e.key === "]") app.moveStep(e.key === "]" ? 1 : -1);
-  else if (v.tab === "graph" && (e.key === "+" || e.key === "=")) app.picture.zoom(1.25);
-  else if (v.tab === "graph" && e.key === "-") app.picture.zoom(0.8);
-  else if (v.tab === "graph" && canvas && e.key.startsWith("Arrow")) app.move(e.key);
-  else if (v.tab === "graph" && canvas && (e.key === "Enter" || e.key === " ")) { if (v.selected && v.selected.group) app.toggle(openKey(app)); }
-  else if (row) row[2](app);
-  else return;
-  e.preventDefault();
-}
-/** In "identical once" the layer that stands for the selected one. */
-function openKey(app) {
-  const s = app.view.selected;
-  if (s.type === "group" || !app.view.once) return s.group.key;
-  return app.graph().runs().find((run) => run.includes(s.group))[0].key;
-}
-
-function onTabKey(app, e) {
-  const tabs = [...byId("tabs").children], step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
-  if (!step) return;
-  e.preventDefault();
-  const next = tabs[(tabs.indexOf(e.target) + step + tabs.length) % tabs.length];
-  app.setTab(next.id.slice(4));
-  next.focus();
-}
-
-function bindEvents(app) {
-  const on = (id, event, f) => byId(id).addEventListener(event, f), click = (id, f) => on(id, "click", f);
-  for (const tab of byId("tabs").children) tab.addEventListener("click", () => app.setTab(tab.id.slice(4)));
-  on("tabs", "keydown", (e) => onTabKey(app, e));
-  click("fold", () => app.foldAll());
-  click("unfold", () => app.unfoldAll());
-  click("once", () => app.setOnce(!app.view.once));
-  click("weights", () => app.setWeights(!app.view.weights));
-  click("zoom-in", () => app.picture.zoom(1.25));
-  click("zoom-out", () => app.picture.zoom(0.8));
-  click("fit", () => app.picture.fit());
-  click("theme", () => app.setTheme(app.theme() === "dark" ? "light" : "dark", true));
-  click("help-button", () => byId("help").showModal());
-  on("colour", "change", (e) => app.setColour(e.target.value));
-  on("search", "input", (e) => app.search(e.target.value));
-  on("search-form", "submit", (e) => e.preventDefault());
-  on("search", "keydown", (e) => { if (e.key === "Enter") { e.preventDefault(); app.nextHit(e.shiftKey ? -1 : 1); } });
-  byId("shortcuts").append(...KEYS.flatMap(([keys, text]) => [h("dt", {}, keys.split(" ").map((k) => h("kbd", {}, k))), h("dd", {}, text)]));
-  document.addEventListener("keydown", (e) => onKey(app, e));
-  window.addEventListener("resize", () => { app.picture.width = 0; app.refresh(app.view.tab === "graph" ? { layout: true } : {}); });
-  window.addEventListener("beforeprint", () => printing(app, true));
-  window.addEventListener("afterprint", () => printing(app, false));
-  bindMouse(app, byId("canvas"));
-}
-
-function bindMouse(app, canvas) {
-  const picture = app.picture, at = (e) => picture.at(e.offsetX, e.offsetY);
-  let drag = null;
-  canvas.addEventListener("pointerdown", (e) => { drag = { x: e.clientX, y: e.clientY, moved: false }; canvas.setPointerCapture(e.pointerId); });
-  canvas.addEventListener("pointermove", (e) => {
-    if (drag) {
-      const dx = e.clientX - drag.x, dy = e.clientY - drag.y;
-      if (!drag.moved && Math.hypot(dx, dy) < 4) return;
-      canvas.classList.add("dragging");
-      picture.pan(dx, dy);
-      drag = { x: e.clientX, y: e.clientY, moved: true };
-      return;
+function stored(key) {
+    try {
+        return localStorage.getItem(key);
+    } catch {
+        return null;
     }
-    const item = at(e), over = item && !(item.type === "group" && item.open) ? item : null;
-    if (over === picture.hovered) return;
-    picture.hovered = over;
-    canvas.classList.toggle("over", !!over);
-    canvas.title = over ? (over.type === "group" ? `${over.group.key}, Enter or double click unfolds` : `${over.node.op} ${over.node.id}  ${over.node.scope}`) : "";
-    picture.request();
-  });
-  canvas.addEventListener("pointerup", (e) => {
-    canvas.classList.remove("dragging");
-    if (drag && !drag.moved) {
-      const item = at(e), head = item && item.type === "group" && item.open;
-      const triangle = item && item.type === "group" && e.offsetX / picture.camera.k + picture.camera.x < item.x + 28 && e.offsetY / picture.camera.k + picture.camera.y < item.y + 28;
-      if (triangle) app.toggle(item.group.key);
-      else if (head && e.offsetY / picture.camera.k + picture.camera.y > item.y + HEADER) app.selectItem(null);
-      else app.selectItem(item, true);
-    }
-    drag = null;
-  });
-  canvas.addEventListener("dblclick", (e) => { const item = at(e); if (item && item.type === "group") app.toggle(item.group.key); });
-  canvas.addEventListener("wheel", (e) => {
-    e.preventDefault();
-    const unit = e.deltaMode === 1 ? 16 : 1;
-    if (e.shiftKey) picture.pan(-e.deltaY * unit, 0);
-    else picture.zoom(Math.exp(-e.deltaY * unit * 0.0016), e.offsetX, e.offsetY);
-  }, { passive: false });
 }
-
-/** On paper: light, and the whole graph at the resolution of a printer. */
-function printing(app, begins) {
-  const picture = app.picture;
-  if (begins) {
-    app.beforePrint = { theme: app.theme(), camera: { ...picture.camera } };
-    app.setTheme("light", false);
-    if (app.view.tab !== "graph" || !picture.scene) return;
-    const s = picture.scene, w = 1400, hgt = clamp((w * s.height) / s.width, 300, 1800);
-    Object.assign(picture, { width: w, height: hgt, ratio: 2 });
-    picture.canvas.width = w * 2;
-    picture.canvas.height = hgt * 2;
-    picture.fit();
-    picture.draw();
-  } else {
-    picture.resize();
-    app.setTheme(app.beforePrint.theme, false);
-    picture.camera = app.beforePrint.camera;
-    app.refresh();
-  }
+function store(key, value) {
+    try {
+        localStorage.setItem(key, value);
+    } catch {
+        /* pages from files may have no storage */
+    }
 }
 
 /* ---- begin ---- */
 
 function read(id, label) {
-  const element = byId(id);
-  return element ? new Document(JSON.parse(element.textContent), label) : null;
+    const element = byId(id);
+    return element ? new Document(JSON.parse(element.textContent), label) : null;
 }
 try {
-  performance.mark("weft-begin");
-  const documents = [read("weft-a", "A"), read("weft-b", "B")].filter(Boolean);
-  const app = new App(documents);
-  window.weft = app; // for the console, and for tests
-  app.picture.onDrawn = () => { performance.mark("weft-drawn"); app.picture.onDrawn = null; };
-  app.start();
+    performance.mark("weft-begin");
+    const documents = [read("weft-a", "A"), read("weft-b", "B")].filter(Boolean);
+    const app = new App(documents);
+    window.weft = app; // for the console, and for tests
+    app.picture.onDrawn = () => {
+        performance.mark("weft-drawn");
+        app.picture.onDrawn = null;
+    };
+    app.start();
 } catch (error) {
-  document.body.replaceChildren(h("p", { class: "empty" }, `This page cannot show its document: ${error.message}`));
-  throw error;
+    document.body.replaceChildren(h("p", { class: "empty" }, `This page cannot show its document: ${error.message}`));
+    throw error;
 }
