@@ -161,11 +161,11 @@ class Picture {
         g.fillStyle = this.colours["ink-soft"];
         g.textBaseline = "middle";
         let text = `${i.group.key}${times}`;
-        if (g.measureText(text).width > i.w - 28) text = `${i.group.key.split(".").pop()}${times}`;
+        if (this.widthOf(text, size) > i.w - 28) text = `${i.group.key.split(".").pop()}${times}`;
         const header = Math.max(HEADER, size * 1.6);
         if (size > 14) {
             // zoomed out: above the nodes, on a plate
-            const w = g.measureText(text).width + size;
+            const w = this.widthOf(text, size) + size;
             g.fillStyle = this.colours.layer;
             g.globalAlpha = 0.9;
             g.fillRect(i.x + 2, i.y + 2, Math.min(w, i.w - 4), header - 2);
@@ -395,6 +395,19 @@ class Picture {
                 ring(i, this.colours.accent, 3, 2.5);
             }
         }
+    }
+
+    /** The width of bold text of a size that changes with every zoom: measured once, at another size. */
+    widthOf(text, size) {
+        const key = `width|${text}`;
+        if (!this.widths.has(key)) {
+            const g = this.context,
+                font = g.font;
+            g.font = `600 100px ${this.font}`;
+            this.widths.set(key, g.measureText(text).width / 100);
+            g.font = font;
+        }
+        return this.widths.get(key) * size;
     }
 
     /** Text cut to a width, with an ellipsis; remembered, for measuring is slow. */

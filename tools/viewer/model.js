@@ -416,7 +416,7 @@ function colourScale(graph, name, theme) {
         if (metric.scale === "change") return 0.5 + v / (2 * scale.bound);
         return v === Infinity ? 1 : v <= 0 ? 0 : Math.log(v / scale.min) / Math.log(scale.max / scale.min);
     };
-    scale.bound = Math.max(0.05, ...[percentile(numbers.map(Math.abs), 0.98)]);
+    scale.bound = clamp(percentile(numbers.map(Math.abs), 0.98), 0.05, 1); // twice the time is as bad as it gets
     scale.colour = (v) => {
         if (v === undefined || v === null) return ramps.missing;
         if (metric.scale === "kind") return KIND_COLOURS[v];
