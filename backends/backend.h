@@ -204,6 +204,7 @@ WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, u
 WEFT_API WEFT_MUST_USE weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft_error *err);
 
 /* One of the programs of a dump. */
+typedef struct weft_profile weft_profile; /* profile.h */
 typedef struct weft_dump_program {
     const char *name;             /* "prompt", "decode", "graph" */
     const weft_graph *built;      /* before any pass; NULL: the dump begins with the planned stage */
@@ -211,6 +212,9 @@ typedef struct weft_dump_program {
     const char *const *outputs;   /* without a program: those that the passes keep; NULL: all */
     uint32_t n_outputs;
     bool as_built;                /* leave out the passes and the optimised stage */
+    const weft_profile *profile;  /* of `program`, finished; its sizes are the dump's; NULL: none */
+    const struct weft_check_node *checks; /* of `program`; NULL: not checked */
+    uint32_t n_checks;
 } weft_dump_program;
 
 /* The graphs, what each pass did, placement and plan as data (docs/dump-format.md). JSON takes any number of programs,

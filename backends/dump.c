@@ -1,5 +1,6 @@
 /* dump.c: whole dumps of programs: which stages there are, and the document around them. */
 #include "backends/dump.h"
+#include "backends/profile_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,13 +54,38 @@ static weft_status put_passes(weft__json *j, const weft_dump_program *d, weft_gr
     return s;
 }
 
+static void put_checks(weft__json *j, const weft_check_node *checks, uint32_t n)
+{
+    weft__json_line(j);
+    weft__json_object(j, "check");
+    weft__json_array(j, "nodes");
+    for (uint32_t i = 0; i < n; i++) {
+        const weft_check_node *c = &checks[i];
+        weft__json_line(j);
+        weft__json_object(j, NULL);
+        weft__json_u64(j, "node", c->node);
+        weft__json_u64(j, "output", c->output);
+        weft__json_f64(j, "max_error", c->max_error);
+        weft__json_f64(j, "mean_error", c->mean_error);
+        weft__json_f64(j, "rms", c->rms);
+        weft__json_f64(j, "tolerance", c->tolerance);
+        weft__json_u64(j, "nan", c->n_nan);
+        weft__json_u64(j, "inf", c->n_inf);
+        weft__json_bool(j, "failed", c->failed);
+        weft__json_end_object(j);
+    }
+    weft__json_end_array(j);
+    weft__json_end_object(j);
+}
+
 static weft_status put_program(weft__json *j, const weft_dump_program *d, const weft_dump_desc *desc, weft_error *err)
 {
     const weft_program *p = d->program;
     const weft_graph *g = p ? p->g : d->built;
     int64_t values[WEFT_MAX_EXTENTS];
     weft_graph *optimised;
-    extent_values(g, desc, p, values);
+    if (d->profile) memcpy(values, d->profile->work, sizeof values);
+    else extent_values(g, desc, p, values);
     weft__json_line(j);
     weft__json_object(j, NULL);
     weft__json_string(j, "name", d->name);
@@ -73,6 +99,8 @@ static weft_status put_program(weft__json *j, const weft_dump_program *d, const 
     if (p) weft__json_planned(j, p, values);
     weft__json_end_array(j);
     if (!s && p) s = weft__json_plan(j, p, err);
+    if (!s && d->profile) s = weft__profile_json(d->profile, j, err);
+    if (d->checks) put_checks(j, d->checks, d->n_checks);
     weft__json_end_object(j);
     return s;
 }
@@ -81,10 +109,13 @@ static weft_status put_program(weft__json *j, const weft_dump_program *d, const 
 static void put_devices(weft__json *j, const weft_dump_program *programs, uint32_t n)
 {
     const weft_program *p = NULL;
+    const weft_profile *prof = NULL;
     for (uint32_t i = 0; i < n && !p; i++) p = programs[i].program;
+    for (uint32_t i = 0; i < n && !prof; i++) prof = programs[i].profile;
     weft__json_line(j);
     weft__json_array(j, "devices");
-    for (uint32_t d = 0; p && d < p->n_devices; d++) weft__json_device(j, d, p->devices[d]);
+    for (uint32_t d = 0; p && d < p->n_devices; d++) 
+        weft__json_device(j, d, p->devices[d], prof && prof->has_roofs ? &prof->roofs[d] : NULL);
     weft__json_end_array(j);
 }
 

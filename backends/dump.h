@@ -5,8 +5,8 @@
 #include "backends/program.h"
 #include "graph/dump.h"
 
-/* An element of "devices". */
-void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b);
+/* An element of "devices"; roof NULL: not measured. */
+void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b, const weft_roof *roof);
 /* The stage "planned". */
 void weft__json_planned(weft__json *j, const weft_program *p, const int64_t *values);
 /* "plan": steps, alias sets and memory. */

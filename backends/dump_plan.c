@@ -4,7 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b)
+static void put_roof(weft__json *j, const weft_roof *r)
+{
+    weft__json_object(j, "roof");
+    weft__json_f64(j, "bytes_per_second", r->bytes_per_second);
+    for (int a = 0; a <= WEFT_ARITH_F16_MATRIX; a++) {
+        static const char *const names[] = { "f32_ops_per_second", "int8_ops_per_second", "bf16_ops_per_second",
+                                             "f16_matrix_ops_per_second" };
+        weft__json_f64(j, names[a], weft_roof_peak(r, (weft_arith)a));
+    }
+    weft__json_f64(j, "launch_seconds", r->launch_seconds);
+    weft__json_end_object(j);
+}
+
+void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b, const weft_roof *roof)
 {
     weft_device_info info;
     weft_backend_info(b, &info);
@@ -17,6 +30,7 @@ void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b)
     weft__json_string(j, "driver", info.driver);
     weft__json_string(j, "type", weft_device_type_name(info.type));
     weft__json_u64(j, "threads", info.threads);
+    if (roof) put_roof(j, roof);
     weft__json_end_object(j);
 }
 

@@ -130,6 +130,7 @@ WEFT_API void weft_session_destroy(weft_session *s);
 /* The program that runs prompts or, where the session has one of its own for that, single tokens; lent, valid as long
  * as the session. To look at, to profile (weft_program_profile) and to read spans from; the session runs it. */
 WEFT_API weft_program *weft_session_program(const weft_session *s, bool decode);
+WEFT_API const weft_graph *weft_session_graph(const weft_session *s); /* that both were made from; lent */
 WEFT_API weft_load_times weft_session_load_times(const weft_session *s);
 WEFT_API uint32_t weft_session_context(const weft_session *s);
 WEFT_API uint32_t weft_session_n_vocab(const weft_session *s);
@@ -157,7 +158,8 @@ WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
 WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n,
                                                          weft_error *err);
 /* Compares, node by node, what these tokens make when they follow sequence 0 with the plain scalar CPU path:
- * weft_program_check. Of more tokens than one run takes (max_tokens) the first are run. The sequence stays as it is. */
+ * weft_program_check, of the program that weft_session_eval would run them with. Of more tokens than one run takes
+ * (max_tokens) the first are run. The sequence stays as it is. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
                                                       weft_error *err);

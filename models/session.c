@@ -154,6 +154,11 @@ weft_program *weft_session_program(const weft_session *s, bool decode)
     return decode && s->decode.p ? s->decode.p : s->prompt.p;
 }
 
+const weft_graph *weft_session_graph(const weft_session *s)
+{
+    return s->g;
+}
+
 weft_load_times weft_session_load_times(const weft_session *s)
 {
     return s->times;
@@ -336,10 +341,11 @@ weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
     if (!t) return WEFT_OOM_FAIL(err, "a check");
     for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i], .wanted = i + 1 == n };
     weft_status status = check_batch(s, t, n, err);
-    uint32_t n_rows, taken = status ? 0 : fill_batch(s, &s->prompt, t, n, &n_rows);
-    if (!status) status = write_batch(s, &s->prompt, taken, n_rows, err);
+    runner *r = s->decode.p && n <= s->decode.max_tokens ? &s->decode : &s->prompt;
+    uint32_t n_rows, taken = status ? 0 : fill_batch(s, r, t, n, &n_rows);
+    if (!status) status = write_batch(s, r, taken, n_rows, err);
     weft_weight_source source = weft_model_weights(s->m);
-    if (!status) status = weft_program_check(s->prompt.p, &source, report, ctx, err);
+    if (!status) status = weft_program_check(r->p, &source, report, ctx, err);
     take_back(s, t, taken);
     free(t);
     return status;

@@ -138,7 +138,7 @@ static bool report_node(void *ctx, const weft_check_node *c)
 int cli_check(cli_run *r, const weft_tokens *t)
 {
     weft_error err;
-    const weft_program *p = weft_session_program(r->session, false);
+    const weft_program *p = weft_session_program(r->session, t->n == 1);
     check_state s = { .g = weft_program_graph(p) };
     if (weft_session_check(r->session, t->ids, t->n, report_node, &s, &err)) return cli_report(&err);
     fprintf(stderr, "check: %u results compared, %u differ; the largest error is %.2g of its tolerance\n", s.n,

@@ -1,0 +1,315 @@
+/* profile_run.c: what `weft profile` runs: a prompt again and again, then decoding token by token; or a graph text. The
+ * runs that warm up are not profiled: the first one after profiling is switched on records a GPU's commands anew. */
+#include "tools/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DECODE_PROMPT = 16, WARM_UP = 2, MAX_CHECKED = 64 };
+static const double roof_seconds = 0.3;
+
+/* ---- shared by models and graph texts ---- */
+
+static int measure_roofs(profile_set *s)
+{
+    weft_error err;
+    for (uint32_t d = 0; d < s->run.devices.n; d++)
+        if (weft_backend_roof(s->run.devices.device[d], roof_seconds, &s->roofs[d], &err)) return cli_report(&err);
+    return 0;
+}
+
+static int begin_entry(profile_set *s, const char *name, weft_program *p, const weft_graph *built, double tokens,
+                       profile_entry **out)
+{
+    weft_error err;
+    profile_entry *e = *out = &s->entry[s->n++];
+    *e = (profile_entry){ .name = name, .program = p, .built = built };
+    weft_profile_desc d = { .name = name, .mode = s->mode, .roofs = s->roofs, .tokens = tokens };
+    if (weft_profile_create(p, &d, &e->profile, &err) || weft_program_profile(p, s->mode, &err))
+        return cli_report(&err);
+    return 0;
+}
+
+static int end_entry(profile_entry *e)
+{
+    weft_error err;
+    if (weft_profile_finish(e->profile, &err) || weft_program_profile(e->program, WEFT_PROFILE_OFF, &err))
+        return cli_report(&err);
+    return 0;
+}
+
+/* The run that began at `begin` is over. cells: how much of the cache it read; 0: all of it. */
+static weft_status add_run(profile_entry *e, uint64_t begin, uint32_t cells, weft_error *err)
+{
+    weft_profile_run run = { .begin = begin, .end = weft_profile_now(), .work = &(weft_bound){ "cells", cells } };
+    const weft_graph *g = weft_program_graph(e->program);
+    for (uint32_t i = 0; cells && i < weft_graph_extent_count(g); i++)
+        if (!strcmp(weft_graph_extent(g, i + 1, NULL), "cells")) run.n_work = 1;
+    run.spans = weft_program_spans(e->program, &run.n_spans);
+    if (weft_program_spans_dropped(e->program))
+        return WEFT_FAIL(err, WEFT_INTERNAL, "profile: %llu spans of a run found no room",
+                         (unsigned long long)weft_program_spans_dropped(e->program));
+    return weft_profile_add(e->profile, &run, err);
+}
+
+static bool note_check(void *ctx, const weft_check_node *n)
+{
+    profile_checks *c = ctx;
+    if (!weft__grow(&c->nodes, &c->cap, c->n + 1u, sizeof *c->nodes)) {
+        c->no_memory = true;
+        return false;
+    }
+    c->nodes[c->n++] = *n;
+    c->n_failed += n->failed;
+    return true;
+}
+
+static int judge_checks(const profile_checks *c, weft_status status, const weft_error *err)
+{
+    if (status) return cli_report(err);
+    return c->no_memory ? cli_fail("profile: out of memory") : 0;
+}
+
+/* ---- models ---- */
+
+typedef struct tokens {
+    int32_t *ids;
+    weft_batch_token *batch;
+    weft_candidate best; /* after the last run */
+    uint32_t n;
+} tokens;
+
+static int make_tokens(const weft_session *s, uint32_t n, tokens *out)
+{
+    uint32_t state = 1, n_vocab = weft_session_n_vocab(s);
+    *out = (tokens){ .n = n, .ids = calloc(n, sizeof *out->ids), .batch = calloc(n, sizeof *out->batch) };
+    if (!out->ids || !out->batch) return cli_fail("profile: out of memory");
+    for (uint32_t i = 0; i < n; i++) {
+        out->ids[i] = (int32_t)((state = state * 1664525u + 1013904223u) >> 8) % (int32_t)n_vocab;
+        out->batch[i] = (weft_batch_token){ .id = out->ids[i] };
+    }
+    return 0;
+}
+
+/* The sequence becomes the first `from` tokens, then takes n more in; the last one's pick is `best`. */
+static weft_status eval(weft_session *s, tokens *t, uint32_t from, uint32_t n, weft_error *err)
+{
+    WEFT_TRY(weft_session_truncate(s, 0, from, err));
+    t->batch[from + n - 1].wanted = true;
+    weft_status status = weft_session_eval_candidates(s, t->batch + from, n, &t->best, err);
+    t->batch[from + n - 1].wanted = false;
+    return status;
+}
+
+/* Of a prompt longer than a run takes, the last run: what stands before it is there already. */
+static weft_status run_prompts(weft_session *s, profile_entry *e, tokens *t, uint32_t n_prompt, uint32_t n_run,
+                               uint32_t repeat, weft_error *err)
+{
+    uint32_t before = n_prompt - n_run;
+    if (before) WEFT_TRY(eval(s, t, 0, before, err));
+    WEFT_TRY(eval(s, t, before, n_run, err)); /* warm */
+    for (uint32_t i = 0; i < repeat; i++) {
+        weft_program_spans_clear(e->program);
+        uint64_t begin = weft_profile_now();
+        WEFT_TRY(eval(s, t, before, n_run, err));
+        WEFT_TRY(add_run(e, begin, n_prompt, err));
+    }
+    return WEFT_OK;
+}
+
+static weft_status decode_one(weft_session *s, profile_entry *e, tokens *t, bool counts, weft_error *err)
+{
+    weft_batch_token next = { t->best.id, 0, true };
+    weft_program_spans_clear(e->program);
+    uint64_t begin = weft_profile_now();
+    WEFT_TRY(weft_session_eval_candidates(s, &next, 1, &t->best, err));
+    return counts ? add_run(e, begin, weft_session_length(s, 0), err) : WEFT_OK;
+}
+
+static weft_status run_decoding(weft_session *s, profile_entry *e, tokens *t, uint32_t n, uint32_t repeat,
+                                weft_error *err)
+{
+    for (uint32_t i = 0; i < repeat; i++) {
+        WEFT_TRY(eval(s, t, 0, DECODE_PROMPT, err));
+        for (uint32_t k = 0; k < WARM_UP + n; k++) WEFT_TRY(decode_one(s, e, t, k >= WARM_UP, err));
+    }
+    return WEFT_OK;
+}
+
+static int check_model(profile_set *s, profile_entry *e, const tokens *t, uint32_t n)
+{
+    weft_error err;
+    weft_status status = weft_session_truncate(s->run.session, 0, 0, &err);
+    if (n > MAX_CHECKED) n = MAX_CHECKED;
+    if (!status) status = weft_session_check(s->run.session, t->ids, n, note_check, &e->checks, &err);
+    return judge_checks(&e->checks, status, &err);
+}
+
+static int measure_prompt(const cli_args *a, profile_set *s, tokens *t, uint32_t n_prompt)
+{
+    weft_error err;
+    profile_entry *e;
+    uint32_t chunk = cli_u32(a, "chunk", 512), n_run = n_prompt < chunk ? n_prompt : chunk;
+    weft_session *session = s->run.session;
+    int status = begin_entry(s, "prompt", weft_session_program(session, false), weft_session_graph(session), n_run, &e);
+    if (!status && run_prompts(session, e, t, n_prompt, n_run, cli_u32(a, "repeat", 5), &err))
+        status = cli_report(&err);
+    if (!status) status = end_entry(e);
+    return !status && cli_has(a, "check") ? check_model(s, e, t, n_run) : status;
+}
+
+static int measure_decode(const cli_args *a, profile_set *s, tokens *t, uint32_t n_decode)
+{
+    weft_error err;
+    profile_entry *e;
+    weft_session *session = s->run.session;
+    int status = begin_entry(s, "decode", weft_session_program(session, true), weft_session_graph(session), 1, &e);
+    if (!status && run_decoding(session, e, t, n_decode, cli_u32(a, "repeat", 5), &err)) status = cli_report(&err);
+    if (!status) status = end_entry(e);
+    return !status && cli_has(a, "check") ? check_model(s, e, t, 1) : status;
+}
+
+static int measure_model(const cli_args *a, profile_set *s)
+{
+    weft_model_info info;
+    s->run.model = s->source.model;
+    s->source.model = NULL; /* cli_run_close closes it */
+    weft_model_info_get(s->run.model, &info);
+    if (!info.has_weights) {
+        if (cli_noise_open(s->source.graph, &s->noise)) return 1;
+        weft_weight_source source = cli_noise_source(&s->noise);
+        weft_model_set_weights(s->run.model, &source);
+    }
+    int status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &s->run);
+    if (status) return status;
+    const weft_session *session = s->run.session;
+    uint32_t context = weft_session_context(session), n_prompt = cli_u32(a, "prompt-tokens", context < 512 ? context : 512);
+    uint32_t n_decode = cli_u32(a, "decode-tokens", 64), rest = context > DECODE_PROMPT + WARM_UP ? context - DECODE_PROMPT - WARM_UP : 0;
+    if (n_decode > rest && !cli_has(a, "decode-tokens")) n_decode = rest;
+    if (n_prompt > context || n_decode > rest)
+        return cli_fail("profile: %u prompt tokens, and %u to decode after %d, do not fit the context of %u (--context)",
+                        n_prompt, n_decode, DECODE_PROMPT + WARM_UP, context);
+    if (weft_session_program(session, false) == weft_session_program(session, true)) n_prompt = 0;
+    if (!n_prompt && !n_decode) return cli_misuse("profile: nothing is left to run");
+    tokens t;
+    status = make_tokens(session, n_prompt > DECODE_PROMPT ? n_prompt : DECODE_PROMPT, &t);
+    if (!status) status = measure_roofs(s);
+    if (!status && n_prompt > 1) status = measure_prompt(a, s, &t, n_prompt);
+    if (!status && n_decode) status = measure_decode(a, s, &t, n_decode);
+    free(t.ids);
+    free(t.batch);
+    return status;
+}
+
+/* ---- graph texts ---- */
+
+/* Whether a value says where an attention's cells begin: then zeros, so that as much as possible is seen. */
+static bool is_first(const weft_graph *g, weft_ref r)
+{
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op == WEFT_OP_attention && n->in[3].id == r.id) return true;
+    }
+    return false;
+}
+
+/* Numbers of about one; whole ones count up from 0, which are rows and cells that exist. */
+static weft_status fill_input(weft_program *p, const weft_node *n, weft_error *err)
+{
+    const weft_graph *g = weft_program_graph(p);
+    int64_t elements = weft_value_elements(g, n->out[0], NULL);
+    uint64_t bytes = weft_value_bytes(g, n->out[0], NULL);
+    weft_dtype type = weft_graph_value(g, n->out[0])->dtype;
+    unsigned char *data = calloc(1, bytes + 1);
+    if (!data) return WEFT_OOM_FAIL(err, "an input");
+    bool zero = is_first(g, n->out[0]);
+    for (int64_t i = 0; i < elements && !zero; i++) {
+        if (type == WEFT_I32) memcpy(data + 4 * i, &(int32_t){ (int32_t)i }, 4);
+        else if (type == WEFT_F32) memcpy(data + 4 * i, &(float){ (float)(i * 2654435761u >> 8 & 0xffff) / 65536 - 0.5f }, 4);
+        else memcpy(data + 2 * i, &(uint16_t){ type == WEFT_F16 ? 0x3800 : 0x3f00 }, 2); /* a half */
+    }
+    weft_status s = weft_program_write(p, n->out[0], 0, data, bytes, err);
+    free(data);
+    return s;
+}
+
+static weft_status fill_inputs(weft_program *p, weft_error *err)
+{
+    const weft_graph *g = weft_program_graph(p);
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++)
+        if (weft_graph_node(g, i)->op == WEFT_OP_input) WEFT_TRY(fill_input(p, weft_graph_node(g, i), err));
+    return WEFT_OK;
+}
+
+/* Inputs are written before the time begins: making them up is no work of the graph's. */
+static weft_status run_graph(profile_entry *e, uint32_t repeat, weft_error *err)
+{
+    for (uint32_t i = 0; i < WARM_UP + repeat; i++) {
+        WEFT_TRY(fill_inputs(e->program, err));
+        weft_program_spans_clear(e->program);
+        uint64_t begin = weft_profile_now();
+        WEFT_TRY(weft_program_run(e->program, err));
+        if (i >= WARM_UP) WEFT_TRY(add_run(e, begin, 0, err));
+    }
+    return WEFT_OK;
+}
+
+static weft_status load_graph(const cli_args *a, profile_set *s, const uint32_t *split, weft_error *err)
+{
+    weft_weight_source source = cli_noise_source(&s->noise);
+    weft_program_desc d = { .devices = s->run.devices.device, .n_devices = s->run.devices.n, .split = split,
+                            .spread = true, .exact = cli_has(a, "exact"), .strict = cli_has(a, "strict") };
+    WEFT_TRY(weft_program_create(s->source.graph, &d, &s->program, err));
+    WEFT_TRY(weft_bank_create(&source, &s->bank, err));
+    return weft_program_load(s->program, s->bank, err);
+}
+
+static int check_graph(profile_set *s, profile_entry *e)
+{
+    weft_error err;
+    weft_weight_source source = cli_noise_source(&s->noise);
+    weft_status status = fill_inputs(s->program, &err);
+    if (!status) status = weft_program_check(s->program, &source, note_check, &e->checks, &err);
+    return judge_checks(&e->checks, status, &err);
+}
+
+static int measure_graph(const cli_args *a, profile_set *s)
+{
+    weft_error err;
+    uint32_t split[CLI_MAX_DEVICES];
+    bool given = false;
+    profile_entry *e;
+    int status = cli_devices_open(a, &s->run.devices);
+    if (!status) status = cli_split(a, &s->run.devices, split, &given);
+    if (!status) status = cli_noise_open(s->source.graph, &s->noise);
+    if (!status && load_graph(a, s, given ? split : NULL, &err)) status = cli_report(&err);
+    if (!status) status = measure_roofs(s);
+    if (!status) status = begin_entry(s, "graph", s->program, s->source.graph, 0, &e);
+    if (!status && run_graph(e, cli_u32(a, "repeat", 20), &err)) status = cli_report(&err);
+    if (!status) status = end_entry(e);
+    return !status && cli_has(a, "check") ? check_graph(s, e) : status;
+}
+
+/* ---- both ---- */
+
+int profile_measure(const cli_args *a, profile_set *out)
+{
+    *out = (profile_set){ .mode = strcmp(cli_text(a, "mode", "scheduled"), "isolated") ? WEFT_PROFILE_SCHEDULED
+                                                                                    : WEFT_PROFILE_ISOLATED };
+    int status = cli_source_open(a, &out->source);
+    if (status) return status;
+    return out->source.model ? measure_model(a, out) : measure_graph(a, out);
+}
+
+void profile_close(profile_set *s)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        weft_profile_destroy(s->entry[i].profile);
+        free(s->entry[i].checks.nodes);
+    }
+    weft_program_destroy(s->program);
+    weft_bank_destroy(s->bank);
+    cli_run_close(&s->run);
+    cli_noise_close(&s->noise);
+    cli_source_close(&s->source);
+}
