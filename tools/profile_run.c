@@ -169,6 +169,21 @@ static int measure_decode(const cli_args *a, profile_set *s, tokens *t, uint32_t
     return !status && cli_has(a, "check") ? check_model(s, e, t, 1) : status;
 }
 
+/* How many tokens are run and decoded: what was asked for, else what the context has room for. */
+static int choose_lengths(const cli_args *a, const weft_session *session, uint32_t *n_prompt, uint32_t *n_decode)
+{
+    uint32_t context = weft_session_context(session), before = DECODE_PROMPT + WARM_UP;
+    uint32_t rest = context > before ? context - before : 0;
+    *n_prompt = cli_u32(a, "prompt-tokens", context < 512 ? context : 512);
+    *n_decode = cli_u32(a, "decode-tokens", rest < 64 ? rest : 64);
+    if (*n_prompt > context || *n_decode > rest)
+        return cli_fail("profile: %u prompt tokens, or %u to decode after %u, do not fit the context of %u (--context)",
+                        *n_prompt, *n_decode, before, context);
+    bool one = weft_session_program(session, false) == weft_session_program(session, true);
+    if (one || *n_prompt < 2) *n_prompt = 0; /* single tokens are decoding */
+    return *n_prompt || *n_decode ? 0 : cli_misuse("profile: nothing is left to run");
+}
+
 static int measure_model(const cli_args *a, profile_set *s)
 {
     weft_model_info info;
@@ -182,19 +197,13 @@ static int measure_model(const cli_args *a, profile_set *s)
     }
     int status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &s->run);
     if (status) return status;
-    const weft_session *session = s->run.session;
-    uint32_t context = weft_session_context(session), n_prompt = cli_u32(a, "prompt-tokens", context < 512 ? context : 512);
-    uint32_t n_decode = cli_u32(a, "decode-tokens", 64), rest = context > DECODE_PROMPT + WARM_UP ? context - DECODE_PROMPT - WARM_UP : 0;
-    if (n_decode > rest && !cli_has(a, "decode-tokens")) n_decode = rest;
-    if (n_prompt > context || n_decode > rest)
-        return cli_fail("profile: %u prompt tokens, and %u to decode after %d, do not fit the context of %u (--context)",
-                        n_prompt, n_decode, DECODE_PROMPT + WARM_UP, context);
-    if (weft_session_program(session, false) == weft_session_program(session, true)) n_prompt = 0;
-    if (!n_prompt && !n_decode) return cli_misuse("profile: nothing is left to run");
+    uint32_t n_prompt, n_decode;
+    status = choose_lengths(a, s->run.session, &n_prompt, &n_decode);
+    if (status) return status;
     tokens t;
-    status = make_tokens(session, n_prompt > DECODE_PROMPT ? n_prompt : DECODE_PROMPT, &t);
+    status = make_tokens(s->run.session, n_prompt > DECODE_PROMPT ? n_prompt : DECODE_PROMPT, &t);
     if (!status) status = measure_roofs(s);
-    if (!status && n_prompt > 1) status = measure_prompt(a, s, &t, n_prompt);
+    if (!status && n_prompt) status = measure_prompt(a, s, &t, n_prompt);
     if (!status && n_decode) status = measure_decode(a, s, &t, n_decode);
     free(t.ids);
     free(t.batch);
@@ -213,7 +222,7 @@ static bool is_first(const weft_graph *g, weft_ref r)
     return false;
 }
 
-/* Numbers of about one; whole ones count up from 0, which are rows and cells that exist. */
+/* Real numbers below one; whole ones count up from 0, which are rows and cells that exist. */
 static weft_status fill_input(weft_program *p, const weft_node *n, weft_error *err)
 {
     const weft_graph *g = weft_program_graph(p);
@@ -224,9 +233,12 @@ static weft_status fill_input(weft_program *p, const weft_node *n, weft_error *e
     if (!data) return WEFT_OOM_FAIL(err, "an input");
     bool zero = is_first(g, n->out[0]);
     for (int64_t i = 0; i < elements && !zero; i++) {
-        if (type == WEFT_I32) memcpy(data + 4 * i, &(int32_t){ (int32_t)i }, 4);
-        else if (type == WEFT_F32) memcpy(data + 4 * i, &(float){ (float)(i * 2654435761u >> 8 & 0xffff) / 65536 - 0.5f }, 4);
-        else memcpy(data + 2 * i, &(uint16_t){ type == WEFT_F16 ? 0x3800 : 0x3f00 }, 2); /* a half */
+        int32_t whole = (int32_t)i;
+        float real = (float)((uint32_t)i * 2654435761u >> 16) / 65536 - 0.5f;
+        uint16_t half = type == WEFT_F16 ? 0x3800 : 0x3f00;
+        if (type == WEFT_I32) memcpy(data + 4 * i, &whole, 4);
+        else if (type == WEFT_F32) memcpy(data + 4 * i, &real, 4);
+        else memcpy(data + 2 * i, &half, 2);
     }
     weft_status s = weft_program_write(p, n->out[0], 0, data, bytes, err);
     free(data);

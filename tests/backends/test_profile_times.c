@@ -1,0 +1,299 @@
+/* test_profile_times.c: whether the times of a profile are right: what costs most ranks first, and bandwidth is what a
+ * loop of the test's own finds. Named for the device they run on: the argument "cpu" or "vulkan" chooses. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "backends/backend.h"
+#include "tests/test.h"
+
+static weft_error err;
+
+enum { ATTEMPTS = 8, RUNS = 7 };
+
+/* Halves without a file: weights of any name. */
+static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *e)
+{
+    const weft_graph *g = ctx;
+    static uint16_t data[2048 * 512];
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op != WEFT_OP_weight || strcmp(n->name, name)) continue;
+        const weft_dims *d = &weft_graph_value(g, n->out[0])->dims;
+        *out = (weft_weight_data){ .dtype = WEFT_F16, .rank = d->rank, .data = data };
+        for (uint32_t k = 0; k < d->rank; k++) out->dims[k] = d->d[k].n;
+        out->bytes = 2 * (uint64_t)(out->dims[0] * out->dims[1]);
+        return out->bytes <= sizeof data ? WEFT_OK : WEFT_FAIL(e, WEFT_LIMIT, "too large for the test");
+    }
+    return WEFT_FAIL(e, WEFT_NOT_FOUND, "no weight '%s'", name);
+}
+
+typedef struct world {
+    weft_graph *g;
+    weft_backend *device;
+    weft_bank *bank;
+    weft_program *p;
+    weft_profile *prof;
+    float *x; /* of the inputs, one after the other */
+    uint64_t n_x;
+} world;
+
+static weft_status load(world *w, weft_profile_mode mode)
+{
+    weft_weight_source source = { w->g, find_weight };
+    WEFT_TRY(weft_graph_seal(w->g, &err));
+    weft_program_desc d = { .devices = &w->device, .n_devices = 1, .as_built = true };
+    WEFT_TRY(weft_program_create(w->g, &d, &w->p, &err));
+    WEFT_TRY(weft_bank_create(&source, &w->bank, &err));
+    WEFT_TRY(weft_program_load(w->p, w->bank, &err));
+    WEFT_TRY(weft_program_profile(w->p, mode, &err));
+    return weft_profile_create(w->p, &(weft_profile_desc){ .mode = mode }, &w->prof, &err);
+}
+
+/* Times of RUNS runs, after one to warm up. */
+static weft_status profile(world *w, weft_profile_mode mode)
+{
+    weft_profile_destroy(w->prof);
+    WEFT_TRY(weft_profile_create(w->p, &(weft_profile_desc){ .mode = mode }, &w->prof, &err));
+    for (int i = -1; i < RUNS; i++) {
+        uint64_t at = 0;
+        for (uint32_t k = 0; k < weft_graph_node_count(w->g); k++) {
+            const weft_node *n = weft_graph_node(w->g, k);
+            if (n->op != WEFT_OP_input) continue;
+            uint64_t bytes = weft_value_bytes(w->g, n->out[0], NULL);
+            WEFT_TRY(weft_program_write(w->p, weft_program_port(w->p, n->name), 0, w->x + at, bytes, &err));
+            at += bytes / sizeof *w->x;
+        }
+        weft_program_spans_clear(w->p);
+        uint64_t begin = weft_profile_now();
+        WEFT_TRY(weft_program_run(w->p, &err));
+        weft_profile_run run = { .begin = begin, .end = weft_profile_now() };
+        run.spans = weft_program_spans(w->p, &run.n_spans);
+        if (i >= 0) WEFT_TRY(weft_profile_add(w->prof, &run, &err));
+    }
+    return weft_profile_finish(w->prof, &err);
+}
+
+static bool open_world(world *w, const char *spec, uint64_t n_x)
+{
+    *w = (world){ .n_x = n_x, .x = malloc(n_x * sizeof(float)) };
+    for (uint64_t i = 0; w->x && i < n_x; i++) w->x[i] = (float)(i % 251) - 125;
+    weft_status s = weft_backend_open(spec, &w->device, &err);
+    if (s == WEFT_NOT_FOUND) {
+        printf("  skipped: %s\n", err.text);
+        weft_test_now.skipped = true;
+        return false;
+    }
+    return CHECK_OK(s, err) && CHECK(w->x != NULL) && CHECK_OK(weft_graph_create(NULL, &w->g, &err), err);
+}
+
+static void close_world(world *w)
+{
+    weft_profile_destroy(w->prof);
+    weft_program_destroy(w->p);
+    weft_bank_destroy(w->bank);
+    if (w->device) weft_backend_close(w->device);
+    weft_graph_destroy(w->g);
+    free(w->x);
+}
+
+/* ---- ranking ---- */
+
+/* Eight products of the same size in a row, the fifth of them through a matrix 16 times as large and back. */
+enum { T = 32, SMALL = 128, LARGE = 16 * SMALL };
+
+static void build_products(weft_graph *g)
+{
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(T, SMALL), "x");
+    for (int i = 0; i < 8; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "w%d", i);
+        if (i == 5) {
+            weft_ref wide = weft_matmul_nt(g, x, weft_weight(g, WEFT_F16, WEFT_DIMS(LARGE, SMALL), "large"));
+            x = weft_add(g, x, weft_slice(g, wide, 1, 0, SMALL));
+        } else x = weft_matmul_nt(g, x, weft_weight(g, WEFT_F16, WEFT_DIMS(SMALL, SMALL), name));
+    }
+    weft_output(g, x, "y");
+}
+
+static bool is_large(const world *w, const weft_profile_node *n)
+{
+    const weft_node *node = weft_graph_node_by_id(weft_program_graph(w->p), n->node);
+    if (node->op != WEFT_OP_matmul_nt) return false;
+    const weft_value *m = weft_graph_value(weft_program_graph(w->p), node->in[1]);
+    return m->dims.d[0].n == LARGE;
+}
+
+/* The large product is above all others, by about what it has more to do. */
+static bool ranks(const world *w)
+{
+    uint32_t n;
+    const weft_profile_node *nodes = weft_profile_nodes(w->prof, &n), *large = NULL;
+    double most = 0, sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (is_large(w, &nodes[i])) large = &nodes[i];
+        else if (nodes[i].seconds.median > most) most = nodes[i].seconds.median;
+        sum += nodes[i].seconds.median;
+    }
+    if (!CHECK(large != NULL)) return false;
+    printf("  large %.1f us, the next %.1f us, all %.1f us\n", 1e6 * large->seconds.median, 1e6 * most, 1e6 * sum);
+    return large->seconds.median > 3 * most && large->seconds.median > 0.4 * sum;
+}
+
+static void rank_on(const char *spec, weft_profile_mode mode)
+{
+    world w;
+    if (open_world(&w, spec, T * SMALL)) {
+        build_products(w.g);
+        bool good = false;
+        if (CHECK_OK(load(&w, mode), err))
+            for (int i = 0; i < ATTEMPTS && !good; i++) good = CHECK_OK(profile(&w, mode), err) && ranks(&w);
+        CHECK(good);
+    }
+    close_world(&w);
+}
+
+static void cpu_ranks(void)
+{
+    rank_on("cpu", WEFT_PROFILE_SCHEDULED);
+}
+
+static void cpu_ranks_isolated(void)
+{
+    rank_on("cpu", WEFT_PROFILE_ISOLATED);
+}
+
+static void vulkan_ranks(void)
+{
+    rank_on("vulkan:0", WEFT_PROFILE_SCHEDULED);
+}
+
+static void vulkan_ranks_isolated(void)
+{
+    rank_on("vulkan:0", WEFT_PROFILE_ISOLATED);
+}
+
+/* ---- bandwidth ---- */
+
+/* x + y, each larger than any cache. */
+enum { N = 24 << 20, MAX_THREADS = 64 };
+
+static void build_sum(weft_graph *g)
+{
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(N / 4096, 4096), "x");
+    weft_ref y = weft_input(g, WEFT_F32, WEFT_DIMS(N / 4096, 4096), "y");
+    weft_output(g, weft_add(g, x, y), "z");
+}
+
+/* A thread's part of the same sum. */
+typedef struct part {
+    const float *x, *y;
+    float *z;
+    uint64_t n;
+} part;
+
+static void *add(void *ctx)
+{
+    typedef float vector __attribute__((vector_size(32)));
+    const part *p = ctx;
+    vector *z = (vector *)p->z;
+    const vector *x = (const vector *)p->x, *y = (const vector *)p->y;
+    for (uint64_t i = 0; i < p->n / 8; i++) z[i] = x[i] + y[i];
+    return NULL;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Median seconds of the sum with so many threads; the threads' start and end are within. */
+static double outside_seconds(const float *x, const float *y, float *z, uint32_t n_threads)
+{
+    double seconds[RUNS];
+    for (int i = -1; i < RUNS; i++) {
+        pthread_t thread[MAX_THREADS];
+        part parts[MAX_THREADS];
+        uint64_t each = N / n_threads;
+        uint64_t begin = weft_profile_now();
+        for (uint32_t k = 0; k < n_threads; k++) {
+            uint64_t n = k + 1 < n_threads ? each : N - each * (n_threads - 1);
+            parts[k] = (part){ x + k * each, y + k * each, z + k * each, n };
+            if (k && pthread_create(&thread[k], NULL, add, &parts[k])) return 0;
+        }
+        add(&parts[0]);
+        for (uint32_t k = 1; k < n_threads; k++) pthread_join(thread[k], NULL);
+        if (i >= 0) seconds[i] = (double)(weft_profile_now() - begin) * 1e-9;
+    }
+    qsort(seconds, RUNS, sizeof *seconds, by_size);
+    return seconds[RUNS / 2];
+}
+
+/* The same traffic: written over x where the program does so, else elsewhere (which costs reading it first). */
+static void cpu_bandwidth(void)
+{
+    world w;
+    uint64_t bytes = 3 * (uint64_t)N * sizeof(float);
+    float *own = aligned_alloc(2 << 20, bytes);
+    if (own) madvise(own, bytes, MADV_HUGEPAGE); /* as the program's memory is */
+    if (CHECK(own != NULL) && open_world(&w, "cpu", 2 * (uint64_t)N)) {
+        build_sum(w.g);
+        bool good = false;
+        if (CHECK_OK(load(&w, WEFT_PROFILE_ISOLATED), err)) {
+            weft_device_info info;
+            weft_backend_info(w.device, &info);
+            const weft_plan *plan = weft_program_plan(w.p);
+            uint32_t x = weft_program_port(w.p, "x").id, z = weft_program_port(w.p, "z").id;
+            bool in_place = plan->slots[x].offset == plan->slots[z].offset;
+            for (uint64_t i = 0; i < 3 * (uint64_t)N; i++) own[i] = (float)(i % 1000);
+            for (int i = 0; i < ATTEMPTS && !good; i++) {
+                double want = outside_seconds(own, own + N, in_place ? own : own + 2 * (uint64_t)N, info.threads);
+                if (!CHECK_OK(profile(&w, WEFT_PROFILE_ISOLATED), err)) break;
+                uint32_t n;
+                const weft_profile_node *node = weft_profile_nodes(w.prof, &n);
+                CHECK_NEAR(node->bytes, 12.0 * N, 0);
+                printf("  %.2f GB/s, by the test's own loop %.2f GB/s\n", node->bytes_per_second * 1e-9,
+                       12.0 * N / want * 1e-9);
+                double ratio = node->bytes_per_second * want / (12.0 * N);
+                good = ratio > 0.9 && ratio < 1.1;
+            }
+        }
+        CHECK(good);
+    }
+    close_world(&w);
+    free(own);
+}
+
+/* Nothing but the step lies between the host's submit and the end of its wait, so the device's clock must show about as
+ * much time as the host's. */
+static void vulkan_bandwidth(void)
+{
+    world w;
+    if (open_world(&w, "vulkan:0", 2 * (uint64_t)N)) {
+        build_sum(w.g);
+        bool good = false;
+        if (CHECK_OK(load(&w, WEFT_PROFILE_ISOLATED), err)) {
+            for (int i = 0; i < ATTEMPTS && !good; i++) {
+                if (!CHECK_OK(profile(&w, WEFT_PROFILE_ISOLATED), err)) break;
+                uint32_t n;
+                double step = weft_profile_nodes(w.prof, &n)->seconds.median;
+                double host = weft_profile_total(w.prof).seconds.median;
+                printf("  the step %.2f ms, the host's run %.2f ms\n", 1e3 * step, 1e3 * host);
+                good = step > 0.9 * host && step <= host;
+            }
+        }
+        CHECK(good);
+    }
+    close_world(&w);
+}
+
+static const weft_test tests[] = {
+    { "cpu_ranks", cpu_ranks },
+    { "cpu_ranks_isolated", cpu_ranks_isolated },
+    { "cpu_bandwidth", cpu_bandwidth },
+    { "vulkan_ranks", vulkan_ranks },
+    { "vulkan_ranks_isolated", vulkan_ranks_isolated },
+    { "vulkan_bandwidth", vulkan_bandwidth },
+};
+TEST_MAIN(tests)
