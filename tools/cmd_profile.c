@@ -1,5 +1,6 @@
 /* cmd_profile.c: `weft profile`: where the time of a model's programs goes, node by node, and how far each is from what
  * the device can do. */
+#include "tools/page.h"
 #include "tools/profile.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ static weft_status print_trace(const profile_set *s, const weft_writer *w, weft_
 static weft_status print(const cli_args *a, const profile_set *s, const weft_writer *w, weft_error *err)
 {
     const char *format = cli_text(a, "format", "text");
-    if (!strcmp(format, "json")) return print_json(s, w, err);
+    if (!strcmp(format, "json") || !strcmp(format, "html")) return print_json(s, w, err);
     if (!strcmp(format, "perfetto")) return print_trace(s, w, err);
     return print_tables(a, s, w, err);
 }
@@ -94,7 +95,9 @@ static int run_profile(const cli_args *a)
     if (cli_has(a, "fail-above")) return cli_misuse("--fail-above: only with --diff");
     int status = profile_measure(a, &s);
     if (!status && print(a, &s, &w, &err)) status = cli_report(&err);
-    if (!status) status = cli_write_file(cli_text(a, "output", "-"), text.data, text.size);
+    if (!status && !strcmp(cli_text(a, "format", "text"), "html"))
+        status = cli_page_write(s.source.title, text.data, text.size, NULL, 0, cli_text(a, "output", NULL));
+    else if (!status) status = cli_write_file(cli_text(a, "output", "-"), text.data, text.size);
     if (!status) status = judge(&s);
     profile_close(&s);
     weft_text_free(&text);

@@ -1,7 +1,8 @@
 /* profile_diff.c: `weft profile --diff`: reads two profiles, joins their nodes and judges the changes. */
 #include "tools/profile_diff.h"
 
-#include "backends/program.h"
+#include "graph/layers.h"
+#include "tools/page.h"
 #include "tools/profile.h"
 
 #include <math.h>
@@ -12,14 +13,12 @@ enum { MAX_ID = 1 << 24 };
 
 /* ---- reading ---- */
 
-static int read_document(const char *path, json_t **out)
+static int read_document(const char *path, char **text, size_t *n, json_t **out)
 {
-    size_t n;
     json_error_t why;
-    char *text = cli_read_file(path, &n);
-    if (!text) return 1;
-    json_t *doc = *out = json_loadb(text, n, 0, &why);
-    free(text);
+    *text = cli_read_file(path, n);
+    if (!*text) return 1;
+    json_t *doc = *out = json_loadb(*text, *n, 0, &why);
     if (!doc) return cli_fail("%s: no JSON: line %d: %s", path, why.line, why.text);
     const char *format = json_string_value(json_object_get(doc, "format"));
     json_t *version = json_object_get(doc, "version");
@@ -241,7 +240,7 @@ int diff_open(const char *a, const char *b, diff *out)
     for (int s = 0; s < 2; s++) {
         size_t i;
         json_t *program;
-        int status = read_document(out->path[s], &out->doc[s]);
+        int status = read_document(out->path[s], &out->text[s], &out->size[s], &out->doc[s]);
         if (status) return status;
         json_array_foreach(json_object_get(out->doc[s], "programs"), i, program) any[s] |= has_profile(program);
         if (!any[s]) return cli_fail("%s: there is no profile in it", out->path[s]);
@@ -261,7 +260,10 @@ int diff_open(const char *a, const char *b, diff *out)
 void diff_close(diff *d)
 {
     for (uint32_t i = 0; i < d->n; i++) free(d->programs[i].rows);
-    for (int s = 0; s < 2; s++) json_decref(d->doc[s]);
+    for (int s = 0; s < 2; s++) {
+        json_decref(d->doc[s]);
+        free(d->text[s]);
+    }
     *d = (diff){ 0 };
 }
 
@@ -307,10 +309,10 @@ bool diff_group(diff_program *p, bool by_layer)
     if (!groups) return false;
     for (size_t i = 0; i < p->n_rows; i++) {
         const diff_row *r = &p->rows[i];
-        size_t k = 0, length = weft__layer_length(r->scope);
+        size_t k = 0, length = weft__layer_key(r->scope);
         for (; k < n; k++) {
             bool same_layer = length ? !strncmp(groups[k].scope, r->scope, length) &&
-                                           weft__layer_length(groups[k].scope) == length
+                                           weft__layer_key(groups[k].scope) == length
                                      : !strcmp(groups[k].scope, r->scope);
             if (by_layer ? same_layer : !strcmp(groups[k].op, r->op)) break;
         }
@@ -372,12 +374,16 @@ int profile_diff(const cli_args *a)
     bool gate = cli_has(a, "fail-above"), failed = false;
     if (!strcmp(cli_text(a, "format", "text"), "perfetto"))
         return cli_misuse("--diff: there is no trace of two profiles");
+    bool html = !strcmp(cli_text(a, "format", "text"), "html");
     int status = diff_open(cli_text(a, "diff", ""), a->model, &d);
     if (!status && gate) status = check_runs(&d);
     if (!status && gate) failed = diff_exceeds(&d, (double)cli_f32(a, "fail-above", 0) / 100);
     if (!status) status = group_all(&d, cli_text(a, "by", "node"));
-    if (!status && print(a, &d, &w, &err)) status = cli_report(&err);
-    if (!status) status = cli_write_file(cli_text(a, "output", "-"), text.data, text.size);
+    if (!status && !html && print(a, &d, &w, &err)) status = cli_report(&err);
+    if (!status && html)
+        status = cli_page_write("weft profile --diff", d.text[DIFF_A], d.size[DIFF_A], d.text[DIFF_B], d.size[DIFF_B],
+                                cli_text(a, "output", NULL));
+    else if (!status) status = cli_write_file(cli_text(a, "output", "-"), text.data, text.size);
     diff_close(&d);
     weft_text_free(&text);
     return status ? status : failed;

@@ -33,6 +33,8 @@ typedef struct diff_program {
 
 typedef struct diff {
     const char *path[2];
+    char *text[2]; /* as read */
+    size_t size[2];
     json_t *doc[2];
     diff_program programs[DIFF_MAX_PROGRAMS];
     uint32_t n;

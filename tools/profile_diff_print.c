@@ -10,6 +10,18 @@ typedef struct printer {
     bool markdown;
 } printer;
 
+/* "linear ..layers.3.mlp.dense #2": of a scope that is too long for the room the end. */
+static void row_name(const diff_row *r, int room, char *buf, size_t size)
+{
+    char number[16] = "";
+    if (r->ordinal) snprintf(number, sizeof number, " #%u", r->ordinal + 1);
+    const char *scope = *r->op || *r->scope ? r->scope : "(outside of layers)", *blank = *r->op && *scope ? " " : "";
+    int length = (int)strlen(scope), rest = room - (int)(strlen(r->op) + strlen(blank) + strlen(number));
+    if (length <= rest) snprintf(buf, size, "%s%s%s%s", r->op, blank, scope, number);
+    else if (rest > 2) snprintf(buf, size, "%s%s..%s%s", r->op, blank, scope + length - (rest - 2), number);
+    else snprintf(buf, size, "%.*s", room > 0 ? room : 0, r->op);
+}
+
 static bool print_row(const printer *p, const diff_row *r)
 {
     char line[200], name[400], percent[32] = "", noise[32] = "", a[32] = "-", b[32] = "-", change[32] = "-";
@@ -23,14 +35,10 @@ static bool print_row(const printer *p, const diff_row *r)
     int n = snprintf(line, sizeof line,
                      p->markdown ? "| %s | %s | %s | %s | %s | %s | " : "%10s %10s %10s %8s %9s %-6s ", a, b, change,
                      percent, noise, r->counts ? r->change > 0 ? "slower" : "faster" : "");
-    snprintf(name, sizeof name, "%s%s%s", r->op, *r->op && *r->scope ? " " : "", r->scope);
-    if (!*name) snprintf(name, sizeof name, "(outside of layers)");
-    if (r->ordinal) snprintf(name + strlen(name), sizeof name - strlen(name), " #%u", r->ordinal + 1);
-    for (char *at = name; p->markdown && (at = strchr(at, '|')); at++) *at = '/'; /* it would end the cell */
     const char *end = p->markdown ? " |" : "";
-    int room = COLUMNS - n - (int)strlen(end), length = (int)strlen(name);
-    return weft_writef(p->w, "%s%s%s%s\n", line, length > room ? ".." : "",
-                       length > room ? name + length - (room - 2) : name, end);
+    row_name(r, COLUMNS - n - (int)strlen(end), name, sizeof name);
+    for (char *at = name; p->markdown && (at = strchr(at, '|')); at++) *at = '/'; /* it would end the cell */
+    return weft_writef(p->w, "%s%s%s\n", line, name, end);
 }
 
 static void add(diff_row *sum, const diff_row *r)
@@ -114,7 +122,7 @@ weft_status diff_print_text(const diff *d, uint32_t top, bool markdown, const we
     bool ok = weft_writef(w, "%sA: %.90s\n%sB: %.90s\n", before, d->path[DIFF_A], before, d->path[DIFF_B]);
     for (uint32_t i = 0; i < d->n && ok; i++) {
         const diff_program *program = &d->programs[i];
-        ok = weft_writef(w, markdown ? "\n### %s: %u runs and %u\n\n" : "\n%s: %u runs and %u\n", program->name,
+        ok = weft_writef(w, markdown ? "\n### %s: %u runs and %u\n" : "\n%s: %u runs and %u\n", program->name,
                          program->runs[DIFF_A], program->runs[DIFF_B]) &&
              print_notes(&p, d, program) &&
              weft_writef(w, markdown ? "\n| A us | B us | change | | noise | | node |\n"

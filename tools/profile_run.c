@@ -186,12 +186,13 @@ static int choose_lengths(const cli_args *a, const weft_session *session, uint32
 
 static int measure_model(const cli_args *a, profile_set *s)
 {
+    weft_error err;
     weft_model_info info;
     s->run.model = s->source.model;
     s->source.model = NULL; /* cli_run_close closes it */
     weft_model_info_get(s->run.model, &info);
     if (!info.has_weights) {
-        if (cli_noise_open(s->source.graph, &s->noise)) return 1;
+        if (cli_noise_open(s->source.graph, &s->noise, &err)) return cli_report(&err);
         weft_weight_source source = cli_noise_source(&s->noise);
         weft_model_set_weights(s->run.model, &source);
     }
@@ -293,7 +294,7 @@ static int measure_graph(const cli_args *a, profile_set *s)
     profile_entry *e;
     int status = cli_devices_open(a, &s->run.devices);
     if (!status) status = cli_split(a, &s->run.devices, split, &given);
-    if (!status) status = cli_noise_open(s->source.graph, &s->noise);
+    if (!status && cli_noise_open(s->source.graph, &s->noise, &err)) status = cli_report(&err);
     if (!status && load_graph(a, s, given ? split : NULL, &err)) status = cli_report(&err);
     if (!status) status = measure_roofs(s);
     if (!status) status = begin_entry(s, "graph", s->program, s->source.graph, 0, &e);
