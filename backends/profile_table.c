@@ -223,9 +223,11 @@ static bool print_device(const table *t, uint32_t d)
     snprintf(text, sizeof text, "%s: %s%s%s", info.name, info.description, *info.driver ? ", " : "", info.driver);
     if (!print_line(t, text)) return false;
     if (!t->prof->has_roofs) return print_line(t, "roof: not measured");
-    snprintf(text, sizeof text, "roof: %.1f GB/s, %.1f GFLOP/s f32, %.1f GOP/s int8, %.2f us a launch",
-             r->bytes_per_second * 1e-9, r->f32_ops_per_second * 1e-9, r->int8_ops_per_second * 1e-9,
-             1e6 * r->launch_seconds);
+    size_t at = (size_t)snprintf(text, sizeof text, "roof: %.1f GB/s, %.1f GFLOP/s f32", r->bytes_per_second * 1e-9,
+                                 r->f32_ops_per_second * 1e-9);
+    if (r->int8_ops_per_second > 0)
+        at += (size_t)snprintf(text + at, sizeof text - at, ", %.1f GOP/s int8", r->int8_ops_per_second * 1e-9);
+    snprintf(text + at, sizeof text - at, ", %.2f us a launch", 1e6 * r->launch_seconds);
     return print_line(t, text);
 }
 
