@@ -80,7 +80,4 @@ weft_status weft__profile_json(const weft_profile *prof, weft__json *j, weft_err
 const char *weft__span_kind_name(uint8_t kind); /* "step" */
 void weft__profile_track(const weft_profile *prof, const weft_span *s, char *buf, size_t size); /* "thread 0" */
 
-/* "%284 linear layers.3.mlp": the name of a node in tables, traces and labels; returns buf. */
-const char *weft__profile_name(const weft_profile *prof, uint32_t step, char *buf, size_t size);
-
 #endif

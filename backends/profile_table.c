@@ -33,13 +33,6 @@ const char *weft_profile_by_name(weft_profile_by by)
 
 /* ---- groups ---- */
 
-const char *weft__profile_name(const weft_profile *prof, uint32_t step, char *buf, size_t size)
-{
-    const weft_node *n = weft_graph_node_by_id(prof->p->g, prof->p->plan->steps[step].node);
-    snprintf(buf, size, "%%%u %s%s%s", n->out[0].id, weft_op_get(n->op)->name, *n->scope ? " " : "", n->scope);
-    return buf;
-}
-
 /* "linear f16 1x768 2304x768": the first two inputs, and the type that a weight is stored in. */
 static void shape_name(const weft_profile *prof, const weft_node *n, char *buf, size_t size)
 {
@@ -64,7 +57,7 @@ static void group_name(const weft_profile *prof, weft_profile_by by, uint32_t st
 {
     const weft_node *n = weft_graph_node_by_id(prof->p->g, prof->p->plan->steps[step].node);
     size_t layer = weft__layer_key(n->scope);
-    if (by == WEFT_BY_NODE) weft__profile_name(prof, step, buf, size);
+    if (by == WEFT_BY_NODE) weft__launch_name(prof->p->g, prof->p->plan, step, 1, buf, size);
     else if (by == WEFT_BY_SHAPE) shape_name(prof, n, buf, size);
     else if (by == WEFT_BY_OP) snprintf(buf, size, "%s", weft_op_get(n->op)->name);
     else if (layer) snprintf(buf, size, "%.*s", (int)layer, n->scope);

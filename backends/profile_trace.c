@@ -85,8 +85,8 @@ static void put_span(const trace *t, const weft_span *s, uint32_t lane)
     const char *kind = weft__span_kind_name(s->kind);
     bool step = weft__span_is_step(t->prof, s);
     uint32_t pid = s->device + 1u, tid = 1u + s->track * (uint32_t)LANES + lane;
-    begin_span(t, step ? weft__profile_name(t->prof, s->step, name, sizeof name) : kind, kind, pid, tid,
-               (uint64_t[]){ s->begin, s->end });
+    if (step) weft__launch_name(t->prof->p->g, t->prof->p->plan, s->step, s->n_steps, name, sizeof name);
+    begin_span(t, step ? name : kind, kind, pid, tid, (uint64_t[]){ s->begin, s->end });
     if (step) step_args(t, s);
     else if (s->n_steps) {
         weft__json_u64(t->j, "step", s->step);

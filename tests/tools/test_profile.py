@@ -147,7 +147,8 @@ def trace(doc):
         check("events of a thread nest", not stack or e["ts"] + e["dur"] <= stack[-1] + 1e-3, e)
         stack.append(e["ts"] + e["dur"])
         if e["cat"] == "step":
-            check("the name is the dump's", e["name"] in names and "node" in e["args"], e)
+            check("the name is the dump's", all(n in names for n in e["name"].split(" + ")), e)
+            check("so is the node", names.get(e["name"].split(" + ")[0]) == e["args"]["node"], e)
     live = [e for e in events if e["ph"] == "C"]
     check("live memory", live and all(e["args"]["bytes"] >= 0 for e in live))
     steps = sum(e["ph"] == "X" and e["cat"] == "step" for e in events)
