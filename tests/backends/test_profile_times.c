@@ -175,13 +175,13 @@ static void vulkan_ranks_isolated(void)
 
 /* ---- bandwidth ---- */
 
-/* x + y, each larger than any cache. */
-enum { N = 24 << 20, MAX_THREADS = 64 };
+/* x + y, each larger than any cache; on drivers, which are slow, just large. */
+enum { N = 24 << 20, N_VULKAN = 4 << 20, MAX_THREADS = 64 };
 
-static void build_sum(weft_graph *g)
+static void build_sum(weft_graph *g, int64_t n)
 {
-    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(N / 4096, 4096), "x");
-    weft_ref y = weft_input(g, WEFT_F32, WEFT_DIMS(N / 4096, 4096), "y");
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(n / 4096, 4096), "x");
+    weft_ref y = weft_input(g, WEFT_F32, WEFT_DIMS(n / 4096, 4096), "y");
     weft_output(g, weft_add(g, x, y), "z");
 }
 
@@ -234,7 +234,7 @@ static void cpu_bandwidth(void)
     float *own = aligned_alloc(2 << 20, bytes);
     if (own) madvise(own, bytes, MADV_HUGEPAGE); /* as the program's memory is */
     if (CHECK(own != NULL) && open_world(&w, "cpu", 2 * (uint64_t)N)) {
-        build_sum(w.g);
+        build_sum(w.g, N);
         bool good = false;
         if (CHECK_OK(load(&w, WEFT_PROFILE_ISOLATED), err)) {
             weft_device_info info;
@@ -268,8 +268,8 @@ static void cpu_bandwidth(void)
 static void vulkan_bandwidth(void)
 {
     world w;
-    if (open_world(&w, "vulkan:0", 2 * (uint64_t)N)) {
-        build_sum(w.g);
+    if (open_world(&w, "vulkan:0", 2 * (uint64_t)N_VULKAN)) {
+        build_sum(w.g, N_VULKAN);
         bool good = false;
         if (CHECK_OK(load(&w, WEFT_PROFILE_ISOLATED), err)) {
             for (int i = 0; i < ATTEMPTS && !good; i++) {
