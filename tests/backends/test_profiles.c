@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "backends/backend.h"
+#include "tests/oom.h"
 #include "tests/test.h"
 
 static weft_error err;
@@ -373,6 +374,59 @@ static void tables_name_and_cut(void)
     close_world(&w);
 }
 
+/* ---- memory ---- */
+
+static weft_status write_all(const weft_program *p, weft_text *text)
+{
+    const weft_span spans[] = { step_span(1, RELU, 1, 0, 1000), step_span(1, GELU, 1, 500, 1500),
+                                step_span(1, ADD, 2, 1500, 1600), host_span(WEFT_SPAN_SUBMIT, 0, 2000) };
+    weft_profile_run run = { .spans = spans, .n_spans = 4 };
+    weft_writer writer = weft_text_writer(text);
+    weft_profile *prof = NULL;
+    weft_profile_desc desc = { .mode = WEFT_PROFILE_SCHEDULED, .roofs = &roof };
+    weft_status s = weft_profile_create(p, &desc, &prof, &err);
+    for (int i = 0; i < 3 && !s; i++) s = weft_profile_add(prof, &run, &err);
+    if (!s) s = weft_profile_finish(prof, &err);
+    if (!s) s = weft_profile_table(prof, &(weft_profile_table_desc){ 0 }, &writer, &err);
+    if (!s) s = weft_profile_trace((const weft_profile *const *)&prof, 1, &writer, &err);
+    weft_profile_destroy(prof);
+    return s;
+}
+
+/* A text that cannot grow is the writer's failure. */
+static void every_allocation_may_fail(void)
+{
+    world w;
+    if (open_world(&w, &(weft_profile_desc){ .mode = WEFT_PROFILE_SCHEDULED }))
+        OOM_LOOP(n)
+        {
+            weft_text text = { 0 };
+            weft_status s = write_all(w.p, &text);
+            weft_status want = !oom_failed() ? WEFT_OK : text.failed ? WEFT_IO : WEFT_OOM;
+            CHECK_STATUS(s, want, err);
+            if (!s) CHECK_CONTAINS(text.data, "\"traceEvents\"");
+            weft_text_free(&text);
+        }
+    close_world(&w);
+}
+
+/* The first two launches overlap and stand on lanes of their own; the third has the names of both its steps. */
+static void traces_hold_what_happened(void)
+{
+    weft_text text = { 0 };
+    world w;
+    if (open_world(&w, &(weft_profile_desc){ .mode = WEFT_PROFILE_SCHEDULED }) &&
+        CHECK_OK(write_all(w.p, &text), err)) {
+        CHECK_CONTAINS(text.data, "(overlapping 1)");
+        CHECK_CONTAINS(text.data, "relu net.layers.0\"");
+        CHECK_CONTAINS(text.data, " add net.layers.0 + ");
+        CHECK_CONTAINS(text.data, "\"arena in use\"");
+        CHECK_CONTAINS(text.data, "\"ts\": 1.5, \"dur\": 0.1");
+    }
+    weft_text_free(&text);
+    close_world(&w);
+}
+
 static const weft_test tests[] = {
     { "threads_share_an_instant", threads_share_an_instant },
     { "more_threads_get_more", more_threads_get_more },
@@ -386,5 +440,7 @@ static const weft_test tests[] = {
     { "small_nodes_are_bound_by_launches", small_nodes_are_bound_by_launches },
     { "tables_add_up", tables_add_up },
     { "tables_name_and_cut", tables_name_and_cut },
+    { "every_allocation_may_fail", every_allocation_may_fail },
+    { "traces_hold_what_happened", traces_hold_what_happened },
 };
 TEST_MAIN(tests)
