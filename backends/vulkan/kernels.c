@@ -127,7 +127,7 @@ weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q
                                  .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
                                  .launches = k->launches ? k->launches(&call) : 1,
                                  .variant = k->variant ? k->variant(&call) : 0,
-                                 .instead_of = better ? better->name : NULL };
+                                 .half = k->half, .instead_of = better ? better->name : NULL };
     name_choice(q, k, out->name, sizeof out->name);
     memset(out->needs, k->need, sizeof out->needs);
     return WEFT_PLACE_REQUESTED;
