@@ -90,6 +90,7 @@ WEFT_API const char *const *weft_backend_names(uint32_t *n);
  * The denominators of every fraction that tools print. UNSUPPORTED on devices that run nothing. */
 typedef struct weft_roof {
     double bytes_per_second, f32_ops_per_second, int8_ops_per_second; /* 0: the device has no such arithmetic */
+    double f16_matrix_ops_per_second; /* cooperative matrices, f16 to f32; 0: none */
     double launch_seconds;
 } weft_roof;
 WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);

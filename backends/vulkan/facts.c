@@ -223,6 +223,8 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
     out->tuning = vk->options.tuning ? vk->options.tuning : vk_tuning_find(out, &vk->driver, &vk->properties);
     uint32_t wanted = out->tuning->subgroup;
     if (out->subgroup_control && wanted >= out->subgroup_min && wanted <= out->subgroup_max) out->subgroup = wanted;
+    for (uint32_t i = 0; i < 2 && out->dot_accelerated; i++)
+        out->dot_least[i] = vk->options.dot ? 1 : out->tuning->dot[i];
     WEFT_TRY(read_matrix(vk, &f, out, err));
     vk->api.GetPhysicalDeviceMemoryProperties(vk->physical, &vk->memory);
     vk_memory_classify(vk);

@@ -26,6 +26,8 @@ typedef struct vk_tuning {
     uint32_t row_block;     /* invocations of workgroups that work on one row (norm, softmax, ...) */
     uint32_t flat_block;    /* invocations of element-wise workgroups */
     uint32_t keys;          /* attention: cells per split in decoding */
+    uint32_t dot[2];        /* q8_0, q4_0: columns of a matrix from which one row of x is quantised for the integer dot
+                             * product; 0: never. Several rows always are, unless it is 0 */
     uint32_t matrix[4];     /* product by cooperative matrices: rows and columns of a workgroup, of a subgroup; 0: not
                              * on these devices */
 } vk_tuning;
@@ -51,6 +53,7 @@ typedef struct vk_facts {
     uint32_t alignment;      /* of binding offsets */
     bool storage16;          /* 16-bit elements in storage buffers */
     bool dot, dot_accelerated; /* products of four signed bytes; faster than four multiply-adds */
+    uint32_t dot_least[2];   /* tuning->dot where they are used, else 0 */
     bool dot_mixed;          /* of signed and unsigned bytes are accelerated, too: on AMD's since RDNA3 */
     vk_matrix matrix;        /* cooperative matrices: f16 x f16 to f32, held by a subgroup */
     const vk_tuning *tuning;
