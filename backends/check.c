@@ -108,7 +108,7 @@ static double tolerance(const checker *c, const weft_node *n, weft_dtype out, do
         if (matrix && weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK) return 0.1 * rms;
         if (matrix && v->dtype == WEFT_BF16) return 0.05 * rms;
     }
-    if (c->p->choices[n->id].half) return 0.01 * rms;
+    if (c->p->choices[n->id].arithmetic == WEFT_ARITH_F16_MATRIX) return 0.01 * rms;
     if (out == WEFT_F16) return 1e-3 * largest;
     if (out == WEFT_BF16) return 8e-3 * largest;
     return 2e-4 * rms + 2e-5 * largest;

@@ -72,7 +72,9 @@ static void launch_in_shader(const vk_call *c, uint32_t i, vk_launch *l)
 }
 
 const vk_kernel vk_matmul_coop = { .name = "matmul_coop", .accepts = accepts, .launches = vk_linear_launches,
-                                   .launch = launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .half = true };
+                                   .launch = launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1,
+                                   .arithmetic = WEFT_ARITH_F16_MATRIX };
 const vk_kernel vk_matmul_coop_in_shader = { .name = "matmul_coop_in_shader", .accepts = accepts_in_shader,
                                              .launches = vk_linear_launches, .launch = launch_in_shader,
-                                             .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .half = true };
+                                             .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1,
+                                             .arithmetic = WEFT_ARITH_F16_MATRIX };

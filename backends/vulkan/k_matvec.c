@@ -135,10 +135,10 @@ const vk_kernel vk_matvec_subgroup = { .name = "matvec_subgroup", .accepts = acc
                                        .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
 const vk_kernel vk_matvec_dot = { .name = "matvec_dot", .accepts = accepts_dot, .scratch = dot_scratch,
                                   .launches = dot_launches, .launch = dot_launch, .need = WEFT_NEED_DENSE, .ins = 5,
-                                  .outs = 1 };
+                                  .outs = 1, .arithmetic = WEFT_ARITH_INT8 };
 const vk_kernel vk_matvec_dot_subgroup = { .name = "matvec_dot_subgroup", .accepts = accepts_dot_subgroup,
                                            .scratch = dot_scratch, .launches = dot_launches,
                                            .launch = dot_launch_subgroup, .need = WEFT_NEED_DENSE, .ins = 5,
-                                           .outs = 1 };
+                                           .outs = 1, .arithmetic = WEFT_ARITH_INT8 };
 const vk_kernel vk_matmul_lanes = { .name = "matmul_lanes", .accepts = accepts_lanes, .launches = vk_linear_launches,
                                     .launch = lanes_launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1 };

@@ -117,7 +117,7 @@ typedef struct vk_kernel {
     bool inplace;
     uint8_t ins, outs;                               /* slots per job that are read, that are written */
     uint8_t jobs;                                    /* that may share a launch (no counters, no table); 0 or 1: none */
-    bool half;                                       /* rounds x and weights to f16 */
+    weft_arith arithmetic;                           /* 0: f32 */
 } vk_kernel;
 
 /* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels;

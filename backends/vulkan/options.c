@@ -88,8 +88,8 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
         return WEFT_OK;
     }
 #undef IS
-    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, dot, labels, matrix, max-binding, "
-                     "memory, self-test, staging, statistics, submit-ms, tuning, validation, without; each as "
+    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, dot, labels, matrix, "
+                     "max-binding, memory, self-test, staging, statistics, submit-ms, tuning, validation, without; each as "
                      "name=value)", item);
 }
 
