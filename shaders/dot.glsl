@@ -1,6 +1,6 @@
 /* dot.glsl: a chunk of q8_0 or q4_0 weights times the same columns of a quantised x (quantize.comp), four products
- * an instruction. The instruction is SPIR-V's OpSDot on packed bytes, for which older compilers have no name. Include after
- * linear.glsl; the slot of X holds the quantised rows. */
+ * an instruction. The instruction is SPIR-V's OpSDot on packed bytes, for which older compilers have no name. Include
+ * after linear.glsl; the slot of X holds the quantised rows. */
 spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
 int dot_bytes(uint a, uint b, spirv_literal int format);
 
