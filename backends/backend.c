@@ -106,6 +106,7 @@ double weft_roof_peak(const weft_roof *roof, weft_arith a)
 {
     double f32 = roof->f32_ops_per_second;
     if (a == WEFT_ARITH_INT8 && roof->int8_ops_per_second > 0) return roof->int8_ops_per_second;
+    if (a == WEFT_ARITH_F16_MATRIX && roof->f16_matrix_ops_per_second > 0) return roof->f16_matrix_ops_per_second;
     return a == WEFT_ARITH_BF16 ? 2 * f32 : f32;
 }
 

@@ -43,7 +43,7 @@ typedef struct weft_device_info {
     char description[256]; /* "AMD EPYC, avx512, 2 threads" */
     char variant[64];      /* instruction set or driver in use: "avx512" */
     char driver[128];      /* driver and its version; "" for the CPU */
-    char features[256];    /* what kernels can make use of: "f16 storage, subgroups of 32, integer dot" */
+    char features[256];    /* what kernels can make use of: "subgroups of 32, 16-bit storage, matrices of 16x16x16" */
     uint32_t threads;      /* CPU: threads in the pool */
     uint64_t memory;       /* bytes that the device has left at this moment; 0 = unknown */
     char disabled[256];    /* kernels that failed the self-test: "matvec/q8_0, norm"; "": none */
@@ -63,7 +63,11 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *   cache=DIR         keep compiled pipelines and the self-test's verdicts there (default: keep none)
  *   self-test=0|1     compare every kernel with the CPU before its first use (default: 1 with a cache, where a verdict
  *                     holds until driver or shaders change, else 0); a kernel that fails is not used
- *   without=A+B       do without these: subgroup (operations), or kernels by their names in a placement
+ *   without=A+B       do without these: subgroup (operations), storage16 (16-bit elements), dot (integer products),
+ *                     matrix (cooperative matrices), or kernels by their names in a placement
+ *   dot=1             use the integer dot product wherever there is one, not only where it pays
+ *   matrix=MxNxK      compute cooperative matrices of this shape in the shader: slow, to test what is around them
+ *   tuning=NAME       run as this row of the table of devices says (amd_rdna3, ...): to test what GPUs run
  *   validation=1      with the Khronos validation layer; what it says becomes an error
  *   labels=1          name every launch by its nodes for profilers and debuggers of GPUs (VK_EXT_debug_utils)
  *   statistics=1      let the driver's compiler keep register counts and the like (for the compile test)
@@ -86,6 +90,7 @@ WEFT_API const char *const *weft_backend_names(uint32_t *n);
  * The denominators of every fraction that tools print. UNSUPPORTED on devices that run nothing. */
 typedef struct weft_roof {
     double bytes_per_second, f32_ops_per_second, int8_ops_per_second; /* 0: the device has no such arithmetic */
+    double f16_matrix_ops_per_second; /* cooperative matrices, f16 to f32; 0: none */
     double launch_seconds;
 } weft_roof;
 WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);

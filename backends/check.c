@@ -97,8 +97,8 @@ static weft_status run_reference(checker *c, const weft_node *n, weft_error *err
     return run_reference_node(c, n->id, err);
 }
 
-/* How far a result may be from the reference, by what the kernel does: int8 activations, bf16 activations, f16 storage,
- * or float32 in another order of summation. Relative to the size of the reference's values. */
+/* How far a result may be from the reference, by what the kernel does: int8, bf16 or f16 activations, f16 storage, or
+ * float32 in another order of summation. Relative to the size of the reference's values. */
 static double tolerance(const checker *c, const weft_node *n, weft_dtype out, double rms, double largest)
 {
     if (out == WEFT_I32) return 0.0;
@@ -108,6 +108,7 @@ static double tolerance(const checker *c, const weft_node *n, weft_dtype out, do
         if (matrix && weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK) return 0.1 * rms;
         if (matrix && v->dtype == WEFT_BF16) return 0.05 * rms;
     }
+    if (c->p->choices[n->id].arithmetic == WEFT_ARITH_F16_MATRIX) return 0.01 * rms;
     if (out == WEFT_F16) return 1e-3 * largest;
     if (out == WEFT_BF16) return 8e-3 * largest;
     return 2e-4 * rms + 2e-5 * largest;

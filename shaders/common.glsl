@@ -4,6 +4,9 @@
  * A shader asks for GL_GOOGLE_include_directive and defines IN_SLOTS and OUT_SLOTS (buffers that a job reads and
  * writes) before including this. Buffers are addressed as 32-bit words, so that devices without 16-bit storage run
  * the same code. */
+#ifdef STORAGE16
+#extension GL_EXT_shader_16bit_storage : require
+#endif
 #define WEFT_GLSL 1
 #include "params.h"
 
@@ -22,6 +25,9 @@ layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InF 
 layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InF4 { vec4 d[]; } in_f4[WEFT_MAX_IN];
 layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutU { uint d[]; } out_u[WEFT_MAX_OUT];
 layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutF { float d[]; } out_f[WEFT_MAX_OUT];
+#ifdef STORAGE16
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutH { uint16_t d[]; } out_h[WEFT_MAX_OUT];
+#endif
 
 /* Where tensor t of job j is in in_*, and in out_*. */
 #define IN(j, t) ((j) * IN_SLOTS + (t))
@@ -117,9 +123,13 @@ uint float_bits_as(uint t, float v)
 /* Stores the low 16 bits of `bits` as 16-bit element i where a neighbour may be written by another invocation. */
 void store_half_bits(uint slot, uint i, uint bits)
 {
+#ifdef STORAGE16
+    out_h[slot].d[i] = uint16_t(bits);
+#else
     uint shift = (i & 1u) * 16u;
     atomicAnd(out_u[slot].d[i >> 1], ~(0xffffu << shift));
     atomicOr(out_u[slot].d[i >> 1], (bits & 0xffffu) << shift);
+#endif
 }
 
 void store_from_float(uint slot, uint t, uint i, float v)

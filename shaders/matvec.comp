@@ -3,12 +3,17 @@
  * P lanes hold a row each (times ROWS), the S = BLOCK / P groups of lanes share the columns. P = 1 on GPUs: all
  * lanes walk along one row, 16 bytes each. P = subgroup size with S = 1 on processors: every lane has rows of its
  * own, and x is read at addresses that are the same for all of them. A workgroup makes P * ROWS rows of COLS
- * columns (rows of x). */
+ * columns (rows of x).
+ *
+ * DOT: x was quantised to bytes before, in an earlier launch. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#endif
+#ifdef DOT
+#extension GL_EXT_spirv_intrinsics : require
 #endif
 #define IN_SLOTS 5
 #define OUT_SLOTS 1
@@ -29,6 +34,9 @@ const uint PER_CHUNK = WEIGHT_TYPE == F32 ? 4 : WEIGHT_TYPE == Q8_0 ? 16 : WEIGH
 const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 
 #include "linear.glsl"
+#ifdef DOT
+#include "dot.glsl"
+#endif
 
 shared float part[BLOCK];
 
@@ -57,6 +65,12 @@ void main()
             w[r] = in_v[IN(j, W)].d[chunk[r] + k * PANEL_ROWS];
             s[r] = SCALED ? load_half(IN(j, W), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
         }
+#ifdef DOT
+        [[unroll]] for (uint c = 0; c < COLS; c++) {
+            quantized x = x_chunk(j, min(col0 + c, last_col), k);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r * COLS + c] += s[r] * dot_chunk(w[r], x);
+        }
+#else
         [[unroll]] for (uint i = 0; i < PER_CHUNK / 4; i++) {
             vec4 v[ROWS];
             [[unroll]] for (uint r = 0; r < ROWS; r++) v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r]
@@ -72,6 +86,7 @@ void main()
                 }
             }
         }
+#endif
     }
     for (uint r = 0; r < ROWS; r++)
         for (uint c = 0; c < COLS; c++) {

@@ -204,21 +204,23 @@ static void print(const cli_args *a, const bench *b)
     weft_backend_info(b->run.devices.device[0], &d);
     if (cli_has(a, "json")) {
         cli_print_json(json_pack(
-            "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o}", "model",
+            "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o}", "model",
             a->model, "device", d.description, "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode,
             "repeat", (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
             rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
             b->roof.bytes_per_second * 1e-9, "f32_gflops", b->roof.f32_ops_per_second * 1e-9, "int8_gops",
-            b->roof.int8_ops_per_second * 1e-9, "load", "open", b->run.open_seconds, "graph", b->load.graph, "plan",
-            b->load.plan, "weights", b->load.load, "peak_bytes", (json_int_t)b->peak_bytes,
-            "per_token", work_json(b)));
+            b->roof.int8_ops_per_second * 1e-9, "f16_matrix_gflops", b->roof.f16_matrix_ops_per_second * 1e-9,
+            "load", "open", b->run.open_seconds, "graph", b->load.graph, "plan", b->load.plan, "weights", b->load.load,
+            "peak_bytes", (json_int_t)b->peak_bytes, "per_token", work_json(b)));
         return;
     }
     printf("%s on %s\n", a->model, d.description);
     print_rate("prompt", b->prompt, prompt, "GFLOP/s", of_peak, b->unit);
     print_rate("decode", b->decode, decode, "GB/s   ", of_stream, stream);
-    printf("limits   %.2f GB/s read-only, %.1f GFLOP/s f32, %.1f GOP/s int8 (measured now)\n",
-           b->roof.bytes_per_second * 1e-9, b->roof.f32_ops_per_second * 1e-9, b->roof.int8_ops_per_second * 1e-9);
+    printf("limits   %.2f GB/s read-only, %.1f GFLOP/s f32, %.1f GOP/s int8, %.1f GFLOP/s f16 matrices "
+           "(measured now)\n",
+           b->roof.bytes_per_second * 1e-9, b->roof.f32_ops_per_second * 1e-9, b->roof.int8_ops_per_second * 1e-9,
+           b->roof.f16_matrix_ops_per_second * 1e-9);
     double n = (double)b->n_decode * b->repeat;
     printf("token    %.0f launches, %.0f barriers, %.0f submits, %.1f us of host time, %.0f bytes returned\n",
            (double)b->work.launches / n, (double)b->work.barriers / n, (double)b->work.submits / n,

@@ -88,9 +88,9 @@ static weft_status time_runs(weft_program *p, const shape *s, uint32_t columns, 
     return status;
 }
 
-/* Seconds of one product. */
+/* Seconds of one product, and the peak of the arithmetic that its kernel uses. */
 static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint32_t columns, double *seconds,
-                           weft_error *err)
+                           double *peak, weft_error *err)
 {
     uint64_t row;
     if (!weft_dtype_row_bytes(t, s->k, &row)) return WEFT_FAIL(err, WEFT_INVALID, "%u columns are no blocks", s->k);
@@ -112,6 +112,10 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
     weft_status status = cli_noise_open(g, &noise, err);
     weft_weight_source source = cli_noise_source(&noise);
     if (!status) status = weft_program_create(g, &d, &p, err);
+    if (!status) {
+        weft_place first = weft_program_place(p, weft_program_plan(p)->steps[0].node);
+        *peak = weft_roof_peak(&k->roof, first.arithmetic);
+    }
     if (!status) status = weft_bank_create(&source, &bank, err);
     if (!status) status = weft_program_load(p, bank, err);
     if (!status) status = time_runs(p, s, columns, seconds, err);
@@ -127,15 +131,15 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
 static int print_cell(const kernels *k, const shape *s, weft_dtype t, uint32_t columns)
 {
     weft_error err;
-    double seconds = 0;
-    weft_status status = measure(k, s, t, columns, &seconds, &err);
+    double seconds = 0, peak = 0;
+    weft_status status = measure(k, s, t, columns, &seconds, &peak, &err);
     if (status == WEFT_LIMIT || status == WEFT_OOM) return printf(" - |"), 0;
     if (status) return printf("\n"), cli_report(&err);
     uint64_t row;
     weft_dtype_row_bytes(t, s->k, &row);
     double bytes = (double)row * s->n / seconds, ops = 2.0 * s->n * s->k * columns / seconds;
     if (columns == 1) printf(" %.4g (%.0f %%) |", bytes * 1e-9, 100 * bytes / k->roof.bytes_per_second);
-    else printf(" %.4g (%.0f %%) |", ops * 1e-9, 100 * ops / k->roof.f32_ops_per_second);
+    else printf(" %.4g (%.0f %%) |", ops * 1e-9, 100 * ops / peak);
     fflush(stdout);
     return 0;
 }
@@ -143,7 +147,7 @@ static int print_cell(const kernels *k, const shape *s, weft_dtype t, uint32_t c
 static int print_table(const kernels *k, const shape *list, uint32_t n, uint32_t columns)
 {
     if (columns == 1) printf("\nMatrix-vector products, GB/s of weights (of the read bandwidth):\n\n");
-    else printf("\nMatrix products with %u columns, GFLOP/s (of the f32 peak):\n\n", columns);
+    else printf("\nMatrix products with %u columns, GFLOP/s (of the peak of the kernel's arithmetic):\n\n", columns);
     printf("| matrix | rows x columns |");
     for (int f = 0; f < N_FORMATS; f++) printf(" %s |", weft_dtype_get(formats[f])->name);
     printf("\n|---|---|---|---|---|---|---|\n");
@@ -173,8 +177,9 @@ static int run_tables(const cli_args *a, kernels *k)
     }
     rest = sizeof shapes / sizeof *shapes;
     if (weft_backend_roof(k->b, 0.5, &k->roof, &err)) return cli_report(&err);
-    printf("%s\n\n%s; read bandwidth %.4g GB/s, multiply-adds %.4g GFLOP/s (f32), measured in this run.\n",
-           k->info.description, k->info.features, k->roof.bytes_per_second * 1e-9, k->roof.f32_ops_per_second * 1e-9);
+    printf("%s\n\n%s; read bandwidth %.4g GB/s, multiply-adds %.4g GFLOP/s (f32), %.4g GFLOP/s (f16 matrices; 0: "
+           "none), measured in this run.\n", k->info.description, k->info.features, k->roof.bytes_per_second * 1e-9,
+           k->roof.f32_ops_per_second * 1e-9, k->roof.f16_matrix_ops_per_second * 1e-9);
     int status = print_table(k, n ? own : shapes, n ? n : rest, 1);
     return status ? status : print_table(k, n ? own : shapes, n ? n : rest, k->columns);
 }

@@ -6,12 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MAX_SHAPES = 64 };
+
+/* False where the build found no glslang that compiles them (cmake/WeftShaders.cmake). */
+#define VK_HAS_MATRIX_SHADERS (weft__shaders[WEFT_SHADER_matmul_coop].n_words > 0)
+
 /* Every structure of features that is asked for and, with what is not wanted taken out, switched on. */
 typedef struct features {
     VkPhysicalDeviceFeatures2 core;
     VkPhysicalDeviceVulkan12Features v12;
     VkPhysicalDeviceSubgroupSizeControlFeatures subgroup;
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable;
+    VkPhysicalDevice16BitStorageFeatures storage16;
+    VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
     const char *extensions[8];
     uint32_t n_extensions;
 } features;
@@ -78,8 +86,14 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
         .v12 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES },
         .subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES },
         .executable = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR },
+        .storage16 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES },
+        .dot = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES },
+        .matrix = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR },
     };
     chain(f, &f->v12, true);
+    chain(f, &f->storage16, true);
+    chain_extension(f, &f->dot, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME, v13, all, n);
+    chain_extension(f, &f->matrix, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, false, all, n);
     chain_extension(f, &f->subgroup, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, v13, all, n);
     chain_extension(f, &f->executable, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, false, all, n);
     vk->has_budget = has_extension(all, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
@@ -112,6 +126,7 @@ static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation
     out->max_invocations = l->maxComputeWorkGroupInvocations < l->maxComputeWorkGroupSize[0]
                                ? l->maxComputeWorkGroupInvocations : l->maxComputeWorkGroupSize[0];
     out->max_groups = l->maxComputeWorkGroupCount[0];
+    out->max_shared = l->maxComputeSharedMemorySize;
     out->max_binding = l->maxStorageBufferRange;
     if (o->max_binding && o->max_binding < out->max_binding) out->max_binding = o->max_binding;
     out->max_binding &= ~UINT64_C(15);
@@ -120,8 +135,65 @@ static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation
     if (out->alignment < 64) out->alignment = 64;
 }
 
+/* ---- cooperative matrices ---- */
+
+/* A shape that the shader can make a workgroup's tile of. */
+static bool shape_fits(const vk_facts *f, uint32_t m, uint32_t n, uint32_t k)
+{
+    const uint32_t *tile = f->tuning->matrix;
+    return tile[0] && m && n && (k == 8 || k == 16 || k == 32) && tile[2] % m == 0 && tile[3] % n == 0;
+}
+
+/* 16x16x16 if the device has it, else the first that fits. */
+static void pick_shape(const vk_backend *vk, vk_facts *out)
+{
+    VkCooperativeMatrixPropertiesKHR p[MAX_SHAPES];
+    uint32_t n = MAX_SHAPES;
+    for (uint32_t i = 0; i < n; i++)
+        p[i] = (VkCooperativeMatrixPropertiesKHR){ .sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR };
+    if (vk->api.GetPhysicalDeviceCooperativeMatrixPropertiesKHR(vk->physical, &n, p) < 0) return;
+    for (uint32_t i = 0; i < n; i++) {
+        bool types = p[i].AType == VK_COMPONENT_TYPE_FLOAT16_KHR && p[i].BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+                     p[i].CType == VK_COMPONENT_TYPE_FLOAT32_KHR && p[i].ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
+        if (!types || p[i].scope != VK_SCOPE_SUBGROUP_KHR || !shape_fits(out, p[i].MSize, p[i].NSize, p[i].KSize))
+            continue;
+        bool best = p[i].MSize == 16 && p[i].NSize == 16 && p[i].KSize == 16;
+        if (best || !out->matrix.m) out->matrix = (vk_matrix){ p[i].MSize, p[i].NSize, p[i].KSize, false };
+    }
+}
+
+static weft_status read_matrix(const vk_backend *vk, const features *f, vk_facts *out, weft_error *err)
+{
+    const uint32_t *own = vk->options.matrix;
+    if (vk_without(&vk->options, "matrix")) return WEFT_OK;
+    if (own[0]) {
+        if (!shape_fits(out, own[0], own[1], own[2]) || own[0] * own[1] % out->subgroup)
+            return WEFT_FAIL(err, WEFT_INVALID, "vulkan: matrix=%ux%ux%u: no part of the tile of %s", own[0], own[1],
+                             own[2], out->tuning->name);
+        out->matrix = (vk_matrix){ own[0], own[1], own[2], true };
+        return WEFT_OK;
+    }
+    bool there = f->matrix.cooperativeMatrix && f->v12.shaderFloat16 && f->v12.vulkanMemoryModel &&
+                 vk->api.GetPhysicalDeviceCooperativeMatrixPropertiesKHR && VK_HAS_MATRIX_SHADERS;
+    if (there && out->subgroup_control && out->subgroup_ops) pick_shape(vk, out);
+    return WEFT_OK;
+}
+
+/* ---- all of them ---- */
+
+static void read_variants(const vk_backend *vk, const features *f,
+                          const VkPhysicalDeviceShaderIntegerDotProductProperties *dot, vk_facts *out)
+{
+    out->storage16 = f->storage16.storageBuffer16BitAccess && !vk_without(&vk->options, "storage16");
+    out->dot = f->dot.shaderIntegerDotProduct && !vk_without(&vk->options, "dot");
+    out->dot_accelerated = out->dot && (vk->options.dot || dot->integerDotProduct4x8BitPackedSignedAccelerated);
+    out->dot_mixed = f->dot.shaderIntegerDotProduct && dot->integerDotProduct4x8BitPackedMixedSignednessAccelerated;
+}
+
 weft_status vk_facts_read(vk_backend *vk, weft_error *err)
 {
+    VkPhysicalDeviceShaderIntegerDotProductProperties dot = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES };
     VkPhysicalDeviceSubgroupSizeControlProperties control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES };
     VkPhysicalDeviceSubgroupProperties subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES };
@@ -138,16 +210,22 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
     vk->driver = (VkPhysicalDeviceDriverProperties){ .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
     subgroup.pNext = &vk->driver;
     vk->driver.pNext = f.subgroup.subgroupSizeControl ? (void *)&control : NULL;
+    dot.pNext = vk->driver.pNext;
+    if (f.dot.shaderIntegerDotProduct) vk->driver.pNext = &dot;
     vk->api.GetPhysicalDeviceProperties2(vk->physical, &p);
     vk->driver.pNext = NULL;
     vk_facts *out = &vk->facts;
     *out = (vk_facts){ .type = vk_device_type(&vk->properties) };
     read_subgroups(&subgroup, &control, &f, out);
     read_limits(&vk->properties.limits, limits.maxMemoryAllocationSize, &vk->options, out);
+    read_variants(vk, &f, &dot, out);
     if (vk_without(&vk->options, "subgroup")) out->subgroup_ops = false;
-    out->tuning = vk_tuning_find(out, &vk->driver, &vk->properties);
+    out->tuning = vk->options.tuning ? vk->options.tuning : vk_tuning_find(out, &vk->driver, &vk->properties);
     uint32_t wanted = out->tuning->subgroup;
     if (out->subgroup_control && wanted >= out->subgroup_min && wanted <= out->subgroup_max) out->subgroup = wanted;
+    for (uint32_t i = 0; i < 2 && out->dot_accelerated; i++)
+        out->dot_least[i] = vk->options.dot ? 1 : out->tuning->dot[i];
+    WEFT_TRY(read_matrix(vk, &f, out, err));
     vk->api.GetPhysicalDeviceMemoryProperties(vk->physical, &vk->memory);
     vk_memory_classify(vk);
     return WEFT_OK;
@@ -160,9 +238,16 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
     WEFT_TRY(query_features(vk, &f, err));
     VkPhysicalDeviceFeatures core = { .shaderStorageBufferArrayDynamicIndexing = true };
     f.core.features = core;
-    VkPhysicalDeviceVulkan12Features wanted = { .sType = f.v12.sType, .pNext = f.v12.pNext,
-                                                .timelineSemaphore = true };
+    bool matrix = vk->facts.matrix.m && !vk->facts.matrix.in_shader;
+    VkPhysicalDeviceVulkan12Features wanted = { .sType = f.v12.sType, .pNext = f.v12.pNext, .timelineSemaphore = true,
+                                                .shaderFloat16 = matrix, .vulkanMemoryModel = matrix };
     f.v12 = wanted;
+    VkPhysicalDevice16BitStorageFeatures storage16 = { .sType = f.storage16.sType, .pNext = f.storage16.pNext,
+                                                       .storageBuffer16BitAccess = vk->facts.storage16 };
+    f.storage16 = storage16;
+    f.dot.shaderIntegerDotProduct = vk->facts.dot;
+    f.matrix.cooperativeMatrix = matrix;
+    f.matrix.cooperativeMatrixRobustBufferAccess = false;
     VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueCount = 1,
                                       .queueFamilyIndex = vk->queue_family, .pQueuePriorities = &priority };
     VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &f.core,
@@ -174,12 +259,18 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
 
 /* ---- for users ---- */
 
-/* What kernels make use of: "subgroups of 32 (8 to 32) with arithmetic". */
+/* What kernels make use of: "subgroups of 32 (8 to 32) with arithmetic, 16-bit storage, matrices of 16x16x16". */
 static void list_features(const vk_facts *f, char *out, size_t size)
 {
-    char range[32] = "";
+    char range[32] = "", matrix[64] = "";
     if (f->subgroup_control) snprintf(range, sizeof range, " (%u to %u)", f->subgroup_min, f->subgroup_max);
-    snprintf(out, size, "subgroups of %u%s%s", f->subgroup, range, f->subgroup_ops ? " with arithmetic" : "");
+    if (f->matrix.m)
+        snprintf(matrix, sizeof matrix, ", matrices of %ux%ux%u%s", f->matrix.m, f->matrix.n, f->matrix.k,
+                 f->matrix.in_shader ? " in the shader" : "");
+    snprintf(out, size, "subgroups of %u%s%s%s%s%s%s", f->subgroup, range, f->subgroup_ops ? " with arithmetic" : "",
+             f->storage16 ? ", 16-bit storage" : "",
+             f->dot_accelerated ? ", integer dot product" : f->dot ? ", slow integer dot product" : "", matrix,
+             VK_HAS_MATRIX_SHADERS ? "" : "; built without cooperative matrices");
 }
 
 void vk_info(const weft_backend *b, weft_device_info *out)

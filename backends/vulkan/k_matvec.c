@@ -2,7 +2,7 @@
  * of matmul_lanes.comp (many rows, on processors, where tuning->columns says so). */
 #include "backends/vulkan/linear.h"
 
-enum { MAX_COLUMNS = 8, X = 0, W = 1 };
+enum { MAX_COLUMNS = 8, X = 0, W = 1, Y = 5 };
 
 static bool accepts(const vk_call *c)
 {
@@ -52,6 +52,59 @@ static void launch_subgroup(const vk_call *c, uint32_t i, vk_launch *l)
     describe(c, i, l);
 }
 
+/* ---- x as bytes: quantised in a launch of its own, then multiplied by the integer dot product ---- */
+
+static bool accepts_dot(const vk_call *c)
+{
+    weft_dtype type = c->in[W].dtype;
+    if ((type != WEFT_Q8_0 && type != WEFT_Q4_0) || c->exact || !accepts(c)) return false;
+    uint32_t least = c->facts->dot_least[type == WEFT_Q4_0];
+    return least && (vk_linear_columns(c) > 1 || c->in[W].dim[1] >= least);
+}
+
+static bool accepts_dot_subgroup(const vk_call *c)
+{
+    return accepts_dot(c) && accepts_subgroup(c);
+}
+
+/* Per block of 32: its bytes, then (after all bytes) a scale and a sum. */
+static uint64_t dot_scratch(const vk_call *c)
+{
+    return (uint64_t)vk_linear_columns(c) * (uint64_t)c->in[W].dim[1] / 32 * (32 + 8);
+}
+
+static uint32_t dot_launches(const vk_call *c)
+{
+    return 1 + vk_linear_launches(c);
+}
+
+static void describe_dot(const vk_call *c, uint32_t i, weft_shader_id shader, uint32_t subgroup, vk_launch *l)
+{
+    if (i == 0) {
+        vk_linear_describe(c, 0, 1, l);
+        vk_launch_flat(c, l, WEFT_SHADER_quantize, vk_linear_columns(c) * c->in[W].dim[1] / 32);
+        l->spec[1] = vk_linear_vectors(c);
+        l->n_specs = 2;
+        l->bind[Y].kind = VK_BIND_SCRATCH;
+        return;
+    }
+    l->shader = shader;
+    l->subgroup = subgroup;
+    describe(c, i - 1, l);
+    l->bind[X].kind = VK_BIND_SCRATCH;
+    l->barrier = i == 1;
+}
+
+static void dot_launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    describe_dot(c, i, WEFT_SHADER_matvec_dot, 0, l);
+}
+
+static void dot_launch_subgroup(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    describe_dot(c, i, WEFT_SHADER_matvec_dot_subgroup, c->facts->subgroup, l);
+}
+
 /* ---- many rows, on processors ---- */
 
 static bool accepts_lanes(const vk_call *c)
@@ -80,5 +133,12 @@ const vk_kernel vk_matvec = { .name = "matvec", .accepts = accepts, .launches = 
 const vk_kernel vk_matvec_subgroup = { .name = "matvec_subgroup", .accepts = accepts_subgroup,
                                        .launches = vk_linear_launches, .launch = launch_subgroup, .variant = variant,
                                        .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
+const vk_kernel vk_matvec_dot = { .name = "matvec_dot", .accepts = accepts_dot, .scratch = dot_scratch,
+                                  .launches = dot_launches, .launch = dot_launch, .need = WEFT_NEED_DENSE, .ins = 5,
+                                  .outs = 1, .arithmetic = WEFT_ARITH_INT8 };
+const vk_kernel vk_matvec_dot_subgroup = { .name = "matvec_dot_subgroup", .accepts = accepts_dot_subgroup,
+                                           .scratch = dot_scratch, .launches = dot_launches,
+                                           .launch = dot_launch_subgroup, .need = WEFT_NEED_DENSE, .ins = 5,
+                                           .outs = 1, .arithmetic = WEFT_ARITH_INT8 };
 const vk_kernel vk_matmul_lanes = { .name = "matmul_lanes", .accepts = accepts_lanes, .launches = vk_linear_launches,
                                     .launch = lanes_launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1 };

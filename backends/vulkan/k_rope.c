@@ -99,6 +99,12 @@ static void move_launch(const vk_call *c, uint32_t i, vk_launch *l)
     else rope_store_launch(c, i, l);
 }
 
+static void move_launch_storage16(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    move_launch(c, i, l);
+    l->shader = WEFT_SHADER_move_storage16;
+}
+
 /* Launches that can be shared count their workgroups in x alone. */
 static bool move_accepts(const vk_call *c)
 {
@@ -106,7 +112,16 @@ static bool move_accepts(const vk_call *c)
     return vk_accepts_plain(c) && vk_elements(x) / c->facts->tuning->flat_block < c->facts->max_groups;
 }
 
+/* Results of 32 bits, too: steps share a launch only if they have the same kernel. */
+static bool move_accepts_storage16(const vk_call *c)
+{
+    return c->facts->storage16 && move_accepts(c);
+}
+
 const vk_kernel vk_rope_angles = { .name = "rope_angles", .accepts = vk_accepts_plain, .table = angle_table,
                                    .launch = angles_launch, .need = WEFT_NEED_DENSE, .ins = 3, .outs = 1 };
 const vk_kernel vk_move = { .name = "move", .accepts = move_accepts, .launch = move_launch, .need = WEFT_NEED_ANY,
                             .ins = 3, .outs = 1, .jobs = 3, .inplace = true };
+const vk_kernel vk_move_storage16 = { .name = "move_storage16", .accepts = move_accepts_storage16,
+                                      .launch = move_launch_storage16, .need = WEFT_NEED_ANY, .ins = 3, .outs = 1,
+                                      .jobs = 3, .inplace = true };

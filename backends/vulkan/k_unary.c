@@ -63,9 +63,24 @@ static void concat_launch(const vk_call *c, uint32_t i, vk_launch *l)
     describe(c, &slice, l);
 }
 
+static void concat_launch_storage16(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    concat_launch(c, i, l);
+    l->shader = WEFT_SHADER_unary_storage16;
+}
+
+static bool concat_accepts_storage16(const vk_call *c)
+{
+    weft_dtype type = c->out[0].dtype;
+    return c->facts->storage16 && (type == WEFT_F16 || type == WEFT_BF16) && vk_accepts_plain(c);
+}
+
 const vk_kernel vk_unary = { .name = "unary", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
                              .ins = 1, .outs = 1, .inplace = true };
 const vk_kernel vk_cast_copy = { .name = "copy", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
                                  .ins = 1, .outs = 1 };
 const vk_kernel vk_concat = { .name = "concat", .accepts = vk_accepts_plain, .launches = concat_launches,
                               .launch = concat_launch, .need = WEFT_NEED_ANY, .ins = 1, .outs = 1 };
+const vk_kernel vk_concat_storage16 = { .name = "concat_storage16", .accepts = concat_accepts_storage16,
+                                        .launches = concat_launches, .launch = concat_launch_storage16,
+                                        .need = WEFT_NEED_ANY, .ins = 1, .outs = 1 };

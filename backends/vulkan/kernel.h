@@ -26,7 +26,17 @@ typedef struct vk_tuning {
     uint32_t row_block;     /* invocations of workgroups that work on one row (norm, softmax, ...) */
     uint32_t flat_block;    /* invocations of element-wise workgroups */
     uint32_t keys;          /* attention: cells per split in decoding */
+    uint32_t dot[2];        /* q8_0, q4_0: columns of a matrix from which one row of x is quantised for the integer dot
+                             * product; 0: never. Several rows always are, unless it is 0 */
+    uint32_t matrix[4];     /* product by cooperative matrices: rows and columns of a workgroup, of a subgroup; 0: not
+                             * on these devices */
 } vk_tuning;
+
+/* M x K by K x N; m 0: none. */
+typedef struct vk_matrix {
+    uint32_t m, n, k;
+    bool in_shader; /* by a subgroup's invocations from shared memory (option matrix): for tests */
+} vk_matrix;
 
 /* What a device can do, after options that take features away. */
 typedef struct vk_facts {
@@ -39,7 +49,13 @@ typedef struct vk_facts {
     uint32_t max_groups;     /* in x; in y and z at least 65535 */
     uint64_t max_binding;    /* bytes of one storage buffer binding */
     uint64_t max_allocation;
+    uint32_t max_shared;     /* bytes of a workgroup's shared memory */
     uint32_t alignment;      /* of binding offsets */
+    bool storage16;          /* 16-bit elements in storage buffers */
+    bool dot, dot_accelerated; /* products of four signed bytes; faster than four multiply-adds */
+    uint32_t dot_least[2];   /* tuning->dot where they are used, else 0 */
+    bool dot_mixed;          /* of signed and unsigned bytes are accelerated, too: on AMD's since RDNA3 */
+    vk_matrix matrix;        /* cooperative matrices: f16 x f16 to f32, held by a subgroup */
     const vk_tuning *tuning;
 } vk_facts;
 
@@ -101,6 +117,7 @@ typedef struct vk_kernel {
     bool inplace;
     uint8_t ins, outs;                               /* slots per job that are read, that are written */
     uint8_t jobs;                                    /* that may share a launch (no counters, no table); 0 or 1: none */
+    weft_arith arithmetic;                           /* 0: f32 */
 } vk_kernel;
 
 /* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels;

@@ -123,7 +123,7 @@ weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q
     weft_place_reason why;
     const vk_kernel *better, *k = vk_kernel_find(&call, is_disabled, &(candidate){ vk, q }, &why, &better);
     if (!k) return why;
-    *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace, .arithmetic = WEFT_ARITH_F32,
+    *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace, .arithmetic = k->arithmetic,
                                  .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
                                  .launches = k->launches ? k->launches(&call) : 1,
                                  .variant = k->variant ? k->variant(&call) : 0,

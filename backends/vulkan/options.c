@@ -1,6 +1,7 @@
 /* options.c: the options of a "vulkan" spec (backends/backend.h lists them). */
 #include "backends/vulkan/vk.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,13 @@ static weft_status parse_without(const char *item, const char *value, vk_options
     return WEFT_OK;
 }
 
+static weft_status parse_shape(const char *item, const char *value, uint32_t *out, weft_error *err)
+{
+    int used = 0;
+    bool ok = sscanf(value, "%2ux%2ux%2u%n", &out[0], &out[1], &out[2], &used) == 3 && !value[used];
+    return ok && out[0] && out[1] && out[2] ? WEFT_OK : bad(item, "a shape like 16x16x16", err);
+}
+
 static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
 {
     const char *value = strchr(item, '=');
@@ -66,6 +74,12 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     if (IS("validation")) return parse_switch(item, value, &o->validation, err);
     if (IS("labels")) return parse_switch(item, value, &o->labels, err);
     if (IS("without")) return parse_without(item, value, o, err);
+    if (IS("dot")) return parse_switch(item, value, &o->dot, err);
+    if (IS("matrix")) return parse_shape(item, value, o->matrix, err);
+    if (IS("tuning")) {
+        o->tuning = vk_tuning_named(value);
+        return o->tuning ? WEFT_OK : bad(item, "a row of tuning.def", err);
+    }
     if (IS("submit-ms")) {
         char *end;
         double ms = strtod(value, &end);
@@ -74,8 +88,9 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
         return WEFT_OK;
     }
 #undef IS
-    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, labels, max-binding, memory, "
-                     "self-test, staging, statistics, validation, without, submit-ms; each as name=value)", item);
+    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, dot, labels, matrix, "
+                     "max-binding, memory, self-test, staging, statistics, submit-ms, tuning, validation, without; each as "
+                     "name=value)", item);
 }
 
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err)

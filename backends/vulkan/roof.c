@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VECTORS = 64, OPS_PER_ROUND = 256, MAX_PASSES = 64 };
+enum { VECTORS = 64, OPS_PER_ROUND = 256, MAX_PASSES = 64, MATRIX_SUBGROUPS = 4, PRODUCTS_PER_ROUND = 32 };
 
 typedef struct roof {
     vk_backend *vk;
@@ -76,17 +76,16 @@ static void destroy(roof *r)
     vk_block_destroy(vk, &r->params);
 }
 
-static weft_status record(roof *r, bool stream, uint32_t groups, uint32_t n, weft_error *err)
+static weft_status record(roof *r, const vk_pipeline_key *key, uint32_t groups, uint32_t n, weft_error *err)
 {
     vk_backend *vk = r->vk;
     weft_params p = { .head = { 1, 0, 0, 0 } };
     VkPipeline pipeline;
-    vk_pipeline_key key = { .shader = WEFT_SHADER_roof, .n_specs = 2, .spec = { r->block, stream } };
     p.job[0].u0.x = n;
     p.job[0].f0 = (weft_vec4){ 0.999f, 0.001f, 0, 0 };
     WEFT_TRY(vk_block_write(vk, &r->params, 0, &p, sizeof p, err));
     WEFT_TRY(vk_transfer_flush(vk, err));
-    WEFT_TRY(vk_pipelines_get(vk, &key, 1, &pipeline, err));
+    WEFT_TRY(vk_pipelines_get(vk, key, 1, &pipeline, err));
     VkCommandBufferBeginInfo begin = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO };
     VkResult e = vk->api.BeginCommandBuffer(r->commands, &begin);
     if (e) return vk_fail(err, e, "vkBeginCommandBuffer", "measuring");
@@ -121,21 +120,39 @@ static weft_status time_passes(roof *r, double seconds, double *out, weft_error 
     return WEFT_OK;
 }
 
+/* Where the device has cooperative matrices; those that the shader computes are no limit of anything. */
+static weft_status measure_matrices(roof *r, double seconds, weft_roof *out, weft_error *err)
+{
+    const vk_facts *f = &r->vk->facts;
+    const vk_matrix *m = &f->matrix;
+    uint32_t groups = 16384, rounds = 128;
+    vk_pipeline_key key = { .shader = WEFT_SHADER_roof_matrix, .subgroup = f->subgroup, .n_specs = 4,
+                            .spec = { MATRIX_SUBGROUPS * f->subgroup, m->m, m->n, m->k } };
+    double t, ops = 2.0 * m->m * m->n * m->k * PRODUCTS_PER_ROUND;
+    if (!m->m || m->in_shader) return WEFT_OK;
+    WEFT_TRY(record(r, &key, groups, rounds, err));
+    WEFT_TRY(time_passes(r, seconds, &t, err));
+    out->f16_matrix_ops_per_second = (double)groups * MATRIX_SUBGROUPS * rounds * ops / t;
+    return WEFT_OK;
+}
+
 static weft_status measure(roof *r, double seconds, weft_roof *out, weft_error *err)
 {
     double t;
     bool software = r->vk->facts.type == WEFT_DEVICE_SOFTWARE;
     uint32_t rounds = software ? 256 : 4096;
+    vk_pipeline_key key = { .shader = WEFT_SHADER_roof, .n_specs = 2, .spec = { r->vk->facts.tuning->block, 1 } };
     WEFT_TRY(create(r, err));
     uint32_t groups = (uint32_t)(r->data.bytes / (16 * VECTORS * r->block));
-    WEFT_TRY(record(r, true, groups, VECTORS, err));
+    WEFT_TRY(record(r, &key, groups, VECTORS, err));
     WEFT_TRY(time_passes(r, seconds, &t, err));
     out->bytes_per_second = (double)groups * 16.0 * VECTORS * r->block / t;
     groups = software ? 256 : 16384;
-    WEFT_TRY(record(r, false, groups, rounds, err));
+    key.spec[1] = 0;
+    WEFT_TRY(record(r, &key, groups, rounds, err));
     WEFT_TRY(time_passes(r, seconds, &t, err));
     out->f32_ops_per_second = (double)groups * r->block * rounds * OPS_PER_ROUND / t;
-    return WEFT_OK;
+    return measure_matrices(r, seconds, out, err);
 }
 
 weft_status vk_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err)

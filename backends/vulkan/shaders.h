@@ -14,7 +14,7 @@ typedef enum weft_shader_id {
 typedef struct weft_shader {
     const char *name;
     const uint32_t *code;
-    uint32_t n_words;
+    uint32_t n_words; /* 0: left out of the build */
 } weft_shader;
 extern const weft_shader weft__shaders[WEFT_SHADER_COUNT];
 

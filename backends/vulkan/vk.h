@@ -17,6 +17,7 @@
 #include <vulkan/vulkan.h>
 
 #include "backends/vulkan/kernel.h"
+#include "backends/vulkan/matrix_ext.h"
 
 /* ---- the interface, loaded at run time: vk->api.CmdDispatch(...) ---- */
 typedef struct vk_api {
@@ -43,8 +44,11 @@ typedef struct vk_options {
     bool staging, validation, labels;
     bool self_test, self_test_given;
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
+    bool dot;                /* use the integer dot product wherever there is one */
+    uint32_t matrix[3];      /* compute matrices of this shape in the shader; 0: none */
+    const vk_tuning *tuning; /* NULL: the device's own row */
     double submit_seconds;
-    char without[256]; /* "+f16storage+dot+" */
+    char without[256]; /* "+storage16+dot+" */
 } vk_options;
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err);
 void vk_options_free(vk_options *o);
@@ -169,6 +173,7 @@ weft_status vk_list(uint32_t index, const char *options, weft_device_info *out, 
 void vk_info(const weft_backend *b, weft_device_info *out);
 const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverProperties *driver,
                                 const VkPhysicalDeviceProperties *p);
+const vk_tuning *vk_tuning_named(const char *name); /* NULL: no such row */
 
 /* Submits command buffers in order; the timeline reaches *ticket when they are done. */
 weft_status vk_submit(vk_backend *vk, const VkCommandBuffer *c, uint32_t n, uint64_t *ticket, weft_error *err);

@@ -237,9 +237,11 @@ static void the_cost_of_a_launch(void)
 
 static void peaks(void)
 {
-    const weft_roof roof = { .f32_ops_per_second = 10, .int8_ops_per_second = 40 }, gpu = { .f32_ops_per_second = 7 };
+    const weft_roof roof = { .f32_ops_per_second = 10, .int8_ops_per_second = 40,
+                             .f16_matrix_ops_per_second = 80 }, gpu = { .f32_ops_per_second = 7 };
     CHECK(weft_roof_peak(&roof, WEFT_ARITH_F32) == 10 && weft_roof_peak(&roof, WEFT_ARITH_INT8) == 40);
     CHECK(weft_roof_peak(&roof, WEFT_ARITH_BF16) == 20 && weft_roof_peak(&gpu, WEFT_ARITH_INT8) == 7);
+    CHECK(weft_roof_peak(&roof, WEFT_ARITH_F16_MATRIX) == 80 && weft_roof_peak(&gpu, WEFT_ARITH_F16_MATRIX) == 7);
     CHECK_STR(weft_arith_name(WEFT_ARITH_F16_MATRIX), "f16 matrix");
 }
 

@@ -212,7 +212,7 @@ static void run_case(const row *r, cpu_isa isa, uint32_t threads, bool in_place)
         at_bounds(&bin[i], bound);
     }
     weft_node node = { .op = r->op, .n_in = n_in, .n_out = n_out, .attrs = r->attrs };
-    if (!CHECK(ref_node(&node, ref, (ref_mode){ true }, NULL, want))) return;
+    if (!CHECK(ref_node(&node, ref, (ref_mode){ .exact = true }, NULL, want))) return;
     for (uint32_t i = 0; i < n_out; i++) {
         arg a = { .t = want[i].dtype, .rank = want[i].rank };
         for (uint32_t j = 0; j < a.rank; j++) {

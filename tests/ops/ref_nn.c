@@ -119,12 +119,23 @@ bool ref_op_softmax(const ref_call *c)
 
 /* ---- products ---- */
 
+/* What f16 can lose of v: a unit in the last place, of its denormals, and what is beyond its range. */
+static double half_loss(double v)
+{
+    double a = fabs(v);
+    return fmax(a * ldexp(1.0, -10), ldexp(1.0, -24)) + (a > 65504.0 ? a - 65504.0 : 0.0);
+}
+
 /* What rounding of the row a (K long) to a shorter type can change in a product with the vector b of stride `step`. */
 static double shortcut(ref_mode mode, weft_dtype weight, const double *a, const double *b,
                        int64_t step, int64_t K)
 {
     if (mode.exact) return 0.0;
     double e = 0.0;
+    for (int64_t k = 0; k < K && mode.half && weight != WEFT_F32; k++) {
+        double p = a[k], q = b[k * step], ep = half_loss(p), eq = weight == WEFT_F16 ? 0.0 : half_loss(q);
+        e += fabs(p) * eq + fabs(q) * ep + ep * eq;
+    }
     if (weight == WEFT_BF16)
         for (int64_t k = 0; k < K; k++) e += fabs(a[k] * b[k * step]) * ldexp(1.0, -8);
     if (weight != WEFT_Q8_0 && weight != WEFT_Q4_0) return e;

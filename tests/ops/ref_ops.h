@@ -6,7 +6,8 @@
  *   u = 2^-24 per rounded operation, lengths n count as gamma(n) = u (4 + 4 sqrt n) of the sum of magnitudes
  *   (rounding errors are independent: Higham and Mary, SIAM J. Sci. Comput. 41, 2019), elementary functions 8 u,
  *   f16 and bf16 results one unit in their last place when the value is inexact, and for matrix products with a
- *   quantised or bf16 weight outside `exact` the rounding of the other side to int8 blocks of 32, or to bf16.
+ *   quantised or bf16 weight outside `exact` the rounding of the other side to int8 blocks of 32, or to bf16; where the
+ *   mode says so, of both sides to f16.
  * So the tolerance of a test is a rule of op, type and length, never a number chosen for one test. */
 #ifndef TEST_REF_OPS_H
 #define TEST_REF_OPS_H
@@ -26,6 +27,7 @@ typedef struct ref_tensor {
 /* What an implementation may do with the arithmetic. */
 typedef struct ref_mode {
     bool exact; /* float32 activations everywhere */
+    bool half;  /* products may round both sides to f16, unless exact */
 } ref_mode;
 
 /* All values 0 and exact. Memory failures end the test program. */

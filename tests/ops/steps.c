@@ -26,7 +26,7 @@ static bool fetch(stepper *t, weft_ref r, ref_tensor *out)
         ref_tensor from;
         const ref_tensor *in[] = { &from };
         if (!fetch(t, n->in[0], &from)) return false;
-        bool ok = ref_node(n, in, (ref_mode){ t->way->exact }, t->extents, out);
+        bool ok = ref_node(n, in, (ref_mode){ t->way->exact, t->s->half }, t->extents, out);
         ref_free(&from);
         return ok;
     }
@@ -76,7 +76,7 @@ static unsigned run_step(stepper *t, uint32_t step)
         faults += !fetch(t, n->in[i], &in[i]);
         list[i] = &in[i];
     }
-    if (!faults) faults += !ref_node(n, list, (ref_mode){ t->way->exact }, t->extents, want);
+    if (!faults) faults += !ref_node(n, list, (ref_mode){ t->way->exact, t->s->half }, t->extents, want);
     if (!faults && weft_program_run_step(t->p, step, &err) != WEFT_OK)
         faults += subject_fault(t->s, t->way, "run_step", &err);
     if (!faults) faults += check_outputs(t, n, step, want);

@@ -40,6 +40,7 @@ typedef struct subject {
     weft_graph *g; /* owned */
     char label[256];
     uint64_t seed;
+    bool half; /* the device may multiply in f16 (cooperative matrices) */
     int64_t actual[WEFT_MAX_EXTENTS]; /* extents of the first run; 0: the bound */
     subject_data data[SUBJECT_MAX_DATA];
     uint32_t n_data;
@@ -63,6 +64,8 @@ void subject_source(subject *s, weft_op kind, const char *name, weft_dtype dtype
                     const weft_dims *dims, subject_fill fill, int32_t lo, int32_t hi);
 void subject_end(subject *s); /* frees everything */
 
+/* What the oracle must know of the device that the subject is compared on. */
+void subject_meet(subject *s, const weft_backend *device);
 /* Values of the extents of `g` (by name) in run r. */
 void subject_extents(const subject *s, const weft_graph *g, uint32_t r, int64_t *out);
 /* Runs the oracle for all runs; the graph is sealed. False: said on stdout. */

@@ -69,6 +69,7 @@ static bool run_case(const op_case *c, subject *s, weft_backend *device, const c
 {
     bool ok = true, found = false;
     double worst = 0.0;
+    subject_meet(s, device);
     for (int exact = 0; exact < 2; exact++) {
         if (!subject_expect(s, exact)) return false;
         t->unsure += s->n_unsure;

@@ -78,6 +78,7 @@ static void run(subject *s, weft_backend *device, const char *spec, unsigned rou
     /* Whole runs alternate in exactness from graph to graph; both forms of the graph always run. */
     bool exact = round % 2;
     unsigned faults = 0;
+    subject_meet(s, device);
     if (!subject_expect(s, exact)) {
         t->failed++;
         return;

@@ -1,0 +1,80 @@
+/* k_coop.c: host side of matmul_coop.comp: a PANEL matrix and many rows of x, by cooperative matrices. */
+#include "backends/vulkan/linear.h"
+
+enum { W = 1, MIN_COLUMNS = 9, DEPTH = 32, UNIT_BYTES = 16 };
+
+/* The tuned tile, or one of fewer subgroups where x has too few rows for it. */
+static void tile_of(const vk_call *c, uint32_t *tile)
+{
+    for (uint32_t i = 0; i < 4; i++) tile[i] = c->facts->tuning->matrix[i];
+    while (tile[1] / 2 >= tile[3] && tile[1] / 2 >= vk_linear_columns(c)) tile[1] /= 2;
+}
+
+static uint32_t subgroups_of(const uint32_t *tile)
+{
+    return tile[0] / tile[2] * (tile[1] / tile[3]);
+}
+
+static bool device_takes(const vk_facts *f, const uint32_t *tile)
+{
+    uint32_t units = (tile[0] + tile[1]) * (DEPTH / 8 + 1), subgroups = subgroups_of(tile);
+    return subgroups * f->subgroup <= f->max_invocations &&
+           UNIT_BYTES * units + 4 * subgroups * f->matrix.m * f->matrix.n <= f->max_shared;
+}
+
+/* Not f32 weights: f16 has neither their range nor their precision. */
+static bool accepts_any(const vk_call *c)
+{
+    uint32_t tile[4];
+    weft_dtype type = c->in[W].dtype;
+    bool types = type == WEFT_F16 || type == WEFT_BF16 || type == WEFT_Q8_0 || type == WEFT_Q4_0;
+    if (!c->facts->matrix.m || c->exact || !types || !vk_linear_accepts(c)) return false;
+    if (vk_linear_columns(c) < MIN_COLUMNS) return false;
+    tile_of(c, tile);
+    return device_takes(c->facts, tile);
+}
+
+static bool accepts(const vk_call *c)
+{
+    return !c->facts->matrix.in_shader && accepts_any(c);
+}
+
+static bool accepts_in_shader(const vk_call *c)
+{
+    return c->facts->matrix.in_shader && accepts_any(c);
+}
+
+static void describe(const vk_call *c, uint32_t part, vk_launch *l)
+{
+    const vk_facts *f = c->facts;
+    uint32_t tile[4];
+    tile_of(c, tile);
+    uint32_t blocks = vk_groups(vk_linear_columns(c), tile[1]);
+    uint32_t spec[] = { subgroups_of(tile) * f->subgroup, (uint32_t)c->in[W].dtype, f->tuning->panel, tile[0], tile[1],
+                        vk_linear_vectors(c), tile[2], tile[3], f->matrix.m, f->matrix.n, f->matrix.k };
+    vk_linear_describe(c, part, blocks, l);
+    l->n_specs = sizeof spec / sizeof *spec;
+    for (uint32_t k = 0; k < l->n_specs; k++) l->spec[k] = spec[k];
+    vk_spread(c, l, (uint64_t)vk_groups(l->job.t[W].stride_b.w, tile[0]) * blocks);
+}
+
+static void launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    describe(c, i, l);
+    l->shader = WEFT_SHADER_matmul_coop;
+    l->subgroup = c->facts->subgroup;
+}
+
+static void launch_in_shader(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    describe(c, i, l);
+    l->shader = WEFT_SHADER_matmul_coop_in_shader;
+}
+
+const vk_kernel vk_matmul_coop = { .name = "matmul_coop", .accepts = accepts, .launches = vk_linear_launches,
+                                   .launch = launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1,
+                                   .arithmetic = WEFT_ARITH_F16_MATRIX };
+const vk_kernel vk_matmul_coop_in_shader = { .name = "matmul_coop_in_shader", .accepts = accepts_in_shader,
+                                             .launches = vk_linear_launches, .launch = launch_in_shader,
+                                             .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1,
+                                             .arithmetic = WEFT_ARITH_F16_MATRIX };
