@@ -135,11 +135,14 @@ static bool inside_character(char c)
 static void cut_name(const char *name, int room, char *buf, size_t size)
 {
     int length = (int)strlen(name), head = room > 26 ? 12 : 0;
-    const char *tail = name + length - (room - head - 2);
+    if (length <= room) {
+        snprintf(buf, size, "%s", name);
+        return;
+    }
+    const char *tail = name + length - (room > head + 2 ? room - head - 2 : 0);
     while (head && inside_character(name[head])) head--;
-    while (length > room && inside_character(*tail)) tail++;
-    if (length <= room) snprintf(buf, size, "%s", name);
-    else snprintf(buf, size, "%.*s..%s", head, name, tail);
+    while (inside_character(*tail)) tail++;
+    snprintf(buf, size, "%.*s..%s", head, name, tail);
 }
 
 static const char *bound_name(const group *g)
