@@ -290,9 +290,7 @@ def explains():
     else it does lies in the gaps."""
     config = json.load(open(os.path.join(root, "models", "configs", "pythia-160m.json")))
     config.update(vocab_size=16384)  # a third of the bytes, and nothing that is not repeated
-    if device != "cpu":
-        config.update(num_hidden_layers=2)
-    file, best, calm = write("medium.json", config), 0.0, False
+    file, best, calm = write("medium.json", config) if device == "cpu" else model, 0.0, False
     for _ in range(8):
         text = run(file, "--device", device, "--prompt-tokens", "0", "--decode-tokens", "6", "--repeat", "1",
                    "--context", "64", "--format", "json").stdout
