@@ -3,7 +3,6 @@
 
 enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 7, MAX_TOKENS = 8, TILE_ROWS = 8 };
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
-enum { LANES_ELEMENTS = 256 };
 
 static bool accepts(const vk_call *c)
 {
@@ -97,21 +96,21 @@ static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
 
 /* ---- prompts, on processors ---- */
 
-/* A lane has a token to itself; an array per lane holds LANES_ELEMENTS elements of queries. */
+/* A lane has a token to itself; an array per lane holds tuning->lanes elements of queries. */
 static uint32_t lanes_rows(const vk_call *c)
 {
-    return LANES_ELEMENTS / (uint32_t)c->in[Q].dim[2];
+    return c->facts->tuning->lanes / (uint32_t)c->in[Q].dim[2];
 }
 
 static bool accepts_lanes(const vk_call *c)
 {
     const vk_facts *f = c->facts;
-    if (f->tuning->panel == 1 || !f->subgroup_ops || f->subgroup != f->tuning->panel || !accepts(c)) return false;
+    if (!f->tuning->lanes || !f->subgroup_ops || f->subgroup != f->tuning->panel || !accepts(c)) return false;
     for (uint32_t i = K; i <= V; i++) {
         const vk_tensor *t = &c->in[i];
         if (t->first % 8 || t->stride[0] % 8 || t->stride[1] % 8) return false;
     }
-    return c->in[Q].dim[2] % 8 == 0 && c->in[Q].dim[2] <= LANES_ELEMENTS && vectors(c);
+    return c->in[Q].dim[2] % 8 == 0 && c->in[Q].dim[2] <= f->tuning->lanes && vectors(c);
 }
 
 static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)

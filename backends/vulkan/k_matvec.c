@@ -21,18 +21,26 @@ static uint32_t rows_of(const vk_call *c)
     return c->facts->tuning->rows[type == WEFT_Q4_0 ? 2 : type == WEFT_Q8_0 ? 1 : 0];
 }
 
+/* Rows of x that a workgroup takes at once. */
+static uint32_t columns_of(const vk_call *c)
+{
+    uint32_t n = (uint32_t)vk_linear_columns(c), most = c->facts->tuning->most4;
+    return c->in[W].dtype == WEFT_Q4_0 && n > most ? most : n;
+}
+
 /* Everything that the specialization constants are made of. */
 static uint64_t variant(const vk_call *c)
 {
     return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16 |
-           (uint64_t)vk_linear_columns(c);
+           columns_of(c);
 }
 
 static void describe(const vk_call *c, uint32_t part, vk_launch *l)
 {
-    uint32_t columns = (uint32_t)vk_linear_columns(c), rows = rows_of(c), panel = c->facts->tuning->panel;
-    vk_linear_describe(c, part, 1, l);
-    l->groups[0] = vk_groups(l->job.t[W].stride_b.w, panel * rows);
+    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->facts->tuning->panel;
+    uint32_t blocks = vk_groups(vk_linear_columns(c), columns);
+    vk_linear_describe(c, part, blocks, l);
+    l->groups[0] = vk_groups(l->job.t[W].stride_b.w, panel * rows) * blocks;
     uint32_t spec[] = { c->facts->tuning->block, (uint32_t)c->in[W].dtype, panel, rows, columns, vk_linear_vectors(c),
                         vk_linear_tail(c) };
     l->n_specs = sizeof spec / sizeof *spec;

@@ -5,9 +5,11 @@
 
 static const vk_tuning rows[] = {
 #define VK_TUNING(name, subgroup, panel, block, rows16, rows8, rows4, columns, tile_rows, tile_columns, tile_block,  \
-                  row_block, flat_block, keys, dot8, dot4, matrix_rows, matrix_columns, sub_rows, sub_columns)      \
+                  row_block, flat_block, keys, most4, lanes, dot8, dot4, matrix_rows, matrix_columns, sub_rows,      \
+                  sub_columns)                                                                                       \
     { #name, subgroup, panel, block, { rows16, rows8, rows4 }, columns, { tile_rows, tile_columns, tile_block },     \
-      row_block, flat_block, keys, { dot8, dot4 }, { matrix_rows, matrix_columns, sub_rows, sub_columns } },
+      row_block, flat_block, keys, most4, lanes, { dot8, dot4 },                                                       \
+      { matrix_rows, matrix_columns, sub_rows, sub_columns } },
 #include "backends/vulkan/tuning.def"
 #undef VK_TUNING
 };
@@ -23,7 +25,8 @@ enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de, VENDOR_INTEL = 0x8086 };
 const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverProperties *driver,
                                 const VkPhysicalDeviceProperties *p)
 {
-    if (driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE) return &rows[ROW_lavapipe];
+    if (driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE)
+        return &rows[p->apiVersion >= VK_MAKE_API_VERSION(0, 1, 4, 0) ? ROW_lavapipe : ROW_lavapipe_old];
     if (driver->driverID == VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return &rows[ROW_swiftshader];
     switch (p->vendorID) {
     case VENDOR_AMD: /* waves of 32 came with RDNA, this product and matrices with RDNA3 */
