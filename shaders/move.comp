@@ -8,9 +8,13 @@
  * order. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #define IN_SLOTS 3
 #define OUT_SLOTS 1
 #include "common.glsl"
+
+layout(constant_id = 1) const int AXES = 5; /* of X, without the last */
+layout(constant_id = 2) const uint SOURCE = F32; /* X's type */
 
 #define X 0
 #define ANGLES 1
@@ -33,11 +37,10 @@ void put(uint j, uint type, uint i, float v)
 void main()
 {
     uint j = job_of_group(), i = (gl_WorkGroupID.x - P.job[j].groups.x) * BLOCK + gl_LocalInvocationID.x;
-    uint last = tensor_rank(j, X) - 1, from = tensor_first(j, X), to = tensor_first(j, Y), at_index = P.job[j].u0.x;
+    uint last = uint(AXES), from = tensor_first(j, X), to = tensor_first(j, Y), at_index = P.job[j].u0.x;
     uint p = i % P.job[j].u1.x, position = 0, rest = i / P.job[j].u1.x;
     bool inside = true;
-    for (int a = 5; a >= 0; a--) {
-        if (a >= int(last)) continue;
+    [[unroll]] for (int a = AXES - 1; a >= 0; a--) {
         uint n = a < 4 ? P.job[j].u2[a] : P.job[j].u3[a - 4], c = rest % n;
         rest /= n;
         inside = inside && c < tensor_dim(j, X, a);
@@ -50,27 +53,27 @@ void main()
         to += c * tensor_stride(j, Y, a);
     }
     if (!inside || rest != 0) return;
-    uint n = tensor_dim(j, X, last), type = tensor_dtype(j, Y), source = tensor_dtype(j, X);
+    uint n = tensor_dim(j, X, last), type = tensor_dtype(j, Y);
     uint step = tensor_stride(j, X, last), out_step = tensor_stride(j, Y, last);
     if (last == at_index) { /* a state of one axis: single elements */
         if (p >= n) return;
         uint cell = in_u[IN(j, INDEX)].d[tensor_first(j, INDEX) + p * tensor_stride(j, INDEX, 0)];
         if (cell >= tensor_dim(j, Y, last)) return;
         uint k = from + p * step;
-        if (source == I32 && type == I32) out_u[OUT(j, Y)].d[to + cell * out_step] = in_u[IN(j, X)].d[k];
-        else put(j, type, to + cell * out_step, load_as_float(IN(j, X), source, k));
+        if (SOURCE == I32 && type == I32) out_u[OUT(j, Y)].d[to + cell * out_step] = in_u[IN(j, X)].d[k];
+        else put(j, type, to + cell * out_step, load_as_float(IN(j, X), SOURCE, k));
         return;
     }
     uvec2 e = pair_at(j, p);
     if (e.x >= n) return;
     bool both = e.y < n;
-    if (source == I32 && type == I32) {
+    if (SOURCE == I32 && type == I32) {
         out_u[OUT(j, Y)].d[to + e.x * out_step] = in_u[IN(j, X)].d[from + e.x * step];
         if (both) out_u[OUT(j, Y)].d[to + e.y * out_step] = in_u[IN(j, X)].d[from + e.y * step];
         return;
     }
-    float x = load_as_float(IN(j, X), source, from + e.x * step);
-    float y = both ? load_as_float(IN(j, X), source, from + e.y * step) : 0.0;
+    float x = load_as_float(IN(j, X), SOURCE, from + e.x * step);
+    float y = both ? load_as_float(IN(j, X), SOURCE, from + e.y * step) : 0.0;
     if (p < P.job[j].u0.z) {
         uint k = tensor_first(j, ANGLES) + position * tensor_stride(j, ANGLES, 0) + p * tensor_stride(j, ANGLES, 1);
         float c = in_f[IN(j, ANGLES)].d[k], s = in_f[IN(j, ANGLES)].d[k + tensor_stride(j, ANGLES, 2)], t = x;

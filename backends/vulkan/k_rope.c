@@ -55,6 +55,9 @@ static void move(const vk_call *c, const vk_tensor *x, uint32_t index_axis, uint
     l->job.u0 = (weft_uvec4){ index_axis, angle_axis, pairs, interleaved };
     l->job.u1.x = (uint32_t)per_row;
     vk_launch_flat(c, l, WEFT_SHADER_move, rows * per_row);
+    l->spec[1] = last;
+    l->spec[2] = x->dtype;
+    l->n_specs = 3;
 }
 
 static void rope_launch(const vk_call *c, uint32_t i, vk_launch *l)
@@ -105,10 +108,14 @@ static void move_launch_storage16(const vk_call *c, uint32_t i, vk_launch *l)
     l->shader = WEFT_SHADER_move_storage16;
 }
 
+static const vk_tensor *moved(const vk_call *c) { return &c->in[c->op == WEFT_OP_rope ? 0 : 1]; }
+
+static uint64_t move_variant(const vk_call *c) { return (uint64_t)moved(c)->dtype << 8 | moved(c)->rank; }
+
 /* Launches that can be shared count their workgroups in x alone. */
 static bool move_accepts(const vk_call *c)
 {
-    const vk_tensor *x = &c->in[c->op == WEFT_OP_rope ? 0 : 1];
+    const vk_tensor *x = moved(c);
     return vk_accepts_plain(c) && vk_elements(x) / c->facts->tuning->flat_block < c->facts->max_groups;
 }
 
@@ -120,8 +127,8 @@ static bool move_accepts_storage16(const vk_call *c)
 
 const vk_kernel vk_rope_angles = { .name = "rope_angles", .accepts = vk_accepts_plain, .table = angle_table,
                                    .launch = angles_launch, .need = WEFT_NEED_DENSE, .ins = 3, .outs = 1 };
-const vk_kernel vk_move = { .name = "move", .accepts = move_accepts, .launch = move_launch, .need = WEFT_NEED_ANY,
-                            .ins = 3, .outs = 1, .jobs = 3, .inplace = true };
+const vk_kernel vk_move = { .name = "move", .accepts = move_accepts, .launch = move_launch, .variant = move_variant,
+                            .need = WEFT_NEED_ANY, .ins = 3, .outs = 1, .jobs = 3, .inplace = true };
 const vk_kernel vk_move_storage16 = { .name = "move_storage16", .accepts = move_accepts_storage16,
-                                      .launch = move_launch_storage16, .need = WEFT_NEED_ANY, .ins = 3, .outs = 1,
-                                      .jobs = 3, .inplace = true };
+                                      .launch = move_launch_storage16, .variant = move_variant,
+                                      .need = WEFT_NEED_ANY, .ins = 3, .outs = 1, .jobs = 3, .inplace = true };
