@@ -165,7 +165,7 @@ WEFT_API weft_profile_totals weft_profile_total(const weft_profile *prof);
 typedef enum weft_profile_by {
     WEFT_BY_OP,
     WEFT_BY_LAYER, /* scopes up to their first number: "model.layers.3" */
-    WEFT_BY_SHAPE, /* op, type of a weight, and shapes of the inputs at their bounds */
+    WEFT_BY_SHAPE, /* op, type of a weight, and shapes of the inputs at the sizes that the program has now */
     WEFT_BY_NODE,
     WEFT_BY_COUNT
 } weft_profile_by;
