@@ -114,7 +114,7 @@ static void put_devices(weft__json *j, const weft_dump_program *programs, uint32
     for (uint32_t i = 0; i < n && !prof; i++) prof = programs[i].profile;
     weft__json_line(j);
     weft__json_array(j, "devices");
-    for (uint32_t d = 0; p && d < p->n_devices; d++) 
+    for (uint32_t d = 0; p && d < p->n_devices; d++)
         weft__json_device(j, d, p->devices[d], prof && prof->has_roofs ? &prof->roofs[d] : NULL);
     weft__json_end_array(j);
 }

@@ -10,6 +10,7 @@ static void put_roof(weft__json *j, const weft_roof *r)
     weft__json_f64(j, "bytes_per_second", r->bytes_per_second);
     weft__json_f64(j, "f32_ops_per_second", r->f32_ops_per_second);
     weft__json_f64(j, "int8_ops_per_second", r->int8_ops_per_second);
+    weft__json_f64(j, "f16_matrix_ops_per_second", r->f16_matrix_ops_per_second);
     weft__json_f64(j, "launch_seconds", r->launch_seconds);
     weft__json_end_object(j);
 }

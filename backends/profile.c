@@ -178,12 +178,13 @@ static double distance(const weft__kept_spans *k, double seconds)
     return fabs(k->seconds - seconds);
 }
 
-/* Keeps the spans, in place of those of the run that is farthest from the median so far (which may be this one). */
-static weft_status keep_spans(weft_profile *prof, const weft_profile_run *run, uint64_t begin, double seconds,
+/* Keeps the spans, cut to the run, in place of those of the run that is farthest from the median so far (which may be
+ * this one). */
+static weft_status keep_spans(weft_profile *prof, const weft_profile_run *run, uint64_t begin, uint64_t end,
                               weft_error *err)
 {
     weft__kept_spans *to = &prof->kept[prof->n_kept];
-    double median = spread_of(prof, WEFT__ROW_SECONDS).median;
+    double median = spread_of(prof, WEFT__ROW_SECONDS).median, seconds = (double)(end - begin) * 1e-9;
     if (prof->n_kept == WEFT__KEPT_SPANS) {
         to = &prof->kept[0];
         for (uint32_t i = 1; i < prof->n_kept; i++)
@@ -197,9 +198,9 @@ static weft_status keep_spans(weft_profile *prof, const weft_profile_run *run, u
     to->seconds = seconds;
     for (uint64_t i = 0; i < run->n_spans; i++) {
         weft_span s = run->spans[i];
-        if (s.begin < begin || s.end < s.begin || s.kind >= WEFT_SPAN_COUNT) continue;
-        s.begin -= begin;
-        s.end -= begin;
+        if (s.end < s.begin || s.end < begin || s.begin > end || s.kind >= WEFT_SPAN_COUNT) continue;
+        s.begin = s.begin > begin ? s.begin - begin : 0;
+        s.end = (s.end < end ? s.end : end) - begin;
         to->spans[to->n++] = s;
     }
     return WEFT_OK;
@@ -228,7 +229,7 @@ static weft_status add_row(weft_profile *prof, const weft_profile_run *run, cons
     count_work(prof, work);
     WEFT_TRY(weft__profile_share(prof, run->spans, (uint32_t)run->n_spans, begin, end, row, err));
     prof->n_rows++;
-    weft_status s = keep_spans(prof, run, begin, row[WEFT__ROW_SECONDS], err);
+    weft_status s = keep_spans(prof, run, begin, end, err);
     if (s) {
         prof->n_rows--;
         return s;

@@ -101,7 +101,7 @@ typedef struct weft_profile_desc {
     weft_profile_mode mode; /* in which the spans are made */
     const weft_roof *roofs; /* one per device of the program, measured in the same process; NULL: not known */
     double tokens;          /* that one run takes in or makes; 0: a run is no matter of tokens */
-    uint32_t max_runs;      /* of which times are kept; 0: 256 */
+    uint32_t max_runs;      /* of which times are kept, at least 2; 0: 256 */
 } weft_profile_desc;
 
 typedef struct weft_profile_run {
@@ -148,7 +148,7 @@ typedef struct weft_profile_totals {
 
 /* Nanoseconds of the clock that spans use. */
 WEFT_API uint64_t weft_profile_now(void);
-/* Every string and roof is copied; the program must outlive the profile. It keeps, per run, seven numbers and two for
+/* Every string and roof is copied; the program must outlive the profile. It keeps, per run, six numbers and two for
  * each step; of more than max_runs runs every second, then every fourth and so on. Of at most eight runs near the
  * median it keeps the spans. */
 WEFT_API WEFT_MUST_USE weft_status weft_profile_create(const weft_program *p, const weft_profile_desc *desc,
@@ -165,7 +165,7 @@ WEFT_API weft_profile_totals weft_profile_total(const weft_profile *prof);
 typedef enum weft_profile_by {
     WEFT_BY_OP,
     WEFT_BY_LAYER, /* scopes up to their first number: "model.layers.3" */
-    WEFT_BY_SHAPE, /* op, type of a weight, and shapes of the inputs at their bounds */
+    WEFT_BY_SHAPE, /* op, type of a weight, and shapes of the inputs at the sizes that the program has now */
     WEFT_BY_NODE,
     WEFT_BY_COUNT
 } weft_profile_by;

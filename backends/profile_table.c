@@ -223,6 +223,9 @@ static bool print_device(const table *t, uint32_t d)
                                  r->f32_ops_per_second * 1e-9);
     if (r->int8_ops_per_second > 0)
         at += (size_t)snprintf(text + at, sizeof text - at, ", %.1f GOP/s int8", r->int8_ops_per_second * 1e-9);
+    if (r->f16_matrix_ops_per_second > 0)
+        at += (size_t)snprintf(text + at, sizeof text - at, ", %.1f GFLOP/s f16 matrices",
+                               r->f16_matrix_ops_per_second * 1e-9);
     snprintf(text + at, sizeof text - at, ", %.2f us a launch", 1e6 * r->launch_seconds);
     return print_line(t, text);
 }

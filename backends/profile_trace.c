@@ -135,33 +135,30 @@ static void put_spans(const trace *t, weft_span *spans, uint32_t n)
 
 /* ---- live memory ---- */
 
-/* Bytes of a device's arena that are in use, when each step begins. */
-static void put_live(const trace *t, uint32_t device, int64_t *live, uint64_t *first)
+/* When each step begins first; UINT64_MAX: no span shows it. */
+static void find_begins(const weft_profile *prof, uint64_t *begins)
+{
+    for (uint32_t i = 0; i < prof->n_steps; i++) begins[i] = UINT64_MAX;
+    for (uint32_t i = 0; i < prof->shown->n; i++) {
+        const weft_span *s = &prof->shown->spans[i];
+        for (uint32_t k = 0; weft__span_is_step(prof, s) && k < s->n_steps; k++)
+            if (s->begin < begins[s->step + k]) begins[s->step + k] = s->begin;
+    }
+}
+
+/* Bytes of a device's arena that are in use, when a step with which they change begins. */
+static void put_live(const trace *t, uint32_t device, const uint64_t *begins)
 {
     const weft_plan *plan = t->prof->p->plan;
-    for (uint32_t i = 0; i <= plan->n_steps; i++) {
-        live[i] = 0;
-        first[i] = UINT64_MAX;
-    }
-    for (uint32_t v = 1; v < plan->n_slots; v++) {
-        const weft_slot *s = &plan->slots[v];
-        if (s->storage != WEFT_STORAGE_ARENA || s->device != device || s->root.id != v) continue;
-        live[s->birth] += (int64_t)s->bytes;
-        if (s->death < plan->n_steps) live[s->death + 1] -= (int64_t)s->bytes;
-    }
-    for (uint32_t i = 0; i < t->prof->shown->n; i++) {
-        const weft_span *s = &t->prof->shown->spans[i];
-        for (uint32_t k = 0; weft__span_is_step(t->prof, s) && k < s->n_steps; k++)
-            if (s->begin < first[s->step + k]) first[s->step + k] = s->begin;
-    }
-    int64_t now = 0;
+    const uint64_t *live = plan->live + (size_t)device * plan->n_steps;
+    uint64_t shown = UINT64_MAX;
     for (uint32_t i = 0; i < plan->n_steps; i++) {
-        now += live[i];
-        if (!live[i] || first[i] == UINT64_MAX) continue;
+        if (live[i] == shown || begins[i] == UINT64_MAX) continue;
+        shown = live[i];
         event(t, "C", "arena in use", device + 1, 0);
-        weft__json_f64(t->j, "ts", micros(t, first[i]));
+        weft__json_f64(t->j, "ts", micros(t, begins[i]));
         weft__json_object(t->j, "args");
-        weft__json_i64(t->j, "bytes", now);
+        weft__json_u64(t->j, "bytes", live[i]);
         end_event(t);
     }
 }
@@ -171,21 +168,19 @@ static void put_live(const trace *t, uint32_t device, int64_t *live, uint64_t *f
 static weft_status put_profile(const trace *t, weft_error *err)
 {
     const weft_profile *prof = t->prof;
-    uint32_t n_steps = prof->n_steps;
-    uint64_t *first = calloc((size_t)n_steps + 1, sizeof *first);
-    int64_t *live = calloc((size_t)n_steps + 1, sizeof *live);
+    uint64_t *begins = calloc((size_t)prof->n_steps + 1, sizeof *begins);
     weft_span *spans = calloc((size_t)prof->shown->n + 1, sizeof *spans);
-    bool ok = first && live && spans;
+    bool ok = begins && spans;
     if (ok) {
         memcpy(spans, prof->shown->spans, prof->shown->n * sizeof *spans);
         begin_span(t, prof->name, "run", t->runs, 1, (uint64_t[]){ 0, (uint64_t)(prof->shown->seconds * 1e9) });
         weft__json_string(t->j, "mode", weft_profile_mode_name(prof->mode));
         end_event(t);
         put_spans(t, spans, prof->shown->n);
-        for (uint32_t d = 0; d < prof->p->n_devices; d++) put_live(t, d, live, first);
+        find_begins(prof, begins);
+        for (uint32_t d = 0; d < prof->p->n_devices; d++) put_live(t, d, begins);
     }
-    free(first);
-    free(live);
+    free(begins);
     free(spans);
     return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "a trace");
 }

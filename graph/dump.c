@@ -71,22 +71,22 @@ const char *weft__data_text(const weft_graph *g, const weft_node *n, uint32_t mo
 
 /* ---- dumps ---- */
 
-weft_status weft__dump_extents(const weft_graph *g, const weft_dump_desc *desc, const int64_t *bounds, int64_t *values,
-                               weft_error *err)
+/* values[i] of extent i + 1 from desc->extents; what it does not name gets its bound. */
+static weft_status find_extents(const weft_graph *g, const weft_dump_desc *desc, int64_t *values, weft_error *err)
 {
     uint32_t n = weft_graph_extent_count(g), bound;
     for (uint32_t i = 0; i < n; i++) {
         weft_graph_extent(g, i + 1, &bound);
-        values[i] = bounds ? bounds[i] : bound;
+        values[i] = bound;
     }
     for (uint32_t k = 0; k < desc->n_extents; k++) {
         const weft_bound *e = &desc->extents[k];
         uint32_t i = 0;
-        while (i < n && strcmp(weft_graph_extent(g, i + 1, NULL), e->extent)) i++;
+        while (i < n && strcmp(weft_graph_extent(g, i + 1, &bound), e->extent)) i++;
         if (i == n) return WEFT_FAIL(err, WEFT_NOT_FOUND, "dump: the graph has no extent '%s'", e->extent);
-        if (!e->bound || e->bound > values[i])
-            return WEFT_FAIL(err, WEFT_INVALID, "dump: %u is no value of extent '%s', whose bound is %lld", e->bound,
-                             e->extent, (long long)values[i]);
+        if (!e->bound || e->bound > bound)
+            return WEFT_FAIL(err, WEFT_INVALID, "dump: %u is no value of extent '%s', whose bound is %u", e->bound,
+                             e->extent, bound);
         values[i] = e->bound;
     }
     return WEFT_OK;
@@ -120,7 +120,7 @@ weft_status weft_graph_dump(const weft_graph *g, weft_dump_format format, const 
     static const weft_dump_desc none = { 0 };
     int64_t values[WEFT_MAX_EXTENTS];
     if (!desc) desc = &none;
-    WEFT_TRY(weft__dump_extents(g, desc, NULL, values, err));
+    WEFT_TRY(find_extents(g, desc, values, err));
     weft__drawing d = { .name = "graph", .g = g, .desc = desc, .values = values };
     switch (format) {
     case WEFT_DUMP_TEXT: return weft_graph_print(g, w, err);

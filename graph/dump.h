@@ -50,8 +50,4 @@ float weft__constant_element(const weft_graph *g, const weft_node *n, size_t i);
 /* The elements of a constant, at most `most` of them: "0.5, 2, ..."; returns buf. */
 const char *weft__data_text(const weft_graph *g, const weft_node *n, uint32_t most, char *buf, size_t size);
 
-/* values[i] of extent i + 1 from desc->extents; what it does not name gets bounds[i], or the graph's if NULL. */
-weft_status weft__dump_extents(const weft_graph *g, const weft_dump_desc *desc, const int64_t *bounds, int64_t *values,
-                               weft_error *err);
-
 #endif

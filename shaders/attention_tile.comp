@@ -109,7 +109,7 @@ void main()
         barrier();
         raise();
         [[unroll]] for (uint r = 0; r < ROWS; r++)
-            score[me * ROWS + r] = s[r] > 0.5 * UNSEEN ? exp_exact(s[r] - row_max[r]) : 0.0;
+            score[me * ROWS + r] = s[r] != UNSEEN ? exp_exact(s[r] - row_max[r]) : 0.0;
         barrier();
         float total = 0.0;
         for (uint i = me / ROWS; i < BLOCK; i += SLICES) total += score[i * ROWS + me % ROWS];
@@ -146,7 +146,7 @@ void main()
             [[unroll]] for (uint g = 1; g < GROUPS; g++) v += score[(pair + g * PAIRS) * ROWS + r];
             if (d < HEAD && part_of == 0 && token0 + r < n_tokens)
                 out_f[OUT(0, Y)].d[tensor_first(0, Y) + ((token0 + r) * heads + head) * HEAD + d] =
-                    row_sum[r] > 0.0 ? v / row_sum[r] : 0.0;
+                    row_sum[r] != 0.0 ? v / row_sum[r] : 0.0;
         }
     }
 }

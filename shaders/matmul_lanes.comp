@@ -36,9 +36,9 @@ shared vec4 result[ROWS * COLS / 4 * PANEL_ROWS];
 void main()
 {
     uint lane = gl_LocalInvocationID.x, blocks = P.job[0].u2.x, last_col = P.job[0].u2.y - 1;
-    uint col0 = gl_WorkGroupID.x % blocks * COLS, row0 = gl_WorkGroupID.x / blocks * PANEL_ROWS * ROWS;
+    uint col0 = group_number() % blocks * COLS, row0 = group_number() / blocks * PANEL_ROWS * ROWS;
     uint n_cols = tensor_dim(0, X, 0) * P.job[0].u1.x;
-    if (col0 >= n_cols) return;
+    if (col0 >= n_cols || row0 >= P.job[0].t[W].stride_b.w) return;
     uvec4 q = P.job[0].u0;
     uint chunk[ROWS], scale[ROWS];
     float sum[ROWS * COLS];

@@ -20,7 +20,7 @@ static const cli_option options[] = {
     { .name = NULL },
 };
 
-enum { BUILT, OPTIMISED, PLANNED };
+enum { BUILT, OPTIMISED, PLANNED, MAX_LAYER = 999999 };
 
 /* The text of a planned model is that of one program for all bounds of the graph. */
 static int print_planned(const cli_args *a, const cli_source *s, const weft_writer *w)
@@ -78,7 +78,7 @@ static int read_layers(const cli_args *a, weft_dump_desc *desc)
     int end = 0, n = text ? sscanf(text, "%6u%n-%6u%n", &first, &end, &last, &end) : 0;
     if (!text) return 0;
     if (n == 1) last = first;
-    if (n < 1 || text[end] || last < first || text[strspn(text, "0123456789-")])
+    if (n < 1 || text[end] || last < first || last > MAX_LAYER || text[strspn(text, "0123456789-")])
         return cli_misuse("--layers %s: expected a number or two, such as 3-5", text);
     desc->first_layer = first;
     desc->n_layers = last - first + 1;

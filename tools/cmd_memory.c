@@ -188,7 +188,7 @@ static void print_value(const report *r, const weft_program *p, weft_ref v)
     const weft_plan *plan = weft_program_plan(p);
     const weft_slot *s = &plan->slots[v.id];
     const weft_node *n = weft_graph_node_by_id(g, weft_graph_value(g, v)->node);
-    char others[128], life[48], where[WHERE + 1];
+    char others[128], life[48], where[512];
     const char *name = n->name ? n->name : n->scope;
     aliases(plan, v, others, sizeof others);
     snprintf(life, sizeof life, "%u-%u", s->birth, s->death);
@@ -197,8 +197,8 @@ static void print_value(const report *r, const weft_program *p, weft_ref v)
         printf("| %%%u | %.3f | %s | %s | %s | %s |\n", v.id, mib(s->bytes), life, weft_op_get(n->op)->name, name,
                others);
     else
-        printf("  %%%-6u %10.3f %-11s %-12s%s%s\n", v.id, mib(s->bytes), life, weft_op_get(n->op)->name,
-               *where ? " " : "", where);
+        printf("  %%%-6u %10.3f %-11s %-12s%s%.*s\n", v.id, mib(s->bytes), life, weft_op_get(n->op)->name,
+               *where ? " " : "", WHERE, where);
 }
 
 static int print_peak(const report *r, const weft_program *p, const char *name, uint32_t d)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { MAX_ID = 1 << 24 };
+static const double max_seconds = 1e12; /* so that sums and squares of times stay finite */
 
 /* ---- reading ---- */
 
@@ -41,7 +42,7 @@ static json_t *find_named(json_t *list, const char *name)
 
 static bool is_time(json_t *value)
 {
-    return json_is_number(value) && isfinite(json_number_value(value)) && json_number_value(value) >= 0;
+    return json_is_number(value) && json_number_value(value) >= 0 && json_number_value(value) <= max_seconds;
 }
 
 static double variance_of(double mad, uint32_t runs)

@@ -110,8 +110,9 @@ static bool reserve_table(drafts *all, const vk_located *l, const vk_kernel *k, 
 }
 
 /* Whether launch `t` of a joined step can become another job of the launch before it. */
-static bool can_merge(const draft *last, const draft *t, const vk_kernel *k)
+static bool can_merge(const draft *last, const draft *t, const vk_kernel *k, uint32_t max_groups)
 {
+    if (t->d.groups[0] > max_groups - last->d.groups[0]) return false; /* the jobs' workgroups add up in x */
     return last->kernel == k && last->n_jobs < k->jobs && last->n_jobs < WEFT_MAX_JOBS &&
            last->key.shader == t->key.shader && last->key.subgroup == t->key.subgroup &&
            last->key.n_specs == t->key.n_specs &&
@@ -174,7 +175,7 @@ static weft_status draft_step(weft_exec *e, uint32_t plan_step, bool joined, dra
         t->d.flops = cost.flops / count;
         if (!reserve_table(all, &l, k, t)) return WEFT_OOM_FAIL(err, "launches");
         bool follows = joined && step->joined && !i && count == 1 && all->n;
-        if (follows && can_merge(t - 1, t, k)) merge(t - 1, t);
+        if (follows && can_merge(t - 1, t, k, e->vk->facts.max_groups)) merge(t - 1, t);
         else all->n++;
     }
     all->n_counters += (counters + 255) / 256 * 256;

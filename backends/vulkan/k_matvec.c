@@ -28,17 +28,29 @@ static uint32_t columns_of(const vk_call *c)
     return c->in[W].dtype == WEFT_Q4_0 && n > most ? most : n;
 }
 
+static uint32_t blocks_of(const vk_call *c)
+{
+    return vk_groups(vk_linear_columns(c), columns_of(c));
+}
+
+/* As rows_of, or so many that x, which launches with jobs count their workgroups in, can count them. */
+static uint32_t rows_that_fit(const vk_call *c)
+{
+    uint32_t rows = rows_of(c), panel = c->facts->tuning->panel, most = c->facts->max_groups / blocks_of(c);
+    while (vk_groups(c->in[W].dim[0], panel * rows) > most) rows *= 2;
+    return rows;
+}
+
 /* Everything that the specialization constants are made of. */
 static uint64_t variant(const vk_call *c)
 {
     return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16 |
-           columns_of(c);
+           rows_that_fit(c) << 8 | columns_of(c);
 }
 
 static void describe(const vk_call *c, uint32_t part, vk_launch *l)
 {
-    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->facts->tuning->panel;
-    uint32_t blocks = vk_groups(vk_linear_columns(c), columns);
+    uint32_t columns = columns_of(c), rows = rows_that_fit(c), panel = c->facts->tuning->panel, blocks = blocks_of(c);
     vk_linear_describe(c, part, blocks, l);
     l->groups[0] = vk_groups(l->job.t[W].stride_b.w, panel * rows) * blocks;
     uint32_t spec[] = { c->facts->tuning->block, (uint32_t)c->in[W].dtype, panel, rows, columns, vk_linear_vectors(c),
@@ -129,7 +141,7 @@ static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
     vk_linear_describe(c, i, blocks, l);
     l->shader = WEFT_SHADER_matmul_lanes;
     l->subgroup = c->facts->subgroup;
-    l->groups[0] = vk_groups(l->job.t[W].stride_b.w, t->panel * rows) * blocks;
+    vk_spread(c, l, (uint64_t)vk_groups(l->job.t[W].stride_b.w, t->panel * rows) * blocks);
     uint32_t spec[] = { t->panel, (uint32_t)c->in[W].dtype, t->panel, rows, t->columns, vk_linear_vectors(c),
                         vk_linear_tail(c) };
     l->n_specs = sizeof spec / sizeof *spec;

@@ -89,8 +89,8 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     }
 #undef IS
     return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, dot, labels, matrix, "
-                     "max-binding, memory, self-test, staging, statistics, submit-ms, tuning, validation, without; each as "
-                     "name=value)", item);
+                     "max-binding, memory, self-test, staging, statistics, submit-ms, tuning, validation, without; "
+                     "each as name=value)", item);
 }
 
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err)

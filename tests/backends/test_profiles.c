@@ -374,6 +374,24 @@ static void tables_name_and_cut(void)
     close_world(&w);
 }
 
+/* ---- traces ---- */
+
+static void traces_are_cut_to_the_run(void)
+{
+    const weft_span spans[] = { step_span(1, RELU, 1, 100, 600), step_span(2, GELU, 1, 100, 190),
+                                step_span(2, ADD, 1, 510, 520) };
+    weft_text text = { 0 };
+    weft_writer writer = weft_text_writer(&text);
+    world w;
+    if (profile_once(&w, spans, 3, 200, 500) &&
+        CHECK_OK(weft_profile_trace((const weft_profile *const *)&w.prof, 1, &writer, &err), err)) {
+        CHECK_CONTAINS(text.data, "\"cat\": \"step\", \"ts\": 0, \"dur\": 0.3,");
+        CHECK(!strstr(text.data, " gelu ") && !strstr(text.data, " add "));
+    }
+    weft_text_free(&text);
+    close_world(&w);
+}
+
 /* ---- memory ---- */
 
 static weft_status write_all(const weft_program *p, weft_text *text)
@@ -440,6 +458,7 @@ static const weft_test tests[] = {
     { "small_nodes_are_bound_by_launches", small_nodes_are_bound_by_launches },
     { "tables_add_up", tables_add_up },
     { "tables_name_and_cut", tables_name_and_cut },
+    { "traces_are_cut_to_the_run", traces_are_cut_to_the_run },
     { "every_allocation_may_fail", every_allocation_may_fail },
     { "traces_hold_what_happened", traces_hold_what_happened },
 };

@@ -104,6 +104,7 @@ holds "memory: text and document agree" '"$weft" memory "$model" --device cpu | 
 sed 's/gelu %4/gelu %9/' "$dir/text" >"$dir/broken"
 fails "a graph text with a fault" 1 "broken:7:" "$weft" graph "$dir/broken"
 fails "layers" 2 "--layers" "$weft" graph "$model" --format dot --layers 3-1
+fails "layers with a sign" 2 "--layers" "$weft" graph "$model" --format dot --layers 3--1
 fails "layers with a tail" 2 "--layers" "$weft" graph "$model" --format dot --layers 3-4x
 fails "an unknown format" 2 "--format" "$weft" graph "$model" --format yaml
 fails "no extent called tokens" 2 "--tokens" "$weft" graph "$dir/bytes" --format json --tokens 2

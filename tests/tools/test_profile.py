@@ -92,7 +92,10 @@ def document():
     with open(schema) as f:
         jsonschema.Draft7Validator(json.load(f)).validate(doc)
     check("programs", [p["name"] for p in doc["programs"]] == ["prompt", "decode"])
-    check("a roof", doc["devices"][0]["roof"]["bytes_per_second"] > 0)
+    roof = doc["devices"][0]["roof"]
+    check("a roof", roof["bytes_per_second"] > 0)
+    check("all of it", set(roof) == {"bytes_per_second", "f32_ops_per_second", "int8_ops_per_second",
+                                     "f16_matrix_ops_per_second", "launch_seconds"}, roof)
     for p in doc["programs"]:
         profile = p["profile"]
         planned = {n["id"]: n for n in next(s for s in p["stages"] if s["name"] == "planned")["nodes"]}
@@ -150,7 +153,8 @@ def trace(doc):
             check("the name is the dump's", all(n in names for n in e["name"].split(" + ")), e)
             check("so is the node", names.get(e["name"].split(" + ")[0]) == e["args"]["node"], e)
     live = [e for e in events if e["ph"] == "C"]
-    check("live memory", live and all(e["args"]["bytes"] >= 0 for e in live))
+    most = max(max(m["live"]) for p in doc["programs"] for m in p["plan"]["memory"])
+    check("live memory is the plan's", live and max(e["args"]["bytes"] for e in live) == most, most)
     steps = sum(e["ph"] == "X" and e["cat"] == "step" for e in events)
     check("steps are there", steps >= sum(len(p["plan"]["steps"]) for p in doc["programs"]) // 2, steps)
 
@@ -245,6 +249,8 @@ def refusals(doc):
     broken = copy.deepcopy(doc)
     broken["programs"][0]["profile"]["nodes"][0]["seconds"] = None
     refuses("has no time", "--diff", a, write("broken.json", broken))
+    broken["programs"][0]["profile"]["nodes"][0]["seconds"] = 1e308
+    refuses("has no time", "--diff", a, write("endless.json", broken))
     refuses("--diff", model, "--fail-above", "5", status=2)
     refuses("do not fit", model, "--device", device, "--context", "32", "--prompt-tokens", "33")
 
