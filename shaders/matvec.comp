@@ -38,7 +38,10 @@ const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 #include "dot.glsl"
 #endif
 
-shared float part[BLOCK];
+/* Where a lane owns its rows its sums go through shared memory and are finished in a loop: unrolled, the ends of all
+ * sums are most of the code, and of what drivers take to compile. */
+const bool OWN = SLICES == 1;
+shared float part[OWN ? BLOCK * ROWS * COLS : BLOCK];
 
 void main()
 {
@@ -88,6 +91,14 @@ void main()
         }
 #endif
     }
+#ifndef SUBGROUP
+    if (OWN) {
+        [[unroll]] for (uint i = 0; i < ROWS * COLS; i++) part[i * BLOCK + lane] = sum[i];
+        [[dont_unroll]] for (uint i = 0; i < ROWS * COLS; i++)
+            finish(j, row0 + i / COLS * PANEL_ROWS + lane, col0 + i % COLS, n_cols, part[i * BLOCK + lane]);
+        return;
+    }
+#endif
     for (uint r = 0; r < ROWS; r++)
         for (uint c = 0; c < COLS; c++) {
             float v = sum[r * COLS + c];
@@ -102,16 +113,14 @@ void main()
             }
             if (gl_LocalInvocationID.x == 0) finish(j, row0 + r, col0 + c, n_cols, v);
 #else
-            if (SLICES > 1) {
-                part[gl_LocalInvocationID.x] = v;
-                for (uint step = SLICES / 2; step > 0; step /= 2) {
-                    barrier();
-                    if (slice < step) part[gl_LocalInvocationID.x] += part[gl_LocalInvocationID.x + step * PANEL_ROWS];
-                }
+            part[gl_LocalInvocationID.x] = v;
+            for (uint step = SLICES / 2; step > 0; step /= 2) {
                 barrier();
-                v = part[lane];
-                barrier();
+                if (slice < step) part[gl_LocalInvocationID.x] += part[gl_LocalInvocationID.x + step * PANEL_ROWS];
             }
+            barrier();
+            v = part[lane];
+            barrier();
             if (slice == 0) finish(j, row0 + r * PANEL_ROWS + lane, col0 + c, n_cols, v);
 #endif
         }
