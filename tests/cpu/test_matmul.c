@@ -301,7 +301,7 @@ SWEEPS(X)
 static void scratch_serves_smaller_runs(void)
 {
     for (cpu_isa isa = 0; isa < CPU_ISA_COUNT; isa++)
-        for (weft_dtype t = WEFT_F32; t <= WEFT_Q4_0; t++)
+        for (weft_dtype t = WEFT_F32; t <= WEFT_Q4_0 && cpu_isa_runs(isa); t++)
             for (uint32_t threads = 1; threads < 40; threads = threads * 2 + 1) {
                 cpu_tensor in[2] = { { NULL, WEFT_F32, 0, 2, { 1, 64 }, { 64, 1 } },
                                      { NULL, t, CPU_LAYOUT_PANEL, 2, { 99, 64 }, { 64, 1 } } };
