@@ -27,7 +27,7 @@ static int print_planned(const cli_args *a, const cli_source *s, const weft_writ
 {
     cli_device_list devices;
     uint32_t split[CLI_MAX_DEVICES];
-    bool given;
+    bool given = false;
     weft_program *p = NULL;
     weft_error err;
     int status = cli_devices_open(a, &devices);
