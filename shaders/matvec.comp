@@ -31,6 +31,8 @@ layout(constant_id = 6) const uint TAIL = 0;    /* the last chunk of a row has f
 
 const uint SLICES = BLOCK / PANEL_ROWS;
 const uint PER_CHUNK = WEIGHT_TYPE == F32 ? 4 : WEIGHT_TYPE == Q8_0 ? 16 : WEIGHT_TYPE == Q4_0 ? 32 : 8;
+/* Of a chunk, unrolled: all, unless reading x is long code. */
+const uint QUADS = VECTORS != 0 ? PER_CHUNK / 4 : 1;
 const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 
 #include "linear.glsl"
@@ -74,7 +76,7 @@ void main()
             [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r * COLS + c] += s[r] * dot_chunk(w[r], x);
         }
 #else
-        [[unroll]] for (uint i = 0; i < PER_CHUNK / 4; i++) {
+        for (uint i0 = 0; i0 < PER_CHUNK / 4; i0 += QUADS) [[unroll]] for (uint i = i0; i < i0 + QUADS; i++) {
             vec4 v[ROWS];
             [[unroll]] for (uint r = 0; r < ROWS; r++) v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r]
                                                           : chunk_quad(WEIGHT_TYPE, w[r], i);

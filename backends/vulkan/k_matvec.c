@@ -24,8 +24,8 @@ static uint32_t rows_of(const vk_call *c)
 /* Rows of x that a workgroup takes at once. */
 static uint32_t columns_of(const vk_call *c)
 {
-    uint32_t n = (uint32_t)vk_linear_columns(c), most = c->facts->tuning->most4;
-    return c->in[W].dtype == WEFT_Q4_0 && n > most ? most : n;
+    uint32_t n = (uint32_t)vk_linear_columns(c), most = c->facts->tuning->most[c->in[W].dtype == WEFT_Q4_0];
+    return n > most ? most : n;
 }
 
 static uint32_t blocks_of(const vk_call *c)

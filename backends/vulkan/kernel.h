@@ -26,7 +26,7 @@ typedef struct vk_tuning {
     uint32_t row_block;     /* invocations of workgroups that work on one row (norm, softmax, ...) */
     uint32_t flat_block;    /* invocations of element-wise workgroups */
     uint32_t keys;          /* attention: cells per split in decoding */
-    uint32_t most4;         /* columns per matrix-vector workgroup with 4-bit weights */
+    uint32_t most[2];       /* columns per matrix-vector workgroup: 32- to 8-bit, 4-bit weights */
     uint32_t lanes;         /* attention for prompts lane by token: elements of queries per lane; 0: the tiled kernel */
     uint32_t dot[2];        /* q8_0, q4_0: columns of a matrix from which one row of x is quantised for the integer dot
                              * product; 0: never. Several rows always are, unless it is 0 */

@@ -5,10 +5,10 @@
 
 static const vk_tuning rows[] = {
 #define VK_TUNING(name, subgroup, panel, block, rows16, rows8, rows4, columns, tile_rows, tile_columns, tile_block,  \
-                  row_block, flat_block, keys, most4, lanes, dot8, dot4, matrix_rows, matrix_columns, sub_rows,      \
+                  row_block, flat_block, keys, most, most4, lanes, dot8, dot4, matrix_rows, matrix_columns, sub_rows, \
                   sub_columns)                                                                                       \
     { #name, subgroup, panel, block, { rows16, rows8, rows4 }, columns, { tile_rows, tile_columns, tile_block },     \
-      row_block, flat_block, keys, most4, lanes, { dot8, dot4 },                                                       \
+      row_block, flat_block, keys, { most, most4 }, lanes, { dot8, dot4 },                                             \
       { matrix_rows, matrix_columns, sub_rows, sub_columns } },
 #include "backends/vulkan/tuning.def"
 #undef VK_TUNING
