@@ -203,8 +203,8 @@ static weft_status outside_seconds(world *w, double *least)
     return weft_program_profile(w->p, WEFT_PROFILE_ISOLATED, &err);
 }
 
-/* A program of one large step takes as long as the step. Memory is shared with whatever else runs on the machine, so it
- * is the best of each that is compared, after as many rounds as it takes for both to have had the machine to themselves. */
+/* A program of one large step takes as long as the step. Memory is shared with whatever else runs on the machine: the
+ * best of each is compared, after as many rounds as it takes for both to have had the machine to themselves. */
 static void cpu_bandwidth(void)
 {
     world w;
