@@ -31,8 +31,6 @@ layout(constant_id = 6) const uint TAIL = 0;    /* the last chunk of a row has f
 
 const uint SLICES = BLOCK / PANEL_ROWS;
 const uint PER_CHUNK = WEIGHT_TYPE == F32 ? 4 : WEIGHT_TYPE == Q8_0 ? 16 : WEIGHT_TYPE == Q4_0 ? 32 : 8;
-/* Of a chunk, unrolled: all, unless reading x is long code. */
-const uint QUADS = VECTORS != 0 ? PER_CHUNK / 4 : 1;
 const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 
 #include "linear.glsl"
@@ -45,6 +43,28 @@ const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 const bool OWN = SLICES == 1;
 shared float part[OWN ? BLOCK * ROWS * COLS : BLOCK];
 
+/* Of this invocation: sums by row and column, and a chunk of each row with its scale. */
+float sum[ROWS * COLS], s[ROWS];
+uvec4 w[ROWS];
+
+/* Weights 4 i .. 4 i + 3 of chunk k. */
+void add_quad(uint j, uint col0, uint last_col, uint k, uint i)
+{
+    vec4 v[ROWS];
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r] : chunk_quad(WEIGHT_TYPE, w[r], i);
+    [[unroll]] for (uint c = 0; c < COLS; c++) {
+        vec4 x = x_quad(j, min(col0 + c, last_col), k * PER_CHUNK + 4 * i);
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            float a = sum[r * COLS + c];
+            a = fma(v[r].x, x.x, a);
+            a = fma(v[r].y, x.y, a);
+            a = fma(v[r].z, x.z, a);
+            sum[r * COLS + c] = fma(v[r].w, x.w, a);
+        }
+    }
+}
+
 void main()
 {
     uint j = job_of_group(), group = gl_WorkGroupID.x - P.job[j].groups.x;
@@ -54,7 +74,6 @@ void main()
     uint lane = gl_LocalInvocationID.x % PANEL_ROWS, slice = SLICES == 1 ? 0 : gl_LocalInvocationID.x / PANEL_ROWS;
     uvec4 q = P.job[j].u0;
     uint chunk[ROWS], scale[ROWS];
-    float sum[ROWS * COLS];
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
     for (uint r = 0; r < ROWS; r++) {
         /* rows past the end read the last group's padding */
@@ -64,8 +83,6 @@ void main()
         for (uint c = 0; c < COLS; c++) sum[r * COLS + c] = 0.0;
     }
     for (uint k = slice; k < q.x; k += SLICES) {
-        float s[ROWS];
-        uvec4 w[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             w[r] = in_v[IN(j, W)].d[chunk[r] + k * PANEL_ROWS];
             s[r] = SCALED ? load_half(IN(j, W), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
@@ -76,21 +93,8 @@ void main()
             [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r * COLS + c] += s[r] * dot_chunk(w[r], x);
         }
 #else
-        for (uint i0 = 0; i0 < PER_CHUNK / 4; i0 += QUADS) [[unroll]] for (uint i = i0; i < i0 + QUADS; i++) {
-            vec4 v[ROWS];
-            [[unroll]] for (uint r = 0; r < ROWS; r++) v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r]
-                                                          : chunk_quad(WEIGHT_TYPE, w[r], i);
-            [[unroll]] for (uint c = 0; c < COLS; c++) {
-                vec4 x = x_quad(j, min(col0 + c, last_col), k * PER_CHUNK + 4 * i);
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    float a = sum[r * COLS + c];
-                    a = fma(v[r].x, x.x, a);
-                    a = fma(v[r].y, x.y, a);
-                    a = fma(v[r].z, x.z, a);
-                    sum[r * COLS + c] = fma(v[r].w, x.w, a);
-                }
-            }
-        }
+        if (VECTORS != 0) [[unroll]] for (uint i = 0; i < PER_CHUNK / 4; i++) add_quad(j, col0, last_col, k, i);
+        else [[dont_unroll]] for (uint i = 0; i < PER_CHUNK / 4; i++) add_quad(j, col0, last_col, k, i); /* long code */
 #endif
     }
 #ifndef SUBGROUP

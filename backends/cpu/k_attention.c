@@ -7,7 +7,9 @@
  * By block, for many tokens (a prompt): BLOCK_Q queries of one head against BLOCK_C cells at a
  * time, everything transposed so that a query is a column: scores = K Q^T and result += V^T
  * weights are matrix products with vectors along the queries, and maxima, sums and masks need no
- * work across lanes. Cells that no query of the block sees are skipped. */
+ * work across lanes. Cells that no query of the block sees are skipped. One that another query
+ * sees counts zero times its value, which is NaN unless that is finite: a query whose result is not
+ * a number is computed again by itself. */
 #include "k_attention.h"
 
 #include <math.h>
@@ -305,7 +307,12 @@ static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const o
     }
     for (int64_t j = 0; j < n; j++) {
         float *y = a->y + (t0 + j) * a->y_token + h * a->y_head, factor = inverse(o->sum[j]);
-        for (int64_t i = 0; i < d; i++) y[i] = o->result[i * cols + j] * factor;
+        bool number = true;
+        for (int64_t i = 0; i < d; i++) {
+            y[i] = o->result[i * cols + j] * factor;
+            number = number && !isnan(y[i]);
+        }
+        if (!number) whole_query(v, a, o, t0 + j, h);
     }
 }
 

@@ -1,4 +1,5 @@
-/* k_attention.c: host sides of attention_split.comp (a few tokens) and attention_tile.comp (prompts). */
+/* k_attention.c: host sides of attention_split.comp (a few tokens), and of attention_tile.comp and attention_lanes.comp
+ * (prompts), which attention_alone.comp follows. */
 #include "backends/vulkan/kernel.h"
 
 enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 7, MAX_TOKENS = 8, TILE_ROWS = 8 };
@@ -82,9 +83,29 @@ static uint32_t tile_block(const vk_call *c)
     return block;
 }
 
+/* The second launch of those that take many tokens at once. */
+static void alone_launch(const vk_call *c, vk_launch *l)
+{
+    describe(c, l);
+    l->shader = WEFT_SHADER_attention_alone;
+    l->spec[0] = c->facts->tuning->block;
+    l->spec[4] = 0;
+    l->barrier = true;
+    vk_spread(c, l, (uint64_t)c->in[Q].dim[0] * (uint64_t)c->in[Q].dim[1]);
+}
+
+static uint32_t two_launches(const vk_call *c)
+{
+    (void)c;
+    return 2;
+}
+
 static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
-    (void)i;
+    if (i) {
+        alone_launch(c, l);
+        return;
+    }
     const vk_tensor *q = &c->in[Q];
     uint32_t rows = q->dim[2] > WIDE_HEAD ? WIDE_ROWS : TILE_ROWS;
     describe(c, l);
@@ -115,7 +136,10 @@ static bool accepts_lanes(const vk_call *c)
 
 static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
-    (void)i;
+    if (i) {
+        alone_launch(c, l);
+        return;
+    }
     const vk_tensor *q = &c->in[Q];
     uint32_t rows = lanes_rows(c), lanes = c->facts->subgroup;
     describe(c, l);
@@ -129,7 +153,7 @@ static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
 const vk_kernel vk_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
                                        .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
                                        .ins = 5, .outs = 3 };
-const vk_kernel vk_attention_lanes = { .name = "attention_lanes", .accepts = accepts_lanes, .launch = lanes_launch,
-                                       .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
-const vk_kernel vk_attention_tile = { .name = "attention_tile", .accepts = accepts, .launch = tile_launch,
-                                      .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
+const vk_kernel vk_attention_lanes = { .name = "attention_lanes", .accepts = accepts_lanes, .launches = two_launches,
+                                       .launch = lanes_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
+const vk_kernel vk_attention_tile = { .name = "attention_tile", .accepts = accepts, .launches = two_launches,
+                                      .launch = tile_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };

@@ -1,0 +1,65 @@
+/* attention_alone.comp: sets right what attention_tile and attention_lanes made no number of. They take many tokens at once
+ * and count a cell that only other tokens see zero times its value, which is NaN unless that is finite. This comes after
+ * them, a workgroup per token and head: where a result is not a number it is made again from nothing but the cells that
+ * the token sees. In the same kernel as theirs it costs registers on most GPUs, here a look at what was written.
+ *
+ * An invocation scores one cell at a time, then sums an element of the head, with the running maximum and sum of
+ * Milakov and Gimelshein (arXiv:1805.02867). */
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#define IN_SLOTS 5
+#define OUT_SLOTS 1
+#include "common.glsl"
+#include "math.glsl"
+#include "attention.glsl"
+
+const float UNSEEN = -1e30;
+
+shared float score[BLOCK];
+shared uint spoilt;
+
+float dot_of(uint cell_base, uint query)
+{
+    vec4 s = vec4(0.0);
+    [[dont_unroll]] for (uint d = 0; d < HEAD; d += 4) s = fma(key_quad(cell_base, d), query_quad(query, d), s);
+    return s.x + s.y + (s.z + s.w);
+}
+
+void main()
+{
+    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = group_number() % heads, token = group_number() / heads;
+    uint group = head / P.job[0].u0.y, to = tensor_first(0, Y) + (token * heads + head) * HEAD;
+    if (token >= tensor_dim(0, Q, 0)) return;
+    if (me == 0) spoilt = 0;
+    barrier();
+    for (uint d = me; d < HEAD; d += BLOCK)
+        if (is_nan(out_f[OUT(0, Y)].d[to + d])) atomicOr(spoilt, 1);
+    barrier();
+    if (spoilt == 0) return;
+
+    uint query = tensor_first(0, Q) + token * tensor_stride(0, Q, 0) + head * tensor_stride(0, Q, 1);
+    uvec2 cells = cells_of(token);
+    for (uint d0 = 0; d0 < HEAD; d0 += BLOCK) {
+        uint d = min(d0 + me, HEAD - 1);
+        float most = UNSEEN, total = 0.0, sum = 0.0;
+        for (uint begin = cells.x; begin < cells.y; begin += BLOCK) {
+            uint n = min(cells.y - begin, BLOCK);
+            float s = dot_of(kv_base(K, group, begin + min(me, n - 1)), query);
+            barrier();
+            score[me] = s * P.job[0].f0.x;
+            barrier();
+            float before = most;
+            [[dont_unroll]] for (uint i = 0; i < n; i++) most = max(most, score[i]);
+            float f = total > 0.0 ? exp_exact(before - most) : 0.0;
+            total *= f;
+            sum *= f;
+            [[dont_unroll]] for (uint i = 0; i < n; i++) {
+                float p = exp_exact(score[i] - most);
+                total += p;
+                sum = fma(p, load_as_float(V, V_TYPE, kv_base(V, group, begin + i) + d), sum);
+            }
+        }
+        if (d0 + me < HEAD) out_f[OUT(0, Y)].d[to + d] = total != 0.0 ? sum / total : 0.0;
+    }
+}
