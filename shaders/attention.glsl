@@ -42,6 +42,15 @@ vec4 query_quad(uint base, uint d)
     return v;
 }
 
+/* The product of a key and a query. Unrolled or not: by the driver's choice, or the walk stays a loop. */
+float key_times_query(uint key, uint query, bool stay)
+{
+    vec4 s = vec4(0.0);
+    if (stay) [[dont_unroll]] for (uint d = 0; d < HEAD; d += 4) s = fma(key_quad(key, d), query_quad(query, d), s);
+    else for (uint d = 0; d < HEAD; d += 4) s = fma(key_quad(key, d), query_quad(query, d), s);
+    return s.x + s.y + (s.z + s.w);
+}
+
 /* The cells that a token sees: x..y-1, within the run's cells. */
 uvec2 cells_of(uint token)
 {

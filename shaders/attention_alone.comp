@@ -1,6 +1,6 @@
-/* attention_alone.comp: sets right what attention_tile and attention_lanes made no number of. They take many tokens at once
- * and count a cell that only other tokens see zero times its value, which is NaN unless that is finite. This comes after
- * them, a workgroup per token and head: where a result is not a number it is made again from nothing but the cells that
+/* attention_alone.comp: sets right what attention_tile and attention_lanes made no number of. They take many tokens at
+ * once and count a cell that only other tokens see zero times its value, which is NaN unless that is finite. This comes
+ * after them, a workgroup per token and head: a result that is no number is made again from nothing but the cells that
  * the token sees. In the same kernel as theirs it costs registers on most GPUs, here a look at what was written.
  *
  * An invocation scores one cell at a time, then sums an element of the head, with the running maximum and sum of
@@ -19,17 +19,11 @@ const float UNSEEN = -1e30;
 shared float score[BLOCK];
 shared uint spoilt;
 
-float dot_of(uint cell_base, uint query)
-{
-    vec4 s = vec4(0.0);
-    [[dont_unroll]] for (uint d = 0; d < HEAD; d += 4) s = fma(key_quad(cell_base, d), query_quad(query, d), s);
-    return s.x + s.y + (s.z + s.w);
-}
-
 void main()
 {
-    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = group_number() % heads, token = group_number() / heads;
-    uint group = head / P.job[0].u0.y, to = tensor_first(0, Y) + (token * heads + head) * HEAD;
+    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = group_number() % heads;
+    uint token = group_number() / heads, group = head / P.job[0].u0.y;
+    uint to = tensor_first(0, Y) + (token * heads + head) * HEAD;
     if (token >= tensor_dim(0, Q, 0)) return;
     if (me == 0) spoilt = 0;
     barrier();
@@ -45,7 +39,7 @@ void main()
         float most = UNSEEN, total = 0.0, sum = 0.0;
         for (uint begin = cells.x; begin < cells.y; begin += BLOCK) {
             uint n = min(cells.y - begin, BLOCK);
-            float s = dot_of(kv_base(K, group, begin + min(me, n - 1)), query);
+            float s = key_times_query(kv_base(K, group, begin + min(me, n - 1)), query, true);
             barrier();
             score[me] = s * P.job[0].f0.x;
             barrier();

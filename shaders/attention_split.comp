@@ -5,6 +5,7 @@
  * together. With one split nothing goes through scratch. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
@@ -16,6 +17,7 @@
 #include "attention.glsl"
 
 layout(constant_id = 4) const uint KEYS = 256;
+layout(constant_id = 6) const uint LOOP = 0; /* the walk along a key stays a loop: processors compile it faster */
 
 #define COUNTERS 7
 
@@ -73,10 +75,7 @@ void main()
 
     float most = uintBitsToFloat(0xff800000u), sum = 0.0;
     for (uint i = me; i < n; i += BLOCK) {
-        uint base = kv_base(K, group, begin + i);
-        vec4 s4 = vec4(0.0);
-        for (uint d = 0; d < HEAD; d += 4) s4 = fma(key_quad(base, d), query_quad(query, d), s4);
-        float s = (s4.x + s4.y + (s4.z + s4.w)) * P.job[0].f0.x;
+        float s = key_times_query(kv_base(K, group, begin + i), query, LOOP != 0) * P.job[0].f0.x;
         score[i] = s;
         most = max(most, s);
     }

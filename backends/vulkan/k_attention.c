@@ -68,9 +68,22 @@ static void split_launch(const vk_call *c, uint32_t i, vk_launch *l)
     vk_launch_rows(c, l, WEFT_SHADER_attention_split, WEFT_SHADER_attention_split_subgroup,
                    q->dim[0] * q->dim[1] * splits_of(c));
     l->spec[4] = c->facts->tuning->keys;
+    l->spec[6] = c->facts->tuning->panel > 1;
+    l->n_specs = 7;
     if (splits_of(c) == 1) return;
     l->bind[SCRATCH].kind = VK_BIND_SCRATCH;
     l->bind[COUNTERS].kind = VK_BIND_COUNTERS;
+}
+
+/* Bytes of a workgroup's shared memory: queries, scores, a number per invocation, six per row. */
+static uint64_t tile_shared(const vk_call *c, uint32_t block, uint32_t rows)
+{
+    return 4 * (rows * ((uint64_t)c->in[Q].dim[2] + block + 6) + block);
+}
+
+static uint32_t tile_rows(const vk_call *c)
+{
+    return c->in[Q].dim[2] > WIDE_HEAD ? WIDE_ROWS : TILE_ROWS;
 }
 
 /* On processors as many invocations as there are pairs of elements, so that all of them read the same cells. */
@@ -78,6 +91,7 @@ static uint32_t tile_block(const vk_call *c)
 {
     const vk_tuning *t = c->facts->tuning;
     uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = t->flat_block;
+    while (block / 2 >= TILE_ROWS && tile_shared(c, block, tile_rows(c)) > c->facts->max_shared) block /= 2;
     if (t->panel == 1) return block;
     while (block / 2 >= pairs && block / 2 >= t->panel && block / 2 >= TILE_ROWS) block /= 2;
     return block;
@@ -107,7 +121,7 @@ static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
         return;
     }
     const vk_tensor *q = &c->in[Q];
-    uint32_t rows = q->dim[2] > WIDE_HEAD ? WIDE_ROWS : TILE_ROWS;
+    uint32_t rows = tile_rows(c);
     describe(c, l);
     l->shader = WEFT_SHADER_attention_tile;
     l->spec[0] = tile_block(c);

@@ -33,6 +33,15 @@ static weft_status add(used_list *l, const vk_launch *launch, const char *kernel
     return WEFT_OK;
 }
 
+/* A kernel's name in the table; a later launch by another shader has the shader's: "attention_tile/f16" and
+ * "attention_alone/f16". */
+static void name_launch(const char *kernel, const vk_launch *first, const vk_launch *launch, char *out, size_t size)
+{
+    const char *type = strchr(kernel, '/');
+    if (launch->shader == first->shader) snprintf(out, size, "%s", kernel);
+    else snprintf(out, size, "%s%s", weft__shaders[launch->shader].name, type ? type : "");
+}
+
 static weft_status add_program(used_list *l, const weft_program *p, const char *where, weft_error *err)
 {
     weft_exec e = { .vk = (vk_backend *)p->devices[0],
@@ -44,10 +53,14 @@ static weft_status add_program(used_list *l, const weft_program *p, const char *
         const vk_kernel *k = c->kernel;
         vk_located here;
         vk_locate(&e, n, &here);
+        vk_launch first = { 0 };
+        k->launch(&here.call, 0, &first);
         for (uint32_t j = 0, count = k->launches ? k->launches(&here.call) : 1; j < count; j++) {
             vk_launch launch = { 0 };
+            char name[sizeof l->items->kernel];
             k->launch(&here.call, j, &launch);
-            WEFT_TRY(add(l, &launch, c->name, where, err));
+            name_launch(c->name, &first, &launch, name, sizeof name);
+            WEFT_TRY(add(l, &launch, name, where, err));
         }
     }
     return WEFT_OK;
