@@ -121,22 +121,23 @@ weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uin
 {
     if (!g->sealed) return WEFT_FAIL(err, WEFT_INVALID, "the graph is not sealed");
     weft_named *kept = NULL;
+    bool *seen = NULL;
     size_t cap = 0;
     uint32_t n_kept = 0;
     weft_status s = WEFT_OK;
     if (!n)
         s = WEFT_FAIL(err, WEFT_INVALID, "a graph needs at least one output");
-    else if (!weft__grow(&kept, &cap, n, sizeof *kept))
+    else if (!weft__grow(&kept, &cap, n, sizeof *kept) || !(seen = calloc(g->n_outputs, sizeof *seen)))
         s = WEFT_OOM_FAIL(err, "outputs");
     for (uint32_t i = 0; i < n && s == WEFT_OK; i++) {
-        uint32_t at = 0, seen = 0;
-        while (at < g->n_outputs && strcmp(g->outputs[at].name, names[i])) at++;
-        while (seen < n_kept && strcmp(kept[seen].name, names[i])) seen++;
-        if (at == g->n_outputs)
+        const weft_named *o = weft__graph_output(g, names[i]);
+        if (!o)
             s = WEFT_FAIL(err, WEFT_NOT_FOUND, "no output is called '%s'", names[i]);
-        else if (seen == n_kept)
-            kept[n_kept++] = g->outputs[at];
+        else if (!seen[o - g->outputs])
+            kept[n_kept++] = *o;
+        if (o) seen[o - g->outputs] = true;
     }
+    free(seen);
     if (s != WEFT_OK) {
         free(kept);
         return s;
@@ -145,6 +146,7 @@ weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uin
     g->outputs = kept;
     g->output_cap = cap;
     g->n_outputs = n_kept;
+    weft__graph_index_outputs(g);
     return WEFT_OK;
 }
 
@@ -197,6 +199,8 @@ weft_status weft_graph_clone(const weft_graph *g, weft_graph **out, weft_error *
     c->values = copy_array(g->values, g->value_cap, g->value_cap, sizeof *g->values, &ok);
     c->order = copy_array(g->order, g->order_cap, g->n_order, sizeof *g->order, &ok);
     c->outputs = copy_array(g->outputs, g->output_cap, g->n_outputs, sizeof *g->outputs, &ok);
+    c->output_names =
+        copy_array(g->output_names, g->output_name_cap, g->output_name_cap, sizeof *g->output_names, &ok);
     c->names = copy_array(g->names, g->name_cap, g->name_cap, sizeof *g->names, &ok);
     c->node_cap = g->node_cap;
     c->node_limit = g->node_limit;
@@ -206,6 +210,7 @@ weft_status weft_graph_clone(const weft_graph *g, weft_graph **out, weft_error *
     c->n_order = g->n_order;
     c->output_cap = g->output_cap;
     c->n_outputs = g->n_outputs;
+    c->output_name_cap = g->output_name_cap;
     c->name_cap = g->name_cap;
     c->n_names = g->n_names;
     c->n_extents = g->n_extents;
