@@ -89,29 +89,38 @@ weft_status weft__graph_sort(weft_graph *g, weft_error *err)
     return s;
 }
 
-static bool has_id(const uint32_t *ids, uint32_t n, uint32_t id)
+/* Enters an id, which is not 0, into a hash table with room; false: it was there. */
+static bool enter_id(uint32_t *table, uint32_t mask, uint32_t id)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (ids[i] == id) return true;
-    return false;
+    uint32_t i = id * 0x9e3779b1u;
+    while (table[i & mask] && table[i & mask] != id) i++;
+    bool fresh = !table[i & mask];
+    table[i & mask] = id;
+    return fresh;
 }
 
 bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, uint32_t count)
 {
-    uint32_t total = 0, made = 0;
+    uint32_t total = 0, made = 0, size = 16;
     for (uint32_t i = 0; i < count; i++) {
         const weft_node *o = weft_graph_node_by_id(g, ids[i]);
         total += o && o->n_origin ? o->n_origin : 1;
     }
-    uint32_t *origin = weft__arena_alloc(&g->arena, total, sizeof *origin);
-    if (!origin) return false;
+    while (size < 2 * total) size *= 2;
+    uint32_t *table = calloc(size, sizeof *table);
+    uint32_t *origin = table ? weft__arena_alloc(&g->arena, total, sizeof *origin) : NULL;
+    if (!origin) {
+        free(table);
+        return false;
+    }
     for (uint32_t i = 0; i < count; i++) {
         const weft_node *o = weft_graph_node_by_id(g, ids[i]);
         const uint32_t *from = o && o->n_origin ? o->origin : &ids[i];
         uint32_t n_from = o && o->n_origin ? o->n_origin : 1;
         for (uint32_t j = 0; j < n_from; j++)
-            if (!has_id(origin, made, from[j])) origin[made++] = from[j];
+            if (enter_id(table, size - 1, from[j])) origin[made++] = from[j];
     }
+    free(table);
     n->origin = origin;
     n->n_origin = made;
     return true;
