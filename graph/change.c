@@ -89,29 +89,38 @@ weft_status weft__graph_sort(weft_graph *g, weft_error *err)
     return s;
 }
 
-static bool has_id(const uint32_t *ids, uint32_t n, uint32_t id)
+/* Enters an id, which is not 0, into a hash table with room; false: it was there. */
+static bool enter_id(uint32_t *table, uint32_t mask, uint32_t id)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (ids[i] == id) return true;
-    return false;
+    uint32_t i = id * 0x9e3779b1u;
+    while (table[i & mask] && table[i & mask] != id) i++;
+    bool fresh = !table[i & mask];
+    table[i & mask] = id;
+    return fresh;
 }
 
 bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, uint32_t count)
 {
-    uint32_t total = 0, made = 0;
+    uint32_t total = 0, made = 0, size = 16;
     for (uint32_t i = 0; i < count; i++) {
         const weft_node *o = weft_graph_node_by_id(g, ids[i]);
         total += o && o->n_origin ? o->n_origin : 1;
     }
-    uint32_t *origin = weft__arena_alloc(&g->arena, total, sizeof *origin);
-    if (!origin) return false;
+    while (size < 2 * total) size *= 2;
+    uint32_t *table = calloc(size, sizeof *table);
+    uint32_t *origin = table ? weft__arena_alloc(&g->arena, total, sizeof *origin) : NULL;
+    if (!origin) {
+        free(table);
+        return false;
+    }
     for (uint32_t i = 0; i < count; i++) {
         const weft_node *o = weft_graph_node_by_id(g, ids[i]);
         const uint32_t *from = o && o->n_origin ? o->origin : &ids[i];
         uint32_t n_from = o && o->n_origin ? o->n_origin : 1;
         for (uint32_t j = 0; j < n_from; j++)
-            if (!has_id(origin, made, from[j])) origin[made++] = from[j];
+            if (enter_id(table, size - 1, from[j])) origin[made++] = from[j];
     }
+    free(table);
     n->origin = origin;
     n->n_origin = made;
     return true;
@@ -121,22 +130,23 @@ weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uin
 {
     if (!g->sealed) return WEFT_FAIL(err, WEFT_INVALID, "the graph is not sealed");
     weft_named *kept = NULL;
+    bool *seen = NULL;
     size_t cap = 0;
     uint32_t n_kept = 0;
     weft_status s = WEFT_OK;
     if (!n)
         s = WEFT_FAIL(err, WEFT_INVALID, "a graph needs at least one output");
-    else if (!weft__grow(&kept, &cap, n, sizeof *kept))
+    else if (!weft__grow(&kept, &cap, n, sizeof *kept) || !(seen = calloc(g->n_outputs, sizeof *seen)))
         s = WEFT_OOM_FAIL(err, "outputs");
     for (uint32_t i = 0; i < n && s == WEFT_OK; i++) {
-        uint32_t at = 0, seen = 0;
-        while (at < g->n_outputs && strcmp(g->outputs[at].name, names[i])) at++;
-        while (seen < n_kept && strcmp(kept[seen].name, names[i])) seen++;
-        if (at == g->n_outputs)
+        const weft_named *o = weft__graph_output(g, names[i]);
+        if (!o)
             s = WEFT_FAIL(err, WEFT_NOT_FOUND, "no output is called '%s'", names[i]);
-        else if (seen == n_kept)
-            kept[n_kept++] = g->outputs[at];
+        else if (!seen[o - g->outputs])
+            kept[n_kept++] = *o;
+        if (o) seen[o - g->outputs] = true;
     }
+    free(seen);
     if (s != WEFT_OK) {
         free(kept);
         return s;
@@ -145,6 +155,7 @@ weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uin
     g->outputs = kept;
     g->output_cap = cap;
     g->n_outputs = n_kept;
+    weft__graph_index_outputs(g);
     return WEFT_OK;
 }
 
@@ -197,6 +208,8 @@ weft_status weft_graph_clone(const weft_graph *g, weft_graph **out, weft_error *
     c->values = copy_array(g->values, g->value_cap, g->value_cap, sizeof *g->values, &ok);
     c->order = copy_array(g->order, g->order_cap, g->n_order, sizeof *g->order, &ok);
     c->outputs = copy_array(g->outputs, g->output_cap, g->n_outputs, sizeof *g->outputs, &ok);
+    c->output_names =
+        copy_array(g->output_names, g->output_name_cap, g->output_name_cap, sizeof *g->output_names, &ok);
     c->names = copy_array(g->names, g->name_cap, g->name_cap, sizeof *g->names, &ok);
     c->node_cap = g->node_cap;
     c->node_limit = g->node_limit;
@@ -206,6 +219,7 @@ weft_status weft_graph_clone(const weft_graph *g, weft_graph **out, weft_error *
     c->n_order = g->n_order;
     c->output_cap = g->output_cap;
     c->n_outputs = g->n_outputs;
+    c->output_name_cap = g->output_name_cap;
     c->name_cap = g->name_cap;
     c->n_names = g->n_names;
     c->n_extents = g->n_extents;

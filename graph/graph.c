@@ -48,6 +48,7 @@ void weft_graph_destroy(weft_graph *g)
     free(g->values);
     free(g->order);
     free(g->outputs);
+    free(g->output_names);
     free(g->names);
     weft__arena_free(&g->arena);
     free(g);
@@ -98,6 +99,44 @@ static bool reserve_name(weft_graph *g)
     free(g->names);
     g->names = table;
     g->name_cap = cap;
+    return true;
+}
+
+/* ---- names of outputs ---- */
+
+/* The slot of an output by name, or the free one that it would have. */
+static uint32_t *output_slot(const weft_graph *g, const char *name)
+{
+    for (uint32_t i = name_hash(WEFT_OP_COUNT, name);; i++) {
+        uint32_t *slot = &g->output_names[i & (g->output_name_cap - 1)];
+        if (!*slot || !strcmp(g->outputs[*slot - 1].name, name)) return slot;
+    }
+}
+
+const weft_named *weft__graph_output(const weft_graph *g, const char *name)
+{
+    uint32_t at = g->output_name_cap ? *output_slot(g, name) : 0;
+    return at ? &g->outputs[at - 1] : NULL;
+}
+
+void weft__graph_index_outputs(weft_graph *g)
+{
+    memset(g->output_names, 0, g->output_name_cap * sizeof *g->output_names);
+    for (uint32_t i = 0; i < g->n_outputs; i++) *output_slot(g, g->outputs[i].name) = i + 1;
+}
+
+/* Room for one more output, with at most half of the slots of the table taken. */
+static bool reserve_output(weft_graph *g)
+{
+    uint32_t cap = g->output_name_cap ? 2 * g->output_name_cap : 16;
+    if (!weft__grow(&g->outputs, &g->output_cap, (size_t)g->n_outputs + 1, sizeof *g->outputs)) return false;
+    if (2 * (g->n_outputs + 1) <= g->output_name_cap) return true;
+    uint32_t *table = calloc(cap, sizeof *table);
+    if (!table) return false;
+    free(g->output_names);
+    g->output_names = table;
+    g->output_name_cap = cap;
+    weft__graph_index_outputs(g);
     return true;
 }
 
@@ -319,8 +358,8 @@ weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, 
     WEFT_TRY(check_name("output", name, err));
     if (weft_graph_find(g, name).id) return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", name);
     char *copy = weft__arena_strdup(&g->arena, name);
-    if (!copy || !weft__grow(&g->outputs, &g->output_cap, (size_t)g->n_outputs + 1, sizeof *g->outputs))
-        return WEFT_OOM_FAIL(err, "an output");
+    if (!copy || !reserve_output(g)) return WEFT_OOM_FAIL(err, "an output");
+    *output_slot(g, copy) = g->n_outputs + 1;
     g->outputs[g->n_outputs++] = (weft_named){ copy, r };
     return WEFT_OK;
 }
@@ -377,9 +416,8 @@ weft_ref weft_graph_find(const weft_graph *g, const char *name)
 {
     const weft_node *input = weft__graph_source(g, WEFT_OP_input, name);
     if (input) return input->out[0];
-    for (uint32_t i = 0; i < g->n_outputs; i++)
-        if (!strcmp(g->outputs[i].name, name)) return g->outputs[i].ref;
-    return (weft_ref){ 0 };
+    const weft_named *output = weft__graph_output(g, name);
+    return output ? output->ref : (weft_ref){ 0 };
 }
 
 uint32_t weft_graph_extent_count(const weft_graph *g)

@@ -27,6 +27,8 @@ struct weft_graph {
     weft_named *outputs;
     size_t output_cap;
     uint32_t n_outputs;
+    uint32_t *output_names; /* hash table: places in `outputs`, from 1, by name; 0 = free */
+    uint32_t output_name_cap;
     uint32_t *names; /* hash table: ids of sources by (op, name); 0 = free */
     uint32_t name_cap, n_names;
     weft_graph_desc desc; /* bounds copied into the arena */
@@ -67,6 +69,10 @@ weft_node *weft__graph_make(weft_graph *g, const weft__node_desc *d, weft_error 
 
 /* A source by op and full name; NULL: none. */
 weft_node *weft__graph_source(const weft_graph *g, weft_op op, const char *name);
+/* An output by name; NULL: none. */
+const weft_named *weft__graph_output(const weft_graph *g, const char *name);
+/* Fills the table of output names, which is large enough, from the outputs. */
+void weft__graph_index_outputs(weft_graph *g);
 /* As weft_extent, weft_output and so on, but failing at once: shared by builders and parser. extent is 1-based. */
 weft_status weft__graph_add_extent(weft_graph *g, const char *name, uint32_t bound, uint32_t *extent, weft_error *err);
 weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, weft_error *err);

@@ -47,13 +47,48 @@ static const weft_node *find_or_add(const weft_graph *g, const weft_node *n, uin
     }
 }
 
-static weft_status merge(weft__edit *e, const weft_node *first, const weft_node *n, weft_error *err)
+/* Nodes that are dropped for an equal one, as lists: by node id the next node of the list, and by the id of a list's
+ * first node its last; 0 is none. */
+typedef struct merges {
+    uint32_t *next, *last;
+} merges;
+
+static void merge(weft__edit *e, merges *m, const weft_node *first, const weft_node *n)
 {
-    uint32_t both[2] = { first->id, n->id };
-    if (!weft__graph_set_origin(e->g, e->g->nodes[first->id], both, 2)) return WEFT_OOM_FAIL(err, "a pass");
+    uint32_t *last = &m->last[first->id];
+    m->next[*last ? *last : first->id] = n->id;
+    *last = n->id;
     for (uint32_t i = 0; i < n->n_out; i++) weft__edit_forward(e, n->out[i], first->out[i]);
     weft__edit_remove(e, n);
+}
+
+/* A node that others were dropped for comes from all of them. `ids` has room for all nodes. */
+static weft_status set_origins(weft__edit *e, const merges *m, uint32_t *ids, weft_error *err)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        uint32_t first = weft_graph_node(e->g, i)->id, n = 0;
+        if (!m->last[first]) continue;
+        for (uint32_t id = first; id; id = m->next[id]) ids[n++] = id;
+        if (!weft__graph_set_origin(e->g, e->g->nodes[first], ids, n)) return WEFT_OOM_FAIL(err, "a pass");
+    }
     return WEFT_OK;
+}
+
+static weft_status merge_all(weft__edit *e, uint32_t *table, size_t size, weft_error *err)
+{
+    uint32_t *room = calloc(3 * (size_t)e->node_limit, sizeof *room);
+    if (!room) return WEFT_OOM_FAIL(err, "a pass");
+    merges m = { room, room + e->node_limit };
+    for (uint32_t i = 0; i < e->count; i++) {
+        const weft_node *n = weft_graph_node(e->g, i), *first;
+        if (weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_STATE)) continue;
+        weft__edit_inputs(e, n); /* what it reads may have been merged */
+        first = find_or_add(e->g, n, table, size);
+        if (first != n) merge(e, &m, first, n);
+    }
+    weft_status s = set_origins(e, &m, room + 2 * (size_t)e->node_limit, err);
+    free(room);
+    return s;
 }
 
 weft_status weft__pass_cse(weft_graph *g, bool *changed, weft_error *err)
@@ -67,13 +102,7 @@ weft_status weft__pass_cse(weft_graph *g, bool *changed, weft_error *err)
         free(table);
         return s;
     }
-    for (uint32_t i = 0; i < e.count && s == WEFT_OK; i++) {
-        const weft_node *n = weft_graph_node(g, i), *first;
-        if (weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_STATE)) continue;
-        weft__edit_inputs(&e, n); /* what it reads may have been merged */
-        first = find_or_add(g, n, table, size);
-        if (first != n) s = merge(&e, first, n, err);
-    }
+    s = merge_all(&e, table, size, err);
     weft__edit_end(&e, changed);
     free(table);
     return s;

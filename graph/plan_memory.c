@@ -167,13 +167,15 @@ static int largest_first(const void *a, const void *b)
     return x->owner < y->owner ? -1 : 1;
 }
 
-/* What the search for a hole reads of a placed block; kept in order of `lo`. */
+/* What the search for a hole reads of a placed block, or of several that lie side by side and are in use at the same
+ * time; kept in order of `lo`. */
 typedef struct placed {
     uint64_t lo, hi;
     uint32_t first, last;
 } placed;
 
-static void place_block(block *b, placed *at, size_t n)
+/* Returns the new number of entries in `at`. */
+static size_t place_block(block *b, placed *at, size_t n)
 {
     uint64_t end = 0, best = UINT64_MAX, best_size = UINT64_MAX;
     for (size_t i = 0; i < n; i++) {
@@ -187,8 +189,14 @@ static void place_block(block *b, placed *at, size_t n)
     b->offset = best == UINT64_MAX ? end : best;
     size_t where = n;
     while (where > 0 && at[where - 1].lo > b->offset) where--;
+    placed *below = where ? &at[where - 1] : NULL;
+    if (below && below->hi == b->offset && below->first == b->first && below->last == b->last) {
+        below->hi += b->bytes;
+        return n;
+    }
     memmove(at + where + 1, at + where, (n - where) * sizeof *at);
     at[where] = (placed){ b->offset, b->offset + b->bytes, b->first, b->last };
+    return n + 1;
 }
 
 /* Offsets for all blocks, and the size of each arena. */
@@ -201,7 +209,7 @@ static weft_status place_blocks(weft__planner *p, block *blocks, size_t n, weft_
     for (size_t i = 0; i < n; i++) {
         block *b = &blocks[i];
         if (i == 0 || blocks[i - 1].device != b->device) on_device = 0;
-        place_block(b, at, on_device++);
+        on_device = place_block(b, at, on_device);
         uint64_t *arena = &p->plan->arena_bytes[b->device];
         if (b->offset + b->bytes > *arena) *arena = b->offset + b->bytes;
         if (b->scratch) {

@@ -130,9 +130,8 @@ static weft_status check_outputs(const weft_graph *g, weft_error *err)
         if (!v) return WEFT_FAIL(err, WEFT_INTERNAL, "output '%s' is no value", o->name);
         if (weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK)
             return WEFT_FAIL(err, WEFT_SHAPE, "output '%s' has a block type", o->name);
-        bool taken = weft__graph_source(g, WEFT_OP_input, o->name) != NULL;
-        for (uint32_t j = 0; j < i; j++) taken = taken || !strcmp(o->name, g->outputs[j].name);
-        if (taken) return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", o->name);
+        if (weft__graph_source(g, WEFT_OP_input, o->name) || weft__graph_output(g, o->name) != o)
+            return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", o->name);
     }
     return WEFT_OK;
 }

@@ -2,9 +2,14 @@
  * 20-billion-parameter model, in milliseconds (median, least, most).
  *
  *   bench_graph [layers [repetitions]]
+ *   bench_graph wide [nodes]
+ *
+ * The second form takes graphs of other shapes, each with 20,000 nodes or as many as are asked for, once, and also
+ * times reading their text and finding all their outputs by name. No time should grow much faster than the nodes.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "graph/plan.h"
@@ -25,13 +30,19 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static weft_status run_once(const block_desc *b, double ms[PHASES], uint32_t nodes[2], weft_plan **plan,
-                            weft_error *err)
+/* A decoder of n layers. */
+static void decoder(weft_graph *g, uint32_t n)
+{
+    block_build(g, &(block_desc){ n, 512, 6144, 64, 2048, 50432, WEFT_F16, true });
+}
+
+static weft_status run_once(void (*build)(weft_graph *g, uint32_t n), uint32_t n, double ms[PHASES], uint32_t nodes[2],
+                            weft_plan **plan, weft_error *err)
 {
     weft_graph *g;
     double start = now_ms();
     WEFT_TRY(weft_graph_create(NULL, &g, err));
-    block_build(g, b);
+    build(g, n);
     weft_status s = weft_graph_seal(g, err);
     double built = now_ms();
     nodes[0] = weft_graph_node_count(g);
@@ -52,23 +63,114 @@ static weft_status run_once(const block_desc *b, double ms[PHASES], uint32_t nod
     return s;
 }
 
+/* ---- other shapes ---- */
+
+static void chain(weft_graph *g, uint32_t n)
+{
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(64), "x");
+    for (uint32_t i = 0; i < n; i++) x = weft_gelu(g, x);
+    weft_output(g, x, "y");
+}
+
+static void outputs(weft_graph *g, uint32_t n)
+{
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(64), "x");
+    for (uint32_t i = 0; i < n; i++) weft_output(g, weft_scale(g, x, (float)(i + 2)), "y%u", i);
+}
+
+static void inputs(weft_graph *g, uint32_t n)
+{
+    char name[16];
+    for (uint32_t i = 0; i < n / 2; i++) {
+        snprintf(name, sizeof name, "x%u", i);
+        weft_output(g, weft_gelu(g, weft_input(g, WEFT_F32, WEFT_DIMS(1 + i % 97 * 16), name)), "y%u", i);
+    }
+}
+
+/* One value with many readers, whose results differ in size and are read one by one. */
+static void readers(weft_graph *g, uint32_t n)
+{
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(2000), "x"), sum = weft_reduce_sum(g, x, 0);
+    for (uint32_t i = 0; i < n / 4; i++) {
+        weft_ref part = weft_gelu(g, weft_slice(g, x, 0, i % 1000, 1 + i * 7 % 997));
+        sum = weft_add(g, sum, weft_reduce_sum(g, part, 0));
+    }
+    weft_output(g, sum, "y");
+}
+
+static void equal(weft_graph *g, uint32_t n)
+{
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(64), "x");
+    for (uint32_t i = 0; i < n; i++) weft_output(g, weft_gelu(g, x), "y%u", i);
+}
+
+static void scales(weft_graph *g, uint32_t n)
+{
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(64), "x");
+    for (uint32_t i = 0; i < n; i++) x = weft_scale(g, x, i % 2 ? 3.0f : 1.0f / 3.0f);
+    weft_output(g, x, "y");
+}
+
+static weft_status time_shape(const char *name, void (*shape)(weft_graph *g, uint32_t n), uint32_t n, weft_error *err)
+{
+    double ms[PHASES];
+    uint32_t nodes[2], n_outputs, found = 0;
+    weft_plan *plan = NULL;
+    weft_graph *g, *read = NULL;
+    weft_text text = { 0 };
+    WEFT_TRY(run_once(shape, n, ms, nodes, &plan, err));
+    WEFT_TRY(weft_graph_create(NULL, &g, err));
+    shape(g, n);
+    weft_writer writer = weft_text_writer(&text);
+    weft_status s = weft_graph_print(g, &writer, err);
+    double start = now_ms();
+    if (s == WEFT_OK) s = weft_graph_parse(text.data, text.size, name, NULL, &read, err);
+    double parsed = now_ms();
+    const weft_named *named = weft_graph_outputs(g, &n_outputs);
+    for (uint32_t i = 0; i < n_outputs; i++) found += weft_graph_find(g, named[i].name).id != 0;
+    printf("%-8s %6u nodes, %6u after, %7.1f KiB: build %8.1f, passes %8.1f, plan %8.1f, parse %8.1f, find %6.1f ms\n",
+           name, nodes[0], nodes[1], (double)plan->arena_bytes[0] / 1024, ms[BUILD], ms[PASSES], ms[PLAN],
+           parsed - start, now_ms() - parsed);
+    weft_plan_destroy(plan);
+    weft_text_free(&text);
+    weft_graph_destroy(read);
+    weft_graph_destroy(g);
+    return s == WEFT_OK && found != n_outputs ? WEFT_FAIL(err, WEFT_INTERNAL, "%s: an output is not found", name) : s;
+}
+
+static int time_shapes(uint32_t n)
+{
+    static const struct {
+        const char *name;
+        void (*build)(weft_graph *g, uint32_t n);
+    } shapes[] = { { "chain", chain },     { "outputs", outputs }, { "inputs", inputs },
+                   { "readers", readers }, { "equal", equal },     { "scales", scales } };
+    weft_error err;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        if (time_shape(shapes[i].name, shapes[i].build, n, &err) == WEFT_OK) continue;
+        fprintf(stderr, "bench_graph: %s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const char *const names[PHASES] = { "build", "passes", "plan", "total" };
     enum { MOST = 1000 };
     static double ms[PHASES][MOST];
+    if (argc > 1 && !strcmp(argv[1], "wide")) return time_shapes(argc > 2 ? (uint32_t)atoi(argv[2]) : 20000);
     int layers = argc > 1 ? atoi(argv[1]) : 44, n = argc > 2 ? atoi(argv[2]) : 50;
     if (layers < 1 || n < 1 || n > MOST) {
-        fprintf(stderr, "usage: bench_graph [layers [repetitions (1..%d)]]\n", MOST);
+        fprintf(stderr, "usage: bench_graph [layers [repetitions (1..%d)]] | wide [nodes]\n", MOST);
         return 2;
     }
-    block_desc b = { (uint32_t)layers, 512, 6144, 64, 2048, 50432, WEFT_F16, true };
     for (int i = 0; i < n; i++) {
         double once[PHASES];
         uint32_t nodes[2];
         weft_error err;
         weft_plan *plan = NULL;
-        if (run_once(&b, once, nodes, &plan, &err) != WEFT_OK) {
+        if (run_once(decoder, (uint32_t)layers, once, nodes, &plan, &err) != WEFT_OK) {
             fprintf(stderr, "bench_graph: %s\n", err.text);
             return 1;
         }

@@ -480,6 +480,8 @@ static void keeps_outputs(void)
     CHECK_OK(weft_graph_keep_outputs(g, b, 2, &err), err);
     CHECK_STR(weft_graph_outputs(g, &n)[0].name, "b");
     CHECK_EQ_INT(n, 1);
+    CHECK(weft_graph_find(g, "b").id);
+    CHECK_EQ_INT(weft_graph_find(g, "a").id, 0);
     CHECK_OK(weft_graph_verify(g, &err), err);
     weft_graph_destroy(g);
 }
