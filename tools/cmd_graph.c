@@ -10,7 +10,7 @@ static const cli_option options[] = {
     { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|dot|json|model-explorer|html",
       .help = "json and the page in html hold all stages up to --stage; dot is for Graphviz (default: text)" },
     { .name = "program", .kind = CLI_TEXT, .value = "NAME", .choices = "prompt|decode",
-      .help = "which of a planned model's programs (default: both in json, else prompt)" },
+      .help = "which of a planned model's programs (default: both in json, one for all sizes in text, else prompt)" },
     { .name = "layers", .kind = CLI_TEXT, .value = "A-B",
       .help = "dot: draw these layers in full (default: layers that are alike once)" },
     { .name = "unfold", .kind = CLI_FLAG, .help = "dot: draw all layers in full" },
@@ -22,9 +22,22 @@ static const cli_option options[] = {
 
 enum { BUILT, OPTIMISED, PLANNED, MAX_LAYER = 999999 };
 
-/* The text of a planned model is that of one program for all bounds of the graph. */
+/* The text of one of a model's programs. */
+static int print_program(const cli_args *a, const cli_source *s, const char *wanted, const weft_writer *w)
+{
+    weft_error err;
+    cli_programs p;
+    int status = cli_programs_open(a, s, &p);
+    for (uint32_t i = 0; !status && i < p.n; i++)
+        if (!strcmp(wanted, p.name[i]) && weft_program_print(p.program[i], w, &err)) status = cli_report(&err);
+    cli_programs_close(&p);
+    return status;
+}
+
+/* Unless one is asked for, the text of a planned model is that of one program for all bounds of the graph. */
 static int print_planned(const cli_args *a, const cli_source *s, const weft_writer *w)
 {
+    if (cli_has(a, "program")) return print_program(a, s, cli_text(a, "program", NULL), w);
     cli_device_list devices;
     uint32_t split[CLI_MAX_DEVICES];
     bool given = false;
@@ -132,6 +145,8 @@ static int run_graph(const cli_args *a)
     unsigned f = 0;
     while (strcmp(formats[f].name, format)) f++; /* one of the option's choices */
     int status = cli_source_open(a, &s);
+    if (!status && cli_has(a, "program") && (stage != PLANNED || !s.model))
+        status = cli_misuse("--program: only a planned model has programs of these names");
     if (!status && f) status = dump(a, &s, stage, formats[f].format, &w);
     else if (!status) status = print_text(a, &s, stage, &w);
     if (!status && html) status = cli_page_write(s.title, text.data, text.size, NULL, 0, file);

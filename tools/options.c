@@ -21,7 +21,7 @@ const cli_option cli_run_options[] = {
     { .name = "exact", .kind = CLI_FLAG, .help = "float32 activations and cache: no int8 or bf16 arithmetic" },
     { .name = "strict", .kind = CLI_FLAG, .help = "fail instead of running a node elsewhere than asked" },
     { .name = "check", .kind = CLI_FLAG,
-      .help = "first compare every node with the plain float32 path, and stop if one differs" },
+      .help = "compare every node with the plain float32 path first; exit with 1 if one differs" },
     { .name = "verbose", .kind = CLI_FLAG, .help = "notes on the model, then devices, memory and placement on stderr" },
     { .name = NULL },
 };

@@ -280,7 +280,8 @@ void vk_info(const weft_backend *b, weft_device_info *out)
                                .memory = vk_memory_free(vk) };
     snprintf(out->model, sizeof out->model, "%.127s", vk->properties.deviceName);
     snprintf(out->variant, sizeof out->variant, "%s", vk->facts.tuning->name);
-    snprintf(out->driver, sizeof out->driver, "%.60s %.60s", vk->driver.driverName, vk->driver.driverInfo);
+    snprintf(out->driver, sizeof out->driver, "%.60s%s%.60s", vk->driver.driverName, *vk->driver.driverInfo ? " " : "",
+             vk->driver.driverInfo);
     vk_verdicts_list(vk, out->disabled, sizeof out->disabled);
     list_features(&vk->facts, out->features, sizeof out->features);
     snprintf(out->description, sizeof out->description, "%.100s, %.100s", out->model, out->driver);

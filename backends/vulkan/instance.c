@@ -41,10 +41,13 @@ weft_status vk_instance_create(vk_backend *vk, weft_error *err)
     VkResult r = vk->api.CreateInstance(&info, NULL, &vk->instance);
     if (r == VK_ERROR_INCOMPATIBLE_DRIVER)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: there is no driver (your GPU vendor's, or mesa-vulkan-drivers)");
+    if (r == VK_ERROR_EXTENSION_NOT_PRESENT)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: %s=1: there is no %s",
+                         labels ? "labels" : "validation", debug);
     if (r) return vk_fail(err, r, "vkCreateInstance", "opening Vulkan");
     WEFT_TRY(vk_api_load_instance(&vk->api, vk->instance, err));
     if (labels && (!vk->api.CmdBeginDebugUtilsLabelEXT || !vk->api.CmdEndDebugUtilsLabelEXT))
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: labels=1: no VK_EXT_debug_utils");
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: labels=1: %s is not complete", debug);
     return validation ? vk_validation_create(vk, err) : WEFT_OK;
 }
 

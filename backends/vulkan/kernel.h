@@ -16,7 +16,7 @@ enum { VK_LAYOUT_PLAIN = WEFT_LAYOUT_PLAIN, VK_LAYOUT_PANEL };
 /* What kernels are tuned by; one row per kind of device in tuning.def, which names the source of each row. Nothing else
  * in the backend asks who made a device. */
 typedef struct vk_tuning {
-    const char *name;       /* "amd-rdna" */
+    const char *name;       /* "amd_rdna" */
     uint32_t subgroup;      /* size to ask for where the device lets one choose; 0: the driver's own */
     uint32_t panel;         /* rows of a weight panel that lie interleaved by 16 bytes; 1: row by row */
     uint32_t block;         /* invocations of a matrix-vector workgroup */

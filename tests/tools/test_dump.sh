@@ -61,6 +61,9 @@ same "one program when asked" decode "$(python3 -c '
 import json, sys
 print(*[p["name"] for p in json.load(sys.stdin)["programs"]])' < <("$weft" graph "$model" --stage planned --device cpu \
     --program decode --format json))"
+holds "the text of one program" '[ "$("$weft" graph "$model" --stage planned --device cpu --program decode)" != \
+    "$("$weft" graph "$model" --stage planned --device cpu --program prompt)" ]'
+fails "programs are a planned model's" 2 "--program" "$weft" graph "$model" --program decode
 "$weft" graph "$model" --stage planned --device cpu --format json --output "$dir/file.json" >"$dir/out" || bad "--output"
 holds "--output holds what standard output would" 'cmp -s "$dir/file.json" "$dir/bundled-planned.json" && [ ! -s "$dir/out" ]'
 

@@ -241,8 +241,7 @@ class Table {
         const p = this.app.program(),
             a = p.profile?.seconds,
             b = p.other?.profile?.seconds;
-        const noise = a && b ? Math.hypot(a.mad || 0, b.mad || 0) : 0,
-            beyond = a && b && Math.abs(b.median - a.median) > 3 * noise;
+        const beyond = a && b && Math.abs(b.median - a.median) > noiseOf(p.profile, p.other.profile);
         return h(
             "div",
             { class: "bar-row" },

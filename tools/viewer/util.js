@@ -36,6 +36,16 @@ function scaled(x, units, base, suffix) {
     return `${i === 0 && Number.isInteger(x) ? x : digits(value)} ${units[i]}${suffix}`;
 }
 
+/**
+ * What two profiles' medians may differ by without meaning anything, as `weft profile --diff` has it (docs/profiling.md:
+ * three standard errors of a median, of at most 16 runs). Fewer than 3 runs say nothing: everything is noise.
+ */
+function noiseOf(a, b) {
+    if (Math.min(a.runs, b.runs) < 3) return Infinity;
+    const error = (p) => (1.2533 * 1.4826 * p.seconds.mad) / Math.sqrt(Math.min(p.runs, 16));
+    return 3 * Math.hypot(error(a), error(b));
+}
+
 const format = {
     count: (x) => (known(x) ? x.toLocaleString("en-GB") : NONE),
     bytes: (x) => scaled(x, ["B", "KiB", "MiB", "GiB", "TiB"], 1024, ""),
