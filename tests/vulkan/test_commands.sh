@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every command of the `weft` program on the Vulkan driver that the environment names, against what it does on the
-# processor. usage: test_commands.sh WEFT MODEL [brief]. brief: the devices and one text. Exit status 77: no driver.
+# processor. usage: test_commands.sh WEFT MODEL. Exit status 77: no driver.
 set -u
-weft=$1 model=$2 brief=${3-}
+weft=$1 model=$2
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export XDG_CACHE_HOME=$dir/cache
@@ -23,16 +23,9 @@ say() { "$weft" generate "$model" --prompt "Once upon a time" --context 64 --chu
 
 "$weft" devices | grep -q '^vulkan:0' || { "$weft" devices; exit 77; }
 
-finish() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" = 0 ]
-    exit
-}
-
 # ---- devices and the self-test ----
 holds "devices --json" '"$weft" devices --json | grep -q "\"name\": \"vulkan\""'
 want=$(say --device cpu --max-tokens 24)
-[ -z "$brief" ] || { same "greedy text" "$want" "$(say $gpu --max-tokens 24)"; finish; }
 "$weft" devices --test vulkan:0 >"$dir/tested" || bad "devices --test" "$(grep FAILED "$dir/tested")"
 holds "all kernels pass" '[ "$(grep -c " passed" "$dir/tested")" -ge 20 ] && ! grep -q FAILED "$dir/tested"'
 holds "verdicts are kept" 'ls "$dir"/cache/weft/*.verdicts >/dev/null'
@@ -85,4 +78,5 @@ holds "planned kernels" 'grep -q "matvec.*/f16" "$dir/plan" && grep -q "attentio
 same "bytes returned per greedy token" 4 "$(grep -oE '"bytes_returned": [0-9]+' "$dir/bench" | grep -oE '[0-9]+$')"
 holds "one submit per token" 'grep -q "\"submits\": 1" "$dir/bench"'
 
-finish
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
