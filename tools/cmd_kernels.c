@@ -45,20 +45,32 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* x -> W0 x -> W1 x + that -> ...: `chain` products over `distinct` weights. */
+/* Inputs that it takes for no two of `chain` products over `distinct` weights to be equal: those are made once. */
+static uint32_t inputs_of(uint32_t chain, uint32_t distinct)
+{
+    return (chain + distinct - 1) / distinct;
+}
+
+static const char *numbered(char name[16], char letter, uint32_t i)
+{
+    snprintf(name, 16, "%c%u", letter, i);
+    return name;
+}
+
+/* W0 x -> W1 x + that -> ...: `chain` products over `distinct` weights. */
 static weft_status make_chain(const shape *s, weft_dtype t, uint32_t columns, uint32_t chain, uint32_t distinct,
                               weft_graph **out, weft_error *err)
 {
     WEFT_TRY(weft_graph_create(NULL, out, err));
     weft_graph *g = *out;
-    weft_ref w[MAX_CHAIN], y = { 0 }, x = weft_input(g, WEFT_F32, WEFT_DIMS(columns, s->k), "x");
-    for (uint32_t i = 0; i < distinct; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "w%u", i);
-        w[i] = weft_weight(g, t, WEFT_DIMS(s->n, s->k), name);
-    }
+    weft_ref w[MAX_CHAIN], x[MAX_CHAIN], y = { 0 };
+    char name[16];
+    for (uint32_t i = 0; i < distinct; i++)
+        w[i] = weft_weight(g, t, WEFT_DIMS(s->n, s->k), numbered(name, 'w', i));
+    for (uint32_t i = 0; i < inputs_of(chain, distinct); i++)
+        x[i] = weft_input(g, WEFT_F32, WEFT_DIMS(columns, s->k), numbered(name, 'x', i));
     for (uint32_t i = 0; i < chain; i++) {
-        weft_ref p = weft_matmul_nt(g, x, w[i % distinct]);
+        weft_ref p = weft_matmul_nt(g, x[i / distinct], w[i % distinct]);
         y = i ? weft_add(g, y, p) : p;
     }
     weft_output(g, y, "y");
@@ -67,8 +79,9 @@ static weft_status make_chain(const shape *s, weft_dtype t, uint32_t columns, ui
     return status;
 }
 
-/* Median seconds of a run of the program, x being ones. */
-static weft_status time_runs(weft_program *p, const shape *s, uint32_t columns, double *median, weft_error *err)
+/* Median seconds of a run of the program, its inputs being ones. */
+static weft_status time_runs(weft_program *p, const shape *s, uint32_t columns, uint32_t n_inputs, double *median,
+                             weft_error *err)
 {
     double seconds[ROUNDS];
     size_t n = (size_t)columns * s->k;
@@ -77,7 +90,9 @@ static weft_status time_runs(weft_program *p, const shape *s, uint32_t columns, 
     for (size_t i = 0; i < n; i++) x[i] = 1.0f;
     weft_status status = WEFT_OK;
     for (int i = -2; i < ROUNDS && !status; i++) { /* two to warm up */
-        status = weft_program_write(p, weft_program_port(p, "x"), 0, x, n * sizeof *x, err);
+        char name[16];
+        for (uint32_t k = 0; k < n_inputs && !status; k++)
+            status = weft_program_write(p, weft_program_port(p, numbered(name, 'x', k)), 0, x, n * sizeof *x, err);
         double start = weft__seconds();
         if (!status) status = weft_program_run(p, err);
         if (i >= 0) seconds[i] = weft__seconds() - start;
@@ -112,13 +127,15 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
     weft_status status = cli_noise_open(g, &noise, err);
     weft_weight_source source = cli_noise_source(&noise);
     if (!status) status = weft_program_create(g, &d, &p, err);
+    if (!status && weft_program_plan(p)->n_steps < chain)
+        status = WEFT_FAIL(err, WEFT_INTERNAL, "of %u products only %u are made", chain, weft_program_plan(p)->n_steps);
     if (!status) {
         weft_place first = weft_program_place(p, weft_program_plan(p)->steps[0].node);
         *peak = weft_roof_peak(&k->roof, first.arithmetic);
     }
     if (!status) status = weft_bank_create(&source, &bank, err);
     if (!status) status = weft_program_load(p, bank, err);
-    if (!status) status = time_runs(p, s, columns, seconds, err);
+    if (!status) status = time_runs(p, s, columns, inputs_of(chain, distinct), seconds, err);
     *seconds /= chain;
     weft_program_destroy(p);
     weft_bank_destroy(bank);
