@@ -5,10 +5,12 @@
  *   instance.c   the instance, listing and picking devices   kernels.c   the kernel table, launches as data
  *   facts.c      what a device can do, what is enabled       k_*.c       the kernels' host sides
  *   memory.c     allocations by kind of heap                 exec.c      steps -> launches, descriptor sets
- *   transfer.c   host <-> device, staging ring               record.c    command buffers, submits, waits
+ *   transfer.c   host <-> device, staging ring               record.c    command buffers and their runs
+ *   queue.c      submits, waits, lost devices                cache.c     files of the cache folder
  *   buffers.c    weft_buf: plain buffers, weights in parts   validate.c  messages of the validation layer
  *   weights.c    layouts, packing                            roof.c      what the device reaches at best
  *   pipelines.c  pipelines, their cache file                 times.c     timestamps of profiled runs
+ *   verdicts.c   what the self-test has said                 linear.c    what the matrix products share
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -145,7 +147,7 @@ struct vk_backend {
     double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
     struct vk_pipeline_set *pipelines; /* pipelines.c */
     struct vk_verdicts *verdicts;      /* verdicts.c */
-    struct vk_staging *staging;        /* memory.c */
+    struct vk_staging *staging;        /* transfer.c */
     struct vk_validation *validation;  /* validate.c; NULL: off */
 };
 
@@ -161,6 +163,9 @@ void vk_memory_classify(vk_backend *vk);
 uint64_t vk_memory_free(const vk_backend *vk); /* bytes, at this moment */
 weft_status vk_device_create(vk_backend *vk, weft_error *err);
 weft_status vk_clock_create(vk_backend *vk, weft_error *err); /* finds calibrated_timestamps */
+weft_status vk_queue_find(vk_backend *vk, weft_error *err);   /* before the device exists: which family */
+weft_status vk_queue_create(vk_backend *vk, weft_error *err); /* queue, command pool, timeline */
+void vk_queue_destroy(vk_backend *vk);
 weft_status vk_layouts_create(vk_backend *vk, weft_error *err);
 weft_status vk_staging_create(vk_backend *vk, weft_error *err);
 void vk_staging_destroy(vk_backend *vk);

@@ -7,22 +7,6 @@
 
 /* ---- opening ---- */
 
-static weft_status find_queue(vk_backend *vk, weft_error *err)
-{
-    VkQueueFamilyProperties families[32];
-    uint32_t n = 32, best = UINT32_MAX;
-    vk->api.GetPhysicalDeviceQueueFamilyProperties(vk->physical, &n, families);
-    for (uint32_t i = 0; i < n; i++) { /* a family without graphics leaves the desktop's queue alone */
-        if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) continue;
-        if (best == UINT32_MAX || !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT)) best = i;
-    }
-    if (best == UINT32_MAX)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: %s has no compute queue", vk->properties.deviceName);
-    vk->queue_family = best;
-    vk->timestamp_bits = families[best].timestampValidBits;
-    return WEFT_OK;
-}
-
 weft_status vk_layouts_create(vk_backend *vk, weft_error *err)
 {
     VkDescriptorSetLayoutBinding b[4];
@@ -42,21 +26,6 @@ weft_status vk_layouts_create(vk_backend *vk, weft_error *err)
     return r ? vk_fail(err, r, "vkCreatePipelineLayout", "%s", vk->properties.deviceName) : WEFT_OK;
 }
 
-static weft_status create_queue(vk_backend *vk, weft_error *err)
-{
-    vk->api.GetDeviceQueue(vk->device, vk->queue_family, 0, &vk->queue);
-    VkCommandPoolCreateInfo pool = { .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                     .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
-                                     .queueFamilyIndex = vk->queue_family };
-    VkResult r = vk->api.CreateCommandPool(vk->device, &pool, NULL, &vk->command_pool);
-    if (r) return vk_fail(err, r, "vkCreateCommandPool", "%s", vk->properties.deviceName);
-    VkSemaphoreTypeCreateInfo type = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-                                       .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE };
-    VkSemaphoreCreateInfo semaphore = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type };
-    r = vk->api.CreateSemaphore(vk->device, &semaphore, NULL, &vk->timeline);
-    return r ? vk_fail(err, r, "vkCreateSemaphore", "%s", vk->properties.deviceName) : WEFT_OK;
-}
-
 /* Rates to predict submissions with until a run has shown the device's own: rather too slow than too fast. */
 static void guess_rates(vk_backend *vk)
 {
@@ -69,11 +38,11 @@ static weft_status open_device(vk_backend *vk, weft_error *err)
 {
     WEFT_TRY(vk_instance_create(vk, err));
     WEFT_TRY(vk_device_pick(vk, err));
-    WEFT_TRY(find_queue(vk, err));
+    WEFT_TRY(vk_queue_find(vk, err));
     WEFT_TRY(vk_device_create(vk, err));
     WEFT_TRY(vk_api_load_device(&vk->api, vk->device, err));
     WEFT_TRY(vk_clock_create(vk, err));
-    WEFT_TRY(create_queue(vk, err));
+    WEFT_TRY(vk_queue_create(vk, err));
     WEFT_TRY(vk_layouts_create(vk, err));
     WEFT_TRY(vk_staging_create(vk, err));
     WEFT_TRY(vk_pipelines_create(vk, err));
@@ -90,8 +59,7 @@ static void close_device(vk_backend *vk)
     vk_staging_destroy(vk);
     if (vk->pipeline_layout) vk->api.DestroyPipelineLayout(vk->device, vk->pipeline_layout, NULL);
     if (vk->set_layout) vk->api.DestroyDescriptorSetLayout(vk->device, vk->set_layout, NULL);
-    if (vk->timeline) vk->api.DestroySemaphore(vk->device, vk->timeline, NULL);
-    if (vk->command_pool) vk->api.DestroyCommandPool(vk->device, vk->command_pool, NULL);
+    vk_queue_destroy(vk);
     if (vk->device && vk->api.DestroyDevice) vk->api.DestroyDevice(vk->device, NULL);
     vk_instance_destroy(vk);
 }
