@@ -353,54 +353,77 @@ static weft_status read_normalizer(weft__tokenizer *tok, const json_t *part, wef
     return WEFT_OK;
 }
 
+static weft_status read_behavior(const json_t *part, weft__split_behavior *out, weft_error *err)
+{
+    static const char *const names[] = { "Isolated", "Removed", "MergedWithPrevious",
+                                         "MergedWithNext", "Contiguous" };
+    const char *behavior = string_at(part, "behavior");
+    if (!behavior)
+        return WEFT_FAIL(err, WEFT_FORMAT, "the Split pre-tokenizer has no \"behavior\"");
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(behavior, names[i]) != 0) continue;
+        *out = (weft__split_behavior)i;
+        return WEFT_OK;
+    }
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                     "the Split pre-tokenizer's behavior %s is not supported",
+                     quote(behavior, strlen(behavior)).text);
+}
+
 static weft_status read_split(weft__pre_step *step, const json_t *part, weft_error *err)
 {
     const json_t *pattern = json_object_get(part, "pattern");
     const json_t *regex = json_object_get(pattern, "Regex"),
                  *literal = json_object_get(pattern, "String");
     const json_t *text = regex ? regex : literal;
-    const char *behavior = string_at(part, "behavior");
-    bool invert;
+    weft__split_options options = { .literal = !regex };
     if (!json_is_string(text))
         return WEFT_FAIL(err, WEFT_FORMAT, "the Split pre-tokenizer has no pattern");
-    if (!behavior)
-        return WEFT_FAIL(err, WEFT_FORMAT, "the Split pre-tokenizer has no \"behavior\"");
-    WEFT_TRY(read_bool(part, "the Split pre-tokenizer", "invert", -1, &invert, err));
-    weft__split_options options = { .literal = !regex, .keep_matches = true, .keep_gaps = true };
-    if (strcmp(behavior, "Removed") == 0) {
-        options.keep_matches = invert;
-        options.keep_gaps = !invert;
-    } else if (strcmp(behavior, "Isolated") != 0) {
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "the Split pre-tokenizer's behavior %s is not supported",
-                         quote(behavior, strlen(behavior)).text);
-    }
+    WEFT_TRY(read_behavior(part, &options.behavior, err));
+    WEFT_TRY(read_bool(part, "the Split pre-tokenizer", "invert", -1, &options.invert, err));
     return weft__splitter_create(json_string_value(text), json_string_length(text), options,
                                  &step->splitter, err);
 }
 
-static weft_status read_pre_tokenizer(weft__tokenizer *tok, const json_t *part, weft_error *err)
+static weft_status read_digits(weft__pre_step *step, const json_t *part, weft_error *err)
 {
-    const char *type = type_of(part);
-    bool split = strcmp(type, "Split") == 0,
-         after = tok->n_steps > 0 && tok->steps[tok->n_steps - 1].last;
-    if (!split && strcmp(type, "ByteLevel") != 0) return unsupported("pre-tokenizer", part, err);
-    if (after)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "a pre-tokenizer after ByteLevel is not supported");
-    if (tok->n_steps == WEFT__PRE_STEPS_MAX)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "more than %d pre-tokenizers are not supported",
-                         WEFT__PRE_STEPS_MAX);
-    weft__pre_step *step = &tok->steps[tok->n_steps++];
-    if (split) return read_split(step, part, err);
+    bool individual;
+    WEFT_TRY(read_bool(part, "the Digits pre-tokenizer", "individual_digits", -1, &individual,
+                       err));
+    weft__split_options options = { .behavior = individual ? WEFT__SPLIT_ISOLATED
+                                                           : WEFT__SPLIT_CONTIGUOUS };
+    return weft__splitter_create(weft__digit_regex, strlen(weft__digit_regex), options,
+                                 &step->splitter, err);
+}
+
+static weft_status read_byte_level(weft__pre_step *step, const json_t *part, weft_error *err)
+{
     bool use_regex;
     step->last = true;
     WEFT_TRY(read_bool(part, "the ByteLevel pre-tokenizer", "add_prefix_space", -1,
                        &step->prefix_space, err));
     WEFT_TRY(read_bool(part, "the ByteLevel pre-tokenizer", "use_regex", 1, &use_regex, err));
     if (!use_regex) return WEFT_OK;
-    weft__split_options options = { .keep_matches = true, .keep_gaps = true };
-    return weft__splitter_create(weft__gpt2_regex, strlen(weft__gpt2_regex), options,
-                                 &step->splitter, err);
+    return weft__splitter_create(weft__gpt2_regex, strlen(weft__gpt2_regex),
+                                 (weft__split_options){ 0 }, &step->splitter, err);
+}
+
+static weft_status read_pre_tokenizer(weft__tokenizer *tok, const json_t *part, weft_error *err)
+{
+    static const struct {
+        const char *type;
+        weft_status (*read)(weft__pre_step *step, const json_t *part, weft_error *err);
+    } kinds[] = { { "Split", read_split }, { "Digits", read_digits },
+                  { "ByteLevel", read_byte_level } };
+    size_t kind = 0, n = sizeof kinds / sizeof *kinds;
+    while (kind < n && strcmp(type_of(part), kinds[kind].type) != 0) kind++;
+    if (kind == n) return unsupported("pre-tokenizer", part, err);
+    if (tok->n_steps > 0 && tok->steps[tok->n_steps - 1].last)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "a pre-tokenizer after ByteLevel is not supported");
+    if (tok->n_steps == WEFT__PRE_STEPS_MAX)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "more than %d pre-tokenizers are not supported",
+                         WEFT__PRE_STEPS_MAX);
+    return kinds[kind].read(&tok->steps[tok->n_steps++], part, err);
 }
 
 /* The ids of one special token of a template. */

@@ -20,6 +20,8 @@
 const char weft__gpt2_regex[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
+const char weft__digit_regex[] = "[\\p{N}\\x{11DE0}-\\x{11DE9}\\x{16FF4}-\\x{16FF6}]";
+
 /* Bounds of one match; they stop a hostile pattern, no known tokenizer comes near. Heap in KiB. */
 #define MATCH_LIMIT 10000000u
 #define HEAP_LIMIT  65536u
@@ -229,9 +231,56 @@ static weft_status next_match(const weft__splitter *s, weft__split_scratch *scra
     return WEFT_OK;
 }
 
+/* ---- pieces ---- */
+
+/* The piece that may still grow: [start, end), made of matches and gaps. */
+typedef struct piece_state {
+    const weft__splitter *s;
+    const char *text;
+    size_t start, end;
+    bool open, last_match; /* there is one; its last part is a match */
+    weft__piece_fn *piece;
+    void *ctx;
+} piece_state;
+
+static bool joins(weft__split_behavior behavior, bool is_match, bool after_match)
+{
+    switch (behavior) {
+    case WEFT__SPLIT_PREVIOUS: return is_match && !after_match;
+    case WEFT__SPLIT_NEXT: return !is_match && after_match;
+    case WEFT__SPLIT_CONTIGUOUS: return is_match == after_match;
+    default: return false;
+    }
+}
+
+static weft_status flush_piece(piece_state *p, weft_error *err)
+{
+    bool full = p->open && p->end > p->start;
+    p->open = false;
+    return full ? p->piece(p->ctx, p->text + p->start, p->end - p->start, err) : WEFT_OK;
+}
+
+/* The next match, perhaps empty, or gap. Empty ones give no piece, but they stand between others. */
+static weft_status add_part(piece_state *p, size_t start, size_t end, bool is_match,
+                            weft_error *err)
+{
+    is_match ^= p->s->options.invert;
+    if (p->open && joins(p->s->options.behavior, is_match, p->last_match)) {
+        p->end = end;
+    } else {
+        WEFT_TRY(flush_piece(p, err));
+        p->start = start;
+        p->end = end;
+        p->open = !(is_match && p->s->options.behavior == WEFT__SPLIT_REMOVED);
+    }
+    p->last_match = is_match;
+    return WEFT_OK;
+}
+
 weft_status weft__split(const weft__splitter *s, weft__split_scratch *scratch, const char *text,
                         size_t n, weft__piece_fn *piece, void *ctx, weft_error *err)
 {
+    piece_state p = { .s = s, .text = text, .piece = piece, .ctx = ctx };
     size_t done = 0; /* the end of the last match */
     bool matched = false;
     for (size_t at = 0; at <= n;) {
@@ -247,12 +296,11 @@ weft_status weft__split(const weft__splitter *s, weft__split_scratch *scratch, c
             at += step;
             continue;
         }
-        if (start > done && s->options.keep_gaps)
-            WEFT_TRY(piece(ctx, text + done, start - done, err));
-        if (end > start && s->options.keep_matches)
-            WEFT_TRY(piece(ctx, text + start, end - start, err));
+        if (start > done) WEFT_TRY(add_part(&p, done, start, false, err));
+        WEFT_TRY(add_part(&p, start, end, true, err));
         at = done = end;
         matched = true;
     }
-    return n > done && s->options.keep_gaps ? piece(ctx, text + done, n - done, err) : WEFT_OK;
+    if (n > done) WEFT_TRY(add_part(&p, done, n, false, err));
+    return flush_piece(&p, err);
 }

@@ -6,14 +6,24 @@
 
 /* The expression of GPT-2, which the ByteLevel pre-tokenizer means when it says use_regex. */
 extern const char weft__gpt2_regex[];
+/* One character that the Digits pre-tokenizer takes for a digit: any number, to Unicode 17. */
+extern const char weft__digit_regex[];
 
 typedef struct weft__splitter weft__splitter;
 
-/* What becomes of the parts that match the expression, and of those between them. */
+/* What becomes of the matches of the expression and of the gaps between them. */
+typedef enum weft__split_behavior {
+    WEFT__SPLIT_ISOLATED,   /* each match and each gap is a piece */
+    WEFT__SPLIT_REMOVED,    /* gaps alone are pieces */
+    WEFT__SPLIT_PREVIOUS,   /* a match ends the gap before it; matches in a row stay apart */
+    WEFT__SPLIT_NEXT,       /* a match begins the gap after it; matches in a row stay apart */
+    WEFT__SPLIT_CONTIGUOUS, /* matches in a row are one piece */
+} weft__split_behavior;
+
 typedef struct weft__split_options {
-    bool literal;      /* the pattern is a plain string */
-    bool keep_matches; /* each match is a piece */
-    bool keep_gaps;    /* each stretch without a match is a piece */
+    bool literal; /* the pattern is a plain string */
+    bool invert;  /* matches are what is between the matches */
+    weft__split_behavior behavior;
 } weft__split_options;
 
 /* Errors: FORMAT (not a regular expression), UNSUPPORTED (a construct that Oniguruma and PCRE2 read

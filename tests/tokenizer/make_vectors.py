@@ -632,6 +632,33 @@ def variants(bundled, n):
         edits = {"edit": {"rename": "Z"}, "model": unk}
         yield edits, [(t, t) for t in ["Z", "ZZZ", "aZb", "Zebra ZZ ZZ", "aZ", "ZZa Z"]], ()
 
+    yield from splitting(texts, split, sequence, level)
+
+
+def splitting(texts, split, sequence, level):
+    """Digits both ways, Split with every behaviour, and one after the other."""
+    numbers = ["a 12 b345", "١٢٣ ½ ②x²", "3.14-10", "\U00011de5\U00016ff41", "12\x00\x003", "000a"]
+    doubles = ["hello llama", "ll", "l", "xllx l", "abbb12 bbb", "ababcab", "a\x00l\x00\x00"]
+    cases = [(t, t) for t in numbers + doubles] + texts[12:]
+
+    def digits(individual):
+        return {"type": "Digits", "individual_digits": individual}
+
+    regexed = {**level, "use_regex": True}
+    for individual in (True, False):
+        yield sequence(digits(individual), regexed), cases, ()
+    for invert in (False, True):
+        for behavior in ("MergedWithPrevious", "MergedWithNext", "Contiguous", "Removed"):
+            for pattern in ({"String": "l"}, {"Regex": "b*"}, {"Regex": r"\d|\s"}):
+                yield sequence(split(pattern, behavior, invert), level), cases, ("no_decode",)
+    yield sequence(
+        split({"Regex": r"\s+"}, "MergedWithNext"),
+        digits(False),
+        split({"String": "l"}, "Contiguous"),
+        regexed,
+    ), cases, ()
+    yield sequence(digits(True), {**regexed, "add_prefix_space": True}), cases, ()
+
 
 def ranges(holds):
     out = []

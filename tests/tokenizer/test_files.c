@@ -124,6 +124,9 @@ static const struct {
     { "%PRE%", "{'type': 'ByteLevel'}", WEFT_FORMAT, "\"add_prefix_space\" is missing" },
     { "%PRE%", "{'type': 'ByteLevel', 'add_prefix_space': 1}", WEFT_FORMAT,
       "\"add_prefix_space\" is not a boolean" },
+    { "%PRE%", "{'type': 'Digits'}", WEFT_FORMAT, "\"individual_digits\" is missing" },
+    { "%PRE%", "{'type': 'Digits', 'individual_digits': true}", WEFT_UNSUPPORTED,
+      "no ByteLevel pre-tokenizer" },
     { "%PRE%", "{'type': 'Sequence', 'pretokenizers': []}", WEFT_UNSUPPORTED,
       "no ByteLevel pre-tokenizer" },
     { "%PRE%", "{'type': 'Sequence', 'pretokenizers': [7]}", WEFT_UNSUPPORTED,
@@ -196,8 +199,8 @@ static const struct {
     { "{'Regex': 3}", "Isolated", WEFT_FORMAT, "has no pattern" },
     { "{}", "Isolated", WEFT_FORMAT, "has no pattern" },
     { "null", "Isolated", WEFT_FORMAT, "has no pattern" },
-    { "{'String': 'a'}", "MergedWithNext", WEFT_UNSUPPORTED,
-      "behavior \"MergedWithNext\" is not supported" },
+    { "{'String': 'a'}", "MergedWithNext", WEFT_OK, "" },
+    { "{'String': 'a'}", "Joined", WEFT_UNSUPPORTED, "behavior \"Joined\" is not supported" },
 };
 
 static void split_expressions(void)

@@ -163,7 +163,7 @@ static weft_status count_piece(void *ctx, const char *text, size_t n, weft_error
 /* `pattern` matches exactly the code points of the set. */
 static void check_pattern(const char *pattern, const uint8_t *set)
 {
-    weft__split_options options = { .keep_matches = true };
+    weft__split_options options = { .behavior = WEFT__SPLIT_REMOVED, .invert = true };
     weft__splitter *splitter;
     weft_error err;
     weft__split_scratch *scratch = weft__split_scratch_create();
