@@ -20,7 +20,7 @@ typedef struct types {
 static weft_dtype file_type(const weft_model *m, const char *name)
 {
     if (!m->checkpoint) return m->default_dtype;
-    const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
+    const weft__file_tensor *t = weft__model_tensor(m, name);
     return t ? t->dtype->type : WEFT_ANY;
 }
 
@@ -100,7 +100,7 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
         const weft_node *n = weft_graph_node(g, i);
         if (n->op != WEFT_OP_weight) continue;
         const weft__file_tensor *t;
-        WEFT_TRY(weft__checkpoint_weight(m->checkpoint, n->name, &t, err));
+        WEFT_TRY(weft__model_weight(m, n->name, &t, err));
         const weft_dims *want = &weft_graph_value(g, n->out[0])->dims;
         bool same = t->rank == want->rank;
         weft_text have = { 0 }, need = { 0 };
@@ -110,7 +110,7 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
         for (uint32_t k = 0; k < t->rank; k++) weft_writef(&h, "%s%llu", k ? ", " : "", (unsigned long long)t->dims[k]);
         for (uint32_t k = 0; k < want->rank; k++) weft_writef(&w, "%s%lld", k ? ", " : "", (long long)want->d[k].n);
         weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but config.json makes it [%s]", t->file,
-                                  n->name, have.data ? have.data : "", need.data ? need.data : "");
+                                  t->name, have.data ? have.data : "", need.data ? need.data : "");
         weft_text_free(&have);
         weft_text_free(&need);
         return s;

@@ -45,6 +45,7 @@ static weft_status find_architecture(weft_model *m, weft_error *err)
             has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
         if (!match) continue;
         m->architecture = models[i].architecture;
+        m->type = models[i].type;
         m->build = models[i].build;
         return WEFT_OK;
     }
@@ -85,7 +86,10 @@ static weft_status open_files(weft_model *m, weft_error *err)
     }
     WEFT_TRY(weft__checkpoint_open(m->path, &m->checkpoint, err));
     m->used = calloc(weft__checkpoint_count(m->checkpoint) + 1, sizeof *m->used);
-    return m->used ? WEFT_OK : WEFT_OOM_FAIL(err, "a model");
+    m->converted = calloc(weft__checkpoint_count(m->checkpoint) + 1, sizeof *m->converted);
+    if (!m->used || !m->converted) return WEFT_OOM_FAIL(err, "a model");
+    const char *note = weft__checkpoint_note(m->checkpoint);
+    return note ? add_note(m, "%s%s", note, "", err) : WEFT_OK;
 }
 
 static uint32_t read_u32(const weft_model *m, const char *key)
@@ -115,7 +119,7 @@ static weft_status survey(weft_model *m, weft_error *err)
         const weft_node *n = weft_graph_node(g, i);
         if (n->op != WEFT_OP_weight) continue;
         m->info.parameters += (uint64_t)weft_value_elements(g, n->out[0], NULL);
-        const weft__file_tensor *t = m->checkpoint ? weft__checkpoint_find(m->checkpoint, n->name) : NULL;
+        const weft__file_tensor *t = m->checkpoint ? weft__model_tensor(m, n->name) : NULL;
         if (t) m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
     }
     weft_graph_destroy(g);
@@ -192,6 +196,7 @@ void weft_model_close(weft_model *m)
     weft__hf_config_destroy(m->hf);
     for (size_t i = 0; i < m->n_notes; i++) free(m->notes[i]);
     free(m->notes);
+    weft__model_free_converted(m);
     free(m->used);
     free(m->folder);
     free(m->path);
@@ -214,30 +219,4 @@ bool weft_model_tensor(const weft_model *m, uint32_t i, weft_tensor_info *out)
     const weft__file_tensor *t = weft__checkpoint_at(m->checkpoint, i);
     *out = (weft_tensor_info){ t->name, t->dtype->name, t->rank, (const int64_t *)t->dims, t->size, m->used[i] };
     return true;
-}
-
-/* ---- weights ---- */
-
-static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
-{
-    const weft_model *m = ctx;
-    if (!m->checkpoint) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", m->path);
-    const weft__file_tensor *t;
-    WEFT_TRY(weft__checkpoint_weight(m->checkpoint, name, &t, err));
-    if (t->rank > WEFT_MAX_RANK)
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, name, t->rank);
-    weft__file_tensor_prefetch(t);
-    *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size };
-    memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
-    return WEFT_OK;
-}
-
-weft_weight_source weft_model_weights(const weft_model *m)
-{
-    return m->source.find ? m->source : (weft_weight_source){ (void *)(uintptr_t)m, find_weight };
-}
-
-void weft_model_set_weights(weft_model *m, const weft_weight_source *source)
-{
-    m->source = *source;
 }

@@ -17,12 +17,13 @@ struct weft_model {
     weft_weight_source source;    /* of weft_model_set_weights; find NULL: the checkpoint */
     weft__tokenizer *tokenizer;   /* NULL until first used */
     weft__build_fn *build;
-    const char *architecture;
+    const char *architecture, *type; /* of its row in models.def */
     weft_dtype default_dtype; /* of weights without files: what the configuration says */
     weft_model_info info;
     int32_t eos[16]; /* every token that ends a text; info.eos is the first */
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
+    float **converted;        /* the same: its values where the file has them in a type that no graph has (F64) */
     char **notes;
     size_t n_notes, note_cap;
 };
@@ -31,6 +32,12 @@ struct weft_model {
 weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);
 /* Reads the tokenizer on first use. NOT_FOUND: the folder has none. */
 weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, weft_error *err);
+
+/* The files' tensor for a weight of the graph, in whichever spelling (WEFT_SPELLING); NULL: there is none. */
+const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name);
+/* The same, checked: weft__checkpoint_weight. */
+weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err);
+void weft__model_free_converted(weft_model *m);
 
 static inline bool weft__model_is_eos(const weft_model *m, int32_t token)
 {

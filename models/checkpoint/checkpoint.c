@@ -22,6 +22,7 @@ struct weft__checkpoint {
     weft__file_tensor *tensors;
     size_t n_tensors, tensors_capacity;
     uint64_t bytes;
+    char *note; /* NULL: nothing to tell */
 };
 
 /* ---- what MODEL means ---- */
@@ -47,6 +48,8 @@ weft_status weft__model_folder(const char *model, char **folder, weft_error *err
         *folder = strdup(model);
     else if (!weft__path_exists(model))
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no such file or folder", model);
+    else if (weft__path_is_dangling(model))
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: the link leads nowhere", model);
     else if (weft__ends_with(name, ".gguf"))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED,
                          "%s: GGUF files are not supported yet; name a Hugging Face folder", model);
@@ -174,6 +177,58 @@ static weft_status shard_of(weft__checkpoint *ck, const char *folder, const char
     return s == WEFT_NOT_FOUND ? weft__annotate(err, s, "a shard is missing") : s;
 }
 
+/* ---- a tensor in several shards ---- */
+
+/* Keeps the record that counts of n with one name: the one in the file that the index names. */
+static void keep_one(const json_t *map, weft__file_tensor *t, size_t n)
+{
+    const char *file = json_string_value(json_object_get(map, t->name));
+    size_t keep = 0;
+    for (size_t i = 0; i < n; i++)
+        if (file && strcmp(weft__path_name(t[i].file), file) == 0) keep = i;
+    const char *other = t[keep ? 0 : n - 1].file;
+    t[0] = t[keep];
+    if (!file && n > 1) t[0].also_in = other;
+}
+
+static weft_status note_repeated(weft__checkpoint *ck, size_t n, const weft__file_tensor *first, const char *other,
+                                 weft_error *err)
+{
+    char name[WEFT__QUOTE_SIZE];
+    weft_text text = { 0 };
+    weft_writer w = weft_text_writer(&text);
+    if (!weft_writef(&w, "%zu tensor%s in more than one shard: the index decides (%s is also in %s)", n,
+                     n == 1 ? " stands" : "s stand", weft__quote(name, first->name), weft__path_name(other))) {
+        weft_text_free(&text);
+        return WEFT_OOM_FAIL(err, "a note on the files");
+    }
+    ck->note = text.data;
+    return WEFT_OK;
+}
+
+/* Sorts the merged tensors and leaves one of each name. */
+static weft_status merge(weft__checkpoint *ck, const json_t *map, weft_error *err)
+{
+    size_t kept = 0, repeated = 0, first = 0;
+    const char *other = NULL;
+    if (ck->n_tensors) qsort(ck->tensors, ck->n_tensors, sizeof *ck->tensors, weft__file_tensor_compare);
+    for (size_t i = 0, n; i < ck->n_tensors; i += n) {
+        weft__file_tensor *t = &ck->tensors[i];
+        for (n = 1; i + n < ck->n_tensors && strcmp(t->name, t[n].name) == 0;) n++;
+        const char *last = t[n - 1].file, *before = t->file;
+        keep_one(map, t, n);
+        if (n > 1 && !repeated++) {
+            first = kept;
+            other = strcmp(t->file, last) == 0 ? before : last;
+        }
+        ck->tensors[kept++] = *t;
+    }
+    ck->n_tensors = kept;
+    return repeated ? note_repeated(ck, repeated, &ck->tensors[first], other, err) : WEFT_OK;
+}
+
+/* ---- shards ---- */
+
 static weft_status open_shards(weft__checkpoint *ck, const char *folder, const char *index,
                                json_t *map, weft_error *err)
 {
@@ -204,23 +259,9 @@ static weft_status open_index(weft__checkpoint *ck, const char *folder, const ch
     free(text);
     if (s != WEFT_OK) return s;
     s = open_shards(ck, folder, index, map, err);
+    if (s == WEFT_OK) s = merge(ck, map, err);
     json_decref(root);
     return s;
-}
-
-/* Sorts the merged tensors; refuses a name that two files have. */
-static weft_status merge(weft__checkpoint *ck, weft_error *err)
-{
-    char name[WEFT__QUOTE_SIZE];
-    if (ck->n_tensors)
-        qsort(ck->tensors, ck->n_tensors, sizeof *ck->tensors, weft__file_tensor_compare);
-    for (size_t i = 1; i < ck->n_tensors; i++) {
-        const weft__file_tensor *a = &ck->tensors[i - 1], *b = &ck->tensors[i];
-        if (strcmp(a->name, b->name) == 0)
-            return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s is also in %s", b->file,
-                             weft__quote(name, b->name), a->file);
-    }
-    return WEFT_OK;
 }
 
 /* As transformers does: model.safetensors if it is there, else the index. A file named by MODEL comes before both. */
@@ -239,7 +280,8 @@ static weft_status open_files(weft__checkpoint *ck, const char *model, const cha
         s = add_file(ck, model, &st, err);
     else if (file && weft__ends_with(name, ".safetensors.index.json"))
         s = open_index(ck, folder, model, err);
-    else if (weft__path_exists(single) && !(file && is_shard_name(name)))
+    else if (weft__path_exists(single) && !(file && is_shard_name(name)) &&
+             !(indexed && weft__path_is_dangling(single)))
         s = add_file(ck, single, &st, err);
     else if (indexed)
         s = open_index(ck, folder, index, err);
@@ -247,7 +289,7 @@ static weft_status open_files(weft__checkpoint *ck, const char *model, const cha
         s = no_weights(folder, err);
     free(single);
     free(index);
-    return s == WEFT_OK ? merge(ck, err) : s;
+    return s;
 }
 
 weft_status weft__checkpoint_open(const char *model, weft__checkpoint **out, weft_error *err)
@@ -272,6 +314,7 @@ void weft__checkpoint_destroy(weft__checkpoint *ck)
     for (size_t i = 0; i < ck->n_files; i++) weft__safetensors_destroy(ck->files[i]);
     free(ck->files);
     free(ck->tensors);
+    free(ck->note);
     free(ck);
 }
 
@@ -297,6 +340,11 @@ uint64_t weft__checkpoint_bytes(const weft__checkpoint *ck)
     return ck->bytes;
 }
 
+const char *weft__checkpoint_note(const weft__checkpoint *ck)
+{
+    return ck->note;
+}
+
 size_t weft__checkpoint_file_count(const weft__checkpoint *ck)
 {
     return ck->n_files;
@@ -315,6 +363,9 @@ weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name
     if (!t)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no tensor %s",
                          ck->n_files == 1 ? ck->files[0]->file : "the checkpoint", name);
+    if (t->also_in)
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s is also in %s, and the index does not say which counts",
+                         t->file, name, t->also_in);
     if (t->dtype->type == WEFT_ANY)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED,
                          "%s: tensor %s: weights of type %s are not supported", t->file, name,

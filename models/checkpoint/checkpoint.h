@@ -17,7 +17,8 @@ typedef struct weft__checkpoint weft__checkpoint;
 WEFT_MUST_USE weft_status weft__model_folder(const char *model, char **folder, weft_error *err);
 
 /* NOT_FOUND: no weights, a missing shard, a tensor that the index promises and its shard lacks.
- * UNSUPPORTED: weights in another format only. FORMAT: a faulty file or index, a tensor present twice. Also IO, OOM. */
+ * UNSUPPORTED: weights in another format only. FORMAT: a faulty file or index. Also IO, OOM.
+ * Of a tensor that stands in several shards the one in the file that the index names counts. */
 WEFT_MUST_USE weft_status weft__checkpoint_open(const char *model, weft__checkpoint **out,
                                                 weft_error *err);
 void weft__checkpoint_destroy(weft__checkpoint *ck);
@@ -29,11 +30,15 @@ const weft__file_tensor *weft__checkpoint_find(const weft__checkpoint *ck,
                                                const char *name); /* NULL: absent */
 uint64_t weft__checkpoint_bytes(const weft__checkpoint *ck);      /* of all tensors */
 
+/* What is worth telling of the files, or NULL. */
+const char *weft__checkpoint_note(const weft__checkpoint *ck);
+
 size_t weft__checkpoint_file_count(const weft__checkpoint *ck);
 const char *weft__checkpoint_file(const weft__checkpoint *ck, size_t i); /* its path */
 
 /* What a graph's weight of this name is bound to: *out has a dtype->type other than WEFT_ANY.
- * NOT_FOUND, or UNSUPPORTED for a type that no weight can have (F64, integers narrower than 32 bits, ...). */
+ * NOT_FOUND, UNSUPPORTED for a type that no weight can have (complex numbers, 8-bit floats, ...), FORMAT for a tensor
+ * that stands in two shards and not in the index. */
 WEFT_MUST_USE weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
                                                   const weft__file_tensor **out, weft_error *err);
 

@@ -10,10 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How the file begins that a clone without Git LFS has in place of a large one. */
+static const char lfs_pointer[] = "version https://git-lfs.github.com/";
+
 static weft_status system_fail(weft_error *err, const char *path, const char *what)
 {
     int e = errno;
     char reason[128];
+    if (e == ENOENT && weft__path_is_dangling(path))
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: the link leads nowhere: an incomplete download?", path);
     const char *text = strerror_r(e, reason, sizeof reason);
     return WEFT_FAIL(err, e == ENOENT || e == ENOTDIR ? WEFT_NOT_FOUND : WEFT_IO,
                      "%s: cannot %s: %s", path, what, text);
@@ -67,6 +72,16 @@ void weft__file_map_close(weft__file_map *m)
     *m = (weft__file_map){ 0 };
 }
 
+weft_status weft__file_check_fetched(const char *path, const void *data, size_t size, weft_error *err)
+{
+    size_t n = sizeof lfs_pointer - 1;
+    if (!size) return WEFT_FAIL(err, WEFT_FORMAT, "%s: the file is empty: an incomplete download?", path);
+    if (size >= n && memcmp(data, lfs_pointer, n) == 0)
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: a Git LFS pointer in place of the file; `git lfs pull` fetches it",
+                         path);
+    return WEFT_OK;
+}
+
 weft_status weft__file_read(const char *path, size_t max, char **data, size_t *size,
                             weft_error *err)
 {
@@ -92,6 +107,7 @@ weft_status weft__file_read(const char *path, size_t max, char **data, size_t *s
             s = system_fail(err, path, "read");
     }
     close(fd);
+    if (s == WEFT_OK) s = weft__file_check_fetched(path, text, got, err);
     if (s != WEFT_OK) {
         free(text);
         return s;
@@ -134,7 +150,14 @@ const char *weft__path_name(const char *path)
 
 bool weft__path_exists(const char *path)
 {
-    return access(path, F_OK) == 0;
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+bool weft__path_is_dangling(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) != 0;
 }
 
 bool weft__path_is_folder(const char *path)

@@ -11,12 +11,17 @@ typedef struct weft__file_map {
     size_t size;
 } weft__file_map;
 
-/* NOT_FOUND if there is no such file, IO for every other failure; the text names the path. */
+/* NOT_FOUND if there is no such file, or a link to none, IO for every other failure; the text names the path. */
 WEFT_MUST_USE weft_status weft__file_map_open(const char *path, weft__file_map *out,
                                               weft_error *err);
 void weft__file_map_close(weft__file_map *m);
 
-/* Reads a whole file of at most `max` bytes; *data is NUL-terminated and freed by the caller. LIMIT if it is larger. */
+/* Whether a file's beginning shows that a download ended before its contents came: it is empty, or the pointer that a
+ * clone without Git LFS has in its place. FORMAT with the reason. */
+WEFT_MUST_USE weft_status weft__file_check_fetched(const char *path, const void *data, size_t size, weft_error *err);
+
+/* Reads a whole file of at most `max` bytes; *data is NUL-terminated and freed by the caller. LIMIT if it is larger;
+ * FORMAT as above. */
 WEFT_MUST_USE weft_status weft__file_read(const char *path, size_t max, char **data, size_t *size,
                                           weft_error *err);
 
@@ -26,7 +31,9 @@ char *weft__path_join(const char *folder, const char *name);
 char *weft__path_parent(const char *path);
 /* The part after the last slash: a pointer into `path`. */
 const char *weft__path_name(const char *path);
+/* There is an entry of that name, be it a link that leads nowhere: then opening it says so. */
 bool weft__path_exists(const char *path);
+bool weft__path_is_dangling(const char *path); /* a link to nothing */
 bool weft__path_is_folder(const char *path);
 bool weft__ends_with(const char *s, const char *tail);
 

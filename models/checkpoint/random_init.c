@@ -71,7 +71,7 @@ weft_status weft__random_fill(void *ctx, size_t index, uint64_t offset, void *ou
     const weft__file_tensor *t = &r->tensors[index];
     weft_dtype type = t->dtype->type;
     size_t bytes = t->dtype->bytes;
-    if (type != WEFT_F32 && type != WEFT_F16 && type != WEFT_BF16)
+    if ((type != WEFT_F32 && type != WEFT_F16 && type != WEFT_BF16) || bytes != weft_dtype_get(type)->bytes)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "tensor %s: random %s values are not supported",
                          t->name, t->dtype->name);
     weft__init_kind kind = r->kinds ? r->kinds[index] : weft__init_kind_of(t);

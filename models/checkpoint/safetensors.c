@@ -9,9 +9,6 @@
 
 #include "json.h"
 
-/* How the file begins that a clone without Git LFS has in place of a large one. */
-static const char lfs_pointer[] = "version https://git-lfs.github.com/";
-
 /* A non-negative integer, or a fault. */
 static bool read_u64(const json_t *v, uint64_t *out)
 {
@@ -55,26 +52,39 @@ static weft_status read_offsets(const weft__safetensors *st, const char *name,
                          name, (unsigned long long)begin, (unsigned long long)end);
     if (end > st->data_size)
         return WEFT_FAIL(err, WEFT_FORMAT,
-                         "%s: tensor %s: data ends at %llu, but the file holds %llu bytes of data",
-                         st->file, name, (unsigned long long)end,
+                         "%s: tensor %s: data ends at %llu, but the file holds %llu bytes of data: an incomplete "
+                         "download?", st->file, name, (unsigned long long)end,
                          (unsigned long long)st->data_size);
     if (!weft__file_size(t->dtype, t->rank, t->dims, &want))
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s: the product of its dimensions overflows",
                          st->file, name);
-    if (end - begin != want)
+    if (t->dtype->bytes && end - begin != want)
         return WEFT_FAIL(err, WEFT_FORMAT,
                          "%s: tensor %s: %llu bytes of data, but its shape and type take %llu",
                          st->file, name, (unsigned long long)(end - begin),
                          (unsigned long long)want);
     t->data = data + begin;
-    t->size = (size_t)want;
+    t->size = (size_t)(end - begin);
+    return WEFT_OK;
+}
+
+/* A type that tensor.def has no row of: its tensors are as large as their offsets say, and no weight has it. */
+static weft_status make_dtype(weft__safetensors *st, const char *name, const weft__file_dtype **out, weft_error *err)
+{
+    char clean[WEFT__QUOTE_SIZE];
+    weft__file_dtype *t = weft__arena_alloc(&st->arena, 1, sizeof *t);
+    if (!t || !(t->name = weft__arena_strdup(&st->arena, weft__quote(clean, name))))
+        return WEFT_OOM_FAIL(err, st->file);
+    t->bytes = 0;
+    t->type = WEFT_ANY;
+    *out = t;
     return WEFT_OK;
 }
 
 static weft_status read_tensor(weft__safetensors *st, const char *key, const json_t *v,
                                const unsigned char *data, weft__file_tensor *t, weft_error *err)
 {
-    char name[WEFT__QUOTE_SIZE], type[WEFT__QUOTE_SIZE];
+    char name[WEFT__QUOTE_SIZE];
     weft__quote(name, key);
     if (!json_is_object(v))
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s: its entry is %s, not an object",
@@ -84,9 +94,7 @@ static weft_status read_tensor(weft__safetensors *st, const char *key, const jso
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s: dtype is %s, not a string", st->file,
                          name, weft__json_kind(dtype));
     t->dtype = weft__file_dtype_find(json_string_value(dtype));
-    if (!t->dtype)
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s: unknown dtype \"%s\"", st->file, name,
-                         weft__quote(type, json_string_value(dtype)));
+    if (!t->dtype) WEFT_TRY(make_dtype(st, json_string_value(dtype), &t->dtype, err));
     WEFT_TRY(read_shape(st, name, json_object_get(v, "shape"), t, err));
     WEFT_TRY(read_offsets(st, name, json_object_get(v, "data_offsets"), data, t, err));
     t->name = weft__arena_strdup(&st->arena, key);
@@ -173,12 +181,10 @@ static weft_status parse(weft__safetensors *st, const unsigned char *p, size_t s
 {
     uint64_t length = 0;
     json_t *header;
+    WEFT_TRY(weft__file_check_fetched(st->file, p, size, err));
     if (size < 8)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: %zu bytes are too few for a safetensors file",
                          st->file, size);
-    if (size >= strlen(lfs_pointer) && memcmp(p, lfs_pointer, strlen(lfs_pointer)) == 0)
-        return WEFT_FAIL(err, WEFT_FORMAT,
-                         "%s: a Git LFS pointer in place of the weights; `git lfs pull` fetches them", st->file);
     for (int i = 7; i >= 0; i--) length = length << 8 | p[i];
     if (length > WEFT__SAFETENSORS_MAX_HEADER)
         return WEFT_FAIL(

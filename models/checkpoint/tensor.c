@@ -19,7 +19,7 @@ const weft__file_dtype *weft__file_dtype_find(const char *name)
 bool weft__file_size(const weft__file_dtype *dtype, uint32_t rank, const uint64_t *dims,
                      uint64_t *out)
 {
-    uint64_t n = dtype->bytes;
+    uint64_t n = dtype->bytes ? dtype->bytes : 1;
     bool empty = false, fits = true;
     for (uint32_t i = 0; i < rank; i++) {
         if (dims[i] == 0)

@@ -9,8 +9,8 @@
 
 typedef struct weft__file_dtype {
     const char *name; /* "F16" */
-    uint32_t bytes;   /* per element */
-    weft_dtype type;  /* WEFT_ANY: may stand in a file, but is no type that a weight can have */
+    uint32_t bytes;   /* per element; 0: a type without a row, of which only a tensor's size is known */
+    weft_dtype type;  /* that a weight has of it; WEFT_ANY: may stand in a file, but is no type of weights */
 } weft__file_dtype;
 
 /* The row of tensor.def of that name, or NULL. */
@@ -24,9 +24,10 @@ typedef struct weft__file_tensor {
     const void *data; /* row-major, little-endian, not necessarily aligned; belongs to the file's map */
     size_t size;      /* bytes: product of dims * dtype->bytes */
     const char *file; /* for messages */
+    const char *also_in; /* another file that has a tensor of this name, where nothing says which counts; or NULL */
 } weft__file_tensor;
 
-/* Product of dims * bytes per element; false if it does not fit in 63 bits. */
+/* Product of dims * bytes per element (1 where they are not known); false if it does not fit in 63 bits. */
 bool weft__file_size(const weft__file_dtype *dtype, uint32_t rank, const uint64_t *dims,
                      uint64_t *out);
 

@@ -51,7 +51,8 @@ static void opening_survives(void)
     temp_write_safetensors(&t, "s1",
                            "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2);
     temp_write_safetensors(&t, "s2",
-                           "{\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2);
+                           "{\"b\":{\"dtype\":\"X8\",\"shape\":[2],\"data_offsets\":[0,2]},"
+                           "\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[2,4]}}", 4);
     temp_write_text(&t, "model.safetensors.index.json",
                     "{\"weight_map\":{\"a\":\"s1\",\"b\":\"s2\"}}");
     json_set_alloc_funcs(malloc, free); /* those of oom.c: the linker sends the names there */

@@ -52,9 +52,6 @@ static const struct {
     { "{\"w\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor w: dtype is nothing" },
     { "{\"w\":{\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
       "tensor w: dtype is an integer" },
-    { "{\"w\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
-      "tensor w: unknown dtype \"F31\"" },
-    { "{\"w\":{\"dtype\":\"f32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "unknown dtype" },
     { "{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape is nothing" },
     { "{\"w\":" T("4", "[0,4]") "}", 4, "tensor w: shape is an integer" },
     { "{\"w\":" T("[-1]", "[0,4]") "}", 4, "dimension 0 is not a non-negative integer" },
@@ -120,7 +117,7 @@ static void refuses_bad_lengths(void)
         size_t n;
         const char *fault;
     } cases[] = {
-        { "", 0, "too few" },
+        { "", 0, "the file is empty" },
         { { 2, 0, 0, 0, 0, 0, 0 }, 7, "too few" },
         { { 0, 0, 0, 0, 0, 0, 0, 0 }, 8, "does not begin with {" },
         { { 3, 0, 0, 0, 0, 0, 0, 0, '{', '}' },
@@ -182,13 +179,44 @@ static void reads_valid_files(void)
     free(image);
 }
 
+/* Types without a row, of today and tomorrow: the offsets say how large such a tensor is. */
+static void reads_types_of_unknown_size(void)
+{
+    weft__safetensors *st;
+    unsigned char *image;
+    weft_error err = { 0 };
+    const char *header = "{\"a\":{\"dtype\":\"F4\",\"shape\":[3,2],\"data_offsets\":[0,3]},"
+                         "\"b\":" T("[1]", "[3,7]") ","
+                         "\"c\":{\"dtype\":\"X\\u0007Y\",\"shape\":[],\"data_offsets\":[7,20]}}";
+    if (CHECK_OK(parse(header, 20, &st, &image, &err), err)) {
+        CHECK_EQ_INT(st->n_tensors, 3);
+        CHECK_STR(st->tensors[0].dtype->name, "F4");
+        CHECK_EQ_INT(st->tensors[0].dtype->type, WEFT_ANY);
+        CHECK_EQ_INT(st->tensors[0].size, 3);
+        CHECK_EQ_INT(st->tensors[1].dtype->type, WEFT_F32);
+        CHECK_STR(st->tensors[2].dtype->name, "X?Y");
+        CHECK_EQ_INT(st->tensors[2].size, 13);
+        weft__safetensors_destroy(st);
+    }
+    free(image);
+    header = "{\"a\":{\"dtype\":\"F4\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,3]}}";
+    CHECK_STATUS(parse(header, 3, &st, &image, &err), WEFT_FORMAT, err);
+    CHECK_CONTAINS(err.text, "the product of its dimensions overflows");
+    free(image);
+    header = "{\"a\":{\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,4]}}";
+    CHECK_STATUS(parse(header, 3, &st, &image, &err), WEFT_FORMAT, err);
+    CHECK_CONTAINS(err.text, "data ends at 4, but the file holds 3");
+    free(image);
+}
+
 static void knows_the_dtypes(void)
 {
     static const struct {
         const char *name;
         uint32_t bytes;
     } rows[] = { { "F64", 8 }, { "F32", 4 }, { "F16", 2 }, { "BF16", 2 }, { "I64", 8 },
-                 { "I32", 4 }, { "I16", 2 }, { "I8", 1 },  { "U8", 1 },   { "BOOL", 1 } };
+                 { "I32", 4 }, { "I16", 2 }, { "I8", 1 },  { "U8", 1 },   { "BOOL", 1 },
+                 { "C64", 8 }, { "F8_E8M0", 1 }, { "F8_E4M3FNUZ", 1 }, { "F8_E5M2FNUZ", 1 } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const weft__file_dtype *t = weft__file_dtype_find(rows[i].name);
         if (CHECK(t)) CHECK_EQ_INT(t->bytes, rows[i].bytes);
@@ -210,6 +238,7 @@ static const weft_test tests[] = {
     { "refuses_every_fault", refuses_every_fault },
     { "refuses_bad_lengths", refuses_bad_lengths },
     { "reads_valid_files", reads_valid_files },
+    { "reads_types_of_unknown_size", reads_types_of_unknown_size },
     { "knows_the_dtypes", knows_the_dtypes },
     { "names_in_messages_are_clean", names_in_messages_are_clean },
 };

@@ -119,6 +119,7 @@ fails "init does not overwrite" 1 "$dir/new" "$weft" init "$model/config.json" "
 fails "no such model" 1 "$dir/none" "$weft" generate "$dir/none" --prompt x
 mkdir "$dir/pointer" && cp "$model/config.json" "$dir/pointer/"
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n' >"$dir/pointer/model.safetensors"
+ln -s nowhere "$dir/link" && fails "a link to nowhere" 1 "the link leads nowhere" "$weft" generate "$dir/link" --tokens 1
 fails "Git LFS pointer" 1 "git lfs pull" "$weft" generate "$dir/pointer" --tokens 1
 sed 's/"gelu"/"swish2"/' "$model/config.json" >"$dir/odd.json"
 fails "unknown activation" 1 "'hidden_act'" "$weft" inspect "$dir/odd.json"
