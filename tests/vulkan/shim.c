@@ -1,10 +1,8 @@
 /* shim.c: a Vulkan loader that forwards to the real one and makes the n-th fallible call fail, counts objects that are
- * alive, can swallow the n-th barrier, take timestamps or calibration away, and notes what is recorded. The backend is
- * told to use it by loader=; tests steer it by the functions at the end. One instance at a time. */
-#define VK_NO_PROTOTYPES
-#include "tests/vulkan/shim.h"
-
-#include <vulkan/vulkan.h>
+ * alive, can swallow the n-th barrier, lose the device, take timestamps or calibration away, and notes what is
+ * recorded; shim_device.c says what devices there are. The backend is told to use it by loader=; tests steer it by the
+ * functions at the end. One instance at a time. */
+#include "tests/vulkan/shim_device.h"
 
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -15,12 +13,22 @@
 static PFN_vkGetInstanceProcAddr next_instance;
 static PFN_vkGetDeviceProcAddr next_device;
 static atomic_int calls, alive, barriers;
-static int fail_at, swallow_at;
+static int fail_at, swallow_at, without;
+static bool losing;
 
-/* Whether this call is the one that fails. */
-static bool fails(void)
+bool shim_fails(void)
 {
     return atomic_fetch_add(&calls, 1) + 1 == fail_at;
+}
+
+void shim_count(int made)
+{
+    atomic_fetch_add(&alive, made);
+}
+
+int shim_taken(void)
+{
+    return without;
 }
 
 /* What should be in a module, and a copy in which every OpFAdd is an OpFSub. */
@@ -40,14 +48,6 @@ static const VkShaderModuleCreateInfo *corrupted(const VkShaderModuleCreateInfo 
 /* X(name, parameters, arguments, what failing gives, objects made) */
 #define ALLOCATOR const VkAllocationCallbacks *
 #define FALLIBLE(X) \
-    X(CreateInstance, (const VkInstanceCreateInfo *a, ALLOCATOR b, VkInstance *c), (a, b, c), OOM, 1) \
-    X(EnumeratePhysicalDevices, (VkInstance a, uint32_t *b, VkPhysicalDevice *c), (a, b, c), OOM, 0) \
-    X(CreateDevice, (VkPhysicalDevice a, const VkDeviceCreateInfo *b, ALLOCATOR c, VkDevice *d), \
-      (a, b, c, d), OOM, 1) \
-    X(AllocateMemory, (VkDevice a, const VkMemoryAllocateInfo *b, ALLOCATOR c, VkDeviceMemory *d), \
-      (a, b, c, d), OOM, 1) \
-    X(MapMemory, (VkDevice a, VkDeviceMemory b, VkDeviceSize c, VkDeviceSize d, VkMemoryMapFlags e, void **f), \
-      (a, b, c, d, e, f), MAP, 0) \
     X(CreateBuffer, (VkDevice a, const VkBufferCreateInfo *b, ALLOCATOR c, VkBuffer *d), \
       (a, b, c, d), OOM, 1) \
     X(BindBufferMemory, (VkDevice a, VkBuffer b, VkDeviceMemory c, VkDeviceSize d), (a, b, c, d), OOM, 0) \
@@ -74,20 +74,11 @@ static const VkShaderModuleCreateInfo *corrupted(const VkShaderModuleCreateInfo 
     X(CreateSemaphore, (VkDevice a, const VkSemaphoreCreateInfo *b, ALLOCATOR c, VkSemaphore *d), \
       (a, b, c, d), OOM, 1) \
     X(CreateQueryPool, (VkDevice a, const VkQueryPoolCreateInfo *b, ALLOCATOR c, VkQueryPool *d), \
-      (a, b, c, d), OOM, 1) \
-    X(GetQueryPoolResults, (VkDevice a, VkQueryPool b, uint32_t c, uint32_t d, size_t e, void *f, VkDeviceSize g, \
-      VkQueryResultFlags h), (a, b, c, d, e, f, g, h), LOST, 0) \
-    X(GetPhysicalDeviceCalibrateableTimeDomainsEXT, (VkPhysicalDevice a, uint32_t *b, VkTimeDomainEXT *c), \
-      (a, b, c), OOM, 0) \
-    X(GetCalibratedTimestampsEXT, (VkDevice a, uint32_t b, const VkCalibratedTimestampInfoEXT *c, uint64_t *d, \
-      uint64_t *e), (a, b, c, d, e), OOM, 0) \
-    X(QueueSubmit, (VkQueue a, uint32_t b, const VkSubmitInfo *c, VkFence d), (a, b, c, d), LOST, 0) \
-    X(WaitSemaphores, (VkDevice a, const VkSemaphoreWaitInfo *b, uint64_t c), (a, b, c), LOST, 0)
+      (a, b, c, d), OOM, 1)
 
 /* X(name, type of the parent, type of the object) */
 #define DESTROYED(X)                                     \
     X(DestroyBuffer, VkDevice, VkBuffer)                  \
-    X(FreeMemory, VkDevice, VkDeviceMemory)               \
     X(DestroyShaderModule, VkDevice, VkShaderModule)      \
     X(DestroyPipelineCache, VkDevice, VkPipelineCache)    \
     X(DestroyPipeline, VkDevice, VkPipeline)              \
@@ -98,14 +89,13 @@ static const VkShaderModuleCreateInfo *corrupted(const VkShaderModuleCreateInfo 
     X(DestroyQueryPool, VkDevice, VkQueryPool)            \
     X(DestroySemaphore, VkDevice, VkSemaphore)
 
-enum { RESULT_OOM = VK_ERROR_OUT_OF_DEVICE_MEMORY, RESULT_MAP = VK_ERROR_MEMORY_MAP_FAILED,
-       RESULT_LOST = VK_ERROR_DEVICE_LOST };
+enum { RESULT_OOM = VK_ERROR_OUT_OF_DEVICE_MEMORY };
 
 #define X(name, parameters, arguments, failure, made)                             \
     static PFN_vk##name real_##name;                                              \
     static VKAPI_ATTR VkResult VKAPI_CALL shim_##name parameters                  \
     {                                                                             \
-        if (fails()) return (VkResult)RESULT_##failure;                           \
+        if (shim_fails()) return (VkResult)RESULT_##failure;                          \
         VkResult r = real_##name arguments;                                       \
         if (r >= 0) atomic_fetch_add(&alive, made);                               \
         return r;                                                                 \
@@ -135,6 +125,32 @@ static VKAPI_ATTR void VKAPI_CALL shim_DestroyDevice(VkDevice d, const VkAllocat
 {
     atomic_fetch_sub(&alive, 1);
     real_DestroyDevice(d, c);
+}
+
+/* ---- the queue ---- */
+
+static PFN_vkQueueSubmit real_QueueSubmit;
+static VKAPI_ATTR VkResult VKAPI_CALL shim_QueueSubmit(VkQueue q, uint32_t n, const VkSubmitInfo *s, VkFence f)
+{
+    shim_report_now()->submits++;
+    if (shim_fails()) return VK_ERROR_DEVICE_LOST;
+    shim_memory_submit();
+    return real_QueueSubmit(q, n, s, f);
+}
+
+static PFN_vkWaitSemaphores real_WaitSemaphores;
+static VKAPI_ATTR VkResult VKAPI_CALL shim_WaitSemaphores(VkDevice d, const VkSemaphoreWaitInfo *s, uint64_t timeout)
+{
+    shim_report_now()->waits++;
+    if (shim_fails() || losing) return VK_ERROR_DEVICE_LOST;
+    return real_WaitSemaphores(d, s, timeout);
+}
+
+static PFN_vkGetSemaphoreCounterValue real_GetSemaphoreCounterValue;
+static VKAPI_ATTR VkResult VKAPI_CALL shim_GetSemaphoreCounterValue(VkDevice d, VkSemaphore s, uint64_t *value)
+{
+    shim_report_now()->polls++;
+    return losing ? VK_ERROR_DEVICE_LOST : real_GetSemaphoreCounterValue(d, s, value);
 }
 
 /* ---- what is recorded ---- */
@@ -192,28 +208,6 @@ static VKAPI_ATTR void VKAPI_CALL shim_CmdEndDebugUtilsLabelEXT(VkCommandBuffer 
     real_CmdEndDebugUtilsLabelEXT(c);
 }
 
-/* ---- what a device is said to have ---- */
-
-static int without;
-
-static PFN_vkGetPhysicalDeviceQueueFamilyProperties real_GetPhysicalDeviceQueueFamilyProperties;
-static VKAPI_ATTR void VKAPI_CALL shim_GetPhysicalDeviceQueueFamilyProperties(VkPhysicalDevice d, uint32_t *n,
-                                                                              VkQueueFamilyProperties *p)
-{
-    real_GetPhysicalDeviceQueueFamilyProperties(d, n, p);
-    for (uint32_t i = 0; p && i < *n && (without & SHIM_TIMESTAMPS); i++) p[i].timestampValidBits = 0;
-}
-
-static PFN_vkEnumerateDeviceExtensionProperties real_EnumerateDeviceExtensionProperties;
-static VKAPI_ATTR VkResult VKAPI_CALL shim_EnumerateDeviceExtensionProperties(VkPhysicalDevice d, const char *layer,
-                                                                              uint32_t *n, VkExtensionProperties *p)
-{
-    VkResult r = real_EnumerateDeviceExtensionProperties(d, layer, n, p);
-    for (uint32_t i = 0; p && i < *n && (without & SHIM_CALIBRATION); i++)
-        if (strstr(p[i].extensionName, "_calibrated_timestamps")) strcpy(p[i].extensionName, "VK_none");
-    return r;
-}
-
 static PFN_vkCmdPipelineBarrier real_CmdPipelineBarrier;
 static VKAPI_ATTR void VKAPI_CALL shim_CmdPipelineBarrier(
     VkCommandBuffer a, VkPipelineStageFlags b, VkPipelineStageFlags c, VkDependencyFlags d, uint32_t e,
@@ -229,7 +223,8 @@ static VKAPI_ATTR void VKAPI_CALL shim_CmdPipelineBarrier(
 
 static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
 {
-    if (!real) return NULL;
+    PFN_vkVoidFunction ours = shim_device_wrap(name, real);
+    if (ours || !real) return ours;
 #define X(f, ...)                                   \
     if (!strcmp(name, "vk" #f)) {                   \
         real_##f = (PFN_vk##f)real;                 \
@@ -241,8 +236,9 @@ static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
     X(CmdWriteTimestamp)
     X(CmdBeginDebugUtilsLabelEXT)
     X(CmdEndDebugUtilsLabelEXT)
-    X(GetPhysicalDeviceQueueFamilyProperties)
-    X(EnumerateDeviceExtensionProperties)
+    X(QueueSubmit)
+    X(WaitSemaphores)
+    X(GetSemaphoreCounterValue)
     X(DestroyInstance)
     X(DestroyDevice)
     X(CmdPipelineBarrier)
@@ -285,6 +281,13 @@ void shim_begin(int fail, int swallow)
     atomic_store(&calls, 0);
     atomic_store(&barriers, 0);
     atomic_store(&alive, 0);
+    losing = false;
+    shim_device_reset();
+}
+
+void shim_lose(void)
+{
+    losing = true;
 }
 
 void shim_corrupt(const unsigned *code, unsigned long words)
