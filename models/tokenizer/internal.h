@@ -32,4 +32,15 @@ struct weft__tokenizer {
     weft__ids prefix, suffix; /* the template's tokens around a text */
 };
 
+/* The cache of words of one call is direct-mapped: the entry that a word goes to. */
+#define WEFT__CACHE_WORDS 4096u
+#define WEFT__CACHE_MIN_TEXT \
+    512u /* shorter texts repeat too few words to pay for clearing the cache */
+static inline uint32_t weft__cache_slot(const char *word, size_t n)
+{
+    uint32_t h = (uint32_t)n;
+    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)word[i]) * 0x01000193u;
+    return (h ^ h >> 15) % WEFT__CACHE_WORDS;
+}
+
 #endif

@@ -27,15 +27,12 @@ void weft__tokenizer_destroy(weft__tokenizer *tok)
 
 /* ---- encode ---- */
 
-/* A word seen before in this text, and where its ids stand in the output. Direct-mapped by hash. */
+/* A word seen before in this text, and where its ids stand in the output. */
 typedef struct cached_word {
     uint32_t at;
     uint8_t n_ids, n; /* n: bytes, 0 = an empty entry */
     char text[26];
 } cached_word;
-
-#define CACHE_WORDS    4096u
-#define CACHE_MIN_TEXT 512u /* shorter texts repeat too few words to pay for clearing the cache */
 
 typedef struct encode_job {
     const weft__tokenizer *tok;
@@ -46,16 +43,14 @@ typedef struct encode_job {
     weft__bytes mapped;   /* a word in the byte-level alphabet */
     weft__bpe_scratch bpe;
     weft__split_scratch *split;
-    cached_word *cache; /* NULL, or CACHE_WORDS entries */
+    cached_word *cache; /* NULL, or WEFT__CACHE_WORDS entries */
     size_t step;        /* the pre-tokenizer that cuts now */
 } encode_job;
 
 static cached_word *cache_entry(const encode_job *job, const char *word, size_t n)
 {
     if (!job->cache || n > sizeof job->cache->text) return NULL;
-    uint32_t h = (uint32_t)n;
-    for (size_t i = 0; i < n; i++) h = (h ^ (uint8_t)word[i]) * 0x01000193u;
-    return &job->cache[(h ^ h >> 15) % CACHE_WORDS];
+    return &job->cache[weft__cache_slot(word, n)];
 }
 
 static bool append_ids(weft__ids *ids, const int32_t *data, size_t n)
@@ -162,8 +157,8 @@ static weft_status encode_text(encode_job *job, const char *text, size_t n, unsi
     const weft__tokenizer *tok = job->tok;
     bool template = !(flags & WEFT__ENCODE_NO_TEMPLATE);
     job->split = weft__split_scratch_create();
-    if (n >= CACHE_MIN_TEXT) job->cache = calloc(CACHE_WORDS, sizeof *job->cache);
-    if (!job->split || (n >= CACHE_MIN_TEXT && !job->cache)) return WEFT_OOM_FAIL(err, "encoding");
+    if (n >= WEFT__CACHE_MIN_TEXT) job->cache = calloc(WEFT__CACHE_WORDS, sizeof *job->cache);
+    if (!job->split || (n >= WEFT__CACHE_MIN_TEXT && !job->cache)) return WEFT_OOM_FAIL(err, "encoding");
     /* Room for most texts at once, and so that success never returns NULL. */
     if (!weft__grow(&job->ids.data, &job->ids.capacity, n / 4 + 16, sizeof *job->ids.data))
         return WEFT_OOM_FAIL(err, "token ids");

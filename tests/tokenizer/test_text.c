@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/internal.h"
 #include "models/tokenizer/unicode.h"
 #include "tests/test.h"
 
@@ -213,6 +213,110 @@ static void long_texts(void)
     weft__tokenizer_destroy(tok);
 }
 
+/* ---- the cache of words ---- */
+
+/* Encodes a text of units, each a word of its own for the bundled tokenizer, and each unit alone: the ids must be the
+ * same, although only the long text has the cache. */
+static void check_words(const weft__tokenizer *tok, const char *units, const size_t *sizes,
+                        size_t n)
+{
+    size_t total = 0, n_ids, at = 0;
+    int32_t *ids, *alone;
+    weft_error err = { 0 };
+    for (size_t i = 0; i < n; i++) total += sizes[i];
+    CHECK(total >= WEFT__CACHE_MIN_TEXT);
+    if (!CHECK_OK(weft__tokenizer_encode(tok, units, total, 0, &ids, &n_ids, &err), err)) return;
+    for (size_t i = 0, from = 0; i < n; from += sizes[i++]) {
+        size_t k;
+        if (!CHECK_OK(weft__tokenizer_encode(tok, units + from, sizes[i], 0, &alone, &k, &err),
+                      err))
+            break;
+        bool same = at + k <= n_ids && memcmp(ids + at, alone, k * sizeof *ids) == 0;
+        if (!CHECK(same)) printf("  word %zu of %zu, \"%.*s\"\n", i, n, (int)sizes[i], units + from);
+        free(alone);
+        if (!same) break;
+        at += k;
+    }
+    CHECK_EQ_INT(at, n_ids);
+    free(ids);
+}
+
+enum { TRIED = 24, VARIED = 5, LONGEST = 40 };
+
+/* Words that share an entry: `stem` and VARIED more characters, of the alphabet's 26. */
+static size_t find_words(const char *stem, size_t n_stem, const char *alphabet, uint32_t slot,
+                         char found[TRIED][LONGEST])
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < 26u * 26 * 26 * 26 * 26 && n < TRIED; i++) {
+        memcpy(found[n], stem, n_stem);
+        for (uint32_t k = 0, rest = i; k < VARIED; k++, rest /= 26)
+            found[n][n_stem + k] = alphabet[rest % 26];
+        n += weft__cache_slot(found[n], n_stem + VARIED) == slot;
+    }
+    return n;
+}
+
+/* Words of one length that share an entry, each after each; or each after its own stem, which shares it too. */
+static void colliding_words(void)
+{
+    static const struct {
+        const char *stem;
+        size_t n;
+        const char *alphabet;
+        bool with_stem; /* the stem is a word of the same entry */
+    } rows[] = {
+        { " ", 1, "abcdefghijklmnopqrstuvwxyz", false },
+        { " the", 4, "abcdefghijklmnopqrstuvwxyz", true },
+        { " \0", 2, "!#$%&()*+,-./:;<=>?@[]^_`{", false }, /* what strcmp would not tell apart */
+        { " aaaaaaaaaaaaaaaaaaaa", 21, "abcdefghijklmnopqrstuvwxyz", false },
+        { " aaaaaaaaaaaaaaaaaaaaaaaaa", 26, "abcdefghijklmnopqrstuvwxyz", false }, /* too long to be kept */
+    };
+    weft__tokenizer *tok = open_bundled();
+    for (size_t r = 0; tok && r < sizeof rows / sizeof *rows; r++) {
+        static char found[TRIED][LONGEST], units[2 * TRIED * TRIED * LONGEST];
+        static size_t sizes[2 * TRIED * TRIED];
+        size_t n_word = rows[r].n + VARIED, at = 0, n_units = 0;
+        uint32_t slot = weft__cache_slot(rows[r].stem, rows[r].n);
+        if (!CHECK_EQ_INT(find_words(rows[r].stem, rows[r].n, rows[r].alphabet, slot, found), TRIED))
+            break;
+        for (size_t i = 0; i < 2 * TRIED * TRIED; i++) {
+            bool stem = rows[r].with_stem && i % 2;
+            size_t k = stem ? rows[r].n : n_word;
+            memcpy(units + at, stem ? rows[r].stem : found[i % 2 ? i / 2 / TRIED : i / 2 % TRIED], k);
+            sizes[n_units++] = k;
+            at += k;
+        }
+        check_words(tok, units, sizes, n_units);
+    }
+    weft__tokenizer_destroy(tok);
+}
+
+/* Words that are the beginning of each other, those with NUL bytes among them, and words around the longest that the
+ * cache takes (26 bytes). */
+static void alike_words(void)
+{
+    enum { WORDS = 3000 };
+    static char units[WORDS * LONGEST];
+    static size_t sizes[WORDS];
+    size_t at = 0;
+    uint32_t state = 7;
+    for (size_t i = 0; i < WORDS; i++) {
+        state = state * 1664525 + 1013904223;
+        bool punctuation = i % 2; /* the two kinds in turn, so that each is a word */
+        size_t n = 1 + (state >> 8) % 31;
+        for (size_t k = 0; k < n; k++)
+            units[at + k] = punctuation ? "\0\0\1"[(state >> 16) % 3 * (k + 1 == n)]
+                                        : (char)("abc"[(state >> 16) % 3 * (k + 1 == n)]);
+        sizes[i] = n;
+        at += n;
+    }
+    weft__tokenizer *tok = open_bundled();
+    if (!tok) return;
+    check_words(tok, units, sizes, WORDS);
+    weft__tokenizer_destroy(tok);
+}
+
 /* ---- threads ---- */
 
 static const char shared_text[] =
@@ -251,6 +355,7 @@ static const weft_test tests[] = {
     { "stream_bytes", stream_bytes }, { "stream_reuse", stream_reuse },
     { "accessors", accessors },       { "decode_forms", decode_forms },
     { "empty_text", empty_text },     { "long_texts", long_texts },
-    { "threads", threads },
+    { "threads", threads },           { "colliding_words", colliding_words },
+    { "alike_words", alike_words },
 };
 TEST_MAIN(tests)
