@@ -191,9 +191,6 @@ static void refuses_bad_json(void)
         { "", "not JSON" },
         { "{", "not JSON" },
         { "3", "is an integer, not an object" },
-        { "{\"eps\":NaN}", "not JSON" },
-        { "{\"eps\":Infinity}", "not JSON" },
-        { "{\"eps\":1e400}", "not JSON" },
         { "{\"hidden_size\":1,\"hidden_size\":2}", "the key \"hidden_size\" stands there twice" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

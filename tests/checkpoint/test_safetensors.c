@@ -41,8 +41,8 @@ static const struct {
     { "{\"a\\\"b\":" T("[1]", "[0,4]") ",\"a\\\"b\":" T("[1]", "[4,8]") "}", 8, "twice" },
     { "{\"w\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
       "the key \"dtype\" stands there twice" },
-    { "{\"w\":" T("[99999999999999999999]", "[0,4]") "}", 4, "not JSON" },
-    { "{\"w\":" T("[NaN]", "[0,4]") "}", 4, "not JSON" },
+    { "{\"w\":" T("[99999999999999999999]", "[0,4]") "}", 4, "dimension 0 is not a non-negative integer" },
+    { "{\"w\":" T("[NaN]", "[0,4]") "}", 4, "dimension 0 is not a non-negative integer" },
     /* metadata */
     { "{\"__metadata__\":[]}", 0, "__metadata__ is an array" },
     { "{\"__metadata__\":{\"k\":1}}", 0, "\"k\" is an integer, not a string" },
