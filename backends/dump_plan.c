@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_roof(weft__json *j, const weft_roof *r)
+void weft__json_roof(weft__json *j, const char *key, const weft_roof *r)
 {
-    weft__json_object(j, "roof");
+    weft__json_object(j, key);
     weft__json_f64(j, "bytes_per_second", r->bytes_per_second);
     weft__json_f64(j, "f32_ops_per_second", r->f32_ops_per_second);
     weft__json_f64(j, "int8_ops_per_second", r->int8_ops_per_second);
@@ -28,7 +28,7 @@ void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b, con
     weft__json_string(j, "driver", info.driver);
     weft__json_string(j, "type", weft_device_type_name(info.type));
     weft__json_u64(j, "threads", info.threads);
-    if (roof) put_roof(j, roof);
+    if (roof) weft__json_roof(j, "roof", roof);
     weft__json_end_object(j);
 }
 

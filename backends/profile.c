@@ -15,9 +15,9 @@ static weft_status allocate(weft_profile *prof, const weft_profile_desc *desc, w
     size_t n = (size_t)prof->n_steps + 1;
     const char *name = desc->name ? desc->name : "graph";
     prof->name = strdup(name);
-    prof->roofs = calloc(p->n_devices, sizeof *prof->roofs);
+    prof->roofs = calloc(3 * (size_t)p->n_devices, sizeof *prof->roofs);
     prof->column = calloc(prof->max_rows, sizeof *prof->column);
-    prof->least = calloc(4 * n, sizeof *prof->least);
+    prof->least = calloc(3 * n, sizeof *prof->least);
     prof->costs = calloc(n, sizeof *prof->costs);
     prof->shared = calloc(n, sizeof *prof->shared);
     prof->nodes = calloc(n, sizeof *prof->nodes);
@@ -27,7 +27,6 @@ static weft_status allocate(weft_profile *prof, const weft_profile_desc *desc, w
         return WEFT_OOM_FAIL(err, "a profile");
     prof->flops = prof->least + n;
     prof->bytes = prof->flops + n;
-    prof->roof_seconds = prof->bytes + n;
     prof->sweep.last = prof->sweep.first + n;
     if (desc->roofs) memcpy(prof->roofs, desc->roofs, p->n_devices * sizeof *prof->roofs);
     return WEFT_OK;
@@ -49,6 +48,7 @@ weft_status weft_profile_create(const weft_program *p, const weft_profile_desc *
     prof->width = WEFT__ROW_STEPS + 2 * prof->n_steps;
     prof->stride = 1;
     prof->calibrated = true;
+    prof->conditions.others = -1;
     weft_status s = allocate(prof, desc, err);
     if (s) {
         weft_profile_destroy(prof);
@@ -74,6 +74,24 @@ void weft_profile_destroy(weft_profile *prof)
     free(prof->sweep.moments);
     free(prof->sweep.opened);
     free(prof);
+}
+
+weft_status weft_profile_set_conditions(weft_profile *prof, const weft_conditions *c, weft_error *err)
+{
+    if (c->turns > WEFT_MAX_ROOF_TURNS || (c->turns && (!c->roofs || !c->least || !c->most)))
+        return WEFT_FAIL(err, WEFT_INVALID, "conditions of %u turns, at most %d, each with its roofs", c->turns,
+                         WEFT_MAX_ROOF_TURNS);
+    size_t n = prof->p->n_devices;
+    prof->conditions = *c;
+    if (!c->turns) return WEFT_OK;
+    prof->has_roofs = true;
+    memcpy(prof->roofs, c->roofs, n * sizeof *prof->roofs);
+    memcpy(prof->roofs + n, c->least, n * sizeof *prof->roofs);
+    memcpy(prof->roofs + 2 * n, c->most, n * sizeof *prof->roofs);
+    prof->conditions.roofs = prof->roofs;
+    prof->conditions.least = prof->roofs + n;
+    prof->conditions.most = prof->roofs + 2 * n;
+    return WEFT_OK;
 }
 
 uint64_t weft_profile_now(void)
@@ -237,7 +255,6 @@ static weft_status add_row(weft_profile *prof, const weft_profile_run *run, cons
     for (uint32_t i = 0; i < prof->n_steps; i++) {
         prof->flops[i] += prof->costs[i].flops;
         prof->bytes[i] += prof->costs[i].bytes_read + prof->costs[i].bytes_written;
-        prof->roof_seconds[i] += prof->has_roofs ? prof->least[i] : 0.0;
     }
     prof->counted++;
     return WEFT_OK;
@@ -281,7 +298,7 @@ static void finish_node(weft_profile *prof, uint32_t step)
     n->elapsed = spread_of(prof, WEFT__ROW_STEPS + prof->n_steps + step).median;
     n->flops = prof->flops[step] / prof->counted;
     n->bytes = prof->bytes[step] / prof->counted;
-    n->roof_seconds = prof->roof_seconds[step] / prof->counted;
+    n->roof_seconds = prof->has_roofs ? at_roof(prof, step, n->bytes, n->flops) : 0.0;
     if (n->seconds.median > 0) {
         n->bytes_per_second = n->bytes / n->seconds.median;
         n->ops_per_second = n->flops / n->seconds.median;

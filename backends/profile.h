@@ -99,7 +99,8 @@ typedef struct weft_profile weft_profile;
 typedef struct weft_profile_desc {
     const char *name;       /* of the program: "prompt", "decode"; NULL: "graph" */
     weft_profile_mode mode; /* in which the spans are made */
-    const weft_roof *roofs; /* one per device of the program, measured in the same process; NULL: not known */
+    const weft_roof *roofs; /* one per device of the program, measured in the same process; NULL: not known. They divide
+                               launches among steps as the runs come in */
     double tokens;          /* that one run takes in or makes; 0: a run is no matter of tokens */
     uint32_t max_runs;      /* of which times are kept, at least 2; 0: 256 */
 } weft_profile_desc;
@@ -133,7 +134,7 @@ typedef struct weft_profile_node {
     double elapsed;              /* median: from the begin of its first span to the end of its last, others or not */
     double flops, bytes;         /* mean of the runs */
     double bytes_per_second, ops_per_second; /* by the median of seconds; 0 where that is 0 */
-    double roof_seconds; /* at the roof: bytes / bandwidth or operations / peak of its arithmetic, the larger */
+    double roof_seconds; /* at the roof: bytes / bandwidth or flops / peak of its arithmetic, the larger */
     /* roof_seconds / seconds. Above 1 is possible: the bandwidth is that of memory, and a cache is faster. */
     double roof;
     weft_profile_bound bound;
@@ -146,6 +147,15 @@ typedef struct weft_profile_totals {
     weft_profile_parts parts;    /* medians; they add up to a run but for the difference of a sum of medians */
 } weft_profile_totals;
 
+/* What went on beside the runs: what makes their times hard to compare with those of others. */
+enum { WEFT_MAX_ROOF_TURNS = 16 };
+typedef struct weft_conditions {
+    double processors; /* of the machine; 0: not known */
+    double others;     /* how many of them other processes kept busy, on the average; below 0: not known */
+    uint32_t turns;    /* how often the roofs were measured, in turn with the runs: up to WEFT_MAX_ROOF_TURNS */
+    const weft_roof *roofs, *least, *most; /* one per device: median, least and most of them; NULL if turns is 0 */
+} weft_conditions;
+
 /* Nanoseconds of the clock that spans use. */
 WEFT_API uint64_t weft_profile_now(void);
 /* Every string and roof is copied; the program must outlive the profile. It keeps, per run, six numbers and two for
@@ -156,6 +166,11 @@ WEFT_API WEFT_MUST_USE weft_status weft_profile_create(const weft_program *p, co
 WEFT_API void weft_profile_destroy(weft_profile *prof);
 /* INVALID: end before begin, an extent that the graph does not have; then the profile is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_profile_add(weft_profile *prof, const weft_profile_run *run, weft_error *err);
+/* Says under which conditions the runs were made; copied. With turns its roofs replace those of the desc in all that
+ * the next finish makes; how launches were divided among their steps stays. What is worth a warning stands in the table
+ * and in dumps. INVALID: turns without roofs, or more than WEFT_MAX_ROOF_TURNS. */
+WEFT_API WEFT_MUST_USE weft_status weft_profile_set_conditions(weft_profile *prof, const weft_conditions *c,
+                                                               weft_error *err);
 /* Makes the statistics below, of what was added so far. INVALID: nothing was. */
 WEFT_API WEFT_MUST_USE weft_status weft_profile_finish(weft_profile *prof, weft_error *err);
 /* Of the last finish: all steps in the order of the plan; borrowed until the next finish. */

@@ -47,7 +47,8 @@ struct weft_profile {
     char *name;
     weft_profile_mode mode;
     bool has_roofs;
-    weft_roof *roofs; /* per device; zero without */
+    weft_roof *roofs; /* per device; zero without. Behind them the least and the most of the conditions' */
+    weft_conditions conditions;
     double tokens;
     uint32_t n_steps, max_rows, n_rows, width;
     uint32_t runs, stride, counted; /* every stride-th run has a row; runs that ever got one */
@@ -55,7 +56,7 @@ struct weft_profile {
     size_t rows_cap;
     double *column; /* one number of every row, to be sorted */
     double *least;  /* per step: seconds at the roof, in the run at hand; without roofs bytes + operations */
-    double *flops, *bytes, *roof_seconds; /* per step: sums over the runs */
+    double *flops, *bytes; /* per step: sums over the runs */
     int64_t work[WEFT_MAX_EXTENTS];       /* extents of the run at hand */
     bool work_known;
     weft_cost *costs; /* per step, at `work` */

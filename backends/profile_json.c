@@ -1,4 +1,6 @@
 /* profile_json.c: the section "profile" of a program in a dump (docs/dump-format.md). */
+#include "backends/conditions.h"
+#include "backends/dump.h"
 #include "backends/profile_impl.h"
 
 #include <stdio.h>
@@ -107,6 +109,32 @@ static void put_spans(weft__json *j, const weft_profile *prof, const uint32_t *k
     weft__json_end_array(j);
 }
 
+static void put_conditions(weft__json *j, const weft_profile *prof)
+{
+    const weft_conditions *c = &prof->conditions;
+    weft__warnings w;
+    weft__conditions_warnings(c, prof->p->n_devices, &w);
+    weft__json_line(j);
+    weft__json_object(j, "conditions");
+    if (c->processors > 0) weft__json_f64(j, "processors", c->processors);
+    else weft__json_null(j, "processors");
+    if (c->processors > 0 && c->others >= 0) weft__json_f64(j, "others", c->others);
+    else weft__json_null(j, "others");
+    weft__json_u64(j, "turns", c->turns);
+    weft__json_array(j, "roofs");
+    for (uint32_t d = 0; c->turns && d < prof->p->n_devices; d++) {
+        weft__json_object(j, NULL);
+        weft__json_roof(j, "least", &c->least[d]);
+        weft__json_roof(j, "most", &c->most[d]);
+        weft__json_end_object(j);
+    }
+    weft__json_end_array(j);
+    weft__json_array(j, "warnings");
+    for (uint32_t i = 0; i < w.n; i++) weft__json_string(j, NULL, w.text[i]);
+    weft__json_end_array(j);
+    weft__json_end_object(j);
+}
+
 weft_status weft__profile_json(const weft_profile *prof, weft__json *j, weft_error *err)
 {
     if (!prof->shown) return WEFT_FAIL(err, WEFT_INVALID, "the profile of '%s' is not finished", prof->name);
@@ -128,6 +156,7 @@ weft_status weft__profile_json(const weft_profile *prof, weft__json *j, weft_err
     weft__json_f64(j, "host", p->host);
     weft__json_f64(j, "gaps", p->gaps);
     weft__json_end_object(j);
+    put_conditions(j, prof);
     weft__json_line(j);
     weft__json_array(j, "nodes");
     for (uint32_t i = 0; i < prof->n_steps; i++) put_node(j, &prof->nodes[i], prof->has_roofs);

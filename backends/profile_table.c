@@ -1,5 +1,6 @@
 /* profile_table.c: a profile as text: what people paste into issues. Rows are groups of nodes, the most time first; a
  * line has at most 100 columns, so names are cut in the middle. */
+#include "backends/conditions.h"
 #include "backends/profile_impl.h"
 #include "graph/layers.h"
 
@@ -242,6 +243,19 @@ static bool print_extents(const table *t)
     return print_line(t, text);
 }
 
+static bool print_warnings(const table *t)
+{
+    weft__warnings w;
+    char text[WEFT__WARNING_SIZE + 16];
+    bool ok = true;
+    weft__conditions_warnings(&t->prof->conditions, t->prof->p->n_devices, &w);
+    for (uint32_t i = 0; i < w.n && ok; i++) {
+        snprintf(text, sizeof text, "warning: %s", w.text[i]);
+        ok = print_line(t, text);
+    }
+    return ok;
+}
+
 static bool print_head(const table *t)
 {
     const weft_profile *prof = t->prof;
@@ -260,7 +274,7 @@ static bool print_head(const table *t)
         snprintf(text + at, sizeof text - at, ", %.1f tokens/s", prof->tokens / run);
     ok = ok && print_line(t, text);
     snprintf(text, sizeof text, "nodes explain %.1f%% of it", run > 0 ? 100.0 * total->parts.nodes / run : 0.0);
-    return ok && print_line(t, text) && weft_writef(t->w, "\n");
+    return ok && print_line(t, text) && print_warnings(t) && weft_writef(t->w, "\n");
 }
 
 weft_status weft_profile_table(const weft_profile *prof, const weft_profile_table_desc *desc, const weft_writer *w,

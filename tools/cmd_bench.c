@@ -1,9 +1,10 @@
 /* cmd_bench.c: `weft bench`: prompt and decode speed, and how much of the machine's own limits that is.
  *
  * Prompts are random token ids; only the last position's logits are computed. Decoding is greedy after 16 tokens. Work
- * per token comes from the graph's cost rules at the run's sizes; the limits are measured by weft_backend_roof in this
- * run. A prompt's limit is the speed at which every node would run at the peak of the arithmetic that it uses. */
-#include "tools/cli.h"
+ * per token comes from the graph's cost rules at the run's sizes; the limits are measured by weft_backend_roof in turn
+ * with the runs. A prompt's limit is the speed at which every node would run at the peak of the arithmetic that it
+ * uses. */
+#include "tools/conditions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ typedef struct bench {
     double seconds[MAX_REPEAT];
     rate prompt, decode;
     weft_counters work; /* of all decoding */
-    weft_roof roof;
+    conditions conditions;
+    weft_roof roof; /* the median of the turns */
     double flops_prompt, bytes_decode; /* per token */
     double prompt_limit;               /* tokens per second, at the peaks */
     const char *unit;                  /* of most of the arithmetic */
@@ -67,8 +69,9 @@ static weft_status eval_prompt(bench *b, uint32_t n, weft_error *err)
 
 static weft_status measure_prompt(bench *b, weft_error *err)
 {
-    WEFT_TRY(eval_prompt(b, b->n_prompt, err)); /* warm */
     for (uint32_t i = 0; i < b->repeat; i++) {
+        if (i && i == b->repeat / 2) WEFT_TRY(conditions_turn(&b->conditions, err));
+        if (i == 0 || i == b->repeat / 2) WEFT_TRY(eval_prompt(b, b->n_prompt, err)); /* warm */
         double start = weft__seconds();
         WEFT_TRY(eval_prompt(b, b->n_prompt, err));
         b->seconds[i] = weft__seconds() - start;
@@ -91,6 +94,7 @@ static weft_status measure_decode(bench *b, weft_error *err)
     const weft_program *p = weft_session_program(b->run.session, true);
     weft_status status = WEFT_OK;
     for (uint32_t i = 0; i < b->repeat && !status; i++) {
+        if (i && i == b->repeat / 2) WEFT_TRY(conditions_turn(&b->conditions, err));
         status = eval_prompt(b, DECODE_PROMPT, err);
         weft_counters before = weft_program_counters(p);
         double start = weft__seconds();
@@ -103,6 +107,32 @@ static weft_status measure_decode(bench *b, weft_error *err)
     }
     b->decode = rates(b, b->n_decode);
     return status;
+}
+
+/* Each program has run once when this is read; measuring the limits takes memory of its own. */
+static weft_status measure_peak(bench *b, weft_error *err)
+{
+    struct rusage usage;
+    WEFT_TRY(eval_prompt(b, b->n_prompt, err));
+    weft_batch_token t = { b->best.id, 0, true };
+    WEFT_TRY(weft_session_truncate(b->run.session, 0, b->n_prompt - 1, err));
+    WEFT_TRY(weft_session_eval_candidates(b->run.session, &t, 1, &b->best, err));
+    getrusage(RUSAGE_SELF, &usage);
+    b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    return WEFT_OK;
+}
+
+static weft_status measure_all(bench *b, weft_error *err)
+{
+    conditions_begin(&b->conditions, &b->run.devices);
+    WEFT_TRY(conditions_turn(&b->conditions, err));
+    WEFT_TRY(measure_prompt(b, err));
+    WEFT_TRY(conditions_turn(&b->conditions, err));
+    WEFT_TRY(measure_decode(b, err));
+    WEFT_TRY(conditions_turn(&b->conditions, err));
+    conditions_end(&b->conditions);
+    b->roof = b->conditions.roofs[0];
+    return WEFT_OK;
 }
 
 static void set_extents(const weft_graph *g, uint32_t tokens, uint32_t cells, int64_t *extents)
@@ -167,6 +197,26 @@ static void print_rate(const char *what, rate r, double achieved, const char *un
            achieved * 1e-9, unit, 100.0 * fraction, of);
 }
 
+static json_t *conditions_json(const bench *b)
+{
+    const weft_conditions *c = &b->conditions.sum;
+    const char *what;
+    weft__warnings w;
+    json_t *warnings = json_array();
+    weft__conditions_warnings(c, b->run.devices.n, &w);
+    for (uint32_t i = 0; i < w.n; i++) json_array_append_new(warnings, json_string(w.text[i]));
+    return json_pack("{s:o, s:o, s:f, s:o}", "processors", c->processors > 0 ? json_real(c->processors) : json_null(),
+                     "others", c->others >= 0 ? json_real(c->others) : json_null(), "roof_moved",
+                     weft__roof_moved(c, b->run.devices.n, &what), "warnings", warnings);
+}
+
+static void print_warnings(const bench *b, FILE *to)
+{
+    weft__warnings w;
+    weft__conditions_warnings(&b->conditions.sum, b->run.devices.n, &w);
+    for (uint32_t i = 0; i < w.n; i++) fprintf(to, "warning  %s\n", w.text[i]);
+}
+
 static json_t *rate_json(rate r, const char *unit, double achieved, double fraction, const char *of)
 {
     return json_pack("{s:f, s:f, s:f, s:f, s:f, s:s}", "tokens_per_second", r.median, "min", r.min, "max", r.max, unit,
@@ -204,21 +254,23 @@ static void print(const cli_args *a, const bench *b)
     weft_backend_info(b->run.devices.device[0], &d);
     if (cli_has(a, "json")) {
         cli_print_json(json_pack(
-            "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o}", "model",
-            a->model, "device", d.description, "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode,
+            "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o, s:o}",
+            "model", a->model, "device", d.description,
+            "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode,
             "repeat", (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
             rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
             b->roof.bytes_per_second * 1e-9, "f32_gflops", b->roof.f32_ops_per_second * 1e-9, "int8_gops",
             b->roof.int8_ops_per_second * 1e-9, "f16_matrix_gflops", b->roof.f16_matrix_ops_per_second * 1e-9,
             "load", "open", b->run.open_seconds, "graph", b->load.graph, "plan", b->load.plan, "weights", b->load.load,
-            "peak_bytes", (json_int_t)b->peak_bytes, "per_token", work_json(b)));
+            "peak_bytes", (json_int_t)b->peak_bytes, "per_token", work_json(b),
+            "conditions", conditions_json(b)));
         return;
     }
     printf("%s on %s\n", a->model, d.description);
     print_rate("prompt", b->prompt, prompt, "GFLOP/s", of_peak, b->unit);
     print_rate("decode", b->decode, decode, "GB/s   ", of_stream, stream);
     printf("limits   %.2f GB/s read-only, %.1f GFLOP/s f32, %.1f GOP/s int8, %.1f GFLOP/s f16 matrices "
-           "(measured now)\n",
+           "(measured in turn)\n",
            b->roof.bytes_per_second * 1e-9, b->roof.f32_ops_per_second * 1e-9, b->roof.int8_ops_per_second * 1e-9,
            b->roof.f16_matrix_ops_per_second * 1e-9);
     double n = (double)b->n_decode * b->repeat;
@@ -228,6 +280,7 @@ static void print(const cli_args *a, const bench *b)
     printf("load     open %.1f ms, graph %.1f ms, plan %.1f ms, weights %.1f ms; peak memory %.1f MiB\n",
            1e3 * b->run.open_seconds, 1e3 * b->load.graph, 1e3 * b->load.plan, 1e3 * b->load.load,
            (double)b->peak_bytes / 1048576.0);
+    print_warnings(b, stdout);
 }
 
 static int measure(const cli_args *a, bench *b)
@@ -249,14 +302,12 @@ static int measure(const cli_args *a, bench *b)
         int status = cli_check(&b->run, &t);
         if (status) return status;
     }
-    if (measure_prompt(b, &err) || measure_decode(b, &err)) return cli_report(&err);
-    struct rusage usage; /* before the limits are measured: that takes memory of its own */
-    getrusage(RUSAGE_SELF, &usage);
-    b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
-    if (weft_backend_roof(b->run.devices.device[0], 0.3, &b->roof, &err)) return cli_report(&err);
+    if (measure_peak(b, &err) || measure_all(b, &err)) return cli_report(&err);
     count_work(b);
-    if (cli_has(a, "markdown")) print_markdown(a, b);
-    else print(a, b);
+    if (cli_has(a, "markdown")) {
+        print_markdown(a, b);
+        print_warnings(b, stderr); /* a row has no room for it */
+    } else print(a, b);
     return 0;
 }
 

@@ -3,8 +3,9 @@
  * A product is measured as it stands in a model: a chain of linear nodes, each adding the result of the one before,
  * over as many different weights as leave the caches, in one submission of at least some milliseconds. One column
  * counts bytes of weights against the bandwidth of a stream that is only read; many columns count 2 N K per column
- * against the peak of multiply-adds; both limits are measured by weft_backend_roof first. */
-#include "tools/cli.h"
+ * against the peak of multiply-adds; both limits are measured by weft_backend_roof first (and again, to see whether
+ * they moved). */
+#include "tools/conditions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static const weft_dtype formats[N_FORMATS] = { WEFT_F32, WEFT_F16, WEFT_BF16, WE
 typedef struct kernels {
     weft_backend *b;
     weft_device_info info;
-    weft_roof roof;
+    weft_roof roof; /* before the tables */
+    conditions conditions;
     bool exact;
     uint32_t columns;
 } kernels;
@@ -179,6 +181,14 @@ static int print_table(const kernels *k, const shape *list, uint32_t n, uint32_t
     return 0;
 }
 
+static void print_warnings(kernels *k)
+{
+    weft__warnings w;
+    conditions_end(&k->conditions);
+    weft__conditions_warnings(&k->conditions.sum, k->conditions.devices->n, &w);
+    for (uint32_t i = 0; i < w.n; i++) printf("%sWarning: %s.\n", i ? "" : "\n", w.text[i]);
+}
+
 static int run_tables(const cli_args *a, kernels *k)
 {
     weft_error err;
@@ -193,12 +203,17 @@ static int run_tables(const cli_args *a, kernels *k)
             return cli_misuse("--shape %s: expected two numbers like 8192x2048", given[i]);
     }
     rest = sizeof shapes / sizeof *shapes;
-    if (weft_backend_roof(k->b, 0.5, &k->roof, &err)) return cli_report(&err);
+    if (conditions_turn(&k->conditions, &err)) return cli_report(&err);
+    k->roof = k->conditions.roofs[0];
     printf("%s\n\n%s; read bandwidth %.4g GB/s, multiply-adds %.4g GFLOP/s (f32), %.4g GFLOP/s (f16 matrices; 0: "
            "none), measured in this run.\n", k->info.description, k->info.features, k->roof.bytes_per_second * 1e-9,
            k->roof.f32_ops_per_second * 1e-9, k->roof.f16_matrix_ops_per_second * 1e-9);
     int status = print_table(k, n ? own : shapes, n ? n : rest, 1);
-    return status ? status : print_table(k, n ? own : shapes, n ? n : rest, k->columns);
+    if (!status && conditions_turn(&k->conditions, &err)) status = cli_report(&err);
+    if (!status) status = print_table(k, n ? own : shapes, n ? n : rest, k->columns);
+    if (!status && conditions_turn(&k->conditions, &err)) status = cli_report(&err);
+    if (!status) print_warnings(k);
+    return status;
 }
 
 static int run_kernels(const cli_args *a)
@@ -207,6 +222,7 @@ static int run_kernels(const cli_args *a)
     int status = cli_devices_open(a, &devices);
     kernels k = { .b = devices.device[0], .exact = cli_has(a, "exact"), .columns = cli_u32(a, "columns", 512) };
     if (!status) weft_backend_info(k.b, &k.info);
+    conditions_begin(&k.conditions, &devices);
     if (!status) status = run_tables(a, &k);
     cli_devices_close(&devices);
     return status;

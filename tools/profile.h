@@ -3,7 +3,7 @@
 #ifndef WEFT_TOOLS_PROFILE_H
 #define WEFT_TOOLS_PROFILE_H
 
-#include "tools/cli.h"
+#include "tools/conditions.h"
 
 typedef struct profile_checks {
     weft_check_node *nodes;
@@ -28,7 +28,7 @@ typedef struct profile_set {
     weft_bank *bank;        /* of a graph text */
     weft_program *program;
     weft_profile_mode mode;
-    weft_roof roofs[CLI_MAX_DEVICES];
+    conditions conditions; /* of all that is measured; its roofs are measured in turn with the runs */
     profile_entry entry[2];
     uint32_t n;
 } profile_set;

@@ -96,14 +96,38 @@ static json_int_t extent_value(const json_t *doc, const char *program, size_t i,
     return 0;
 }
 
+static json_t *warnings_of(const json_t *doc, const char *program)
+{
+    size_t k;
+    json_t *p;
+    json_array_foreach(json_object_get(doc, "programs"), k, p)
+        if (!strcmp(text_of(p, "name"), program))
+            return json_object_get(json_object_get(json_object_get(p, "profile"), "conditions"), "warnings");
+    return NULL;
+}
+
+/* What the measurements themselves say against them. */
+static bool print_warnings(const printer *p, const diff *d, const diff_program *program)
+{
+    bool ok = true;
+    for (int s = 0; s < 2; s++) {
+        size_t i;
+        json_t *w;
+        json_array_foreach(warnings_of(d->doc[s], program->name), i, w)
+            ok = ok && weft_writef(p->w, "%swarning: while %c was measured %.80s\n", p->markdown ? "- " : "", 'A' + s,
+                                   json_string_value(w) ? json_string_value(w) : "?");
+    }
+    return ok;
+}
+
 /* What makes the two hard to compare. */
 static bool print_notes(const printer *p, const diff *d, const diff_program *program)
 {
-    bool ok = true;
     const char *before = p->markdown ? "- " : "";
+    bool ok = print_warnings(p, d, program);
     if (strcmp(device_of(d->doc[DIFF_A]), device_of(d->doc[DIFF_B])))
-        ok = weft_writef(p->w, "%sthe devices differ: %.36s and %.36s\n", before, device_of(d->doc[DIFF_A]),
-                         device_of(d->doc[DIFF_B]));
+        ok = ok && weft_writef(p->w, "%sthe devices differ: %.36s and %.36s\n", before, device_of(d->doc[DIFF_A]),
+                               device_of(d->doc[DIFF_B]));
     for (size_t i = 0;; i++) {
         const char *a = NULL, *b = NULL;
         json_int_t x = extent_value(d->doc[DIFF_A], program->name, i, &a);
@@ -153,6 +177,12 @@ static json_t *row_json(const diff_row *r)
     return j;
 }
 
+static json_t *warnings_json(const diff *d, const diff_program *p, int side)
+{
+    json_t *w = warnings_of(d->doc[side], p->name);
+    return json_is_array(w) ? json_incref(w) : json_array();
+}
+
 json_t *diff_json(const diff *d)
 {
     json_t *programs = json_array();
@@ -163,11 +193,12 @@ json_t *diff_json(const diff *d)
         for (int k = 0; k < DIFF_PARTS; k++)
             json_object_set_new(parts, p->parts[k].op, json_pack("{s:f, s:f}", "a", p->parts[k].seconds[DIFF_A], "b",
                                                                  p->parts[k].seconds[DIFF_B]));
-        json_array_append_new(programs, json_pack("{s:s, s:[i,i], s:{s:f, s:f, s:f, s:f, s:b}, s:o, s:o}", "name",
-                                                  p->name, "runs", (int)p->runs[DIFF_A], (int)p->runs[DIFF_B],
+        json_array_append_new(programs, json_pack("{s:s, s:[i,i], s:{s:f, s:f, s:f, s:f, s:b}, s:{s:o, s:o}, s:o, s:o}",
+                                                  "name", p->name, "runs", (int)p->runs[DIFF_A], (int)p->runs[DIFF_B],
                                                   "seconds", "a", p->run.seconds[DIFF_A], "b", p->run.seconds[DIFF_B],
                                                   "change", p->run.change, "noise", p->run.noise, "counts",
-                                                  (int)p->run.counts, "parts", parts, "nodes", nodes));
+                                                  (int)p->run.counts, "warnings", "a", warnings_json(d, p, DIFF_A), "b",
+                                                  warnings_json(d, p, DIFF_B), "parts", parts, "nodes", nodes));
     }
     return json_pack("{s:s, s:i, s:s, s:s, s:o}", "format", "weft-profile-diff", "version", 1, "a", d->path[DIFF_A],
                      "b", d->path[DIFF_B], "programs", programs);

@@ -6,17 +6,8 @@
 #include <string.h>
 
 enum { DECODE_PROMPT = 16, WARM_UP = 2, MAX_CHECKED = 64 };
-static const double roof_seconds = 0.3;
 
 /* ---- shared by models and graph texts ---- */
-
-static int measure_roofs(profile_set *s)
-{
-    weft_error err;
-    for (uint32_t d = 0; d < s->run.devices.n; d++)
-        if (weft_backend_roof(s->run.devices.device[d], roof_seconds, &s->roofs[d], &err)) return cli_report(&err);
-    return 0;
-}
 
 static int begin_entry(profile_set *s, const char *name, weft_program *p, const weft_graph *built, double tokens,
                        profile_entry **out)
@@ -24,7 +15,7 @@ static int begin_entry(profile_set *s, const char *name, weft_program *p, const 
     weft_error err;
     profile_entry *e = *out = &s->entry[s->n++];
     *e = (profile_entry){ .name = name, .program = p, .built = built };
-    weft_profile_desc d = { .name = name, .mode = s->mode, .roofs = s->roofs, .tokens = tokens };
+    weft_profile_desc d = { .name = name, .mode = s->mode, .roofs = s->conditions.roofs, .tokens = tokens };
     if (weft_profile_create(p, &d, &e->profile, &err) || weft_program_profile(p, s->mode, &err))
         return cli_report(&err);
     return 0;
@@ -33,9 +24,35 @@ static int begin_entry(profile_set *s, const char *name, weft_program *p, const 
 static int end_entry(profile_entry *e)
 {
     weft_error err;
-    if (weft_profile_finish(e->profile, &err) || weft_program_profile(e->program, WEFT_PROFILE_OFF, &err))
-        return cli_report(&err);
+    return weft_program_profile(e->program, WEFT_PROFILE_OFF, &err) ? cli_report(&err) : 0;
+}
+
+/* The first turn. */
+static int begin_conditions(profile_set *s)
+{
+    weft_error err;
+    conditions_begin(&s->conditions, &s->run.devices);
+    return conditions_turn(&s->conditions, &err) ? cli_report(&err) : 0;
+}
+
+/* The last turn. All entries share the conditions of the whole measurement. */
+static int finish(profile_set *s)
+{
+    weft_error err;
+    if (conditions_turn(&s->conditions, &err)) return cli_report(&err);
+    conditions_end(&s->conditions);
+    for (uint32_t i = 0; i < s->n; i++)
+        if (weft_profile_set_conditions(s->entry[i].profile, &s->conditions.sum, &err) ||
+            weft_profile_finish(s->entry[i].profile, &err))
+            return cli_report(&err);
     return 0;
+}
+
+/* Whether the roof is measured before run i of n: in the middle. It takes what was cached with it, so a run that does
+ * not count follows. */
+static bool is_middle(uint32_t i, uint32_t n)
+{
+    return n > 1 && i == n / 2;
 }
 
 /* The run that began at `begin` is over. cells: how much of the cache it read; 0: all of it. */
@@ -102,13 +119,15 @@ static weft_status eval(weft_session *s, tokens *t, uint32_t from, uint32_t n, w
 }
 
 /* Of a prompt longer than a run takes, the last run: what stands before it is there already. */
-static weft_status run_prompts(weft_session *s, profile_entry *e, tokens *t, uint32_t n_prompt, uint32_t n_run,
+static weft_status run_prompts(profile_set *set, profile_entry *e, tokens *t, uint32_t n_prompt, uint32_t n_run,
                                uint32_t repeat, weft_error *err)
 {
+    weft_session *s = set->run.session;
     uint32_t before = n_prompt - n_run;
     if (before) WEFT_TRY(eval(s, t, 0, before, err));
-    WEFT_TRY(eval(s, t, before, n_run, err)); /* warm */
     for (uint32_t i = 0; i < repeat; i++) {
+        if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
+        if (i == 0 || is_middle(i, repeat)) WEFT_TRY(eval(s, t, before, n_run, err)); /* warm */
         weft_program_spans_clear(e->program);
         uint64_t begin = weft_profile_now();
         WEFT_TRY(eval(s, t, before, n_run, err));
@@ -126,10 +145,12 @@ static weft_status decode_one(weft_session *s, profile_entry *e, tokens *t, bool
     return counts ? add_run(e, begin, weft_session_length(s, 0), err) : WEFT_OK;
 }
 
-static weft_status run_decoding(weft_session *s, profile_entry *e, tokens *t, uint32_t n, uint32_t repeat,
+static weft_status run_decoding(profile_set *set, profile_entry *e, tokens *t, uint32_t n, uint32_t repeat,
                                 weft_error *err)
 {
+    weft_session *s = set->run.session;
     for (uint32_t i = 0; i < repeat; i++) {
+        if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
         WEFT_TRY(eval(s, t, 0, DECODE_PROMPT, err));
         for (uint32_t k = 0; k < WARM_UP + n; k++) WEFT_TRY(decode_one(s, e, t, k >= WARM_UP, err));
     }
@@ -152,10 +173,9 @@ static int measure_prompt(const cli_args *a, profile_set *s, tokens *t, uint32_t
     uint32_t chunk = cli_u32(a, "chunk", 512), n_run = n_prompt < chunk ? n_prompt : chunk;
     weft_session *session = s->run.session;
     int status = begin_entry(s, "prompt", weft_session_program(session, false), weft_session_graph(session), n_run, &e);
-    if (!status && run_prompts(session, e, t, n_prompt, n_run, cli_u32(a, "repeat", 5), &err))
+    if (!status && run_prompts(s, e, t, n_prompt, n_run, cli_u32(a, "repeat", 5), &err))
         status = cli_report(&err);
-    if (!status) status = end_entry(e);
-    return !status && cli_has(a, "check") ? check_model(s, e, t, n_run) : status;
+    return status ? status : end_entry(e);
 }
 
 static int measure_decode(const cli_args *a, profile_set *s, tokens *t, uint32_t n_decode)
@@ -164,9 +184,16 @@ static int measure_decode(const cli_args *a, profile_set *s, tokens *t, uint32_t
     profile_entry *e;
     weft_session *session = s->run.session;
     int status = begin_entry(s, "decode", weft_session_program(session, true), weft_session_graph(session), 1, &e);
-    if (!status && run_decoding(session, e, t, n_decode, cli_u32(a, "repeat", 5), &err)) status = cli_report(&err);
-    if (!status) status = end_entry(e);
-    return !status && cli_has(a, "check") ? check_model(s, e, t, 1) : status;
+    if (!status && run_decoding(s, e, t, n_decode, cli_u32(a, "repeat", 5), &err)) status = cli_report(&err);
+    return status ? status : end_entry(e);
+}
+
+static int check_entries(profile_set *s, const tokens *t, uint32_t n_prompt)
+{
+    int status = 0;
+    for (uint32_t i = 0; i < s->n && !status; i++)
+        status = check_model(s, &s->entry[i], t, strcmp(s->entry[i].name, "prompt") ? 1 : n_prompt);
+    return status;
 }
 
 /* How many tokens are run and decoded: what was asked for, else what the context has room for. */
@@ -203,9 +230,12 @@ static int measure_model(const cli_args *a, profile_set *s)
     if (status) return status;
     tokens t;
     status = make_tokens(s->run.session, n_prompt > DECODE_PROMPT ? n_prompt : DECODE_PROMPT, &t);
-    if (!status) status = measure_roofs(s);
+    if (!status) status = begin_conditions(s);
     if (!status && n_prompt) status = measure_prompt(a, s, &t, n_prompt);
+    if (!status && n_prompt && n_decode && conditions_turn(&s->conditions, &err)) status = cli_report(&err);
     if (!status && n_decode) status = measure_decode(a, s, &t, n_decode);
+    if (!status) status = finish(s);
+    if (!status && cli_has(a, "check")) status = check_entries(s, &t, n_prompt);
     free(t.ids);
     free(t.batch);
     return status;
@@ -255,14 +285,22 @@ static weft_status fill_inputs(weft_program *p, weft_error *err)
 }
 
 /* Inputs are written before the time begins: making them up is no work of the graph's. */
-static weft_status run_graph(profile_entry *e, uint32_t repeat, weft_error *err)
+static weft_status run_graph_once(profile_entry *e, bool counts, weft_error *err)
 {
-    for (uint32_t i = 0; i < WARM_UP + repeat; i++) {
-        WEFT_TRY(fill_inputs(e->program, err));
-        weft_program_spans_clear(e->program);
-        uint64_t begin = weft_profile_now();
-        WEFT_TRY(weft_program_run(e->program, err));
-        if (i >= WARM_UP) WEFT_TRY(add_run(e, begin, 0, err));
+    WEFT_TRY(fill_inputs(e->program, err));
+    weft_program_spans_clear(e->program);
+    uint64_t begin = weft_profile_now();
+    WEFT_TRY(weft_program_run(e->program, err));
+    return counts ? add_run(e, begin, 0, err) : WEFT_OK;
+}
+
+static weft_status run_graph(profile_set *set, profile_entry *e, uint32_t repeat, weft_error *err)
+{
+    for (uint32_t i = 0; i < repeat; i++) {
+        if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
+        for (uint32_t k = 0; k < WARM_UP && (i == 0 || is_middle(i, repeat)); k++)
+            WEFT_TRY(run_graph_once(e, false, err));
+        WEFT_TRY(run_graph_once(e, true, err));
     }
     return WEFT_OK;
 }
@@ -296,10 +334,11 @@ static int measure_graph(const cli_args *a, profile_set *s)
     if (!status) status = cli_split(a, &s->run.devices, split, &given);
     if (!status && cli_noise_open(s->source.graph, &s->noise, &err)) status = cli_report(&err);
     if (!status && load_graph(a, s, given ? split : NULL, &err)) status = cli_report(&err);
-    if (!status) status = measure_roofs(s);
+    if (!status) status = begin_conditions(s);
     if (!status) status = begin_entry(s, "graph", s->program, s->source.graph, 0, &e);
-    if (!status && run_graph(e, cli_u32(a, "repeat", 20), &err)) status = cli_report(&err);
+    if (!status && run_graph(s, e, cli_u32(a, "repeat", 20), &err)) status = cli_report(&err);
     if (!status) status = end_entry(e);
+    if (!status) status = finish(s);
     return !status && cli_has(a, "check") ? check_graph(s, e) : status;
 }
 

@@ -1,7 +1,7 @@
 /* test_profiles.c: from spans to answers, on spans made by hand: how a run is divided, statistics, bounds, tables. */
 #include <stdlib.h>
 
-#include "backends/backend.h"
+#include "backends/conditions.h"
 #include "tests/oom.h"
 #include "tests/test.h"
 
@@ -242,19 +242,123 @@ static void medians_and_spreads(void)
     close_world(&w);
 }
 
-/* Of many runs a bounded number stays, evenly spread over all of them. */
+/* Of many runs a bounded number stays, evenly spread over all of them; work and roof are of one run all the same. */
 static void many_runs_are_thinned(void)
 {
-    world w;
-    if (open_world(&w, &(weft_profile_desc){ .mode = WEFT_PROFILE_SCHEDULED, .max_runs = 8 })) {
-        for (uint64_t i = 0; i < 1000; i++) add_relu_run(&w, 1000 + i);
-        CHECK_OK(weft_profile_finish(w.prof, &err), err);
-        weft_profile_totals t = weft_profile_total(w.prof);
-        CHECK_EQ_INT(t.runs, 1000);
-        CHECK(t.kept >= 4 && t.kept <= 8);
-        CHECK_NEAR(t.seconds.min * 1e9, 1000, 1e-6);
-        CHECK(t.seconds.max * 1e9 > 1800 && t.seconds.median * 1e9 > 1300 && t.seconds.median * 1e9 < 1700);
+    static const uint32_t limits[] = { 2, 3, 5, 7, 8, 9 };
+    enum { RUNS = 1000 };
+    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+        world w;
+        weft_profile_desc d = { .mode = WEFT_PROFILE_SCHEDULED, .roofs = &roof, .max_runs = limits[k] };
+        if (open_world(&w, &d)) {
+            for (uint64_t i = 0; i < RUNS; i++) add_relu_run(&w, 10000 + i);
+            CHECK_OK(weft_profile_finish(w.prof, &err), err);
+            weft_profile_totals t = weft_profile_total(w.prof);
+            CHECK_EQ_INT(t.runs, RUNS);
+            CHECK(t.kept >= (limits[k] + 1) / 2 && t.kept <= limits[k]);
+            CHECK_NEAR(t.seconds.min * 1e9, 10000, 1e-6);
+            double step = (t.seconds.max - t.seconds.min) * 1e9 / (t.kept > 1 ? t.kept - 1 : 1);
+            CHECK(t.kept == 1 || (step >= (double)RUNS / (2 * limits[k]) && step < RUNS));
+            CHECK_NEAR(t.seconds.median * 1e9, (t.seconds.min + t.seconds.max) / 2 * 1e9, 1e-6);
+            uint32_t n;
+            const weft_profile_node *nodes = weft_profile_nodes(w.prof, &n);
+            CHECK_NEAR(nodes[RELU].bytes, 2.0 * MAP_BYTES, 0);
+            CHECK_NEAR(nodes[PRODUCT].flops, 2.0 * ROWS * WIDTH * WIDTH, 0);
+            CHECK_NEAR(nodes[RELU].roof_seconds, 2e-9 * MAP_BYTES, 1e-15);
+            CHECK_NEAR(nodes[RELU].roof * nodes[RELU].seconds.median, 2e-9 * MAP_BYTES, 1e-15);
+        }
+        close_world(&w);
     }
+}
+
+/* ---- conditions ---- */
+
+/* Roofs that were measured in turn with the runs replace the one that the runs came in with. */
+static void conditions_replace_the_roof(void)
+{
+    weft_roof median = roof, least = roof, most = roof;
+    world w;
+    if (open_world(&w, &(weft_profile_desc){ .mode = WEFT_PROFILE_SCHEDULED, .roofs = &roof })) {
+        median.bytes_per_second = 4e9;
+        weft_conditions c = { .processors = 2, .turns = 3, .roofs = &median, .least = &least, .most = &most };
+        add_relu_run(&w, 100000);
+        CHECK_OK(weft_profile_set_conditions(w.prof, &c, &err), err);
+        CHECK_OK(weft_profile_finish(w.prof, &err), err);
+        uint32_t n;
+        CHECK_NEAR(weft_profile_nodes(w.prof, &n)[RELU].roof, 2.0 * MAP_BYTES / 4e9 / 100e-6, 1e-9);
+        c.roofs = NULL;
+        CHECK_STATUS(weft_profile_set_conditions(w.prof, &c, &err), WEFT_INVALID, err);
+        c.turns = WEFT_MAX_ROOF_TURNS + 1;
+        c.roofs = &median;
+        CHECK_STATUS(weft_profile_set_conditions(w.prof, &c, &err), WEFT_INVALID, err);
+    }
+    close_world(&w);
+}
+
+static void spreads_of_roofs(void)
+{
+    weft_roof turn[4], median, least, most;
+    for (int i = 0; i < 4; i++) turn[i] = roof;
+    turn[0].bytes_per_second = 5e9;
+    turn[1].bytes_per_second = 2e9;
+    turn[2].bytes_per_second = 3e9;
+    turn[3].launch_seconds = 7e-4; /* one bad measurement does not become the roof */
+    weft__roof_spread(turn, 3, &median, &least, &most);
+    CHECK_NEAR(median.bytes_per_second, 3e9, 0);
+    CHECK_NEAR(least.bytes_per_second, 2e9, 0);
+    CHECK_NEAR(most.bytes_per_second, 5e9, 0);
+    weft__roof_spread(turn, 4, &median, &least, &most);
+    CHECK_NEAR(median.bytes_per_second, 2.5e9, 0);
+    CHECK_NEAR(median.launch_seconds, 1e-6, 0);
+    CHECK_NEAR(most.launch_seconds, 7e-4, 0);
+    CHECK_NEAR(median.int8_ops_per_second, 0, 0);
+}
+
+/* Thresholds: a twentieth of the processors, a tenth of the roof. */
+static void warnings_of_conditions(void)
+{
+    static const struct { double processors, others, bandwidth, peak; uint32_t turns; const char *want[2]; } cases[] = {
+        { 2, 0.09, 1.09e9, 1e9, 3, { NULL } },
+        { 2, 0.97, 1.0e9, 1e9, 3, { "others kept 0.97 of 2 processors busy" } },
+        { 64, 3.0, 1.0e9, 1e9, 3, { NULL } },
+        { 2, 0.0, 1.2e9, 1e9, 3, { "bandwidth moved by 20%" } },
+        { 2, 0.5, 1.2e9, 1.5e9, 3, { "others kept 0.50", "f32 peak moved by 50%" } },
+        { 2, 0.0, 1.2e9, 1.5e9, 1, { NULL } }, /* one turn has no spread */
+        { 0, -1, 1.0e9, 1e9, 3, { NULL } },    /* not known */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weft_roof most = roof;
+        most.bytes_per_second = cases[i].bandwidth;
+        most.f32_ops_per_second = cases[i].peak;
+        most.launch_seconds = 1; /* does not count */
+        weft_conditions c = { .processors = cases[i].processors, .others = cases[i].others, .turns = cases[i].turns,
+                              .roofs = &roof, .least = &roof, .most = &most };
+        weft__warnings got;
+        weft__conditions_warnings(&c, 1, &got);
+        uint32_t want = 0;
+        while (want < 2 && cases[i].want[want]) want++;
+        CHECK_EQ_INT(got.n, want);
+        for (uint32_t k = 0; k < want && k < got.n; k++) CHECK_CONTAINS(got.text[k], cases[i].want[k]);
+    }
+}
+
+static void tables_carry_the_warnings(void)
+{
+    weft_roof most = roof;
+    most.bytes_per_second *= 2;
+    weft_conditions c = { .processors = 2, .others = 1, .turns = 2, .roofs = &roof, .least = &roof, .most = &most };
+    weft_text text = { 0 };
+    weft_writer writer = weft_text_writer(&text);
+    world w;
+    if (open_world(&w, &(weft_profile_desc){ .mode = WEFT_PROFILE_SCHEDULED, .roofs = &roof })) {
+        add_relu_run(&w, 1000);
+        CHECK_OK(weft_profile_set_conditions(w.prof, &c, &err), err);
+        CHECK_OK(weft_profile_finish(w.prof, &err), err);
+        CHECK_OK(weft_profile_table(w.prof, &(weft_profile_table_desc){ 0 }, &writer, &err), err);
+        CHECK_CONTAINS(text.data, "\nwarning: others kept 1.00 of 2 processors busy meanwhile\n");
+        CHECK_CONTAINS(text.data, "\nwarning: the device's bandwidth moved by 100% from one measurement to another\n");
+    }
+    weft_text_free(&text);
     close_world(&w);
 }
 
@@ -454,6 +558,10 @@ static const weft_test tests[] = {
     { "odd_spans_do_no_harm", odd_spans_do_no_harm },
     { "medians_and_spreads", medians_and_spreads },
     { "many_runs_are_thinned", many_runs_are_thinned },
+    { "conditions_replace_the_roof", conditions_replace_the_roof },
+    { "spreads_of_roofs", spreads_of_roofs },
+    { "warnings_of_conditions", warnings_of_conditions },
+    { "tables_carry_the_warnings", tables_carry_the_warnings },
     { "work_and_bounds", work_and_bounds },
     { "small_nodes_are_bound_by_launches", small_nodes_are_bound_by_launches },
     { "tables_add_up", tables_add_up },

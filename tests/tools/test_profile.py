@@ -110,6 +110,9 @@ def document():
         check("spans lie on tracks", all(s[0] in tracks and s[4] <= s[5] for s in profile["spans"]))
         check("every step has a span", {k for s in profile["spans"] if s[1] == "step" for k in range(s[2], s[2] + s[3])}
               == set(range(len(steps))))
+        c = profile["conditions"]
+        check("the roof in turns", c["turns"] >= 3 and len(c["roofs"]) == len(doc["devices"]), c)
+        check("its spread", all(c["roofs"][0]["least"][k] <= roof[k] <= c["roofs"][0]["most"][k] for k in roof), c, roof)
         check("checked", len(p["check"]["nodes"]) >= len(steps) and not any(n["failed"] for n in p["check"]["nodes"]))
     return doc
 
@@ -167,6 +170,7 @@ def quiet(doc):
     for p in doc["programs"]:
         profile = p["profile"]
         profile["runs"] = 16
+        profile["conditions"]["warnings"] = []
         for t in [profile["seconds"]] + profile["nodes"]:
             t["mad"] = 0.001 * t.get("median", t.get("seconds"))
     return doc
@@ -220,6 +224,49 @@ def comparisons(measured):
     nodes = json.loads(run("--diff", a, write("fewer.json", fewer), "--format", "json").stdout)["programs"][1]["nodes"]
     alone = [n for n in nodes if n["b"] is None]
     check("what is in one file alone is told", [n["node_a"] for n in alone] == [gone] and nodes[-1] == alone[0], alone)
+
+
+def disturbances(doc):
+    """A comparison repeats what the files say of the conditions they were measured under."""
+    a, worse = write("calm.json", quiet(doc)), slower(quiet(doc), 0.10)[0]
+    said = "others kept 0.97 of 2 processors busy meanwhile"
+    for p in worse["programs"]:
+        p["profile"]["conditions"]["warnings"] = [said]
+    b = write("disturbed.json", worse)
+    check("calm files have no warning", "warning" not in run("--diff", a, a).stdout)
+    for first, second, side in ((a, b, "B"), (b, a, "A")):
+        for form in ("text", "md"):
+            text = run("--diff", first, second, "--format", form).stdout
+            check(f"{form}: told of {side}", text.count(f"warning: while {side} was measured {said}\n") == 2, text)
+        told = json.loads(run("--diff", first, second, "--format", "json").stdout)["programs"][0]["warnings"]
+        check("JSON says so", told[side.lower()] == [said] and not told["ab"[side == "A"]], told)
+    old = quiet(doc)
+    for p in old["programs"]:
+        del p["profile"]["conditions"]
+    run("--diff", write("old.json", old), a)
+
+
+def busy():
+    """While others compute on every processor, a profile says so. Whatever the machine does besides, the others get
+    at least their share."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count())]
+    try:
+        text = run(model, *SHORT, "--format", "json").stdout
+        plain = run(model, *SHORT).stdout
+        bench = subprocess.run([weft, "bench", model, *SHORT, "--json"], capture_output=True, text=True).stdout
+    finally:
+        for p in others:
+            p.kill()
+            p.wait()
+    known = json.loads(text)["programs"][0]["profile"]["conditions"]
+    if known["others"] is None:
+        print("what others do with the processors is not known here: not judged")
+        return
+    check("a busy machine is noticed", known["others"] > 0.05 * known["processors"], known)
+    for p in json.loads(text)["programs"]:
+        check("and told", any("others kept" in w for w in p["profile"]["conditions"]["warnings"]), p["name"])
+    check("in both tables", plain.count("\nwarning: others kept ") == 2, plain)
+    check("by bench, too", any("others kept" in w for w in json.loads(bench)["conditions"]["warnings"]), bench)
 
 
 def refusals(doc):
@@ -302,7 +349,8 @@ def explains():
                    "--context", "64", "--format", "json").stdout
         profile = json.loads(text)["programs"][0]["profile"]
         best = max(best, profile["parts"]["nodes"] / profile["seconds"]["median"])
-        calm = calm or profile["seconds"]["mad"] < 0.05 * profile["seconds"]["median"]
+        calm = calm or (profile["seconds"]["mad"] < 0.05 * profile["seconds"]["median"] and
+                        not profile["conditions"]["warnings"])
         if best >= 0.9:
             break
     print(f"nodes explain {100 * best:.1f} %{'' if calm or best >= 0.9 else ': not judged, the machine is busy'}")
@@ -322,6 +370,8 @@ trace(measured)
 if device == "cpu":
     tables()
     comparisons(measured)
+    disturbances(measured)
+    busy()
     refusals(quiet(measured))
     sources()
 explains()
