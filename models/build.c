@@ -121,6 +121,7 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
 weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc, weft_graph **out, weft_error *err)
 {
     *out = NULL;
+    if (desc->candidates) WEFT_TRY(weft__model_need_logits(m, err));
     weft_graph *draft;
     types t = { .m = m };
     WEFT_TRY(build(m, desc, &t, &draft, err));

@@ -116,7 +116,11 @@ int weft__hf_config_number(const weft__hf_config *c, const char *key, double *ou
         *out = position_scale(c);
         return 1;
     }
-    const json_t *v = find(c, key);
+    const json_t *v = find(c, key), *labels = present(c, "id2label");
+    if (strcmp(key, "num_labels") == 0 && json_is_object(labels)) {
+        *out = (double)json_object_size(labels);
+        return 1;
+    }
     if (!v) return 0;
     return as_number(v, out) ? 1 : -1;
 }

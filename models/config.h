@@ -15,6 +15,7 @@
  *   max_position_embeddings  max_position_embeddings, n_positions
  *   intermediate_size        intermediate_size, n_inner
  *   layer_norm_eps           layer_norm_eps, layer_norm_epsilon
+ *   num_labels               computed: how many entries id2label has, if it is there
  *   rope_position_scale      computed: 1 / rope_factor if rope_type is linear, else 1
  *
  * Spellings that contradict each other are not refused (published folders do it): the order

@@ -189,7 +189,8 @@ static weft_status check_candidates(generator *g, weft_error *err)
 static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt, weft_error *err)
 {
     if (!n_prompt) return WEFT_FAIL(err, WEFT_INVALID, "generation needs a prompt of at least one token");
-    if (weft__session_hidden(g->s)) return WEFT_FAIL(err, WEFT_INVALID, "a session for hidden states gives no logits");
+    if (!weft__session_logits(g->s))
+        return WEFT_FAIL(err, WEFT_INVALID, "a session for hidden states or scores gives no logits");
     uint32_t n_vocab = weft_session_n_vocab(g->s);
     if (g->d->n_logprobs > n_vocab)
         return WEFT_FAIL(err, WEFT_INVALID, "%u log-probabilities of a vocabulary of %u", g->d->n_logprobs, n_vocab);

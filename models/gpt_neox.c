@@ -1,5 +1,5 @@
 /* gpt_neox.c: GPT-NeoX and everything of its family (Pythia, Dolly v2, RedPajama-INCITE, StableLM alpha, Polyglot).
- * Black et al., arXiv:2204.06745; Hugging Face's GPTNeoXForCausalLM is the reference for names and order of operations.
+ * Black et al., arXiv:2204.06745; Hugging Face's GPTNeoX classes are the reference for names and order of operations.
  * T tokens, R rows of logits, C cells, E embed, H heads, D head dim, F feed-forward, V vocabulary. Outermost first. */
 #include "graph/graph.h"
 
@@ -13,10 +13,12 @@ typedef struct ctx {
     weft_act act;
     weft_dtype kv;
     weft_dim T, R, C;
-    weft_ref cell, first, angles;
+    weft_ref embed, cell, first, rows, angles;
 } ctx;
 
-void weft__build_gpt_neox(weft_graph *g, const weft_config *c, weft_dtype kv);
+typedef void build(weft_graph *g, const weft_config *c, weft_dtype kv);
+build weft__build_gpt_neox, weft__build_gpt_neox_base, weft__build_gpt_neox_sequence, weft__build_gpt_neox_tokens,
+    weft__build_gpt_neox_span;
 
 static weft_ref linear(ctx *x, weft_ref in, const char *name, uint32_t n_out, uint32_t n_in, bool bias)
 {
@@ -96,33 +98,80 @@ static void read_config(ctx *x, const weft_config *c)
         weft_graph_fail(g, WEFT_FORMAT, "%s: %u rotary dimensions of %u: must be even", c->origin, x->n_rot, x->D);
 }
 
-/* Inputs tokens, pos, cell, first [T] and rows [R] (which tokens get logits); outputs hidden.0 (embeddings), hidden.i
- * (after layer i), the last one after the final norm, and logits [R, V]. */
+/* Inputs tokens, pos, cell, first [T] and rows [R] (which tokens the head looks at); outputs hidden.0 (embeddings),
+ * hidden.i (after layer i), and the last one after the final norm, which is returned. */
+static weft_ref trunk(ctx *x, weft_graph *g, const weft_config *c, weft_dtype kv)
+{
+    *x = (ctx){ .g = g, .kv = kv };
+    read_config(x, c);
+    x->T = weft_extent(g, "tokens", 512);
+    x->R = weft_extent(g, "rows", 8);
+    x->C = weft_extent(g, "cells", weft_config_u32_or(g, c, "max_position_embeddings", 2048, 1, 1 << 24));
+    weft_ref tokens = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "tokens");
+    weft_ref pos = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "pos");
+    x->cell = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "cell");
+    x->first = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "first");
+    x->rows = weft_input(g, WEFT_I32, WEFT_DIMS(x->R), "rows");
+    if (x->n_rot)
+        x->angles = weft_rope_angles(g, pos, (weft_ref){ 0 }, x->n_rot,
+                                     weft_config_f32_or(g, c, "rope_theta", 10000.0f, 1.0f, 1e12f),
+                                     weft_config_f32_or(g, c, "rope_position_scale", 1.0f, 1e-6f, 1e6f));
+    weft_scope_begin(g, "gpt_neox");
+    x->embed = weft_weight(g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "embed_in.weight");
+    weft_ref h = weft_output(g, weft_gather(g, x->embed, tokens), "hidden.0");
+    for (uint32_t i = 0; i < x->n_layer; i++) {
+        h = layer(x, h, i);
+        if (i + 1 < x->n_layer) weft_output(g, h, "hidden.%u", i + 1);
+    }
+    h = weft_scope_end(g, norm(x, h, "final_layer_norm"));
+    return weft_output(g, h, "hidden.%u", x->n_layer);
+}
+
+void weft__build_gpt_neox_base(weft_graph *g, const weft_config *c, weft_dtype kv)
+{
+    ctx x;
+    trunk(&x, g, c, kv);
+}
+
+/* Logits [R, V] of the tokens `rows`. */
 void weft__build_gpt_neox(weft_graph *g, const weft_config *c, weft_dtype kv)
 {
-    ctx x = { .g = g, .kv = kv };
-    read_config(&x, c);
-    x.T = weft_extent(g, "tokens", 512);
-    x.R = weft_extent(g, "rows", 8);
-    x.C = weft_extent(g, "cells", weft_config_u32_or(g, c, "max_position_embeddings", 2048, 1, 1 << 24));
-    weft_ref tokens = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "tokens");
-    weft_ref pos = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "pos");
-    x.cell = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "cell");
-    x.first = weft_input(g, WEFT_I32, WEFT_DIMS(x.T), "first");
-    weft_ref rows = weft_input(g, WEFT_I32, WEFT_DIMS(x.R), "rows");
-    if (x.n_rot)
-        x.angles = weft_rope_angles(g, pos, (weft_ref){ 0 }, x.n_rot,
-                                    weft_config_f32_or(g, c, "rope_theta", 10000.0f, 1.0f, 1e12f),
-                                    weft_config_f32_or(g, c, "rope_position_scale", 1.0f, 1e-6f, 1e6f));
-    weft_scope_begin(g, "gpt_neox");
-    weft_ref embed = weft_weight(g, WEFT_ANY, WEFT_DIMS(x.V, x.E), "embed_in.weight");
-    weft_ref h = weft_output(g, weft_gather(g, embed, tokens), "hidden.0");
-    for (uint32_t i = 0; i < x.n_layer; i++) {
-        h = layer(&x, h, i);
-        if (i + 1 < x.n_layer) weft_output(g, h, "hidden.%u", i + 1);
-    }
-    h = weft_scope_end(g, norm(&x, h, "final_layer_norm"));
-    weft_output(g, h, "hidden.%u", x.n_layer);
-    weft_ref head = x.tied ? embed : weft_weight(g, WEFT_ANY, WEFT_DIMS(x.V, x.E), "embed_out.weight");
-    weft_output(g, weft_matmul_nt(g, weft_gather(g, h, rows), head), "logits");
+    ctx x;
+    weft_ref h = trunk(&x, g, c, kv);
+    weft_ref head = x.tied ? x.embed : weft_weight(g, WEFT_ANY, WEFT_DIMS(x.V, x.E), "embed_out.weight");
+    weft_output(g, weft_matmul_nt(g, weft_gather(g, h, x.rows), head), "logits");
+}
+
+/* Scores [R, n] of the tokens `rows`. */
+static void score(ctx *x, weft_ref h, const char *name, uint32_t n, bool bias)
+{
+    weft_output(x->g, linear(x, weft_gather(x->g, h, x->rows), name, n, x->E, bias), "scores");
+}
+
+static uint32_t label_count(ctx *x, const weft_config *c)
+{
+    return weft_config_u32_or(x->g, c, "num_labels", 2, 1, 1 << 16);
+}
+
+/* The scores of its last token stand for a whole sequence. */
+void weft__build_gpt_neox_sequence(weft_graph *g, const weft_config *c, weft_dtype kv)
+{
+    ctx x;
+    weft_ref h = trunk(&x, g, c, kv);
+    score(&x, h, "score", label_count(&x, c), false);
+}
+
+void weft__build_gpt_neox_tokens(weft_graph *g, const weft_config *c, weft_dtype kv)
+{
+    ctx x;
+    weft_ref h = trunk(&x, g, c, kv);
+    score(&x, h, "classifier", label_count(&x, c), true);
+}
+
+/* Two scores of a token: that an answer starts, and that it ends there. */
+void weft__build_gpt_neox_span(weft_graph *g, const weft_config *c, weft_dtype kv)
+{
+    ctx x;
+    weft_ref h = trunk(&x, g, c, kv);
+    score(&x, h, "qa_outputs", 2, true);
 }

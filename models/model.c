@@ -2,31 +2,41 @@
 #include "models/checkpoint/file.h"
 #include "models/model_impl.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WEFT_MODEL(architecture, type, build) weft__build_fn build;
+#define WEFT_MODEL(architecture, type, head, build) weft__build_fn build;
 #include "models/models.def"
 #undef WEFT_MODEL
 
-static const struct {
+typedef struct model_row {
     const char *architecture, *type;
+    weft_head head;
     weft__build_fn *build;
-} models[] = {
-#define WEFT_MODEL(architecture, type, build) { architecture, type, build },
+} model_row;
+
+static const model_row models[] = {
+#define WEFT_MODEL(architecture, type, head, build) { architecture, type, WEFT_HEAD_##head, build },
 #include "models/models.def"
 #undef WEFT_MODEL
 };
+enum { N_MODELS = sizeof models / sizeof *models };
 
-static weft_status add_note(weft_model *m, const char *fmt, const char *a, const char *b, weft_error *err)
+weft_status weft__model_add_note(weft_model *m, weft_error *err, const char *fmt, ...)
 {
-    weft_text t = { 0 };
-    weft_writer w = weft_text_writer(&t);
-    if (!weft_writef(&w, fmt, a, b) || !weft__grow(&m->notes, &m->note_cap, m->n_notes + 1, sizeof *m->notes)) {
-        weft_text_free(&t);
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    char *copy = strdup(text);
+    if (!copy || !weft__grow(&m->notes, &m->note_cap, m->n_notes + 1, sizeof *m->notes)) {
+        free(copy);
         return WEFT_OOM_FAIL(err, "a note on the model");
     }
-    m->notes[m->n_notes++] = t.data;
+    m->notes[m->n_notes++] = copy;
     return WEFT_OK;
 }
 
@@ -35,18 +45,24 @@ const char *weft_model_note(const weft_model *m, uint32_t i)
     return i < m->n_notes ? m->notes[i] : NULL;
 }
 
+static void use_row(weft_model *m, const model_row *row)
+{
+    m->build = row->build;
+    m->info.head = row->head;
+}
+
 static weft_status find_architecture(weft_model *m, weft_error *err)
 {
     const char *name = NULL, *type = NULL;
     int has_name = weft__hf_config_text(m->hf, "architectures.0", &name);
     int has_type = weft__hf_config_text(m->hf, "model_type", &type);
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    for (size_t i = 0; i < N_MODELS; i++) {
         bool match =
             has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
         if (!match) continue;
         m->architecture = models[i].architecture;
         m->type = models[i].type;
-        m->build = models[i].build;
+        use_row(m, &models[i]);
         return WEFT_OK;
     }
     if (has_name != 1 && has_type != 1)
@@ -89,7 +105,7 @@ static weft_status open_files(weft_model *m, weft_error *err)
     m->converted = calloc(weft__checkpoint_count(m->checkpoint) + 1, sizeof *m->converted);
     if (!m->used || !m->converted) return WEFT_OOM_FAIL(err, "a model");
     const char *note = weft__checkpoint_note(m->checkpoint);
-    return note ? add_note(m, "%s%s", note, "", err) : WEFT_OK;
+    return note ? weft__model_add_note(m, err, "%s", note) : WEFT_OK;
 }
 
 static uint32_t read_u32(const weft_model *m, const char *key)
@@ -125,15 +141,54 @@ static weft_status survey(weft_model *m, weft_error *err)
     weft_graph_destroy(g);
     for (size_t i = 0; m->checkpoint && i < weft__checkpoint_count(m->checkpoint); i++)
         if (!m->used[i])
-            WEFT_TRY(add_note(m, "tensor '%s'%s is in the files but not in the model: ignored",
-                              weft__checkpoint_at(m->checkpoint, i)->name, "", err));
+            WEFT_TRY(weft__model_add_note(m, err, "tensor '%s' is in the files but not in the model: ignored",
+                                          weft__checkpoint_at(m->checkpoint, i)->name));
     return WEFT_OK;
+}
+
+/* The row of the model's type with that head; NULL: there is none. */
+static const model_row *find_head(const weft_model *m, weft_head head)
+{
+    for (size_t i = 0; i < N_MODELS; i++)
+        if (!strcmp(models[i].type, m->type) && models[i].head == head) return &models[i];
+    return NULL;
+}
+
+static weft_status keep_reason(weft_model *m, const weft_error *why, weft_error *err)
+{
+    size_t n = strlen(m->path);
+    const char *text = why->text;
+    if (!strncmp(text, m->path, n) && !strncmp(text + n, ": ", 2)) text += n + 2;
+    m->no_logits = strdup(text);
+    return m->no_logits ? WEFT_OK : WEFT_OOM_FAIL(err, "a model");
+}
+
+/* Whether a language model has its head is for the files to say: a base model's may have it, and one that is called a
+ * language model may have been saved without. Then there are hidden states. */
+static weft_status settle_head(weft_model *m, weft_error *err)
+{
+    weft_error why = { 0 };
+    bool named = m->info.head == WEFT_HEAD_LOGITS;
+    const model_row *whole = find_head(m, WEFT_HEAD_LOGITS), *base = find_head(m, WEFT_HEAD_NONE);
+    if (!m->checkpoint || !whole || !base || (!named && m->info.head != WEFT_HEAD_NONE)) return survey(m, err);
+    use_row(m, whole);
+    weft_status s = survey(m, &why);
+    if (!s) return WEFT_OK;
+    use_row(m, base);
+    weft_status without = s == WEFT_NOT_FOUND ? survey(m, NULL) : s;
+    if (without == WEFT_OOM) return WEFT_OOM_FAIL(err, "a model");
+    if (!without) {
+        WEFT_TRY(keep_reason(m, &why, err));
+        return named ? weft__model_add_note(m, err, "hidden states only, no logits: %s", m->no_logits) : WEFT_OK;
+    }
+    if (err) *err = why;
+    return s;
 }
 
 static weft_status fill_info(weft_model *m, weft_error *err)
 {
     m->info = (weft_model_info){
-        .path = m->path, .architecture = m->architecture,
+        .head = m->info.head, .path = m->path, .architecture = m->architecture,
         .n_layer = read_u32(m, "num_hidden_layers"), .n_embed = read_u32(m, "hidden_size"),
         .n_head = read_u32(m, "num_attention_heads"), .n_vocab = read_u32(m, "vocab_size"),
         .context = read_u32(m, "max_position_embeddings"), .has_weights = m->checkpoint != NULL,
@@ -160,8 +215,9 @@ static weft_status open_model(weft_model *m, const char *path, bool config_only,
     if (!config_only) WEFT_TRY(open_files(m, err));
     WEFT_TRY(fill_info(m, err));
     for (size_t i = 0; i < weft__hf_config_warning_count(m->hf); i++)
-        WEFT_TRY(add_note(m, "%s%s", weft__hf_config_warning(m->hf, i), "", err));
-    return survey(m, err);
+        WEFT_TRY(weft__model_add_note(m, err, "%s", weft__hf_config_warning(m->hf, i)));
+    WEFT_TRY(settle_head(m, err));
+    return weft__model_read_labels(m, err);
 }
 
 static weft_status open_any(const char *path, bool config_only, weft_model **out, weft_error *err)
@@ -197,6 +253,8 @@ void weft_model_close(weft_model *m)
     for (size_t i = 0; i < m->n_notes; i++) free(m->notes[i]);
     free(m->notes);
     weft__model_free_converted(m);
+    weft__model_free_labels(m);
+    free(m->no_logits);
     free(m->used);
     free(m->folder);
     free(m->path);

@@ -30,6 +30,15 @@ typedef struct weft_model weft_model;
 WEFT_API WEFT_MUST_USE weft_status weft_model_open(const char *path, weft_model **out, weft_error *err);
 WEFT_API void weft_model_close(weft_model *m);
 
+/* What stands on top of the last hidden state. */
+typedef enum weft_head {
+    WEFT_HEAD_LOGITS,   /* a language model's: logits of the next token */
+    WEFT_HEAD_NONE,     /* nothing: hidden states only */
+    WEFT_HEAD_SEQUENCE, /* scores of labels for the whole sequence (weft_model_pooled_token) */
+    WEFT_HEAD_TOKENS,   /* scores of labels for each token */
+    WEFT_HEAD_SPAN      /* two scores of each token: that an answer starts there, that it ends there */
+} weft_head;
+
 typedef struct weft_model_info {
     const char *path, *architecture; /* "GPTNeoXForCausalLM" */
     uint32_t n_layer, n_embed, n_head, n_vocab, context; /* from the configuration */
@@ -37,9 +46,15 @@ typedef struct weft_model_info {
     uint64_t parameters;             /* elements of the tensors that the graph uses */
     uint64_t file_bytes;             /* of all tensors in the files; 0 without files */
     bool has_weights, has_tokenizer;
+    weft_head head;
+    uint32_t n_labels; /* scores in a row; 0 if the head gives none */
 } weft_model_info;
 WEFT_API void weft_model_info_get(const weft_model *m, weft_model_info *out);
 WEFT_API const weft_config *weft_model_config(const weft_model *m);
+/* The name of a score: of id2label in config.json, else "LABEL_0"; "start" and "end". NULL past the end. */
+WEFT_API const char *weft_model_label(const weft_model *m, uint32_t i);
+/* Which of n tokens has the scores of the whole sequence: the last that is not pad_token_id (Hugging Face's rule). */
+WEFT_API size_t weft_model_pooled_token(const weft_model *m, const int32_t *ids, size_t n);
 /* Things worth telling: contradicting or ignored configuration keys, tensors no weight asks for. NULL past the end. */
 WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
 
@@ -110,20 +125,23 @@ typedef struct weft_session_desc {
     uint32_t context;         /* tokens per sequence; 0: the model's */
     uint32_t n_sequences;     /* 0: 1 */
     uint32_t max_tokens;      /* per run of the prompt program; 0: 512 (never more than fits) */
-    uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 */
+    uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 (with scores: max_tokens) */
     uint32_t max_decode;      /* tokens per run of the decode program; 0: n_sequences */
     int32_t hidden;           /* >= 0: the layer whose hidden states weft_session_eval gives (0 embeddings, n_layer the
                                  final norm), no logits then; -1: logits */
     /* > 0: the device reduces each row of logits to so many candidates, and only they come back:
      * weft_session_eval_candidates. For generation see weft_sampling_candidates. More than the vocabulary: all. */
     uint32_t candidates;
+    /* The classification head's scores instead of logits: weft_session_eval gives rows of info.n_labels. */
+    bool scores;
     bool exact, strict;
 } weft_session_desc;
 #define WEFT_SESSION_DESC_DEFAULT { .hidden = -1 }
 
 typedef struct weft_load_times { double graph, plan, load; } weft_load_times; /* seconds: build, schedule, weights */
 
-/* Builds, plans and loads: blocks for as long as reading and packing the weights takes. */
+/* Builds, plans and loads: blocks for as long as reading and packing the weights takes. NOT_FOUND: the model has no
+ * head for what is asked. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
                                                        weft_error *err);
 WEFT_API void weft_session_destroy(weft_session *s);
@@ -139,12 +157,13 @@ WEFT_API uint64_t weft_session_bytes(const weft_session *s); /* weights, cache, 
 typedef struct weft_batch_token {
     int32_t id;
     uint32_t sequence;
-    bool wanted; /* give this token's logits (or hidden state) */
+    bool wanted; /* give this token's logits (or hidden state, or scores) */
 } weft_batch_token;
 
 /* Appends tokens to their sequences and runs them, in chunks of any size. Rows for the wanted tokens, in order, are
- * written to `out` ([wanted, n_vocab] or [wanted, n_embed] floats; NULL if none is wanted). LIMIT: a sequence would
- * outgrow the context. INVALID: a token id or sequence out of range. After a failure every sequence is as it was. */
+ * written to `out`: [wanted, n_vocab], [wanted, n_embed] or [wanted, n_labels] floats; NULL if none is wanted. LIMIT: a
+ * sequence would outgrow the context. INVALID: a token id or sequence out of range. After a failure every sequence is
+ * as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      float *out, weft_error *err);
 /* The same with desc.candidates: rows of so many candidates, best first. Of one candidate the logit is not known (NaN).

@@ -24,12 +24,20 @@ struct weft_model {
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
     float **converted;        /* the same: its values where the file has them in a type that no graph has (F64) */
+    char **labels;            /* names of the head's scores: info.n_labels */
+    char *no_logits;          /* why a language model's head is missing; NULL: no more to say than info.head */
     char **notes;
     size_t n_notes, note_cap;
 };
 
 /* As weft_model_open, but of `path` only the configuration is looked at. */
 weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);
+weft_status weft__model_add_note(weft_model *m, weft_error *err, const char *fmt, ...) WEFT_PRINTF(3, 4);
+/* NOT_FOUND, with the reason, if the head is no language model's, or gives no scores. */
+weft_status weft__model_need_logits(const weft_model *m, weft_error *err);
+weft_status weft__model_need_scores(const weft_model *m, weft_error *err);
+weft_status weft__model_read_labels(weft_model *m, weft_error *err);
+void weft__model_free_labels(weft_model *m);
 /* Reads the tokenizer on first use. NOT_FOUND: the folder has none. */
 weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, weft_error *err);
 
@@ -48,6 +56,6 @@ static inline bool weft__model_is_eos(const weft_model *m, int32_t token)
 
 /* The model that a session was made from. */
 weft_model *weft__session_model(const weft_session *s);
-bool weft__session_hidden(const weft_session *s); /* its output is hidden states, not logits */
+bool weft__session_logits(const weft_session *s); /* its output is logits, not hidden states or scores */
 
 #endif

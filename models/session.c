@@ -47,6 +47,7 @@ static weft_status settle_desc(weft_session *s, weft_error *err)
                          d->n_sequences, d->context);
     if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
     if (d->max_tokens > cells) d->max_tokens = (uint32_t)cells;
+    if (!d->max_rows && d->scores) d->max_rows = d->max_tokens; /* a row is short */
     if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
     if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
     if (!d->max_decode) d->max_decode = d->n_sequences;
@@ -56,9 +57,10 @@ static weft_status settle_desc(weft_session *s, weft_error *err)
         return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden,
                          s->m->info.n_layer);
     if (d->candidates > s->m->info.n_vocab) d->candidates = s->m->info.n_vocab;
-    if (d->candidates && d->hidden >= 0)
-        return WEFT_FAIL(err, WEFT_INVALID, "a session for hidden states gives no candidates");
-    return WEFT_OK;
+    if ((d->candidates > 0) + (d->hidden >= 0) + d->scores > 1)
+        return WEFT_FAIL(err, WEFT_INVALID, "a session gives one of candidates, hidden states and scores");
+    if (d->scores) return weft__model_need_scores(s->m, err);
+    return d->hidden < 0 ? weft__model_need_logits(s->m, err) : WEFT_OK;
 }
 
 /* The decode program's layers are where the prompt program's are: they share weights and cache. */
@@ -72,10 +74,11 @@ static const uint32_t *split_of(const weft_session *s, uint32_t *split)
 static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, weft_error *err)
 {
     uint32_t split[MAX_DEVICES];
-    char name[32] = "logits";
+    char name[32];
     uint32_t k = s->desc.candidates;
     const char *outputs[] = { k ? "candidate.id" : name, "candidate.logit" };
     if (s->desc.hidden >= 0) snprintf(name, sizeof name, "hidden.%d", s->desc.hidden);
+    else snprintf(name, sizeof name, s->desc.scores ? "scores" : "logits");
     r->max_tokens = max_tokens;
     r->max_rows = s->desc.max_rows < max_tokens ? s->desc.max_rows : max_tokens;
     weft_bound bounds[] = { { "tokens", max_tokens }, { "rows", r->max_rows } };
@@ -109,7 +112,8 @@ static weft_status create(weft_session *s, weft_error *err)
     WEFT_TRY(weft_model_graph(s->m, &d, &s->g, err));
     s->times.graph = weft__seconds() - start;
     uint32_t k = s->desc.candidates;
-    s->width = k ? k : s->desc.hidden >= 0 ? s->m->info.n_embed : s->m->info.n_vocab;
+    const weft_model_info *info = &s->m->info;
+    s->width = k ? k : s->desc.hidden >= 0 ? info->n_embed : s->desc.scores ? info->n_labels : info->n_vocab;
     if (k) s->reduced = calloc(2 * (size_t)k * s->desc.max_rows, sizeof *s->reduced);
     s->length = calloc(s->desc.n_sequences, sizeof *s->length);
     s->batch = calloc(5 * (size_t)s->desc.max_tokens, sizeof *s->batch);
@@ -356,7 +360,7 @@ weft_model *weft__session_model(const weft_session *s)
     return s->m;
 }
 
-bool weft__session_hidden(const weft_session *s)
+bool weft__session_logits(const weft_session *s)
 {
-    return s->desc.hidden >= 0;
+    return s->desc.hidden < 0 && !s->desc.scores;
 }

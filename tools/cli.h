@@ -44,8 +44,8 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
-extern const cli_command cli_generate, cli_logits, cli_embed, cli_tokenize, cli_detokenize, cli_perplexity, cli_inspect,
-    cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init, cli_devices;
+extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_tokenize, cli_detokenize,
+    cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init, cli_devices;
 extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_common_options[];
 
 /* ---- options ---- */
@@ -100,6 +100,8 @@ typedef struct cli_source {
     weft_graph *graph;       /* as built */
     uint32_t context, chunk; /* of a model: cells of the cache, tokens per run */
     char title[128];         /* "gpt-neox-20b" */
+    char output[32];         /* of a model: "logits", or what its head gives */
+    const char *outputs[1];  /* it; the source must not be moved */
 } cli_source;
 /* 0, or an exit status; close in any case. cli_source_options count for models. */
 int cli_source_open(const cli_args *a, cli_source *out);

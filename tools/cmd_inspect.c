@@ -9,6 +9,8 @@ static const cli_option options[] = {
     { .name = NULL },
 };
 
+enum { MAX_LABELS = 12 };
+
 static void print_config(const weft_model *m, const weft_model_info *i)
 {
     static const char *const keys[] = { "intermediate_size", "layer_norm_eps",      "partial_rotary_factor",
@@ -28,6 +30,20 @@ static void print_config(const weft_model *m, const weft_model_info *i)
     }
     printf("  bos, eos               %d, %d\n  parameters             %llu\n", i->bos, i->eos,
            (unsigned long long)i->parameters);
+}
+
+/* What stands on top, where it is no language model's head. */
+static void print_head(const weft_model *m, const weft_model_info *i)
+{
+    static const char *const names[] = { [WEFT_HEAD_NONE] = "none: hidden states only",
+                                         [WEFT_HEAD_SEQUENCE] = "scores of sequences:",
+                                         [WEFT_HEAD_TOKENS] = "scores of tokens:",
+                                         [WEFT_HEAD_SPAN] = "scores of tokens:" };
+    const char *label;
+    if (i->head == WEFT_HEAD_LOGITS) return;
+    printf("  head                   %s", names[i->head]);
+    for (uint32_t k = 0; k < MAX_LABELS && (label = weft_model_label(m, k)); k++) printf("%s %s", k ? "," : "", label);
+    printf("%s\n", i->n_labels > MAX_LABELS ? ", ..." : "");
 }
 
 static void print_tensors(const weft_model *m, bool list)
@@ -145,6 +161,7 @@ static int run_inspect(const cli_args *a)
     } else if (!status) {
         const char *note;
         print_config(source.model, &info);
+        print_head(source.model, &info);
         print_tensors(source.model, cli_has(a, "tensors"));
         status = print_tokenizer(source.model, &info);
         for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)

@@ -42,6 +42,12 @@ static int open_text(const char *path, cli_source *out)
     return s ? cli_report(&err) : 0;
 }
 
+static void name_output(const weft_model_info *info, char *out, size_t size)
+{
+    if (info->head == WEFT_HEAD_NONE) snprintf(out, size, "hidden.%u", info->n_layer);
+    else snprintf(out, size, info->head == WEFT_HEAD_LOGITS ? "logits" : "scores");
+}
+
 static int open_model(const cli_args *a, cli_source *out)
 {
     weft_error err;
@@ -53,6 +59,8 @@ static int open_model(const cli_args *a, cli_source *out)
     int status = cli_model_open(a, &out->model);
     if (status) return status;
     weft_model_info_get(out->model, &info);
+    name_output(&info, out->output, sizeof out->output);
+    out->outputs[0] = out->output;
     out->context = d.context ? d.context : info.context;
     out->chunk = d.max_tokens ? d.max_tokens : 512;
     if (out->chunk > out->context) out->chunk = out->context;
@@ -77,9 +85,8 @@ void cli_source_close(cli_source *s)
 
 const char *const *cli_source_outputs(const cli_source *s, uint32_t *n)
 {
-    static const char *const logits[] = { "logits" };
     *n = s->model ? 1 : 0;
-    return s->model ? logits : NULL;
+    return s->model ? s->outputs : NULL;
 }
 
 static weft_status create(const cli_args *a, const cli_source *s, const uint32_t *split, cli_programs *out,

@@ -51,6 +51,30 @@ static void quantising_while_loading(void)
     world_close(&w);
 }
 
+/* Weights that files have as F64 are made f32 when a session first asks for them. */
+static void converting_while_loading(void)
+{
+    world w;
+    neox_model ref;
+    if (world_open(&w)) {
+        neox_create(&ref, &tiny.c, 1);
+        folder_weights_as(&w.folder, &ref, &(folder_spelling){ .f64 = "dense" });
+        neox_free(&ref);
+        const weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .hidden = -1 };
+        OOM_LOOP(n)
+        {
+            weft_model *m;
+            weft_session *s = NULL;
+            weft_status status = weft_model_open(w.folder.path, &m, &err);
+            if (!status) status = weft_session_create(m, &desc, &s, &err);
+            OOM_CHECK(status, err);
+            weft_session_destroy(s);
+            weft_model_close(m);
+        }
+    }
+    world_close(&w);
+}
+
 static void evaluation_allocates_nothing(void)
 {
     world w;
@@ -75,6 +99,7 @@ static void evaluation_allocates_nothing(void)
 
 static const weft_test tests[] = {
     { "quantising while loading", quantising_while_loading },
+    { "converting while loading", converting_while_loading },
     { "evaluation allocates nothing", evaluation_allocates_nothing },
 };
 TEST_MAIN(tests)

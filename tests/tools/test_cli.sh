@@ -80,6 +80,29 @@ fails "a batch beyond the model's context" 1 "context" "$weft" logits "$model" -
 "$weft" embed "$model" --prompt hello --pool last --layer 0 --output "$dir/e" && same "embed: last" $((256 * 4)) "$(size "$dir/e")"
 fails "embed: no such layer" 1 "layer 7" "$weft" embed "$model" --tokens 1 --layer 7 --output "$dir/e"
 
+# ---- classify: the bundled model's body under a head that gives 0 and the sum of the last state ----
+mkdir "$dir/class" && ln -s "$(realpath "$model")/tokenizer.json" "$dir/class/" && ln -s "$(realpath "$model")/model.safetensors" "$dir/class/body"
+sed 's/GPTNeoXForCausalLM/GPTNeoXForSequenceClassification/; s/^{/{ "id2label": {"0": "none", "1": "a sum"},/' "$model/config.json" >"$dir/class/config.json"
+echo '{"weight_map": {"score.weight": "head", "gpt_neox.embed_in.weight": "body"}}' >"$dir/class/model.safetensors.index.json"
+{ printf 'X\0\0\0\0\0\0\0%-88s' '{"score.weight": {"dtype": "F32", "shape": [2, 256], "data_offsets": [0, 2048]}}'
+  head -c 1024 /dev/zero; printf '\0\0\200?%.0s' $(seq 256); } >"$dir/class/head"
+"$weft" embed "$model" --prompt "Once upon a time" --pool last --output "$dir/e"
+sum=$(od -An -v -tf4 -w4 "$dir/e" | awk '{ s += $1 } END { printf "%.3f", s }')
+"$weft" classify "$dir/class" --prompt "Once upon a time" --json >"$dir/c.json" || bad "classify"
+same "classify --json" '"labels":["none","asum"],"tokens":[424,436,260,398],' "$(flat "$dir/c.json" | grep -oF '"labels":["none","asum"],"tokens":[424,436,260,398],')"
+same "classify: the score" "$sum" "$(flat "$dir/c.json" | grep -oE '"scores":\[0.0,[-0-9.e]+' | cut -d, -f2 | awk '{ printf "%.3f", $1 }')"
+same "classify: probabilities are softmax" "1.000000 $sum" "$("$weft" classify "$dir/class" --prompt "Once upon a time" --check 2>/dev/null | awk '{ p += $(NF - 1); s += $NF } END { printf "%.6f %.3f", p, s }')"
+fails "a classifier generates nothing" 1 "gives scores of sequences, no logits" "$weft" generate "$dir/class" --tokens 1
+fails "a language model classifies nothing" 1 "no classification head" "$weft" classify "$model" --tokens 1
+holds "inspect, graph and memory take it" '"$weft" inspect "$dir/class" | grep -q "head .*sequences: none, a sum" && "$weft" graph "$dir/class" --stage optimised | grep -q "scores" && "$weft" memory "$dir/class" >"$dir/out"'
+sed -i 's/SequenceClassification/TokenClassification/' "$dir/class/config.json"
+{ printf '\270\0\0\0\0\0\0\0%-184s' '{"classifier.weight": {"dtype": "F32", "shape": [2, 256], "data_offsets": [0, 2048]}, "classifier.bias": {"dtype": "F32", "shape": [2], "data_offsets": [2048, 2056]}}'
+  head -c 1024 /dev/zero; printf '\0\0\200?%.0s' $(seq 256); head -c 8 /dev/zero; } >"$dir/class/head"
+sed -i 's/score.weight/classifier.weight/' "$dir/class/model.safetensors.index.json"
+same "classify: a line per token" 4 "$("$weft" classify "$dir/class" --prompt "Once upon a time" | grep -cE '^" ?[A-Za-z]+" +(none|a sum) +[01][.][0-9]+$')"
+sed -i 's/GPTNeoXForTokenClassification/GPTNeoXModel/' "$dir/class/config.json"
+"$weft" embed "$dir/class" --prompt "Once upon a time" --pool last --output "$dir/e2" && holds "a base model embeds" 'cmp -s "$dir/e" "$dir/e2"'
+
 # ---- tokenize, detokenize ----
 same "tokenize" "424,436,260,398" "$("$weft" tokenize "$model" --prompt "Once upon a time")"
 same "tokenize --json" '{"tokens":[424,436,260,398]}' "$("$weft" tokenize "$model" --file "$dir/prompt" --json | tr -d ' \n')"
@@ -140,7 +163,7 @@ fails "unknown format" 2 "q9_9" "$weft" generate "$model" --prompt x --weights q
 fails "cannot write" 1 "$dir/no/where" "$weft" logits "$model" --tokens 1 --output "$dir/no/where"
 "$weft" >/dev/null 2>&1; same "nothing at all: exit status" 2 $?
 holds "version" '"$weft" --version | grep -qE "^weft [0-9]+\.[0-9]+\.[0-9]+$"'
-for c in generate logits embed tokenize detokenize perplexity inspect bench graph init devices; do
+for c in generate logits embed classify tokenize detokenize perplexity inspect bench graph init devices; do
     holds "$c --help" '"$weft" $c --help | grep -q "^usage: weft $c"'
     holds "man page has $c" '"$weft" --man | grep -q "^.SS weft $c"'
 done
