@@ -11,6 +11,10 @@
 extern "C" {
 #endif
 
+/* What a store keeps in a state of f16 instead of a finite number that rounds to infinity there, under either sign: a
+ * NaN, which spreads to whatever reads it, where an infinity may hide (a key that scores -inf is a cell unseen). */
+enum { WEFT_F16_OVERFLOW = 0x7fff };
+
 float weft__f32_from_f16(uint16_t h);
 uint16_t weft__f16_from_f32(float x);
 float weft__f32_from_bf16(uint16_t h);

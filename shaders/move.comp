@@ -29,9 +29,18 @@ uvec2 pair_at(uint j, uint p)
     return halves ? uvec2(p, p + rotated) : uvec2(2 * p, 2 * p + 1);
 }
 
+/* A cell of f16 keeps a mark instead of a finite number that is too large for it (WEFT_F16_OVERFLOW, a NaN). */
+uint bits_as(uint j, uint type, float v)
+{
+    uint bits = float_bits_as(type, v);
+    bool large = type == F16 && (bits & 0x7fffu) == 0x7c00u && (floatBitsToUint(v) & 0x7fffffffu) != 0x7f800000u;
+    return large && P.job[j].u0.x < 6 ? bits | 0x7fffu : bits;
+}
+
 void put(uint j, uint type, uint i, float v)
 {
-    store_from_float(OUT(j, Y), type, i, v);
+    if (type == F32 || type == I32) out_u[OUT(j, Y)].d[i] = bits_as(j, type, v);
+    else store_half_bits(OUT(j, Y), i, bits_as(j, type, v));
 }
 
 void main()
@@ -81,7 +90,7 @@ void main()
         y = y * c + t * s;
     }
     if ((type == F16 || type == BF16) && both && e.y == e.x + 1 && out_step == 1 && (to + e.x) % 2 == 0) {
-        out_u[OUT(j, Y)].d[(to + e.x) >> 1] = float_bits_as(type, x) | float_bits_as(type, y) << 16;
+        out_u[OUT(j, Y)].d[(to + e.x) >> 1] = bits_as(j, type, x) | bits_as(j, type, y) << 16;
         return;
     }
     put(j, type, to + e.x * out_step, x);

@@ -13,7 +13,7 @@ const cli_option cli_run_options[] = {
       .choices = "f32|f16|bf16|q8_0|q4_0" },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how the cache is stored (default: f16, f32 with --exact)",
-      .choices = "f32|f16" },
+      .choices = "f32|f16|bf16" },
     { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens a sequence can have (default: the model's)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
@@ -29,7 +29,7 @@ const cli_option cli_run_options[] = {
 const cli_option cli_source_options[] = {
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
       .help = "how matrices are stored (default: as in the files)" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16",
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16",
       .help = "how the cache is stored (default: f16, f32 with --exact)" },
     { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens of the cache (default: the model's context)" },

@@ -131,7 +131,7 @@ static void run_store(const cpu_call *c)
         const float *f = cpu_row_load(v, from, x->dtype, x->stride[2], d, row);
         rotate_row(v, row, f, angle_row(angles, t, row + d), pairs, d,
                    c->attrs->rope_store.interleaved);
-        cpu_row_store(v, to, state->dtype, state->stride[2], row, d);
+        cpu_row_keep(v, to, state->dtype, state->stride[2], row, d);
     }
 }
 

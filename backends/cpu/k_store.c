@@ -53,7 +53,7 @@ static void run(const cpu_call *c)
             int64_t m = n - j < CPU_BLOCK ? n - j : CPU_BLOCK;
             const float *f = cpu_row_load(v, x + j * w.step[1] * cpu_size(from.dtype), from.dtype,
                                           w.step[1], m, buf);
-            cpu_row_store(v, y + j * w.step[0] * cpu_size(to.dtype), to.dtype, w.step[0], f, m);
+            cpu_row_keep(v, y + j * w.step[0] * cpu_size(to.dtype), to.dtype, w.step[0], f, m);
         }
     }
 }

@@ -153,6 +153,18 @@ void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, co
     }
 }
 
+void cpu_row_keep(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
+                  int64_t n)
+{
+    cpu_row_store(v, y, t, step, x, n);
+    if (t != WEFT_F16) return;
+    uint16_t *h = y;
+    uint32_t infinite = 0; /* hardly ever; without a branch it is a few instructions a row */
+    for (int64_t i = 0; i < n; i++) infinite |= (h[i * step] & 0x7fff) == 0x7c00;
+    for (int64_t i = 0; infinite && i < n; i++)
+        if ((h[i * step] & 0x7fff) == 0x7c00 && !isinf(x[i])) h[i * step] |= WEFT_F16_OVERFLOW;
+}
+
 int64_t cpu_elements(const cpu_tensor *t)
 {
     int64_t n = 1;

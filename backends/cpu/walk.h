@@ -44,6 +44,9 @@ const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int
 /* The converse, to n elements at y; conversion from float as in `cast`. */
 void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
                    int64_t n);
+/* The same into a state: a finite number that is too large for f16 becomes WEFT_F16_OVERFLOW. */
+void cpu_row_keep(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
+                  int64_t n);
 
 /* Bytes of an element of a plain type. */
 static inline int64_t cpu_size(weft_dtype t)

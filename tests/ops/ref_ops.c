@@ -478,9 +478,13 @@ bool ref_op_store(const ref_call *c)
     for (int64_t t = 0; t < r.n; t++) {
         if (index->v[t] < 0.0 || index->v[t] >= (double)s.n) continue;
         for (int64_t o = 0; o < s.outer; o++)
-            for (int64_t i = 0; i < s.inner; i++)
-                take(c->out, (o * s.n + (int64_t)index->v[t]) * s.inner + i, rows,
-                     (o * r.n + t) * r.inner + i);
+            for (int64_t i = 0; i < s.inner; i++) {
+                int64_t to = (o * s.n + (int64_t)index->v[t]) * s.inner + i;
+                int64_t from = (o * r.n + t) * r.inner + i;
+                take(c->out, to, rows, from);
+                if (c->out->dtype == WEFT_F16 && isinf(c->out->v[to]) && !isinf(rows->v[from]))
+                    c->out->v[to] = NAN; /* too large for the state */
+            }
     }
     return true;
 }
