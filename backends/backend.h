@@ -273,6 +273,10 @@ typedef struct weft_check_node {
     double rms;                   /* of the reference values: errors mean something relative to it */
     double tolerance;             /* max_error above this counts as a failure */
     uint64_t n_values, n_nan, n_inf; /* not-a-numbers and infinities that the reference does not have */
+    /* Of the program's result, whatever the reference has: what is NaN or +inf (-inf is what masks are made of). The
+     * first node that reports some made them, for its inputs had none, unless a weight did: */
+    uint64_t n_not_finite;
+    const char *weight; /* read by the first such node, and NaN or infinite as it is stored; NULL: none; lent */
     bool failed;
 } weft_check_node;
 

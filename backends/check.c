@@ -14,8 +14,10 @@ typedef struct checker {
     weft_program *p, *ref;
     weft_backend *cpu;
     weft_bank *bank;
+    weft_weight_source source;
     unsigned char *a, *b; /* bytes of one value, from the program and from the reference */
     float *x, *y;         /* the same as numbers */
+    bool spoilt;          /* a result that is no number has been reported */
 } checker;
 
 static weft_status create(checker *c, const weft_weight_source *source, weft_error *err)
@@ -97,18 +99,21 @@ static weft_status run_reference(checker *c, const weft_node *n, weft_error *err
     return run_reference_node(c, n->id, err);
 }
 
-/* How far a result may be from the reference, by what the kernel does: int8, bf16 or f16 activations, f16 storage, or
- * float32 in another order of summation. Relative to the size of the reference's values. */
+/* How far a result may be from the reference, by the kernel's arithmetic (activations rounded to int8, bf16 or f16;
+ * float32 in another order of summation) and by what it stores. Relative to the size of the reference's values. */
 static double tolerance(const checker *c, const weft_node *n, weft_dtype out, double rms, double largest)
 {
     if (out == WEFT_I32) return 0.0;
-    for (uint32_t i = 0; i < n->n_in && !c->p->exact; i++) {
-        const weft_value *v = weft_graph_value(c->p->g, n->in[i]);
-        bool matrix = i == 1 && (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt);
-        if (matrix && weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK) return 0.1 * rms;
-        if (matrix && v->dtype == WEFT_BF16) return 0.05 * rms;
+    switch (c->p->choices[n->id].arithmetic) {
+    case WEFT_ARITH_INT8:
+        return 0.1 * rms;
+    case WEFT_ARITH_BF16:
+        return 0.05 * rms;
+    case WEFT_ARITH_F16_MATRIX:
+        return 0.01 * rms;
+    case WEFT_ARITH_F32:
+        break;
     }
-    if (c->p->choices[n->id].arithmetic == WEFT_ARITH_F16_MATRIX) return 0.01 * rms;
     if (out == WEFT_F16) return 1e-3 * largest;
     if (out == WEFT_BF16) return 8e-3 * largest;
     return 2e-4 * rms + 2e-5 * largest;
@@ -138,6 +143,7 @@ static void compare(const checker *c, weft_ref r, weft_check_node *out)
         for (uint32_t i = 0; i < rank; i++) at = at * bound[i] + index[i];
         double x = c->x[at], y = c->y[at];
         out->n_values++;
+        out->n_not_finite += isnan(c->x[at]) || c->x[at] == INFINITY;
         if (isfinite(y) && isnan(x)) out->n_nan++;
         else if (isfinite(y) && isinf(x)) out->n_inf++;
         else if (!isfinite(y) && x != y && !(isnan(x) && isnan(y))) out->max_error = INFINITY;
@@ -158,6 +164,37 @@ static void compare(const checker *c, weft_ref r, weft_check_node *out)
     out->rms = sqrt(squares / (double)out->n_values);
 }
 
+/* Whether a weight holds, as the type that it is stored in, what is no number. What cannot be read does not. */
+static bool is_spoilt(const checker *c, const weft_node *weight)
+{
+    enum { PIECE = 1024 };
+    weft_weight_data w;
+    weft_dtype stored = weft_graph_value(c->p->g, weight->out[0])->dtype;
+    const double most = stored == WEFT_F16 ? 65520.0 : INFINITY; /* what rounds to infinity */
+    uint64_t step;
+    if (!c->source.find || c->source.find(c->source.ctx, weight->name, &w, NULL)) return false;
+    if (!weft_dtype_row_bytes(w.dtype, PIECE, &step)) return false;
+    int64_t left = 1;
+    for (uint32_t i = 0; i < w.rank; i++) left *= w.dims[i];
+    float piece[PIECE];
+    for (const unsigned char *at = w.data; left > 0; left -= PIECE, at += step) {
+        int64_t n = left < PIECE ? left : PIECE;
+        if (!weft__convert_row(w.dtype, at, WEFT_F32, piece, n)) return false;
+        for (int64_t i = 0; i < n; i++)
+            if (isnan(piece[i]) || fabs((double)piece[i]) >= most) return true;
+    }
+    return false;
+}
+
+static const char *find_spoilt_weight(const checker *c, const weft_node *n)
+{
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const weft_node *from = weft__maker(c->p->g, weft__behind_views(c->p->g, n->in[i]));
+        if (from->op == WEFT_OP_weight && is_spoilt(c, from)) return from->name;
+    }
+    return NULL;
+}
+
 static weft_status compare_output(checker *c, const weft_node *n, uint32_t k, weft_check_node *out, weft_error *err)
 {
     weft_ref r = n->out[k];
@@ -170,6 +207,8 @@ static weft_status compare_output(checker *c, const weft_node *n, uint32_t k, we
         return WEFT_FAIL(err, WEFT_INTERNAL, "values of type %s cannot be compared", weft_dtype_get(v->dtype)->name);
     *out = (weft_check_node){ .node = n->id, .output = k };
     compare(c, r, out);
+    if (out->n_not_finite && !c->spoilt) out->weight = find_spoilt_weight(c, n);
+    c->spoilt = c->spoilt || out->n_not_finite;
     out->tolerance = tolerance(c, n, v->dtype, out->rms, out->tolerance);
     out->failed = out->max_error > out->tolerance || out->n_nan || out->n_inf;
     return WEFT_OK;
@@ -198,6 +237,7 @@ weft_status weft_program_check(weft_program *p, const weft_weight_source *source
 {
     if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
     checker c = { .p = p };
+    if (source) c.source = *source;
     weft_status s = create(&c, source, err);
     if (!s) s = check_steps(&c, report, ctx, err);
     destroy(&c);

@@ -53,6 +53,7 @@ WEFT_API const char *weft_version(void);
     X(LIMIT, "a limit (memory, context, binding size) would be exceeded")      \
     X(CANCELLED, "stopped by the caller")                                      \
     X(DEVICE_LOST, "the device stopped answering")                             \
+    X(NOT_FINITE, "a result is no number, or infinite")                        \
     X(INTERNAL, "a fault of the library itself")
 
 typedef enum weft_status {

@@ -54,6 +54,8 @@ static weft_dtype choose_type(void *ctx, const char *name, const weft_dims *dims
 static void add_candidates(weft_graph *g, uint32_t k)
 {
     weft_ref logits = weft_graph_find(g, "logits"), values, ids;
+    /* tells whether all logits are numbers: what is NaN never comes first */
+    weft_output(g, weft_reduce_sum(g, logits, -1), "candidate.sum");
     if (k == 1) {
         weft_output(g, weft_argmax(g, logits, -1), "candidate.id");
         return;

@@ -110,6 +110,7 @@ static weft_status pick(generator *g, int32_t *token, weft_error *err)
     *token = g->candidates ? weft_sampler_pick_candidate(g->sampler, g->candidates, g->n_candidates, g->history,
                                                          g->n_history)
                            : weft_sampler_pick(g->sampler, g->logits, g->history, g->n_history);
+    if (*token < 0) return WEFT_FAIL(err, WEFT_NOT_FINITE, "no token can be picked: the logits are NaN or all -inf");
     if (g->d->n_logprobs) WEFT_TRY(keep_logprobs(g, *token, err));
     if (!weft__grow(&g->r->tokens, &g->token_cap, g->r->n_tokens + 1, sizeof *g->r->tokens) ||
         !weft__grow(&g->history, &g->history_cap, g->n_history + 1, sizeof *g->history))

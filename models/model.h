@@ -82,7 +82,8 @@ typedef struct weft_model_graph_desc {
     uint32_t max_tokens; /* per run; 0: 512 */
     uint32_t max_rows;   /* of logits per run; 0: 8 */
     /* > 0: also the outputs candidate.id (i32) and, above 1, candidate.logit, each [rows, candidates] (of one:
-     * [rows]): the largest logits, descending, the lowest id first among equals */
+     * [rows]): the largest logits, descending, the lowest id first among equals; and candidate.sum [rows] of all
+     * logits, which is finite where all of them are */
     uint32_t candidates;
 } weft_model_graph_desc;
 /* The sealed graph, before any pass. Every weight is checked against the files (missing or mis-shaped: by name). */
@@ -162,8 +163,9 @@ typedef struct weft_batch_token {
 
 /* Appends tokens to their sequences and runs them, in chunks of any size. Rows for the wanted tokens, in order, are
  * written to `out`: [wanted, n_vocab], [wanted, n_embed] or [wanted, n_labels] floats; NULL if none is wanted. LIMIT: a
- * sequence would outgrow the context. INVALID: a token id or sequence out of range. After a failure every sequence is
- * as it was. */
+ * sequence would outgrow the context. INVALID: a token id or sequence out of range. NOT_FINITE: a number of a wanted
+ * row is NaN or infinite; the text names the token, and the cache if a key or value was too large for its type. After a
+ * failure every sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      float *out, weft_error *err);
 /* The same with desc.candidates: rows of so many candidates, best first. Of one candidate the logit is not known (NaN).
@@ -205,14 +207,16 @@ typedef struct weft_sampler weft_sampler;
 WEFT_API WEFT_MUST_USE weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_sampler **out,
                                                        weft_error *err);
 WEFT_API void weft_sampler_destroy(weft_sampler *s);
-/* Picks a token from n_vocab logits. `recent` are the last n_recent tokens (for the penalty; may be NULL). */
+/* Picks a token from n_vocab logits. `recent` are the last n_recent tokens (for the penalty; may be NULL). A logit of
+ * -inf is a token that is never picked, one of +inf always is. -1: a logit is NaN, or all are -inf. */
 WEFT_API int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent);
 /* The same from the n best candidates, descending, where n is at least weft_sampling_candidates (or the vocabulary):
- * picks what it would from all logits. n at most the vocabulary. */
+ * picks what it would from all logits. n at most the vocabulary. Of a single candidate the logit does not matter. */
 WEFT_API int32_t weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n,
                                              const int32_t *recent, size_t n_recent);
 
-/* The natural logarithm of the probability of each of n ids (all below n_vocab) under softmax(logits). */
+/* The natural logarithm of the probability of each of n ids (all below n_vocab) under softmax(logits). NaN where there
+ * is no such distribution: a logit is NaN or +inf, or all are -inf. */
 WEFT_API void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out);
 
 /* natural logarithm, before sampling changes */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_WINDOW = 64 };
+enum { DEFAULT_WINDOW = 64, NO_PICK = -1 };
 
 typedef struct candidate {
     float logit;
@@ -122,20 +122,30 @@ static void penalise(weft_sampler *s, const int32_t *recent, size_t n)
     }
 }
 
-/* The id of the largest logit, the lowest of equals; NaN never wins. Lanes keep their own maxima, so that no comparison
- * waits for the one before; the id is looked up after the pass. */
+/* The id of the largest logit, the lowest of equals; NO_PICK if there is a NaN, or nothing above -inf. Lanes keep their
+ * own maxima, so that no comparison waits for the one before; the id is looked up after the pass. */
 static int32_t greedy(const float *logits, uint32_t n)
 {
     enum { LANES = 16 };
     float lane[LANES], best = -INFINITY;
-    uint32_t i = 0;
+    uint32_t i = 0, nan[LANES] = { 0 }, nans = 0;
     for (uint32_t k = 0; k < LANES; k++) lane[k] = -INFINITY;
     for (; i + LANES <= n; i += LANES)
-        for (uint32_t k = 0; k < LANES; k++) lane[k] = logits[i + k] > lane[k] ? logits[i + k] : lane[k];
-    for (; i < n; i++) best = logits[i] > best ? logits[i] : best;
-    for (uint32_t k = 0; k < LANES; k++) best = lane[k] > best ? lane[k] : best;
-    for (i = 0; i < n && !(logits[i] == best); i++) {}
-    return i < n ? (int32_t)i : 0;
+        for (uint32_t k = 0; k < LANES; k++) {
+            lane[k] = logits[i + k] > lane[k] ? logits[i + k] : lane[k];
+            nan[k] |= isnan(logits[i + k]) != 0;
+        }
+    for (; i < n; i++) {
+        best = logits[i] > best ? logits[i] : best;
+        nans |= isnan(logits[i]) != 0;
+    }
+    for (uint32_t k = 0; k < LANES; k++) {
+        best = lane[k] > best ? lane[k] : best;
+        nans |= nan[k];
+    }
+    if (nans || best == -INFINITY) return NO_PICK;
+    for (i = 0; logits[i] != best; i++) {}
+    return (int32_t)i;
 }
 
 static const candidate *largest(const weft_sampler *s)
@@ -178,12 +188,13 @@ static bool has_penalty(const weft_sampling *p)
     return p->repeat_penalty != 0.0f && p->repeat_penalty != 1.0f;
 }
 
-/* From the heap's n candidates. */
+/* From the heap's n candidates, none of which is NaN. */
 static int32_t pick(weft_sampler *s, const int32_t *recent, size_t n_recent)
 {
     if (recent && has_penalty(&s->p)) penalise(s, recent, n_recent);
-    /* Infinite logits leave nothing to weigh. */
     const candidate *best = largest(s);
+    if (!(best->logit > -INFINITY)) return NO_PICK;
+    /* An infinite logit leaves nothing to weigh. */
     if (s->p.temperature == 0.0f || !isfinite(best->logit)) return best->id;
     double total;
     uint32_t kept = select_candidates(s, &total);
@@ -200,8 +211,10 @@ int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *r
 {
     if (s->p.temperature == 0.0f && !(recent && has_penalty(&s->p))) return greedy(logits, s->n_vocab);
     s->n = s->n_vocab;
-    for (uint32_t i = 0; i < s->n; i++)
-        s->heap[i] = (candidate){ .logit = isnan(logits[i]) ? -INFINITY : logits[i], .id = (int32_t)i };
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (isnan(logits[i])) return NO_PICK;
+        s->heap[i] = (candidate){ .logit = logits[i], .id = (int32_t)i };
+    }
     return pick(s, recent, n_recent);
 }
 
@@ -219,12 +232,13 @@ uint32_t weft_sampling_candidates(const weft_sampling *p)
 int32_t weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n, const int32_t *recent,
                                     size_t n_recent)
 {
-    if (s->p.temperature == 0.0f && !(recent && has_penalty(&s->p))) return c[0].id;
+    if (n == 1) return c[0].id; /* whose logit need not be known */
     bool all = n == s->n_vocab; /* then in the order of ids */
     s->n = n;
-    for (uint32_t i = 0; i < n; i++)
-        s->heap[all ? (uint32_t)c[i].id : i] =
-            (candidate){ .logit = isnan(c[i].logit) ? -INFINITY : c[i].logit, .id = c[i].id };
+    for (uint32_t i = 0; i < n; i++) {
+        if (isnan(c[i].logit)) return NO_PICK;
+        s->heap[all ? (uint32_t)c[i].id : i] = (candidate){ .logit = c[i].logit, .id = c[i].id };
+    }
     return pick(s, recent, n_recent);
 }
 

@@ -3,6 +3,7 @@
  * One graph is scheduled for two bounds, many tokens (prompts) and few (decoding), over one bank of weights and caches.
  * The cache has one cell per token: sequence s owns the cells [s * context, (s + 1) * context), position p is cell
  * s * context + p, and a token sees the cells of its own sequence up to itself. */
+#include "models/finite.h"
 #include "models/model_impl.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@ enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MAX_DEVICES = 16 };
 /* A loaded program and its ports; id 0 where the program has no such port. */
 typedef struct runner {
     weft_program *p;
-    weft_ref tokens, pos, cell, first, rows, out, ids; /* ids: of candidates; out: what is float */
+    weft_ref tokens, pos, cell, first, rows, out, ids, sums; /* ids, sums: of candidates; out: what is float */
     uint32_t max_tokens, max_rows;
 } runner;
 
@@ -27,7 +28,7 @@ struct weft_session {
     runner prompt, decode; /* decode.p is NULL where one program serves both */
     weft_load_times times;
     uint32_t width;   /* floats per row of output, or candidates */
-    uint32_t *reduced; /* candidates of max_rows: logits, then ids */
+    uint32_t *reduced; /* candidates of max_rows: logits, then ids, then a sum per row */
     uint32_t *length; /* per sequence */
     int32_t *batch;   /* 5 arrays of max_tokens: tokens, pos, cell, first, rows */
 };
@@ -76,7 +77,7 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     uint32_t split[MAX_DEVICES];
     char name[32];
     uint32_t k = s->desc.candidates;
-    const char *outputs[] = { k ? "candidate.id" : name, "candidate.logit" };
+    const char *outputs[] = { k ? "candidate.id" : name, "candidate.sum", "candidate.logit" };
     if (s->desc.hidden >= 0) snprintf(name, sizeof name, "hidden.%d", s->desc.hidden);
     else snprintf(name, sizeof name, s->desc.scores ? "scores" : "logits");
     r->max_tokens = max_tokens;
@@ -84,7 +85,7 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     weft_bound bounds[] = { { "tokens", max_tokens }, { "rows", r->max_rows } };
     weft_program_desc d = { .devices = s->desc.devices, .n_devices = s->desc.n_devices, .bounds = bounds, .n_bounds = 2,
                             .split = split_of(s, split), .spread = s->desc.spread && !s->prompt.p,
-                            .outputs = outputs, .n_outputs = k > 1 ? 2 : 1, .strict = s->desc.strict,
+                            .outputs = outputs, .n_outputs = k > 1 ? 3 : k ? 2 : 1, .strict = s->desc.strict,
                             .exact = s->desc.exact };
     double start = weft__seconds();
     WEFT_TRY(weft_program_create(s->g, &d, &r->p, err));
@@ -98,6 +99,7 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     r->first = weft_program_port(r->p, "first");
     r->rows = weft_program_port(r->p, "rows");
     r->ids = weft_program_port(r->p, "candidate.id");
+    r->sums = weft_program_port(r->p, "candidate.sum");
     r->out = weft_program_port(r->p, k ? "candidate.logit" : name);
     return WEFT_OK;
 }
@@ -114,7 +116,7 @@ static weft_status create(weft_session *s, weft_error *err)
     uint32_t k = s->desc.candidates;
     const weft_model_info *info = &s->m->info;
     s->width = k ? k : s->desc.hidden >= 0 ? info->n_embed : s->desc.scores ? info->n_labels : info->n_vocab;
-    if (k) s->reduced = calloc(2 * (size_t)k * s->desc.max_rows, sizeof *s->reduced);
+    if (k) s->reduced = calloc((2 * (size_t)k + 1) * s->desc.max_rows, sizeof *s->reduced);
     s->length = calloc(s->desc.n_sequences, sizeof *s->length);
     s->batch = calloc(5 * (size_t)s->desc.max_tokens, sizeof *s->batch);
     if (!s->length || !s->batch || (k && !s->reduced)) return WEFT_OOM_FAIL(err, "a session");
@@ -265,10 +267,49 @@ static weft_status read_rows(weft_session *s, runner *r, uint32_t n_rows, float 
     return WEFT_OK;
 }
 
+/* Row `row` of the run has no numbers: names its token, and the cache if that is why. */
+static weft_status fail_row(weft_session *s, const runner *r, uint32_t row, const char *what, weft_error *err)
+{
+    size_t step = s->desc.max_tokens;
+    uint32_t at = (uint32_t)s->batch[4 * step + row];
+    int32_t id = s->batch[at], pos = s->batch[step + at], start = s->batch[3 * step + at];
+    uint32_t sequence = (uint32_t)start / s->desc.context;
+    const char *state = weft__overflowed_state(r->p, start, s->length[sequence]);
+    return WEFT_FAIL(err, WEFT_NOT_FINITE, "token %d at position %d of sequence %u: %s%s%s%s", id, pos, sequence,
+                     what, state ? "; the cache '" : "",
+                     state ? state : "", state ? "' was given a number beyond 65504, too large for f16: "
+                                                 "bf16 and f32 (kv) hold it" : "");
+}
+
+static weft_status check_rows(weft_session *s, const runner *r, uint32_t n_rows, const float *out, weft_error *err)
+{
+    const char *what = s->desc.hidden >= 0 ? "numbers of the hidden state" : s->desc.scores ? "scores" : "logits";
+    for (uint32_t i = 0; i < n_rows; i++) {
+        const float *row = out + (size_t)i * s->width;
+        char text[96];
+        uint32_t first, n = weft__count_not_finite(row, s->width, &first);
+        if (!n) continue;
+        snprintf(text, sizeof text, "%u of %u %s are NaN or infinite, the first is number %u", n, s->width, what,
+                 first);
+        return fail_row(s, r, i, text, err);
+    }
+    return WEFT_OK;
+}
+
+/* A row's sum is finite where all of its logits are; NaN among them never become candidates. */
+static weft_status check_sums(weft_session *s, runner *r, uint32_t n_rows, weft_error *err)
+{
+    float *sums = (float *)(void *)(s->reduced + 2 * (size_t)s->desc.max_rows * s->width);
+    WEFT_TRY(weft_program_read(r->p, r->sums, 0, sums, n_rows * sizeof *sums, err));
+    uint32_t first, n = weft__count_not_finite(sums, n_rows, &first);
+    return n ? fail_row(s, r, first, "logits are NaN or infinite", err) : WEFT_OK;
+}
+
 static weft_status read_candidates(weft_session *s, runner *r, uint32_t n_rows, weft_candidate *out, weft_error *err)
 {
     uint32_t n = n_rows * s->width, *ids = s->reduced + (size_t)s->desc.max_rows * s->width;
     if (!n) return WEFT_OK;
+    WEFT_TRY(check_sums(s, r, n_rows, err));
     WEFT_TRY(weft_program_read(r->p, r->ids, 0, ids, n * sizeof *ids, err));
     if (r->out.id) WEFT_TRY(weft_program_read(r->p, r->out, 0, s->reduced, n * sizeof *s->reduced, err));
     for (uint32_t i = 0; i < n; i++) {
@@ -283,7 +324,9 @@ static weft_status run_batch(weft_session *s, runner *r, uint32_t n, uint32_t n_
     WEFT_TRY(write_batch(s, r, n, n_rows, err));
     WEFT_TRY(weft_program_run(r->p, err));
     if (!out) return WEFT_OK;
-    return s->desc.candidates ? read_candidates(s, r, n_rows, out, err) : read_rows(s, r, n_rows, out, err);
+    if (s->desc.candidates) return read_candidates(s, r, n_rows, out, err);
+    WEFT_TRY(read_rows(s, r, n_rows, out, err));
+    return check_rows(s, r, n_rows, out, err);
 }
 
 static weft_status eval(weft_session *s, const weft_batch_token *tokens, size_t n, unsigned char *out,

@@ -35,7 +35,8 @@ int cli_misuse(const char *fmt, ...)
 
 int cli_report(const weft_error *err)
 {
-    return cli_fail("%s", err->text);
+    bool numbers = err->status == WEFT_NOT_FINITE;
+    return cli_fail("%s%s", err->text, numbers ? " (--check names the node that made the first)" : "");
 }
 
 /* ---- files ---- */

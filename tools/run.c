@@ -116,16 +116,30 @@ typedef struct check_state {
     const weft_graph *g;
     uint32_t n, failed;
     double worst; /* largest error as a fraction of its tolerance */
+    bool spoilt;  /* a result that is no number was told */
 } check_state;
+
+/* The first node that makes what is no number is told, be it that the reference makes it too: what follows has it from
+ * there. */
+static void tell_first(check_state *s, const weft_node *n, const weft_check_node *c)
+{
+    if (s->spoilt || !c->n_not_finite) return;
+    s->spoilt = true;
+    fprintf(stderr, "check: the first NaN or infinity is made by %s%s%s %%%u: %llu of its %llu numbers%s%s%s\n",
+            n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[c->output].id,
+            (unsigned long long)c->n_not_finite, (unsigned long long)c->n_values, c->weight ? "; the weight '" : "",
+            c->weight ? c->weight : "", c->weight ? "' has some" : "");
+}
 
 static bool report_node(void *ctx, const weft_check_node *c)
 {
     check_state *s = ctx;
     s->n++;
     if (c->tolerance > 0 && c->max_error / c->tolerance > s->worst) s->worst = c->max_error / c->tolerance;
+    const weft_node *n = weft_graph_node_by_id(s->g, c->node);
+    tell_first(s, n, c);
     if (!c->failed) return true;
     s->failed++;
-    const weft_node *n = weft_graph_node_by_id(s->g, c->node);
     fprintf(
         stderr,
         "check: %s%s%s %%%u: max error %.3g, mean %.3g, tolerance %.3g, rms %.3g, %llu NaN and %llu infinite of %llu\n",
@@ -143,5 +157,6 @@ int cli_check(cli_run *r, const weft_tokens *t)
     if (weft_session_check(r->session, t->ids, t->n, report_node, &s, &err)) return cli_report(&err);
     fprintf(stderr, "check: %u results compared, %u differ; the largest error is %.2g of its tolerance\n", s.n,
             s.failed, s.worst);
-    return s.failed ? cli_fail("check: %u of %u results differ from the plain float32 path", s.failed, s.n) : 0;
+    if (s.failed) return cli_fail("check: %u of %u results differ from the plain float32 path", s.failed, s.n);
+    return s.spoilt ? cli_fail("check: there are results that are NaN or infinite, here and in the plain path") : 0;
 }

@@ -119,7 +119,7 @@ static void penalties(void)
 static void greedy_takes_the_first_of_equals(void)
 {
     weft_sampler *s;
-    float row[5] = { 1.0f, 2.0f, NAN, 2.0f, -INFINITY };
+    float row[5] = { 1.0f, 2.0f, 0.0f, 2.0f, -INFINITY };
     if (!CHECK_OK(weft_sampler_create(&(weft_sampling){ 0 }, 5, &s, &err), err)) return;
     CHECK_EQ_INT(weft_sampler_pick(s, row, NULL, 0), 1);
     row[3] = INFINITY;
@@ -127,28 +127,63 @@ static void greedy_takes_the_first_of_equals(void)
     weft_sampler_destroy(s);
 }
 
-/* Logits that are no numbers, or not finite, still give a token. */
-static void survives_bad_logits(void)
+/* What is picked from logits that are not finite: nothing (-1) where there is a NaN or all are -inf, never a token of
+ * -inf, always one of +inf; from logits and from candidates. Rows of 20, so that there are whole vectors and a tail. */
+static void logits_that_are_not_finite(void)
 {
-    static const float rows[][4] = {
-        { NAN, NAN, NAN, NAN },
-        { -INFINITY, -INFINITY, -INFINITY, -INFINITY },
-        { INFINITY, 1.0f, INFINITY, NAN },
-        { 3e38f, -3e38f, 3e38f, 0.0f },
+    enum { N = 20 };
+    static const struct {
+        int32_t at[2];
+        float value[2], rest;
+        int32_t want; /* -2: any token but the second */
+    } rows[] = {
+        { { 3, 0 }, { NAN, 1.0f }, 0.0f, -1 },       { { 19, 0 }, { NAN, 1.0f }, 0.0f, -1 },
+        { { 3, 0 }, { NAN, NAN }, NAN, -1 },         { { 0, 1 }, { -INFINITY, -INFINITY }, -INFINITY, -1 },
+        { { 17, 2 }, { INFINITY, NAN }, 1.0f, -1 },  { { 17, 2 }, { INFINITY, 9.0f }, 1.0f, 17 },
+        { { 2, 19 }, { 1.0f, -INFINITY }, 1.0f, -2 }, { { 5, 6 }, { 3e38f, -3e38f }, -3e38f, 5 },
+        { { 18, 0 }, { -1.0f, -INFINITY }, -INFINITY, 18 },
     };
-    for (int mode = 0; mode < 4; mode++) {
-        weft_sampler *s;
-        const weft_sampling p = {
-            .temperature = 0.8f, .top_k = mode & 1 ? 2 : 0, .top_p = mode & 2 ? 0.9f : 0.0f, .seed = 1
-        };
-        if (!CHECK_OK(weft_sampler_create(&p, 4, &s, &err), err)) return;
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    static const weft_sampling ways[] = {
+        { 0 }, { .repeat_penalty = 1.3f }, { .temperature = 0.8f }, { .temperature = 0.8f, .top_k = 2 },
+        { .temperature = 0.8f, .top_p = 0.9f }, { .temperature = 0.8f, .top_k = 3, .top_p = 0.9f },
+    };
+    for (size_t m = 0; m < sizeof ways / sizeof *ways; m++)
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            weft_sampler *s;
+            float row[N];
+            weft_candidate c[N];
+            static const int32_t recent[] = { 9 };
+            for (int k = 0; k < N; k++) row[k] = rows[i].rest;
+            for (int k = 0; k < 2; k++) row[rows[i].at[k]] = rows[i].value[k];
+            for (int k = 0; k < N; k++) c[k] = (weft_candidate){ row[k], k };
+            if (!CHECK_OK(weft_sampler_create(&ways[m], N, &s, &err), err)) return;
             for (int k = 0; k < 20; k++) {
-                int32_t id = weft_sampler_pick(s, rows[i], NULL, 0);
-                CHECK(id >= 0 && id < 4);
+                int32_t a = weft_sampler_pick(s, row, recent, 1), b = weft_sampler_pick_candidate(s, c, N, recent, 1);
+                if (rows[i].want == -2) CHECK(a >= 0 && a != rows[i].at[1] && b >= 0 && b != rows[i].at[1]);
+                else CHECK(a == rows[i].want && b == rows[i].want);
             }
-        weft_sampler_destroy(s);
-    }
+            weft_sampler_destroy(s);
+        }
+}
+
+static void log_probabilities_of_what_is_not_finite(void)
+{
+    float row[300], got;
+    for (int i = 0; i < 300; i++) row[i] = 0.0f;
+    row[7] = -INFINITY;
+    weft_logprobs(row, 300, &(int32_t){ 8 }, 1, &got);
+    CHECK_NEAR((double)got, -log(299), 1e-5);
+    weft_logprobs(row, 300, &(int32_t){ 7 }, 1, &got);
+    CHECK(got == -INFINITY);
+    row[299] = NAN;
+    weft_logprobs(row, 300, &(int32_t){ 8 }, 1, &got);
+    CHECK(isnan(got));
+    row[299] = INFINITY;
+    weft_logprobs(row, 300, &(int32_t){ 8 }, 1, &got);
+    CHECK(isnan(got));
+    for (int i = 0; i < 300; i++) row[i] = -INFINITY;
+    weft_logprobs(row, 300, &(int32_t){ 8 }, 1, &got);
+    CHECK(isnan(got));
 }
 
 static void seeds(void)
@@ -244,9 +279,10 @@ static const weft_test tests[] = {
     { "distributions", distributions },
     { "penalties", penalties },
     { "greedy takes the first of equals", greedy_takes_the_first_of_equals },
-    { "survives bad logits", survives_bad_logits },
+    { "logits that are not finite", logits_that_are_not_finite },
     { "seeds", seeds },
     { "refuses nonsense", refuses_nonsense },
     { "log-probabilities", log_probabilities },
+    { "log-probabilities of what is not finite", log_probabilities_of_what_is_not_finite },
 };
 TEST_MAIN(tests)

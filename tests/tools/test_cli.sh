@@ -138,6 +138,23 @@ grep -v initializer_range "$model/config.json" >"$dir/plain.json"
 holds "its weights are not all zero" '! cmp -s -n 16384 "$dir/l" /dev/zero'
 fails "init does not overwrite" 1 "$dir/new" "$weft" init "$model/config.json" "$dir/new"
 
+# ---- numbers that are none: an error that says where, never an ending ----
+cp -r "$dir/plain" "$dir/nan" && chmod -R u+w "$dir/nan"
+printf '\377\377\377\377' | dd of="$dir/nan/model.safetensors" bs=1 seek=$(($(size "$dir/nan/model.safetensors") - 4)) conv=notrunc 2>/dev/null
+for how in "--json" "--json --temperature 1" "--json --logprobs 2"; do
+    fails "generate $how" 1 "token 5 at position 2 of sequence 0" "$weft" generate "$dir/nan" --tokens 3,4,5 $how
+done
+fails "logits" 1 "token 3 at position 0" "$weft" logits "$dir/nan" --tokens 3,4,5 --output "$dir/l2"
+holds "nothing is written" '[ ! -e "$dir/l2" ]'
+header=$(od -An -tu8 -N8 "$dir/nan/model.safetensors" | tr -d ' ') # the first weight begins after it: the embedding of 0
+printf '\377\377\377\377' | dd of="$dir/nan/model.safetensors" bs=1 seek=$((8 + header)) conv=notrunc 2>/dev/null
+fails "embed" 1 "numbers of the hidden state are NaN" "$weft" embed "$dir/nan" --tokens 3,0,5 --output "$dir/l2"
+holds "embed names the token" 'grep -q "token 0 at position 1" "$dir/err"'
+fails "perplexity" 1 "token 3 at position 0" "$weft" perplexity "$dir/nan" --tokens 3,4,5 --json
+"$weft" generate "$dir/nan" --tokens 3,4,5 --check >"$dir/out" 2>"$dir/err"; same "--check: exit status" 1 $?
+holds "--check names the node and the weight" 'grep -qE "the first NaN or infinity is made by .*; the weight .* has some" "$dir/err"'
+holds "a cache of bf16" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv bf16 --check >/dev/null 2>&1'
+
 # ---- usage and errors ----
 fails "no such model" 1 "$dir/none" "$weft" generate "$dir/none" --prompt x
 mkdir "$dir/pointer" && cp "$model/config.json" "$dir/pointer/"
