@@ -5,7 +5,7 @@
  *   test_ops bench ...                                                   time the BENCH rows
  *
  * SPEC names a device without threads, "cpu,isa=avx2"; without it the test runs on all that the processor has. Each
- * case runs with one thread and with three, as built and optimised, exact and not. */
+ * case runs with one thread and with three, as built and optimised, exact and not. Which cases: tests/sample.h. */
 #include "cases.h"
 
 #include <math.h>
@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "tests/sample.h"
 
 typedef struct options {
     const char *mode, *device, *op, *text;
@@ -106,7 +108,7 @@ static void test_device(const options *o, const char *spec, tally *t)
         t->worst = 0.0;
         for (uint32_t i = 0; i < n; i++) {
             subject s;
-            if (cases[i].bench || !wanted(o, &cases[i])) continue;
+            if (cases[i].bench || !wanted(o, &cases[i]) || !sample_takes(cases[i].text, full)) continue;
             if (op_case_build(i, &s))
                 run_case(&cases[i], &s, device, full, t, o->verbose);
             else
@@ -141,6 +143,7 @@ static int test(const options *o)
 {
     tally t = { 0 };
     unsigned missing = check_coverage();
+    sample_print();
     for (size_t i = 0; !o->device && i < sizeof all_devices / sizeof *all_devices; i++)
         test_device(o, all_devices[i], &t);
     if (o->device) test_device(o, o->device, &t);

@@ -2,9 +2,11 @@
  *
  *   test_random [--seed S] [--count N] [--size OPS] [--device SPEC]
  *
- * A failing graph is named by its seed: --seed S --count 1 repeats it alone, and prints its text. */
+ * A failing graph is named by its seed: --seed S --count 1 repeats it alone, and prints its text. Which of the graphs are
+ * run: tests/sample.h. */
 #include "subject.h"
 #include "tests/random_graph.h"
+#include "tests/sample.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +111,10 @@ static void test_device(const char *spec, uint64_t seed, uint32_t count, uint32_
     weft_backend *device = open_device(spec, full, sizeof full);
     for (uint32_t i = 0; device && i < count; i++) {
         subject s;
+        char row[32];
         unsigned failed = t->failed;
+        snprintf(row, sizeof row, "graph %llu", (unsigned long long)(seed + i));
+        if (count > 1 && !sample_takes(row, full)) continue;
         if (make(&s, seed + i, size))
             run(&s, device, full, i, t);
         else
@@ -133,6 +138,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "--size")) size = (uint32_t)strtoul(argv[i + 1], NULL, 10);
         if (!strcmp(argv[i], "--device")) only = argv[i + 1];
     }
+    sample_print();
     for (size_t d = 0; !only && d < sizeof devices / sizeof *devices; d++)
         test_device(devices[d], seed, count, size, &t);
     if (only) test_device(only, seed, count, size, &t);

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Plants faults in a copy of the tree, one at a time, and says which of them the tests catch.
+
+usage: tests/faults/run.py [--list] [--copy DIR] [NAME ...]
+
+The faults stand in tests/faults/*.txt; NAME is a file of them ("graph") or a part of a fault's name; without one all are
+planted. A fault is
+
+    = name | file | regular expression of the tests that should fail
+    # what it is, and why nobody would see it by reading the output
+    - lines as they stand in the file (they must be there exactly once)
+    + what they become
+
+The copy (default: build-faults) is a git worktree at HEAD with a build of its own; only what the named tests need is
+built again. A fault is `caught` if a test fails or the build refuses it by an assertion of its own, `SURVIVED` if all tests
+pass, `stale` if its lines are no longer there. Exit status: 0 if nothing survived and nothing is stale. Not a part of
+the suite: all of it takes the better part of an hour on two cores."""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+
+here = os.path.dirname(os.path.abspath(__file__))
+root = os.path.dirname(os.path.dirname(here))
+
+
+def read_faults():
+    faults = []
+    for name in sorted(os.listdir(here)):
+        if not name.endswith(".txt"):
+            continue
+        for line in open(os.path.join(here, name)):
+            line = line.rstrip("\n")
+            if line.startswith("= "):
+                title, file, tests = (part.strip() for part in line[2:].split("|", 2))
+                faults.append({"room": name[:-4], "name": title, "file": file, "tests": tests, "old": [], "new": []})
+            elif line[:2] in ("- ", "-"):
+                faults[-1]["old"].append(line[2:])
+            elif line[:2] in ("+ ", "+"):
+                faults[-1]["new"].append(line[2:])
+            elif line and not line.startswith("# "):
+                sys.exit(f"{name}: neither of '= ', '# ', '- ', '+ ': {line}")
+    names = [f["name"] for f in faults]
+    twice = {n for n in names if names.count(n) > 1}
+    if twice:
+        sys.exit(f"two faults of one name: {', '.join(sorted(twice))}")
+    return faults
+
+
+def run(args, cwd, seconds=900):
+    """Exit status and output; a hang counts as a failure."""
+    try:
+        done = subprocess.run(args, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", timeout=seconds)
+        return done.returncode, done.stdout
+    except subprocess.TimeoutExpired:
+        return 1, "took too long"
+
+
+def prepare(copy, options):
+    """The worktree at HEAD, configured, with the drivers that the tree has."""
+    if not os.path.exists(os.path.join(copy, ".git")):
+        status, text = run(["git", "worktree", "add", "--detach", "-f", copy, "HEAD"], root)
+        if status:
+            sys.exit(text)
+    head = run(["git", "rev-parse", "HEAD"], root)[1].strip()
+    run(["git", "checkout", "-q", "-f", "--detach", head], copy)
+    build = os.path.join(copy, "build")
+    status, text = run(["cmake", "--preset", "default",
+                        f"-DWEFT_SWIFTSHADER={root}/build/swiftshader/vk_swiftshader_icd.json",
+                        f"-DWEFT_MESA25={root}/build/mesa25", *options], copy)
+    if status == 0:
+        status, text = run(["cmake", "--build", build], copy)
+    if status:
+        sys.exit(text[-2000:])
+    return build
+
+
+def tests_of(build, pattern):
+    """Names of the tests that match, and the programs of the build that they run or name."""
+    status, text = run(["ctest", "--show-only=json-v1", "-R", pattern], build)
+    tests = json.loads(text)["tests"]
+    programs = {os.path.relpath(word, build) for t in tests for word in t.get("command", [])
+                if word.startswith(build + os.sep) and not os.path.isdir(word)}
+    if any("shim" in p or "vulkan" in t["name"] for t in tests for p in programs):
+        programs.add("vulkan_shim")
+    return [t["name"] for t in tests], sorted(programs)
+
+
+def plant(copy, fault):
+    """False: the lines are not there, or not just once."""
+    path = os.path.join(copy, fault["file"])
+    if not os.path.exists(path):
+        return False
+    text = open(path).read()
+    old, new = ("".join(line + "\n" for line in fault[k]) for k in ("old", "new"))
+    if text.count(old) != 1 or not fault["old"]:
+        return False
+    with open(path, "w") as f:
+        f.write(text.replace(old, new))
+    return True
+
+
+def try_fault(copy, build, fault):
+    names, programs = tests_of(build, fault["tests"])
+    if not names:
+        return "stale", f"no test matches {fault['tests']}"
+    if not plant(copy, fault):
+        return "stale", f"{fault['file']} no longer has these lines"
+    status, text = run(["cmake", "--build", build, "--target", *programs], copy)
+    if status:
+        errors = re.findall(r"error: .*", text)
+        asserted = any("assert" in e for e in errors)
+        return ("caught", "by a static assertion") if asserted else ("stale", (errors or ["does not build"])[0])
+    status, text = run(["ctest", "--stop-on-failure", "--timeout", "300", "-R", fault["tests"]], build)
+    failed = re.findall(r"(\S+) \.*\*\*\*", text)
+    return ("caught", failed[0] if failed else "") if status else ("SURVIVED", " ".join(names))
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--copy", default=os.path.join(root, "build-faults"))
+    parser.add_argument("-D", action="append", default=[], dest="options")
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    faults = [f for f in read_faults() if not args.names or any(n == f["room"] or n in f["name"] for n in args.names)]
+    if args.list:
+        for f in faults:
+            print(f"{f['room']:12} {f['name']:40} {f['file']}")
+        return 0
+    build = prepare(args.copy, ["-D" + o for o in args.options])
+    counts = {"caught": 0, "SURVIVED": 0, "stale": 0}
+    for f in faults:
+        verdict, why = try_fault(args.copy, build, f)
+        run(["git", "checkout", "-q", "-f", "HEAD", "--", f["file"]], args.copy)
+        counts[verdict] += 1
+        print(f"{verdict:9} {f['room']:10} {f['name']:40} {why}", flush=True)
+    print(", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
+    return 1 if counts["SURVIVED"] or counts["stale"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
