@@ -112,12 +112,20 @@ float load_as_float(uint slot, uint t, uint i)
     return t == F16 ? half_bits_to_float(h) : uintBitsToFloat(h << 16);
 }
 
+/* Towards zero; what does not fit, for which int() promises nothing, becomes the nearest end of the range, NaN 0. */
+uint float_to_int_bits(float x)
+{
+    if (is_nan(x)) return 0;
+    if (abs(x) < 2147483648.0) return uint(int(x));
+    return x < 0.0 ? 0x80000000u : 0x7fffffffu;
+}
+
 /* The bits of v as type t, in the low 16 or all 32 bits. */
 uint float_bits_as(uint t, float v)
 {
     if (t == F16) return float_to_half_bits(v);
     if (t == BF16) return float_to_bfloat_bits(v);
-    return t == I32 ? uint(int(v)) : floatBitsToUint(v);
+    return t == I32 ? float_to_int_bits(v) : floatBitsToUint(v);
 }
 
 /* Stores the low 16 bits of `bits` as 16-bit element i where a neighbour may be written by another invocation. */

@@ -1,5 +1,6 @@
 /* test_values.c: what a program's values and weights are to the outside: which can be read, how many bytes a source
  * must give, and what happens to weights and states that two devices need. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "backends/contract.h"
@@ -99,6 +100,33 @@ static void reads_no_scattered_view(void)
         CHECK(others >= 4);
         free(bytes);
     }
+    close_world(&w);
+}
+
+/* A row that two threads share: neither scales its half before both have added theirs up. */
+enum { LONG = 20000 };
+
+static void build_long_row(weft_graph *g)
+{
+    weft_output(g, weft_softmax(g, weft_input(g, WEFT_F32, WEFT_DIMS(1, LONG), "x"), -1), "y");
+}
+
+static void phases_wait_for_each_other(void)
+{
+    static float x[LONG], y[LONG];
+    world w;
+    open_world(&w, build_long_row, 1);
+    if (start(&w, (weft_program_desc){ 0 }))
+        for (uint32_t run = 0; run < 20; run++) { /* what the run before left is never right */
+            double sum = 0, total = 0;
+            for (uint32_t i = 0; i < LONG; i++) sum += exp((double)(x[i] = (float)((i * 7 + run * 13) % 31) / 3));
+            CHECK_OK(weft_program_write(w.p, weft_program_port(w.p, "x"), 0, x, sizeof x, &err), err);
+            CHECK_OK(weft_program_run(w.p, &err), err);
+            CHECK_OK(weft_program_read(w.p, weft_program_port(w.p, "y"), 0, y, sizeof y, &err), err);
+            for (uint32_t i = 0; i < LONG; i++) total += (double)y[i];
+            CHECK_NEAR(total, 1, 1e-4);
+            CHECK_NEAR((double)y[run] * sum, exp((double)x[run]), 1e-4 * exp((double)x[run]));
+        }
     close_world(&w);
 }
 
@@ -226,6 +254,7 @@ static void shares_weights_and_states(void)
 
 static const weft_test tests[] = {
     { "reads no scattered view", reads_no_scattered_view },
+    { "phases wait for each other", phases_wait_for_each_other },
     { "runs without steps", runs_without_steps },
     { "refuses data of another size", refuses_data_of_another_size },
     { "shares weights and states between devices", shares_weights_and_states },

@@ -168,14 +168,21 @@ bool ref_op_transfer(const ref_call *c)
     return ref_op_copy(c);
 }
 
+/* Towards zero; what does not fit becomes the nearest end of the range, NaN 0. */
+static double to_whole(double x)
+{
+    if (isnan(x)) return 0;
+    return fmin(fmax(trunc(x), -2147483648.0), 2147483647.0);
+}
+
 bool ref_op_cast(const ref_call *c)
 {
     const ref_tensor *x = c->in[0];
     ref_alloc(c->out, c->n->attrs.cast.dtype, x->rank, x->dim);
     bool to_int = c->out->dtype == WEFT_I32 && x->dtype != WEFT_I32;
     for (int64_t i = 0; i < x->n; i++) {
-        double v = to_int ? trunc(x->v[i]) : x->v[i];
-        if (to_int && x->e[i] > 0.0 && trunc(x->v[i] - x->e[i]) != trunc(x->v[i] + x->e[i]))
+        double v = to_int ? to_whole(x->v[i]) : x->v[i];
+        if (to_int && x->e[i] > 0.0 && to_whole(x->v[i] - x->e[i]) != to_whole(x->v[i] + x->e[i]))
             c->out->unsure = true;
         if (to_int) {
             ref_set(c->out, i, v, 0.0);

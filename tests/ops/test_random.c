@@ -2,8 +2,8 @@
  *
  *   test_random [--seed S] [--count N] [--size OPS] [--device SPEC]
  *
- * A failing graph is named by its seed: --seed S --count 1 repeats it alone, and prints its text. Which of the graphs are
- * run: tests/sample.h. */
+ * A failing graph is named by its seed: --seed S --count 1 repeats it alone, and prints its text. Which of the graphs
+ * are run: tests/sample.h. */
 #include "subject.h"
 #include "tests/random_graph.h"
 #include "tests/sample.h"
