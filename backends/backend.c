@@ -88,12 +88,17 @@ void weft_backend_info(const weft_backend *b, weft_device_info *out)
     b->vt->info(b, out);
 }
 
-weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err)
+weft_status weft_backend_roof(weft_backend *b, double seconds, const weft_progress_sink *progress, weft_roof *out,
+                              weft_error *err)
 {
+    weft__task task;
     *out = (weft_roof){ 0 };
     if (!(seconds > 0 && seconds <= 60)) return WEFT_FAIL(err, WEFT_INVALID, "a roof is measured for up to 60 seconds");
-    WEFT_TRY(b->vt->roof(b, seconds, out, err));
-    return weft__launch_seconds(b, seconds, &out->launch_seconds, err);
+    WEFT_TRY(weft__task_begin(&task, progress, "measuring the device", 0, "passes", err));
+    weft_status s = b->vt->roof(b, seconds, &task, out, err);
+    if (!s) s = weft__launch_seconds(b, seconds, &task, &out->launch_seconds, err);
+    if (s) *out = (weft_roof){ 0 };
+    return s;
 }
 
 const char *weft_arith_name(weft_arith a)

@@ -86,14 +86,16 @@ WEFT_API const char *const *weft_backend_names(uint32_t *n);
 
 /* What the device reaches at best with its present threads and instruction set: a stream that is only read, from beyond
  * the caches, multiply-adds in registers, and the time from one step to the next that waits for it, when both do next
- * to nothing. Measures for about `seconds` each; the median of short passes counts.
- * The denominators of every fraction that tools print. UNSUPPORTED on devices that run nothing. */
+ * to nothing. Measures for about `seconds` each; the median of short passes counts. The denominators of every fraction
+ * that tools print. progress may be NULL. UNSUPPORTED on devices that run nothing. */
 typedef struct weft_roof {
     double bytes_per_second, f32_ops_per_second, int8_ops_per_second; /* 0: the device has no such arithmetic */
     double f16_matrix_ops_per_second; /* cooperative matrices, f16 to f32; 0: none */
     double launch_seconds;
 } weft_roof;
-WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_backend_roof(weft_backend *b, double seconds,
+                                                     const weft_progress_sink *progress, weft_roof *out,
+                                                     weft_error *err);
 
 /* What a kernel multiplies with: which peak its operations count against. */
 typedef enum weft_arith {
@@ -107,11 +109,11 @@ WEFT_API const char *weft_arith_name(weft_arith a); /* "f32", "int8", "bf16", "f
 WEFT_API double weft_roof_peak(const weft_roof *roof, weft_arith a);
 
 /* Compares the device's kernels with the CPU's plain scalar ones, afresh, and keeps the verdicts as the option
- * self-test does. `report` is told each kernel's name and, if it failed, why. UNSUPPORTED: the backend has no
- * self-test. Blocks. */
+ * self-test does. `report` is told, at the end, each kernel's name and, if it failed, why. progress may be NULL; a
+ * kernel whose test was cancelled has no verdict. UNSUPPORTED: the backend has no self-test. Blocks. */
 typedef void weft_self_test_fn(void *ctx, const char *kernel, bool passed, const char *detail);
 WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, void *ctx,
-                                                           weft_error *err);
+                                                          const weft_progress_sink *progress, weft_error *err);
 
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
@@ -184,6 +186,9 @@ typedef struct weft_program_desc {
     bool exact;      /* float32 activations everywhere: no int8 or bf16 shortcuts */
     bool as_built;   /* run no passes */
     bool keep;       /* no memory reuse, so that every value can be read after a run */
+    /* Told of long work for the program: the self-test while creating, then loading, compiling, checking. As long as
+     * the program lives. */
+    weft_progress_sink progress;
 } weft_program_desc;
 
 typedef struct weft_program weft_program;
@@ -230,7 +235,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_program_dump(const weft_dump_program *pr
                                                      const weft_writer *w, weft_error *err);
 
 /* Everything slow: finds weights in the bank or loads them into it, allocates states and arenas, compiles.
- * The bank must outlive the program. Blocks. Once per program. */
+ * The bank must outlive the program. Blocks. Once per program; after a failure (or CANCELLED) again. What the bank got
+ * before stays in it. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err);
 
 /* A named input or output; id 0 if there is none. */

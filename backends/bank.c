@@ -132,7 +132,7 @@ static weft_status find_data(weft_bank *bank, const entry *e, weft_weight_data *
 }
 
 /* Data that needs no change is used where the file is mapped, if the device can and its elements are aligned. */
-static weft_status load_weight(weft_bank *bank, entry *e, weft_error *err)
+static weft_status load_weight(weft_bank *bank, entry *e, weft__task *task, weft_error *err)
 {
     weft_weight_data data;
     WEFT_TRY(find_data(bank, e, &data, err));
@@ -145,11 +145,11 @@ static weft_status load_weight(weft_bank *bank, entry *e, weft_error *err)
         const weft_backend_vt *vt = e->b->vt;
         WEFT_TRY(vt->weight_create ? vt->weight_create(e->b, e->layout, e->dtype, e->rank, e->dims, &e->buf, err)
                                    : vt->buf_create(e->b, e->bytes, &e->buf, err));
-        weft_status s = vt->weight_write(e->buf, e->layout, e->dtype, &data, err);
+        weft_status s = vt->weight_write(e->buf, e->layout, e->dtype, &data, task, err);
         if (s) {
             vt->buf_destroy(e->buf);
             e->buf = NULL;
-            return weft__annotate(err, s, "weight '%s'", e->name);
+            return s == WEFT_CANCELLED ? s : weft__annotate(err, s, "weight '%s'", e->name);
         }
     }
     e->b->users++;
@@ -179,7 +179,7 @@ static entry *find(const weft_bank *bank, const entry *key)
     return e;
 }
 
-static weft_status find_or_make(weft_bank *bank, const entry *key, weft_buf **out, weft_error *err)
+static weft_status find_or_make(weft_bank *bank, const entry *key, weft__task *task, weft_buf **out, weft_error *err)
 {
     entry **bucket = &bank->buckets[hash_name(key->name)], *e = find(bank, key);
     if (e) {
@@ -195,7 +195,7 @@ static weft_status find_or_make(weft_bank *bank, const entry *key, weft_buf **ou
         return WEFT_OOM_FAIL(err, "a bank entry");
     }
     e->bytes = e->b->vt->weight_bytes(e->b, e->layout, e->dtype, e->rank, e->dims);
-    weft_status s = e->state ? make_state(e, err) : load_weight(bank, e, err);
+    weft_status s = e->state ? make_state(e, err) : load_weight(bank, e, task, err);
     if (s) {
         free_entry(e);
         return s;
@@ -207,17 +207,19 @@ static weft_status find_or_make(weft_bank *bank, const entry *key, weft_buf **ou
 }
 
 weft_status weft__bank_weight(weft_bank *bank, weft_backend *b, const char *name, weft_layout layout, weft_dtype t,
-                              uint32_t rank, const int64_t *dims, weft_buf **out, weft_error *err)
+                              uint32_t rank, const int64_t *dims, weft__task *task, weft_buf **out, weft_error *err)
 {
     entry key = make_key(b, name, false, layout, t, rank, dims);
-    return find_or_make(bank, &key, out, err);
+    uint64_t end = task ? task->at.done + b->vt->weight_bytes(b, layout, t, rank, dims) : 0;
+    WEFT_TRY(find_or_make(bank, &key, task, out, err));
+    return weft__task_reach(task, end, err);
 }
 
 weft_status weft__bank_state(weft_bank *bank, weft_backend *b, const char *name, weft_dtype t, uint32_t rank,
                              const int64_t *dims, weft_buf **out, weft_error *err)
 {
     entry key = make_key(b, name, true, 0, t, rank, dims);
-    return find_or_make(bank, &key, out, err);
+    return find_or_make(bank, &key, NULL, out, err);
 }
 
 uint64_t weft__bank_has(const weft_bank *bank, const weft_backend *b, const char *name, bool state, weft_layout layout,

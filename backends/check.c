@@ -29,7 +29,7 @@ static weft_status create(checker *c, const weft_weight_source *source, weft_err
     for (uint32_t i = 0; i < n; i++)
         bounds[i] = (weft_bound){ weft_graph_extent(c->p->g, i + 1, NULL), (uint32_t)c->p->bounds[i] };
     weft_program_desc desc = { .devices = &c->cpu, .n_devices = 1, .bounds = bounds, .n_bounds = n, .exact = true,
-                               .as_built = true };
+                               .as_built = true, .progress = c->p->progress };
     WEFT_TRY(weft_program_create(c->p->g, &desc, &c->ref, err));
     WEFT_TRY(weft_program_load(c->ref, c->bank, err));
     memcpy(c->ref->extents, c->p->extents, sizeof c->p->extents);
@@ -217,6 +217,8 @@ static weft_status compare_output(checker *c, const weft_node *n, uint32_t k, we
 static weft_status check_steps(checker *c, bool (*report)(void *, const weft_check_node *), void *ctx, weft_error *err)
 {
     bool going = true;
+    weft__task task;
+    WEFT_TRY(weft__task_begin(&task, &c->p->progress, "checking", c->p->plan->n_steps, "steps", err));
     for (uint32_t i = 0; i < c->p->plan->n_steps; i++) {
         const weft_node *n = weft_graph_node_by_id(c->p->g, c->p->plan->steps[i].node);
         if (going) WEFT_TRY(copy_inputs(c, n, err));
@@ -228,6 +230,7 @@ static weft_status check_steps(checker *c, bool (*report)(void *, const weft_che
             WEFT_TRY(compare_output(c, n, k, &result, err));
             going = report(ctx, &result);
         }
+        WEFT_TRY(weft__task_reach(&task, i + 1, err));
     }
     return WEFT_OK;
 }

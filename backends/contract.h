@@ -56,6 +56,7 @@ typedef struct weft_exec_desc {
     weft_buf *const *bufs;
     const int64_t *bounds;
     bool exact;
+    const weft_progress_sink *progress; /* of long work, such as compiling; as long as the exec, or NULL */
 } weft_exec_desc;
 
 /* Where the spans of profiled runs go: as many as there is room for, the rest is counted. */
@@ -90,7 +91,8 @@ typedef struct weft_backend_vt {
     /* Device number `index` without opening it. NOT_FOUND past the last one, and, with the reason, where index is 0 and
      * there is none. */
     weft_status (*list)(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
-    weft_status (*roof)(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
+    /* Keeps telling `task` (weft__task_reach) that it is alive. */
+    weft_status (*roof)(weft_backend *b, double seconds, weft__task *task, weft_roof *out, weft_error *err);
     uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
 
     /* The layout in which a weight serves all its readers (nodes that have it as an input) best, and its name. */
@@ -122,9 +124,10 @@ typedef struct weft_backend_vt {
     /* Room for one weight: weight_bytes in as many pieces as the device's limits ask for. NULL: as buf_create. */
     weft_status (*weight_create)(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                                  weft_buf **out, weft_error *err);
-    /* Converts src to type t and layout `layout`, filling buf (of weight_create). */
+    /* Converts src to type t and layout `layout`, filling buf (of weight_create). task counts the bytes of buf that
+     * are done, every few MiB; it may be NULL. */
     weft_status (*weight_write)(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
-                                weft_error *err);
+                                weft__task *task, weft_error *err);
 
     weft_status (*exec_create)(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
     void (*exec_destroy)(weft_exec *e);

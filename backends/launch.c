@@ -25,7 +25,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static weft_status time_runs(weft_program *p, double seconds, double *out, weft_error *err)
+static weft_status time_runs(weft_program *p, double seconds, weft__task *task, double *out, weft_error *err)
 {
     static const float zeros[ELEMENTS];
     double took[MAX_RUNS], end;
@@ -37,24 +37,25 @@ static weft_status time_runs(weft_program *p, double seconds, double *out, weft_
         double start = weft__seconds();
         WEFT_TRY(weft_program_run(p, err));
         took[n++] = weft__seconds() - start;
+        WEFT_TRY(weft__task_reach(task, task->at.done + 1, err));
     }
     qsort(took, n, sizeof *took, by_value);
     *out = took[n / 2] / CHAIN;
     return WEFT_OK;
 }
 
-weft_status weft__launch_seconds(weft_backend *b, double seconds, double *out, weft_error *err)
+weft_status weft__launch_seconds(weft_backend *b, double seconds, weft__task *task, double *out, weft_error *err)
 {
     weft_graph *g = NULL;
     weft_program *p = NULL;
     weft_bank *bank = NULL;
-    weft_program_desc desc = { .devices = &b, .n_devices = 1, .as_built = true };
+    weft_program_desc desc = { .devices = &b, .n_devices = 1, .as_built = true, .progress = weft__task_part(task) };
     *out = 0;
     weft_status s = make_chain(&g, err);
     if (!s) s = weft_program_create(g, &desc, &p, err);
     if (!s) s = weft_bank_create(NULL, &bank, err);
     if (!s) s = weft_program_load(p, bank, err);
-    if (!s) s = time_runs(p, seconds, out, err);
+    if (!s) s = time_runs(p, seconds, task, out, err);
     weft_program_destroy(p);
     weft_bank_destroy(bank);
     weft_graph_destroy(g);

@@ -74,9 +74,9 @@ static weft_status null_refuse(weft_error *err)
     return WEFT_FAIL(err, WEFT_UNSUPPORTED, "null: plans only, cannot load or run");
 }
 
-static weft_status null_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err)
+static weft_status null_roof(weft_backend *b, double seconds, weft__task *task, weft_roof *out, weft_error *err)
 {
-    (void)b, (void)seconds, (void)out;
+    (void)b, (void)seconds, (void)task, (void)out;
     return null_refuse(err);
 }
 
@@ -110,9 +110,9 @@ static weft_status null_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint
 }
 
 static weft_status null_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
-                                     weft_error *err)
+                                     weft__task *task, weft_error *err)
 {
-    (void)buf, (void)layout, (void)t, (void)src;
+    (void)buf, (void)layout, (void)t, (void)src, (void)task;
     return null_refuse(err);
 }
 

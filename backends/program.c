@@ -101,6 +101,7 @@ static weft_status create(weft_program *p, const weft_graph *g, const weft_progr
     p->strict = desc->strict;
     p->exact = desc->exact;
     p->keep = desc->keep;
+    p->progress = desc->progress;
     for (uint32_t d = 0; d < p->n_devices; d++) p->devices[d]->users++;
     WEFT_TRY(weft_graph_clone(g, &p->g, err));
     if (desc->outputs) WEFT_TRY(weft_graph_keep_outputs(p->g, desc->outputs, desc->n_outputs, err));
@@ -124,10 +125,11 @@ weft_status weft_program_create(const weft_graph *g, const weft_program_desc *de
     return WEFT_OK;
 }
 
-weft_status weft__program_create_probe(const weft_graph *g, weft_backend *b, bool exact, weft_program **out,
-                                       weft_error *err)
+weft_status weft__program_create_probe(const weft_graph *g, weft_backend *b, bool exact, weft_progress_sink progress,
+                                       weft_program **out, weft_error *err)
 {
-    weft_program_desc desc = { .devices = &b, .n_devices = 1, .exact = exact, .as_built = true, .keep = true };
+    weft_program_desc desc = { .devices = &b, .n_devices = 1, .exact = exact, .as_built = true, .keep = true,
+                               .progress = progress };
     weft_program *p = *out = calloc(1, sizeof *p);
     if (!p) return WEFT_OOM_FAIL(err, "a program");
     p->probing = true;
@@ -188,7 +190,7 @@ static weft_status load_constant(weft_program *p, uint32_t d, const weft_node *n
     return vt->buf_write(*buf, 0, n->data, bytes, err);
 }
 
-static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, weft_error *err)
+static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, weft__task *task, weft_error *err)
 {
     size_t at = weft__at(p, d, n->out[0].id);
     if (n->op == WEFT_OP_constant) return load_constant(p, d, n, &p->bufs[at], err);
@@ -198,7 +200,7 @@ static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, w
     if (n->op == WEFT_OP_state)
         return weft__bank_state(p->bank, p->devices[d], n->name, v->dtype, v->dims.rank, dims, &p->bufs[at], err);
     return weft__bank_weight(p->bank, p->devices[d], n->name, p->layouts[at], v->dtype, v->dims.rank, dims,
-                             &p->bufs[at], err);
+                             task, &p->bufs[at], err);
 }
 
 /* Bytes that loading would newly allocate on a device. */
@@ -241,19 +243,35 @@ static weft_status check_fit(const weft_program *p, weft_error *err)
     return fits ? WEFT_OK : WEFT_FAIL(err, WEFT_LIMIT, "%s", table);
 }
 
-static weft_status load_device(weft_program *p, uint32_t d, weft_error *err)
+static weft_status load_device(weft_program *p, uint32_t d, weft__task *task, weft_error *err)
 {
     weft_backend *b = p->devices[d];
     WEFT_TRY(b->vt->buf_create(b, p->plan->arena_bytes[d], &p->arenas[d], err));
     for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
         const weft_node *n = weft_graph_node(p->g, i);
         if ((weft_op_get(n->op)->traits & WEFT_TRAIT_SOURCE) && p->resident[weft__at(p, d, n->out[0].id)])
-            WEFT_TRY(load_value(p, d, n, err));
+            WEFT_TRY(load_value(p, d, n, task, err));
     }
+    return WEFT_OK;
+}
+
+static weft_status compile_device(weft_program *p, uint32_t d, weft_error *err)
+{
     weft_exec_desc desc = { .g = p->g, .plan = p->plan, .choices = p->choices, .device = d, .arena = p->arenas[d],
                             .layouts = p->layouts + weft__at(p, d, 0), .bufs = p->bufs + weft__at(p, d, 0),
-                            .bounds = p->bounds, .exact = p->exact };
-    return b->vt->exec_create(b, &desc, &p->execs[d], err);
+                            .bounds = p->bounds, .exact = p->exact, .progress = &p->progress };
+    return p->devices[d]->vt->exec_create(p->devices[d], &desc, &p->execs[d], err);
+}
+
+static weft_status load_devices(weft_program *p, weft_error *err)
+{
+    weft__task task;
+    uint64_t bytes = 0;
+    for (uint32_t d = 0; d < p->n_devices; d++) bytes += weft_program_device_memory(p, d).weights;
+    WEFT_TRY(weft__task_begin(&task, &p->progress, "loading weights", bytes, "B", err));
+    for (uint32_t d = 0; d < p->n_devices; d++) WEFT_TRY(load_device(p, d, &task, err));
+    for (uint32_t d = 0; d < p->n_devices; d++) WEFT_TRY(compile_device(p, d, err));
+    return WEFT_OK;
 }
 
 weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
@@ -267,7 +285,7 @@ weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
     weft_status s = WEFT_OK;
     if (!p->bufs || !p->arenas || !p->execs || (p->n_devices > 1 && !p->bounce)) s = WEFT_OOM_FAIL(err, "a program");
     if (!s) s = check_fit(p, err);
-    for (uint32_t d = 0; d < p->n_devices && !s; d++) s = load_device(p, d, err);
+    if (!s) s = load_devices(p, err);
     if (s) weft__program_unload(p);
     return s;
 }

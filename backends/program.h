@@ -17,6 +17,7 @@ struct weft_program {
     weft_backend **devices;
     uint32_t n_devices, value_limit, node_limit;
     bool strict, exact, keep, probing; /* probing: itself a part of the self-test */
+    weft_progress_sink progress;
     int64_t bounds[WEFT_MAX_EXTENTS], extents[WEFT_MAX_EXTENTS];
     uint32_t *split;               /* layers per device; NULL: not split */
     bool by_memory;                /* the split comes from what the devices' memories hold */

@@ -21,6 +21,7 @@ typedef struct subject {
 typedef struct prober {
     weft_backend *b;
     const weft_program *wanted; /* only what this program uses; NULL: everything */
+    weft__task task;            /* counts probes */
     subject subjects[MAX_SUBJECTS];
     uint32_t n_subjects;
     weft_program *p; /* the probe */
@@ -175,7 +176,7 @@ static void judge(prober *t, subject *s, const weft_kernel_choice *c, const char
     t->b->vt->judge(t->b, c, s->failed ? WEFT_VERDICT_FAILED : WEFT_VERDICT_PASSED, s->detail);
 }
 
-/* What fails with an error that is not the machine's (memory) condemns all kernels of the probe. */
+/* What fails with an error that is not the machine's (memory) or the caller's condemns all kernels of the probe. */
 static weft_status try_probe(prober *t, weft_error *err)
 {
     subject *subjects[WEFT_MAX_PROBE_NODES] = { NULL };
@@ -188,7 +189,7 @@ static weft_status try_probe(prober *t, weft_error *err)
     weft_error fault = { 0 };
     memset(t->faults, 0, sizeof t->faults);
     weft_status s = run_probe(t, &fault);
-    bool machine = s == WEFT_OOM || s == WEFT_LIMIT;
+    bool machine = s == WEFT_OOM || s == WEFT_LIMIT || s == WEFT_CANCELLED;
     for (uint32_t i = 0; i < n; i++) {
         if (!subjects[i]) continue;
         const weft_kernel_choice *c = choice_of(t->p, i);
@@ -197,14 +198,15 @@ static weft_status try_probe(prober *t, weft_error *err)
     }
     if (!machine && s != WEFT_DEVICE_LOST) return WEFT_OK;
     if (err) *err = fault;
-    return weft__annotate(err, s, "self-test");
+    return s == WEFT_CANCELLED ? s : weft__annotate(err, s, "self-test");
 }
 
 static weft_status probe(prober *t, const char *text, weft_error *err)
 {
     weft_graph *g;
     WEFT_TRY(weft_graph_parse(text, strlen(text), "probe", NULL, &g, err));
-    weft_status s = weft__program_create_probe(g, t->b, t->wanted && t->wanted->exact, &t->p, err);
+    weft_status s = weft__program_create_probe(g, t->b, t->wanted && t->wanted->exact, weft__task_part(&t->task),
+                                               &t->p, err);
     if (s == WEFT_UNSUPPORTED) s = WEFT_OK; /* no kernel is left: nothing to be tested */
     else if (!s) s = try_probe(t, err);
     weft_program_destroy(t->p);
@@ -215,10 +217,15 @@ static weft_status probe(prober *t, const char *text, weft_error *err)
     return s;
 }
 
-static weft_status probe_all(prober *t, weft_error *err)
+static weft_status probe_all(prober *t, const weft_progress_sink *progress, weft_error *err)
 {
-    const char *text;
-    for (uint32_t i = 0; (text = t->b->vt->probe(t->b, i)); i++) WEFT_TRY(probe(t, text, err));
+    uint32_t n = 0;
+    while (t->b->vt->probe(t->b, n)) n++;
+    WEFT_TRY(weft__task_begin(&t->task, progress, "testing kernels", n, "tests", err));
+    for (uint32_t i = 0; i < n; i++) {
+        WEFT_TRY(probe(t, t->b->vt->probe(t->b, i), err));
+        WEFT_TRY(weft__task_reach(&t->task, i + 1, err));
+    }
     return WEFT_OK;
 }
 
@@ -258,7 +265,7 @@ weft_status weft__selftest(weft_program *p, bool *failed, weft_error *err)
         if (!t) return WEFT_OOM_FAIL(err, "a self-test");
         t->b = b;
         t->wanted = p;
-        weft_status s = probe_all(t, err);
+        weft_status s = probe_all(t, &p->progress, err);
         for (uint32_t i = 0; i < t->n_subjects; i++) *failed = *failed || t->subjects[i].failed;
         free(t);
         if (s) return s;
@@ -267,15 +274,16 @@ weft_status weft__selftest(weft_program *p, bool *failed, weft_error *err)
     return WEFT_OK;
 }
 
-weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, void *ctx, weft_error *err)
+weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, void *ctx,
+                                   const weft_progress_sink *progress, weft_error *err)
 {
     if (!b->vt->probe) return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: has no self-test", b->vt->name);
     prober *t = calloc(1, sizeof *t);
     if (!t) return WEFT_OOM_FAIL(err, "a self-test");
     t->b = b;
     b->vt->judge(b, NULL, WEFT_VERDICT_NONE, "");
-    weft_status s = probe_all(t, err);
-    for (uint32_t i = 0; i < t->n_subjects; i++)
+    weft_status s = probe_all(t, progress, err);
+    for (uint32_t i = 0; i < t->n_subjects && s != WEFT_CANCELLED; i++)
         report(ctx, t->subjects[i].name, !t->subjects[i].failed, t->subjects[i].detail);
     free(t);
     return s;

@@ -136,6 +136,36 @@ bool weft__grow(void *array, size_t *capacity, size_t need, size_t size)
     return true;
 }
 
+/* ---- progress ---- */
+
+weft_status weft__task_begin(weft__task *t, const weft_progress_sink *sink, const char *what, uint64_t total,
+                             const char *unit, weft_error *err)
+{
+    *t = (weft__task){ .sink = sink, .at = { .what = what, .total = total, .unit = unit } };
+    return weft__task_reach(t, 0, err);
+}
+
+weft_status weft__task_reach(weft__task *t, uint64_t done, weft_error *err)
+{
+    if (!t) return WEFT_OK;
+    if (done > t->at.done) t->at.done = done;
+    if (!t->sink || !t->sink->report || t->sink->report(t->sink->ctx, &t->at)) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_CANCELLED, "cancelled while %s", t->at.what);
+}
+
+static bool report_again(void *ctx, const weft_progress *part)
+{
+    const weft__task *t = ctx;
+    (void)part;
+    return t->sink->report(t->sink->ctx, &t->at);
+}
+
+weft_progress_sink weft__task_part(weft__task *t)
+{
+    bool told = t && t->sink && t->sink->report;
+    return (weft_progress_sink){ told ? report_again : NULL, t };
+}
+
 /* ---- arena ---- */
 
 struct weft__arena_block {

@@ -93,6 +93,36 @@ WEFT_API weft_status weft__annotate(weft_error *err, weft_status status, const c
         if (try_status_ != WEFT_OK) return try_status_;                        \
     } while (0)
 
+/* ---- progress -------------------------------------------------------------------------------------------------- */
+
+/* How far a piece of long work is. It is told at the start (done 0) and then often: per kernel or run, and within a
+ * large tensor every few MiB. One call can be several pieces of work, one after the other; `done` never falls within
+ * one. */
+typedef struct weft_progress {
+    const char *what;     /* "loading weights"; static text */
+    uint64_t done, total; /* total 0: not known */
+    const char *unit;     /* "B", "kernels", "tokens"; static text */
+} weft_progress;
+
+/* Who is told. Called on the thread that called the library, which waits meanwhile. Returning false cancels: the call
+ * fails with CANCELLED, and nothing is left of what it was making. */
+typedef struct weft_progress_sink {
+    bool (*report)(void *ctx, const weft_progress *p); /* NULL: nobody */
+    void *ctx;
+} weft_progress_sink;
+
+/* A piece of work under way. `sink` may be NULL and outlives it. */
+typedef struct weft__task {
+    const weft_progress_sink *sink;
+    weft_progress at;
+} weft__task;
+WEFT_API WEFT_MUST_USE weft_status weft__task_begin(weft__task *t, const weft_progress_sink *sink, const char *what,
+                                                    uint64_t total, const char *unit, weft_error *err);
+/* Reports `done`, or again what was done if that is more. t may be NULL. */
+WEFT_API WEFT_MUST_USE weft_status weft__task_reach(weft__task *t, uint64_t done, weft_error *err);
+/* A sink for work that is a part of t: whatever it tells, t reports where it is. */
+WEFT_API weft_progress_sink weft__task_part(weft__task *t);
+
 /* ---- text output ----------------------------------------------------------------------------------------------- */
 
 /* Where printed text goes. `write` returns false to stop; the printing function then returns WEFT_IO. */

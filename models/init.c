@@ -33,7 +33,7 @@ static weft_status collect(const weft_graph *g, weft_dtype t, weft__file_tensor 
 }
 
 static weft_status write(const weft_model *m, const char *folder, const weft__file_tensor *tensors, size_t n,
-                         uint64_t seed, uint64_t shard_bytes, weft_error *err)
+                         uint64_t seed, uint64_t shard_bytes, const weft_progress_sink *progress, weft_error *err)
 {
     double range;
     int found = weft__hf_config_number(m->hf, "initializer_range", &range);
@@ -45,14 +45,15 @@ static weft_status write(const weft_model *m, const char *folder, const weft__fi
     WEFT_TRY(weft__file_read(m->config.origin, MAX_CONFIG, &config, &size, err));
     weft__random_init init = { .tensors = tensors, .seed = seed, .deviation = (float)range };
     weft__write_desc d = { .folder = folder, .tensors = tensors, .n_tensors = n, .shard_bytes = shard_bytes,
-                           .config = config, .config_size = size, .fill = weft__random_fill, .ctx = &init };
+                           .config = config, .config_size = size, .fill = weft__random_fill, .ctx = &init,
+                           .progress = progress };
     weft_status s = weft__checkpoint_write(&d, err);
     free(config);
     return s;
 }
 
 weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype, uint64_t seed,
-                            uint64_t shard_bytes, weft_error *err)
+                            uint64_t shard_bytes, const weft_progress_sink *progress, weft_error *err)
 {
     weft_model *m;
     weft_graph *g;
@@ -64,7 +65,7 @@ weft_status weft_model_init(const char *config, const char *folder, weft_dtype d
     weft_status s = weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err);
     if (!s) {
         s = collect(g, dtype, &tensors, &n, err);
-        if (!s) s = write(m, folder, tensors, n, seed, shard_bytes, err);
+        if (!s) s = write(m, folder, tensors, n, seed, shard_bytes, progress, err);
         free(tensors);
         weft_graph_destroy(g);
     }

@@ -92,9 +92,11 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_graph(const weft_model *m, const w
 
 /* Writes a randomly initialised checkpoint of the model that a config.json describes into a new folder: matrices normal
  * with the configuration's initializer_range (default 0.02), norm gains 1, biases 0; the same bits for the same seed
- * everywhere. dtype: WEFT_F32, WEFT_F16 or WEFT_BF16. In shards of at most shard_bytes (0: 5 GB) and bounded memory. */
+ * everywhere. dtype: WEFT_F32, WEFT_F16 or WEFT_BF16. In shards of at most shard_bytes (0: 5 GB) and bounded memory.
+ * progress may be NULL; cancelled, no file is left. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype,
-                                                   uint64_t seed, uint64_t shard_bytes, weft_error *err);
+                                                   uint64_t seed, uint64_t shard_bytes,
+                                                   const weft_progress_sink *progress, weft_error *err);
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
@@ -136,6 +138,9 @@ typedef struct weft_session_desc {
     /* The classification head's scores instead of logits: weft_session_eval gives rows of info.n_labels. */
     bool scores;
     bool exact, strict;
+    /* Told of testing kernels, loading, compiling, checking, and of evaluating more tokens than one run takes. As long
+     * as the session lives. */
+    weft_progress_sink progress;
 } weft_session_desc;
 #define WEFT_SESSION_DESC_DEFAULT { .hidden = -1 }
 
@@ -165,7 +170,7 @@ typedef struct weft_batch_token {
  * written to `out`: [wanted, n_vocab], [wanted, n_embed] or [wanted, n_labels] floats; NULL if none is wanted. LIMIT: a
  * sequence would outgrow the context. INVALID: a token id or sequence out of range. NOT_FINITE: a number of a wanted
  * row is NaN or infinite; the text names the token, and the cache if a key or value was too large for its type. After a
- * failure every sequence is as it was. */
+ * failure (or CANCELLED) every sequence is as it was. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      float *out, weft_error *err);
 /* The same with desc.candidates: rows of so many candidates, best first. Of one candidate the logit is not known (NaN).

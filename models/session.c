@@ -86,7 +86,7 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     weft_program_desc d = { .devices = s->desc.devices, .n_devices = s->desc.n_devices, .bounds = bounds, .n_bounds = 2,
                             .split = split_of(s, split), .spread = s->desc.spread && !s->prompt.p,
                             .outputs = outputs, .n_outputs = k > 1 ? 3 : k ? 2 : 1, .strict = s->desc.strict,
-                            .exact = s->desc.exact };
+                            .exact = s->desc.exact, .progress = s->desc.progress };
     double start = weft__seconds();
     WEFT_TRY(weft_program_create(s->g, &d, &r->p, err));
     s->times.plan += weft__seconds() - start;
@@ -333,13 +333,16 @@ static weft_status eval(weft_session *s, const weft_batch_token *tokens, size_t 
                         uint64_t row_bytes, weft_error *err)
 {
     WEFT_TRY(check_batch(s, tokens, n, err));
-    weft_status status = WEFT_OK;
+    weft__task task;
+    const weft_progress_sink *sink = n > s->prompt.max_tokens ? &s->desc.progress : NULL;
+    weft_status status = weft__task_begin(&task, sink, "evaluating", n, "tokens", err);
     size_t done = 0;
     while (done < n && !status) {
         runner *r = s->decode.p && n - done <= s->decode.max_tokens ? &s->decode : &s->prompt;
         uint32_t n_rows, taken = fill_batch(s, r, tokens + done, n - done, &n_rows);
         done += taken;
         status = run_batch(s, r, taken, n_rows, out, err);
+        if (!status) status = weft__task_reach(&task, done, err);
         if (out) out += n_rows * row_bytes;
     }
     if (status) take_back(s, tokens, done);

@@ -53,7 +53,7 @@ static int test_device(const cli_args *a, const char *spec)
     int status = cli_device_spec(a, spec, full, sizeof full);
     if (status) return status;
     if (weft_backend_open(full, &b, &err)) return cli_report(&err);
-    if (weft_backend_self_test(b, print_verdict, n, &err)) status = cli_report(&err);
+    if (weft_backend_self_test(b, print_verdict, n, NULL, &err)) status = cli_report(&err);
     weft_backend_close(b);
     if (status) return status;
     return n[1] ? cli_fail("%u of %u kernels failed and will not be used", n[1], n[0] + n[1]) : 0;

@@ -16,7 +16,7 @@ static int run_init(const cli_args *a)
     weft_dtype t = WEFT_F16;
     weft_error err;
     cli_dtype(cli_text(a, "dtype", "f16"), &t);
-    if (weft_model_init(a->model, a->second, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0), &err))
+    if (weft_model_init(a->model, a->second, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0), NULL, &err))
         return cli_report(&err);
     return 0;
 }

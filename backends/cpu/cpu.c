@@ -111,11 +111,11 @@ static weft_status cpu_list(uint32_t index, const char *text, weft_device_info *
     return WEFT_OK;
 }
 
-static weft_status cpu_roof(weft_backend *base, double seconds, weft_roof *out, weft_error *err)
+static weft_status cpu_roof(weft_backend *base, double seconds, weft__task *task, weft_roof *out, weft_error *err)
 {
     cpu_backend *b = (cpu_backend *)base;
-    WEFT_TRY(weft__cpu_stream(b, seconds, &out->bytes_per_second, err));
-    return weft__cpu_peak(b, seconds, &out->f32_ops_per_second, &out->int8_ops_per_second, err);
+    WEFT_TRY(weft__cpu_stream(b, seconds, task, &out->bytes_per_second, err));
+    return weft__cpu_peak(b, seconds, task, &out->f32_ops_per_second, &out->int8_ops_per_second, err);
 }
 
 static uint32_t cpu_alignment(const weft_backend *b)

@@ -46,7 +46,7 @@ weft_layout cpu_weight_layout(const weft_backend *b, const weft_graph *g, weft_r
 const char *cpu_layout_name(const weft_backend *b, weft_layout layout);
 uint64_t cpu_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
 weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
-                             weft_error *err);
+                             weft__task *task, weft_error *err);
 
 weft_status cpu_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
 void cpu_exec_destroy(weft_exec *e);

@@ -63,7 +63,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Seconds of the median pass. */
-static double time_passes(cpu_pool *pool, pass *p, double seconds)
+static weft_status time_passes(cpu_pool *pool, pass *p, double seconds, weft__task *task, double *out, weft_error *err)
 {
     double took[MAX_PASSES], end = now() + seconds;
     size_t n = 0;
@@ -72,14 +72,18 @@ static double time_passes(cpu_pool *pool, pass *p, double seconds)
         double start = now();
         cpu_pool_run(pool, run_pass, p);
         took[n++] = now() - start;
+        WEFT_TRY(weft__task_reach(task, task ? task->at.done + 1 : 0, err));
     } while (n < MAX_PASSES && now() < end);
     qsort(took, n, sizeof *took, by_value);
-    return took[n / 2];
+    *out = took[n / 2];
+    return WEFT_OK;
 }
 
-weft_status weft__cpu_stream(cpu_backend *b, double seconds, double *bytes_per_second, weft_error *err)
+weft_status weft__cpu_stream(cpu_backend *b, double seconds, weft__task *task, double *bytes_per_second,
+                             weft_error *err)
 {
     pass p = { .loops = cpu_roof_of(b->isa), .bytes = STREAM_BYTES, .what = READ };
+    double t;
     *bytes_per_second = 0;
     unsigned char *buffer = aligned_alloc((size_t)2 << 20, STREAM_BYTES);
     if (!buffer) return WEFT_OOM_FAIL(err, "the buffer that bandwidth is measured with");
@@ -87,18 +91,22 @@ weft_status weft__cpu_stream(cpu_backend *b, double seconds, double *bytes_per_s
     memset(buffer, 1, STREAM_BYTES);
     p.buffer = buffer;
     uint64_t read = STREAM_BYTES / cpu_pool_size(b->pool) / 4096 * 4096 * cpu_pool_size(b->pool);
-    *bytes_per_second = (double)read / time_passes(b->pool, &p, seconds);
+    weft_status s = time_passes(b->pool, &p, seconds, task, &t, err);
+    if (!s) *bytes_per_second = (double)read / t;
     free(buffer);
-    return WEFT_OK;
+    return s;
 }
 
-weft_status weft__cpu_peak(cpu_backend *b, double seconds, double *flops, double *int8_ops, weft_error *err)
+weft_status weft__cpu_peak(cpu_backend *b, double seconds, weft__task *task, double *flops, double *int8_ops,
+                           weft_error *err)
 {
-    (void)err;
+    double t;
     pass p = { .loops = cpu_roof_of(b->isa), .rounds = 20000, .what = FMA };
     double per_pass = (double)(p.rounds * p.loops->chains * p.loops->lanes * 2) * cpu_pool_size(b->pool);
-    *flops = per_pass / time_passes(b->pool, &p, seconds);
+    WEFT_TRY(time_passes(b->pool, &p, seconds, task, &t, err));
+    *flops = per_pass / t;
     p.what = DOT;
-    *int8_ops = 4 * per_pass / time_passes(b->pool, &p, seconds);
+    WEFT_TRY(time_passes(b->pool, &p, seconds, task, &t, err));
+    *int8_ops = 4 * per_pass / t;
     return WEFT_OK;
 }

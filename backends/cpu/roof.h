@@ -1,14 +1,17 @@
 /* roof.h: what this machine can reach at best, as the denominator of every speed we report: bytes per second of a
  * stream that is only read, from memory beyond the caches, and arithmetic in registers. Measured with the backend's
- * own threads and instruction set, each for about `seconds`; the median of many short passes counts. */
+ * own threads and instruction set, each for about `seconds`; the median of many short passes counts. `task` counts
+ * passes and may be NULL. */
 #ifndef CPU_ROOF_H
 #define CPU_ROOF_H
 
 #include "backends/cpu/cpu.h"
 
-weft_status weft__cpu_stream(cpu_backend *b, double seconds, double *bytes_per_second, weft_error *err);
+weft_status weft__cpu_stream(cpu_backend *b, double seconds, weft__task *task, double *bytes_per_second,
+                             weft_error *err);
 /* Floating-point operations per second of f32 fused multiply-adds, and operations of int8 dot products. */
-weft_status weft__cpu_peak(cpu_backend *b, double seconds, double *flops, double *int8_ops, weft_error *err);
+weft_status weft__cpu_peak(cpu_backend *b, double seconds, weft__task *task, double *flops, double *int8_ops,
+                           weft_error *err);
 
 /* The loops of one instruction set. Results are returned so that no compiler drops the work. */
 typedef struct cpu_roof_loops {

@@ -59,6 +59,8 @@ uint64_t cpu_weight_bytes(const weft_backend *base, weft_layout layout, weft_dty
     return weft_dtype_row_bytes(t, k, &row) ? row * (uint64_t)rows : UINT64_MAX;
 }
 
+enum { PIECE_BYTES = 4 << 20 }; /* between two reports */
+
 /* One load, shared by the threads: they claim groups of rows. */
 typedef struct load {
     weft_buf *buf;
@@ -67,6 +69,7 @@ typedef struct load {
     weft_dtype type;
     cpu_isa isa;
     int64_t rows, k, group, n_groups;
+    int64_t end; /* of the groups in this piece of the load */
     uint64_t src_row, dst_row;
     unsigned char *temp; /* per thread: a group of rows in the wanted type, if it differs from the file's */
     atomic_llong next;
@@ -88,7 +91,7 @@ static void load_groups(void *ctx, uint32_t thread, uint32_t n_threads)
     unsigned char *temp = l->temp ? l->temp + thread * (uint64_t)l->group * l->dst_row : NULL;
     for (;;) {
         int64_t i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-        if (i >= l->n_groups) return;
+        if (i >= l->end) return;
         int64_t row = i * l->group, n = l->rows - row < l->group ? l->rows - row : l->group;
         const void *from = converted(l, (const unsigned char *)l->src->data + (uint64_t)row * l->src_row, n, temp);
         unsigned char *out = l->buf->data;
@@ -99,8 +102,24 @@ static void load_groups(void *ctx, uint32_t thread, uint32_t n_threads)
     }
 }
 
+static weft_status load_all(load *l, weft__task *task, weft_error *err)
+{
+    uint64_t bytes = l->layout == CPU_LAYOUT_PANEL ? cpu_panel_stride(l->isa, l->type, l->k)
+                                                   : l->dst_row * (uint64_t)l->group;
+    int64_t piece = bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (bytes ? bytes : 1)) : 1;
+    for (int64_t first = 0, n; first < l->n_groups; first += n) {
+        n = l->n_groups - first < piece ? l->n_groups - first : piece;
+        atomic_store_explicit(&l->next, first, memory_order_relaxed);
+        l->end = first + n;
+        cpu_pool_run(l->buf->b->pool, load_groups, l);
+        if (l->end < l->n_groups) /* the last piece's rows may be fewer: the bank tells of the end */
+            WEFT_TRY(weft__task_reach(task, task ? task->at.done + (uint64_t)n * bytes : 0, err));
+    }
+    return WEFT_OK;
+}
+
 weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
-                             weft_error *err)
+                             weft__task *task, weft_error *err)
 {
     load l = { .buf = buf, .src = src, .layout = layout, .type = t, .isa = buf->b->isa };
     as_matrix(src->rank, src->dims, &l.rows, &l.k);
@@ -116,7 +135,7 @@ weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, co
         l.temp = malloc(cpu_pool_size(buf->b->pool) * (size_t)l.group * l.dst_row);
         if (!l.temp) return WEFT_OOM_FAIL(err, "converting a weight");
     }
-    cpu_pool_run(buf->b->pool, load_groups, &l);
+    weft_status s = load_all(&l, task, err);
     free(l.temp);
-    return WEFT_OK;
+    return s;
 }

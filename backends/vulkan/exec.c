@@ -264,7 +264,7 @@ static weft_status create_pipelines(weft_exec *e, drafts *all, weft_error *err)
     VkPipeline *pipelines = malloc(all->n * sizeof(VkPipeline));
     weft_status s = keys && pipelines ? WEFT_OK : WEFT_OOM_FAIL(err, "pipelines");
     for (size_t i = 0; i < all->n && !s; i++) keys[i] = all->item[i].key;
-    if (!s) s = vk_pipelines_get(e->vk, keys, (uint32_t)all->n, pipelines, err);
+    if (!s) s = vk_pipelines_get(e->vk, keys, (uint32_t)all->n, e->desc.progress, pipelines, err);
     for (size_t i = 0; i < all->n && !s; i++) all->item[i].d.pipeline = pipelines[i];
     free(keys);
     free(pipelines);

@@ -4,7 +4,6 @@
 #include "backends/vulkan/vk.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,44 +118,85 @@ static weft_status make_pipeline(vk_backend *vk, const vk_pipeline_key *key, VkP
 
 /* ---- many ---- */
 
+/* The caller waits and reports, so that news of what is done do not wait for a kernel of its own. */
 typedef struct job {
     vk_backend *vk;
     entry *items;
     uint32_t n;
-    atomic_uint next;
-    pthread_mutex_t lock;
-    weft_status status; /* the first failure */
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t news;
+    uint32_t next, done;
+    weft_status status; /* the first failure, or that the caller has had enough */
     weft_error error;
 } job;
+
+/* Makes the next pipeline, if one is left and nothing has failed. The lock is held before and after. */
+static bool make_next(job *j)
+{
+    if (j->status || j->next == j->n) return false;
+    entry *item = &j->items[j->next++];
+    weft_error error = { 0 };
+    pthread_mutex_unlock(&j->lock);
+    weft_status s = make_pipeline(j->vk, &item->key, &item->pipeline, &error);
+    pthread_mutex_lock(&j->lock);
+    j->done++;
+    if (s && !j->status) {
+        j->status = s;
+        j->error = error;
+    }
+    pthread_cond_signal(&j->news);
+    return true;
+}
 
 static void *work(void *ctx)
 {
     job *j = ctx;
-    uint32_t i;
-    while ((i = atomic_fetch_add(&j->next, 1)) < j->n) {
-        weft_error error = { 0 };
-        weft_status s = make_pipeline(j->vk, &j->items[i].key, &j->items[i].pipeline, &error);
-        if (!s) continue;
-        pthread_mutex_lock(&j->lock);
-        if (!j->status) j->error = error;
-        j->status = j->status ? j->status : s;
-        pthread_mutex_unlock(&j->lock);
-    }
+    pthread_mutex_lock(&j->lock);
+    while (make_next(j)) continue;
+    pthread_mutex_unlock(&j->lock);
     return NULL;
 }
 
-static weft_status make_all(vk_backend *vk, entry *items, uint32_t n, weft_error *err)
+/* Tells how many are done until all are, or until one fails or the caller has had enough. Without helpers it makes
+ * them itself. */
+static void oversee(job *j, bool helped, weft__task *task)
+{
+    weft_status s = WEFT_OK;
+    weft_error error = { 0 };
+    pthread_mutex_lock(&j->lock);
+    for (uint32_t told = 0; told < j->n && !j->status && !s;) {
+        while (helped && j->done == told && !j->status) pthread_cond_wait(&j->news, &j->lock);
+        if (!helped) make_next(j);
+        told = j->done;
+        pthread_mutex_unlock(&j->lock);
+        s = weft__task_reach(task, told, &error);
+        pthread_mutex_lock(&j->lock);
+    }
+    if (s && !j->status) {
+        j->status = s;
+        j->error = error;
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+static weft_status make_all(vk_backend *vk, entry *items, uint32_t n, const weft_progress_sink *progress,
+                            weft_error *err)
 {
     pthread_t threads[MAX_THREADS];
     job j = { .vk = vk, .items = items, .n = n };
+    weft__task task;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t want = cores > 1 ? (uint32_t)cores - 1 : 0, running = 0;
+    uint32_t want = cores > 1 ? (uint32_t)cores : 1, running = 0;
     if (want > MAX_THREADS) want = MAX_THREADS;
-    if (want + 1 > n) want = n ? n - 1 : 0;
+    if (want > n) want = n;
+    if (!n) return WEFT_OK;
+    WEFT_TRY(weft__task_begin(&task, progress, "compiling kernels", n, "kernels", err));
     pthread_mutex_init(&j.lock, NULL);
+    pthread_cond_init(&j.news, NULL);
     while (running < want && !pthread_create(&threads[running], NULL, work, &j)) running++;
-    work(&j);
+    oversee(&j, running > 0, &task);
     while (running) pthread_join(threads[--running], NULL);
+    pthread_cond_destroy(&j.news);
     pthread_mutex_destroy(&j.lock);
     if (j.status == WEFT_DEVICE_LOST) vk->lost = true;
     if (j.status && err) *err = j.error;
@@ -176,14 +216,15 @@ static size_t find(const struct vk_pipeline_set *set, const vk_pipeline_key *key
     return i;
 }
 
-weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n, VkPipeline *out, weft_error *err)
+weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n,
+                             const weft_progress_sink *progress, VkPipeline *out, weft_error *err)
 {
     struct vk_pipeline_set *set = vk->pipelines;
     size_t had = set->n;
     if (!weft__grow(&set->items, &set->cap, set->n + n, sizeof *set->items)) return WEFT_OOM_FAIL(err, "pipelines");
     for (uint32_t i = 0; i < n; i++)
         if (find(set, &keys[i]) == set->n) set->items[set->n++] = (entry){ keys[i], VK_NULL_HANDLE };
-    weft_status s = make_all(vk, set->items + had, (uint32_t)(set->n - had), err);
+    weft_status s = make_all(vk, set->items + had, (uint32_t)(set->n - had), progress, err);
     if (s) {
         for (size_t i = had; i < set->n; i++)
             if (set->items[i].pipeline) vk->api.DestroyPipeline(vk->device, set->items[i].pipeline, NULL);

@@ -113,7 +113,8 @@ typedef struct vk_pipeline_key {
     uint32_t subgroup, n_specs, spec[WEFT_MAX_SPECS];
 } vk_pipeline_key;
 /* Creates what is missing, in threads; pipelines belong to the backend and live as long as it. */
-weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n, VkPipeline *out, weft_error *err);
+weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n,
+                             const weft_progress_sink *progress, VkPipeline *out, weft_error *err);
 
 /* ---- the backend ---- */
 struct vk_backend {
@@ -196,7 +197,7 @@ uint64_t vk_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t
 weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                              weft_buf **out, weft_error *err);
 weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
-                            weft_error *err);
+                            weft__task *task, weft_error *err);
 weft_status vk_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err);
 weft_status vk_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err);
 void vk_buf_destroy(weft_buf *buf);
@@ -205,7 +206,7 @@ weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, w
 weft_place_reason vk_choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
 bool vk_joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
               const weft_kernel_choice *next);
-weft_status vk_roof(weft_backend *b, double seconds, weft_roof *out, weft_error *err);
+weft_status vk_roof(weft_backend *b, double seconds, weft__task *task, weft_roof *out, weft_error *err);
 weft_status vk_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
 void vk_exec_destroy(weft_exec *e);
 weft_status vk_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,

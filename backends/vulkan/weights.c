@@ -143,6 +143,7 @@ typedef struct load {
     int64_t rows, columns, row; /* row: the first of the piece under way */
     uint64_t src_row, dst_row;
     unsigned char *line; /* one row in the wanted type */
+    weft__task *task;
 } load;
 
 static const unsigned char *read_row(const load *l, int64_t row)
@@ -200,14 +201,15 @@ static weft_status fill_part(weft_buf *buf, const vk_part *part, bool panels, lo
         n = part->bytes - at < piece ? part->bytes - at : piece;
         WEFT_TRY(vk_block_fill(buf->vk, &buf->blocks[part->block], part->offset + at, n,
                                panels ? fill_panels : fill_rows, l, err));
+        WEFT_TRY(weft__task_reach(l->task, l->task ? l->task->at.done + n : 0, err));
     }
     return WEFT_OK;
 }
 
 weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
-                            weft_error *err)
+                            weft__task *task, weft_error *err)
 {
-    load l = { .src = src, .type = t };
+    load l = { .src = src, .type = t, .task = task };
     bool panels = layout == VK_LAYOUT_PANEL;
     vk_as_matrix(src->rank, src->dims, &l.rows, &l.columns);
     if (!weft_dtype_row_bytes(src->dtype, l.columns, &l.src_row) || !weft_dtype_row_bytes(t, l.columns, &l.dst_row) ||

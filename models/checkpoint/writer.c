@@ -29,6 +29,7 @@ typedef struct job {
     size_t n_written, n_renamed; /* shards */
     bool index_written, index_renamed, config_written, folder_made;
     unsigned char *buffer; /* [WEFT__WRITE_PIECE] */
+    weft__task task;
 } job;
 
 #define INDEX_NAME  "model.safetensors.index.json"
@@ -180,7 +181,7 @@ static weft_status write_header(const job *j, size_t shard, int fd, const char *
     return s;
 }
 
-static weft_status write_tensor(const job *j, size_t index, int fd, const char *path,
+static weft_status write_tensor(job *j, size_t index, int fd, const char *path,
                                 weft_error *err)
 {
     const weft__file_tensor *t = &j->desc->tensors[index];
@@ -190,12 +191,13 @@ static weft_status write_tensor(const job *j, size_t index, int fd, const char *
         size_t n = size - at < WEFT__WRITE_PIECE ? (size_t)(size - at) : WEFT__WRITE_PIECE;
         WEFT_TRY(j->desc->fill(j->desc->ctx, index, at, j->buffer, n, err));
         WEFT_TRY(write_all(fd, path, j->buffer, n, err));
+        WEFT_TRY(weft__task_reach(&j->task, j->task.at.done + n, err));
         at += n;
     }
     return WEFT_OK;
 }
 
-static weft_status write_shard(const job *j, size_t shard, weft_error *err)
+static weft_status write_shard(job *j, size_t shard, weft_error *err)
 {
     int fd;
     char *path, name[NAME_SIZE];
@@ -288,6 +290,7 @@ static weft_status write_all_files(job *j, weft_error *err)
     const weft__write_desc *d = j->desc;
     char name[NAME_SIZE];
     WEFT_TRY(plan(j, err));
+    WEFT_TRY(weft__task_begin(&j->task, d->progress, "writing weights", j->total, "B", err));
     WEFT_TRY(make_folder(j, err));
     for (size_t i = 0; i < j->n_shards; i++) {
         j->n_written++; /* counted before: a file that is half there has to go too */

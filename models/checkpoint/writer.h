@@ -23,10 +23,11 @@ typedef struct weft__write_desc {
     size_t config_size;
     weft__tensor_fill fill;
     void *ctx;
+    const weft_progress_sink *progress; /* told after each piece; may be NULL */
 } weft__write_desc;
 
 /* INVALID: a name twice, a shape that overflows, a folder with a checkpoint. IO: disk full and the
- * like. OOM; what fill returns. */
+ * like. OOM; CANCELLED; what fill returns. */
 WEFT_MUST_USE weft_status weft__checkpoint_write(const weft__write_desc *desc, weft_error *err);
 
 #endif

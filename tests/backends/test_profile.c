@@ -229,7 +229,7 @@ static void the_cost_of_a_launch(void)
     weft_backend *b;
     weft_roof roof;
     if (!CHECK_OK(weft_backend_open("cpu,threads=2", &b, &err), err)) return;
-    CHECK_OK(weft_backend_roof(b, 0.01, &roof, &err), err);
+    CHECK_OK(weft_backend_roof(b, 0.01, NULL, &roof, &err), err);
     CHECK(roof.launch_seconds > 1e-9 && roof.launch_seconds < 1e-2);
     CHECK_EQ_INT(b->users, 0);
     weft_backend_close(b);

@@ -170,7 +170,8 @@ int main(int argc, char **argv)
     }
     cpu_backend backend = { .isa = isa, .pool = b.pool };
     double stream, flops, ops;
-    if (weft__cpu_stream(&backend, 1, &stream, &err) || weft__cpu_peak(&backend, 0.5, &flops, &ops, &err)) return 1;
+    if (weft__cpu_stream(&backend, 1, NULL, &stream, &err) ||
+        weft__cpu_peak(&backend, 0.5, NULL, &flops, &ops, &err)) return 1;
     printf("%s, %u threads: stream %.1f GB/s, f32 %.1f GFLOP/s, int8 %.1f GOP/s\n", cpu_isa_name(isa), threads,
            1e-9 * stream, 1e-9 * flops, 1e-9 * ops);
     for (int tokens = 1; tokens <= 512; tokens *= 512)

@@ -195,7 +195,7 @@ static weft_status compile(vk_backend *vk, const used_list *l, row *rows, weft_e
     VkPipeline *pipelines = malloc(l->n * sizeof *pipelines);
     weft_status s = keys && pipelines ? WEFT_OK : WEFT_OOM_FAIL(err, "pipelines");
     for (size_t i = 0; i < l->n && !s; i++) keys[i] = l->items[i].key;
-    if (!s) s = vk_pipelines_get(vk, keys, (uint32_t)l->n, pipelines, err);
+    if (!s) s = vk_pipelines_get(vk, keys, (uint32_t)l->n, NULL, pipelines, err);
     for (size_t i = 0; i < l->n && !s; i++) rows[i] = read_statistics(vk, pipelines[i]);
     free(keys);
     free(pipelines);

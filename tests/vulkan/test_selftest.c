@@ -10,9 +10,11 @@
 
 #include "backends/backend.h"
 #include "backends/vulkan/shaders.h"
+#include "tests/progress.h"
 #include "tests/vulkan/shim.h"
 
 static weft_error err;
+static progress_log heard = { .cancel_at = -1 };
 static void (*begin)(int, int);
 static void (*corrupt)(const unsigned *, unsigned long);
 static char folder[] = "/tmp/weft-selftest-XXXXXX", spec[1024];
@@ -88,7 +90,8 @@ static weft_status run(bool strict, bool with_cpu, result *r)
     weft_status s = weft_backend_open(spec, &b[0], &err);
     if (!s) s = weft_backend_open("cpu,threads=1", &b[1], &err);
     if (!s) s = weft_graph_parse(text, sizeof text - 1, "test", NULL, &g, &err);
-    weft_program_desc d = { .devices = b, .n_devices = with_cpu ? 2 : 1, .strict = strict };
+    weft_program_desc d = { .devices = b, .n_devices = with_cpu ? 2 : 1, .strict = strict,
+                            .progress = progress_sink(&heard) };
     if (!s) s = weft_program_create(g, &d, &p, &err);
     for (uint32_t i = 0; !s && i < weft_graph_node_count(weft_program_graph(p)); i++) {
         const weft_node *n = weft_graph_node(weft_program_graph(p), i);
@@ -198,9 +201,37 @@ static void a_test_that_did_not_come_back(void)
     each_file(NULL);
 }
 
+/* Testing and compiling tell how far they are; cancelled, they condemn nothing, and the next run goes on. */
+static void a_cancelled_test_is_no_verdict(void)
+{
+    result good, r;
+    if (!set_up()) return;
+    heard = (progress_log){ .cancel_at = -1 };
+    if (CHECK_OK(run(true, false, &good), err)) {
+        int64_t reports = heard.n;
+        CHECK(progress_of(&heard, "testing kernels", 1) > 2);
+        CHECK(progress_of(&heard, "compiling kernels", 1) > 1);
+        CHECK(progress_of(&heard, "loading weights", 1) > 1);
+        each_file(NULL);
+        set_up();
+        for (int64_t n = 0; n < reports; n += 1 + n / 2) {
+            heard = (progress_log){ .cancel_at = n };
+            weft_status s = run(true, false, &r);
+            CHECK_EQ_INT(s, heard.cancelled ? WEFT_CANCELLED : WEFT_OK);
+            CHECK(!*r.disabled);
+        }
+        heard = (progress_log){ .cancel_at = -1 };
+        CHECK_OK(run(true, false, &r), err);
+        CHECK(!strcmp(r.norm, good.norm) && !strcmp(r.product, good.product) && !*r.disabled);
+        CHECK(difference(r.y, good.y) == 0);
+    }
+    each_file(NULL);
+}
+
 static const weft_test tests[] = {
     { "a wrong product makes way", a_wrong_product_makes_way },
     { "without another kernel: the CPU or nothing", without_another_kernel_the_cpu_or_nothing },
     { "a test that did not come back", a_test_that_did_not_come_back },
+    { "a cancelled test is no verdict", a_cancelled_test_is_no_verdict },
 };
 TEST_MAIN(tests)

@@ -122,7 +122,7 @@ static weft_status add_probe(used_list *l, weft_backend *b, const char *text, we
     weft_graph *g;
     weft_program *p = NULL;
     WEFT_TRY(weft_graph_parse(text, strlen(text), "probe", NULL, &g, err));
-    weft_status s = weft__program_create_probe(g, b, false, &p, err);
+    weft_status s = weft__program_create_probe(g, b, false, (weft_progress_sink){ 0 }, &p, err);
     if (!s) s = add_program(l, p, "self-test", err);
     weft_program_destroy(p);
     weft_graph_destroy(g);
