@@ -11,51 +11,80 @@ static const char *origin(const weft_config *c)
     return c->origin ? c->origin : "configuration";
 }
 
-/* A number between min and max. 1: found and fit; 0: absent; -1: unfit, which is recorded. */
-static int number(weft_graph *g, const weft_config *c, const char *key, bool whole, double min, double max, double *out)
+/* The key as the file has it. */
+static const char *spelled(const weft_config *c, const char *key)
+{
+    return c->spelling ? c->spelling(c->ctx, key) : key;
+}
+
+static void tell(const weft_config *c, const weft_config_value *v)
+{
+    if (c->asked) c->asked(c->sink, v);
+}
+
+typedef struct range {
+    double min, max;
+    bool whole, truth;
+} range;
+
+/* A number in a range. 1: found and fit; 0: absent; -1: unfit, which is recorded. */
+static int number(weft_graph *g, const weft_config *c, const char *key, range r, double *out)
 {
     int found = c->number(c->ctx, key, out);
     if (!found) return 0;
     if (found < 0) {
-        WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a number", origin(c), key);
+        WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a number", origin(c), spelled(c, key));
         return -1;
     }
-    if (!(*out >= min && *out <= max) || (whole && *out != floor(*out))) {
-        WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is %.9g, must be %s from %.9g to %.9g", origin(c), key, *out,
-                     whole ? "a whole number" : "a number", min, max);
+    if (!(*out >= r.min && *out <= r.max) || (r.whole && *out != floor(*out))) {
+        WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is %.9g, must be %s from %.9g to %.9g", origin(c), spelled(c, key),
+                     *out, r.whole ? "a whole number" : "a number", r.min, r.max);
         return -1;
     }
+    tell(c, &(weft_config_value){ .key = key, .number = *out, .truth = r.truth, .found = true });
     return 1;
+}
+
+static void miss(weft_graph *g, const weft_config *c, const char *key)
+{
+    WEFT__STICKY(g, WEFT_NOT_FOUND, "%s: '%s' is missing", origin(c), spelled(c, key));
+}
+
+/* What must be there; the least value of the range in place of what is not. */
+static double needed(weft_graph *g, const weft_config *c, const char *key, range r)
+{
+    double x;
+    int found = number(g, c, key, r, &x);
+    if (!found) miss(g, c, key);
+    return found > 0 ? x : r.min;
 }
 
 uint32_t weft_config_u32(weft_graph *g, const weft_config *c, const char *key, uint32_t min, uint32_t max)
 {
-    double x;
-    int found = number(g, c, key, true, min, max, &x);
-    if (!found) WEFT__STICKY(g, WEFT_NOT_FOUND, "%s: '%s' is missing", origin(c), key);
-    return found > 0 ? (uint32_t)x : min;
+    return (uint32_t)needed(g, c, key, (range){ .min = min, .max = max, .whole = true });
 }
 
 uint32_t weft_config_u32_or(weft_graph *g, const weft_config *c, const char *key, uint32_t fallback, uint32_t min,
                             uint32_t max)
 {
     double x;
-    return number(g, c, key, true, min, max, &x) > 0 ? (uint32_t)x : fallback;
+    int found = number(g, c, key, (range){ .min = min, .max = max, .whole = true }, &x);
+    if (found > 0) return (uint32_t)x;
+    if (!found) tell(c, &(weft_config_value){ .key = key, .number = fallback });
+    return fallback;
 }
 
-float weft_config_f32_or(weft_graph *g, const weft_config *c, const char *key, float fallback, float min, float max)
+double weft_config_f64(weft_graph *g, const weft_config *c, const char *key, double min, double max)
 {
-    double x;
-    return number(g, c, key, false, (double)min, (double)max, &x) > 0 ? (float)x : fallback;
+    return needed(g, c, key, (range){ .min = min, .max = max });
 }
 
-bool weft_config_bool_or(weft_graph *g, const weft_config *c, const char *key, bool fallback)
+bool weft_config_bool(weft_graph *g, const weft_config *c, const char *key)
 {
-    double x;
-    return number(g, c, key, true, 0, 1, &x) > 0 ? x != 0 : fallback;
+    return needed(g, c, key, (range){ .max = 1, .whole = true, .truth = true }) != 0;
 }
 
-weft_act weft_config_act_or(weft_graph *g, const weft_config *c, const char *key, weft_act fallback)
+weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key)
 {
     static const struct {
         const char *name;
@@ -77,13 +106,15 @@ weft_act weft_config_act_or(weft_graph *g, const weft_config *c, const char *key
     };
     const char *name;
     int found = c->text(c->ctx, key, &name);
-    if (found > 0)
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            if (!strcmp(names[i].name, name)) return names[i].act;
-    if (!found) return fallback;
-    if (found < 0)
-        WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a text", origin(c), key);
+    for (size_t i = 0; found > 0 && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i].name, name)) continue;
+        tell(c, &(weft_config_value){ .key = key, .text = name, .found = true });
+        return names[i].act;
+    }
+    if (!found) miss(g, c, key);
+    else if (found < 0) WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a text", origin(c), spelled(c, key));
     else
-        WEFT__STICKY(g, WEFT_UNSUPPORTED, "%s: '%s' is '%.60s', an activation that is not known", origin(c), key, name);
+        WEFT__STICKY(g, WEFT_UNSUPPORTED, "%s: '%s' is '%.60s', an activation that is not known", origin(c),
+                     spelled(c, key), name);
     return WEFT_ACT_NONE;
 }

@@ -239,23 +239,38 @@ WEFT_API WEFT_MUST_USE weft_status weft_graph_seal(weft_graph *g, weft_error *er
 
 /* ---- hyperparameters of a model definition --------------------------------------------------------------------- */
 
-/* Read access to a configuration, whatever file it came from. Lookups return 1 found, 0 absent, -1 wrong type. */
+/* A value that a definition got. */
+typedef struct weft_config_value {
+    const char *key;  /* as it was asked for */
+    const char *text; /* of a text; NULL of a number */
+    double number;
+    bool truth; /* the number is a yes or a no */
+    bool found; /* false: the fallback that the definition gave */
+} weft_config_value;
+
+/* Read access to a configuration, whatever file it came from. Lookups return 1 found, 0 absent, -1 wrong type. What a
+ * model type takes where a file has no such key is for `number` and `text` to know: definitions serve several types. */
 typedef struct weft_config {
     const void *ctx;
     int (*number)(const void *ctx, const char *key, double *out); /* true and false read as 1 and 0 */
     int (*text)(const void *ctx, const char *key, const char **out);
     const char *origin; /* named in errors, such as a file's path */
+    /* The rest may be NULL. How the file spells a key, for messages; without: the key. */
+    const char *(*spelling)(const void *ctx, const char *key);
+    void (*asked)(void *sink, const weft_config_value *v); /* told of every value that a definition gets */
+    void *sink;
 } weft_config;
 
 /* Sticky like builders: a missing or unfit value is recorded in g and a harmless value returned. */
 WEFT_API uint32_t weft_config_u32(weft_graph *g, const weft_config *c, const char *key, uint32_t min, uint32_t max);
+/* For what follows from other keys unless the file has it. */
 WEFT_API uint32_t weft_config_u32_or(weft_graph *g, const weft_config *c, const char *key, uint32_t fallback,
                                      uint32_t min, uint32_t max);
-WEFT_API float weft_config_f32_or(weft_graph *g, const weft_config *c, const char *key, float fallback, float min,
-                                  float max);
-WEFT_API bool weft_config_bool_or(weft_graph *g, const weft_config *c, const char *key, bool fallback);
+/* Double, because what is derived from it is derived in double precision elsewhere. */
+WEFT_API double weft_config_f64(weft_graph *g, const weft_config *c, const char *key, double min, double max);
+WEFT_API bool weft_config_bool(weft_graph *g, const weft_config *c, const char *key);
 /* An activation by any of its usual names: gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, relu, silu, swish, ... */
-WEFT_API weft_act weft_config_act_or(weft_graph *g, const weft_config *c, const char *key, weft_act fallback);
+WEFT_API weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key);
 
 /* ---- reading a graph ------------------------------------------------------------------------------------------- */
 

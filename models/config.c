@@ -1,5 +1,5 @@
-/* config.c: lookup in config.json through the table of spellings. The JSON tree is kept as it was
- * read; nothing is rewritten, so what a lookup returns is what stands in the file. */
+/* config.c: lookup in config.json through the table of the model's type. The JSON tree is kept as it
+ * was read; nothing is rewritten, so what a lookup returns is what stands in the file. */
 #include "config.h"
 
 #include <math.h>
@@ -7,52 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_types.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/checkpoint/file.h"
 #include "models/checkpoint/json.h"
 
-#define MAX_FILE      ((size_t)16 << 20)
-#define MAX_SPELLINGS 4
+#define MAX_FILE ((size_t)16 << 20)
 
 struct weft__hf_config {
     json_t *root, *generation; /* generation: NULL if there is none */
-    const char *origin;
+    const weft__config_type *type;
+    const char *origin, *generation_origin; /* paths */
     const char **warnings;
     size_t n_warnings, warnings_capacity;
     weft__arena arena; /* the strings */
-};
-
-/* canonical key, spellings by precedence */
-static const struct {
-    const char *key, *spelling[MAX_SPELLINGS];
-} aliases[] = {
-    { "rope_theta", { "rope_parameters.rope_theta", "rope_theta", "rotary_emb_base" } },
-    { "partial_rotary_factor",
-      { "rope_parameters.partial_rotary_factor", "partial_rotary_factor", "rotary_pct" } },
-    { "rope_type",
-      { "rope_parameters.rope_type", "rope_parameters.type", "rope_scaling.rope_type",
-        "rope_scaling.type" } },
-    { "rope_factor", { "rope_parameters.factor", "rope_scaling.factor" } },
-    { "dtype", { "dtype", "torch_dtype" } },
-    { "hidden_act", { "hidden_act", "activation_function" } },
-    { "hidden_size", { "hidden_size", "n_embd" } },
-    { "num_hidden_layers", { "num_hidden_layers", "n_layer" } },
-    { "num_attention_heads", { "num_attention_heads", "n_head" } },
-    { "max_position_embeddings", { "max_position_embeddings", "n_positions" } },
-    { "intermediate_size", { "intermediate_size", "n_inner" } },
-    { "layer_norm_eps", { "layer_norm_eps", "layer_norm_epsilon" } },
-};
-#define N_ALIASES (sizeof aliases / sizeof *aliases)
-
-/* What a token id is if neither file has the key: the defaults of transformers' configuration classes. */
-static const struct {
-    const char *model_type, *key;
-    int32_t id;
-} token_defaults[] = {
-    { "gpt_neox", "bos_token_id", 0 }, { "gpt_neox", "eos_token_id", 2 },
-    { "gpt2", "bos_token_id", 50256 }, { "gpt2", "eos_token_id", 50256 },
-    { "gptj", "bos_token_id", 50256 }, { "gptj", "eos_token_id", 50256 },
-    { "llama", "bos_token_id", 1 },    { "llama", "eos_token_id", 2 },
 };
 
 /* ---- lookup ---- */
@@ -75,30 +43,61 @@ static const json_t *at_path(const json_t *v, const char *path)
     return NULL;
 }
 
-/* The same; null counts as absent. */
-static const json_t *present(const weft__hf_config *c, const char *path)
+/* Python's truth: neither null, false, 0 nor empty. */
+static bool is_true(const json_t *v)
 {
-    const json_t *v = at_path(c->root, path);
-    return json_is_null(v) ? NULL : v;
+    double x;
+    if (json_is_string(v)) return json_string_length(v) > 0;
+    if (weft__json_number(v, &x)) return x != 0;
+    return json_is_true(v) || json_object_size(v) || json_array_size(v);
 }
 
-static const json_t *find(const weft__hf_config *c, const char *key)
+/* The group that says all about rotary embeddings. */
+static const char *rope_group(const weft__hf_config *c)
 {
-    for (size_t i = 0; i < N_ALIASES; i++) {
-        if (strcmp(aliases[i].key, key) != 0) continue;
-        const json_t *v = NULL;
-        for (size_t k = 0; k < MAX_SPELLINGS && aliases[i].spelling[k] && !v; k++)
-            v = present(c, aliases[i].spelling[k]);
-        return v;
+    return is_true(json_object_get(c->root, "rope_scaling")) ? "rope_scaling" : "rope_parameters";
+}
+
+/* Whether a path into one of the two groups is one into the other. */
+static bool is_replaced(const weft__hf_config *c, const char *path)
+{
+    const char *dot = strchr(path, '.'), *group = rope_group(c);
+    if (!dot || (strncmp(path, "rope_scaling.", 13) && strncmp(path, "rope_parameters.", 16))) return false;
+    return strncmp(path, group, (size_t)(dot - path)) != 0;
+}
+
+typedef struct found {
+    const json_t *v;            /* NULL: absent */
+    const char *path;           /* where; the key if absent */
+    const weft__config_key *row; /* NULL: none */
+} found;
+
+/* Whether a value of this row counts as being there. */
+static bool counts(const weft__config_key *row, const json_t *v)
+{
+    return v && !(json_is_null(v) && (!row || row->fallback == WEFT__NO_DEFAULT));
+}
+
+static found find(const weft__hf_config *c, const char *key)
+{
+    found f = { .path = key, .row = weft__config_key_find(c->type, key) };
+    const char *const own[] = { key, NULL };
+    const char *const *spelling = f.row && f.row->spelling[0] ? f.row->spelling : own;
+    for (size_t k = 0; k < WEFT__MAX_SPELLINGS && spelling[k]; k++) {
+        const json_t *v = is_replaced(c, spelling[k]) ? NULL : at_path(c->root, spelling[k]);
+        if (!counts(f.row, v)) continue;
+        f.v = v;
+        f.path = spelling[k];
+        break;
     }
-    return present(c, key);
+    return f;
 }
 
 static bool as_number(const json_t *v, double *out)
 {
-    if (!json_is_number(v) && !json_is_boolean(v)) return false;
-    *out = json_is_boolean(v) ? json_is_true(v) : json_number_value(v);
-    return true;
+    if (weft__json_number(v, out)) return true;
+    *out = json_is_true(v);
+    return json_is_boolean(v);
 }
 
 static double position_scale(const weft__hf_config *c)
@@ -111,82 +110,63 @@ static double position_scale(const weft__hf_config *c)
 
 int weft__hf_config_number(const weft__hf_config *c, const char *key, double *out)
 {
+    found f = find(c, key);
     *out = 0;
     if (strcmp(key, "rope_position_scale") == 0) {
         *out = position_scale(c);
         return 1;
     }
-    const json_t *v = find(c, key), *labels = present(c, "id2label");
+    const json_t *labels = json_object_get(c->root, "id2label");
     if (strcmp(key, "num_labels") == 0 && json_is_object(labels)) {
         *out = (double)json_object_size(labels);
         return 1;
     }
-    if (!v) return 0;
-    return as_number(v, out) ? 1 : -1;
+    if (f.v) return as_number(f.v, out) ? 1 : -1;
+    if (!f.row || f.row->fallback == WEFT__NO_DEFAULT) return 0;
+    *out = f.row->number;
+    return f.row->fallback == WEFT__DEFAULT_NUMBER ? 1 : -1;
 }
 
 int weft__hf_config_text(const weft__hf_config *c, const char *key, const char **out)
 {
-    const json_t *v = find(c, key);
+    found f = find(c, key);
     *out = NULL;
-    if (!v) return 0;
-    if (!json_is_string(v)) return -1;
-    *out = json_string_value(v);
-    return 1;
-}
-
-int weft__hf_config_numbers(const weft__hf_config *c, const char *key, double *out, size_t max,
-                            size_t *n)
-{
-    const json_t *v = find(c, key);
-    *n = 0;
-    if (!v) return 0;
-    if (!json_is_array(v)) return -1;
-    double x;
-    for (size_t i = 0; i < json_array_size(v); i++) {
-        if (!as_number(json_array_get(v, i), &x)) return -1;
-        if (i < max) out[i] = x;
+    if (f.v) {
+        if (!json_is_string(f.v)) return -1;
+        *out = json_string_value(f.v);
+        return 1;
     }
-    *n = json_array_size(v);
-    return 1;
+    if (!f.row || f.row->fallback == WEFT__NO_DEFAULT) return 0;
+    *out = f.row->text;
+    return *out ? 1 : -1;
 }
 
-weft_status weft__hf_config_u32(const weft__hf_config *c, const char *key, uint32_t min,
-                                uint32_t max, uint32_t *out, weft_error *err)
+const char *weft__hf_config_spelling(const weft__hf_config *c, const char *key)
 {
-    const json_t *v = find(c, key);
-    double x = 0;
-    *out = 0;
-    if (!v) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: %s is missing", c->origin, key);
-    if (!json_is_number(v))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %s, not a number", c->origin, key,
-                         weft__json_kind(v));
-    x = json_number_value(v);
-    if (!(x >= min && x <= max) || x != floor(x))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %.17g, not a whole number in %u..%u",
-                         c->origin, key, x, min, max);
-    *out = (uint32_t)x;
-    return WEFT_OK;
+    return find(c, key).path;
 }
 
 /* ---- token ids ---- */
 
-static weft_status token_list(const weft__hf_config *c, const char *key, const json_t *v,
-                              int32_t *out, size_t max, size_t *n, weft_error *err)
+static weft_status token_list(const char *origin, const char *key, const json_t *v, int32_t *out,
+                              size_t max, size_t *n, weft_error *err)
 {
     size_t count = json_is_array(v) ? json_array_size(v) : 1;
-    if (count > max)
-        return WEFT_FAIL(err, WEFT_LIMIT, "%s: %s lists %zu ids, more than %zu", c->origin, key,
-                         count, max);
+    if (json_is_null(v)) return WEFT_OK;
     for (size_t i = 0; i < count; i++) {
         const json_t *id = json_is_array(v) ? json_array_get(v, i) : v;
-        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) > INT32_MAX)
-            return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s holds %s that is no token id", c->origin,
-                             key, weft__json_kind(id));
-        out[i] = (int32_t)json_integer_value(id);
+        double x;
+        if (!weft__json_number(id, &x))
+            return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s holds %s that is no token id", origin, key,
+                             weft__json_kind(id));
+        if (!(x <= INT32_MAX) || x != floor(x))
+            return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s holds %g, which is no token id", origin, key, x);
+        if (x < 0) continue;
+        if (*n == max)
+            return WEFT_FAIL(err, WEFT_LIMIT, "%s: %s lists %zu ids, more than %zu", origin, key,
+                             count, max);
+        out[(*n)++] = (int32_t)x;
     }
-    *n = count;
     return WEFT_OK;
 }
 
@@ -195,18 +175,46 @@ weft_status weft__hf_config_tokens(const weft__hf_config *c, const char *key, in
 {
     *n = 0;
     const json_t *v = json_object_get(c->generation, key);
-    if (!v || json_is_null(v)) v = json_object_get(c->root, key);
-    if (json_is_null(v)) return WEFT_OK;
-    if (v) return token_list(c, key, v, out, max, n, err);
-    const char *type;
-    if (weft__hf_config_text(c, "model_type", &type) != 1 || max == 0) return WEFT_OK;
-    for (size_t i = 0; i < sizeof token_defaults / sizeof *token_defaults; i++)
-        if (strcmp(token_defaults[i].model_type, type) == 0 &&
-            strcmp(token_defaults[i].key, key) == 0) {
-            *out = token_defaults[i].id;
-            *n = 1;
-        }
+    if (v) return token_list(c->generation_origin, key, v, out, max, n, err);
+    v = json_object_get(c->root, key);
+    if (v) return token_list(c->origin, key, v, out, max, n, err);
+    const weft__config_key *row = weft__config_key_find(c->type, key);
+    if (row && row->fallback == WEFT__DEFAULT_NUMBER && max) {
+        *out = (int32_t)row->number;
+        *n = 1;
+    }
     return WEFT_OK;
+}
+
+/* ---- where from ---- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+const char *weft__hf_config_source(const weft__hf_config *c, const char *key,
+                                   char buf[WEFT__SOURCE_SIZE])
+{
+    found f = find(c, key);
+    size_t n = strlen(key);
+    bool token = n > 9 && !strcmp(key + n - 9, "_token_id");
+    if (!strcmp(key, "rope_position_scale") && position_scale(c) != 1)
+        snprintf(buf, WEFT__SOURCE_SIZE, "%s: 1 / %s", base_name(c->origin), find(c, "rope_factor").path);
+    else if (token && json_object_get(c->generation, key))
+        snprintf(buf, WEFT__SOURCE_SIZE, "%s", base_name(c->generation_origin));
+    else if (!strcmp(key, "num_labels") && json_is_object(json_object_get(c->root, "id2label")))
+        snprintf(buf, WEFT__SOURCE_SIZE, "%s: id2label", base_name(c->origin));
+    else if (f.v && strcmp(f.path, key))
+        snprintf(buf, WEFT__SOURCE_SIZE, "%s: %s", base_name(c->origin), f.path);
+    else if (f.v)
+        snprintf(buf, WEFT__SOURCE_SIZE, "%s", base_name(c->origin));
+    else if (f.row && f.row->fallback != WEFT__NO_DEFAULT && weft__config_type_name(c->type))
+        snprintf(buf, WEFT__SOURCE_SIZE, "default of %s", weft__config_type_name(c->type));
+    else
+        snprintf(buf, WEFT__SOURCE_SIZE, "default");
+    return buf;
 }
 
 /* ---- reading ---- */
@@ -218,8 +226,23 @@ static bool same_value(const json_t *a, const json_t *b)
     return json_equal(a, b) == 1;
 }
 
-static weft_status warn(weft__hf_config *c, const char *text, weft_error *err)
+/* The same of a file's value and a type's default. */
+static bool is_default(const weft__config_key *row, const json_t *v)
 {
+    double x;
+    if (row->fallback == WEFT__DEFAULT_NUMBER) return as_number(v, &x) && x == row->number;
+    return json_is_string(v) && row->text && !strcmp(json_string_value(v), row->text);
+}
+
+static weft_status warn(weft__hf_config *c, weft_error *err, const char *fmt, ...) WEFT_PRINTF(3, 4);
+
+static weft_status warn(weft__hf_config *c, weft_error *err, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
     if (!weft__grow(&c->warnings, &c->warnings_capacity, c->n_warnings + 1, sizeof *c->warnings) ||
         !(c->warnings[c->n_warnings] = weft__arena_strdup(&c->arena, text)))
         return WEFT_OOM_FAIL(err, c->origin);
@@ -227,46 +250,76 @@ static weft_status warn(weft__hf_config *c, const char *text, weft_error *err)
     return WEFT_OK;
 }
 
-/* Compares each spelling of a key with the one that counts. */
+/* Compares the other spellings of a key with the one that counts. */
+static weft_status compare_spellings(weft__hf_config *c, const weft__config_key *row, weft_error *err)
+{
+    found f = find(c, row->key);
+    for (size_t k = 0; f.v && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++) {
+        const json_t *v = is_replaced(c, row->spelling[k]) ? NULL : at_path(c->root, row->spelling[k]);
+        if (!v || json_is_null(v) || same_value(f.v, v)) continue;
+        WEFT_TRY(warn(c, err, "%s and %s differ; %s counts", f.path, row->spelling[k], f.path));
+    }
+    const json_t *unread = row->unread ? json_object_get(c->root, row->unread) : NULL;
+    if (!unread || json_is_null(unread)) return WEFT_OK;
+    if (f.v && !same_value(f.v, unread))
+        return warn(c, err, "%s and %s differ; %s counts", f.path, row->unread, f.path);
+    if (!f.v && !is_default(row, unread))
+        return warn(c, err, "%s is not read for %s; the default counts", row->unread,
+                    weft__config_type_name(c->type));
+    return WEFT_OK;
+}
+
 static weft_status find_contradictions(weft__hf_config *c, weft_error *err)
 {
-    char text[256];
-    for (size_t i = 0; i < N_ALIASES; i++) {
-        const json_t *first = NULL;
-        const char *winner = NULL;
-        for (size_t k = 0; k < MAX_SPELLINGS && aliases[i].spelling[k]; k++) {
-            const char *spelling = aliases[i].spelling[k];
-            const json_t *v = present(c, spelling);
-            if (v && !first) {
-                first = v;
-                winner = spelling;
-            } else if (v && !same_value(first, v)) {
-                snprintf(text, sizeof text, "%s and %s differ; %s counts", winner, spelling,
-                         winner);
-                WEFT_TRY(warn(c, text, err));
-            }
-        }
-    }
+    const weft__config_key *row;
+    const json_t *a = json_object_get(c->root, "rope_scaling");
+    const json_t *b = json_object_get(c->root, "rope_parameters");
+    if (is_true(a) && is_true(b) && json_equal(a, b) != 1)
+        WEFT_TRY(warn(c, err, "rope_scaling and rope_parameters differ; rope_scaling counts alone"));
+    for (size_t i = 0; (row = weft__config_key_at(c->type, i)); i++)
+        WEFT_TRY(compare_spellings(c, row, err));
+    if (find(c, "rope_factor").v && !find(c, "rope_type").v)
+        return warn(c, err, "%s names no rope_type; its factor is ignored", rope_group(c));
     return WEFT_OK;
+}
+
+static weft_status read_texts(weft__hf_config *c, const char *text, size_t n, const char *generation,
+                              size_t n_generation, weft_error *err)
+{
+    char twice[WEFT__QUOTE_SIZE];
+    const char *type = NULL, *architecture = NULL;
+    WEFT_TRY(weft__json_parse_lenient(text, n, c->origin, &c->root, twice, err));
+    if (*twice) WEFT_TRY(warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice, c->origin));
+    if (generation)
+        WEFT_TRY(weft__json_parse_lenient(generation, n_generation, c->generation_origin, &c->generation,
+                                          twice, err));
+    if (*twice && generation)
+        WEFT_TRY(warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice,
+                      c->generation_origin));
+    weft__hf_config_text(c, "model_type", &type);
+    weft__hf_config_text(c, "architectures.0", &architecture);
+    c->type = weft__config_type_find(type, architecture);
+    return find_contradictions(c, err);
 }
 
 weft_status weft__hf_config_parse(const char *text, size_t n, const char *generation,
                                   size_t n_generation, const char *origin, weft__hf_config **out,
                                   weft_error *err)
 {
+    static const char name[] = "generation_config.json";
     weft__hf_config *c = calloc(1, sizeof *c);
     *out = NULL;
-    if (!c || !(c->origin = weft__arena_strdup(&c->arena, origin))) {
+    size_t folder = (size_t)(base_name(origin) - origin);
+    char *path = c ? weft__arena_alloc(&c->arena, folder + sizeof name, 1) : NULL;
+    if (!path || !(c->origin = weft__arena_strdup(&c->arena, origin))) {
         weft__hf_config_destroy(c);
         return WEFT_OOM_FAIL(err, origin);
     }
-    weft_status s = weft__json_parse(text, n, origin, &c->root, err);
-    if (s == WEFT_OK && generation) {
-        s = weft__json_parse(generation, n_generation, "generation_config.json", &c->generation,
-                             err);
-        if (s != WEFT_OK) weft__annotate(err, s, "beside %s", origin);
-    }
-    if (s == WEFT_OK) s = find_contradictions(c, err);
+    memcpy(path, origin, folder);
+    memcpy(path + folder, name, sizeof name);
+    c->generation_origin = path;
+    c->type = weft__config_type_find(NULL, NULL);
+    weft_status s = read_texts(c, text, n, generation, n_generation, err);
     if (s != WEFT_OK) {
         weft__hf_config_destroy(c);
         return s;
@@ -329,35 +382,41 @@ void weft__hf_config_destroy(weft__hf_config *c)
 
 /* ---- what a model definition sees ---- */
 
-/* rope_scaling and rope_parameters: an object or null. The kinds of scaling that positions alone express. */
+/* The kinds of scaling that positions alone express. */
 static weft_status check_rope(const weft__hf_config *c, weft_error *err)
 {
-    static const char *const groups[] = { "rope_parameters", "rope_scaling" };
     char quoted[WEFT__QUOTE_SIZE];
-    const char *type;
+    const char *type, *group = rope_group(c);
     double factor;
-    for (int i = 0; i < 2; i++) {
-        const json_t *v = present(c, groups[i]);
-        if (v && !json_is_object(v))
-            return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %s, not an object", c->origin, groups[i],
-                             weft__json_kind(v));
-    }
-    int found = weft__hf_config_text(c, "rope_type", &type);
-    if (found < 0) return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type is not a string", c->origin);
-    if (found == 0 && present(c, "rope_scaling"))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_scaling has no rope_type", c->origin);
-    if (found == 0 || strcmp(type, "default") == 0) return WEFT_OK;
-    if (strcmp(type, "linear") != 0)
+    const json_t *v = json_object_get(c->root, group);
+    if (v && !json_is_object(v) && !json_is_null(v))
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %s, not an object", c->origin, group,
+                         weft__json_kind(v));
+    int has_type = weft__hf_config_text(c, "rope_type", &type);
+    if (has_type < 0)
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is not a string", c->origin,
+                         weft__hf_config_spelling(c, "rope_type"));
+    if (!has_type || strcmp(type, "default") == 0) return WEFT_OK;
+    if (strcmp(type, "linear") != 0 && strcmp(type, "dynamic") != 0)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: rope_type \"%s\" is not supported", c->origin,
                          weft__quote(quoted, type));
-    found = weft__hf_config_number(c, "rope_factor", &factor);
-    if (found != 1)
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type linear: factor is %s", c->origin,
-                         found ? "not a number" : "missing");
-    if (!(factor >= 1 && factor <= 1e6))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type linear: factor is %g, not in 1..1e6",
-                         c->origin, factor);
+    int has_factor = weft__hf_config_number(c, "rope_factor", &factor);
+    if (has_factor != 1)
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type %s: factor is %s", c->origin, type,
+                         has_factor ? "not a number" : "missing");
+    if (!(factor >= 1e-6 && factor <= 1e6))
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type %s: factor is %g, not in 1e-6..1e6",
+                         c->origin, type, factor);
     return WEFT_OK;
+}
+
+uint32_t weft__hf_config_context_limit(const weft__hf_config *c)
+{
+    const char *type;
+    double n;
+    if (weft__hf_config_text(c, "rope_type", &type) != 1 || strcmp(type, "dynamic") != 0) return 0;
+    if (weft__hf_config_number(c, "max_position_embeddings", &n) != 1 || !(n >= 1)) return 0;
+    return n <= UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 static int view_number(const void *ctx, const char *key, double *out)
@@ -370,19 +429,25 @@ static int view_text(const void *ctx, const char *key, const char **out)
     return weft__hf_config_text(ctx, key, out);
 }
 
+static const char *view_spelling(const void *ctx, const char *key)
+{
+    return weft__hf_config_spelling(ctx, key);
+}
+
 weft_status weft__hf_config_view(const weft__hf_config *c, weft_config *out, weft_error *err)
 {
     char quoted[WEFT__QUOTE_SIZE];
     const char *method;
     *out = (weft_config){ 0 };
-    if (present(c, "quantization_config")) {
+    if (find(c, "quantization_config").v) {
         weft__hf_config_text(c, "quantization_config.quant_method", &method);
         return WEFT_FAIL(err, WEFT_UNSUPPORTED,
                          "%s: checkpoints quantised by \"%s\" are not supported", c->origin,
                          weft__quote(quoted, method ? method : "?"));
     }
     WEFT_TRY(check_rope(c, err));
-    *out = (weft_config){ .ctx = c, .number = view_number, .text = view_text, .origin = c->origin };
+    *out = (weft_config){ .ctx = c, .number = view_number, .text = view_text, .origin = c->origin,
+                          .spelling = view_spelling };
     return WEFT_OK;
 }
 

@@ -7,7 +7,8 @@
 
 typedef struct ctx {
     weft_graph *g;
-    uint32_t n_layer, E, H, D, F, V, n_rot;
+    uint32_t n_layer, E, H, D, F, V, n_rot, n_position;
+    double theta, position_scale;
     float eps;
     bool parallel, attention_bias, tied;
     weft_act act;
@@ -56,7 +57,7 @@ static weft_ref attention(ctx *x, weft_ref in)
     weft_ref q = rope(x, weft_select(x->g, qkv, 2, 0));
     weft_ref k = cached(x, rope(x, weft_select(x->g, qkv, 2, 1)), "key");
     weft_ref v = cached(x, weft_select(x->g, qkv, 2, 2), "value");
-    weft_ref y = weft_attention(x->g, q, k, v, x->first, x->cell, 1.0f / sqrtf((float)x->D));
+    weft_ref y = weft_attention(x->g, q, k, v, x->first, x->cell, (float)(1 / sqrt(x->D)));
     y = linear(x, weft_reshape(x->g, y, WEFT_DIMS(x->T, x->E)), "dense", x->E, x->E, x->attention_bias);
     return weft_scope_end(x->g, y);
 }
@@ -76,26 +77,43 @@ static weft_ref layer(ctx *x, weft_ref in, uint32_t i)
     return weft_scope_end(x->g, weft_add(x->g, r, m)); /* both residual styles end as r + m */
 }
 
+/* int(head_dim * fraction) dimensions rotate, in double precision as in the reference. An odd number rotates one more,
+ * at frequencies theta^(-2i / n): those of the even number at the base theta^((n + 1) / n). */
+static void read_rotary(ctx *x, const weft_config *c)
+{
+    weft_graph *g = x->g;
+    uint32_t head = weft_config_u32_or(g, c, "head_dim", x->D, 1, 1 << 20);
+    double fraction = weft_config_f64(g, c, "partial_rotary_factor", 0, 1);
+    x->theta = weft_config_f64(g, c, "rope_theta", 1, 1e12);
+    x->position_scale = weft_config_f64(g, c, "rope_position_scale", 1e-6, 1e6);
+    x->n_rot = (uint32_t)(head * fraction);
+    if (x->n_rot % 2) {
+        x->theta = pow(x->theta, (x->n_rot + 1.0) / x->n_rot);
+        x->n_rot++;
+    }
+    if (x->n_rot > x->D)
+        weft_graph_fail(g, WEFT_FORMAT, "%s: %u rotary dimensions in heads of %u", c->origin, x->n_rot, x->D);
+}
+
 static void read_config(ctx *x, const weft_config *c)
 {
     weft_graph *g = x->g;
     x->n_layer = weft_config_u32(g, c, "num_hidden_layers", 1, 4096);
     x->E = weft_config_u32(g, c, "hidden_size", 1, 1 << 20);
     x->H = weft_config_u32(g, c, "num_attention_heads", 1, 1 << 16);
-    x->F = weft_config_u32_or(g, c, "intermediate_size", x->E <= 1 << 20 ? 4 * x->E : 1, 1, 1 << 24);
+    x->F = weft_config_u32(g, c, "intermediate_size", 1, 1 << 24);
     x->V = weft_config_u32(g, c, "vocab_size", 1, 1 << 26);
-    x->eps = weft_config_f32_or(g, c, "layer_norm_eps", 1e-5f, 0.0f, 1.0f);
-    x->parallel = weft_config_bool_or(g, c, "use_parallel_residual", true);
-    x->attention_bias = weft_config_bool_or(g, c, "attention_bias", true);
-    x->tied = weft_config_bool_or(g, c, "tie_word_embeddings", false);
-    x->act = weft_config_act_or(g, c, "hidden_act", WEFT_ACT_GELU);
+    x->n_position = weft_config_u32(g, c, "max_position_embeddings", 1, 1 << 24);
+    x->eps = (float)weft_config_f64(g, c, "layer_norm_eps", 0, 1);
+    x->parallel = weft_config_bool(g, c, "use_parallel_residual");
+    x->attention_bias = weft_config_bool(g, c, "attention_bias");
+    x->tied = weft_config_bool(g, c, "tie_word_embeddings");
+    x->act = weft_config_act(g, c, "hidden_act");
     if (x->E % x->H)
         weft_graph_fail(g, WEFT_FORMAT, "%s: hidden_size %u is no multiple of num_attention_heads %u", c->origin, x->E,
                         x->H);
     x->D = x->E / x->H;
-    x->n_rot = (uint32_t)((float)x->D * weft_config_f32_or(g, c, "partial_rotary_factor", 0.25f, 0.0f, 1.0f));
-    if (x->n_rot % 2)
-        weft_graph_fail(g, WEFT_FORMAT, "%s: %u rotary dimensions of %u: must be even", c->origin, x->n_rot, x->D);
+    read_rotary(x, c);
 }
 
 /* Inputs tokens, pos, cell, first [T] and rows [R] (which tokens the head looks at); outputs hidden.0 (embeddings),
@@ -106,16 +124,14 @@ static weft_ref trunk(ctx *x, weft_graph *g, const weft_config *c, weft_dtype kv
     read_config(x, c);
     x->T = weft_extent(g, "tokens", 512);
     x->R = weft_extent(g, "rows", 8);
-    x->C = weft_extent(g, "cells", weft_config_u32_or(g, c, "max_position_embeddings", 2048, 1, 1 << 24));
+    x->C = weft_extent(g, "cells", x->n_position);
     weft_ref tokens = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "tokens");
     weft_ref pos = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "pos");
     x->cell = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "cell");
     x->first = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "first");
     x->rows = weft_input(g, WEFT_I32, WEFT_DIMS(x->R), "rows");
     if (x->n_rot)
-        x->angles = weft_rope_angles(g, pos, (weft_ref){ 0 }, x->n_rot,
-                                     weft_config_f32_or(g, c, "rope_theta", 10000.0f, 1.0f, 1e12f),
-                                     weft_config_f32_or(g, c, "rope_position_scale", 1.0f, 1e-6f, 1e6f));
+        x->angles = weft_rope_angles(g, pos, (weft_ref){ 0 }, x->n_rot, (float)x->theta, (float)x->position_scale);
     weft_scope_begin(g, "gpt_neox");
     x->embed = weft_weight(g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "embed_in.weight");
     weft_ref h = weft_output(g, weft_gather(g, x->embed, tokens), "hidden.0");
@@ -150,7 +166,7 @@ static void score(ctx *x, weft_ref h, const char *name, uint32_t n, bool bias)
 
 static uint32_t label_count(ctx *x, const weft_config *c)
 {
-    return weft_config_u32_or(x->g, c, "num_labels", 2, 1, 1 << 16);
+    return weft_config_u32(x->g, c, "num_labels", 1, 1 << 16);
 }
 
 /* The scores of its last token stand for a whole sequence. */

@@ -51,6 +51,15 @@ static void use_row(weft_model *m, const model_row *row)
     m->info.head = row->head;
 }
 
+static void list_architectures(char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < N_MODELS && n < size; i++) {
+        int more = snprintf(out + n, size - n, "%s%s", i ? ", " : "", models[i].architecture);
+        if (more > 0) n += (size_t)more;
+    }
+}
+
 static weft_status find_architecture(weft_model *m, weft_error *err)
 {
     const char *name = NULL, *type = NULL;
@@ -60,6 +69,9 @@ static weft_status find_architecture(weft_model *m, weft_error *err)
         bool match =
             has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
         if (!match) continue;
+        if (has_type == 1 && strcmp(type, models[i].type))
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is of model_type '%s', not '%.100s'",
+                             m->config.origin, name, models[i].type, type);
         m->architecture = models[i].architecture;
         m->type = models[i].type;
         use_row(m, &models[i]);
@@ -68,8 +80,10 @@ static weft_status find_architecture(weft_model *m, weft_error *err)
     if (has_name != 1 && has_type != 1)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: neither 'architectures' nor 'model_type' says what model it is",
                          m->config.origin);
-    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is not known (GPTNeoXForCausalLM is)",
-                     m->config.origin, has_name == 1 ? name : type);
+    char known[512];
+    list_architectures(known, sizeof known);
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%.100s' is not known; known are %s", m->config.origin,
+                     has_name == 1 ? name : type, known);
 }
 
 /* The configuration's dtype, for models without files. */
@@ -195,6 +209,10 @@ static weft_status fill_info(weft_model *m, weft_error *err)
         .file_bytes = m->checkpoint ? weft__checkpoint_bytes(m->checkpoint) : 0,
     };
     if (!m->info.context) m->info.context = 2048;
+    m->info.context_limit = weft__hf_config_context_limit(m->hf);
+    if (m->info.context_limit)
+        WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",
+                                      m->info.context_limit));
     WEFT_TRY(read_special_tokens(m, err));
     char *path = weft__path_join(m->folder, "tokenizer.json");
     if (!path) return WEFT_OOM_FAIL(err, "a path");

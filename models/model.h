@@ -42,6 +42,9 @@ typedef enum weft_head {
 typedef struct weft_model_info {
     const char *path, *architecture; /* "GPTNeoXForCausalLM" */
     uint32_t n_layer, n_embed, n_head, n_vocab, context; /* from the configuration */
+    /* > 0: no sequence may be longer, for beyond it the rotary scaling (dynamic) turns all earlier keys anew with each
+     * token. Sessions refuse a longer context; `pos` of a graph that is run otherwise must stay below it. */
+    uint32_t context_limit;
     int32_t bos, eos;                /* token ids, of several the first; -1: none */
     uint64_t parameters;             /* elements of the tensors that the graph uses */
     uint64_t file_bytes;             /* of all tensors in the files; 0 without files */

@@ -42,6 +42,10 @@ static weft_status settle_desc(weft_session *s, weft_error *err)
         return WEFT_FAIL(err, WEFT_LIMIT, "a session runs on at most %u devices", MAX_DEVICES);
     if (!d->n_sequences) d->n_sequences = 1;
     if (!d->context) d->context = s->m->info.context;
+    if (s->m->info.context_limit && d->context > s->m->info.context_limit)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                         "%s: a context of %u tokens: rope_type dynamic turns all keys anew with each token beyond %u, "
+                         "which a cache cannot follow", s->m->path, d->context, s->m->info.context_limit);
     uint64_t cells = (uint64_t)d->context * d->n_sequences;
     if (cells > INT32_MAX)
         return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have",

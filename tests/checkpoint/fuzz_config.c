@@ -17,24 +17,25 @@ static void ask(const weft__hf_config *c)
     static const char *const texts[] = { "model_type", "hidden_act", "dtype", "rope_type",
                                          "architectures.0" };
     static const char *const tokens[] = { "bos_token_id", "eos_token_id", "pad_token_id" };
-    double x, list[4];
+    double x;
     const char *text;
-    uint32_t u;
     int32_t ids[4];
     size_t n;
     weft_error err = { 0 };
     weft_config view;
+    char source[WEFT__SOURCE_SIZE];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         weft__hf_config_number(c, numbers[i], &x);
-        weft__hf_config_numbers(c, numbers[i], list, 4, &n);
-        if (weft__hf_config_u32(c, numbers[i], 1, 100000, &u, &err) == WEFT_OK &&
-            (u < 1 || u > 100000))
-            abort();
+        if (!weft__hf_config_spelling(c, numbers[i])[0]) abort();
+        if (!weft__hf_config_source(c, numbers[i], source)[0]) abort();
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (weft__hf_config_text(c, texts[i], &text) == 1 && strlen(text) == SIZE_MAX) abort();
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
-        if (weft__hf_config_tokens(c, tokens[i], ids, 4, &n, &err) == WEFT_OK && n > 4) abort();
+        if (weft__hf_config_tokens(c, tokens[i], ids, 4, &n, &err) == WEFT_OK)
+            for (size_t k = 0; k < n; k++)
+                if (n > 4 || ids[k] < 0) abort();
+    weft__hf_config_context_limit(c);
     if (weft__hf_config_view(c, &view, &err) == WEFT_OK &&
         (!view.number(view.ctx, "rope_position_scale", &x) || !(x > 0)))
         abort();

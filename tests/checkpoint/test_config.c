@@ -1,4 +1,4 @@
-/* test_config.c: every spelling of a GPT-NeoX configuration gives the same canonical values;
+/* test_config.c: what a configuration means is what its type's class in transformers makes of it;
  * what is refused. */
 #include "models/config.h"
 #include "temp.h"
@@ -19,89 +19,170 @@ static double number(const weft__hf_config *c, const char *key)
     return CHECK_EQ_INT(weft__hf_config_number(c, key, &x), 1) ? x : -1;
 }
 
-/* Each says: theta 25000, fraction 0.5, f16. */
+#define NEOX "{\"model_type\":\"gpt_neox\","
+
+/* What transformers 5.24 makes of it (config.rope_parameters of GPTNeoXConfig), and how many warnings we keep. */
 static const struct {
     const char *text;
+    double theta, fraction, scale;
     size_t warnings;
-} spellings[] = {
-    { "{\"rotary_pct\":0.5,\"rotary_emb_base\":25000,\"torch_dtype\":\"float16\"}", 0 },
-    { "{\"rotary_pct\":0.5,\"rotary_emb_base\":25000.0,\"rope_scaling\":null,\"torch_dtype\":"
-      "\"float16\"}",
+} rotary[] = {
+    { NEOX "\"x\":1}", 10000, 0.25, 1, 0 },
+    { NEOX "\"rotary_pct\":0.5,\"rotary_emb_base\":40}", 40, 0.5, 1, 0 },
+    { NEOX "\"rotary_pct\":0.5,\"rotary_emb_base\":40.0,\"rope_scaling\":null}", 40, 0.5, 1, 0 },
+    /* what only other types read */
+    { NEOX "\"rope_theta\":7}", 10000, 0.25, 1, 1 },
+    { NEOX "\"rope_theta\":10000.0,\"partial_rotary_factor\":0.25}", 10000, 0.25, 1, 0 },
+    { NEOX "\"rope_theta\":7,\"rotary_emb_base\":40}", 40, 0.25, 1, 1 },
+    { NEOX "\"partial_rotary_factor\":1.0,\"rotary_pct\":0.5}", 10000, 0.5, 1, 1 },
+    { NEOX "\"partial_rotary_factor\":0.5,\"rotary_pct\":0.5,\"rope_theta\":40,\"rotary_emb_base\":40.0}", 40, 0.5, 1,
       0 },
-    { "{\"rotary_pct\":0.5,\"partial_rotary_factor\":0.5,\"rotary_emb_base\":25000,\"rope_theta\":"
-      "25000.0,"
-      "\"torch_dtype\":\"float16\"}",
+    /* rope_parameters */
+    { NEOX "\"rope_parameters\":{\"rope_theta\":5,\"partial_rotary_factor\":0.75,\"rope_type\":\"default\"}}", 5, 0.75,
+      1, 0 },
+    { NEOX "\"rope_parameters\":{\"rope_theta\":5,\"partial_rotary_factor\":0.75},\"rotary_emb_base\":40,"
+           "\"rotary_pct\":0.5,\"rope_theta\":7,\"partial_rotary_factor\":0.1}",
+      5, 0.75, 1, 4 },
+    { NEOX "\"rope_parameters\":{\"rope_type\":\"default\"},\"rotary_emb_base\":40,\"rotary_pct\":0.5}", 40, 0.5, 1,
       0 },
-    { "{\"partial_rotary_factor\":0.5,\"rope_theta\":25000,\"dtype\":\"float16\"}", 0 },
-    { "{\"rope_parameters\":{\"rope_theta\":25000.0,\"partial_rotary_factor\":0.5,\"rope_type\":"
-      "\"default\"},"
-      "\"dtype\":\"float16\"}",
+    { NEOX "\"rope_parameters\":{},\"rotary_emb_base\":40}", 40, 0.25, 1, 0 },
+    { NEOX "\"rope_parameters\":null,\"rotary_emb_base\":40}", 40, 0.25, 1, 0 },
+    { NEOX "\"rope_parameters\":{\"rope_theta\":10000,\"rope_type\":\"linear\",\"factor\":4.0}}", 10000, 0.25, 0.25,
       0 },
-    { "{\"rope_parameters\":{\"rope_theta\":25000,\"rope_type\":\"default\"},\"partial_rotary_"
-      "factor\":0.5,"
-      "\"dtype\":\"float16\"}",
-      0 },
-    { "{\"rope_parameters\":{\"rope_type\":\"default\"},\"rotary_pct\":0.5,\"rotary_emb_base\":"
-      "25000,"
-      "\"dtype\":\"float16\"}",
-      0 },
-    { "{\"rope_parameters\":null,\"rotary_pct\":0.5,\"rope_theta\":null,\"rotary_emb_base\":25000,"
-      "\"dtype\":null,\"torch_dtype\":\"float16\"}",
-      0 },
-    { "{\"rope_parameters\":{\"rope_theta\":25000,\"partial_rotary_factor\":0.5},\"rotary_pct\":0."
-      "25,"
-      "\"rotary_emb_base\":10000,\"torch_dtype\":\"float32\",\"dtype\":\"float16\"}",
-      3 },
-    { "{\"partial_rotary_factor\":0.5,\"rotary_pct\":1.0,\"rope_theta\":25000,\"rotary_emb_base\":"
-      "10000,"
-      "\"dtype\":\"float16\"}",
-      2 },
+    /* rope_scaling: all or nothing */
+    { NEOX "\"rope_scaling\":{},\"rotary_emb_base\":40}", 40, 0.25, 1, 0 },
+    { NEOX "\"rope_scaling\":[]}", 10000, 0.25, 1, 0 },
+    { NEOX "\"rope_scaling\":false,\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2}}", 10000, 0.25, 0.5, 0 },
+    { NEOX "\"rope_scaling\":{\"type\":\"linear\",\"factor\":8.0},\"rotary_emb_base\":40,"
+           "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5,\"partial_rotary_factor\":0.75}}",
+      40, 0.25, 0.125, 1 },
+    { NEOX "\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":2,\"rope_theta\":3,\"partial_rotary_factor\":1.0},"
+           "\"rotary_emb_base\":40}",
+      3, 1, 0.5, 1 },
+    { NEOX "\"rope_scaling\":{\"type\":\"linear\",\"rope_type\":\"linear\",\"factor\":4}}", 10000, 0.25, 0.25, 0 },
+    { NEOX "\"rope_scaling\":{\"rope_type\":null,\"type\":\"linear\",\"factor\":4}}", 10000, 0.25, 0.25, 0 },
+    { NEOX "\"rope_scaling\":{\"type\":\"linear\",\"rope_type\":\"default\",\"factor\":8.0}}", 10000, 0.25, 1, 1 },
+    { NEOX "\"rope_scaling\":{\"factor\":8.0}}", 10000, 0.25, 1, 1 },
+    { NEOX "\"rope_scaling\":{\"type\":\"linear\",\"factor\":0.5}}", 10000, 0.25, 2, 0 },
+    { NEOX "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":8.0}}", 10000, 0.25, 1, 0 },
+    /* without a type its class tells */
+    { "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"rotary_emb_base\":40}", 40, 0.25, 1, 0 },
+    { "{\"architectures\":[\"GPTNeoXModel\"],\"rotary_emb_base\":40}", 40, 0.25, 1, 0 },
 };
 
-static void reads_every_spelling(void)
+static void reads_rotary_embeddings_as_the_class_does(void)
 {
-    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
-        weft__hf_config *c = parse(spellings[i].text, NULL);
-        const char *dtype;
+    for (size_t i = 0; i < sizeof rotary / sizeof *rotary; i++) {
+        weft__hf_config *c = parse(rotary[i].text, NULL);
         weft_config view;
         weft_error err = { 0 };
         if (!c) continue;
-        CHECK_NEAR(number(c, "rope_theta"), 25000, 0);
-        CHECK_NEAR(number(c, "partial_rotary_factor"), 0.5, 0);
-        CHECK_NEAR(number(c, "rope_position_scale"), 1, 0);
-        CHECK_EQ_INT(weft__hf_config_text(c, "dtype", &dtype), 1);
-        CHECK_STR(dtype, "float16");
-        CHECK_OK(weft__hf_config_view(c, &view, &err), err);
-        if (!CHECK_EQ_INT(weft__hf_config_warning_count(c), spellings[i].warnings))
-            printf("  in %zu\n", i);
+        bool ok = CHECK_NEAR(number(c, "rope_theta"), rotary[i].theta, 0);
+        ok &= CHECK_NEAR(number(c, "partial_rotary_factor"), rotary[i].fraction, 0);
+        ok &= CHECK_NEAR(number(c, "rope_position_scale"), rotary[i].scale, 0);
+        ok &= CHECK_OK(weft__hf_config_view(c, &view, &err), err);
+        ok &= CHECK_EQ_INT(weft__hf_config_warning_count(c), rotary[i].warnings);
+        if (!ok) printf("  in %s\n", rotary[i].text);
         weft__hf_config_destroy(c);
     }
-    weft__hf_config *c = parse("{\"rope_theta\":5,\"rotary_emb_base\":6}", NULL);
-    CHECK_STR(weft__hf_config_warning(c, 0),
-              "rope_theta and rotary_emb_base differ; rope_theta counts");
-    CHECK(weft__hf_config_warning(c, 1) == NULL);
+}
+
+/* Of a type that has no table nothing is known but the keys that all types share. */
+static void knows_no_spellings_of_other_types(void)
+{
+    static const char *const texts[] = { "{\"model_type\":\"llama\",\"rotary_emb_base\":40,\"n_embd\":8}",
+                                         "{\"architectures\":[\"GPTNeoXJapaneseForCausalLM\"],\"rotary_emb_base\":40}",
+                                         "{\"rotary_emb_base\":40}" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        weft__hf_config *c = parse(texts[i], NULL);
+        double x;
+        CHECK_EQ_INT(weft__hf_config_number(c, "rope_theta", &x), 0);
+        CHECK_EQ_INT(weft__hf_config_number(c, "hidden_size", &x), 0);
+        CHECK_NEAR(number(c, "rotary_emb_base"), 40, 0);
+        weft__hf_config_destroy(c);
+    }
+    weft__hf_config *c = parse(NEOX "\"n_embd\":8,\"layer_norm_epsilon\":1,\"activation_function\":\"relu\"}", NULL);
+    const char *act;
+    CHECK_NEAR(number(c, "hidden_size"), 6144, 0); /* GPT-2's names mean nothing to this class */
+    CHECK_NEAR(number(c, "layer_norm_eps"), 1e-5, 0);
+    CHECK_EQ_INT(weft__hf_config_text(c, "hidden_act", &act), 1);
+    CHECK_STR(act, "gelu");
     weft__hf_config_destroy(c);
 }
 
-static void reads_linear_scaling(void)
+static void reads_dtype(void)
 {
-    static const char *const texts[] = {
-        "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":4.0}}",
-        "{\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":4}}",
-        "{\"rope_scaling\":{\"type\":\"linear\",\"rope_type\":\"linear\",\"factor\":4}}",
-        "{\"rope_parameters\":{\"rope_theta\":10000,\"rope_type\":\"linear\",\"factor\":4.0}}",
-    };
+    static const char *const texts[] = { NEOX "\"torch_dtype\":\"float16\"}", NEOX "\"dtype\":\"float16\"}",
+                                         NEOX "\"dtype\":null,\"torch_dtype\":\"float16\"}",
+                                         NEOX "\"torch_dtype\":\"float32\",\"dtype\":\"float16\"}" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         weft__hf_config *c = parse(texts[i], NULL);
-        weft_config view;
-        weft_error err = { 0 };
-        double x;
-        if (CHECK_OK(weft__hf_config_view(c, &view, &err), err)) {
-            CHECK_EQ_INT(view.number(view.ctx, "rope_position_scale", &x), 1);
-            CHECK_NEAR(x, 0.25, 0);
-        }
+        const char *dtype;
+        CHECK_EQ_INT(weft__hf_config_text(c, "dtype", &dtype), 1);
+        CHECK_STR(dtype, "float16");
+        CHECK_EQ_INT(weft__hf_config_warning_count(c), i == 3);
         weft__hf_config_destroy(c);
     }
+}
+
+static void warns_in_words(void)
+{
+    static const struct {
+        const char *text, *warning;
+    } cases[] = {
+        { NEOX "\"rope_theta\":5,\"rotary_emb_base\":6}",
+          "rotary_emb_base and rope_theta differ; rotary_emb_base counts" },
+        { NEOX "\"rope_theta\":5}", "rope_theta is not read for gpt_neox; the default counts" },
+        { NEOX "\"rope_scaling\":{\"factor\":5}}", "rope_scaling names no rope_type; its factor is ignored" },
+        { NEOX "\"rope_parameters\":{\"rope_theta\":5},\"rotary_emb_base\":6}",
+          "rope_parameters.rope_theta and rotary_emb_base differ; rope_parameters.rope_theta counts" },
+        { NEOX "\"rope_scaling\":{\"type\":\"linear\",\"factor\":2},\"rope_parameters\":{\"rope_theta\":6}}",
+          "rope_scaling and rope_parameters differ; rope_scaling counts alone" },
+        { NEOX "\"x\":{\"y\":1,\"y\":2}}", "the key \"y\" stands twice in config.json; the last counts" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weft__hf_config *c = parse(cases[i].text, NULL);
+        CHECK_STR(weft__hf_config_warning(c, 0), cases[i].warning);
+        CHECK(weft__hf_config_warning(c, 1) == NULL);
+        weft__hf_config_destroy(c);
+    }
+    weft__hf_config *c = parse("{}", "{\"eos_token_id\":1,\"eos_token_id\":2}");
+    int32_t id;
+    size_t n;
+    weft_error err = { 0 };
+    CHECK_STR(weft__hf_config_warning(c, 0),
+              "the key \"eos_token_id\" stands twice in generation_config.json; the last counts");
+    CHECK_OK(weft__hf_config_tokens(c, "eos_token_id", &id, 1, &n, &err), err);
+    CHECK_EQ_INT(id, 2);
+    weft__hf_config_destroy(c);
+}
+
+static void says_where_values_come_from(void)
+{
+    static const char text[] = NEOX "\"hidden_size\":8,\"rotary_emb_base\":5,\"eos_token_id\":1,\"bos_token_id\":1,"
+                                    "\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}";
+    static const struct {
+        const char *key, *source;
+    } cases[] = {
+        { "hidden_size", "c.json" },
+        { "rope_theta", "c.json: rotary_emb_base" },
+        { "rope_factor", "c.json: rope_scaling.factor" },
+        { "rope_position_scale", "c.json: 1 / rope_scaling.factor" },
+        { "vocab_size", "default of gpt_neox" },
+        { "head_dim", "default" },
+        { "eos_token_id", "generation_config.json" },
+        { "bos_token_id", "c.json" },
+    };
+    weft__hf_config *c;
+    weft_error err = { 0 };
+    const char *generation = "{\"eos_token_id\":2}";
+    char buf[WEFT__SOURCE_SIZE];
+    if (!CHECK_OK(weft__hf_config_parse(text, sizeof text - 1, generation, strlen(generation), "a/b/c.json", &c, &err),
+                  err))
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        CHECK_STR(weft__hf_config_source(c, cases[i].key, buf), cases[i].source);
+    weft__hf_config_destroy(c);
 }
 
 static const struct {
@@ -109,22 +190,26 @@ static const struct {
     weft_status status;
     const char *fault;
 } unfit[] = {
-    { "{\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}", WEFT_UNSUPPORTED,
-      "rope_type \"dynamic\"" },
     { "{\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":2}}", WEFT_UNSUPPORTED,
       "rope_type \"yarn\"" },
-    { "{\"rope_scaling\":{\"type\":3}}", WEFT_FORMAT, "rope_type is not a string" },
-    { "{\"rope_scaling\":{\"factor\":3}}", WEFT_FORMAT, "rope_scaling has no rope_type" },
+    { "{\"rope_scaling\":{\"type\":\"longrope\",\"factor\":2}}", WEFT_UNSUPPORTED, "\"longrope\"" },
+    { "{\"rope_scaling\":{\"type\":\"llama3\",\"factor\":2}}", WEFT_UNSUPPORTED, "\"llama3\"" },
+    { "{\"rope_scaling\":{\"type\":3}}", WEFT_FORMAT, "rope_scaling.type is not a string" },
+    { "{\"rope_scaling\":{\"type\":Infinity}}", WEFT_FORMAT, "rope_scaling.type is not a string" },
     { "{\"rope_scaling\":\"linear\"}", WEFT_FORMAT, "rope_scaling is a string, not an object" },
+    { "{\"rope_scaling\":NaN}", WEFT_FORMAT, "rope_scaling is NaN, not an object" },
     { "{\"rope_parameters\":[]}", WEFT_FORMAT, "rope_parameters is an array, not an object" },
     { "{\"rope_scaling\":{\"type\":\"linear\"}}", WEFT_FORMAT, "factor is missing" },
+    { "{\"rope_scaling\":{\"type\":\"dynamic\"}}", WEFT_FORMAT, "factor is missing" },
     { "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":\"2\"}}", WEFT_FORMAT,
       "factor is not a number" },
     { "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":0}}", WEFT_FORMAT,
-      "factor is 0, not in 1..1e6" },
+      "factor is 0, not in 1e-6..1e6" },
     { "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":-2}}", WEFT_FORMAT,
-      "factor is -2, not in 1..1e6" },
-    { "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":1e300}}", WEFT_FORMAT, "not in 1..1e6" },
+      "factor is -2, not in 1e-6..1e6" },
+    { "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":1e300}}", WEFT_FORMAT, "not in 1e-6..1e6" },
+    { "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":NaN}}", WEFT_FORMAT, "factor is nan" },
+    { "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":Infinity}}", WEFT_FORMAT, "factor is inf" },
     { "{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4}}", WEFT_UNSUPPORTED,
       "\"gptq\"" },
     { "{\"quantization_config\":{}}", WEFT_UNSUPPORTED, "quantised" },
@@ -149,38 +234,53 @@ static const struct {
     weft_status status;
     const char *fault;
 } absurd[] = {
-    { "{}", WEFT_NOT_FOUND, "hidden_size is missing" },
-    { "{\"hidden_size\":null}", WEFT_NOT_FOUND, "hidden_size is missing" },
-    { "{\"hidden_size\":0}", WEFT_FORMAT, "hidden_size is 0, not a whole number in 1..1048576" },
-    { "{\"hidden_size\":-256}", WEFT_FORMAT, "hidden_size is -256" },
-    { "{\"hidden_size\":256.5}", WEFT_FORMAT, "hidden_size is 256.5" },
-    { "{\"hidden_size\":1e18}", WEFT_FORMAT, "hidden_size is 1e+18" },
-    { "{\"hidden_size\":9223372036854775807}", WEFT_FORMAT, "hidden_size is 9.2" },
-    { "{\"hidden_size\":4294967552}", WEFT_FORMAT, "hidden_size is 4294967552" },
-    { "{\"hidden_size\":\"256\"}", WEFT_FORMAT, "hidden_size is a string, not a number" },
-    { "{\"hidden_size\":[256]}", WEFT_FORMAT, "hidden_size is an array, not a number" },
-    { "{\"hidden_size\":true}", WEFT_FORMAT, "hidden_size is true, not a number" },
+    { "{}", WEFT_NOT_FOUND, "'hidden_size' is missing" },
+    { "{\"hidden_size\":null}", WEFT_NOT_FOUND, "'hidden_size' is missing" },
+    { NEOX "\"hidden_size\":null}", WEFT_FORMAT, "'hidden_size' is not a number" },
+    { "{\"hidden_size\":0}", WEFT_FORMAT, "'hidden_size' is 0, must be a whole number from 1 to 1048576" },
+    { "{\"hidden_size\":-256}", WEFT_FORMAT, "'hidden_size' is -256" },
+    { "{\"hidden_size\":256.5}", WEFT_FORMAT, "'hidden_size' is 256.5" },
+    { "{\"hidden_size\":1e18}", WEFT_FORMAT, "'hidden_size' is 1e+18" },
+    { "{\"hidden_size\":9223372036854775807}", WEFT_FORMAT, "'hidden_size' is 9.2" },
+    { "{\"hidden_size\":4294967552}", WEFT_FORMAT, "'hidden_size' is 4.29496755e+09" },
+    { "{\"hidden_size\":1000000000000000000000000000000000}", WEFT_FORMAT, "'hidden_size' is 1e+33" },
+    { "{\"hidden_size\":NaN}", WEFT_FORMAT, "'hidden_size' is nan" },
+    { "{\"hidden_size\":Infinity}", WEFT_FORMAT, "'hidden_size' is inf" },
+    { "{\"hidden_size\":-1e999}", WEFT_FORMAT, "'hidden_size' is -inf" },
+    { "{\"hidden_size\":\"256\"}", WEFT_FORMAT, "'hidden_size' is not a number" },
+    { "{\"hidden_size\":[256]}", WEFT_FORMAT, "'hidden_size' is not a number" },
 };
+
+/* What a definition would get, and the error that it would end with. */
+static uint32_t hidden_size(const char *text, weft_error *err)
+{
+    weft__hf_config *c = parse(text, NULL);
+    weft_config view;
+    weft_graph *g;
+    uint32_t x = 0;
+    *err = (weft_error){ 0 };
+    if (CHECK_OK(weft__hf_config_view(c, &view, err), *err) && CHECK_OK(weft_graph_create(NULL, &g, err), *err)) {
+        x = weft_config_u32(g, &view, "hidden_size", 1, 1048576);
+        weft_output(g, weft_input(g, WEFT_F32, WEFT_DIMS(2), "x"), "y");
+        (void)!weft_graph_seal(g, err);
+        weft_graph_destroy(g);
+    }
+    weft__hf_config_destroy(c);
+    return x;
+}
 
 static void refuses_absurd_numbers(void)
 {
-    uint32_t x;
-    weft_error err = { 0 };
+    weft_error err;
     for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
-        weft__hf_config *c = parse(absurd[i].text, NULL);
-        CHECK_STATUS(weft__hf_config_u32(c, "hidden_size", 1, 1048576, &x, &err), absurd[i].status,
-                     err);
+        CHECK_EQ_INT(hidden_size(absurd[i].text, &err), 1);
+        CHECK_EQ_INT(err.status, absurd[i].status);
         CHECK_CONTAINS(err.text, absurd[i].fault);
-        CHECK_EQ_INT(x, 0);
-        weft__hf_config_destroy(c);
+        CHECK_CONTAINS(err.text, "config.json: ");
     }
-    weft__hf_config *c = parse("{\"hidden_size\":256.0,\"n_layer\":3}", NULL);
-    CHECK_OK(weft__hf_config_u32(c, "hidden_size", 256, 256, &x, &err), err);
-    CHECK_EQ_INT(x, 256);
-    CHECK_OK(weft__hf_config_u32(c, "num_hidden_layers", 1, 9, &x, &err),
-             err); /* GPT-2's spelling */
-    CHECK_EQ_INT(x, 3);
-    weft__hf_config_destroy(c);
+    CHECK_EQ_INT(hidden_size("{\"hidden_size\":256.0,\"other\":[NaN,{\"x\":-Infinity}],\"length\":1" "0000000000"
+                             "0000000000" "0000000000}", &err), 256);
+    CHECK_EQ_INT(err.status, WEFT_OK);
 }
 
 static void refuses_bad_json(void)
@@ -191,7 +291,7 @@ static void refuses_bad_json(void)
         { "", "not JSON" },
         { "{", "not JSON" },
         { "3", "is an integer, not an object" },
-        { "{\"hidden_size\":1,\"hidden_size\":2}", "the key \"hidden_size\" stands there twice" },
+        { "\xef\xbb\xbf{}", "byte order mark" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weft__hf_config *c;
@@ -212,11 +312,10 @@ static void looks_up_by_path_and_type(void)
 {
     weft__hf_config *c =
         parse("{\"architectures\":[\"GPTNeoXForCausalLM\",7],\"t\":true,\"f\":false,\"one\":1,"
-              "\"s\":\"0.25\",\"a\":{\"b\":{\"c\":1.5}},\"list\":[1,2.5,3],\"mixed\":[1,\"x\"]}",
+              "\"s\":\"0.25\",\"a\":{\"b\":{\"c\":1.5}}}",
               NULL);
     const char *text;
-    double x, list[2];
-    size_t n;
+    double x;
     CHECK_EQ_INT(weft__hf_config_text(c, "architectures.0", &text), 1);
     CHECK_STR(text, "GPTNeoXForCausalLM");
     CHECK_EQ_INT(weft__hf_config_text(c, "architectures.1", &text), -1);
@@ -230,12 +329,6 @@ static void looks_up_by_path_and_type(void)
     CHECK_EQ_INT(weft__hf_config_number(c, "a", &x), -1);
     CHECK_EQ_INT(weft__hf_config_number(c, "s", &x), -1); /* a string is no number */
     CHECK_EQ_INT(weft__hf_config_text(c, "one", &text), -1);
-    CHECK_EQ_INT(weft__hf_config_numbers(c, "list", list, 2, &n), 1);
-    CHECK_EQ_INT(n, 3);
-    CHECK_NEAR(list[1], 2.5, 0);
-    CHECK_EQ_INT(weft__hf_config_numbers(c, "mixed", list, 2, &n), -1);
-    CHECK_EQ_INT(weft__hf_config_numbers(c, "one", list, 2, &n), -1);
-    CHECK_EQ_INT(weft__hf_config_numbers(c, "absent", list, 2, &n), 0);
     weft__hf_config_destroy(c);
 }
 
@@ -262,7 +355,15 @@ static void reads_token_ids(void)
         { "{\"eos_token_id\":0}", NULL, "eos_token_id", 1, 0 },
         { "{\"eos_token_id\":0}", "{\"eos_token_id\":[5,6]}", "eos_token_id", 2, 5 },
         { "{\"eos_token_id\":0}", "{}", "eos_token_id", 1, 0 },
-        { "{\"eos_token_id\":0}", "{\"eos_token_id\":null}", "eos_token_id", 1, 0 },
+        { "{\"eos_token_id\":0}", "{\"eos_token_id\":null}", "eos_token_id", 0, -1 },
+        { "{\"eos_token_id\":0}", "{\"eos_token_id\":-1}", "eos_token_id", 0, -1 },
+        { "{\"eos_token_id\":0}", "{\"eos_token_id\":[]}", "eos_token_id", 0, -1 },
+        { "{\"eos_token_id\":0}", "{\"eos_token_id\":[-1,7,-100]}", "eos_token_id", 1, 7 },
+        { "{\"bos_token_id\":-1}", "{}", "bos_token_id", 0, -1 },
+        { "{\"pad_token_id\":-1}", NULL, "pad_token_id", 0, -1 },
+        { "{\"eos_token_id\":-1}", "{\"eos_token_id\":4}", "eos_token_id", 1, 4 },
+        { "{\"eos_token_id\":2.0}", NULL, "eos_token_id", 1, 2 },
+        { "{\"eos_token_id\":[1,2,-1,-1,3,4]}", NULL, "eos_token_id", 4, 1 },
         { "{\"eos_token_id\":null,\"model_type\":\"gpt_neox\"}", NULL, "eos_token_id", 0, -1 },
         { "{\"model_type\":\"gpt_neox\"}", NULL, "eos_token_id", 1, 2 }, /* the class's default */
         { "{\"model_type\":\"gpt_neox\"}", NULL, "bos_token_id", 1, 0 },
@@ -270,7 +371,10 @@ static void reads_token_ids(void)
         { "{\"model_type\":\"unheard_of\"}", NULL, "eos_token_id", 0, -1 },
         { "{}", "{\"pad_token_id\":1}", "pad_token_id", 1, 1 },
         { "{\"eos_token_id\":[]}", NULL, "eos_token_id", 0, -1 },
-        { "{\"eos_token_id\":-1}", NULL, "eos_token_id", -1, 0 },
+        { "{\"eos_token_id\":-1}", NULL, "eos_token_id", 0, -1 },
+        { "{\"eos_token_id\":NaN}", NULL, "eos_token_id", -1, 0 },
+        { "{\"eos_token_id\":{}}", NULL, "eos_token_id", -1, 0 },
+        { "{\"eos_token_id\":true}", NULL, "eos_token_id", -1, 0 },
         { "{\"eos_token_id\":\"0\"}", NULL, "eos_token_id", -1, 0 },
         { "{\"eos_token_id\":1.5}", NULL, "eos_token_id", -1, 0 },
         { "{\"eos_token_id\":4294967296}", NULL, "eos_token_id", -1, 0 },
@@ -282,6 +386,33 @@ static void reads_token_ids(void)
         int n = tokens(cases[i].text, cases[i].generation, cases[i].key, &id);
         if (!CHECK_EQ_INT(n, cases[i].n)) printf("  in %s\n", cases[i].text);
         if (n >= 0) CHECK_EQ_INT(id, cases[i].first);
+    }
+}
+
+/* A fault is named in the file that has it. */
+static void names_the_file_of_a_fault(void)
+{
+    static const struct {
+        const char *text, *generation, *fault;
+    } cases[] = {
+        { "{}", "{\"eos_token_id\":\"x\"}", "a/generation_config.json: eos_token_id holds a string" },
+        { "{}", "{\"eos_token_id\":1.5}", "a/generation_config.json: eos_token_id holds 1.5" },
+        { "{\"eos_token_id\":[null]}", "{}", "a/config.json: eos_token_id holds null" },
+        { "{\"eos_token_id\":1e99}", NULL, "a/config.json: eos_token_id holds 1e+99" },
+        { "{}", "{\"eos_token_id\":[1,2,3]}", "a/generation_config.json: eos_token_id lists 3 ids, more than 2" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weft__hf_config *c;
+        int32_t ids[2];
+        size_t n, n_generation = cases[i].generation ? strlen(cases[i].generation) : 0;
+        weft_error err = { 0 };
+        if (!CHECK_OK(weft__hf_config_parse(cases[i].text, strlen(cases[i].text), cases[i].generation, n_generation,
+                                            "a/config.json", &c, &err), err))
+            continue;
+        weft_status s = weft__hf_config_tokens(c, "eos_token_id", ids, 2, &n, &err);
+        CHECK_STATUS(s, i == 4 ? WEFT_LIMIT : WEFT_FORMAT, err);
+        CHECK_CONTAINS(err.text, cases[i].fault);
+        weft__hf_config_destroy(c);
     }
 }
 
@@ -323,7 +454,6 @@ static void reads_the_bundled_model(void)
 {
     weft__hf_config *c;
     weft_config view;
-    uint32_t x;
     int32_t id;
     size_t n;
     weft_error err = { 0 };
@@ -331,8 +461,7 @@ static void reads_the_bundled_model(void)
                                        &err),
                   err))
         return;
-    CHECK_OK(weft__hf_config_u32(c, "hidden_size", 1, 4096, &x, &err), err);
-    CHECK_EQ_INT(x, 256);
+    CHECK_NEAR(number(c, "hidden_size"), 256, 0);
     CHECK_NEAR(number(c, "rope_theta"), 10000, 0);
     CHECK_NEAR(number(c, "partial_rotary_factor"), 0.25, 0);
     CHECK_NEAR(number(c, "use_parallel_residual"), 1, 0);
@@ -344,13 +473,17 @@ static void reads_the_bundled_model(void)
 }
 
 static const weft_test tests[] = {
-    { "reads_every_spelling", reads_every_spelling },
-    { "reads_linear_scaling", reads_linear_scaling },
+    { "reads_rotary_embeddings_as_the_class_does", reads_rotary_embeddings_as_the_class_does },
+    { "knows_no_spellings_of_other_types", knows_no_spellings_of_other_types },
+    { "reads_dtype", reads_dtype },
+    { "warns_in_words", warns_in_words },
+    { "says_where_values_come_from", says_where_values_come_from },
     { "refuses_what_no_model_would_notice", refuses_what_no_model_would_notice },
     { "refuses_absurd_numbers", refuses_absurd_numbers },
     { "refuses_bad_json", refuses_bad_json },
     { "looks_up_by_path_and_type", looks_up_by_path_and_type },
     { "reads_token_ids", reads_token_ids },
+    { "names_the_file_of_a_fault", names_the_file_of_a_fault },
     { "opens_folders", opens_folders },
     { "reads_the_bundled_model", reads_the_bundled_model },
 };

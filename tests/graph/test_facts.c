@@ -60,6 +60,7 @@ static const entry entries[] = {
     { "size", 768, NULL },        { "half", 0.5, NULL },      { "huge", 1e30, NULL },    { "negative", -3, NULL },
     { "nothing", 0, NULL },       { "on", 1, NULL },          { "name", NAN, "llm" },    { "gelu", NAN, "gelu" },
     { "fast", NAN, "gelu_fast" }, { "new", NAN, "gelu_new" }, { "swish", NAN, "swish" }, { "odd", NAN, "quick_gelu" },
+    { "fine", 0.29, NULL },       { "nan", NAN, NULL },       { "infinite", INFINITY, NULL },
 };
 
 static const entry *find(const char *key)
@@ -89,7 +90,24 @@ static int find_text(const void *ctx, const char *key, const char **out)
     return 1;
 }
 
-static const weft_config config = { .number = find_number, .text = find_text, .origin = "a/config.json" };
+/* The file has "half" elsewhere. */
+static const char *find_spelling(const void *ctx, const char *key)
+{
+    (void)ctx;
+    return !strcmp(key, "half") ? "a.half" : key;
+}
+
+static weft_config_value told[8];
+static unsigned n_told;
+
+static void hear(void *sink, const weft_config_value *v)
+{
+    CHECK(sink == told);
+    if (n_told < 8) told[n_told++] = *v;
+}
+
+static const weft_config config = { .number = find_number, .text = find_text, .origin = "a/config.json",
+                                    .spelling = find_spelling };
 
 static void hyperparameters(void)
 {
@@ -97,16 +115,14 @@ static void hyperparameters(void)
     CHECK_EQ_INT(weft_config_u32(g, &config, "size", 1, 1000), 768);
     CHECK_EQ_INT(weft_config_u32_or(g, &config, "size", 5, 1, 1000), 768);
     CHECK_EQ_INT(weft_config_u32_or(g, &config, "absent", 5, 1, 1000), 5);
-    CHECK_NEAR((double)weft_config_f32_or(g, &config, "half", 0.25f, 0, 1), 0.5, 0);
-    CHECK_NEAR((double)weft_config_f32_or(g, &config, "absent", 0.25f, 0, 1), 0.25, 0);
-    CHECK(weft_config_bool_or(g, &config, "on", false));
-    CHECK(!weft_config_bool_or(g, &config, "nothing", true));
-    CHECK(weft_config_bool_or(g, &config, "absent", true));
-    CHECK_EQ_INT(weft_config_act_or(g, &config, "gelu", WEFT_ACT_RELU), WEFT_ACT_GELU);
-    CHECK_EQ_INT(weft_config_act_or(g, &config, "fast", WEFT_ACT_RELU), WEFT_ACT_GELU_TANH);
-    CHECK_EQ_INT(weft_config_act_or(g, &config, "new", WEFT_ACT_RELU), WEFT_ACT_GELU_TANH);
-    CHECK_EQ_INT(weft_config_act_or(g, &config, "swish", WEFT_ACT_RELU), WEFT_ACT_SILU);
-    CHECK_EQ_INT(weft_config_act_or(g, &config, "absent", WEFT_ACT_RELU), WEFT_ACT_RELU);
+    CHECK_NEAR(weft_config_f64(g, &config, "half", 0, 1), 0.5, 0);
+    CHECK_NEAR(weft_config_f64(g, &config, "fine", 0, 1), 0.29, 0); /* not the nearest float */
+    CHECK(weft_config_bool(g, &config, "on"));
+    CHECK(!weft_config_bool(g, &config, "nothing"));
+    CHECK_EQ_INT(weft_config_act(g, &config, "gelu"), WEFT_ACT_GELU);
+    CHECK_EQ_INT(weft_config_act(g, &config, "fast"), WEFT_ACT_GELU_TANH);
+    CHECK_EQ_INT(weft_config_act(g, &config, "new"), WEFT_ACT_GELU_TANH);
+    CHECK_EQ_INT(weft_config_act(g, &config, "swish"), WEFT_ACT_SILU);
     CHECK_EQ_INT(g->error.status, WEFT_OK);
     weft_graph_destroy(g);
 }
@@ -120,10 +136,12 @@ static void unfit_hyperparameters(void)
     static const struct {
         const char *key, *part;
     } rows[] = {
-        { "half", "'half' is 0.5, must be a whole number from 1 to 1000" },
+        { "half", "'a.half' is 0.5, must be a whole number from 1 to 1000" },
         { "huge", "'huge' is 1e+30, must be" },
         { "negative", "'negative' is -3, must be" },
         { "nothing", "'nothing' is 0, must be" },
+        { "nan", "'nan' is nan, must be" },
+        { "infinite", "'infinite' is inf, must be" },
         { "name", "'name' is not a number" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -135,17 +153,43 @@ static void unfit_hyperparameters(void)
         test_fails(g, WEFT_FORMAT, rows[i].part);
     }
     g = test_graph();
-    CHECK(!weft_config_bool_or(g, &config, "size", false));
+    CHECK(!weft_config_bool(g, &config, "size"));
     test_fails(g, WEFT_FORMAT, "'size' is 768");
     g = test_graph();
-    weft_config_f32_or(g, &config, "huge", 1, 0, 1e10f);
+    weft_config_f64(g, &config, "huge", 0, 1e10);
     test_fails(g, WEFT_FORMAT, "'huge' is 1e+30, must be a number from 0 to 1e+10");
     g = test_graph();
-    CHECK_EQ_INT(weft_config_act_or(g, &config, "odd", WEFT_ACT_RELU), WEFT_ACT_NONE);
+    CHECK_EQ_INT(weft_config_act(g, &config, "odd"), WEFT_ACT_NONE);
     test_fails(g, WEFT_UNSUPPORTED, "'odd' is 'quick_gelu', an activation that is not known");
     g = test_graph();
-    weft_config_act_or(g, &config, "size", WEFT_ACT_RELU);
+    weft_config_act(g, &config, "size");
     test_fails(g, WEFT_FORMAT, "'size' is not a text");
+}
+
+/* Every value that a definition gets is told once, with whether the configuration had it; faults are not. */
+static void tells_what_was_asked(void)
+{
+    weft_graph *g = test_graph();
+    weft_config c = config;
+    c.asked = hear;
+    c.sink = told;
+    n_told = 0;
+    weft_config_u32(g, &c, "size", 1, 1000);
+    weft_config_u32_or(g, &c, "absent", 5, 1, 1000);
+    weft_config_f64(g, &c, "fine", 0, 1);
+    weft_config_bool(g, &c, "nothing");
+    weft_config_act(g, &c, "fast");
+    weft_config_u32(g, &c, "nothing", 1, 2);
+    weft_config_act(g, &c, "odd");
+    weft_config_f64(g, &c, "absent", 0, 1);
+    if (!CHECK_EQ_INT(n_told, 5)) return;
+    CHECK_STR(told[0].key, "size");
+    CHECK(told[0].number == 768 && told[0].found && !told[0].truth && !told[0].text);
+    CHECK(told[1].number == 5 && !told[1].found);
+    CHECK(told[2].number == 0.29 && told[2].found);
+    CHECK(told[3].number == 0 && told[3].truth);
+    CHECK_STR(told[4].text, "gelu_fast");
+    weft_graph_destroy(g);
 }
 
 /* ---- floats as text ---- */
@@ -181,6 +225,7 @@ static const weft_test tests[] = {
     { "costs", costs },
     { "hyperparameters", hyperparameters },
     { "unfit_hyperparameters", unfit_hyperparameters },
+    { "tells_what_was_asked", tells_what_was_asked },
     { "floats_read_back", floats_read_back },
 };
 TEST_MAIN(tests)
