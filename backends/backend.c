@@ -31,6 +31,22 @@ typedef struct parts {
     const char *options;
 } parts;
 
+/* "threads=4": what an option looks like, and a comma's other side in a device's name does not. */
+static bool is_option(const char *s)
+{
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz-");
+    return n && s[n] == '=';
+}
+
+/* How long the device after the ':' is: a number up to the comma, a name up to the first option. */
+static size_t which_length(const char *s)
+{
+    size_t n = strcspn(s, ",");
+    if (n && strspn(s, "0123456789") == n) return n;
+    while (s[n] && s[n + 1] && !is_option(s + n + 1)) n += 1 + strcspn(s + n + 1, ",");
+    return n;
+}
+
 static weft_status parse_spec(const char *spec, parts *out, weft_error *err)
 {
     size_t n = strcspn(spec, ":,"), which = 0;
@@ -41,7 +57,7 @@ static weft_status parse_spec(const char *spec, parts *out, weft_error *err)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "device '%.*s': no such backend (%scpu, null)", (int)(n > 100 ? 100 : n),
                          spec, BACKEND_COUNT > 2 ? "vulkan, " : "");
     if (spec[n] == ':') {
-        which = strcspn(spec + n + 1, ",");
+        which = which_length(spec + n + 1);
         if (!which || which >= sizeof out->which)
             return WEFT_FAIL(err, WEFT_INVALID, "device '%.100s': a number or a part of a name stands after ':'", spec);
         memcpy(out->which, spec + n + 1, which);

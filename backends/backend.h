@@ -52,7 +52,7 @@ typedef struct weft_device_info {
 WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
 
 /* spec: a backend ("cpu", "vulkan", "null"), where it has several devices ":" and the number or a part of the name of
- * one, then comma-separated options, each name=value.
+ * one (with its commas), then comma-separated options, each name=value.
  * cpu: threads=N (default: physical cores), isa=scalar|avx2|avx512|neon (default: the best the processor has; asking
  * for more than it has is UNSUPPORTED), spin=MICROSECONDS that idle threads stay awake (default 50).
  * vulkan: the best discrete device, else an integrated one; software drivers only when named. Options:
@@ -64,7 +64,7 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *   self-test=0|1     compare every kernel with the CPU before its first use (default: 1 with a cache, where a verdict
  *                     holds until driver or shaders change, else 0); a kernel that fails is not used
  *   without=A+B       do without these: subgroup (operations), storage16 (16-bit elements), dot (integer products),
- *                     matrix (cooperative matrices), or kernels by their names in a placement
+ *                     matrix (cooperative matrices), or kernels by their names in a placement; other names are INVALID
  *   dot=1             use the integer dot product wherever there is one, not only where it pays
  *   matrix=MxNxK      compute cooperative matrices of this shape in the shader: slow, to test what is around them
  *   tuning=NAME       run as this row of the table of devices says (amd_rdna3, ...): to test what GPUs run

@@ -8,7 +8,8 @@
 const cli_option cli_device_options[] = {
     { .name = "device", .kind = CLI_TEXT, .value = "SPEC",
       .help = "where to run: cpu or vulkan[:N|:NAME], options with commas (cpu,threads=2), several in order of "
-              "preference (vulkan:0,vulkan:1,cpu); see `weft devices` (default: the best GPU, else cpu)" },
+              "preference (vulkan:0,vulkan:1,cpu; one that is not there is left out unless --strict); see `weft "
+              "devices` (default: the best GPU, else cpu)" },
     { .name = "split", .kind = CLI_TEXT, .value = "N,N",
       .help = "layers on each device, the last takes what is left (default: as many as its memory holds)" },
     { .name = "max-binding", .kind = CLI_TEXT, .value = "BYTES",
@@ -28,66 +29,100 @@ static bool cache_folder(char *out, size_t size)
     return n > 0 && (size_t)n < size && !strchr(out, ',');
 }
 
-/* A GPU's spec with what the other options say; what the spec itself says comes later and counts. */
+/* A GPU's spec with what the other options say, unless it says so itself. */
 int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size)
 {
-    char folder[CLI_MAX_SPEC / 2], which[CLI_MAX_SPEC / 4] = "";
-    const char *options = strchr(spec, ',');
-    size_t n = options ? (size_t)(options - spec) : strlen(spec);
-    if (strncmp(spec, "vulkan", 6)) {
-        return (size_t)snprintf(out, size, "%s", spec) < size ? 0 : cli_fail("--device: '%.60s...' is too long", spec);
-    }
-    if (n >= sizeof which) return cli_fail("--device: '%.60s...' is too long", spec);
-    memcpy(which, spec, n);
-    bool cached = !cli_has(a, "no-cache") && cache_folder(folder, sizeof folder);
-    const char *binding = cli_text(a, "max-binding", NULL);
-    size_t length = (size_t)snprintf(out, size, "%s%s%s%s%s%s", which, cached ? ",cache=" : "", cached ? folder : "",
-                                     binding ? ",max-binding=" : "", binding ? binding : "", options ? options : "");
+    char folder[CLI_MAX_SPEC / 2];
+    bool gpu = !strncmp(spec, "vulkan", 6);
+    bool cached = gpu && !cli_has(a, "no-cache") && !strstr(spec, ",cache=") && cache_folder(folder, sizeof folder);
+    const char *binding = gpu && !strstr(spec, ",max-binding=") ? cli_text(a, "max-binding", NULL) : NULL;
+    size_t length = (size_t)snprintf(out, size, "%s%s%s%s%s", spec, cached ? ",cache=" : "", cached ? folder : "",
+                                     binding ? ",max-binding=" : "", binding ? binding : "");
     return length < size ? 0 : cli_fail("--device: '%.60s...' is too long", spec);
 }
 
-static int open_one(const cli_args *a, const char *spec, cli_device_list *out)
+static weft_status try_open(const cli_args *a, const char *spec, cli_device_list *out, weft_error *err)
 {
     char full[CLI_MAX_SPEC];
-    weft_error err;
-    if (out->n == CLI_MAX_DEVICES) return cli_misuse("--device: more than %d devices", CLI_MAX_DEVICES);
-    int status = cli_device_spec(a, spec, full, sizeof full);
-    if (status) return status;
-    if (weft_backend_open(full, &out->device[out->n], &err)) return cli_report(&err);
-    out->n++;
-    return 0;
+    if (cli_device_spec(a, spec, full, sizeof full)) return WEFT_FAIL(err, WEFT_INVALID, "--device: too long");
+    weft_status s = weft_backend_open(full, &out->device[out->n], err);
+    out->n += !s;
+    return s;
+}
+
+/* A wrong spec is wrong usage; a device that is not there is a failure. */
+static int tell_refused(const weft_error *err)
+{
+    return err->status == WEFT_INVALID ? cli_misuse("--device: %s", err->text) : cli_report(err);
 }
 
 /* The best GPU; where there is none, for whatever reason, the processor. */
 static int open_default(const cli_args *a, cli_device_list *out)
 {
-    char full[CLI_MAX_SPEC];
     weft_error err;
-    if (cli_device_spec(a, "vulkan", full, sizeof full)) return 1;
-    weft_status s = weft_backend_open(full, &out->device[0], &err);
-    if (s && s != WEFT_NOT_FOUND) return cli_report(&err);
-    out->n = s ? 0 : 1;
-    return s ? open_one(a, "cpu", out) : 0;
+    weft_status s = try_open(a, "vulkan", out, &err);
+    if (s == WEFT_NOT_FOUND) s = try_open(a, "cpu", out, &err);
+    return s ? tell_refused(&err) : 0;
 }
 
-/* "vulkan:0,cache=x,cpu,threads=2": what has no '=' begins the next device. */
+/* "vulkan" of "vulkan:0": whether a device begins here. */
+static bool begins_device(const char *item)
+{
+    uint32_t n_names;
+    const char *const *names = weft_backend_names(&n_names);
+    size_t n = strcspn(item, ":,");
+    bool is = n == 6 && !memcmp(item, "vulkan", 6); /* also in a build without */
+    for (uint32_t i = 0; i < n_names; i++) is |= strlen(names[i]) == n && !memcmp(names[i], item, n);
+    return is;
+}
+
+/* Cuts "vulkan:0,cache=x,cpu,threads=2" into the specs of its devices: each begins with the name of a backend. */
+static int split_devices(const char *text, char *copy, char **specs, uint32_t *n)
+{
+    *n = 0;
+    if (!begins_device(text)) {
+        uint32_t n_names;
+        const char *const *names = weft_backend_names(&n_names);
+        char known[128] = "";
+        for (uint32_t i = 0, at = 0; i < n_names && at < sizeof known; i++)
+            at += (uint32_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", names[i]);
+        return cli_misuse("--device %s: expected one of %s; see `weft devices`", text, known);
+    }
+    for (char *at = copy, *comma = NULL; at; at = comma ? comma + 1 : NULL) {
+        if (begins_device(at)) {
+            if (*n == CLI_MAX_DEVICES) return cli_misuse("--device: more than %d devices", CLI_MAX_DEVICES);
+            if (*n) at[-1] = 0;
+            specs[(*n)++] = at;
+        }
+        comma = strchr(at, ',');
+    }
+    return 0;
+}
+
+/* Of several devices those that cannot be opened are left out, unless --strict. */
+static int open_each(const cli_args *a, char *const *specs, uint32_t n, cli_device_list *out)
+{
+    weft_error err, first = { 0 };
+    for (uint32_t i = 0; i < n; i++) {
+        weft_status s = try_open(a, specs[i], out, &err);
+        if (!s) continue;
+        if (s == WEFT_INVALID || n == 1 || cli_has(a, "strict")) return tell_refused(&err);
+        if (!first.status) first = err;
+        fprintf(stderr, "note: %s is left out: %s\n", specs[i], err.text);
+    }
+    return out->n ? 0 : tell_refused(&first);
+}
+
 int cli_devices_open(const cli_args *a, cli_device_list *out)
 {
     *out = (cli_device_list){ 0 };
     const char *text = cli_text(a, "device", NULL);
     if (!text) return open_default(a, out);
-    char *copy = strdup(text);
+    char *copy = strdup(text), *specs[CLI_MAX_DEVICES];
+    uint32_t n;
     if (!copy) return cli_fail("out of memory");
-    int status = 0;
-    for (char *at = copy; at && !status;) {
-        char *end = at;
-        do end += strcspn(end + 1, ",") + 1;
-        while (*end && memchr(end + 1, '=', strcspn(end + 1, ",")));
-        char *next = *end ? end + 1 : NULL;
-        *end = 0;
-        status = *at ? open_one(a, at, out) : cli_misuse("--device %s: a device is empty", text);
-        at = next;
-    }
+    int status = split_devices(text, copy, specs, &n);
+    if (!status) status = open_each(a, specs, n, out);
     free(copy);
     return status;
 }

@@ -128,6 +128,7 @@ static weft_status find_named(vk_backend *vk, const VkPhysicalDevice *d, uint32_
         describe(vk, d[i], &p);
         if (!strcasestr(p.deviceName, which)) continue;
         *index = i;
+        if (!strcasecmp(p.deviceName, which)) return WEFT_OK; /* the whole name, be it a part of another's */
         found++;
     }
     if (found == 1) return WEFT_OK;

@@ -36,10 +36,49 @@ static weft_status parse_path(const char *value, char **out, weft_error *err)
     return *out ? WEFT_OK : WEFT_OOM_FAIL(err, "an option");
 }
 
+/* What `without` can name: features (facts.c asks for them), then kernels. NULL past the end. */
+static const char *removable(uint32_t i)
+{
+    static const char *const features[] = { "subgroup", "storage16", "dot", "matrix" };
+    uint32_t n, n_features = sizeof features / sizeof *features;
+    const vk_kernel *const *kernels = vk_kernels(&n);
+    if (i < n_features) return features[i];
+    return i - n_features < n ? kernels[i - n_features]->name : NULL;
+}
+
+/* Each name once: rows of several ops share a kernel. */
+static void list_removable(char *out, size_t size)
+{
+    size_t at = 0;
+    const char *name;
+    for (uint32_t i = 0; (name = removable(i)) && at < size; i++) {
+        bool seen = false;
+        for (uint32_t k = 0; k < i && !seen; k++) seen = !strcmp(removable(k), name);
+        if (!seen) at += (size_t)snprintf(out + at, size - at, "%s%s", i ? ", " : "", name);
+    }
+}
+
+static weft_status check_removable(const char *names, weft_error *err)
+{
+    char all[448];
+    for (size_t n; *names; names += n + (names[n] == '+')) {
+        const char *name;
+        uint32_t i = 0;
+        n = strcspn(names, "+");
+        while ((name = removable(i)) && (strlen(name) != n || memcmp(name, names, n))) i++;
+        if (name) continue;
+        list_removable(all, sizeof all);
+        return WEFT_FAIL(err, WEFT_INVALID, "vulkan: without=%.*s: no feature or kernel of that name (%s)",
+                         (int)(n > 40 ? 40 : n), names, all);
+    }
+    return WEFT_OK;
+}
+
 static weft_status parse_without(const char *item, const char *value, vk_options *o, weft_error *err)
 {
     size_t n = strlen(value);
-    if (!n || n + 3 > sizeof o->without) return bad(item, "names with '+' between them", err);
+    if (!n || value[n - 1] == '+' || n + 3 > sizeof o->without) return bad(item, "names with '+' between them", err);
+    WEFT_TRY(check_removable(value, err));
     o->without[0] = '+';
     memcpy(o->without + 1, value, n);
     strcpy(o->without + 1 + n, "+");

@@ -164,8 +164,17 @@ fails "Git LFS pointer" 1 "git lfs pull" "$weft" generate "$dir/pointer" --token
 sed 's/"gelu"/"swish2"/' "$model/config.json" >"$dir/odd.json"
 fails "unknown activation" 1 "'hidden_act'" "$weft" inspect "$dir/odd.json"
 holds "the file is named once" '! grep -q "odd.json.*odd.json" "$dir/err"'
-fails "no such device" 1 "cuda" "$weft" generate "$model" --prompt x --device cuda
-fails "bad device option" 1 "threads=0" "$weft" generate "$model" --prompt x --device cpu,threads=0
+fails "no such device" 2 "expected one of" "$weft" generate "$model" --prompt x --device cuda
+fails "no device at all" 2 "expected one of" "$weft" generate "$model" --prompt x --device ""
+fails "not a device after a device" 2 "unknown option 'cuda'" "$weft" generate "$model" --prompt x --device cpu,cuda
+fails "no such CPU" 1 "there is one CPU" "$weft" generate "$model" --prompt x --device cpu:1
+same "a device that is not there is left out" ",13" "$("$weft" generate "$model" --tokens 424,436,260,398 --max-tokens 1 --device cpu:7,cpu --json 2>"$dir/err" | flat /dev/stdin | grep -oE '"tokens":\[13' | sed 's/.*\[/,/')"
+holds "and a note says so" 'grep -q "^note: cpu:7 is left out: cpu:7: there is one CPU" "$dir/err"'
+fails "unless it must be" 1 "there is one CPU" "$weft" generate "$model" --prompt x --device cpu:7,cpu --strict
+fails "a wrong option is never left out" 2 "thread=1" "$weft" generate "$model" --prompt x --device cpu,thread=1,cpu
+"$weft" generate "$model" --tokens 1 --device cpu:7,cpu:8 >"$dir/out" 2>"$dir/err"; same "none of several: exit status" 1 $?
+holds "none of several: the first one's reason" 'grep -q "^weft: cpu:7: there is one CPU" "$dir/err"'
+fails "bad device option" 2 "threads=0" "$weft" generate "$model" --prompt x --device cpu,threads=0
 fails "id out of range" 1 "4096" "$weft" generate "$model" --tokens 4096
 fails "context too small" 1 "5 tokens, more than the context of 4" "$weft" generate "$model" --tokens 1,2,3,4,5 --context 4
 fails "more memory than there is" 1 "are needed" "$weft" generate "$model" --tokens 1 --kv f32 --context 16777216

@@ -30,6 +30,10 @@ want=$(say --device cpu --max-tokens 24)
 holds "all kernels pass" '[ "$(grep -c " passed" "$dir/tested")" -ge 20 ] && ! grep -q FAILED "$dir/tested"'
 holds "verdicts are kept" 'ls "$dir"/cache/weft/*.verdicts >/dev/null'
 fails "no such device" "no such device" say --device vulkan:77
+fails "nothing of that name to do without" "no feature or kernel of that name (subgroup, " say --device vulkan:0,without=nonsense
+name=$("$weft" devices --json | sed -n 's/.*"model": "\(.*\)",$/\1/p' | head -1)
+holds "a name can be pasted" '"$weft" logits "$model" --tokens 1 --device "vulkan:$name,without=dot,cpu" --output "$dir/l" 2>"$dir/err" && grep -qF "all on $name" "$dir/err"'
+same "a GPU that is not there is left out" "$(say --device cpu)" "$(say --device vulkan:77,cpu 2>/dev/null)"
 fails "unknown option" "unknown option 'nonsense" say --device vulkan:0,nonsense=1
 
 # ---- text ----

@@ -168,6 +168,28 @@ static void bad_specs(void)
     refused("vulkan:0,colour=red", WEFT_INVALID, "unknown option");
     refused("vulkan:0,max-binding=x", WEFT_INVALID, "number of bytes");
     refused("vulkan:0,loader=/no/such/file", WEFT_NOT_FOUND, "loader");
+    refused("vulkan:0,without=dot+nonsense", WEFT_INVALID, "without=nonsense: no feature or kernel of that name (sub");
+    refused("vulkan:0,without=", WEFT_INVALID, "names with '+'");
+    refused("vulkan:0,without=dot+", WEFT_INVALID, "names with '+'");
+}
+
+/* A device's name is taken as it is printed, commas and all, with options behind it or without. */
+static void whole_names(void)
+{
+    weft_device_info info, opened;
+    char spec[256];
+    if (!CHECK_OK(weft_backend_list("vulkan", 0, &info, &err), err)) return;
+    for (int i = 0; i < 2; i++) {
+        weft_backend *b;
+        snprintf(spec, sizeof spec, "vulkan:%s%s", info.model, i ? ",without=dot+matvec,staging=1" : "");
+        if (!CHECK_OK(weft_backend_open(spec, &b, &err), err)) continue;
+        weft_backend_info(b, &opened);
+        CHECK_EQ_INT(opened.index, 0);
+        CHECK(!strcmp(opened.model, info.model));
+        weft_backend_close(b);
+    }
+    snprintf(spec, sizeof spec, "vulkan:%s, and more", info.model);
+    refused(spec, WEFT_NOT_FOUND, "and more: no such device");
 }
 
 static const weft_test tests[] = {
@@ -175,5 +197,6 @@ static const weft_test tests[] = {
     { "logits of other formats", logits_other_formats },
     { "greedy", greedy },           { "counted", counted },
     { "plan of 20b", plan_of_20b }, { "bad specs", bad_specs },
+    { "whole names", whole_names },
 };
 TEST_MAIN(tests)
