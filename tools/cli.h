@@ -28,6 +28,8 @@ enum { CLI_MAX_OPTIONS = 48, CLI_MAX_VALUES = 16 };
 typedef struct cli_args {
     const struct cli_command *command;
     const char *model; /* the positional argument; NULL if the command takes none */
+    const char *named; /* the same as it was given: `model` is the path that it means (cli_find_model) */
+    char *found;       /* owns that path; NULL: it was given */
     const char *second; /* a second positional argument; NULL if the command takes none */
     struct { const cli_option *option; const char *values[CLI_MAX_VALUES]; unsigned n; } given[CLI_MAX_OPTIONS];
     unsigned n_given;
@@ -84,6 +86,9 @@ typedef struct cli_run {
  * the command has opened itself. 0, or an exit status. Call cli_run_close in any case. */
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
 int cli_model_open(const cli_args *a, weft_model **out);
+/* Where MODEL is a name on the Hugging Face hub and no path: the path of its snapshot in the cache. 0, or 1 after a
+ * message, which has the command that fetches it. */
+int cli_find_model(cli_args *a);
 /* What cli_device_options say; 0, or an exit status: close what was opened in any case. */
 int cli_devices_open(const cli_args *a, cli_device_list *out);
 void cli_devices_close(cli_device_list *l);

@@ -1,5 +1,5 @@
-/* devices.c: from --device and what belongs to it to open devices. The one place of the program that looks at the
- * environment: for the folder of caches, as the XDG Base Directory Specification says. */
+/* devices.c: from --device and what belongs to it to open devices. The program looks at the environment here, for the
+ * folder of caches, as the XDG Base Directory Specification says, and in hub.c. */
 #include "tools/cli.h"
 
 #include <stdlib.h>

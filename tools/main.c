@@ -2,6 +2,7 @@
 #include "tools/cli.h"
 
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 const cli_command *const cli_commands[] = {
@@ -45,7 +46,10 @@ int main(int argc, char **argv)
     cli_args args;
     status = cli_parse(c, argc - 1, argv + 1, &args);
     if (status) return status - 1;
-    status = c->run(&args);
+    bool takes_model = c->positional && !strncmp(c->positional, "MODEL", 5);
+    status = takes_model ? cli_find_model(&args) : 0;
+    if (!status) status = c->run(&args);
+    free(args.found);
     if (fflush(stdout) || ferror(stdout)) return cli_fail("standard output: could not be written");
     return status;
 }

@@ -70,7 +70,7 @@ static int open_model(const cli_args *a, cli_source *out)
 int cli_source_open(const cli_args *a, cli_source *out)
 {
     *out = (cli_source){ 0 };
-    make_title(a->model, out->title, sizeof out->title);
+    make_title(a->named, out->title, sizeof out->title);
     return is_graph_text(a->model) ? open_text(a->model, out) : open_model(a, out);
 }
 

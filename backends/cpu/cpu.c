@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { MAX_THREADS = 1024, MAP_FROM = 1 << 20 };
 
@@ -86,9 +85,8 @@ static void cpu_close(weft_backend *base)
 
 static void describe(cpu_isa isa, uint32_t threads, weft_device_info *out)
 {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     *out = (weft_device_info){ .name = "cpu", .type = WEFT_DEVICE_CPU, .threads = threads, .is_default = true,
-                               .memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0 };
+                               .memory = cpu_memory("") };
     cpu_model_name(out->model, 64);
     snprintf(out->variant, sizeof out->variant, "%s", cpu_isa_name(isa));
     snprintf(out->features, sizeof out->features, "%s", out->variant);

@@ -155,6 +155,36 @@ fails "perplexity" 1 "token 3 at position 0" "$weft" perplexity "$dir/nan" --tok
 holds "--check names the node and the weight" 'grep -qE "the first NaN or infinity is made by .*; the weight .* has some" "$dir/err"'
 holds "a cache of bf16" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv bf16 --check >/dev/null 2>&1'
 
+# ---- names on the hub: a made-up cache; what is there opens, nothing is fetched ----
+export HF_HUB_CACHE=$dir/hub; unset HF_HOME HUGGINGFACE_HUB_CACHE
+repo=$dir/hub/models--some--tiny.neox_1 want=$("$weft" tokenize "$model" --prompt "Once upon")
+snapshot() { mkdir -p "$repo/snapshots/$1" && ln -s "$(realpath "$model")"/*.json "$(realpath "$model")/model.safetensors" "$repo/snapshots/$1/"; }
+once() { (cd "$dir" && "$@" "$weft" tokenize some/tiny.neox_1 --prompt "Once upon" 2>"$dir/err"); }
+case $weft in /*) ;; *) weft=$PWD/$weft ;; esac
+fails "not in the cache" 1 '`hf download some/tiny.neox_1` fetches it' "$weft" generate some/tiny.neox_1 --tokens 1
+holds "the cache is named" 'grep -qF "$dir/hub" "$dir/err"'
+mkdir -p "$dir/here" && fails "into a folder that is there" 1 "here/nothing: no such file" env -C "$dir" "$weft" generate here/nothing --tokens 1
+fails "a word is no name" 1 "nothing: no such file" "$weft" generate nothing --tokens 1
+fails "a file is no name" 1 "a/config.json: no such file" "$weft" generate a/config.json --tokens 1
+snapshot aaaa; same "the one snapshot" "$want" "$(once)"
+snapshot bbbb; fails "two, and no word which" 1 "refs/main names none of the 2 snapshots" "$weft" generate some/tiny.neox_1 --tokens 1
+mkdir "$repo/refs"; printf bbbb >"$repo/refs/main"; rm "$repo"/snapshots/aaaa/tokenizer.json
+same "that of main" "$want" "$(once)"
+rm "$repo"/snapshots/bbbb/model.safetensors "$repo"/snapshots/bbbb/tokenizer.json
+ln -s blobs/gone "$repo/snapshots/bbbb/model.safetensors"
+same "that of main is broken: the other" 13 "$("$weft" generate some/tiny.neox_1 --tokens 424,436,260,398 --max-tokens 1)"
+rm "$repo"/snapshots/aaaa/config.json
+fails "none is whole: main, and what it lacks" 1 "the link leads nowhere" "$weft" generate some/tiny.neox_1 --tokens 1
+rm -r "$repo/snapshots/bbbb" "$repo/refs"
+fails "nothing left" 1 '`hf download some/tiny.neox_1` fetches it' "$weft" inspect some/tiny.neox_1
+snapshot cccc
+same "HF_HOME" "$want" "$(mkdir "$dir/home" && ln -s "$dir/hub" "$dir/home/hub" && once env -u HF_HUB_CACHE HF_HOME="$dir/home")"
+same "XDG_CACHE_HOME" "$want" "$(mkdir "$dir/xdg" && ln -s "$dir/home" "$dir/xdg/huggingface" && once env -u HF_HUB_CACHE XDG_CACHE_HOME="$dir/xdg")"
+same "the default folder" "$want" "$(mkdir "$dir/me" && ln -s "$dir/xdg" "$dir/me/.cache" && once env -u HF_HUB_CACHE -u XDG_CACHE_HOME HOME="$dir/me")"
+same "~ is the home folder" "$want" "$(once env HF_HUB_CACHE='~/hub' HOME="$dir")"
+mkdir -p "$dir/some/tiny.neox_1"; fails "a path that exists wins" 1 "some/tiny.neox_1" env -C "$dir" "$weft" tokenize some/tiny.neox_1 --prompt x
+holds "a title is the name that was given" '"$weft" memory some/tiny.neox_1 | head -1 | grep -qxF "tiny.neox_1"'
+
 # ---- usage and errors ----
 fails "no such model" 1 "$dir/none" "$weft" generate "$dir/none" --prompt x
 mkdir "$dir/pointer" && cp "$model/config.json" "$dir/pointer/"
