@@ -102,17 +102,20 @@ void cli_run_close(cli_run *r);
 /* What MODEL names: a model folder, a config.json by itself, or a graph text. */
 typedef struct cli_source {
     weft_model *model;       /* NULL: a graph text */
+    weft_model_graph_desc desc; /* of a model: what the graph was asked for */
     weft_graph *graph;       /* as built */
     uint32_t context, chunk; /* of a model: cells of the cache, tokens per run */
     char title[128];         /* "gpt-neox-20b" */
-    char output[32];         /* of a model: "logits", or what its head gives */
-    const char *outputs[1];  /* it; the source must not be moved */
+    char output[32];         /* of a model, what its programs give: "logits", or what its head gives */
+    const char *outputs[1];  /* the same; the source must not be moved */
 } cli_source;
 /* 0, or an exit status; close in any case. cli_source_options count for models. */
 int cli_source_open(const cli_args *a, cli_source *out);
 void cli_source_close(cli_source *s);
 /* The outputs that programs of it have; NULL: all. */
 const char *const *cli_source_outputs(const cli_source *s, uint32_t *n);
+/* A source of a model that is open already, without its graph: not to be closed. */
+void cli_source_of(weft_model *m, const weft_model_graph_desc *desc, cli_source *out);
 
 /* The programs that running it takes, planned, not loaded: prompt and decode of a model, or the one of a graph text. */
 typedef struct cli_programs {
@@ -121,11 +124,21 @@ typedef struct cli_programs {
     const char *name[2]; /* "prompt", "decode"; "graph" */
     uint32_t n;
 } cli_programs;
+/* Plans them for out's devices, which are open. split: layers per device, or NULL. OOM, UNSUPPORTED ... as
+ * weft_program_create. */
+weft_status cli_programs_plan(const cli_args *a, const cli_source *s, const uint32_t *split, cli_programs *out,
+                              weft_error *err);
 /* 0, or an exit status; close in any case, before the source. */
 int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out);
 void cli_programs_close(cli_programs *p);
 /* Bytes on a device with all of them loaded: they share weights and states. */
 uint64_t cli_programs_bytes(const cli_programs *p, uint32_t device);
+
+/* Whether each device has the memory. */
+bool cli_programs_fit(const cli_programs *p);
+/* "it would fit with `--weights q8_0` (512.0 MiB) or `--context 1024` (700.0 MiB)": what would help a model that does
+ * not fit on the devices; "" if nothing is known to. */
+void cli_fit_hint(const cli_args *a, const cli_source *s, const cli_device_list *l, char *out, size_t size);
 
 /* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
 typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;

@@ -156,8 +156,12 @@ static int run_inspect(const cli_args *a)
     if (!status) status = cli_programs_open(a, &source, &programs);
     if (!status) weft_model_info_get(source.model, &info);
     needs n = { &source, &programs };
+    char hint[256] = "";
+    if (!status && !cli_programs_fit(&programs)) cli_fit_hint(a, &source, &programs.devices, hint, sizeof hint);
     if (!status && cli_has(a, "json")) {
-        cli_print_json(object(source.model, &info, &n));
+        json_t *o = object(source.model, &info, &n);
+        if (*hint) json_object_set_new(o, "hint", json_string(hint));
+        cli_print_json(o);
     } else if (!status) {
         const char *note;
         print_config(source.model, &info);
@@ -167,6 +171,7 @@ static int run_inspect(const cli_args *a)
         for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)
             printf("  note                   %s\n", note);
         for (uint32_t k = 0; k < programs.devices.n; k++) print_needs(&n, k);
+        if (*hint) printf("  %s\n", hint);
     }
     cli_programs_close(&programs);
     cli_source_close(&source);

@@ -14,6 +14,7 @@ static const cli_option options[] = {
 enum { BAR = 40, MAX_PERIOD = 40, MAX_ALIASES = 4, WHERE = 54 };
 
 typedef struct report {
+    const cli_args *args;
     const cli_source *source;
     const cli_programs *programs;
     bool md;
@@ -232,6 +233,11 @@ static int print_all(const report *r)
     int status = 0;
     printf(r->md ? "# Memory of %s\n" : "%s\n", r->source->title);
     for (uint32_t d = 0; d < p->devices.n; d++) print_totals(r, d);
+    if (r->source->model && !cli_programs_fit(p)) {
+        char hint[256];
+        cli_fit_hint(r->args, r->source, &p->devices, hint, sizeof hint);
+        if (*hint) printf(r->md ? "\n%s\n" : "  %s\n", hint);
+    }
     for (uint32_t i = 0; i < p->n && !status; i++)
         for (uint32_t d = 0; d < p->devices.n && !status; d++) {
             const weft_plan *plan = weft_program_plan(p->program[i]);
@@ -258,7 +264,7 @@ static int run_memory(const cli_args *a)
     const char *format = cli_text(a, "format", "text");
     cli_source source;
     cli_programs programs = { 0 };
-    report r = { &source, &programs, !strcmp(format, "md") };
+    report r = { a, &source, &programs, !strcmp(format, "md") };
     int status = cli_source_open(a, &source);
     if (!status) status = cli_programs_open(a, &source, &programs);
     if (!status) status = strcmp(format, "json") ? print_all(&r) : print_json(&r);

@@ -115,8 +115,8 @@ static uint32_t find_complete(const char *repository, char *out)
     return n;
 }
 
-/* The snapshot of the main branch; where that is not complete, the one that is; at last whatever there is of main, which
- * is enough for some commands, and of which the model's own messages say what is missing. */
+/* The snapshot of the main branch; where that is not complete, the one that is; at last whatever there is of main,
+ * which is enough for some commands, and of which the model's own messages say what is missing. */
 static int find_snapshot(const char *name, const char *repository, char *out)
 {
     char other[MAX_PATH];
@@ -158,7 +158,7 @@ int cli_find_model(cli_args *a)
     if (!cache_folder(cache) || !repository_folder(cache, a->model, repository)) return 0;
     if (!exists(repository)) {
         if (looks_local(a->model)) return 0;
-        return cli_fail("%s: no such file or folder, nor is it in Hugging Face's cache, %s: `hf download %s` fetches it",
+        return cli_fail("%s: no such file or folder, nor in Hugging Face's cache, %s: `hf download %s` fetches it",
                         a->model, cache, a->model);
     }
     int status = find_snapshot(a->model, repository, path);

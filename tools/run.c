@@ -70,11 +70,37 @@ static void tell_split(const cli_run *r)
     fputc('\n', stderr);
 }
 
+/* Too large for the devices: with what would help. */
+static int tell_failed(const cli_args *a, const cli_run *r, const weft_session_desc *d, const weft_error *err)
+{
+    char hint[256] = "";
+    cli_source s;
+    if (err->status == WEFT_LIMIT && d->n_sequences <= 1) {
+        weft_model_graph_desc graph = { .weights = d->weights, .context = d->context, .max_tokens = d->max_tokens,
+                                        .kv = d->kv != WEFT_ANY || !d->exact ? d->kv : WEFT_F32 };
+        cli_source_of(r->model, &graph, &s);
+        if (d->hidden >= 0) snprintf(s.output, sizeof s.output, "hidden.%d", d->hidden);
+        cli_fit_hint(a, &s, &r->devices, hint, sizeof hint);
+    }
+    return *hint ? cli_fail("%s; %s", err->text, hint) : cli_report(err);
+}
+
+/* A configuration by itself, for which the command has no weights of its own. */
+static bool is_bare(weft_model *m)
+{
+    weft_model_info info;
+    weft_model_info_get(m, &info);
+    return !info.has_weights && weft_model_weights(m).ctx == m;
+}
+
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
 {
     weft_error err;
     double start = weft__seconds();
     int status = out->model ? 0 : cli_model_open(a, &out->model);
+    if (!status && is_bare(out->model))
+        status = cli_fail("%s: a configuration without weights: `weft init %s DIR` writes random ones", a->named,
+                          a->named);
     if (!status) status = cli_devices_open(a, &out->devices);
     out->open_seconds = weft__seconds() - start;
     uint32_t split[CLI_MAX_DEVICES];
@@ -97,7 +123,7 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     start = weft__seconds();
     if (reading) pthread_join(reader, NULL);
     out->open_seconds += weft__seconds() - start;
-    if (created) return cli_report(&err);
+    if (created) return tell_failed(a, out, &desc, &err);
     if (desc.n_devices > 1) tell_split(out);
     return cli_has(a, "verbose") ? describe(out) : 0;
 }

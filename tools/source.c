@@ -48,30 +48,38 @@ static void name_output(const weft_model_info *info, char *out, size_t size)
     else snprintf(out, size, info->head == WEFT_HEAD_LOGITS ? "logits" : "scores");
 }
 
+void cli_source_of(weft_model *m, const weft_model_graph_desc *desc, cli_source *out)
+{
+    weft_model_info info;
+    weft_model_info_get(m, &info);
+    *out = (cli_source){ .model = m, .desc = *desc };
+    name_output(&info, out->output, sizeof out->output);
+    out->outputs[0] = out->output;
+    out->context = desc->context ? desc->context : info.context;
+    out->chunk = desc->max_tokens ? desc->max_tokens : 512;
+    if (out->chunk > out->context) out->chunk = out->context;
+}
+
 static int open_model(const cli_args *a, cli_source *out)
 {
     weft_error err;
-    weft_model_info info;
+    weft_model *m;
     weft_model_graph_desc d = { .context = cli_u32(a, "context", 0), .max_tokens = cli_u32(a, "chunk", 0),
                                 .kv = cli_has(a, "exact") ? WEFT_F32 : WEFT_ANY };
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &d.weights);
     if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &d.kv);
-    int status = cli_model_open(a, &out->model);
+    int status = cli_model_open(a, &m);
     if (status) return status;
-    weft_model_info_get(out->model, &info);
-    name_output(&info, out->output, sizeof out->output);
-    out->outputs[0] = out->output;
-    out->context = d.context ? d.context : info.context;
-    out->chunk = d.max_tokens ? d.max_tokens : 512;
-    if (out->chunk > out->context) out->chunk = out->context;
-    return weft_model_graph(out->model, &d, &out->graph, &err) ? cli_report(&err) : 0;
+    cli_source_of(m, &d, out);
+    return weft_model_graph(m, &d, &out->graph, &err) ? cli_report(&err) : 0;
 }
 
 int cli_source_open(const cli_args *a, cli_source *out)
 {
     *out = (cli_source){ 0 };
+    int status = is_graph_text(a->model) ? open_text(a->model, out) : open_model(a, out);
     make_title(a->named, out->title, sizeof out->title);
-    return is_graph_text(a->model) ? open_text(a->model, out) : open_model(a, out);
+    return status;
 }
 
 void cli_source_close(cli_source *s)
@@ -103,22 +111,30 @@ static weft_status create(const cli_args *a, const cli_source *s, const uint32_t
     return weft_program_create(s->graph, &d, &out->program[out->n], err);
 }
 
-int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out)
+weft_status cli_programs_plan(const cli_args *a, const cli_source *s, const uint32_t *split, cli_programs *out,
+                              weft_error *err)
 {
     static const char *const names[] = { "prompt", "decode" };
+    uint32_t same[CLI_MAX_DEVICES];
+    for (uint32_t n = s->model ? 2 : 1; out->n < n;) {
+        WEFT_TRY(create(a, s, split, out, err));
+        for (uint32_t k = 0; k < out->devices.n; k++) same[k] = weft_program_split(out->program[out->n], k);
+        split = same[0] != UINT32_MAX ? same : NULL; /* the second is split as the first */
+        out->name[out->n] = s->model ? names[out->n] : "graph";
+        out->n++;
+    }
+    return WEFT_OK;
+}
+
+int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out)
+{
     weft_error err;
     bool given;
     uint32_t split[CLI_MAX_DEVICES];
     *out = (cli_programs){ 0 };
     int status = cli_devices_open(a, &out->devices);
     if (!status) status = cli_split(a, &out->devices, split, &given);
-    for (uint32_t n = s->model ? 2 : 1; !status && out->n < n;) {
-        if (create(a, s, given ? split : NULL, out, &err)) return cli_report(&err);
-        for (uint32_t k = 0; k < out->devices.n; k++) split[k] = weft_program_split(out->program[out->n], k);
-        given = split[0] != UINT32_MAX; /* the second is split as the first */
-        out->name[out->n] = s->model ? names[out->n] : "graph";
-        out->n++;
-    }
+    if (!status && cli_programs_plan(a, s, given ? split : NULL, out, &err)) status = cli_report(&err);
     return status;
 }
 

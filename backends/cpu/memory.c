@@ -66,8 +66,8 @@ static void take_group(const char *root, hierarchy *h, uint64_t *least)
     }
 }
 
-/* "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup rw": finds the hierarchy's mount, and takes what of it is not mounted
- * away from the group's path. A group outside of the mount is taken for the mount itself. */
+/* "31 23 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup rw": finds the hierarchy's mount, and takes what of it is not
+ * mounted away from the group's path. A group outside of the mount is taken for the mount itself. */
 static bool read_mount(char *line, hierarchy *h)
 {
     char within[MAX_PATH], type[32], options[MAX_PATH];
@@ -110,10 +110,9 @@ static void take_groups(const char *root, uint64_t *least)
     if (f) fclose(f);
 }
 
-static void take_process(int resource, uint64_t *least)
+static void take_limit_of_process(const struct rlimit *l, uint64_t *least)
 {
-    struct rlimit l;
-    if (!getrlimit(resource, &l) && l.rlim_cur != RLIM_INFINITY && l.rlim_cur < *least) *least = l.rlim_cur;
+    if (l->rlim_cur != RLIM_INFINITY && l->rlim_cur < *least) *least = l->rlim_cur;
 }
 
 uint64_t cpu_memory(const char *root)
@@ -121,7 +120,8 @@ uint64_t cpu_memory(const char *root)
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     uint64_t least = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : UINT64_MAX;
     take_groups(root, &least);
-    take_process(RLIMIT_AS, &least);
-    take_process(RLIMIT_DATA, &least);
+    struct rlimit l;
+    if (!getrlimit(RLIMIT_AS, &l)) take_limit_of_process(&l, &least);
+    if (!getrlimit(RLIMIT_DATA, &l)) take_limit_of_process(&l, &least);
     return least == UINT64_MAX ? 0 : least ? least : 1;
 }

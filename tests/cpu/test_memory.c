@@ -79,19 +79,23 @@ static void groups(void)
     }
 }
 
+static int set_limit(int data, const struct rlimit *l)
+{
+    return data ? setrlimit(RLIMIT_DATA, l) : setrlimit(RLIMIT_AS, l);
+}
+
 /* `ulimit -v` and `ulimit -d`: an address space that is too small for the model is as bad as too little memory. */
 static void limits_of_the_process(void)
 {
-    static const int resources[] = { RLIMIT_AS, RLIMIT_DATA };
     uint64_t machine = cpu_memory("no such folder");
     for (int i = 0; i < 2; i++) {
         struct rlimit before, less;
-        if (!CHECK(!getrlimit(resources[i], &before))) continue;
+        if (!CHECK(!(i ? getrlimit(RLIMIT_DATA, &before) : getrlimit(RLIMIT_AS, &before)))) continue;
         less = before;
         less.rlim_cur = machine / 2;
-        if (!CHECK(!setrlimit(resources[i], &less))) continue;
+        if (!CHECK(!set_limit(i, &less))) continue;
         uint64_t got = cpu_memory("no such folder");
-        CHECK(!setrlimit(resources[i], &before));
+        CHECK(!set_limit(i, &before));
         CHECK_EQ_INT(got, machine / 2);
     }
 }

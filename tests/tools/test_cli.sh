@@ -155,6 +155,21 @@ fails "perplexity" 1 "token 3 at position 0" "$weft" perplexity "$dir/nan" --tok
 holds "--check names the node and the weight" 'grep -qE "the first NaN or infinity is made by .*; the weight .* has some" "$dir/err"'
 holds "a cache of bf16" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv bf16 --check >/dev/null 2>&1'
 
+# ---- too large: what would help, and that it does; limits of the process count as memory ----
+small() { (ulimit -v 300000; "$@"); } # under sanitizers nothing starts in so little
+if small "$weft" --version >/dev/null 2>&1; then
+    fails "a context that is too long" 1 'it would fit with `--context 25000` (' small "$weft" generate "$model" --tokens 1 --context 400000
+    holds "the shorter one fits" 'small "$weft" generate "$model" --tokens 1 --context 25000 --max-tokens 1 >/dev/null'
+    holds "inspect says so" 'small "$weft" inspect "$model" --context 400000 | grep -qF "it would fit with \`--context 25000\`"'
+    holds "inspect --json" 'small "$weft" inspect "$model" --context 400000 --json | grep -q "\"hint\": \"it would fit"'
+    sed 's/"hidden_size": 256/"hidden_size": 2048/; s/"intermediate_size": 1024/"intermediate_size": 8192/' "$model/config.json" >"$dir/large.json"
+    holds "memory: smaller weights" 'small "$weft" memory "$dir/large.json" | tee "$dir/out" | grep -qF "it would fit with \`--weights q4_0\`"'
+    holds "they do" '! small "$weft" memory "$dir/large.json" --weights q4_0 | grep -q "does NOT fit"'
+    holds "too large anyhow" '(ulimit -v 150000; "$weft" memory "$dir/large.json") | grep -qF "too large even with \`--weights q4_0 --context 128\`"'
+fi
+holds "no hint where it fits" '! "$weft" inspect "$model" | grep -q "it would"'
+fails "a configuration by itself" 1 "\`weft init $model/../../configs/gpt-neox-20b.json DIR\`" "$weft" generate "$model/../../configs/gpt-neox-20b.json" --tokens 1
+
 # ---- names on the hub: a made-up cache; what is there opens, nothing is fetched ----
 export HF_HUB_CACHE=$dir/hub; unset HF_HOME HUGGINGFACE_HUB_CACHE
 repo=$dir/hub/models--some--tiny.neox_1 want=$("$weft" tokenize "$model" --prompt "Once upon")
