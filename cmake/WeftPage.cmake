@@ -6,7 +6,7 @@ set(WEFT_DAGRE "" CACHE FILEPATH "dagre.min.js; empty: that of the package node-
 # that asks for it.
 function(weft_page_files out)
   set(viewer ${PROJECT_SOURCE_DIR}/tools/viewer)
-  set(scripts util.js model.js layout.js draw.js panel.js table.js charts.js events.js main.js)
+  set(scripts util.js model.js layout.js draw.js panel.js table.js roofline.js memory.js spans.js timeline.js timeline_paint.js svg.js export.js events.js address.js main.js)
   list(TRANSFORM scripts PREPEND ${viewer}/)
   set(page ${CMAKE_CURRENT_BINARY_DIR}/page_data)
   set(dagre ${WEFT_DAGRE})

@@ -66,13 +66,7 @@ class Browser:
         self.session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.command(f"{domain}.enable")
-        self.command(
-            "Emulation.setDeviceMetricsOverride",
-            width=self.width,
-            height=self.height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
+        self.resize(self.width, self.height)
         return self
 
     def __exit__(self, *_):
@@ -144,6 +138,16 @@ class Browser:
                 time.sleep(0.01)
         self.settle()
 
+    def downloads(self, folder):
+        """Files that the page offers are saved there."""
+        self.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=folder)
+
+    def resize(self, width, height):
+        self.command(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+        self.settle()
+
     def evaluate(self, expression):
         answer = self.command("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
@@ -153,7 +157,7 @@ class Browser:
     def settle(self):
         """Until what was asked for is drawn."""
         self.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 30))))"
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
         )
 
     def key(self, key, text=None, modifiers=0):

@@ -17,7 +17,7 @@ def dump(weft, model, *options):
     return json.loads(run.stdout)
 
 
-def add_profile(document, slower=None):
+def add_profile(document, slower=None, warnings=()):
     """Times from the roof and an efficiency per op; `slower`: {op: factor}."""
     for device in document["devices"]:
         device["roof"] = {
@@ -33,6 +33,7 @@ def add_profile(document, slower=None):
         busy = sum(r["seconds"] for r in records)
         run = busy / 0.96
         program["profile"] = {
+            "conditions": {"processors": 2, "others": 0.1, "turns": 2, "roofs": [], "warnings": list(warnings)},
             "mode": "scheduled",
             "runs": 16,
             "calibrated": True,
@@ -45,10 +46,27 @@ def add_profile(document, slower=None):
                 "gaps": 0.01 * run,
             },
             "nodes": records,
-            "tracks": [{"id": 0, "device": 0, "name": "host"}],
-            "spans": [],
+            "tracks": TRACKS,
+            "spans": spans(program["plan"]["steps"], records, run),
         }
     return document
+
+
+TRACKS = [{"id": i, "device": 0, "name": name} for i, name in enumerate(("host", "thread 0", "thread 1", "queue"))]
+LATE, SMALL = 3, 5  # the step that begins late, and the one of which thread 0 does a tenth
+
+
+def spans(steps, records, run):
+    """Nanoseconds: the host submits and waits, two threads share each step, and a queue's launches overlap."""
+    at, out = 5000, [[0, "write", 0, 0, 0, 2000], [0, "submit", 0, len(steps), 3000, 4000]]
+    for step, r in zip(steps, records):
+        ns = int(r["seconds"] * 1e9) + 40
+        at += 7000 if step["step"] == LATE else 0
+        first = ns // 10 if step["step"] == SMALL else ns
+        out += [[1, "step", step["step"], 1, at, at + first], [2, "step", step["step"], 1, at, at + ns]]
+        out += [[3, "step", step["step"], 1, at, at + ns + 20]] if step["step"] < 4 else []
+        at += ns
+    return out + [[0, "wait", 0, len(steps), 4000, at + 9000]]
 
 
 def record(node, step, slower):

@@ -9,55 +9,10 @@ import tempfile
 
 import browser
 import documents
-
-failed = []
-
-
-def check(name, truth, detail=""):
-    if not truth:
-        failed.append(name)
-        print(f"FAILED: {name} {detail}")
-
-
-def same(name, expected, got):
-    check(name, expected == got, f"\n  expected: {expected!r}\n  got:      {got!r}")
-
-
-class Page:
-    """The page in the browser, in the words of the tests."""
-
-    def __init__(self, b, path):
-        self.b, self.path = b, path
-
-    def open(self, fragment=""):
-        self.b.log.clear()
-        self.b.open(f"file://{self.path}#{fragment}")
-        same(f"no errors in the console of #{fragment}", [], self.b.log)
-
-    def js(self, expression):
-        value = self.b.evaluate(expression)
-        self.b.settle()
-        return value
-
-    def selected(self):
-        return self.js("weft.view.selected && (weft.view.selected.id ?? weft.view.selected.group.key)")
-
-    def panel(self):
-        return self.js("document.getElementById('panel').innerText")
-
-    def items(self, kind):
-        return self.js(f"weft.picture.scene.items.filter((i) => i.type == '{kind}').length")
-
-    def place(self, item, dx=24, dy=8):
-        """Where a point of an item is on the screen; item: a predicate in JavaScript; dx, dy: from its corner."""
-        return self.js(f"""(() => {{ const p = weft.picture, c = p.camera, i = p.scene.items.find({item});
-            const box = p.canvas.getBoundingClientRect();
-            return [box.x + (i.x + {dx} - c.x) * c.k, box.y + (i.y + {dy} - c.y) * c.k]; }})()""")
-
-    def pixel(self, x, y):
-        return self.js(f"""(() => {{ const p = weft.picture, b = p.canvas.getBoundingClientRect();
-            return [...p.context.getImageData({x} - b.x, {y} - b.y, 1, 1).data].slice(0, 3); }})()""")
-
+import test_export
+import test_geometry
+import test_timeline
+from page import Page, check, failed, same
 
 def test_open(p):
     p.open()
@@ -158,6 +113,10 @@ def test_colours(p):
     )
     check("different values differ in colour", attention != norm)
     grey = p.js("weft.picture.valueOf(weft.picture.scene.items.find((i) => i.node?.op == 'reshape')).colour")
+    p.open("colour=op")
+    bars = p.js("weft.picture.scene.items.filter((i) => i.type == 'group').map((i) => i.group.shares.map((s) => s[0]))")
+    same("by kind, a folded layer says what it is made of", ["product", "attention"], bars[0][:2])
+    p.open("unfold=1&once=1&colour=time")
     same("what has no time is grey", p.js("weft.theme()") == "light" and "#d7dbe0", grey)
     p.b.key("c")
     same("c goes to the next", "bytes", p.js("weft.view.colour"))
@@ -213,11 +172,11 @@ def test_stages(p, document):
     program = document["programs"][1]
     p.open("stage=built")
     same("built", len(program["stages"][0]["nodes"]), p.js("weft.graph().nodes.length"))
-    for index, change in enumerate(program["passes"]):
+    for change in program["passes"]:
         if not change["removed"] and not change["added"]:
             continue
         p.b.key("]")
-        same(f"the step {change['name']}", f"pass{index}", p.js("weft.view.step"))
+        same(f"the step {change['name']}", change["name"], p.js("weft.view.step"))
         marks = p.js("['added', 'removed', 'rewired'].map((m) => weft.graph().nodes.filter((n) => n.mark == m).length)")
         same(f"{change['name']} is marked", [len(change["added"]), len(change["removed"])], marks[:2])
         text = p.panel()
@@ -302,6 +261,9 @@ def test_views(p):
     same("arrows move the step", peak + 1, p.js("weft.memory.step"))
 
 
+BUSY = "others kept 1.5 of 2 processors busy meanwhile"
+
+
 def test_diff(p):
     p.open()
     same("a comparison starts with the table", "table", p.js("weft.view.tab"))
@@ -309,6 +271,8 @@ def test_diff(p):
     check("times A and B", all(t in text for t in ("time A", "time B", "change")), text[:200])
     first = p.js("document.querySelector('#view-table tbody tr').innerText")
     check("the largest change first", "attention" in first and "+50.0 %" in first, first)
+    check("the verdict has the warning", "disturbed" in text, text[:200])
+    check("and the panel", f"B: {BUSY}" in p.panel(), p.panel())
     p.open("view=graph&unfold=1&once=1")
     same("coloured by change", "change", p.js("weft.view.colour"))
     x, y = p.place("(i) => i.node?.op == 'attention'")
@@ -337,6 +301,24 @@ def test_media(p):
     p.js("localStorage.clear()")
 
 
+def test_plain(p):
+    """A page without a profile."""
+    p.open()
+    same("without a profile, by bytes", "bytes", p.js("weft.view.colour"))
+    layers = p.js(
+        "weft.picture.scene.items.filter((i) => i.type == 'group').map((i) => weft.picture.valueOf(i).colour)"
+    )
+    check("layers have colours", len(layers) == 12 and not {"#ffffff", "#d7dbe0"} & set(layers), layers)
+    x, y = p.place("(i) => i.type == 'group'", 120, 50)
+    same("which are drawn", [int(layers[0][i : i + 2], 16) for i in (1, 3, 5)], p.pixel(x, y))
+    legend = p.js("document.getElementById('legend').innerText")
+    check("the legend says how much", "MiB" in legend and "layers to" in legend, legend)
+    check("time says what it needs", "needs a profile" in p.js("document.getElementById('colour').innerText"))
+    p.open("view=timeline")
+    check("so does the timeline", "weft profile" in p.js("document.getElementById('view-timeline').innerText"))
+    check("which cannot be saved", p.js("document.getElementById('export').hidden"))
+
+
 def main(weft, make_page, configs):
     if not browser.find():
         print("skipped: no chromium")
@@ -345,7 +327,7 @@ def main(weft, make_page, configs):
         one, two, small = (os.path.join(folder, f"{n}.html") for n in ("one", "two", "small"))
         big = os.path.join(configs, "gpt-neox-20b.json")
         a = documents.add_check(documents.add_profile(documents.dump(weft, big)), 57)
-        b = documents.add_profile(documents.dump(weft, big), {"attention": 1.5})
+        b = documents.add_profile(documents.dump(weft, big), {"attention": 1.5}, [BUSY])
         a["generator"] = "</script><script>document.title = 'broken out'</script><!--<script>"
         try:
             documents.write_page(make_page, one, "a <b>&\"title\"", a)
@@ -365,12 +347,10 @@ def main(weft, make_page, configs):
             test_stages(p, a)
             test_media(p)
             test_diff(Page(chromium, two))
-            plain = Page(chromium, small)
-            plain.open("unfold=1")
-            same("without a profile, by kind", "op", plain.js("weft.view.colour"))
-            check(
-                "time says what it needs", "needs a profile" in plain.js("document.getElementById('colour').innerText")
-            )
+            test_geometry.run(p, Page(chromium, two))
+            test_timeline.run(p, a)
+            test_export.run(p, folder)
+            test_plain(Page(chromium, small))
     print("failed: " + ", ".join(failed) if failed else "passed")
     return 1 if failed else 0
 

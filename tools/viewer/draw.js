@@ -1,6 +1,8 @@
 // draw.js: the picture of the graph on a canvas: camera, culling, levels of detail. It knows a scene (layout.js), what
 // is selected and how nodes are coloured; it changes nothing of the page but its canvas.
 
+const TITLE_MOST = 24; // pixels
+
 class Picture {
     constructor(canvas) {
         this.canvas = canvas;
@@ -10,7 +12,6 @@ class Picture {
         this.selected = null; // a node, or a group's item
         this.hovered = null;
         this.hits = new Set();
-        this.widths = new Map();
         this.frames = [];
         this.colours = {};
     }
@@ -25,18 +26,19 @@ class Picture {
             "ink-soft",
             "ink-faint",
             "line",
+            "line-soft",
             "edge",
             "layer",
             "accent",
             "hit",
+            "gap",
+            "waiting",
             "added",
             "removed",
             "rewired",
         ]) {
             this.colours[name] = style.getPropertyValue(`--${name}`).trim();
         }
-        this.font = style.getPropertyValue("--font").trim();
-        this.widths.clear();
     }
 
     resize() {
@@ -49,15 +51,14 @@ class Picture {
         this.canvas.height = Math.round(box.height * ratio);
     }
 
-    aspect() {
-        return this.width && this.height ? this.width / this.height : 1.6;
+    room() {
+        return this.width && this.height ? { w: this.width, h: this.height } : { w: 1280, h: 800 };
     }
 
     fit() {
-        const s = this.scene,
-            margin = 24;
+        const s = this.scene;
         if (!s || !this.width) return;
-        const k = Math.min((this.width - 2 * margin) / s.width, (this.height - 2 * margin) / s.height, 1.25);
+        const k = fitScale(s, this.room());
         this.camera = {
             k,
             x: s.left + s.width / 2 - this.width / 2 / k,
@@ -136,7 +137,7 @@ class Picture {
             scene.edges.filter((e) => e.box[0] < right && e.box[1] < bottom && e.box[2] > c.x && e.box[3] > c.y),
         );
         this.drawBoxes(items.filter((i) => !(i.type === "group" && i.open)));
-        for (const i of items) if (i.type === "group" && i.open) this.drawLayerName(i);
+        for (const i of items) if (i.type === "group" && i.open) this.drawTitle(i);
         this.drawRings(items);
     }
 
@@ -150,45 +151,35 @@ class Picture {
         g.stroke();
     }
 
-    /** Names of layers keep a readable size while there is room for them. */
-    drawLayerName(i) {
+    /** The title of an open layer, where the layout found room for it; too small to be read, it is left out. */
+    drawTitle(i) {
         const g = this.context,
-            k = this.camera.k,
-            size = clamp(13, 10.5 / k, i.h / 4);
-        if (i.w * k < 46) return;
-        const times = i.run.length > 1 ? `  ×${i.run.length}` : "";
-        g.font = `600 ${size}px ${this.font}`;
+            text = i.title.text,
+            { size, x, y } = this.titleAt(i);
+        if (size * this.camera.k < 5) return;
+        g.font = fontOf(size, true);
         g.fillStyle = this.colours["ink-soft"];
         g.textBaseline = "middle";
-        let text = `${i.group.key}${times}`;
-        if (this.widthOf(text, size) > i.w - 28) text = `${i.group.key.split(".").pop()}${times}`;
-        const header = Math.max(HEADER, size * 1.6);
-        if (size > 14) {
-            // zoomed out: above the nodes, on a plate
-            const w = this.widthOf(text, size) + size;
-            g.fillStyle = this.colours.layer;
-            g.globalAlpha = 0.9;
-            g.fillRect(i.x + 2, i.y + 2, Math.min(w, i.w - 4), header - 2);
-            g.globalAlpha = 1;
-            g.fillStyle = this.colours["ink-soft"];
-            g.fillText(text, i.x + size * 0.45, i.y + header / 2);
-        } else {
-            this.triangle(i.x + 17, i.y + 16, true);
-            g.fillText(this.clip(text, i.w - 48, g.font), i.x + 28, i.y + 16);
-        }
+        this.triangle(x - size, y, true, size / 13);
+        g.fillText(text, x, y);
+    }
+    /** Its place in the scene. Near by, titles do not grow beyond what is comfortable to read. */
+    titleAt({ x, y, title }) {
+        const size = Math.min(title.size, TITLE_MOST / this.camera.k);
+        return { size, x: x + title.from + 1.7 * size, y: y + Math.min(title.y, 1.2 * size) };
     }
 
-    triangle(x, y, open) {
+    triangle(x, y, open, k = 1) {
         const g = this.context;
         g.beginPath();
         if (open) {
-            g.moveTo(x - 5, y - 3);
-            g.lineTo(x + 5, y - 3);
-            g.lineTo(x, y + 4);
+            g.moveTo(x - 5 * k, y - 3 * k);
+            g.lineTo(x + 5 * k, y - 3 * k);
+            g.lineTo(x, y + 4 * k);
         } else {
-            g.moveTo(x - 3, y - 5);
-            g.lineTo(x - 3, y + 5);
-            g.lineTo(x + 4, y);
+            g.moveTo(x - 3 * k, y - 5 * k);
+            g.lineTo(x - 3 * k, y + 5 * k);
+            g.lineTo(x + 4 * k, y);
         }
         g.fill();
     }
@@ -275,12 +266,11 @@ class Picture {
         g.fill();
         g.stroke();
         if (k < 0.45) return;
-        const font = `11px ${this.font}`;
-        g.font = font;
+        g.font = fontOf(11);
         g.fillStyle = this.colours["ink-soft"];
         g.textBaseline = "middle";
         g.textAlign = "center";
-        g.fillText(this.clip(i.node.name || i.node.op, i.w - 12, font), i.x + i.w / 2, i.y + i.h / 2 + 0.5);
+        g.fillText(clipText(i.node.name || i.node.op, i.w - 12, 11), i.x + i.w / 2, i.y + i.h / 2 + 0.5);
         g.textAlign = "left";
     }
 
@@ -307,8 +297,21 @@ class Picture {
             g.fillStyle = of.colour;
             g.fillRect(i.x, i.y + 3, 4, i.h - 6);
         }
+        if (plain) this.drawShares(i);
         if (!small) this.drawLabels(i, of, k, kinds ? this.colours.ink : inkOn(of.colour), kinds);
         g.globalAlpha = 1;
+    }
+
+    /** What a layer is made of: the bytes that each kind of op moves, as parts of a bar. */
+    drawShares(i) {
+        const g = this.context,
+            w = i.w - 8;
+        let x = i.x + 4;
+        for (const [kind, share] of sharesOf(i.group)) {
+            g.fillStyle = KIND_COLOURS[kind];
+            g.fillRect(x, i.y + i.h - 8, w * share, 5);
+            x += w * share;
+        }
     }
 
     valueOf(i) {
@@ -323,40 +326,51 @@ class Picture {
         const g = this.context,
             group = i.type === "group",
             metric = this.scale.metric;
-        const bold = `600 ${group ? 15 : 13}px ${this.font}`,
-            plain = `${group ? 13 : 11.5}px ${this.font}`;
         const missing = !kinds && (of.value === undefined || of.value === null);
-        if (missing) ink = this.colours.ink;
-        g.fillStyle = ink;
-        g.textBaseline = "alphabetic";
-        let room = i.w - 22,
-            x = i.x + 12;
         const value = metric.text && !missing ? metric.text(of.value) : "";
-        if (value) {
-            g.font = `${group ? 14 : 12}px ${this.font}`;
-            g.textAlign = "right";
-            g.fillText(value, i.x + i.w - 10, i.y + (group ? 22 : 17));
-            g.textAlign = "left";
-            room -= g.measureText(value).width + 8;
-        }
-        if (group) {
-            this.triangle(i.x + 15, i.y + 17, false);
-            x += 14;
-            room -= 14;
-        }
-        g.font = bold;
-        let top = group ? i.group.key : i.node.op;
-        if (group && g.measureText(top).width > room) top = top.split(".").slice(-2).join(".");
-        g.fillText(this.clip(top, room, bold), x, i.y + (group ? 22 : 17));
-        if (k < 0.4) return;
-        const alike = group ? i.run.length : 1;
-        const below = group
-            ? `${alike > 1 ? `×${alike} identical, ` : ""}${i.group.nodes.length} nodes${alike > 1 ? " each" : ""}`
-            : [i.node.label, i.node.shape].filter(Boolean).join("  ");
+        g.fillStyle = missing ? this.colours.ink : ink;
+        g.textBaseline = "alphabetic";
+        if (value) this.textRight(value, i.x + i.w - 10, i.y + (group ? 23 : 17), group ? 14 : 12);
+        if (group) this.labelGroup(i, k);
+        else this.labelNode(i, k, value ? textWidth(value, 12) + 8 : 0);
+        g.globalAlpha = 1;
+    }
+
+    textRight(text, x, y, size) {
+        const g = this.context;
+        g.font = fontOf(size);
+        g.textAlign = "right";
+        g.fillText(text, x, y);
+        g.textAlign = "left";
+    }
+
+    labelGroup(i, k) {
+        const g = this.context,
+            alike = i.run.length;
+        this.triangle(i.x + 15, i.y + i.title.y, false);
+        g.font = fontOf(i.title.size, true);
+        g.fillText(i.title.text, i.x + i.title.x, i.y + i.title.y + 5);
+        if (k < 0.35) return;
         g.globalAlpha *= 0.86;
-        g.font = plain;
-        g.fillText(this.clip(below, i.w - (group ? 36 : 22), plain), x, i.y + (group ? 42 : 34));
-        g.globalAlpha = i.node && i.node.mark === "removed" ? 0.55 : 1;
+        g.font = fontOf(13);
+        const nodes = `${i.group.nodes.length} nodes${alike > 1 ? " each" : ""}`;
+        g.fillText(alike > 1 ? `${alike} identical, ${nodes}` : nodes, i.x + i.title.x, i.y + 43);
+    }
+
+    labelNode(i, k, value) {
+        const g = this.context,
+            { title, left, right } = textsOf(i.node),
+            room = i.w - 22;
+        g.font = fontOf(13, true);
+        g.fillText(clipText(title, room - value, 13, true), i.x + 12, i.y + 17);
+        if (k < 0.4) return;
+        g.globalAlpha *= 0.86;
+        const shape = clipText(right, room, 11.5),
+            w = textWidth(shape, 11.5);
+        g.font = fontOf(11.5);
+        g.fillText(clipText(left, room - (w ? w + 8 : 0), 11.5), i.x + 12, i.y + 34);
+        if (left) this.textRight(shape, i.x + i.w - 10, i.y + 34, 11.5);
+        else g.fillText(shape, i.x + 12, i.y + 34);
     }
 
     drawRings(items) {
@@ -395,40 +409,5 @@ class Picture {
                 ring(i, this.colours.accent, 3, 2.5);
             }
         }
-    }
-
-    /** The width of bold text of a size that changes with every zoom: measured once, at another size. */
-    widthOf(text, size) {
-        const key = `width|${text}`;
-        if (!this.widths.has(key)) {
-            const g = this.context,
-                font = g.font;
-            g.font = `600 100px ${this.font}`;
-            this.widths.set(key, g.measureText(text).width / 100);
-            g.font = font;
-        }
-        return this.widths.get(key) * size;
-    }
-
-    /** Text cut to a width, with an ellipsis; remembered, for measuring is slow. */
-    clip(text, width, font) {
-        const key = `${font}|${Math.round(width)}|${text}`;
-        let cut = this.widths.get(key);
-        if (cut !== undefined) return cut;
-        const g = this.context;
-        g.font = font;
-        cut = text;
-        if (g.measureText(text).width > width) {
-            let low = 0,
-                high = text.length;
-            while (low < high) {
-                const mid = (low + high + 1) >> 1;
-                if (g.measureText(`${text.slice(0, mid)}…`).width <= width) low = mid;
-                else high = mid - 1;
-            }
-            cut = low ? `${text.slice(0, low).trimEnd()}…` : "";
-        }
-        this.widths.set(key, cut);
-        return cut;
     }
 }

@@ -10,7 +10,7 @@ function drawBars(app) {
     const v = app.view,
         program = app.program(),
         diff = app.documents.length > 1;
-    byId("title").textContent = diff ? `${app.documents[0].title}: A and B` : app.doc().title;
+    byId("title").textContent = app.doc().title + (diff ? ": A, B" : "");
     byId("title").title = byId("title").textContent;
     document.querySelectorAll(".graph-only").forEach((e) => {
         e.hidden = v.tab !== "graph";
@@ -71,24 +71,19 @@ function drawBars(app) {
         }),
     );
     drawColour(app);
+    byId("panel-button").setAttribute("aria-expanded", v.panel);
     byId("once").setAttribute("aria-pressed", v.once);
     byId("weights").setAttribute("aria-pressed", v.weights);
 }
 
 function drawColour(app) {
     const v = app.view,
-        scale = colourScale(app.graph(), v.colour, app.theme()),
-        metric = scale.metric;
+        possible = app.colours();
     byId("colour").replaceChildren(
         ...Object.entries(METRICS)
             .filter(([k]) => k !== "change" || app.documents.length > 1)
             .map(([k, m]) => {
-                const has =
-                    k === v.colour ||
-                    app.graph().nodes.some((n) => {
-                        const x = m.get(n);
-                        return x !== undefined && x !== null;
-                    });
+                const has = k === v.colour || possible.includes(k);
                 return h(
                     "option",
                     { value: k, selected: k === v.colour, disabled: !has },
@@ -96,50 +91,16 @@ function drawColour(app) {
                 );
             }),
     );
-    const parts = [],
-        swatch = (colour, text) => h("span", { class: "key" }, h("i", { style: `background:${colour}` }), text);
-    if (app.graph().step.pass) {
-        const c = (name) => `var(--${name})`;
-        byId("legend").replaceChildren(
-            swatch(c("removed"), "removed"),
-            swatch(c("added"), "added"),
-            swatch(c("rewired"), "rewired"),
-        );
-        return;
-    }
-    if (metric.scale === "kind")
-        for (const k of new Set(scale.values))
-            parts.push(k === "source" || k === "view" ? null : swatch(KIND_COLOURS[k], KIND_LABELS[k]));
-    else if (metric.scale === "device")
-        for (const d of [...new Set(scale.values)].sort()) parts.push(swatch(scale.colour(d), app.doc().deviceName(d)));
-    else if (scale.present) {
-        const ends = {
-            magnitude: [0, scale.max],
-            fraction: [0, 1],
-            error: [scale.min, scale.max],
-            change: [-scale.bound, scale.bound],
-        }[metric.scale];
-        const at = (t) =>
-            metric.scale === "magnitude"
-                ? t * t * scale.max
-                : metric.scale === "error"
-                  ? scale.min * (scale.max / scale.min) ** t
-                  : ends[0] + t * (ends[1] - ends[0]);
-        parts.push(
-            metric.text(ends[0]),
-            h(
-                "span",
-                { class: "steps", "aria-hidden": "true" },
-                [...Array(11).keys()].map((i) => h("i", { style: `background:${scale.colour(at(i / 10))}` })),
-            ),
-            metric.text(ends[1]),
-        );
-        if (scale.maxGroup > scale.max) parts.push(`layers to ${metric.text(scale.maxGroup)}`);
-    }
-    if (metric.scale !== "kind") parts.push(swatch(RAMPS[app.theme()].missing, "none"));
-    if (app.graph().nodes.some((n) => n.failed))
-        parts.push(h("span", { class: "key" }, h("i", { class: "failed" }), "check failed"));
-    byId("legend").replaceChildren(...parts.filter(Boolean).map((p) => (typeof p === "string" ? h("span", {}, p) : p)));
+    const show = ({ text, colour, frame, steps }) => [
+        colour || frame
+            ? h("span", { class: "key" }, h("i", { style: frame ? `border:2px solid ${frame}` : `background:${colour}` }), text)
+            : null,
+        steps
+            ? h("span", { class: "steps", "aria-hidden": "true" }, steps.map((c) => h("i", { style: `background:${c}` })))
+            : null,
+        text && !colour && !frame ? h("span", {}, text) : null,
+    ];
+    byId("legend").replaceChildren(...legendOf(app).flatMap(show).filter(Boolean));
 }
 
 /* ---- events ---- */
@@ -150,7 +111,7 @@ const KEYS = [
         "search; Enter goes to the next hit, Shift Enter back",
         (a) => byId("search").select() || byId("search").focus(),
     ],
-    ["1 2 3 4", "graph, table, roofline, memory", null],
+    ["1 2 3 4 5", "graph, table, roofline, memory, timeline", null],
     ["[ ]", "the stage before, after", null],
     ["↑ ↓ ← →", "along edges; to the neighbours at the sides", null],
     ["Enter", "folds or unfolds the layer", null],
@@ -161,11 +122,19 @@ const KEYS = [
     ["c", "colours by the next quantity", (a) => a.setColour(nextColour(a))],
     ["p", "switches the program", (a) => a.setProgram((a.view.program + 1) % a.doc().programs.length)],
     ["+ −", "larger, smaller", null],
-    ["0", "shows the whole graph", (a) => a.picture.fit()],
+    ["0", "shows the whole graph, the whole run", (a) => (a.view.tab === "timeline" ? a.timeline.canvas && a.timeline.fit() : a.picture.fit())],
+    ["d", "hides or shows the details at the side", (a) => a.setPanel(!a.view.panel)],
+    ["e", "saves the picture: SVG or PNG", () => openExport()],
     ["t", "light or dark", (a) => a.setTheme(a.theme() === "dark" ? "light" : "dark", true)],
     ["Esc", "clears the selection, then the search", null],
     ["?", "this list", () => byId("help").showModal()],
 ];
+function openExport() {
+    const menu = byId("export");
+    if (menu.hidden) return;
+    menu.open = true;
+    menu.querySelector("button").focus();
+}
 function nextColour(app) {
     const enabled = [...byId("colour").options].filter((o) => !o.disabled).map((o) => o.value);
     return enabled[(enabled.indexOf(app.view.colour) + 1) % enabled.length];
@@ -176,20 +145,26 @@ function onKey(app, e) {
         v = app.view;
     if (e.ctrlKey || e.metaKey || e.altKey || byId("help").open) return;
     if (e.key === "Escape") {
+        if (byId("export").open) {
+            byId("export").open = false;
+            byId("export").firstElementChild.focus();
+            return;
+        }
         if (v.selected) v.selected = null;
         else app.search("", false);
         app.refresh();
-        byId("canvas").focus();
+        if (v.tab === "graph") byId("canvas").focus();
         return;
     }
     if (typing) return;
     const canvas = e.target === byId("canvas") || e.target === document.body,
-        tab = ["graph", "table", "roofline", "memory"]["1234".indexOf(e.key)];
+        tab = TABS[Number(e.key) - 1],
+        zoomed = { graph: app.picture, timeline: app.timeline.canvas && app.timeline }[v.tab];
     const row = KEYS.find((k) => k[0] === e.key && k[2]);
     if (e.key.length === 1 && tab) app.setTab(tab);
     else if (e.key === "[" || e.key === "]") app.moveStep(e.key === "]" ? 1 : -1);
-    else if (v.tab === "graph" && (e.key === "+" || e.key === "=")) app.picture.zoom(1.25);
-    else if (v.tab === "graph" && e.key === "-") app.picture.zoom(0.8);
+    else if (zoomed && (e.key === "+" || e.key === "=")) zoomed.zoom(1.25);
+    else if (zoomed && e.key === "-") zoomed.zoom(0.8);
     else if (v.tab === "graph" && canvas && e.key.startsWith("Arrow")) app.move(e.key);
     else if (v.tab === "graph" && canvas && (e.key === "Enter" || e.key === " ")) {
         if (v.selected && v.selected.group) app.toggle(openKey(app));
@@ -229,6 +204,15 @@ function bindEvents(app) {
     click("zoom-in", () => app.picture.zoom(1.25));
     click("zoom-out", () => app.picture.zoom(0.8));
     click("fit", () => app.picture.fit());
+    click("notice-close", () => {
+        app.notice(null);
+        app.picture.width = 0;
+        app.refresh();
+    });
+    click("panel-button", () => app.setPanel(!app.view.panel));
+    document.addEventListener("pointerdown", (e) => {
+        if (!byId("export").contains(e.target)) byId("export").open = false;
+    });
     click("theme", () => app.setTheme(app.theme() === "dark" ? "light" : "dark", true));
     click("help-button", () => byId("help").showModal());
     on("colour", "change", (e) => app.setColour(e.target.value));
@@ -295,13 +279,12 @@ function bindMouse(app, canvas) {
         if (drag && !drag.moved) {
             const item = at(e),
                 head = item && item.type === "group" && item.open;
-            const triangle =
-                item &&
-                item.type === "group" &&
-                e.offsetX / picture.camera.k + picture.camera.x < item.x + 28 &&
-                e.offsetY / picture.camera.k + picture.camera.y < item.y + 28;
+            const x = e.offsetX / picture.camera.k + picture.camera.x - (item?.x || 0),
+                y = e.offsetY / picture.camera.k + picture.camera.y - (item?.y || 0);
+            const bar = item && item.type === "group" && y < (head ? picture.scene.header : 30),
+                triangle = bar && (head ? x < picture.titleAt(item).x - item.x && x > item.title.from : x < item.title.x);
             if (triangle) app.toggle(item.group.key);
-            else if (head && e.offsetY / picture.camera.k + picture.camera.y > item.y + HEADER) app.selectItem(null);
+            else if (head && !bar) app.selectItem(null);
             else app.selectItem(item, true);
         }
         drag = null;

@@ -2,14 +2,36 @@
 // with layers as boxes. The long chain of layers is then cut into columns that fill the window.
 //
 // A scene: items [{ type: "node" | "group" | "stub", x, y, w, h (top left corner), ... }] and
-// edges [{ points: [[x, y], ...], from: node, to: node }].
+// edges [{ points: [[x, y], ...], from: node, to: node }]. An open layer has a header that nothing but its title and
+// edges from above stand in; the title stands between those.
 
-const NODE_W = 184,
-    NODE_H = 42,
+const NODE_H = 42,
+    GROUP_W = 240,
+    GROUP_H = 58,
     STUB_H = 18,
-    HEADER = 30,
+    TITLE = 13,
+    READABLE = 10.5, // pixels: the size that titles have at least when the whole scene is in the window
     PAD = 16,
+    MARGIN = 24,
     COLUMN_GAP = 64;
+const VALUE_W = 66; // room for what a node is coloured by
+const headerOf = (title) => Math.max(30, 1.5 * title);
+
+/** The text below a box's title: at the left what it is, at the right what comes out. */
+const textsOf = (node) => ({ title: node.title, left: node.label, right: node.shape });
+/** A box in which all of its text has room, unless that would be wider than anything beside it. */
+function nodeSize(node) {
+    if (!node.size) {
+        const { title, left, right } = textsOf(node);
+        const above = textWidth(title, 13, true) + VALUE_W,
+            below = textWidth(left, 11.5) + (left && right ? 14 : 0) + textWidth(right, 11.5);
+        node.size = { w: Math.ceil(clamp(Math.max(above, below) + 24, 130, 340)), h: NODE_H };
+    }
+    return node.size;
+}
+/** The scale at which a scene fills a window. */
+const fitScale = (scene, room) =>
+    Math.min((room.w - 2 * MARGIN) / scene.width, (room.h - 2 * MARGIN) / scene.height, 1.25);
 
 function dagreRun(nodes, edges, options) {
     const g = new dagre.graphlib.Graph({ multigraph: true });
@@ -21,7 +43,7 @@ function dagreRun(nodes, edges, options) {
     return g;
 }
 
-const stubWidth = (node) => clamp((node.name || node.op).length * 6.6 + 18, 48, 150);
+const stubWidth = (node) => clamp(textWidth(node.name || node.op, 11) + 20, 48, 200);
 
 /** The inside of a layer, by places in group.nodes. Ports: x of edges that come from above or leave below. */
 function innerLayout(group, shown) {
@@ -33,7 +55,7 @@ function innerLayout(group, shown) {
     nodes.set("top", { w: 1, h: 1 });
     nodes.set("bottom", { w: 1, h: 1 });
     group.nodes.forEach((n, i) => {
-        if (shown(n)) nodes.set(`n${i}`, { w: NODE_W, h: NODE_H });
+        if (shown(n)) nodes.set(`n${i}`, nodeSize(n));
     });
     group.nodes.forEach((n, i) => {
         if (!shown(n)) return;
@@ -105,16 +127,15 @@ function readInner(g, group, edges, ports, stubs, leaving, shown) {
         lines.push(line);
     });
     const dx = PAD - left,
-        dy = PAD + HEADER - top;
+        dy = PAD - top; // below the header, whose height is the scene's
     const width = right - left + 2 * PAD,
-        height = bottom - top + 2 * PAD + HEADER;
+        height = bottom - top + 2 * PAD;
     for (const b of boxes) {
         b.x += dx;
         b.y += dy;
     }
     for (const l of lines) {
         l.points = l.points.map(([x, y]) => [x + dx, y + dy]);
-        if (l.outside >= 0) l.points.unshift([l.points[0][0], 0]);
         if (l.leaves) l.points[l.points.length - 1][1] = height;
     }
     const inPort = new Map([...ports].map(([id, outside]) => [outside, g.node(id).x + dx]));
@@ -123,7 +144,7 @@ function readInner(g, group, edges, ports, stubs, leaving, shown) {
 }
 
 /** The boxes of the top level: runs of layers (one box each when identical layers are shown once), nodes, stubs. */
-function outerUnits(graph, view, shown) {
+function outerUnits(graph, view, shown, header) {
     const units = [],
         unitOf = new Map();
     const runs = view.once ? graph.runs() : graph.groupList.map((g) => [g]);
@@ -138,14 +159,14 @@ function outerUnits(graph, view, shown) {
             if (!cache.has(name)) cache.set(name, innerLayout(run[0], shown));
             unit.inner = cache.get(name);
         }
-        unit.w = open ? unit.inner.width : 256;
-        unit.h = open ? unit.inner.height : 54;
+        unit.w = open ? unit.inner.width : GROUP_W;
+        unit.h = open ? unit.inner.height + header : GROUP_H;
         for (const group of run) for (const n of group.nodes) unitOf.set(n, unit);
         units.push(unit);
     }
     for (const n of graph.nodes) {
         if (n.group || !shown(n)) continue;
-        const unit = { id: `n${n.id}`, node: n, w: NODE_W, h: NODE_H, order: n.order };
+        const unit = { id: `n${n.id}`, node: n, ...nodeSize(n), order: n.order };
         unitOf.set(n, unit);
         units.push(unit);
     }
@@ -173,9 +194,23 @@ function outerEdges(graph, units, unitOf, shown) {
     return { edges: [...edges.values()], stubs };
 }
 
-function buildScene(graph, view, aspect) {
-    const shown = (n) => view.weights || (n.op !== "weight" && n.op !== "constant");
-    const { units, unitOf } = outerUnits(graph, view, shown);
+/** room: the window's { w, h }. Titles of layers grow until they can be read when the whole scene is in it. */
+function buildScene(graph, view, room) {
+    let title = TITLE,
+        scene = null;
+    for (let tries = 0; tries < 3; tries++) {
+        scene = placeScene(graph, view, room.w / room.h, title);
+        const size = title * fitScale(scene, room);
+        if (size > 0.95 * READABLE || !scene.items.some((i) => i.open)) break;
+        title *= (1.04 * READABLE) / size;
+    }
+    return scene;
+}
+
+function placeScene(graph, view, aspect, title) {
+    const shown = (n) => view.weights || (n.op !== "weight" && n.op !== "constant"),
+        header = headerOf(title);
+    const { units, unitOf } = outerUnits(graph, view, shown, header);
     const { edges, stubs } = outerEdges(graph, units, unitOf, shown);
     const nodes = new Map(units.map((u) => [u.id, u])),
         list = [...edges];
@@ -193,7 +228,8 @@ function buildScene(graph, view, aspect) {
         ranksep: view.open.size ? 36 : 24,
         ranker: "tight-tree",
     });
-    const scene = { graph, items: [], edges: [], itemOf: new Map(), unitOf };
+    const scene = { graph, items: [], edges: [], itemOf: new Map(), unitOf, title, header };
+    scene.titleLevel = titleLevel(units, title);
     const columns = cutColumns(g, nodes, aspect);
     for (const unit of units) placeUnit(scene, unit, columns.move(g.node(unit.id)));
     for (const [id, s] of stubs) {
@@ -298,9 +334,9 @@ function routeThrough(points, columns, columnAt) {
         const at = [x + c.dx, y + c.dy];
         if (last && last !== c) {
             const gap = c.left + c.dx - COLUMN_GAP / 2,
-                from = out[out.length - 1],
                 below = last.bottom + last.dy + 18;
-            out.push([from[0], below], [gap, below], [gap, -18], [at[0], -18]);
+            while (out.length > 1 && out[out.length - 1][1] >= last.bottom + last.dy) out.pop(); // no way back
+            out.push([out[out.length - 1][0], below], [gap, below], [gap, -18], [at[0], -18]);
         }
         out.push(at);
         last = c;
@@ -330,30 +366,70 @@ function placeUnit(scene, unit, centre) {
         h: unit.h,
     };
     scene.items.push(box);
+    box.title = unit.open ? openTitle(scene, unit) : foldedTitle(unit);
     if (!unit.open) {
         for (const n of all) scene.itemOf.set(n, box);
         return;
     }
     for (const b of unit.inner.boxes) {
         if (b.type === "stub") {
-            scene.items.push({ ...b, node: b.outer, x: x + b.x, y: y + b.y });
+            scene.items.push({ ...b, node: b.outer, x: x + b.x, y: y + b.y + scene.header });
             continue;
         }
         const nodes = unit.run.map((group) => group.nodes[b.local]);
-        const item = { type: "node", node: nodes[0], nodes, x: x + b.x, y: y + b.y, w: b.w, h: b.h };
+        const item = { type: "node", node: nodes[0], nodes, x: x + b.x, y: y + b.y + scene.header, w: b.w, h: b.h };
         scene.items.push(item);
         for (const n of nodes) scene.itemOf.set(n, item);
     }
     for (const l of unit.inner.lines) {
         const at = (i) => unit.group.nodes[i];
+        const points = l.points.map(([px, py]) => [px + x, py + y + scene.header]);
+        if (l.outside >= 0) points.unshift([points[0][0], y]);
         scene.edges.push({
-            points: l.points.map(([px, py]) => [px + x, py + y]),
+            points,
             from: l.a >= 0 ? at(l.a) : l.stub || unit.group.outside[l.outside],
             to: l.b >= 0 ? at(l.b) : null,
             stub: !!l.stub,
             leaves: l.leaves,
         });
     }
+}
+
+/** The name of a layer, and its last two parts, for where the whole has no room. */
+function layerNames(unit) {
+    const times = unit.run.length > 1 ? `  ×${unit.run.length}` : "",
+        key = unit.group.key;
+    return [key, key.split(".").slice(-2).join("."), key.split(".").pop()].map((name) => name + times);
+}
+
+/** Where the title of an open layer stands, in its box's coordinates: between the edges that cross the header. */
+function titleRooms(unit, size) {
+    const ports = [...unit.inner.inPort.values()].sort((a, b) => a - b),
+        beside = 2.1 * size; // the triangle, and what is left at both sides
+    return [0, ...ports].map((from, i) => ({ from, w: (ports[i] ?? unit.w) - from - beside }));
+}
+/** Which of a layer's names (0: the longest) all open layers have room for: they are told apart by the same part. */
+function titleLevel(units, size) {
+    const fits = (unit, level) =>
+        titleRooms(unit, size).some((room) => room.w >= textWidth(layerNames(unit)[level], size, true));
+    const open = units.filter((u) => u.open);
+    return [0, 1].find((level) => open.every((u) => fits(u, level))) ?? 2;
+}
+function openTitle(scene, unit) {
+    const size = scene.title,
+        name = layerNames(unit)[scene.titleLevel],
+        rooms = titleRooms(unit, size),
+        widest = rooms.reduce((a, b) => (b.w > a.w ? b : a));
+    const room = rooms.find((r) => r.w >= textWidth(name, size, true)) || widest,
+        text = clipText(name, room.w, size, true);
+    return { text, size, from: room.from, y: scene.header / 2 };
+}
+function foldedTitle(unit) {
+    const size = 16,
+        room = GROUP_W - 40 - VALUE_W,
+        names = layerNames(unit);
+    const text = names.find((t) => textWidth(t, size, true) <= room) || clipText(names[1], room, size, true);
+    return { text, size, x: 28, y: 18 };
 }
 
 function finish(scene) {

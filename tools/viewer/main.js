@@ -1,5 +1,7 @@
 // main.js: the page's state and what changes it. Each change ends in refresh().
 
+const TABS = ["graph", "table", "roofline", "memory", "timeline"];
+
 class App {
     constructor(documents) {
         this.documents = documents;
@@ -11,6 +13,7 @@ class App {
             colour: "",
             once: false,
             weights: false,
+            panel: true,
             open: new Set(),
             query: "",
             selected: null,
@@ -21,6 +24,7 @@ class App {
         this.table = new Table(this, byId("view-table"));
         this.roofline = new Roofline(this, byId("view-roofline"));
         this.memory = new Memory(this, byId("view-memory"));
+        this.timeline = new Timeline(this, byId("view-timeline"));
         if (documents.length > 1) pairDocuments(documents);
     }
 
@@ -41,50 +45,62 @@ class App {
     }
 
     start() {
-        const address = new URLSearchParams(location.hash.slice(1)),
-            v = this.view;
-        this.setTheme(
-            address.get("theme") ||
-                stored("weft-theme") ||
-                (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"),
-            false,
-        );
-        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (e) => {
+        const system = matchMedia("(prefers-color-scheme: dark)");
+        this.setTheme(stored("weft-theme") || (system.matches ? "dark" : "light"), false);
+        system.addEventListener("change", (e) => {
             if (!stored("weft-theme")) this.setTheme(e.matches ? "dark" : "light", false);
         });
-        const programs = this.doc().programs,
-            named = programs.findIndex((p) => p.name === address.get("program"));
-        v.program =
-            named >= 0
-                ? named
-                : Math.max(
-                      0,
-                      programs.findIndex((p) => p.name === "decode"),
-                  );
-        const steps = this.program().steps,
-            asked = address.get("stage");
-        v.step = steps.some((s) => s.key === asked) ? asked : steps[steps.length - 1].key;
-        v.tab = ["graph", "table", "roofline", "memory"].includes(address.get("view"))
-            ? address.get("view")
-            : this.documents.length > 1
-              ? "table"
-              : "graph";
-        v.once = address.get("once") === "1";
-        v.weights = address.get("weights") === "1";
-        if (address.get("unfold") === "1") for (const g of this.graph().groupList) v.open.add(g.key);
-        v.colour = METRICS[address.get("colour")]
-            ? address.get("colour")
-            : this.documents.length > 1 && this.program().profile
-              ? "change"
-              : this.program().profile
-                ? "time"
-                : "op";
         bindEvents(this);
         this.picture.resize();
+        this.goToAddress();
+        window.addEventListener("hashchange", () => this.goToAddress());
+    }
+
+    /** The view as it begins, and then what the address asks for. */
+    goToAddress() {
+        Object.assign(this.view, {
+            tab: this.documents.length > 1 ? "table" : "graph",
+            doc: 0,
+            once: false,
+            weights: false,
+            panel: true,
+            open: new Set(),
+            selected: null,
+        });
+        Object.assign(this.table, { by: null, sortBy: null });
+        this.roofline.per = "node";
+        this.memory.step = this.timeline.window = null;
+        this.setQuery("");
+        this.startProgram();
+        this.view.colour = this.firstColour();
+        const faults = readAddress(this);
+        this.notice(faults.length ? ["The address asks for what is not here. ", ...faults.map((f) => h("span", {}, f))] : null);
+        byId("panel").hidden = !this.view.panel;
+        this.picture.width = 0; // both take room from it
         this.refresh({ layout: true, fit: true });
-        const node = this.graph().byId.get(Number(address.get("node")));
-        if (address.has("node") && node) this.select(node);
-        if (address.get("search")) this.search(address.get("search"), false);
+        const { node, layer } = this.wanted;
+        if (node) this.select(this.graph().byId.get(node));
+        if (layer) this.selectGroup(layer);
+    }
+    startProgram() {
+        const decode = this.doc().programs.findIndex((p) => p.name === "decode");
+        this.view.program = Math.max(0, decode);
+        this.view.step = this.program().lastStep();
+    }
+    /** What says most about where the work is, of what the document has. */
+    firstColour() {
+        const has = this.colours();
+        return ["change", "time", "bytes", "flops"].find((name) => has.includes(name)) || "op";
+    }
+    /** The quantities by which something in the graph can be coloured. */
+    colours() {
+        const nodes = this.graph().nodes;
+        return Object.keys(METRICS).filter((k) => nodes.some((n) => known(METRICS[k].get(n)) || METRICS[k].get(n)));
+    }
+    notice(content) {
+        const bar = byId("notice");
+        bar.hidden = !content;
+        bar.firstElementChild.replaceChildren(...(content || []));
     }
 
     /** layout: places may have changed; fit: show the whole; keep: an item whose place on the screen should stay. */
@@ -92,7 +108,7 @@ class App {
         const v = this.view,
             picture = this.picture;
         drawBars(this);
-        for (const tab of ["graph", "table", "roofline", "memory"]) byId(`view-${tab}`).hidden = v.tab !== tab;
+        for (const tab of TABS) byId(`view-${tab}`).hidden = v.tab !== tab;
         if (layout || !picture.scene) this.stale = true;
         if (v.tab === "graph") {
             if (!picture.width) {
@@ -102,7 +118,7 @@ class App {
             if (this.stale) {
                 const key = (i) => i.type === "group" && i.group.key,
                     before = keep && picture.scene && picture.scene.items.find((i) => key(i) === keep);
-                picture.scene = buildScene(this.graph(), v, picture.aspect());
+                picture.scene = buildScene(this.graph(), v, picture.room());
                 const after = keep && picture.scene.items.find((i) => key(i) === keep);
                 if (before && after) {
                     picture.camera.x += after.x - before.x;
@@ -118,8 +134,9 @@ class App {
         } else {
             this[v.tab].draw();
         }
+        drawExport(this);
         this.drawPanel();
-        this.writeAddress();
+        writeAddress(this);
     }
 
     drawPanel() {
@@ -132,19 +149,6 @@ class App {
         );
         if (s !== this.panelOf) panel.scrollTop = 0;
         this.panelOf = s;
-    }
-
-    writeAddress() {
-        const v = this.view,
-            a = new URLSearchParams({ view: v.tab, program: this.program().name, stage: v.step, colour: v.colour });
-        if (v.once) a.set("once", "1");
-        if (v.weights) a.set("weights", "1");
-        if (v.selected && v.selected.id !== undefined) a.set("node", v.selected.id);
-        try {
-            history.replaceState(null, "", `#${a}`);
-        } catch {
-            /* a page without an address of its own */
-        }
     }
 
     /* ---- selecting ---- */
@@ -171,10 +175,16 @@ class App {
         );
     }
 
+    /** The step that shows a node: a stage rather than a pass. */
+    stepWith(id) {
+        const has = (s) => this.program().graph(s.key).byId.has(id),
+            steps = this.program().steps;
+        return steps.find((s) => s.stage && has(s)) || steps.find(has);
+    }
+
     /** A node that only another stage has: goes there. */
     selectInStage(id) {
-        const has = (s) => this.program().graph(s.key).byId.has(id),
-            step = this.program().steps.find((s) => s.stage && has(s)) || this.program().steps.find(has);
+        const step = this.stepWith(id);
         if (!step) return;
         this.setStep(step.key);
         this.select(this.graph().byId.get(id));
@@ -259,10 +269,17 @@ class App {
         this.view.weights = on;
         this.refresh({ layout: true, fit: true });
     }
+    setPanel(on) {
+        this.view.panel = on;
+        byId("panel").hidden = !on;
+        this.picture.width = 0;
+        this.refresh(this.view.tab === "graph" ? { layout: true } : {});
+    }
     setTab(tab) {
         this.view.tab = tab;
         if (tab === "graph") this.picture.width = 0;
         this.refresh();
+        if (tab === "graph" && this.view.selected?.id !== undefined) this.reveal(this.view.selected);
     }
     setColour(name) {
         this.view.colour = name;
@@ -293,9 +310,8 @@ class App {
     setProgram(index, doc = this.view.doc) {
         const name = this.documents[doc].programs[index] ? index : 0;
         Object.assign(this.view, { doc, program: name, selected: null });
-        const steps = this.program().steps;
-        if (!steps.some((s) => s.key === this.view.step)) this.view.step = steps[steps.length - 1].key;
-        this.memory.step = null;
+        if (!this.program().steps.some((s) => s.key === this.view.step)) this.view.step = this.program().lastStep();
+        this.memory.step = this.timeline.window = null;
         this.findHits();
         this.refresh({ layout: true, fit: true });
     }
@@ -308,10 +324,13 @@ class App {
         this.found = new Set(this.hitList);
         this.hitAt = -1;
     }
-    search(text, focus = true) {
+    setQuery(text) {
         this.view.query = text;
         byId("search").value = text;
         this.findHits();
+    }
+    search(text, focus = true) {
+        this.setQuery(text);
         this.refresh();
         if (focus) byId("search").focus();
     }
@@ -407,7 +426,7 @@ try {
     performance.mark("weft-begin");
     const documents = [read("weft-a", "A"), read("weft-b", "B")].filter(Boolean);
     const app = new App(documents);
-    window.weft = app; // for the console, and for tests
+    window.weft = Object.assign(app, { textWidth, inkOn, luminance, pictureOf, KIND_COLOURS }); // for the console, and for tests
     app.picture.onDrawn = () => {
         performance.mark("weft-drawn");
         app.picture.onDrawn = null;

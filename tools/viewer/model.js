@@ -40,14 +40,21 @@ class Program {
         const steps = [];
         if (this.stages.has("built")) steps.push({ key: "built", label: "built", stage: "built" });
         if (this.stages.has("built")) {
+            const times = new Map();
             this.passes.forEach((pass, index) => {
+                const n = (times.get(pass.name) || 0) + 1;
+                times.set(pass.name, n);
                 if (pass.removed.length + pass.added.length + pass.rewired.length === 0) return;
-                steps.push({ key: `pass${index}`, label: pass.name, pass, index });
+                steps.push({ key: n > 1 ? `${pass.name}.${n}` : pass.name, label: pass.name, pass, index });
             });
         }
         for (const stage of ["optimised", "planned"])
             if (this.stages.has(stage)) steps.push({ key: stage, label: stage, stage });
         return steps;
+    }
+
+    lastStep() {
+        return this.steps[this.steps.length - 1].key;
     }
 
     graph(key) {
@@ -68,6 +75,13 @@ class Program {
         }
         return this.records.get(id);
     }
+}
+
+/** What a pass has drawn into a product: its activation, residuals that are added. */
+function fusedInto(attrs = {}) {
+    const parts = attrs.act && attrs.act !== "none" ? [attrs.act] : [];
+    if (attrs.n_residual > 0) parts.push(attrs.n_residual > 1 ? `${attrs.n_residual} residuals` : "residual");
+    return parts;
 }
 
 const LAYER = /^(?:.*?\.)?\d+(?=\.|$)/;
@@ -111,6 +125,7 @@ class Graph {
             checks,
             step: planned ? program.stepOf.get(json.id) : undefined,
         };
+        node.title = [json.op, ...fusedInto(json.attrs)].join(" + ");
         const out = json.out && this.values.get(json.out[0]);
         node.shape = out ? format.shape(out) : "";
         node.label = node.name
@@ -125,7 +140,7 @@ class Graph {
             : undefined;
         node.failed = checks.some((c) => c.failed || c.nan > 0 || c.inf > 0);
         const ids = [`node ${json.id}`, ...(json.out || []).map((v) => `%${v}`)];
-        node.text = [...ids, json.op, node.name, node.scope, json.kernel || "", json.reason || ""]
+        node.text = [...ids, node.title, node.name, node.scope, json.kernel || "", json.reason || ""]
             .join(" ")
             .toLowerCase();
         return node;
@@ -416,6 +431,15 @@ function colourScale(graph, name, theme) {
         if (metric.scale === "change") return 0.5 + v / (2 * scale.bound);
         return v === Infinity ? 1 : v <= 0 ? 0 : Math.log(v / scale.min) / Math.log(scale.max / scale.min);
     };
+    /** The value at a place from 0 to 1 of the scale: what its legend shows. */
+    scale.valueAt = (t) =>
+        metric.scale === "magnitude"
+            ? t * t * scale.max
+            : metric.scale === "error"
+              ? scale.min * (scale.max / scale.min) ** t
+              : metric.scale === "change"
+                ? (2 * t - 1) * scale.bound
+                : t;
     scale.bound = clamp(percentile(numbers.map(Math.abs), 0.98), 0.05, 1); // twice the time is as bad as it gets
     scale.colour = (v) => {
         if (v === undefined || v === null) return ramps.missing;
@@ -439,6 +463,21 @@ function colourScale(graph, name, theme) {
         return { value, colour: scale.colour(value) };
     };
     return scale;
+}
+
+/** [[kind of op, its share of the bytes that a layer moves], ...], the largest first. */
+function sharesOf(group) {
+    if (!group.shares) {
+        const of = new Map(),
+            get = METRICS.bytes.get;
+        for (const n of group.nodes) of.set(n.kind, (of.get(n.kind) || 0) + (get(n) || 0));
+        const whole = sum([...of.values()]) || 1;
+        group.shares = [...of]
+            .filter(([, bytes]) => bytes > 0)
+            .map(([kind, bytes]) => [kind, bytes / whole])
+            .sort((a, b) => b[1] - a[1]);
+    }
+    return group.shares;
 }
 
 function percentile(list, p) {

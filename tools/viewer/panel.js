@@ -8,10 +8,12 @@ function facts(rows) {
         ? h(
               "dl",
               { class: "facts" },
-              list.map(([term, text]) => [h("dt", {}, term), h("dd", {}, text)]),
+              list.map(([term, text]) => [h("dt", {}, term), h("dd", {}, typeof text === "string" ? unbroken(text) : text)]),
           )
         : null;
 }
+/** Numbers stay with their units, and bounds with their signs. */
+const unbroken = (text) => text.replace(/(?<=[\d±≤−]) (?=[\d≤]|[A-Za-zµ%/]{1,7}(?![a-z]))|(?<=\w) (?=≤)/g, "\u00a0");
 function section(title, ...content) {
     const filled = content.flat(Infinity).filter(Boolean);
     return filled.length ? h("section", {}, h("h3", {}, title), filled) : null;
@@ -259,22 +261,16 @@ function nodePanel(app, node) {
 function shareBars(rows, text, act) {
     const top = rows[0] ? rows[0].value : 1,
         whole = sum(rows.map((r) => r.value)) || 1;
+    const parts = (r) => [
+        h("span", { class: "bar", style: `width:${(100 * r.value) / top}%;background:${r.colour}` }),
+        h("span", { class: "bar-name" }, r.name),
+        h("span", { class: "bar-value" }, `${text(r.value)}  ${format.percent(r.value / whole)}`),
+    ];
+    const row = (r) => (act ? h("button", { type: "button", onclick: () => act(r) }, parts(r)) : h("div", {}, parts(r)));
     return h(
         "ol",
         { class: "bars" },
-        rows.map((r) =>
-            h(
-                "li",
-                {},
-                h(
-                    "button",
-                    { type: "button", onclick: () => act(r) },
-                    h("span", { class: "bar", style: `width:${(100 * r.value) / top}%;background:${r.colour}` }),
-                    h("span", { class: "bar-name" }, r.name),
-                    h("span", { class: "bar-value" }, `${text(r.value)}  ${format.percent(r.value / whole)}`),
-                ),
-            ),
-        ),
+        rows.map((r) => h("li", {}, row(r))),
     );
 }
 function groupedBars(app, nodes, limit) {
@@ -352,6 +348,12 @@ function groupPanel(app, item) {
     ];
 }
 
+/** What makes a profile's times hard to compare: others computed, the roof moved. */
+const warnings = (profile, label) =>
+    (profile?.conditions?.warnings || []).map((text) =>
+        h("p", { class: "warning" }, label ? h("b", {}, `${label}: `) : null, text),
+    );
+
 /** What the panel says while nothing is selected. */
 function overviewPanel(app) {
     const doc = app.doc(),
@@ -414,11 +416,11 @@ function overviewPanel(app) {
                       ],
                       ["mode", `${profile.mode}, ${profile.runs} ${profile.runs === 1 ? "run" : "runs"}`],
                   ]),
+                  warnings(profile),
                   parts.length
                       ? shareBars(
                             parts.sort((a, b) => b.value - a.value),
                             format.time,
-                            () => {},
                         )
                       : null,
               )
@@ -433,12 +435,7 @@ function overviewPanel(app) {
                     ["driver", d.driver],
                     ["threads", d.threads],
                     ["bandwidth", d.roof ? format.bandwidth(d.roof.bytes_per_second) : ""],
-                    ["f32 peak", d.roof ? format.rate(d.roof.f32_ops_per_second) : ""],
-                    ["int8 peak", d.roof?.int8_ops_per_second ? format.rate(d.roof.int8_ops_per_second) : ""],
-                    [
-                        "f16 matrix peak",
-                        d.roof?.f16_matrix_ops_per_second ? format.rate(d.roof.f16_matrix_ops_per_second) : "",
-                    ],
+                    ...peaksOf(d.roof || {}).map(([name, peak, text]) => [`${name} peak`, peak > 0 ? text(peak) : ""]),
                 ]),
             ),
         ),
@@ -489,6 +486,8 @@ function pairSection(program) {
             ["spread", a.seconds.mad, b.seconds?.mad, format.time],
             ...parts,
         ]),
+        warnings(a, "A"),
+        warnings(b, "B"),
     );
 }
 

@@ -22,8 +22,16 @@ const GROUPINGS = {
 
 const rate = (a, b) => (a && b ? a / b : undefined);
 const COLUMNS = [
-    { id: "name", label: "node", text: (r) => r.name, sort: (r) => r.order, left: true, single: true },
-    { id: "group", label: "group", text: (r) => r.name, sort: (r) => r.name, left: true, grouped: true },
+    { id: "name", label: "node", text: (r) => r.name, sort: (r) => r.order, left: true, single: true, least: 98 },
+    {
+        id: "group",
+        label: "group",
+        text: (r) => r.name,
+        sort: (r) => r.name,
+        left: true,
+        grouped: true,
+        least: 160,
+    },
     {
         id: "count",
         label: "nodes",
@@ -31,8 +39,24 @@ const COLUMNS = [
         sort: (r) => r.nodes.length,
         grouped: true,
     },
-    { id: "scope", label: "scope", text: (r) => r.node.scope, sort: (r) => r.node.scope, left: true, single: true },
-    { id: "shape", label: "result", text: (r) => r.node.shape, sort: (r) => r.node.shape, left: true, single: true },
+    {
+        id: "scope",
+        label: "scope",
+        text: (r) => r.node.scope,
+        sort: (r) => r.node.scope,
+        left: true,
+        single: true,
+        least: 78,
+        cutFront: true, // the end says most
+    },
+    {
+        id: "shape",
+        label: "result",
+        text: (r) => r.node.shape,
+        sort: (r) => r.node.shape,
+        left: true,
+        single: true,
+    },
     {
         id: "kernel",
         label: "kernel",
@@ -40,6 +64,7 @@ const COLUMNS = [
         sort: (r) => r.node.json.kernel || "",
         left: true,
         single: true,
+        least: 66,
         needs: (p) => p.stages.has("planned"),
     },
     {
@@ -124,6 +149,8 @@ const COLUMNS = [
     },
 ];
 
+const widest = (column) => (column.least ? `max-width: var(--most-${column.id})` : null);
+
 class Table {
     constructor(app, root) {
         this.app = app;
@@ -152,7 +179,7 @@ class Table {
                 a = totals(both).time;
             const errors = list.map((n) => n.error).filter((e) => e !== undefined);
             return {
-                name: by === "node" ? `${node.op} ${node.id}` : name,
+                name: by === "node" ? [`${node.op} ${node.id}`, ...fusedInto(node.json.attrs)].join(" + ") : name,
                 node,
                 nodes: list,
                 order: node.step ? node.step.step : node.order,
@@ -223,6 +250,28 @@ class Table {
                 ),
             ),
         );
+        this.makeFit(columns);
+    }
+
+    /**
+     * Columns of text give way, each in proportion to what it has above its least width, until the last column is in
+     * sight; where that is not enough the table scrolls sideways under its first column.
+     */
+    makeFit(columns) {
+        const scroll = this.root.querySelector(".table-scroll"),
+            table = scroll.firstElementChild,
+            heads = [...table.querySelectorAll("thead th")];
+        const over = () => table.getBoundingClientRect().width - scroll.clientWidth;
+        if (over() > 0.5) table.classList.add("dense");
+        let excess = over();
+        if (excess <= 0.5) return;
+        const soft = columns
+            .map((c, i) => ({ ...c, i, has: heads[i].getBoundingClientRect().width }))
+            .filter((c) => c.least && c.has > c.least);
+        const slack = sum(soft.map((c) => c.has - c.least));
+        excess = Math.min(excess, slack);
+        for (const c of soft)
+            table.style.setProperty(`--most-${c.id}`, `${Math.floor(c.has - (excess * (c.has - c.least)) / slack)}px`);
     }
 
     bar(by, shown, nodes) {
@@ -241,6 +290,9 @@ class Table {
         const p = this.app.program(),
             a = p.profile?.seconds,
             b = p.other?.profile?.seconds;
+        const disturbed = [p.profile, p.other?.profile]
+            .flatMap((x) => x?.conditions?.warnings || [])
+            .join("\n");
         const beyond = a && b && Math.abs(b.median - a.median) > noiseOf(p.profile, p.other.profile);
         return h(
             "div",
@@ -268,6 +320,7 @@ class Table {
                           format.change(b.median / a.median - 1),
                       ),
                       beyond ? "" : " (within the noise)",
+                      disturbed ? h("b", { class: "disturbed", title: disturbed }, " disturbed") : null,
                   )
                 : null,
         );
@@ -286,6 +339,7 @@ class Table {
                         {
                             scope: "col",
                             class: c.left ? "left" : "",
+                            style: widest(c),
                             "aria-sort": c === sorted ? (descending ? "descending" : "ascending") : "none",
                         },
                         h(
@@ -320,11 +374,16 @@ class Table {
             { class: chosen ? "chosen" : "" },
             columns.map((c) => {
                 const text = c.text(r);
-                if (c.id === "name") return h("th", { scope: "row", class: "left" }, nodeLink(this.app, r.node, text));
+                if (c.id === "name")
+                    return h(
+                        "th",
+                        { scope: "row", class: "left", style: widest(c), title: text },
+                        nodeLink(this.app, r.node, text),
+                    );
                 if (c.id === "group")
                     return h(
                         "th",
-                        { scope: "row", class: "left" },
+                        { scope: "row", class: "left", style: widest(c), title: text },
                         by === "op" || by === "kernel"
                             ? h(
                                   "a",
@@ -347,11 +406,11 @@ class Table {
                         : "";
                 return h(
                     "td",
-                    { class: (c.left ? "left" : "number") + change, title: c.left ? text : null },
+                    { class: (c.left ? "left" : "number") + (c.cutFront ? " front" : "") + change, style: widest(c), title: c.left ? text : null },
+                    c.cutFront ? h("bdi", {}, text) : text,
                     c.bar && known(r.share)
-                        ? h("span", { class: "meter", style: `width:${(44 * r.share) / this.mostShare}px` })
+                        ? h("span", { class: "meter", style: `width:${(100 * r.share) / this.mostShare}%` })
                         : null,
-                    text,
                 );
             }),
         );

@@ -52,6 +52,7 @@ const format = {
     flops: (x) => scaled(x, ["", "k", "M", "G", "T", "P"], 1000, "FLOP"),
     bandwidth: (x) => scaled(x, ["", "k", "M", "G", "T"], 1000, "B/s"),
     rate: (x) => scaled(x, ["", "k", "M", "G", "T", "P"], 1000, "FLOP/s"),
+    operations: (x) => scaled(x, ["", "k", "M", "G", "T", "P"], 1000, "OP/s"), // of integers
     percent: (x) => (known(x) ? (x > 0 && x < 1e-4 ? "< 0.01 %" : `${digits(x * 100)} %`) : NONE),
     change: (x) => (known(x) ? `${x > 0 ? "+" : x < 0 ? "−" : ""}${digits(Math.abs(x) * 100)} %` : NONE),
     error: (x) => (known(x) ? x.toExponential(2) : NONE),
@@ -67,6 +68,36 @@ const format = {
     },
     shape: (value) => `${value.dtype}[${value.shape.join(", ")}]`,
 };
+
+/* ---- widths of text, for whoever places it: measuring is slow, so they are remembered ---- */
+
+const measuring = document.createElement("canvas").getContext("2d");
+const widthOfText = new Map();
+/** The page's font at a size in pixels; bold as titles are. */
+function fontOf(size, bold) {
+    fontOf.family ||= getComputedStyle(document.documentElement).getPropertyValue("--font").trim();
+    return `${bold ? "600 " : ""}${size}px ${fontOf.family}`;
+}
+function textWidth(text, size, bold) {
+    const key = `${bold ? "b" : "n"}${text}`;
+    if (!widthOfText.has(key)) {
+        measuring.font = fontOf(100, bold);
+        widthOfText.set(key, measuring.measureText(text).width / 100);
+    }
+    return widthOfText.get(key) * size;
+}
+/** Text cut to a width, with an ellipsis. */
+function clipText(text, width, size, bold) {
+    if (textWidth(text, size, bold) <= width) return text;
+    let low = 0,
+        high = text.length;
+    while (low < high) {
+        const mid = (low + high + 1) >> 1;
+        if (textWidth(`${text.slice(0, mid)}…`, size, bold) <= width) low = mid;
+        else high = mid - 1;
+    }
+    return low ? `${text.slice(0, low).trimEnd()}…` : "";
+}
 
 /* ---- colours: Okabe and Ito's eight for kinds; ramps of one hue, or two hues that differ in blindness too ---- */
 
