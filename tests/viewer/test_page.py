@@ -230,6 +230,31 @@ def test_keyboard(p):
     check("2 is the table", not p.js("document.getElementById('view-table').hidden"))
 
 
+def test_focus(p):
+    """What is pressed keeps the focus, although what it stands in is drawn again."""
+    p.open("view=table")
+    p.js("document.querySelector('[data-step=fuse_norm]').focus()")
+    p.b.key("Enter")
+    same("a stage is shown", "fuse_norm", p.js("weft.view.step"))
+    same("its button has the focus", "fuse_norm", p.js("document.activeElement.dataset.step"))
+    p.open("view=table")
+    p.js(
+        """(() => { const s = document.getElementById('group-by'); s.focus();
+        s.value = 'op'; s.dispatchEvent(new Event('change')); })()"""
+    )
+    same("a list that was chosen from", "group-by", p.js("document.activeElement.id"))
+    p.js("weft.select(weft.graph().nodes.find((n) => n.op == 'attention'))")
+    before = p.selected()
+    p.js("document.querySelector('#panel a[data-node]').focus()")
+    p.b.key("Enter")
+    check("a link in the panel was followed", p.selected() != before, before)
+    same("leads to the panel", "panel", p.js("document.activeElement.id"))
+    p.open("view=timeline")
+    p.js("document.querySelector('#view-timeline .buttons button:nth-child(2)').focus()")
+    p.b.key("Enter")
+    same("larger", "Larger (+)", p.js("weft.timeline.window && document.activeElement.title"))
+
+
 def test_views(p):
     p.open("view=table")
     steps = p.js("weft.program().plan.steps.length")
@@ -341,7 +366,7 @@ def main(weft, make_page, configs):
         print(f"size: {os.path.getsize(one):,} bytes, of which {os.path.getsize(one + '.0.json'):,} are the document")
         with browser.Browser() as chromium:
             p = Page(chromium, one)
-            for test in (test_open, test_folding, test_smooth, test_search, test_colours, test_keyboard, test_views):
+            for test in (test_open, test_folding, test_smooth, test_search, test_colours, test_keyboard, test_focus, test_views):
                 test(p)
             test_panel(p, json.loads(json.dumps(a)))
             test_stages(p, a)

@@ -21,12 +21,14 @@ function drawBars(app) {
         tab.tabIndex = on ? 0 : -1;
     }
     const programs = app.doc().programs;
-    byId("programs").replaceChildren(
+    replaceIn(
+        byId("programs"),
         ...(programs.length > 1
             ? programs.map((p, i) => press(p.name, i === v.program, () => app.setProgram(i), { title: "Program (p)" }))
             : []),
     );
-    byId("documents").replaceChildren(
+    replaceIn(
+        byId("documents"),
         ...(diff
             ? app.documents.map((d, i) =>
                   press(
@@ -52,7 +54,8 @@ function drawBars(app) {
             ? `${app.hitAt >= 0 ? `${app.hitAt + 1} of ` : ""}${format.count(n)}`
             : "none"
         : "";
-    byId("stages").replaceChildren(
+    replaceIn(
+        byId("stages"),
         ...program.steps.flatMap((s, i) => {
             const pass = s.pass,
                 counts = pass

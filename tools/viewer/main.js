@@ -141,12 +141,14 @@ class App {
 
     drawPanel() {
         const s = this.view.selected,
-            panel = byId("panel");
+            panel = byId("panel"),
+            within = panel.contains(document.activeElement);
         panel.replaceChildren(
             ...(s ? (s.type === "group" ? groupPanel(this, s) : nodePanel(this, s)) : overviewPanel(this))
                 .flat()
                 .filter(Boolean),
         );
+        if (within) panel.focus(); // a link that was followed is gone
         if (s !== this.panelOf) panel.scrollTop = 0;
         this.panelOf = s;
     }

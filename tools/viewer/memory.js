@@ -13,7 +13,8 @@ class Memory {
             plan = app.program().plan,
             list = plan?.memory || [];
         if (!list.length) {
-            root.replaceChildren(
+            replaceIn(
+            root,
                 h(
                     "p",
                     { class: "empty" },
@@ -28,7 +29,8 @@ class Memory {
             live = m.live || [];
         if (this.step === null || this.step >= live.length) this.step = m.peak_step || 0;
         this.tensors = this.arenaValues();
-        root.replaceChildren(
+        replaceIn(
+            root,
             h(
                 "div",
                 { class: "bar-row" },

@@ -48,7 +48,8 @@ class Roofline {
             devices = app.doc().devices.filter((d) => d.roof),
             points = this.points().sort((a, b) => b.time - a.time);
         if (!devices.length || !points.length) {
-            root.replaceChildren(
+            replaceIn(
+            root,
                 h(
                     "p",
                     { class: "empty" },
@@ -78,7 +79,8 @@ class Roofline {
             );
         this.here = here;
         const kinds = this.kinds();
-        root.replaceChildren(
+        replaceIn(
+            root,
             h(
                 "div",
                 { class: "bar-row" },
@@ -174,7 +176,8 @@ class Roofline {
             });
         }
         const most = Math.max(...points.map((p) => p.time)),
-            dots = points.map((p, i) => this.dot(p, i, X(log(p.x)), Y(log(p.y)), most));
+            lead = Math.max(0, points.findIndex((p) => p.nodes.includes(this.app.view.selected))),
+            dots = points.map((p, i) => this.dot(p, i === lead, X(log(p.x)), Y(log(p.y)), most));
         return h(
             "svg:svg",
             {
@@ -190,7 +193,8 @@ class Roofline {
         );
     }
 
-    dot(p, i, x, y, most) {
+    /** lead: the one of them that Tab reaches; arrow keys go on from it. */
+    dot(p, lead, x, y, most) {
         const chosen = p.nodes.includes(this.app.view.selected),
             speed = `${format.time(p.time)}, ${format.rate(p.y)}, ${format.bandwidth(p.y / p.x)}`,
             tip = `${p.name}\n${p.node.scope}\n${speed}\n${format.percent(p.roof)} of the roof`;
@@ -202,7 +206,7 @@ class Roofline {
                 r: 3.5 + 13 * Math.sqrt(p.time / most),
                 fill: KIND_COLOURS[p.kind],
                 class: chosen ? "dot chosen" : "dot",
-                tabindex: chosen || i === 0 ? 0 : -1,
+                tabindex: lead ? 0 : -1,
                 role: "button",
                 "aria-label": tip.replaceAll("\n", ", "),
                 "data-node": p.node.id,

@@ -232,7 +232,8 @@ class Table {
         });
         this.shownRows = rows.length;
         this.mostShare = Math.max(1e-9, ...rows.map((r) => r.share || 0));
-        root.replaceChildren(
+        replaceIn(
+            root,
             this.bar(by, rows.length, nodes.length),
             h(
                 "div",

@@ -46,7 +46,23 @@ class Timeline {
             "aria-label": "Timeline. Left and right go along a lane, up and down to the others, Enter zooms in.",
         });
         this.scroll = h("div", { class: "timeline-scroll" }, this.canvas);
-        this.bar = h("div", { class: "bar-row" });
+        const button = (text, label, act) =>
+            h("button", { type: "button", class: "button square", "aria-label": label, title: label, onclick: act }, text);
+        this.keys = h("span", { class: "keys" });
+        this.size = h("span", { class: "soft", id: "timeline-window", title: "of the run nearest to the median" });
+        this.bar = h(
+            "div",
+            { class: "bar-row" },
+            this.keys,
+            this.size,
+            h(
+                "span",
+                { class: "buttons" },
+                button("−", "Smaller (-)", () => this.zoom(0.8)),
+                button("+", "Larger (+)", () => this.zoom(1.25)),
+                h("button", { type: "button", class: "button", title: "Whole run (0)", onclick: () => this.fit() }, "Fit"),
+            ),
+        );
         this.tip = h("div", { class: "tip", hidden: true });
         this.root.replaceChildren(this.bar, this.scroll, this.tip);
         bindTimeline(this);
@@ -76,32 +92,13 @@ class Timeline {
 
     drawBar() {
         const [from, to] = this.range(),
-            legend = this.legend();
-        const button = (text, label, act) =>
-            h("button", { type: "button", class: "button square", "aria-label": label, title: label, onclick: act }, text);
-        this.bar.replaceChildren(
-            h(
-                "span",
-                { class: "keys" },
-                legend.map(({ colour, text }) =>
-                    h("span", { class: "key" }, h("i", { style: `background:${colour}` }), text),
-                ),
-            ),
-            h(
-                "span",
-                { class: "soft", id: "timeline-window", title: "of the run nearest to the median" },
-                this.window
-                    ? `${format.time((to - from) * 1e-9)} of ${format.time(this.spans().length * 1e-9)}`
-                    : format.time(this.spans().length * 1e-9),
-            ),
-            h(
-                "span",
-                { class: "buttons" },
-                button("−", "Smaller (-)", () => this.zoom(0.8)),
-                button("+", "Larger (+)", () => this.zoom(1.25)),
-                h("button", { type: "button", class: "button", title: "Whole run (0)", onclick: () => this.fit() }, "Fit"),
+            whole = format.time(this.spans().length * 1e-9);
+        this.keys.replaceChildren(
+            ...this.legend().map(({ colour, text }) =>
+                h("span", { class: "key" }, h("i", { style: `background:${colour}` }), text),
             ),
         );
+        this.size.textContent = this.window ? `${format.time((to - from) * 1e-9)} of ${whole}` : whole;
     }
 
     resize() {
@@ -163,7 +160,8 @@ class Timeline {
         this.window = size >= length * 0.9999 ? null : [from, from + size];
         this.drawBar();
         this.request();
-        writeAddress(this.app);
+        clearTimeout(this.later); // browsers stop pages that write their address at every turn of a wheel
+        this.later = setTimeout(() => writeAddress(this.app), 150);
     }
     zoom(factor, x = LANE.gutter + (this.width - LANE.gutter) / 2) {
         const [from, to] = this.range(),
@@ -186,7 +184,11 @@ class Timeline {
         this.window = null;
         this.setWindow(0, this.spans().length);
     }
+    /** Brings a span's time into the window, and its lane into the part of it that is seen. */
     reveal(span) {
+        const row = this.rows(this.scroll.clientHeight).rows.find((r) => r.track?.id === span.track && r.lane === span.lane),
+            { scrollTop, clientHeight } = this.scroll;
+        if (row.y < scrollTop || row.y + row.h > scrollTop + clientHeight) this.scroll.scrollTop = row.y - clientHeight / 2;
         const [from, to] = this.range();
         if (span.end < from || span.begin > to) this.setWindow(span.begin - (to - from) / 2, span.begin + (to - from) / 2);
     }

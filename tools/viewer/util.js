@@ -15,6 +15,16 @@ function h(tag, attributes, ...children) {
     return element;
 }
 
+/** Replaces what an element holds; what had the focus in it has it again, where something like it is at its place. */
+function replaceIn(root, ...children) {
+    const stops = () => [...root.querySelectorAll("button, select, summary, a[href], [tabindex='0']")],
+        held = document.activeElement,
+        at = root.contains(held) ? stops().indexOf(held) : -1;
+    root.replaceChildren(...children);
+    const next = at < 0 ? null : stops()[at];
+    if (next && next.tagName === held.tagName) next.focus();
+}
+
 const byId = (id) => document.getElementById(id);
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 const known = (x) => typeof x === "number" && Number.isFinite(x);
