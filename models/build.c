@@ -126,6 +126,7 @@ weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *d
     if (desc->candidates) WEFT_TRY(weft__model_need_logits(m, err));
     weft_graph *draft;
     types t = { .m = m };
+    if (!m->build) return WEFT_FAIL(err, WEFT_INVALID, "%s: opened for text alone: it has no graph", m->path);
     WEFT_TRY(build(m, desc, &t, &draft, err));
     weft_status s = check_shapes(m, draft, err);
     if (s || desc->weights == WEFT_ANY) {

@@ -214,11 +214,7 @@ static weft_status fill_info(weft_model *m, weft_error *err)
         WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",
                                       m->info.context_limit));
     WEFT_TRY(read_special_tokens(m, err));
-    char *path = weft__path_join(m->folder, "tokenizer.json");
-    if (!path) return WEFT_OOM_FAIL(err, "a path");
-    m->info.has_tokenizer = weft__path_exists(path);
-    free(path);
-    return WEFT_OK;
+    return weft__tokenizer_in_folder(m->folder, &m->info.has_tokenizer, err);
 }
 
 static weft_status open_model(weft_model *m, const char *path, bool config_only, weft_error *err)

@@ -105,10 +105,29 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const cha
 
 typedef struct weft_tokens { int32_t *ids; size_t n; } weft_tokens;
 
-/* As Hugging Face's tokenizer does it; invalid UTF-8 is replaced by U+FFFD. NOT_FOUND without tokenizer.json.
- * free() the ids with weft_tokens_free. */
+/* As Hugging Face's tokenizer does it, from the files that docs/tokenizers.md lists; invalid UTF-8 is replaced by
+ * U+FFFD. NOT_FOUND without a tokenizer. free() the ids with weft_tokens_free. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_encode(weft_model *m, const char *text, size_t n_bytes, weft_tokens *out,
                                                      weft_error *err);
+
+/* The token that begins a text: as the tokenizer's files put it or not, there in any case (once), or nothing before
+ * the text. */
+typedef enum weft_bos { WEFT_BOS_AS_FILES, WEFT_BOS_ON, WEFT_BOS_OFF } weft_bos;
+typedef struct weft_encode_desc {
+    weft_bos bos;
+    bool special_as_text; /* "<|endoftext|>" in the text is thirteen characters, no token */
+} weft_encode_desc;
+/* The same otherwise. INVALID if bos is ON and neither the tokenizer's files nor the configuration name one. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_encode_as(weft_model *m, const char *text, size_t n_bytes,
+                                                        const weft_encode_desc *desc, weft_tokens *out,
+                                                        weft_error *err);
+/* Places of a text that are not UTF-8, each of which encoding replaces by one U+FFFD. */
+WEFT_API size_t weft_text_faults(const char *text, size_t n_bytes);
+/* What the tokenizer's files ask for and do not get, once the tokenizer has been read. NULL past the end. */
+WEFT_API const char *weft_model_text_note(const weft_model *m, uint32_t i);
+/* A tokenizer alone: path is a folder, which needs no config.json, or a tokenizer.json, of which then nothing beside it
+ * is read. Encodes and decodes; there is no graph, and no session can be made. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_open_text(const char *path, weft_model **out, weft_error *err);
 WEFT_API void weft_tokens_free(weft_tokens *t);
 /* The bytes of the tokens, which need not be valid UTF-8; skip_special leaves special tokens out. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_decode(weft_model *m, const int32_t *ids, size_t n, bool skip_special,

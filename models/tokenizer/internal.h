@@ -21,15 +21,19 @@ struct weft__tokenizer {
     weft__vocab vocab;
     bool nfc; /* normalise to form C */
     bool has_template, has_decoder;
+    bool special_as_text;     /* special tokens in a text are text */
     bool ignore_merges;       /* a word that is a token is not merged up to it */
-    weft__added_token *added; /* in the file's order */
+    weft__added_token *added; /* in the order of adding */
     size_t n_added;
     uint8_t *special;         /* [vocab.n]: 1 = a special token */
     weft__matcher raw;        /* added tokens looked for in the text as it comes */
     weft__matcher normalized; /* those looked for after normalization */
     weft__pre_step steps[WEFT__PRE_STEPS_MAX];
     size_t n_steps;
-    weft__ids prefix, suffix; /* the template's tokens around a text */
+    weft__ids prefix, suffix; /* the tokens around a text */
+    int32_t bos;              /* bos_token, -1: none named */
+    char **notes;
+    size_t n_notes, note_capacity;
 };
 
 /* The cache of words of one call is direct-mapped: the entry that a word goes to. */

@@ -22,6 +22,8 @@ void weft__tokenizer_destroy(weft__tokenizer *tok)
     for (size_t i = 0; i < tok->n_steps; i++) weft__splitter_destroy(tok->steps[i].splitter);
     free(tok->prefix.data);
     free(tok->suffix.data);
+    for (size_t i = 0; i < tok->n_notes; i++) free(tok->notes[i]);
+    free(tok->notes);
     free(tok);
 }
 
@@ -71,8 +73,7 @@ static int32_t whole_word(encode_job *job, const char *word, size_t n, bool *ok)
         *ok = weft__bytes_append(&job->mapped, utf8, k);
     }
     if (!*ok) return -1;
-    int32_t id = weft__vocab_find(&job->tok->vocab, job->mapped.data, job->mapped.size);
-    return id < (int32_t)job->tok->vocab.n_model ? id : -1;
+    return weft__vocab_find_model(&job->tok->vocab, job->mapped.data, job->mapped.size);
 }
 
 /* The end of the chain: one word, n > 0. */
@@ -162,7 +163,8 @@ static weft_status encode_text(encode_job *job, const char *text, size_t n, unsi
     /* Room for most texts at once, and so that success never returns NULL. */
     if (!weft__grow(&job->ids.data, &job->ids.capacity, n / 4 + 16, sizeof *job->ids.data))
         return WEFT_OOM_FAIL(err, "token ids");
-    if (template && !append_ids(&job->ids, tok->prefix.data, tok->prefix.size))
+    if (template && !(flags & WEFT__ENCODE_NO_PREFIX) &&
+        !append_ids(&job->ids, tok->prefix.data, tok->prefix.size))
         return WEFT_OOM_FAIL(err, "token ids");
     WEFT_TRY(
         weft__matcher_cut(&tok->raw, tok->added, job->skip_special, text, n, encode_raw, job, err));
@@ -180,7 +182,8 @@ weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text,
     /* A byte is one symbol with a 31-bit position; replacement and NFC make a text at most 3 times as long. */
     if (n_bytes > INT32_MAX / 4)
         return WEFT_FAIL(err, WEFT_LIMIT, "encode: the text has %zu bytes", n_bytes);
-    encode_job job = { .tok = tok, .skip_special = flags & WEFT__ENCODE_SPECIAL_AS_TEXT };
+    encode_job job = { .tok = tok };
+    job.skip_special = tok->special_as_text || (flags & WEFT__ENCODE_SPECIAL_AS_TEXT);
     weft__bytes repaired = { 0 };
     weft_status status = WEFT_OK;
     if (!weft__utf8_is_valid(text, n_bytes)) {
@@ -294,7 +297,7 @@ void weft__token_stream_free(weft__token_stream *s)
 
 static bool is_known(const weft__tokenizer *tok, int32_t id)
 {
-    return id >= 0 && (uint32_t)id < tok->vocab.n;
+    return id >= 0 && (uint32_t)id < tok->vocab.n && weft__vocab_has(&tok->vocab, (uint32_t)id);
 }
 
 uint32_t weft__tokenizer_size(const weft__tokenizer *tok)
@@ -323,6 +326,22 @@ int32_t weft__tokenizer_find(const weft__tokenizer *tok, const char *token)
 bool weft__tokenizer_is_special(const weft__tokenizer *tok, int32_t id)
 {
     return is_known(tok, id) && tok->special[id];
+}
+
+int32_t weft__tokenizer_bos(const weft__tokenizer *tok)
+{
+    return tok->bos;
+}
+
+const int32_t *weft__tokenizer_prefix(const weft__tokenizer *tok, size_t *n)
+{
+    *n = tok->prefix.size;
+    return tok->prefix.data;
+}
+
+const char *weft__tokenizer_note(const weft__tokenizer *tok, size_t i)
+{
+    return i < tok->n_notes ? tok->notes[i] : NULL;
 }
 
 size_t weft__tokenizer_added_count(const weft__tokenizer *tok)

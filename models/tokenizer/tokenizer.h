@@ -4,6 +4,7 @@
  * added tokens, a regular expression that cuts text into words, merges inside each word, optional
  * template tokens around the result. Every id is the one that Hugging Face `tokenizers` gives. A
  * file that asks for anything else is refused by name. The file's `truncation` and `padding` are not applied.
+ * The files beside it count as well: docs/tokenizers.md says how.
  *
  *     weft__tokenizer *tok;
  *     WEFT_TRY(weft__tokenizer_open("model/tokenizer.json", &tok, err));
@@ -27,7 +28,7 @@ extern "C" {
 
 typedef struct weft__tokenizer weft__tokenizer;
 
-/* Reads a tokenizer.json. Errors: NOT_FOUND, IO, FORMAT (broken file), UNSUPPORTED (a kind of
+/* Reads a tokenizer.json by itself. Errors: NOT_FOUND, IO, FORMAT (broken file), UNSUPPORTED (a kind of
  * tokenizer not known here), OOM. */
 weft_status weft__tokenizer_open(const char *path, weft__tokenizer **out,
                                  weft_error *err) WEFT_MUST_USE;
@@ -35,6 +36,42 @@ weft_status weft__tokenizer_open(const char *path, weft__tokenizer **out,
 /* The same from memory; `name` stands in error texts where the path would. `data` is not kept. */
 weft_status weft__tokenizer_parse(const void *data, size_t size, const char *name,
                                   weft__tokenizer **out, weft_error *err) WEFT_MUST_USE;
+
+/* The files of a folder that say what its tokenizer is. config.json counts only where there is no tokenizer.json. */
+enum {
+    WEFT__FILE_TOKENIZER,
+    WEFT__FILE_VOCAB,
+    WEFT__FILE_MERGES,
+    WEFT__FILE_CONFIG,
+    WEFT__FILE_SPECIAL,
+    WEFT__FILE_ADDED,
+    WEFT__FILE_MODEL,
+    WEFT__N_FILES
+};
+#define WEFT__TOKENIZER_FILES                                             \
+    "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", \
+        "special_tokens_map.json", "added_tokens.json", "config.json"
+#define WEFT__TOKENIZER_FILE_MAX ((size_t)256 << 20) /* offsets into token texts have 32 bits */
+
+typedef struct weft__tokenizer_file {
+    const char *name; /* for messages; NULL: its usual name */
+    const void *data; /* NULL: not there */
+    size_t size;
+} weft__tokenizer_file;
+
+/* A tokenizer from all of its files, in the order above. tokenizer.json, or vocab.json and merges.txt, must be there;
+ * with the first, the other two and config.json are not looked at. */
+weft_status weft__tokenizer_parse_files(const weft__tokenizer_file files[WEFT__N_FILES],
+                                        weft__tokenizer **out, weft_error *err) WEFT_MUST_USE;
+
+/* The same from a folder. NOT_FOUND if it has no tokenizer. */
+weft_status weft__tokenizer_open_folder(const char *folder, weft__tokenizer **out,
+                                        weft_error *err) WEFT_MUST_USE;
+/* Whether the folder has one: tokenizer.json, or vocab.json and merges.txt. */
+weft_status weft__tokenizer_in_folder(const char *folder, bool *there, weft_error *err) WEFT_MUST_USE;
+
+/* What of the files is not done, or not as they say it. NULL past the end. */
+const char *weft__tokenizer_note(const weft__tokenizer *tok, size_t i);
 
 void weft__tokenizer_destroy(weft__tokenizer *tok);
 
@@ -44,7 +81,8 @@ typedef enum weft__encode_flags {
     WEFT__ENCODE_SPECIAL_AS_TEXT =
         1, /* "<|endoftext|>" in the text is thirteen characters, not a token */
     WEFT__ENCODE_NO_TEMPLATE =
-        2 /* leave out the tokens that the file's template puts before and after */
+        2, /* leave out the tokens that the file's template puts before and after */
+    WEFT__ENCODE_NO_PREFIX = 4 /* leave out those before */
 } weft__encode_flags;
 
 /* Encodes `n_bytes` of text (may hold NUL bytes; NULL if n_bytes is 0) into a malloc'd array that
@@ -92,7 +130,7 @@ void weft__token_stream_free(weft__token_stream *s);
 
 /* ---- the vocabulary ---- */
 
-/* The number of ids, added tokens included; ids are 0 .. n-1 without holes. */
+/* The largest id and one more, added tokens included; not every id below needs to be a token. */
 uint32_t weft__tokenizer_size(const weft__tokenizer *tok);
 
 /* The token as the file spells it ("Ġthe"), NUL-terminated, owned by the tokenizer; NULL for an unknown id. */
@@ -108,7 +146,12 @@ int32_t weft__tokenizer_find(const weft__tokenizer *tok, const char *token);
 /* Special tokens are left out by WEFT__DECODE_SKIP_SPECIAL. False for an unknown id. */
 bool weft__tokenizer_is_special(const weft__tokenizer *tok, int32_t id);
 
-/* Added tokens in the file's order: their number, and the id of the i-th (-1 past the end). */
+/* The id of bos_token; -1: the files name none. */
+int32_t weft__tokenizer_bos(const weft__tokenizer *tok);
+/* The ids that are put before a text. */
+const int32_t *weft__tokenizer_prefix(const weft__tokenizer *tok, size_t *n);
+
+/* Added tokens in the order of adding: their number, and the id of the i-th (-1 past the end). */
 size_t weft__tokenizer_added_count(const weft__tokenizer *tok);
 int32_t weft__tokenizer_added(const weft__tokenizer *tok, size_t i);
 

@@ -64,15 +64,13 @@ static void index_text(weft__vocab *v, uint32_t id)
     v->slots[slot] = id + 1;
 }
 
-weft_status weft__vocab_build(weft__vocab *v, const weft__span *texts, uint32_t n, uint32_t n_model,
-                              weft_error *err)
+weft_status weft__vocab_build(weft__vocab *v, const weft__span *texts, uint32_t n, weft_error *err)
 {
     size_t total = 0;
     for (uint32_t i = 0; i < n; i++) total += texts[i].n + 1;
     if (total > UINT32_MAX || n > INT32_MAX / 2)
         return WEFT_FAIL(err, WEFT_LIMIT, "the vocabulary is too large");
     v->n = n;
-    v->n_model = n_model;
     v->slot_mask = table_mask(n);
     v->text = malloc(total + 1);
     v->bytes = malloc(total + 1);
@@ -85,6 +83,8 @@ weft_status weft__vocab_build(weft__vocab *v, const weft__span *texts, uint32_t 
     for (uint32_t i = 0; i < n; i++) {
         v->text_at[i] = text_at;
         v->bytes_at[i] = bytes_at;
+        v->text_at[i + 1] = text_at;
+        if (!texts[i].data) continue;
         memcpy(v->text + text_at, texts[i].data, texts[i].n);
         v->text[text_at + texts[i].n] = 0;
         text_at += (uint32_t)texts[i].n + 1;
@@ -98,9 +98,8 @@ weft_status weft__vocab_build(weft__vocab *v, const weft__span *texts, uint32_t 
     v->bytes_at[n] = bytes_at;
     for (unsigned b = 0; b < 256; b++) {
         char text[4];
-        int32_t id =
-            weft__vocab_find(v, text, weft__utf8_encode(weft__byte_char((uint8_t)b), text));
-        v->byte_id[b] = id < (int32_t)n_model ? id : -1;
+        v->byte_id[b] =
+            weft__vocab_find_model(v, text, weft__utf8_encode(weft__byte_char((uint8_t)b), text));
     }
     v->unk_id = -1;
     return WEFT_OK;
@@ -113,6 +112,7 @@ void weft__vocab_free(weft__vocab *v)
     free(v->bytes);
     free(v->bytes_at);
     free(v->slots);
+    free(v->of_model);
     free(v->merges);
     *v = (weft__vocab){ 0 };
 }
@@ -127,6 +127,17 @@ int32_t weft__vocab_find(const weft__vocab *v, const char *text, size_t n)
             return (int32_t)id;
     }
     return -1;
+}
+
+int32_t weft__vocab_find_model(const weft__vocab *v, const char *text, size_t n)
+{
+    int32_t id = weft__vocab_find(v, text, n);
+    return id >= 0 && v->of_model[id] ? id : -1;
+}
+
+bool weft__vocab_has(const weft__vocab *v, uint32_t id)
+{
+    return v->text_at[id + 1] > v->text_at[id];
 }
 
 /* ---- merge rules ---- */

@@ -20,9 +20,9 @@ typedef struct weft__merge {
 
 /* Zero-initialise; weft__vocab_free at the end, also after a failure. */
 typedef struct weft__vocab {
-    uint32_t n;           /* ids are 0..n-1, those of the model first */
-    uint32_t n_model;     /* ids that BPE itself can give */
-    char *text;           /* all token texts, each NUL-terminated, in order of id */
+    uint32_t n;           /* ids are below it; some may be no tokens */
+    uint8_t *of_model;    /* [n]: 1 = BPE itself can give it */
+    char *text;           /* all token texts, each NUL-terminated, in order of id; nothing for no token */
     uint32_t *text_at;    /* [n + 1]: where each starts */
     char *bytes;          /* all tokens as the bytes they stand for */
     uint32_t *bytes_at;   /* [n + 1] */
@@ -36,13 +36,17 @@ typedef struct weft__vocab {
     bool fuse_unk;        /* one unk_id for a run of them */
 } weft__vocab;
 
-/* Takes texts[0..n), the first n_model of them the model's own; texts must differ. Errors: OOM. */
-weft_status weft__vocab_build(weft__vocab *v, const weft__span *texts, uint32_t n, uint32_t n_model,
-                              weft_error *err);
+/* Takes texts[0..n), whose data is NULL where an id is no token; the others must differ. v->of_model is allocated and
+ * filled before. Errors: OOM. */
+weft_status weft__vocab_build(weft__vocab *v, const weft__span *texts, uint32_t n, weft_error *err);
 void weft__vocab_free(weft__vocab *v);
 
 /* The id of a token text, -1 if there is none. */
 int32_t weft__vocab_find(const weft__vocab *v, const char *text, size_t n);
+/* The same of the tokens that BPE can give. */
+int32_t weft__vocab_find_model(const weft__vocab *v, const char *text, size_t n);
+/* Whether an id below v->n is a token. */
+bool weft__vocab_has(const weft__vocab *v, uint32_t id);
 
 /* Room for n merge rules; then each in order of rank. A pair that comes again takes the later rank. Errors: OOM. */
 weft_status weft__vocab_reserve_merges(weft__vocab *v, size_t n, weft_error *err);

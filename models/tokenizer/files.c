@@ -1,0 +1,79 @@
+/* files.c: opening a tokenizer: a tokenizer.json by itself, or all that a folder has. */
+#include <stdlib.h>
+
+#include "models/checkpoint/file.h"
+#include "tokenizer.h"
+
+weft_status weft__tokenizer_open(const char *path, weft__tokenizer **out, weft_error *err)
+{
+    char *data;
+    size_t size;
+    *out = NULL;
+    WEFT_TRY(weft__file_read(path, WEFT__TOKENIZER_FILE_MAX, &data, &size, err));
+    weft_status status = weft__tokenizer_parse(data, size, path, out, err);
+    free(data);
+    return status;
+}
+
+typedef struct folder_files {
+    char *path[WEFT__N_FILES], *data[WEFT__N_FILES];
+    weft__tokenizer_file file[WEFT__N_FILES];
+} folder_files;
+
+static weft_status find_paths(const char *folder, char *path[WEFT__N_FILES], weft_error *err)
+{
+    static const char *const names[] = { WEFT__TOKENIZER_FILES };
+    for (unsigned i = 0; i < WEFT__N_FILES; i++)
+        if (!(path[i] = weft__path_join(folder, names[i]))) return WEFT_OOM_FAIL(err, "a path");
+    return WEFT_OK;
+}
+
+static void free_paths(char *path[WEFT__N_FILES])
+{
+    for (unsigned i = 0; i < WEFT__N_FILES; i++) free(path[i]);
+}
+
+static bool has_tokenizer(char *path[WEFT__N_FILES])
+{
+    return weft__path_exists(path[WEFT__FILE_TOKENIZER]) ||
+           (weft__path_exists(path[WEFT__FILE_VOCAB]) && weft__path_exists(path[WEFT__FILE_MERGES]));
+}
+
+weft_status weft__tokenizer_in_folder(const char *folder, bool *there, weft_error *err)
+{
+    char *path[WEFT__N_FILES] = { 0 };
+    weft_status status = find_paths(folder, path, err);
+    *there = status == WEFT_OK && has_tokenizer(path);
+    free_paths(path);
+    return status;
+}
+
+static weft_status read_files(const char *folder, folder_files *f, weft_error *err)
+{
+    WEFT_TRY(find_paths(folder, f->path, err));
+    if (!has_tokenizer(f->path))
+        return WEFT_FAIL(err, WEFT_NOT_FOUND,
+                         "%s: not there, nor vocab.json and merges.txt, so text cannot be read or "
+                         "written (tokens can)",
+                         f->path[WEFT__FILE_TOKENIZER]);
+    bool whole = weft__path_exists(f->path[WEFT__FILE_TOKENIZER]);
+    for (unsigned i = 0; i < WEFT__N_FILES; i++) {
+        bool instead = i == WEFT__FILE_VOCAB || i == WEFT__FILE_MERGES || i == WEFT__FILE_MODEL;
+        if ((whole && instead) || !weft__path_exists(f->path[i])) continue;
+        size_t size;
+        WEFT_TRY(weft__file_read(f->path[i], WEFT__TOKENIZER_FILE_MAX, &f->data[i], &size, err));
+        f->file[i] = (weft__tokenizer_file){ f->path[i], f->data[i], size };
+    }
+    return WEFT_OK;
+}
+
+weft_status weft__tokenizer_open_folder(const char *folder, weft__tokenizer **out, weft_error *err)
+{
+    folder_files f = { 0 };
+    *out = NULL;
+    weft_status status = read_files(folder, &f, err);
+    if (status == WEFT_OK) status = weft__tokenizer_parse_files(f.file, out, err);
+    for (unsigned i = 0; i < WEFT__N_FILES; i++) free(f.data[i]);
+    free_paths(f.path);
+    return status;
+}

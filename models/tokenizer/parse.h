@@ -1,0 +1,66 @@
+/* parse.h: what the readers of a tokenizer's files share. */
+#ifndef WEFT_TOKENIZER_PARSE_H
+#define WEFT_TOKENIZER_PARSE_H
+
+#include <jansson.h>
+
+#include "internal.h"
+
+/* The files as trees; NULL: not there. merges.txt becomes an array of pairs. */
+typedef struct weft__trees {
+    const char *name[WEFT__N_FILES]; /* for messages */
+    json_t *file[WEFT__N_FILES];
+    bool from_vocab; /* file[WEFT__FILE_TOKENIZER] was made from vocab.json and merges.txt */
+} weft__trees;
+
+/* Parses the files that are there. Release in any case. */
+weft_status weft__trees_parse(weft__trees *t, const weft__tokenizer_file *files, weft_error *err);
+void weft__trees_free(weft__trees *t);
+
+/* Makes what tokenizer.json would be, from vocab.json, merges.txt and the class that reads them. */
+weft_status weft__trees_make_tokenizer(weft__trees *t, weft_error *err);
+
+/* The Python class that the files name, without its ending "Fast"; "" if they name none. */
+typedef struct weft__class_name {
+    char text[64];
+} weft__class_name;
+weft__class_name weft__tokenizer_class(const weft__trees *t);
+
+/* Normalizer, pre-tokenizers and decoder of a tokenizer.json. */
+weft_status weft__read_text_steps(weft__tokenizer *tok, const json_t *root, weft_error *err);
+/* Its template; needs the vocabulary. */
+weft_status weft__read_post_processor(weft__tokenizer *tok, const json_t *root, weft_error *err);
+/* What tokenizer_config.json says of spaces, special tokens and the tokens around a text; last of all. */
+weft_status weft__read_config(weft__tokenizer *tok, const weft__trees *t, weft_error *err);
+
+/* The added tokens that all files together ask for, in the order in which Hugging Face adds them, with the ids that
+ * they get there: that of the vocabulary, or the next one. Zero-initialise; free. */
+typedef struct weft__added_entry {
+    weft__span text; /* lent by the trees */
+    weft__added_token token;
+} weft__added_entry;
+
+typedef struct weft__added_list {
+    weft__added_entry *data;
+    size_t n, capacity;
+    json_t *index;       /* text to position */
+    const json_t *vocab; /* text to id */
+    int64_t last;        /* the largest id so far, -1: none */
+    struct {
+        size_t n;     /* tokens whose file gives another id */
+        size_t first; /* position of the first of them */
+        int64_t id;   /* and what its file says */
+    } moved[WEFT__N_FILES];
+} weft__added_list;
+weft_status weft__added_collect(weft__added_list *list, const weft__trees *t, const json_t *vocab,
+                                weft_error *err);
+void weft__added_free(weft__added_list *list);
+/* The text of bos_token and the like; data NULL if the files name none. */
+weft_status weft__named_token(const weft__trees *t, const char *key, weft__span *out,
+                              weft_error *err);
+
+/* Keeps a note for the user. */
+weft_status weft__tokenizer_add_note(weft__tokenizer *tok, weft_error *err, const char *fmt, ...)
+    WEFT_PRINTF(3, 4);
+
+#endif
