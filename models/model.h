@@ -125,8 +125,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_encode_as(weft_model *m, const cha
 WEFT_API size_t weft_text_faults(const char *text, size_t n_bytes);
 /* What the tokenizer's files ask for and do not get, once the tokenizer has been read. NULL past the end. */
 WEFT_API const char *weft_model_text_note(const weft_model *m, uint32_t i);
-/* A tokenizer alone: path is a folder, which needs no config.json, or a tokenizer.json, of which then nothing beside it
- * is read. Encodes and decodes; there is no graph, and no session can be made. */
+/* A tokenizer alone: path is as for weft_model_open, but nothing but the tokenizer's files needs to be there; or it is
+ * a tokenizer.json, and then nothing beside that is read. Encodes and decodes; no graph or session can be made. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_open_text(const char *path, weft_model **out, weft_error *err);
 WEFT_API void weft_tokens_free(weft_tokens *t);
 /* The bytes of the tokens, which need not be valid UTF-8; skip_special leaves special tokens out. */

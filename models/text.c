@@ -6,18 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Reads the tokenizer and, for its start token, the configuration, as far as there is a good one. */
+static weft_status open_text(weft_model *m, const char *path, weft_error *err)
+{
+    int32_t bos[16];
+    size_t n = 0;
+    bool alone = weft__ends_with(path, "tokenizer.json") && !weft__path_is_folder(path);
+    m->path = strdup(path);
+    m->info = (weft_model_info){ .path = m->path, .architecture = "", .bos = -1, .eos = -1, .has_tokenizer = true };
+    if (!m->path) return WEFT_OOM_FAIL(err, "a model");
+    if (alone) return weft__tokenizer_open(path, &m->tokenizer, err);
+    WEFT_TRY(weft__model_folder(path, &m->folder, err));
+    WEFT_TRY(weft__tokenizer_open_folder(m->folder, &m->tokenizer, err));
+    weft_status s = weft__hf_config_open(path, &m->hf, NULL);
+    if (!s) s = weft__hf_config_tokens(m->hf, "bos_token_id", bos, sizeof bos / sizeof *bos, &n, NULL);
+    if (!s && n) m->info.bos = bos[0];
+    return s == WEFT_OOM ? WEFT_OOM_FAIL(err, path) : WEFT_OK;
+}
+
 weft_status weft_model_open_text(const char *path, weft_model **out, weft_error *err)
 {
     *out = NULL;
     weft_model *m = calloc(1, sizeof *m);
     if (!m) return WEFT_OOM_FAIL(err, "a model");
-    bool folder = weft__path_is_folder(path);
-    m->path = strdup(path);
-    m->folder = folder ? strdup(path) : weft__path_parent(path);
-    m->info = (weft_model_info){ .path = m->path, .architecture = "", .bos = -1, .eos = -1, .has_tokenizer = true };
-    weft_status s = m->path && m->folder ? WEFT_OK : WEFT_OOM_FAIL(err, "a model");
-    if (!s) s = folder ? weft__tokenizer_open_folder(path, &m->tokenizer, err)
-                       : weft__tokenizer_open(path, &m->tokenizer, err);
+    weft_status s = open_text(m, path, err);
     if (s) weft_model_close(m);
     else *out = m;
     return s;

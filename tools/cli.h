@@ -146,7 +146,13 @@ weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err)
 weft_weight_source cli_noise_source(cli_noise *n);
 void cli_noise_close(cli_noise *n);
 
-/* The tokens of --prompt, --prompt-file/--file or --tokens. 0, or an exit status. free() the ids. */
+/* The rows of every command that takes a text; cli_prompt does what they say. */
+#define CLI_TEXT_OPTIONS                                                                 \
+    { .name = "bos", .kind = CLI_FLAG,                                                   \
+      .help = "begin the text with the bos token (default: as the tokenizer's files say)" }, \
+    { .name = "no-bos", .kind = CLI_FLAG, .help = "put no token before the text" }
+/* The tokens of --prompt, --prompt-file/--file or --tokens. What of the text or of the tokenizer's files is not taken
+ * as it is there is noted on stderr. 0, or an exit status. free() the ids. */
 int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out);
 /* "1,2,3" with nothing else in it; false if it is no such list. n < 0: the whole string. */
 bool cli_parse_tokens(const char *text, size_t n, weft_tokens *out);

@@ -8,6 +8,7 @@ static const cli_option options[] = {
     { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text to embed" },
     { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
       .help = "the same from a file's bytes ('-': standard input)" },
+    CLI_TEXT_OPTIONS,
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },
     { .name = "layer", .kind = CLI_WHOLE, .value = "L", .min = 0, .max = 4096,
       .help = "0: embeddings, L: after layer L, the last one after the final norm (default: the last)" },

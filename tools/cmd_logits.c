@@ -11,6 +11,7 @@ static const cli_option options[] = {
     { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the sequence as text" },
     { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
       .help = "the same from a file's bytes ('-': standard input)" },
+    CLI_TEXT_OPTIONS,
     { .name = "batch", .kind = CLI_TEXT, .value = "LISTS", .help = "several sequences in one batch: \"1,2,3;4,5\"" },
     { .name = "last", .kind = CLI_FLAG, .help = "the last position of each sequence only" },
     { .name = "output", .kind = CLI_TEXT, .value = "FILE",

@@ -15,6 +15,7 @@ enum { PIECE = 128 }; /* tokens, and rows of logits, per run */
 static const cli_option options[] = {
     { .name = "file", .kind = CLI_TEXT, .value = "FILE",
       .help = "the text: a file's bytes as they are ('-': standard input)" },
+    CLI_TEXT_OPTIONS,
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "token ids instead: 1,2,3" },
     { .name = "stride", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens between the starts of windows (default: the window's length)" },

@@ -8,6 +8,7 @@ static const cli_option tokenize_options[] = {
     { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text" },
     { .name = "file", .kind = CLI_TEXT, .value = "FILE",
       .help = "the text: a file's bytes as they are ('-': standard input)" },
+    CLI_TEXT_OPTIONS,
     { .name = "json", .kind = CLI_FLAG, .help = "print one object with `tokens`" },
     { .name = NULL },
 };
@@ -17,11 +18,17 @@ static const cli_option detokenize_options[] = {
     { .name = NULL },
 };
 
+static int open_text(const cli_args *a, weft_model **out)
+{
+    weft_error err;
+    return weft_model_open_text(a->model, out, &err) ? cli_report(&err) : 0;
+}
+
 static int run_tokenize(const cli_args *a)
 {
     weft_model *m;
     weft_tokens t = { 0 };
-    int status = cli_model_open(a, &m);
+    int status = open_text(a, &m);
     if (status) return status;
     status = cli_prompt(a, m, &t);
     if (!status && cli_has(a, "json")) {
@@ -45,8 +52,10 @@ static int run_detokenize(const cli_args *a)
     weft_error err;
     const char *ids = cli_text(a, "tokens", NULL);
     if (!ids) return cli_misuse("detokenize: --tokens is missing");
-    if (!cli_parse_tokens(ids, strlen(ids), &t)) return cli_misuse("--tokens %s: expected ids such as 1,2,3", ids);
-    int status = cli_model_open(a, &m);
+    if (!*ids) t = (weft_tokens){ 0 }; /* what tokenize prints for an empty text */
+    else if (!cli_parse_tokens(ids, strlen(ids), &t))
+        return cli_misuse("--tokens %s: expected ids such as 1,2,3", ids);
+    int status = open_text(a, &m);
     if (!status) {
         if (weft_model_decode(m, t.ids, t.n, false, &text, &err)) status = cli_report(&err);
         else fwrite(text.data, 1, text.size, stdout);

@@ -153,9 +153,32 @@ static const char *prompt_options(const cli_command *c, char *buf, size_t size)
     return buf;
 }
 
-int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out)
+/* Says where the ids are not what the text or the tokenizer's files ask for. */
+static void note_text(const weft_model *m, const char *where, const char *text, size_t n)
+{
+    const char *note;
+    size_t faults = weft_text_faults(text, n);
+    bool utf16 = n >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2));
+    for (uint32_t i = 0; (note = weft_model_text_note(m, i)); i++) fprintf(stderr, "note: %s\n", note);
+    if (faults)
+        fprintf(stderr, "note: %s: the text is not UTF-8: %zu place%s replaced by U+FFFD%s\n", where, faults,
+                faults == 1 ? " is" : "s are", utf16 ? "; it looks like UTF-16" : "");
+}
+
+static int encode_text(const cli_args *a, weft_model *m, const char *where, const char *text, size_t n,
+                       weft_tokens *out)
 {
     weft_error err;
+    bool on = cli_has(a, "bos"), off = cli_has(a, "no-bos");
+    weft_encode_desc desc = { .bos = on ? WEFT_BOS_ON : off ? WEFT_BOS_OFF : WEFT_BOS_AS_FILES };
+    if (on && off) return cli_misuse("%s: --bos and --no-bos exclude each other", a->command->name);
+    if (weft_model_encode_as(m, text, n, &desc, out, &err)) return cli_report(&err);
+    note_text(m, where, text, n);
+    return 0;
+}
+
+int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out)
+{
     char options[128];
     const char *text = cli_text(a, "prompt", NULL), *tokens = cli_text(a, "tokens", NULL);
     const char *file = cli_text(a, "prompt-file", cli_text(a, "file", NULL));
@@ -163,13 +186,15 @@ int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out)
     if (!!text + !!tokens + !!file != 1)
         return cli_misuse("%s: give one of %s", a->command->name, prompt_options(a->command, options, sizeof options));
     if (tokens) {
+        if (cli_has(a, "bos") || cli_has(a, "no-bos"))
+            return cli_misuse("%s: --bos and --no-bos are for texts; --tokens are taken as they are", a->command->name);
         if (cli_parse_tokens(tokens, strlen(tokens), out)) return 0;
         return cli_misuse("--tokens %s: expected ids such as 1,2,3", tokens);
     }
     size_t n = text ? strlen(text) : 0;
     char *data = file ? cli_read_file(file, &n) : NULL;
     if (file && !data) return 1;
-    weft_status s = weft_model_encode(m, data ? data : text, n, out, &err);
+    int status = encode_text(a, m, file ? file : "--prompt", data ? data : text, n, out);
     free(data);
-    return s ? cli_report(&err) : 0;
+    return status;
 }

@@ -105,12 +105,12 @@ weft_status weft__trees_parse(weft__trees *t, const weft__tokenizer_file *files,
         t->name[i] = f->name ? f->name : usual[i];
         if (!f->data || !needed) continue;
         if (f->size > WEFT__TOKENIZER_FILE_MAX)
-            return WEFT_FAIL(err, WEFT_LIMIT, "%s: the file has %zu bytes", f->name, f->size);
+            return WEFT_FAIL(err, WEFT_LIMIT, "%s: the file has %zu bytes", t->name[i], f->size);
         if (i == WEFT__FILE_MERGES) {
             weft_status status = parse_merges(f->data, f->size, &t->file[i], err);
-            if (status != WEFT_OK) return weft__annotate(err, status, "%s", f->name);
+            if (status != WEFT_OK) return weft__annotate(err, status, "%s", t->name[i]);
         } else {
-            WEFT_TRY(weft__json_parse(f->data, f->size, f->name, &t->file[i], err));
+            WEFT_TRY(weft__json_parse(f->data, f->size, t->name[i], &t->file[i], err));
         }
     }
     return WEFT_OK;

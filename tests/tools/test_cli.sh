@@ -112,6 +112,36 @@ ids=$("$weft" tokenize "$model" --file "$dir/bytes")
 printf 'caf\xc3\xa9 \xef\xbf\xbd\n\n' >"$dir/want"
 holds "bytes survive, invalid UTF-8 replaced, no newline added" 'cmp -s "$dir/text" "$dir/want"'
 
+same "detokenize nothing" "0 0" "$("$weft" detokenize "$model" --tokens "" | wc -c | tr -d ' ') $?"
+fails "detokenize: no list" 2 "expected ids" "$weft" detokenize "$model" --tokens ,
+# a tokenizer needs no config.json, and no folder
+mkdir "$dir/alone" && cp "$model/tokenizer.json" "$dir/alone/"
+same "tokenize a folder with tokenizer.json alone" "424,436,260,398" "$("$weft" tokenize "$dir/alone" --prompt "Once upon a time")"
+same "tokenize by tokenizer.json" "424,436,260,398" "$("$weft" tokenize "$dir/alone/tokenizer.json" --prompt "Once upon a time")"
+same "detokenize by tokenizer.json" "Once upon" "$("$weft" detokenize "$dir/alone/tokenizer.json" --tokens 424,436)"
+fails "--bos without a bos token" 1 "bos token" "$weft" tokenize "$dir/alone" --prompt x --bos
+# --bos and --no-bos, on every command that takes a text
+same "--bos" "0,424,436" "$("$weft" tokenize "$model" --prompt "Once upon" --bos)"
+same "--bos of the tokenizer's files" "1,424" "$(echo '{"bos_token":"<|padding|>"}' >"$dir/alone/tokenizer_config.json" &&
+    "$weft" tokenize "$dir/alone" --prompt "Once" --bos)"
+same "--no-bos" "424,436" "$("$weft" tokenize "$model" --prompt "Once upon" --no-bos)"
+fails "--bos and --no-bos" 2 "exclude" "$weft" tokenize "$model" --prompt x --bos --no-bos
+fails "--bos with --tokens" 2 "for texts" "$weft" logits "$model" --tokens 1 --output "$dir/x" --bos
+"$weft" logits "$model" --tokens 0,424,436 --output "$dir/x" && "$weft" logits "$model" --prompt "Once upon" --bos --output "$dir/y"
+holds "logits --bos" 'cmp -s "$dir/x" "$dir/y"'
+"$weft" embed "$model" --tokens 0,424,436 --output "$dir/x" && "$weft" embed "$model" --prompt "Once upon" --bos --output "$dir/y"
+holds "embed --bos" 'cmp -s "$dir/x" "$dir/y"'
+holds "generate --bos" '"$weft" generate "$model" --prompt "Once upon" --bos --max-tokens 1 --json | tr -d " \n" | grep -qF "\"prompt_tokens\":[0,424,436]"'
+holds "perplexity --bos" '"$weft" perplexity "$model" --file "$dir/prompt" --bos --json | tr -d " \n" | grep -qF "\"tokens\":5,"'
+# a text that is no UTF-8 is told, on stderr; so is what of the tokenizer's files is not done
+"$weft" tokenize "$model" --file "$dir/bytes" 2>&1 >/dev/null | grep -qF "note: $dir/bytes: the text is not UTF-8: 1 place is replaced" || bad "a note on a broken text"
+printf '\xff\xfeO\0n\0c\0e\0' >"$dir/utf16"
+for c in "tokenize --file" "generate --max-tokens 1 --prompt-file" "perplexity --file" "logits --output $dir/x --prompt-file" "embed --output $dir/x --prompt-file"; do
+    "$weft" ${c%% *} "$model" ${c#* } "$dir/utf16" 2>&1 >/dev/null | grep -q "not UTF-8: 2 places .*UTF-16" || bad "a note on UTF-16: $c"
+done
+echo '{"add_bos_token":true}' >"$dir/alone/tokenizer_config.json"
+"$weft" tokenize "$dir/alone" --prompt x 2>&1 >/dev/null | grep -q "note: .*tokenizer_config.json: add_bos_token is true, but" || bad "a note on add_bos_token"
+
 # ---- perplexity, inspect, graph, devices, bench, init ----
 "$weft" generate "$model" --prompt "Once upon a time" --max-tokens 200 --ignore-eos >"$dir/story"
 "$weft" perplexity "$model" --file "$dir/story" --context 64 --stride 32 --json >"$dir/p.json" 2>"$dir/err" || bad "perplexity"
