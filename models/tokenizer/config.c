@@ -32,6 +32,15 @@ static bool sets_prefix_space(const weft__trees *t)
     return is_class(t, "GPT2Tokenizer") || is_class(t, "GPTNeoXTokenizer");
 }
 
+const char *weft__default_token(const weft__trees *t, const char *key)
+{
+    static const char *const keys[] = { "bos_token", "eos_token", "unk_token" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0 && (t->from_vocab || sets_prefix_space(t)))
+            return "<|endoftext|>";
+    return NULL;
+}
+
 /* Classes that take tokenizer.json as it is. */
 static bool keeps_prefix_space(const weft__trees *t)
 {

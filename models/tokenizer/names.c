@@ -216,14 +216,23 @@ static const json_t *named_value(const weft__trees *t, const char *key, unsigned
     return value ? value : json_object_get(t->file[WEFT__FILE_CONFIG], key);
 }
 
+/* The token that a name stands for, by the files or by their class. */
+static weft_status read_named(const weft__trees *t, const char *key, weft__span *text,
+                              weft__added_token *token, weft_error *err)
+{
+    unsigned file;
+    const json_t *value = named_value(t, key, &file);
+    const char *usual = value ? NULL : weft__default_token(t, key);
+    weft_status status = read_special(value, key, text, token, err);
+    if (usual) *text = (weft__span){ usual, strlen(usual) };
+    return status == WEFT_OK ? WEFT_OK : weft__annotate(err, status, "%s", t->name[file]);
+}
+
 weft_status weft__named_token(const weft__trees *t, const char *key, weft__span *out,
                               weft_error *err)
 {
     weft__added_token token;
-    unsigned file;
-    const json_t *value = named_value(t, key, &file);
-    weft_status status = read_special(value, key, out, &token, err);
-    return status == WEFT_OK ? WEFT_OK : weft__annotate(err, status, "%s", t->name[file]);
+    return read_named(t, key, out, &token, err);
 }
 
 /* Calls `take` for each special token that the files name, in order. */
@@ -278,9 +287,10 @@ static weft_status walk_special(const walk *w, weft_error *err)
     static const char *const lists[] = { "extra_special_tokens", "additional_special_tokens" };
     json_t *config = w->t->file[WEFT__FILE_CONFIG], *map = special_map(w->t);
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-        unsigned file;
-        const json_t *value = named_value(w->t, named[i], &file);
-        WEFT_TRY(walk_value(w, value, named[i], file, err));
+        weft__span text;
+        weft__added_token token;
+        WEFT_TRY(read_named(w->t, named[i], &text, &token, err));
+        if (text.n) WEFT_TRY(w->take(w->ctx, text, token, err));
     }
     if (config) WEFT_TRY(walk_others(w, config, WEFT__FILE_CONFIG, err));
     if (map) WEFT_TRY(walk_others(w, map, WEFT__FILE_SPECIAL, err));

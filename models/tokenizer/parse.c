@@ -336,8 +336,10 @@ weft_status weft__tokenizer_parse_files(const weft__tokenizer_file files[WEFT__N
     weft__tokenizer *tok = NULL;
     *out = NULL;
     weft_status status = weft__trees_parse(&t, files, err);
-    if (status == WEFT_OK && !t.file[WEFT__FILE_TOKENIZER])
-        status = weft__trees_make_tokenizer(&t, err);
+    bool whole = t.file[WEFT__FILE_TOKENIZER] != NULL;
+    if (status == WEFT_OK && !whole && (!t.file[WEFT__FILE_VOCAB] || !t.file[WEFT__FILE_MERGES]))
+        status = WEFT_FAIL(err, WEFT_NOT_FOUND, "there is neither a tokenizer.json nor a vocab.json with merges.txt");
+    if (status == WEFT_OK && !whole) status = weft__trees_make_tokenizer(&t, err);
     if (status == WEFT_OK && !(tok = calloc(1, sizeof *tok)))
         status = WEFT_OOM_FAIL(err, "a tokenizer");
     if (status == WEFT_OK) status = read_trees(tok, &t, err);

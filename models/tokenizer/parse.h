@@ -25,6 +25,8 @@ typedef struct weft__class_name {
     char text[64];
 } weft__class_name;
 weft__class_name weft__tokenizer_class(const weft__trees *t);
+/* What that class takes for bos_token and the like where no file says; NULL: nothing. */
+const char *weft__default_token(const weft__trees *t, const char *key);
 
 /* Normalizer, pre-tokenizers and decoder of a tokenizer.json. */
 weft_status weft__read_text_steps(weft__tokenizer *tok, const json_t *root, weft_error *err);

@@ -1,5 +1,5 @@
-/* fuzz_tokenizer_file.c: any bytes as tokenizer.json; what parses must encode, decode and stay in
- * bounds. */
+/* fuzz_tokenizer_file.c: any bytes as tokenizer.json, and as the files beside it; what parses must encode, decode and
+ * stay in bounds. A byte 0x1E ends a file, in the order of WEFT__TOKENIZER_FILES; an empty one is not there. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,17 +24,28 @@ static void use(const weft__tokenizer *tok)
     }
     for (size_t i = 0; i < weft__tokenizer_added_count(tok); i++)
         if (!weft__tokenizer_token(tok, weft__tokenizer_added(tok, i))) abort();
-    for (uint32_t id = 0; id < weft__tokenizer_size(tok); id++)
-        if (weft__tokenizer_find(tok, weft__tokenizer_token(tok, (int32_t)id)) != (int32_t)id)
-            abort();
+    for (uint32_t id = 0; id < weft__tokenizer_size(tok); id++) {
+        const char *token = weft__tokenizer_token(tok, (int32_t)id);
+        if (token && weft__tokenizer_find(tok, token) != (int32_t)id) abort();
+    }
+    for (size_t i = 0; weft__tokenizer_note(tok, i); i++)
+        if (!*weft__tokenizer_note(tok, i)) abort();
+    if (weft__tokenizer_bos(tok) >= 0 && !weft__tokenizer_token(tok, weft__tokenizer_bos(tok))) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     weft__tokenizer *tok;
+    weft__tokenizer_file files[WEFT__N_FILES] = { { 0 } };
     weft_error err;
     err.text[0] = 0;
-    if (weft__tokenizer_parse(data, size, "fuzz", &tok, &err) == WEFT_OK) {
+    for (size_t i = 0, at = 0; i < WEFT__N_FILES && at < size; i++) {
+        const uint8_t *end = memchr(data + at, 0x1E, size - at);
+        size_t n = end ? (size_t)(end - data) - at : size - at;
+        if (n) files[i] = (weft__tokenizer_file){ NULL, data + at, n };
+        at += n + 1;
+    }
+    if (weft__tokenizer_parse_files(files, &tok, &err) == WEFT_OK) {
         use(tok);
         weft__tokenizer_destroy(tok);
     } else if (!err.text[0] || tok) {

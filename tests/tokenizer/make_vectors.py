@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes vectors.json: texts, and what Hugging Face `tokenizers` makes of them.
+"""Writes vectors.json: texts, and what Hugging Face `tokenizers` and `transformers` make of them.
 
-    python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3
+    python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3 transformers==5.24.0
     venv/bin/python tests/tokenizer/make_vectors.py NEOX_TOKENIZER.json BUNDLED_TOKENIZER.json \
         > tests/tokenizer/vectors.json
 
@@ -12,7 +12,8 @@ seed.
 The file: {"made_with", "classes": {...}, "texts": [...], "sets": [...]}. A text is a string, or
 {"hex": bytes} if it is not UTF-8. A set names its file ("neox" or "bundled"), has a "patch"
 (replaces keys of the file, "model" key by key; "edit" as the function of that name below does it),
-"flags" ("special_as_text", "no_template", "no_decode"), and
+"flags" ("special_as_text", "no_template", "no_decode"), perhaps "beside" (the other files of the folder
+by name; tokenizer.json null: there is none), and
   "cases":  [text, ids, decoded, decoded without special tokens]: a text by its index or in place; a
             decoded text is left out if it is the text itself, or, for the second, if it is as the first
   "decode": [ids, decoded, decoded without special tokens] for ids that no text gives
@@ -26,8 +27,10 @@ word": those of Unicode 14); and that NFC moves in front of U+0345 ("moves").
 """
 
 import json
+import os
 import random
 import sys
+import tempfile
 import unicodedata
 
 import tokenizers
@@ -464,12 +467,17 @@ def edit(model, edits):
         }
 
 
-def make_set(name, data, patch, cases, n_decode=0, flags=()):
+def patched(data, patch):
     file = json.loads(data)
     edit(file["model"], patch.get("edit", {}))
     for key, value in patch.items():
         if key != "edit":
             file[key] = {**file[key], **value} if key == "model" else value
+    return file
+
+
+def make_set(name, data, patch, cases, n_decode=0, flags=()):
+    file = patched(data, patch)
     tok = Tokenizer.from_str(json.dumps(file))
     tok.encode_special_tokens = "special_as_text" in flags
     out = {"file": name, "patch": patch, "flags": list(flags), "cases": [], "decode": []}
@@ -485,6 +493,32 @@ def make_set(name, data, patch, cases, n_decode=0, flags=()):
         ]
         out["decode"].append([ids] + (decoded(tok, ids, None)))
     return out
+
+
+def open_folder(file, beside):
+    """The tokenizer that transformers makes of a folder."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    with tempfile.TemporaryDirectory() as folder:
+        texts = {"config.json": {"model_type": "gpt_neox"}, "tokenizer.json": file, **beside}
+        if texts["tokenizer.json"] is None:
+            texts["vocab.json"] = file["model"]["vocab"]
+            merges = file["model"]["merges"]
+            texts["merges.txt"] = "#version: 0.2\n" + "".join(m + "\n" for m in merges)
+        for name, content in texts.items():
+            if content is not None:
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                    f.write(content if isinstance(content, str) else json.dumps(content))
+        return transformers.AutoTokenizer.from_pretrained(folder).backend_tokenizer
+
+
+def make_folder_set(data, patch, beside, texts):
+    """As make_set, for a folder. What is decoded has been tested elsewhere."""
+    tok = open_folder(patched(data, patch), beside)
+    cases = [[t, tok.encode(t).ids] for t in texts]
+    head = {"file": "bundled", "patch": patch, "flags": ["no_decode"], "beside": beside}
+    return {**head, "cases": cases, "decode": []}
 
 
 def added(id, content, **flags):
@@ -660,6 +694,64 @@ def splitting(texts, split, sequence, level):
     yield sequence(digits(True), {**regexed, "add_prefix_space": True}), cases, ()
 
 
+
+def single_words(tokens, n):
+    """A word token next to exactly one character of each kind, at the ends of the text and inside."""
+    w = [added(n, "<w>", single_word=True), added(n + 1, "<v>", single_word=True, lstrip=True)]
+    near = ["b", "é", "1", "_", "\u0301", "-", " ", ".", "数", "\u200d", "<w>", "<v>", "\n"]
+    cases = [t % c for c in near for t in ("<w>%s", "%s<w>", "%s<v>", "<v>%s", "x <w>%s.", "<w>%s<w>")]
+    return {"added_tokens": tokens + w}, [(t, t) for t in cases], ()
+
+
+def folders(bundled):
+    """What the files beside tokenizer.json change: patch, files, texts."""
+    file = json.loads(bundled)
+    first = file["added_tokens"][0]  # <|endoftext|>; classes that rebuild the tokenizer forget the others
+    small = {"edit": {"keep": 200}, "added_tokens": [first]}
+    n = len(file["model"]["vocab"])
+    texts = ["<|user|>the <|bot|> <s>", "the hill", " x<|user|>  <|bot|>y", "e\u0301<|endoftext|>", ""]
+
+    def flags(content, **more):
+        return {k: v for k, v in added(0, content, **more).items() if k != "id"}
+
+    def config(kind, **more):
+        return {"tokenizer_config.json": {"tokenizer_class": kind, **more}}
+
+    # GPTNeoXTokenizer adds <|padding|> by itself, which the bundled file has.
+    for kind in ("GPTNeoXTokenizer", "GPT2Tokenizer", "PreTrainedTokenizerFast"):
+        spaces = {} if kind == "GPT2Tokenizer" else {"normalizer": file["normalizer"]}
+        plain = {"normalizer": None} if kind == "GPT2Tokenizer" else spaces
+        decoder = {
+            "0": {k: v for k, v in first.items() if k != "id"},
+            str(n + 1): flags("<|bot|>", lstrip=True),
+            str(n): flags("<|user|>", special=True, rstrip=True),
+        }
+        extra = ["<|bot|>", {"content": "<|user|>", "lstrip": True}]
+        word = {"bos_token": "<|user|>", "eos_token": flags("<|bot|>", rstrip=True, special=True)}
+        for beside in (
+            config(kind),
+            config(kind, add_prefix_space=True, add_bos_token=True, bos_token="<|endoftext|>"),
+            config(kind, added_tokens_decoder=decoder, pad_token="<s>"),
+            config(kind, added_tokens_decoder={"9": flags("<|endoftext|>", lstrip=True)}),
+            config(kind, additional_special_tokens=["<s>", "<|user|>"], image_token="<|bot|>"),
+            config(kind, extra_special_tokens=["<|bot|>"], sep_token="<s>"),
+            {**config(kind), "special_tokens_map.json": {**word, "additional_special_tokens": ["<s>"]}},
+            {**config(kind, eos_token="<s>"), "special_tokens_map.json": word},
+            {**config(kind, added_tokens_decoder=decoder), "special_tokens_map.json": {"pad_token": "<s>"}},
+            {**config(kind), "added_tokens.json": {"<|user|>": n + 1, "<|bot|>": n}},
+            {**config(kind, pad_token="<s>"), "added_tokens.json": {"<s>": n + 1, "<|bot|>": n}},
+            {**config(kind), "special_tokens_map.json": {"extra_special_tokens": extra}},
+        ):
+            yield {**small, **plain}, beside, texts
+    for kind in ("GPTNeoXTokenizer", "GPT2Tokenizer"):
+        for more in (
+            {},
+            {"add_prefix_space": True, "bos_token": "<|endoftext|>"},
+            {"add_bos_token": True, "add_eos_token": True, "bos_token": "<s>", "eos_token": "<|bot|>"},
+        ):
+            yield small, {"tokenizer.json": None, **config(kind, **more)}, texts
+
+
 def ranges(holds):
     out = []
     for c in range(0x110000):
@@ -701,7 +793,14 @@ def main():
     n = Tokenizer.from_str(bundled).get_vocab_size()
     for patch, texts_of, flags in variants(bundled, n):
         sets.append(make_set("bundled", bundled, patch, texts_of, 0, flags))
-    print('{"made_with":"tokenizers %s",' % tokenizers.__version__)
+    patch, texts_of, flags = single_words(json.loads(bundled)["added_tokens"], n)
+    sets.append(make_set("bundled", bundled, patch, texts_of, 0, flags))
+    for patch, beside, texts_of in folders(bundled):
+        sets.append(make_folder_set(bundled, patch, beside, texts_of))
+    import transformers
+
+    made_with = tokenizers.__version__, transformers.__version__
+    print('{"made_with":"tokenizers %s, transformers %s",' % made_with)
     print(
         '"classes":{\n'
         + ",\n".join("%s:%s" % (dump(k), dump(v)) for k, v in classes(bundled, n).items())
@@ -709,7 +808,7 @@ def main():
     )
     print('"texts":[\n' + ",\n".join(dump(as_json(t)) for t in all_texts) + '\n],\n"sets":[')
     for i, s in enumerate(sets):
-        head = dump({k: s[k] for k in ("file", "patch", "flags")})[:-1]
+        head = dump({k: s[k] for k in ("file", "patch", "flags", "beside") if k in s})[:-1]
         print(
             '%s%s,\n"cases":[\n%s\n],\n"decode":[\n%s\n]}'
             % (

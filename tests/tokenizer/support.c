@@ -62,6 +62,16 @@ weft_status parse_tree(const json_t *file, weft__tokenizer **out, weft_error *er
     return status;
 }
 
+char *merges_text(const json_t *merges)
+{
+    const json_t *item;
+    size_t i, n = 16;
+    json_array_foreach(merges, i, item) n += json_string_length(item) + 1;
+    char *text = malloc(n), *at = text + sprintf(text, "#version: 0.2\n");
+    json_array_foreach(merges, i, item) at += sprintf(at, "%s\n", json_string_value(item));
+    return text;
+}
+
 char *text_bytes(const json_t *text, size_t *n)
 {
     const json_t *hex = json_object_get(text, "hex");

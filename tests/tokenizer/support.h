@@ -16,6 +16,9 @@ json_t *patched_file(const json_t *file, const json_t *patch);
 /* Parses a tree as the tokenizer would parse its text. */
 weft_status parse_tree(const json_t *file, weft__tokenizer **out, weft_error *err);
 
+/* Merges as a merges.txt. Freed by the caller. */
+char *merges_text(const json_t *merges);
+
 /* The bytes of a text of the vectors, {"hex": ...} included. Freed by the caller. */
 char *text_bytes(const json_t *text, size_t *n);
 

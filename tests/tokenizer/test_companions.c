@@ -90,7 +90,7 @@ static const struct {
     { { T(BASE), CONFIG("{'add_prefix_space': true}") }, "a", "[4,0]", NULL, -1 },
     { { T(SPACED), CONFIG("{}") }, "a", "[4,0]",
       NULL, -1 },
-    { { T(SPACED), GPT2 }, "a", "[0]", NULL, -1 },
+    { { T(SPACED), GPT2 }, "a", "[0]", NULL, 6 }, /* the class names <|endoftext|> */
     { { T(BASE), CONFIG("{'add_prefix_space': true, 'tokenizer_class': 'PreTrainedTokenizerFast'}") }, "a", "[0]",
       "tokenizer_config.json: add_prefix_space is ignored", -1 },
 
@@ -103,16 +103,17 @@ static const struct {
     { { T(BASE), CONFIG("{'auto_map': {}}") }, "a", "[0]", "auto_map", -1 },
 
     /* no tokenizer.json */
-    { { PAIR(VOCAB, MERGES), GPT2 }, "ab", "[2]", NULL, -1 },
+    { { PAIR(VOCAB, MERGES), GPT2 }, "ab<|endoftext|>", "[2,6]", NULL, 6 },
     { { PAIR(VOCAB, "a b"), CONFIG("{'tokenizer_class': 'GPTNeoXTokenizerFast', 'add_prefix_space': true}") },
-      "ab", "[4,2]", NULL, -1 },
+      "ab", "[4,2]", NULL, 6 },
     { { PAIR(VOCAB, "#version: 0.2\r\na b\r\n"),
-        .file[WEFT__FILE_MODEL] = "{'model_type': 'gpt2'}" }, "ab", "[2]", NULL, -1 },
+        .file[WEFT__FILE_MODEL] = "{'model_type': 'gpt2'}" }, "ab", "[2]", NULL, 6 },
     { { PAIR(VOCAB, MERGES),
         CONFIG("{'tokenizer_class': 'GPT2Tokenizer', 'add_bos_token': true, 'add_eos_token': true, "
                "'bos_token': '<s>', 'eos_token': '<e>'}") },
       "ab", "[3,2,5]", NULL, 3 },
-    { { PAIR(VOCAB, MERGES), CONFIG("{'tokenizer_class': 'GPT2Tokenizer', 'add_bos_token': true}") }, "ab", "[2]",
+    { { PAIR(VOCAB, MERGES), CONFIG("{'tokenizer_class': 'GPT2Tokenizer', 'add_bos_token': true, 'bos_token': null}") },
+      "ab", "[2]",
       "add_bos_token is true, but no bos_token is named", -1 },
     { { T(BASE), PAIR("broken", "broken"), .file[WEFT__FILE_MODEL] = "broken" }, "ab", "[2]", NULL, -1 },
 };

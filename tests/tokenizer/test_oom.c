@@ -42,6 +42,40 @@ static void opening(void)
     }
 }
 
+/* All that may lie beside it, and what is read where it is not there. */
+static void opening_folders(void)
+{
+#define TEXT(kind, text) [kind] = { NULL, text, sizeof(text) - 1 }
+#define VOCAB            "{\"a\":0,\"b\":1,\"ab\":2}"
+    static const weft__tokenizer_file folders[][WEFT__N_FILES] = {
+        { TEXT(WEFT__FILE_TOKENIZER, file),
+          TEXT(WEFT__FILE_CONFIG, "{\"add_bos_token\":false,\"auto_map\":1,\"y_token\":\"<y>\"}"),
+          TEXT(WEFT__FILE_SPECIAL, "{\"bos_token\":\"<x>\",\"pad_token\":{\"content\":\"<p>\"}}"),
+          TEXT(WEFT__FILE_ADDED, "{\"<b>\":9,\"<a>\":8}") },
+        { TEXT(WEFT__FILE_TOKENIZER, file),
+          TEXT(WEFT__FILE_CONFIG, "{\"added_tokens_decoder\":{\"9\":{\"content\":\"<b>\"},\"7\":{\"content\":\"<a>\"}},"
+                                  "\"extra_special_tokens\":{\"k\":\"<k>\"}}") },
+        { TEXT(WEFT__FILE_VOCAB, VOCAB), TEXT(WEFT__FILE_MERGES, "a b\n"),
+          TEXT(WEFT__FILE_CONFIG,
+               "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_bos_token\":true,\"add_eos_token\":true}") },
+        { TEXT(WEFT__FILE_VOCAB, VOCAB), TEXT(WEFT__FILE_MERGES, "a b\n"),
+          TEXT(WEFT__FILE_MODEL, "{\"model_type\":\"gpt_neox\"}") },
+    };
+    json_set_alloc_funcs(malloc, free);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+    {
+        OOM_LOOP(n)
+        {
+            weft_error err = { 0 };
+            weft__tokenizer *tok;
+            weft_status status = weft__tokenizer_parse_files(folders[i], &tok, &err);
+            OOM_CHECK(status, err);
+            CHECK((status == WEFT_OK) == (tok != NULL));
+            weft__tokenizer_destroy(tok);
+        }
+    }
+}
+
 static void encoding(void)
 {
     /* Long enough for the cache of words; marks enough for the counting sort; something broken. */
@@ -89,6 +123,7 @@ static void decoding(void)
 }
 
 static const weft_test tests[] = { { "opening", opening },
+                                   { "opening_folders", opening_folders },
                                    { "encoding", encoding },
                                    { "decoding", decoding } };
 TEST_MAIN(tests)

@@ -82,6 +82,32 @@ static bool has_flag(const json_t *set, const char *flag)
     return false;
 }
 
+/* The tokenizer of a set: a file, or a folder of files. */
+static weft_status open_set(const json_t *set, const json_t *patched, weft__tokenizer **out,
+                            weft_error *err)
+{
+    static const char *const names[] = { WEFT__TOKENIZER_FILES };
+    const json_t *beside = json_object_get(set, "beside"), *model = json_object_get(patched, "model");
+    if (!beside) return parse_tree(patched, out, err);
+    weft__tokenizer_file files[WEFT__N_FILES] = { { 0 } };
+    char *text[WEFT__N_FILES] = { 0 };
+    for (unsigned i = 0; i < WEFT__N_FILES; i++)
+        if (json_object_get(beside, names[i])) text[i] = json_dumps(json_object_get(beside, names[i]), JSON_COMPACT);
+    if (json_is_null(json_object_get(beside, names[WEFT__FILE_TOKENIZER]))) {
+        free(text[WEFT__FILE_TOKENIZER]);
+        text[WEFT__FILE_TOKENIZER] = NULL;
+        text[WEFT__FILE_VOCAB] = json_dumps(json_object_get(model, "vocab"), JSON_COMPACT);
+        text[WEFT__FILE_MERGES] = merges_text(json_object_get(model, "merges"));
+    } else {
+        text[WEFT__FILE_TOKENIZER] = json_dumps(patched, JSON_COMPACT);
+    }
+    for (unsigned i = 0; i < WEFT__N_FILES; i++)
+        if (text[i]) files[i] = (weft__tokenizer_file){ names[i], text[i], strlen(text[i]) };
+    weft_status status = weft__tokenizer_parse_files(files, out, err);
+    for (unsigned i = 0; i < WEFT__N_FILES; i++) free(text[i]);
+    return status;
+}
+
 static void run_set(const json_t *set, const json_t *texts, const json_t *file)
 {
     json_t *patched = patched_file(file, json_object_get(set, "patch")), *item;
@@ -90,7 +116,7 @@ static void run_set(const json_t *set, const json_t *texts, const json_t *file)
     size_t i, n;
     unsigned flags = has_flag(set, "special_as_text") ? WEFT__ENCODE_SPECIAL_AS_TEXT : 0;
     if (has_flag(set, "no_template")) flags |= WEFT__ENCODE_NO_TEMPLATE;
-    if (CHECK_OK(parse_tree(patched, &tok, &err), err)) {
+    if (CHECK_OK(open_set(set, patched, &tok, &err), err)) {
         json_array_foreach(json_object_get(set, "cases"), i, item)
         {
             const json_t *text = json_array_get(item, 0), *ids = json_array_get(item, 1);
