@@ -318,24 +318,33 @@ static weft_status add_missing(void *ctx, weft__span text, weft__added_token tok
     return json_object_get(list->index, text.data) ? WEFT_OK : append(list, text, token, err);
 }
 
+/* The ids that are given so far, in order; to be freed. NULL: out of memory. */
+static numbered *given_ids(const weft__added_list *list)
+{
+    numbered *ids = calloc(list->n + 1, sizeof *ids);
+    for (size_t i = 0; ids && i < list->n; i++) ids[i].id = list->data[i].token.id;
+    if (ids) qsort(ids, list->n, sizeof *ids, compare_numbered);
+    return ids;
+}
+
 /* added_tokens.json: text to id. A token whose id tokenizer.json gives to another one is dropped there, too. */
 static weft_status put_numbered(weft__added_list *list, json_t *file, const json_t *specials,
                                 weft_error *err)
 {
-    numbered *all = NULL;
-    size_t n_before = list->n;
-    weft_status status = sort_by_id(file, "the file", false, &all, err);
+    numbered *all = NULL, *given = given_ids(list);
+    size_t n_given = list->n;
+    weft_status status = given ? sort_by_id(file, "the file", false, &all, err)
+                               : WEFT_OOM_FAIL(err, "added tokens");
     for (size_t i = 0; i < json_object_size(file) && status == WEFT_OK; i++) {
-        bool special = json_object_get(specials, all[i].key) != NULL, taken = false;
-        for (size_t k = 0; k < n_before; k++)
-            taken |= list->data[k].token.id == all[i].id &&
-                     strcmp(list->data[k].text.data, all[i].key) != 0;
-        weft__span text = { all[i].key, strlen(all[i].key) };
+        bool special = json_object_get(specials, all[i].key) != NULL,
+             known = json_object_get(list->index, all[i].key) != NULL;
+        if (known || bsearch(&all[i], given, n_given, sizeof *given, compare_numbered)) continue;
         weft__added_token token = { .special = special, .normalized = !special };
-        bool known = json_object_get(list->index, text.data) != NULL;
-        if (!taken && !known) status = put(list, text, token, all[i].id, WEFT__FILE_ADDED, err);
+        weft__span text = { all[i].key, strlen(all[i].key) };
+        status = put(list, text, token, all[i].id, WEFT__FILE_ADDED, err);
     }
     free(all);
+    free(given);
     return status;
 }
 
