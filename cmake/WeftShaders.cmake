@@ -5,8 +5,9 @@
 # is opened at run time: nothing is linked. WEFT_GLSLANG names another glslangValidator than the one in PATH; spirv-val and
 # spirv-opt are then taken from its folder, if they are there.
 #
-# Cooperative matrices need glslang 13 or newer. With an older one the modules that use them are left out, with an older
-# SPIRV-Tools they are embedded as glslang makes them; either is said when the build is configured.
+# Cooperative matrices need glslang 13 or newer. With an older one the modules that use them are taken from shaders/shipped,
+# where shaders/ship left them; those whose shaders have changed since are left out (and the test shaders_shipped fails).
+# With an older SPIRV-Tools they are embedded as glslang makes them, which is said when the build is configured.
 set(WEFT_VULKAN AUTO CACHE STRING "Build the Vulkan backend: AUTO, ON or OFF")
 set(WEFT_GLSLANG "" CACHE FILEPATH "glslangValidator; empty: the one in PATH")
 
@@ -50,7 +51,7 @@ function(weft_find_vulkan out)
   endif()
 endfunction()
 
-# weft_find_matrices(out): whether the tools build cooperative matrices: "yes", "unchecked" or "no".
+# weft_find_matrices(out): whether the tools build cooperative matrices: "yes", "unchecked" (not validated) or "no".
 function(weft_find_matrices out)
   set(shader ${CMAKE_BINARY_DIR}/matrices.comp)
   file(WRITE ${shader} "#version 450
@@ -69,7 +70,7 @@ void main()
   execute_process(COMMAND ${WEFT_GLSLANG_TOOL} --target-env vulkan1.2 -S comp ${shader} -o ${shader}.spv
     RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
   if(failed)
-    message(STATUS "Vulkan: without cooperative matrices, which need glslang 13 (WEFT_GLSLANG names another one)")
+    message(STATUS "Vulkan: this glslang does not compile cooperative matrices: shaders/shipped has them")
     return()
   endif()
   set(${out} "yes" PARENT_SCOPE)
@@ -91,6 +92,8 @@ function(weft_shaders out_source)
   set(directory ${CMAKE_BINARY_DIR}/shaders)
   file(MAKE_DIRECTORY ${directory})
   file(STRINGS ${rows} lines REGEX "^WEFT_(MATRIX_)?SHADER")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/shaders/*.comp ${PROJECT_SOURCE_DIR}/shaders/*.glsl
+    ${PROJECT_SOURCE_DIR}/shaders/*.h)
   set(words "")
   set(arrays "")
   set(table "")
@@ -102,30 +105,40 @@ function(weft_shaders out_source)
     set(id ${CMAKE_MATCH_2})
     set(file ${PROJECT_SOURCE_DIR}/shaders/${CMAKE_MATCH_3})
     separate_arguments(defines UNIX_COMMAND "${CMAKE_MATCH_4}")
-    set(checked 1)
-    if(CMAKE_MATCH_1 AND matrices STREQUAL "no")
-      string(APPEND table "    { \"${id}\", NULL, 0 },\n")
-      continue()
-    elseif(CMAKE_MATCH_1 AND matrices STREQUAL "unchecked")
-      set(checked 0)
-    endif()
     set(output ${directory}/${id}.inc)
-    add_custom_command(OUTPUT ${output}
-      COMMAND ${CMAKE_COMMAND} -E env GLSLANG=${WEFT_GLSLANG_TOOL} SPIRV_VAL=${WEFT_SPIRV_VAL_TOOL}
-        SPIRV_OPT=${WEFT_SPIRV_OPT_TOOL} CHECKED=${checked} sh ${PROJECT_SOURCE_DIR}/shaders/compile.sh ${file} ${output}
-        -I${PROJECT_SOURCE_DIR}/shaders ${defines}
-      DEPENDS ${file} ${PROJECT_SOURCE_DIR}/shaders/compile.sh ${rows}
-      DEPFILE ${output}.d
-      COMMENT "Shader ${id}" VERBATIM)
+    if(CMAKE_MATCH_1 AND matrices STREQUAL "no")
+      add_custom_command(OUTPUT ${output}
+        COMMAND sh ${PROJECT_SOURCE_DIR}/shaders/ship --embed ${id} ${output}
+        DEPENDS ${sources} ${PROJECT_SOURCE_DIR}/shaders/ship ${PROJECT_SOURCE_DIR}/shaders/shipped/${id}.inc ${rows}
+        COMMENT "Shader ${id}, as shipped" VERBATIM)
+    else()
+      set(checked 1)
+      if(CMAKE_MATCH_1 AND matrices STREQUAL "unchecked")
+        set(checked 0)
+      endif()
+      add_custom_command(OUTPUT ${output}
+        COMMAND ${CMAKE_COMMAND} -E env GLSLANG=${WEFT_GLSLANG_TOOL} SPIRV_VAL=${WEFT_SPIRV_VAL_TOOL}
+          SPIRV_OPT=${WEFT_SPIRV_OPT_TOOL} CHECKED=${checked} sh ${PROJECT_SOURCE_DIR}/shaders/compile.sh ${file}
+          ${output} -I${PROJECT_SOURCE_DIR}/shaders ${defines}
+        DEPENDS ${file} ${PROJECT_SOURCE_DIR}/shaders/compile.sh ${rows}
+        DEPFILE ${output}.d
+        COMMENT "Shader ${id}" VERBATIM)
+    endif()
     list(APPEND words ${output})
     string(APPEND arrays "static const uint32_t ${id}[] = {\n#include \"${id}.inc\"\n};\n")
-    string(APPEND table "    { \"${id}\", ${id}, sizeof ${id} / 4 },\n")
+    string(FIND "${CMAKE_MATCH_4}" "-DIN_PLACE=1" at)
+    set(in_place false)
+    if(NOT at EQUAL -1)
+      set(in_place true)
+    endif()
+    string(APPEND table "    { \"${id}\", ${id}, N_WORDS(${id}), ${in_place} },\n")
   endforeach()
   set(source ${directory}/shaders.c)
   file(CONFIGURE OUTPUT ${source} CONTENT "/* Generated from shaders/modules.def. */
 #include \"backends/vulkan/shaders.h\"
 
-#include <stddef.h>
+/* What is left out is a single 0. */
+#define N_WORDS(code) (sizeof code > 4 ? sizeof code / 4 : 0)
 \n@arrays@\nconst weft_shader weft__shaders[WEFT_SHADER_COUNT] = {\n@table@};\n" @ONLY)
   set_property(SOURCE ${source} APPEND PROPERTY OBJECT_DEPENDS "${words}")
   set(${out_source} ${source} PARENT_SCOPE)

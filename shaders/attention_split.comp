@@ -111,9 +111,15 @@ void main()
         shared_f[OUT(0, SCRATCH)].d[base] = most;
         shared_f[OUT(0, SCRATCH)].d[base + 1] = sum;
     }
+    /* barrier() orders the workgroup's invocations, but says nothing of buffers: what all of them wrote is handed on by
+     * the one that counts, which fences (device scope, acquire and release) on both sides of its atomic. */
     memoryBarrierBuffer();
     barrier();
-    if (me == 0) arrived = atomicAdd(shared_u[OUT(0, COUNTERS)].d[token * heads + head], 1);
+    if (me == 0) {
+        memoryBarrierBuffer();
+        arrived = atomicAdd(shared_u[OUT(0, COUNTERS)].d[token * heads + head], 1);
+        memoryBarrierBuffer();
+    }
     barrier();
     if (arrived != used - 1) return;
     memoryBarrierBuffer();

@@ -2,10 +2,19 @@
  * views, dims and offsets of tensors, and loads and stores of every plain type.
  *
  * A shader asks for GL_GOOGLE_include_directive and defines IN_SLOTS and OUT_SLOTS (buffers that a job reads and
- * writes) before including this. Buffers are addressed as 32-bit words, so that devices without 16-bit storage run
- * the same code. */
+ * writes) before including this. Buffers are addressed as 32-bit words, so that devices without 16-bit storage run the
+ * same code.
+ *
+ * IN_PLACE: a result may be its first operand's bytes (vk_kernel.inplace); without it compilers are promised that
+ * nothing that is read is written. */
 #ifdef STORAGE16
 #extension GL_EXT_shader_16bit_storage : require
+#endif
+#ifdef IN_PLACE
+#extension GL_EXT_spirv_intrinsics : require
+#define PROMISE spirv_decorate(20) /* Aliased */
+#else
+#define PROMISE restrict
 #endif
 #define WEFT_GLSL 1
 #include "params.h"
@@ -19,14 +28,14 @@ layout(set = 0, binding = WEFT_BINDING_PARAMS, std140) uniform Params {
 } P;
 layout(set = 0, binding = WEFT_BINDING_RUN, std140) uniform Run { uvec4 extent[2]; } R;
 
-layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InU { uint d[]; } in_u[WEFT_MAX_IN];
-layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InV { uvec4 d[]; } in_v[WEFT_MAX_IN];
-layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InF { float d[]; } in_f[WEFT_MAX_IN];
-layout(set = 0, binding = WEFT_BINDING_IN, std430) restrict readonly buffer InF4 { vec4 d[]; } in_f4[WEFT_MAX_IN];
-layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutU { uint d[]; } out_u[WEFT_MAX_OUT];
-layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutF { float d[]; } out_f[WEFT_MAX_OUT];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InU { uint d[]; } in_u[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InV { uvec4 d[]; } in_v[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InF { float d[]; } in_f[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InF4 { vec4 d[]; } in_f4[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) PROMISE buffer OutU { uint d[]; } out_u[WEFT_MAX_OUT];
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) PROMISE buffer OutF { float d[]; } out_f[WEFT_MAX_OUT];
 #ifdef STORAGE16
-layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutH { uint16_t d[]; } out_h[WEFT_MAX_OUT];
+layout(set = 0, binding = WEFT_BINDING_OUT, std430) PROMISE buffer OutH { uint16_t d[]; } out_h[WEFT_MAX_OUT];
 #endif
 
 /* Where tensor t of job j is in in_*, and in out_*. */
@@ -43,12 +52,16 @@ layout(set = 0, binding = WEFT_BINDING_OUT, std430) restrict buffer OutH { uint1
 
 /* ---- jobs ---- */
 
-/* The job that this workgroup works for, and its number among the job's workgroups. */
+/* The workgroup's number in the whole launch, of which this dispatch may be a piece, and whose workgroups may be more
+ * than x can count. */
+uint group_number() { return gl_WorkGroupID.y * P.head.y + gl_WorkGroupID.x; }
+
+/* The job that this workgroup works for: its number among the job's workgroups is group_number() - groups.x. */
 uint job_of_group()
 {
     uint j = 0;
     for (uint k = 1; k < P.head.x; k++)
-        if (gl_WorkGroupID.x >= P.job[k].groups.x) j = k;
+        if (group_number() >= P.job[k].groups.x) j = k;
     return j;
 }
 
@@ -145,6 +158,3 @@ void store_from_float(uint slot, uint t, uint i, float v)
     if (t == F32 || t == I32) out_u[slot].d[i] = float_bits_as(t, v);
     else store_half_bits(slot, i, float_bits_as(t, v));
 }
-
-/* The workgroup's number where vk_spread laid more of them out than x can count. */
-uint group_number() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }

@@ -10,6 +10,8 @@
 #extension GL_KHR_cooperative_matrix : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#extension GL_EXT_spirv_intrinsics : require
+spirv_execution_mode(capabilities = [4467], 4462, 16); /* RoundingModeRTE of f16 */
 #endif
 #define IN_SLOTS 5
 #define OUT_SLOTS 1
@@ -47,12 +49,22 @@ shared float stage[SUBGROUPS * MATRIX_M * MATRIX_N];
 
 #include "coop.glsl"
 
+/* Two halves, to nearest even. Not packHalf2x16: how that rounds is the driver's choice, and some cut off. */
+uint to_two_halves(vec2 v)
+{
+#ifdef COOP
+    return packFloat2x16(f16vec2(v));
+#else
+    return float_to_half_bits(v.x) | float_to_half_bits(v.y) << 16;
+#endif
+}
+
 /* Four halves; NaN stays NaN. */
 uvec2 to_halves(vec4 v)
 {
     bvec4 nan = greaterThan(floatBitsToUint(v) & 0x7fffffffu, uvec4(0x7f800000u));
     v = mix(clamp(v, -65504.0, 65504.0), v, nan);
-    return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw));
+    return uvec2(to_two_halves(v.xy), to_two_halves(v.zw));
 }
 
 void load_weights(uint j, uvec4 q, uint row0, uint chunk0)

@@ -38,13 +38,18 @@ const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 #include "dot.glsl"
 #endif
 
-/* Where a lane owns its rows its sums go through shared memory and are finished in a loop: unrolled, the ends of all
- * sums are most of the code, and of what drivers take to compile. */
-const bool OWN = SLICES == 1;
-shared float part[OWN ? BLOCK * ROWS * COLS : BLOCK];
+/* Sums meet in shared memory and are finished in a loop: unrolled, the ends of all sums are most of the code, and of
+ * what drivers take to compile. */
+const uint SUMS = ROWS * COLS;
+#ifdef SUBGROUP
+layout(constant_id = 7) const uint SUBGROUPS = 1; /* of a workgroup */
+shared float part[SUBGROUPS * SUMS];
+#else
+shared float part[BLOCK * SUMS];
+#endif
 
 /* Of this invocation: sums by row and column, and a chunk of each row with its scale. */
-float sum[ROWS * COLS], s[ROWS];
+float sum[SUMS], s[ROWS];
 uvec4 w[ROWS];
 
 /* Weights 4 i .. 4 i + 3 of chunk k. */
@@ -65,22 +70,32 @@ void add_quad(uint j, uint col0, uint last_col, uint k, uint i)
     }
 }
 
+#ifdef SUBGROUP
+/* Sum i of the workgroup, of what its subgroups have left in shared memory. */
+void finish_sum(uint j, uint row0, uint col0, uint n_cols, uint i)
+{
+    float v = part[i];
+    for (uint k = 1; k < gl_NumSubgroups; k++) v += part[k * SUMS + i];
+    finish(j, row0 + i / COLS, col0 + i % COLS, n_cols, v);
+}
+#endif
+
 void main()
 {
-    uint j = job_of_group(), group = gl_WorkGroupID.x - P.job[j].groups.x;
+    uint j = job_of_group(), group = group_number() - P.job[j].groups.x;
     uint col0 = group % P.job[j].u2.x * COLS, row0 = group / P.job[j].u2.x * PANEL_ROWS * ROWS;
     uint n_cols = tensor_dim(j, X, 0) * P.job[j].u1.x, last_col = P.job[j].u2.y - 1;
-    if (col0 >= n_cols) return;
+    if (col0 >= n_cols || row0 >= P.job[j].t[W].stride_b.w) return;
     uint lane = gl_LocalInvocationID.x % PANEL_ROWS, slice = SLICES == 1 ? 0 : gl_LocalInvocationID.x / PANEL_ROWS;
     uvec4 q = P.job[j].u0;
     uint chunk[ROWS], scale[ROWS];
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
-    for (uint r = 0; r < ROWS; r++) {
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
         /* rows past the end read the last group's padding */
         uint row = min(row0 + r * PANEL_ROWS, padded - PANEL_ROWS) + lane;
         chunk[r] = chunk_base(q, row);
         scale[r] = scale_base(q, row);
-        for (uint c = 0; c < COLS; c++) sum[r * COLS + c] = 0.0;
+        [[unroll]] for (uint c = 0; c < COLS; c++) sum[r * COLS + c] = 0.0;
     }
     for (uint k = slice; k < q.x; k += SLICES) {
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
@@ -97,37 +112,28 @@ void main()
         else [[dont_unroll]] for (uint i = 0; i < PER_CHUNK / 4; i++) add_quad(j, col0, last_col, k, i); /* long code */
 #endif
     }
-#ifndef SUBGROUP
-    if (OWN) {
-        [[unroll]] for (uint i = 0; i < ROWS * COLS; i++) part[i * BLOCK + lane] = sum[i];
-        [[dont_unroll]] for (uint i = 0; i < ROWS * COLS; i++)
-            finish(j, row0 + i / COLS * PANEL_ROWS + lane, col0 + i % COLS, n_cols, part[i * BLOCK + lane]);
-        return;
-    }
-#endif
-    for (uint r = 0; r < ROWS; r++)
-        for (uint c = 0; c < COLS; c++) {
-            float v = sum[r * COLS + c];
 #ifdef SUBGROUP
-            v = subgroupAdd(v); /* P = 1: all lanes share the row */
-            if (gl_NumSubgroups > 1) {
-                if (subgroupElect()) part[gl_SubgroupID] = v;
-                barrier();
-                v = 0.0;
-                for (uint i = 0; i < gl_NumSubgroups; i++) v += part[i];
-                barrier();
-            }
-            if (gl_LocalInvocationID.x == 0) finish(j, row0 + r, col0 + c, n_cols, v);
+    /* P = 1: all lanes share the rows. The subgroups' sums meet in shared memory, all at once. */
+    [[unroll]] for (uint i = 0; i < SUMS; i++) {
+        float v = subgroupAdd(sum[i]);
+        if (subgroupElect()) part[gl_SubgroupID * SUMS + i] = v;
+    }
+    barrier();
+    uint i = gl_LocalInvocationID.x;
+    if (i < SUMS) finish_sum(j, row0, col0, n_cols, i);
+    if (SUMS > BLOCK) /* not on GPUs */
+        for (i += BLOCK; i < SUMS; i += BLOCK) finish_sum(j, row0, col0, n_cols, i);
 #else
-            part[gl_LocalInvocationID.x] = v;
-            for (uint step = SLICES / 2; step > 0; step /= 2) {
-                barrier();
-                if (slice < step) part[gl_LocalInvocationID.x] += part[gl_LocalInvocationID.x + step * PANEL_ROWS];
-            }
-            barrier();
-            v = part[lane];
-            barrier();
-            if (slice == 0) finish(j, row0 + r * PANEL_ROWS + lane, col0 + c, n_cols, v);
+    uint me = gl_LocalInvocationID.x;
+    [[unroll]] for (uint i = 0; i < SUMS; i++) part[i * BLOCK + me] = sum[i];
+    for (uint step = SLICES / 2; step > 0; step /= 2) {
+        barrier();
+        if (slice < step)
+            [[unroll]] for (uint i = 0; i < SUMS; i++) part[i * BLOCK + me] += part[i * BLOCK + me + step * PANEL_ROWS];
+    }
+    /* The lanes of the first slice have their rows' sums: each reads what it wrote. */
+    if (slice == 0)
+        [[dont_unroll]] for (uint i = 0; i < SUMS; i++)
+            finish(j, row0 + i / COLS * PANEL_ROWS + lane, col0 + i % COLS, n_cols, part[i * BLOCK + lane]);
 #endif
-        }
 }

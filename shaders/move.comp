@@ -45,7 +45,7 @@ void put(uint j, uint type, uint i, float v)
 
 void main()
 {
-    uint j = job_of_group(), i = (gl_WorkGroupID.x - P.job[j].groups.x) * BLOCK + gl_LocalInvocationID.x;
+    uint j = job_of_group(), i = (group_number() - P.job[j].groups.x) * BLOCK + gl_LocalInvocationID.x;
     uint last = uint(AXES), from = tensor_first(j, X), to = tensor_first(j, Y), at_index = P.job[j].u0.x;
     uint p = i % P.job[j].u1.x, position = 0, rest = i / P.job[j].u1.x;
     bool inside = true;

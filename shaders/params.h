@@ -49,7 +49,7 @@ struct weft_job_params {
 
 #ifndef WEFT_GLSL
 typedef struct weft_params {
-    WEFT_UVEC4 head; /* number of jobs */
+    WEFT_UVEC4 head; /* number of jobs, workgroups in x */
     weft_job_params job[WEFT_MAX_JOBS];
 } weft_params;
 

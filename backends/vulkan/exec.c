@@ -112,7 +112,8 @@ static bool reserve_table(drafts *all, const vk_located *l, const vk_kernel *k, 
 /* Whether launch `t` of a joined step can become another job of the launch before it. */
 static bool can_merge(const draft *last, const draft *t, const vk_kernel *k, uint32_t max_groups)
 {
-    if (t->d.groups[0] > max_groups - last->d.groups[0]) return false; /* the jobs' workgroups add up in x */
+    if (t->d.groups[1] > 1 || last->d.groups[1] > 1 || t->d.groups[0] > max_groups - last->d.groups[0])
+        return false; /* the jobs' workgroups add up in x */
     return last->kernel == k && last->n_jobs < k->jobs && last->n_jobs < WEFT_MAX_JOBS &&
            last->key.shader == t->key.shader && last->key.subgroup == t->key.subgroup &&
            last->key.n_specs == t->key.n_specs &&
@@ -128,6 +129,7 @@ static void merge(draft *last, const draft *t)
     memcpy(last->buffers + WEFT_MAX_IN + (size_t)j * outs, t->buffers + WEFT_MAX_IN, outs * sizeof *t->buffers);
     last->d.groups[0] += t->d.groups[0];
     last->params.head.x = last->n_jobs;
+    last->params.head.y = last->d.groups[0];
     last->d.n_steps = t->d.first_step + 1 - last->d.first_step;
     last->d.bytes += t->d.bytes;
     last->d.flops += t->d.flops;
@@ -144,12 +146,16 @@ static weft_status draft_launch(weft_exec *e, const vk_located *l, const weft_st
                   .kernel = k, .n_jobs = 1 };
     memcpy(t->key.spec, launch.spec, sizeof t->key.spec);
     t->params.head.x = 1;
+    t->params.head.y = launch.groups[0];
     t->params.job[0] = launch.job;
     t->params.job[0].groups.x = 0;
     t->params.job[0].groups.y = launch.groups[0];
     t->d = (vk_dispatch){ .groups = { launch.groups[0], launch.groups[1] ? launch.groups[1] : 1,
                                       launch.groups[2] ? launch.groups[2] : 1 },
                           .barrier = index ? launch.barrier : step->barrier, .first_step = plan_step, .n_steps = 1 };
+    if (k->inplace && !weft__shaders[launch.shader].in_place)
+        return WEFT_FAIL(err, WEFT_INTERNAL, "vulkan: %s works in place, shader %s does not", k->name,
+                         weft__shaders[launch.shader].name);
     for (uint32_t s = 0; s < (uint32_t)k->ins + k->outs; s++)
         WEFT_TRY(bind_slot(e, step, n, &launch.bind[s], t, s, err));
     return WEFT_OK;

@@ -8,7 +8,7 @@
 
 enum { MAX_SHAPES = 64 };
 
-/* False where the build found no glslang that compiles them (cmake/WeftShaders.cmake). */
+/* False where those that are shipped were outdated when they were needed (cmake/WeftShaders.cmake). */
 #define VK_HAS_MATRIX_SHADERS (weft__shaders[WEFT_SHADER_matmul_coop].n_words > 0)
 
 /* Every structure of features that is asked for and, with what is not wanted taken out, switched on. */
@@ -119,6 +119,7 @@ static void read_subgroups(const VkPhysicalDeviceSubgroupProperties *p,
                             (c->requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
     out->subgroup_min = out->subgroup_control ? c->minSubgroupSize : p->subgroupSize;
     out->subgroup_max = out->subgroup_control ? c->maxSubgroupSize : p->subgroupSize;
+    out->max_subgroups = c->maxComputeWorkgroupSubgroups;
 }
 
 static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation, const vk_options *o, vk_facts *out)
@@ -126,6 +127,7 @@ static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation
     out->max_invocations = l->maxComputeWorkGroupInvocations < l->maxComputeWorkGroupSize[0]
                                ? l->maxComputeWorkGroupInvocations : l->maxComputeWorkGroupSize[0];
     out->max_groups = l->maxComputeWorkGroupCount[0];
+    if (o->max_groups && o->max_groups < out->max_groups) out->max_groups = o->max_groups;
     out->max_shared = l->maxComputeSharedMemorySize;
     out->max_binding = l->maxStorageBufferRange;
     if (o->max_binding && o->max_binding < out->max_binding) out->max_binding = o->max_binding;
@@ -174,7 +176,7 @@ static weft_status read_matrix(const vk_backend *vk, const features *f, vk_facts
         return WEFT_OK;
     }
     bool there = f->matrix.cooperativeMatrix && f->v12.shaderFloat16 && f->v12.vulkanMemoryModel &&
-                 vk->api.GetPhysicalDeviceCooperativeMatrixPropertiesKHR && VK_HAS_MATRIX_SHADERS;
+                 out->nearest16 && vk->api.GetPhysicalDeviceCooperativeMatrixPropertiesKHR && VK_HAS_MATRIX_SHADERS;
     if (there && out->subgroup_control && out->subgroup_ops) pick_shape(vk, out);
     return WEFT_OK;
 }
@@ -197,8 +199,10 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
     VkPhysicalDeviceSubgroupSizeControlProperties control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES };
     VkPhysicalDeviceSubgroupProperties subgroup = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES };
+    VkPhysicalDeviceFloatControlsProperties floats = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES, .pNext = &subgroup };
     VkPhysicalDeviceMaintenance3Properties limits = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES, .pNext = &subgroup };
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES, .pNext = &floats };
     VkPhysicalDeviceProperties2 p = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &limits };
     features f;
     vk->api.GetPhysicalDeviceProperties(vk->physical, &vk->properties);
@@ -215,7 +219,7 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
     vk->api.GetPhysicalDeviceProperties2(vk->physical, &p);
     vk->driver.pNext = NULL;
     vk_facts *out = &vk->facts;
-    *out = (vk_facts){ .type = vk_device_type(&vk->properties) };
+    *out = (vk_facts){ .type = vk_device_type(&vk->properties), .nearest16 = floats.shaderRoundingModeRTEFloat16 };
     read_subgroups(&subgroup, &control, &f, out);
     read_limits(&vk->properties.limits, limits.maxMemoryAllocationSize, &vk->options, out);
     read_variants(vk, &f, &dot, out);
@@ -270,7 +274,7 @@ static void list_features(const vk_facts *f, char *out, size_t size)
     snprintf(out, size, "subgroups of %u%s%s%s%s%s%s", f->subgroup, range, f->subgroup_ops ? " with arithmetic" : "",
              f->storage16 ? ", 16-bit storage" : "",
              f->dot_accelerated ? ", integer dot product" : f->dot ? ", slow integer dot product" : "", matrix,
-             VK_HAS_MATRIX_SHADERS ? "" : "; built without cooperative matrices");
+             VK_HAS_MATRIX_SHADERS ? "" : "; built with outdated cooperative matrices");
 }
 
 void vk_info(const weft_backend *b, weft_device_info *out)

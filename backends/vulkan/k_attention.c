@@ -90,7 +90,7 @@ static uint32_t tile_rows(const vk_call *c)
 static uint32_t tile_block(const vk_call *c)
 {
     const vk_tuning *t = c->facts->tuning;
-    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = t->flat_block;
+    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = vk_workgroup(c->facts, t->flat_block);
     while (block / 2 >= TILE_ROWS && tile_shared(c, block, tile_rows(c)) > c->facts->max_shared) block /= 2;
     if (t->panel == 1) return block;
     while (block / 2 >= pairs && block / 2 >= t->panel && block / 2 >= TILE_ROWS) block /= 2;
@@ -102,7 +102,7 @@ static void alone_launch(const vk_call *c, vk_launch *l)
 {
     describe(c, l);
     l->shader = WEFT_SHADER_attention_alone;
-    l->spec[0] = c->facts->tuning->block;
+    l->spec[0] = vk_workgroup(c->facts, c->facts->tuning->block);
     l->spec[4] = 0;
     l->barrier = true;
     vk_spread(c, l, (uint64_t)c->in[Q].dim[0] * (uint64_t)c->in[Q].dim[1]);

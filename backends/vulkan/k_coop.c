@@ -18,7 +18,8 @@ static uint32_t subgroups_of(const uint32_t *tile)
 static bool device_takes(const vk_facts *f, const uint32_t *tile)
 {
     uint32_t units = (tile[0] + tile[1]) * (DEPTH / 8 + 1), subgroups = subgroups_of(tile);
-    return subgroups * f->subgroup <= f->max_invocations &&
+    bool takes_so_many = !f->subgroup_control || subgroups <= f->max_subgroups;
+    return takes_so_many && subgroups * f->subgroup <= f->max_invocations &&
            UNIT_BYTES * units + 4 * subgroups * f->matrix.m * f->matrix.n <= f->max_shared;
 }
 

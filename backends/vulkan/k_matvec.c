@@ -33,27 +33,20 @@ static uint32_t blocks_of(const vk_call *c)
     return vk_groups(vk_linear_columns(c), columns_of(c));
 }
 
-/* As rows_of, or so many that x, which launches with jobs count their workgroups in, can count them. */
-static uint32_t rows_that_fit(const vk_call *c)
-{
-    uint32_t rows = rows_of(c), panel = c->facts->tuning->panel, most = c->facts->max_groups / blocks_of(c);
-    while (vk_groups(c->in[W].dim[0], panel * rows) > most) rows *= 2;
-    return rows;
-}
-
 /* Everything that the specialization constants are made of. */
 static uint64_t variant(const vk_call *c)
 {
     return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16 |
-           rows_that_fit(c) << 8 | columns_of(c);
+           rows_of(c) << 8 | columns_of(c);
 }
 
 static void describe(const vk_call *c, uint32_t part, vk_launch *l)
 {
-    uint32_t columns = columns_of(c), rows = rows_that_fit(c), panel = c->facts->tuning->panel, blocks = blocks_of(c);
+    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->facts->tuning->panel, blocks = blocks_of(c);
     vk_linear_describe(c, part, blocks, l);
-    l->groups[0] = vk_groups(l->job.t[W].stride_b.w, panel * rows) * blocks;
-    uint32_t spec[] = { c->facts->tuning->block, (uint32_t)c->in[W].dtype, panel, rows, columns, vk_linear_vectors(c),
+    vk_spread(c, l, (uint64_t)vk_groups(l->job.t[W].stride_b.w, panel * rows) * blocks);
+    uint32_t block = vk_workgroup(c->facts, c->facts->tuning->block);
+    uint32_t spec[] = { block, (uint32_t)c->in[W].dtype, panel, rows, columns, vk_linear_vectors(c),
                         vk_linear_tail(c) };
     l->n_specs = sizeof spec / sizeof *spec;
     for (uint32_t i = 0; i < l->n_specs; i++) l->spec[i] = spec[i];
@@ -65,11 +58,17 @@ static void launch(const vk_call *c, uint32_t i, vk_launch *l)
     describe(c, i, l);
 }
 
+static void describe_subgroup(const vk_call *c, uint32_t part, vk_launch *l)
+{
+    describe(c, part, l);
+    uint32_t subgroups = vk_set_subgroups(c, l, c->facts->tuning->block);
+    l->spec[l->n_specs++] = subgroups;
+}
+
 static void launch_subgroup(const vk_call *c, uint32_t i, vk_launch *l)
 {
     l->shader = WEFT_SHADER_matvec_subgroup;
-    l->subgroup = c->facts->subgroup;
-    describe(c, i, l);
+    describe_subgroup(c, i, l);
 }
 
 /* ---- x as bytes: quantised in a launch of its own, then multiplied by the integer dot product ---- */
@@ -98,7 +97,7 @@ static uint32_t dot_launches(const vk_call *c)
     return 1 + vk_linear_launches(c);
 }
 
-static void describe_dot(const vk_call *c, uint32_t i, weft_shader_id shader, uint32_t subgroup, vk_launch *l)
+static void describe_dot(const vk_call *c, uint32_t i, weft_shader_id shader, vk_launch *l)
 {
     if (i == 0) {
         vk_linear_describe(c, 0, 1, l);
@@ -109,20 +108,20 @@ static void describe_dot(const vk_call *c, uint32_t i, weft_shader_id shader, ui
         return;
     }
     l->shader = shader;
-    l->subgroup = subgroup;
-    describe(c, i - 1, l);
+    if (shader == WEFT_SHADER_matvec_dot_subgroup) describe_subgroup(c, i - 1, l);
+    else describe(c, i - 1, l);
     l->bind[X].kind = VK_BIND_SCRATCH;
     l->barrier = i == 1;
 }
 
 static void dot_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
-    describe_dot(c, i, WEFT_SHADER_matvec_dot, 0, l);
+    describe_dot(c, i, WEFT_SHADER_matvec_dot, l);
 }
 
 static void dot_launch_subgroup(const vk_call *c, uint32_t i, vk_launch *l)
 {
-    describe_dot(c, i, WEFT_SHADER_matvec_dot_subgroup, c->facts->subgroup, l);
+    describe_dot(c, i, WEFT_SHADER_matvec_dot_subgroup, l);
 }
 
 /* ---- many rows, on processors ---- */

@@ -112,22 +112,15 @@ static const vk_tensor *moved(const vk_call *c) { return &c->in[c->op == WEFT_OP
 
 static uint64_t move_variant(const vk_call *c) { return (uint64_t)moved(c)->dtype << 8 | moved(c)->rank; }
 
-/* Launches that can be shared count their workgroups in x alone. */
-static bool move_accepts(const vk_call *c)
-{
-    const vk_tensor *x = moved(c);
-    return vk_accepts_plain(c) && vk_elements(x) / c->facts->tuning->flat_block < c->facts->max_groups;
-}
-
 /* Results of 32 bits, too: steps share a launch only if they have the same kernel. */
 static bool move_accepts_storage16(const vk_call *c)
 {
-    return c->facts->storage16 && move_accepts(c);
+    return c->facts->storage16 && vk_accepts_plain(c);
 }
 
 const vk_kernel vk_rope_angles = { .name = "rope_angles", .accepts = vk_accepts_plain, .table = angle_table,
                                    .launch = angles_launch, .need = WEFT_NEED_DENSE, .ins = 3, .outs = 1 };
-const vk_kernel vk_move = { .name = "move", .accepts = move_accepts, .launch = move_launch, .variant = move_variant,
+const vk_kernel vk_move = { .name = "move", .accepts = vk_accepts_plain, .launch = move_launch, .variant = move_variant,
                             .need = WEFT_NEED_ANY, .ins = 3, .outs = 1, .jobs = 3, .inplace = true };
 const vk_kernel vk_move_storage16 = { .name = "move_storage16", .accepts = move_accepts_storage16,
                                       .launch = move_launch_storage16, .variant = move_variant,

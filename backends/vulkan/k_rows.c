@@ -62,7 +62,6 @@ static void top_k_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     (void)i;
     row_launch(c, l, WEFT_SHADER_top_k, WEFT_SHADER_top_k);
-    l->subgroup = 0;
     vk_bind_out(c, l, 2, 1);
     l->job.u0.y = (uint32_t)c->attrs->top_k.k;
 }

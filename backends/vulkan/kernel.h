@@ -43,10 +43,11 @@ typedef struct vk_matrix {
 /* What a device can do, after options that take features away. */
 typedef struct vk_facts {
     weft_device_type type;
-    uint32_t subgroup;       /* size that kernels run with */
+    uint32_t subgroup;       /* size that kernels run with where their workgroups are large enough */
     uint32_t subgroup_min, subgroup_max;
     bool subgroup_control;   /* a size within min..max can be asked for, with full subgroups */
     bool subgroup_ops;       /* arithmetic, ballot, shuffle in compute */
+    uint32_t max_subgroups;  /* per workgroup, where a size is asked for */
     uint32_t max_invocations; /* per workgroup */
     uint32_t max_groups;     /* in x; in y and z at least 65535 */
     uint64_t max_binding;    /* bytes of one storage buffer binding */
@@ -57,6 +58,7 @@ typedef struct vk_facts {
     bool dot, dot_accelerated; /* products of four signed bytes; faster than four multiply-adds */
     uint32_t dot_least[2];   /* tuning->dot where they are used, else 0 */
     bool dot_mixed;          /* of signed and unsigned bytes are accelerated, too: on AMD's since RDNA3 */
+    bool nearest16;          /* f16 is rounded to nearest even where a shader asks for it */
     vk_matrix matrix;        /* cooperative matrices: f16 x f16 to f32, held by a subgroup */
     const vk_tuning *tuning;
 } vk_facts;
@@ -101,7 +103,7 @@ typedef struct vk_launch {
     uint32_t subgroup;                      /* size that the kernel needs, with full subgroups; 0: any */
     vk_bind bind[WEFT_MAX_SLOTS];           /* by slot: the kernel's inputs, then its outputs */
     weft_job_params job;                    /* groups.x and .y are filled in by exec.c; tensors by vk_set_tensor */
-    uint32_t groups[3];                     /* workgroups; y and z are 1 in joinable kernels */
+    uint32_t groups[3];                     /* workgroups, by vk_spread; launches with y above 1 are not joined */
     bool barrier;                           /* must see what earlier launches of the same node wrote */
 } vk_launch;
 
@@ -146,7 +148,13 @@ static inline uint32_t vk_groups(int64_t items, uint32_t per_group)
 {
     return (uint32_t)((items + per_group - 1) / per_group);
 }
-/* Spreads n workgroups over x and y (row = y * x groups + x in the kernel: see group_number() in common.glsl). */
+/* A workgroup's size: the largest power of two that is at most `block` and the device's most. */
+uint32_t vk_workgroup(const vk_facts *f, uint32_t block);
+/* Sets the workgroup's size for kernels with subgroup operations, in full subgroups: of the device's tuned size, or of
+ * the nearest that the workgroup is a multiple of and the device allows so many of in one; else the workgroup is
+ * made to fit. Returns how many subgroups a workgroup has at most. */
+uint32_t vk_set_subgroups(const vk_call *c, vk_launch *l, uint32_t block);
+/* Spreads n workgroups over x and y (group_number() in common.glsl is the other side). */
 void vk_spread(const vk_call *c, vk_launch *l, uint64_t n);
 
 /* A tensor's dims at the bounds, by which walk.glsl counts: u2 and u3.xy. */

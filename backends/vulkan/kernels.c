@@ -242,25 +242,46 @@ bool vk_accepts_plain(const vk_call *c)
     return true;
 }
 
-static void set_block(const vk_call *c, vk_launch *l, uint32_t block)
+uint32_t vk_workgroup(const vk_facts *f, uint32_t block)
 {
-    l->spec[0] = block < c->facts->max_invocations ? block : c->facts->max_invocations;
+    uint32_t size = 1;
+    while (2 * size <= block && 2 * size <= f->max_invocations) size *= 2;
+    return size;
+}
+
+static void set_block(vk_launch *l, uint32_t block)
+{
+    l->spec[0] = block;
     if (!l->n_specs) l->n_specs = 1;
+}
+
+uint32_t vk_set_subgroups(const vk_call *c, vk_launch *l, uint32_t block)
+{
+    const vk_facts *f = c->facts;
+    uint32_t size = f->subgroup;
+    set_block(l, vk_workgroup(f, block));
+    if (f->subgroup_control) {
+        while (size > l->spec[0] && size / 2 >= f->subgroup_min) size /= 2;
+        while (l->spec[0] / size > f->max_subgroups && size * 2 <= f->subgroup_max) size *= 2;
+        while (l->spec[0] / size > f->max_subgroups) l->spec[0] /= 2;
+    }
+    if (l->spec[0] < size) l->spec[0] = size;
+    l->subgroup = size;
+    return vk_groups(l->spec[0], size);
 }
 
 void vk_launch_flat(const vk_call *c, vk_launch *l, weft_shader_id shader, int64_t items)
 {
     l->shader = shader;
-    set_block(c, l, c->facts->tuning->flat_block);
+    set_block(l, vk_workgroup(c->facts, c->facts->tuning->flat_block));
     vk_spread(c, l, vk_groups(items, l->spec[0]));
 }
 
 void vk_launch_rows(const vk_call *c, vk_launch *l, weft_shader_id shared, weft_shader_id subgroup, int64_t rows)
 {
-    bool ops = c->facts->subgroup_ops;
+    bool ops = c->facts->subgroup_ops && subgroup != shared;
     l->shader = ops ? subgroup : shared;
-    set_block(c, l, c->facts->tuning->row_block);
-    if (ops && l->spec[0] < c->facts->subgroup) l->spec[0] = c->facts->subgroup;
-    l->subgroup = ops ? c->facts->subgroup : 0;
+    if (ops) vk_set_subgroups(c, l, c->facts->tuning->row_block);
+    else set_block(l, vk_workgroup(c->facts, c->facts->tuning->row_block));
     vk_spread(c, l, (uint64_t)rows);
 }

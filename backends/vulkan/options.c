@@ -103,6 +103,12 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
         WEFT_TRY(parse_bytes(item, value, &o->max_binding, err));
         return o->max_binding >= 256 ? WEFT_OK : bad(item, "at least 256 bytes", err);
     }
+    if (IS("max-groups")) {
+        uint64_t groups = 0;
+        WEFT_TRY(parse_bytes(item, value, &groups, err));
+        o->max_groups = (uint32_t)(groups < UINT32_MAX ? groups : UINT32_MAX);
+        return WEFT_OK;
+    }
     if (IS("memory")) return parse_bytes(item, value, &o->memory, err);
     if (IS("staging")) return parse_switch(item, value, &o->staging, err);
     if (IS("self-test")) {
@@ -128,8 +134,8 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     }
 #undef IS
     return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, dot, labels, matrix, "
-                     "max-binding, memory, self-test, staging, statistics, submit-ms, tuning, validation, without; "
-                     "each as name=value)", item);
+                     "max-binding, max-groups, memory, self-test, staging, statistics, submit-ms, tuning, validation, "
+                     "without; each as name=value)", item);
 }
 
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err)

@@ -2,6 +2,7 @@
 #ifndef VULKAN_SHADERS_H
 #define VULKAN_SHADERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum weft_shader_id {
@@ -15,6 +16,7 @@ typedef struct weft_shader {
     const char *name;
     const uint32_t *code;
     uint32_t n_words; /* 0: left out of the build */
+    bool in_place;    /* made for results that may be the first operand's bytes */
 } weft_shader;
 extern const weft_shader weft__shaders[WEFT_SHADER_COUNT];
 

@@ -43,6 +43,7 @@ typedef struct vk_options {
     char which[128]; /* number or part of a name; "" the default */
     char *loader, *cache; /* NULL: default, none; owned */
     uint64_t max_binding, memory; /* 0: the device's */
+    uint32_t max_groups;          /* the same */
     bool staging, validation, labels;
     bool self_test, self_test_given;
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
@@ -112,6 +113,8 @@ typedef struct vk_pipeline_key {
     weft_shader_id shader;
     uint32_t subgroup, n_specs, spec[WEFT_MAX_SPECS];
 } vk_pipeline_key;
+/* Whether a device takes workgroups and subgroups of these sizes: INTERNAL, with what it does not take, if not. */
+weft_status vk_pipeline_check(const vk_facts *f, const vk_pipeline_key *key, weft_error *err);
 /* Creates what is missing, in threads; pipelines belong to the backend and live as long as it. */
 weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n,
                              const weft_progress_sink *progress, VkPipeline *out, weft_error *err);

@@ -85,14 +85,105 @@ static void modules(void)
         unsigned before = weft_test_now.failures;
         memset(&m, 0, sizeof m);
         m.shader = &weft__shaders[i];
-        bool matrix = i == WEFT_SHADER_matmul_coop || i == WEFT_SHADER_roof_matrix;
-        if (matrix && !m.shader->n_words) continue; /* built with an old glslang */
         if (!CHECK(m.shader->n_words > 5) || !CHECK_EQ_INT(m.shader->code[0], 0x07230203)) continue;
         read_names();
         check_blocks();
         check_decorations();
         if (weft_test_now.failures > before) printf("  in shader %s\n", m.shader->name);
     }
+}
+
+/* ---- what single kernels promise ---- */
+
+/* Calls `see` for every instruction of a module until it returns false. */
+static void each(weft_shader_id id, bool (*see)(const uint32_t *instruction, void *ctx), void *ctx)
+{
+    const weft_shader *s = &weft__shaders[id];
+    for (uint32_t i = 5; i < s->n_words && (s->code[i] >> 16); i += s->code[i] >> 16)
+        if (!see(s->code + i, ctx)) return;
+}
+
+typedef struct roundings { uint32_t packs, to_nearest; } roundings;
+
+static bool see_rounding(const uint32_t *w, void *ctx)
+{
+    enum { OP_EXT_INST = 12, OP_EXECUTION_MODE = 16, PACK_HALF = 58, ROUNDING_MODE_RTE = 4462 };
+    roundings *r = ctx;
+    r->packs += (w[0] & 0xffff) == OP_EXT_INST && w[4] == PACK_HALF;
+    r->to_nearest += (w[0] & 0xffff) == OP_EXECUTION_MODE && w[2] == ROUNDING_MODE_RTE && w[3] == 16;
+    return true;
+}
+
+/* packHalf2x16 rounds as the driver likes. */
+static void halves(void)
+{
+    roundings coop = { 0 }, in_shader = { 0 };
+    each(WEFT_SHADER_matmul_coop, see_rounding, &coop);
+    each(WEFT_SHADER_matmul_coop_in_shader, see_rounding, &in_shader);
+    CHECK_EQ_INT(coop.packs, 0);
+    CHECK_EQ_INT(coop.to_nearest, 1);
+    CHECK_EQ_INT(in_shader.packs, 0);
+}
+
+typedef struct fences { bool before, open; uint32_t atomics, missing; } fences;
+
+static bool see_fence(const uint32_t *w, void *ctx)
+{
+    enum { OP_CONTROL_BARRIER = 224, OP_MEMORY_BARRIER = 225, OP_ATOMIC_ADD = 234 };
+    fences *f = ctx;
+    switch (w[0] & 0xffff) {
+    case OP_CONTROL_BARRIER:
+        f->missing += f->open;
+        f->before = f->open = false;
+        break;
+    case OP_MEMORY_BARRIER:
+        f->before = true;
+        f->open = false;
+        break;
+    case OP_ATOMIC_ADD:
+        f->missing += !f->before;
+        f->atomics++;
+        f->before = false;
+        f->open = true;
+        break;
+    default: break;
+    }
+    return true;
+}
+
+/* The counter by which splits hand over their parts: a fence between each barrier() and the atomic, on both sides. */
+static void handover(void)
+{
+    static const weft_shader_id ids[] = { WEFT_SHADER_attention_split, WEFT_SHADER_attention_split_subgroup };
+    for (uint32_t i = 0; i < 2; i++) {
+        fences f = { 0 };
+        each(ids[i], see_fence, &f);
+        CHECK_EQ_INT(f.atomics, 1);
+        CHECK_EQ_INT(f.missing + f.open, 0);
+    }
+}
+
+static bool see_promise(const uint32_t *w, void *ctx)
+{
+    enum { RESTRICT = 19, ALIASED = 20 };
+    uint32_t *n = ctx;
+    n[0] += (w[0] & 0xffff) == OP_DECORATE && w[2] == RESTRICT;
+    n[1] += (w[0] & 0xffff) == OP_DECORATE && w[2] == ALIASED;
+    return true;
+}
+
+/* Shaders that may write over what they read promise nothing else. */
+static void aliasing(void)
+{
+    uint32_t in_place = 0;
+    for (uint32_t i = 0; i < WEFT_SHADER_COUNT; i++) {
+        uint32_t n[2] = { 0 };
+        each((weft_shader_id)i, see_promise, n);
+        in_place += weft__shaders[i].in_place;
+        CHECK(n[weft__shaders[i].in_place ? 0 : 1] == 0);
+        if (weft__shaders[i].in_place) CHECK(n[1] >= 2);
+    }
+    CHECK(in_place >= 5); /* unary, binary, norm, softmax, move */
 }
 
 static void sizes(void)
@@ -102,5 +193,6 @@ static void sizes(void)
     CHECK(WEFT_MAX_IN + WEFT_MAX_OUT <= 30);
 }
 
-static const weft_test tests[] = { { "modules", modules }, { "sizes", sizes } };
+static const weft_test tests[] = { { "modules", modules },   { "halves", halves }, { "handover", handover },
+                                   { "aliasing", aliasing }, { "sizes", sizes } };
 TEST_MAIN(tests)

@@ -1,0 +1,252 @@
+/* test_launches.c: what kernels ask of devices: pure functions of facts and calls, so that devices that nobody here has
+ * are tested, too. Every launch of every kernel that takes a call must be one that the device takes. */
+#include "tests/test.h"
+
+#include "backends/vulkan/vk.h"
+
+static weft_error err;
+
+/* ---- devices ---- */
+
+typedef struct device { const char *name, *tuning; vk_facts facts; } device;
+
+/* Subgroup sizes and limits as the drivers' sources have them (Mesa 25). */
+static const device devices[] = {
+    { "Turnip, Adreno 7xx", "other",
+      { .subgroup = 128, .subgroup_min = 64, .subgroup_max = 128, .max_subgroups = 16, .max_invocations = 1024,
+        .max_groups = 65535, .max_shared = 32768 } },
+    { "V3DV", "other",
+      { .subgroup = 16, .subgroup_min = 16, .subgroup_max = 16, .max_subgroups = 16, .max_invocations = 256,
+        .max_groups = 65535, .max_shared = 16384 } },
+    { "ANV, Xe LP", "intel_xe1",
+      { .subgroup = 8, .subgroup_min = 8, .subgroup_max = 32, .max_subgroups = 64, .max_invocations = 1024,
+        .max_groups = 65535, .max_shared = 65536 } },
+    { "ANV, few threads", "intel_xe1",
+      { .subgroup = 8, .subgroup_min = 8, .subgroup_max = 32, .max_subgroups = 8, .max_invocations = 256,
+        .max_groups = 65535, .max_shared = 65536 } },
+    { "RADV, GCN", "amd_gcn",
+      { .subgroup = 64, .subgroup_min = 64, .subgroup_max = 64, .max_subgroups = 16, .max_invocations = 1024,
+        .max_groups = 0xffffffffu, .max_shared = 65536 } },
+    { "RADV, RDNA 3", "amd_rdna3",
+      { .subgroup = 32, .subgroup_min = 32, .subgroup_max = 64, .max_subgroups = 32, .max_invocations = 1024,
+        .max_groups = 0xffffffffu, .max_shared = 65536, .matrix = { 16, 16, 16, false } } },
+    { "NVIDIA", "nvidia",
+      { .subgroup = 32, .subgroup_min = 32, .subgroup_max = 32, .max_subgroups = 32, .max_invocations = 1024,
+        .max_groups = 0x7fffffff, .max_shared = 49152, .matrix = { 16, 16, 16, false } } },
+};
+enum { N_DEVICES = sizeof devices / sizeof *devices };
+
+static vk_facts facts_of(const device *d)
+{
+    vk_facts f = d->facts;
+    f.type = WEFT_DEVICE_INTEGRATED;
+    f.subgroup_control = f.subgroup_ops = f.storage16 = f.dot = f.dot_accelerated = f.nearest16 = true;
+    f.dot_least[0] = f.dot_least[1] = 1;
+    f.max_binding = f.max_allocation = UINT64_C(1) << 31;
+    f.alignment = 64;
+    f.tuning = vk_tuning_named(d->tuning);
+    return f;
+}
+
+/* ---- calls ---- */
+
+static vk_tensor tensor(weft_dtype t, uint32_t rank, const int64_t *dims)
+{
+    vk_tensor v = { .dtype = t, .rank = rank, .dims.rank = rank, .n_parts = 1 };
+    int64_t stride = 1;
+    for (uint32_t i = rank; i-- > 0; stride *= dims[i]) {
+        v.dim[i] = dims[i];
+        v.dims.d[i] = (weft_dim){ dims[i], 0 };
+        v.stride[i] = stride;
+    }
+    return v;
+}
+
+typedef struct sample { vk_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS]; weft_attrs attrs; vk_call call; } sample;
+
+static void linear(sample *s, const vk_facts *f, weft_dtype type, int64_t tokens, int64_t rows, int64_t columns)
+{
+    *s = (sample){ 0 };
+    s->in[0] = tensor(WEFT_F32, 2, (int64_t[]){ tokens, columns });
+    s->in[1] = tensor(type, 2, (int64_t[]){ rows, columns });
+    s->in[1].layout = VK_LAYOUT_PANEL;
+    s->out[0] = tensor(WEFT_F32, 2, (int64_t[]){ tokens, rows });
+    s->call = (vk_call){ .facts = f, .in = s->in, .out = s->out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt,
+                         .attrs = &s->attrs };
+}
+
+static void by_row(sample *s, const vk_facts *f, weft_op op, int64_t rows, int64_t columns)
+{
+    *s = (sample){ 0 };
+    s->in[0] = s->out[0] = tensor(WEFT_F32, 2, (int64_t[]){ rows, columns });
+    s->in[1] = s->in[2] = tensor(WEFT_F32, 1, &columns);
+    if (op == WEFT_OP_reduce_sum) s->out[0] = tensor(WEFT_F32, 1, &rows);
+    s->call = (vk_call){ .facts = f, .in = s->in, .out = s->out, .n_in = op == WEFT_OP_layer_norm ? 3 : 1, .n_out = 1,
+                         .op = op, .attrs = &s->attrs };
+}
+
+static void attention(sample *s, const vk_facts *f, int64_t tokens, int64_t width)
+{
+    *s = (sample){ 0 };
+    s->in[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
+    s->in[1] = s->in[2] = tensor(WEFT_F16, 3, (int64_t[]){ 8, 4096, width });
+    s->in[3] = s->in[4] = tensor(WEFT_I32, 1, &tokens);
+    s->out[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
+    s->call = (vk_call){ .facts = f, .in = s->in, .out = s->out, .n_in = 5, .n_out = 1, .op = WEFT_OP_attention,
+                         .attrs = &s->attrs };
+}
+
+/* ---- what every launch must be ---- */
+
+static void check_launch(const char *name, const vk_kernel *k, const vk_call *c, uint32_t i)
+{
+    const vk_facts *f = c->facts;
+    unsigned before = weft_test_now.failures;
+    vk_launch l = { 0 };
+    k->launch(c, i, &l);
+    vk_pipeline_key key = { .shader = l.shader, .subgroup = l.subgroup, .n_specs = l.n_specs };
+    memcpy(key.spec, l.spec, sizeof key.spec);
+    CHECK_OK(vk_pipeline_check(f, &key, &err), err);
+    CHECK(l.n_specs > 0 && l.n_specs <= WEFT_MAX_SPECS);
+    CHECK(l.groups[0] > 0 && l.groups[0] <= f->max_groups && l.groups[1] <= 65535 && l.groups[2] <= 65535);
+    if (weft_test_now.failures > before) printf("  %s: %s, launch %u\n", name, k->name, i);
+}
+
+typedef struct seen { const vk_kernel *kernels[16]; uint32_t n; } seen;
+
+static bool is_seen(const void *ctx, const vk_kernel *k)
+{
+    const seen *s = ctx;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (s->kernels[i] == k) return true;
+    return false;
+}
+
+/* All kernels that take the call: one after the other, with those before disabled. */
+static void check_kernels(const char *name, const vk_call *c)
+{
+    seen s = { .n = 0 };
+    weft_place_reason why;
+    const vk_kernel *k;
+    while (s.n < 16 && (k = vk_kernel_find(c, is_seen, &s, &why, NULL))) {
+        for (uint32_t i = 0, count = k->launches ? k->launches(c) : 1; i < count; i++) check_launch(name, k, c, i);
+        s.kernels[s.n++] = k;
+    }
+    CHECK(s.n > 0);
+}
+
+static void check_device(const char *name, const vk_facts *f)
+{
+    static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
+    static const int64_t widths[] = { 64, 80, 96, 128, 256 };
+    static const int64_t tokens[] = { 1, 3, 8, 9, 40, 512 };
+    static const weft_op rows[] = { WEFT_OP_layer_norm, WEFT_OP_softmax, WEFT_OP_reduce_sum, WEFT_OP_relu };
+    sample s;
+    for (size_t t = 0; t < sizeof tokens / sizeof *tokens; t++) {
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+            linear(&s, f, types[i], tokens[t], 152064, 4096);
+            check_kernels(name, &s.call);
+        }
+        for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+            attention(&s, f, tokens[t], widths[i]);
+            check_kernels(name, &s.call);
+        }
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        by_row(&s, f, rows[i], 200000, 515);
+        check_kernels(name, &s.call);
+    }
+}
+
+static void every_device(void)
+{
+    for (uint32_t i = 0; i < N_DEVICES; i++) {
+        vk_facts f = facts_of(&devices[i]);
+        check_device(devices[i].name, &f);
+    }
+}
+
+/* Every row of the table on every device: nothing in it is trusted to fit. */
+static void any_tuning(void)
+{
+    vk_tuning t = *vk_tuning_named("intel_xe1");
+    t.block = t.row_block = t.flat_block = 512; /* 8-wide: 64 subgroups */
+    for (uint32_t i = 0; i < N_DEVICES; i++) {
+        vk_facts f = facts_of(&devices[i]);
+        f.tuning = &t;
+        f.matrix = (vk_matrix){ 0 }; /* facts have none where the row has no tile for them */
+        check_device(devices[i].name, &f);
+    }
+}
+
+/* ---- single answers ---- */
+
+static void chosen(const device *d, uint32_t block, uint32_t *size, uint32_t *invocations)
+{
+    vk_facts f = facts_of(d);
+    vk_call c = { .facts = &f };
+    vk_launch l = { 0 };
+    vk_set_subgroups(&c, &l, block);
+    *size = l.subgroup;
+    *invocations = l.spec[0];
+}
+
+static void subgroup_sizes(void)
+{
+    uint32_t size, block;
+    chosen(&devices[0], 64, &size, &block); /* 128 lanes where there are 64 invocations */
+    CHECK(size == 64 && block == 64);
+    chosen(&devices[0], 256, &size, &block);
+    CHECK(size == 128 && block == 256);
+    chosen(&devices[0], 32, &size, &block); /* no smaller size: a larger workgroup */
+    CHECK(size == 64 && block == 64);
+    chosen(&devices[2], 512, &size, &block);
+    CHECK(size == 8 && block == 512);
+    chosen(&devices[3], 128, &size, &block); /* 16 subgroups of 8, but only 8 in a workgroup */
+    CHECK(size == 16 && block == 128);
+    chosen(&devices[3], 512, &size, &block);
+    CHECK(size == 32 && block == 256);
+}
+
+static void what_no_device_takes(void)
+{
+    vk_facts f = facts_of(&devices[0]);
+    vk_pipeline_key good = { .shader = WEFT_SHADER_matvec_subgroup, .subgroup = 64, .n_specs = 1, .spec = { 64 } };
+    vk_pipeline_key bad[] = { good, good, good, good };
+    bad[0].subgroup = 128;  /* larger than the workgroup */
+    bad[1].subgroup = 32;   /* smaller than the device has */
+    bad[2].spec[0] = 2048;  /* more than a workgroup takes */
+    bad[3].spec[0] = 96;    /* no multiple */
+    CHECK_OK(vk_pipeline_check(&f, &good, &err), err);
+    for (uint32_t i = 0; i < 4; i++) CHECK_STATUS(vk_pipeline_check(&f, &bad[i], &err), WEFT_INTERNAL, err);
+    f.max_subgroups = 2;
+    good.spec[0] = 256;
+    CHECK_STATUS(vk_pipeline_check(&f, &good, &err), WEFT_INTERNAL, err);
+    CHECK_CONTAINS(err.text, "matvec_subgroup");
+}
+
+/* A vocabulary of 152,064 rows is laid out over x and y, with the tuned rows to a workgroup. */
+static void large_vocabulary(void)
+{
+    vk_facts f = facts_of(&devices[2]), wide = f;
+    sample s;
+    vk_launch l = { 0 }, unlimited = { 0 };
+    weft_place_reason why;
+    wide.max_groups = 0x7fffffff;
+    linear(&s, &f, WEFT_F16, 1, 152064, 4096);
+    const vk_kernel *k = vk_kernel_find(&s.call, NULL, NULL, &why, NULL);
+    if (!CHECK(k != NULL)) return;
+    k->launch(&s.call, 0, &l);
+    s.call.facts = &wide;
+    k->launch(&s.call, 0, &unlimited);
+    CHECK_EQ_INT(unlimited.groups[0], 152064);
+    CHECK(l.groups[0] <= 65535 && l.groups[1] == 3 && (uint64_t)l.groups[0] * l.groups[1] >= 152064);
+    CHECK(!memcmp(l.spec, unlimited.spec, sizeof l.spec)); /* the same pipeline */
+}
+
+static const weft_test tests[] = {
+    { "every device", every_device },     { "any tuning", any_tuning },
+    { "subgroup sizes", subgroup_sizes }, { "what no device takes", what_no_device_takes },
+    { "large vocabulary", large_vocabulary },
+};
+TEST_MAIN(tests)
