@@ -144,6 +144,7 @@ static weft_status read_special_tokens(weft_model *m, weft_error *err)
 static weft_status survey(weft_model *m, weft_error *err)
 {
     weft_graph *g;
+    weft__settings_listen(m);
     WEFT_TRY(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err));
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
@@ -231,6 +232,7 @@ static weft_status open_model(weft_model *m, const char *path, bool config_only,
     for (size_t i = 0; i < weft__hf_config_warning_count(m->hf); i++)
         WEFT_TRY(weft__model_add_note(m, err, "%s", weft__hf_config_warning(m->hf, i)));
     WEFT_TRY(settle_head(m, err));
+    WEFT_TRY(weft__settings_finish(m, err));
     return weft__model_read_labels(m, err);
 }
 
@@ -263,6 +265,7 @@ void weft_model_close(weft_model *m)
     if (!m) return;
     weft__tokenizer_destroy(m->tokenizer);
     weft__checkpoint_destroy(m->checkpoint);
+    weft__settings_clear(&m->settings);
     weft__hf_config_destroy(m->hf);
     for (size_t i = 0; i < m->n_notes; i++) free(m->notes[i]);
     free(m->notes);

@@ -9,10 +9,19 @@
 
 typedef void weft__build_fn(weft_graph *g, const weft_config *c, weft_dtype kv);
 
+/* What weft_model_setting gives. */
+typedef struct weft__settings {
+    weft_setting_info *list;
+    size_t n, capacity;
+    weft__arena texts;
+    bool failed; /* out of memory */
+} weft__settings;
+
 struct weft_model {
     char *path, *folder; /* as given; the folder it means */
     weft__hf_config *hf;
     weft_config config;
+    weft__settings settings;
     weft__checkpoint *checkpoint; /* NULL: configuration alone */
     weft_weight_source source;    /* of weft_model_set_weights; find NULL: the checkpoint */
     weft__tokenizer *tokenizer;   /* NULL until first used */
@@ -46,6 +55,11 @@ const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *nam
 /* The same, checked: weft__checkpoint_weight. */
 weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err);
 void weft__model_free_converted(weft_model *m);
+
+/* Records what definitions ask of m->config, from here (anew) to there. */
+void weft__settings_listen(weft_model *m);
+weft_status weft__settings_finish(weft_model *m, weft_error *err);
+void weft__settings_clear(weft__settings *s);
 
 static inline bool weft__model_is_eos(const weft_model *m, int32_t token)
 {

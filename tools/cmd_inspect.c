@@ -1,6 +1,7 @@
 /* cmd_inspect.c: `weft inspect`: what a model folder holds and what running it would need, without reading a weight. */
 #include "tools/cli.h"
 
+#include <math.h>
 #include <string.h>
 
 static const cli_option options[] = {
@@ -11,25 +12,31 @@ static const cli_option options[] = {
 
 enum { MAX_LABELS = 12 };
 
+/* What the definition asked for, with where that comes from. */
 static void print_config(const weft_model *m, const weft_model_info *i)
 {
-    static const char *const keys[] = { "intermediate_size", "layer_norm_eps",      "partial_rotary_factor",
-                                        "rope_theta",        "rope_position_scale", "use_parallel_residual",
-                                        "attention_bias",    "tie_word_embeddings" };
-    const weft_config *c = weft_model_config(m);
-    printf("%s\n  architecture           %s\n  layers                 %u\n  hidden size            %u\n  heads         "
-           "         %u, each %u wide\n"
-           "  vocabulary             %u\n  context                %u\n",
-           i->path, i->architecture, i->n_layer, i->n_embed, i->n_head, i->n_head ? i->n_embed / i->n_head : 0,
-           i->n_vocab, i->context);
-    const char *act;
-    if (c->text(c->ctx, "hidden_act", &act) == 1) printf("  activation             %s\n", act);
-    for (unsigned k = 0; k < sizeof keys / sizeof *keys; k++) {
-        double x;
-        if (c->number(c->ctx, keys[k], &x) == 1) printf("  %-22s %g\n", keys[k], x);
+    weft_setting_info s;
+    printf("%s\n  architecture           %s\n", i->path, i->architecture);
+    for (uint32_t k = 0; weft_model_setting(m, k, &s); k++) {
+        int key = (int)strlen(s.key), over = key > 22 ? key - 22 : 0; /* the sources stay aligned */
+        printf("  %-22s %-*s %s\n", s.key, over < 11 ? 11 - over : 0, s.value, s.source);
     }
-    printf("  bos, eos               %d, %d\n  parameters             %llu\n", i->bos, i->eos,
-           (unsigned long long)i->parameters);
+    printf("  parameters             %llu\n", (unsigned long long)i->parameters);
+}
+
+static json_t *settings_json(const weft_model *m)
+{
+    json_t *list = json_array();
+    weft_setting_info s;
+    for (uint32_t k = 0; weft_model_setting(m, k, &s); k++) {
+        bool whole = s.number == floor(s.number) && fabs(s.number) < 1e15;
+        json_t *value = s.kind == WEFT_SETTING_TEXT    ? json_string(s.value)
+                        : s.kind == WEFT_SETTING_TRUTH ? json_boolean(s.number != 0)
+                        : whole                        ? json_integer((json_int_t)s.number)
+                                                       : json_real(s.number);
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "key", s.key, "value", value, "source", s.source));
+    }
+    return list;
 }
 
 /* What stands on top, where it is no language model's head. */
@@ -140,10 +147,11 @@ static json_t *object(const weft_model *m, const weft_model_info *i, const needs
         json_array_append_new(tensors, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", t.name, "dtype", t.dtype, "dims",
                                                  dims, "bytes", (json_int_t)t.bytes, "used", t.used));
     }
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o}", "architecture",
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o, s:o}", "architecture",
                      i->architecture, "layers", (int)i->n_layer, "hidden_size", (int)i->n_embed, "heads",
                      (int)i->n_head, "vocabulary", (int)i->n_vocab, "context", (int)i->context, "eos", (int)i->eos,
-                     "parameters", (json_int_t)i->parameters, "tensors", tensors, "memory", needs_json(n));
+                     "parameters", (json_int_t)i->parameters, "configuration", settings_json(m), "tensors",
+                     tensors, "memory", needs_json(n));
 }
 
 static int run_inspect(const cli_args *a)

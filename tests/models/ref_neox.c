@@ -123,14 +123,15 @@ static double activate(neox_act act, double x)
     }
 }
 
-/* Rotates the first n_rot of one head's values: pairs (i, i + n_rot / 2). */
+/* Rotates the first n_rot of one head's values, and one more of an odd number: pairs (i, i + half). */
 static void rotate(double *x, size_t n_rot, double theta, size_t position)
 {
-    for (size_t i = 0; i < n_rot / 2; i++) {
+    size_t half = (n_rot + 1) / 2;
+    for (size_t i = 0; i < half; i++) {
         double angle = (double)position * pow(theta, -2.0 * (double)i / (double)n_rot);
-        double a = x[i], b = x[i + n_rot / 2];
+        double a = x[i], b = x[i + half];
         x[i] = a * cos(angle) - b * sin(angle);
-        x[i + n_rot / 2] = b * cos(angle) + a * sin(angle);
+        x[i + half] = b * cos(angle) + a * sin(angle);
     }
 }
 

@@ -28,6 +28,8 @@ static const folder_variant variants[] = {
     { "other base and eps", { 2, 64, 2, 128, 101, 1.0, 500, 1e-2, NEOX_GELU, true, true, false }, "gelu" },
     { "narrow", { 1, 2, 1, 1, 3, 1.0, 10000, 1e-5, NEOX_GELU, true, true, false }, "gelu" },
     { "many layers", { 9, 32, 2, 64, 41, 0.25, 10000, 1e-5, NEOX_GELU, true, true, false }, "gelu" },
+    { "28 of 100", { 1, 100, 1, 64, 33, 0.29, 10000, 1e-5, NEOX_GELU, true, true, false }, "gelu" },
+    { "25 of 100, and one more", { 1, 100, 1, 64, 33, 0.25, 10000, 1e-5, NEOX_GELU, true, true, false }, "gelu" },
 };
 #define N_VARIANTS (sizeof variants / sizeof *variants)
 

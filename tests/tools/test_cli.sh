@@ -149,6 +149,8 @@ holds "perplexity is that of the model's own words" 'grep -qE "\"perplexity\": [
 holds "no progress bar in a pipe" '[ ! -s "$dir/err" ]'
 holds "inspect shows the parameters" '"$weft" inspect "$model" --context 256 --weights q8_0 | grep -q "parameters  *6836224"'
 holds "inspect --json" '"$weft" inspect "$model" --json | grep -q "\"parameters\": 6836224"'
+holds "inspect says where values come from" '"$weft" inspect "$model" >"$dir/i" && grep -q "rope_theta  *10000  *config.json: rotary_emb_base" "$dir/i" && grep -q "head_dim  *32  *default" "$dir/i"'
+holds "inspect --json has the configuration" '"$weft" inspect "$model" --json >"$dir/i" && flat "$dir/i" | grep -qF "{\"key\":\"use_parallel_residual\",\"value\":true,\"source\":\"config.json\"}"'
 "$weft" graph "$model" >"$dir/built" && "$weft" graph "$model" --stage optimised >"$dir/optimised" || bad "graph"
 holds "built graph has matmuls" 'grep -q matmul_nt "$dir/built" && ! grep -q "= linear" "$dir/built"'
 holds "optimised graph has fused nodes" 'grep -q "= linear" "$dir/optimised"'

@@ -1,0 +1,188 @@
+/* test_meaning.c: what a configuration makes of a model: the rotation in its graph, what it says of itself, what it
+ * refuses. What is right was seen with transformers 5.24, whose logits of such models are met to 3e-6. */
+#include <math.h>
+#include <string.h>
+
+#include "models/model.h"
+#include "tests/checkpoint/temp.h"
+
+static weft_error err;
+
+#define SMALL                                                                                                  \
+    "\"architectures\": [\"GPTNeoXForCausalLM\"], \"model_type\": \"gpt_neox\", \"num_hidden_layers\": 1, "    \
+    "\"num_attention_heads\": 1, \"hidden_size\": 100, \"intermediate_size\": 8, \"vocab_size\": 11, "         \
+    "\"max_position_embeddings\": 64"
+
+static weft_model *open_text(const temp_folder *t, const char *text)
+{
+    weft_model *m = NULL;
+    temp_write_text(t, "config.json", text);
+    err = (weft_error){ 0 };
+    (void)!weft_model_open(temp_path(t, "config.json"), &m, &err);
+    return m;
+}
+
+/* ---- rotation ---- */
+
+static const struct {
+    const char *more;
+    int n_rot; /* 0: nothing rotates */
+    double theta, scale;
+} rotations[] = {
+    { "", 26, 14454.397707, 1 }, /* 25 of 100: one more, at the frequencies of 25 */
+    { ", \"rotary_pct\": 0.29", 28, 10000, 1 }, /* int(0.29 * 100) */
+    { ", \"rotary_pct\": 0.58", 58, 10000, 1 }, /* 57.99999999999999 and one more: theta^(58 / 57) */
+    { ", \"rotary_pct\": 1", 100, 10000, 1 },
+    { ", \"rotary_pct\": 0.0", 0, 0, 0 },
+    { ", \"rotary_pct\": 0.5, \"rotary_emb_base\": 40, \"rope_theta\": 10000", 50, 40, 1 },
+    { ", \"rotary_pct\": 0.5, \"head_dim\": 40", 20, 10000, 1 },
+    { ", \"rotary_pct\": 0.5, \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0}, \"rope_parameters\": "
+      "{\"rope_type\": \"default\", \"rope_theta\": 7, \"partial_rotary_factor\": 1.0}",
+      50, 10000, 0.125 },
+    { ", \"rotary_pct\": 0.5, \"rope_scaling\": {}", 50, 10000, 1 },
+    { ", \"rotary_pct\": 0.5, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 3.3}", 50, 10000, 1 },
+};
+
+static const weft_attr_rope_angles *find_rotation(const weft_graph *g)
+{
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++)
+        if (weft_graph_node(g, i)->op == WEFT_OP_rope_angles) return &weft_graph_node(g, i)->attrs.rope_angles;
+    return NULL;
+}
+
+static void check_rotation(const weft_model *m, size_t i)
+{
+    weft_graph *g;
+    if (!CHECK_OK(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, &err), err)) return;
+    const weft_attr_rope_angles *a = find_rotation(g);
+    bool ok = CHECK((a != NULL) == (rotations[i].n_rot > 0));
+    if (ok && a) {
+        double theta = rotations[i].n_rot == 58 ? pow(10000, 58.0 / 57) : rotations[i].theta;
+        ok &= CHECK_EQ_INT(a->n_rot, rotations[i].n_rot);
+        ok &= CHECK_NEAR((double)a->theta, theta, 1e-6 * theta);
+        ok &= CHECK_NEAR((double)a->position_scale, rotations[i].scale, 0);
+    }
+    if (!ok) printf("  in %s\n", rotations[i].more);
+    weft_graph_destroy(g);
+}
+
+static void rotates_as_the_reference(void)
+{
+    temp_folder t = temp_make();
+    for (size_t i = 0; i < sizeof rotations / sizeof *rotations; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "{ " SMALL "%s }", rotations[i].more);
+        weft_model *m = open_text(&t, text);
+        if (CHECK_OK(m ? WEFT_OK : err.status, err)) check_rotation(m, i);
+        weft_model_close(m);
+    }
+    temp_remove(&t);
+}
+
+/* Beyond its own length dynamic scaling would make what is cached wrong: a session of that length is refused. */
+static void refuses_what_dynamic_scaling_cannot_keep(void)
+{
+    temp_folder t = temp_make();
+    weft_model *m = open_text(&t, "{ " SMALL ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2} }");
+    weft_model_info info;
+    weft_session *s;
+    if (CHECK_OK(m ? WEFT_OK : err.status, err)) {
+        weft_model_info_get(m, &info);
+        CHECK_EQ_INT(info.context_limit, 64);
+        CHECK_STR(weft_model_note(m, 0), "rope_type dynamic: contexts beyond 64 tokens are refused");
+        CHECK_STATUS(weft_session_create(m, &(weft_session_desc){ .hidden = -1, .context = 65 }, &s, &err),
+                     WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "a context of 65 tokens: rope_type dynamic");
+    }
+    weft_model_close(m);
+    m = open_text(&t, "{ " SMALL " }");
+    weft_model_info_get(m, &info);
+    CHECK_EQ_INT(info.context_limit, 0);
+    weft_model_close(m);
+    temp_remove(&t);
+}
+
+/* ---- settings ---- */
+
+static void tells_every_setting(void)
+{
+    static const weft_setting_info want[] = {
+        { "num_hidden_layers", "1", "config.json", 1, WEFT_SETTING_NUMBER },
+        { "hidden_size", "100", "config.json", 100, WEFT_SETTING_NUMBER },
+        { "num_attention_heads", "1", "config.json", 1, WEFT_SETTING_NUMBER },
+        { "intermediate_size", "8", "config.json", 8, WEFT_SETTING_NUMBER },
+        { "vocab_size", "11", "config.json", 11, WEFT_SETTING_NUMBER },
+        { "max_position_embeddings", "64", "config.json", 64, WEFT_SETTING_NUMBER },
+        { "layer_norm_eps", "1e-05", "default of gpt_neox", 1e-5, WEFT_SETTING_NUMBER },
+        { "use_parallel_residual", "false", "config.json", 0, WEFT_SETTING_TRUTH },
+        { "attention_bias", "true", "default of gpt_neox", 1, WEFT_SETTING_TRUTH },
+        { "tie_word_embeddings", "false", "default of gpt_neox", 0, WEFT_SETTING_TRUTH },
+        { "hidden_act", "gelu_new", "config.json", (double)NAN, WEFT_SETTING_TEXT },
+        { "head_dim", "100", "default", 100, WEFT_SETTING_NUMBER },
+        { "partial_rotary_factor", "0.29", "config.json: rotary_pct", 0.29, WEFT_SETTING_NUMBER },
+        { "rope_theta", "1000000", "config.json: rope_scaling.rope_theta", 1e6, WEFT_SETTING_NUMBER },
+        { "rope_position_scale", "0.25", "config.json: 1 / rope_scaling.factor", 0.25, WEFT_SETTING_NUMBER },
+        { "bos_token_id", "none", "config.json", (double)NAN, WEFT_SETTING_TEXT },
+        { "eos_token_id", "3, 4", "generation_config.json", (double)NAN, WEFT_SETTING_TEXT },
+    };
+    temp_folder t = temp_make();
+    temp_write_text(&t, "generation_config.json", "{\"eos_token_id\": [3, -1, 4]}");
+    weft_model *m = open_text(&t, "{ " SMALL ", \"use_parallel_residual\": false, \"hidden_act\": \"gelu_new\", "
+                                  "\"rotary_pct\": 0.29, \"bos_token_id\": -1, \"rope_scaling\": {\"type\": "
+                                  "\"linear\", \"factor\": 4, \"rope_theta\": 1e6} }");
+    weft_setting_info got;
+    size_t n = sizeof want / sizeof *want;
+    for (uint32_t i = 0; CHECK_OK(m ? WEFT_OK : err.status, err) && i < n; i++) {
+        if (!CHECK(weft_model_setting(m, i, &got))) break;
+        CHECK_STR(got.key, want[i].key);
+        CHECK_STR(got.value, want[i].value);
+        CHECK_STR(got.source, want[i].source);
+        CHECK_EQ_INT(got.kind, want[i].kind);
+        CHECK(isnan(want[i].number) ? isnan(got.number) : got.number == want[i].number);
+    }
+    CHECK(m && !weft_model_setting(m, (uint32_t)n, &got));
+    weft_model_close(m);
+    temp_remove(&t);
+}
+
+/* ---- what opens, and what does not ---- */
+
+static const struct {
+    const char *text, *fault; /* NULL: opens */
+} files[] = {
+    { "{ " SMALL ", \"length\": [0.0, Infinity, NaN], \"n\": 1000000000000000019884624838656 }", NULL },
+    { "{ " SMALL ", \"x\": 1, \"x\": -1e999 }", NULL },
+    { "{ " SMALL ", \"layer_norm_eps\": NaN }", "'layer_norm_eps' is nan" },
+    { "{ " SMALL ", \"rotary_pct\": Infinity }", "'rotary_pct' is inf" },
+    { "{ " SMALL ", \"rope_parameters\": {\"rope_theta\": 1e999} }", "'rope_parameters.rope_theta' is inf" },
+    { "{ " SMALL ", \"rotary_emb_base\": null }", "'rotary_emb_base' is not a number" },
+    { "{ " SMALL ", \"rotary_pct\": 1.0, \"head_dim\": 128 }", "128 rotary dimensions in heads of 100" },
+    { "{ \"architectures\": [\"NoSuchForCausalLM\"] }",
+      "'NoSuchForCausalLM' is not known; known are GPTNeoXForCausalLM, GPTNeoXModel, " },
+    { "{ \"architectures\": [\"GPTNeoXForCausalLM\"], \"model_type\": \"llama\" }",
+      "'GPTNeoXForCausalLM' is of model_type 'gpt_neox', not 'llama'" },
+    { "{ \"architectures\": NaN, \"model_type\": Infinity }", "neither 'architectures' nor 'model_type'" },
+};
+
+static void refuses_only_what_is_needed(void)
+{
+    temp_folder t = temp_make();
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        weft_model *m = open_text(&t, files[i].text);
+        if (files[i].fault) CHECK_CONTAINS(err.text, files[i].fault);
+        if (!CHECK((m == NULL) == (files[i].fault != NULL))) printf("  in %s: %s\n", files[i].text, err.text);
+        weft_model_close(m);
+    }
+    temp_write_text(&t, "generation_config.json", "{\"eos_token_id\": \"</s>\"}");
+    CHECK(open_text(&t, "{ " SMALL " }") == NULL);
+    CHECK_CONTAINS(err.text, "/generation_config.json: eos_token_id holds a string");
+    temp_remove(&t);
+}
+
+static const weft_test tests[] = {
+    { "rotates_as_the_reference", rotates_as_the_reference },
+    { "refuses_what_dynamic_scaling_cannot_keep", refuses_what_dynamic_scaling_cannot_keep },
+    { "tells_every_setting", tells_every_setting },
+    { "refuses_only_what_is_needed", refuses_only_what_is_needed },
+};
+TEST_MAIN(tests)
