@@ -141,6 +141,8 @@ for c in "tokenize --file" "generate --max-tokens 1 --prompt-file" "perplexity -
 done
 echo '{"add_bos_token":true}' >"$dir/alone/tokenizer_config.json"
 "$weft" tokenize "$dir/alone" --prompt x 2>&1 >/dev/null | grep -q "note: .*tokenizer_config.json: add_bos_token is true, but" || bad "a note on add_bos_token"
+cp "$model/config.json" "$model/model.safetensors" "$dir/alone/"
+holds "inspect: the same note" '"$weft" inspect "$dir/alone" | grep -q "^  note  .*add_bos_token is true"'
 
 # ---- perplexity, inspect, graph, devices, bench, init ----
 "$weft" generate "$model" --prompt "Once upon a time" --max-tokens 200 --ignore-eos >"$dir/story"
