@@ -1,6 +1,7 @@
 /* cpu.c: the CPU backend's object: options, buffers, description. */
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/roof.h"
+#include "backends/process_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static void cpu_close(weft_backend *base)
 static void describe(cpu_isa isa, uint32_t threads, weft_device_info *out)
 {
     *out = (weft_device_info){ .name = "cpu", .type = WEFT_DEVICE_CPU, .threads = threads, .is_default = true,
-                               .memory = cpu_memory("") };
+                               .memory = weft__process_memory("") };
     cpu_model_name(out->model, 64);
     snprintf(out->variant, sizeof out->variant, "%s", cpu_isa_name(isa));
     snprintf(out->features, sizeof out->features, "%s", out->variant);

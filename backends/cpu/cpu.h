@@ -12,8 +12,6 @@ bool cpu_isa_includes(cpu_isa have, cpu_isa need);
 uint32_t cpu_physical_cores(void);       /* that this process may run on; at least 1 */
 uint32_t cpu_processors(void);           /* hardware threads that it may run on; at least 1 */
 void cpu_model_name(char *out, size_t size);
-/* Bytes that this process can have, at least 1; 0: unknown. `root` is "", or a folder with a test's /proc and /sys. */
-uint64_t cpu_memory(const char *root);
 
 /* ---- pool: n threads, of which the caller is number 0 ---- */
 typedef struct cpu_pool cpu_pool;

@@ -3,6 +3,7 @@
  * Three kinds of devices. Unified: host and device share memory, everything is mapped. Mapped video memory ("resizable
  * BAR"): all of it can be written by the host, reading back that way is slow. Plain: what the device works on is out of
  * the host's sight; a small host-visible window into it does not count, since it soon spills into system memory. */
+#include "backends/process_memory.h"
 #include "backends/vulkan/vk.h"
 
 #include <string.h>
@@ -37,11 +38,10 @@ void vk_memory_classify(vk_backend *vk)
 
 static uint64_t system_memory(void)
 {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+    return weft__process_memory("");
 }
 
-/* The heaps of software drivers are not what they say; the machine's memory is the limit there. */
+/* The heaps of software drivers are not what they say; the memory of the process is the limit there. */
 uint64_t vk_memory_free(const vk_backend *vk)
 {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {

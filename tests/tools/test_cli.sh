@@ -238,6 +238,15 @@ holds "a title is the name that was given" '"$weft" memory some/tiny.neox_1 | he
 fails "no such model" 1 "$dir/none" "$weft" generate "$dir/none" --prompt x
 mkdir "$dir/pointer" && cp "$model/config.json" "$dir/pointer/"
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n' >"$dir/pointer/model.safetensors"
+for f in config.json tokenizer.json generation_config.json; do # each of a folder's files, empty, a pointer, a broken link
+    mkdir -p "$dir/part" && rm -f "$dir"/part/* && ln -s "$(realpath "$model")"/*.json "$(realpath "$model")/model.safetensors" "$dir/part/"
+    rm -f "$dir/part/$f" && : >"$dir/part/$f"
+    fails "an empty $f" 1 "$f: the file is empty: an incomplete download?" "$weft" generate "$dir/part" --prompt x
+    printf 'version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 34\n' >"$dir/part/$f"
+    fails "a pointer for $f" 1 "$f: a Git LFS pointer in place of the file" "$weft" generate "$dir/part" --prompt x
+    ln -sf ../blobs/gone "$dir/part/$f"
+    fails "a broken link for $f" 1 "$f: the link leads nowhere: an incomplete download?" "$weft" generate "$dir/part" --prompt x
+done
 ln -s nowhere "$dir/link" && fails "a link to nowhere" 1 "the link leads nowhere" "$weft" generate "$dir/link" --tokens 1
 fails "Git LFS pointer" 1 "git lfs pull" "$weft" generate "$dir/pointer" --tokens 1
 sed 's/"gelu"/"swish2"/' "$model/config.json" >"$dir/odd.json"

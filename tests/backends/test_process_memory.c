@@ -1,6 +1,7 @@
-/* test_memory.c: what limits the memory of a process, from made-up /proc and /sys: control groups of both versions, in
- * containers and outside, and the limits of the process itself. */
-#include "backends/cpu/cpu.h"
+/* test_process_memory.c: what limits the memory of a process, from made-up /proc and /sys: control groups of both
+ * versions, in containers and outside, and the limits of the process itself. */
+#include "backends/backend.h"
+#include "backends/process_memory.h"
 #include "tests/checkpoint/temp.h"
 
 #include <sys/resource.h>
@@ -62,7 +63,7 @@ static void write_below(const temp_folder *t, const char *path, const char *text
 
 static void groups(void)
 {
-    uint64_t machine = cpu_memory("no such folder");
+    uint64_t machine = weft__process_memory("no such folder");
     CHECK(machine > 100000000);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const group_case *c = &cases[i];
@@ -74,7 +75,7 @@ static void groups(void)
             snprintf(path, sizeof path, "sys/fs/cgroup/%s", c->files[k].path);
             write_below(&t, path, c->files[k].text);
         }
-        if (!CHECK_EQ_INT(cpu_memory(t.path), c->want ? c->want : machine)) printf("  %s\n", c->what);
+        if (!CHECK_EQ_INT(weft__process_memory(t.path), c->want ? c->want : machine)) printf("  %s\n", c->what);
         temp_remove(&t);
     }
 }
@@ -87,14 +88,14 @@ static int set_limit(int data, const struct rlimit *l)
 /* `ulimit -v` and `ulimit -d`: an address space that is too small for the model is as bad as too little memory. */
 static void limits_of_the_process(void)
 {
-    uint64_t machine = cpu_memory("no such folder");
+    uint64_t machine = weft__process_memory("no such folder");
     for (int i = 0; i < 2; i++) {
         struct rlimit before, less;
         if (!CHECK(!(i ? getrlimit(RLIMIT_DATA, &before) : getrlimit(RLIMIT_AS, &before)))) continue;
         less = before;
         less.rlim_cur = machine / 2;
         if (!CHECK(!set_limit(i, &less))) continue;
-        uint64_t got = cpu_memory("no such folder");
+        uint64_t got = weft__process_memory("no such folder");
         CHECK(!set_limit(i, &before));
         CHECK_EQ_INT(got, machine / 2);
     }
@@ -108,7 +109,7 @@ static void the_backend_says_so(void)
     weft_device_info info;
     if (!CHECK_OK(weft_backend_open("cpu,threads=1", &b, &err), err)) return;
     weft_backend_info(b, &info);
-    CHECK_EQ_INT(info.memory, cpu_memory(""));
+    CHECK_EQ_INT(info.memory, weft__process_memory(""));
     weft_backend_close(b);
 }
 

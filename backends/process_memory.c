@@ -1,6 +1,6 @@
-/* memory.c: how much memory the process can have: the machine's, or less where a control group (a container's, say) or
- * a limit of the process allows no more. Linux; elsewhere the files are not there and the machine's counts. */
-#include "backends/cpu/cpu.h"
+/* process_memory.c: how much memory the process can have: the machine's, or less where a control group (a container's,
+ * say) or a limit of the process allows no more. Linux; elsewhere the files are not there and the machine's counts. */
+#include "backends/process_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +115,7 @@ static void take_limit_of_process(const struct rlimit *l, uint64_t *least)
     if (l->rlim_cur != RLIM_INFINITY && l->rlim_cur < *least) *least = l->rlim_cur;
 }
 
-uint64_t cpu_memory(const char *root)
+uint64_t weft__process_memory(const char *root)
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
     uint64_t least = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : UINT64_MAX;
