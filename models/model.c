@@ -264,12 +264,12 @@ void weft_model_close(weft_model *m)
 {
     if (!m) return;
     weft__tokenizer_destroy(m->tokenizer);
+    weft__model_free_converted(m);
     weft__checkpoint_destroy(m->checkpoint);
     weft__settings_clear(&m->settings);
     weft__hf_config_destroy(m->hf);
     for (size_t i = 0; i < m->n_notes; i++) free(m->notes[i]);
     free(m->notes);
-    weft__model_free_converted(m);
     weft__model_free_labels(m);
     free(m->no_logits);
     free(m->used);
