@@ -207,11 +207,21 @@ static void mm_place(mm_plan *p)
 
 /* ---- preparing x ------------------------------------------------------------------------------------------------- */
 
-/* 32 floats to int8 with one scale; returns the sum of the bytes. */
+/* 32 floats to int8 with one scale; returns the sum of the bytes. Where one of them is NaN or infinite, the scale is
+ * NaN, and so is what is multiplied with it: the maximum alone would pass over a NaN. */
 VEC_FN int32_t mm_quantise(const float *x, int8_t *q, float *scale)
 {
-    vf top = vf_set1(0);
-    for (int i = 0; i < MM_BLOCK; i += VLEN) top = vf_max(vf_abs(vf_load(x + i)), top);
+    vf top = vf_set1(0), nothing = vf_set1(0);
+    for (int i = 0; i < MM_BLOCK; i += VLEN) {
+        vf v = vf_abs(vf_load(x + i));
+        top = vf_max(v, top);
+        nothing = vf_fma(v, vf_set1(0), nothing);
+    }
+    *scale = vf_sum(nothing);
+    if (*scale != 0.0f) {
+        memset(q, 0, MM_BLOCK);
+        return 0;
+    }
     float most = vf_hmax(top);
     vf inverse = vf_set1(most > 0 ? 127.0f / most : 0.0f);
     vi sum = vi_set1(0);

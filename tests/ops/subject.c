@@ -44,6 +44,9 @@ static void plant(const subject_data *d, uint64_t *rng)
         d->v[next_random(rng) % (uint64_t)d->n] = special[i];
     for (size_t i = 0; i < 4 && d->fill == FILL_LARGE; i++)
         d->v[next_random(rng) % (uint64_t)d->n] = d->dtype == WEFT_F16 ? large_half[i] : large[i];
+    int64_t row = d->rank ? d->dim[d->rank - 1] : 1, from = d->n > row ? row : 0;
+    if (d->fill == FILL_LONE) d->v[from + (int64_t)(next_random(rng) % (uint64_t)row)] = NAN;
+    for (int64_t i = 0; i < 9 * d->n / 20 && d->fill == FILL_DARK; i++) d->v[i] = -INFINITY;
 }
 
 static void fill_unique(const subject_data *d, uint64_t *rng)

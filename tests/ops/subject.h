@@ -18,6 +18,8 @@ typedef enum subject_fill {
     FILL_SPECIAL, /* the same with infinities and not-a-numbers */
     FILL_LARGE,   /* the same with magnitudes up to 1e30 (f16: 6e4) */
     FILL_OFFSET,  /* the same, 1000 added */
+    FILL_LONE,    /* the same with one not-a-number, in the second of the rows (the last axis) if there are several */
+    FILL_DARK,    /* the same, but the first nine twentieths of the data are -infinity */
     FILL_INDEX,   /* i32 lo..hi */
     FILL_UNIQUE   /* i32 in 0..hi-1, all different, some outside */
 } subject_fill;
