@@ -268,6 +268,12 @@ static weft_status legalise_inputs(weft_program *p, uint32_t id, made_list *l, w
     for (uint32_t i = 0; i < n->n_in; i++) {
         weft_op op = missing_op(p, n, i);
         if (op == WEFT_OP_input) continue;
+        if (op == WEFT_OP_copy && traits(n) & WEFT_TRAIT_VIEW && maker(p, n->in[i])->op == WEFT_OP_copy) {
+            char name[80]; /* nor does a copy of the copy help */
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                             "%s joins an axis with an extent behind it: below the extent's bound its elements would "
+                             "have gaps between them", weft__node_text(n, name, sizeof name));
+        }
         bool before = n->op == WEFT_OP_transfer; /* what a transfer takes is put in order where it comes from */
         made m = { .from = n->in[i], .op = op,
                    .device = p->device_of[before ? behind_views(p, n->in[i])->id : id] };

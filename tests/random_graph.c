@@ -15,9 +15,9 @@ typedef struct gen {
     weft_graph *g;
     random_graph *out;
     uint64_t state;
-    weft_dim extents[2];
+    weft_dim extents[WEFT_MAX_EXTENTS];
     weft_ref pool[MAX_POOL];
-    uint32_t n_pool, n_names;
+    uint32_t n_extents, n_pool, n_names;
 } gen;
 
 /* ---- chance; never twice in one expression, whose order would be the compiler's ---- */
@@ -52,11 +52,16 @@ static int64_t random_size(gen *r)
     return sizes[below(r, 10)];
 }
 
+static weft_dim random_extent(gen *r)
+{
+    return r->extents[below(r, r->n_extents)];
+}
+
 static weft_dims random_dims(gen *r, bool extents)
 {
     weft_dims d = { .rank = 1 + below(r, 3) };
     for (uint32_t i = 0; i < d.rank; i++) d.d[i] = (weft_dim){ random_size(r), 0 };
-    if (extents && chance(r, 50)) d.d[0] = r->extents[below(r, 2)];
+    if (extents && chance(r, 50)) d.d[0] = random_extent(r);
     return d;
 }
 
@@ -171,7 +176,8 @@ static bool make_source(gen *r, weft_op op)
     return op == WEFT_OP_constant && keep(r, constant(r, d));
 }
 
-/* Joins two neighbours, or splits one number in two. */
+/* Joins two neighbours, or splits one number in two. What stands before an extent is not joined with it: the result
+ * would have gaps, which no program can lay out. */
 static bool make_reshape(gen *r, weft_op op)
 {
     weft_ref x = pick_any(r);
@@ -183,7 +189,7 @@ static bool make_reshape(gen *r, weft_op op)
         int64_t half = d.n % 2 ? 1 : d.n / 2;
         if (i != at) {
             to.d[to.rank++] = d;
-        } else if (join && i + 1 < from.rank && !(d.extent && next.extent)) {
+        } else if (join && i + 1 < from.rank && (!next.extent || (d.n == 1 && !d.extent))) {
             to.d[to.rank++] = (weft_dim){ d.n * next.n, d.extent + next.extent };
             i++;
         } else {
@@ -234,7 +240,7 @@ static bool make_broadcast(gen *r, weft_op op)
         if (d.d[i].n == 1 && !d.d[i].extent && chance(r, 50)) d.d[i].n = 3;
     if (chance(r, 50)) {
         for (uint32_t i = d.rank++; i; i--) d.d[i] = d.d[i - 1];
-        d.d[0] = chance(r, 50) ? r->extents[0] : (weft_dim){ 2, 0 };
+        d.d[0] = chance(r, 50) ? random_extent(r) : (weft_dim){ 2, 0 };
     }
     return emit(r, op, &(weft_attrs){ .shape = { .dims = d } }, &x, 1);
 }
@@ -344,7 +350,7 @@ static bool make_gather(gen *r, weft_op op)
 {
     bool blocks = chance(r, 30);
     weft_dim row = { blocks ? 32 : random_size(r), 0 };
-    weft_dims table = { 2, { { random_size(r), 0 }, row } }, index = vector_of(r->extents[below(r, 2)]);
+    weft_dims table = { 2, { { random_size(r), 0 }, row } }, index = vector_of(random_extent(r));
     weft_ref in[2] = { new_weight(r, blocks ? WEFT_Q8_0 : random_float(r), table) };
     in[1] = new_index(r, index, -1, table.d[0].n - 1, false);
     return emit(r, op, NULL, in, 2);
@@ -386,7 +392,7 @@ static bool make_store(gen *r, weft_op op)
 static bool make_rope_angles(gen *r, weft_op op)
 {
     int32_t half = 1 + (int32_t)below(r, 4);
-    weft_ref in[2] = { new_index(r, vector_of(r->extents[0]), 0, 50, false) };
+    weft_ref in[2] = { new_index(r, vector_of(random_extent(r)), 0, 50, false) };
     uint32_t n = chance(r, 30) ? 2 : 1;
     if (n == 2) {
         float factors[4] = { 1, 1.5f, 2, 4 };
@@ -399,9 +405,10 @@ static bool make_rope_angles(gen *r, weft_op op)
 static bool make_rope(gen *r, weft_op op)
 {
     int64_t heads = 1 + below(r, 3), size = 2 + 2 * below(r, 6);
-    weft_dims d = { 3, { r->extents[0], { heads, 0 }, { size, 0 } } };
+    weft_dim tokens = random_extent(r);
+    weft_dims d = { 3, { tokens, { heads, 0 }, { size, 0 } } };
     uint32_t n_rot = 2 * (1 + below(r, (uint32_t)d.d[2].n / 2));
-    weft_ref pos = new_index(r, vector_of(r->extents[0]), 0, 50, false), none = { 0 };
+    weft_ref pos = new_index(r, vector_of(tokens), 0, 50, false), none = { 0 };
     if (!pos.id) return false;
     weft_ref x = new_float(r, d), in[2] = { x, weft_rope_angles(r->g, pos, none, n_rot, 100, 1) };
     return emit(r, op, &(weft_attrs){ .rope = { .interleaved = (int32_t)below(r, 2) } }, in, 2);
@@ -410,7 +417,8 @@ static bool make_rope(gen *r, weft_op op)
 static bool make_attention(gen *r, weft_op op)
 {
     int64_t groups = 1 + below(r, 3), heads = groups * (1 + below(r, 3)), size = 4 * (1 + below(r, 4)), cells = 11;
-    weft_dims q = { 3, { r->extents[0], { heads, 0 }, { size, 0 } } }, one = vector_of(r->extents[0]);
+    weft_dim tokens = random_extent(r);
+    weft_dims q = { 3, { tokens, { heads, 0 }, { size, 0 } } }, one = vector_of(tokens);
     weft_dims kv = { 3, { { groups, 0 }, { cells, 0 }, { size, 0 } } };
     weft_ref first = new_index(r, one, 0, cells / 2, false), last = new_index(r, one, 0, cells - 1, false);
     weft_ref x = new_float(r, q), keys = new_float(r, kv), values = new_float(r, kv);
@@ -459,8 +467,12 @@ weft_status random_graph_make(uint64_t seed, uint32_t size, random_graph *out, w
     *out = (random_graph){ 0 };
     gen r = { .out = out, .state = seed };
     WEFT_TRY(weft_graph_create(NULL, &r.g, err));
-    r.extents[0] = weft_extent(r.g, "tokens", 2 + below(&r, 8));
-    r.extents[1] = weft_extent(r.g, "rows", 1 + below(&r, 4));
+    r.n_extents = 2 + below(&r, WEFT_MAX_EXTENTS - 1);
+    for (uint32_t e = 0; e < r.n_extents; e++) {
+        char name[16];
+        snprintf(name, sizeof name, "extent%u", e);
+        r.extents[e] = weft_extent(r.g, name, 1 + below(&r, 9));
+    }
     for (uint32_t made = 0, tries = 0; made < size && tries < 20 * size; tries++) {
         weft_op op = (weft_op)below(&r, WEFT_OP_COUNT);
         if (r.g->error.status != WEFT_OK) break; /* told by sealing */

@@ -489,6 +489,26 @@ static void printing_reports_a_full_disk(void)
     small_close(&w);
 }
 
+/* An axis joined with an extent behind it has gaps below the bound, whatever is copied: refused by name. */
+static void refuses_what_has_gaps(void)
+{
+    static const char text[] = "weft-graph 1\nextent t 3\n%1 = input \"x\" : f32[4, 17, t]\n"
+                               "%2 = reshape %1 {dims = [4, 17*t]} @ \"net\"\n%3 = relu %2\noutput \"y\" = %3\n";
+    weft_graph *g = NULL;
+    weft_backend *b = NULL;
+    weft_program *p = NULL;
+    if (CHECK_OK(weft_graph_parse(text, sizeof text - 1, "text", NULL, &g, &err), err) &&
+        CHECK_OK(weft_backend_open("cpu,threads=1", &b, &err), err)) {
+        const weft_program_desc d = { .devices = &b, .n_devices = 1 };
+        CHECK_STATUS(weft_program_create(g, &d, &p, &err), WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "net reshape");
+        CHECK_CONTAINS(err.text, "gaps");
+        CHECK(p == NULL);
+    }
+    weft_backend_close(b);
+    weft_graph_destroy(g);
+}
+
 /* ---- check ---- */
 
 typedef struct report {
@@ -550,6 +570,7 @@ static const weft_test tests[] = {
     { "falls back in the open", falls_back_in_the_open },
     { "null plans and refuses to run", null_plans_and_refuses_to_run },
     { "printing reports a full disk", printing_reports_a_full_disk },
+    { "refuses what has gaps", refuses_what_has_gaps },
     { "check finds a planted fault", check_finds_a_planted_fault },
 };
 GOLDEN_MAIN(tests)

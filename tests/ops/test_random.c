@@ -60,7 +60,7 @@ static bool make(subject *s, uint64_t seed, uint32_t size)
     for (uint32_t e = 1; e <= weft_graph_extent_count(r.g); e++) {
         uint32_t bound;
         weft_graph_extent(r.g, e, &bound);
-        s->actual[e - 1] = (bound + 1) / 2;
+        s->actual[e - 1] = 1 + (int64_t)((seed * 5 + e * 3) % bound); /* not all alike */
     }
     add_sources(s, &r);
     return true;
