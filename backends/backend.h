@@ -13,8 +13,7 @@
  *
  * Lifetimes: backend > bank > program. Destroy in the opposite order. A graph is copied by weft_program_create.
  * Programs that share a bank share weights and states by name (a prompt program and a decode program, say).
- * One thread at a time may use a backend, its banks and its programs; different backends are independent.
- */
+ * One thread at a time may use a backend, its banks and its programs; different backends are independent. */
 #ifndef WEFT_BACKEND_H
 #define WEFT_BACKEND_H
 

@@ -3,12 +3,11 @@
  * Conventions of the whole library
  *  - Every fallible function returns weft_status and takes `weft_error *err` as its last argument. `err` may be NULL.
  *    On failure the record says what, where and why; on success it is left as it was.
- *  - Out-parameters come just before `err`, are set to NULL/0 on failure, and are then owned by the caller
- *  (create/open).
+ *  - Out-parameters come just before `err`, are set to NULL or 0 on failure; what create and open give there is
+ *    the caller's.
  *  - Functions named weft_x_destroy accept NULL. Strings are UTF-8 and NUL-terminated unless a length goes with them.
  *  - No function aborts, exits, prints or reads the environment. There is no global mutable state.
- *  - Names that start with weft__ (two underscores) are shared inside the library and are not part of its interface.
- */
+ *  - Names that start with weft__ (two underscores) are shared inside the library and are not part of its interface. */
 #ifndef WEFT_BASE_H
 #define WEFT_BASE_H
 

@@ -1,5 +1,5 @@
-/* change.c: what is done to a whole graph or to nodes that exist: replacing, removing, ordering, cloning, keeping
- * outputs.
+/* change.c: what is done to a whole graph or to nodes that exist: counting uses, ordering, origins, cloning, keeping
+ * outputs. Passes replace and remove nodes by a weft__edit (pass.h).
  *
  * The order array is the one thing to keep right: it lists the live nodes, each after the nodes whose values it
  * reads. */
@@ -8,29 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-void weft__graph_replace(weft_graph *g, weft_ref from, weft_ref to)
-{
-    for (uint32_t i = 0; i < g->n_order; i++) {
-        const weft_node *n = g->nodes[g->order[i]];
-        weft_ref *in = (weft_ref *)(uintptr_t)n->in; /* the graph's own, const for readers */
-        for (uint32_t j = 0; j < n->n_in; j++)
-            if (in[j].id == from.id) in[j] = to;
-    }
-    for (uint32_t i = 0; i < g->n_outputs; i++)
-        if (g->outputs[i].ref.id == from.id) g->outputs[i].ref = to;
-}
-
-void weft__graph_remove(weft_graph *g, weft_node *n)
-{
-    uint32_t at = 0;
-    while (at < g->n_order && g->order[at] != n->id) at++;
-    if (at == g->n_order) return;
-    memmove(g->order + at, g->order + at + 1, (g->n_order - at - 1) * sizeof *g->order);
-    g->n_order--;
-    for (uint32_t i = 0; i < n->n_out; i++) g->values[n->out[i].id] = (weft_value){ 0 };
-    g->nodes[n->id] = NULL;
-}
 
 uint32_t *weft__graph_uses(const weft_graph *g)
 {

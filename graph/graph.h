@@ -16,8 +16,7 @@
  * Shapes are outermost first and row-major, as numpy prints them. A dimension is a number, or a number times a named
  * extent with an upper bound. Memory is laid out for the bounds; a run gives the actual values.
  * Arithmetic is float32 unless an op says otherwise: floating inputs may be f32, f16 or bf16, results are f32.
- * A graph belongs to one thread at a time. It copies every name, attribute and constant given to it.
- */
+ * A graph belongs to one thread at a time. It copies every name, attribute and constant given to it. */
 #ifndef WEFT_GRAPH_H
 #define WEFT_GRAPH_H
 

@@ -81,8 +81,6 @@ weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, cons
                                      weft_error *err);
 
 /* ---- for passes (graph is sealed) ---- */
-void weft__graph_replace(weft_graph *g, weft_ref from, weft_ref to); /* every use of `from`, outputs included */
-void weft__graph_remove(weft_graph *g, weft_node *n);                /* n has no uses left; takes it out of the order */
 /* Uses per value id (outputs count as a use); calloc'd, weft_graph_value_limit entries; NULL = OOM. */
 uint32_t *weft__graph_uses(const weft_graph *g);
 /* Restores topological order after additions and replacements: stable, each node as early as where it stood. */

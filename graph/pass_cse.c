@@ -35,8 +35,7 @@ static bool same_node(const weft_node *a, const weft_node *b)
     return true;
 }
 
-/* The first node equal to n, or n itself, which is then entered. `table` holds node ids, 0 is free.
- */
+/* The first node equal to n, or n itself, which is then entered. `table` holds node ids, 0 is free. */
 static const weft_node *find_or_add(const weft_graph *g, const weft_node *n, uint32_t *table, size_t size)
 {
     for (size_t i = hash_node(n);; i++) {

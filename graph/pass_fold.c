@@ -1,12 +1,10 @@
-/* pass_fold.c: drops nodes that change nothing, joins pairs that are one, and brings add and mul
- * into one form.
+/* pass_fold.c: drops nodes that change nothing, joins pairs that are one, and brings add and mul into one form.
  *
- *     identity   reshape, broadcast, slice to the same dims; permute to the same order; cast to the
- * same type; scale by 1; x * 1, x / 1, x + -0, x - 0 with a constant: exact for every x (x + 0
- * would turn -0 into 0) pairs      reshape, broadcast, permute, scale of the same op's result;
- * slice of a slice along one axis one form   x * constant and x / power of two become scale; add
- * and mul have the larger operand first, so that it is the one whose bytes the result may take
- */
+ *     identity   reshape, broadcast, slice to the same dims; permute to the same order; cast to the same type;
+ *                scale by 1; x * 1, x / 1, x + -0, x - 0 with a constant: exact for every x (x + 0 turns -0 into 0)
+ *     pairs      reshape, broadcast, permute, scale of the same op's result; slice of a slice along one axis
+ *     one form   x * constant and x / power of two become scale; add and mul have the larger operand first, so that
+ *                it is the one whose bytes the result may take */
 #include "graph/pass.h"
 
 #include <math.h>
@@ -29,8 +27,7 @@ static weft_status make(weft_graph *g, const weft_node *n, weft_op op, const wef
     return v->made ? WEFT_OK : err->status;
 }
 
-/* Same type and dims: a node that only re-arranges or converts is then the identity, permute apart.
- */
+/* Same type and dims: a node that only re-arranges or converts is then the identity, permute apart. */
 static bool like_result(const weft_graph *g, const weft_node *n, weft_ref r)
 {
     const weft_value *a = weft_graph_value(g, r), *b = weft_graph_value(g, n->out[0]);

@@ -1,13 +1,11 @@
 /* pass_fuse_linear.c: a product with a weight matrix takes up what follows it.
  *
- *     matmul_nt(x, w) [+ bias] [activation] [+ residual] [+ residual]  ->  linear(x, w, bias,
- * residuals)
+ *     matmul_nt(x, w) [+ bias] [activation] [+ residual] [+ residual]  ->  linear(x, w, bias, residuals)
  *
- * w is a weight of rank 2, the bias a weight [N]; additions may have their operands in either
- * order, and the bias may come after a residual where there is no activation. Each value on the way
- * must be read by the next step alone. A bare product becomes a linear, too, so that backends have
- * one path for all of them. Products are visited last to first: of two branches that are added, the
- * later one takes the addition, and the earlier one's result is ready by then. */
+ * w is a weight of rank 2, the bias a weight [N]; additions may have their operands in either order, and the bias may
+ * come after a residual where there is no activation. Each value on the way must be read by the next step alone. A bare
+ * product becomes a linear, too, so that backends have one path for all of them. Products are visited last to first: of
+ * two branches that are added, the later one takes the addition, and the earlier one's result is ready by then. */
 #include "graph/pass.h"
 
 #include <stdlib.h>

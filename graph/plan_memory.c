@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Readers of an owner of bytes, by value id. Steps are visited in order, so `last_step` only grows.
- */
+/* Readers of an owner of bytes, by value id. Steps are visited in order, so `last_step` only grows. */
 typedef struct use {
     bool made, read, pinned; /* pinned: an output, kept to the end */
     uint32_t first_group;    /* of its making */
@@ -114,8 +113,7 @@ static void share_in_place(weft__planner *p, use *uses, uint32_t *moved)
         if (moved[slots[i].root.id]) slots[i].root.id = moved[slots[i].root.id];
 }
 
-/* Rounds up to the alignment and counts what the device's arena would take if nothing were shared.
- */
+/* Rounds up to the alignment and counts what the device's arena would take if nothing were shared. */
 static weft_status claim(weft__planner *p, uint32_t device, uint64_t *bytes, weft_error *err)
 {
     uint64_t mask = (uint64_t)p->desc->alignment - 1, most = (uint64_t)INT64_MAX - mask;

@@ -350,11 +350,6 @@ size_t weft__checkpoint_file_count(const weft__checkpoint *ck)
     return ck->n_files;
 }
 
-const char *weft__checkpoint_file(const weft__checkpoint *ck, size_t i)
-{
-    return i < ck->n_files ? ck->files[i]->file : NULL;
-}
-
 weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
                                     const weft__file_tensor **out, weft_error *err)
 {

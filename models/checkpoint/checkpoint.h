@@ -2,8 +2,7 @@
  *
  * MODEL may be the folder, its config.json, its model.safetensors.index.json, or one .safetensors
  * file. A shard ("model-00001-of-00003.safetensors") beside an index stands for the whole checkpoint.
- * Opening maps the files and validates their headers; the weights themselves are not read.
- */
+ * Opening maps the files and validates their headers; the weights themselves are not read. */
 #ifndef WEFT_CHECKPOINT_CHECKPOINT_H
 #define WEFT_CHECKPOINT_CHECKPOINT_H
 
@@ -34,7 +33,6 @@ uint64_t weft__checkpoint_bytes(const weft__checkpoint *ck);      /* of all tens
 const char *weft__checkpoint_note(const weft__checkpoint *ck);
 
 size_t weft__checkpoint_file_count(const weft__checkpoint *ck);
-const char *weft__checkpoint_file(const weft__checkpoint *ck, size_t i); /* its path */
 
 /* What a graph's weight of this name is bound to: *out has a dtype->type other than WEFT_ANY.
  * NOT_FOUND, UNSUPPORTED for a type that no weight can have (complex numbers, 8-bit floats, ...), FORMAT for a tensor

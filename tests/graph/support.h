@@ -34,6 +34,31 @@ static inline weft_graph *test_parse(const char *text)
     return g;
 }
 
+/* Puts `to` in the place of every use of `from`, whatever that does to the order. */
+static inline void test_replace(weft_graph *g, weft_ref from, weft_ref to)
+{
+    for (uint32_t i = 0; i < g->n_order; i++) {
+        const weft_node *n = g->nodes[g->order[i]];
+        weft_ref *in = (weft_ref *)(uintptr_t)n->in; /* the graph's own, const for readers */
+        for (uint32_t j = 0; j < n->n_in; j++)
+            if (in[j].id == from.id) in[j] = to;
+    }
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        if (g->outputs[i].ref.id == from.id) g->outputs[i].ref = to;
+}
+
+/* Takes a node out of the order, and its values away. */
+static inline void test_remove(weft_graph *g, const weft_node *n)
+{
+    uint32_t at = 0, id = n->id;
+    while (at < g->n_order && g->order[at] != id) at++;
+    if (!CHECK(at < g->n_order)) return;
+    memmove(g->order + at, g->order + at + 1, (g->n_order - at - 1) * sizeof *g->order);
+    g->n_order--;
+    for (uint32_t i = 0; i < n->n_out; i++) g->values[n->out[i].id] = (weft_value){ 0 };
+    g->nodes[id] = NULL;
+}
+
 /* Seals a graph that must fail, checks status and a part of the text, and destroys it. */
 static inline void test_fails(weft_graph *g, weft_status want, const char *part)
 {

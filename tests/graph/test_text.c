@@ -49,8 +49,8 @@ static void fuse(weft_graph *g)
     weft_node *n = weft__graph_add(g, WEFT_OP_linear, &a, in, 3, "mlp", NULL, &err);
     if (!CHECK(n != NULL)) return;
     CHECK(weft__graph_set_origin(g, n, (uint32_t[]){ 4, 5, 6 }, 3));
-    weft__graph_replace(g, (weft_ref){ 6 }, n->out[0]);
-    for (uint32_t id = 6; id >= 4; id--) weft__graph_remove(g, g->nodes[id]);
+    test_replace(g, (weft_ref){ 6 }, n->out[0]);
+    for (uint32_t id = 6; id >= 4; id--) test_remove(g, g->nodes[id]);
     CHECK_OK(weft__graph_sort(g, &err), err);
 }
 
