@@ -39,6 +39,14 @@ holds "no logprobs unless asked" '! grep -q logprobs "$dir/a.json"'
 same "logprobs: steps" 16 "$(grep -c '"top"' "$dir/b.json")"
 same "stop string" "Once upon a time, there was a little girl named" \
     "$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 40 --stop " Lily")"
+# what the model's card says it writes, by the commands that stand there
+awk -v out="$dir/card" '/^\$ weft /{n++; print substr($0, 8) > (out n ".command"); on=1; next} /^```/{on=0} on{print > (out n ".text")}' "$model/README.md"
+holds "the card has stories" '[ -s "$dir/card1.text" ] && [ -s "$dir/card2.text" ]'
+for card in "$dir"/card*.command; do
+    command=$(sed "s|models/bundled/tiny-stories-neox|\"$model\"|" "$card")
+    eval "\"$weft\" $command" >"$dir/told"
+    holds "the card tells what $(basename "$card") does" 'cmp -s "$dir/told" "${card%command}text"'
+done
 one=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 --top-p 0.95 --seed 7 --max-tokens 30)
 two=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 --top-p 0.95 --seed 7 --max-tokens 30)
 other=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 --top-p 0.95 --seed 8 --max-tokens 30)
