@@ -52,15 +52,21 @@ install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 # The program writes its own man page and completion.
 set(man_page ${PROJECT_BINARY_DIR}/share/weft.1)
 set(completion ${PROJECT_BINARY_DIR}/share/weft.bash)
+set(completion_zsh ${PROJECT_BINARY_DIR}/share/_weft)
+set(completion_fish ${PROJECT_BINARY_DIR}/share/weft.fish)
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share)
-add_custom_command(OUTPUT ${man_page} ${completion}
+add_custom_command(OUTPUT ${man_page} ${completion} ${completion_zsh} ${completion_fish}
   COMMAND weft_program --man > ${man_page}
   COMMAND weft_program --completion bash > ${completion}
+  COMMAND weft_program --completion zsh > ${completion_zsh}
+  COMMAND weft_program --completion fish > ${completion_fish}
   DEPENDS weft_program
   VERBATIM)
-add_custom_target(weft_manual ALL DEPENDS ${man_page} ${completion})
+add_custom_target(weft_manual ALL DEPENDS ${man_page} ${completion} ${completion_zsh} ${completion_fish})
 install(FILES ${man_page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME weft)
+install(FILES ${completion_zsh} DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${completion_fish} DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/bundled/ DESTINATION ${CMAKE_INSTALL_DATADIR}/weft/models)
 

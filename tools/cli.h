@@ -15,13 +15,19 @@ typedef enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_WHOLE, CLI_REAL } cli_kind;
 
 typedef struct cli_option {
     const char *name; /* without the dashes */
+    char letter;      /* -p; 0: none */
     cli_kind kind;
-    const char *value;  /* shown for the value: "N", "FILE" */
-    double min, max;    /* of CLI_WHOLE and CLI_REAL */
+    const char *value;  /* shown for the value: "N", "FILE"; cli_completes tells what completes it */
+    double min, max;    /* of CLI_WHOLE and CLI_REAL; CLI_U64_MAX: all 64 bits */
     const char *help;   /* one sentence, no full stop */
-    const char *choices; /* for completion and help: "f16|q8_0"; may be NULL. The value "FILE" completes file names */
+    const char *choices; /* "f16|q8_0": the values there are; may be NULL */
     bool repeats;       /* may be given more than once */
 } cli_option;
+#define CLI_U64_MAX 0x1p64
+
+/* What shells complete a value with, by the word that stands for it in the help. */
+typedef enum cli_completes { CLI_NOTHING, CLI_FILES, CLI_FOLDERS, CLI_MODELS, CLI_DEVICES } cli_completes;
+cli_completes cli_completes_of(const char *value);
 
 enum { CLI_MAX_OPTIONS = 48, CLI_MAX_VALUES = 16 };
 
@@ -48,7 +54,15 @@ typedef struct cli_command {
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_tokenize, cli_detokenize,
     cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init, cli_devices;
-extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_common_options[];
+extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_model_options[],
+    cli_common_options[];
+
+/* The tables of options that a command takes, with their titles; ends with options NULL. */
+typedef struct cli_table { const char *title; const cli_option *options; } cli_table;
+enum { CLI_MAX_TABLES = 7 };
+void cli_tables(const cli_command *c, cli_table out[CLI_MAX_TABLES]);
+/* Calls `use` with the words of "a|b|c". */
+void cli_each_choice(const char *choices, void (*use)(void *ctx, const char *word, size_t n), void *ctx);
 
 /* ---- options ---- */
 int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out); /* 0, or an exit status + 1 */
@@ -63,12 +77,27 @@ float cli_f32(const cli_args *a, const char *name, float fallback);
 void cli_help(FILE *f, const cli_command *c);
 void cli_usage(FILE *f);
 void cli_man(FILE *f);
-void cli_completion(FILE *f);
+bool cli_completion(FILE *f, const char *shell); /* false: no such shell (bash, zsh, fish) */
 
 /* ---- messages: "weft: what: why" ---- */
 int cli_fail(const char *fmt, ...) WEFT_PRINTF(1, 2);    /* returns 1 */
 int cli_misuse(const char *fmt, ...) WEFT_PRINTF(1, 2);  /* returns 2 */
-int cli_report(const weft_error *err);                   /* returns 1 */
+int cli_report(const weft_error *err);                   /* returns 1, or 130 where the user has cancelled */
+
+/* ---- long work (progress.c) ---- */
+/* A line on standard error, where that is a terminal and --quiet is not given, says how far it is. */
+void cli_progress_init(const cli_args *a);
+bool cli_on_terminal(void); /* there is somebody to tell */
+/* For the library's descs. From now on Ctrl-C cancels at the next report; a second one ends the process. */
+weft_progress_sink cli_progress(void);
+bool cli_interrupted(void);
+/* Takes the line away: before anything else is printed. Messages do it themselves. */
+void cli_progress_end(void);
+/* Work of the program's own. What the library reports meanwhile counts as a part of it. End it in any case. */
+typedef struct cli_work { weft__task task; weft_progress_sink sink; } cli_work;
+weft_status cli_work_begin(cli_work *w, const char *what, uint64_t total, const char *unit, weft_error *err);
+weft_status cli_work_did(cli_work *w, uint64_t n, weft_error *err); /* n more */
+void cli_work_end(cli_work *w);
 
 /* ---- models, devices, sessions ---- */
 enum { CLI_MAX_DEVICES = 8, CLI_MAX_SPEC = 1024 };

@@ -13,9 +13,9 @@
 enum { DECODE_PROMPT = 16, MAX_REPEAT = 1000 };
 
 static const cli_option options[] = {
-    { .name = "prompt-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 20,
+    { .name = "prompt-tokens", .letter = 'p', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 20,
       .help = "length of the prompt (default: 512)" },
-    { .name = "decode-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 20,
+    { .name = "decode-tokens", .letter = 'n', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 20,
       .help = "tokens to decode (default: 64)" },
     { .name = "repeat", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = MAX_REPEAT,
       .help = "measurements of each (default: 5)" },
@@ -28,6 +28,7 @@ typedef struct rate { double median, min, max; } rate; /* tokens per second */
 
 typedef struct bench {
     cli_run run;
+    cli_work progress;
     cli_noise noise;   /* where the model has no files */
     weft_graph *graph; /* of the noise */
     uint32_t n_prompt, n_decode, repeat, chunk;
@@ -69,12 +70,14 @@ static weft_status eval_prompt(bench *b, uint32_t n, weft_error *err)
 
 static weft_status measure_prompt(bench *b, weft_error *err)
 {
+    WEFT_TRY(cli_work_begin(&b->progress, "measuring prompts", b->repeat, "runs", err));
     for (uint32_t i = 0; i < b->repeat; i++) {
         if (i && i == b->repeat / 2) WEFT_TRY(conditions_turn(&b->conditions, err));
         if (i == 0 || i == b->repeat / 2) WEFT_TRY(eval_prompt(b, b->n_prompt, err)); /* warm */
         double start = weft__seconds();
         WEFT_TRY(eval_prompt(b, b->n_prompt, err));
         b->seconds[i] = weft__seconds() - start;
+        WEFT_TRY(cli_work_did(&b->progress, 1, err));
     }
     b->prompt = rates(b, b->n_prompt);
     return WEFT_OK;
@@ -92,7 +95,8 @@ static void add_work(weft_counters *sum, weft_counters before, weft_counters aft
 static weft_status measure_decode(bench *b, weft_error *err)
 {
     const weft_program *p = weft_session_program(b->run.session, true);
-    weft_status status = WEFT_OK;
+    weft_status status =
+        cli_work_begin(&b->progress, "measuring decoding", (uint64_t)b->repeat * b->n_decode, "tokens", err);
     for (uint32_t i = 0; i < b->repeat && !status; i++) {
         if (i && i == b->repeat / 2) WEFT_TRY(conditions_turn(&b->conditions, err));
         status = eval_prompt(b, DECODE_PROMPT, err);
@@ -101,6 +105,7 @@ static weft_status measure_decode(bench *b, weft_error *err)
         for (uint32_t k = 0; k < b->n_decode && !status; k++) {
             weft_batch_token t = { b->best.id, 0, true };
             status = weft_session_eval_candidates(b->run.session, &t, 1, &b->best, err);
+            if (!status) status = cli_work_did(&b->progress, 1, err);
         }
         b->seconds[i] = weft__seconds() - start;
         add_work(&b->work, before, weft_program_counters(p));
@@ -124,7 +129,7 @@ static weft_status measure_peak(bench *b, weft_error *err)
 
 static weft_status measure_all(bench *b, weft_error *err)
 {
-    conditions_begin(&b->conditions, &b->run.devices);
+    conditions_begin(&b->conditions, &b->run.devices, cli_progress());
     WEFT_TRY(conditions_turn(&b->conditions, err));
     WEFT_TRY(measure_prompt(b, err));
     WEFT_TRY(conditions_turn(&b->conditions, err));
@@ -302,7 +307,9 @@ static int measure(const cli_args *a, bench *b)
         int status = cli_check(&b->run, &t);
         if (status) return status;
     }
-    if (measure_peak(b, &err) || measure_all(b, &err)) return cli_report(&err);
+    bool failed = measure_peak(b, &err) || measure_all(b, &err);
+    cli_work_end(&b->progress);
+    if (failed) return cli_report(&err);
     count_work(b);
     if (cli_has(a, "markdown")) {
         print_markdown(a, b);

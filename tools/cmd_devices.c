@@ -40,6 +40,7 @@ static void print_verdict(void *ctx, const char *kernel, bool passed, const char
 {
     uint32_t *n = ctx;
     n[!passed]++;
+    cli_progress_end();
     printf("%-28s %s%s%s\n", kernel, passed ? "passed" : "FAILED", *detail ? ": " : "", detail);
     fflush(stdout);
 }
@@ -53,7 +54,8 @@ static int test_device(const cli_args *a, const char *spec)
     int status = cli_device_spec(a, spec, full, sizeof full);
     if (status) return status;
     if (weft_backend_open(full, &b, &err)) return cli_report(&err);
-    if (weft_backend_self_test(b, print_verdict, n, NULL, &err)) status = cli_report(&err);
+    weft_progress_sink progress = cli_progress();
+    if (weft_backend_self_test(b, print_verdict, n, &progress, &err)) status = cli_report(&err);
     weft_backend_close(b);
     if (status) return status;
     return n[1] ? cli_fail("%u of %u kernels failed and will not be used", n[1], n[0] + n[1]) : 0;

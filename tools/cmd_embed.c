@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text to embed" },
-    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
+    { .name = "prompt", .letter = 'p', .kind = CLI_TEXT, .value = "TEXT", .help = "the text to embed" },
+    { .name = "prompt-file", .letter = 'f', .kind = CLI_TEXT, .value = "FILE",
       .help = "the same from a file's bytes ('-': standard input)" },
     CLI_TEXT_OPTIONS,
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },

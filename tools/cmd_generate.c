@@ -1,17 +1,16 @@
 /* cmd_generate.c: `weft generate`: continues a prompt, streaming to a terminal or printing one JSON object. */
 #include "tools/cli.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const cli_option options[] = {
-    { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text to continue" },
-    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
+    { .name = "prompt", .letter = 'p', .kind = CLI_TEXT, .value = "TEXT", .help = "the text to continue" },
+    { .name = "prompt-file", .letter = 'f', .kind = CLI_TEXT, .value = "FILE",
       .help = "the same from a file's bytes ('-': standard input)" },
     CLI_TEXT_OPTIONS,
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },
-    { .name = "max-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+    { .name = "max-tokens", .letter = 'n', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens to generate at most (default: 128)" },
     { .name = "temperature", .kind = CLI_REAL, .value = "T", .min = 0, .max = 100,
       .help = "0 picks the most probable token (default: 0)" },
@@ -23,7 +22,7 @@ static const cli_option options[] = {
       .help = "leave out what is less probable than this part of the best" },
     { .name = "repeat-penalty", .kind = CLI_REAL, .value = "R", .min = 0, .max = 100,
       .help = "divide the logits of the last 64 tokens (1: off)" },
-    { .name = "seed", .kind = CLI_WHOLE, .value = "S", .min = 0, .max = 18446744073709549568.0,
+    { .name = "seed", .letter = 's', .kind = CLI_WHOLE, .value = "S", .min = 0, .max = CLI_U64_MAX,
       .help = "of the random numbers (default: 0)" },
     { .name = "stop", .kind = CLI_TEXT, .value = "STR",
       .help = "text that ends the output, itself left out", .repeats = true },
@@ -35,23 +34,16 @@ static const cli_option options[] = {
     { .name = NULL },
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-}
-
 static bool stream(void *ctx, int32_t token, const char *text, size_t n)
 {
     const bool *silent = ctx;
     (void)token;
+    cli_progress_end(); /* of the prompt */
     if (!*silent && n) {
         fwrite(text, 1, n, stdout);
         fflush(stdout);
     }
-    return !interrupted && !ferror(stdout);
+    return !cli_interrupted() && !ferror(stdout);
 }
 
 static json_t *logprobs_json(const weft_generated *r, uint32_t step)
@@ -95,6 +87,17 @@ static weft_sampling sampling_of(const cli_args *a)
                             .seed = cli_u64(a, "seed", 0) };
 }
 
+/* The first token comes of the prompt, the others of decoding. */
+static void tell_speed(const weft_generated *r, size_t n_prompt)
+{
+    fprintf(stderr, "prompt: %zu tokens in %.2f s, %.1f tokens/s", n_prompt, r->prompt_seconds,
+            (double)n_prompt / r->prompt_seconds);
+    if (r->n_tokens > 1 && r->decode_seconds > 0)
+        fprintf(stderr, "; decode: %u tokens in %.2f s, %.1f tokens/s", r->n_tokens - 1, r->decode_seconds,
+                (r->n_tokens - 1) / r->decode_seconds);
+    fputc('\n', stderr);
+}
+
 static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
 {
     bool json = cli_has(a, "json"), tokens_only;
@@ -114,8 +117,6 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
     d.stop = stop;
     weft_error err;
     weft_generated r;
-    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
-    sigaction(SIGINT, &action, NULL);
     const char *text = cli_text(a, "prompt", NULL);
     if (!json && text) {
         fputs(text, stdout);
@@ -128,8 +129,11 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
     if (json) print_object(run, prompt, &r);
     for (uint32_t i = 0; !json && tokens_only && i < r.n_tokens; i++) printf("%s%d", i ? "," : "", r.tokens[i]);
     if (!json) fputc('\n', stdout);
+    fflush(stdout);
+    if (cli_has(a, "verbose") || (cli_on_terminal() && !json)) tell_speed(&r, prompt->n);
+    bool cancelled = r.stop == WEFT_STOP_CANCELLED && cli_interrupted();
     weft_generated_free(&r);
-    return 0;
+    return cancelled ? 130 : 0;
 }
 
 static int run_generate(const cli_args *a)

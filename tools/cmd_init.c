@@ -4,7 +4,7 @@
 static const cli_option options[] = {
     { .name = "dtype", .kind = CLI_TEXT, .value = "TYPE", .choices = "f16|bf16|f32",
       .help = "type of the tensors in the files (default: f16)" },
-    { .name = "seed", .kind = CLI_WHOLE, .value = "S", .min = 0, .max = 18446744073709549568.0,
+    { .name = "seed", .letter = 's', .kind = CLI_WHOLE, .value = "S", .min = 0, .max = CLI_U64_MAX,
       .help = "of the random numbers (default: 0)" },
     { .name = "shard-size", .kind = CLI_WHOLE, .value = "BYTES", .min = 1, .max = 1e15,
       .help = "bytes of data per file at most (default: 5000000000)" },
@@ -15,8 +15,10 @@ static int run_init(const cli_args *a)
 {
     weft_dtype t = WEFT_F16;
     weft_error err;
+    weft_progress_sink progress = cli_progress();
     cli_dtype(cli_text(a, "dtype", "f16"), &t);
-    if (weft_model_init(a->model, a->second, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0), NULL, &err))
+    if (weft_model_init(a->model, a->second, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0),
+                        &progress, &err))
         return cli_report(&err);
     return 0;
 }

@@ -37,6 +37,7 @@ typedef struct kernels {
     weft_device_info info;
     weft_roof roof; /* before the tables */
     conditions conditions;
+    cli_work work;
     bool exact;
     uint32_t columns;
 } kernels;
@@ -125,7 +126,8 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
     weft_bank *bank = NULL;
     cli_noise noise;
     WEFT_TRY(make_chain(s, t, columns, chain, distinct, &g, err));
-    weft_program_desc d = { .devices = (weft_backend *const *)&k->b, .n_devices = 1, .exact = k->exact };
+    weft_program_desc d = { .devices = (weft_backend *const *)&k->b, .n_devices = 1, .exact = k->exact,
+                            .progress = cli_progress() };
     weft_status status = cli_noise_open(g, &noise, err);
     weft_weight_source source = cli_noise_source(&noise);
     if (!status) status = weft_program_create(g, &d, &p, err);
@@ -147,23 +149,24 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
 }
 
 /* A cell: "812 (0.83)"; what does not fit is a dash. */
-static int print_cell(const kernels *k, const shape *s, weft_dtype t, uint32_t columns)
+static int add_cell(kernels *k, const shape *s, weft_dtype t, uint32_t columns, const weft_writer *out)
 {
     weft_error err;
     double seconds = 0, peak = 0;
     weft_status status = measure(k, s, t, columns, &seconds, &peak, &err);
-    if (status == WEFT_LIMIT || status == WEFT_OOM) return printf(" - |"), 0;
-    if (status) return printf("\n"), cli_report(&err);
+    bool unfit = status == WEFT_LIMIT || status == WEFT_OOM;
+    if (unfit || !status) status = cli_work_did(&k->work, 1, &err);
+    if (status) return cli_report(&err);
+    if (unfit) return weft_writef(out, " - |"), 0;
     uint64_t row;
     weft_dtype_row_bytes(t, s->k, &row);
     double bytes = (double)row * s->n / seconds, ops = 2.0 * s->n * s->k * columns / seconds;
-    if (columns == 1) printf(" %.4g (%.0f %%) |", bytes * 1e-9, 100 * bytes / k->roof.bytes_per_second);
-    else printf(" %.4g (%.0f %%) |", ops * 1e-9, 100 * ops / peak);
-    fflush(stdout);
+    if (columns == 1) weft_writef(out, " %.4g (%.0f %%) |", bytes * 1e-9, 100 * bytes / k->roof.bytes_per_second);
+    else weft_writef(out, " %.4g (%.0f %%) |", ops * 1e-9, 100 * ops / peak);
     return 0;
 }
 
-static int print_table(const kernels *k, const shape *list, uint32_t n, uint32_t columns)
+static int print_table(kernels *k, const shape *list, uint32_t n, uint32_t columns)
 {
     if (columns == 1) printf("\nMatrix-vector products, GB/s of weights (of the read bandwidth):\n\n");
     else printf("\nMatrix products with %u columns, GFLOP/s (of the peak of the kernel's arithmetic):\n\n", columns);
@@ -171,12 +174,20 @@ static int print_table(const kernels *k, const shape *list, uint32_t n, uint32_t
     for (int f = 0; f < N_FORMATS; f++) printf(" %s |", weft_dtype_get(formats[f])->name);
     printf("\n|---|---|---|---|---|---|---|\n");
     for (uint32_t i = 0; i < n; i++) {
-        printf("| %s%s%s | %u x %u |", list[i].model, *list[i].part ? " " : "", list[i].part, list[i].n, list[i].k);
-        for (int f = 0; f < N_FORMATS; f++) {
-            int status = print_cell(k, &list[i], formats[f], columns);
-            if (status) return status;
+        weft_text row = { 0 };
+        weft_writer w = weft_text_writer(&row);
+        int status = 0;
+        weft_writef(&w, "| %s%s%s | %u x %u |", list[i].model, *list[i].part ? " " : "", list[i].part, list[i].n,
+                    list[i].k);
+        for (int f = 0; f < N_FORMATS && !status; f++) status = add_cell(k, &list[i], formats[f], columns, &w);
+        if (!status && row.failed) status = cli_fail("kernels: out of memory");
+        if (!status) {
+            cli_progress_end();
+            printf("%s\n", row.data);
+            fflush(stdout);
         }
-        printf("\n");
+        weft_text_free(&row);
+        if (status) return status;
     }
     return 0;
 }
@@ -208,10 +219,15 @@ static int run_tables(const cli_args *a, kernels *k)
     printf("%s\n\n%s; read bandwidth %.4g GB/s, multiply-adds %.4g GFLOP/s (f32), %.4g GFLOP/s (f16 matrices; 0: "
            "none), measured in this run.\n", k->info.description, k->info.features, k->roof.bytes_per_second * 1e-9,
            k->roof.f32_ops_per_second * 1e-9, k->roof.f16_matrix_ops_per_second * 1e-9);
+    cli_progress_end();
+    fflush(stdout);
+    uint64_t cells = (uint64_t)(n ? n : rest) * N_FORMATS * 2;
+    if (cli_work_begin(&k->work, "measuring products", cells, "products", &err)) return cli_report(&err);
     int status = print_table(k, n ? own : shapes, n ? n : rest, 1);
     if (!status && conditions_turn(&k->conditions, &err)) status = cli_report(&err);
     if (!status) status = print_table(k, n ? own : shapes, n ? n : rest, k->columns);
     if (!status && conditions_turn(&k->conditions, &err)) status = cli_report(&err);
+    cli_work_end(&k->work);
     if (!status) print_warnings(k);
     return status;
 }
@@ -222,8 +238,9 @@ static int run_kernels(const cli_args *a)
     int status = cli_devices_open(a, &devices);
     kernels k = { .b = devices.device[0], .exact = cli_has(a, "exact"), .columns = cli_u32(a, "columns", 512) };
     if (!status) weft_backend_info(k.b, &k.info);
-    conditions_begin(&k.conditions, &devices);
+    conditions_begin(&k.conditions, &devices, cli_progress());
     if (!status) status = run_tables(a, &k);
+    cli_work_end(&k.work);
     cli_devices_close(&devices);
     return status;
 }

@@ -8,8 +8,8 @@ enum { MAX_SEQUENCES = 256, ROWS_PER_RUN = 64 };
 
 static const cli_option options[] = {
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the sequence: 1,2,3" },
-    { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the sequence as text" },
-    { .name = "prompt-file", .kind = CLI_TEXT, .value = "FILE",
+    { .name = "prompt", .letter = 'p', .kind = CLI_TEXT, .value = "TEXT", .help = "the sequence as text" },
+    { .name = "prompt-file", .letter = 'f', .kind = CLI_TEXT, .value = "FILE",
       .help = "the same from a file's bytes ('-': standard input)" },
     CLI_TEXT_OPTIONS,
     { .name = "batch", .kind = CLI_TEXT, .value = "LISTS", .help = "several sequences in one batch: \"1,2,3;4,5\"" },

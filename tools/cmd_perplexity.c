@@ -8,12 +8,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PIECE = 128 }; /* tokens, and rows of logits, per run */
 
 static const cli_option options[] = {
-    { .name = "file", .kind = CLI_TEXT, .value = "FILE",
+    { .name = "file", .letter = 'f', .kind = CLI_TEXT, .value = "FILE",
       .help = "the text: a file's bytes as they are ('-': standard input)" },
     CLI_TEXT_OPTIONS,
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "token ids instead: 1,2,3" },
@@ -29,17 +28,9 @@ typedef struct score {
     double nats;
     size_t scored;
     float *logits;
+    cli_work work;
     weft_batch_token batch[PIECE];
 } score;
-
-static void progress(const score *s)
-{
-    if (!isatty(STDERR_FILENO)) return;
-    int done = (int)(40.0 * (double)s->scored / (double)s->t->n);
-    fprintf(stderr, "\r[%.*s%*s] %zu of %zu tokens, perplexity %.3f ", done, "########################################",
-            40 - done, "", s->scored, s->t->n, s->scored ? exp(s->nats / (double)s->scored) : 0.0);
-    fflush(stderr);
-}
 
 /* Scores tokens from..end of the window that begins at `begin`. */
 static int score_window(cli_run *run, score *s, size_t begin, size_t from, size_t end)
@@ -51,6 +42,7 @@ static int score_window(cli_run *run, score *s, size_t begin, size_t from, size_
         size_t n = end - 1 - at < PIECE ? end - 1 - at : PIECE, rows = 0;
         for (size_t i = 0; i < n; i++) s->batch[i] = (weft_batch_token){ s->t->ids[at + i], 0, at + i + 1 >= from };
         if (weft_session_eval(run->session, s->batch, n, s->logits, &err)) return cli_report(&err);
+        size_t before = s->scored;
         for (size_t i = 0; i < n; i++) {
             float p;
             if (!s->batch[i].wanted) continue;
@@ -59,21 +51,22 @@ static int score_window(cli_run *run, score *s, size_t begin, size_t from, size_
             s->scored++;
         }
         at += n;
-        progress(s);
+        if (cli_work_did(&s->work, s->scored - before, &err)) return cli_report(&err);
     }
     return 0;
 }
 
 static int score_all(cli_run *run, score *s, size_t context, size_t stride)
 {
+    weft_error err;
     size_t done = 0;
+    if (cli_work_begin(&s->work, "scoring", s->t->n ? s->t->n - 1 : 0, "tokens", &err)) return cli_report(&err);
     for (size_t begin = 0; done < s->t->n; begin += stride) {
         size_t end = begin + context < s->t->n ? begin + context : s->t->n, from = done > begin + 1 ? done : begin + 1;
         int status = end > from ? score_window(run, s, begin, from, end) : 0;
         if (status) return status;
         done = end;
     }
-    if (isatty(STDERR_FILENO)) fprintf(stderr, "\n");
     return s->scored ? 0 : cli_fail("the text is too short: nothing to predict");
 }
 
@@ -108,6 +101,7 @@ static int run_perplexity(const cli_args *a)
         else if (stride > context)
             status = cli_misuse("--stride %u: larger than the window of %u tokens", stride, context);
         else status = score_all(&run, &s, context, stride);
+        cli_work_end(&s.work);
     }
     if (!status) status = report(a, &s, weft__seconds() - start);
     free(s.logits);

@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const cli_option options[] = {
-    { .name = "prompt-tokens", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1 << 20,
+    { .name = "prompt-tokens", .letter = 'p', .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1 << 20,
       .help = "length of the prompt, 0: none (default: 512, or the context)" },
-    { .name = "decode-tokens", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1 << 20,
+    { .name = "decode-tokens", .letter = 'n', .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1 << 20,
       .help = "tokens to decode, 0: none (default: 64)" },
     { .name = "repeat", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1000,
       .help = "runs of the prompt, and of all the decoding (default: 5); runs of a graph (default: 20)" },
@@ -35,6 +35,27 @@ static weft_profile_by find_by(const char *name)
     return by;
 }
 
+/* What --check found, below a program's table. */
+static bool print_checks(const profile_entry *e, bool markdown, const weft_writer *w)
+{
+    double worst = 0;
+    const weft_check_node *first = NULL;
+    for (uint32_t i = 0; i < e->checks.n; i++) {
+        const weft_check_node *c = &e->checks.nodes[i];
+        if (c->tolerance > 0 && c->max_error / c->tolerance > worst) worst = c->max_error / c->tolerance;
+        if (c->failed && !first) first = c;
+    }
+    if (!e->checks.n) return true;
+    const char *before = markdown ? "\n" : "";
+    if (!weft_writef(w, "%scheck: %u results compared with the plain float32 path, %u differ; the largest error is "
+                        "%.2g of its tolerance\n", before, e->checks.n, e->checks.n_failed, worst))
+        return false;
+    if (!first) return true;
+    const weft_node *n = weft_graph_node_by_id(weft_program_graph(e->program), first->node);
+    return weft_writef(w, "%sthe first that differs: %s%s%s %%%u\n", before, n->scope, *n->scope ? " " : "",
+                       weft_op_get(n->op)->name, n->out[first->output].id);
+}
+
 static weft_status print_tables(const cli_args *a, const profile_set *s, const weft_writer *w, weft_error *err)
 {
     weft_profile_table_desc d = { .by = find_by(cli_text(a, "by", "op")), .top = cli_u32(a, "top", 0),
@@ -44,6 +65,8 @@ static weft_status print_tables(const cli_args *a, const profile_set *s, const w
     for (uint32_t i = 0; i < s->n; i++) {
         if (!weft_writef(w, "\n")) return WEFT_FAIL(err, WEFT_IO, "the table could not be written");
         WEFT_TRY(weft_profile_table(s->entry[i].profile, &d, w, err));
+        if (!print_checks(&s->entry[i], d.markdown, w))
+            return WEFT_FAIL(err, WEFT_IO, "the table could not be written");
     }
     return WEFT_OK;
 }

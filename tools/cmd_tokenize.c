@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const cli_option tokenize_options[] = {
-    { .name = "prompt", .kind = CLI_TEXT, .value = "TEXT", .help = "the text" },
-    { .name = "file", .kind = CLI_TEXT, .value = "FILE",
+    { .name = "prompt", .letter = 'p', .kind = CLI_TEXT, .value = "TEXT", .help = "the text" },
+    { .name = "file", .letter = 'f', .kind = CLI_TEXT, .value = "FILE",
       .help = "the text: a file's bytes as they are ('-': standard input)" },
     CLI_TEXT_OPTIONS,
     { .name = "json", .kind = CLI_FLAG, .help = "print one object with `tokens`" },

@@ -65,16 +65,16 @@ double processor_times_others(const processor_times *begin, const processor_time
 
 /* ---- conditions ---- */
 
-void conditions_begin(conditions *c, const cli_device_list *devices)
+void conditions_begin(conditions *c, const cli_device_list *devices, weft_progress_sink progress)
 {
-    *c = (conditions){ .devices = devices, .begin = read_times(), .sum.others = -1 };
+    *c = (conditions){ .devices = devices, .progress = progress, .begin = read_times(), .sum.others = -1 };
 }
 
 weft_status conditions_turn(conditions *c, weft_error *err)
 {
     if (c->sum.turns == WEFT_MAX_ROOF_TURNS) return WEFT_OK;
     for (uint32_t d = 0; d < c->devices->n; d++)
-        WEFT_TRY(weft_backend_roof(c->devices->device[d], turn_seconds, NULL, &c->turn[d][c->sum.turns], err));
+        WEFT_TRY(weft_backend_roof(c->devices->device[d], turn_seconds, &c->progress, &c->turn[d][c->sum.turns], err));
     c->sum.turns++;
     for (uint32_t d = 0; d < c->devices->n; d++)
         weft__roof_spread(c->turn[d], c->sum.turns, &c->roofs[d], &c->least[d], &c->most[d]);

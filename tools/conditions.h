@@ -1,7 +1,7 @@
 /* conditions.h: what goes on beside a measurement: how busy others keep the processors, and the roofs of the devices,
  * measured in turn with what is measured.
  *
- *     conditions_begin(&c, devices);
+ *     conditions_begin(&c, devices, progress);
  *     conditions_turn(&c, &err);       // a roof of every device; before, between and after the runs
  *     ... runs, further turns ...
  *     conditions_end(&c);
@@ -23,13 +23,14 @@ typedef struct processor_times {
 
 typedef struct conditions {
     const cli_device_list *devices;
+    weft_progress_sink progress; /* of the turns */
     processor_times begin;
     weft_roof turn[CLI_MAX_DEVICES][WEFT_MAX_ROOF_TURNS];
     weft_roof roofs[CLI_MAX_DEVICES], least[CLI_MAX_DEVICES], most[CLI_MAX_DEVICES];
     weft_conditions sum; /* of the turns so far; processors and others by conditions_end */
 } conditions;
 
-void conditions_begin(conditions *c, const cli_device_list *devices);
+void conditions_begin(conditions *c, const cli_device_list *devices, weft_progress_sink progress);
 /* More than WEFT_MAX_ROOF_TURNS do nothing. */
 weft_status conditions_turn(conditions *c, weft_error *err);
 void conditions_end(conditions *c);

@@ -10,6 +10,8 @@ const cli_option cli_device_options[] = {
       .help = "where to run: cpu or vulkan[:N|:NAME], options with commas (cpu,threads=2), several in order of "
               "preference (vulkan:0,vulkan:1,cpu; one that is not there is left out unless --strict); see `weft "
               "devices` (default: the best GPU, else cpu)" },
+    { .name = "threads", .letter = 't', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 256,
+      .help = "threads of the cpu, unless its SPEC says (default: one per core)" },
     { .name = "split", .kind = CLI_TEXT, .value = "N,N",
       .help = "layers on each device, the last takes what is left (default: as many as its memory holds)" },
     { .name = "max-binding", .kind = CLI_TEXT, .value = "BYTES",
@@ -33,11 +35,13 @@ static bool cache_folder(char *out, size_t size)
 int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size)
 {
     char folder[CLI_MAX_SPEC / 2];
-    bool gpu = !strncmp(spec, "vulkan", 6);
+    bool gpu = !strncmp(spec, "vulkan", 6), cpu = !strncmp(spec, "cpu", 3);
     bool cached = gpu && !cli_has(a, "no-cache") && !strstr(spec, ",cache=") && cache_folder(folder, sizeof folder);
     const char *binding = gpu && !strstr(spec, ",max-binding=") ? cli_text(a, "max-binding", NULL) : NULL;
-    size_t length = (size_t)snprintf(out, size, "%s%s%s%s%s", spec, cached ? ",cache=" : "", cached ? folder : "",
-                                     binding ? ",max-binding=" : "", binding ? binding : "");
+    const char *threads = cpu && !strstr(spec, ",threads=") ? cli_text(a, "threads", NULL) : NULL;
+    size_t length = (size_t)snprintf(out, size, "%s%s%s%s%s%s%s", spec, cached ? ",cache=" : "", cached ? folder : "",
+                                     binding ? ",max-binding=" : "", binding ? binding : "", threads ? ",threads=" : "",
+                                     threads ? threads : "");
     return length < size ? 0 : cli_fail("--device: '%.60s...' is too long", spec);
 }
 

@@ -10,6 +10,7 @@
 
 static void say(const char *fmt, va_list args)
 {
+    cli_progress_end();
     fprintf(stderr, "weft: ");
     vfprintf(stderr, fmt, args);
     fputc('\n', stderr);
@@ -36,7 +37,8 @@ int cli_misuse(const char *fmt, ...)
 int cli_report(const weft_error *err)
 {
     bool numbers = err->status == WEFT_NOT_FINITE;
-    return cli_fail("%s%s", err->text, numbers ? " (--check names the node that made the first)" : "");
+    int status = cli_fail("%s%s", err->text, numbers ? " (--check names the node that made the first)" : "");
+    return err->status == WEFT_CANCELLED ? 130 : status; /* as shells say of Ctrl-C */
 }
 
 /* ---- files ---- */

@@ -1,5 +1,6 @@
 /* main.c: the `weft` program: finds the subcommand and lets it work. */
 #include "tools/cli.h"
+#include "tools/guess.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -17,18 +18,26 @@ static const cli_command *find(const char *name)
     return NULL;
 }
 
+static int refuse(const char *name)
+{
+    guess g = { .word = name };
+    char hint[80];
+    for (const cli_command *const *c = cli_commands; *c; c++) guess_try(&g, (*c)->name, strlen((*c)->name));
+    return cli_misuse("%s: no such command%s; see `weft --help`", name, guess_text(&g, hint, sizeof hint));
+}
+
 /* `weft help COMMAND`, and the words that are no commands. 0..2: done, -1: no such word. */
 static int run_word(int argc, char **argv)
 {
     const char *word = argv[1];
     if (!strcmp(word, "--version")) return printf("weft %s\n", weft_version()), 0;
     if (!strcmp(word, "--man")) return cli_man(stdout), 0;
-    if (!strcmp(word, "--completion") && argc > 2 && !strcmp(argv[2], "bash")) return cli_completion(stdout), 0;
-    if (!strcmp(word, "--completion")) return cli_misuse("--completion: expected bash");
+    if (!strcmp(word, "--completion"))
+        return argc > 2 && cli_completion(stdout, argv[2]) ? 0 : cli_misuse("--completion: expected bash, zsh or fish");
     if (strcmp(word, "--help") && strcmp(word, "-h") && strcmp(word, "help")) return -1;
     if (argc < 3) return cli_usage(stdout), 0;
     const cli_command *c = find(argv[2]);
-    if (!c) return cli_misuse("%s: no such command; see `weft --help`", argv[2]);
+    if (!c) return refuse(argv[2]);
     return cli_help(stdout, c), 0;
 }
 
@@ -42,13 +51,15 @@ int main(int argc, char **argv)
     int status = run_word(argc, argv);
     if (status >= 0) return status;
     const cli_command *c = find(argv[1]);
-    if (!c) return cli_misuse("%s: no such command; see `weft --help`", argv[1]);
+    if (!c) return refuse(argv[1]);
     cli_args args;
     status = cli_parse(c, argc - 1, argv + 1, &args);
     if (status) return status - 1;
     bool takes_model = c->positional && !strncmp(c->positional, "MODEL", 5);
     status = takes_model ? cli_find_model(&args) : 0;
+    cli_progress_init(&args);
     if (!status) status = c->run(&args);
+    cli_progress_end();
     free(args.found);
     if (fflush(stdout) || ferror(stdout)) return cli_fail("standard output: could not be written");
     return status;

@@ -1,5 +1,6 @@
 /* options.c: parsing of a subcommand's options with getopt_long, from its table. */
 #include "tools/cli.h"
+#include "tools/guess.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +15,7 @@ const cli_option cli_run_options[] = {
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how the cache is stored (default: f16, f32 with --exact)",
       .choices = "f32|f16|bf16" },
-    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+    { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens a sequence can have (default: the model's)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "prompt tokens per run (default: 512)" },
@@ -22,7 +23,7 @@ const cli_option cli_run_options[] = {
     { .name = "strict", .kind = CLI_FLAG, .help = "fail instead of running a node elsewhere than asked" },
     { .name = "check", .kind = CLI_FLAG,
       .help = "compare every node with the plain float32 path first; exit with 1 if one differs" },
-    { .name = "verbose", .kind = CLI_FLAG, .help = "notes on the model, then devices, memory and placement on stderr" },
+    { .name = "verbose", .kind = CLI_FLAG, .help = "on stderr: notes, devices, memory, how nodes are placed, speed" },
     { .name = NULL },
 };
 
@@ -31,7 +32,7 @@ const cli_option cli_source_options[] = {
       .help = "how matrices are stored (default: as in the files)" },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16",
       .help = "how the cache is stored (default: f16, f32 with --exact)" },
-    { .name = "context", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
+    { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens of the cache (default: the model's context)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "prompt tokens per run at most (default: 512)" },
@@ -39,20 +40,55 @@ const cli_option cli_source_options[] = {
     { .name = NULL },
 };
 
-const cli_option cli_common_options[] = {
-    { .name = "help", .kind = CLI_FLAG, .help = "print this help" },
+const cli_option cli_model_options[] = {
+    { .name = "model", .letter = 'm', .kind = CLI_TEXT, .value = "MODEL", .help = "another way to name MODEL" },
     { .name = NULL },
 };
 
+const cli_option cli_common_options[] = {
+    { .name = "quiet", .kind = CLI_FLAG, .help = "no line on the terminal that says how far long work is" },
+    { .name = "help", .letter = 'h', .kind = CLI_FLAG, .help = "print this help" },
+    { .name = NULL },
+};
+
+void cli_tables(const cli_command *c, cli_table out[CLI_MAX_TABLES])
+{
+    bool model = c->positional && !strncmp(c->positional, "MODEL", 5);
+    const cli_table all[] = { { "Options", c->options },
+                              { "Model", model ? cli_model_options : NULL },
+                              { "Plan", c->sources ? cli_source_options : NULL },
+                              { "Devices", c->runs || c->plans ? cli_device_options : NULL },
+                              { "Running", c->runs ? cli_run_options : NULL },
+                              { "Other", cli_common_options } };
+    unsigned n = 0;
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].options && all[i].options->name) out[n++] = all[i];
+    out[n] = (cli_table){ NULL, NULL };
+}
+
 static unsigned collect(const cli_command *c, const cli_option **all)
 {
-    const cli_option *tables[] = { c->options, c->sources ? cli_source_options : NULL,
-                                   c->runs || c->plans ? cli_device_options : NULL, c->runs ? cli_run_options : NULL,
-                                   cli_common_options };
+    cli_table tables[CLI_MAX_TABLES];
     unsigned n = 0;
-    for (unsigned t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const cli_option *o = tables[t]; o && o->name && n < CLI_MAX_OPTIONS; o++) all[n++] = o;
+    cli_tables(c, tables);
+    for (const cli_table *t = tables; t->options; t++)
+        for (const cli_option *o = t->options; o->name && n < CLI_MAX_OPTIONS; o++) all[n++] = o;
     return n;
+}
+
+void cli_each_choice(const char *choices, void (*use)(void *ctx, const char *word, size_t n), void *ctx)
+{
+    for (const char *at = choices; at; at += *at == '|') {
+        size_t n = strcspn(at, "|");
+        use(ctx, at, n);
+        at += n;
+        if (!*at) break;
+    }
+}
+
+static void try_choice(void *ctx, const char *word, size_t n)
+{
+    guess_try(ctx, word, n);
 }
 
 static bool is_choice(const char *choices, const char *value)
@@ -63,19 +99,30 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
+static int refuse_number(const cli_option *o, const char *value)
+{
+    if (o->kind == CLI_REAL)
+        return cli_misuse("--%s %s: expected a number from %.9g to %.9g", o->name, value, o->min, o->max);
+    uint64_t most = o->max >= CLI_U64_MAX ? UINT64_MAX : (uint64_t)o->max;
+    return cli_misuse("--%s %s: expected a whole number from %.0f to %llu", o->name, value, o->min,
+                      (unsigned long long)most);
+}
+
 /* 0, or 2 after a message. */
 static int check_value(const cli_option *o, const char *value)
 {
-    if (o->choices && !is_choice(o->choices, value))
-        return cli_misuse("--%s %s: expected %s", o->name, value, o->choices);
+    if (o->choices && !is_choice(o->choices, value)) {
+        guess g = { .word = value };
+        char hint[80];
+        cli_each_choice(o->choices, try_choice, &g);
+        return cli_misuse("--%s %s: expected %s%s", o->name, value, o->choices, guess_text(&g, hint, sizeof hint));
+    }
     if (o->kind != CLI_WHOLE && o->kind != CLI_REAL) return 0;
     char *end;
     errno = 0;
     double x = o->kind == CLI_WHOLE ? (double)strtoull(value, &end, 10) : strtod(value, &end);
     bool starts = o->kind == CLI_WHOLE ? *value >= '0' && *value <= '9' : end != value;
-    if (!starts || *end || errno || !isfinite(x) || x < o->min || x > o->max)
-        return cli_misuse("--%s %s: expected a %s from %.9g to %.9g", o->name, value,
-                          o->kind == CLI_WHOLE ? "whole number" : "number", o->min, o->max);
+    if (!starts || *end || errno || !isfinite(x) || x < o->min || x > o->max) return refuse_number(o, value);
     return 0;
 }
 
@@ -88,7 +135,10 @@ static int add_value(cli_args *a, const cli_option *o, const char *value)
         a->n_given++;
     }
     if (o->kind == CLI_FLAG) return 0;
-    if (!o->repeats) a->given[i].n = 0; /* the last one counts */
+    if (!o->repeats && a->given[i].n)
+        return cli_misuse("--%s is given twice: '%s' and '%s'%s", o->name, a->given[i].values[0], value,
+                          cli_completes_of(o->value) == CLI_DEVICES ? "; several devices are named in one, with commas"
+                                                                    : "");
     if (a->given[i].n == CLI_MAX_VALUES) return cli_misuse("--%s: more than %d times", o->name, CLI_MAX_VALUES);
     a->given[i].values[a->given[i].n++] = value;
     return check_value(o, value);
@@ -97,6 +147,11 @@ static int add_value(cli_args *a, const cli_option *o, const char *value)
 static int take_positional(const cli_command *c, int argc, char **argv, cli_args *out)
 {
     int n = argc - optind, want = !c->positional ? 0 : strchr(c->positional, ' ') ? 2 : 1;
+    const char *named = cli_text(out, "model", NULL);
+    if (named && n > want - 1)
+        return cli_misuse("%s: MODEL is given twice: '%s' and '%s'", c->name, named, argv[optind]);
+    if (named) argv[--optind] = (char *)(uintptr_t)named;
+    if (named) n++;
     if (n < want) return cli_misuse("%s: expected %s; see `weft %s --help`", c->name, c->positional, c->name);
     if (n > want) return cli_misuse("%s: unexpected argument '%s'", c->name, argv[optind + want]);
     out->model = want > 0 ? argv[optind] : NULL;
@@ -104,26 +159,65 @@ static int take_positional(const cli_command *c, int argc, char **argv, cli_args
     return 0;
 }
 
+/* A word that is no option: what getopt_long complains of. */
+static int refuse_word(const cli_command *c, const char *word, const cli_option *const *all, unsigned n)
+{
+    const char *name = word + strspn(word, "-");
+    char bare[48], hint[80];
+    snprintf(bare, sizeof bare, "%.*s", (int)strcspn(name, "="), name);
+    guess g = { .word = bare };
+    for (unsigned i = 0; i < n && word[1] == '-'; i++) guess_try(&g, all[i]->name, strlen(all[i]->name));
+    if (*g.best) {
+        memmove(g.best + 2, g.best, sizeof g.best - 2);
+        memcpy(g.best, "--", 2);
+        g.best[sizeof g.best - 1] = 0;
+    }
+    return cli_misuse("%s: unknown option %s%s; see `weft %s --help`", c->name, word, guess_text(&g, hint, sizeof hint),
+                      c->name);
+}
+
+/* What getopt_long gives for option i that has no letter. */
+enum { FIRST_LONG = 256 };
+
+static void fill_getopt(const cli_option *const *all, unsigned n, char *letters, struct option *longs)
+{
+    *letters++ = ':';
+    for (unsigned i = 0; i < n; i++) {
+        bool value = all[i]->kind != CLI_FLAG;
+        longs[i] = (struct option){ all[i]->name, value ? required_argument : no_argument, NULL, FIRST_LONG + (int)i };
+        if (all[i]->letter) *letters++ = all[i]->letter;
+        if (all[i]->letter && value) *letters++ = ':';
+    }
+    *letters = 0;
+}
+
+static unsigned find_letter(const cli_option *const *all, unsigned n, int letter)
+{
+    unsigned i = 0;
+    while (i < n && all[i]->letter != letter) i++;
+    return i;
+}
+
 int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out)
 {
     const cli_option *all[CLI_MAX_OPTIONS];
     struct option longs[CLI_MAX_OPTIONS + 1] = { 0 };
+    char letters[2 * CLI_MAX_OPTIONS + 2];
     unsigned n = collect(c, all);
     *out = (cli_args){ .command = c };
-    for (unsigned i = 0; i < n; i++)
-        longs[i] =
-            (struct option){ all[i]->name, all[i]->kind == CLI_FLAG ? no_argument : required_argument, NULL, (int)i };
+    fill_getopt(all, n, letters, longs);
     opterr = 0;
     optind = 1;
-    for (int k; (k = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
+    for (int k; (k = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         const char *word = argv[optind - 1];
         if (k == ':') return 1 + cli_misuse("%s: %s needs a value", c->name, word);
-        if (k == '?') return 1 + cli_misuse("%s: unknown option %s; see `weft %s --help`", c->name, word, c->name);
-        if (k == 'h' || !strcmp(all[k]->name, "help")) {
+        if (k == '?') return 1 + refuse_word(c, word, all, n);
+        const cli_option *o = all[k >= FIRST_LONG ? (unsigned)(k - FIRST_LONG) : find_letter(all, n, k)];
+        if (o->letter == 'h') {
             cli_help(stdout, c);
             return 1;
         }
-        int status = add_value(out, all[k], optarg);
+        int status = add_value(out, o, optarg);
         if (status) return 1 + status;
     }
     int status = take_positional(c, argc, argv, out);

@@ -22,6 +22,7 @@ typedef struct profile_entry {
 } profile_entry;
 
 typedef struct profile_set {
+    cli_work work;
     cli_source source;
     cli_noise noise;        /* where there are no weights */
     cli_run run;            /* of a model; its devices are those of a graph text, too */

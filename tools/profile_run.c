@@ -31,7 +31,7 @@ static int end_entry(profile_entry *e)
 static int begin_conditions(profile_set *s)
 {
     weft_error err;
-    conditions_begin(&s->conditions, &s->run.devices);
+    conditions_begin(&s->conditions, &s->run.devices, cli_progress());
     return conditions_turn(&s->conditions, &err) ? cli_report(&err) : 0;
 }
 
@@ -39,6 +39,7 @@ static int begin_conditions(profile_set *s)
 static int finish(profile_set *s)
 {
     weft_error err;
+    cli_work_end(&s->work);
     if (conditions_turn(&s->conditions, &err)) return cli_report(&err);
     conditions_end(&s->conditions);
     for (uint32_t i = 0; i < s->n; i++)
@@ -124,6 +125,7 @@ static weft_status run_prompts(profile_set *set, profile_entry *e, tokens *t, ui
 {
     weft_session *s = set->run.session;
     uint32_t before = n_prompt - n_run;
+    WEFT_TRY(cli_work_begin(&set->work, "profiling prompts", repeat, "runs", err));
     if (before) WEFT_TRY(eval(s, t, 0, before, err));
     for (uint32_t i = 0; i < repeat; i++) {
         if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
@@ -132,6 +134,7 @@ static weft_status run_prompts(profile_set *set, profile_entry *e, tokens *t, ui
         uint64_t begin = weft_profile_now();
         WEFT_TRY(eval(s, t, before, n_run, err));
         WEFT_TRY(add_run(e, begin, n_prompt, err));
+        WEFT_TRY(cli_work_did(&set->work, 1, err));
     }
     return WEFT_OK;
 }
@@ -149,10 +152,14 @@ static weft_status run_decoding(profile_set *set, profile_entry *e, tokens *t, u
                                 weft_error *err)
 {
     weft_session *s = set->run.session;
+    WEFT_TRY(cli_work_begin(&set->work, "profiling decoding", (uint64_t)repeat * (WARM_UP + n), "tokens", err));
     for (uint32_t i = 0; i < repeat; i++) {
         if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
         WEFT_TRY(eval(s, t, 0, DECODE_PROMPT, err));
-        for (uint32_t k = 0; k < WARM_UP + n; k++) WEFT_TRY(decode_one(s, e, t, k >= WARM_UP, err));
+        for (uint32_t k = 0; k < WARM_UP + n; k++) {
+            WEFT_TRY(decode_one(s, e, t, k >= WARM_UP, err));
+            WEFT_TRY(cli_work_did(&set->work, 1, err));
+        }
     }
     return WEFT_OK;
 }
@@ -296,11 +303,13 @@ static weft_status run_graph_once(profile_entry *e, bool counts, weft_error *err
 
 static weft_status run_graph(profile_set *set, profile_entry *e, uint32_t repeat, weft_error *err)
 {
+    WEFT_TRY(cli_work_begin(&set->work, "profiling", repeat, "runs", err));
     for (uint32_t i = 0; i < repeat; i++) {
         if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
         for (uint32_t k = 0; k < WARM_UP && (i == 0 || is_middle(i, repeat)); k++)
             WEFT_TRY(run_graph_once(e, false, err));
         WEFT_TRY(run_graph_once(e, true, err));
+        WEFT_TRY(cli_work_did(&set->work, 1, err));
     }
     return WEFT_OK;
 }
@@ -309,7 +318,8 @@ static weft_status load_graph(const cli_args *a, profile_set *s, const uint32_t 
 {
     weft_weight_source source = cli_noise_source(&s->noise);
     weft_program_desc d = { .devices = s->run.devices.device, .n_devices = s->run.devices.n, .split = split,
-                            .spread = true, .exact = cli_has(a, "exact"), .strict = cli_has(a, "strict") };
+                            .spread = true, .exact = cli_has(a, "exact"), .strict = cli_has(a, "strict"),
+                            .progress = cli_progress() };
     WEFT_TRY(weft_program_create(s->source.graph, &d, &s->program, err));
     WEFT_TRY(weft_bank_create(&source, &s->bank, err));
     return weft_program_load(s->program, s->bank, err);
@@ -355,6 +365,7 @@ int profile_measure(const cli_args *a, profile_set *out)
 
 void profile_close(profile_set *s)
 {
+    cli_work_end(&s->work);
     for (uint32_t i = 0; i < s->n; i++) {
         weft_profile_destroy(s->entry[i].profile);
         free(s->entry[i].checks.nodes);

@@ -16,28 +16,50 @@ int cli_model_open(const cli_args *a, weft_model **out)
     return weft_model_open(a->model, out, &err) ? cli_report(&err) : 0;
 }
 
-static bool write_stderr(void *ctx, const char *data, size_t n)
+/* How many nodes of a program are where, by reason. */
+static void tell_places(const cli_run *r, const weft_program *p, const char *name)
 {
-    (void)ctx;
-    return fwrite(data, 1, n, stderr) == n;
+    uint32_t count[CLI_MAX_DEVICES][WEFT_PLACE_COUNT] = { 0 };
+    const weft_graph *g = weft_program_graph(p);
+    const weft_plan *plan = weft_program_plan(p);
+    for (uint32_t i = 0; i < plan->n_steps; i++) {
+        weft_place place = weft_program_place(p, plan->steps[i].node);
+        count[place.device][place.reason]++;
+    }
+    fprintf(stderr, "%s program: %u nodes, %u steps\n", name, weft_graph_node_count(g), plan->n_steps);
+    for (uint32_t d = 0; d < r->devices.n; d++)
+        for (uint32_t k = 0; k < WEFT_PLACE_COUNT; k++)
+            if (count[d][k])
+                fprintf(stderr, "  %u on device %u: %s\n", count[d][k], d, weft_place_sentence((weft_place_reason)k));
 }
 
-static int describe(const cli_run *r)
+static void tell_devices(const cli_run *r)
 {
-    weft_error err;
-    weft_writer w = { NULL, write_stderr };
+    const weft_program *prompt = weft_session_program(r->session, false);
+    const weft_program *decode = weft_session_program(r->session, true);
+    const double mib = 1048576.0;
+    for (uint32_t d = 0; d < r->devices.n; d++) {
+        weft_device_info info;
+        weft_backend_info(r->devices.device[d], &info);
+        weft_program_memory m = weft_program_device_memory(prompt, d);
+        uint64_t more = decode == prompt ? 0 : weft_program_device_memory(decode, d).arena;
+        fprintf(stderr, "device %u: %s, %s: weights %.1f MiB, cache %.1f MiB, activations %.1f MiB\n", d, info.name,
+                info.description, (double)m.weights / mib, (double)m.states / mib,
+                (double)(m.constants + m.arena + more) / mib);
+    }
+}
+
+static void describe(const cli_run *r)
+{
     const char *note;
     for (uint32_t i = 0; (note = weft_model_note(r->model, i)); i++) fprintf(stderr, "note: %s\n", note);
+    tell_devices(r);
+    weft_program *prompt = weft_session_program(r->session, false), *decode = weft_session_program(r->session, true);
+    tell_places(r, prompt, "prompt");
+    if (decode != prompt) tell_places(r, decode, "decode");
     weft_load_times t = weft_session_load_times(r->session);
-    fprintf(stderr, "graph %.1f ms, plan %.1f ms, load %.1f ms, %.1f MiB\n\n", 1e3 * t.graph, 1e3 * t.plan,
-            1e3 * t.load, (double)weft_session_bytes(r->session) / 1048576.0);
-    for (int decode = 0; decode < 2; decode++) {
-        const weft_program *p = weft_session_program(r->session, decode);
-        if (decode && p == weft_session_program(r->session, false)) break;
-        fprintf(stderr, "%s program\n", decode ? "decode" : "prompt");
-        if (weft_program_print(p, &w, &err)) return cli_report(&err);
-    }
-    return 0;
+    fprintf(stderr, "graph %.1f ms, plan %.1f ms, load %.1f ms, %.1f MiB (step by step: weft graph --stage planned)\n",
+            1e3 * t.graph, 1e3 * t.plan, 1e3 * t.load, (double)weft_session_bytes(r->session) / 1048576.0);
 }
 
 static bool wants_text(const cli_args *a, const weft_model *m)
@@ -117,15 +139,18 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     if (cli_has(a, "chunk")) desc.max_tokens = cli_u32(a, "chunk", 0);
     desc.exact = cli_has(a, "exact");
     desc.strict = cli_has(a, "strict");
+    desc.progress = cli_progress();
     pthread_t reader; /* a tokenizer takes as long to read as a few hundred MB of weights */
     bool reading = wants_text(a, out->model) && !pthread_create(&reader, NULL, read_tokenizer, out->model);
     weft_status created = weft_session_create(out->model, &desc, &out->session, &err);
     start = weft__seconds();
     if (reading) pthread_join(reader, NULL);
     out->open_seconds += weft__seconds() - start;
+    cli_progress_end();
     if (created) return tell_failed(a, out, &desc, &err);
     if (desc.n_devices > 1) tell_split(out);
-    return cli_has(a, "verbose") ? describe(out) : 0;
+    if (cli_has(a, "verbose")) describe(out);
+    return 0;
 }
 
 void cli_run_close(cli_run *r)
@@ -151,6 +176,7 @@ static void tell_first(check_state *s, const weft_node *n, const weft_check_node
 {
     if (s->spoilt || !c->n_not_finite) return;
     s->spoilt = true;
+    cli_progress_end();
     fprintf(stderr, "check: the first NaN or infinity is made by %s%s%s %%%u: %llu of its %llu numbers%s%s%s\n",
             n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[c->output].id,
             (unsigned long long)c->n_not_finite, (unsigned long long)c->n_values, c->weight ? "; the weight '" : "",
@@ -166,6 +192,7 @@ static bool report_node(void *ctx, const weft_check_node *c)
     tell_first(s, n, c);
     if (!c->failed) return true;
     s->failed++;
+    cli_progress_end();
     fprintf(
         stderr,
         "check: %s%s%s %%%u: max error %.3g, mean %.3g, tolerance %.3g, rms %.3g, %llu NaN and %llu infinite of %llu\n",
@@ -181,6 +208,7 @@ int cli_check(cli_run *r, const weft_tokens *t)
     const weft_program *p = weft_session_program(r->session, t->n == 1);
     check_state s = { .g = weft_program_graph(p) };
     if (weft_session_check(r->session, t->ids, t->n, report_node, &s, &err)) return cli_report(&err);
+    cli_progress_end();
     fprintf(stderr, "check: %u results compared, %u differ; the largest error is %.2g of its tolerance\n", s.n,
             s.failed, s.worst);
     if (s.failed) return cli_fail("check: %u of %u results differ from the plain float32 path", s.failed, s.n);

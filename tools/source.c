@@ -102,7 +102,7 @@ static weft_status create(const cli_args *a, const cli_source *s, const uint32_t
 {
     weft_bound bounds[] = { { "tokens", out->n && s->model ? 1 : s->chunk }, { "rows", 1 } };
     weft_program_desc d = { .devices = out->devices.device, .n_devices = out->devices.n, .split = split,
-                            .spread = true, .exact = cli_has(a, "exact") };
+                            .spread = true, .exact = cli_has(a, "exact"), .progress = cli_progress() };
     d.outputs = cli_source_outputs(s, &d.n_outputs);
     if (s->model) {
         d.bounds = bounds;
@@ -135,6 +135,7 @@ int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out)
     int status = cli_devices_open(a, &out->devices);
     if (!status) status = cli_split(a, &out->devices, split, &given);
     if (!status && cli_programs_plan(a, s, given ? split : NULL, out, &err)) status = cli_report(&err);
+    cli_progress_end();
     return status;
 }
 
