@@ -47,7 +47,7 @@ typedef struct weft_plan {
     weft_step *steps;
     uint64_t *arena_bytes;   /* per device: with reuse */
     uint64_t *arena_unshared; /* per device: the sum without any reuse, for the report */
-    uint32_t *peak_step;      /* per device: the step at which most is live */
+    uint32_t *peak_step;      /* per device: the first step at which most is live */
     uint64_t *live;           /* [device * n_steps + step]: bytes of the arena in use during the step */
     uint32_t n_barriers;
     uint32_t n_launches; /* over all devices (set by the scheduler) */

@@ -198,6 +198,26 @@ static void plan_of_blocks(void)
     finish(&s);
 }
 
+/* Of several steps at which as much is in use the first is the peak. */
+static void the_first_of_equal_peaks_counts(void)
+{
+    setup s = { 0 };
+    CHECK_OK(weft_graph_create(NULL, &s.g, &s.err), s.err);
+    weft_ref x = weft_input(s.g, WEFT_F32, WEFT_DIMS(4, 64), "x");
+    weft_ref small = weft_reduce_sum(s.g, weft_gelu(s.g, x), 0), y = small;
+    for (int i = 0; i < 3; i++) y = weft_reduce_sum(s.g, weft_gelu(s.g, weft_add(s.g, x, y)), 0);
+    weft_output(s.g, y, "y");
+    prepare(&s);
+    weft_plan *p = plan_of(&s, NULL);
+    uint32_t first = 0, equal = 0;
+    for (uint32_t i = 0; p && i < p->n_steps; i++) first = p->live[i] > p->live[first] ? i : first;
+    for (uint32_t i = 0; p && i < p->n_steps; i++) equal += p->live[i] == p->live[first];
+    CHECK(equal > 1);
+    CHECK_EQ_INT(p ? p->peak_step[0] : UINT32_MAX, first);
+    weft_plan_destroy(p);
+    finish(&s);
+}
+
 static void plan_for_smaller_bounds(void)
 {
     setup s = block_setup(&two_layers);
@@ -479,6 +499,7 @@ static const weft_test tests[] = {
     { "views of other storage", views_of_other_storage },
     { "chains of views are bounded", chains_of_views_are_bounded },
     { "plan of blocks", plan_of_blocks },
+    { "the first of equal peaks counts", the_first_of_equal_peaks_counts },
     { "plan for smaller bounds", plan_for_smaller_bounds },
     { "plan that keeps everything", plan_that_keeps_everything },
     { "plan for two devices", plan_for_two_devices },
