@@ -264,12 +264,23 @@ static weft_status upload_params(weft_exec *e, const drafts *all, uint64_t strid
     return s;
 }
 
+/* A first run may find that everything takes four times as long as predicted (calibrate in record.c). */
+static void mark_long(const vk_backend *vk, draft *t)
+{
+    bool many = t->d.groups[0] > 1 || t->d.groups[1] > 1;
+    t->d.in_pieces = many && 4 * vk_predicted(vk, t->d.bytes, t->d.flops) > vk->options.submit_seconds;
+    t->key.in_pieces = t->d.in_pieces;
+}
+
 static weft_status create_pipelines(weft_exec *e, drafts *all, weft_error *err)
 {
     vk_pipeline_key *keys = malloc(all->n * sizeof *keys);
     VkPipeline *pipelines = malloc(all->n * sizeof(VkPipeline));
     weft_status s = keys && pipelines ? WEFT_OK : WEFT_OOM_FAIL(err, "pipelines");
-    for (size_t i = 0; i < all->n && !s; i++) keys[i] = all->item[i].key;
+    for (size_t i = 0; i < all->n && !s; i++) {
+        mark_long(e->vk, &all->item[i]);
+        keys[i] = all->item[i].key;
+    }
     if (!s) s = vk_pipelines_get(e->vk, keys, (uint32_t)all->n, e->desc.progress, pipelines, err);
     for (size_t i = 0; i < all->n && !s; i++) all->item[i].d.pipeline = pipelines[i];
     free(keys);

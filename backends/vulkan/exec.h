@@ -9,6 +9,7 @@ typedef struct vk_dispatch {
     VkPipeline pipeline;
     VkDescriptorSet set;
     uint32_t groups[3];
+    bool in_pieces;              /* may be cut */
     bool barrier;                /* before it */
     uint32_t first_step, n_steps; /* of the plan */
     double bytes, flops;         /* at the bounds */
@@ -23,10 +24,11 @@ typedef struct vk_form {
     vk_block params, tables, counters; /* parameter blocks; constant tables; words that launches leave zero */
 } vk_form;
 
-/* Commands for some steps, cut into submissions. */
+/* Commands for some steps, cut into submissions: some dispatches, or a piece of a single one that takes too long. */
 typedef struct vk_chunk {
     VkCommandBuffer commands;
     uint32_t first, n;       /* dispatches of the form */
+    uint32_t piece, n_pieces; /* of the dispatch; 0, 1: whole ones */
     uint32_t barriers;
     double bytes, flops;
     uint64_t ticket;         /* of the last submission */
@@ -78,6 +80,8 @@ typedef struct vk_located {
     vk_call call;
 } vk_located;
 void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l);
+/* Seconds that work is expected to take, by the rates of runs so far. */
+double vk_predicted(const vk_backend *vk, double bytes, double flops);
 /* Compiles a form. joined: as the plan says; else one launch per step at least. */
 weft_status vk_form_create(weft_exec *e, bool joined, vk_form *f, weft_error *err);
 void vk_form_destroy(vk_backend *vk, vk_form *f);

@@ -92,7 +92,8 @@ static VkResult create_pipeline(vk_backend *vk, VkShaderModule module, const vk_
     bool control = key->subgroup && vk->facts.subgroup_control;
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .flags = vk->options.statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
+        .flags = (vk->options.statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0u) |
+                 (key->in_pieces ? VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0u),
         .stage = { .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO, .pNext = control ? &subgroup : NULL,
                    .flags = control ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
                    .stage = VK_SHADER_STAGE_COMPUTE_BIT, .module = module, .pName = "main",
@@ -224,7 +225,7 @@ static weft_status make_all(vk_backend *vk, entry *items, uint32_t n, const weft
 static bool same_key(const vk_pipeline_key *a, const vk_pipeline_key *b)
 {
     return a->shader == b->shader && a->subgroup == b->subgroup && a->n_specs == b->n_specs &&
-           !memcmp(a->spec, b->spec, a->n_specs * sizeof *a->spec);
+           a->in_pieces == b->in_pieces && !memcmp(a->spec, b->spec, a->n_specs * sizeof *a->spec);
 }
 
 static size_t find(const struct vk_pipeline_set *set, const vk_pipeline_key *key)

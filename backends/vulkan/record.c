@@ -1,13 +1,16 @@
 /* record.c: command buffers and their life: recorded once for a range of steps, replayed by every run.
  *
  * A recording is cut into chunks so that no submission takes long enough for a watchdog: their length is predicted from
- * the steps' bytes and operations and the device's rates, which the first run calibrates. A run copies the inputs'
- * shadows in (where the host cannot see the arena), submits the chunks, and copies the outputs' shadows back. */
+ * the steps' bytes and operations and the device's rates, which the first run calibrates. A dispatch that would take
+ * too long by itself is cut into pieces, some of its workgroups each. A run copies the inputs' shadows in (where the
+ * host cannot see the arena), submits the chunks, and copies the outputs' shadows back. */
 #include "backends/vulkan/exec.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_PIECES = 256 };              /* of a dispatch */
 enum { MAX_SHADOWED_OUTPUT = 1 << 18 }; /* larger outputs are copied when they are read, as far as they are read */
 
 /* ---- command buffers ---- */
@@ -81,17 +84,33 @@ static void begin_label(const weft_exec *e, VkCommandBuffer c, const vk_dispatch
     e->vk->api.CmdBeginDebugUtilsLabelEXT(c, &label);
 }
 
-static void record_dispatch(weft_exec *e, const vk_recording *r, VkCommandBuffer c, uint32_t i, VkPipeline *bound)
+static uint32_t longer_axis(const vk_dispatch *d)
+{
+    return d->groups[1] > d->groups[0];
+}
+
+/* Some of the workgroups of a dispatch, along its longer axis. */
+static void dispatch_piece(vk_backend *vk, VkCommandBuffer c, const vk_dispatch *d, uint32_t piece, uint32_t n)
+{
+    uint32_t axis = longer_axis(d), from[2] = { 0, 0 }, size[2] = { d->groups[0], d->groups[1] };
+    from[axis] = (uint32_t)((uint64_t)d->groups[axis] * piece / n);
+    size[axis] = (uint32_t)((uint64_t)d->groups[axis] * (piece + 1) / n) - from[axis];
+    vk->api.CmdDispatchBase(c, from[0], from[1], 0, size[0], size[1], d->groups[2]);
+}
+
+static void record_dispatch(weft_exec *e, const vk_recording *r, const vk_chunk *chunk, uint32_t i, VkPipeline *bound)
 {
     vk_backend *vk = e->vk;
+    VkCommandBuffer c = chunk->commands;
     const vk_dispatch *d = &r->form->dispatches[i];
     if (vk->options.labels) begin_label(e, c, d);
     if (d->pipeline != *bound) vk->api.CmdBindPipeline(c, VK_PIPELINE_BIND_POINT_COMPUTE, d->pipeline);
     *bound = d->pipeline;
     vk->api.CmdBindDescriptorSets(c, VK_PIPELINE_BIND_POINT_COMPUTE, vk->pipeline_layout, 0, 1, &d->set, 0, NULL);
-    if (r->profiled) vk_times_write(vk, c, r, i, false);
-    vk->api.CmdDispatch(c, d->groups[0], d->groups[1], d->groups[2]);
-    if (r->profiled) vk_times_write(vk, c, r, i, true);
+    if (r->profiled && chunk->piece == 0) vk_times_write(vk, c, r, i, false);
+    if (chunk->n_pieces > 1) dispatch_piece(vk, c, d, chunk->piece, chunk->n_pieces);
+    else vk->api.CmdDispatch(c, d->groups[0], d->groups[1], d->groups[2]);
+    if (r->profiled && chunk->piece + 1 == chunk->n_pieces) vk_times_write(vk, c, r, i, true);
     if (vk->options.labels) vk->api.CmdEndDebugUtilsLabelEXT(c);
 }
 
@@ -101,7 +120,7 @@ static weft_status record_chunk(weft_exec *e, const vk_recording *r, vk_chunk *c
     WEFT_TRY(begin_commands(vk, &chunk->commands, err));
     VkCommandBuffer c = chunk->commands;
     VkPipeline bound = VK_NULL_HANDLE;
-    if (r->profiled) vk_times_reset(vk, c, r, chunk);
+    if (r->profiled && chunk->piece == 0) vk_times_reset(vk, c, r, chunk);
     barrier_before(vk, c);
     chunk->barriers = 1;
     for (uint32_t i = chunk->first; i < chunk->first + chunk->n; i++) {
@@ -109,16 +128,56 @@ static weft_status record_chunk(weft_exec *e, const vk_recording *r, vk_chunk *c
             compute_barrier(vk, c);
             chunk->barriers++;
         }
-        record_dispatch(e, r, c, i, &bound);
+        record_dispatch(e, r, chunk, i, &bound);
     }
     barrier_to_host(vk, c);
     return end_commands(e, c, err);
 }
 
-static double predicted(const vk_backend *vk, double bytes, double flops)
+double vk_predicted(const vk_backend *vk, double bytes, double flops)
 {
     double memory = bytes * vk->seconds_per_byte, compute = flops * vk->seconds_per_op;
     return memory > compute ? memory : compute;
+}
+
+static uint32_t pieces_of(const vk_backend *vk, const vk_dispatch *d)
+{
+    double n = ceil(vk_predicted(vk, d->bytes, d->flops) / vk->options.submit_seconds);
+    uint32_t most = d->groups[longer_axis(d)] < MAX_PIECES ? d->groups[longer_axis(d)] : MAX_PIECES;
+    return !d->in_pieces || n <= 1 ? 1 : n < most ? (uint32_t)n : most;
+}
+
+static weft_status add_chunk(weft_exec *e, vk_recording *r, const vk_chunk *chunk, weft_error *err)
+{
+    vk_chunk *grown = realloc(r->chunks, (r->n_chunks + 1) * sizeof *grown);
+    if (!grown) return WEFT_OOM_FAIL(err, "a recording");
+    r->chunks = grown;
+    r->chunks[r->n_chunks] = *chunk;
+    return record_chunk(e, r, &r->chunks[r->n_chunks++], err);
+}
+
+static weft_status record_pieces(weft_exec *e, vk_recording *r, uint32_t i, uint32_t n, weft_error *err)
+{
+    const vk_dispatch *d = &r->form->dispatches[i];
+    vk_chunk chunk = { .first = i, .n = 1, .n_pieces = n, .bytes = d->bytes / n, .flops = d->flops / n };
+    for (; chunk.piece < n; chunk.piece++) WEFT_TRY(add_chunk(e, r, &chunk, err));
+    return WEFT_OK;
+}
+
+/* The dispatches from i on that fit into one submission, at least one. */
+static vk_chunk gather(const weft_exec *e, const vk_recording *r, uint32_t i)
+{
+    const uint32_t end = r->first_dispatch + r->n_dispatches;
+    vk_chunk chunk = { .first = i, .n_pieces = 1 };
+    double seconds = 0;
+    for (; i < end; i++, chunk.n++) {
+        const vk_dispatch *d = &r->form->dispatches[i];
+        seconds += vk_predicted(e->vk, d->bytes, d->flops);
+        if (chunk.n && seconds > e->vk->options.submit_seconds) break;
+        chunk.bytes += d->bytes;
+        chunk.flops += d->flops;
+    }
+    return chunk;
 }
 
 /* The recording's dispatches in chunks that are predicted to stay below the limit. */
@@ -126,23 +185,11 @@ static weft_status record_chunks(weft_exec *e, vk_recording *r, weft_error *err)
 {
     const uint32_t end = r->first_dispatch + r->n_dispatches;
     if (r->profiled && r->n_dispatches) WEFT_TRY(vk_times_create(e->vk, r, err));
-    for (uint32_t i = r->first_dispatch, n; i < end; i += n) {
-        vk_chunk *grown = realloc(r->chunks, (r->n_chunks + 1) * sizeof *grown);
-        if (!grown) return WEFT_OOM_FAIL(err, "a recording");
-        r->chunks = grown;
-        vk_chunk *chunk = &r->chunks[r->n_chunks++];
-        *chunk = (vk_chunk){ .first = i };
-        double seconds = 0;
-        for (n = 0; i + n < end; n++) {
-            const vk_dispatch *d = &r->form->dispatches[i + n];
-            double more = predicted(e->vk, d->bytes, d->flops);
-            if (n && seconds + more > e->vk->options.submit_seconds) break;
-            seconds += more;
-            chunk->bytes += d->bytes;
-            chunk->flops += d->flops;
-        }
-        chunk->n = n;
-        WEFT_TRY(record_chunk(e, r, chunk, err));
+    for (uint32_t i = r->first_dispatch; i < end;) {
+        uint32_t pieces = pieces_of(e->vk, &r->form->dispatches[i]);
+        vk_chunk chunk = gather(e, r, i);
+        WEFT_TRY(pieces > 1 ? record_pieces(e, r, i, pieces, err) : add_chunk(e, r, &chunk, err));
+        i += pieces > 1 ? 1 : chunk.n;
     }
     return WEFT_OK;
 }
@@ -211,8 +258,9 @@ static bool outdated(const weft_exec *e, const vk_recording *r)
     double longest = 0, limit = e->vk->options.submit_seconds;
     uint32_t dispatches = 0;
     for (uint32_t i = 0; i < r->n_chunks; i++) {
-        double s = predicted(e->vk, r->chunks[i].bytes, r->chunks[i].flops);
-        if (s > longest && r->chunks[i].n > 1) longest = s;
+        double s = vk_predicted(e->vk, r->chunks[i].bytes, r->chunks[i].flops);
+        bool cut = r->chunks[i].n > 1 || r->form->dispatches[r->chunks[i].first].in_pieces;
+        if (s > longest && cut) longest = s;
         dispatches += r->chunks[i].n;
     }
     return longest > 2 * limit || (r->n_chunks > 1 && r->n_chunks < dispatches && longest < limit / 4);
@@ -422,7 +470,7 @@ static void calibrate(weft_exec *e)
 {
     double total = 0, took = weft__seconds() - e->started;
     for (uint32_t i = 0; i < e->running->n_chunks; i++)
-        total += predicted(e->vk, e->running->chunks[i].bytes, e->running->chunks[i].flops);
+        total += vk_predicted(e->vk, e->running->chunks[i].bytes, e->running->chunks[i].flops);
     if (!e->running->reads_back || total < 1e-4) return;
     for (uint32_t i = 0; i < weft_graph_extent_count(e->desc.g); i++)
         if (e->extents.extent[i] != (uint32_t)e->desc.bounds[i]) return;

@@ -136,7 +136,8 @@ weft_status vk_exec_profile(weft_exec *e, bool on, weft__exec_timing *out, weft_
 static void add_spans(const weft_exec *e, const vk_recording *r, const moment *m, weft__span_log *log)
 {
     uint64_t floor = e->submit_ns, last = floor;
-    for (uint32_t k = 0, i = 0; k < r->n_chunks; k++)
+    for (uint32_t k = 0, i = 0; k < r->n_chunks; k++) {
+        if (r->chunks[k].piece + 1 < r->chunks[k].n_pieces) continue; /* its last piece tells */
         for (uint32_t n = 0; n < r->chunks[k].n; n++, i++) {
             const vk_dispatch *d = &r->form->dispatches[r->first_dispatch + i];
             if (!n || d->barrier) floor = last;
@@ -148,6 +149,7 @@ static void add_spans(const weft_exec *e, const vk_recording *r, const moment *m
                                              .device = (uint16_t)e->desc.device, .track = WEFT_TRACK_QUEUE,
                                              .kind = WEFT_SPAN_STEP });
         }
+    }
 }
 
 weft_status vk_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err)

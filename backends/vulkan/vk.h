@@ -112,6 +112,7 @@ uint32_t vk_weight_parts(const vk_facts *f, weft_layout layout, weft_dtype t, ui
 typedef struct vk_pipeline_key {
     weft_shader_id shader;
     uint32_t subgroup, n_specs, spec[WEFT_MAX_SPECS];
+    bool in_pieces; /* launches may be cut: vkCmdDispatchBase */
 } vk_pipeline_key;
 /* Whether a device takes workgroups and subgroups of these sizes: INTERNAL, with what it does not take, if not. */
 weft_status vk_pipeline_check(const vk_facts *f, const vk_pipeline_key *key, weft_error *err);
