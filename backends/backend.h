@@ -7,7 +7,8 @@
  *     weft_bank *bank;   weft_bank_create(&source, &bank, &err);
  *     weft_program_load(p, bank, &err);                  // reads and packs weights, allocates everything
  *     weft_program_set_extent(p, "tokens", 3, &err);
- *     weft_program_write(p, x, 0, data, bytes, &err);  // x: weft_program_port(p, "x")
+ *     weft_ref x;     weft_program_port(p, "x", &x, &err);
+ *     weft_program_write(p, x, 0, data, bytes, &err);
  *     weft_program_run(p, &err);                       // allocates nothing, takes no lock
  *     weft_program_read(p, y, 0, data, bytes, &err);
  *
@@ -238,8 +239,9 @@ WEFT_API WEFT_MUST_USE weft_status weft_program_dump(const weft_dump_program *pr
  * before stays in it. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err);
 
-/* A named input or output; id 0 if there is none. */
-WEFT_API weft_ref weft_program_port(const weft_program *p, const char *name);
+/* A named input or output. NOT_FOUND, with the name, if there is none. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_port(const weft_program *p, const char *name, weft_ref *out,
+                                                     weft_error *err);
 /* 1 <= value <= bound; extents start at their bounds and keep their value. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t value,
                                                            weft_error *err);

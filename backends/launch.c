@@ -30,7 +30,9 @@ static weft_status time_runs(weft_program *p, double seconds, weft__task *task, 
     static const float zeros[ELEMENTS];
     double took[MAX_RUNS], end;
     uint32_t n = 0;
-    WEFT_TRY(weft_program_write(p, weft_program_port(p, "x"), 0, zeros, sizeof zeros, err));
+    weft_ref x;
+    WEFT_TRY(weft_program_port(p, "x", &x, err));
+    WEFT_TRY(weft_program_write(p, x, 0, zeros, sizeof zeros, err));
     WEFT_TRY(weft_program_run(p, err)); /* records and wakes what sleeps */
     end = weft__seconds() + seconds;
     while (n < MIN_RUNS || (n < MAX_RUNS && weft__seconds() < end)) {

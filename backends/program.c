@@ -292,9 +292,10 @@ weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
 
 /* ---- input, output ---- */
 
-weft_ref weft_program_port(const weft_program *p, const char *name)
+weft_status weft_program_port(const weft_program *p, const char *name, weft_ref *out, weft_error *err)
 {
-    return weft_graph_find(p->g, name);
+    *out = weft_graph_find(p->g, name);
+    return out->id ? WEFT_OK : WEFT_FAIL(err, WEFT_NOT_FOUND, "the program has no input or output '%s'", name);
 }
 
 weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t value, weft_error *err)

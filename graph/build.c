@@ -442,14 +442,17 @@ weft_ref weft_output(weft_graph *g, weft_ref x, const char *fmt, ...)
     return x;
 }
 
+weft_status weft__graph_broken(const weft_graph *g, weft_error *err)
+{
+    if (g->error.status != WEFT_OK && err) *err = g->error;
+    return g->error.status;
+}
+
 weft_status weft_graph_seal(weft_graph *g, weft_error *err)
 {
     if (g->error.status == WEFT_OK && g->scope_depth) WEFT__STICKY(g, WEFT_INVALID, "a scope was not ended");
     if (g->error.status == WEFT_OK && !g->n_outputs) WEFT__STICKY(g, WEFT_INVALID, "the graph has no output");
-    if (g->error.status != WEFT_OK) {
-        if (err) *err = g->error;
-        return g->error.status;
-    }
+    WEFT_TRY(weft__graph_broken(g, err));
     WEFT_TRY(weft_graph_verify(g, err));
     g->sealed = true;
     return WEFT_OK;

@@ -105,6 +105,7 @@ bool weft__graph_set_origin(weft_graph *g, weft_node *n, const uint32_t *ids, ui
 
 weft_status weft_graph_keep_outputs(weft_graph *g, const char *const *names, uint32_t n, weft_error *err)
 {
+    WEFT_TRY(weft__graph_broken(g, err));
     if (!g->sealed) return WEFT_FAIL(err, WEFT_INVALID, "the graph is not sealed");
     weft_named *kept = NULL;
     bool *seen = NULL;
@@ -178,6 +179,8 @@ static weft_node *copy_node(weft_graph *c, const weft_graph *g, const weft_node 
 weft_status weft_graph_clone(const weft_graph *g, weft_graph **out, weft_error *err)
 {
     weft_graph *c;
+    *out = NULL;
+    if (g->sealed) WEFT_TRY(weft__graph_broken(g, err)); /* one that is being built takes its error along */
     WEFT_TRY(weft_graph_create(&g->desc, out, err));
     c = *out;
     bool ok = true;

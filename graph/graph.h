@@ -11,7 +11,9 @@
  *     if (weft_graph_seal(g, &err)) ...                              // the first error of any call above
  *
  * Builders are sticky: the first error is kept (with op, scope and shapes), later builders return id 0 and do nothing,
- * weft_graph_seal returns it. So code that builds a model checks nothing.
+ * weft_graph_seal returns it. So code that builds a model checks nothing. A builder that is called after the sealing is
+ * such an error too: the graph stays as it is, and weft_graph_seal (again), weft_graph_clone, weft_graph_keep_outputs,
+ * weft_graph_optimise and weft_program_create return it.
  *
  * Shapes are outermost first and row-major, as numpy prints them. A dimension is a number, or a number times a named
  * extent with an upper bound. Memory is laid out for the bounds; a run gives the actual values.
@@ -69,7 +71,17 @@ typedef enum weft_act {
 /* WEFT_DIMS(T, 12, 64): each argument is a weft_dim or an integer; 1 to 6 of them. */
 static inline weft_dim weft__dim_same(weft_dim d) { return d; }
 static inline weft_dim weft__dim_number(int64_t n) { weft_dim d = { n, 0 }; return d; }
+#ifdef __cplusplus
+extern "C++" {
+static inline weft_dim weft__dim_of(weft_dim d) { return d; }
+static inline weft_dim weft__dim_of(int64_t n) { return weft__dim_number(n); }
+}
+#define WEFT__DIM(x) weft__dim_of(x)
+#define WEFT__DIMS_OF weft_dims /* weft_dims{ .. } */
+#else
 #define WEFT__DIM(x) (_Generic((x), weft_dim: weft__dim_same, default: weft__dim_number)(x))
+#define WEFT__DIMS_OF (weft_dims)
+#endif
 #define WEFT__DIMS1(a) { 1, { WEFT__DIM(a) } }
 #define WEFT__DIMS2(a, b) { 2, { WEFT__DIM(a), WEFT__DIM(b) } }
 #define WEFT__DIMS3(a, b, c) { 3, { WEFT__DIM(a), WEFT__DIM(b), WEFT__DIM(c) } }
@@ -79,7 +91,7 @@ static inline weft_dim weft__dim_number(int64_t n) { weft_dim d = { n, 0 }; retu
     { 6, { WEFT__DIM(a), WEFT__DIM(b), WEFT__DIM(c), WEFT__DIM(d), WEFT__DIM(e), WEFT__DIM(f) } }
 #define WEFT__DIMS_PICK(_1, _2, _3, _4, _5, _6, name, ...) name
 #define WEFT_DIMS(...)                                                                                       \
-    ((weft_dims)WEFT__DIMS_PICK(__VA_ARGS__, WEFT__DIMS6, WEFT__DIMS5, WEFT__DIMS4, WEFT__DIMS3, WEFT__DIMS2, \
+    (WEFT__DIMS_OF WEFT__DIMS_PICK(__VA_ARGS__, WEFT__DIMS6, WEFT__DIMS5, WEFT__DIMS4, WEFT__DIMS3, WEFT__DIMS2, \
                                 WEFT__DIMS1, unused)(__VA_ARGS__))
 
 /* ---- ops and attributes, generated from op.def and attr.def ---------------------------------------------------- */

@@ -80,6 +80,9 @@ weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, 
 weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, const weft_dims *d, weft_dtype *t,
                                      weft_error *err);
 
+/* The first error of a builder, if there was one: also of one that was called after the sealing. */
+weft_status weft__graph_broken(const weft_graph *g, weft_error *err);
+
 /* ---- for passes (graph is sealed) ---- */
 /* Uses per value id (outputs count as a use); calloc'd, weft_graph_value_limit entries; NULL = OOM. */
 uint32_t *weft__graph_uses(const weft_graph *g);

@@ -53,6 +53,7 @@ weft_status weft_graph_optimise(weft_graph *g, const char *const *names, uint32_
 {
     weft_error unread;
     if (!err) err = &unread; /* passes return the status that a failed weft__graph_add left in it */
+    WEFT_TRY(weft__graph_broken(g, err));
     if (!g->sealed) return WEFT_FAIL(err, WEFT_INVALID, "optimise: the graph is not sealed");
     if (!names) names = weft_pass_names(&n);
     for (uint32_t i = 0; i < n; i++)

@@ -70,23 +70,23 @@ typedef struct weft_plan_desc {
 
 /* The order is chosen here: by depth, so that independent nodes stand side by side and few barriers are needed. Inputs
  * are live from step 0, outputs to the end. Views and sources make no step. */
-WEFT_MUST_USE weft_status weft_plan_create(const weft_graph *g, const weft_plan_desc *desc, weft_plan **out,
-                                           weft_error *err);
-void weft_plan_destroy(weft_plan *p);
+WEFT_API WEFT_MUST_USE weft_status weft_plan_create(const weft_graph *g, const weft_plan_desc *desc, weft_plan **out,
+                                                    weft_error *err);
+WEFT_API void weft_plan_destroy(weft_plan *p);
 
 /* The layout of one value by itself: its root and the view on it. False when a reshape cannot be expressed as a view of
  * its input (the input must then be copied). Used by the scheduler to see where copies must go. */
-bool weft_plan_view(const weft_graph *g, weft_ref r, const int64_t *bounds, weft_slot *out);
+WEFT_API bool weft_plan_view(const weft_graph *g, weft_ref r, const int64_t *bounds, weft_slot *out);
 
 /* The values that own arena bytes of a device during a step, largest first, into `out`, which has room for n_slots
  * entries. Returns how many. */
-uint32_t weft_plan_live(const weft_plan *p, uint32_t device, uint32_t step, weft_ref *out);
+WEFT_API uint32_t weft_plan_live(const weft_plan *p, uint32_t device, uint32_t step, weft_ref *out);
 /* Whether two steps, the earlier one first, may run at the same time: no barrier or change of device lies between. */
-bool weft_plan_same_group(const weft_plan *p, uint32_t earlier, uint32_t later);
+WEFT_API bool weft_plan_same_group(const weft_plan *p, uint32_t earlier, uint32_t later);
 
 /* Text: arena sizes, one line per step with offsets, and the values live at the peak. */
-WEFT_MUST_USE weft_status weft_plan_print(const weft_graph *g, const weft_plan *p, const weft_writer *w,
-                                          weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_plan_print(const weft_graph *g, const weft_plan *p, const weft_writer *w,
+                                                   weft_error *err);
 
 #ifdef __cplusplus
 }

@@ -97,14 +97,14 @@ static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, 
     start = weft__seconds();
     WEFT_TRY(weft_program_load(r->p, s->bank, err));
     s->times.load += weft__seconds() - start;
-    r->tokens = weft_program_port(r->p, "tokens");
-    r->pos = weft_program_port(r->p, "pos");
-    r->cell = weft_program_port(r->p, "cell");
-    r->first = weft_program_port(r->p, "first");
-    r->rows = weft_program_port(r->p, "rows");
-    r->ids = weft_program_port(r->p, "candidate.id");
-    r->sums = weft_program_port(r->p, "candidate.sum");
-    r->out = weft_program_port(r->p, k ? "candidate.logit" : name);
+    r->tokens = weft_graph_find(weft_program_graph(r->p), "tokens");
+    r->pos = weft_graph_find(weft_program_graph(r->p), "pos");
+    r->cell = weft_graph_find(weft_program_graph(r->p), "cell");
+    r->first = weft_graph_find(weft_program_graph(r->p), "first");
+    r->rows = weft_graph_find(weft_program_graph(r->p), "rows");
+    r->ids = weft_graph_find(weft_program_graph(r->p), "candidate.id");
+    r->sums = weft_graph_find(weft_program_graph(r->p), "candidate.sum");
+    r->out = weft_graph_find(weft_program_graph(r->p), k ? "candidate.logit" : name);
     return WEFT_OK;
 }
 

@@ -94,8 +94,11 @@ static weft_status time_runs(weft_program *p, const shape *s, uint32_t columns, 
     weft_status status = WEFT_OK;
     for (int i = -2; i < ROUNDS && !status; i++) { /* two to warm up */
         char name[16];
-        for (uint32_t k = 0; k < n_inputs && !status; k++)
-            status = weft_program_write(p, weft_program_port(p, numbered(name, 'x', k)), 0, x, n * sizeof *x, err);
+        for (uint32_t k = 0; k < n_inputs && !status; k++) {
+            weft_ref port;
+            status = weft_program_port(p, numbered(name, 'x', k), &port, err);
+            if (!status) status = weft_program_write(p, port, 0, x, n * sizeof *x, err);
+        }
         double start = weft__seconds();
         if (!status) status = weft_program_run(p, err);
         if (i >= 0) seconds[i] = weft__seconds() - start;

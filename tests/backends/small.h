@@ -124,12 +124,12 @@ static inline weft_status small_run(weft_program *p, uint32_t first, uint32_t n,
             x[i * SMALL_IN + k] = small_value((first + i) * 100 + k);
     }
     WEFT_TRY(weft_program_set_extent(p, "t", n, err));
-    WEFT_TRY(weft_program_write(p, weft_program_port(p, "x"), 0, x, n * SMALL_IN * sizeof *x, err));
+    WEFT_TRY(weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, n * SMALL_IN * sizeof *x, err));
     WEFT_TRY(
-        weft_program_write(p, weft_program_port(p, "index"), 0, index, n * sizeof *index, err));
+        weft_program_write(p, weft_graph_find(weft_program_graph(p), "index"), 0, index, n * sizeof *index, err));
     WEFT_TRY(weft_program_run(p, err));
-    WEFT_TRY(weft_program_read(p, weft_program_port(p, "y"), 0, y, n * SMALL_OUT * sizeof *y, err));
-    return weft_program_read(p, weft_program_port(p, "sum"), 0, sum, SMALL_OUT * sizeof *sum, err);
+    WEFT_TRY(weft_program_read(p, weft_graph_find(weft_program_graph(p), "y"), 0, y, n * SMALL_OUT * sizeof *y, err));
+    return weft_program_read(p, weft_graph_find(weft_program_graph(p), "sum"), 0, sum, SMALL_OUT * sizeof *sum, err);
 }
 
 #endif

@@ -81,7 +81,7 @@ static bool check_product(const char *spec, weft_dtype type, bool exact, bool pl
     if (!s) s = weft_bank_create(&source, &bank, &err);
     if (!s) s = weft_program_load(p, bank, &err);
     for (int i = 0; i < TOKENS * IN; i++) x[i] = (float)(i * 37 % 101) * 0.02f - 1.0f;
-    if (!s) s = weft_program_write(p, weft_program_port(p, "x"), 0, x, sizeof x, &err);
+    if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, sizeof x, &err);
     if (!s) s = weft_program_check(p, &source, note, out, &err);
     CHECK_OK(s, err);
     weft_program_destroy(p);

@@ -55,7 +55,8 @@ static weft_status write_inputs(world *w)
         const weft_node *n = weft_graph_node(w->g, k);
         if (n->op != WEFT_OP_input) continue;
         uint64_t bytes = weft_value_bytes(w->g, n->out[0], NULL);
-        WEFT_TRY(weft_program_write(w->p, weft_program_port(w->p, n->name), 0, w->x + at, bytes, &err));
+        weft_ref port = weft_graph_find(weft_program_graph(w->p), n->name);
+        WEFT_TRY(weft_program_write(w->p, port, 0, w->x + at, bytes, &err));
         at += bytes / sizeof *w->x;
     }
     return WEFT_OK;

@@ -148,8 +148,8 @@ static void keeps_what_is_wanted(void)
         CHECK(m.weights >= (SMALL_OUT * SMALL_IN + SMALL_OUT) * 4);
         CHECK_EQ_INT(m.states, SMALL_CELLS * SMALL_OUT * 4);
         CHECK_EQ_INT(n.states, m.states); /* a store stays: later runs may read the state */
-        CHECK_EQ_INT(weft_program_port(few.p, "sum").id, 0);
-        CHECK(weft_program_port(few.p, "y").id != 0);
+        CHECK_EQ_INT(weft_graph_find(weft_program_graph(few.p), "sum").id, 0);
+        CHECK(weft_graph_find(weft_program_graph(few.p), "y").id != 0);
         CHECK_STATUS(weft_program_set_extent(few.p, "t", 2, &err), WEFT_INVALID, err);
     }
     small_close(&all);
@@ -197,13 +197,18 @@ static void checks_every_call(void)
     weft_program *p;
     float y[SMALL_T * SMALL_OUT], sum[SMALL_OUT];
     if (CHECK_OK(small_open(&w, "cpu,threads=1", NULL, &err), err)) {
-        weft_ref x = weft_program_port(w.p, "x");
+        weft_ref x = weft_graph_find(weft_program_graph(w.p), "x");
         CHECK_STATUS(weft_program_load(w.p, w.bank, &err), WEFT_INVALID, err);
         CHECK_STATUS(weft_program_set_extent(w.p, "t", 0, &err), WEFT_INVALID, err);
         CHECK_STATUS(weft_program_set_extent(w.p, "t", 9, &err), WEFT_INVALID, err);
         CHECK_STATUS(weft_program_set_extent(w.p, "tokens", 1, &err), WEFT_NOT_FOUND, err);
-        CHECK_EQ_INT(weft_program_port(w.p, "net.w").id, 0);
-        CHECK_EQ_INT(weft_program_port(w.p, "nothing").id, 0);
+        CHECK_EQ_INT(weft_graph_find(weft_program_graph(w.p), "net.w").id, 0);
+        weft_ref port = { 1 };
+        CHECK_STATUS(weft_program_port(w.p, "nothing", &port, &err), WEFT_NOT_FOUND, err);
+        CHECK_CONTAINS(err.text, "'nothing'");
+        CHECK_EQ_INT(port.id, 0);
+        CHECK_OK(weft_program_port(w.p, "y", &port, &err), err);
+        CHECK_EQ_INT(port.id, weft_graph_find(weft_program_graph(w.p), "y").id);
         CHECK_STATUS(weft_program_write(w.p, (weft_ref){ 0 }, 0, y, 4, &err), WEFT_INVALID, err);
         CHECK_STATUS(weft_program_write(w.p, (weft_ref){ 1u << 30 }, 0, y, 4, &err), WEFT_INVALID,
                      err);
@@ -219,9 +224,9 @@ static void checks_every_call(void)
         if (CHECK_OK(weft_program_create(w.g, &desc, &p, &err), err)) { /* not loaded */
             CHECK_STATUS(weft_program_run(p, &err), WEFT_INVALID, err);
             CHECK_STATUS(weft_program_run_step(p, 0, &err), WEFT_INVALID, err);
-            CHECK_STATUS(weft_program_write(p, weft_program_port(p, "x"), 0, y, 4, &err),
+            CHECK_STATUS(weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, y, 4, &err),
                          WEFT_INVALID, err);
-            CHECK_STATUS(weft_program_read(p, weft_program_port(p, "y"), 0, y, 4, &err),
+            CHECK_STATUS(weft_program_read(p, weft_graph_find(weft_program_graph(p), "y"), 0, y, 4, &err),
                          WEFT_INVALID, err);
             CHECK_CONTAINS(err.text, "loaded");
             weft_program_destroy(p);
@@ -262,7 +267,7 @@ static void computes(void)
             }
         }
         for (uint32_t j = 0; j < SMALL_OUT; j++) CHECK_NEAR((double)sum[j], want[j], 1e-5);
-        CHECK_OK(weft_program_read(w.p, weft_program_port(w.p, "best"), 0, best, sizeof best, &err),
+        CHECK_OK(weft_program_read(w.p, weft_graph_find(weft_program_graph(w.p), "best"), 0, best, sizeof best, &err),
                  err);
         CHECK(want[best[0]] >= want[best[1]] && want[best[1]] >= want[best[2]]);
     }
@@ -342,7 +347,7 @@ static void steps_make_a_run(void)
     small_world w;
     float y[SMALL_T * SMALL_OUT], again[SMALL_T * SMALL_OUT], sum[SMALL_OUT];
     if (CHECK_OK(small_open(&w, "cpu,threads=2", NULL, &err), err)) {
-        weft_ref port = weft_program_port(w.p, "y");
+        weft_ref port = weft_graph_find(weft_program_graph(w.p), "y");
         float zero[SMALL_T * SMALL_OUT] = { 0 };
         CHECK_OK(small_run(w.p, 0, 6, y, sum, &err), err);
         CHECK_OK(small_run(w.p, 0, 6, y, sum, &err), err);
@@ -350,7 +355,7 @@ static void steps_make_a_run(void)
         float x[6 * SMALL_IN];
         for (uint32_t i = 0; i < 6; i++)
             for (uint32_t k = 0; k < SMALL_IN; k++) x[i * SMALL_IN + k] = small_value(i * 100 + k);
-        CHECK_OK(weft_program_write(w.p, weft_program_port(w.p, "x"), 0, x, sizeof x, &err), err);
+        CHECK_OK(weft_program_write(w.p, weft_graph_find(weft_program_graph(w.p), "x"), 0, x, sizeof x, &err), err);
         for (uint32_t i = 0; i < weft_program_plan(w.p)->n_steps; i++)
             CHECK_OK(weft_program_run_step(w.p, i, &err), err);
         CHECK_OK(weft_program_read(w.p, port, 0, again, sizeof again, &err), err);

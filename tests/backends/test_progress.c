@@ -46,9 +46,9 @@ static bool prepare(void)
 static void check_result(weft_program *p)
 {
     static float x[COLUMNS] = { 1.0f }, y[ROWS];
-    CHECK_OK(weft_program_write(p, weft_program_port(p, "x"), 0, x, sizeof x, &err), err);
+    CHECK_OK(weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, sizeof x, &err), err);
     CHECK_OK(weft_program_run(p, &err), err);
-    CHECK_OK(weft_program_read(p, weft_program_port(p, "y"), 0, y, sizeof y, &err), err);
+    CHECK_OK(weft_program_read(p, weft_graph_find(weft_program_graph(p), "y"), 0, y, sizeof y, &err), err);
     double worst = 0;
     for (uint32_t i = 0; i < ROWS; i++) {
         double e = (double)y[i] - (double)numbers[i * COLUMNS] - (double)numbers[i];

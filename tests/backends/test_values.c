@@ -62,7 +62,7 @@ static void fill(weft_program *p, const char *port)
 {
     float x[ROWS * WIDTH];
     for (uint32_t i = 0; i < ROWS * WIDTH; i++) x[i] = (float)(i * 29 % 83) / 83.0f - 0.5f;
-    CHECK_OK(weft_program_write(p, weft_program_port(p, port), 0, x, sizeof x, &err), err);
+    CHECK_OK(weft_program_write(p, weft_graph_find(weft_program_graph(p), port), 0, x, sizeof x, &err), err);
 }
 
 /* ---- views ---- */
@@ -120,9 +120,9 @@ static void phases_wait_for_each_other(void)
         for (uint32_t run = 0; run < 20; run++) { /* what the run before left is never right */
             double sum = 0, total = 0;
             for (uint32_t i = 0; i < LONG; i++) sum += exp((double)(x[i] = (float)((i * 7 + run * 13) % 31) / 3));
-            CHECK_OK(weft_program_write(w.p, weft_program_port(w.p, "x"), 0, x, sizeof x, &err), err);
+            CHECK_OK(weft_program_write(w.p, weft_graph_find(weft_program_graph(w.p), "x"), 0, x, sizeof x, &err), err);
             CHECK_OK(weft_program_run(w.p, &err), err);
-            CHECK_OK(weft_program_read(w.p, weft_program_port(w.p, "y"), 0, y, sizeof y, &err), err);
+            CHECK_OK(weft_program_read(w.p, weft_graph_find(weft_program_graph(w.p), "y"), 0, y, sizeof y, &err), err);
             for (uint32_t i = 0; i < LONG; i++) total += (double)y[i];
             CHECK_NEAR(total, 1, 1e-4);
             CHECK_NEAR((double)y[run] * sum, exp((double)x[run]), 1e-4 * exp((double)x[run]));
@@ -144,7 +144,7 @@ static void runs_without_steps(void)
     if (start(&w, (weft_program_desc){ 0 })) {
         fill(w.p, "x");
         CHECK_OK(weft_program_run(w.p, &err), err);
-        CHECK_OK(weft_program_read(w.p, weft_program_port(w.p, "y"), 0, y, sizeof y, &err), err);
+        CHECK_OK(weft_program_read(w.p, weft_graph_find(weft_program_graph(w.p), "y"), 0, y, sizeof y, &err), err);
         CHECK_NEAR(y[1], 29.0 / 83.0 - 0.5, 1e-6);
     }
     close_world(&w);
@@ -214,12 +214,13 @@ static void run_shared(world *w, float near[ROWS * WIDTH], float far[ROWS * WIDT
     const int32_t at[2][ROWS] = { { 0, 1, 2, 3 }, { 4, 5, 6, 7 } };
     for (uint32_t k = 0; k < 2; k++) { /* the second run sees the first one's rows in the state */
         fill(w->p, "x");
-        CHECK_OK(weft_program_write(w->p, weft_program_port(w->p, "at"), 0, at[k], sizeof at[k], &err), err);
+        weft_ref port = weft_graph_find(weft_program_graph(w->p), "at");
+        CHECK_OK(weft_program_write(w->p, port, 0, at[k], sizeof at[k], &err), err);
         CHECK_OK(weft_program_run(w->p, &err), err);
     }
     size_t size = ROWS * WIDTH * sizeof(float);
-    CHECK_OK(weft_program_read(w->p, weft_program_port(w->p, "near"), 0, near, size, &err), err);
-    CHECK_OK(weft_program_read(w->p, weft_program_port(w->p, "far"), 0, far, size, &err), err);
+    CHECK_OK(weft_program_read(w->p, weft_graph_find(weft_program_graph(w->p), "near"), 0, near, size, &err), err);
+    CHECK_OK(weft_program_read(w->p, weft_graph_find(weft_program_graph(w->p), "far"), 0, far, size, &err), err);
 }
 
 static void shares_weights_and_states(void)

@@ -523,6 +523,30 @@ static void nodes_can_be_replaced(void)
     weft_graph_destroy(g);
 }
 
+/* A builder that comes too late changes nothing, and does not go unseen. */
+static void a_builder_after_the_sealing(void)
+{
+    weft_error err;
+    weft_graph *g, *copy;
+    const char *keep[] = { "y" };
+    CHECK_OK(weft_graph_create(NULL, &g, &err), err);
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(2, 3), "x");
+    weft_output(g, weft_relu(g, x), "y");
+    CHECK_OK(weft_graph_seal(g, &err), err);
+    uint32_t n = weft_graph_node_count(g);
+    CHECK_EQ_INT(weft_add(g, x, x).id, 0);
+    CHECK_EQ_INT(weft_graph_node_count(g), n);
+    CHECK_STATUS(weft_graph_seal(g, &err), WEFT_INVALID, err);
+    CHECK_STR(err.text, "the graph is sealed");
+    err = (weft_error){ 0 };
+    CHECK_STATUS(weft_graph_clone(g, &copy, &err), WEFT_INVALID, err);
+    CHECK(!copy);
+    CHECK_STATUS(weft_graph_keep_outputs(g, keep, 1, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft_graph_optimise(g, NULL, 0, &err), WEFT_INVALID, err);
+    CHECK_STR(err.text, "the graph is sealed");
+    weft_graph_destroy(g);
+}
+
 static const weft_test tests[] = {
     { "first_error_stays", first_error_stays },
     { "id_zero_is_refused", id_zero_is_refused },
@@ -546,5 +570,6 @@ static const weft_test tests[] = {
     { "clones_are_independent", clones_are_independent },
     { "keeps_outputs", keeps_outputs },
     { "nodes_can_be_replaced", nodes_can_be_replaced },
+    { "a builder after the sealing", a_builder_after_the_sealing },
 };
 TEST_MAIN(tests)

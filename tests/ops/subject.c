@@ -335,7 +335,7 @@ weft_status subject_write(subject *s, weft_program *p, uint32_t r, weft_error *e
                                          err));
     new_inputs(s, r);
     for (uint32_t i = 0; i < s->n_data; i++) {
-        weft_ref port = weft_program_port(p, s->data[i].name);
+        weft_ref port = weft_graph_find(weft_program_graph(p), s->data[i].name);
         if (s->data[i].kind != WEFT_OP_input || !port.id) continue;
         weft_dims_resolve(g, &weft_graph_value(g, port)->dims, extents, actual);
         void *bytes = poisoned(&s->data[i], actual);
@@ -456,7 +456,7 @@ static unsigned compare_run(subject *s, const subject_way *way, weft_program *p,
         char what[160];
         snprintf(what, sizeof what, "run %u, output %s", r, outputs[i].name);
         if (s->expected[r][i].unsure) continue;
-        double *got = subject_read(p, weft_program_port(p, outputs[i].name), extents, &n, &err);
+        double *got = subject_read(p, weft_graph_find(weft_program_graph(p), outputs[i].name), extents, &n, &err);
         if (!got) return subject_fault(s, way, what, &err);
         faults += subject_compare_values(s, way, what, &s->expected[r][i], got, worst);
         free(got);

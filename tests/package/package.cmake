@@ -1,5 +1,5 @@
 # Run by `cmake -P`: installs BUILD into WORK/prefix, builds and runs consumer/main.c against it by find_package and by
-# pkg-config, and compiles each public header alone, as C11 and as C++.
+# pkg-config, compiles each public header alone, as C11 and as C++, and links every function that they declare.
 cmake_minimum_required(VERSION 3.22)
 set(prefix ${WORK}/prefix)
 set(here ${CMAKE_CURRENT_LIST_DIR})
@@ -74,4 +74,69 @@ if(cxx)
   message(STATUS "headers: each compiles alone as C11 and as C++")
 else()
   message(STATUS "headers: each compiles alone as C11; there is no C++ compiler here")
+endif()
+
+# Every function that the installed headers declare, as they stand there, is in the library for others to link. The list
+# is made from the headers: what a header names and the library keeps to itself fails here.
+set(functions "")
+set(includes "")
+foreach(header ${headers})
+  get_filename_component(name ${header} NAME)
+  string(APPEND includes "#include <weft/${name}>\n")
+  file(READ ${header} text)
+  string(REGEX REPLACE "/[*]([^*]|[*]+[^*/])*[*]+/" "" text "${text}")
+  string(REPLACE "\\\n" " " text "${text}")
+  string(REGEX REPLACE "(^|\n) *#[^\n]*" "" text "${text}")           # directives
+  string(REGEX REPLACE "static inline [^{]*{[^}]*}" "" text "${text}") # those that are here whole
+  string(REGEX REPLACE "typedef [^;{]*[(][^;]*;" "" text "${text}")    # types of functions
+  string(REGEX MATCHALL "weft_[a-z0-9_]+[(]" found "${text}")
+  foreach(function ${found})
+    string(REPLACE "(" "" function ${function})
+    list(APPEND functions ${function})
+  endforeach()
+endforeach()
+list(REMOVE_DUPLICATES functions)
+list(LENGTH functions n_functions)
+foreach(function weft_version weft_plan_create weft_graph_seal weft_program_run weft_profile_create weft_generate)
+  if(NOT function IN_LIST functions)
+    message(FATAL_ERROR "${function} is not among the ${n_functions} functions that were found in the headers")
+  endif()
+endforeach()
+list(TRANSFORM functions REPLACE "(.+)" "    (any)&\\1,\n" OUTPUT_VARIABLE rows)
+string(CONCAT rows ${rows})
+file(WRITE ${WORK}/all.c "${includes}#include <stdio.h>
+typedef void (*any)(void);
+static const any all[] = {
+${rows}};
+int main(void)
+{
+    size_t n = 0;
+    weft_error err;
+    weft_graph *g;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) n += all[i] != (any)0;
+    if (weft_graph_create(NULL, &g, &err)) return 1;
+    weft_dim t = weft_extent(g, \"t\", 8);
+    weft_output(g, weft_relu(g, weft_input(g, WEFT_F32, WEFT_DIMS(t, 3), \"x\")), \"y\");
+    if (weft_graph_seal(g, &err)) return 1;
+    weft_plan_node nodes[64] = { { 0, 0, false } };
+    weft_plan_desc d = { NULL, nodes, 1, 64, false };
+    weft_plan *p;
+    if (weft_graph_node_limit(g) > 64 || weft_plan_create(g, &d, &p, &err)) return 1;
+    printf(\"%zu functions, %u steps\\n\", n, p->n_steps);
+    weft_plan_destroy(p);
+    weft_graph_destroy(g);
+    return 0;
+}
+")
+function(expect_all how)
+  run(${ARGN} ${WORK}/all.c -o ${WORK}/all -x none ${arguments})
+  run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${prefix}/${LIBDIR} ${WORK}/all)
+  if(NOT output MATCHES "^${n_functions} functions, 1 steps")
+    message(FATAL_ERROR "${how}: of ${n_functions} functions: ${output}")
+  endif()
+  message(STATUS "${how}: ${n_functions} functions of the headers link")
+endfunction()
+expect_all("C" ${CC} -std=c11 ${FLAGS} -x c)
+if(cxx)
+  expect_all("C++" ${cxx} -std=c++17 ${FLAGS} -x c++)
 endif()

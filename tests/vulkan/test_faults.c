@@ -59,9 +59,9 @@ static weft_status scenario(const char *spec, const weft_graph *g, float *y)
     for (int run = 0; run < 5 && !s; run++) {
         if (run == 3) s = weft_program_profile(p, WEFT_PROFILE_SCHEDULED, &err);
         if (s) break;
-        s = weft_program_write(p, weft_program_port(p, "x"), 0, x, sizeof x, &err);
+        s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, sizeof x, &err);
         if (!s) s = weft_program_run(p, &err);
-        if (!s) s = weft_program_read(p, weft_program_port(p, "y"), 0, y, sizeof x, &err);
+        if (!s) s = weft_program_read(p, weft_graph_find(weft_program_graph(p), "y"), 0, y, sizeof x, &err);
     }
     weft_program_destroy(p);
     weft_bank_destroy(bank);

@@ -103,9 +103,9 @@ static weft_status run(bool strict, bool with_cpu, result *r)
     }
     if (!s) s = weft_bank_create(&source, &bank, &err);
     if (!s) s = weft_program_load(p, bank, &err);
-    if (!s) s = weft_program_write(p, weft_program_port(p, "x"), 0, x, sizeof x, &err);
+    if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, sizeof x, &err);
     if (!s) s = weft_program_run(p, &err);
-    if (!s) s = weft_program_read(p, weft_program_port(p, "y"), 0, r->y, sizeof r->y, &err);
+    if (!s) s = weft_program_read(p, weft_graph_find(weft_program_graph(p), "y"), 0, r->y, sizeof r->y, &err);
     if (b[0]) weft_backend_info(b[0], &info);
     if (b[0]) snprintf(r->disabled, sizeof r->disabled, "%s", info.disabled);
     weft_program_destroy(p);
