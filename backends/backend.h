@@ -45,7 +45,9 @@ typedef struct weft_device_info {
     char driver[128];      /* driver and its version; "" for the CPU */
     char features[256];    /* what kernels can make use of: "subgroups of 32, 16-bit storage, matrices of 16x16x16" */
     uint32_t threads;      /* CPU: threads in the pool */
-    uint64_t memory;       /* bytes that the device has left at this moment; 0 = unknown */
+    uint64_t memory;       /* bytes that the device has left at this moment, which may be none */
+    bool memory_known;     /* false: memory says nothing */
+    uint64_t spilled;      /* bytes that it uses of the host's memory for want of room in its own: slow to read */
     char disabled[256];    /* kernels that failed the self-test: "matvec/q8_0, norm"; "": none */
     bool is_default;       /* what the backend opens when no device is named */
 } weft_device_info;

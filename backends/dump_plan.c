@@ -153,7 +153,8 @@ static void put_memory(weft__json *j, const weft_program *p)
         weft__json_u64(j, "constants", m.constants);
         weft__json_u64(j, "arena", m.arena);
         weft__json_u64(j, "arena_unshared", p->plan->arena_unshared[d]);
-        weft__json_u64(j, "available", info.memory);
+        if (info.memory_known) weft__json_u64(j, "available", info.memory);
+        else weft__json_null(j, "available");
         if (p->split) weft__json_u64(j, "layers", p->split[d]);
         weft__json_u64(j, "peak_step", p->plan->peak_step[d]);
         weft__json_array(j, "live");

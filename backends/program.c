@@ -232,7 +232,7 @@ static weft_status check_fit(const weft_program *p, weft_error *err)
         weft_backend_info(p->devices[d], &info);
         weft_program_memory m = weft_program_device_memory(p, d);
         uint64_t need = new_bytes(p, d);
-        fits = fits && (!info.memory || need <= info.memory);
+        fits = fits && (!info.memory_known || need <= info.memory);
         if (at < sizeof table)
             at += (uint32_t)snprintf(table + at, sizeof table - at,
                                      "%s%s has %.0f MiB, but %.0f MiB are needed (weights %.0f, cache %.0f, "

@@ -41,6 +41,14 @@ weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t d
     return m;
 }
 
+static bool print_spilled(const weft_backend *b, const weft_writer *w)
+{
+    weft_device_info info;
+    weft_backend_info(b, &info);
+    return !info.spilled || weft_writef(w, "%-8s is short of memory: %llu bytes lie in the host's\n", info.name,
+                                        (unsigned long long)info.spilled);
+}
+
 static bool print_devices(const weft_program *p, const weft_writer *w)
 {
     bool ok =
@@ -54,6 +62,7 @@ static bool print_devices(const weft_program *p, const weft_writer *w)
                                (unsigned long long)m.constants, (unsigned long long)m.arena,
                                (unsigned long long)(m.weights + m.states + m.constants + m.arena), info.description);
     }
+    for (uint32_t d = 0; d < p->n_devices && ok; d++) ok = print_spilled(p->devices[d], w);
     for (uint32_t d = 0; d < p->n_devices && p->split && ok; d++)
         ok = weft_writef(w, "%s%u layers on %s%s", d ? ", " : "", p->split[d], p->devices[d]->vt->name,
                          d + 1 < p->n_devices ? "" : p->by_memory ? ", by memory\n" : ", as asked\n");

@@ -68,7 +68,7 @@ bool weft__fits(const weft_program *p)
         weft_device_info info;
         weft_backend_info(p->devices[d], &info);
         weft_program_memory m = weft_program_device_memory(p, d);
-        if (info.memory && m.weights + m.states + m.constants + m.arena > info.memory) return false;
+        if (info.memory_known && m.weights + m.states + m.constants + m.arena > info.memory) return false;
     }
     return true;
 }
@@ -104,7 +104,7 @@ static void give_layers(weft_program *p, const uint64_t *bytes, uint32_t n)
     for (uint32_t d = 0; d < p->n_devices; d++) {
         weft_device_info info;
         weft_backend_info(p->devices[d], &info);
-        uint64_t room = !info.memory ? UINT64_MAX : info.memory > reserve ? info.memory - reserve : 0;
+        uint64_t room = !info.memory_known ? UINT64_MAX : info.memory > reserve ? info.memory - reserve : 0;
         bool last = d + 1 == p->n_devices;
         for (p->split[d] = 0; i < n && (last || bytes[i] <= room); i++, p->split[d]++)
             room -= last ? 0 : bytes[i];

@@ -116,7 +116,7 @@ static void print_needs(const needs *n, uint32_t k)
            "         %10.1f MiB\n",
            (double)x.prompt.weights / mib, (double)x.prompt.states / mib, n->source->context,
            (double)x.prompt.arena / mib, n->source->chunk, (double)x.decode.arena / mib, (double)x.total / mib);
-    if (x.device.memory)
+    if (x.device.memory_known)
         printf("  the device has         %10.1f MiB%s\n", (double)x.device.memory / mib,
                x.total > x.device.memory ? ": it does NOT fit" : "");
 }

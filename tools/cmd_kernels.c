@@ -119,7 +119,7 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
     double ops = 2.0 * s->n * s->k * columns / (k->roof.f32_ops_per_second / 4);
     if (ops > guess) guess = ops;
     double want = 0.01 / guess + 1, many = (double)LEAVE_CACHES / bytes + 1;
-    if (k->info.memory && many * bytes > (double)k->info.memory / 2) many = (double)k->info.memory / 2 / bytes;
+    if (k->info.memory_known && many * bytes > (double)k->info.memory / 2) many = (double)k->info.memory / 2 / bytes;
     uint32_t distinct = many < 1 ? 1 : many > 64 ? 64 : (uint32_t)many;
     uint32_t chain = want > MAX_CHAIN ? MAX_CHAIN : (uint32_t)want < 4 ? 4 : (uint32_t)want;
     if (chain < distinct && columns == 1) chain = distinct;

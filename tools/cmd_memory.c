@@ -60,7 +60,8 @@ static void print_totals(const report *r, uint32_t d)
     }
     uint64_t total = cli_programs_bytes(p, d);
     total_row(r, "total", total, "");
-    if (device.memory) total_row(r, "the device has", device.memory, total > device.memory ? "it does NOT fit" : "");
+    if (device.memory_known)
+        total_row(r, "the device has", device.memory, total > device.memory ? "it does NOT fit" : "");
 }
 
 /* ---- the arena over time ---- */

@@ -115,6 +115,17 @@ static bool is_bare(weft_model *m)
     return !info.has_weights && weft_model_weights(m).ctx == m;
 }
 
+static void tell_spilled(const cli_run *r)
+{
+    for (uint32_t d = 0; d < r->devices.n; d++) {
+        weft_device_info info;
+        weft_backend_info(r->devices.device[d], &info);
+        if (info.spilled)
+            fprintf(stderr, "note: %s has too little memory: %.0f MiB lie in the host's, which it reads slowly (smaller "
+                    "--weights or --context would help)\n", info.model, (double)info.spilled / 1048576.0);
+    }
+}
+
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
 {
     weft_error err;
@@ -149,6 +160,7 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     cli_progress_end();
     if (created) return tell_failed(a, out, &desc, &err);
     if (desc.n_devices > 1) tell_split(out);
+    tell_spilled(out);
     if (cli_has(a, "verbose")) describe(out);
     return 0;
 }

@@ -86,8 +86,9 @@ static void cpu_close(weft_backend *base)
 
 static void describe(cpu_isa isa, uint32_t threads, weft_device_info *out)
 {
+    uint64_t memory = weft__process_memory("");
     *out = (weft_device_info){ .name = "cpu", .type = WEFT_DEVICE_CPU, .threads = threads, .is_default = true,
-                               .memory = weft__process_memory("") };
+                               .memory = memory, .memory_known = memory > 0 };
     cpu_model_name(out->model, 64);
     snprintf(out->variant, sizeof out->variant, "%s", cpu_isa_name(isa));
     snprintf(out->features, sizeof out->features, "%s", out->variant);

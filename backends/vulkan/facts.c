@@ -281,7 +281,7 @@ void vk_info(const weft_backend *b, weft_device_info *out)
 {
     const vk_backend *vk = (const vk_backend *)b;
     *out = (weft_device_info){ .name = "vulkan", .type = vk->facts.type, .index = vk->index,
-                               .memory = vk_memory_free(vk) };
+                               .memory = vk_memory_free(vk), .memory_known = true, .spilled = vk->spilled };
     snprintf(out->model, sizeof out->model, "%.127s", vk->properties.deviceName);
     snprintf(out->variant, sizeof out->variant, "%s", vk->facts.tuning->name);
     snprintf(out->driver, sizeof out->driver, "%.60s%s%.60s", vk->driver.driverName, *vk->driver.driverInfo ? " " : "",

@@ -1,13 +1,17 @@
-/* memory.c: device memory: which type serves which use, what is free, and one buffer per allocation.
+/* memory.c: device memory: which types serve which use, what is free, and blocks: a buffer each, in memory of slabs.c.
  *
- * Three kinds of devices. Unified: host and device share memory, everything is mapped. Mapped video memory ("resizable
- * BAR"): all of it can be written by the host, reading back that way is slow. Plain: what the device works on is out of
- * the host's sight; a small host-visible window into it does not count, since it soon spills into system memory. */
-#include "backends/process_memory.h"
+ * Weights and activations lie in the device's own memory. Where the host sees (nearly) all of that, they are written
+ * in place: on devices that share the host's memory, and on cards whose whole memory it can write ("resizable BAR"). A
+ * small host-visible window does not count: it soon spills into system memory. Being seen is not being read: unless
+ * the type is cached, every load of the host goes to the device. So blocks are read in place only where their type is
+ * cached (or the device has no cached type at all), everywhere else through staging memory that is.
+ *
+ * Where the best type has no room left the next one is taken, at last the host's own memory. */
 #include "backends/vulkan/vk.h"
 
+#include "backends/process_memory.h"
+
 #include <string.h>
-#include <unistd.h>
 
 enum {
     LOCAL = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
@@ -15,8 +19,6 @@ enum {
     COHERENT = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
     CACHED = VK_MEMORY_PROPERTY_HOST_CACHED_BIT
 };
-
-/* ---- kinds ---- */
 
 static uint64_t largest_heap(const VkPhysicalDeviceMemoryProperties *m, uint32_t flags)
 {
@@ -31,14 +33,48 @@ static uint64_t largest_heap(const VkPhysicalDeviceMemoryProperties *m, uint32_t
 void vk_memory_classify(vk_backend *vk)
 {
     uint64_t all = largest_heap(&vk->memory, LOCAL), window = largest_heap(&vk->memory, LOCAL | VISIBLE);
-    bool shared = vk->facts.type == WEFT_DEVICE_INTEGRATED || vk->facts.type == WEFT_DEVICE_SOFTWARE;
-    vk->mapped = !vk->options.staging && window && window >= all / 10 * 9;
-    vk->unified = vk->mapped && shared;
+    vk->in_place = !vk->options.staging && window && window >= all / 10 * 9;
 }
 
-static uint64_t system_memory(void)
+static bool shares_memory(const vk_backend *vk)
 {
-    return weft__process_memory("");
+    return vk->facts.type == WEFT_DEVICE_INTEGRATED || vk->facts.type == WEFT_DEVICE_SOFTWARE;
+}
+
+static bool usable(uint32_t flags)
+{
+    return !(flags & ~(uint32_t)(LOCAL | VISIBLE | COHERENT | CACHED));
+}
+
+/* ---- what is free ---- */
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+/* A budget is what it says, also where it is nothing, or less than what is used; but no heap has more than its size.
+ * Without one, most of the heap is taken to be there. Slabs count as used as far as blocks lie in them. */
+static uint64_t heap_left(const vk_backend *vk, const VkPhysicalDeviceMemoryBudgetPropertiesEXT *budget, uint32_t heap)
+{
+    uint64_t size = vk->memory.memoryHeaps[heap].size, all = size / 10 * 8, used = vk->heap_used[heap];
+    if (vk->has_budget) {
+        all = budget->heapBudget[heap] < size ? budget->heapBudget[heap] : size;
+        used = budget->heapUsage[heap];
+    }
+    return less(all, used) + vk_slabs_free(vk, heap);
+}
+
+/* Of a card the largest heap of its own counts; a device that shares the host's memory has all heaps that it can use,
+ * whatever its driver calls local. */
+static bool heap_counts(const vk_backend *vk, uint32_t heap, uint32_t largest)
+{
+    if (heap == largest || !shares_memory(vk)) return heap == largest;
+    for (uint32_t i = 0; i < vk->memory.memoryTypeCount; i++) {
+        uint32_t flags = vk->memory.memoryTypes[i].propertyFlags;
+        if (vk->memory.memoryTypes[i].heapIndex == heap && usable(flags) && flags & (LOCAL | VISIBLE)) return true;
+    }
+    return false;
 }
 
 /* The heaps of software drivers are not what they say; the memory of the process is the limit there. */
@@ -48,57 +84,64 @@ uint64_t vk_memory_free(const vk_backend *vk)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT };
     VkPhysicalDeviceMemoryProperties2 p = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2,
                                             .pNext = &budget };
-    uint64_t largest = 0, have = 0;
+    uint64_t have = 0;
+    uint32_t largest = UINT32_MAX;
     if (vk->has_budget) vk->api.GetPhysicalDeviceMemoryProperties2(vk->physical, &p);
-    for (uint32_t i = 0; i < vk->memory.memoryHeapCount; i++) {
-        const VkMemoryHeap *h = &vk->memory.memoryHeaps[i];
-        if (!(h->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) || h->size <= largest) continue;
-        largest = h->size;
-        have = h->size / 10 * 8;
-        if (vk->has_budget && budget.heapBudget[i])
-            have = budget.heapBudget[i] > budget.heapUsage[i] ? budget.heapBudget[i] - budget.heapUsage[i] : 0;
-    }
-    if (vk->facts.type == WEFT_DEVICE_SOFTWARE) have = system_memory() / 10 * 8;
+    for (uint32_t i = 0; i < vk->memory.memoryHeapCount; i++)
+        if (vk->memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT &&
+            (largest == UINT32_MAX || vk->memory.memoryHeaps[i].size > vk->memory.memoryHeaps[largest].size))
+            largest = i;
+    for (uint32_t i = 0; i < vk->memory.memoryHeapCount; i++)
+        if (heap_counts(vk, i, largest)) have += heap_left(vk, &budget, i);
+    if (vk->facts.type == WEFT_DEVICE_SOFTWARE) have = less(weft__process_memory("") / 10 * 8, vk->allocated);
     if (!vk->options.memory) return have;
-    uint64_t left = vk->options.memory > vk->allocated ? vk->options.memory - vk->allocated : 0;
+    uint64_t left = less(vk->options.memory, vk->allocated);
     return left < have ? left : have;
 }
 
 /* ---- types ---- */
 
-/* The first type of those allowed with all flags of `need`, most of `like` and none of `avoid` if possible. */
-static uint32_t find_type(const vk_backend *vk, uint32_t allowed, uint32_t need, uint32_t like, uint32_t avoid)
+/* How well a type serves: the more the better, below 0 not at all. A score is made of powers of two, the most important
+ * first. */
+static int score(const vk_backend *vk, uint32_t flags, vk_memory_use use)
 {
-    uint32_t best = UINT32_MAX;
-    int best_score = -100;
-    for (uint32_t i = 0; i < vk->memory.memoryTypeCount; i++) {
-        uint32_t flags = vk->memory.memoryTypes[i].propertyFlags;
-        if (!(allowed >> i & 1) || (flags & need) != need || flags & ~(uint32_t)(LOCAL | VISIBLE | COHERENT | CACHED))
-            continue;
-        int score = 4 * __builtin_popcount(flags & like) - __builtin_popcount(flags & avoid);
-        if (score > best_score) {
-            best_score = score;
-            best = i;
-        }
-    }
-    return best;
-}
-
-static uint32_t type_for(const vk_backend *vk, uint32_t allowed, vk_memory_use use)
-{
-    uint32_t type;
+    bool local = flags & LOCAL, visible = flags & VISIBLE, coherent = flags & COHERENT, cached = flags & CACHED;
     switch (use) {
-    case VK_MEMORY_UPLOAD: return find_type(vk, allowed, VISIBLE, COHERENT, LOCAL | CACHED);
-    case VK_MEMORY_READBACK: return find_type(vk, allowed, VISIBLE, CACHED | COHERENT, LOCAL);
+    case VK_MEMORY_UPLOAD: return visible ? 4 * coherent + 2 * !cached + !local : -1;
+    case VK_MEMORY_READBACK: return visible ? 4 * cached + 2 * coherent + !local : -1;
     case VK_MEMORY_WEIGHTS:
     case VK_MEMORY_ARENA: break;
     }
-    if (vk->mapped) {
-        type = find_type(vk, allowed, LOCAL | VISIBLE, COHERENT | (vk->unified ? CACHED : 0), 0);
-        if (type != UINT32_MAX) return type;
+    if (!local) return visible ? 2 * coherent + !cached : -1;
+    if (!vk->in_place) return 16 + 8 * !visible;
+    return 16 + 8 * visible + 4 * coherent + 2 * (cached && shares_memory(vk));
+}
+
+/* The types of `allowed` that serve, best first, of equals the first. */
+static uint32_t rank_types(const vk_backend *vk, uint32_t allowed, vk_memory_use use, uint32_t *out)
+{
+    int scores[VK_MAX_MEMORY_TYPES];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < vk->memory.memoryTypeCount; i++) {
+        uint32_t flags = vk->memory.memoryTypes[i].propertyFlags, at;
+        int own = usable(flags) && allowed >> i & 1 ? score(vk, flags, use) : -1;
+        if (own < 0) continue;
+        for (at = n++; at && scores[at - 1] < own; at--) {
+            scores[at] = scores[at - 1];
+            out[at] = out[at - 1];
+        }
+        scores[at] = own;
+        out[at] = i;
     }
-    type = find_type(vk, allowed, LOCAL, 0, VISIBLE);
-    return type != UINT32_MAX ? type : find_type(vk, allowed, 0, 0, VISIBLE);
+    return n;
+}
+
+static bool has_cached_type(const vk_backend *vk)
+{
+    for (uint32_t i = 0; i < vk->memory.memoryTypeCount; i++)
+        if (usable(vk->memory.memoryTypes[i].propertyFlags) && vk->memory.memoryTypes[i].propertyFlags & CACHED)
+            return true;
+    return false;
 }
 
 /* ---- blocks ---- */
@@ -112,31 +155,44 @@ static weft_status create_buffer(vk_backend *vk, vk_block *b, weft_error *err)
     return r ? vk_fail(err, r, "vkCreateBuffer", "%llu bytes", (unsigned long long)b->bytes) : WEFT_OK;
 }
 
+/* Memory of one type. Blocks that are not coherent own the atoms that are flushed for them. */
+static VkResult take_type(vk_backend *vk, const VkMemoryRequirements *need, uint32_t type, vk_memory_use use,
+                          vk_block *b)
+{
+    uint32_t flags = vk->memory.memoryTypes[type].propertyFlags;
+    bool staging = use == VK_MEMORY_UPLOAD || use == VK_MEMORY_READBACK;
+    bool map = flags & VISIBLE && (staging || vk->in_place || (!(flags & LOCAL) && !vk->options.staging));
+    uint64_t align = need->alignment > 256 ? need->alignment : 256, atom = vk->properties.limits.nonCoherentAtomSize;
+    if (!(flags & COHERENT) && map && atom > align) align = atom;
+    VkResult r = vk_slabs_take(vk, (need->size + align - 1) / align * align, align, type, map, b);
+    if (r) return r;
+    b->coherent = flags & COHERENT;
+    b->writable = map;
+    b->readable = map && (flags & CACHED || !has_cached_type(vk));
+    b->spilled = !staging && !(flags & LOCAL) && !shares_memory(vk);
+    return VK_SUCCESS;
+}
+
 static weft_status allocate(vk_backend *vk, vk_memory_use use, vk_block *b, weft_error *err)
 {
     VkMemoryRequirements need;
+    uint32_t types[VK_MAX_MEMORY_TYPES];
     vk->api.GetBufferMemoryRequirements(vk->device, b->buffer, &need);
-    uint32_t type = type_for(vk, need.memoryTypeBits, use);
-    if (type == UINT32_MAX)
+    uint32_t n = rank_types(vk, need.memoryTypeBits, use, types);
+    VkResult r = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    if (!n)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: %s has no memory type for a buffer",
                          vk->properties.deviceName);
-    VkMemoryAllocateInfo info = { .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = need.size,
-                                  .memoryTypeIndex = type };
-    VkResult r = vk->api.AllocateMemory(vk->device, &info, NULL, &b->memory);
+    for (uint32_t i = 0; i < n && r == VK_ERROR_OUT_OF_DEVICE_MEMORY; i++) r = take_type(vk, &need, types[i], use, b);
+    if (r == VK_ERROR_TOO_MANY_OBJECTS)
+        return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: %s allows %u allocations of memory (maxMemoryAllocationCount), and "
+                         "all are in use", vk->properties.deviceName,
+                         vk->properties.limits.maxMemoryAllocationCount);
     if (r) return vk_fail(err, r, "vkAllocateMemory", "%llu bytes", (unsigned long long)need.size);
-    vk->allocations++;
     vk->allocated += b->bytes;
-    r = vk->api.BindBufferMemory(vk->device, b->buffer, b->memory, 0);
-    if (r) return vk_fail(err, r, "vkBindBufferMemory", "%llu bytes", (unsigned long long)need.size);
-    uint32_t flags = vk->memory.memoryTypes[type].propertyFlags;
-    bool map = (use == VK_MEMORY_UPLOAD || use == VK_MEMORY_READBACK || vk->mapped) && (flags & VISIBLE);
-    b->coherent = flags & COHERENT;
-    if (!map) return WEFT_OK;
-    void *at;
-    r = vk->api.MapMemory(vk->device, b->memory, 0, VK_WHOLE_SIZE, 0, &at);
-    if (r) return vk_fail(err, r, "vkMapMemory", "%llu bytes", (unsigned long long)need.size);
-    b->mapped = at;
-    return WEFT_OK;
+    vk->spilled += b->spilled ? b->bytes : 0;
+    r = vk->api.BindBufferMemory(vk->device, b->buffer, b->memory, b->offset);
+    return r ? vk_fail(err, r, "vkBindBufferMemory", "%llu bytes", (unsigned long long)need.size) : WEFT_OK;
 }
 
 weft_status vk_block_create(vk_backend *vk, uint64_t bytes, vk_memory_use use, vk_block *out, weft_error *err)
@@ -157,22 +213,23 @@ void vk_block_destroy(vk_backend *vk, vk_block *b)
 {
     if (b->buffer) vk_idle(vk);
     if (b->buffer) vk->api.DestroyBuffer(vk->device, b->buffer, NULL);
-    if (b->memory) {
-        vk->api.FreeMemory(vk->device, b->memory, NULL);
+    if (b->slab) {
         vk->allocated -= b->bytes;
+        vk->spilled -= b->spilled ? b->bytes : 0;
+        vk_slabs_give(vk, b);
     }
     *b = (vk_block){ 0 };
 }
 
 /* ---- memory that is not coherent ---- */
 
-/* Ranges are widened to nonCoherentAtomSize, and to the end where they come near it. */
+/* Ranges are widened to nonCoherentAtomSize, and to the end of the memory where they come near it. */
 static VkMappedMemoryRange atoms(const vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n)
 {
-    uint64_t atom = vk->properties.limits.nonCoherentAtomSize, first = offset / atom * atom;
-    uint64_t size = (offset + n - first + atom - 1) / atom * atom;
+    uint64_t atom = vk->properties.limits.nonCoherentAtomSize, at = b->offset + offset, first = at / atom * atom;
+    uint64_t size = (at + n - first + atom - 1) / atom * atom;
     return (VkMappedMemoryRange){ .sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE, .memory = b->memory, .offset = first,
-                                  .size = first + size >= b->bytes ? VK_WHOLE_SIZE : size };
+                                  .size = first + size >= vk_slabs_bytes(b) ? VK_WHOLE_SIZE : size };
 }
 
 weft_status vk_flush(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err)

@@ -332,8 +332,8 @@ static weft_status create_io(weft_exec *e, weft_error *err)
     uint64_t in_bytes, out_bytes;
     WEFT_TRY(vk_block_create(e->vk, sizeof(weft_run_params), VK_MEMORY_ARENA, &e->run, err));
     WEFT_TRY(find_ports(e, &in_bytes, &out_bytes, err));
-    e->direct_in = e->arena->mapped && e->run.mapped;
-    e->direct_out = e->arena->mapped && e->vk->unified;
+    e->direct_in = e->arena->writable && e->run.writable;
+    e->direct_out = e->arena->readable;
     if (!e->direct_in) {
         WEFT_TRY(vk_block_create(e->vk, in_bytes, VK_MEMORY_UPLOAD, &e->upload, err));
         WEFT_TRY(record_copies(e, true, &e->upload_commands, err));
@@ -359,7 +359,7 @@ weft_status vk_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n
     if (!e->direct_in && !p) return vk_block_write(e->vk, e->arena, at, src, n, err);
     const vk_block *b = p ? &e->upload : e->arena;
     uint64_t offset = p ? p->shadow + at - p->at : at;
-    memcpy(b->mapped + offset, src, n);
+    memcpy(b->host + offset, src, n);
     return vk_flush(e->vk, b, offset, n, err);
 }
 
@@ -371,7 +371,7 @@ weft_status vk_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_
     const vk_block *b = p ? &e->readback : e->arena;
     uint64_t offset = p ? p->shadow + at - p->at : at;
     WEFT_TRY(vk_invalidate(e->vk, b, offset, n, err));
-    memcpy(dst, b->mapped + offset, n);
+    memcpy(dst, b->host + offset, n);
     return WEFT_OK;
 }
 
@@ -383,7 +383,7 @@ static weft_status write_extents(weft_exec *e, const int64_t *extents, weft_erro
     e->extents = run;
     e->dirty = true;
     const vk_block *b = e->direct_in ? &e->run : &e->upload;
-    memcpy(b->mapped, &run, sizeof run);
+    memcpy(b->host, &run, sizeof run);
     return vk_flush(e->vk, b, 0, sizeof run, err);
 }
 

@@ -1,5 +1,5 @@
-/* transfer.c: bytes between the host and blocks: directly where a block is mapped, else through a ring of staging
- * buffers, so that converting and copying overlap and host memory stays bounded. */
+/* transfer.c: bytes between the host and blocks: in place where a block is writable or readable, else through a ring of
+ * staging buffers, so that converting and copying overlap and host memory stays bounded. */
 #include "backends/vulkan/vk.h"
 
 #include <stdlib.h>
@@ -107,22 +107,22 @@ weft_status vk_block_fill(vk_backend *vk, const vk_block *b, uint64_t offset, ui
 {
     uint64_t part;
     for (uint64_t at = 0; at < n; at += part) {
-        if (b->mapped) {
+        if (b->writable) {
             part = n - at < SLOT_BYTES ? n - at : SLOT_BYTES; /* as the ring would do it */
-            fill(ctx, b->mapped + offset + at, at, part);
+            fill(ctx, b->host + offset + at, at, part);
             continue;
         }
         slot *s = next_slot(vk);
         WEFT_TRY(prepare_slot(vk, s, n - at, VK_MEMORY_UPLOAD, err));
         part = n - at < s->block.bytes ? n - at : s->block.bytes;
-        fill(ctx, s->block.mapped, at, part);
+        fill(ctx, s->block.host, at, part);
         WEFT_TRY(vk_flush(vk, &s->block, 0, part, err));
         WEFT_TRY(begin(vk, s, err));
         VkBufferCopy copy = { 0, offset + at, part };
         vk->api.CmdCopyBuffer(s->commands, s->block.buffer, b->buffer, 1, &copy);
         WEFT_TRY(end(vk, s, err));
     }
-    return b->mapped ? vk_flush(vk, b, offset, n, err) : WEFT_OK;
+    return b->writable ? vk_flush(vk, b, offset, n, err) : WEFT_OK;
 }
 
 static void fill_copy(void *ctx, void *dst, uint64_t at, uint64_t n)
@@ -139,9 +139,9 @@ weft_status vk_block_write(vk_backend *vk, const vk_block *b, uint64_t offset, c
 weft_status vk_block_read(vk_backend *vk, const vk_block *b, uint64_t offset, void *dst, uint64_t n, weft_error *err)
 {
     slot *s = &vk->staging->down;
-    if (b->mapped) {
+    if (b->readable) {
         WEFT_TRY(vk_invalidate(vk, b, offset, n, err));
-        memcpy(dst, b->mapped + offset, n);
+        memcpy(dst, b->host + offset, n);
         return WEFT_OK;
     }
     for (uint64_t at = 0, part; at < n; at += part) {
@@ -153,15 +153,15 @@ weft_status vk_block_read(vk_backend *vk, const vk_block *b, uint64_t offset, vo
         WEFT_TRY(end(vk, s, err));
         WEFT_TRY(wait_slot(vk, s, err));
         WEFT_TRY(vk_invalidate(vk, &s->block, 0, part, err));
-        memcpy((unsigned char *)dst + at, s->block.mapped, part);
+        memcpy((unsigned char *)dst + at, s->block.host, part);
     }
     return WEFT_OK;
 }
 
 weft_status vk_block_zero(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err)
 {
-    if (b->mapped) {
-        memset(b->mapped + offset, 0, n);
+    if (b->writable) {
+        memset(b->host + offset, 0, n);
         return vk_flush(vk, b, offset, n, err);
     }
     slot *s = next_slot(vk);

@@ -4,13 +4,14 @@
  *   api.c        libvulkan and its functions, at run time    tuning.c    the vendor table
  *   instance.c   the instance, listing and picking devices   kernels.c   the kernel table, launches as data
  *   facts.c      what a device can do, what is enabled       k_*.c       the kernels' host sides
- *   memory.c     allocations by kind of heap                 exec.c      steps -> launches, descriptor sets
- *   transfer.c   host <-> device, staging ring               record.c    command buffers and their runs
- *   queue.c      submits, waits, lost devices                cache.c     files of the cache folder
+ *   memory.c     blocks of memory, by kind of heap           exec.c      steps -> launches, descriptor sets
+ *   slabs.c      few allocations for many blocks             record.c    command buffers and their runs
+ *   transfer.c   host <-> device, staging ring               cache.c     files of the cache folder
  *   buffers.c    weft_buf: plain buffers, weights in parts   validate.c  messages of the validation layer
  *   weights.c    layouts, packing                            roof.c      what the device reaches at best
  *   pipelines.c  pipelines, their cache file                 times.c     timestamps of profiled runs
  *   verdicts.c   what the self-test has said                 linear.c    what the matrix products share
+ *   queue.c      submits, waits, lost devices
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -61,7 +62,7 @@ bool vk_without(const vk_options *o, const char *name);
 
 /* What memory is for decides its type: see memory.c. */
 typedef enum vk_memory_use {
-    VK_MEMORY_WEIGHTS, /* device-local; mapped where that is free of charge */
+    VK_MEMORY_WEIGHTS, /* the device's own; written in place where that is free of charge */
     VK_MEMORY_ARENA,   /* the same */
     VK_MEMORY_UPLOAD,  /* host-visible, written in order */
     VK_MEMORY_READBACK /* host-visible, cached */
@@ -69,10 +70,14 @@ typedef enum vk_memory_use {
 
 typedef struct vk_block {
     VkBuffer buffer;
-    VkDeviceMemory memory;
     uint64_t bytes;
-    unsigned char *mapped; /* NULL: not host-visible */
-    bool coherent;         /* else flush after writes, invalidate before reads (vk_flush, vk_invalidate) */
+    unsigned char *host;     /* where the host sees it; NULL: nowhere */
+    bool writable, readable; /* the host writes it in place; and reads it there as fast as its own memory */
+    bool coherent;           /* else flush after writes, invalidate before reads (vk_flush, vk_invalidate) */
+    bool spilled;            /* in the host's memory, for want of room in the device's own */
+    VkDeviceMemory memory;   /* which it shares with others: at `offset`, `taken` bytes of slab */
+    struct vk_slab *slab;
+    uint64_t offset, taken;
 } vk_block;
 
 typedef struct vk_backend vk_backend;
@@ -81,18 +86,25 @@ weft_status vk_block_create(vk_backend *vk, uint64_t bytes, vk_memory_use use, v
 void vk_block_destroy(vk_backend *vk, vk_block *b);
 weft_status vk_flush(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
 weft_status vk_invalidate(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
-/* Copies between host and any block, through the staging ring where the block is not mapped. Block until done (writes:
- * until the source may be reused; vk_transfer_flush waits for all). */
+/* Copies between host and any block, through staging memory where the block is not writable, not readable. They wait
+ * until they are done (writes: until the source may be reused; vk_transfer_flush waits for all). */
 weft_status vk_block_write(vk_backend *vk, const vk_block *b, uint64_t offset, const void *src, uint64_t n,
                            weft_error *err);
 weft_status vk_block_read(vk_backend *vk, const vk_block *b, uint64_t offset, void *dst, uint64_t n, weft_error *err);
 weft_status vk_block_zero(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
-/* Memory to fill that ends up in a block: mapped memory itself or the staging ring. `fill` writes n bytes; what is at
+/* Memory to fill that ends up in a block: its own or the staging ring. `fill` writes n bytes; what is at
  * most VK_FILL_BYTES long comes in one piece. */
 enum { VK_FILL_BYTES = 16 << 20 };
 weft_status vk_block_fill(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n,
                           void (*fill)(void *ctx, void *dst, uint64_t at, uint64_t n), void *ctx, weft_error *err);
 weft_status vk_transfer_flush(vk_backend *vk, weft_error *err);
+
+/* slabs.c: fills b's memory, slab, offset, taken and (map) host with a place in memory of this type, made if there is
+ * none (TOO_MANY_OBJECTS: there may be no more). `bytes` and `align` are multiples of 256. */
+VkResult vk_slabs_take(vk_backend *vk, uint64_t bytes, uint64_t align, uint32_t type, bool map, vk_block *b);
+void vk_slabs_give(vk_backend *vk, vk_block *b);
+uint64_t vk_slabs_bytes(const vk_block *b);                       /* of the memory that b lies in */
+uint64_t vk_slabs_free(const vk_backend *vk, uint32_t heap);      /* bytes of a heap in slabs that no block has */
 
 /* ---- buffers of the contract ---- */
 struct weft_buf {
@@ -138,7 +150,7 @@ struct vk_backend {
     uint32_t timestamp_bits; /* of the queue's timestamps that count; 0: it has none */
     const char *calibration; /* "EXT", "KHR": whose calibrated timestamps the device has; NULL: none */
     PFN_vkGetCalibratedTimestampsEXT calibrated_timestamps; /* of the device and CLOCK_MONOTONIC; NULL: cannot */
-    bool mapped, unified; /* the host sees all device memory; and reads it as fast as its own (memory.c) */
+    bool in_place;        /* the host sees all memory of the device and fills it there (memory.c) */
     vk_facts facts;
     VkDescriptorSetLayout set_layout; /* set 0 of every kernel, see shaders/params.h */
     VkPipelineLayout pipeline_layout;
@@ -147,8 +159,12 @@ struct vk_backend {
     uint64_t submitted;       /* its value after the last submit */
     uint64_t waited;          /* up to where work is known to be done */
     bool lost;                /* the device was lost: every call fails with DEVICE_LOST until it is closed */
-    uint64_t allocations;     /* device memory, ever */
-    uint64_t allocated;       /* bytes of device memory at this moment */
+    uint64_t allocations;     /* of device memory, ever */
+    uint32_t n_allocations;   /* at this moment */
+    uint64_t allocated;       /* bytes of all blocks at this moment */
+    uint64_t spilled;         /* of them, bytes in the host's memory for want of room */
+    uint64_t heap_used[VK_MAX_MEMORY_HEAPS]; /* bytes of allocations */
+    struct vk_slab *slabs;    /* slabs.c */
     double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
     struct vk_pipeline_set *pipelines; /* pipelines.c */
     struct vk_verdicts *verdicts;      /* verdicts.c */
