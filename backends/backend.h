@@ -50,6 +50,8 @@ typedef struct weft_device_info {
     uint64_t spilled;      /* bytes that it uses of the host's memory for want of room in its own: slow to read */
     char disabled[256];    /* kernels that failed the self-test: "matvec/q8_0, norm"; "": none */
     bool is_default;       /* what the backend opens when no device is named */
+    char unusable[256];    /* when listed: why it cannot be opened; "": it can */
+    char remark[64];       /* when listed: "the same card as vulkan:0, under another driver" */
 } weft_device_info;
 WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
 
@@ -57,8 +59,9 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  * one (with its commas), then comma-separated options, each name=value.
  * cpu: threads=N (default: physical cores), isa=scalar|avx2|avx512|neon (default: the best the processor has; asking
  * for more than it has is UNSUPPORTED), spin=MICROSECONDS that idle threads stay awake (default 50).
- * vulkan: the best discrete device, else an integrated one; software drivers only when named. Options:
- *   loader=PATH       the Vulkan loader (default: the system's libvulkan.so.1)
+ * vulkan: the best discrete device (by memory; of a card with several drivers the better known), else an integrated
+ * one; software drivers only when named. Options:
+ *   loader=PATH       the Vulkan loader (default: the system's)
  *   max-binding=BYTES no binding is larger; weights are split into more pieces (default: the device's limit)
  *   memory=BYTES      use no more of the device than this (default: what the driver says is free)
  *   staging=1         upload and read back through staging buffers even where memory is shared

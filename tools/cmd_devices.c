@@ -17,9 +17,11 @@ static void print_device(const weft_device_info *d)
     bool one = strcmp(d->name, "vulkan") != 0;
     snprintf(spec, sizeof spec, one ? "%s" : "%s:%u", d->name, d->index);
     printf("%-10s %s%s\n", spec, d->description, d->is_default && !one ? " (default of vulkan)" : "");
-    if (!one)
+    if (*d->unusable) printf("%-10s not usable: %s\n", "", d->unusable);
+    else if (!one)
         printf("%-10s %s, %.0f MiB free, %s; tuned as %s\n", "", weft_device_type_name(d->type),
                (double)d->memory / 1048576.0, d->features, d->variant);
+    if (*d->remark) printf("%-10s %s\n", "", d->remark);
     if (*d->disabled) printf("%-10s failed the self-test and are not used: %s\n", "", d->disabled);
 }
 
@@ -31,6 +33,8 @@ static json_t *device_json(const weft_device_info *d)
     json_t *more = json_pack("{s:s, s:s, s:i, s:I, s:s, s:b}", "variant", d->variant, "features", d->features,
                              "threads", (int)d->threads, "memory", (json_int_t)d->memory, "disabled", d->disabled,
                              "default", (int)d->is_default);
+    if (*d->unusable) json_object_set_new(more, "unusable", json_string(d->unusable));
+    if (*d->remark) json_object_set_new(more, "remark", json_string(d->remark));
     json_object_update(o, more);
     json_decref(more);
     return o;

@@ -121,8 +121,8 @@ static void tell_spilled(const cli_run *r)
         weft_device_info info;
         weft_backend_info(r->devices.device[d], &info);
         if (info.spilled)
-            fprintf(stderr, "note: %s has too little memory: %.0f MiB lie in the host's, which it reads slowly (smaller "
-                    "--weights or --context would help)\n", info.model, (double)info.spilled / 1048576.0);
+            fprintf(stderr, "note: %s has too little memory: %.0f MiB lie in the host's, which it reads slowly "
+                    "(smaller --weights or --context would help)\n", info.model, (double)info.spilled / 1048576.0);
     }
 }
 

@@ -51,7 +51,7 @@ static weft_status result_status(VkResult r)
 
 weft_status vk_fail(weft_error *err, VkResult r, const char *call, const char *fmt, ...)
 {
-    char text[256];
+    char text[448];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -64,20 +64,50 @@ static weft_status missing(weft_error *err, const char *name)
     return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: the driver has no vk%s; Vulkan 1.2 is needed", name);
 }
 
+const char *const *vk_loader_names(vk_platform p)
+{
+    /* macOS: the loader of an SDK, or the only driver, which can do without one. Android's name has no number. */
+    static const char *const names[][4] = { [VK_PLATFORM_ELF] = { "libvulkan.so.1", "libvulkan.so" },
+                                            [VK_PLATFORM_APPLE] = { "libvulkan.1.dylib", "libvulkan.dylib",
+                                                                    "libMoltenVK.dylib" },
+                                            [VK_PLATFORM_WINDOWS] = { "vulkan-1.dll" } };
+    return names[p];
+}
+
+#if defined(__APPLE__)
+#define PLATFORM VK_PLATFORM_APPLE
+#define INSTALL_HINT "the Vulkan SDK or MoltenVK brings it"
+#elif defined(_WIN32)
+#define PLATFORM VK_PLATFORM_WINDOWS
+#define INSTALL_HINT "the GPU's driver brings it"
+#else
+#define PLATFORM VK_PLATFORM_ELF
+#define INSTALL_HINT "Debian and Ubuntu have it in the package libvulkan1"
+#endif
+
+/* The first of the names that can be opened; what is said of a failure is about the first name. */
+static weft_status open_library(vk_api *api, const char *const *names, weft_error *err)
+{
+    char why[256] = "";
+    for (uint32_t i = 0; names[i]; i++) {
+        api->library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+        if (api->library) return WEFT_OK;
+        const char *text = dlerror();
+        if (!i) snprintf(why, sizeof why, "%s", text ? text : names[i]);
+    }
+    return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: no loader: %s (%s)", why, INSTALL_HINT);
+}
+
 weft_status vk_api_load(vk_api *api, const char *path, weft_error *err)
 {
-    const char *name = path ? path : "libvulkan.so.1";
-    *api = (vk_api){ .library = dlopen(name, RTLD_NOW | RTLD_LOCAL) };
-    if (!api->library) {
-        const char *why = dlerror();
-        return WEFT_FAIL(err, WEFT_NOT_FOUND,
-                         "vulkan: no loader: %s (Debian and Ubuntu have it in the package libvulkan1)",
-                         why ? why : name);
-    }
+    const char *given[] = { path, NULL };
+    *api = (vk_api){ 0 };
+    WEFT_TRY(open_library(api, path ? given : vk_loader_names(PLATFORM), err));
     *(void **)&api->GetInstanceProcAddr = dlsym(api->library, "vkGetInstanceProcAddr");
     if (!api->GetInstanceProcAddr) {
         vk_api_unload(api);
-        return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: %s is no Vulkan loader", name);
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "vulkan: %s is no Vulkan loader",
+                         path ? path : "the system's library");
     }
 #define VK_FN(f)
 #define VK_GLOBAL(f)                                                                  \

@@ -20,7 +20,8 @@ typedef struct features {
     VkPhysicalDevice16BitStorageFeatures storage16;
     VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix;
-    const char *extensions[8];
+    VkPhysicalDeviceFaultFeaturesEXT fault;
+    const char *extensions[12];
     uint32_t n_extensions;
 } features;
 
@@ -49,6 +50,13 @@ static bool chain_extension(features *f, void *next, const char *name, bool core
     return true;
 }
 
+static bool add_extension(features *f, const char *name, const VkExtensionProperties *all, uint32_t n)
+{
+    if (!has_extension(all, n, name)) return false;
+    f->extensions[f->n_extensions++] = name;
+    return true;
+}
+
 static weft_status list_extensions(vk_backend *vk, VkExtensionProperties **out, uint32_t *n, weft_error *err)
 {
     *out = NULL;
@@ -69,9 +77,7 @@ static void choose_calibration(vk_backend *vk, features *f, const VkExtensionPro
     static const char *const suffixes[] = { "EXT", "KHR" };
     vk->calibration = NULL;
     for (uint32_t i = 0; i < 2 && !vk->calibration; i++) {
-        if (!has_extension(all, n, names[i])) continue;
-        vk->calibration = suffixes[i];
-        f->extensions[f->n_extensions++] = names[i];
+        if (add_extension(f, names[i], all, n)) vk->calibration = suffixes[i];
     }
 }
 
@@ -89,6 +95,7 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
         .storage16 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES },
         .dot = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES },
         .matrix = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR },
+        .fault = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FAULT_FEATURES_EXT },
     };
     chain(f, &f->v12, true);
     chain(f, &f->storage16, true);
@@ -96,8 +103,9 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
     chain_extension(f, &f->matrix, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, false, all, n);
     chain_extension(f, &f->subgroup, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME, v13, all, n);
     chain_extension(f, &f->executable, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, false, all, n);
-    vk->has_budget = has_extension(all, n, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
-    if (vk->has_budget) f->extensions[f->n_extensions++] = VK_EXT_MEMORY_BUDGET_EXTENSION_NAME;
+    chain_extension(f, &f->fault, VK_EXT_DEVICE_FAULT_EXTENSION_NAME, false, all, n);
+    vk->has_budget = add_extension(f, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, all, n);
+    add_extension(f, "VK_KHR_portability_subset", all, n); /* has to be asked for where it is */
     choose_calibration(vk, f, all, n);
     free(all);
     vk->api.GetPhysicalDeviceFeatures2(vk->physical, &f->core);
@@ -210,6 +218,7 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: %s has Vulkan %u.%u; 1.2 is needed",
                          vk->properties.deviceName, VK_API_VERSION_MAJOR(vk->properties.apiVersion),
                          VK_API_VERSION_MINOR(vk->properties.apiVersion));
+    WEFT_TRY(vk_limits_check(vk, err));
     WEFT_TRY(query_features(vk, &f, err));
     vk->driver = (VkPhysicalDeviceDriverProperties){ .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES };
     subgroup.pNext = &vk->driver;
@@ -252,6 +261,8 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
     f.dot.shaderIntegerDotProduct = vk->facts.dot;
     f.matrix.cooperativeMatrix = matrix;
     f.matrix.cooperativeMatrixRobustBufferAccess = false;
+    f.fault.deviceFaultVendorBinary = false;
+    vk->has_fault = f.fault.deviceFault;
     VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueCount = 1,
                                       .queueFamilyIndex = vk->queue_family, .pQueuePriorities = &priority };
     VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &f.core,

@@ -3,7 +3,8 @@
  * A recording is cut into chunks so that no submission takes long enough for a watchdog: their length is predicted from
  * the steps' bytes and operations and the device's rates, which the first run calibrates. A dispatch that would take
  * too long by itself is cut into pieces, some of its workgroups each. A run copies the inputs' shadows in (where the
- * host cannot see the arena), submits the chunks, and copies the outputs' shadows back. */
+ * host cannot write the arena), runs the chunks, and copies outputs to their shadows (where it cannot read it): one
+ * submission, unless there are several chunks. */
 #include "backends/vulkan/exec.h"
 
 #include <math.h>
@@ -427,19 +428,25 @@ void vk_exec_destroy(weft_exec *e)
 
 /* ---- running ---- */
 
-static weft_status submit(weft_exec *e, VkCommandBuffer c, uint64_t *ticket, weft_error *err)
+/* One submission per chunk; the inputs' copies go with the first, the outputs' with the last. */
+static weft_status submit_all(weft_exec *e, vk_recording *r, bool copy_in, bool copy_out, uint64_t *ticket,
+                              weft_error *err)
 {
-    e->counters.submits++;
-    return vk_submit(e->vk, &c, 1, ticket, err);
-}
-
-static weft_status submit_chunks(weft_exec *e, vk_recording *r, uint64_t *ticket, weft_error *err)
-{
-    for (uint32_t i = 0; i < r->n_chunks; i++) {
-        WEFT_TRY(submit(e, r->chunks[i].commands, ticket, err));
-        r->chunks[i].ticket = *ticket;
-        e->counters.launches += r->chunks[i].n;
-        e->counters.barriers += r->chunks[i].barriers;
+    uint32_t last = r->n_chunks ? r->n_chunks - 1 : 0;
+    for (uint32_t i = 0; i <= last; i++) {
+        VkCommandBuffer batch[3];
+        uint32_t n = 0;
+        vk_chunk *c = r->n_chunks ? &r->chunks[i] : NULL;
+        if (copy_in && !i) batch[n++] = e->upload_commands;
+        if (c) batch[n++] = c->commands;
+        if (copy_out && i == last) batch[n++] = e->readback_commands;
+        if (!n) return WEFT_OK;
+        WEFT_TRY(vk_submit(e->vk, batch, n, ticket, err));
+        e->counters.submits++;
+        if (!c) return WEFT_OK;
+        c->ticket = *ticket;
+        e->counters.launches += c->n;
+        e->counters.barriers += c->barriers;
     }
     return WEFT_OK;
 }
@@ -453,11 +460,10 @@ weft_status vk_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64
     WEFT_TRY(write_extents(e, extents, err));
     WEFT_TRY(find_recording(e, first, n, &r, err));
     *ticket = e->vk->submitted;
-    if (e->dirty && !e->direct_in) WEFT_TRY(submit(e, e->upload_commands, ticket, err));
-    e->dirty = false;
-    WEFT_TRY(submit_chunks(e, r, ticket, err));
-    e->fresh = r->reads_back && e->readback_commands;
-    if (e->fresh) WEFT_TRY(submit(e, e->readback_commands, ticket, err));
+    bool copy_in = e->dirty && !e->direct_in, copy_out = r->reads_back && e->readback_commands;
+    e->dirty = e->fresh = false;
+    WEFT_TRY(submit_all(e, r, copy_in, copy_out, ticket, err));
+    e->fresh = copy_out;
     e->ticket = *ticket;
     e->running = r;
     e->started = start;

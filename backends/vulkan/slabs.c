@@ -1,6 +1,6 @@
 /* slabs.c: device memory in large pieces. Some drivers allow 4096 allocations, and most pay for each in every submit,
- * so blocks share slabs of one memory type. Slabs start small and grow with what they have taken in; a block larger than
- * half a slab gets an allocation of its own. A slab goes when its last block does. */
+ * so blocks share slabs of one memory type. Slabs start small and grow with what they have taken in; a block larger
+ * than half a slab gets an allocation of its own. A slab goes when its last block does. */
 #include "backends/vulkan/vk.h"
 
 #include <stdlib.h>

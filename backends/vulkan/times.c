@@ -161,8 +161,7 @@ weft_status vk_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err)
     uint32_t n = 2 * r->n_dispatches;
     VkResult result = vk->api.GetQueryPoolResults(vk->device, r->queries, 0, n, n * sizeof *r->times, r->times,
                                                   sizeof *r->times, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
-    if (result == VK_ERROR_DEVICE_LOST) vk->lost = true;
-    if (result) return vk_fail(err, result, "vkGetQueryPoolResults", "%s", vk->properties.deviceName);
+    if (result) return vk_queue_fail(vk, result, "vkGetQueryPoolResults", err);
     WEFT_TRY(find_moment(e, r, &m, err));
     add_spans(e, r, &m, log);
     return vk_exec_settle(e, err);

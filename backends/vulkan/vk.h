@@ -11,7 +11,7 @@
  *   weights.c    layouts, packing                            roof.c      what the device reaches at best
  *   pipelines.c  pipelines, their cache file                 times.c     timestamps of profiled runs
  *   verdicts.c   what the self-test has said                 linear.c    what the matrix products share
- *   queue.c      submits, waits, lost devices
+ *   queue.c      submits, waits, lost devices                limits.c    limits without which nothing runs
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -30,7 +30,10 @@ typedef struct vk_api {
 #include "backends/vulkan/api.def"
 #undef VK_FN
 } vk_api;
-/* path NULL: libvulkan.so.1. NOT_FOUND: no loader. */
+/* What Vulkan's loader is called, in the order to try; NULL ends the list. */
+typedef enum vk_platform { VK_PLATFORM_ELF, VK_PLATFORM_APPLE, VK_PLATFORM_WINDOWS } vk_platform;
+const char *const *vk_loader_names(vk_platform p);
+/* path NULL: the platform's. NOT_FOUND: no loader. */
 weft_status vk_api_load(vk_api *api, const char *path, weft_error *err);
 weft_status vk_api_load_instance(vk_api *api, VkInstance instance, weft_error *err);
 weft_status vk_api_load_device(vk_api *api, VkDevice device, weft_error *err);
@@ -147,6 +150,7 @@ struct vk_backend {
     VkPhysicalDeviceDriverProperties driver;
     VkPhysicalDeviceMemoryProperties memory;
     bool has_budget;      /* VK_EXT_memory_budget */
+    bool has_fault;       /* VK_EXT_device_fault is on */
     uint32_t timestamp_bits; /* of the queue's timestamps that count; 0: it has none */
     const char *calibration; /* "EXT", "KHR": whose calibrated timestamps the device has; NULL: none */
     PFN_vkGetCalibratedTimestampsEXT calibrated_timestamps; /* of the device and CLOCK_MONOTONIC; NULL: cannot */
@@ -179,6 +183,7 @@ weft_status vk_validation_create(vk_backend *vk, weft_error *err);
 void vk_validation_destroy(vk_backend *vk);
 weft_status vk_device_pick(vk_backend *vk, weft_error *err); /* physical, properties, facts */
 weft_status vk_facts_read(vk_backend *vk, weft_error *err);
+weft_status vk_limits_check(const vk_backend *vk, weft_error *err);
 weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p);
 void vk_memory_classify(vk_backend *vk);
 uint64_t vk_memory_free(const vk_backend *vk); /* bytes, at this moment */
@@ -204,6 +209,8 @@ const vk_tuning *vk_tuning_named(const char *name); /* NULL: no such row */
 /* Submits command buffers in order; the timeline reaches *ticket when they are done. */
 weft_status vk_submit(vk_backend *vk, const VkCommandBuffer *c, uint32_t n, uint64_t *ticket, weft_error *err);
 weft_status vk_wait(vk_backend *vk, uint64_t ticket, weft_error *err);
+/* The error of a call on the device that gave r. A lost device's has the driver and what that says of the fault. */
+weft_status vk_queue_fail(vk_backend *vk, VkResult r, const char *call, weft_error *err);
 /* Before anything is destroyed that submitted work may use: waits for all of it, as far as the device still can. */
 void vk_idle(vk_backend *vk);
 /* The first error that the validation layer has reported since the last call, or OK. */
