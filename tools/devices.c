@@ -65,7 +65,8 @@ static int open_default(const cli_args *a, cli_device_list *out)
 {
     weft_error err;
     weft_status s = try_open(a, "vulkan", out, &err);
-    if (s == WEFT_NOT_FOUND) s = try_open(a, "cpu", out, &err);
+    if (s == WEFT_UNSUPPORTED) fprintf(stderr, "note: %s: running on the processor\n", err.text);
+    if (s == WEFT_NOT_FOUND || s == WEFT_UNSUPPORTED) s = try_open(a, "cpu", out, &err);
     return s ? tell_refused(&err) : 0;
 }
 

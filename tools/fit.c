@@ -19,7 +19,7 @@ bool cli_programs_fit(const cli_programs *p)
     for (uint32_t d = 0; d < p->devices.n; d++) {
         weft_device_info device;
         weft_backend_info(p->devices.device[d], &device);
-        if (device.memory && cli_programs_bytes(p, d) > device.memory) return false;
+        if (device.memory_known && cli_programs_bytes(p, d) > device.memory) return false;
     }
     return true;
 }

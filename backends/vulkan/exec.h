@@ -69,6 +69,8 @@ struct weft_exec {
     vk_recording *running;
     double started;
     bool profiled;           /* runs now are */
+    bool has_tick;           /* last_tick is the last timestamp of a profiled run */
+    uint64_t last_tick;
     uint64_t submit_ns, done_ns; /* host times of the last profiled run: before its submit, after its wait */
     weft_counters counters;
 };

@@ -364,10 +364,22 @@ weft_status vk_exec_write(weft_exec *e, uint64_t at, const void *src, uint64_t n
     return vk_flush(e->vk, b, offset, n, err);
 }
 
+/* Inputs that were written and not run with yet lie in their shadows: into the arena with them before it is read. */
+static weft_status copy_inputs(weft_exec *e, weft_error *err)
+{
+    uint64_t ticket;
+    if (!e->dirty || e->direct_in) return WEFT_OK;
+    WEFT_TRY(vk_submit(e->vk, &e->upload_commands, 1, &ticket, err));
+    e->counters.submits++;
+    e->dirty = false;
+    return vk_wait(e->vk, ticket, err);
+}
+
 weft_status vk_exec_read(weft_exec *e, uint64_t at, void *dst, uint64_t n, weft_error *err)
 {
     e->counters.bytes_out += n;
     const vk_port *p = e->direct_out || !e->fresh ? NULL : find_port(e->outputs, e->n_outputs, at, n);
+    if (!p) WEFT_TRY(copy_inputs(e, err));
     if (!e->direct_out && !p) return vk_block_read(e->vk, e->arena, at, dst, n, err);
     const vk_block *b = p ? &e->readback : e->arena;
     uint64_t offset = p ? p->shadow + at - p->at : at;

@@ -118,9 +118,9 @@ weft_status vk_exec_profile(weft_exec *e, bool on, weft__exec_timing *out, weft_
     *out = (weft__exec_timing){ .calibrated = vk->calibrated_timestamps != NULL };
     vk_idle(vk);
     vk_recordings_drop(e, true);
-    e->profiled = false;
+    e->profiled = e->has_tick = false;
     if (!on) return WEFT_OK;
-    if (!vk->timestamp_bits)
+    if (!vk->timestamp_bits || !(vk->properties.limits.timestampPeriod > 0))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: the queue of %s has no timestamps",
                          vk->properties.deviceName);
     for (uint32_t i = 0; i < plan->n_steps; i++) {
@@ -152,6 +152,20 @@ static void add_spans(const weft_exec *e, const vk_recording *r, const moment *m
     }
 }
 
+/* A clock that stands still gives no times: all timestamps of a run are one, or a lone launch's are those of the launch
+ * before, although the host has waited in between. */
+static weft_status check_advance(weft_exec *e, const vk_recording *r, weft_error *err)
+{
+    uint32_t n = 2 * r->n_dispatches, same = 1;
+    while (same < n && r->times[same] == r->times[0]) same++;
+    bool stands = n && same == n && (n > 2 || (e->has_tick && e->last_tick == r->times[0]));
+    if (n) e->last_tick = r->times[n - 1];
+    e->has_tick |= n > 0;
+    if (!stands) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: %s: the driver's timestamps do not advance",
+                     e->vk->properties.deviceName);
+}
+
 weft_status vk_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err)
 {
     vk_backend *vk = e->vk;
@@ -162,6 +176,7 @@ weft_status vk_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err)
     VkResult result = vk->api.GetQueryPoolResults(vk->device, r->queries, 0, n, n * sizeof *r->times, r->times,
                                                   sizeof *r->times, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
     if (result) return vk_queue_fail(vk, result, "vkGetQueryPoolResults", err);
+    WEFT_TRY(check_advance(e, r, err));
     WEFT_TRY(find_moment(e, r, &m, err));
     add_spans(e, r, &m, log);
     return vk_exec_settle(e, err);

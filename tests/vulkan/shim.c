@@ -262,6 +262,7 @@ vkGetInstanceProcAddr(VkInstance i, const char *name)
         void *library = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
         if (!library) return NULL;
         *(void **)&next_instance = dlsym(library, "vkGetInstanceProcAddr");
+        shim_device_environment();
     }
     PFN_vkVoidFunction real = next_instance(i, name);
     if (!strcmp(name, "vkGetDeviceProcAddr")) {

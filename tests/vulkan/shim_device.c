@@ -456,14 +456,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL device_InvalidateMappedMemoryRanges(VkDevi
 /* ---- time ---- */
 
 /* The device counts what it says, from shortly before its counter overflows. */
+static uint64_t origin;
+
 static uint64_t ticks_of(uint64_t ns)
 {
-    static uint64_t origin;
     const shim_profile *p = &current->p;
     uint64_t mask = p->timestamp_bits >= 64 ? UINT64_MAX : (UINT64_C(1) << p->timestamp_bits) - 1;
     if (p->stuck) return 0;
     if (!origin) origin = ns;
-    return (uint64_t)((double)(int64_t)(ns - origin) / (double)p->period - 1000) & mask;
+    return (uint64_t)(int64_t)((double)(int64_t)(ns - origin) / (double)p->period - 1000) & mask;
 }
 
 static PFN_vkGetQueryPoolResults real_GetQueryPoolResults;
@@ -549,6 +550,7 @@ void shim_device_reset(void)
 {
     n_devices = 0;
     current = NULL;
+    origin = 0;
     report = (shim_report){ 0 };
 }
 
@@ -563,6 +565,29 @@ shim_profile *shim_device(const char *key)
         return &d->p;
     }
     return NULL;
+}
+
+void shim_device_environment(void)
+{
+    const char *text = getenv("SHIM_DEVICES");
+    char copy[256], *rest = copy, *item;
+    shim_profile *p = NULL;
+    snprintf(copy, sizeof copy, "%s", text ? text : "");
+    while ((item = strsep(&rest, ","))) {
+        unsigned long long number = 0;
+        char name[32];
+        if (sscanf(item, "%31[a-z]=%llu", name, &number) != 2) {
+            p = shim_device(item);
+            continue;
+        }
+        for (uint32_t i = 0; p && i < p->n_heaps; i++) {
+            if (!p->heap[i].local) continue;
+            if (!strcmp(name, "budget")) p->heap[i].budget = number;
+            if (!strcmp(name, "usage")) p->heap[i].usage = number;
+            if (!strcmp(name, "room")) p->heap[i].room = number;
+        }
+        if (p && !strcmp(name, "stuck")) p->stuck = number;
+    }
 }
 
 shim_report *shim_report_now(void)

@@ -108,6 +108,26 @@ static void a1_readback(void)
     }
 }
 
+/* An input can be read before the first run, also where it waits in a shadow. */
+static void inputs_read_back(void)
+{
+    static const char *const keys[] = { "nvidia", "radv", "radv-apu", "anv" };
+    if (!load_shim()) return;
+    for (int i = 0; i < 8; i++) {
+        small_world w;
+        float x[SMALL_T * SMALL_IN], got[SMALL_T * SMALL_IN] = { 0 };
+        for (int k = 0; k < SMALL_T * SMALL_IN; k++) x[k] = (float)(i + k + 1);
+        only(keys[i / 2]);
+        if (CHECK_OK(small_open(&w, i % 2 ? staged : shimmed, &keeping, &err), err)) {
+            weft_ref port = weft_program_port(w.p, "x");
+            CHECK_OK(weft_program_write(w.p, port, 0, x, sizeof x, &err), err);
+            CHECK_OK(weft_program_read(w.p, port, 0, got, sizeof got, &err), err);
+            CHECK(!memcmp(x, got, sizeof x));
+        }
+        small_close(&w);
+    }
+}
+
 /* Memory that is not coherent: without a flush the device sees nothing, without an invalidate the host does not. */
 static void flushes(void)
 {
@@ -304,6 +324,7 @@ static void a12_allocations(void)
 
 static const weft_test tests[] = {
     { "A1 readback", a1_readback },
+    { "A1 inputs read back", inputs_read_back },
     { "flushes", flushes },
     { "A5 spilled to the host", spilled_to_the_host },
     { "A5 heaps", a5_heaps },

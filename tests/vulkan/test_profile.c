@@ -12,6 +12,8 @@ static weft_error err;
 static float y[SMALL_T * SMALL_OUT], sum[SMALL_OUT];
 static void (*begin)(int fail, int swallow);
 static void (*without)(int what);
+static shim_profile *(*device)(const char *key);
+static const shim_report *(*reported)(void);
 static unsigned long (*digest)(void);
 static int (*timestamps)(void), (*labels)(const char **first);
 
@@ -27,7 +29,9 @@ static bool load_shim(void)
     *(void **)&digest = dlsym(library, "shim_digest");
     *(void **)&timestamps = dlsym(library, "shim_timestamps");
     *(void **)&labels = dlsym(library, "shim_labels");
-    if (!CHECK(begin && without && digest && timestamps && labels)) return false;
+    *(void **)&device = dlsym(library, "shim_device");
+    *(void **)&reported = dlsym(library, "shim_reported");
+    if (!CHECK(begin && without && digest && timestamps && labels && device && reported)) return false;
     begin(0, 0);
     return true;
 }
@@ -98,6 +102,53 @@ static void other_clocks(void)
         CHECK_OK(small_run(w.p, 0, 4, y, sum, &err), err);
     }
     small_close(&w);
+}
+
+/* A driver whose tick is 52.08 ns, and whose counter has 36 bits and overflows: spans are still nanoseconds. Without
+ * calibration they are as far apart as the timestamps, whatever the host did meanwhile. */
+static void ticks(void)
+{
+    small_world w;
+    if (!load_shim() || !CHECK(device("anv") != NULL)) return;
+    without(SHIM_CALIBRATION);
+    if (CHECK_OK(small_open(&w, shimmed, NULL, &err), err) &&
+        CHECK_OK(weft_program_profile(w.p, WEFT_PROFILE_SCHEDULED, &err), err))
+        for (uint32_t run = 0; run < 3; run++) {
+            weft_program_spans_clear(w.p);
+            if (!CHECK_OK(small_run(w.p, run, 4, y, sum, &err), err)) break;
+            uint64_t n, first = 0;
+            const weft_span *all = weft_program_spans(w.p, &n);
+            const shim_report *r = reported();
+            uint32_t launch = 0;
+            for (uint64_t i = 0; i < n; i++) {
+                if (all[i].kind != WEFT_SPAN_STEP) continue;
+                uint32_t at = 2 * launch + 1;
+                if (!launch++) first = all[i].end;
+                else if (CHECK(at < r->n_times))
+                    CHECK_NEAR((double)(all[i].end - first), (double)(r->times[at] - r->times[1]), 2 * 52.1 + 2);
+            }
+            CHECK_EQ_INT(2 * launch, r->n_times);
+            CHECK(r->times[r->n_times - 1] - r->times[1] > 1000); /* else this says nothing */
+        }
+    small_close(&w);
+}
+
+static void stuck_clock(void)
+{
+    small_world w;
+    if (!load_shim()) return;
+    for (weft_profile_mode m = WEFT_PROFILE_SCHEDULED; m <= WEFT_PROFILE_ISOLATED; m++) {
+        begin(0, 0);
+        device("anv")->stuck = true;
+        if (CHECK_OK(small_open(&w, shimmed, NULL, &err), err)) {
+            CHECK_OK(weft_program_profile(w.p, m, &err), err);
+            CHECK_STATUS(small_run(w.p, 0, 4, y, sum, &err), WEFT_UNSUPPORTED, err);
+            CHECK_CONTAINS(err.text, "the driver's timestamps do not advance");
+            CHECK_OK(weft_program_profile(w.p, WEFT_PROFILE_OFF, &err), err);
+            CHECK_OK(small_run(w.p, 0, 4, y, sum, &err), err);
+        }
+        small_close(&w);
+    }
 }
 
 /* A program that is profiled for `profiled` runs, before and after plain ones: what it has recorded, and its work. */
@@ -231,6 +282,8 @@ static void the_cost_of_a_launch(void)
 static const weft_test tests[] = {
     { "both modes", both_modes },
     { "other clocks", other_clocks },
+    { "ticks", ticks },
+    { "stuck clock", stuck_clock },
     { "recorded commands", recorded_commands },
     { "labels of launches", labels_of_launches },
     { "joined launches", joined_launches },
