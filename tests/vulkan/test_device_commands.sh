@@ -25,7 +25,7 @@ SHIM_DEVICES=anv,stuck=1 says "stuck clock" 1 "the driver's timestamps do not ad
 # budgets
 SHIM_DEVICES=nvidia,budget=3000000000,usage=3000000000 says "nothing left" 0 "0.0 MiB: it does NOT fit" \
     "$weft" inspect "$config" $device
-SHIM_DEVICES=nvidia,budget=3000000000,usage=4000000000 says "used above the budget" 0 "0.0 MiB: it does NOT fit" \
+SHIM_DEVICES=nvidia,budget=3000000000,usage=4000000000 says "used above the budget" 0 "0.0 MiB  it does NOT fit" \
     "$weft" memory "$config" $device
 SHIM_DEVICES=nvidia,usage=25769803776 says "nothing left to load into" 1 "vulkan has 0 MiB, but" \
     "$weft" generate "$model" --prompt a --max-tokens 1 $device

@@ -1,4 +1,4 @@
-/* test_memory.c: memory on devices that nobody here has: what the shim says of them and what the backend makes of it. */
+/* test_memory.c: memory on devices that nobody here has: what the shim says of them, and what is made of it. */
 #include "tests/backends/small.h"
 
 #include "tests/vulkan/shim.h"
