@@ -19,8 +19,8 @@ PFN_vkVoidFunction shim_device_wrap(const char *name, PFN_vkVoidFunction real);
 /* What the host has written since the last submission becomes visible to the device. */
 void shim_memory_submit(void);
 void shim_device_reset(void);
-/* For programs, which cannot call shim_device: SHIM_DEVICES=radv,room=300,amdvlk lists devices, each with changes behind
- * it (stuck, and of its local heaps budget, usage, room). */
+/* For programs, which cannot call shim_device: SHIM_DEVICES=radv,room=300,amdvlk lists devices, each with changes
+ * behind it (stuck, and of its local heaps budget, usage, room). */
 void shim_device_environment(void);
 shim_report *shim_report_now(void);
 
