@@ -90,6 +90,7 @@ static void finds_what_model_names(void)
     temp_write_safetensors(&t, "model.safetensors", ONE("y"), 8);
     expect_open(t.path, 1, 1); /* the single file comes first */
     expect_open(temp_path(&t, INDEX), 3, 2);
+    expect_open(temp_path(&t, SHARD1), 3, 2); /* unless a shard is named */
     unlink(temp_path(&t, INDEX));
     expect_open(temp_path(&t, SHARD1), 2, 1);
     expect(temp_path(&t, "nothing"), WEFT_NOT_FOUND, "no such file or folder");

@@ -82,6 +82,7 @@ static void reads_rotary_embeddings_as_the_class_does(void)
         ok &= CHECK_NEAR(number(c, "rope_position_scale"), rotary[i].scale, 0);
         ok &= CHECK_OK(weft__hf_config_view(c, &view, &err), err);
         ok &= CHECK_EQ_INT(weft__hf_config_warning_count(c), rotary[i].warnings);
+        ok &= CHECK_EQ_INT(weft__hf_config_context_limit(c), strstr(rotary[i].text, "dynamic") ? 2048 : 0);
         if (!ok) printf("  in %s\n", rotary[i].text);
         weft__hf_config_destroy(c);
     }

@@ -54,6 +54,7 @@ static const struct {
     { "1.7976931348623157e308", 1.7976931348623157e308, false },
     { "-1.7976931348623158e+308", -1.7976931348623157e308, false },
     { "1.7976931348623159e308", INFINITY, false },
+    { "1.797693134862315807999999999999e308", INFINITY, false }, /* just beyond half of the last step */
     { "179769313486231580" NOUGHTS_50 "e241", 1.7976931348623157e308, false },
     { "1e309", INFINITY, false },
     { "-1e400", -INFINITY, false },
@@ -157,6 +158,9 @@ static void places_faults(void)
     const char *text = "{\"a\":NaN,\"b\":99999999999999999999,\n\"c\":-Infinity,\"c\":2}";
     CHECK_STATUS(weft__json_parse(text, strlen(text), "a", &v, &err), WEFT_FORMAT, err);
     CHECK_STR(err.text, "a: the key \"c\" stands there twice");
+    text = "{\"a\\\"\\\\\":1,\"a\\\"\\\\\":2}"; /* quotes and backslashes in the key, as they stand in the file */
+    CHECK_STATUS(weft__json_parse(text, strlen(text), "a", &v, &err), WEFT_FORMAT, err);
+    CHECK_STR(err.text, "a: the key \"a\\\"\\\\\" stands there twice");
     text = "{\"a\":NaN,\"b\":99999999999999999999,\n\"c\":-Infinity,]";
     CHECK_STATUS(weft__json_parse(text, strlen(text), "a", &v, &err), WEFT_FORMAT, err);
     CHECK_CONTAINS(err.text, "(line 2, byte 50)");

@@ -6,11 +6,12 @@ usage: tests/faults/run.py [--list] [--copy DIR] [NAME ...]
 The faults stand in tests/faults/*.txt; NAME is a file of them ("graph") or a part of a fault's name; without one all are
 planted. A fault is
 
-    = name | file | regular expression of the tests that should fail
+    = name | file | regular expression of the tests that should fail | arguments that make them shorter
     # what it is, and why nobody would see it by reading the output
     - lines as they stand in the file (they must be there exactly once)
     + what they become
 
+The arguments may be left out; they follow those of the test itself (`vulkan_ops@lavapipe | --op top_k`).
 The copy (default: build-faults) is a git worktree at HEAD with a build of its own; only what the named tests need is
 built again. A fault is `caught` if a test fails or the build refuses it by an assertion of its own, `SURVIVED` if all tests
 pass, `stale` if its lines are no longer there. Exit status: 0 if nothing survived and nothing is stale. Not a part of
@@ -34,8 +35,9 @@ def read_faults():
         for line in open(os.path.join(here, name)):
             line = line.rstrip("\n")
             if line.startswith("= "):
-                title, file, tests = (part.strip() for part in line[2:].split("|", 2))
-                faults.append({"room": name[:-4], "name": title, "file": file, "tests": tests, "old": [], "new": []})
+                title, file, tests, *more = (part.strip() for part in line[2:].split(" | "))
+                faults.append({"room": name[:-4], "name": title, "file": file, "tests": tests, "old": [], "new": [],
+                               "more": more[0].split() if more else []})
             elif line[:2] in ("- ", "-"):
                 faults[-1]["old"].append(line[2:])
             elif line[:2] in ("+ ", "+"):
@@ -49,10 +51,10 @@ def read_faults():
     return faults
 
 
-def run(args, cwd, seconds=900):
+def run(args, cwd, seconds=900, env=None):
     """Exit status and output; a hang counts as a failure."""
     try:
-        done = subprocess.run(args, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        done = subprocess.run(args, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace", timeout=seconds)
         return done.returncode, done.stdout
     except subprocess.TimeoutExpired:
@@ -86,7 +88,22 @@ def tests_of(build, pattern):
                 if word.startswith(build + os.sep) and not os.path.isdir(word)}
     if any("shim" in p or "vulkan" in t["name"] for t in tests for p in programs):
         programs.add("vulkan_shim")
-    return [t["name"] for t in tests], sorted(programs)
+    return tests, sorted(programs)
+
+
+def run_tests(build, tests, fault):
+    """Name of the first that fails, or None. With arguments of the fault ctest cannot run them."""
+    if not fault["more"]:
+        status, text = run(["ctest", "--stop-on-failure", "--timeout", "300", "-R", fault["tests"]], build)
+        failed = re.findall(r"(\S+) \.*\*\*\*", text)
+        return (failed or ["?"])[0] if status else None
+    for t in tests:
+        given = {p["name"]: p["value"] for p in t["properties"]}
+        env = dict(os.environ, **dict(e.split("=", 1) for e in given.get("ENVIRONMENT", [])))
+        status, _ = run(t["command"] + fault["more"], given.get("WORKING_DIRECTORY", build), 300, env)
+        if status not in (0, given.get("SKIP_RETURN_CODE")):
+            return t["name"]
+    return None
 
 
 def plant(copy, fault):
@@ -104,8 +121,8 @@ def plant(copy, fault):
 
 
 def try_fault(copy, build, fault):
-    names, programs = tests_of(build, fault["tests"])
-    if not names:
+    tests, programs = tests_of(build, fault["tests"])
+    if not tests:
         return "stale", f"no test matches {fault['tests']}"
     if not plant(copy, fault):
         return "stale", f"{fault['file']} no longer has these lines"
@@ -114,9 +131,8 @@ def try_fault(copy, build, fault):
         errors = re.findall(r"error: .*", text)
         asserted = any("assert" in e for e in errors)
         return ("caught", "by a static assertion") if asserted else ("stale", (errors or ["does not build"])[0])
-    status, text = run(["ctest", "--stop-on-failure", "--timeout", "300", "-R", fault["tests"]], build)
-    failed = re.findall(r"(\S+) \.*\*\*\*", text)
-    return ("caught", failed[0] if failed else "") if status else ("SURVIVED", " ".join(names))
+    failed = run_tests(build, tests, fault)
+    return ("caught", failed) if failed else ("SURVIVED", " ".join(t["name"] for t in tests))
 
 
 def main():

@@ -205,8 +205,8 @@ static void what_the_cache_cannot_hold_is_named(void)
             float out[VOCAB];
             size_t at = (3 + 1 + value) * HEAD + 9;
             if (world_open(&w, "gpt_neox.layers.1.attention.query_key_value.bias", at, (float)sign * 1e6f)) {
-                weft_session *s = session(&w, (weft_session_desc){ .hidden = -1 });
-                if (s) CHECK_STATUS(eval_tokens(s, 0, ids, 4, false, out, &err), WEFT_NOT_FINITE, err);
+                weft_session *s = session(&w, (weft_session_desc){ .hidden = -1, .n_sequences = 2 });
+                if (s) CHECK_STATUS(eval_tokens(s, 1, ids, 4, false, out, &err), WEFT_NOT_FINITE, err);
                 CHECK_CONTAINS(err.text, value ? "'gpt_neox.layers.1.attention.value'"
                                                : "'gpt_neox.layers.1.attention.key'");
                 CHECK_CONTAINS(err.text, "bf16");

@@ -234,6 +234,17 @@ static void log_probabilities(void)
     CHECK_NEAR(total, 1.0, 1e-5);
 }
 
+static void best_ids_take_the_first_of_equals_first(void)
+{
+    static const float x[] = { 1.0f, 3.0f, 3.0f, NAN, 2.0f, 3.0f, 1.0f };
+    static const int32_t want[] = { 1, 2, 5, 4, 0, 6, 3 };
+    for (uint32_t n = 1; n <= 7; n++) {
+        int32_t got[7];
+        weft__best_ids(x, 7, n, got);
+        for (uint32_t i = 0; i < n; i++) CHECK_EQ_INT(got[i], want[i]);
+    }
+}
+
 /* ---- candidates ---- */
 
 static void candidates_decide_the_same(void)
@@ -283,6 +294,7 @@ static const weft_test tests[] = {
     { "seeds", seeds },
     { "refuses nonsense", refuses_nonsense },
     { "log-probabilities", log_probabilities },
+    { "best ids take the first of equals first", best_ids_take_the_first_of_equals_first },
     { "log-probabilities of what is not finite", log_probabilities_of_what_is_not_finite },
 };
 TEST_MAIN(tests)

@@ -78,6 +78,29 @@ static void a_failed_generation_too(void)
     bundled_close(&b);
 }
 
+/* ---- rows ---- */
+
+/* Hidden states stand at their tokens in a run: of some tokens they are what they are among all, in other runs, too. */
+static void hidden_states_of_some_tokens(void)
+{
+    bundled b;
+    weft_model_info info;
+    if (bundled_open(&b, "cpu,threads=1", &(weft_session_desc){ .hidden = 1, .max_tokens = 3 })) {
+        weft_model_info_get(b.m, &info);
+        size_t width = info.n_embed;
+        float *all = calloc(6 * width, sizeof *all), *some = all + 4 * width;
+        weft_batch_token t[4];
+        for (uint32_t i = 0; i < 4; i++) t[i] = (weft_batch_token){ story[i], 0, i & 1 };
+        CHECK_OK(eval_tokens(b.s, 0, story, 4, true, all, &err), err);
+        CHECK_OK(weft_session_truncate(b.s, 0, 0, &err), err);
+        CHECK_OK(weft_session_eval(b.s, t, 4, some, &err), err);
+        for (size_t i = 0; i < 2; i++)
+            CHECK(relative_difference(some + i * width, all + (2 * i + 1) * width, width) < 1e-6);
+        free(all);
+    }
+    bundled_close(&b);
+}
+
 /* ---- continuing ---- */
 
 /* Two generations, the second prompt beginning with the token that the first left, are one. */
@@ -231,6 +254,7 @@ static void refuses_absurd_sizes(void)
 static const weft_test tests[] = {
     { "a failed call leaves sequences as they were", a_failed_call_leaves_sequences_as_they_were },
     { "a failed generation too", a_failed_generation_too },
+    { "hidden states of some tokens", hidden_states_of_some_tokens },
     { "generations go on", generations_go_on },
     { "every end token ends", every_end_token_ends },
     { "forgets no more than there is", forgets_no_more_than_there_is },

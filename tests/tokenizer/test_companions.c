@@ -286,6 +286,12 @@ static void folders(void)
         check_ids(m, "", WEFT_BOS_ON, "5"); /* the configuration's */
         weft_model_close(m);
     }
+    write_file("tokenizer.json", TEMPLATE);
+    if (CHECK_OK(weft_model_open_text(folder, &m, &err), err)) {
+        check_ids(m, "a", WEFT_BOS_ON, "5,3,0"); /* what the template puts in front is another */
+        weft_model_close(m);
+    }
+    write_file("tokenizer.json", BASE);
     char path[128];
     snprintf(path, sizeof path, "%s/tokenizer.json", folder);
     if (CHECK_OK(weft_model_open_text(path, &m, &err), err)) {
