@@ -278,15 +278,20 @@ void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, ui
     for (uint32_t i = 0; i < n; i++) out[i] = (float)((double)logits[ids[i]] - log_sum);
 }
 
+static float rank_of(float logit)
+{
+    return isnan(logit) ? -INFINITY : logit;
+}
+
 /* Insertion into a short sorted list: n is small beside the vocabulary. */
 void weft__best_ids(const float *logits, uint32_t n_vocab, uint32_t n, int32_t *out)
 {
     uint32_t have = 0;
     for (uint32_t i = 0; i < n_vocab; i++) {
-        float x = isnan(logits[i]) ? -INFINITY : logits[i];
-        if (have == n && !(x > logits[out[n - 1]])) continue;
+        float x = rank_of(logits[i]);
+        if (have == n && !(x > rank_of(logits[out[n - 1]]))) continue;
         uint32_t at = have < n ? have++ : n - 1;
-        for (; at > 0 && (x > logits[out[at - 1]] || isnan(logits[out[at - 1]])); at--) out[at] = out[at - 1];
+        for (; at > 0 && x > rank_of(logits[out[at - 1]]); at--) out[at] = out[at - 1];
         out[at] = (int32_t)i;
     }
 }

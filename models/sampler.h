@@ -4,7 +4,7 @@
 
 #include "models/model.h"
 
-/* The n largest logits' ids, descending, the lower id first among equals; NaN counts as smallest. n <= n_vocab. */
+/* The n largest logits' ids, descending, the lower id first among equals; NaN counts as -inf. 1 <= n <= n_vocab. */
 void weft__best_ids(const float *logits, uint32_t n_vocab, uint32_t n, int32_t *out);
 
 #endif

@@ -356,11 +356,40 @@ static void missing_file(void)
     weft__tokenizer_destroy(NULL);
 }
 
+/* Of small files that are sound: brackets in first place, unknown bytes around known ones. As the reference has it. */
+static void ids_of_small_files(void)
+{
+    static const char brackets[] =
+        "{'type': 'Sequence', 'pretokenizers': [{'type': 'Split', 'pattern': {'Regex': '[]\\\\s]+'}, "
+        "'behavior': 'Removed', 'invert': false}, {'type': 'ByteLevel', 'add_prefix_space': false, "
+        "'use_regex': false}]}";
+    static const struct {
+        const char *place, *content, *text, *ids;
+    } rows[] = {
+        { "%PRE%", brackets, "a ]b ab", "[0,1,3]" },
+        { "%PRE%", brackets, "a[b", "[3]" },
+        { "%OPT%", "'unk_token': 'c', 'fuse_unk': false,", "zzabzzaz", "[2,2,3,2,2,0,2]" },
+        { "%OPT%", "'unk_token': 'c', 'fuse_unk': true,", "zzabzzaz", "[2,3,2,0,2]" },
+    };
+    char file[8192];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        weft__tokenizer *tok;
+        weft_error err = { 0 };
+        make_file(file, sizeof file, rows[i].place, rows[i].content);
+        if (!CHECK_OK(weft__tokenizer_parse(file, strlen(file), "x", &tok, &err), err)) continue;
+        json_t *want = json_loads(rows[i].ids, 0, NULL);
+        CHECK(encodes_to(tok, rows[i].text, strlen(rows[i].text), 0, want));
+        json_decref(want);
+        weft__tokenizer_destroy(tok);
+    }
+}
+
 static const weft_test tests[] = {
     { "broken_parts", broken_parts },
     { "split_expressions", split_expressions },
     { "step_order", step_order },
     { "explosive_expression", explosive_expression },
+    { "ids_of_small_files", ids_of_small_files },
     { "not_a_tokenizer", not_a_tokenizer },
     { "broken_model", broken_model },
     { "truncated", truncated },
