@@ -67,12 +67,16 @@ static void close_world(world *w)
 
 static weft_status write(world *w, const char *name, const float *x, size_t n)
 {
-    return weft_program_write(w->p, weft_program_port(w->p, name), 0, x, n * sizeof *x, &err);
+    weft_ref port;
+    WEFT_TRY(weft_program_port(w->p, name, &port, &err));
+    return weft_program_write(w->p, port, 0, x, n * sizeof *x, &err);
 }
 
 static weft_status read(world *w, const char *name, float *y, size_t n)
 {
-    return weft_program_read(w->p, weft_program_port(w->p, name), 0, y, n * sizeof *y, &err);
+    weft_ref port;
+    WEFT_TRY(weft_program_port(w->p, name, &port, &err));
+    return weft_program_read(w->p, port, 0, y, n * sizeof *y, &err);
 }
 
 /* ---- pieces, two axes ---- */
