@@ -119,7 +119,8 @@ static void inputs_read_back(void)
         for (int k = 0; k < SMALL_T * SMALL_IN; k++) x[k] = (float)(i + k + 1);
         only(keys[i / 2]);
         if (CHECK_OK(small_open(&w, i % 2 ? staged : shimmed, &keeping, &err), err)) {
-            weft_ref port = weft_program_port(w.p, "x");
+            weft_ref port;
+            CHECK_OK(weft_program_port(w.p, "x", &port, &err), err);
             CHECK_OK(weft_program_write(w.p, port, 0, x, sizeof x, &err), err);
             CHECK_OK(weft_program_read(w.p, port, 0, got, sizeof got, &err), err);
             CHECK(!memcmp(x, got, sizeof x));
@@ -276,6 +277,7 @@ static weft_status add_many(uint32_t n, float y[64])
 {
     static float w[64], x[64];
     weft_graph *g;
+    weft_ref in, out;
     weft_backend *b = NULL;
     weft_program *p = NULL;
     weft_bank *bank = NULL;
@@ -294,9 +296,11 @@ static weft_status add_many(uint32_t n, float y[64])
     if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1 }, &p, &err);
     if (!s) s = weft_bank_create(&source, &bank, &err);
     if (!s) s = weft_program_load(p, bank, &err);
-    if (!s) s = weft_program_write(p, weft_program_port(p, "x"), 0, x, sizeof x, &err);
+    if (!s) s = weft_program_port(p, "x", &in, &err);
+    if (!s) s = weft_program_port(p, "y", &out, &err);
+    if (!s) s = weft_program_write(p, in, 0, x, sizeof x, &err);
     if (!s) s = weft_program_run(p, &err);
-    if (!s) s = weft_program_read(p, weft_program_port(p, "y"), 0, y, sizeof x, &err);
+    if (!s) s = weft_program_read(p, out, 0, y, sizeof x, &err);
     weft_program_destroy(p);
     weft_bank_destroy(bank);
     weft_backend_close(b);
