@@ -30,6 +30,7 @@ typedef struct weft_kernel_choice {
     bool inplace;      /* may write over input 0 */
     uint32_t launches; /* launches that the node takes by itself; 0 counts as 1 */
     uint64_t variant;  /* the backend's own: which of the kernel's forms */
+    uint64_t compiled; /* for the self-test: kernels of one name that differ here are other code */
     weft_arith arithmetic;
     const char *instead_of; /* a better kernel that is disabled; NULL: none (strict programs refuse it) */
 } weft_kernel_choice;
@@ -109,8 +110,9 @@ typedef struct weft_backend_vt {
                   const weft_kernel_choice *next);
 
     /* The self-test (selftest.c); all three or none. Graph text number i, NULL past the last: together they use every
-     * kernel. What is known of a kernel by its name; UNTESTED for all if the device is not to be tested. To be kept, by
-     * name: choose() gives no kernel that FAILED; c NULL: forget all. */
+     * kernel. What is known of a kernel by its name and `compiled`; UNTESTED for all if the device is not to be
+     * tested. To be kept, by the same: choose() gives no kernel that FAILED; c NULL: forget all. What is judged
+     * UNTESTED may be kept as FAILED. */
     const char *(*probe)(const weft_backend *b, uint32_t i);
     weft_verdict (*verdict)(const weft_backend *b, const weft_kernel_choice *c);
     void (*judge)(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail);

@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SUBJECTS = 128 };
+enum { MAX_SUBJECTS = 512 };
 
-/* A kernel that is tested now: by every probe that uses it. */
+/* A kernel that is tested now, in one compiled form: by every probe that uses it. */
 typedef struct subject {
     char name[48], detail[160];
+    uint64_t compiled;
     bool failed;
 } subject;
 
@@ -22,6 +23,7 @@ typedef struct prober {
     weft_backend *b;
     const weft_program *wanted; /* only what this program uses; NULL: everything */
     weft__task task;            /* counts probes */
+    bool by_name;               /* in whatever form: the program has forms that no probe has */
     subject subjects[MAX_SUBJECTS];
     uint32_t n_subjects;
     weft_program *p; /* the probe */
@@ -96,11 +98,16 @@ static const weft_kernel_choice *choice_of(const weft_program *p, uint32_t i)
     return c->kernel ? c : NULL;
 }
 
-static subject *find_subject(prober *t, const char *name)
+static bool same_form(const weft_kernel_choice *a, const weft_kernel_choice *b)
 {
-    uint32_t i = 0;
-    while (i < t->n_subjects && strcmp(t->subjects[i].name, name)) i++;
-    return i < t->n_subjects ? &t->subjects[i] : NULL;
+    return a->compiled == b->compiled && !strcmp(a->name, b->name);
+}
+
+static subject *find_subject(prober *t, const weft_kernel_choice *c)
+{
+    for (uint32_t i = 0; i < t->n_subjects; i++)
+        if (t->subjects[i].compiled == c->compiled && !strcmp(t->subjects[i].name, c->name)) return &t->subjects[i];
+    return NULL;
 }
 
 static bool is_wanted(const prober *t, const weft_kernel_choice *c)
@@ -109,7 +116,9 @@ static bool is_wanted(const prober *t, const weft_kernel_choice *c)
     if (!t->wanted) return true;
     for (uint32_t i = 0; i < weft_graph_node_count(t->wanted->g); i++) {
         const weft_kernel_choice *other = &t->wanted->choices[weft_graph_node(t->wanted->g, i)->id];
-        if (other->kernel && !strcmp(other->name, c->name)) return true;
+        if (!other->kernel || strcmp(other->name, c->name)) continue;
+        bool unknown = t->by_name && t->b->vt->verdict(t->b, other) == WEFT_VERDICT_NONE;
+        if (unknown || other->compiled == c->compiled) return true;
     }
     return false;
 }
@@ -120,12 +129,13 @@ static subject *subject_of(prober *t, uint32_t i)
     const weft_kernel_choice *c = choice_of(t->p, i);
     for (uint32_t k = 0; k < i && c; k++) {
         const weft_kernel_choice *before = choice_of(t->p, k);
-        if (before && !strcmp(before->name, c->name)) return NULL;
+        if (before && same_form(before, c)) return NULL;
     }
-    subject *known = c ? find_subject(t, c->name) : NULL;
+    subject *known = c ? find_subject(t, c) : NULL;
     if (known || !c || t->n_subjects == MAX_SUBJECTS || !is_wanted(t, c)) return known;
     subject *s = &t->subjects[t->n_subjects++];
     snprintf(s->name, sizeof s->name, "%s", c->name);
+    s->compiled = c->compiled;
     return s;
 }
 
@@ -160,11 +170,11 @@ static weft_status run_probe(prober *t, weft_error *err)
     return s;
 }
 
-static const char *fault_of(const prober *t, const char *name)
+static const char *fault_of(const prober *t, const weft_kernel_choice *tested)
 {
     for (uint32_t i = 0; i < t->p->plan->n_steps; i++) {
         const weft_kernel_choice *c = choice_of(t->p, i);
-        if (c && !strcmp(c->name, name) && t->faults[i]) return t->faults[i];
+        if (c && same_form(c, tested) && t->faults[i]) return t->faults[i];
     }
     return NULL;
 }
@@ -194,7 +204,7 @@ static weft_status try_probe(prober *t, weft_error *err)
         if (!subjects[i]) continue;
         const weft_kernel_choice *c = choice_of(t->p, i);
         if (machine) t->b->vt->judge(t->b, c, WEFT_VERDICT_NONE, "");
-        else judge(t, subjects[i], c, s ? fault.text : fault_of(t, c->name));
+        else judge(t, subjects[i], c, s ? fault.text : fault_of(t, c));
     }
     if (!machine && s != WEFT_DEVICE_LOST) return WEFT_OK;
     if (err) *err = fault;
@@ -217,13 +227,27 @@ static weft_status probe(prober *t, const char *text, weft_error *err)
     return s;
 }
 
+/* Whether a program has forms of kernels on a device that nothing is known of. */
+static bool has_unknown(const weft_program *p, const weft_backend *b)
+{
+    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
+        uint32_t id = weft_graph_node(p->g, i)->id;
+        if (p->devices[p->device_of[id]] == b && p->choices[id].kernel &&
+            b->vt->verdict(b, &p->choices[id]) == WEFT_VERDICT_NONE)
+            return true;
+    }
+    return false;
+}
+
+/* All probes for the forms that the program has; if that leaves some unknown, all for the kernels that have them. */
 static weft_status probe_all(prober *t, const weft_progress_sink *progress, weft_error *err)
 {
-    uint32_t n = 0;
+    uint32_t n = 0, passes = t->wanted ? 2 : 1;
     while (t->b->vt->probe(t->b, n)) n++;
-    WEFT_TRY(weft__task_begin(&t->task, progress, "testing kernels", n, "tests", err));
-    for (uint32_t i = 0; i < n; i++) {
-        WEFT_TRY(probe(t, t->b->vt->probe(t->b, i), err));
+    WEFT_TRY(weft__task_begin(&t->task, progress, "testing kernels", passes * n, "tests", err));
+    for (uint32_t i = 0; i < passes * n; i++) {
+        t->by_name = i >= n;
+        if (!t->by_name || has_unknown(t->wanted, t->b)) WEFT_TRY(probe(t, t->b->vt->probe(t->b, i % n), err));
         WEFT_TRY(weft__task_reach(&t->task, i + 1, err));
     }
     return WEFT_OK;
@@ -231,28 +255,19 @@ static weft_status probe_all(prober *t, const weft_progress_sink *progress, weft
 
 /* ---- for programs, for users ---- */
 
-static bool has_unknown(const weft_program *p, uint32_t d)
+/* What no probe reaches is trusted, unless the backend knows better. Whether all was. */
+static bool trust_the_rest(weft_program *p, uint32_t d)
 {
     weft_backend *b = p->devices[d];
-    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
-        uint32_t id = weft_graph_node(p->g, i)->id;
-        if (p->device_of[id] == d && p->choices[id].kernel &&
-            b->vt->verdict(b, &p->choices[id]) == WEFT_VERDICT_NONE)
-            return true;
-    }
-    return false;
-}
-
-/* What no probe reaches is trusted. */
-static void trust_the_rest(weft_program *p, uint32_t d)
-{
-    weft_backend *b = p->devices[d];
+    bool trusted = true;
     for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
         uint32_t id = weft_graph_node(p->g, i)->id;
         const weft_kernel_choice *c = &p->choices[id];
-        if (p->device_of[id] == d && c->kernel && b->vt->verdict(b, c) == WEFT_VERDICT_NONE)
-            b->vt->judge(b, c, WEFT_VERDICT_UNTESTED, "");
+        if (p->device_of[id] != d || !c->kernel || b->vt->verdict(b, c) != WEFT_VERDICT_NONE) continue;
+        b->vt->judge(b, c, WEFT_VERDICT_UNTESTED, "");
+        trusted = trusted && b->vt->verdict(b, c) != WEFT_VERDICT_FAILED;
     }
+    return trusted;
 }
 
 weft_status weft__selftest(weft_program *p, bool *failed, weft_error *err)
@@ -260,7 +275,7 @@ weft_status weft__selftest(weft_program *p, bool *failed, weft_error *err)
     *failed = false;
     for (uint32_t d = 0; d < p->n_devices && !p->probing; d++) {
         weft_backend *b = p->devices[d];
-        if (!b->vt->probe || !has_unknown(p, d)) continue;
+        if (!b->vt->probe || !has_unknown(p, b)) continue;
         prober *t = calloc(1, sizeof *t);
         if (!t) return WEFT_OOM_FAIL(err, "a self-test");
         t->b = b;
@@ -270,9 +285,20 @@ weft_status weft__selftest(weft_program *p, bool *failed, weft_error *err)
         free(t);
         if (s == WEFT_OOM || s == WEFT_LIMIT) continue; /* no room to test in: loading says so, with its own numbers */
         if (s) return s;
-        trust_the_rest(p, d);
+        *failed = !trust_the_rest(p, d) || *failed;
     }
     return WEFT_OK;
+}
+
+/* Once by its name: what is wrong with one of its forms is what a user wants to know. */
+static void report_kernel(const prober *t, uint32_t i, weft_self_test_fn *report, void *ctx)
+{
+    const subject *s = &t->subjects[i], *worst = s;
+    for (uint32_t k = 0; k < i; k++)
+        if (!strcmp(t->subjects[k].name, s->name)) return;
+    for (uint32_t k = i; k < t->n_subjects && !worst->failed; k++)
+        if (!strcmp(t->subjects[k].name, s->name) && t->subjects[k].failed) worst = &t->subjects[k];
+    report(ctx, s->name, !worst->failed, worst->detail);
 }
 
 weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, void *ctx,
@@ -284,8 +310,7 @@ weft_status weft_backend_self_test(weft_backend *b, weft_self_test_fn *report, v
     t->b = b;
     b->vt->judge(b, NULL, WEFT_VERDICT_NONE, "");
     weft_status s = probe_all(t, progress, err);
-    for (uint32_t i = 0; i < t->n_subjects && s != WEFT_CANCELLED; i++)
-        report(ctx, t->subjects[i].name, !t->subjects[i].failed, t->subjects[i].detail);
+    for (uint32_t i = 0; i < t->n_subjects && s != WEFT_CANCELLED; i++) report_kernel(t, i, report, ctx);
     free(t);
     return s;
 }

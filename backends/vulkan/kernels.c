@@ -90,9 +90,25 @@ static void name_choice(const weft_kernel_query *q, const vk_kernel *k, char *ou
     snprintf(out, size, "%s%s%s", k->name, type ? "/" : "", type ? type : "");
 }
 
+/* A number for all pipelines that a call's launches need. Tensors are dense here, which what runs later may not be. */
+static uint64_t compiled(const vk_kernel *k, const vk_call *c)
+{
+    uint64_t h = 14695981039346656037u;
+    uint32_t n = k->launches ? k->launches(c) : 1;
+    for (uint32_t i = 0, words = 0; i < n && i < 16; i++) { /* parts of a weight are alike */
+        vk_launch l = { 0 };
+        k->launch(c, i, &l);
+        uint32_t key[3 + WEFT_MAX_SPECS] = { l.shader, l.subgroup, l.n_specs };
+        memcpy(key + 3, l.spec, l.n_specs * sizeof *l.spec);
+        for (words = 0; words < 3 + l.n_specs; words++) h = (h ^ key[words]) * 1099511628211u;
+    }
+    return h;
+}
+
 typedef struct candidate {
     const vk_backend *vk;
     const weft_kernel_query *q;
+    const vk_call *call;
 } candidate;
 
 /* By the option `without`, or because it failed the self-test. */
@@ -101,7 +117,8 @@ static bool is_disabled(const void *ctx, const vk_kernel *k)
     const candidate *c = ctx;
     char name[48];
     name_choice(c->q, k, name, sizeof name);
-    return vk_without(&c->vk->options, k->name) || vk_verdict_failed(c->vk, name);
+    if (vk_without(&c->vk->options, k->name)) return true;
+    return vk_verdict_failed(c->vk, name, 0) && vk_verdict_failed(c->vk, name, compiled(k, c->call));
 }
 
 weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q, weft_kernel_choice *out)
@@ -121,12 +138,13 @@ weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q
     vk_call call = { .facts = &vk->facts, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
                      .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact };
     weft_place_reason why;
-    const vk_kernel *better, *k = vk_kernel_find(&call, is_disabled, &(candidate){ vk, q }, &why, &better);
+    const vk_kernel *better, *k = vk_kernel_find(&call, is_disabled, &(candidate){ vk, q, &call }, &why, &better);
     if (!k) return why;
     *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace, .arithmetic = k->arithmetic,
                                  .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
                                  .launches = k->launches ? k->launches(&call) : 1,
                                  .variant = k->variant ? k->variant(&call) : 0,
+                                 .compiled = compiled(k, &call),
                                  .instead_of = better ? better->name : NULL };
     name_choice(q, k, out->name, sizeof out->name);
     memset(out->needs, k->need, sizeof out->needs);

@@ -113,7 +113,9 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     if (IS("staging")) return parse_switch(item, value, &o->staging, err);
     if (IS("self-test")) {
         o->self_test_given = true;
-        return parse_switch(item, value, &o->self_test, err);
+        o->large_probes = !strcmp(value, "2");
+        o->self_test = o->large_probes;
+        return o->large_probes ? WEFT_OK : parse_switch(item, value, &o->self_test, err);
     }
     if (IS("statistics")) return parse_switch(item, value, &o->statistics, err);
     if (IS("validation")) return parse_switch(item, value, &o->validation, err);

@@ -1,10 +1,11 @@
 /* verdicts.c: what the self-test has said about kernels on this device, kept in the cache as lines of text:
  *
- *     weft-verdicts 1
- *     matvec_subgroup/f16 passed
- *     norm failed layer_norm %6: max error 0.3, ...
- *     attention_split testing 4711
+ *     weft-verdicts 2
+ *     matvec_subgroup/f16 9ae16a3b2f90404f passed
+ *     norm 84222325cbf29ce4 failed layer_norm %6: max error 0.3, ...
+ *     attention_split/f16 100000001b3cbf29 testing 4711
  *
+ * The number is of what is compiled: shaders, specialization constants, size of subgroups (weft_kernel_choice).
  * "testing" is there while process 4711 runs the test. Where that process is gone, the kernel took it or the device
  * down: that counts as failed. */
 #include "backends/vulkan/vk.h"
@@ -15,11 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_VERDICTS = 256 };
-static const char head[] = "weft-verdicts 1\n";
+enum { MAX_VERDICTS = 1024 };
+static const char head[] = "weft-verdicts 2\n";
 
 typedef struct item {
     char name[48], detail[160];
+    uint64_t compiled;
     weft_verdict verdict;
 } item;
 
@@ -37,7 +39,9 @@ static void take_line(struct vk_verdicts *v, const char *line)
     item it = { 0 };
     char word[16];
     int used = 0;
-    if (v->n == MAX_VERDICTS || sscanf(line, "%47s %15s%n", it.name, word, &used) != 2) return;
+    unsigned long long compiled = 0;
+    if (v->n == MAX_VERDICTS || sscanf(line, "%47s %16llx %15s%n", it.name, &compiled, word, &used) != 3) return;
+    it.compiled = compiled;
     line += (size_t)used + strspn(line + used, " ");
     for (uint32_t i = 1; i < sizeof words / sizeof *words; i++)
         if (!strcmp(word, words[i])) it.verdict = (weft_verdict)i;
@@ -77,7 +81,8 @@ static void write_file(const vk_backend *vk)
         const item *it = &v->items[i];
         char pid[24] = "";
         if (it->verdict == WEFT_VERDICT_TESTING) snprintf(pid, sizeof pid, "%ld", (long)getpid());
-        at += (size_t)snprintf(text + at, size - at, "%s %s %s%s\n", it->name, words[it->verdict], pid, it->detail);
+        at += (size_t)snprintf(text + at, size - at, "%s %llx %s %s%s\n", it->name, (unsigned long long)it->compiled,
+                               words[it->verdict], pid, it->detail);
     }
     vk_cache_write(vk, "verdicts", text, at);
     free(text);
@@ -101,23 +106,29 @@ void vk_verdicts_destroy(vk_backend *vk)
 
 /* ---- use ---- */
 
-static item *find(const vk_backend *vk, const char *name)
+static item *find(const vk_backend *vk, const char *name, uint64_t compiled)
 {
-    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n; i++)
-        if (!strcmp(vk->verdicts->items[i].name, name)) return &vk->verdicts->items[i];
+    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n; i++) {
+        item *it = &vk->verdicts->items[i];
+        if (it->compiled == compiled && !strcmp(it->name, name)) return it;
+    }
     return NULL;
 }
 
-bool vk_verdict_failed(const vk_backend *vk, const char *name)
+bool vk_verdict_failed(const vk_backend *vk, const char *name, uint64_t compiled)
 {
-    const item *it = find(vk, name);
-    return it && it->verdict == WEFT_VERDICT_FAILED;
+    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n; i++) {
+        const item *it = &vk->verdicts->items[i];
+        if (it->verdict == WEFT_VERDICT_FAILED && (!compiled || it->compiled == compiled) && !strcmp(it->name, name))
+            return true;
+    }
+    return false;
 }
 
 weft_verdict vk_verdict(const weft_backend *b, const weft_kernel_choice *c)
 {
     const vk_backend *vk = (const vk_backend *)b;
-    const item *it = find(vk, c->name);
+    const item *it = find(vk, c->name, c->compiled);
     return it ? it->verdict : vk->options.self_test ? WEFT_VERDICT_NONE : WEFT_VERDICT_UNTESTED;
 }
 
@@ -128,12 +139,17 @@ void vk_judge(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, cons
         vk->verdicts->n = 0;
         vk->options.self_test = true; /* somebody wants to know */
     } else {
-        item *it = find(vk, c->name);
+        item *it = find(vk, c->name, c->compiled);
         if (!it && vk->verdicts->n < MAX_VERDICTS) {
             it = &vk->verdicts->items[vk->verdicts->n++];
+            *it = (item){ .compiled = c->compiled };
             snprintf(it->name, sizeof it->name, "%s", c->name);
         }
         if (!it) return;
+        if (v == WEFT_VERDICT_UNTESTED && vk_verdict_failed(vk, c->name, 0)) {
+            v = WEFT_VERDICT_FAILED;
+            detail = "not tested, and another form of it failed";
+        }
         it->verdict = v;
         snprintf(it->detail, sizeof it->detail, "%s", detail);
         for (char *p = it->detail; *p; p++)
@@ -147,18 +163,34 @@ void vk_verdicts_list(const vk_backend *vk, char *out, size_t size)
 {
     size_t at = 0;
     *out = 0;
-    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n && at < size; i++)
-        if (vk->verdicts->items[i].verdict == WEFT_VERDICT_FAILED)
-            at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", vk->verdicts->items[i].name);
+    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n && at < size; i++) {
+        const item *all = vk->verdicts->items, *it = &all[i];
+        bool again = it->verdict != WEFT_VERDICT_FAILED;
+        for (uint32_t k = 0; k < i && !again; k++) /* in another form */
+            again = all[k].verdict == WEFT_VERDICT_FAILED && !strcmp(all[k].name, it->name);
+        if (!again) at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", it->name);
+    }
 }
 
 const char *vk_probe(const weft_backend *b, uint32_t i)
 {
     static const char *const probes[] = {
 #define VK_PROBE(...) __VA_ARGS__,
+#define VK_LARGE_PROBE(...)
 #include "backends/vulkan/probes.def"
 #undef VK_PROBE
+#undef VK_LARGE_PROBE
     };
-    (void)b;
-    return i < sizeof probes / sizeof *probes ? probes[i] : NULL;
+    static const char *const large[] = {
+#define VK_PROBE(...)
+#define VK_LARGE_PROBE(...) __VA_ARGS__,
+#include "backends/vulkan/probes.def"
+#undef VK_PROBE
+#undef VK_LARGE_PROBE
+    };
+    enum { N = sizeof probes / sizeof *probes, N_LARGE = sizeof large / sizeof *large };
+    const vk_backend *vk = (const vk_backend *)b;
+    if (i < N) return probes[i];
+    bool small = vk->facts.type == WEFT_DEVICE_SOFTWARE && !vk->options.large_probes;
+    return !small && i - N < N_LARGE ? large[i - N] : NULL;
 }

@@ -50,6 +50,7 @@ typedef struct vk_options {
     uint32_t max_groups;          /* the same */
     bool staging, validation, labels;
     bool self_test, self_test_given;
+    bool large_probes; /* test software devices like others */
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
     bool dot;                /* use the integer dot product wherever there is one */
     uint32_t matrix[3];      /* compute matrices of this shape in the shader; 0: none */
@@ -253,7 +254,8 @@ void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, 
 /* ---- the self-test ---- */
 weft_status vk_verdicts_create(vk_backend *vk, weft_error *err); /* reads what the cache knows */
 void vk_verdicts_destroy(vk_backend *vk);
-bool vk_verdict_failed(const vk_backend *vk, const char *name);
+/* Of the kernel compiled as this number says; 0: of any of its forms. */
+bool vk_verdict_failed(const vk_backend *vk, const char *name, uint64_t compiled);
 void vk_verdicts_list(const vk_backend *vk, char *out, size_t size); /* of those that failed: "matvec/q8_0, norm" */
 const char *vk_probe(const weft_backend *b, uint32_t i);
 weft_verdict vk_verdict(const weft_backend *b, const weft_kernel_choice *c);

@@ -244,9 +244,39 @@ static void large_vocabulary(void)
     CHECK(!memcmp(l.spec, unlimited.spec, sizeof l.spec)); /* the same pipeline */
 }
 
+/* ---- the self-test ---- */
+
+/* Multiply-adds of a probe that the processor repeats in plain C. */
+static double work_of(const char *text)
+{
+    weft_graph *g;
+    double flops = 0;
+    static const int64_t no_bounds[WEFT_MAX_EXTENTS];
+    if (!CHECK_OK(weft_graph_parse(text, strlen(text), "probe", NULL, &g, &err), err)) return 0;
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++)
+        flops += weft_node_cost(g, weft_graph_node(g, i), no_bounds).flops;
+    weft_graph_destroy(g);
+    return flops / 2;
+}
+
+/* A thousand million in all, of which a program wants a fraction: a second or two of one processor at most. */
+static void self_test_is_bounded(void)
+{
+    static vk_backend vk;
+    const char *text;
+    double all = 0, small = 0;
+    vk.facts.type = WEFT_DEVICE_DISCRETE;
+    for (uint32_t i = 0; (text = vk_probe(&vk.base, i)); i++) all += work_of(text);
+    vk.facts.type = WEFT_DEVICE_SOFTWARE;
+    for (uint32_t i = 0; (text = vk_probe(&vk.base, i)); i++) small += work_of(text);
+    printf("  %.0f million multiply-adds, %.0f on software devices\n", all / 1e6, small / 1e6);
+    CHECK(all > 1e8 && all < 1e9);
+    CHECK(small < 1e8);
+}
+
 static const weft_test tests[] = {
     { "every device", every_device },     { "any tuning", any_tuning },
     { "subgroup sizes", subgroup_sizes }, { "what no device takes", what_no_device_takes },
-    { "large vocabulary", large_vocabulary },
+    { "large vocabulary", large_vocabulary }, { "self-test is bounded", self_test_is_bounded },
 };
 TEST_MAIN(tests)
