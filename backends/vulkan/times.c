@@ -6,40 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- the clocks ---- */
-
-static PFN_vkVoidFunction find_function(vk_backend *vk, const char *stem, bool of_device)
-{
-    char name[80];
-    snprintf(name, sizeof name, "%s%s", stem, vk->calibration);
-    return of_device ? vk->api.GetDeviceProcAddr(vk->device, name) : vk->api.GetInstanceProcAddr(vk->instance, name);
-}
-
-weft_status vk_clock_create(vk_backend *vk, weft_error *err)
-{
-    VkTimeDomainEXT domains[8];
-    uint32_t n = sizeof domains / sizeof *domains, found = 0;
-    if (!vk->calibration) return WEFT_OK;
-    PFN_vkGetPhysicalDeviceCalibrateableTimeDomainsEXT list = (PFN_vkGetPhysicalDeviceCalibrateableTimeDomainsEXT)
-        find_function(vk, "vkGetPhysicalDeviceCalibrateableTimeDomains", false);
-    if (!list) return WEFT_OK;
-    VkResult r = list(vk->physical, &n, domains);
-    if (r < 0) return vk_fail(err, r, "vkGetPhysicalDeviceCalibrateableTimeDomains", "%s", vk->properties.deviceName);
-    for (uint32_t i = 0; i < n; i++)
-        found += domains[i] == VK_TIME_DOMAIN_DEVICE_EXT || domains[i] == VK_TIME_DOMAIN_CLOCK_MONOTONIC_EXT;
-    if (found == 2)
-        vk->calibrated_timestamps =
-            (PFN_vkGetCalibratedTimestampsEXT)find_function(vk, "vkGetCalibratedTimestamps", true);
-    return WEFT_OK;
-}
-
-/* Ticks from `since` to t, by the bits that count. What is a little earlier comes out as 0. */
-static double ticks_between(const vk_backend *vk, uint64_t since, uint64_t t)
-{
-    uint64_t mask = vk->timestamp_bits >= 64 ? UINT64_MAX : (UINT64_C(1) << vk->timestamp_bits) - 1;
-    uint64_t ticks = (t - since) & mask;
-    return ticks > mask / 2 ? 0 : (double)ticks;
-}
+/* ---- on the host's clock ---- */
 
 /* A moment on both clocks. */
 typedef struct moment { double ticks, ns; } moment; /* ticks since the run's first timestamp */
@@ -55,7 +22,7 @@ static weft_status calibrated_moment(const weft_exec *e, uint64_t first, moment 
     VkResult r = vk->calibrated_timestamps(vk->device, 2, clocks, now, &deviation);
     if (r) return vk_fail(err, r, "vkGetCalibratedTimestamps", "%s", vk->properties.deviceName);
     /* Differences of nanoseconds fit a double, times since the machine's start might not. */
-    *out = (moment){ ticks_between(vk, first, now[0]), (double)(int64_t)(now[1] - e->submit_ns) };
+    *out = (moment){ vk_ticks_between(vk, first, now[0]), (double)(int64_t)(now[1] - e->submit_ns) };
     return WEFT_OK;
 }
 
@@ -64,7 +31,7 @@ static weft_status find_moment(const weft_exec *e, const vk_recording *r, moment
     if (e->vk->calibrated_timestamps) return calibrated_moment(e, r->times[0], out, err);
     *out = (moment){ 0, (double)(e->done_ns - e->submit_ns) };
     for (uint32_t i = 0; i < r->n_dispatches; i++) {
-        double ticks = ticks_between(e->vk, r->times[0], r->times[2 * i + 1]);
+        double ticks = vk_ticks_between(e->vk, r->times[0], r->times[2 * i + 1]);
         if (ticks > out->ticks) out->ticks = ticks;
     }
     return WEFT_OK;
@@ -73,7 +40,7 @@ static weft_status find_moment(const weft_exec *e, const vk_recording *r, moment
 /* A timestamp as the host's time, within the run: clocks may disagree by a little. */
 static uint64_t host_time(const weft_exec *e, const vk_recording *r, const moment *m, uint64_t t)
 {
-    double ns = m->ns + (ticks_between(e->vk, r->times[0], t) - m->ticks) *
+    double ns = m->ns + (vk_ticks_between(e->vk, r->times[0], t) - m->ticks) *
                             (double)e->vk->properties.limits.timestampPeriod;
     if (ns <= 0) return e->submit_ns;
     uint64_t at = e->submit_ns + (uint64_t)ns;
@@ -84,12 +51,9 @@ static uint64_t host_time(const weft_exec *e, const vk_recording *r, const momen
 
 weft_status vk_times_create(vk_backend *vk, vk_recording *r, weft_error *err)
 {
-    VkQueryPoolCreateInfo info = { .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
-                                   .queryType = VK_QUERY_TYPE_TIMESTAMP, .queryCount = 2 * r->n_dispatches };
     r->times = malloc(2 * (size_t)r->n_dispatches * sizeof *r->times);
     if (!r->times) return WEFT_OOM_FAIL(err, "the times of launches");
-    VkResult result = vk->api.CreateQueryPool(vk->device, &info, NULL, &r->queries);
-    return result ? vk_fail(err, result, "vkCreateQueryPool", "%u launches", r->n_dispatches) : WEFT_OK;
+    return vk_stamps_create(vk, 2 * r->n_dispatches, &r->queries, err);
 }
 
 void vk_times_destroy(vk_backend *vk, vk_recording *r)
@@ -105,8 +69,7 @@ void vk_times_reset(vk_backend *vk, VkCommandBuffer c, const vk_recording *r, co
 
 void vk_times_write(vk_backend *vk, VkCommandBuffer c, const vk_recording *r, uint32_t i, bool after)
 {
-    vk->api.CmdWriteTimestamp(c, after ? VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT : VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT,
-                              r->queries, 2 * (i - r->first_dispatch) + after);
+    vk_stamp(vk, c, r->queries, 2 * (i - r->first_dispatch) + after, after);
 }
 
 /* ---- the contract ---- */
@@ -120,7 +83,7 @@ weft_status vk_exec_profile(weft_exec *e, bool on, weft__exec_timing *out, weft_
     vk_recordings_drop(e, true);
     e->profiled = e->has_tick = false;
     if (!on) return WEFT_OK;
-    if (!vk->timestamp_bits || !(vk->properties.limits.timestampPeriod > 0))
+    if (!vk_has_timestamps(vk))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "vulkan: the queue of %s has no timestamps",
                          vk->properties.deviceName);
     for (uint32_t i = 0; i < plan->n_steps; i++) {
@@ -172,10 +135,7 @@ weft_status vk_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err)
     const vk_recording *r = e->running;
     moment m = { 0, 0 };
     if (!r || !r->queries) return WEFT_OK;
-    uint32_t n = 2 * r->n_dispatches;
-    VkResult result = vk->api.GetQueryPoolResults(vk->device, r->queries, 0, n, n * sizeof *r->times, r->times,
-                                                  sizeof *r->times, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
-    if (result) return vk_queue_fail(vk, result, "vkGetQueryPoolResults", err);
+    WEFT_TRY(vk_stamps_read(vk, r->queries, 2 * r->n_dispatches, r->times, err));
     WEFT_TRY(check_advance(e, r, err));
     WEFT_TRY(find_moment(e, r, &m, err));
     add_spans(e, r, &m, log);

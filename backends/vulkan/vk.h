@@ -12,6 +12,7 @@
  *   pipelines.c  pipelines, their cache file                 times.c     timestamps of profiled runs
  *   verdicts.c   what the self-test has said                 linear.c    what the matrix products share
  *   queue.c      submits, waits, lost devices                limits.c    limits without which nothing runs
+ *   clock.c      the device's clock, timestamps
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -216,6 +217,16 @@ weft_status vk_queue_fail(vk_backend *vk, VkResult r, const char *call, weft_err
 void vk_idle(vk_backend *vk);
 /* The first error that the validation layer has reported since the last call, or OK. */
 weft_status vk_validation_check(vk_backend *vk, weft_error *err);
+
+/* clock.c: timestamps of the queue, if it has any. Number i of a pool is written when its command is reached, or after
+ * the compute work before it. */
+bool vk_has_timestamps(const vk_backend *vk);
+weft_status vk_stamps_create(vk_backend *vk, uint32_t n, VkQueryPool *out, weft_error *err);
+void vk_stamp(const vk_backend *vk, VkCommandBuffer c, VkQueryPool stamps, uint32_t i, bool after);
+weft_status vk_stamps_read(vk_backend *vk, VkQueryPool stamps, uint32_t n, uint64_t *out, weft_error *err);
+/* Ticks (of limits.timestampPeriod nanoseconds) from `since` to t, by the bits that count. What is a little earlier
+ * comes out as 0. */
+double vk_ticks_between(const vk_backend *vk, uint64_t since, uint64_t t);
 
 /* ---- contract functions of the other files ---- */
 weft_layout vk_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,

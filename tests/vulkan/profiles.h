@@ -42,6 +42,7 @@ typedef struct shim_profile {
     float period;             /* nanoseconds of a tick; timestamps are really counted so */
     uint32_t timestamp_bits;
     bool stuck;               /* timestamps do not advance */
+    uint64_t step;            /* nanoseconds between timestamps that are read together, whatever ran; 0: real ones */
     bool budget, portability, fault; /* has these extensions */
 } shim_profile;
 

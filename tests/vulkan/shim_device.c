@@ -455,16 +455,20 @@ static VKAPI_ATTR VkResult VKAPI_CALL device_InvalidateMappedMemoryRanges(VkDevi
 
 /* ---- time ---- */
 
-/* The device counts what it says, from shortly before its counter overflows. */
 static uint64_t origin;
 
-static uint64_t ticks_of(uint64_t ns)
+/* The device counts what it says, from shortly before its counter overflows. */
+static uint64_t ticks_after(double ns)
 {
     const shim_profile *p = &current->p;
     uint64_t mask = p->timestamp_bits >= 64 ? UINT64_MAX : (UINT64_C(1) << p->timestamp_bits) - 1;
-    if (p->stuck) return 0;
+    return p->stuck ? 0 : (uint64_t)(int64_t)(ns / (double)p->period - 1000) & mask;
+}
+
+static uint64_t ticks_of(uint64_t ns)
+{
     if (!origin) origin = ns;
-    return (uint64_t)(int64_t)((double)(int64_t)(ns - origin) / (double)p->period - 1000) & mask;
+    return ticks_after((double)(int64_t)(ns - origin));
 }
 
 static PFN_vkGetQueryPoolResults real_GetQueryPoolResults;
@@ -479,7 +483,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL device_GetQueryPoolResults(VkDevice d, VkQ
     report.n_times = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (i < SHIM_TIMES) report.times[report.n_times++] = times[i];
-        times[i] = ticks_of(times[i]);
+        times[i] = current->p.step ? ticks_after((double)i * (double)current->p.step) : ticks_of(times[i]);
     }
     return r;
 }

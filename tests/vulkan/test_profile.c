@@ -7,6 +7,7 @@
 #include "tests/vulkan/shim.h"
 
 #include <dlfcn.h>
+#include <math.h>
 
 static weft_error err;
 static float y[SMALL_T * SMALL_OUT], sum[SMALL_OUT];
@@ -15,7 +16,7 @@ static void (*without)(int what);
 static shim_profile *(*device)(const char *key);
 static const shim_report *(*reported)(void);
 static unsigned long (*digest)(void);
-static int (*timestamps)(void), (*labels)(const char **first);
+static int (*timestamps)(void), (*alive)(void), (*labels)(const char **first);
 
 static const uint32_t queue[] = { WEFT_TRACK_QUEUE };
 static const char shimmed[] = "vulkan:0,loader=" SHIM_PATH;
@@ -28,10 +29,11 @@ static bool load_shim(void)
     *(void **)&without = dlsym(library, "shim_without");
     *(void **)&digest = dlsym(library, "shim_digest");
     *(void **)&timestamps = dlsym(library, "shim_timestamps");
+    *(void **)&alive = dlsym(library, "shim_alive");
     *(void **)&labels = dlsym(library, "shim_labels");
     *(void **)&device = dlsym(library, "shim_device");
     *(void **)&reported = dlsym(library, "shim_reported");
-    if (!CHECK(begin && without && digest && timestamps && labels && device && reported)) return false;
+    if (!CHECK(begin && without && digest && timestamps && alive && labels && device && reported)) return false;
     begin(0, 0);
     return true;
 }
@@ -279,6 +281,59 @@ static void the_cost_of_a_launch(void)
     weft_backend_close(b);
 }
 
+/* The roof of a device whose passes take step_ns by its timestamps, whatever they take; 0: what they do. */
+static weft_roof roof_by(float period, uint32_t bits, uint64_t step_ns)
+{
+    weft_roof roof = { 0 };
+    weft_backend *b = NULL;
+    begin(0, 0);
+    shim_profile *p = device("anv");
+    p->type = 4; /* software: little is measured */
+    p->period = period;
+    p->timestamp_bits = bits;
+    p->step = step_ns;
+    p->stuck = period > 0 && step_ns == 0;
+    if (CHECK_OK(weft_backend_open("vulkan:0,memory=16777216,loader=" SHIM_PATH, &b, &err), err))
+        CHECK_OK(weft_backend_roof(b, 0.001, NULL, &roof, &err), err);
+    weft_backend_close(b);
+    CHECK_EQ_INT(alive(), 0);
+    return roof;
+}
+
+static bool is_ratio(double a, double b, double want)
+{
+    return CHECK(a > 0 && b > 0 && isfinite(a) && isfinite(b)) && CHECK_NEAR(a / b, want, 1e-4 * want);
+}
+
+/* Bandwidth and operations are by the device's clock: its ticks are not nanoseconds, and its counter overflows in every
+ * pass. */
+static void a_roof_by_timestamps(void)
+{
+    const uint64_t step = 100000000;
+    if (!load_shim()) return;
+    weft_roof plain = roof_by(1, 64, step), ticks = roof_by(52.083332f, 36, step);
+    weft_roof twice = roof_by(52.083332f, 48, 2 * step);
+    is_ratio(ticks.bytes_per_second, plain.bytes_per_second, 1);
+    is_ratio(ticks.f32_ops_per_second, plain.f32_ops_per_second, 1);
+    is_ratio(twice.bytes_per_second, plain.bytes_per_second, 0.5);
+    is_ratio(twice.f32_ops_per_second, plain.f32_ops_per_second, 0.5);
+    /* passes that are shorter than they should be get more dispatches, 16 at most */
+    weft_roof brief = roof_by(1, 64, 1000);
+    is_ratio(brief.bytes_per_second, plain.bytes_per_second, 16.0 * (double)step / 1000);
+}
+
+/* Timestamps that stand still, whose tick has no length, and of which no bit counts: the host's clock. */
+static void a_roof_without_timestamps(void)
+{
+    static const struct { float period; uint32_t bits; } clocks[] = { { 52.083332f, 36 }, { 0, 64 }, { 1, 0 } };
+    if (!load_shim()) return;
+    for (uint32_t i = 0; i < 3; i++) {
+        weft_roof roof = roof_by(clocks[i].period, clocks[i].bits, 0);
+        CHECK(roof.bytes_per_second > 0 && isfinite(roof.bytes_per_second));
+        CHECK(roof.f32_ops_per_second > 0 && isfinite(roof.f32_ops_per_second));
+    }
+}
+
 static const weft_test tests[] = {
     { "both modes", both_modes },
     { "other clocks", other_clocks },
@@ -288,5 +343,7 @@ static const weft_test tests[] = {
     { "labels of launches", labels_of_launches },
     { "joined launches", joined_launches },
     { "the cost of a launch", the_cost_of_a_launch },
+    { "a roof by timestamps", a_roof_by_timestamps },
+    { "a roof without timestamps", a_roof_without_timestamps },
 };
 TEST_MAIN(tests)
