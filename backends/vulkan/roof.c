@@ -1,7 +1,7 @@
 /* roof.c: the denominators of every fraction: bytes per second of a stream that is only read, from a buffer beyond the
  * caches, and multiply-adds per second. Times are between the device's timestamps, so that a submission's own cost
  * (50 us and more) is in none of them; the host's clock stands in where there are none or they do not advance. Either
- * way a pass is a run of dispatches without barriers between them, long enough for its ends not to matter. */
+ * way a pass is a run of dispatches that is long enough for its ends not to matter. */
 #include "backends/vulkan/vk.h"
 
 #include <stdlib.h>
@@ -93,6 +93,15 @@ typedef struct work {
     uint32_t groups, n; /* workgroups of a dispatch, what its shader does n times */
 } work;
 
+/* As between the launches of a program: the shaders could write, as far as anybody but them knows. */
+static void wait_for_previous(const roof *r)
+{
+    VkMemoryBarrier m = { .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
+                          .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT };
+    r->vk->api.CmdPipelineBarrier(r->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                                  VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &m, 0, NULL, 0, NULL);
+}
+
 static weft_status record(roof *r, const work *w, uint32_t dispatches, weft_error *err)
 {
     vk_backend *vk = r->vk;
@@ -108,7 +117,10 @@ static weft_status record(roof *r, const work *w, uint32_t dispatches, weft_erro
         vk->api.CmdResetQueryPool(r->commands, r->stamps, 0, 2);
         vk_stamp(vk, r->commands, r->stamps, 0, false);
     }
-    for (uint32_t i = 0; i < dispatches; i++) vk->api.CmdDispatch(r->commands, w->groups, 1, 1);
+    for (uint32_t i = 0; i < dispatches; i++) {
+        if (i) wait_for_previous(r);
+        vk->api.CmdDispatch(r->commands, w->groups, 1, 1);
+    }
     if (r->stamps) vk_stamp(vk, r->commands, r->stamps, 1, true);
     e = vk->api.EndCommandBuffer(r->commands);
     return e ? vk_fail(err, e, "vkEndCommandBuffer", "measuring") : WEFT_OK;

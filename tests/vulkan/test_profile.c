@@ -271,14 +271,25 @@ static void joined_launches(void)
     weft_backend_close(b);
 }
 
-static void the_cost_of_a_launch(void)
+static void check_launch_cost(const char *spec)
 {
     weft_backend *b;
     weft_roof roof;
-    if (!CHECK_OK(weft_backend_open("vulkan:0", &b, &err), err)) return;
+    weft_status s = weft_backend_open(spec, &b, &err);
+    if (s == WEFT_NOT_FOUND && strstr(spec, "validation")) {
+        printf("  no validation layer\n");
+        return;
+    }
+    if (!CHECK_OK(s, err)) return;
     CHECK_OK(weft_backend_roof(b, 0.01, NULL, &roof, &err), err);
-    CHECK(roof.launch_seconds > 1e-9 && roof.launch_seconds < 1e-1);
+    CHECK(roof.launch_seconds > 1e-9);
     weft_backend_close(b);
+}
+
+static void the_cost_of_a_launch(void)
+{
+    check_launch_cost("vulkan:0");
+    check_launch_cost("vulkan:0,memory=16777216,validation=1"); /* many dispatches to a pass */
 }
 
 /* The roof of a device whose passes take step_ns by its timestamps, whatever they take; 0: what they do. */
