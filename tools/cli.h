@@ -91,6 +91,7 @@ bool cli_on_terminal(void); /* there is somebody to tell */
 /* For the library's descs. From now on Ctrl-C cancels at the next report; a second one ends the process. */
 weft_progress_sink cli_progress(void);
 bool cli_interrupted(void);
+int cli_interrupted_status(void); /* the exit status of who was stopped, as shells count it: 130 of Ctrl-C */
 /* Takes the line away: before anything else is printed. Messages do it themselves. */
 void cli_progress_end(void);
 /* Work of the program's own. What the library reports meanwhile counts as a part of it. End it in any case. */

@@ -9,8 +9,8 @@ static const cli_option options[] = {
     { .name = "prompt", .letter = 'p', .kind = CLI_TEXT, .value = "TEXT", .help = "the text to classify" },
     { .name = "prompt-file", .letter = 'f', .kind = CLI_TEXT, .value = "FILE",
       .help = "the same from a file's bytes ('-': standard input)" },
-    CLI_TEXT_OPTIONS,
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },
+    CLI_TEXT_OPTIONS,
     { .name = "json", .kind = CLI_FLAG, .help = "print one object with `labels`, `tokens`, `scores`, `probabilities`" },
     { .name = NULL },
 };

@@ -22,7 +22,9 @@ static void print_device(const weft_device_info *d)
         printf("%-10s %s, %.0f MiB free, %s; tuned as %s\n", "", weft_device_type_name(d->type),
                (double)d->memory / 1048576.0, d->features, d->variant);
     if (*d->remark) printf("%-10s %s\n", "", d->remark);
-    if (*d->disabled) printf("%-10s failed the self-test and are not used: %s\n", "", d->disabled);
+    if (*d->disabled)
+        printf("%-10s failed the self-test and are not used: %s (`weft devices --test %s` tests anew)\n", "",
+               d->disabled, spec);
 }
 
 static json_t *device_json(const weft_device_info *d)

@@ -8,8 +8,8 @@ static const cli_option options[] = {
     { .name = "prompt", .letter = 'p', .kind = CLI_TEXT, .value = "TEXT", .help = "the text to continue" },
     { .name = "prompt-file", .letter = 'f', .kind = CLI_TEXT, .value = "FILE",
       .help = "the same from a file's bytes ('-': standard input)" },
-    CLI_TEXT_OPTIONS,
     { .name = "tokens", .kind = CLI_TEXT, .value = "IDS", .help = "the same as token ids: 1,2,3" },
+    CLI_TEXT_OPTIONS,
     { .name = "max-tokens", .letter = 'n', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens to generate at most (default: 128)" },
     { .name = "temperature", .kind = CLI_REAL, .value = "T", .min = 0, .max = 100,
@@ -133,7 +133,7 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
     if (cli_has(a, "verbose") || (cli_on_terminal() && !json)) tell_speed(&r, prompt->n);
     bool cancelled = r.stop == WEFT_STOP_CANCELLED && cli_interrupted();
     weft_generated_free(&r);
-    return cancelled ? 130 : 0;
+    return cancelled ? cli_interrupted_status() : 0;
 }
 
 static int run_generate(const cli_args *a)

@@ -10,7 +10,7 @@ const cli_option cli_device_options[] = {
       .help = "where to run: cpu or vulkan[:N|:NAME], options with commas (cpu,threads=2), several in order of "
               "preference (vulkan:0,vulkan:1,cpu; one that is not there is left out unless --strict); see `weft "
               "devices` (default: the best GPU, else cpu)" },
-    { .name = "threads", .letter = 't', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 256,
+    { .name = "threads", .letter = 't', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1024,
       .help = "threads of the cpu, unless its SPEC says (default: one per core)" },
     { .name = "split", .kind = CLI_TEXT, .value = "N,N",
       .help = "layers on each device, the last takes what is left (default: as many as its memory holds)" },

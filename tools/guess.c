@@ -47,6 +47,6 @@ void guess_try(guess *g, const char *candidate, size_t n)
 
 const char *guess_text(const guess *g, char *buf, size_t size)
 {
-    snprintf(buf, size, *g->best ? "; did you mean '%s'?" : "%s", g->best);
+    snprintf(buf, size, *g->best ? " (did you mean '%s'?)" : "%s", g->best);
     return buf;
 }

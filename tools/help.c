@@ -87,5 +87,5 @@ void cli_man(FILE *f)
     man_options(f, cli_model_options);
     man_options(f, cli_common_options);
     fprintf(f, ".SH EXIT STATUS\n0: done. 1: failed; one line on standard error says what and why. 2: wrong usage. "
-            "130: stopped by Ctrl-C.\n");
+            "130: stopped by Ctrl-C, 143: by a request to end (SIGTERM).\n");
 }

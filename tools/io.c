@@ -38,7 +38,7 @@ int cli_report(const weft_error *err)
 {
     bool numbers = err->status == WEFT_NOT_FINITE;
     int status = cli_fail("%s%s", err->text, numbers ? " (--check names the node that made the first)" : "");
-    return err->status == WEFT_CANCELLED ? 130 : status; /* as shells say of Ctrl-C */
+    return err->status == WEFT_CANCELLED ? cli_interrupted_status() : status;
 }
 
 /* ---- files ---- */

@@ -20,8 +20,10 @@ static const cli_command *find(const char *name)
 
 static int refuse(const char *name)
 {
+    static const char *const words[] = { "help", "--help", "--version", "--man", "--completion" };
     guess g = { .word = name };
     char hint[80];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) guess_try(&g, words[i], strlen(words[i]));
     for (const cli_command *const *c = cli_commands; *c; c++) guess_try(&g, (*c)->name, strlen((*c)->name));
     return cli_misuse("%s: no such command%s; see `weft --help`", name, guess_text(&g, hint, sizeof hint));
 }

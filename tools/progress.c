@@ -1,5 +1,6 @@
 /* progress.c: long work on a terminal: the line that says how far it is, and Ctrl-C. The first Ctrl-C while the library
- * works makes the next report cancel it, the second ends the process as the system does. */
+ * works makes the next report cancel it, the second ends the process as the system does. The same holds for SIGTERM and
+ * SIGHUP: a process that is killed in the self-test leaves a kernel behind that "did not come back". */
 #include "tools/cli.h"
 #include "tools/meter.h"
 
@@ -9,17 +10,21 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted; /* by this signal */
 
 static void on_interrupt(int signal_number)
 {
-    (void)signal_number;
-    interrupted = 1;
+    interrupted = signal_number;
 }
 
 bool cli_interrupted(void)
 {
     return interrupted;
+}
+
+int cli_interrupted_status(void)
+{
+    return 128 + (interrupted ? interrupted : SIGINT);
 }
 
 /* ---- the line ---- */
@@ -92,11 +97,17 @@ bool cli_on_terminal(void)
     return line.wanted;
 }
 
+static void arm(int signal_number)
+{
+    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)(SA_RESETHAND | SA_RESTART) }, old;
+    if (!sigaction(signal_number, NULL, &old) && old.sa_handler != SIG_IGN) sigaction(signal_number, &action, NULL);
+}
+
 weft_progress_sink cli_progress(void)
 {
     static bool armed;
-    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)(SA_RESETHAND | SA_RESTART) };
-    if (!armed) sigaction(SIGINT, &action, NULL);
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    for (size_t i = 0; !armed && i < sizeof signals / sizeof *signals; i++) arm(signals[i]);
     armed = true;
     return (weft_progress_sink){ report, NULL };
 }

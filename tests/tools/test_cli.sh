@@ -293,6 +293,7 @@ fails "an option twice" 2 "--prompt is given twice: 'a' and 'b'" "$weft" generat
 fails "a device twice" 2 "--device is given twice" "$weft" generate "$model" -p x --device cpu --device cpu
 fails "a model twice" 2 "MODEL is given twice" "$weft" generate -m "$model" "$model" -p x
 fails "a command misspelt" 2 "did you mean 'generate'?" "$weft" genrate
+fails "a word of no command misspelt" 2 "(did you mean '--version'?); see" "$weft" --verison
 fails "an option misspelt" 2 "did you mean '--max-tokens'?" "$weft" generate "$model" -p x --max-token_ 3
 fails "a choice misspelt" 2 "did you mean 'q8_0'?" "$weft" generate "$model" -p x --weights q8-0
 fails "a seed of 65 bits" 2 "from 0 to 18446744073709551615" "$weft" generate "$model" -p x --seed 18446744073709551616

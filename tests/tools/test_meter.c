@@ -131,10 +131,10 @@ static void what_was_meant(void)
     CHECK_EQ_INT(guess_distance("kitten", "sitting"), 3);
     CHECK_EQ_INT(guess_distance("ab", "ba"), 1);
     CHECK_EQ_INT(guess_distance("genrate", "generate"), 1);
-    CHECK_STR(meant("genrate"), "; did you mean 'generate'?");
-    CHECK_STR(meant("pormpt"), "; did you mean 'prompt'?");
-    CHECK_STR(meant("max_token"), "; did you mean 'max-tokens'?");
-    CHECK_STR(meant("q8"), "; did you mean 'q8_0'?");
+    CHECK_STR(meant("genrate"), " (did you mean 'generate'?)");
+    CHECK_STR(meant("pormpt"), " (did you mean 'prompt'?)");
+    CHECK_STR(meant("max_token"), " (did you mean 'max-tokens'?)");
+    CHECK_STR(meant("q8"), " (did you mean 'q8_0'?)");
     CHECK_STR(meant("frobnicate"), "");
     CHECK_STR(meant("x"), "");
     CHECK_STR(meant("a-word-that-is-longer-than-any-that-there-are-in-the-table"), "");

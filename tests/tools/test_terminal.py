@@ -1,10 +1,11 @@
 """test_terminal.py WEFT MODEL: long work on a pseudo-terminal: a line says how far it is, Ctrl-C ends it with one
-message and status 130, --quiet shows no line. The work is longer than anybody waits for, and nothing here has a time
-limit of its own: the test waits for the line, then presses Ctrl-C."""
+message and status 130, SIGTERM and SIGHUP likewise, --quiet shows no line. The work is longer than anybody waits for,
+and nothing here has a time limit of its own: the test waits for the line, then presses Ctrl-C."""
 
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 
@@ -19,8 +20,9 @@ def check(what, ok, seen):
         print(f"FAILED: {what}: {seen!r}")
 
 
-def run(args, until=None):
-    """Runs on a terminal; presses Ctrl-C once the output matches `until`. What was shown, and the exit status."""
+def run(args, until=None, end_by=None):
+    """Runs on a terminal; once the output matches `until` presses Ctrl-C, or sends `end_by`. What was shown, and the
+    exit status."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(weft, [weft, *args])
@@ -34,7 +36,10 @@ def run(args, until=None):
             break
         shown += data
         if until and not pressed and re.search(until, shown):
-            os.write(terminal, b"\x03")
+            if end_by:
+                os.kill(pid, end_by)
+            else:
+                os.write(terminal, b"\x03")
             pressed = True
     os.close(terminal)
     return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -45,6 +50,11 @@ shown, status = run(["bench", model, "--repeat", "1000", *cpu], rb"\rmeasuring (
 check("the line is erased before the message", re.search(rb"\r\x1b\[Kweft: cancelled while measuring", shown), shown)
 check("status of Ctrl-C", status == 130, status)
 check("one message", shown.count(b"weft: ") == 1, shown)
+
+for by in signal.SIGTERM, signal.SIGHUP:
+    shown, status = run(["bench", model, "--repeat", "1000", *cpu], rb"\rmeasuring prompts: [^\r]*/s", by)
+    check(f"{by.name} ends it as Ctrl-C does", b"weft: cancelled while measuring" in shown, shown)
+    check(f"status of {by.name}", status == 128 + by, status)
 
 shown, status = run(["generate", model, "-p", "Once upon a time", "-n", "8", *cpu])
 check("the story", b"Once upon a time, there was a little girl" in shown, shown)
