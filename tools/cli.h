@@ -122,8 +122,8 @@ int cli_find_model(cli_args *a);
 /* What cli_device_options say; 0, or an exit status: close what was opened in any case. */
 int cli_devices_open(const cli_args *a, cli_device_list *out);
 void cli_devices_close(cli_device_list *l);
-/* One spec with the folder of caches and what other options say of it. 0, or an exit status. */
-int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size);
+/* One spec with the folder of caches and what other options say of it. INVALID: too long. */
+weft_status cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size, weft_error *err);
 /* --split: n numbers of layers for the n devices. */
 int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *given);
 bool cli_dtype(const char *name, weft_dtype *out);

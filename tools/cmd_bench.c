@@ -241,9 +241,9 @@ static json_t *work_json(const bench *b)
 static void print_markdown(const cli_args *a, const bench *b)
 {
     double n = (double)b->n_decode * b->repeat, decode = b->decode.median * b->bytes_decode;
-    const char *name = strrchr(a->model, '/');
+    const char *name = strrchr(a->named, '/');
     printf("| %s | %s | %.4g | %.0f %% | %.4g | %.4g | %.0f %% | %.0f | %.0f | %.0f | %.1f | %.0f |\n",
-           name && name[1] ? name + 1 : a->model, cli_text(a, "weights", "as in the files"), b->prompt.median,
+           name && name[1] ? name + 1 : a->named, cli_text(a, "weights", "as in the files"), b->prompt.median,
            100 * b->prompt.median / b->prompt_limit, b->decode.median, decode * 1e-9,
            100 * decode / b->roof.bytes_per_second, (double)b->work.launches / n, (double)b->work.barriers / n,
            (double)b->work.submits / n, 1e6 * b->work.host_seconds / n, (double)b->work.bytes_out / n);
@@ -260,7 +260,7 @@ static void print(const cli_args *a, const bench *b)
     if (cli_has(a, "json")) {
         cli_print_json(json_pack(
             "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o, s:o}",
-            "model", a->model, "device", d.description,
+            "model", a->named, "device", d.description,
             "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode,
             "repeat", (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
             rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
@@ -271,7 +271,7 @@ static void print(const cli_args *a, const bench *b)
             "conditions", conditions_json(b)));
         return;
     }
-    printf("%s on %s\n", a->model, d.description);
+    printf("%s on %s\n", a->named, d.description);
     print_rate("prompt", b->prompt, prompt, "GFLOP/s", of_peak, b->unit);
     print_rate("decode", b->decode, decode, "GB/s   ", of_stream, stream);
     printf("limits   %.2f GB/s read-only, %.1f GFLOP/s f32, %.1f GOP/s int8, %.1f GFLOP/s f16 matrices "

@@ -57,8 +57,8 @@ static int test_device(const cli_args *a, const char *spec)
     weft_error err;
     uint32_t n[2] = { 0, 0 };
     char full[CLI_MAX_SPEC];
-    int status = cli_device_spec(a, spec, full, sizeof full);
-    if (status) return status;
+    int status = 0;
+    if (cli_device_spec(a, spec, full, sizeof full, &err)) return cli_misuse("--test: %s", err.text);
     if (weft_backend_open(full, &b, &err)) return cli_report(&err);
     weft_progress_sink progress = cli_progress();
     if (weft_backend_self_test(b, print_verdict, n, &progress, &err)) status = cli_report(&err);
@@ -78,7 +78,7 @@ static int run_devices(const cli_args *a)
         weft_error err;
         uint32_t k = 0;
         char spec[CLI_MAX_SPEC];
-        if (cli_device_spec(a, names[i], spec, sizeof spec)) snprintf(spec, sizeof spec, "%s", names[i]);
+        if (cli_device_spec(a, names[i], spec, sizeof spec, NULL)) snprintf(spec, sizeof spec, "%s", names[i]);
         for (; weft_backend_list(spec, k, &info, &err) == WEFT_OK; k++) {
             if (!cli_has(a, "json")) print_device(&info);
             json_array_append_new(list, device_json(&info));

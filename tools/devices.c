@@ -11,7 +11,7 @@ const cli_option cli_device_options[] = {
               "preference (vulkan:0,vulkan:1,cpu; one that is not there is left out unless --strict); see `weft "
               "devices` (default: the best GPU, else cpu)" },
     { .name = "threads", .letter = 't', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1024,
-      .help = "threads of the cpu, unless its SPEC says (default: one per core)" },
+      .help = "threads of the cpu, unless its SPEC says (default: one per core); GPUs do not use it" },
     { .name = "split", .kind = CLI_TEXT, .value = "N,N",
       .help = "layers on each device, the last takes what is left (default: as many as its memory holds)" },
     { .name = "max-binding", .kind = CLI_TEXT, .value = "BYTES",
@@ -32,7 +32,7 @@ static bool cache_folder(char *out, size_t size)
 }
 
 /* A GPU's spec with what the other options say, unless it says so itself. */
-int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size)
+weft_status cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size, weft_error *err)
 {
     char folder[CLI_MAX_SPEC / 2];
     bool gpu = !strncmp(spec, "vulkan", 6), cpu = !strncmp(spec, "cpu", 3);
@@ -42,13 +42,13 @@ int cli_device_spec(const cli_args *a, const char *spec, char *out, size_t size)
     size_t length = (size_t)snprintf(out, size, "%s%s%s%s%s%s%s", spec, cached ? ",cache=" : "", cached ? folder : "",
                                      binding ? ",max-binding=" : "", binding ? binding : "", threads ? ",threads=" : "",
                                      threads ? threads : "");
-    return length < size ? 0 : cli_fail("--device: '%.60s...' is too long", spec);
+    return length < size ? WEFT_OK : WEFT_FAIL(err, WEFT_INVALID, "'%.60s...' is too long", spec);
 }
 
 static weft_status try_open(const cli_args *a, const char *spec, cli_device_list *out, weft_error *err)
 {
     char full[CLI_MAX_SPEC];
-    if (cli_device_spec(a, spec, full, sizeof full)) return WEFT_FAIL(err, WEFT_INVALID, "--device: too long");
+    WEFT_TRY(cli_device_spec(a, spec, full, sizeof full, err));
     weft_status s = weft_backend_open(full, &out->device[out->n], err);
     out->n += !s;
     return s;

@@ -179,6 +179,15 @@ static int refuse_word(const cli_command *c, const char *word, const cli_option 
 /* What getopt_long gives for option i that has no letter. */
 enum { FIRST_LONG = 256 };
 
+/* What getopt_long does not take: an unknown letter, which may stand among others, a value for a flag, a word. */
+static int refuse(const cli_command *c, const char *word, const cli_option *const *all, unsigned n)
+{
+    if (optopt >= FIRST_LONG)
+        return cli_misuse("%s: --%s takes no value: %s", c->name, all[optopt - FIRST_LONG]->name, word);
+    char letter[3] = { '-', (char)optopt, 0 };
+    return refuse_word(c, optopt ? letter : word, all, n);
+}
+
 static void fill_getopt(const cli_option *const *all, unsigned n, char *letters, struct option *longs)
 {
     *letters++ = ':';
@@ -211,7 +220,7 @@ int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out)
     for (int k; (k = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         const char *word = argv[optind - 1];
         if (k == ':') return 1 + cli_misuse("%s: %s needs a value", c->name, word);
-        if (k == '?') return 1 + refuse_word(c, word, all, n);
+        if (k == '?') return 1 + refuse(c, word, all, n);
         const cli_option *o = all[k >= FIRST_LONG ? (unsigned)(k - FIRST_LONG) : find_letter(all, n, k)];
         if (o->letter == 'h') {
             cli_help(stdout, c);

@@ -33,19 +33,26 @@ static void tell_places(const cli_run *r, const weft_program *p, const char *nam
                 fprintf(stderr, "  %u on device %u: %s\n", count[d][k], d, weft_place_sentence((weft_place_reason)k));
 }
 
+static void tell_bytes(const char *what, uint64_t bytes)
+{
+    bool few = bytes < 1 << 20;
+    fprintf(stderr, "%s %.1f %s", what, (double)bytes / (few ? 1024.0 : 1048576.0), few ? "KiB" : "MiB");
+}
+
 static void tell_devices(const cli_run *r)
 {
     const weft_program *prompt = weft_session_program(r->session, false);
     const weft_program *decode = weft_session_program(r->session, true);
-    const double mib = 1048576.0;
     for (uint32_t d = 0; d < r->devices.n; d++) {
         weft_device_info info;
         weft_backend_info(r->devices.device[d], &info);
         weft_program_memory m = weft_program_device_memory(prompt, d);
         uint64_t more = decode == prompt ? 0 : weft_program_device_memory(decode, d).arena;
-        fprintf(stderr, "device %u: %s, %s: weights %.1f MiB, cache %.1f MiB, activations %.1f MiB\n", d, info.name,
-                info.description, (double)m.weights / mib, (double)m.states / mib,
-                (double)(m.constants + m.arena + more) / mib);
+        fprintf(stderr, "device %u: %s, %s", d, info.name, info.description);
+        tell_bytes(": weights", m.weights);
+        tell_bytes(", cache", m.states);
+        tell_bytes(", activations", m.constants + m.arena + more);
+        fputc('\n', stderr);
     }
 }
 
