@@ -18,6 +18,8 @@ struct weft__hf_config {
     json_t *root, *generation; /* generation: NULL if there is none */
     const weft__config_type *type;
     const char *origin, *generation_origin; /* paths */
+    const char *replaced, *replaced_by;     /* a key that the files overrule, and who says so; NULL: none */
+    double replacement;
     const char **warnings;
     size_t n_warnings, warnings_capacity;
     weft__arena arena; /* the strings */
@@ -108,10 +110,21 @@ static double position_scale(const weft__hf_config *c)
     return weft__hf_config_number(c, "rope_factor", &factor) == 1 ? 1 / factor : 1;
 }
 
+void weft__hf_config_replace(weft__hf_config *c, const char *key, double value, const char *source)
+{
+    c->replaced = key;
+    c->replaced_by = source;
+    c->replacement = value;
+}
+
 int weft__hf_config_number(const weft__hf_config *c, const char *key, double *out)
 {
     found f = find(c, key);
     *out = 0;
+    if (c->replaced && strcmp(key, c->replaced) == 0) {
+        *out = c->replacement;
+        return 1;
+    }
     if (strcmp(key, "rope_position_scale") == 0) {
         *out = position_scale(c);
         return 1;
@@ -200,7 +213,9 @@ const char *weft__hf_config_source(const weft__hf_config *c, const char *key,
     found f = find(c, key);
     size_t n = strlen(key);
     bool token = n > 9 && !strcmp(key + n - 9, "_token_id");
-    if (!strcmp(key, "rope_position_scale") && position_scale(c) != 1)
+    if (c->replaced && !strcmp(key, c->replaced))
+        snprintf(buf, WEFT__SOURCE_SIZE, "%s", c->replaced_by);
+    else if (!strcmp(key, "rope_position_scale") && position_scale(c) != 1)
         snprintf(buf, WEFT__SOURCE_SIZE, "%s: 1 / %s", base_name(c->origin), find(c, "rope_factor").path);
     else if (token && json_object_get(c->generation, key))
         snprintf(buf, WEFT__SOURCE_SIZE, "%s", base_name(c->generation_origin));

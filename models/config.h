@@ -13,8 +13,7 @@
  *
  * Numbers are doubles. null counts as absent where the class has no default, and is a fault where it
  * has one. Spellings that contradict each other are not refused (published folders do it): the order
- * decides, and a warning is kept.
- */
+ * decides, and a warning is kept. */
 #ifndef WEFT_CONFIG_H
 #define WEFT_CONFIG_H
 
@@ -38,6 +37,8 @@ void weft__hf_config_destroy(weft__hf_config *c);
  * 0; a string is never a number. */
 int weft__hf_config_number(const weft__hf_config *c, const char *key, double *out);
 int weft__hf_config_text(const weft__hf_config *c, const char *key, const char **out);
+/* What the tensors show counts more than the file: of one key. key and source must outlive c. */
+void weft__hf_config_replace(weft__hf_config *c, const char *key, double value, const char *source);
 /* The path that counts for a key: where the file has it. The key itself where it has not. */
 const char *weft__hf_config_spelling(const weft__hf_config *c, const char *key);
 
@@ -49,8 +50,8 @@ WEFT_MUST_USE weft_status weft__hf_config_tokens(const weft__hf_config *c, const
                                                  weft_error *err);
 
 /* Where a value comes from, for people: "config.json", "config.json: rotary_emb_base",
- * "generation_config.json", "default of gpt_neox", or "default" where neither files nor type have the
- * key. Valid until the next call with the same buffer. */
+ * "generation_config.json", "default of gpt_neox", the source of a replacement, or "default" where
+ * neither files nor type have the key. Valid until the next call with the same buffer. */
 #define WEFT__SOURCE_SIZE 160
 const char *weft__hf_config_source(const weft__hf_config *c, const char *key,
                                    char buf[WEFT__SOURCE_SIZE]);

@@ -186,6 +186,7 @@ static weft_status settle_head(weft_model *m, weft_error *err)
     bool named = m->info.head == WEFT_HEAD_LOGITS;
     const model_row *whole = find_head(m, WEFT_HEAD_LOGITS), *base = find_head(m, WEFT_HEAD_NONE);
     if (!m->checkpoint || !whole || !base || (!named && m->info.head != WEFT_HEAD_NONE)) return survey(m, err);
+    WEFT_TRY(weft__model_settle_tie(m, err));
     use_row(m, whole);
     weft_status s = survey(m, &why);
     if (!s) return WEFT_OK;

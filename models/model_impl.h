@@ -32,6 +32,7 @@ struct weft_model {
     int32_t eos[16]; /* every token that ends a text; info.eos is the first */
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
+    bool tied;                /* input embeddings and head are one (WEFT_TIED), by configuration and files */
     float **converted;        /* the same: its values where the file has them in a type that no graph has (F64) */
     char **labels;            /* names of the head's scores: info.n_labels */
     char *no_logits;          /* why a language model's head is missing; NULL: no more to say than info.head */
@@ -55,6 +56,9 @@ const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *nam
 /* The same, checked: weft__checkpoint_weight. */
 weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err);
 void weft__model_free_converted(weft_model *m);
+/* Whether tie_word_embeddings holds for the files: as in transformers 5, not where they have both tensors and these
+ * differ. Then definitions are told so, and there is a note. Reads both. */
+weft_status weft__model_settle_tie(weft_model *m, weft_error *err);
 
 /* Records what definitions ask of m->config, from here (anew) to there. */
 void weft__settings_listen(weft_model *m);

@@ -13,7 +13,14 @@ static const struct { const char *type, *name, *in_file; } spellings[] = {
 #undef WEFT_SPELLING
 };
 
-const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name)
+static const struct { const char *type, *embed, *head; } ties[] = {
+#define WEFT_TIED(type, embed, head) { type, embed, head },
+#include "models/models.def"
+#undef WEFT_TIED
+};
+enum { N_TIES = sizeof ties / sizeof *ties };
+
+static const weft__file_tensor *find_spelled(const weft_model *m, const char *name)
 {
     const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
     for (size_t i = 0; !t && i < sizeof spellings / sizeof *spellings; i++) {
@@ -24,6 +31,38 @@ const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *nam
         if (length > 0 && (size_t)length < sizeof other) t = weft__checkpoint_find(m->checkpoint, other);
     }
     return t;
+}
+
+const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name)
+{
+    const weft__file_tensor *t = find_spelled(m, name);
+    for (size_t i = 0; !t && m->tied && i < N_TIES; i++)
+        if (!strcmp(ties[i].type, m->type) && !strcmp(ties[i].embed, name)) t = find_spelled(m, ties[i].head);
+    return t;
+}
+
+static bool same_tensor(const weft__file_tensor *a, const weft__file_tensor *b)
+{
+    return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) &&
+           a->size == b->size && (!a->size || !memcmp(a->data, b->data, a->size));
+}
+
+weft_status weft__model_settle_tie(weft_model *m, weft_error *err)
+{
+    static const char key[] = "tie_word_embeddings";
+    double tie;
+    if (!m->checkpoint || weft__hf_config_number(m->hf, key, &tie) != 1 || tie == 0) return WEFT_OK;
+    m->tied = true;
+    for (size_t i = 0; i < N_TIES; i++) {
+        if (strcmp(ties[i].type, m->type)) continue;
+        const weft__file_tensor *embed = find_spelled(m, ties[i].embed), *head = find_spelled(m, ties[i].head);
+        if (!embed || !head || same_tensor(embed, head)) continue;
+        m->tied = false;
+        weft__hf_config_replace(m->hf, key, 0, "the files");
+        WEFT_TRY(weft__model_add_note(m, err, "%s is true, but the files have '%s' and '%s', which differ: both "
+                                      "are used", key, embed->name, head->name));
+    }
+    return WEFT_OK;
 }
 
 weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err)

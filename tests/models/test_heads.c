@@ -183,6 +183,44 @@ static void files_decide_whether_there_are_logits(void)
     world_close(&w);
 }
 
+static const char *source_of(const weft_model *m, const char *key)
+{
+    weft_setting_info s;
+    for (uint32_t i = 0; weft_model_setting(m, i, &s); i++)
+        if (!strcmp(s.key, key)) return s.source;
+    return "";
+}
+
+/* What transformers 5.24 makes of files that have the head, too, or alone. */
+static void files_decide_what_is_tied(void)
+{
+    head_case both = tied, head = tied;
+    both.spelling.without = NULL;
+    head.spelling.from = "gpt_neox.embed_in.";
+    head.spelling.to = "embed_out.";
+    world w;
+    if (world_open(&w, &both)) {
+        const char *note = weft_model_note(w.m, 0);
+        CHECK_CONTAINS(note ? note : "", "have 'gpt_neox.embed_in.weight' and 'embed_out.weight', which differ");
+        CHECK(!weft_model_note(w.m, 1));
+        CHECK_STR(source_of(w.m, "tie_word_embeddings"), "the files");
+        compare(&w, (weft_session_desc){ .hidden = -1 }, N - 1, VOCAB, golden_logits);
+    }
+    world_close(&w);
+    if (world_open(&w, &head)) {
+        CHECK(!weft_model_note(w.m, 0));
+        CHECK_STR(source_of(w.m, "tie_word_embeddings"), "config.json");
+        compare(&w, (weft_session_desc){ .hidden = -1 }, N - 1, VOCAB, golden_tied);
+    }
+    world_close(&w);
+    head.more = ""; /* not tied: the head does not stand for the embeddings */
+    w = (world){ .folder = temp_make() };
+    write_folder(&w.folder, &head);
+    CHECK_STATUS(weft_model_open(w.folder.path, &w.m, &err), WEFT_NOT_FOUND, err);
+    CHECK_CONTAINS(err.text, "gpt_neox.embed_in.weight");
+    world_close(&w);
+}
+
 static void heads_give_the_references_scores(void)
 {
     static const struct {
@@ -278,6 +316,7 @@ static void opening_survives_failing_allocations(void)
 static const weft_test all_tests[] = {
     { "base gives hidden states", base_gives_hidden_states },
     { "files decide whether there are logits", files_decide_whether_there_are_logits },
+    { "files decide what is tied", files_decide_what_is_tied },
     { "heads give the reference's scores", heads_give_the_references_scores },
     { "padding does not classify", padding_does_not_classify },
     { "labels without names", labels_without_names },
