@@ -9,8 +9,7 @@
  *
  * Lifetimes: model and backend outlive the session. A model may be used by several sessions of one thread; a session
  * belongs to one thread at a time. The tokenizer is a part of its own: one thread may use it (encode, decode,
- * tokenizer_info) while another creates a session.
- */
+ * tokenizer_info) while another creates a session. */
 #ifndef WEFT_MODEL_H
 #define WEFT_MODEL_H
 
@@ -133,8 +132,9 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_encode_as(weft_model *m, const cha
                                                         weft_error *err);
 /* Places of a text that are not UTF-8, each of which encoding replaces by one U+FFFD. */
 WEFT_API size_t weft_text_faults(const char *text, size_t n_bytes);
-/* What the tokenizer's files ask for and do not get, once the tokenizer has been read. NULL past the end. */
-WEFT_API const char *weft_model_text_note(const weft_model *m, uint32_t i);
+/* What the tokenizer's files ask for and do not get, once the tokenizer has been read. desc NULL: all of it; else what
+ * still matters to a text that is encoded so. NULL past the end. */
+WEFT_API const char *weft_model_text_note(const weft_model *m, const weft_encode_desc *desc, uint32_t i);
 /* A tokenizer alone: path is as for weft_model_open, but nothing but the tokenizer's files needs to be there; or it is
  * a tokenizer.json, and then nothing beside that is read. Encodes and decodes; no graph or session can be made. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_open_text(const char *path, weft_model **out, weft_error *err);

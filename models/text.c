@@ -42,9 +42,14 @@ weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, we
     return WEFT_OK;
 }
 
-const char *weft_model_text_note(const weft_model *m, uint32_t i)
+const char *weft_model_text_note(const weft_model *m, const weft_encode_desc *desc, uint32_t i)
 {
-    return m->tokenizer ? weft__tokenizer_note(m->tokenizer, i) : NULL;
+    if (!m->tokenizer) return NULL;
+    bool decided = desc && desc->bos != WEFT_BOS_AS_FILES;
+    const char *of_bos = decided ? weft__tokenizer_bos_note(m->tokenizer) : NULL, *note;
+    for (size_t k = 0; (note = weft__tokenizer_note(m->tokenizer, k)); k++)
+        if (note != of_bos && !i--) return note;
+    return NULL;
 }
 
 /* Puts the start token in front, unless the tokenizer does that itself. */

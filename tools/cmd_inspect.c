@@ -178,7 +178,7 @@ static int run_inspect(const cli_args *a)
         status = print_tokenizer(source.model, &info);
         for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)
             printf("  note                   %s\n", note);
-        for (uint32_t i = 0; (note = weft_model_text_note(source.model, i)); i++)
+        for (uint32_t i = 0; (note = weft_model_text_note(source.model, NULL, i)); i++)
             printf("  note                   %s\n", note);
         for (uint32_t k = 0; k < programs.devices.n; k++) print_needs(&n, k);
         if (*hint) printf("  %s\n", hint);

@@ -156,12 +156,12 @@ static const char *prompt_options(const cli_command *c, char *buf, size_t size)
 }
 
 /* Says where the ids are not what the text or the tokenizer's files ask for. */
-static void note_text(const weft_model *m, const char *where, const char *text, size_t n)
+static void note_text(const weft_model *m, const weft_encode_desc *desc, const char *where, const char *text, size_t n)
 {
     const char *note;
     size_t faults = weft_text_faults(text, n);
     bool utf16 = n >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2));
-    for (uint32_t i = 0; (note = weft_model_text_note(m, i)); i++) fprintf(stderr, "note: %s\n", note);
+    for (uint32_t i = 0; (note = weft_model_text_note(m, desc, i)); i++) fprintf(stderr, "note: %s\n", note);
     if (faults)
         fprintf(stderr, "note: %s: the text is not UTF-8: %zu place%s replaced by U+FFFD%s\n", where, faults,
                 faults == 1 ? " is" : "s are", utf16 ? "; it looks like UTF-16" : "");
@@ -175,7 +175,7 @@ static int encode_text(const cli_args *a, weft_model *m, const char *where, cons
     weft_encode_desc desc = { .bos = on ? WEFT_BOS_ON : off ? WEFT_BOS_OFF : WEFT_BOS_AS_FILES };
     if (on && off) return cli_misuse("%s: --bos and --no-bos exclude each other", a->command->name);
     if (weft_model_encode_as(m, text, n, &desc, out, &err)) return cli_report(&err);
-    note_text(m, where, text, n);
+    note_text(m, &desc, where, text, n);
     return 0;
 }
 

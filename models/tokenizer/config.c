@@ -191,7 +191,9 @@ static weft_status read_wishes(weft__tokenizer *tok, const weft__trees *t, int32
 {
     const json_t *config = t->file[WEFT__FILE_CONFIG];
     WEFT_TRY(apply_prefix_space(tok, t, err));
+    size_t before = tok->n_notes;
     WEFT_TRY(apply_edge(tok, t, "bos", tok->bos, &tok->prefix, err));
+    if (tok->n_notes > before) tok->bos_note = tok->n_notes;
     WEFT_TRY(apply_edge(tok, t, "eos", eos, &tok->suffix, err));
     if (json_object_get(config, "auto_map"))
         WEFT_TRY(weft__tokenizer_add_note(

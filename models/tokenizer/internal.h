@@ -34,6 +34,7 @@ struct weft__tokenizer {
     int32_t bos;              /* bos_token, -1: none named */
     char **notes;
     size_t n_notes, note_capacity;
+    size_t bos_note; /* which of them is about add_bos_token, from 1; 0: none */
 };
 
 /* The cache of words of one call is direct-mapped: the entry that a word goes to. */

@@ -2,8 +2,7 @@
  *
  * Encoding is a chain of cuts, each handing its pieces to the next: added tokens in the raw text,
  * NFC, added tokens in the normalised text, pre-tokenizers, BPE. The state of one call is an
- * encode_job; the tokenizer itself never changes.
- */
+ * encode_job; the tokenizer itself never changes. */
 #include "tokenizer.h"
 
 #include <stdlib.h>
@@ -342,6 +341,11 @@ const int32_t *weft__tokenizer_prefix(const weft__tokenizer *tok, size_t *n)
 const char *weft__tokenizer_note(const weft__tokenizer *tok, size_t i)
 {
     return i < tok->n_notes ? tok->notes[i] : NULL;
+}
+
+const char *weft__tokenizer_bos_note(const weft__tokenizer *tok)
+{
+    return tok->bos_note ? tok->notes[tok->bos_note - 1] : NULL;
 }
 
 size_t weft__tokenizer_added_count(const weft__tokenizer *tok)

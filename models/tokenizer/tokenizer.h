@@ -15,8 +15,7 @@
  *     free(ids);
  *     weft__tokenizer_destroy(tok);
  *
- * A tokenizer is immutable once open; any number of threads may use one at the same time (not one stream).
- */
+ * A tokenizer is immutable once open; any number of threads may use one at the same time (not one stream). */
 #ifndef WEFT_TOKENIZER_H
 #define WEFT_TOKENIZER_H
 
@@ -72,6 +71,8 @@ weft_status weft__tokenizer_in_folder(const char *folder, bool *there, weft_erro
 
 /* What of the files is not done, or not as they say it. NULL past the end. */
 const char *weft__tokenizer_note(const weft__tokenizer *tok, size_t i);
+/* The one of them that says what becomes of add_bos_token, or NULL. */
+const char *weft__tokenizer_bos_note(const weft__tokenizer *tok);
 
 void weft__tokenizer_destroy(weft__tokenizer *tok);
 

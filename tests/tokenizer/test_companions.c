@@ -275,8 +275,10 @@ static void folders(void)
     write_file("tokenizer.json", BASE);
     write_file("config.json", "{'model_type': 'gpt_neox', 'bos_token_id': 5}");
     if (CHECK_OK(weft_model_open_text(folder, &m, &err), err)) {
-        CHECK_CONTAINS(weft_model_text_note(m, 0), "add_bos_token");
-        CHECK(!weft_model_text_note(m, 1));
+        CHECK_CONTAINS(weft_model_text_note(m, NULL, 0), "add_bos_token");
+        CHECK(!weft_model_text_note(m, NULL, 1));
+        CHECK_CONTAINS(weft_model_text_note(m, &(weft_encode_desc){ 0 }, 0), "add_bos_token");
+        CHECK(!weft_model_text_note(m, &(weft_encode_desc){ .bos = WEFT_BOS_ON }, 0)); /* asked for, so done */
         check_ids(m, "ab", WEFT_BOS_AS_FILES, "2");
         check_ids(m, "ab", WEFT_BOS_ON, "3,2");
         weft_model_close(m);
@@ -296,6 +298,7 @@ static void folders(void)
     snprintf(path, sizeof path, "%s/tokenizer.json", folder);
     if (CHECK_OK(weft_model_open_text(path, &m, &err), err)) {
         check_ids(m, "ab", WEFT_BOS_AS_FILES, "2");
+        CHECK_EQ_INT(weft_model_pooled_token(m, (const int32_t[]){ 2, 2 }, 2), 1); /* no configuration: no padding */
         CHECK_STATUS(weft_model_encode_as(m, "a", 1, &(weft_encode_desc){ .bos = WEFT_BOS_ON }, &t, &err), WEFT_INVALID,
                      err);
         CHECK_CONTAINS(err.text, "bos token");
