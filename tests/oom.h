@@ -6,8 +6,7 @@
  *         weft_status s = weft_graph_clone(g, &copy, &err);
  *         OOM_CHECK(s, err);                    // OOM if this round's allocation failed, else OK
  *         weft_graph_destroy(copy);
- *     }                                         // checks that every round left as many blocks as it found
- */
+ *     }                                         // checks that every round left as many blocks as it found */
 #ifndef TEST_OOM_H
 #define TEST_OOM_H
 

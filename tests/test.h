@@ -7,8 +7,7 @@
  * A failed check prints its place and its values, is counted, and the test goes on; every CHECK is also a value, so
  * `if (!CHECK(p)) return;` stops where going on makes no sense. Arguments are filters: a test runs if its name contains
  * one of them. Exit status: 1 if a check failed, 77 if every test that ran was skipped, 2 if a filter matched nothing.
- * A program of several files includes this in each and has TEST_MAIN in one.
- */
+ * A program of several files includes this in each and has TEST_MAIN in one. */
 #ifndef WEFT_TEST_H
 #define WEFT_TEST_H
 

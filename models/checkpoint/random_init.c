@@ -4,8 +4,7 @@
  * from a start that hashes the seed and the tensor's name. Their four 16-bit quarters are summed;
  * an odd polynomial, fitted to the two distributions' quantiles, turns that sum's distribution
  * (Irwin-Hall) into the normal one: variance 1 within 3e-5, kurtosis 3.000, quantiles off by less
- * than 0.01 within three deviations and 0.03 within four, largest value 4.93.
- */
+ * than 0.01 within three deviations and 0.03 within four, largest value 4.93. */
 #include "random_init.h"
 
 #include <string.h>

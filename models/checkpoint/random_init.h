@@ -1,8 +1,7 @@
 /* random_init.h: deterministic random weights for a checkpoint of any size.
  *
  * Element i of a tensor is a function of (seed, tensor name, i) alone, in integer arithmetic up to
- * one last rounding: the same bits on every machine, whatever the shards, the pieces, or the order of writing.
- */
+ * one last rounding: the same bits on every machine, whatever the shards, the pieces, or the order of writing. */
 #ifndef WEFT_CHECKPOINT_RANDOM_INIT_H
 #define WEFT_CHECKPOINT_RANDOM_INIT_H
 

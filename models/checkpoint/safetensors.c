@@ -1,7 +1,6 @@
 /* safetensors.c: the header check. Its one data structure is the array of weft__file_tensor, filled
  * in the header's order, sorted by position to prove that the tensors tile the data, then sorted by
- * name for lookup. No number of the file is used before it was compared with the size of the file.
- */
+ * name for lookup. No number of the file is used before it was compared with the size of the file. */
 #include "safetensors.h"
 
 #include <stdlib.h>

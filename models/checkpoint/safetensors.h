@@ -2,8 +2,7 @@
  *
  * The format (https://huggingface.co/docs/safetensors): an 8-byte little-endian header length, a
  * JSON header that maps tensor names to {dtype, shape, data_offsets}, and the data, which the
- * tensors cover without overlaps or holes.
- */
+ * tensors cover without overlaps or holes. */
 #ifndef WEFT_CHECKPOINT_SAFETENSORS_H
 #define WEFT_CHECKPOINT_SAFETENSORS_H
 

@@ -1,8 +1,7 @@
 /* writer.h: writes a checkpoint folder, in shards, with one buffer of memory whatever the model's size.
  *
  * The tensors are declared first; their data is then asked for in order, piece by piece. Files get
- * their names only when all of them are complete (config.json last), and a failure leaves nothing behind.
- */
+ * their names only when all of them are complete (config.json last), and a failure leaves nothing behind. */
 #ifndef WEFT_CHECKPOINT_WRITER_H
 #define WEFT_CHECKPOINT_WRITER_H
 

@@ -1,7 +1,6 @@
 /* added.c: leftmost-longest search for added tokens in a trie, with the rules of Hugging Face about their neighbours.
  *
- * A node's children are a linked list of siblings; tokens are few and share prefixes, so lists are short.
- */
+ * A node's children are a linked list of siblings; tokens are few and share prefixes, so lists are short. */
 #include "added.h"
 
 #include <stdlib.h>

@@ -3,8 +3,7 @@
  * In this order, as transformers 5 does it: tokenizer.json's added_tokens; then, if tokenizer_config.json has an
  * added_tokens_decoder, its tokens by id, else those of added_tokens.json by id, and special_tokens_map.json's words
  * over those of tokenizer_config.json; then bos_token and the other named ones, and extra_special_tokens, where they
- * are not there yet. A token that comes again takes the later flags, but stays special.
- */
+ * are not there yet. A token that comes again takes the later flags, but stays special. */
 #include "parse.h"
 #include "values.h"
 

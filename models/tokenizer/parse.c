@@ -2,8 +2,7 @@
  *
  * jansson reads each file into a tree; the functions below each take one key of it. Everything is checked against the
  * trees before memory is asked for: ids go little beyond the number of entries in the file, and so do arrays. Texts of
- * errors are written without the file's name, which the functions that know it put in front.
- */
+ * errors are written without the file's name, which the functions that know it put in front. */
 #include "parse.h"
 
 #include <inttypes.h>

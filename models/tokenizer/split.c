@@ -5,8 +5,7 @@
  * Oniguruma, and the \p{L} and \p{N} of PCRE2 10.42 know Unicode 14, so what later versions added
  * is spelled out (nothing was taken out; tests/tokenizer compares all code points). A-Z and a-z are
  * spelled out too: that puts them into the bitmap of a class, which is tried first. Left to PCRE2's
- * own Unicode version: \S and \P inside brackets, \d, \w, and the finer categories such as \p{Lu}.
- */
+ * own Unicode version: \S and \P inside brackets, \d, \w, and the finer categories such as \p{Lu}. */
 #include "split.h"
 
 #include <stdlib.h>

@@ -7,8 +7,7 @@
  *
  * Hugging Face normalises with the data of Unicode 9, and a tokenizer was trained on what that
  * gave. Characters that came later and that utf8proc would reorder or compose therefore pass
- * through unchanged, as unassigned ones do.
- */
+ * through unchanged, as unassigned ones do. */
 #include "unicode.h"
 
 #include <stdlib.h>

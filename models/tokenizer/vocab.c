@@ -2,8 +2,7 @@
  *
  * All token texts lie in one block, all token bytes in another, found by id through offsets; one
  * open-addressing table leads from text to id, a second one from a pair of ids to its merge rule.
- * Nothing is allocated per token.
- */
+ * Nothing is allocated per token. */
 #include "vocab.h"
 
 #include <stdlib.h>

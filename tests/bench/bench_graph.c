@@ -5,8 +5,7 @@
  *   bench_graph wide [nodes]
  *
  * The second form takes graphs of other shapes, each with 20,000 nodes or as many as are asked for, once, and also
- * times reading their text and finding all their outputs by name. No time should grow much faster than the nodes.
- */
+ * times reading their text and finding all their outputs by name. No time should grow much faster than the nodes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
