@@ -194,8 +194,10 @@ int cli_write_file(const char *path, const void *data, size_t n);
 
 /* Standard output as a writer. */
 weft_writer cli_stdout(void);
-/* Prints and frees the object. */
-void cli_print_json(json_t *object);
+/* Prints and frees the object. 0, or 1 after a message: it is NULL, for a part of it could not be made. */
+int cli_print_json(json_t *object);
+/* A text that may be a path: bytes that no UTF-8 has become '?'. NULL: out of memory. */
+json_t *cli_json_text(const char *text);
 /* --check: runs the tokens beside the reference and prints what differs. 0 if nothing failed, else 1. */
 int cli_check(cli_run *r, const weft_tokens *t);
 

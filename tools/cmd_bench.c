@@ -249,7 +249,7 @@ static void print_markdown(const cli_args *a, const bench *b)
            (double)b->work.submits / n, 1e6 * b->work.host_seconds / n, (double)b->work.bytes_out / n);
 }
 
-static void print(const cli_args *a, const bench *b)
+static int print(const cli_args *a, const bench *b)
 {
     double prompt = b->prompt.median * b->flops_prompt, decode = b->decode.median * b->bytes_decode;
     double of_peak = b->prompt.median / b->prompt_limit, of_stream = decode / b->roof.bytes_per_second;
@@ -258,9 +258,9 @@ static void print(const cli_args *a, const bench *b)
     weft_device_info d;
     weft_backend_info(b->run.devices.device[0], &d);
     if (cli_has(a, "json")) {
-        cli_print_json(json_pack(
-            "{s:s, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o, s:o}",
-            "model", a->named, "device", d.description,
+        return cli_print_json(json_pack(
+            "{s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o, s:o}",
+            "model", cli_json_text(a->named), "device", d.description,
             "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode,
             "repeat", (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
             rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
@@ -269,7 +269,6 @@ static void print(const cli_args *a, const bench *b)
             "load", "open", b->run.open_seconds, "graph", b->load.graph, "plan", b->load.plan, "weights", b->load.load,
             "peak_bytes", (json_int_t)b->peak_bytes, "per_token", work_json(b),
             "conditions", conditions_json(b)));
-        return;
     }
     printf("%s on %s\n", a->named, d.description);
     print_rate("prompt", b->prompt, prompt, "GFLOP/s", of_peak, b->unit);
@@ -286,6 +285,7 @@ static void print(const cli_args *a, const bench *b)
            1e3 * b->run.open_seconds, 1e3 * b->load.graph, 1e3 * b->load.plan, 1e3 * b->load.load,
            (double)b->peak_bytes / 1048576.0);
     print_warnings(b, stdout);
+    return 0;
 }
 
 static int measure(const cli_args *a, bench *b)
@@ -311,10 +311,9 @@ static int measure(const cli_args *a, bench *b)
     cli_work_end(&b->progress);
     if (failed) return cli_report(&err);
     count_work(b);
-    if (cli_has(a, "markdown")) {
-        print_markdown(a, b);
-        print_warnings(b, stderr); /* a row has no room for it */
-    } else print(a, b);
+    if (!cli_has(a, "markdown")) return print(a, b);
+    print_markdown(a, b);
+    print_warnings(b, stderr); /* a row has no room for it */
     return 0;
 }
 

@@ -158,8 +158,7 @@ static int print_json(const result *r)
     json_object_set_new(object, "tokens", ids);
     json_object_set_new(object, "scores", rows_json(r, false));
     if (r->probabilities) json_object_set_new(object, "probabilities", rows_json(r, true));
-    cli_print_json(object);
-    return 0;
+    return cli_print_json(object);
 }
 
 /* ---- the command ---- */

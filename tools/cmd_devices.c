@@ -85,8 +85,8 @@ static int run_devices(const cli_args *a)
         }
         if (!k) fprintf(stderr, "%-10s not usable: %s\n", names[i], err.text);
     }
-    if (cli_has(a, "json")) cli_print_json(list);
-    else json_decref(list);
+    if (cli_has(a, "json")) return cli_print_json(list);
+    json_decref(list);
     return 0;
 }
 

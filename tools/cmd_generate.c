@@ -56,7 +56,7 @@ static json_t *logprobs_json(const weft_generated *r, uint32_t step)
     return json_pack("{s:i, s:f, s:o}", "token", (int)row[0].token, "logprob", (double)row[0].logprob, "top", top);
 }
 
-static void print_object(const cli_run *run, const weft_tokens *prompt, const weft_generated *r)
+static int print_object(const cli_run *run, const weft_tokens *prompt, const weft_generated *r)
 {
     json_t *o = json_object(), *ids = json_array(), *tokens = json_array();
     for (size_t i = 0; i < prompt->n; i++) json_array_append_new(ids, json_integer(prompt->ids[i]));
@@ -74,7 +74,7 @@ static void print_object(const cli_run *run, const weft_tokens *prompt, const we
                         json_pack("{s:f, s:f, s:f}", "load", run->open_seconds + t.graph + t.plan + t.load, "prompt",
                                   r->prompt_seconds, "decode", r->decode_seconds));
     json_object_set_new(o, "stop_reason", json_string(weft_stop_name(r->stop)));
-    cli_print_json(o);
+    return cli_print_json(o);
 }
 
 static weft_sampling sampling_of(const cli_args *a)
@@ -126,14 +126,14 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
         if (!json && text) fputc('\n', stdout);
         return cli_report(&err);
     }
-    if (json) print_object(run, prompt, &r);
+    int status = json ? print_object(run, prompt, &r) : 0;
     for (uint32_t i = 0; !json && tokens_only && i < r.n_tokens; i++) printf("%s%d", i ? "," : "", r.tokens[i]);
     if (!json) fputc('\n', stdout);
     fflush(stdout);
     if (cli_has(a, "verbose") || (cli_on_terminal() && !json)) tell_speed(&r, prompt->n);
     bool cancelled = r.stop == WEFT_STOP_CANCELLED && cli_interrupted();
     weft_generated_free(&r);
-    return cancelled ? cli_interrupted_status() : 0;
+    return cancelled ? cli_interrupted_status() : status;
 }
 
 static int run_generate(const cli_args *a)

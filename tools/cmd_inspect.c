@@ -169,7 +169,7 @@ static int run_inspect(const cli_args *a)
     if (!status && cli_has(a, "json")) {
         json_t *o = object(source.model, &info, &n);
         if (*hint) json_object_set_new(o, "hint", json_string(hint));
-        cli_print_json(o);
+        status = cli_print_json(o);
     } else if (!status) {
         const char *note;
         print_config(source.model, &info);

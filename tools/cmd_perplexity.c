@@ -74,12 +74,11 @@ static int report(const cli_args *a, const score *s, double seconds)
 {
     double mean = s->nats / (double)s->scored;
     if (cli_has(a, "json"))
-        cli_print_json(json_pack("{s:I, s:I, s:f, s:f, s:f}", "tokens", (json_int_t)s->t->n, "scored",
-                                 (json_int_t)s->scored, "nats_per_token", mean, "perplexity", exp(mean), "seconds",
-                                 seconds));
-    else
-        printf("%zu tokens, %zu scored: %.4f nats per token, perplexity %.4f (%.1f s)\n", s->t->n, s->scored, mean,
-               exp(mean), seconds);
+        return cli_print_json(json_pack("{s:I, s:I, s:f, s:f, s:f}", "tokens", (json_int_t)s->t->n, "scored",
+                                        (json_int_t)s->scored, "nats_per_token", mean, "perplexity", exp(mean),
+                                        "seconds", seconds));
+    printf("%zu tokens, %zu scored: %.4f nats per token, perplexity %.4f (%.1f s)\n", s->t->n, s->scored, mean,
+           exp(mean), seconds);
     return 0;
 }
 

@@ -34,7 +34,7 @@ static int run_tokenize(const cli_args *a)
     if (!status && cli_has(a, "json")) {
         json_t *ids = json_array();
         for (size_t i = 0; i < t.n; i++) json_array_append_new(ids, json_integer(t.ids[i]));
-        cli_print_json(json_pack("{s:o}", "tokens", ids));
+        status = cli_print_json(json_pack("{s:o}", "tokens", ids));
     } else if (!status) {
         for (size_t i = 0; i < t.n; i++) printf("%s%d", i ? "," : "", t.ids[i]);
         putchar('\n');

@@ -107,11 +107,24 @@ weft_writer cli_stdout(void)
     return (weft_writer){ NULL, write_stdout };
 }
 
-void cli_print_json(json_t *object)
+int cli_print_json(json_t *object)
 {
+    if (!object) return cli_fail("the result has a number or a text that JSON cannot have, or memory is short");
     json_dumpf(object, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     fputc('\n', stdout);
     json_decref(object);
+    return 0;
+}
+
+json_t *cli_json_text(const char *text)
+{
+    json_t *whole = json_string(text);
+    char *copy = whole ? NULL : strdup(text);
+    for (char *at = copy; at && *at; at++)
+        if ((unsigned char)*at >= 0x80) *at = '?';
+    if (copy) whole = json_string(copy);
+    free(copy);
+    return whole;
 }
 
 /* ---- prompts ---- */

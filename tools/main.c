@@ -43,6 +43,14 @@ static int run_word(int argc, char **argv)
     return cli_help(stdout, c), 0;
 }
 
+/* What was printed last may still be unwritten. */
+static int finish(int status)
+{
+    cli_progress_end();
+    if (fflush(stdout) || ferror(stdout)) return cli_fail("standard output: could not be written");
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, ""); /* numbers keep the C locale's form */
@@ -51,18 +59,16 @@ int main(int argc, char **argv)
         return 2;
     }
     int status = run_word(argc, argv);
-    if (status >= 0) return status;
+    if (status >= 0) return finish(status);
     const cli_command *c = find(argv[1]);
     if (!c) return refuse(argv[1]);
     cli_args args;
     status = cli_parse(c, argc - 1, argv + 1, &args);
-    if (status) return status - 1;
+    if (status) return finish(status - 1);
     bool takes_model = c->positional && !strncmp(c->positional, "MODEL", 5);
     status = takes_model ? cli_find_model(&args) : 0;
     cli_progress_init(&args);
     if (!status) status = c->run(&args);
-    cli_progress_end();
     free(args.found);
-    if (fflush(stdout) || ferror(stdout)) return cli_fail("standard output: could not be written");
-    return status;
+    return finish(status);
 }

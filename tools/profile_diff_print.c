@@ -200,6 +200,6 @@ json_t *diff_json(const diff *d)
                                                   (int)p->run.counts, "warnings", "a", warnings_json(d, p, DIFF_A), "b",
                                                   warnings_json(d, p, DIFF_B), "parts", parts, "nodes", nodes));
     }
-    return json_pack("{s:s, s:i, s:s, s:s, s:o}", "format", "weft-profile-diff", "version", 1, "a", d->path[DIFF_A],
-                     "b", d->path[DIFF_B], "programs", programs);
+    return json_pack("{s:s, s:i, s:o, s:o, s:o}", "format", "weft-profile-diff", "version", 1, "a",
+                     cli_json_text(d->path[DIFF_A]), "b", cli_json_text(d->path[DIFF_B]), "programs", programs);
 }

@@ -280,6 +280,11 @@ fails "bad ids" 2 "1,,2" "$weft" generate "$model" --tokens 1,,2
 fails "bad number" 2 "top-p" "$weft" generate "$model" --prompt x --top-p 2
 fails "no log-probabilities" 2 "logprobs" "$weft" generate "$model" --prompt x --logprobs 0
 fails "unknown option" 2 "--nonsense" "$weft" generate "$model" --nonsense
+for c in --help --man "generate --help" "help bench"; do
+    "$weft" $c >/dev/full 2>"$dir/err"; same "$c to a full disk: exit status" 1 $?
+done
+cp -r "$model" "$dir/"$'bytes\xff'
+same "a path that is not UTF-8, as JSON" '"bytes?"' "$(cd "$dir" && "$weft" bench $'bytes\xff' --json --repeat 1 --prompt-tokens 2 --decode-tokens 1 | flat /dev/stdin | sed 's/.*"model":\([^,]*\),.*/\1/')"
 fails "an unknown letter among others" 2 "unknown option -z;" "$weft" generate "$model" -zs 1
 fails "a value that a flag does not take" 2 "--json takes no value: --json=1" "$weft" generate "$model" --json=1
 fails "a device of too many letters" 2 "is too long" "$weft" generate "$model" --prompt x --device "cpu,$(printf '%01200d' 0)"
