@@ -107,6 +107,8 @@ static weft_status load_all(load *l, weft__task *task, weft_error *err)
     uint64_t bytes = l->layout == CPU_LAYOUT_PANEL ? cpu_panel_stride(l->isa, l->type, l->k)
                                                    : l->dst_row * (uint64_t)l->group;
     int64_t piece = bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (bytes ? bytes : 1)) : 1;
+    int64_t threads = cpu_pool_size(l->buf->b->pool); /* a group for each, however large */
+    if (piece < threads) piece = threads;
     for (int64_t first = 0, n; first < l->n_groups; first += n) {
         n = l->n_groups - first < piece ? l->n_groups - first : piece;
         atomic_store_explicit(&l->next, first, memory_order_relaxed);
