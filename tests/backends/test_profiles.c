@@ -496,6 +496,22 @@ static void traces_are_cut_to_the_run(void)
     close_world(&w);
 }
 
+/* Spans are shown of a run of median length, though the first runs, which were kept at first, were all longer. */
+static void spans_are_of_the_median_run(void)
+{
+    weft_text text = { 0 };
+    weft_writer writer = weft_text_writer(&text);
+    world w;
+    if (open_world(&w, &(weft_profile_desc){ .mode = WEFT_PROFILE_SCHEDULED })) {
+        for (uint64_t i = 0; i < 40; i++) add_relu_run(&w, i < 12 ? 1000 * (i + 2) : 500);
+        CHECK_OK(weft_profile_finish(w.prof, &err), err);
+        CHECK_OK(weft_profile_trace((const weft_profile *const *)&w.prof, 1, &writer, &err), err);
+        CHECK_CONTAINS(text.data, "\"dur\": 0.5,");
+    }
+    weft_text_free(&text);
+    close_world(&w);
+}
+
 /* ---- memory ---- */
 
 static weft_status write_all(const weft_program *p, weft_text *text)
@@ -567,6 +583,7 @@ static const weft_test tests[] = {
     { "tables_add_up", tables_add_up },
     { "tables_name_and_cut", tables_name_and_cut },
     { "traces_are_cut_to_the_run", traces_are_cut_to_the_run },
+    { "spans are of the median run", spans_are_of_the_median_run },
     { "every_allocation_may_fail", every_allocation_may_fail },
     { "traces_hold_what_happened", traces_hold_what_happened },
 };

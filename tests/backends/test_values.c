@@ -253,11 +253,46 @@ static void shares_weights_and_states(void)
     close_world(&two);
 }
 
+/* What crosses in pieces (program.c takes 256 KiB at a time) arrives whole. */
+enum { LARGE = 300001 };
+
+static void build_large(weft_graph *g)
+{
+    weft_ref x = weft_scale(g, weft_input(g, WEFT_F32, WEFT_DIMS(LARGE), "x"), -1.0f);
+    weft_scope_begin(g, "far");
+    weft_output(g, weft_scope_end(g, weft_relu(g, x)), "y");
+}
+
+static void large_values_cross_devices(void)
+{
+    world w;
+    weft_backend_vt vt;
+    float *x = calloc(LARGE, sizeof *x);
+    open_world(&w, build_large, 2);
+    real_vt = w.devices[0]->vt;
+    vt = *real_vt;
+    vt.choose = not_far;
+    w.devices[0]->vt = &vt;
+    if (CHECK(x != NULL) && start(&w, (weft_program_desc){ 0 })) {
+        weft_ref in = weft_graph_find(weft_program_graph(w.p), "x"), out = weft_graph_find(weft_program_graph(w.p), "y");
+        uint32_t wrong = 0;
+        for (uint32_t i = 0; i < LARGE; i++) x[i] = -(float)(i % 1013);
+        CHECK_OK(weft_program_write(w.p, in, 0, x, LARGE * sizeof *x, &err), err);
+        CHECK_OK(weft_program_run(w.p, &err), err);
+        CHECK_OK(weft_program_read(w.p, out, 0, x, LARGE * sizeof *x, &err), err);
+        for (uint32_t i = 0; i < LARGE; i++) wrong += x[i] != (float)(i % 1013);
+        CHECK_EQ_INT(wrong, 0);
+    }
+    close_world(&w);
+    free(x);
+}
+
 static const weft_test tests[] = {
     { "reads no scattered view", reads_no_scattered_view },
     { "phases wait for each other", phases_wait_for_each_other },
     { "runs without steps", runs_without_steps },
     { "refuses data of another size", refuses_data_of_another_size },
     { "shares weights and states between devices", shares_weights_and_states },
+    { "large values cross devices", large_values_cross_devices },
 };
 TEST_MAIN(tests)

@@ -121,6 +121,8 @@ printf 'caf\xc3\xa9 \xef\xbf\xbd\n\n' >"$dir/want"
 holds "bytes survive, invalid UTF-8 replaced, no newline added" 'cmp -s "$dir/text" "$dir/want"'
 
 same "detokenize nothing" "0 0" "$("$weft" detokenize "$model" --tokens "" | wc -c | tr -d ' ') $?"
+fails "an id of 2^31" 2 "expected ids" "$weft" detokenize "$model" --tokens 2147483648
+fails "a part of a choice" 2 "expected" "$weft" generate "$model" --prompt x --weights q4
 fails "detokenize: no list" 2 "expected ids" "$weft" detokenize "$model" --tokens ,
 # a tokenizer needs no config.json, and no folder
 mkdir "$dir/alone" && cp "$model/tokenizer.json" "$dir/alone/"

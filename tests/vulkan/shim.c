@@ -12,7 +12,7 @@
 
 static PFN_vkGetInstanceProcAddr next_instance;
 static PFN_vkGetDeviceProcAddr next_device;
-static atomic_int calls, alive, barriers;
+static atomic_int calls, alive, barriers, outer_barriers;
 static int fail_at, swallow_at, without;
 static bool losing;
 
@@ -217,6 +217,7 @@ static VKAPI_ATTR void VKAPI_CALL shim_CmdPipelineBarrier(
 {
     note("CmdPipelineBarrier");
     bool within = b == VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT && c == VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    if (!within) atomic_fetch_add(&outer_barriers, 1);
     if (within && atomic_fetch_add(&barriers, 1) + 1 == swallow_at) return;
     real_CmdPipelineBarrier(a, b, c, d, e, f, g, h, i, j);
 }
@@ -283,6 +284,7 @@ void shim_begin(int fail, int swallow)
     digest = 14695981039346656037ul;
     atomic_store(&calls, 0);
     atomic_store(&barriers, 0);
+    atomic_store(&outer_barriers, 0);
     atomic_store(&alive, 0);
     losing = false;
     shim_device_reset();
@@ -317,6 +319,11 @@ int shim_alive(void)
 int shim_barriers(void)
 {
     return atomic_load(&barriers);
+}
+
+int shim_outer_barriers(void)
+{
+    return atomic_load(&outer_barriers);
 }
 
 void shim_without(int what)

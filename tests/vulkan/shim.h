@@ -12,6 +12,7 @@ SHIM_API void shim_corrupt(const unsigned *code, unsigned long words);
 SHIM_API int shim_calls(void);    /* fallible calls so far */
 SHIM_API int shim_alive(void);    /* objects made and not destroyed */
 SHIM_API int shim_barriers(void); /* barriers between dispatches so far */
+SHIM_API int shim_outer_barriers(void); /* all others */
 /* Devices opened from now on have no timestamps, no calibrated ones; until the next shim_begin. */
 enum { SHIM_TIMESTAMPS = 1, SHIM_CALIBRATION = 2 };
 SHIM_API void shim_without(int what);

@@ -12,7 +12,8 @@
 
 static weft_error err;
 static void (*begin)(int fail, int swallow);
-static int (*calls)(void), (*alive)(void), (*barriers)(void);
+static int (*calls)(void), (*alive)(void), (*barriers)(void), (*outer_barriers)(void);
+static weft_counters counted; /* of the last scenario's program */
 
 enum { K = 64, N = 96, T = 4 };
 
@@ -63,6 +64,7 @@ static weft_status scenario(const char *spec, const weft_graph *g, float *y)
         if (!s) s = weft_program_run(p, &err);
         if (!s) s = weft_program_read(p, weft_graph_find(weft_program_graph(p), "y"), 0, y, sizeof x, &err);
     }
+    if (p) counted = weft_program_counters(p);
     weft_program_destroy(p);
     weft_bank_destroy(bank);
     weft_backend_close(b);
@@ -78,7 +80,8 @@ static bool load_shim(void)
     *(void **)&calls = dlsym(library, "shim_calls");
     *(void **)&alive = dlsym(library, "shim_alive");
     *(void **)&barriers = dlsym(library, "shim_barriers");
-    return CHECK(begin && calls && alive && barriers);
+    *(void **)&outer_barriers = dlsym(library, "shim_outer_barriers");
+    return CHECK(begin && calls && alive && barriers && outer_barriers);
 }
 
 static void fail_each(const char *spec)
@@ -135,5 +138,55 @@ static void missing_barrier(void)
     weft_graph_destroy(g);
 }
 
-static const weft_test tests[] = { { "calls that fail", calls_that_fail }, { "missing barrier", missing_barrier } };
+/* What validation does not look at: nothing that a submission wrote is seen by the next without a barrier. Each launch
+ * is one here, in commands of its own, between a barrier for what was before and one for the host. */
+static void submissions_stand_between_barriers(void)
+{
+    if (!load_shim()) return;
+    weft_graph *g = make_graph();
+    float y[T * K];
+    begin(0, 0);
+    if (g && CHECK_OK(scenario("vulkan:0,self-test=0,submit-ms=0.000001,loader=" SHIM_PATH, g, y), err)) {
+        CHECK(counted.recordings >= 4);
+        CHECK_EQ_INT(barriers(), 0);
+        CHECK_EQ_INT(outer_barriers(), 2 * counted.recordings);
+    }
+    weft_graph_destroy(g);
+}
+
+/* A value of more bytes than a staging buffer has goes and comes in pieces. */
+static void transfers_longer_than_a_slot(void)
+{
+    enum { LONG = (16 << 18) + 1000 }; /* floats: 16 MiB and some */
+    weft_graph *g = NULL;
+    weft_backend *b = NULL;
+    weft_program *p = NULL;
+    weft_bank *bank = NULL;
+    weft_ref y = { 0 };
+    float *x = malloc(LONG * sizeof *x);
+    weft_status s = weft_graph_create(NULL, &g, &err);
+    if (!s) weft_output(g, weft_scale(g, weft_input(g, WEFT_F32, WEFT_DIMS(LONG), "x"), -1.0f), "y");
+    if (!s) s = weft_graph_seal(g, &err);
+    if (!s) s = weft_backend_open("vulkan:0,staging=1,self-test=0", &b, &err);
+    if (!s) s = weft_bank_create(NULL, &bank, &err);
+    if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1 }, &p, &err);
+    if (!s) s = weft_program_load(p, bank, &err);
+    for (int i = 0; i < LONG && x; i++) x[i] = (float)(i % 65521);
+    if (!s && x) s = weft_program_write(p, weft_graph_find(g, "x"), 0, x, LONG * sizeof *x, &err);
+    if (!s) s = weft_program_run(p, &err);
+    if (!s) s = weft_program_port(p, "y", &y, &err);
+    if (!s && x) s = weft_program_read(p, y, 0, x, LONG * sizeof *x, &err);
+    int wrong = 0;
+    for (int i = 0; i < LONG && x; i++) wrong += x[i] != -(float)(i % 65521);
+    if (CHECK_OK(s, err)) CHECK_EQ_INT(wrong, 0);
+    weft_program_destroy(p);
+    weft_bank_destroy(bank);
+    weft_backend_close(b);
+    weft_graph_destroy(g);
+    free(x);
+}
+
+static const weft_test tests[] = { { "transfers longer than a slot", transfers_longer_than_a_slot },
+                                   { "calls that fail", calls_that_fail }, { "missing barrier", missing_barrier },
+                                   { "submissions stand between barriers", submissions_stand_between_barriers } };
 TEST_MAIN(tests)
