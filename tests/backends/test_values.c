@@ -274,7 +274,8 @@ static void large_values_cross_devices(void)
     vt.choose = not_far;
     w.devices[0]->vt = &vt;
     if (CHECK(x != NULL) && start(&w, (weft_program_desc){ 0 })) {
-        weft_ref in = weft_graph_find(weft_program_graph(w.p), "x"), out = weft_graph_find(weft_program_graph(w.p), "y");
+        const weft_graph *g = weft_program_graph(w.p);
+        weft_ref in = weft_graph_find(g, "x"), out = weft_graph_find(g, "y");
         uint32_t wrong = 0;
         for (uint32_t i = 0; i < LARGE; i++) x[i] = -(float)(i % 1013);
         CHECK_OK(weft_program_write(w.p, in, 0, x, LARGE * sizeof *x, &err), err);

@@ -77,6 +77,10 @@ mkfifo "$dir/pipe" && { timeout 20 cat "$dir/pipe" >"$dir/through" & }
 "$weft" logits "$model" --tokens 1,2,3,4,5 --output "$dir/pipe" || bad "logits into a pipe"; wait
 holds "a pipe stays a pipe" '[ -p "$dir/pipe" ] && cmp -s "$dir/through" "$dir/all"'
 ln -s /dev/null "$dir/null" && "$weft" logits "$model" --tokens 1 --output "$dir/null" && holds "a link to a device stays" '[ -L "$dir/null" ]'
+mkdir "$dir/full"
+fails "a file larger than allowed" 1 "$dir/full/x" bash -c 'trap "" XFSZ; ulimit -f 1; exec "$@"' - \
+    "$weft" logits "$model" --tokens 1,2,3 --output "$dir/full/x"
+holds "nothing is left of a file that could not be written" '[ -z "$(ls -A "$dir/full")" ]'
 # the cache of a batch is as long as its longest sequence: 2 x 6 layers x 3 x 2 cells x 256 f16
 "$weft" logits "$model" --batch "1;2;3,4" --verbose --output "$dir/batch" 2>"$dir/err" || bad "logits --batch --verbose"
 holds "a batch's cache is small" 'grep -q "cache 36.0 KiB," "$dir/err"'

@@ -96,6 +96,25 @@ done
 "$weft" memory "$big" --device cpu >"$dir/memory" || bad "memory"
 holds "memory: at most 100 columns" '! grep -qE "^.{101}" "$dir/memory"'
 holds "memory: what does not repeat is short" '[ $(wc -l <"$dir/memory") -lt 100 ] && grep -q "times more" "$dir/memory"'
+# rows that are left out are those that the text says: written out, all are the plan's
+"$weft" memory "$model" --device cpu >"$dir/rows" || bad "memory of the bundled model"
+said=$(python3 - "$dir/rows" "$dir/memory.json" <<'PYTHON' 2>&1
+import json, re, sys
+text = open(sys.argv[1]).read()
+for program in json.load(open(sys.argv[2]))["programs"]:
+    live, rows = program["plan"]["memory"][0]["live"], []
+    for line in text.split(f"{program['name']} program, device 0: the arena")[1].split("in use at")[0].splitlines():
+        if row := re.match(r" *(\d+)(?:-(\d+))? +([\d.]+) \|", line):
+            rows.append((int(row[1]), int(row[2] or row[1]), row[3]))
+        elif more := re.match(r" *to (\d+) +the last (\d+) rows (\d+) times more", line):
+            for first, last, size in rows[-int(more[2]):] * int(more[3]):
+                rows.append((rows[-1][1] + 1, rows[-1][1] + 1 + last - first, size))
+            assert rows[-1][1] == int(more[1]), line
+    assert [r[0] for r in rows] == [0] + [r[1] + 1 for r in rows[:-1]] and rows[-1][1] == len(live) - 1, rows
+    for first, last, size in rows:
+        assert f"{max(live[first:last + 1]) / 2**20:.2f}" == size, (first, last, size)
+PYTHON
+) && ok || bad "memory: rows written out" "$said"
 "$weft" memory "$big" --device cpu --format md >"$dir/memory.md" || bad "memory --format md"
 same "memory: tables" 5 "$(grep -c '^|---' "$dir/memory.md")"
 weights=$(python3 -c '

@@ -198,7 +198,32 @@ static void halfway(void)
     close_world(&w);
 }
 
+/* ---- chunks ---- */
+
+/* Eight launches of one size: some limit lies between one of them and all, and then there is more than one submission,
+ * but not one for each. */
+static void chunks_of_several_launches(void)
+{
+    char text[1024] = "weft-graph 1\n%1 = input \"x\" : f32[512, 64]\n", spec[64];
+    size_t n = strlen(text);
+    for (int i = 1; i <= 8; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%%%d = softmax %%%d\n", i + 1, i);
+    snprintf(text + n, sizeof text - n, "output \"y\" = %%9\n");
+    bool between = false;
+    for (double ms = 1e-6; ms < 1e3 && !between; ms *= 1.5) {
+        world w;
+        snprintf(spec, sizeof spec, "vulkan:0,self-test=0,submit-ms=%.9f", ms);
+        if (CHECK_OK(open_world(&w, spec, text), err) && CHECK_OK(weft_program_run(w.p, &err), err)) {
+            weft_counters c = weft_program_counters(w.p);
+            between = c.launches == 8 && c.submits > 1 && c.submits < 8;
+        }
+        close_world(&w);
+    }
+    CHECK(between);
+}
+
 static const weft_test tests[] = {
+    { "chunks of several launches", chunks_of_several_launches },
     { "pieces", pieces },
     { "pieces are one span", pieces_are_one_span },
     { "two axes", two_axes },
