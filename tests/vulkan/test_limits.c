@@ -210,7 +210,7 @@ static void chunks_of_several_launches(void)
         n += (size_t)snprintf(text + n, sizeof text - n, "%%%d = softmax %%%d\n", i + 1, i);
     snprintf(text + n, sizeof text - n, "output \"y\" = %%9\n");
     bool between = false;
-    for (double ms = 1e-6; ms < 1e3 && !between; ms *= 1.5) {
+    for (double ms = 1e-4; ms < 1e3 && !between; ms *= 2) {
         world w;
         snprintf(spec, sizeof spec, "vulkan:0,self-test=0,submit-ms=%.9f", ms);
         if (CHECK_OK(open_world(&w, spec, text), err) && CHECK_OK(weft_program_run(w.p, &err), err)) {
