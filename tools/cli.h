@@ -119,6 +119,8 @@ int cli_model_open(const cli_args *a, weft_model **out);
 /* Where MODEL is a name on the Hugging Face hub and no path: the path of its snapshot in the cache. 0, or 1 after a
  * message, which has the command that fetches it. */
 int cli_find_model(cli_args *a);
+/* Why MODEL did not open, with what may help. */
+int cli_report_open(const cli_args *a, const weft_error *err);
 /* What cli_device_options say; 0, or an exit status: close what was opened in any case. */
 int cli_devices_open(const cli_args *a, cli_device_list *out);
 void cli_devices_close(cli_device_list *l);

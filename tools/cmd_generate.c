@@ -90,11 +90,12 @@ static weft_sampling sampling_of(const cli_args *a)
 /* The first token comes of the prompt, the others of decoding. */
 static void tell_speed(const weft_generated *r, size_t n_prompt)
 {
-    fprintf(stderr, "prompt: %zu tokens in %.2f s, %.1f tokens/s", n_prompt, r->prompt_seconds,
-            (double)n_prompt / r->prompt_seconds);
-    if (r->n_tokens > 1 && r->decode_seconds > 0)
-        fprintf(stderr, "; decode: %u tokens in %.2f s, %.1f tokens/s", r->n_tokens - 1, r->decode_seconds,
-                (r->n_tokens - 1) / r->decode_seconds);
+    uint32_t n = r->n_tokens ? r->n_tokens - 1 : 0;
+    fprintf(stderr, "prompt: %zu token%s in %.2f s, %.1f tokens/s", n_prompt, n_prompt == 1 ? "" : "s",
+            r->prompt_seconds, (double)n_prompt / r->prompt_seconds);
+    if (n && r->decode_seconds > 0)
+        fprintf(stderr, "; decode: %u token%s in %.2f s, %.1f tokens/s", n, n == 1 ? "" : "s", r->decode_seconds,
+                n / r->decode_seconds);
     fputc('\n', stderr);
 }
 

@@ -21,7 +21,7 @@ static const cli_option detokenize_options[] = {
 static int open_text(const cli_args *a, weft_model **out)
 {
     weft_error err;
-    return weft_model_open_text(a->model, out, &err) ? cli_report(&err) : 0;
+    return weft_model_open_text(a->model, out, &err) ? cli_report_open(a, &err) : 0;
 }
 
 static int run_tokenize(const cli_args *a)

@@ -168,3 +168,15 @@ int cli_find_model(cli_args *a)
     a->model = a->found;
     return 0;
 }
+
+/* Two things that are often meant: to go on with a download, and to plan from the configuration alone. */
+int cli_report_open(const cli_args *a, const weft_error *err)
+{
+    char path[MAX_PATH];
+    if (a->found && !is_complete(a->found))
+        return cli_fail("%s (`hf download %s` fetches what is missing)", err->text, a->named);
+    if (a->command->sources && err->status == WEFT_NOT_FOUND && join(path, a->model, "config.json") && exists(path) &&
+        !is_complete(a->model))
+        return cli_fail("%s (without weights: weft %s %s)", err->text, a->command->name, path);
+    return cli_report(err);
+}

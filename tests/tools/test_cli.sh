@@ -238,6 +238,7 @@ ln -s blobs/gone "$repo/snapshots/bbbb/model.safetensors"
 same "that of main is broken: the other" 13 "$("$weft" generate some/tiny.neox_1 --tokens 424,436,260,398 --max-tokens 1)"
 rm "$repo"/snapshots/aaaa/config.json
 fails "none is whole: main, and what it lacks" 1 "the link leads nowhere" "$weft" generate some/tiny.neox_1 --tokens 1
+holds "and how to go on" 'grep -qF "(\`hf download some/tiny.neox_1\` fetches what is missing)" "$dir/err"'
 rm -r "$repo/snapshots/bbbb" "$repo/refs"
 fails "nothing left" 1 '`hf download some/tiny.neox_1` fetches it' "$weft" inspect some/tiny.neox_1
 snapshot cccc
@@ -261,6 +262,8 @@ for f in config.json tokenizer.json generation_config.json; do # each of a folde
     ln -sf ../blobs/gone "$dir/part/$f"
     fails "a broken link for $f" 1 "$f: the link leads nowhere: an incomplete download?" "$weft" generate "$dir/part" --prompt x
 done
+mkdir "$dir/unweighted" && cp "$model/config.json" "$dir/unweighted/"
+fails "no weights" 1 "(without weights: weft inspect $dir/unweighted/config.json)" "$weft" inspect "$dir/unweighted"
 ln -s nowhere "$dir/link" && fails "a link to nowhere" 1 "the link leads nowhere" "$weft" generate "$dir/link" --tokens 1
 fails "Git LFS pointer" 1 "git lfs pull" "$weft" generate "$dir/pointer" --tokens 1
 sed 's/"gelu"/"swish2"/' "$model/config.json" >"$dir/odd.json"
