@@ -67,7 +67,7 @@ class Memory {
                     ["arena without sharing", m.arena_unshared],
                     ["available", m.available],
                 ]
-                    .filter((x) => x[1])
+                    .filter(([name, v]) => v || (v === 0 && name === "available"))
                     .map(([name, v]) =>
                         h(
                             "span",
