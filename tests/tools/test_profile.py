@@ -3,6 +3,7 @@
 usage: test_profile.py WEFT MODEL ROOT [DEVICE]. Exit status 77: jsonschema, or the device, is not there."""
 import copy
 import json
+import math
 import os
 import subprocess
 import sys
@@ -224,6 +225,9 @@ def comparisons(measured):
         check(f"{form}: at most 100 columns", max(map(len, text.splitlines())) <= 100)
     first = json.loads(run("--diff", a, b, "--format", "json").stdout)["programs"][1]["nodes"][0]
     check("the largest change comes first", first["node_b"] == node and first["counts"] and first["change"] > 0, first)
+    mad = next(n for n in doc["programs"][1]["profile"]["nodes"] if n["node"] == first["node_a"])["mad"]
+    noise = 3 * 1.2533 * 1.4826 * mad * math.sqrt(2 / 16)  # docs/profiling.md; both files have it
+    check("the noise is three standard errors", abs(first["noise"] / noise - 1) < 1e-6, (first, noise))
     for by in ("op", "layer"):
         groups = json.loads(run("--diff", a, b, "--format", "json", "--by", by).stdout)["programs"][1]
         change = sum(n["b"] - n["a"] for n in groups["nodes"])
@@ -233,6 +237,10 @@ def comparisons(measured):
     gone = fewer["programs"][1]["profile"]["nodes"].pop(0)["node"]
     nodes = json.loads(run("--diff", a, write("fewer.json", fewer), "--format", "json").stdout)["programs"][1]["nodes"]
     alone = [n for n in nodes if n["b"] is None]
+    groups = json.loads(run("--diff", a, write("fewer.json", fewer), "--format", "json", "--by", "op").stdout)
+    there = sum(n["b"] or 0 for n in groups["programs"][1]["nodes"])
+    wanted = sum(n["seconds"] for n in fewer["programs"][1]["profile"]["nodes"])
+    check("what is not there takes no time in a group", abs(there - wanted) < 1e-9, (there, wanted))
     check("what is in one file alone is told", [n["node_a"] for n in alone] == [gone] and nodes[-1] == alone[0], alone)
 
 
