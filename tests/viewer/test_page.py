@@ -274,11 +274,13 @@ def test_views(p):
     p.open("view=memory")
     peak = p.js("weft.program().plan.memory[0].peak_step")
     same("starts at the peak", peak, p.js("weft.memory.step"))
-    live = p.js(
-        f"""[...weft.graph().values.values()].filter((v) => v.storage == 'arena' && v.root == v.id
-            && v.birth <= {peak} && {peak} <= v.death).length"""
-    )
-    check("lists what is alive", live > 0 and p.js("document.querySelectorAll('.live code').length") == live, live)
+    blocks = "[...weft.graph().values.values()].filter((v) => v.storage == 'arena' && v.root == v.id)"
+    last = p.js(f"{blocks}.find((v) => v.birth < v.death).death")
+    for step in (peak, last):  # at its last step a block is alive
+        p.open(f"view=memory&step={step}")
+        live = p.js(f"{blocks}.filter((v) => v.birth <= {step} && {step} <= v.death).length")
+        check("lists what is alive", live > 0 and p.js("document.querySelectorAll('.live code').length") == live, live)
+    p.open("view=memory")
     p.js("document.querySelector('[role=slider]').focus()")
     p.b.key("ArrowRight")
     same("arrows move the step", peak + 1, p.js("weft.memory.step"))
@@ -301,6 +303,8 @@ def test_diff(p):
     x, y = p.place("(i) => i.node?.op == 'attention'")
     p.b.click(x, y)
     check("the panel has both", "+50.0 %" in p.panel(), p.panel())
+    change = p.js("weft.picture.scene.items.find((i) => i.node?.op == 'attention').node.change")
+    check("a change is of the first profile's time", abs(change - 0.5) < 1e-6, change)
     p.js("[...document.querySelectorAll('#documents button')][1].click()")
     same("the other document", 1, p.js("weft.view.doc"))
 

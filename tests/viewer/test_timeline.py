@@ -67,7 +67,8 @@ def test_mouse(p, program):
     check("dragging pans", moved[0] < near[0] and abs((moved[1] - moved[0]) - (near[1] - near[0])) < 1, [near, moved])
     same("and selects nothing else", steps[step]["node"], p.selected())
     hash = p.js("new Promise((done) => setTimeout(() => done(location.hash), 400))")  # it is not written at every turn
-    check("the address has the window", "from=" in hash and "to=" in hash, hash)
+    wanted = [f"{name}={at / 1e3:.2f}" for name, at in zip(("from", "to"), moved)]
+    check("the address has the window, in microseconds", all(w in hash for w in wanted), [hash, wanted])
     p.b.key("1")
     check(
         "the graph shows the node",
