@@ -469,7 +469,7 @@ weft_status random_graph_make(uint64_t seed, uint32_t size, random_graph *out, w
     WEFT_TRY(weft_graph_create(NULL, &r.g, err));
     r.n_extents = 2 + below(&r, WEFT_MAX_EXTENTS - 1);
     for (uint32_t e = 0; e < r.n_extents; e++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "extent%u", e);
         r.extents[e] = weft_extent(r.g, name, 1 + below(&r, 9));
     }
