@@ -80,24 +80,31 @@ static void groups(void)
     }
 }
 
+static int get_limit(int data, struct rlimit *l)
+{
+    return data ? getrlimit(RLIMIT_DATA, l) : getrlimit(RLIMIT_AS, l);
+}
+
 static int set_limit(int data, const struct rlimit *l)
 {
     return data ? setrlimit(RLIMIT_DATA, l) : setrlimit(RLIMIT_AS, l);
 }
 
-/* `ulimit -v` and `ulimit -d`: an address space that is too small for the model is as bad as too little memory. */
+/* `ulimit -v` and `ulimit -d`: an address space that is too small for the model is as bad as too little memory.
+ * An emulator of another processor (qemu-user) takes such a limit and does not set it: then there is nothing to see. */
 static void limits_of_the_process(void)
 {
     uint64_t machine = weft__process_memory("no such folder");
     for (int i = 0; i < 2; i++) {
-        struct rlimit before, less;
-        if (!CHECK(!(i ? getrlimit(RLIMIT_DATA, &before) : getrlimit(RLIMIT_AS, &before)))) continue;
+        struct rlimit before, less, set;
+        if (!CHECK(!get_limit(i, &before))) continue;
         less = before;
         less.rlim_cur = machine / 2;
-        if (!CHECK(!set_limit(i, &less))) continue;
+        if (!CHECK(!set_limit(i, &less)) || !CHECK(!get_limit(i, &set))) continue;
         uint64_t got = weft__process_memory("no such folder");
         CHECK(!set_limit(i, &before));
-        CHECK_EQ_INT(got, machine / 2);
+        if (set.rlim_cur == less.rlim_cur) CHECK_EQ_INT(got, machine / 2);
+        else printf("  this system does not set the limit\n");
     }
 }
 
