@@ -4,7 +4,7 @@ weft=$1 shell=$2
 command -v "$shell" >/dev/null || { echo "skipped: $shell is not here (tools/setup installs it)"; exit 77; }
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
 "$weft" --completion "$shell" >"$dir/weft.$shell" || exit 1
-mkdir "$dir/work" "$dir/work/models" && touch "$dir/work/moby.txt" && cd "$dir/work" || exit 1
+mkdir -p "$dir/here/models" && touch "$dir/here/moby.txt" && cd "$dir/here" || exit 1
 ln -s "$weft" "$dir/weft"
 PATH=$dir:$PATH
 failed=0

@@ -247,50 +247,39 @@ function bindEvents(app) {
     bindMouse(app, byId("canvas"));
 }
 
+function hoverItem(picture, canvas, item) {
+    const over = item && !(item.type === "group" && item.open) ? item : null;
+    if (over === picture.hovered) return;
+    picture.hovered = over;
+    canvas.classList.toggle("over", !!over);
+    canvas.title = over
+        ? over.type === "group"
+            ? `${over.group.key}, Enter or double click unfolds`
+            : `${over.node.op} ${over.node.id}  ${over.node.scope}`
+        : "";
+    picture.request();
+}
+
+/** A layer's triangle folds and unfolds it, its title selects it, and what it holds is another item. */
+function clickItem(app, item, e) {
+    const picture = app.picture,
+        head = item && item.type === "group" && item.open;
+    const x = e.offsetX / picture.camera.k + picture.camera.x - (item?.x || 0),
+        y = e.offsetY / picture.camera.k + picture.camera.y - (item?.y || 0);
+    const bar = item && item.type === "group" && y < (head ? picture.scene.header : 30),
+        triangle = bar && (head ? x < picture.titleAt(item).x - item.x && x > item.title.from : x < item.title.x);
+    if (triangle) app.toggle(item.group.key);
+    else if (head && !bar) app.selectItem(null);
+    else app.selectItem(item, true);
+}
+
 function bindMouse(app, canvas) {
     const picture = app.picture,
         at = (e) => picture.at(e.offsetX, e.offsetY);
-    let drag = null;
-    canvas.addEventListener("pointerdown", (e) => {
-        drag = { x: e.clientX, y: e.clientY, moved: false };
-        canvas.setPointerCapture(e.pointerId);
-    });
-    canvas.addEventListener("pointermove", (e) => {
-        if (drag) {
-            const dx = e.clientX - drag.x,
-                dy = e.clientY - drag.y;
-            if (!drag.moved && Math.hypot(dx, dy) < 4) return;
-            canvas.classList.add("dragging");
-            picture.pan(dx, dy);
-            drag = { x: e.clientX, y: e.clientY, moved: true };
-            return;
-        }
-        const item = at(e),
-            over = item && !(item.type === "group" && item.open) ? item : null;
-        if (over === picture.hovered) return;
-        picture.hovered = over;
-        canvas.classList.toggle("over", !!over);
-        canvas.title = over
-            ? over.type === "group"
-                ? `${over.group.key}, Enter or double click unfolds`
-                : `${over.node.op} ${over.node.id}  ${over.node.scope}`
-            : "";
-        picture.request();
-    });
-    canvas.addEventListener("pointerup", (e) => {
-        canvas.classList.remove("dragging");
-        if (drag && !drag.moved) {
-            const item = at(e),
-                head = item && item.type === "group" && item.open;
-            const x = e.offsetX / picture.camera.k + picture.camera.x - (item?.x || 0),
-                y = e.offsetY / picture.camera.k + picture.camera.y - (item?.y || 0);
-            const bar = item && item.type === "group" && y < (head ? picture.scene.header : 30),
-                triangle = bar && (head ? x < picture.titleAt(item).x - item.x && x > item.title.from : x < item.title.x);
-            if (triangle) app.toggle(item.group.key);
-            else if (head && !bar) app.selectItem(null);
-            else app.selectItem(item, true);
-        }
-        drag = null;
+    bindPointer(canvas, {
+        drag: (dx, dy) => picture.pan(dx, dy),
+        hover: (e) => hoverItem(picture, canvas, at(e)),
+        click: (e) => clickItem(app, at(e), e),
     });
     canvas.addEventListener("dblclick", (e) => {
         const item = at(e);

@@ -157,13 +157,10 @@ class Memory {
         });
         const label = `step ${peak}: ${format.bytes(live[peak])}`,
             right = X(peak) > w * 0.7;
-        return h(
-            "svg:svg",
+        return chart(
+            w,
+            height,
             {
-                class: "chart",
-                width: w,
-                height,
-                viewBox: `0 0 ${w} ${height}`,
                 tabindex: 0,
                 role: "slider",
                 "aria-label": "Step of the memory timeline",
@@ -203,13 +200,10 @@ class Memory {
             maker.set(key, new Map(graph.nodes.flatMap((node) => (node.json.out || []).map((v) => [v, node]))));
         const made = maker.get(key),
             scratch = program.plan.steps.filter((s) => s.scratch_bytes && s.device === this.device);
-        return h(
-            "svg:svg",
+        return chart(
+            w,
+            height,
             {
-                class: "chart",
-                width: w,
-                height,
-                viewBox: `0 0 ${w} ${height}`,
                 role: "img",
                 "aria-label": "Where each tensor lies in the arena",
                 onclick: (e) => this.go(this.stepAt(e, w, n)),

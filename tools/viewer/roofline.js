@@ -178,13 +178,10 @@ class Roofline {
         const most = Math.max(...points.map((p) => p.time)),
             lead = Math.max(0, points.findIndex((p) => p.nodes.includes(this.app.view.selected))),
             dots = points.map((p, i) => this.dot(p, i === lead, X(log(p.x)), Y(log(p.y)), most));
-        return h(
-            "svg:svg",
+        return chart(
+            w,
+            height,
             {
-                class: "chart",
-                width: w,
-                height,
-                viewBox: `0 0 ${w} ${height}`,
                 role: "group",
                 "aria-label": `Roofline of ${this.device.name}: ${points.length} points, the slowest first`,
             },

@@ -255,32 +255,19 @@ class Timeline {
 
 function bindTimeline(timeline) {
     const { canvas, scroll, tip } = timeline;
-    let drag = null;
-    canvas.addEventListener("pointerdown", (e) => {
-        drag = { x: e.clientX, y: e.clientY, moved: false };
-        canvas.setPointerCapture(e.pointerId);
-    });
-    canvas.addEventListener("pointermove", (e) => {
-        if (drag) {
-            const dx = e.clientX - drag.x,
-                dy = e.clientY - drag.y;
-            if (!drag.moved && Math.hypot(dx, dy) < 4) return;
+    bindPointer(canvas, {
+        drag: (dx, dy) => {
             tip.hidden = true;
-            canvas.classList.add("dragging");
             scroll.scrollTop -= dy;
             timeline.pan(dx);
-            drag = { x: e.clientX, y: e.clientY, moved: true };
-            return;
-        }
-        timeline.hovered = timeline.at(e.offsetX, e.offsetY);
-        canvas.classList.toggle("over", !!timeline.hovered);
-        showTip(timeline, e);
-        timeline.request();
-    });
-    canvas.addEventListener("pointerup", (e) => {
-        canvas.classList.remove("dragging");
-        if (drag && !drag.moved) timeline.choose(timeline.at(e.offsetX, e.offsetY));
-        drag = null;
+        },
+        hover: (e) => {
+            timeline.hovered = timeline.at(e.offsetX, e.offsetY);
+            canvas.classList.toggle("over", !!timeline.hovered);
+            showTip(timeline, e);
+            timeline.request();
+        },
+        click: (e) => timeline.choose(timeline.at(e.offsetX, e.offsetY)),
     });
     canvas.addEventListener("pointerleave", () => {
         timeline.hovered = null;

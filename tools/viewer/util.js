@@ -25,6 +25,37 @@ function replaceIn(root, ...children) {
     if (next && next.tagName === held.tagName) next.focus();
 }
 
+/** An SVG element that holds a chart. */
+const chart = (width, height, attributes, ...children) =>
+    h(
+        "svg:svg",
+        { class: "chart", width, height, viewBox: `0 0 ${width} ${height}`, ...attributes },
+        ...children,
+    );
+
+/** What the pointer does on a canvas: it drags (by so much, more than a hand that trembles), hovers or clicks. */
+function bindPointer(canvas, { drag, hover, click }) {
+    let from = null;
+    canvas.addEventListener("pointerdown", (e) => {
+        from = { x: e.clientX, y: e.clientY, moved: false };
+        canvas.setPointerCapture(e.pointerId);
+    });
+    canvas.addEventListener("pointermove", (e) => {
+        if (!from) return hover(e);
+        const dx = e.clientX - from.x,
+            dy = e.clientY - from.y;
+        if (!from.moved && Math.hypot(dx, dy) < 4) return;
+        canvas.classList.add("dragging");
+        drag(dx, dy);
+        from = { x: e.clientX, y: e.clientY, moved: true };
+    });
+    canvas.addEventListener("pointerup", (e) => {
+        canvas.classList.remove("dragging");
+        if (from && !from.moved) click(e);
+        from = null;
+    });
+}
+
 const byId = (id) => document.getElementById(id);
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 const known = (x) => typeof x === "number" && Number.isFinite(x);
