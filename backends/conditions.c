@@ -8,16 +8,17 @@
 
 static const double others_share = 0.05, roof_share = 0.10;
 
-/* The numbers of a roof. name NULL: its moving is no sign of anything. */
+/* The numbers of a roof, and whom they are a limit of. name NULL: its moving is no sign of anything. */
 static const struct {
     size_t offset;
     const char *name;
+    uint32_t arithmetic;
 } numbers[] = {
-    { offsetof(weft_roof, bytes_per_second), "bandwidth" },
-    { offsetof(weft_roof, f32_ops_per_second), "f32 peak" },
-    { offsetof(weft_roof, int8_ops_per_second), "int8 peak" },
-    { offsetof(weft_roof, f16_matrix_ops_per_second), "f16 matrix peak" },
-    { offsetof(weft_roof, launch_seconds), NULL },
+    { offsetof(weft_roof, bytes_per_second), "bandwidth", UINT32_MAX },
+    { offsetof(weft_roof, f32_ops_per_second), "f32 peak", 1u << WEFT_ARITH_F32 | 1u << WEFT_ARITH_BF16 },
+    { offsetof(weft_roof, int8_ops_per_second), "int8 peak", 1u << WEFT_ARITH_INT8 },
+    { offsetof(weft_roof, f16_matrix_ops_per_second), "f16 matrix peak", 1u << WEFT_ARITH_F16_MATRIX },
+    { offsetof(weft_roof, launch_seconds), NULL, 0 },
 };
 enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
 
@@ -52,6 +53,15 @@ void weft__roof_spread(const weft_roof *turns, uint32_t n, weft_roof *median, we
     }
 }
 
+uint32_t weft__program_arithmetic(const weft_program *p)
+{
+    const weft_plan *plan = weft_program_plan(p);
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < plan->n_steps; i++)
+        bits |= 1u << weft_program_place(p, plan->steps[i].node).arithmetic;
+    return bits;
+}
+
 double weft__roof_moved(const weft_conditions *c, uint32_t n_devices, const char **what)
 {
     double moved = 0;
@@ -60,7 +70,8 @@ double weft__roof_moved(const weft_conditions *c, uint32_t n_devices, const char
         for (size_t i = 0; i < N_NUMBERS; i++) {
             double median = number_of(&c->roofs[d], i);
             double range = number_of(&c->most[d], i) - number_of(&c->least[d], i);
-            if (!numbers[i].name || !(median > 0) || range / median <= moved) continue;
+            bool counts = numbers[i].name && (!c->arithmetic || c->arithmetic & numbers[i].arithmetic);
+            if (!counts || !(median > 0) || range / median <= moved) continue;
             moved = range / median;
             *what = numbers[i].name;
         }

@@ -1,4 +1,5 @@
 /* profile.c: the profile of a program: takes in the spans of runs, one row of numbers each, and makes statistics. */
+#include "backends/conditions.h"
 #include "backends/profile_impl.h"
 
 #include <math.h>
@@ -83,6 +84,7 @@ weft_status weft_profile_set_conditions(weft_profile *prof, const weft_condition
                          WEFT_MAX_ROOF_TURNS);
     size_t n = prof->p->n_devices;
     prof->conditions = *c;
+    prof->conditions.arithmetic = weft__program_arithmetic(prof->p);
     if (!c->turns) return WEFT_OK;
     prof->has_roofs = true;
     memcpy(prof->roofs, c->roofs, n * sizeof *prof->roofs);

@@ -136,6 +136,8 @@ static weft_status measure_all(bench *b, weft_error *err)
     WEFT_TRY(measure_decode(b, err));
     WEFT_TRY(conditions_turn(&b->conditions, err));
     conditions_end(&b->conditions);
+    b->conditions.sum.arithmetic = weft__program_arithmetic(weft_session_program(b->run.session, false)) |
+                                   weft__program_arithmetic(weft_session_program(b->run.session, true));
     b->roof = b->conditions.roofs[0];
     return WEFT_OK;
 }
