@@ -9,29 +9,6 @@
 
 static const weft_ref none = { 0 };
 
-/* ---- sticky errors ---- */
-
-weft_ref weft__graph_sticky(weft_graph *g, weft_status status, const char *file, int line, const char *fmt, ...)
-{
-    if (!g || g->error.status != WEFT_OK) return none;
-    va_list args;
-    va_start(args, fmt);
-    weft__fail_v(&g->error, status, file, line, fmt, args);
-    va_end(args);
-    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
-    return none;
-}
-
-void weft_graph_fail(weft_graph *g, weft_status status, const char *fmt, ...)
-{
-    if (!g || g->error.status != WEFT_OK) return;
-    va_list args;
-    va_start(args, fmt);
-    weft__fail_v(&g->error, status == WEFT_OK ? WEFT_INVALID : status, __FILE__, __LINE__, fmt, args);
-    va_end(args);
-    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
-}
-
 /* True if builders have nothing more to do. */
 static bool stopped(weft_graph *g)
 {
@@ -440,12 +417,6 @@ weft_ref weft_output(weft_graph *g, weft_ref x, const char *fmt, ...)
         return none;
     }
     return x;
-}
-
-weft_status weft__graph_broken(const weft_graph *g, weft_error *err)
-{
-    if (g->error.status != WEFT_OK && err) *err = g->error;
-    return g->error.status;
 }
 
 weft_status weft_graph_seal(weft_graph *g, weft_error *err)

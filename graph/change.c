@@ -1,4 +1,4 @@
-/* change.c: what is done to a whole graph or to nodes that exist: counting uses, ordering, origins, cloning, keeping
+/* change.c: what is done to a whole graph or to nodes that exist: ordering, origins, cloning, keeping
  * outputs. Passes replace and remove nodes by a weft__edit (pass.h).
  *
  * The order array is the one thing to keep right: it lists the live nodes, each after the nodes whose values it
@@ -8,18 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-uint32_t *weft__graph_uses(const weft_graph *g)
-{
-    uint32_t *uses = calloc(g->value_limit, sizeof *uses);
-    if (!uses) return NULL;
-    for (uint32_t i = 0; i < g->n_order; i++) {
-        const weft_node *n = g->nodes[g->order[i]];
-        for (uint32_t j = 0; j < n->n_in; j++) uses[n->in[j].id]++;
-    }
-    for (uint32_t i = 0; i < g->n_outputs; i++) uses[g->outputs[i].ref.id]++;
-    return uses;
-}
 
 /* Depth-first from the nodes in their present order: a node is put down after its inputs, just before the first node
  * that needs it. `next_in` counts the inputs already visited; a node on the stack that is met again is on a cycle. */

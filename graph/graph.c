@@ -1,4 +1,5 @@
-/* graph.c: the graph's storage: nodes and values by id, their order, extents, outputs and the table of names.
+/* graph.c: the graph's storage: nodes and values by id, their order, extents, outputs, the table of names, and the
+ * first error of the builders.
  *
  * Every node comes into being in weft__graph_make, which checks it first and changes nothing when it fails. */
 #include "graph/attr.h"
@@ -138,6 +139,14 @@ static bool reserve_output(weft_graph *g)
     g->output_name_cap = cap;
     weft__graph_index_outputs(g);
     return true;
+}
+
+weft_ref weft_graph_find(const weft_graph *g, const char *name)
+{
+    const weft_node *input = weft__graph_source(g, WEFT_OP_input, name);
+    if (input) return input->out[0];
+    const weft_named *output = weft__graph_output(g, name);
+    return output ? output->ref : (weft_ref){ 0 };
 }
 
 /* ---- making nodes ---- */
@@ -374,89 +383,31 @@ weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, cons
     return WEFT_OK;
 }
 
-/* ---- reading ---- */
+/* ---- sticky errors ---- */
 
-uint32_t weft_graph_node_count(const weft_graph *g)
+weft_ref weft__graph_sticky(weft_graph *g, weft_status status, const char *file, int line, const char *fmt, ...)
 {
-    return g->n_order;
+    if (!g || g->error.status != WEFT_OK) return (weft_ref){ 0 };
+    va_list args;
+    va_start(args, fmt);
+    weft__fail_v(&g->error, status, file, line, fmt, args);
+    va_end(args);
+    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
+    return (weft_ref){ 0 };
 }
 
-const weft_node *weft_graph_node(const weft_graph *g, uint32_t position)
+void weft_graph_fail(weft_graph *g, weft_status status, const char *fmt, ...)
 {
-    return position < g->n_order ? g->nodes[g->order[position]] : NULL;
+    if (!g || g->error.status != WEFT_OK) return;
+    va_list args;
+    va_start(args, fmt);
+    weft__fail_v(&g->error, status == WEFT_OK ? WEFT_INVALID : status, __FILE__, __LINE__, fmt, args);
+    va_end(args);
+    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
 }
 
-const weft_node *weft_graph_node_by_id(const weft_graph *g, uint32_t id)
+weft_status weft__graph_broken(const weft_graph *g, weft_error *err)
 {
-    return id && id < g->node_limit ? g->nodes[id] : NULL;
-}
-
-const weft_value *weft_graph_value(const weft_graph *g, weft_ref r)
-{
-    return r.id && r.id < g->value_limit && g->values[r.id].node ? &g->values[r.id] : NULL;
-}
-
-uint32_t weft_graph_value_limit(const weft_graph *g)
-{
-    return g->value_limit;
-}
-
-uint32_t weft_graph_node_limit(const weft_graph *g)
-{
-    return g->node_limit;
-}
-
-const weft_named *weft_graph_outputs(const weft_graph *g, uint32_t *n)
-{
-    *n = g->n_outputs;
-    return g->outputs;
-}
-
-weft_ref weft_graph_find(const weft_graph *g, const char *name)
-{
-    const weft_node *input = weft__graph_source(g, WEFT_OP_input, name);
-    if (input) return input->out[0];
-    const weft_named *output = weft__graph_output(g, name);
-    return output ? output->ref : (weft_ref){ 0 };
-}
-
-uint32_t weft_graph_extent_count(const weft_graph *g)
-{
-    return g->n_extents;
-}
-
-const char *weft_graph_extent(const weft_graph *g, uint32_t extent, uint32_t *bound)
-{
-    if (!extent || extent > g->n_extents) return NULL;
-    if (bound) *bound = g->extents[extent - 1].bound;
-    return g->extents[extent - 1].name;
-}
-
-void weft_dims_resolve(const weft_graph *g, const weft_dims *d, const int64_t *values, int64_t *out)
-{
-    for (uint32_t i = 0; i < WEFT_MAX_RANK; i++) {
-        out[i] = 1;
-        if (i >= d->rank) continue;
-        uint32_t e = d->d[i].extent;
-        out[i] = d->d[i].n;
-        if (e) out[i] *= values ? values[e - 1] : (int64_t)g->extents[e - 1].bound;
-    }
-}
-
-int64_t weft_value_elements(const weft_graph *g, weft_ref r, const int64_t *values)
-{
-    const weft_value *v = weft_graph_value(g, r);
-    if (!v) return 0;
-    int64_t dims[WEFT_MAX_RANK], n = 1;
-    weft_dims_resolve(g, &v->dims, values, dims);
-    for (uint32_t i = 0; i < v->dims.rank; i++) n *= dims[i];
-    return n;
-}
-
-uint64_t weft_value_bytes(const weft_graph *g, weft_ref r, const int64_t *values)
-{
-    const weft_value *v = weft_graph_value(g, r);
-    uint64_t bytes;
-    if (!v || !weft_dtype_row_bytes(v->dtype, weft_value_elements(g, r, values), &bytes)) return 0;
-    return bytes;
+    if (g->error.status != WEFT_OK && err) *err = g->error;
+    return g->error.status;
 }

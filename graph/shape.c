@@ -23,35 +23,6 @@ typedef struct rule {
 
 /* ---- dims ---- */
 
-bool weft__dims_equal(const weft_dims *a, const weft_dims *b)
-{
-    if (a->rank != b->rank) return false;
-    for (uint32_t i = 0; i < a->rank; i++)
-        if (a->d[i].n != b->d[i].n || a->d[i].extent != b->d[i].extent) return false;
-    return true;
-}
-
-const char *weft__dims_text(const weft_graph *g, const weft_dims *d, char *buf, size_t size)
-{
-    size_t used = (size_t)snprintf(buf, size, "[");
-    for (uint32_t i = 0; i < d->rank && i < WEFT_MAX_RANK && used < size; i++) {
-        const char *extent = weft_graph_extent(g, d->d[i].extent, NULL);
-        const char *comma = i ? ", " : "";
-        long long n = (long long)d->d[i].n;
-        int wrote;
-        if (!extent)
-            wrote = snprintf(buf + used, size - used, d->d[i].extent ? "%s%lld*?" : "%s%lld", comma, n);
-        else if (n == 1)
-            wrote = snprintf(buf + used, size - used, "%s%s", comma, extent);
-        else
-            wrote = snprintf(buf + used, size - used, "%s%lld*%s", comma, n, extent);
-        used += (size_t)wrote;
-    }
-    if (used < size) used += (size_t)snprintf(buf + used, size - used, "]");
-    if (used >= size && size >= 4) memcpy(buf + size - 4, "...", 4);
-    return buf;
-}
-
 static bool same_dim(weft_dim a, weft_dim b)
 {
     return a.n == b.n && a.extent == b.extent;

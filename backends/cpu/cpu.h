@@ -26,6 +26,8 @@ void cpu_pool_barrier(cpu_pool *p);                      /* within a job: all th
 /* The first fitting kernel of the op for the types and sizes of the call, and its row's instruction set; NULL, with
  * *why set. */
 const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why, cpu_isa *isa);
+/* The first kernel of an op that an instruction set can run, whatever it accepts. */
+const cpu_kernel *cpu_kernel_of(weft_op op, cpu_isa isa);
 
 /* ---- objects ---- */
 typedef struct cpu_backend {

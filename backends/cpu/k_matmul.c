@@ -64,19 +64,3 @@ void *cpu_mm_row(const cpu_tensor *t, int64_t r)
     }
     return (char *)t->data + at * (t->dtype == WEFT_F32 ? 4 : 2);
 }
-
-const cpu_kernel *cpu_linear_of(cpu_isa isa)
-{
-    switch (isa) {
-#ifdef WEFT_CPU_AVX2
-    case CPU_AVX2: return &cpu_linear_avx2;
-#endif
-#ifdef WEFT_CPU_AVX512
-    case CPU_AVX512: return &cpu_linear_avx512;
-#endif
-#ifdef WEFT_CPU_NEON
-    case CPU_NEON: return &cpu_linear_neon;
-#endif
-    default: return &cpu_linear_scalar;
-    }
-}

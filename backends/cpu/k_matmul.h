@@ -29,9 +29,6 @@ uint32_t cpu_mm_phases(const cpu_call *c); /* 1 for one token, else 2 */
 /* Row r of a tensor [.., T, D] of a float type when its leading dims are counted through. */
 void *cpu_mm_row(const cpu_tensor *t, int64_t r);
 
-/* The kernel of ops linear and matmul_nt for an instruction set; scalar if it is not in this build. */
-const cpu_kernel *cpu_linear_of(cpu_isa isa);
-
 extern const cpu_kernel cpu_linear_scalar, cpu_linear_avx2, cpu_linear_avx512, cpu_linear_neon;
 
 #endif

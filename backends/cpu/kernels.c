@@ -1,7 +1,6 @@
 /* kernels.c: the table of CPU kernels, from kernels.def, and the choice among them. */
 #include "backends/cpu/cpu.h"
 
-
 #define CPU_KERNEL(op, isa, symbol) extern const cpu_kernel symbol;
 #include "backends/cpu/kernels.def"
 #undef CPU_KERNEL
@@ -27,5 +26,12 @@ const cpu_kernel *cpu_kernel_find(const cpu_call *call, weft_place_reason *why, 
         *isa = rows[i].isa;
         return rows[i].kernel;
     }
+    return NULL;
+}
+
+const cpu_kernel *cpu_kernel_of(weft_op op, cpu_isa isa)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].op == op && cpu_isa_includes(isa, rows[i].isa)) return rows[i].kernel;
     return NULL;
 }

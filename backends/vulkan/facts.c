@@ -25,6 +25,16 @@ typedef struct features {
     uint32_t n_extensions;
 } features;
 
+weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p)
+{
+    switch ((int)p->deviceType) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return WEFT_DEVICE_DISCRETE;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return WEFT_DEVICE_INTEGRATED;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return WEFT_DEVICE_VIRTUAL;
+    default: return WEFT_DEVICE_SOFTWARE;
+    }
+}
+
 static bool has_extension(const VkExtensionProperties *all, uint32_t n, const char *name)
 {
     for (uint32_t i = 0; i < n; i++)

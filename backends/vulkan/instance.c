@@ -81,16 +81,6 @@ void vk_instance_destroy(vk_backend *vk)
 
 /* ---- devices ---- */
 
-weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p)
-{
-    switch ((int)p->deviceType) {
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return WEFT_DEVICE_DISCRETE;
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return WEFT_DEVICE_INTEGRATED;
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return WEFT_DEVICE_VIRTUAL;
-    default: return WEFT_DEVICE_SOFTWARE;
-    }
-}
-
 static weft_status enumerate(vk_backend *vk, VkPhysicalDevice *out, uint32_t *n, weft_error *err)
 {
     *n = MAX_DEVICES;

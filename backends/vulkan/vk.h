@@ -2,8 +2,9 @@
  *
  *   vulkan.c     the backend's table, opening and closing    options.c   the options of a spec
  *   api.c        libvulkan and its functions, at run time    tuning.c    the vendor table
- *   instance.c   the instance, listing and picking devices   kernels.c   the kernel table, launches as data
- *   facts.c      what a device can do, what is enabled       k_*.c       the kernels' host sides
+ *   instance.c   the instance, listing and picking devices   kernels.c   the table of kernels
+ *   facts.c      what a device can do, what is enabled       choose.c    the kernel for a node
+ *   describe.c   launches as data                            k_*.c       the kernels' host sides
  *   memory.c     blocks of memory, by kind of heap           exec.c      steps -> launches, descriptor sets
  *   slabs.c      few allocations for many blocks             record.c    command buffers and their runs
  *   transfer.c   host <-> device, staging ring               cache.c     files of the cache folder

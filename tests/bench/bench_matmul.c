@@ -162,7 +162,7 @@ int main(int argc, char **argv)
                           .n_threads = threads } };
     b.call.in = b.in;
     b.call.out = &b.out;
-    b.kernel = cpu_linear_of(isa);
+    b.kernel = cpu_kernel_of(WEFT_OP_linear, isa);
     b.loops = cpu_roof_of(isa);
     if (cpu_pool_create(threads, 100, &b.pool, &err)) {
         fprintf(stderr, "bench_matmul: %s\n", err.text);

@@ -187,7 +187,7 @@ static void free_operands(operands *o)
 /* Runs the kernel as a pool of m->threads would, one thread after the other. */
 static bool run_kernel(const matmul_case *m, const operands *o)
 {
-    const cpu_kernel *kernel = cpu_linear_of(m->isa);
+    const cpu_kernel *kernel = cpu_kernel_of(WEFT_OP_linear, m->isa);
     weft_attrs attrs;
     memset(&attrs, 0, sizeof attrs);
     attrs.linear.has_bias = m->bias;
@@ -269,7 +269,7 @@ static void sweep(cpu_isa isa, weft_dtype type)
     bool blocks = type == WEFT_Q8_0 || type == WEFT_Q4_0;
     size_t shapes = blocks ? sizeof block_shapes / sizeof *block_shapes : sizeof float_shapes / sizeof *float_shapes;
     unsigned i = 0;
-    if ((isa != CPU_SCALAR && cpu_linear_of(isa) == &cpu_linear_scalar) || !cpu_isa_runs(isa))
+    if ((isa != CPU_SCALAR && cpu_kernel_of(WEFT_OP_linear, isa) == &cpu_linear_scalar) || !cpu_isa_runs(isa))
         TEST_SKIP("not in this build or not on this processor");
     for (size_t s = 0; s < shapes; s++)
         for (size_t t = 0; t < sizeof tokens / sizeof *tokens; t++)
@@ -311,7 +311,7 @@ static void scratch_serves_smaller_runs(void)
                 uint64_t most = 0;
                 for (int64_t n = 1; t != WEFT_I32 && n < 1000; n++) {
                     in[0].dim[0] = out.dim[0] = n;
-                    uint64_t bytes = cpu_linear_of(isa)->scratch(&call);
+                    uint64_t bytes = cpu_kernel_of(WEFT_OP_linear, isa)->scratch(&call);
                     CHECK(bytes >= most);
                     most = bytes;
                 }
