@@ -156,7 +156,7 @@ static weft_ref scoped_source(weft_graph *g, weft_op op, weft_dtype t, const wef
     if (!old) {
         if (t == WEFT_ANY && op == WEFT_OP_weight) {
             weft_error err;
-            if (weft__graph_weight_dtype(g, full, d, &t, &err) != WEFT_OK) {
+            if (weft__graph_weight_dtype(g, full, &t, &err) != WEFT_OK) {
                 g->error = err;
                 return none;
             }

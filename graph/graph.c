@@ -373,11 +373,18 @@ weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, 
     return WEFT_OK;
 }
 
-weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, const weft_dims *d, weft_dtype *t,
-                                     weft_error *err)
+weft_status weft__graph_weight_dtype(weft_graph *g, const char *name, weft_dtype *t, weft_error *err)
 {
     if (*t != WEFT_ANY) return WEFT_OK;
-    *t = g->desc.weight_dtype ? g->desc.weight_dtype(g->desc.ctx, name, d) : WEFT_F32;
+    const weft_weight_type *types = g->desc.weight_types;
+    uint32_t count = g->desc.n_weight_types;
+    if (!types) *t = WEFT_F32;
+    for (uint32_t i = 0; i < count && *t == WEFT_ANY; i++) {
+        const weft_weight_type *w = &types[(g->next_weight_type + i) % count];
+        if (strcmp(w->name, name)) continue;
+        g->next_weight_type = (g->next_weight_type + i + 1) % count;
+        *t = w->type;
+    }
     if (*t == WEFT_ANY || !weft_dtype_get(*t)->bytes)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s' is not in the checkpoint", name);
     return WEFT_OK;

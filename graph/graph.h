@@ -36,7 +36,7 @@ extern "C" {
 /* ---- types ----------------------------------------------------------------------------------------------------- */
 
 typedef enum weft_dtype {
-    WEFT_ANY, /* weft_weight only: the graph's weight_dtype callback decides */
+    WEFT_ANY, /* weft_weight only: the weight_types of the graph's description decide */
 #define WEFT_DTYPE(id, name, block, bytes, class_) WEFT_##id,
 #include "dtype.def"
 #undef WEFT_DTYPE
@@ -140,10 +140,13 @@ typedef struct weft_graph weft_graph;
 
 typedef struct weft_bound { const char *extent; uint32_t bound; } weft_bound;
 
+typedef struct weft_weight_type { const char *name; weft_dtype type; } weft_weight_type;
+
 typedef struct weft_graph_desc {
-    /* Decides the stored type of a weight declared WEFT_ANY. NULL: f32. Return WEFT_ANY to refuse the name. */
-    weft_dtype (*weight_dtype)(void *ctx, const char *name, const weft_dims *dims);
-    void *ctx;
+    /* Stored types of weights that are declared WEFT_ANY, by full name, best in the order of declaration. Lent
+     * until the graph is sealed. Such a weight that is not among them is refused; NULL: each is f32. */
+    const weft_weight_type *weight_types;
+    uint32_t n_weight_types;
     const weft_bound *bounds; /* bounds that replace those given to weft_extent; may be NULL */
     uint32_t n_bounds;
 } weft_graph_desc;

@@ -32,6 +32,7 @@ struct weft_graph {
     uint32_t *names; /* hash table: ids of sources by (op, name); 0 = free */
     uint32_t name_cap, n_names;
     weft_graph_desc desc; /* bounds copied into the arena */
+    uint32_t next_weight_type; /* position in desc.weight_types after the one found last */
     char scope[512];
     uint32_t scope_ends[32]; /* lengths of `scope` to return to */
     uint32_t scope_depth;
@@ -76,9 +77,8 @@ void weft__graph_index_outputs(weft_graph *g);
 /* As weft_extent, weft_output and so on, but failing at once: shared by builders and parser. extent is 1-based. */
 weft_status weft__graph_add_extent(weft_graph *g, const char *name, uint32_t bound, uint32_t *extent, weft_error *err);
 weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, weft_error *err);
-/* The type that a weight declared `t` is stored in: asks the graph's callback for WEFT_ANY. */
-weft_status weft__graph_weight_dtype(const weft_graph *g, const char *name, const weft_dims *d, weft_dtype *t,
-                                     weft_error *err);
+/* The type that a weight declared *t is stored in: looks WEFT_ANY up in the description. */
+weft_status weft__graph_weight_dtype(weft_graph *g, const char *name, weft_dtype *t, weft_error *err);
 
 /* The first error of a builder, if there was one: also of one that was called after the sealing. */
 weft_status weft__graph_broken(const weft_graph *g, weft_error *err);

@@ -511,7 +511,7 @@ static weft_status take_node(parser *p)
     l.d.scope = l.scope;
     l.d.dims = &l.dims[0];
     weft_status s = WEFT_OK;
-    if (l.d.op == WEFT_OP_weight) s = weft__graph_weight_dtype(p->g, l.name, &l.dims[0], &l.dtype[0], p->err);
+    if (l.d.op == WEFT_OP_weight) s = weft__graph_weight_dtype(p->g, l.name, &l.dtype[0], p->err);
     l.d.dtype = l.dtype[0];
     weft_error err;
     weft_node *n = s == WEFT_OK ? weft__graph_make(p->g, &l.d, &err) : NULL;

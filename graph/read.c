@@ -1,4 +1,5 @@
-/* read.c: what can be read off a graph: nodes, values, outputs, extents, and dims and sizes at given values of the extents. */
+/* read.c: what can be read off a graph: nodes, values, outputs, extents, and dims and sizes at given values of the
+ * extents. */
 #include "graph/graph_impl.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* build.c: the graph of an open model, with the stored type of every weight decided.
  *
  * The types depend on how weights are used (multiplied with, or only looked up), which the graph itself says. So it is
- * built twice: first with the files' types, then with the decision made from the first one's readers. */
+ * built twice: first with any types, then with those decided from the first one's readers. */
 #include "models/model_impl.h"
 
 #include <stdlib.h>
@@ -9,47 +9,7 @@
 
 enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8 };
 
-typedef struct types {
-    const weft_model *m;
-    const weft_graph *draft; /* NULL in the first round */
-    const bool *multiplied;  /* by value id of the draft */
-    weft_dtype wanted;       /* for matrices that are multiplied with; ANY: as in the files */
-    uint32_t next;           /* position in the draft after the weight found last */
-} types;
-
-static weft_dtype file_type(const weft_model *m, const char *name)
-{
-    if (!m->checkpoint) return m->default_dtype;
-    const weft__file_tensor *t = weft__model_tensor(m, name);
-    return t ? t->dtype->type : WEFT_ANY;
-}
-
-/* Both builds declare their weights in the same order, so the search goes on where the last one ended. */
-static weft_ref find_weight(types *t, const char *name)
-{
-    uint32_t count = weft_graph_node_count(t->draft);
-    for (uint32_t i = 0; i < count; i++) {
-        const weft_node *n = weft_graph_node(t->draft, (t->next + i) % count);
-        if (n->op != WEFT_OP_weight || strcmp(n->name, name)) continue;
-        t->next = (t->next + i + 1) % count;
-        return n->out[0];
-    }
-    return (weft_ref){ 0 };
-}
-
-/* Vectors become f32: they are small, and exactness costs nothing. A matrix whose rows do not divide into blocks keeps
- * the files' type. */
-static weft_dtype choose_type(void *ctx, const char *name, const weft_dims *dims)
-{
-    types *t = ctx;
-    weft_dtype file = file_type(t->m, name);
-    if (file == WEFT_ANY) return WEFT_ANY;
-    if (dims->rank < 2) return WEFT_F32;
-    if (!t->draft || t->wanted == WEFT_ANY) return file;
-    weft_ref r = find_weight(t, name);
-    if (!r.id || !t->multiplied[r.id]) return file;
-    return dims->d[dims->rank - 1].n % weft_dtype_get(t->wanted)->block ? file : t->wanted;
-}
+typedef struct weight_types { weft_weight_type *data; uint32_t n; } weight_types;
 
 static void add_candidates(weft_graph *g, uint32_t k)
 {
@@ -65,14 +25,14 @@ static void add_candidates(weft_graph *g, uint32_t k)
     weft_output(g, ids, "candidate.id");
 }
 
-static weft_status build(const weft_model *m, const weft_model_graph_desc *desc, types *t, weft_graph **out,
-                         weft_error *err)
+static weft_status build(const weft_model *m, const weft_model_graph_desc *desc, const weight_types *t,
+                         weft_graph **out, weft_error *err)
 {
     uint32_t context = desc->context ? desc->context : m->info.context;
     weft_bound bounds[] = { { "tokens", desc->max_tokens ? desc->max_tokens : DEFAULT_TOKENS },
                             { "rows", desc->max_rows ? desc->max_rows : DEFAULT_ROWS },
                             { "cells", context } };
-    weft_graph_desc g = { .weight_dtype = choose_type, .ctx = t, .bounds = bounds, .n_bounds = 3 };
+    weft_graph_desc g = { .weight_types = t->data, .n_weight_types = t->n, .bounds = bounds, .n_bounds = 3 };
     WEFT_TRY(weft_graph_create(&g, out, err));
     m->build(*out, &m->config, desc->kv == WEFT_ANY ? WEFT_F16 : desc->kv);
     if (desc->candidates) add_candidates(*out, desc->candidates);
@@ -82,17 +42,6 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     *out = NULL;
     bool named = err && !strncmp(err->text, m->path, strlen(m->path)); /* by the configuration's own messages */
     return named ? s : weft__annotate(err, s, "%s", m->path);
-}
-
-static bool *find_multiplied(const weft_graph *g)
-{
-    bool *multiplied = calloc(weft_graph_value_limit(g), sizeof *multiplied);
-    if (!multiplied) return NULL;
-    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
-        const weft_node *n = weft_graph_node(g, i);
-        if (n->op == WEFT_OP_matmul_nt) multiplied[n->in[1].id] = true;
-    }
-    return multiplied;
 }
 
 /* The files' tensors have the shapes that the graph says. */
@@ -120,24 +69,60 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
     return WEFT_OK;
 }
 
+static bool *find_multiplied(const weft_graph *g)
+{
+    bool *multiplied = calloc(weft_graph_value_limit(g), sizeof *multiplied);
+    if (!multiplied) return NULL;
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op == WEFT_OP_matmul_nt) multiplied[n->in[1].id] = true;
+    }
+    return multiplied;
+}
+
+/* Vectors become f32: they are small, and exactness costs nothing. A matrix whose rows do not divide into blocks keeps
+ * the files' type. */
+static weft_dtype choose_type(const weft_model *m, const weft_node *n, const weft_dims *dims, bool multiplied,
+                              weft_dtype wanted)
+{
+    weft_dtype file = m->checkpoint ? weft__model_tensor(m, n->name)->dtype->type : m->default_dtype;
+    if (dims->rank < 2) return WEFT_F32;
+    if (!multiplied || wanted == WEFT_ANY) return file;
+    return dims->d[dims->rank - 1].n % weft_dtype_get(wanted)->block ? file : wanted;
+}
+
+/* The types of the draft's weights, in its order; names are lent by it. wanted: for matrices that are multiplied with;
+ * ANY: as in the files. */
+static weft_status choose_types(const weft_model *m, const weft_graph *draft, weft_dtype wanted, weight_types *t,
+                                weft_error *err)
+{
+    uint32_t count = weft_graph_node_count(draft);
+    bool *multiplied = find_multiplied(draft);
+    t->data = malloc(count * sizeof *t->data);
+    for (uint32_t i = 0; multiplied && t->data && i < count; i++) {
+        const weft_node *n = weft_graph_node(draft, i);
+        if (n->op != WEFT_OP_weight) continue;
+        const weft_dims *dims = &weft_graph_value(draft, n->out[0])->dims;
+        weft_dtype type = choose_type(m, n, dims, multiplied[n->out[0].id], wanted);
+        t->data[t->n++] = (weft_weight_type){ n->name, type };
+    }
+    bool complete = multiplied && t->data;
+    free(multiplied);
+    return complete ? WEFT_OK : WEFT_OOM_FAIL(err, "a model's graph");
+}
+
 weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc, weft_graph **out, weft_error *err)
 {
     *out = NULL;
     if (desc->candidates) WEFT_TRY(weft__model_need_logits(m, err));
     weft_graph *draft;
-    types t = { .m = m };
+    weight_types t = { 0 };
     if (!m->build) return WEFT_FAIL(err, WEFT_INVALID, "%s: opened for text alone: it has no graph", m->path);
     WEFT_TRY(build(m, desc, &t, &draft, err));
     weft_status s = check_shapes(m, draft, err);
-    if (s || desc->weights == WEFT_ANY) {
-        if (s) weft_graph_destroy(draft);
-        else *out = draft;
-        return s;
-    }
-    bool *multiplied = find_multiplied(draft);
-    t = (types){ .m = m, .draft = draft, .multiplied = multiplied, .wanted = desc->weights };
-    s = multiplied ? build(m, desc, &t, out, err) : WEFT_OOM_FAIL(err, "a model's graph");
-    free(multiplied);
+    if (!s) s = choose_types(m, draft, desc->weights, &t, err);
+    if (!s) s = build(m, desc, &t, out, err);
+    free(t.data);
     weft_graph_destroy(draft);
     return s;
 }

@@ -2,7 +2,6 @@
 #include "models/checkpoint/file.h"
 #include "models/model_impl.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,27 +22,6 @@ static const model_row models[] = {
 #undef WEFT_MODEL
 };
 enum { N_MODELS = sizeof models / sizeof *models };
-
-weft_status weft__model_add_note(weft_model *m, weft_error *err, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    char *copy = strdup(text);
-    if (!copy || !weft__grow(&m->notes, &m->note_cap, m->n_notes + 1, sizeof *m->notes)) {
-        free(copy);
-        return WEFT_OOM_FAIL(err, "a note on the model");
-    }
-    m->notes[m->n_notes++] = copy;
-    return WEFT_OK;
-}
-
-const char *weft_model_note(const weft_model *m, uint32_t i)
-{
-    return i < m->n_notes ? m->notes[i] : NULL;
-}
 
 static void use_row(weft_model *m, const model_row *row)
 {

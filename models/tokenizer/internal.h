@@ -48,4 +48,8 @@ static inline uint32_t weft__cache_slot(const char *word, size_t n)
     return (h ^ h >> 15) % WEFT__CACHE_WORDS;
 }
 
+/* Keeps a note for the user. */
+weft_status weft__tokenizer_add_note(weft__tokenizer *tok, weft_error *err, const char *fmt, ...)
+    WEFT_PRINTF(3, 4);
+
 #endif

@@ -6,30 +6,12 @@
 #include "parse.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "unicode.h"
 #include "values.h"
-
-weft_status weft__tokenizer_add_note(weft__tokenizer *tok, weft_error *err, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    char text[512];
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    char *note = strdup(text);
-    if (!note ||
-        !weft__grow(&tok->notes, &tok->note_capacity, tok->n_notes + 1, sizeof *tok->notes)) {
-        free(note);
-        return WEFT_OOM_FAIL(err, "a note");
-    }
-    tok->notes[tok->n_notes++] = note;
-    return WEFT_OK;
-}
 
 /* A failure in one of the files. */
 static weft_status in_file(const weft__trees *t, unsigned file, weft_status status, weft_error *err)

@@ -25,6 +25,9 @@ typedef struct weft__class_name {
     char text[64];
 } weft__class_name;
 weft__class_name weft__tokenizer_class(const weft__trees *t);
+bool weft__is_class(const weft__trees *t, const char *name);
+/* Of classes that write add_prefix_space into the ByteLevel step, false if tokenizer_config.json does not say. */
+bool weft__sets_prefix_space(const weft__trees *t);
 /* What that class takes for bos_token and the like where no file says; NULL: nothing. */
 const char *weft__default_token(const weft__trees *t, const char *key);
 
@@ -60,9 +63,5 @@ void weft__added_free(weft__added_list *list);
 /* The text of bos_token and the like; data NULL if the files name none. */
 weft_status weft__named_token(const weft__trees *t, const char *key, weft__span *out,
                               weft_error *err);
-
-/* Keeps a note for the user. */
-weft_status weft__tokenizer_add_note(weft__tokenizer *tok, weft_error *err, const char *fmt, ...)
-    WEFT_PRINTF(3, 4);
 
 #endif

@@ -5,7 +5,10 @@
  * encode_job; the tokenizer itself never changes. */
 #include "tokenizer.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 #include "unicode.h"
@@ -24,6 +27,23 @@ void weft__tokenizer_destroy(weft__tokenizer *tok)
     for (size_t i = 0; i < tok->n_notes; i++) free(tok->notes[i]);
     free(tok->notes);
     free(tok);
+}
+
+weft_status weft__tokenizer_add_note(weft__tokenizer *tok, weft_error *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char text[512];
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    char *note = strdup(text);
+    if (!note ||
+        !weft__grow(&tok->notes, &tok->note_capacity, tok->n_notes + 1, sizeof *tok->notes)) {
+        free(note);
+        return WEFT_OOM_FAIL(err, "a note");
+    }
+    tok->notes[tok->n_notes++] = note;
+    return WEFT_OK;
 }
 
 /* ---- encode ---- */

@@ -164,21 +164,14 @@ static void reads_by_hand(void)
     weft_graph_destroy(g);
 }
 
-static weft_dtype always_f16(void *ctx, const char *name, const weft_dims *dims)
-{
-    (void)ctx;
-    (void)name;
-    (void)dims;
-    return WEFT_F16;
-}
-
 /* The description decides bounds and types of a text's weights as it does for builders. */
 static void takes_a_description(void)
 {
     static const char text[] = "weft-graph 1\nextent t 8\n%1 = weight \"w\" : any[6]\n%2 = input \"x\" : f32[t, 6]\n"
                                "%3 = add %1, %2\noutput \"y\" = %3\n";
     const weft_bound bounds[] = { { "t", 3 } };
-    weft_graph_desc desc = { .weight_dtype = always_f16, .bounds = bounds, .n_bounds = 1 };
+    const weft_weight_type types[] = { { "w", WEFT_F16 } };
+    weft_graph_desc desc = { .weight_types = types, .n_weight_types = 1, .bounds = bounds, .n_bounds = 1 };
     weft_graph *g;
     weft_error err;
     if (!CHECK_OK(weft_graph_parse(text, sizeof text - 1, "t", &desc, &g, &err), err)) return;
