@@ -1,5 +1,5 @@
 /* backend.c: the registry of backends and the front of their life cycle. */
-#include "backends/launch.h"
+#include "backends/contract.h"
 
 #include <string.h>
 
@@ -88,12 +88,6 @@ weft_status weft_backend_list(const char *spec, uint32_t index, weft_device_info
     return p.vt->list(index, p.options, out, err);
 }
 
-const char *weft_device_type_name(weft_device_type t)
-{
-    static const char *const names[] = { "cpu", "discrete", "integrated", "virtual", "software", "none" };
-    return (unsigned)t < sizeof names / sizeof *names ? names[t] : "?";
-}
-
 void weft_backend_close(weft_backend *b)
 {
     if (b) b->vt->close(b);
@@ -102,49 +96,4 @@ void weft_backend_close(weft_backend *b)
 void weft_backend_info(const weft_backend *b, weft_device_info *out)
 {
     b->vt->info(b, out);
-}
-
-weft_status weft_backend_roof(weft_backend *b, double seconds, const weft_progress_sink *progress, weft_roof *out,
-                              weft_error *err)
-{
-    weft__task task;
-    *out = (weft_roof){ 0 };
-    if (!(seconds > 0 && seconds <= 60)) return WEFT_FAIL(err, WEFT_INVALID, "a roof is measured for up to 60 seconds");
-    WEFT_TRY(weft__task_begin(&task, progress, "measuring the device", 0, "passes", err));
-    weft_status s = b->vt->roof(b, seconds, &task, out, err);
-    if (!s) s = weft__launch_seconds(b, seconds, &task, &out->launch_seconds, err);
-    if (s) *out = (weft_roof){ 0 };
-    return s;
-}
-
-const char *weft_arith_name(weft_arith a)
-{
-    static const char *const names[] = { "f32", "int8", "bf16", "f16 matrix" };
-    return (unsigned)a < sizeof names / sizeof *names ? names[a] : "?";
-}
-
-double weft_roof_peak(const weft_roof *roof, weft_arith a)
-{
-    double f32 = roof->f32_ops_per_second;
-    if (a == WEFT_ARITH_INT8 && roof->int8_ops_per_second > 0) return roof->int8_ops_per_second;
-    if (a == WEFT_ARITH_F16_MATRIX && roof->f16_matrix_ops_per_second > 0) return roof->f16_matrix_ops_per_second;
-    return a == WEFT_ARITH_BF16 ? 2 * f32 : f32;
-}
-
-static const struct {
-    const char *name, *sentence;
-} reasons[WEFT_PLACE_COUNT] = {
-#define X(name, sentence) { #name, sentence },
-    WEFT_PLACE_LIST(X)
-#undef X
-};
-
-const char *weft_place_name(weft_place_reason r)
-{
-    return (unsigned)r < WEFT_PLACE_COUNT ? reasons[r].name : "?";
-}
-
-const char *weft_place_sentence(weft_place_reason r)
-{
-    return (unsigned)r < WEFT_PLACE_COUNT ? reasons[r].sentence : "?";
 }

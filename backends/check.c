@@ -24,22 +24,22 @@ static weft_status create(checker *c, const weft_weight_source *source, weft_err
 {
     WEFT_TRY(weft_backend_open("cpu,isa=scalar", &c->cpu, err));
     WEFT_TRY(weft_bank_create(source, &c->bank, err));
-    uint32_t n = weft_graph_extent_count(c->p->g);
+    uint32_t n = weft_graph_extent_count(c->p->s->g);
     weft_bound bounds[WEFT_MAX_EXTENTS];
     for (uint32_t i = 0; i < n; i++)
-        bounds[i] = (weft_bound){ weft_graph_extent(c->p->g, i + 1, NULL), (uint32_t)c->p->bounds[i] };
+        bounds[i] = (weft_bound){ weft_graph_extent(c->p->s->g, i + 1, NULL), (uint32_t)c->p->s->bounds[i] };
     weft_program_desc desc = { .devices = &c->cpu, .n_devices = 1, .bounds = bounds, .n_bounds = n, .exact = true,
                                .as_built = true, .progress = c->p->progress };
-    WEFT_TRY(weft_program_create(c->p->g, &desc, &c->ref, err));
+    WEFT_TRY(weft__program_create_untested(c->p->s->g, &desc, &c->ref, err));
     WEFT_TRY(weft_program_load(c->ref, c->bank, err));
     memcpy(c->ref->extents, c->p->extents, sizeof c->p->extents);
     uint64_t largest = 1, elements = 1;
-    for (uint32_t v = 1; v < weft_graph_value_limit(c->p->g); v++) {
-        const weft_value *value = weft_graph_value(c->p->g, (weft_ref){ v });
-        if (!value || c->p->plan->slots[v].storage == WEFT_STORAGE_NONE) continue;
-        uint64_t bytes = weft_value_bytes(c->p->g, (weft_ref){ v }, c->p->bounds);
-        uint64_t count = (uint64_t)weft_value_elements(c->p->g, (weft_ref){ v }, c->p->bounds);
-        if (weft_graph_node_by_id(c->p->g, value->node)->op == WEFT_OP_weight) continue;
+    for (uint32_t v = 1; v < weft_graph_value_limit(c->p->s->g); v++) {
+        const weft_value *value = weft_graph_value(c->p->s->g, (weft_ref){ v });
+        if (!value || c->p->s->plan->slots[v].storage == WEFT_STORAGE_NONE) continue;
+        uint64_t bytes = weft_value_bytes(c->p->s->g, (weft_ref){ v }, c->p->s->bounds);
+        uint64_t count = (uint64_t)weft_value_elements(c->p->s->g, (weft_ref){ v }, c->p->s->bounds);
+        if (weft_graph_node_by_id(c->p->s->g, value->node)->op == WEFT_OP_weight) continue;
         if (bytes > largest) largest = bytes;
         if (count > elements) elements = count;
     }
@@ -64,10 +64,10 @@ static void destroy(checker *c)
 static weft_status copy_inputs(checker *c, const weft_node *n, weft_error *err)
 {
     for (uint32_t i = 0; i < n->n_in; i++) {
-        weft_ref r = weft__behind_views(c->p->g, n->in[i]);
-        weft_op op = weft__maker(c->p->g, r)->op;
+        weft_ref r = weft__behind_views(c->p->s->g, n->in[i]);
+        weft_op op = weft__maker(c->p->s->g, r)->op;
         if (op == WEFT_OP_weight || op == WEFT_OP_constant) continue;
-        uint64_t bytes = weft_value_bytes(c->p->g, r, c->p->bounds);
+        uint64_t bytes = weft_value_bytes(c->p->s->g, r, c->p->s->bounds);
         WEFT_TRY(weft_program_read(c->p, r, 0, c->a, bytes, err));
         WEFT_TRY(weft_program_write(c->ref, r, 0, c->a, bytes, err));
     }
@@ -76,24 +76,24 @@ static weft_status copy_inputs(checker *c, const weft_node *n, weft_error *err)
 
 static weft_status run_reference_node(checker *c, uint32_t node, weft_error *err)
 {
-    for (uint32_t i = 0; i < c->ref->plan->n_steps; i++)
-        if (c->ref->plan->steps[i].node == node) return weft_program_run_step(c->ref, i, err);
+    for (uint32_t i = 0; i < c->ref->s->plan->n_steps; i++)
+        if (c->ref->s->plan->steps[i].node == node) return weft_program_run_step(c->ref, i, err);
     return WEFT_FAIL(err, WEFT_INTERNAL, "the reference has no step for node %u", node);
 }
 
 /* The reference's own schedule may have put copies before inputs; they run first. */
 static weft_status run_reference(checker *c, const weft_node *n, weft_error *err)
 {
-    const weft_graph *g = c->ref->g;
+    const weft_graph *g = c->ref->s->g;
     const weft_node *mine = weft_graph_node_by_id(g, n->id);
     if (n->op == WEFT_OP_transfer) { /* on one device it is a copy of bytes */
-        uint64_t bytes = weft_value_bytes(g, n->out[0], c->p->bounds);
+        uint64_t bytes = weft_value_bytes(g, n->out[0], c->p->s->bounds);
         WEFT_TRY(weft_program_read(c->ref, n->in[0], 0, c->b, bytes, err));
         return weft_program_write(c->ref, n->out[0], 0, c->b, bytes, err);
     }
     for (uint32_t i = 0; i < mine->n_in; i++) {
         const weft_node *from = weft__maker(g, weft__behind_views(g, mine->in[i]));
-        if (from->op == WEFT_OP_copy && !weft_graph_node_by_id(c->p->g, from->id))
+        if (from->op == WEFT_OP_copy && !weft_graph_node_by_id(c->p->s->g, from->id))
             WEFT_TRY(run_reference_node(c, from->id, err));
     }
     return run_reference_node(c, n->id, err);
@@ -106,7 +106,7 @@ static weft_status run_reference(checker *c, const weft_node *n, weft_error *err
 static double tolerance(const checker *c, const weft_node *n, weft_dtype out, double rms, double largest)
 {
     if (out == WEFT_I32) return 0.0;
-    switch (c->p->choices[n->id].arithmetic) {
+    switch (c->p->s->choices[n->id].arithmetic) {
     case WEFT_ARITH_INT8:
         return 0.1 * rms;
     case WEFT_ARITH_BF16:
@@ -134,10 +134,10 @@ static bool as_numbers(weft_dtype t, const void *bytes, int64_t n, float *out)
 /* Walks the part of the value that this run made (extents below their bounds leave gaps). */
 static void compare(const checker *c, weft_ref r, weft_check_node *out)
 {
-    const weft_value *v = weft_graph_value(c->p->g, r);
+    const weft_value *v = weft_graph_value(c->p->s->g, r);
     int64_t bound[WEFT_MAX_RANK] = { 0 }, dim[WEFT_MAX_RANK] = { 0 }, index[WEFT_MAX_RANK] = { 0 };
-    weft_dims_resolve(c->p->g, &v->dims, c->p->bounds, bound);
-    weft_dims_resolve(c->p->g, &v->dims, c->p->extents, dim);
+    weft_dims_resolve(c->p->s->g, &v->dims, c->p->s->bounds, bound);
+    weft_dims_resolve(c->p->s->g, &v->dims, c->p->extents, dim);
     uint32_t rank = v->dims.rank;
     double sum = 0.0, squares = 0.0;
     for (bool more = true; more;) {
@@ -171,7 +171,7 @@ static bool is_spoilt(const checker *c, const weft_node *weight)
 {
     enum { PIECE = 1024 };
     weft_weight_data w;
-    weft_dtype stored = weft_graph_value(c->p->g, weight->out[0])->dtype;
+    weft_dtype stored = weft_graph_value(c->p->s->g, weight->out[0])->dtype;
     const double most = stored == WEFT_F16 ? 65520.0 : INFINITY; /* what rounds to infinity */
     uint64_t step;
     if (!c->source.find || c->source.find(c->source.ctx, weight->name, &w, NULL)) return false;
@@ -191,7 +191,7 @@ static bool is_spoilt(const checker *c, const weft_node *weight)
 static const char *find_spoilt_weight(const checker *c, const weft_node *n)
 {
     for (uint32_t i = 0; i < n->n_in; i++) {
-        const weft_node *from = weft__maker(c->p->g, weft__behind_views(c->p->g, n->in[i]));
+        const weft_node *from = weft__maker(c->p->s->g, weft__behind_views(c->p->s->g, n->in[i]));
         if (from->op == WEFT_OP_weight && is_spoilt(c, from)) return from->name;
     }
     return NULL;
@@ -200,9 +200,9 @@ static const char *find_spoilt_weight(const checker *c, const weft_node *n)
 static weft_status compare_output(checker *c, const weft_node *n, uint32_t k, weft_check_node *out, weft_error *err)
 {
     weft_ref r = n->out[k];
-    const weft_value *v = weft_graph_value(c->p->g, r);
-    uint64_t bytes = weft_value_bytes(c->p->g, r, c->p->bounds);
-    int64_t elements = weft_value_elements(c->p->g, r, c->p->bounds);
+    const weft_value *v = weft_graph_value(c->p->s->g, r);
+    uint64_t bytes = weft_value_bytes(c->p->s->g, r, c->p->s->bounds);
+    int64_t elements = weft_value_elements(c->p->s->g, r, c->p->s->bounds);
     WEFT_TRY(weft_program_read(c->p, r, 0, c->a, bytes, err));
     WEFT_TRY(weft_program_read(c->ref, r, 0, c->b, bytes, err));
     if (!as_numbers(v->dtype, c->a, elements, c->x) || !as_numbers(v->dtype, c->b, elements, c->y))
@@ -220,9 +220,9 @@ static weft_status check_steps(checker *c, bool (*report)(void *, const weft_che
 {
     bool going = true;
     weft__task task;
-    WEFT_TRY(weft__task_begin(&task, &c->p->progress, "checking", c->p->plan->n_steps, "steps", err));
-    for (uint32_t i = 0; i < c->p->plan->n_steps; i++) {
-        const weft_node *n = weft_graph_node_by_id(c->p->g, c->p->plan->steps[i].node);
+    WEFT_TRY(weft__task_begin(&task, &c->p->progress, "checking", c->p->s->plan->n_steps, "steps", err));
+    for (uint32_t i = 0; i < c->p->s->plan->n_steps; i++) {
+        const weft_node *n = weft_graph_node_by_id(c->p->s->g, c->p->s->plan->steps[i].node);
         if (going) WEFT_TRY(copy_inputs(c, n, err));
         WEFT_TRY(weft_program_run_step(c->p, i, err));
         if (!going) continue; /* the program's own run goes on to its end */

@@ -11,7 +11,7 @@ static void extent_values(const weft_graph *g, const weft_dump_desc *desc, const
     for (uint32_t i = 0; i < weft_graph_extent_count(g); i++) {
         uint32_t bound;
         const char *name = weft_graph_extent(g, i + 1, &bound);
-        values[i] = p ? p->bounds[i] : bound;
+        values[i] = p ? p->s->bounds[i] : bound;
         for (uint32_t k = 0; k < desc->n_extents; k++)
             if (!strcmp(desc->extents[k].extent, name) && desc->extents[k].bound < values[i])
                 values[i] = desc->extents[k].bound ? desc->extents[k].bound : 1;
@@ -25,7 +25,7 @@ static weft_status begin_passes(const weft_dump_program *d, weft_graph **out, we
     weft_status s = WEFT_OK;
     if (d->program) {
         uint32_t n;
-        const weft_named *outputs = weft_graph_outputs(d->program->g, &n);
+        const weft_named *outputs = weft_graph_outputs(d->program->s->g, &n);
         const char **names = malloc((n + 1) * sizeof *names);
         if (!names) s = WEFT_OOM_FAIL(err, "a dump");
         for (uint32_t i = 0; names && i < n; i++) names[i] = outputs[i].name;
@@ -49,7 +49,7 @@ static weft_status put_passes(weft__json *j, const weft_dump_program *d, weft_gr
     weft__json_line(j);
     weft__json_array(j, "passes");
     weft_status s = weft__json_passes(j, *optimised, err);
-    if (!s && d->program) weft__json_change(j, "schedule", *optimised, d->program->g);
+    if (!s && d->program) weft__json_change(j, "schedule", *optimised, d->program->s->g);
     weft__json_end_array(j);
     return s;
 }
@@ -81,7 +81,7 @@ static void put_checks(weft__json *j, const weft_check_node *checks, uint32_t n)
 static weft_status put_program(weft__json *j, const weft_dump_program *d, const weft_dump_desc *desc, weft_error *err)
 {
     const weft_program *p = d->program;
-    const weft_graph *g = p ? p->g : d->built;
+    const weft_graph *g = p ? p->s->g : d->built;
     int64_t values[WEFT_MAX_EXTENTS];
     weft_graph *optimised;
     if (d->profile) memcpy(values, d->profile->work, sizeof values);
@@ -89,7 +89,7 @@ static weft_status put_program(weft__json *j, const weft_dump_program *d, const 
     weft__json_line(j);
     weft__json_object(j, NULL);
     weft__json_string(j, "name", d->name);
-    weft__json_extents(j, g, p ? p->bounds : NULL, values);
+    weft__json_extents(j, g, p ? p->s->bounds : NULL, values);
     weft_status s = put_passes(j, d, &optimised, err);
     weft__json_line(j);
     weft__json_array(j, "stages");
@@ -114,7 +114,7 @@ static void put_devices(weft__json *j, const weft_dump_program *programs, uint32
     for (uint32_t i = 0; i < n && !prof; i++) prof = programs[i].profile;
     weft__json_line(j);
     weft__json_array(j, "devices");
-    for (uint32_t d = 0; p && d < p->n_devices; d++)
+    for (uint32_t d = 0; p && d < p->s->n_devices; d++)
         weft__json_device(j, d, p->devices[d], prof && prof->has_roofs ? &prof->roofs[d] : NULL);
     weft__json_end_array(j);
 }
@@ -158,7 +158,7 @@ static weft_status dump_one(const weft_dump_program *d, weft_dump_format format,
     }
     int64_t values[WEFT_MAX_EXTENTS];
     weft__drawing drawing = { .name = d->name, .desc = desc, .values = values };
-    drawing.g = d->program ? d->program->g : optimised ? optimised : d->built;
+    drawing.g = d->program ? d->program->s->g : optimised ? optimised : d->built;
     if (d->program) {
         drawing.ctx = (void *)(uintptr_t)d->program;
         drawing.note = note;

@@ -42,7 +42,7 @@ static void node_fields(void *ctx, weft__json *j, const weft_node *n)
     weft__json_string(j, "kernel", place.kernel);
     weft__json_string(j, "reason", weft_place_name(place.reason));
     weft__json_string(j, "layout", place.layout);
-    const char *better = p->choices[n->id].instead_of;
+    const char *better = p->s->choices[n->id].instead_of;
     if (better) weft__json_string(j, "instead_of", better);
 }
 
@@ -58,8 +58,8 @@ static const char *storage_name(weft_storage s)
 static void value_fields(void *ctx, weft__json *j, weft_ref r)
 {
     const weft_program *p = ctx;
-    const weft_slot *s = &p->plan->slots[r.id];
-    const weft_value *v = weft_graph_value(p->g, r);
+    const weft_slot *s = &p->s->plan->slots[r.id];
+    const weft_value *v = weft_graph_value(p->s->g, r);
     bool arena = s->storage == WEFT_STORAGE_ARENA, source = s->storage > WEFT_STORAGE_ARENA;
     weft__json_string(j, "storage", storage_name(s->storage));
     weft__json_u64(j, "device", s->device);
@@ -76,13 +76,13 @@ static void value_fields(void *ctx, weft__json *j, weft_ref r)
     }
     if (!source || s->root.id != r.id) return;
     weft__json_array(j, "allocated_on"); /* per device */
-    for (uint32_t d = 0; d < p->n_devices; d++) weft__json_u64(j, NULL, weft__resident_bytes(p, d, r));
+    for (uint32_t d = 0; d < p->s->n_devices; d++) weft__json_u64(j, NULL, weft__resident_bytes(p->s, d, r));
     weft__json_end_array(j);
 }
 
 void weft__json_planned(weft__json *j, const weft_program *p, const int64_t *values)
 {
-    weft__json_stage(j, &(weft__stage){ .name = "planned", .g = p->g, .values = values, .ctx = (void *)(uintptr_t)p,
+    weft__json_stage(j, &(weft__stage){ .name = "planned", .g = p->s->g, .values = values, .ctx = (void *)(uintptr_t)p,
                                         .node = node_fields, .value = value_fields });
 }
 
@@ -90,12 +90,12 @@ void weft__json_planned(weft__json *j, const weft_program *p, const int64_t *val
 
 static void put_steps(weft__json *j, const weft_program *p)
 {
-    const weft_plan *plan = p->plan;
+    const weft_plan *plan = p->s->plan;
     uint32_t next = 0, launch = 0;
     weft__json_array(j, "steps");
     for (uint32_t i = 0; i < plan->n_steps; i++) {
         const weft_step *s = &plan->steps[i];
-        const weft_kernel_choice *c = &p->choices[s->node];
+        const weft_kernel_choice *c = &p->s->choices[s->node];
         weft__json_line(j);
         weft__json_object(j, NULL);
         weft__json_u64(j, "step", i);
@@ -119,10 +119,10 @@ static void put_steps(weft__json *j, const weft_program *p)
 /* Values that share a root: sets of two or more, by root. `next` is room for a list by value id. */
 static void put_alias_sets(weft__json *j, const weft_program *p, uint32_t *next)
 {
-    const weft_plan *plan = p->plan;
+    const weft_plan *plan = p->s->plan;
     for (uint32_t id = plan->n_slots; id-- > 1;) { /* backwards, so that each list comes out ascending */
         uint32_t root = plan->slots[id].root.id;
-        if (!root || root == id || !weft_graph_value(p->g, (weft_ref){ id })) continue;
+        if (!root || root == id || !weft_graph_value(p->s->g, (weft_ref){ id })) continue;
         next[id] = next[root];
         next[root] = id;
     }
@@ -141,7 +141,7 @@ static void put_memory(weft__json *j, const weft_program *p)
 {
     weft__json_line(j);
     weft__json_array(j, "memory");
-    for (uint32_t d = 0; d < p->n_devices; d++) {
+    for (uint32_t d = 0; d < p->s->n_devices; d++) {
         weft_program_memory m = weft_program_device_memory(p, d);
         weft_device_info info;
         weft_backend_info(p->devices[d], &info);
@@ -152,14 +152,14 @@ static void put_memory(weft__json *j, const weft_program *p)
         weft__json_u64(j, "states", m.states);
         weft__json_u64(j, "constants", m.constants);
         weft__json_u64(j, "arena", m.arena);
-        weft__json_u64(j, "arena_unshared", p->plan->arena_unshared[d]);
+        weft__json_u64(j, "arena_unshared", p->s->plan->arena_unshared[d]);
         if (info.memory_known) weft__json_u64(j, "available", info.memory);
         else weft__json_null(j, "available");
-        if (p->split) weft__json_u64(j, "layers", p->split[d]);
-        weft__json_u64(j, "peak_step", p->plan->peak_step[d]);
+        if (p->s->split) weft__json_u64(j, "layers", p->s->split[d]);
+        weft__json_u64(j, "peak_step", p->s->plan->peak_step[d]);
         weft__json_array(j, "live");
-        for (uint32_t i = 0; i < p->plan->n_steps; i++)
-            weft__json_u64(j, NULL, p->plan->live[(size_t)d * p->plan->n_steps + i]);
+        for (uint32_t i = 0; i < p->s->plan->n_steps; i++)
+            weft__json_u64(j, NULL, p->s->plan->live[(size_t)d * p->s->plan->n_steps + i]);
         weft__json_end_array(j);
         weft__json_end_object(j);
     }
@@ -168,14 +168,14 @@ static void put_memory(weft__json *j, const weft_program *p)
 
 weft_status weft__json_plan(weft__json *j, const weft_program *p, weft_error *err)
 {
-    uint32_t *next = calloc((size_t)p->plan->n_slots + 1, sizeof *next);
+    uint32_t *next = calloc((size_t)p->s->plan->n_slots + 1, sizeof *next);
     if (!next) return WEFT_OOM_FAIL(err, "a dump");
     weft__json_line(j);
     weft__json_object(j, "plan");
     put_steps(j, p);
     weft__json_line(j);
-    weft__json_u64(j, "launches", p->plan->n_launches);
-    weft__json_u64(j, "barriers", p->plan->n_barriers);
+    weft__json_u64(j, "launches", p->s->plan->n_launches);
+    weft__json_u64(j, "barriers", p->s->plan->n_barriers);
     put_alias_sets(j, p, next);
     put_memory(j, p);
     weft__json_end_object(j);

@@ -16,7 +16,7 @@ static weft_status allocate(weft_profile *prof, const weft_profile_desc *desc, w
     size_t n = (size_t)prof->n_steps + 1;
     const char *name = desc->name ? desc->name : "graph";
     prof->name = strdup(name);
-    prof->roofs = calloc(3 * (size_t)p->n_devices, sizeof *prof->roofs);
+    prof->roofs = calloc(3 * (size_t)p->s->n_devices, sizeof *prof->roofs);
     prof->column = calloc(prof->max_rows, sizeof *prof->column);
     prof->least = calloc(3 * n, sizeof *prof->least);
     prof->costs = calloc(n, sizeof *prof->costs);
@@ -29,7 +29,7 @@ static weft_status allocate(weft_profile *prof, const weft_profile_desc *desc, w
     prof->flops = prof->least + n;
     prof->bytes = prof->flops + n;
     prof->sweep.last = prof->sweep.first + n;
-    if (desc->roofs) memcpy(prof->roofs, desc->roofs, p->n_devices * sizeof *prof->roofs);
+    if (desc->roofs) memcpy(prof->roofs, desc->roofs, p->s->n_devices * sizeof *prof->roofs);
     return WEFT_OK;
 }
 
@@ -44,7 +44,7 @@ weft_status weft_profile_create(const weft_program *p, const weft_profile_desc *
     prof->mode = desc->mode;
     prof->has_roofs = desc->roofs != NULL;
     prof->tokens = desc->tokens;
-    prof->n_steps = p->plan->n_steps;
+    prof->n_steps = p->s->plan->n_steps;
     prof->max_rows = desc->max_runs ? desc->max_runs : DEFAULT_ROWS;
     prof->width = WEFT__ROW_STEPS + 2 * prof->n_steps;
     prof->stride = 1;
@@ -82,7 +82,7 @@ weft_status weft_profile_set_conditions(weft_profile *prof, const weft_condition
     if (c->turns > WEFT_MAX_ROOF_TURNS || (c->turns && (!c->roofs || !c->least || !c->most)))
         return WEFT_FAIL(err, WEFT_INVALID, "conditions of %u turns, at most %d, each with its roofs", c->turns,
                          WEFT_MAX_ROOF_TURNS);
-    size_t n = prof->p->n_devices;
+    size_t n = prof->p->s->n_devices;
     prof->conditions = *c;
     prof->conditions.arithmetic = weft__program_arithmetic(prof->p);
     if (!c->turns) return WEFT_OK;
@@ -117,7 +117,7 @@ const char *weft_profile_mode_name(weft_profile_mode m)
 
 static weft_status find_work(const weft_profile *prof, const weft_profile_run *run, int64_t *work, weft_error *err)
 {
-    const weft_graph *g = prof->p->g;
+    const weft_graph *g = prof->p->s->g;
     memcpy(work, prof->p->extents, sizeof prof->p->extents);
     for (uint32_t k = 0; k < run->n_work; k++) {
         uint32_t i = 0, n = weft_graph_extent_count(g);
@@ -130,7 +130,7 @@ static weft_status find_work(const weft_profile *prof, const weft_profile_run *r
 
 static double at_roof(const weft_profile *prof, uint32_t step, double bytes, double flops)
 {
-    const weft_step *s = &prof->p->plan->steps[step];
+    const weft_step *s = &prof->p->s->plan->steps[step];
     const weft_roof *roof = &prof->roofs[s->device];
     double peak = weft_roof_peak(roof, weft_program_place(prof->p, s->node).arithmetic);
     double memory = roof->bytes_per_second > 0 ? bytes / roof->bytes_per_second : 0.0;
@@ -145,8 +145,8 @@ static void count_work(weft_profile *prof, const int64_t *work)
     memcpy(prof->work, work, sizeof prof->work);
     prof->work_known = true;
     for (uint32_t i = 0; i < prof->n_steps; i++) {
-        const weft_node *n = weft_graph_node_by_id(prof->p->g, prof->p->plan->steps[i].node);
-        weft_cost c = prof->costs[i] = weft_node_cost(prof->p->g, n, work);
+        const weft_node *n = weft_graph_node_by_id(prof->p->s->g, prof->p->s->plan->steps[i].node);
+        weft_cost c = prof->costs[i] = weft_node_cost(prof->p->s->g, n, work);
         double bytes = c.bytes_read + c.bytes_written;
         prof->least[i] = prof->has_roofs ? at_roof(prof, i, bytes, c.flops) : bytes + c.flops;
     }
@@ -274,7 +274,7 @@ weft_status weft_profile_add(weft_profile *prof, const weft_profile_run *run, we
                          MAX_SPANS);
     if (wants_row(prof)) WEFT_TRY(add_row(prof, run, work, begin, end, err));
     prof->runs++;
-    for (uint32_t d = 0; d < prof->p->n_devices; d++)
+    for (uint32_t d = 0; d < prof->p->s->n_devices; d++)
         prof->calibrated = prof->calibrated && weft_program_spans_calibrated(prof->p, d);
     return WEFT_OK;
 }
@@ -294,7 +294,7 @@ static weft_profile_bound bound_of(const weft_profile *prof, const weft_profile_
 static void finish_node(weft_profile *prof, uint32_t step)
 {
     weft_profile_node *n = &prof->nodes[step];
-    const weft_step *s = &prof->p->plan->steps[step];
+    const weft_step *s = &prof->p->s->plan->steps[step];
     *n = (weft_profile_node){ .node = s->node, .step = step, .device = s->device, .shared = prof->shared[step] };
     n->seconds = spread_of(prof, WEFT__ROW_STEPS + step);
     n->elapsed = spread_of(prof, WEFT__ROW_STEPS + prof->n_steps + step).median;

@@ -15,7 +15,7 @@ const char *weft__span_kind_name(uint8_t kind)
 void weft__profile_track(const weft_profile *prof, const weft_span *s, char *buf, size_t size)
 {
     weft_device_info info;
-    weft_backend_info(prof->p->devices[s->device < prof->p->n_devices ? s->device : 0], &info);
+    weft_backend_info(prof->p->devices[s->device < prof->p->s->n_devices ? s->device : 0], &info);
     if (s->track == WEFT_TRACK_HOST) snprintf(buf, size, "host");
     else if (info.type == WEFT_DEVICE_CPU) snprintf(buf, size, "thread %d", s->track - WEFT_TRACK_THREAD);
     else if (s->track == WEFT_TRACK_QUEUE) snprintf(buf, size, "queue");
@@ -113,7 +113,7 @@ static void put_conditions(weft__json *j, const weft_profile *prof)
 {
     const weft_conditions *c = &prof->conditions;
     weft__warnings w;
-    weft__conditions_warnings(c, prof->p->n_devices, &w);
+    weft__conditions_warnings(c, prof->p->s->n_devices, &w);
     weft__json_line(j);
     weft__json_object(j, "conditions");
     if (c->processors > 0) weft__json_f64(j, "processors", c->processors);
@@ -122,7 +122,7 @@ static void put_conditions(weft__json *j, const weft_profile *prof)
     else weft__json_null(j, "others");
     weft__json_u64(j, "turns", c->turns);
     weft__json_array(j, "roofs");
-    for (uint32_t d = 0; c->turns && d < prof->p->n_devices; d++) {
+    for (uint32_t d = 0; c->turns && d < prof->p->s->n_devices; d++) {
         weft__json_object(j, NULL);
         weft__json_roof(j, "least", &c->least[d]);
         weft__json_roof(j, "most", &c->most[d]);

@@ -37,7 +37,7 @@ const char *weft_profile_by_name(weft_profile_by by)
 /* "linear f16 1x768 2304x768": the first two inputs, and the type that a weight is stored in. */
 static void shape_name(const weft_profile *prof, const weft_node *n, char *buf, size_t size)
 {
-    const weft_graph *g = prof->p->g;
+    const weft_graph *g = prof->p->s->g;
     size_t at = (size_t)snprintf(buf, size, "%s", weft_op_get(n->op)->name);
     for (uint32_t i = 0; i < n->n_in && i < 2; i++) {
         const weft_value *v = weft_graph_value(g, n->in[i]);
@@ -56,9 +56,9 @@ static void shape_name(const weft_profile *prof, const weft_node *n, char *buf, 
 
 static void group_name(const weft_profile *prof, weft_profile_by by, uint32_t step, char *buf, size_t size)
 {
-    const weft_node *n = weft_graph_node_by_id(prof->p->g, prof->p->plan->steps[step].node);
+    const weft_node *n = weft_graph_node_by_id(prof->p->s->g, prof->p->s->plan->steps[step].node);
     size_t layer = weft__layer_key(n->scope);
-    if (by == WEFT_BY_NODE) weft__launch_name(prof->p->g, prof->p->plan, step, 1, buf, size);
+    if (by == WEFT_BY_NODE) weft__launch_name(prof->p->s->g, prof->p->s->plan, step, 1, buf, size);
     else if (by == WEFT_BY_SHAPE) shape_name(prof, n, buf, size);
     else if (by == WEFT_BY_OP) snprintf(buf, size, "%s", weft_op_get(n->op)->name);
     else if (layer) snprintf(buf, size, "%.*s", (int)layer, n->scope);
@@ -234,7 +234,7 @@ static bool print_device(const table *t, uint32_t d)
 /* "decode: tokens 1, cells 96": the sizes of the last run. */
 static bool print_extents(const table *t)
 {
-    const weft_graph *g = t->prof->p->g;
+    const weft_graph *g = t->prof->p->s->g;
     char text[512];
     size_t at = (size_t)snprintf(text, sizeof text, "%s", t->prof->name);
     for (uint32_t i = 0; i < weft_graph_extent_count(g) && at < sizeof text; i++)
@@ -248,7 +248,7 @@ static bool print_warnings(const table *t)
     weft__warnings w;
     char text[WEFT__WARNING_SIZE + 16];
     bool ok = true;
-    weft__conditions_warnings(&t->prof->conditions, t->prof->p->n_devices, &w);
+    weft__conditions_warnings(&t->prof->conditions, t->prof->p->s->n_devices, &w);
     for (uint32_t i = 0; i < w.n && ok; i++) {
         snprintf(text, sizeof text, "warning: %s", w.text[i]);
         ok = print_line(t, text);
@@ -266,7 +266,7 @@ static bool print_head(const table *t)
              prof->mode == WEFT_PROFILE_ISOLATED ? "one step at a time"
                                                  : "as the program really runs, steps may overlap");
     ok = ok && print_line(t, text);
-    for (uint32_t d = 0; d < prof->p->n_devices; d++) ok = ok && print_device(t, d);
+    for (uint32_t d = 0; d < prof->p->s->n_devices; d++) ok = ok && print_device(t, d);
     double run = total->seconds.median;
     size_t at = (size_t)snprintf(text, sizeof text, "a run takes %.1f us (%.1f to %.1f, MAD %.1f)", 1e6 * run,
                           1e6 * total->seconds.min, 1e6 * total->seconds.max, 1e6 * total->seconds.mad);

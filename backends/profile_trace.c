@@ -85,7 +85,7 @@ static void put_span(const trace *t, const weft_span *s, uint32_t lane)
     const char *kind = weft__span_kind_name(s->kind);
     bool step = weft__span_is_step(t->prof, s);
     uint32_t pid = s->device + 1u, tid = 1u + s->track * (uint32_t)LANES + lane;
-    if (step) weft__launch_name(t->prof->p->g, t->prof->p->plan, s->step, s->n_steps, name, sizeof name);
+    if (step) weft__launch_name(t->prof->p->s->g, t->prof->p->s->plan, s->step, s->n_steps, name, sizeof name);
     begin_span(t, step ? name : kind, kind, pid, tid, (uint64_t[]){ s->begin, s->end });
     if (step) step_args(t, s);
     else if (s->n_steps) {
@@ -149,7 +149,7 @@ static void find_begins(const weft_profile *prof, uint64_t *begins)
 /* Bytes of a device's arena that are in use, when a step with which they change begins. */
 static void put_live(const trace *t, uint32_t device, const uint64_t *begins)
 {
-    const weft_plan *plan = t->prof->p->plan;
+    const weft_plan *plan = t->prof->p->s->plan;
     const uint64_t *live = plan->live + (size_t)device * plan->n_steps;
     uint64_t shown = UINT64_MAX;
     for (uint32_t i = 0; i < plan->n_steps; i++) {
@@ -178,7 +178,7 @@ static weft_status put_profile(const trace *t, weft_error *err)
         end_event(t);
         put_spans(t, spans, prof->shown->n);
         find_begins(prof, begins);
-        for (uint32_t d = 0; d < prof->p->n_devices; d++) put_live(t, d, begins);
+        for (uint32_t d = 0; d < prof->p->s->n_devices; d++) put_live(t, d, begins);
     }
     free(begins);
     free(spans);
@@ -190,7 +190,7 @@ static void name_processes(trace *t, const weft_profile *const *profiles, uint32
     char name[600];
     uint32_t named = 0;
     for (uint32_t i = 0; i < n; i++) {
-        for (; named < profiles[i]->p->n_devices; named++) {
+        for (; named < profiles[i]->p->s->n_devices; named++) {
             weft_device_info info;
             weft_backend_info(profiles[i]->p->devices[named], &info);
             snprintf(name, sizeof name, "%s: %s", info.name, info.description);

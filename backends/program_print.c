@@ -1,45 +1,6 @@
 /* program_print.c: what a program is, as text: devices, memory, placement. Nothing here needs a loaded program. */
+#include "backends/names.h"
 #include "backends/program.h"
-
-#include <stdio.h>
-#include <string.h>
-
-weft_place weft_program_place(const weft_program *p, uint32_t node_id)
-{
-    const weft_node *n = weft_graph_node_by_id(p->g, node_id);
-    if (!n) return (weft_place){ .kernel = "", .layout = "" };
-    uint32_t d = p->device_of[node_id];
-    weft_backend *b = p->devices[d];
-    weft_place place = { d, p->reasons[node_id], p->choices[node_id].kernel ? p->choices[node_id].name : "", "",
-                         p->choices[node_id].arithmetic };
-    if (n->op == WEFT_OP_weight) place.layout = b->vt->layout_name(b, p->layouts[weft__at(p, d, n->out[0].id)]);
-    return place;
-}
-
-uint64_t weft__resident_bytes(const weft_program *p, uint32_t device, weft_ref r)
-{
-    size_t at = weft__at(p, device, r.id);
-    if (!p->resident[at]) return 0;
-    const weft_value *v = weft_graph_value(p->g, r);
-    weft_backend *b = p->devices[device];
-    int64_t dims[WEFT_MAX_RANK];
-    weft_dims_resolve(p->g, &v->dims, p->bounds, dims);
-    return b->vt->weight_bytes(b, p->layouts[at], v->dtype, v->dims.rank, dims);
-}
-
-weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device)
-{
-    weft_program_memory m = { .arena = p->plan->arena_bytes[device] };
-    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
-        const weft_node *n = weft_graph_node(p->g, i);
-        if (!(weft_op_get(n->op)->traits & WEFT_TRAIT_SOURCE)) continue;
-        uint64_t bytes = weft__resident_bytes(p, device, n->out[0]);
-        if (n->op == WEFT_OP_weight) m.weights += bytes;
-        if (n->op == WEFT_OP_state) m.states += bytes;
-        if (n->op == WEFT_OP_constant) m.constants += bytes;
-    }
-    return m;
-}
 
 static bool print_spilled(const weft_backend *b, const weft_writer *w)
 {
@@ -53,7 +14,7 @@ static bool print_devices(const weft_program *p, const weft_writer *w)
 {
     bool ok =
         weft_writef(w, "%-8s %12s %12s %12s %12s %12s\n", "device", "weights", "states", "constants", "arena", "total");
-    for (uint32_t d = 0; d < p->n_devices; d++) {
+    for (uint32_t d = 0; d < p->s->n_devices; d++) {
         weft_device_info info;
         weft_backend_info(p->devices[d], &info);
         weft_program_memory m = weft_program_device_memory(p, d);
@@ -62,25 +23,25 @@ static bool print_devices(const weft_program *p, const weft_writer *w)
                                (unsigned long long)m.constants, (unsigned long long)m.arena,
                                (unsigned long long)(m.weights + m.states + m.constants + m.arena), info.description);
     }
-    for (uint32_t d = 0; d < p->n_devices && ok; d++) ok = print_spilled(p->devices[d], w);
-    for (uint32_t d = 0; d < p->n_devices && p->split && ok; d++)
-        ok = weft_writef(w, "%s%u layers on %s%s", d ? ", " : "", p->split[d], p->devices[d]->vt->name,
-                         d + 1 < p->n_devices ? "" : p->by_memory ? ", by memory\n" : ", as asked\n");
+    for (uint32_t d = 0; d < p->s->n_devices && ok; d++) ok = print_spilled(p->devices[d], w);
+    for (uint32_t d = 0; d < p->s->n_devices && p->s->split && ok; d++)
+        ok = weft_writef(w, "%s%u layers on %s%s", d ? ", " : "", p->s->split[d], p->devices[d]->vt->name,
+                         d + 1 < p->s->n_devices ? "" : p->s->by_memory ? ", by memory\n" : ", as asked\n");
     return ok;
 }
 
 static bool print_placement(const weft_program *p, const weft_writer *w)
 {
     char name[256];
-    const weft_plan *plan = p->plan;
+    const weft_plan *plan = p->s->plan;
     bool ok = weft_writef(w, "\n%5s %-7s %-28s %-12s %s\n", "step", "device", "kernel", "reason", "node");
     for (uint32_t i = 0; i < plan->n_steps && ok; i++) {
-        const weft_node *n = weft_graph_node_by_id(p->g, plan->steps[i].node);
+        const weft_node *n = weft_graph_node_by_id(p->s->g, plan->steps[i].node);
         weft_place place = weft_program_place(p, n->id);
         weft_device_info info;
         weft_backend_info(p->devices[place.device], &info);
         char mark = plan->steps[i].barrier ? '|' : plan->steps[i].joined ? '+' : ' ';
-        const char *better = p->choices[n->id].instead_of;
+        const char *better = p->s->choices[n->id].instead_of;
         ok = weft_writef(w, "%4u%c %-7s %-28s %-12s %s%s%s\n", i, mark, info.name, place.kernel,
                          weft_place_name(place.reason), weft__node_text(n, name, sizeof name),
                          better ? ", instead of the disabled " : "", better ? better : "");
@@ -92,13 +53,13 @@ weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft
 {
     if (!print_devices(p, w)) return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
     if (!weft_writef(w, "\nextents:")) return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
-    for (uint32_t i = 0; i < weft_graph_extent_count(p->g); i++)
-        if (!weft_writef(w, " %s <= %lld", weft_graph_extent(p->g, i + 1, NULL), (long long)p->bounds[i]))
+    for (uint32_t i = 0; i < weft_graph_extent_count(p->s->g); i++)
+        if (!weft_writef(w, " %s <= %lld", weft_graph_extent(p->s->g, i + 1, NULL), (long long)p->s->bounds[i]))
             return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
     if (!weft_writef(w, "\nsteps: %u, launches: %u, barriers: %u (after a step's number, '|': it waits for those "
-                     "before, '+': it shares their launch)\n", p->plan->n_steps, p->plan->n_launches,
-                     p->plan->n_barriers) ||
+                     "before, '+': it shares their launch)\n", p->s->plan->n_steps, p->s->plan->n_launches,
+                     p->s->plan->n_barriers) ||
         !print_placement(p, w) || !weft_writef(w, "\n"))
         return WEFT_FAIL(err, WEFT_IO, "the program could not be printed");
-    return weft_plan_print(p->g, p->plan, w, err);
+    return weft_plan_print(p->s->g, p->s->plan, w, err);
 }

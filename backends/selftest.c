@@ -5,6 +5,9 @@
  * again what has failed. A verdict is TESTING while the probe runs: where that is what a later process finds, the
  * kernel took its process or its device down. */
 #include "backends/selftest.h"
+#include "backends/names.h"
+#include "backends/program.h"
+#include "graph/convert.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +24,7 @@ typedef struct subject {
 
 typedef struct prober {
     weft_backend *b;
-    const weft_program *wanted; /* only what this program uses; NULL: everything */
+    const weft__schedule *wanted; /* only what it uses; NULL: everything */
     weft__task task;            /* counts probes */
     bool by_name;               /* in whatever form: the program has forms that no probe has */
     subject subjects[MAX_SUBJECTS];
@@ -44,12 +47,12 @@ static float noise(uint32_t *state)
 static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
 {
     const prober *t = ctx;
-    for (uint32_t i = 0; i < weft_graph_node_count(t->p->g); i++) {
-        const weft_node *n = weft_graph_node(t->p->g, i);
+    for (uint32_t i = 0; i < weft_graph_node_count(t->p->s->g); i++) {
+        const weft_node *n = weft_graph_node(t->p->s->g, i);
         if (n->op != WEFT_OP_weight || strcmp(n->name, name)) continue;
-        const weft_dims *dims = &weft_graph_value(t->p->g, n->out[0])->dims;
+        const weft_dims *dims = &weft_graph_value(t->p->s->g, n->out[0])->dims;
         *out = (weft_weight_data){ .dtype = WEFT_F32, .rank = dims->rank, .data = t->data + n->id };
-        weft_dims_resolve(t->p->g, dims, t->p->bounds, out->dims);
+        weft_dims_resolve(t->p->s->g, dims, t->p->s->bounds, out->dims);
         out->bytes = sizeof(float);
         for (uint32_t k = 0; k < out->rank; k++) out->bytes *= (uint64_t)out->dims[k];
         return WEFT_OK;
@@ -61,12 +64,12 @@ static weft_status make_weights(prober *t, weft_error *err)
 {
     uint32_t state = 1;
     t->n_data = 1;
-    for (uint32_t v = 1; v < weft_graph_value_limit(t->p->g); v++) {
-        if (!weft_graph_value(t->p->g, (weft_ref){ v })) continue;
-        int64_t n = weft_value_elements(t->p->g, (weft_ref){ v }, t->p->bounds);
+    for (uint32_t v = 1; v < weft_graph_value_limit(t->p->s->g); v++) {
+        if (!weft_graph_value(t->p->s->g, (weft_ref){ v })) continue;
+        int64_t n = weft_value_elements(t->p->s->g, (weft_ref){ v }, t->p->s->bounds);
         if (n > t->n_data) t->n_data = n;
     }
-    t->n_data += weft_graph_node_limit(t->p->g);
+    t->n_data += weft_graph_node_limit(t->p->s->g);
     t->data = malloc((size_t)t->n_data * sizeof *t->data);
     if (!t->data) return WEFT_OOM_FAIL(err, "a self-test");
     for (int64_t i = 0; i < t->n_data; i++) t->data[i] = noise(&state);
@@ -76,9 +79,9 @@ static weft_status make_weights(prober *t, weft_error *err)
 /* Integers count up (every index once), numbers are noise. */
 static weft_status write_input(prober *t, const weft_node *n, weft_error *err)
 {
-    const weft_value *v = weft_graph_value(t->p->g, n->out[0]);
-    int64_t count = weft_value_elements(t->p->g, n->out[0], t->p->bounds);
-    uint64_t bytes = weft_value_bytes(t->p->g, n->out[0], t->p->bounds);
+    const weft_value *v = weft_graph_value(t->p->s->g, n->out[0]);
+    int64_t count = weft_value_elements(t->p->s->g, n->out[0], t->p->s->bounds);
+    uint64_t bytes = weft_value_bytes(t->p->s->g, n->out[0], t->p->s->bounds);
     void *data = malloc(bytes);
     bool ok = data != NULL;
     if (ok && v->dtype == WEFT_I32)
@@ -94,7 +97,7 @@ static weft_status write_input(prober *t, const weft_node *n, weft_error *err)
 
 static const weft_kernel_choice *choice_of(const weft_program *p, uint32_t i)
 {
-    const weft_kernel_choice *c = &p->choices[p->plan->steps[i].node];
+    const weft_kernel_choice *c = &p->s->choices[p->s->plan->steps[i].node];
     return c->kernel ? c : NULL;
 }
 
@@ -143,10 +146,10 @@ static bool note_fault(void *ctx, const weft_check_node *c)
 {
     prober *t = ctx;
     char name[80];
-    for (uint32_t i = 0; i < t->p->plan->n_steps && c->failed; i++) {
-        if (t->p->plan->steps[i].node != c->node) continue;
+    for (uint32_t i = 0; i < t->p->s->plan->n_steps && c->failed; i++) {
+        if (t->p->s->plan->steps[i].node != c->node) continue;
         snprintf(t->texts[i], sizeof t->texts[i], "%s: max error %.3g, tolerance %.3g, %llu NaN, %llu infinite",
-                 weft__node_text(weft_graph_node_by_id(t->p->g, c->node), name, sizeof name), c->max_error,
+                 weft__node_text(weft_graph_node_by_id(t->p->s->g, c->node), name, sizeof name), c->max_error,
                  c->tolerance, (unsigned long long)c->n_nan, (unsigned long long)c->n_inf);
         t->faults[i] = t->texts[i];
     }
@@ -160,8 +163,8 @@ static weft_status run_probe(prober *t, weft_error *err)
     WEFT_TRY(make_weights(t, err));
     WEFT_TRY(weft_bank_create(&source, &bank, err));
     weft_status s = weft_program_load(t->p, bank, err);
-    for (uint32_t i = 0; i < weft_graph_node_count(t->p->g) && !s; i++) {
-        const weft_node *n = weft_graph_node(t->p->g, i);
+    for (uint32_t i = 0; i < weft_graph_node_count(t->p->s->g) && !s; i++) {
+        const weft_node *n = weft_graph_node(t->p->s->g, i);
         if (n->op == WEFT_OP_input) s = write_input(t, n, err);
     }
     if (!s) s = weft_program_check(t->p, &source, note_fault, t, err);
@@ -172,7 +175,7 @@ static weft_status run_probe(prober *t, weft_error *err)
 
 static const char *fault_of(const prober *t, const weft_kernel_choice *tested)
 {
-    for (uint32_t i = 0; i < t->p->plan->n_steps; i++) {
+    for (uint32_t i = 0; i < t->p->s->plan->n_steps; i++) {
         const weft_kernel_choice *c = choice_of(t->p, i);
         if (c && same_form(c, tested) && t->faults[i]) return t->faults[i];
     }
@@ -190,7 +193,7 @@ static void judge(prober *t, subject *s, const weft_kernel_choice *c, const char
 static weft_status try_probe(prober *t, weft_error *err)
 {
     subject *subjects[WEFT_MAX_PROBE_NODES] = { NULL };
-    uint32_t n = t->p->plan->n_steps, found = 0;
+    uint32_t n = t->p->s->plan->n_steps, found = 0;
     if (n > WEFT_MAX_PROBE_NODES) return WEFT_FAIL(err, WEFT_INTERNAL, "a probe has %u steps", n);
     for (uint32_t i = 0; i < n; i++) found += (subjects[i] = subject_of(t, i)) != NULL;
     if (!found) return WEFT_OK;
@@ -215,8 +218,9 @@ static weft_status probe(prober *t, const char *text, weft_error *err)
 {
     weft_graph *g;
     WEFT_TRY(weft_graph_parse(text, strlen(text), "probe", NULL, &g, err));
-    weft_status s = weft__program_create_probe(g, t->b, t->wanted && t->wanted->exact, weft__task_part(&t->task),
-                                               &t->p, err);
+    weft_program_desc desc = { .devices = &t->b, .n_devices = 1, .exact = t->wanted && t->wanted->exact,
+                               .as_built = true, .keep = true, .progress = weft__task_part(&t->task) };
+    weft_status s = weft__program_create_untested(g, &desc, &t->p, err);
     if (s == WEFT_UNSUPPORTED) s = WEFT_OK; /* no kernel is left: nothing to be tested */
     else if (!s) s = try_probe(t, err);
     weft_program_destroy(t->p);
@@ -227,13 +231,13 @@ static weft_status probe(prober *t, const char *text, weft_error *err)
     return s;
 }
 
-/* Whether a program has forms of kernels on a device that nothing is known of. */
-static bool has_unknown(const weft_program *p, const weft_backend *b)
+/* Whether a schedule has forms of kernels on a device that nothing is known of. */
+static bool has_unknown(const weft__schedule *sch, const weft_backend *b)
 {
-    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
-        uint32_t id = weft_graph_node(p->g, i)->id;
-        if (p->devices[p->device_of[id]] == b && p->choices[id].kernel &&
-            b->vt->verdict(b, &p->choices[id]) == WEFT_VERDICT_NONE)
+    for (uint32_t i = 0; i < weft_graph_node_count(sch->g); i++) {
+        uint32_t id = weft_graph_node(sch->g, i)->id;
+        if (sch->devices[sch->device_of[id]] == b && sch->choices[id].kernel &&
+            b->vt->verdict(b, &sch->choices[id]) == WEFT_VERDICT_NONE)
             return true;
     }
     return false;
@@ -256,36 +260,35 @@ static weft_status probe_all(prober *t, const weft_progress_sink *progress, weft
 /* ---- for programs, for users ---- */
 
 /* What no probe reaches is trusted, unless the backend knows better. Whether all was. */
-static bool trust_the_rest(weft_program *p, uint32_t d)
+static bool trust_the_rest(const weft__schedule *sch, weft_backend *b, uint32_t d)
 {
-    weft_backend *b = p->devices[d];
     bool trusted = true;
-    for (uint32_t i = 0; i < weft_graph_node_count(p->g); i++) {
-        uint32_t id = weft_graph_node(p->g, i)->id;
-        const weft_kernel_choice *c = &p->choices[id];
-        if (p->device_of[id] != d || !c->kernel || b->vt->verdict(b, c) != WEFT_VERDICT_NONE) continue;
+    for (uint32_t i = 0; i < weft_graph_node_count(sch->g); i++) {
+        uint32_t id = weft_graph_node(sch->g, i)->id;
+        const weft_kernel_choice *c = &sch->choices[id];
+        if (sch->device_of[id] != d || !c->kernel || b->vt->verdict(b, c) != WEFT_VERDICT_NONE) continue;
         b->vt->judge(b, c, WEFT_VERDICT_UNTESTED, "");
         trusted = trusted && b->vt->verdict(b, c) != WEFT_VERDICT_FAILED;
     }
     return trusted;
 }
 
-weft_status weft__selftest(weft_program *p, bool *failed, weft_error *err)
+weft_status weft__selftest(const weft__schedule *sch, const weft_program_desc *desc, bool *failed, weft_error *err)
 {
     *failed = false;
-    for (uint32_t d = 0; d < p->n_devices && !p->probing; d++) {
-        weft_backend *b = p->devices[d];
-        if (!b->vt->probe || !has_unknown(p, b)) continue;
+    for (uint32_t d = 0; d < sch->n_devices; d++) {
+        weft_backend *b = desc->devices[d];
+        if (!b->vt->probe || !has_unknown(sch, b)) continue;
         prober *t = calloc(1, sizeof *t);
         if (!t) return WEFT_OOM_FAIL(err, "a self-test");
         t->b = b;
-        t->wanted = p;
-        weft_status s = probe_all(t, &p->progress, err);
+        t->wanted = sch;
+        weft_status s = probe_all(t, &desc->progress, err);
         for (uint32_t i = 0; i < t->n_subjects; i++) *failed = *failed || t->subjects[i].failed;
         free(t);
         if (s == WEFT_OOM || s == WEFT_LIMIT) continue; /* no room to test in: loading says so, with its own numbers */
         if (s) return s;
-        *failed = !trust_the_rest(p, d) || *failed;
+        *failed = !trust_the_rest(sch, b, d) || *failed;
     }
     return WEFT_OK;
 }

@@ -2,7 +2,6 @@
 #include "tests/vulkan/used.h"
 
 #include "backends/program.h"
-#include "backends/selftest.h"
 #include "models/model.h"
 
 #include <stdio.h>
@@ -45,11 +44,11 @@ static void name_launch(const char *kernel, const vk_launch *first, const vk_lau
 static weft_status add_program(used_list *l, const weft_program *p, const char *where, weft_error *err)
 {
     weft_exec e = { .vk = (vk_backend *)p->devices[0],
-                    .desc = { .g = p->g, .plan = p->plan, .choices = p->choices, .layouts = p->layouts,
-                              .bounds = p->bounds, .exact = p->exact } };
-    for (uint32_t i = 0; i < p->plan->n_steps; i++) {
-        const weft_node *n = weft_graph_node_by_id(p->g, p->plan->steps[i].node);
-        const weft_kernel_choice *c = &p->choices[n->id];
+                    .desc = { .g = p->s->g, .plan = p->s->plan, .choices = p->s->choices, .layouts = p->s->layouts,
+                              .bounds = p->s->bounds, .exact = p->s->exact } };
+    for (uint32_t i = 0; i < p->s->plan->n_steps; i++) {
+        const weft_node *n = weft_graph_node_by_id(p->s->g, p->s->plan->steps[i].node);
+        const weft_kernel_choice *c = &p->s->choices[n->id];
         const vk_kernel *k = c->kernel;
         vk_located here;
         vk_locate(&e, n, &here);
@@ -122,7 +121,8 @@ static weft_status add_probe(used_list *l, weft_backend *b, const char *text, we
     weft_graph *g;
     weft_program *p = NULL;
     WEFT_TRY(weft_graph_parse(text, strlen(text), "probe", NULL, &g, err));
-    weft_status s = weft__program_create_probe(g, b, false, (weft_progress_sink){ 0 }, &p, err);
+    weft_program_desc desc = { .devices = &b, .n_devices = 1, .as_built = true, .keep = true };
+    weft_status s = weft__program_create_untested(g, &desc, &p, err);
     if (!s) s = add_program(l, p, "self-test", err);
     weft_program_destroy(p);
     weft_graph_destroy(g);

@@ -1,0 +1,129 @@
+/* schedule_place.c: a device and a kernel for every node, from the layouts of weights and the devices' answers. */
+#include "backends/names.h"
+#include "backends/schedule_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Every weight's layout on every device, from all its readers. */
+static weft_status choose_layouts(weft__schedule *sch, weft_error *err)
+{
+    sch->value_limit = weft_graph_value_limit(sch->g);
+    uint32_t n_nodes = weft_graph_node_count(sch->g), n_uses = 0;
+    free(sch->layouts);
+    sch->layouts = calloc((size_t)sch->n_devices * sch->value_limit, sizeof *sch->layouts);
+    /* readers of value v: start[v] .. start[v + 1] */
+    uint32_t *start = calloc((size_t)sch->value_limit + 2, sizeof *start);
+    for (uint32_t i = 0; i < n_nodes; i++) n_uses += weft_graph_node(sch->g, i)->n_in;
+    const weft_node **readers = calloc(n_uses ? n_uses : 1, sizeof *readers);
+    if (!sch->layouts || !start || !readers) {
+        free(start);
+        free(readers);
+        return WEFT_OOM_FAIL(err, "the schedule");
+    }
+    for (uint32_t i = 0; i < n_nodes; i++) {
+        const weft_node *n = weft_graph_node(sch->g, i);
+        for (uint32_t j = 0; j < n->n_in; j++) start[n->in[j].id + 2]++;
+    }
+    for (uint32_t v = 2; v < sch->value_limit + 2; v++) start[v] += start[v - 1];
+    for (uint32_t i = 0; i < n_nodes; i++) { /* filling moves start[v + 1] from the begin to the end of v's readers */
+        const weft_node *n = weft_graph_node(sch->g, i);
+        for (uint32_t j = 0; j < n->n_in; j++) readers[start[n->in[j].id + 1]++] = n;
+    }
+    for (uint32_t i = 0; i < n_nodes; i++) {
+        const weft_node *n = weft_graph_node(sch->g, i);
+        if (n->op != WEFT_OP_weight) continue;
+        uint32_t v = n->out[0].id;
+        for (uint32_t d = 0; d < sch->n_devices; d++)
+            sch->layouts[weft__at(sch, d, v)] = sch->devices[d]->vt->weight_layout(
+                sch->devices[d], sch->g, n->out[0], readers + start[v], start[v + 1] - start[v]);
+    }
+    free(start);
+    free(readers);
+    return WEFT_OK;
+}
+
+static weft_place_reason try_device(const weft__schedule *sch, const weft_node *n, uint32_t d,
+                                    weft_kernel_choice *choice)
+{
+    const weft_backend *b = sch->devices[d];
+    weft_layout layouts[WEFT_MAX_INPUTS];
+    for (uint32_t i = 0; i < n->n_in; i++) layouts[i] = sch->layouts[weft__at(sch, d, n->in[i].id)];
+    return b->vt->choose(b, &(weft_kernel_query){ sch->g, n, sch->bounds, layouts, sch->exact }, choice);
+}
+
+static weft_status place_node(weft__schedule *sch, const weft_node *n, weft_error *err)
+{
+    char name[256], type[64];
+    weft_place_reason refused = WEFT_PLACE_REQUESTED;
+    uint32_t first = sch->first_device ? sch->first_device[n->id] : 0;
+    if (first) refused = sch->by_memory ? WEFT_PLACE_MEMORY : WEFT_PLACE_SPLIT;
+    for (uint32_t d = first; d < sch->n_devices; d++) {
+        weft_place_reason why = try_device(sch, n, d, &sch->choices[n->id]);
+        if (why == WEFT_PLACE_REQUESTED && sch->strict && sch->choices[n->id].instead_of)
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: kernel %s is disabled, and strict forbids another",
+                             weft__node_text(n, name, sizeof name), sch->choices[n->id].instead_of);
+        if (why == WEFT_PLACE_REQUESTED) {
+            sch->device_of[n->id] = d;
+            sch->reasons[n->id] = refused;
+            return WEFT_OK;
+        }
+        if (d == first) refused = why;
+        if (sch->strict) break;
+    }
+    weft_device_info info;
+    weft_backend_info(sch->devices[first], &info);
+    snprintf(type, sizeof type, "%s", weft_dtype_get(weft_graph_value(sch->g, n->out[0])->dtype)->name);
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s (%s): %s cannot run it: %s (%s)%s",
+                     weft__node_text(n, name, sizeof name), type, info.name, weft_place_sentence(refused),
+                     weft_place_name(refused),
+                     sch->strict && sch->n_devices > 1 ? ", and strict forbids another device" : "");
+}
+
+/* A copy is where legalising wanted it: on another device it would need a transfer, and that a copy again. */
+static weft_status place_copy(weft__schedule *sch, const weft_node *n, weft_error *err)
+{
+    char name[256];
+    uint32_t d = sch->device_of[n->id];
+    sch->reasons[n->id] = WEFT_PLACE_FOLLOWS;
+    if (try_device(sch, n, d, &sch->choices[n->id]) == WEFT_PLACE_REQUESTED) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: device %u (%s) cannot copy it",
+                     weft__node_text(n, name, sizeof name), d, sch->devices[d]->vt->name);
+}
+
+/* Sources and views go where their first reader is; inputs nobody reads stay on the first device. */
+static void place_followers(weft__schedule *sch)
+{
+    for (uint32_t i = weft_graph_node_count(sch->g); i-- > 0;) {
+        const weft_node *n = weft_graph_node(sch->g, i);
+        uint32_t d = sch->device_of[n->id];
+        for (uint32_t j = 0; j < n->n_in; j++) {
+            const weft_node *from = weft__maker(sch->g, n->in[j]);
+            if (!(weft__traits(from) & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW))) continue;
+            sch->device_of[from->id] = d; /* an earlier reader overwrites this */
+            sch->reasons[from->id] = WEFT_PLACE_FOLLOWS;
+        }
+    }
+    for (uint32_t i = 0; i < weft_graph_node_count(sch->g); i++) { /* a view is where its data is */
+        const weft_node *n = weft_graph_node(sch->g, i);
+        if (!(weft__traits(n) & WEFT_TRAIT_VIEW)) continue;
+        sch->device_of[n->id] = sch->device_of[weft__maker(sch->g, n->in[0])->id];
+    }
+}
+
+weft_status weft__place(weft__schedule *sch, weft_error *err)
+{
+    WEFT_TRY(choose_layouts(sch, err));
+    uint32_t n_nodes = weft_graph_node_count(sch->g);
+    for (uint32_t i = 0; i < n_nodes; i++) {
+        const weft_node *n = weft_graph_node(sch->g, i);
+        sch->choices[n->id] = (weft_kernel_choice){ 0 };
+        /* transfers and copies: device_of was set when they were put in */
+        if (n->op == WEFT_OP_transfer) sch->reasons[n->id] = WEFT_PLACE_FOLLOWS;
+        else if (n->op == WEFT_OP_copy) WEFT_TRY(place_copy(sch, n, err));
+        else if (weft__traits(n) & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW)) sch->device_of[n->id] = 0;
+        else WEFT_TRY(place_node(sch, n, err));
+    }
+    place_followers(sch);
+    return WEFT_OK;
+}
