@@ -367,6 +367,7 @@ static void ids_of_small_files(void)
         const char *place, *content, *text, *ids;
     } rows[] = {
         { "%PRE%", brackets, "a ]b ab", "[0,1,3]" },
+        { "%PRE%", brackets, "a b", "[0,1]" },
         { "%PRE%", brackets, "a[b", "[3]" },
         { "%OPT%", "'unk_token': 'c', 'fuse_unk': false,", "zzabzzaz", "[2,2,3,2,2,0,2]" },
         { "%OPT%", "'unk_token': 'c', 'fuse_unk': true,", "zzabzzaz", "[2,3,2,0,2]" },

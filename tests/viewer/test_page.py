@@ -346,12 +346,29 @@ def test_plain(p):
     check("which cannot be saved", p.js("document.getElementById('export').hidden"))
 
 
+def other_attribute(document):
+    """Layer 4 becomes what the others are but for the eps of its norms."""
+    for program in document["programs"]:
+        for n in program["stages"][-1]["nodes"]:
+            if n["scope"].startswith("gpt_neox.layers.4") and "eps" in n.get("attrs", {}):
+                n["attrs"]["eps"] *= 2
+    return document
+
+
+def test_identical(p):
+    """Layers that differ in nothing but an attribute are not identical."""
+    p.open()
+    same("identical layers around another", [4, 1, 7], p.js("weft.graph().runs().map((r) => r.length)"))
+    p.open("once=1")
+    same("which stands by itself", 3, p.items("group"))
+
+
 def main(weft, make_page, configs):
     if not browser.find():
         print("skipped: no chromium")
         return 77
     with tempfile.TemporaryDirectory() as folder:
-        one, two, small = (os.path.join(folder, f"{n}.html") for n in ("one", "two", "small"))
+        one, two, small, other = (os.path.join(folder, f"{n}.html") for n in ("one", "two", "small", "other"))
         big = os.path.join(configs, "gpt-neox-20b.json")
         a = documents.add_check(documents.add_profile(documents.dump(weft, big)), 57)
         b = documents.add_profile(documents.dump(weft, big), {"attention": 1.5}, [BUSY])
@@ -364,7 +381,9 @@ def main(weft, make_page, configs):
                 return 77
             raise
         documents.write_page(make_page, two, "two", a, b)
-        documents.write_page(make_page, small, "small", documents.dump(weft, os.path.join(configs, "pythia-160m.json")))
+        c = documents.dump(weft, os.path.join(configs, "pythia-160m.json"))
+        documents.write_page(make_page, small, "small", c)
+        documents.write_page(make_page, other, "other", other_attribute(c))
         print(f"size: {os.path.getsize(one):,} bytes, of which {os.path.getsize(one + '.0.json'):,} are the document")
         with browser.Browser() as chromium:
             p = Page(chromium, one)
@@ -378,6 +397,7 @@ def main(weft, make_page, configs):
             test_timeline.run(p, a)
             test_export.run(p, folder)
             test_plain(Page(chromium, small))
+            test_identical(Page(chromium, other))
     print("failed: " + ", ".join(failed) if failed else "passed")
     return 1 if failed else 0
 

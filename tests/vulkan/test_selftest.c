@@ -352,6 +352,50 @@ static void a_form_fails_alone(void)
     each_file(NULL);
 }
 
+static void older(const char *path)
+{
+    FILE *f = fopen(path, "r+");
+    if (!CHECK(f != NULL)) return;
+    fputs("weft-verdicts 1", f); /* as long as the version of today */
+    fclose(f);
+}
+
+/* What another version has written is not read: its lines may mean something else. */
+static void verdicts_of_another_version(void)
+{
+    result r;
+    if (!set_up()) return;
+    if (CHECK_OK(run(true, false, &r), err)) {
+        strcpy(condemned, "norm ");
+        each_file(condemn);
+        CHECK_STATUS(run(true, false, &r), WEFT_UNSUPPORTED, err);
+        each_file(older);
+        CHECK_OK(run(true, false, &r), err);
+        CHECK(!*r.disabled);
+    }
+    each_file(NULL);
+}
+
+/* A test that was cancelled takes its verdict back, whichever stands behind it by now. */
+static void a_verdict_is_taken_back(void)
+{
+    weft_kernel_choice c[3] = { { .name = "first", .compiled = 1 }, { .name = "second", .compiled = 2 },
+                                { .name = "third", .compiled = 3 } };
+    weft_backend *b = NULL;
+    if (!set_up() || !CHECK_OK(weft_backend_open(spec, &b, &err), err)) return;
+    for (int i = 0; i < 3; i++) b->vt->judge(b, &c[i], WEFT_VERDICT_FAILED, "by hand");
+    b->vt->judge(b, &c[0], WEFT_VERDICT_NONE, "");
+    CHECK_EQ_INT(b->vt->verdict(b, &c[0]), WEFT_VERDICT_NONE);
+    CHECK_EQ_INT(b->vt->verdict(b, &c[1]), WEFT_VERDICT_FAILED);
+    CHECK_EQ_INT(b->vt->verdict(b, &c[2]), WEFT_VERDICT_FAILED);
+    b->vt->judge(b, &c[2], WEFT_VERDICT_NONE, "");
+    CHECK_EQ_INT(b->vt->verdict(b, &c[2]), WEFT_VERDICT_NONE);
+    b->vt->judge(b, &c[1], WEFT_VERDICT_NONE, "");
+    CHECK_EQ_INT(b->vt->verdict(b, &c[1]), WEFT_VERDICT_NONE);
+    weft_backend_close(b);
+    each_file(NULL);
+}
+
 static const weft_test tests[] = {
     { "a wrong product makes way", a_wrong_product_makes_way },
     { "without another kernel: the CPU or nothing", without_another_kernel_the_cpu_or_nothing },
@@ -359,5 +403,7 @@ static const weft_test tests[] = {
     { "a cancelled test is no verdict", a_cancelled_test_is_no_verdict },
     { "one percent of one row", one_percent_of_one_row },
     { "a form fails alone", a_form_fails_alone },
+    { "verdicts of another version", verdicts_of_another_version },
+    { "a verdict is taken back", a_verdict_is_taken_back },
 };
 TEST_MAIN(tests)
