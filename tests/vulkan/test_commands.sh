@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every command of the `weft` program on the Vulkan driver that the environment names, against what it does on the
-# processor. usage: test_commands.sh WEFT MODEL. Exit status 77: no driver.
+# processor. usage: test_commands.sh WEFT MODEL SHIM. Exit status 77: no driver.
 set -u
-weft=$1 model=$2
+weft=$1 model=$2 shim=$3
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export XDG_CACHE_HOME=$dir/cache
@@ -59,6 +59,16 @@ holds "that split is told" 'grep -qE "^layers: [1-5] on .*, [1-5] on " "$dir/err
 fails "too small" "are needed" say --device vulkan:0,memory=8M
 fails "too small for a tensor" "larger than" say $gpu --max-binding 1K
 fails "a split of what is not there" "--split" say $gpu --split 1,2,3
+
+# ---- devices that nobody here has (shim_device.h) ----
+as() { local devices=$1; shift; SHIM_DEVICES=$devices "$weft" "$@" --no-cache --device "vulkan:0,loader=$shim"; }
+fails "a clock that stands still" "the driver's timestamps do not advance" \
+    as anv,stuck=1 profile "$model" --max-binding 16M --prompt-tokens 4 --decode-tokens 1 --repeat 1
+as radv,budget=3000000000,usage=3000000000 inspect "${model%/*/*}/configs/gpt-neox-20b.json" >"$dir/full" || bad "inspect of a full device"
+holds "a device with nothing left" 'grep -q "the device has  *0.0 MiB: it does NOT fit" "$dir/full"'
+same "text on a device with little room" "$(say --device cpu)" "$(as radv,room=3000000 generate "$model" \
+    --prompt "Once upon a time" --context 64 --chunk 16 --max-tokens 10 2>"$dir/err")"
+holds "what lies in the host's memory is told" 'grep -q "has too little memory: [1-9][0-9]* MiB lie in the host.s" "$dir/err"'
 
 # ---- the other commands ----
 "$weft" logits "$model" --tokens 1,2,3,4,5 $gpu --output "$dir/logits" || bad "logits"
