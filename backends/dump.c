@@ -135,14 +135,17 @@ static weft_status dump_json(const weft_dump_program *programs, uint32_t n, cons
     return weft__json_finish(&j) ? WEFT_OK : WEFT_FAIL(err, WEFT_IO, "a program could not be written as JSON");
 }
 
-/* Where a node of a planned graph runs. */
-static bool note(void *ctx, const weft_node *n, weft__note *out)
+/* Where the nodes of a planned graph run, by node id; NULL: no memory. */
+static weft__note *make_notes(const weft_program *p)
 {
-    const weft_program *p = ctx;
-    if (weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW)) return false;
-    weft_place place = weft_program_place(p, n->id);
-    *out = (weft__note){ p->devices[place.device]->vt->name, place.kernel, weft_place_name(place.reason) };
-    return true;
+    weft__note *notes = calloc(p->s->node_limit, sizeof *notes);
+    for (uint32_t i = 0; notes && i < weft_graph_node_count(p->s->g); i++) {
+        const weft_node *n = weft_graph_node(p->s->g, i);
+        if (weft_op_get(n->op)->traits & (WEFT_TRAIT_SOURCE | WEFT_TRAIT_VIEW)) continue;
+        weft_place place = weft_program_place(p, n->id);
+        notes[n->id] = (weft__note){ p->devices[place.device]->vt->name, place.kernel, weft_place_name(place.reason) };
+    }
+    return notes;
 }
 
 /* The last stage of a program as a drawing or a text. */
@@ -159,15 +162,15 @@ static weft_status dump_one(const weft_dump_program *d, weft_dump_format format,
     int64_t values[WEFT_MAX_EXTENTS];
     weft__drawing drawing = { .name = d->name, .desc = desc, .values = values };
     drawing.g = d->program ? d->program->s->g : optimised ? optimised : d->built;
-    if (d->program) {
-        drawing.ctx = (void *)(uintptr_t)d->program;
-        drawing.note = note;
-    }
+    weft__note *notes = d->program ? make_notes(d->program) : NULL;
+    if (d->program && !notes) return WEFT_OOM_FAIL(err, "a dump");
+    drawing.notes = notes;
     extent_values(drawing.g, desc, d->program, values);
     weft_status s = format == WEFT_DUMP_DOT              ? weft__draw_dot(&drawing, w, err)
                     : format == WEFT_DUMP_MODEL_EXPLORER ? weft__draw_explorer(&drawing, w, err)
                     : d->program                         ? weft_program_print(d->program, w, err)
                                                          : weft_graph_print(drawing.g, w, err);
+    free(notes);
     weft_graph_destroy(optimised);
     return s;
 }

@@ -34,9 +34,8 @@ void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b, con
 
 /* ---- the planned stage ---- */
 
-static void node_fields(void *ctx, weft__json *j, const weft_node *n)
+static void node_fields(weft__json *j, const weft_program *p, const weft_node *n)
 {
-    const weft_program *p = ctx;
     weft_place place = weft_program_place(p, n->id);
     weft__json_u64(j, "device", place.device);
     weft__json_string(j, "kernel", place.kernel);
@@ -55,9 +54,8 @@ static const char *storage_name(weft_storage s)
     return names[s];
 }
 
-static void value_fields(void *ctx, weft__json *j, weft_ref r)
+static void value_fields(weft__json *j, const weft_program *p, weft_ref r)
 {
-    const weft_program *p = ctx;
     const weft_slot *s = &p->s->plan->slots[r.id];
     const weft_value *v = weft_graph_value(p->s->g, r);
     bool arena = s->storage == WEFT_STORAGE_ARENA, source = s->storage > WEFT_STORAGE_ARENA;
@@ -82,8 +80,26 @@ static void value_fields(void *ctx, weft__json *j, weft_ref r)
 
 void weft__json_planned(weft__json *j, const weft_program *p, const int64_t *values)
 {
-    weft__json_stage(j, &(weft__stage){ .name = "planned", .g = p->s->g, .values = values, .ctx = (void *)(uintptr_t)p,
-                                        .node = node_fields, .value = value_fields });
+    const weft_graph *g = p->s->g;
+    const weft__stage s = { .name = "planned", .g = g, .values = values };
+    uint32_t count = weft_graph_node_count(g);
+    weft__json_stage_begin(j, &s);
+    for (uint32_t i = 0; i < count && j->ok; i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        weft__json_node(j, &s, n);
+        node_fields(j, p, n);
+        weft__json_end_object(j);
+    }
+    weft__json_stage_next(j);
+    for (uint32_t i = 0; i < count && j->ok; i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        for (uint32_t k = 0; k < n->n_out; k++) {
+            weft__json_value(j, &s, n->out[k]);
+            value_fields(j, p, n->out[k]);
+            weft__json_end_object(j);
+        }
+    }
+    weft__json_stage_end(j, &s);
 }
 
 /* ---- the plan ---- */

@@ -6,16 +6,20 @@
 #include "graph/graph_impl.h"
 #include "graph/json.h"
 
-/* One form of a graph. `node` and `value` add fields that only a planned graph has; NULL: none. */
+/* One form of a graph. */
 typedef struct weft__stage {
     const char *name; /* "built", "optimised", "planned" */
     const weft_graph *g;
     const int64_t *values; /* of the extents: sizes and costs are those at these; NULL: the bounds */
-    void *ctx;
-    void (*node)(void *ctx, weft__json *j, const weft_node *n);
-    void (*value)(void *ctx, weft__json *j, weft_ref r);
 } weft__stage;
 void weft__json_stage(weft__json *j, const weft__stage *s);
+/* Its parts, for who has more to say of nodes and values: begin; all nodes; next; all values; end. The objects of nodes
+ * and values are left open, and the caller ends them. */
+void weft__json_stage_begin(weft__json *j, const weft__stage *s);
+void weft__json_stage_next(weft__json *j);
+void weft__json_stage_end(weft__json *j, const weft__stage *s);
+void weft__json_node(weft__json *j, const weft__stage *s, const weft_node *n);
+void weft__json_value(weft__json *j, const weft__stage *s, weft_ref r);
 
 /* "format" to "title": what every document begins with. */
 void weft__json_head(weft__json *j, const char *title);
@@ -34,9 +38,7 @@ typedef struct weft__drawing {
     const weft_graph *g;
     const weft_dump_desc *desc;
     const int64_t *values;
-    void *ctx;
-    /* Where a node runs; false: it does not run. NULL: not planned. */
-    bool (*note)(void *ctx, const weft_node *n, weft__note *out);
+    const weft__note *notes; /* by node id, where it runs (device NULL: it does not run); NULL: not planned */
 } weft__drawing;
 weft_status weft__draw_dot(const weft__drawing *d, const weft_writer *w, weft_error *err);
 weft_status weft__draw_explorer(const weft__drawing *d, const weft_writer *w, weft_error *err);

@@ -158,10 +158,10 @@ static void put_attrs(drawing *p, const weft_node *n)
 
 static void put_note(drawing *p, const weft_node *n)
 {
-    weft__note note;
+    const weft__note *note = p->d->notes ? &p->d->notes[n->id] : NULL;
     char line[256];
-    if (!p->d->note || !p->d->note(p->d->ctx, n, &note)) return;
-    snprintf(line, sizeof line, "%s%s%s", note.kernel, *note.kernel ? " on " : "on ", note.device);
+    if (!note || !note->device) return;
+    snprintf(line, sizeof line, "%s%s%s", note->kernel, *note->kernel ? " on " : "on ", note->device);
     put_line(p, "#1155cc", line);
 }
 

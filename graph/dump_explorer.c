@@ -50,7 +50,6 @@ static void put_attrs(weft__json *j, const weft__drawing *d, const weft_node *n)
 {
     uint32_t n_fields;
     char text[192];
-    weft__note note;
     weft_cost cost = weft_node_cost(d->g, n, d->values);
     const weft__attr_field *f = weft__attr_fields(n->op, &n_fields);
     weft__json_array(j, "attrs");
@@ -63,10 +62,11 @@ static void put_attrs(weft__json *j, const weft__drawing *d, const weft_node *n)
         put_number(j, "bytes read", cost.bytes_read);
         put_number(j, "bytes written", cost.bytes_written);
     }
-    if (d->note && d->note(d->ctx, n, &note)) {
-        put_pair(j, "device", note.device);
-        put_pair(j, "kernel", note.kernel);
-        put_pair(j, "placement", note.reason);
+    const weft__note *note = d->notes ? &d->notes[n->id] : NULL;
+    if (note && note->device) {
+        put_pair(j, "device", note->device);
+        put_pair(j, "kernel", note->kernel);
+        put_pair(j, "placement", note->reason);
     }
     weft__json_end_array(j);
 }

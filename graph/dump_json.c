@@ -71,7 +71,7 @@ static void put_data(weft__json *j, const weft_graph *g, const weft_node *n)
     weft__json_end_array(j);
 }
 
-static void put_node(weft__json *j, const weft__stage *s, const weft_node *n)
+void weft__json_node(weft__json *j, const weft__stage *s, const weft_node *n)
 {
     uint32_t n_fields;
     const weft__attr_field *f = weft__attr_fields(n->op, &n_fields);
@@ -92,11 +92,9 @@ static void put_node(weft__json *j, const weft__stage *s, const weft_node *n)
     weft__json_f64(j, "flops", cost.flops);
     weft__json_f64(j, "bytes_read", cost.bytes_read);
     weft__json_f64(j, "bytes_written", cost.bytes_written);
-    if (s->node) s->node(s->ctx, j, n);
-    weft__json_end_object(j);
 }
 
-static void put_value(weft__json *j, const weft__stage *s, weft_ref r)
+void weft__json_value(weft__json *j, const weft__stage *s, weft_ref r)
 {
     const weft_value *v = weft_graph_value(s->g, r);
     int64_t shape[WEFT_MAX_RANK];
@@ -110,26 +108,27 @@ static void put_value(weft__json *j, const weft__stage *s, weft_ref r)
     for (uint32_t i = 0; i < v->dims.rank; i++) weft__json_i64(j, NULL, shape[i]);
     weft__json_end_array(j);
     weft__json_u64(j, "bytes", weft_value_bytes(s->g, r, s->values));
-    if (s->value) s->value(s->ctx, j, r);
-    weft__json_end_object(j);
 }
 
-void weft__json_stage(weft__json *j, const weft__stage *s)
+void weft__json_stage_begin(weft__json *j, const weft__stage *s)
 {
-    uint32_t count = weft_graph_node_count(s->g), n_outputs;
-    const weft_named *outputs = weft_graph_outputs(s->g, &n_outputs);
     weft__json_line(j);
     weft__json_object(j, NULL);
     weft__json_string(j, "name", s->name);
     weft__json_array(j, "nodes");
-    for (uint32_t i = 0; i < count && j->ok; i++) put_node(j, s, weft_graph_node(s->g, i));
+}
+
+void weft__json_stage_next(weft__json *j)
+{
     weft__json_end_array(j);
     weft__json_line(j);
     weft__json_array(j, "values");
-    for (uint32_t i = 0; i < count && j->ok; i++) {
-        const weft_node *n = weft_graph_node(s->g, i);
-        for (uint32_t k = 0; k < n->n_out; k++) put_value(j, s, n->out[k]);
-    }
+}
+
+void weft__json_stage_end(weft__json *j, const weft__stage *s)
+{
+    uint32_t n_outputs;
+    const weft_named *outputs = weft_graph_outputs(s->g, &n_outputs);
     weft__json_end_array(j);
     weft__json_line(j);
     weft__json_array(j, "outputs");
@@ -141,6 +140,25 @@ void weft__json_stage(weft__json *j, const weft__stage *s)
     }
     weft__json_end_array(j);
     weft__json_end_object(j);
+}
+
+void weft__json_stage(weft__json *j, const weft__stage *s)
+{
+    uint32_t count = weft_graph_node_count(s->g);
+    weft__json_stage_begin(j, s);
+    for (uint32_t i = 0; i < count && j->ok; i++) {
+        weft__json_node(j, s, weft_graph_node(s->g, i));
+        weft__json_end_object(j);
+    }
+    weft__json_stage_next(j);
+    for (uint32_t i = 0; i < count && j->ok; i++) {
+        const weft_node *n = weft_graph_node(s->g, i);
+        for (uint32_t k = 0; k < n->n_out; k++) {
+            weft__json_value(j, s, n->out[k]);
+            weft__json_end_object(j);
+        }
+    }
+    weft__json_stage_end(j, s);
 }
 
 /* ---- documents ---- */
