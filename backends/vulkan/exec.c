@@ -1,330 +1,168 @@
-/* exec.c: from the plan's steps to launches, descriptor sets and parameter blocks, all made once.
+/* exec.c: the steps of a device, compiled, and their runs.
  *
- * Each node's kernel describes its launches; steps that the plan joins put their jobs into one. Everything a launch is
- * told lies in one block per form, everything it touches in one descriptor set. Commands are recorded by record.c. */
+ * A run copies the inputs' shadows in, runs the chunks of its recording, and copies outputs to their shadows: one
+ * submission, unless there are several chunks. The first run calibrates the rates by which recordings are cut. */
 #include "backends/vulkan/exec.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* A launch on its way: what the kernel said, and what its buffers are. */
-typedef struct draft {
-    vk_pipeline_key key;
-    weft_params params;
-    VkDescriptorBufferInfo buffers[WEFT_MAX_IN + WEFT_MAX_OUT]; /* inputs of all jobs, then outputs of all jobs */
-    uint64_t table, counter, counter_bytes; /* in the form's blocks, for buffers that wait for them */
-    uint8_t waits[WEFT_MAX_IN + WEFT_MAX_OUT]; /* VK_BIND_COUNTERS or VK_BIND_TABLE: which block a buffer is in */
-    vk_dispatch d;
-    const vk_kernel *kernel;
-    uint32_t n_jobs;
-} draft;
-
-typedef struct drafts {
-    draft *item;
-    size_t n, cap;
-    unsigned char *tables;
-    size_t n_tables, table_cap;
-    uint64_t n_counters; /* bytes */
-} drafts;
-
-const char *vk_step_text(const weft_exec *e, uint32_t step, char *buf, size_t size)
+weft_status vk_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err)
 {
-    const weft_node *n = weft_graph_node_by_id(e->desc.g, e->desc.plan->steps[step].node);
-    snprintf(buf, size, "%s%s%s %%%u", n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[0].id);
-    return buf;
-}
-
-/* ---- tensors and buffers ---- */
-
-static void locate_tensor(const weft_exec *e, weft_ref r, vk_tensor *t)
-{
-    const weft_exec_desc *d = &e->desc;
-    const weft_value *v = weft_graph_value(d->g, r);
-    const weft_slot *s = &d->plan->slots[r.id];
-    *t = (vk_tensor){ .dtype = v->dtype, .layout = d->layouts[s->root.id], .rank = v->dims.rank, .dims = v->dims,
-                      .first = s->first, .n_parts = 1 };
-    weft_dims_resolve(d->g, &v->dims, d->bounds, t->dim);
-    memcpy(t->stride, s->stride, sizeof t->stride);
-    if (s->storage != WEFT_STORAGE_WEIGHT || !d->bufs) return;
-    t->n_parts = d->bufs[s->root.id]->n_parts;
-    t->parts = d->bufs[s->root.id]->parts;
-}
-
-void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l)
-{
-    for (uint32_t i = 0; i < n->n_in; i++) locate_tensor(e, n->in[i], &l->in[i]);
-    for (uint32_t i = 0; i < n->n_out; i++) locate_tensor(e, n->out[i], &l->out[i]);
-    l->call = (vk_call){ .facts = &e->vk->facts, .in = l->in, .out = l->out, .n_in = n->n_in, .n_out = n->n_out,
-                         .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact };
-}
-
-/* Bindings end at a multiple of 16 bytes, so that the last vector load is inside; blocks are padded for that. */
-static VkDescriptorBufferInfo range_of(const vk_block *b, uint64_t offset, uint64_t bytes)
-{
-    uint64_t padded = (bytes + 15) / 16 * 16, room = b->bytes - offset;
-    return (VkDescriptorBufferInfo){ b->buffer, offset, padded ? padded < room ? padded : room : 16 };
-}
-
-static VkDescriptorBufferInfo value_range(const weft_exec *e, weft_ref r, uint32_t part)
-{
-    const weft_slot *s = &e->desc.plan->slots[r.id];
-    if (s->storage == WEFT_STORAGE_ARENA) return range_of(e->arena, s->offset, s->bytes);
-    const weft_buf *buf = e->desc.bufs[s->root.id];
-    const vk_part *p = &buf->parts[part];
-    return range_of(&buf->blocks[p->block], p->offset, p->bytes);
-}
-
-static weft_status bind_slot(const weft_exec *e, const weft_step *step, const weft_node *n, const vk_bind *b, draft *t,
-                             uint32_t slot, weft_error *err)
-{
-    char text[256];
-    uint32_t at = slot < t->kernel->ins ? slot : WEFT_MAX_IN + slot - t->kernel->ins;
-    VkDescriptorBufferInfo *out = &t->buffers[at];
-    switch ((vk_bind_kind)b->kind) {
-    case VK_BIND_NONE: return WEFT_OK;
-    case VK_BIND_IN: *out = value_range(e, n->in[b->index], b->part); break;
-    case VK_BIND_OUT: *out = value_range(e, n->out[b->index], b->part); break;
-    case VK_BIND_SCRATCH: *out = range_of(e->arena, step->scratch_offset, step->scratch_bytes); break;
-    case VK_BIND_COUNTERS:
-    case VK_BIND_TABLE: t->waits[at] = b->kind; return WEFT_OK;
+    *out = NULL;
+    weft_exec *e = calloc(1, sizeof *e);
+    if (!e) return WEFT_OOM_FAIL(err, "the compiled steps");
+    e->vk = (vk_backend *)b;
+    e->desc = *d;
+    e->arena = d->arena->blocks;
+    weft_status s = vk_io_create(e, err);
+    if (!s) s = vk_dispatches_create(e, true, &e->joined, err);
+    if (s) {
+        vk_exec_destroy(e);
+        return s;
     }
-    if (out->range <= e->vk->facts.max_binding) return WEFT_OK;
-    return WEFT_FAIL(err, WEFT_LIMIT, "%s: %llu bytes in one binding, but %s binds %llu at most",
-                     vk_step_text(e, t->d.first_step, text, sizeof text), (unsigned long long)out->range,
-                     e->vk->properties.deviceName, (unsigned long long)e->vk->facts.max_binding);
-}
-
-/* ---- drafting ---- */
-
-static bool reserve_table(drafts *all, const vk_located *l, const vk_kernel *k, draft *t)
-{
-    uint64_t bytes = k->table ? k->table(&l->call, NULL) : 0;
-    if (!bytes) return true;
-    size_t at = (all->n_tables + 255) / 256 * 256;
-    if (!weft__grow(&all->tables, &all->table_cap, at + bytes, 1)) return false;
-    k->table(&l->call, all->tables + at);
-    all->n_tables = at + bytes;
-    t->table = at;
-    return true;
-}
-
-/* Whether launch `t` of a joined step can become another job of the launch before it. */
-static bool can_merge(const draft *last, const draft *t, const vk_kernel *k, uint32_t max_groups)
-{
-    if (t->d.groups[1] > 1 || last->d.groups[1] > 1 || t->d.groups[0] > max_groups - last->d.groups[0])
-        return false; /* the jobs' workgroups add up in x */
-    return last->kernel == k && last->n_jobs < k->jobs && last->n_jobs < WEFT_MAX_JOBS &&
-           last->key.shader == t->key.shader && last->key.subgroup == t->key.subgroup &&
-           last->key.n_specs == t->key.n_specs &&
-           !memcmp(last->key.spec, t->key.spec, t->key.n_specs * sizeof *t->key.spec);
-}
-
-static void merge(draft *last, const draft *t)
-{
-    uint32_t j = last->n_jobs++, ins = last->kernel->ins, outs = last->kernel->outs;
-    last->params.job[j] = t->params.job[0];
-    last->params.job[j].groups.x = last->d.groups[0];
-    memcpy(last->buffers + (size_t)j * ins, t->buffers, ins * sizeof *t->buffers);
-    memcpy(last->buffers + WEFT_MAX_IN + (size_t)j * outs, t->buffers + WEFT_MAX_IN, outs * sizeof *t->buffers);
-    last->d.groups[0] += t->d.groups[0];
-    last->params.head.x = last->n_jobs;
-    last->params.head.y = last->d.groups[0];
-    last->d.n_steps = t->d.first_step + 1 - last->d.first_step;
-    last->d.bytes += t->d.bytes;
-    last->d.flops += t->d.flops;
-}
-
-static weft_status draft_launch(weft_exec *e, const vk_located *l, const weft_step *step, uint32_t plan_step,
-                                uint32_t index, draft *t, weft_error *err)
-{
-    const weft_node *n = weft_graph_node_by_id(e->desc.g, step->node);
-    const vk_kernel *k = e->desc.choices[n->id].kernel;
-    vk_launch launch = { 0 };
-    k->launch(&l->call, index, &launch);
-    *t = (draft){ .key = { .shader = launch.shader, .subgroup = launch.subgroup, .n_specs = launch.n_specs },
-                  .kernel = k, .n_jobs = 1 };
-    memcpy(t->key.spec, launch.spec, sizeof t->key.spec);
-    t->params.head.x = 1;
-    t->params.head.y = launch.groups[0];
-    t->params.job[0] = launch.job;
-    t->params.job[0].groups.x = 0;
-    t->params.job[0].groups.y = launch.groups[0];
-    t->d = (vk_dispatch){ .groups = { launch.groups[0], launch.groups[1] ? launch.groups[1] : 1,
-                                      launch.groups[2] ? launch.groups[2] : 1 },
-                          .barrier = index ? launch.barrier : step->barrier, .first_step = plan_step, .n_steps = 1 };
-    if (k->inplace && !weft__shaders[launch.shader].in_place)
-        return WEFT_FAIL(err, WEFT_INTERNAL, "vulkan: %s works in place, shader %s does not", k->name,
-                         weft__shaders[launch.shader].name);
-    for (uint32_t s = 0; s < (uint32_t)k->ins + k->outs; s++)
-        WEFT_TRY(bind_slot(e, step, n, &launch.bind[s], t, s, err));
+    *out = e;
     return WEFT_OK;
 }
 
-static weft_status draft_step(weft_exec *e, uint32_t plan_step, bool joined, drafts *all, weft_error *err)
+void vk_exec_destroy(weft_exec *e)
 {
-    const weft_step *step = &e->desc.plan->steps[plan_step];
-    const weft_node *n = weft_graph_node_by_id(e->desc.g, step->node);
-    const vk_kernel *k = e->desc.choices[n->id].kernel;
-    vk_located l;
-    vk_locate(e, n, &l);
-    uint32_t count = k->launches ? k->launches(&l.call) : 1;
-    uint64_t counters = k->counters ? 4 * (uint64_t)k->counters(&l.call) : 0;
-    weft_cost cost = weft_node_cost(e->desc.g, n, e->desc.bounds);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!weft__grow(&all->item, &all->cap, all->n + 1, sizeof *all->item)) return WEFT_OOM_FAIL(err, "launches");
-        draft *t = &all->item[all->n];
-        WEFT_TRY(draft_launch(e, &l, step, plan_step, i, t, err));
-        t->counter = all->n_counters;
-        t->counter_bytes = counters;
-        t->d.bytes = (cost.bytes_read + cost.bytes_written) / count;
-        t->d.flops = cost.flops / count;
-        if (!reserve_table(all, &l, k, t)) return WEFT_OOM_FAIL(err, "launches");
-        bool follows = joined && step->joined && !i && count == 1 && all->n;
-        if (follows && can_merge(t - 1, t, k, e->vk->facts.max_groups)) merge(t - 1, t);
-        else all->n++;
+    if (!e) return;
+    vk_backend *vk = e->vk;
+    vk_idle(vk);
+    vk_recordings_drop(e, false);
+    vk_io_destroy(e);
+    vk_dispatches_destroy(vk, &e->joined);
+    vk_dispatches_destroy(vk, &e->single);
+    free(e);
+}
+
+/* ---- running ---- */
+
+/* One submission per chunk; the inputs' copies go with the first, the outputs' with the last. */
+static weft_status submit_all(weft_exec *e, vk_recording *r, bool copy_in, bool copy_out, uint64_t *ticket,
+                              weft_error *err)
+{
+    uint32_t last = r->n_chunks ? r->n_chunks - 1 : 0;
+    for (uint32_t i = 0; i <= last; i++) {
+        VkCommandBuffer batch[3];
+        uint32_t n = 0;
+        vk_chunk *c = r->n_chunks ? &r->chunks[i] : NULL;
+        if (copy_in && !i) batch[n++] = e->upload_commands;
+        if (c) batch[n++] = c->commands;
+        if (copy_out && i == last) batch[n++] = e->readback_commands;
+        if (!n) return WEFT_OK;
+        WEFT_TRY(vk_submit(e->vk, batch, n, ticket, err));
+        e->counters.submits++;
+        if (!c) return WEFT_OK;
+        c->ticket = *ticket;
+        e->counters.launches += c->n;
+        e->counters.barriers += c->barriers;
     }
-    all->n_counters += (counters + 255) / 256 * 256;
     return WEFT_OK;
 }
 
-static weft_status draft_all(weft_exec *e, bool joined, drafts *all, weft_error *err)
+weft_status vk_exec_submit(weft_exec *e, uint32_t first, uint32_t n, const int64_t *extents, uint64_t *ticket,
+                           weft_error *err)
 {
-    const weft_plan *plan = e->desc.plan;
-    for (uint32_t i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].device == e->desc.device && e->desc.choices[plan->steps[i].node].kernel)
-            WEFT_TRY(draft_step(e, i, joined, all, err));
+    double start = weft__seconds();
+    vk_recording *r;
+    if (e->profiled) e->submit_ns = weft__nanoseconds();
+    WEFT_TRY(vk_io_extents(e, extents, err));
+    WEFT_TRY(vk_recording_find(e, first, n, &r, err));
+    *ticket = e->vk->submitted;
+    bool copy_in = e->dirty && !e->direct_in, copy_out = r->reads_back && e->readback_commands;
+    e->dirty = e->fresh = false;
+    WEFT_TRY(submit_all(e, r, copy_in, copy_out, ticket, err));
+    e->fresh = copy_out;
+    e->ticket = *ticket;
+    e->running = r;
+    e->started = start;
+    e->counters.host_seconds += weft__seconds() - start;
     return WEFT_OK;
 }
 
-/* ---- descriptor sets ---- */
-
-static weft_status create_pool(weft_exec *e, uint32_t n, vk_form *f, weft_error *err)
+/* The device's rates from one run of everything: both are scaled alike, since only their larger share is seen. */
+static void calibrate(weft_exec *e)
 {
-    VkDescriptorPoolSize sizes[] = { { VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, 2 * n },
-                                     { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, (WEFT_MAX_IN + WEFT_MAX_OUT) * n } };
-    VkDescriptorPoolCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = n,
-                                        .poolSizeCount = 2, .pPoolSizes = sizes };
-    VkResult r = e->vk->api.CreateDescriptorPool(e->vk->device, &info, NULL, &f->pool);
-    return r ? vk_fail(err, r, "vkCreateDescriptorPool", "%u sets", n) : WEFT_OK;
+    double total = 0, took = weft__seconds() - e->started;
+    for (uint32_t i = 0; i < e->running->n_chunks; i++)
+        total += vk_predicted(e->vk, e->running->chunks[i].bytes, e->running->chunks[i].flops);
+    if (!e->running->reads_back || total < 1e-4) return;
+    for (uint32_t i = 0; i < weft_graph_extent_count(e->desc.g); i++)
+        if (e->extents.extent[i] != (uint32_t)e->desc.bounds[i]) return;
+    double factor = took / total;
+    factor = factor < 1.0 / 16 ? 1.0 / 16 : factor > 4 ? 4 : factor; /* a first run can be slow for other reasons */
+    e->vk->seconds_per_byte *= factor;
+    e->vk->seconds_per_op *= factor;
+    e->timed = true;
 }
 
-/* Every descriptor is valid: those that a launch does not use show its first input, or its first output. */
-static void settle_buffers(const vk_form *f, draft *t)
+/* Whether the chunks of a recording turn out much longer than wanted, or much shorter than needed. */
+static bool vk_recording_outdated(const weft_exec *e, const vk_recording *r)
 {
-    for (uint32_t s = 0; s < WEFT_MAX_IN + WEFT_MAX_OUT; s++) {
-        if (t->waits[s] == VK_BIND_COUNTERS) t->buffers[s] = range_of(&f->counters, t->counter, t->counter_bytes);
-        else if (t->waits[s] == VK_BIND_TABLE)
-            t->buffers[s] = range_of(&f->tables, t->table, f->tables.bytes - t->table);
-        else if (!t->buffers[s].buffer) t->buffers[s] = t->buffers[s < WEFT_MAX_IN ? 0 : WEFT_MAX_IN];
+    double longest = 0, limit = e->vk->options.submit_seconds;
+    uint32_t dispatches = 0;
+    for (uint32_t i = 0; i < r->n_chunks; i++) {
+        double s = vk_predicted(e->vk, r->chunks[i].bytes, r->chunks[i].flops);
+        bool cut = r->chunks[i].n > 1 || r->list->dispatches[r->chunks[i].first].in_pieces;
+        if (s > longest && cut) longest = s;
+        dispatches += r->chunks[i].n;
     }
+    return longest > 2 * limit || (r->n_chunks > 1 && r->n_chunks < dispatches && longest < limit / 4);
 }
 
-static weft_status write_set(weft_exec *e, vk_form *f, const draft *t, uint64_t params_at, VkDescriptorSet *set,
-                             weft_error *err)
+/* Within the first run, so that no later one records anything. */
+weft_status vk_exec_settle(weft_exec *e, weft_error *err)
 {
-    VkDescriptorSetAllocateInfo info = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-                                         .descriptorPool = f->pool, .descriptorSetCount = 1,
-                                         .pSetLayouts = &e->vk->set_layout };
-    VkResult r = e->vk->api.AllocateDescriptorSets(e->vk->device, &info, set);
-    if (r) return vk_fail(err, r, "vkAllocateDescriptorSets", "a launch");
-    VkDescriptorBufferInfo params = { f->params.buffer, params_at, sizeof(weft_params) };
-    VkDescriptorBufferInfo run = { e->run.buffer, 0, sizeof(weft_run_params) };
-    VkWriteDescriptorSet w[4] = { { .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, .pBufferInfo = &params },
-                                  { .descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, .pBufferInfo = &run },
-                                  { .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, .pBufferInfo = t->buffers },
-                                  { .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                    .pBufferInfo = t->buffers + WEFT_MAX_IN } };
-    for (uint32_t i = 0; i < 4; i++) {
-        w[i].sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET;
-        w[i].dstSet = *set;
-        w[i].dstBinding = i;
-        w[i].descriptorCount = i == WEFT_BINDING_IN ? WEFT_MAX_IN : i == WEFT_BINDING_OUT ? WEFT_MAX_OUT : 1;
-    }
-    e->vk->api.UpdateDescriptorSets(e->vk->device, 4, w, 0, NULL);
-    e->counters.bindings++;
+    if (e->timed || !e->running) return WEFT_OK;
+    calibrate(e);
+    vk_recording *old = e->running, *r;
+    if (!e->timed || !vk_recording_outdated(e, old)) return WEFT_OK;
+    WEFT_TRY(vk_recording_make(e, old->first, old->n, &r, err));
+    for (vk_recording **at = &e->recordings; *at; at = &(*at)->next)
+        if (*at == old) {
+            *at = old->next;
+            break;
+        }
+    e->running = r;
+    vk_recording_destroy(e->vk, old);
     return WEFT_OK;
 }
 
-static weft_status upload(vk_backend *vk, const void *data, uint64_t bytes, vk_block *b, weft_error *err)
+/* Names the steps that were running when the device was lost. */
+static weft_status lost(weft_exec *e, weft_status s, weft_error *err)
 {
-    WEFT_TRY(vk_block_create(vk, bytes ? bytes : 256, VK_MEMORY_ARENA, b, err));
-    if (!data) return vk_block_zero(vk, b, 0, b->bytes, err);
-    return bytes ? vk_block_write(vk, b, 0, data, bytes, err) : WEFT_OK;
+    uint64_t done = 0;
+    char from[256], to[256];
+    VkResult r = e->vk->api.GetSemaphoreCounterValue(e->vk->device, e->vk->timeline, &done);
+    const vk_chunk *c = NULL;
+    for (uint32_t i = 0; e->running && i < e->running->n_chunks && !c; i++)
+        if (r || e->running->chunks[i].ticket > done) c = &e->running->chunks[i];
+    if (!c) return s;
+    const vk_dispatch *a = &e->running->list->dispatches[c->first], *b = a + c->n - 1;
+    return weft__annotate(err, s, "between %s and %s", vk_step_text(e, a->first_step, from, sizeof from),
+                          vk_step_text(e, b->first_step + b->n_steps - 1, to, sizeof to));
 }
 
-/* The parameter blocks of all launches, one after the other at the device's alignment. */
-static weft_status upload_params(weft_exec *e, const drafts *all, uint64_t stride, vk_form *f, weft_error *err)
+weft_status vk_exec_wait(weft_exec *e, uint64_t ticket, weft_error *err)
 {
-    unsigned char *params = calloc(all->n, stride);
-    if (!params) return WEFT_OOM_FAIL(err, "parameters of launches");
-    for (size_t i = 0; i < all->n; i++) memcpy(params + i * stride, &all->item[i].params, sizeof(weft_params));
-    weft_status s = upload(e->vk, params, all->n * stride, &f->params, err);
-    free(params);
+    weft_status s = vk_wait(e->vk, ticket, err);
+    if (e->profiled) e->done_ns = weft__nanoseconds();
+    if (s == WEFT_DEVICE_LOST) return lost(e, s, err);
+    if (!s && !e->profiled) s = vk_exec_settle(e, err); /* profiled: when the times are read */
+    if (!s) s = vk_validation_check(e->vk, err);
     return s;
 }
 
-/* A first run may find that everything takes four times as long as predicted (calibrate in record.c). */
-static void mark_long(const vk_backend *vk, draft *t)
+void vk_exec_counters(const weft_exec *e, weft_counters *out)
 {
-    bool many = t->d.groups[0] > 1 || t->d.groups[1] > 1;
-    t->d.in_pieces = many && 4 * vk_predicted(vk, t->d.bytes, t->d.flops) > vk->options.submit_seconds;
-    t->key.in_pieces = t->d.in_pieces;
-}
-
-static weft_status create_pipelines(weft_exec *e, drafts *all, weft_error *err)
-{
-    vk_pipeline_key *keys = malloc(all->n * sizeof *keys);
-    VkPipeline *pipelines = malloc(all->n * sizeof(VkPipeline));
-    weft_status s = keys && pipelines ? WEFT_OK : WEFT_OOM_FAIL(err, "pipelines");
-    for (size_t i = 0; i < all->n && !s; i++) {
-        mark_long(e->vk, &all->item[i]);
-        keys[i] = all->item[i].key;
-    }
-    if (!s) s = vk_pipelines_get(e->vk, keys, (uint32_t)all->n, e->desc.progress, pipelines, err);
-    for (size_t i = 0; i < all->n && !s; i++) all->item[i].d.pipeline = pipelines[i];
-    free(keys);
-    free(pipelines);
-    return s;
-}
-
-static weft_status finish(weft_exec *e, drafts *all, vk_form *f, weft_error *err)
-{
-    uint64_t align = e->vk->properties.limits.minUniformBufferOffsetAlignment, stride = sizeof(weft_params);
-    stride = (stride + align - 1) / align * align;
-    f->dispatches = malloc(all->n * sizeof *f->dispatches);
-    if (!f->dispatches) return WEFT_OOM_FAIL(err, "launches");
-    f->n_dispatches = (uint32_t)all->n;
-    WEFT_TRY(create_pipelines(e, all, err));
-    WEFT_TRY(upload_params(e, all, stride, f, err));
-    WEFT_TRY(upload(e->vk, all->tables, all->n_tables, &f->tables, err));
-    WEFT_TRY(upload(e->vk, NULL, all->n_counters + 256, &f->counters, err));
-    WEFT_TRY(create_pool(e, f->n_dispatches, f, err));
-    for (uint32_t i = 0; i < f->n_dispatches; i++) {
-        settle_buffers(f, &all->item[i]);
-        WEFT_TRY(write_set(e, f, &all->item[i], i * stride, &all->item[i].d.set, err));
-        f->dispatches[i] = all->item[i].d;
-    }
-    return vk_transfer_flush(e->vk, err);
-}
-
-weft_status vk_form_create(weft_exec *e, bool joined, vk_form *f, weft_error *err)
-{
-    drafts all = { 0 };
-    weft_status s = draft_all(e, joined, &all, err);
-    if (!s && all.n) s = finish(e, &all, f, err);
-    free(all.item);
-    free(all.tables);
-    if (s) vk_form_destroy(e->vk, f);
-    return s;
-}
-
-void vk_form_destroy(vk_backend *vk, vk_form *f)
-{
-    if (f->pool) vk->api.DestroyDescriptorPool(vk->device, f->pool, NULL);
-    vk_block_destroy(vk, &f->params);
-    vk_block_destroy(vk, &f->tables);
-    vk_block_destroy(vk, &f->counters);
-    free(f->dispatches);
-    *f = (vk_form){ 0 };
+    out->launches += e->counters.launches;
+    out->barriers += e->counters.barriers;
+    out->submits += e->counters.submits;
+    out->recordings += e->counters.recordings;
+    out->bindings += e->counters.bindings;
+    out->allocations += e->vk->allocations;
+    out->bytes_in += e->counters.bytes_in;
+    out->bytes_out += e->counters.bytes_out;
+    out->host_seconds += e->counters.host_seconds;
 }

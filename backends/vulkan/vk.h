@@ -5,12 +5,13 @@
  *   instance.c   the instance, listing and picking devices   kernels.c   the table of kernels
  *   facts.c      what a device can do, what is enabled       choose.c    the kernel for a node
  *   describe.c   launches as data                            k_*.c       the kernels' host sides
- *   memory.c     blocks of memory, by kind of heap           exec.c      steps -> launches, descriptor sets
- *   slabs.c      few allocations for many blocks             record.c    command buffers and their runs
- *   transfer.c   host <-> device, staging ring               cache.c     files of the cache folder
+ *   memory.c     blocks of memory, by kind of heap           dispatches.c  steps -> dispatches, descriptor sets
+ *   slabs.c      few allocations for many blocks             record.c    command buffers
+ *   transfer.c   host <-> device, staging ring               exec*.c     runs, their inputs, outputs and times
+ *   cache.c      files of the cache folder
  *   buffers.c    weft_buf: plain buffers, weights in parts   validate.c  messages of the validation layer
  *   weights.c    layouts, packing                            roof.c      what the device reaches at best
- *   pipelines.c  pipelines, their cache file                 times.c     timestamps of profiled runs
+ *   pipelines.c  pipelines, their cache file                 times.c     timestamps of a recording
  *   verdicts.c   what the self-test has said                 linear.c    what the matrix products share
  *   queue.c      submits, waits, lost devices                limits.c    limits without which nothing runs
  *   clock.c      the device's clock, timestamps
