@@ -215,6 +215,11 @@ WEFT_API uint32_t weft_program_split(const weft_program *p, uint32_t device);
 typedef struct weft_program_memory { uint64_t weights, states, arena, constants; } weft_program_memory;
 /* What the program needs on one device (below n_devices), weights and states as if it did not share them. */
 WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device);
+/* What programs need that are made from one graph for one bank, on the same devices and split alike: they share weights
+ * and states. Bytes on one device; and whether every device has them, LIMIT with the numbers if not. */
+WEFT_API uint64_t weft_programs_bytes(const weft_program *const *programs, uint32_t n, uint32_t device);
+WEFT_API WEFT_MUST_USE weft_status weft_programs_check_memory(const weft_program *const *programs, uint32_t n,
+                                                              weft_error *err);
 /* Devices, memory table, then the plan with the placement of every step. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_print(const weft_program *p, const weft_writer *w, weft_error *err);
 

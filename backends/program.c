@@ -3,7 +3,6 @@
 
 #include "backends/bank.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +100,34 @@ weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t d
     return weft__schedule_memory(p->s, device);
 }
 
+/* Weights and states once, arenas and constants of all. */
+static weft_program_memory memory_of(const weft_program *const *programs, uint32_t n, uint32_t device)
+{
+    weft_program_memory sum = { 0 };
+    for (uint32_t i = 0; i < n; i++) {
+        weft_program_memory m = weft__schedule_memory(programs[i]->s, device);
+        if (!i) sum = m;
+        else sum.arena += m.arena, sum.constants += m.constants;
+    }
+    return sum;
+}
+
+uint64_t weft_programs_bytes(const weft_program *const *programs, uint32_t n, uint32_t device)
+{
+    weft_program_memory m = memory_of(programs, n, device);
+    return weft__memory_sum(&m);
+}
+
+weft_status weft_programs_check_memory(const weft_program *const *programs, uint32_t n, weft_error *err)
+{
+    weft__fit f = { 0 };
+    for (uint32_t d = 0; n && d < programs[0]->s->n_devices; d++) {
+        weft_program_memory m = memory_of(programs, n, d);
+        weft__fit_add(&f, programs[0]->devices[d], &m, weft__memory_sum(&m));
+    }
+    return weft__fit_end(&f, err);
+}
+
 weft_counters weft_program_counters(const weft_program *p)
 {
     weft_counters sum = { 0 };
@@ -155,23 +182,12 @@ static uint64_t new_bytes(const weft_program *p, uint32_t d)
 /* Refuses with the numbers what a device cannot hold, before anything is read or allocated on any. */
 static weft_status check_fit(const weft_program *p, weft_error *err)
 {
-    char table[400] = "";
-    double mib = 1048576.0;
-    bool fits = true;
-    for (uint32_t d = 0, at = 0; d < p->s->n_devices; d++) {
-        weft_device_info info;
-        weft_backend_info(p->devices[d], &info);
+    weft__fit f = { 0 };
+    for (uint32_t d = 0; d < p->s->n_devices; d++) {
         weft_program_memory m = weft__schedule_memory(p->s, d);
-        uint64_t need = new_bytes(p, d);
-        fits = fits && (!info.memory_known || need <= info.memory);
-        if (at < sizeof table)
-            at += (uint32_t)snprintf(table + at, sizeof table - at,
-                                     "%s%s has %.0f MiB, but %.0f MiB are needed (weights %.0f, cache %.0f, "
-                                     "activations %.0f)", d ? "; " : "", info.name, (double)info.memory / mib,
-                                     (double)need / mib, (double)m.weights / mib, (double)m.states / mib,
-                                     (double)(m.arena + m.constants) / mib);
+        weft__fit_add(&f, p->devices[d], &m, new_bytes(p, d));
     }
-    return fits ? WEFT_OK : WEFT_FAIL(err, WEFT_LIMIT, "%s", table);
+    return weft__fit_end(&f, err);
 }
 
 static weft_status load_device(weft_program *p, uint32_t d, weft__task *task, weft_error *err)

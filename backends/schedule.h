@@ -52,6 +52,16 @@ static inline uint64_t weft__memory_sum(const weft_program_memory *m)
 /* Whether every device has room for what is on it. */
 bool weft__schedule_fits(const weft__schedule *s);
 
+/* The same, refusing: a sentence of every device, with what is needed there beyond what is loaded; LIMIT if one lacks
+ * it. */
+typedef struct weft__fit {
+    bool lacks;
+    size_t length;
+    char text[400];
+} weft__fit;
+void weft__fit_add(weft__fit *f, const weft_backend *b, const weft_program_memory *m, uint64_t need);
+weft_status weft__fit_end(const weft__fit *f, weft_error *err);
+
 static inline size_t weft__at(const weft__schedule *s, uint32_t device, uint32_t value)
 {
     return (size_t)device * s->value_limit + value;

@@ -1,6 +1,8 @@
 /* schedule_memory.c: how many bytes a schedule takes on each device, and whether that is there. */
 #include "backends/schedule.h"
 
+#include <stdio.h>
+
 uint64_t weft__resident_bytes(const weft__schedule *s, uint32_t device, weft_ref r)
 {
     size_t at = weft__at(s, device, r.id);
@@ -35,4 +37,25 @@ bool weft__schedule_fits(const weft__schedule *s)
         if (info.memory_known && weft__memory_sum(&m) > info.memory) return false;
     }
     return true;
+}
+
+/* ---- refusing ---- */
+
+void weft__fit_add(weft__fit *f, const weft_backend *b, const weft_program_memory *m, uint64_t need)
+{
+    double mib = 1048576.0;
+    weft_device_info info;
+    weft_backend_info(b, &info);
+    f->lacks = f->lacks || (info.memory_known && need > info.memory);
+    if (f->length >= sizeof f->text) return;
+    int n = snprintf(f->text + f->length, sizeof f->text - f->length,
+                     "%s%s has %.0f MiB, but %.0f MiB are needed (weights %.0f, cache %.0f, activations %.0f)",
+                     f->length ? "; " : "", info.name, (double)info.memory / mib, (double)need / mib,
+                     (double)m->weights / mib, (double)m->states / mib, (double)(m->arena + m->constants) / mib);
+    f->length += (size_t)n;
+}
+
+weft_status weft__fit_end(const weft__fit *f, weft_error *err)
+{
+    return f->lacks ? WEFT_FAIL(err, WEFT_LIMIT, "%s", f->text) : WEFT_OK;
 }

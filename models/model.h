@@ -176,10 +176,33 @@ typedef struct weft_session_desc {
 } weft_session_desc;
 #define WEFT_SESSION_DESC_DEFAULT { .hidden = -1 }
 
+/* What a session is going to run: the graph, and programs for it that are placed and planned, not loaded. A plan can be
+ * made, looked at and refused without reading a tensor, for a model that is a configuration alone, too. It allocates
+ * nothing on a device; where a device's kernels are tested before their first use, creating a plan does it. NOT_FOUND:
+ * the model has no head for what is asked. The model and the devices must outlive the plan. Without devices (n_devices
+ * 0) it has the graph alone. */
+typedef struct weft_session_plan weft_session_plan;
+WEFT_API WEFT_MUST_USE weft_status weft_session_plan_create(weft_model *m, const weft_session_desc *desc,
+                                                            weft_session_plan **out, weft_error *err);
+WEFT_API void weft_session_plan_destroy(weft_session_plan *p);
+/* What follows is lent, valid as long as the plan. The description with everything that was 0 settled, without devices
+ * and split: */
+WEFT_API const weft_session_desc *weft_session_plan_desc(const weft_session_plan *p);
+WEFT_API const weft_graph *weft_session_plan_graph(const weft_session_plan *p); /* before any pass, with all outputs */
+WEFT_API const char *const *weft_session_plan_outputs(const weft_session_plan *p, uint32_t *n); /* that programs have */
+/* The program for prompts or for single tokens, which may be the same; NULL without devices. */
+WEFT_API const weft_program *weft_session_plan_program(const weft_session_plan *p, bool decode);
+/* Bytes on one device (below n_devices) of a session that runs it, and whether every device has them: LIMIT with the
+ * numbers if not. */
+WEFT_API uint64_t weft_session_plan_bytes(const weft_session_plan *p, uint32_t device);
+WEFT_API WEFT_MUST_USE weft_status weft_session_plan_check(const weft_session_plan *p, weft_error *err);
+
 typedef struct weft_load_times { double graph, plan, load; } weft_load_times; /* seconds: build, schedule, weights */
 
-/* Builds, plans and loads: blocks for as long as reading and packing the weights takes. NOT_FOUND: the model has no
- * head for what is asked. */
+/* Loads what is planned: blocks for as long as reading and packing the weights takes. Takes the plan over, also where it
+ * fails. LIMIT: the devices have not the memory; nothing was read then. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_open(weft_session_plan *plan, weft_session **out, weft_error *err);
+/* Both together. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
                                                        weft_error *err);
 WEFT_API void weft_session_destroy(weft_session *s);

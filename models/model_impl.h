@@ -72,6 +72,11 @@ static inline bool weft__model_is_eos(const weft_model *m, int32_t token)
     return false;
 }
 
+/* What a session takes from its plan. */
+weft_program *weft__plan_program(const weft_session_plan *p, bool decode);
+weft_model *weft__plan_model(const weft_session_plan *p);
+weft_load_times weft__plan_times(const weft_session_plan *p); /* load is 0 */
+
 /* The model that a session was made from. */
 weft_model *weft__session_model(const weft_session *s);
 bool weft__session_logits(const weft_session *s); /* its output is logits, not hidden states or scores */

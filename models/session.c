@@ -1,6 +1,5 @@
-/* session.c: token sequences on loaded programs.
+/* session.c: token sequences on the programs of a plan (plan.c), loaded over one bank of weights and caches.
  *
- * One graph is scheduled for two bounds, many tokens (prompts) and few (decoding), over one bank of weights and caches.
  * The cache has one cell per token: sequence s owns the cells [s * context, (s + 1) * context), position p is cell
  * s * context + p, and a token sees the cells of its own sequence up to itself. */
 #include "models/finite.h"
@@ -11,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MAX_DEVICES = 16 };
-
 /* A loaded program and its ports; id 0 where the program has no such port. */
 typedef struct runner {
     weft_program *p;
@@ -21,9 +18,9 @@ typedef struct runner {
 } runner;
 
 struct weft_session {
-    weft_model *m;
-    weft_session_desc desc;
-    weft_graph *g;
+    weft_session_plan *plan; /* its own */
+    weft_model *m;           /* the plan's */
+    weft_session_desc desc;  /* the plan's, settled */
     weft_bank *bank;
     runner prompt, decode; /* decode.p is NULL where one program serves both */
     weft_load_times times;
@@ -35,88 +32,30 @@ struct weft_session {
 
 /* ---- creation ---- */
 
-static weft_status settle_desc(weft_session *s, weft_error *err)
+static weft_status load_runner(weft_session *s, bool decode, runner *r, weft_error *err)
 {
-    weft_session_desc *d = &s->desc;
-    if (d->n_devices > MAX_DEVICES)
-        return WEFT_FAIL(err, WEFT_LIMIT, "a session runs on at most %u devices", MAX_DEVICES);
-    if (!d->n_sequences) d->n_sequences = 1;
-    if (!d->context) d->context = s->m->info.context;
-    if (s->m->info.context_limit && d->context > s->m->info.context_limit)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "%s: a context of %u tokens: rope_type dynamic turns all keys anew with each token beyond %u, "
-                         "which a cache cannot follow", s->m->path, d->context, s->m->info.context_limit);
-    uint64_t cells = (uint64_t)d->context * d->n_sequences;
-    if (cells > INT32_MAX)
-        return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have",
-                         d->n_sequences, d->context);
-    if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
-    if (d->max_tokens > cells) d->max_tokens = (uint32_t)cells;
-    if (!d->max_rows && d->scores) d->max_rows = d->max_tokens; /* a row is short */
-    if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
-    if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
-    if (!d->max_decode) d->max_decode = d->n_sequences;
-    if (d->max_decode > d->max_tokens) d->max_decode = d->max_tokens;
-    if (d->kv == WEFT_ANY) d->kv = d->exact ? WEFT_F32 : WEFT_F16;
-    if (d->hidden > (int32_t)s->m->info.n_layer)
-        return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden,
-                         s->m->info.n_layer);
-    if (d->candidates > s->m->info.n_vocab) d->candidates = s->m->info.n_vocab;
-    if ((d->candidates > 0) + (d->hidden >= 0) + d->scores > 1)
-        return WEFT_FAIL(err, WEFT_INVALID, "a session gives one of candidates, hidden states and scores");
-    if (d->scores) return weft__model_need_scores(s->m, err);
-    return d->hidden < 0 ? weft__model_need_logits(s->m, err) : WEFT_OK;
-}
-
-/* The decode program's layers are where the prompt program's are: they share weights and cache. */
-static const uint32_t *split_of(const weft_session *s, uint32_t *split)
-{
-    if (!s->prompt.p) return s->desc.split;
-    for (uint32_t d = 0; d < s->desc.n_devices; d++) split[d] = weft_program_split(s->prompt.p, d);
-    return split[0] == UINT32_MAX ? NULL : split;
-}
-
-static weft_status make_runner(weft_session *s, uint32_t max_tokens, runner *r, weft_error *err)
-{
-    uint32_t split[MAX_DEVICES];
-    char name[32];
-    uint32_t k = s->desc.candidates;
-    const char *outputs[] = { k ? "candidate.id" : name, "candidate.sum", "candidate.logit" };
-    if (s->desc.hidden >= 0) snprintf(name, sizeof name, "hidden.%d", s->desc.hidden);
-    else snprintf(name, sizeof name, s->desc.scores ? "scores" : "logits");
-    r->max_tokens = max_tokens;
-    r->max_rows = s->desc.max_rows < max_tokens ? s->desc.max_rows : max_tokens;
-    weft_bound bounds[] = { { "tokens", max_tokens }, { "rows", r->max_rows } };
-    weft_program_desc d = { .devices = s->desc.devices, .n_devices = s->desc.n_devices, .bounds = bounds, .n_bounds = 2,
-                            .split = split_of(s, split), .spread = s->desc.spread && !s->prompt.p,
-                            .outputs = outputs, .n_outputs = k > 1 ? 3 : k ? 2 : 1, .strict = s->desc.strict,
-                            .exact = s->desc.exact, .progress = s->desc.progress };
+    uint32_t n_outputs;
+    const char *const *outputs = weft_session_plan_outputs(s->plan, &n_outputs);
     double start = weft__seconds();
-    WEFT_TRY(weft_program_create(s->g, &d, &r->p, err));
-    s->times.plan += weft__seconds() - start;
-    start = weft__seconds();
+    r->p = weft__plan_program(s->plan, decode);
+    r->max_tokens = decode ? s->desc.max_decode : s->desc.max_tokens;
+    r->max_rows = s->desc.max_rows < r->max_tokens ? s->desc.max_rows : r->max_tokens;
     WEFT_TRY(weft_program_load(r->p, s->bank, err));
     s->times.load += weft__seconds() - start;
-    r->tokens = weft_graph_find(weft_program_graph(r->p), "tokens");
-    r->pos = weft_graph_find(weft_program_graph(r->p), "pos");
-    r->cell = weft_graph_find(weft_program_graph(r->p), "cell");
-    r->first = weft_graph_find(weft_program_graph(r->p), "first");
-    r->rows = weft_graph_find(weft_program_graph(r->p), "rows");
-    r->ids = weft_graph_find(weft_program_graph(r->p), "candidate.id");
-    r->sums = weft_graph_find(weft_program_graph(r->p), "candidate.sum");
-    r->out = weft_graph_find(weft_program_graph(r->p), k ? "candidate.logit" : name);
+    const weft_graph *g = weft_program_graph(r->p);
+    r->tokens = weft_graph_find(g, "tokens");
+    r->pos = weft_graph_find(g, "pos");
+    r->cell = weft_graph_find(g, "cell");
+    r->first = weft_graph_find(g, "first");
+    r->rows = weft_graph_find(g, "rows");
+    r->ids = weft_graph_find(g, "candidate.id");
+    r->sums = weft_graph_find(g, "candidate.sum");
+    r->out = weft_graph_find(g, s->desc.candidates ? "candidate.logit" : outputs[0]);
     return WEFT_OK;
 }
 
-static weft_status create(weft_session *s, weft_error *err)
+static weft_status load(weft_session *s, weft_error *err)
 {
-    WEFT_TRY(settle_desc(s, err));
-    weft_model_graph_desc d = { .weights = s->desc.weights, .kv = s->desc.kv, .max_tokens = s->desc.max_tokens,
-                                .context = s->desc.context * s->desc.n_sequences, .max_rows = s->desc.max_rows,
-                                .candidates = s->desc.candidates };
-    double start = weft__seconds();
-    WEFT_TRY(weft_model_graph(s->m, &d, &s->g, err));
-    s->times.graph = weft__seconds() - start;
     uint32_t k = s->desc.candidates;
     const weft_model_info *info = &s->m->info;
     s->width = k ? k : s->desc.hidden >= 0 ? info->n_embed : s->desc.scores ? info->n_labels : info->n_vocab;
@@ -124,35 +63,47 @@ static weft_status create(weft_session *s, weft_error *err)
     s->length = calloc(s->desc.n_sequences, sizeof *s->length);
     s->batch = calloc(5 * (size_t)s->desc.max_tokens, sizeof *s->batch);
     if (!s->length || !s->batch || (k && !s->reduced)) return WEFT_OOM_FAIL(err, "a session");
+    WEFT_TRY(weft_session_plan_check(s->plan, err));
     weft_weight_source source = weft_model_weights(s->m);
     WEFT_TRY(weft_bank_create(&source, &s->bank, err));
-    WEFT_TRY(make_runner(s, s->desc.max_tokens, &s->prompt, err));
-    return s->desc.max_decode < s->desc.max_tokens ? make_runner(s, s->desc.max_decode, &s->decode, err) : WEFT_OK;
+    WEFT_TRY(load_runner(s, false, &s->prompt, err));
+    bool two = weft__plan_program(s->plan, true) != s->prompt.p;
+    return two ? load_runner(s, true, &s->decode, err) : WEFT_OK;
+}
+
+weft_status weft_session_open(weft_session_plan *plan, weft_session **out, weft_error *err)
+{
+    *out = NULL;
+    weft_session *s = weft__plan_program(plan, false) ? calloc(1, sizeof *s) : NULL;
+    if (!s) {
+        bool planned = weft__plan_program(plan, false) != NULL;
+        weft_session_plan_destroy(plan);
+        return planned ? WEFT_OOM_FAIL(err, "a session")
+                       : WEFT_FAIL(err, WEFT_INVALID, "a session needs at least one device");
+    }
+    s->plan = plan;
+    s->m = weft__plan_model(plan);
+    s->desc = *weft_session_plan_desc(plan);
+    s->times = weft__plan_times(plan);
+    weft_status status = load(s, err);
+    if (status) weft_session_destroy(s);
+    else *out = s;
+    return status;
 }
 
 weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out, weft_error *err)
 {
+    weft_session_plan *plan;
     *out = NULL;
-    weft_session *s = calloc(1, sizeof *s);
-    if (!s) return WEFT_OOM_FAIL(err, "a session");
-    s->m = m;
-    s->desc = *desc;
-    weft_status status = create(s, err);
-    if (status) {
-        weft_session_destroy(s);
-        return status;
-    }
-    *out = s;
-    return WEFT_OK;
+    WEFT_TRY(weft_session_plan_create(m, desc, &plan, err));
+    return weft_session_open(plan, out, err);
 }
 
 void weft_session_destroy(weft_session *s)
 {
     if (!s) return;
-    weft_program_destroy(s->decode.p);
-    weft_program_destroy(s->prompt.p);
+    weft_session_plan_destroy(s->plan); /* its programs go before their bank */
     weft_bank_destroy(s->bank);
-    weft_graph_destroy(s->g);
     free(s->length);
     free(s->batch);
     free(s->reduced);
@@ -161,12 +112,12 @@ void weft_session_destroy(weft_session *s)
 
 weft_program *weft_session_program(const weft_session *s, bool decode)
 {
-    return decode && s->decode.p ? s->decode.p : s->prompt.p;
+    return weft__plan_program(s->plan, decode);
 }
 
 const weft_graph *weft_session_graph(const weft_session *s)
 {
-    return s->g;
+    return weft_session_plan_graph(s->plan);
 }
 
 weft_load_times weft_session_load_times(const weft_session *s)

@@ -1,0 +1,196 @@
+/* plan.c: what a session is going to run, decided and not yet loaded.
+ *
+ * One graph is scheduled for two bounds: many tokens (prompts) and few (decoding). Everybody who wants to know what a
+ * session does with a model, the session first, asks here. */
+#include "models/model_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MAX_DEVICES = 16 };
+
+struct weft_session_plan {
+    weft_model *m;
+    weft_session_desc desc; /* settled; devices and split NULL: they were the caller's */
+    char output[32];        /* what is given where there are no candidates */
+    const char *outputs[3];
+    uint32_t n_outputs;
+    weft_graph *g;
+    weft_program *prompt, *decode; /* decode NULL where one program serves both; both without devices */
+    weft_load_times times;
+};
+
+/* ---- the description ---- */
+
+static weft_status settle(weft_session_plan *p, weft_error *err)
+{
+    weft_session_desc *d = &p->desc;
+    if (d->n_devices > MAX_DEVICES)
+        return WEFT_FAIL(err, WEFT_LIMIT, "a session runs on at most %u devices", MAX_DEVICES);
+    if (!d->n_sequences) d->n_sequences = 1;
+    if (!d->context) d->context = p->m->info.context;
+    if (p->m->info.context_limit && d->context > p->m->info.context_limit)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                         "%s: a context of %u tokens: rope_type dynamic turns all keys anew with each token beyond %u, "
+                         "which a cache cannot follow", p->m->path, d->context, p->m->info.context_limit);
+    uint64_t cells = (uint64_t)d->context * d->n_sequences;
+    if (cells > INT32_MAX)
+        return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have",
+                         d->n_sequences, d->context);
+    if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
+    if (d->max_tokens > cells) d->max_tokens = (uint32_t)cells;
+    if (!d->max_rows && d->scores) d->max_rows = d->max_tokens; /* a row is short */
+    if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
+    if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
+    if (!d->max_decode) d->max_decode = d->n_sequences;
+    if (d->max_decode > d->max_tokens) d->max_decode = d->max_tokens;
+    if (d->kv == WEFT_ANY) d->kv = d->exact ? WEFT_F32 : WEFT_F16;
+    if (d->hidden > (int32_t)p->m->info.n_layer)
+        return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden,
+                         p->m->info.n_layer);
+    if (d->candidates > p->m->info.n_vocab) d->candidates = p->m->info.n_vocab;
+    if ((d->candidates > 0) + (d->hidden >= 0) + d->scores > 1)
+        return WEFT_FAIL(err, WEFT_INVALID, "a session gives one of candidates, hidden states and scores");
+    if (d->scores) return weft__model_need_scores(p->m, err);
+    return d->hidden < 0 ? weft__model_need_logits(p->m, err) : WEFT_OK;
+}
+
+static void name_outputs(weft_session_plan *p)
+{
+    const weft_session_desc *d = &p->desc;
+    if (d->hidden >= 0) snprintf(p->output, sizeof p->output, "hidden.%d", d->hidden);
+    else snprintf(p->output, sizeof p->output, d->scores ? "scores" : "logits");
+    p->outputs[0] = d->candidates ? "candidate.id" : p->output;
+    p->outputs[1] = "candidate.sum"; /* with candidates */
+    p->outputs[2] = "candidate.logit"; /* with more than one */
+    p->n_outputs = d->candidates > 1 ? 3 : d->candidates ? 2 : 1;
+}
+
+/* ---- programs ---- */
+
+/* The decode program's layers are where the prompt program's are: they share weights and cache. */
+static const uint32_t *split_of(const weft_session_plan *p, const weft_session_desc *asked, uint32_t *split)
+{
+    if (!p->prompt) return asked->split;
+    for (uint32_t d = 0; d < asked->n_devices; d++) split[d] = weft_program_split(p->prompt, d);
+    return split[0] == UINT32_MAX ? NULL : split;
+}
+
+static weft_status make_program(weft_session_plan *p, const weft_session_desc *asked, uint32_t max_tokens,
+                                weft_program **out, weft_error *err)
+{
+    uint32_t split[MAX_DEVICES];
+    weft_bound bounds[] = { { "tokens", max_tokens },
+                            { "rows", p->desc.max_rows < max_tokens ? p->desc.max_rows : max_tokens } };
+    weft_program_desc d = { .devices = asked->devices, .n_devices = asked->n_devices, .bounds = bounds, .n_bounds = 2,
+                            .split = split_of(p, asked, split), .spread = asked->spread && !p->prompt,
+                            .outputs = p->outputs, .n_outputs = p->n_outputs, .strict = asked->strict,
+                            .exact = asked->exact, .progress = asked->progress };
+    double start = weft__seconds();
+    WEFT_TRY(weft_program_create(p->g, &d, out, err));
+    p->times.plan += weft__seconds() - start;
+    return WEFT_OK;
+}
+
+static weft_status create(weft_session_plan *p, const weft_session_desc *asked, weft_error *err)
+{
+    WEFT_TRY(settle(p, err));
+    name_outputs(p);
+    const weft_session_desc *d = &p->desc;
+    weft_model_graph_desc g = { .weights = d->weights, .kv = d->kv, .max_tokens = d->max_tokens,
+                                .context = d->context * d->n_sequences, .max_rows = d->max_rows,
+                                .candidates = d->candidates };
+    double start = weft__seconds();
+    WEFT_TRY(weft_model_graph(p->m, &g, &p->g, err));
+    p->times.graph = weft__seconds() - start;
+    if (!asked->n_devices) return WEFT_OK;
+    WEFT_TRY(make_program(p, asked, d->max_tokens, &p->prompt, err));
+    return d->max_decode < d->max_tokens ? make_program(p, asked, d->max_decode, &p->decode, err) : WEFT_OK;
+}
+
+/* ---- the object ---- */
+
+weft_status weft_session_plan_create(weft_model *m, const weft_session_desc *desc, weft_session_plan **out,
+                                     weft_error *err)
+{
+    *out = NULL;
+    weft_session_plan *p = calloc(1, sizeof *p);
+    if (!p) return WEFT_OOM_FAIL(err, "a session");
+    p->m = m;
+    p->desc = *desc;
+    p->desc.devices = NULL;
+    p->desc.split = NULL;
+    weft_status s = create(p, desc, err);
+    if (s) weft_session_plan_destroy(p);
+    else *out = p;
+    return s;
+}
+
+void weft_session_plan_destroy(weft_session_plan *p)
+{
+    if (!p) return;
+    weft_program_destroy(p->decode);
+    weft_program_destroy(p->prompt);
+    weft_graph_destroy(p->g);
+    free(p);
+}
+
+const weft_session_desc *weft_session_plan_desc(const weft_session_plan *p)
+{
+    return &p->desc;
+}
+
+const weft_graph *weft_session_plan_graph(const weft_session_plan *p)
+{
+    return p->g;
+}
+
+const char *const *weft_session_plan_outputs(const weft_session_plan *p, uint32_t *n)
+{
+    *n = p->n_outputs;
+    return p->outputs;
+}
+
+weft_program *weft__plan_program(const weft_session_plan *p, bool decode)
+{
+    return decode && p->decode ? p->decode : p->prompt;
+}
+
+const weft_program *weft_session_plan_program(const weft_session_plan *p, bool decode)
+{
+    return weft__plan_program(p, decode);
+}
+
+weft_model *weft__plan_model(const weft_session_plan *p)
+{
+    return p->m;
+}
+
+weft_load_times weft__plan_times(const weft_session_plan *p)
+{
+    return p->times;
+}
+
+/* ---- what it takes ---- */
+
+static uint32_t list_programs(const weft_session_plan *p, const weft_program *out[2])
+{
+    out[0] = p->prompt;
+    out[1] = p->decode;
+    return p->decode ? 2 : p->prompt ? 1 : 0;
+}
+
+uint64_t weft_session_plan_bytes(const weft_session_plan *p, uint32_t device)
+{
+    const weft_program *programs[2];
+    uint32_t n = list_programs(p, programs);
+    return weft_programs_bytes(programs, n, device);
+}
+
+weft_status weft_session_plan_check(const weft_session_plan *p, weft_error *err)
+{
+    const weft_program *programs[2];
+    uint32_t n = list_programs(p, programs);
+    return weft_programs_check_memory(programs, n, err);
+}
