@@ -189,7 +189,8 @@ WEFT_API void weft_session_plan_destroy(weft_session_plan *p);
  * and split: */
 WEFT_API const weft_session_desc *weft_session_plan_desc(const weft_session_plan *p);
 WEFT_API const weft_graph *weft_session_plan_graph(const weft_session_plan *p); /* before any pass, with all outputs */
-WEFT_API const char *const *weft_session_plan_outputs(const weft_session_plan *p, uint32_t *n); /* that programs have */
+/* Names of the outputs that its programs have. */
+WEFT_API const char *const *weft_session_plan_outputs(const weft_session_plan *p, uint32_t *n);
 /* The program for prompts or for single tokens, which may be the same; NULL without devices. */
 WEFT_API const weft_program *weft_session_plan_program(const weft_session_plan *p, bool decode);
 /* Bytes on one device (below n_devices) of a session that runs it, and whether every device has them: LIMIT with the
@@ -199,8 +200,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_plan_check(const weft_session_pl
 
 typedef struct weft_load_times { double graph, plan, load; } weft_load_times; /* seconds: build, schedule, weights */
 
-/* Loads what is planned: blocks for as long as reading and packing the weights takes. Takes the plan over, also where it
- * fails. LIMIT: the devices have not the memory; nothing was read then. */
+/* Loads what is planned: blocks for as long as reading and packing the weights takes. Takes the plan over, also where
+ * it fails. LIMIT: the devices have not the memory; nothing was read then. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_open(weft_session_plan *plan, weft_session **out, weft_error *err);
 /* Both together. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
