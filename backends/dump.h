@@ -5,7 +5,6 @@
 #include "backends/program.h"
 #include "graph/dump.h"
 
-void weft__json_roof(weft__json *j, const char *key, const weft_roof *r);
 /* An element of "devices"; roof NULL: not measured. */
 void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b, const weft_roof *roof);
 /* The stage "planned". */

@@ -1,19 +1,9 @@
 /* dump_plan.c: what scheduling adds to a graph, as JSON: devices, placement, layouts, offsets, steps, memory. */
 #include "backends/dump.h"
+#include "backends/profile_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-void weft__json_roof(weft__json *j, const char *key, const weft_roof *r)
-{
-    weft__json_object(j, key);
-    weft__json_f64(j, "bytes_per_second", r->bytes_per_second);
-    weft__json_f64(j, "f32_ops_per_second", r->f32_ops_per_second);
-    weft__json_f64(j, "int8_ops_per_second", r->int8_ops_per_second);
-    weft__json_f64(j, "f16_matrix_ops_per_second", r->f16_matrix_ops_per_second);
-    weft__json_f64(j, "launch_seconds", r->launch_seconds);
-    weft__json_end_object(j);
-}
 
 void weft__json_device(weft__json *j, uint32_t index, const weft_backend *b, const weft_roof *roof)
 {

@@ -81,4 +81,7 @@ weft_status weft__profile_json(const weft_profile *prof, weft__json *j, weft_err
 const char *weft__span_kind_name(uint8_t kind); /* "step" */
 void weft__profile_track(const weft_profile *prof, const weft_span *s, char *buf, size_t size); /* "thread 0" */
 
+/* profile_json.c. What a device reaches at best, as an object. */
+void weft__json_roof(weft__json *j, const char *key, const weft_roof *r);
+
 #endif

@@ -6,6 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void weft__json_roof(weft__json *j, const char *key, const weft_roof *r)
+{
+    weft__json_object(j, key);
+    weft__json_f64(j, "bytes_per_second", r->bytes_per_second);
+    weft__json_f64(j, "f32_ops_per_second", r->f32_ops_per_second);
+    weft__json_f64(j, "int8_ops_per_second", r->int8_ops_per_second);
+    weft__json_f64(j, "f16_matrix_ops_per_second", r->f16_matrix_ops_per_second);
+    weft__json_f64(j, "launch_seconds", r->launch_seconds);
+    weft__json_end_object(j);
+}
+
 const char *weft__span_kind_name(uint8_t kind)
 {
     static const char *const names[WEFT_SPAN_COUNT] = { "step", "submit", "wait", "write", "read", "transfer" };
