@@ -9,6 +9,8 @@ set(WEFT_PUBLIC_HEADERS
   graph/graph.h
   graph/plan.h
   graph/op.def
+  graph/map.def
+  graph/act.def
   graph/attr.def
   graph/dtype.def
   backends/backend.h

@@ -11,7 +11,6 @@ enum {
     SOURCE = WEFT_TRAIT_SOURCE,
     VIEW = WEFT_TRAIT_VIEW,
     MAP = WEFT_TRAIT_MAP,
-    BINARY = WEFT_TRAIT_BINARY,
     INPLACE_0 = WEFT_TRAIT_INPLACE_0,
     STATE = WEFT_TRAIT_STATE,
     FUSED = WEFT_TRAIT_FUSED,
@@ -143,9 +142,10 @@ uint64_t weft__attrs_hash(weft_op op, const weft_attrs *a)
 }
 
 static const char *const act_names[WEFT_ACT_COUNT] = {
-    [WEFT_ACT_NONE] = "none",           [WEFT_ACT_RELU] = "relu", [WEFT_ACT_GELU] = "gelu",
-    [WEFT_ACT_GELU_TANH] = "gelu_tanh", [WEFT_ACT_SILU] = "silu", [WEFT_ACT_TANH] = "tanh",
-    [WEFT_ACT_SIGMOID] = "sigmoid",
+    [WEFT_ACT_NONE] = "none",
+#define WEFT_ACT(number, id, name, value) [number] = #name,
+#include "act.def"
+#undef WEFT_ACT
 };
 
 const char *weft__act_name(weft_act act)

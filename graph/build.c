@@ -3,6 +3,7 @@
  * A builder normalises its arguments (negative axes, another axis than the last) and hands over to weft__graph_make,
  * which checks them. The first error stays in g->error, and every later call returns id 0 at once. */
 #include "graph/graph_impl.h"
+#include "graph/map.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -245,45 +246,35 @@ void weft_split(weft_graph *g, weft_ref x, int axis, uint32_t n, weft_ref *out)
 
 /* ---- element-wise ---- */
 
-weft_ref weft_scale(weft_graph *g, weft_ref x, float factor)
-{
-    return add1(g, WEFT_OP_scale, &(weft_attrs){ .scale = { .factor = factor } }, x);
-}
-
-#define UNARY(op)                                 \
-    weft_ref weft_##op(weft_graph *g, weft_ref x) \
-    {                                             \
-        return add1(g, WEFT_OP_##op, NULL, x);    \
+#define BUILDER_1_none(name)                       \
+    weft_ref weft_##name(weft_graph *g, weft_ref x) \
+    {                                               \
+        return add1(g, WEFT_OP_##name, NULL, x);    \
     }
-UNARY(relu)
-UNARY(gelu)
-UNARY(gelu_tanh)
-UNARY(silu)
-UNARY(tanh)
-UNARY(sigmoid)
-UNARY(exp)
-
-#define BINARY(op)                                            \
-    weft_ref weft_##op(weft_graph *g, weft_ref a, weft_ref b) \
-    {                                                         \
-        return add2(g, WEFT_OP_##op, a, b);                   \
+#define BUILDER_2_none(name)                                    \
+    weft_ref weft_##name(weft_graph *g, weft_ref x, weft_ref y) \
+    {                                                           \
+        return add2(g, WEFT_OP_##name, x, y);                   \
     }
-BINARY(add)
-BINARY(sub)
-BINARY(mul)
-BINARY(div)
-BINARY(matmul)
-BINARY(matmul_nt)
+#define BUILDER_1_scale(name)                                                               \
+    weft_ref weft_##name(weft_graph *g, weft_ref x, float factor)                           \
+    {                                                                                       \
+        return add1(g, WEFT_OP_##name, &(weft_attrs){ .scale = { .factor = factor } }, x); \
+    }
+#define BUILDER_1_clamp(name)                                                                \
+    weft_ref weft_##name(weft_graph *g, weft_ref x, float low, float high)                  \
+    {                                                                                       \
+        return add1(g, WEFT_OP_##name, &(weft_attrs){ .clamp = { low, high, 0 } }, x);       \
+    }
+#define WEFT_MAP(number, name, inputs, attrs, kind, value, whole) BUILDER_##inputs##_##attrs(name)
+#include "map.def"
+#undef WEFT_MAP
 
 weft_ref weft_activation(weft_graph *g, weft_ref x, weft_act act)
 {
-    static const weft_op op_of[WEFT_ACT_COUNT] = {
-        [WEFT_ACT_RELU] = WEFT_OP_relu, [WEFT_ACT_GELU] = WEFT_OP_gelu, [WEFT_ACT_GELU_TANH] = WEFT_OP_gelu_tanh,
-        [WEFT_ACT_SILU] = WEFT_OP_silu, [WEFT_ACT_TANH] = WEFT_OP_tanh, [WEFT_ACT_SIGMOID] = WEFT_OP_sigmoid,
-    };
     if (act == WEFT_ACT_NONE) return x;
     if ((unsigned)act >= WEFT_ACT_COUNT) return WEFT__STICKY(g, WEFT_INVALID, "no such activation");
-    return add1(g, op_of[act], NULL, x);
+    return add1(g, weft__op_of_act(act), NULL, x);
 }
 
 weft_ref weft_cast(weft_graph *g, weft_ref x, weft_dtype t)
@@ -359,6 +350,16 @@ void weft_top_k(weft_graph *g, weft_ref x, uint32_t k, weft_ref *values, weft_re
 }
 
 /* ---- products, rows of tables and states, rotary embedding, attention ---- */
+
+weft_ref weft_matmul(weft_graph *g, weft_ref a, weft_ref b)
+{
+    return add2(g, WEFT_OP_matmul, a, b);
+}
+
+weft_ref weft_matmul_nt(weft_graph *g, weft_ref a, weft_ref b)
+{
+    return add2(g, WEFT_OP_matmul_nt, a, b);
+}
 
 weft_ref weft_gather(weft_graph *g, weft_ref table, weft_ref index)
 {

@@ -64,7 +64,10 @@ typedef struct weft_dims { uint32_t rank; weft_dim d[WEFT_MAX_RANK]; } weft_dims
 typedef struct weft_perm { uint32_t rank; uint8_t axis[WEFT_MAX_RANK]; } weft_perm;
 
 typedef enum weft_act {
-    WEFT_ACT_NONE, WEFT_ACT_RELU, WEFT_ACT_GELU, WEFT_ACT_GELU_TANH, WEFT_ACT_SILU, WEFT_ACT_TANH, WEFT_ACT_SIGMOID,
+    WEFT_ACT_NONE,
+#define WEFT_ACT(number, id, name, value) WEFT_ACT_##id = number,
+#include "act.def"
+#undef WEFT_ACT
     WEFT_ACT_COUNT
 } weft_act;
 
@@ -104,7 +107,7 @@ typedef enum weft_op {
 } weft_op;
 
 enum {
-    WEFT_TRAIT_SOURCE = 1, WEFT_TRAIT_VIEW = 2, WEFT_TRAIT_MAP = 4, WEFT_TRAIT_BINARY = 8, WEFT_TRAIT_INPLACE_0 = 16,
+    WEFT_TRAIT_SOURCE = 1, WEFT_TRAIT_VIEW = 2, WEFT_TRAIT_MAP = 4, WEFT_TRAIT_INPLACE_0 = 16,
     WEFT_TRAIT_STATE = 32, WEFT_TRAIT_FUSED = 64, WEFT_TRAIT_SCHED = 128
 };
 
@@ -185,22 +188,23 @@ WEFT_API weft_ref weft_select(weft_graph *g, weft_ref x, int axis, int64_t index
 WEFT_API void weft_split(weft_graph *g, weft_ref x, int axis, uint32_t n, weft_ref *out); /* n equal slices */
 WEFT_API weft_ref weft_broadcast(weft_graph *g, weft_ref x, weft_dims d);              /* numpy rules */
 
-/* Element-wise. gelu: x/2 (1 + erf(x/sqrt 2)); gelu_tanh: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
- * (Hendrycks and Gimpel, arXiv:1606.08415); silu: x sigmoid(x). */
-WEFT_API weft_ref weft_scale(weft_graph *g, weft_ref x, float factor);
-WEFT_API weft_ref weft_relu(weft_graph *g, weft_ref x);
-WEFT_API weft_ref weft_gelu(weft_graph *g, weft_ref x);
-WEFT_API weft_ref weft_gelu_tanh(weft_graph *g, weft_ref x);
-WEFT_API weft_ref weft_silu(weft_graph *g, weft_ref x);
-WEFT_API weft_ref weft_tanh(weft_graph *g, weft_ref x);
-WEFT_API weft_ref weft_sigmoid(weft_graph *g, weft_ref x);
-WEFT_API weft_ref weft_exp(weft_graph *g, weft_ref x);
+/* Element-wise, a builder per row of map.def and act.def: weft_gelu(g, x), weft_add(g, x, y), weft_scale(g, x, factor).
+ * Operands broadcast as numpy's do. gelu: x/2 (1 + erf(x/sqrt 2)); gelu_tanh: x/2 (1 + tanh(sqrt(2/pi)
+ * (x + 0.044715 x^3))) (Hendrycks and Gimpel, arXiv:1606.08415); silu: x sigmoid(x); scale: x times the factor;
+ * clamp: low where x is below it, else high where x is above it; a NaN stays. */
+#define WEFT__BUILDER_1_none(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x);
+#define WEFT__BUILDER_2_none(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, weft_ref y);
+#define WEFT__BUILDER_1_scale(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, float factor);
+#define WEFT__BUILDER_1_clamp(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, float low, float high);
+#define WEFT_MAP(number, name, inputs, attrs, kind, value, whole) WEFT__BUILDER_##inputs##_##attrs(name)
+#include "map.def"
+#undef WEFT_MAP
+#undef WEFT__BUILDER_1_none
+#undef WEFT__BUILDER_2_none
+#undef WEFT__BUILDER_1_scale
+#undef WEFT__BUILDER_1_clamp
 WEFT_API weft_ref weft_activation(weft_graph *g, weft_ref x, weft_act act); /* NONE returns x */
 WEFT_API weft_ref weft_cast(weft_graph *g, weft_ref x, weft_dtype t); /* f32, f16, bf16 (to nearest even), i32 */
-WEFT_API weft_ref weft_add(weft_graph *g, weft_ref a, weft_ref b);
-WEFT_API weft_ref weft_sub(weft_graph *g, weft_ref a, weft_ref b);
-WEFT_API weft_ref weft_mul(weft_graph *g, weft_ref a, weft_ref b);
-WEFT_API weft_ref weft_div(weft_graph *g, weft_ref a, weft_ref b);
 
 /* Along the last axis; w and b are [n] or none ((weft_ref){0}). layer_norm: (x - mean) / sqrt(var + eps) * w + b with
  * the population variance (Ba et al., arXiv:1607.06450); rms_norm: x / sqrt(mean(x^2) + eps) * w (arXiv:1910.07467). */

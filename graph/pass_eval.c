@@ -2,90 +2,27 @@
  *
  * f32 only, in double precision rounded at the end, up to a size at which storing the result is
  * cheaper than redoing it. */
+#include "graph/map.h"
 #include "graph/pass.h"
 
-#include <math.h>
 #include <stdlib.h>
+
+#define MAP_REAL double
+#include "graph/map_words.h"
 
 enum { MAX_ELEMENTS = 1 << 16 };
 
-static double eval_scale(double x, const weft_attrs *a)
+/* An element of the result. */
+static double value_of(weft_op op, double x, double y, double p, double q)
 {
-    return x * (double)a->scale.factor;
+    switch ((int)op) {
+#define WEFT_MAP(number, name, inputs, attrs, kind, value, whole) \
+    case WEFT_OP_##name: return value;
+#include "map.def"
+#undef WEFT_MAP
+    default: return x;
+    }
 }
-
-static double eval_relu(double x, const weft_attrs *a)
-{
-    (void)a;
-    return x < 0 ? 0 : x; /* NaN stays */
-}
-
-static double eval_gelu(double x, const weft_attrs *a)
-{
-    (void)a;
-    return x / 2 * (1 + erf(x / sqrt(2)));
-}
-
-static double eval_gelu_tanh(double x, const weft_attrs *a)
-{
-    (void)a;
-    return x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-}
-
-static double eval_sigmoid(double x, const weft_attrs *a)
-{
-    (void)a;
-    return 1 / (1 + exp(-x));
-}
-
-static double eval_silu(double x, const weft_attrs *a)
-{
-    return x * eval_sigmoid(x, a);
-}
-
-static double eval_tanh(double x, const weft_attrs *a)
-{
-    (void)a;
-    return tanh(x);
-}
-
-static double eval_exp(double x, const weft_attrs *a)
-{
-    (void)a;
-    return exp(x);
-}
-
-static double eval_add(double x, double y)
-{
-    return x + y;
-}
-
-static double eval_sub(double x, double y)
-{
-    return x - y;
-}
-
-static double eval_mul(double x, double y)
-{
-    return x * y;
-}
-
-static double eval_div(double x, double y)
-{
-    return x / y;
-}
-
-static double (*const unary[WEFT_OP_COUNT])(double, const weft_attrs *) = {
-    [WEFT_OP_scale] = eval_scale,         [WEFT_OP_relu] = eval_relu,       [WEFT_OP_gelu] = eval_gelu,
-    [WEFT_OP_gelu_tanh] = eval_gelu_tanh, [WEFT_OP_sigmoid] = eval_sigmoid, [WEFT_OP_silu] = eval_silu,
-    [WEFT_OP_tanh] = eval_tanh,           [WEFT_OP_exp] = eval_exp,
-};
-static double (*const binary[WEFT_OP_COUNT])(double, double) = {
-    [WEFT_OP_add] = eval_add,
-    [WEFT_OP_sub] = eval_sub,
-    [WEFT_OP_mul] = eval_mul,
-    [WEFT_OP_div] = eval_div,
-};
 
 static const float *constant_data(const weft_graph *g, weft_ref r)
 {
@@ -111,18 +48,19 @@ static int64_t source_element(const weft_graph *g, weft_ref r, const weft_dims *
 static void evaluate(const weft_graph *g, const weft_node *n, float *out, int64_t count)
 {
     const weft_dims *dims = &weft_graph_value(g, n->out[0])->dims;
-    const float *a = constant_data(g, n->in[0]), *b = NULL;
-    if (n->n_in == 2) b = constant_data(g, n->in[1]);
+    const float *a = constant_data(g, n->in[0]), *b = constant_data(g, n->in[n->n_in - 1]);
+    float param[2];
+    weft__map_params(n->op, &n->attrs, param);
     for (int64_t i = 0; i < count; i++) {
         double x = (double)a[source_element(g, n->in[0], dims, i)];
-        out[i] =
-            (float)(b ? binary[n->op](x, (double)b[source_element(g, n->in[1], dims, i)]) : unary[n->op](x, &n->attrs));
+        double y = (double)b[source_element(g, n->in[n->n_in - 1], dims, i)];
+        out[i] = (float)value_of(n->op, x, y, (double)param[0], (double)param[1]);
     }
 }
 
 static bool can_evaluate(const weft_graph *g, const weft_node *n)
 {
-    bool known = (unary[n->op] && n->n_in == 1) || (binary[n->op] && n->n_in == 2);
+    bool known = weft__map_number(n->op) != 0;
     for (uint32_t i = 0; i < n->n_in && known; i++) known = constant_data(g, n->in[i]);
     return known && weft_graph_value(g, n->out[0])->dtype == WEFT_F32 &&
            weft_value_elements(g, n->out[0], NULL) <= MAX_ELEMENTS;

@@ -6,17 +6,12 @@
  * come after a residual where there is no activation. Each value on the way must be read by the next step alone. A bare
  * product becomes a linear, too, so that backends have one path for all of them. Products are visited last to first: of
  * two branches that are added, the later one takes the addition, and the earlier one's result is ready by then. */
+#include "graph/map.h"
 #include "graph/pass.h"
 
 #include <stdlib.h>
 
 enum { MAX_RESIDUALS = 2, MAX_PARTS = 3 + MAX_RESIDUALS };
-
-static const weft_act act_of[WEFT_OP_COUNT] = {
-    /* WEFT_ACT_NONE where an op is no activation */
-    [WEFT_OP_relu] = WEFT_ACT_RELU, [WEFT_OP_gelu] = WEFT_ACT_GELU, [WEFT_OP_gelu_tanh] = WEFT_ACT_GELU_TANH,
-    [WEFT_OP_silu] = WEFT_ACT_SILU, [WEFT_OP_tanh] = WEFT_ACT_TANH, [WEFT_OP_sigmoid] = WEFT_ACT_SIGMOID,
-};
 
 /* What has matched so far: the nodes from the product to the last one taken up. */
 typedef struct chain {
@@ -59,8 +54,9 @@ static bool take_add(const weft_graph *g, const weft_node *n, chain *c)
 
 static bool take_activation(const weft_node *n, chain *c)
 {
-    if (c->attrs.act || c->attrs.n_residual || !act_of[n->op]) return false;
-    c->attrs.act = act_of[n->op];
+    weft_act act = weft__act_of_op(n->op);
+    if (c->attrs.act || c->attrs.n_residual || !act) return false;
+    c->attrs.act = act;
     return true;
 }
 

@@ -300,12 +300,16 @@ static weft_status shape_broadcast(const rule *r)
 
 /* ---- element-wise ---- */
 
-/* Element-wise ops take a scalar too; other ops with this rule work along the last axis. */
+/* Element-wise, of one operand or more. */
 static weft_status shape_map(const rule *r)
 {
-    WEFT_TRY(need_float(r, 0));
-    if (!(r->op->traits & WEFT_TRAIT_MAP)) WEFT_TRY(need_rank(r, 0, 1));
-    result(r, WEFT_F32, &r->v[0]->dims);
+    weft_dims to = r->v[0]->dims;
+    for (uint32_t i = 0; i < r->n_in; i++) {
+        const weft_dims so_far = to, *d = &r->v[i]->dims;
+        WEFT_TRY(need_float(r, i));
+        if (!broadcast_dims(&so_far, so_far.rank, d, d->rank, &to)) return refuse(r, "do not broadcast");
+    }
+    result(r, WEFT_F32, &to);
     return WEFT_OK;
 }
 
@@ -327,18 +331,15 @@ static weft_status shape_same(const rule *r)
     return WEFT_OK;
 }
 
-static weft_status shape_binary(const rule *r)
+/* ---- rows ---- */
+
+static weft_status shape_rows(const rule *r)
 {
-    const weft_dims *a = &r->v[0]->dims, *b = &r->v[1]->dims;
-    weft_dims to = { 0 };
     WEFT_TRY(need_float(r, 0));
-    WEFT_TRY(need_float(r, 1));
-    if (!broadcast_dims(a, a->rank, b, b->rank, &to)) return refuse(r, "do not broadcast");
-    result(r, WEFT_F32, &to);
+    WEFT_TRY(need_rank(r, 0, 1));
+    result(r, WEFT_F32, &r->v[0]->dims);
     return WEFT_OK;
 }
-
-/* ---- rows ---- */
 
 static weft_status shape_norm(const rule *r)
 {

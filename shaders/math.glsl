@@ -2,14 +2,6 @@
  * digit, or give NaN for large arguments. The same least-maximum-error polynomials as backends/cpu/vmath.h. NaN
  * stays NaN. */
 
-#define ACT_NONE 0
-#define ACT_RELU 1
-#define ACT_GELU 2
-#define ACT_GELU_TANH 3
-#define ACT_SILU 4
-#define ACT_TANH 5
-#define ACT_SIGMOID 6
-
 float power_of_two(int n) { return uintBitsToFloat(uint(n + 127) << 23); }
 
 /* 2^n e^r with r = x - n ln 2 in two pieces, |r| <= ln 2 / 2; underflows gradually where the device does. */
@@ -31,8 +23,6 @@ float exp_exact(float x)
     return p * power_of_two(h) * power_of_two(i - h);
 }
 
-float sigmoid_exact(float x) { return 1.0 / (1.0 + exp_exact(-x)); }
-
 float tanh_exact(float x)
 {
     float s = x * x, a = abs(x);
@@ -48,10 +38,11 @@ float tanh_exact(float x)
     return x < 0.0 ? -far : far;
 }
 
-/* erfc(t) = e^(-t^2) P(u), u = 1 / (1 + t/2), for t >= 0. */
+/* erfc(t) = e^(-t^2) P(u), u = 1 / (1 + t/2), for t >= 0; 2 - erfc(-t) below. */
 float erfc_exact(float t)
 {
-    float u = 1.0 / fma(0.5, t, 1.0);
+    float a = abs(t), u = 1.0 / fma(0.5, a, 1.0);
+    if (is_nan(t)) return t;
     float p = -5.505146e-2;
     p = fma(p, u, 2.6390395e-1);
     p = fma(p, u, -4.4147953e-1);
@@ -62,30 +53,19 @@ float erfc_exact(float t)
     p = fma(p, u, 2.8109848e-1);
     p = fma(p, u, 2.8222138e-1);
     p = fma(p, u, -6.0111033e-6);
-    return p * exp_exact(-(t * t));
+    p *= exp_exact(-(a * a));
+    return t < 0.0 ? 2.0 - p : p;
 }
 
-/* x Phi(x): the small tail is computed as such on either side. */
-float gelu_exact(float x)
-{
-    if (is_nan(x)) return x;
-    float a = min(abs(x), 17.0), h = 0.5 * erfc_exact(a * 0.707106781);
-    return x < 0.0 ? x * h : x - a * h;
-}
-
-float gelu_tanh_exact(float x)
-{
-    float v = x * fma(x * x, 2.0 * 0.7978845608 * 0.044715, 2.0 * 0.7978845608);
-    return x * sigmoid_exact(v);
-}
-
+/* The words in which graph/act.def is written (map.comp has more): instead of GLSL's own functions. */
+#define real float
+#define exp exp_exact
+#define tanh tanh_exact
+#define erfc erfc_exact
 float activation(uint act, float x)
 {
-    if (act == ACT_RELU) return x < 0.0 ? 0.0 : x;
-    if (act == ACT_GELU) return gelu_exact(x);
-    if (act == ACT_GELU_TANH) return gelu_tanh_exact(x);
-    if (act == ACT_SILU) return x * sigmoid_exact(x);
-    if (act == ACT_TANH) return tanh_exact(x);
-    if (act == ACT_SIGMOID) return sigmoid_exact(x);
+#define WEFT_ACT(number, id, name, value) if (act == number) return value;
+#include "../graph/act.def"
+#undef WEFT_ACT
     return x;
 }

@@ -245,13 +245,10 @@ static bool make_broadcast(gen *r, weft_op op)
     return emit(r, op, &(weft_attrs){ .shape = { .dims = d } }, &x, 1);
 }
 
-/* exp only of what is small, lest everything after it be infinite. */
-static bool make_map(gen *r, weft_op op)
+static bool make_rows(gen *r, weft_op op)
 {
-    weft_ref x = pick(r, op == WEFT_OP_softmax ? 1 : 0);
-    weft_attrs a = { .scale = { .factor = (float)below(r, 400) / 100 - 2 } };
-    if (op == WEFT_OP_exp) x = weft_tanh(r->g, x);
-    return emit(r, op, &a, &x, 1);
+    weft_ref x = pick(r, 1);
+    return emit(r, op, NULL, &x, 1);
 }
 
 static bool make_cast(gen *r, weft_op op)
@@ -260,27 +257,35 @@ static bool make_cast(gen *r, weft_op op)
     return emit(r, op, &(weft_attrs){ .cast = { .dtype = random_float(r) } }, &x, 1);
 }
 
-/* The second operand has the first one's dims, or its last ones, or 1 in places; a divisor stays away from 0. */
-static bool make_binary(gen *r, weft_op op)
+/* An operand beside x: its dims, or its last ones, or 1 in places. */
+static weft_ref beside(gen *r, weft_ref x)
 {
+    weft_dims a = value(r, x)->dims, b = { 0 };
+    for (int tries = 0; tries < 10 && r->n_pool; tries++) {
+        weft_ref y = r->pool[below(r, r->n_pool)];
+        if (is_float(r, y) && weft__dims_equal(&value(r, y)->dims, &a) && chance(r, 70)) return y;
+    }
+    for (uint32_t i = a.rank ? below(r, a.rank) : 0; i < a.rank; i++)
+        b.d[b.rank++] = chance(r, 20) ? (weft_dim){ 1, 0 } : a.d[i];
+    return new_float(r, b);
+}
+
+/* exp only of what is small, lest everything after it be infinite; a divisor stays away from 0. */
+static bool make_map(gen *r, weft_op op)
+{
+    uint32_t n = weft_op_get(op)->min_in;
+    weft_attrs a = { .scale = { .factor = (float)below(r, 400) / 100 - 2 } };
+    if (op == WEFT_OP_clamp) a.clamp.high = a.clamp.low + (float)below(r, 300) / 100;
     weft_ref in[2] = { pick(r, 0) };
-    weft_dims a = value(r, in[0])->dims, b = { 0 };
-    for (int tries = 0; tries < 10 && !in[1].id; tries++) {
-        weft_ref y = r->pool[below(r, r->n_pool ? r->n_pool : 1)];
-        if (r->n_pool && is_float(r, y) && weft__dims_equal(&value(r, y)->dims, &a)) in[1] = y;
-    }
-    if (!in[1].id || chance(r, 30)) {
-        uint32_t skip = a.rank ? below(r, a.rank) : 0;
-        for (uint32_t i = skip; i < a.rank; i++) b.d[b.rank++] = chance(r, 20) ? (weft_dim){ 1, 0 } : a.d[i];
-        in[1] = new_float(r, b);
-    }
+    if (n == 2) in[1] = beside(r, in[0]);
+    if (op == WEFT_OP_exp) in[0] = weft_tanh(r->g, in[0]);
     if (op == WEFT_OP_div) in[1] = weft_exp(r->g, weft_tanh(r->g, in[1]));
-    if (op != WEFT_OP_div && chance(r, 30)) {
+    if (n == 2 && op != WEFT_OP_div && chance(r, 30)) {
         weft_ref first = in[0];
         in[0] = in[1];
         in[1] = first;
     }
-    return emit(r, op, NULL, in, 2);
+    return emit(r, op, &a, in, n);
 }
 
 static weft_dims vector_of(weft_dim d)

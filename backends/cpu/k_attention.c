@@ -126,7 +126,7 @@ static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own 
 {
     int64_t d = a->d, g = h / a->heads_per_group;
     const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, o->q);
-    v->map(WEFT_OP_scale, o->q, q, d, a->scale);
+    cpu_scale(v, o->q, q, d, a->scale);
     memset(result, 0, (size_t)d * sizeof *result);
     *max = CPU_NO_SCORE;
     *sum = 0;
@@ -137,7 +137,7 @@ static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own 
         float m = v->max(scores, n);
         if (m > *max) {
             float correct = expf(*max - m);
-            if (i > begin) v->map(WEFT_OP_scale, result, result, d, correct);
+            if (i > begin) cpu_scale(v, result, result, d, correct);
             *sum *= correct;
             *max = m;
         }
@@ -159,7 +159,7 @@ static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const
     int64_t begin, end;
     cpu_attention_range(a, t, &begin, &end);
     stream(v, a, o, t, h, begin, end, &max, &sum, y);
-    v->map(WEFT_OP_scale, y, y, a->d, inverse(sum));
+    cpu_scale(v, y, y, a->d, inverse(sum));
 }
 
 static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
@@ -187,7 +187,7 @@ static void join_parts(const cpu_call *c, const cpu_vec_ops *v, const cpu_attent
         sum += weight * p->sum;
         v->add_rows(y, &weight, p->result, WEFT_F32, 1, a->d, a->d);
     }
-    v->map(WEFT_OP_scale, y, y, a->d, inverse(sum));
+    cpu_scale(v, y, y, a->d, inverse(sum));
 }
 
 static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
@@ -277,7 +277,7 @@ static void scale_columns(const cpu_vec_ops *v, float *x, int64_t rows, int64_t 
                           const float *factor)
 {
     for (int64_t i = 0; i < rows; i++)
-        v->zip(WEFT_OP_mul, x + i * cols, x + i * cols, factor, cols);
+        cpu_zip(v, WEFT_OP_mul, x + i * cols, x + i * cols, factor, cols);
 }
 
 static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h,

@@ -27,7 +27,7 @@ static void one_query(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t
     if (begin >= end) return;
     v->dot_rows(scores, q, cpu_attention_row(&a->k, g, begin), a->k.dtype, end - begin, d,
                 a->k.cell);
-    v->map(WEFT_OP_scale, scores, scores, end - begin, a->scale);
+    cpu_scale(v, scores, scores, end - begin, a->scale);
     float sum = v->exp_sum(scores, scores, end - begin, v->max(scores, end - begin));
     v->add_rows(y, scores, cpu_attention_row(&a->v, g, begin), a->v.dtype, end - begin, d,
                 a->v.cell);

@@ -5,6 +5,7 @@
  * [BLOCK_K][BLOCK_N] of floats, a is read where it is if it is f32. With few rows of a that
  * panel would cost more than it saves: if b lies in rows, its rows are then read as they are.
  * Op linear does to each tile what its attributes say when the products are summed. */
+#include "graph/map.h"
 #include "k_matmul.h"
 #include "walk.h"
 
@@ -104,7 +105,7 @@ static void few_rows(const product *p, const char *a, const char *b, float *y, i
                                           p->ta, p->ak, k, p->line);
             if (p->nt) {
                 p->v->dot_rows(p->tile, x, b_at(p, b, n0, k0), p->tb, n, k, p->bn);
-                p->v->zip(WEFT_OP_add, to, to, p->tile, n);
+                cpu_zip(p->v, WEFT_OP_add, to, to, p->tile, n);
             } else {
                 p->v->add_rows(to, x, b_at(p, b, n0, k0), p->tb, k, n, p->bk);
             }
@@ -124,21 +125,11 @@ static int64_t matrix_offset(const cpu_tensor *t, const cpu_tensor *y, int64_t i
     return offset;
 }
 
-static weft_op map_of(weft_act act)
-{
-    static const weft_op op[WEFT_ACT_COUNT] = {
-        [WEFT_ACT_RELU] = WEFT_OP_relu,           [WEFT_ACT_GELU] = WEFT_OP_gelu,
-        [WEFT_ACT_GELU_TANH] = WEFT_OP_gelu_tanh, [WEFT_ACT_SILU] = WEFT_OP_silu,
-        [WEFT_ACT_TANH] = WEFT_OP_tanh,           [WEFT_ACT_SIGMOID] = WEFT_OP_sigmoid,
-    };
-    return op[act];
-}
-
 static void add_to(const product *p, float *y, const cpu_tensor *t, int64_t offset, int64_t n)
 {
     const char *x = (const char *)t->data + offset * cpu_size(t->dtype);
     int64_t step = t->stride[t->rank - 1];
-    p->v->zip(WEFT_OP_add, y, y, cpu_row_load(p->v, x, t->dtype, step, n, p->line), n);
+    cpu_zip(p->v, WEFT_OP_add, y, y, cpu_row_load(p->v, x, t->dtype, step, n, p->line), n);
 }
 
 /* Bias, activation and residuals of a tile of matrix i; y is its first element. */
@@ -148,7 +139,8 @@ static void finish(const product *p, const mm_operands *o, float *y, int64_t i, 
     for (int64_t row = 0; row < m; row++) {
         float *to = y + row * p->ym + n0;
         if (o->bias) add_to(p, to, o->bias, n0 * o->bias->stride[0], n);
-        if (o->act != WEFT_ACT_NONE) p->v->map(map_of(o->act), to, to, n, 1.0f);
+        if (o->act != WEFT_ACT_NONE)
+            p->v->map(weft__op_of_act(o->act))(to, (const void *const[]){ to }, n, (const float[2]){ 0 });
         for (int r = 0; r < 2 && o->residual[r]; r++) {
             const cpu_tensor *t = o->residual[r];
             int64_t at = (m0 + row) * t->stride[t->rank - 2] + n0 * t->stride[t->rank - 1];

@@ -57,7 +57,7 @@ static void run_cut(const cpu_call *c, const cpu_vec_ops *v, const cpu_walk *w)
         for (uint32_t i = 0; i < c->n_threads; i++) max = of_row[i].max > max ? of_row[i].max : max;
         for (uint32_t i = 0; i < c->n_threads; i++)
             if (of_row[i].sum != 0) sum += of_row[i].sum * expf(of_row[i].max - max);
-        v->map(WEFT_OP_scale, y, y, end - begin, expf(of_row[c->thread].max - max) / sum);
+        cpu_scale(v, y, y, end - begin, expf(of_row[c->thread].max - max) / sum);
     }
 }
 
@@ -78,7 +78,7 @@ static void run(const cpu_call *c)
         const float *x =
             cpu_row_load(v, cpu_walk_at(&w, 1, row, 0), c->in[0].dtype, w.step[1], n, y);
         piece p = soften(v, y, x, n);
-        v->map(WEFT_OP_scale, y, y, n, 1.0f / p.sum);
+        cpu_scale(v, y, y, n, 1.0f / p.sum);
     }
 }
 

@@ -164,7 +164,6 @@ const cpu_vec_ops CPU_NAME(cpu_vec) = {
     .load = load,
     .store = store,
     .map = map,
-    .zip = zip,
     .sum = sum,
     .sum_squares = sum_squares,
     .max = max,

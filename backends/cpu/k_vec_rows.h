@@ -3,7 +3,7 @@
 #ifndef CPU_K_VEC_ROWS_H
 #define CPU_K_VEC_ROWS_H
 
-#include "vec_ops.h"
+#include "k_map_rows.h"
 #include "vmath.h"
 
 #define LANES ((int64_t)VLEN)
@@ -58,71 +58,34 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
 
 /* ---- element-wise ---- */
 
-#define FOR_MAP_OPS(X)                                                                        \
-    X(scale, x *factor)                                                                       \
-    X(relu, vf_relu(x)) X(gelu, vf_gelu(x)) X(gelu_tanh, vf_gelu_tanh(x)) X(silu, vf_silu(x)) \
-        X(tanh, vf_tanh(x)) X(sigmoid, vf_sigmoid(x)) X(exp, vf_exp(x))
-#define FOR_ZIP_OPS(X) X(add, a + b) X(sub, a - b) X(mul, a *b) X(div, a / b)
-
-#define X(name, value)                                                        \
-    static void map_##name(float *y, const float *from, int64_t n, vf factor) \
-    {                                                                         \
-        int64_t i = 0;                                                        \
-        (void)factor;                                                         \
-        for (; i + LANES <= n; i += LANES) {                                  \
-            vf x = vf_load(from + i);                                         \
-            vf_store(y + i, value);                                           \
-        }                                                                     \
-        if (i < n) {                                                          \
-            vf x = vf_load_n(from + i, n - i);                                \
-            vf_store_n(y + i, value, n - i);                                  \
-        }                                                                     \
+#define FAST_1(load) vf x = load(in[0]);
+#define FAST_2(load) FAST_1(load) vf y = load(in[1]);
+#define WHOLE(row)   vf_load((const float *)(row) + i)
+#define REST(row)    vf_load_n((const float *)(row) + i, n - i)
+#define CPU_FAST(name, inputs, value)                                                       \
+    static void fast_##name(void *to, const void *const *in, int64_t n, const float *param) \
+    {                                                                                       \
+        vf p = vf_set1(param[0]);                                                           \
+        int64_t i = 0;                                                                      \
+        (void)p;                                                                            \
+        for (; i + LANES <= n; i += LANES) {                                                \
+            FAST_##inputs(WHOLE) vf_store((float *)to + i, value);                          \
+        }                                                                                   \
+        if (i < n) {                                                                        \
+            FAST_##inputs(REST) vf_store_n((float *)to + i, value, n - i);                  \
+        }                                                                                   \
     }
-FOR_MAP_OPS(X)
-#undef X
+#include "map_fast.def"
+#undef CPU_FAST
 
-static void map(weft_op op, float *y, const float *x, int64_t n, float factor)
+static cpu_map_fn *map(weft_op op)
 {
-    switch (op) {
-#define X(name, value)                        \
-    case WEFT_OP_##name:                      \
-        map_##name(y, x, n, vf_set1(factor)); \
-        break;
-        FOR_MAP_OPS(X)
-#undef X
-    default:
-        break;
-    }
-}
-
-#define X(name, value)                                                                 \
-    static void zip_##name(float *y, const float *left, const float *right, int64_t n) \
-    {                                                                                  \
-        int64_t i = 0;                                                                 \
-        for (; i + LANES <= n; i += LANES) {                                           \
-            vf a = vf_load(left + i), b = vf_load(right + i);                          \
-            vf_store(y + i, value);                                                    \
-        }                                                                              \
-        if (i < n) {                                                                   \
-            vf a = vf_load_n(left + i, n - i), b = vf_load_n(right + i, n - i);        \
-            vf_store_n(y + i, value, n - i);                                           \
-        }                                                                              \
-    }
-FOR_ZIP_OPS(X)
-#undef X
-
-static void zip(weft_op op, float *y, const float *a, const float *b, int64_t n)
-{
-    switch (op) {
-#define X(name, value)          \
-    case WEFT_OP_##name:        \
-        zip_##name(y, a, b, n); \
-        break;
-        FOR_ZIP_OPS(X)
-#undef X
-    default:
-        break;
-    }
+    static cpu_map_fn *const fast[WEFT_OP_COUNT] = {
+#define CPU_FAST(name, inputs, value) [WEFT_OP_##name] = fast_##name,
+#include "map_fast.def"
+#undef CPU_FAST
+    };
+    return fast[op] ? fast[op] : plain_map[op];
 }
 
 /* ---- along a row ---- */

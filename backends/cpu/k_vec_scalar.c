@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "graph/convert.h"
-#include "vec_ops.h"
+#include "k_map_rows.h"
 
 static void load(float *y, const void *x, weft_dtype t, int64_t n)
 {
@@ -16,49 +16,9 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
     if (y != x) (void)weft__convert_row(WEFT_F32, x, t, y, n);
 }
 
-static float sigmoid(float x)
+static cpu_map_fn *map(weft_op op)
 {
-    return 1.0f / (1.0f + expf(-x));
-}
-
-static float map_one(weft_op op, float x, float factor)
-{
-    switch (op) {
-    case WEFT_OP_scale:
-        return x * factor;
-    case WEFT_OP_relu:
-        return x < 0 ? 0 : x;
-    case WEFT_OP_gelu:
-        return 0.5f * x * (x < 0 ? erfcf(x * -0.70710678f) : 1.0f + erff(x * 0.70710678f));
-    /* (1 + tanh v) / 2 = 1 / (1 + e^(-2v)), which keeps its digits where tanh is near -1 */
-    case WEFT_OP_gelu_tanh:
-        return x * sigmoid(1.5957691f * (x + 0.044715f * x * x * x));
-    case WEFT_OP_silu:
-        return x * sigmoid(x);
-    case WEFT_OP_tanh:
-        return tanhf(x);
-    case WEFT_OP_sigmoid:
-        return sigmoid(x);
-    case WEFT_OP_exp:
-        return expf(x);
-    default:
-        return x;
-    }
-}
-
-static void map(weft_op op, float *y, const float *x, int64_t n, float factor)
-{
-    for (int64_t i = 0; i < n; i++) y[i] = map_one(op, x[i], factor);
-}
-
-static void zip(weft_op op, float *y, const float *a, const float *b, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        if (op == WEFT_OP_add) y[i] = a[i] + b[i];
-        if (op == WEFT_OP_sub) y[i] = a[i] - b[i];
-        if (op == WEFT_OP_mul) y[i] = a[i] * b[i];
-        if (op == WEFT_OP_div) y[i] = a[i] / b[i];
-    }
+    return plain_map[op];
 }
 
 static float sum(const float *x, int64_t n)
@@ -168,7 +128,6 @@ const cpu_vec_ops cpu_vec_scalar = {
     .load = load,
     .store = store,
     .map = map,
-    .zip = zip,
     .sum = sum,
     .sum_squares = sum_squares,
     .max = max,

@@ -11,15 +11,15 @@
 
 #include "kernel.h"
 
+/* y = op(in[0], in[1], ..) over rows of n elements; param: p and q of map.def, read by ops that have them. */
+typedef void cpu_map_fn(void *y, const void *const *in, int64_t n, const float *param);
+
 typedef struct cpu_vec_ops {
     /* Rows of f32, f16 or bf16 to float and back (to nearest even). */
     void (*load)(float *y, const void *x, weft_dtype t, int64_t n);
     void (*store)(void *y, weft_dtype t, const float *x, int64_t n);
 
-    /* y = op(x) for ops with the MAP trait; factor is for scale. y = a op b for those with
-     * BINARY. */
-    void (*map)(weft_op op, float *y, const float *x, int64_t n, float factor);
-    void (*zip)(weft_op op, float *y, const float *a, const float *b, int64_t n);
+    cpu_map_fn *(*map)(weft_op op); /* of a row of map.def */
 
     float (*sum)(const float *x, int64_t n);
     float (*sum_squares)(const float *x, int64_t n, float centre); /* of x - centre */
@@ -63,6 +63,10 @@ typedef struct cpu_vec_ops {
 /* Stands for "no score yet": so low that exp(-it) is 0, and finite, so that the difference of
  * two is a number. */
 #define CPU_NO_SCORE (-1e30f)
+
+/* y = a op b, y = factor x: for kernels that need these on the way. */
+void cpu_zip(const cpu_vec_ops *v, weft_op op, float *y, const float *a, const float *b, int64_t n);
+void cpu_scale(const cpu_vec_ops *v, float *y, const float *x, int64_t n, float factor);
 
 const cpu_vec_ops *cpu_vec(cpu_isa isa);
 

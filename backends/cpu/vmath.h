@@ -81,15 +81,12 @@ VEC_FN vf vf_relu(vf x) { return vf_if_lt(x, vf_set1(0.0f), vf_set1(0.0f), x); }
 
 VEC_FN vf vf_act(weft_act act, vf x)
 {
-    switch (act) {
-    case WEFT_ACT_RELU: return vf_relu(x);
-    case WEFT_ACT_GELU: return vf_gelu(x);
-    case WEFT_ACT_GELU_TANH: return vf_gelu_tanh(x);
-    case WEFT_ACT_SILU: return vf_silu(x);
-    case WEFT_ACT_TANH: return vf_tanh(x);
-    case WEFT_ACT_SIGMOID: return vf_sigmoid(x);
-    case WEFT_ACT_NONE:
-    case WEFT_ACT_COUNT: break;
+    switch ((int)act) {
+#define WEFT_ACT(number, id, name, value) \
+    case number: return vf_##name(x);
+#include "graph/act.def"
+#undef WEFT_ACT
+    default: break;
     }
     return x;
 }

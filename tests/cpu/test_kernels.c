@@ -266,8 +266,8 @@ static bool may_be_in_place(const row *r)
         return false;
     for (uint32_t i = 0; i < a->rank; i++) {
         if (a->bound[i]) return false;
-        bool binary = (weft_op_get(r->op)->traits & WEFT_TRAIT_BINARY) != 0;
-        if (binary && r->in[1].rank == a->rank && r->in[1].dim[i] > a->dim[i]) return false;
+        bool map = (weft_op_get(r->op)->traits & WEFT_TRAIT_MAP) != 0;
+        if (map && r->in[1].t && r->in[1].rank == a->rank && r->in[1].dim[i] > a->dim[i]) return false;
     }
     return true;
 }

@@ -1,6 +1,7 @@
 /* test_facts.c: costs of nodes, hyperparameters, and floats as text. */
 #include <math.h>
 
+#include "graph/map.h"
 #include "graph/number.h"
 #include "support.h"
 
@@ -221,7 +222,37 @@ static void floats_read_back(void)
     CHECK(weft__float_scan(".5", &x) && x == 0.5f);
 }
 
+/* ---- map.def ---- */
+
+/* Shaders tell rows apart by their numbers; those of activations are weft_act. */
+static void rows_of_maps(void)
+{
+    bool taken[256] = { false };
+    for (unsigned op = 0; op < WEFT_OP_COUNT; op++) {
+        uint32_t number = weft__map_number((weft_op)op);
+        bool map = weft_op_get((weft_op)op)->traits & WEFT_TRAIT_MAP;
+        CHECK(map == (number != 0) && number < 256 && !(number && taken[number]));
+        taken[number] = true;
+        weft_act act = weft__act_of_op((weft_op)op);
+        CHECK(act == WEFT_ACT_NONE || (act == (weft_act)number && weft__op_of_act(act) == (weft_op)op));
+    }
+    for (unsigned act = WEFT_ACT_NONE + 1; act < WEFT_ACT_COUNT; act++) CHECK(taken[act]);
+}
+
+static void parameters_of_maps(void)
+{
+    float param[2] = { 9, 9 };
+    weft__map_params(WEFT_OP_clamp, &(weft_attrs){ .clamp = { -1, 2, 0 } }, param);
+    CHECK(param[0] == -1 && param[1] == 2);
+    weft__map_params(WEFT_OP_scale, &(weft_attrs){ .scale = { 3, 0 } }, param);
+    CHECK(param[0] == 3 && param[1] == 0);
+    weft__map_params(WEFT_OP_add, &(weft_attrs){ .none = { 0 } }, param);
+    CHECK(param[0] == 0 && param[1] == 0);
+}
+
 static const weft_test tests[] = {
+    { "rows_of_maps", rows_of_maps },
+    { "parameters_of_maps", parameters_of_maps },
     { "costs", costs },
     { "hyperparameters", hyperparameters },
     { "unfit_hyperparameters", unfit_hyperparameters },

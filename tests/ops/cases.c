@@ -1,6 +1,7 @@
 /* cases.c: the small vocabulary in which op_cases.def is written, and the rows themselves. */
 #include "cases.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -183,7 +183,7 @@ static void aliasing(void)
         CHECK(n[weft__shaders[i].in_place ? 0 : 1] == 0);
         if (weft__shaders[i].in_place) CHECK(n[1] >= 2);
     }
-    CHECK(in_place >= 5); /* unary, binary, norm, softmax, move */
+    CHECK(in_place >= 4); /* map, norm, softmax, move */
 }
 
 static void sizes(void)

@@ -1,15 +1,13 @@
-/* unary.comp: maps of one tensor with any strides, casts and copies, into a result with any strides. 16-bit
- * results that lie densely are written a word at a time; others by atomics, since neighbours share words. */
+/* copy.comp: casts and copies of a tensor with any strides into a result with any strides. 16-bit results that lie
+ * densely are written a word at a time; others by atomics, since neighbours share words. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #define IN_SLOTS 1
 #define OUT_SLOTS 1
 #include "common.glsl"
 #include "walk.glsl"
-#include "math.glsl"
 
-layout(constant_id = 1) const uint OP = 0;    /* as in k_unary.c */
-layout(constant_id = 2) const uint WORDS = 0; /* a 16-bit result, dense: two elements an invocation */
+layout(constant_id = 1) const uint WORDS = 0; /* a 16-bit result, dense: two elements an invocation */
 
 #define X 0
 #define Y 1
@@ -23,15 +21,11 @@ bool element(uint j, uint i, out uint bits)
     bits = 0;
     if (!walk(j, Y, i, at)) return false;
     uint k = walk_offset(j, X, at);
-    if (from == to && OP == 0) { /* a copy keeps every bit */
+    if (from == to) { /* a copy keeps every bit */
         bits = from == F32 || from == I32 ? in_u[IN(j, X)].d[k] : in_u[IN(j, X)].d[k >> 1] >> (k & 1u) * 16u;
         return true;
     }
-    float x = load_as_float(IN(j, X), from, k);
-    if (OP == 1) x *= P.job[j].f0.x;
-    else if (OP == 2) x = exp_exact(x);
-    else if (OP > 2) x = activation(OP - 2, x);
-    bits = float_bits_as(to, x);
+    bits = float_bits_as(to, load_as_float(IN(j, X), from, k));
     return true;
 }
 

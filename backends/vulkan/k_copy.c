@@ -1,24 +1,8 @@
-/* k_unary.c: host side of unary.comp: element-wise ops of one input, cast, copy, and concat, which is a copy of each
- * input into its slice of the result. */
+/* k_copy.c: host side of copy.comp: cast, copy, and concat, which is a copy of each input into its slice of the
+ * result. */
 #include "backends/vulkan/kernel.h"
 
 #include <string.h>
-
-/* The shader's numbers: copy, scale, exp, then 2 + weft_act. */
-static uint32_t op_number(weft_op op)
-{
-    switch ((int)op) {
-    case WEFT_OP_scale: return 1;
-    case WEFT_OP_exp: return 2;
-    case WEFT_OP_relu: return 2 + WEFT_ACT_RELU;
-    case WEFT_OP_gelu: return 2 + WEFT_ACT_GELU;
-    case WEFT_OP_gelu_tanh: return 2 + WEFT_ACT_GELU_TANH;
-    case WEFT_OP_silu: return 2 + WEFT_ACT_SILU;
-    case WEFT_OP_tanh: return 2 + WEFT_ACT_TANH;
-    case WEFT_OP_sigmoid: return 2 + WEFT_ACT_SIGMOID;
-    default: return 0;
-    }
-}
 
 static void describe(const vk_call *c, const vk_tensor *y, vk_launch *l)
 {
@@ -26,11 +10,9 @@ static void describe(const vk_call *c, const vk_tensor *y, vk_launch *l)
     bool words = half && c->op != WEFT_OP_concat && vk_is_dense(y) && y->first % 2 == 0;
     int64_t n = vk_elements(y);
     vk_set_walk(l, y);
-    l->spec[1] = op_number(c->op);
-    l->spec[2] = words;
-    l->n_specs = 3;
-    if (c->op == WEFT_OP_scale) l->job.f0.x = c->attrs->scale.factor;
-    vk_launch_flat(c, l, WEFT_SHADER_unary, words ? (n + 1) / 2 : n);
+    l->spec[1] = words;
+    l->n_specs = 2;
+    vk_launch_flat(c, l, WEFT_SHADER_copy, words ? (n + 1) / 2 : n);
 }
 
 static void launch(const vk_call *c, uint32_t i, vk_launch *l)
@@ -66,7 +48,7 @@ static void concat_launch(const vk_call *c, uint32_t i, vk_launch *l)
 static void concat_launch_storage16(const vk_call *c, uint32_t i, vk_launch *l)
 {
     concat_launch(c, i, l);
-    l->shader = WEFT_SHADER_unary_storage16;
+    l->shader = WEFT_SHADER_copy_storage16;
 }
 
 static bool concat_accepts_storage16(const vk_call *c)
@@ -75,8 +57,6 @@ static bool concat_accepts_storage16(const vk_call *c)
     return c->facts->storage16 && (type == WEFT_F16 || type == WEFT_BF16) && vk_accepts_plain(c);
 }
 
-const vk_kernel vk_unary = { .name = "unary", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
-                             .ins = 1, .outs = 1, .inplace = true };
 const vk_kernel vk_cast_copy = { .name = "copy", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
                                  .ins = 1, .outs = 1 };
 const vk_kernel vk_concat = { .name = "concat", .accepts = vk_accepts_plain, .launches = concat_launches,

@@ -1,0 +1,28 @@
+/* k_map.c: host side of map.comp: the ops of graph/map.def, by the number of their operands. */
+#include "backends/vulkan/kernel.h"
+#include "graph/map.h"
+
+static void launch(const vk_call *c, uint32_t i, vk_launch *l)
+{
+    (void)i;
+    float param[2];
+    weft__map_params(c->op, c->attrs, param);
+    for (uint32_t k = 0; k < c->n_in; k++) {
+        vk_tensor t = vk_broadcast(&c->in[k], &c->out[0]);
+        vk_bind_in(c, l, k, k, 0);
+        vk_set_tensor(l, k, &t, NULL);
+    }
+    vk_bind_out(c, l, c->n_in, 0);
+    vk_set_walk(l, &c->out[0]);
+    l->job.f0.x = param[0];
+    l->job.f0.y = param[1];
+    l->spec[1] = weft__map_number(c->op);
+    l->spec[2] = c->n_in;
+    l->n_specs = 3;
+    vk_launch_flat(c, l, WEFT_SHADER_map, vk_elements(&c->out[0]));
+}
+
+const vk_kernel vk_map_1 = { .name = "map_1", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
+                             .ins = 1, .outs = 1, .inplace = true };
+const vk_kernel vk_map_2 = { .name = "map_2", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
+                             .ins = 2, .outs = 1, .inplace = true };

@@ -1,0 +1,123 @@
+/* ref_map.c: the oracle's element-wise ops, by formulas of its own: nothing of graph/map.def but the names is used. */
+#include "ref_impl.h"
+
+/* Of minus infinity, gelu and silu are 0 as a limit and no number as a formula: the bound is infinite there. */
+double ref_act(weft_act act, double x, double *e)
+{
+    double y = x, slope = 1.0, own = 8 * REF_U * fabs(x);
+    switch (act) {
+    case WEFT_ACT_RELU:
+        y = x > 0.0 ? x : isnan(x) ? x : 0.0;
+        own = 0.0;
+        break;
+    case WEFT_ACT_GELU:
+        y = isinf(x) ? (x > 0 ? x : 0.0) : 0.5 * x * (1.0 + erf(x / sqrt(2.0)));
+        slope = 1.13;
+        break;
+    case WEFT_ACT_GELU_TANH:
+        y = isinf(x) ? (x > 0 ? x : 0.0)
+                     : 0.5 * x * (1.0 + tanh(sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+        slope = 1.13;
+        break;
+    case WEFT_ACT_SILU:
+        y = isinf(x) ? (x > 0 ? x : 0.0) : x / (1.0 + exp(-x));
+        slope = 1.1;
+        break;
+    case WEFT_ACT_TANH:
+        y = tanh(x);
+        own = 8 * REF_U * fmin(1.0, fabs(x));
+        break;
+    case WEFT_ACT_SIGMOID:
+        y = 1.0 / (1.0 + exp(-x));
+        slope = 0.25;
+        own = 8 * REF_U;
+        break;
+    default:
+        own = 0.0;
+        break;
+    }
+    *e = slope * *e + own;
+    return y;
+}
+
+/* An element: its operands, their error bounds and the attributes; gives the bound of the value, too. */
+typedef struct element {
+    const weft_node *n;
+    double x, y, ex, ey, e;
+} element;
+
+static double quotient(element *m)
+{
+    double v = m->x / m->y;
+    m->e = m->ey < fabs(m->y) / 2 ? (m->ex + fabs(v) * m->ey) / (fabs(m->y) - m->ey) + 4 * REF_U * fabs(v) : INFINITY;
+    if (m->y == 0.0) m->e = 0.0;
+    return v;
+}
+
+static double of_act(element *m, weft_act act)
+{
+    m->e = m->ex;
+    return ref_act(act, m->x, &m->e);
+}
+
+/* A value whose own rounding is u, and whose operands' errors add up to `inherited`. */
+static double rounded(element *m, double v, double inherited)
+{
+    m->e = inherited + REF_U * fabs(v);
+    return v;
+}
+
+static bool value_of(element *m, double *v)
+{
+    double x = m->x, y = m->y, factor = (double)m->n->attrs.scale.factor;
+    switch (m->n->op) {
+    case WEFT_OP_relu: *v = of_act(m, WEFT_ACT_RELU); break;
+    case WEFT_OP_gelu: *v = of_act(m, WEFT_ACT_GELU); break;
+    case WEFT_OP_gelu_tanh: *v = of_act(m, WEFT_ACT_GELU_TANH); break;
+    case WEFT_OP_silu: *v = of_act(m, WEFT_ACT_SILU); break;
+    case WEFT_OP_tanh: *v = of_act(m, WEFT_ACT_TANH); break;
+    case WEFT_OP_sigmoid: *v = of_act(m, WEFT_ACT_SIGMOID); break;
+    case WEFT_OP_exp:
+        *v = exp(x);
+        m->e = *v * (expm1(m->ex) + 8 * REF_U);
+        break;
+    case WEFT_OP_scale: *v = rounded(m, x * factor, fabs(factor) * m->ex); break;
+    case WEFT_OP_clamp: {
+        double low = (double)m->n->attrs.clamp.low, high = (double)m->n->attrs.clamp.high;
+        *v = isnan(x) ? x : fmin(fmax(x, low), high);
+        m->e = m->ex;
+        break;
+    }
+    case WEFT_OP_add: *v = rounded(m, x + y, m->ex + m->ey); break;
+    case WEFT_OP_sub: *v = rounded(m, x - y, m->ex + m->ey); break;
+    case WEFT_OP_mul: *v = rounded(m, x * y, fabs(x) * m->ey + fabs(y) * m->ex + m->ex * m->ey); break;
+    case WEFT_OP_div: *v = quotient(m); break;
+    default: return false;
+    }
+    return true;
+}
+
+static bool map(const ref_call *c)
+{
+    const ref_tensor *x = c->in[0], *y = c->in[c->n_in - 1];
+    uint32_t rank;
+    int64_t dim[WEFT_MAX_RANK];
+    if (!ref_broadcast_dims(x, y, &rank, dim)) return ref_complain(c, "shapes do not broadcast");
+    ref_alloc(c->out, WEFT_F32, rank, dim);
+    for (int64_t i = 0; i < c->out->n; i++) {
+        int64_t j = ref_broadcast_index(c->out, x, i), k = ref_broadcast_index(c->out, y, i);
+        element m = { c->n, x->v[j], y->v[k], x->e[j], y->e[k], 0 };
+        double v;
+        if (!value_of(&m, &v)) return ref_complain(c, "the oracle has no formula");
+        ref_set(c->out, i, v, m.e);
+    }
+    return true;
+}
+
+#define WEFT_MAP(number, name, inputs, attrs, kind, value, whole) \
+    bool ref_op_##name(const ref_call *c)                         \
+    {                                                             \
+        return map(c);                                            \
+    }
+#include "graph/map.def"
+#undef WEFT_MAP
