@@ -4,7 +4,7 @@
 # A test program built on tests/test.h and one ctest entry that runs it. Exit status 77 is "skipped". LIBS says how much
 # of the library it may see (default: all of it). With TARGET nothing is built: the entry runs the program of another
 # weft_test, usually with other ARGS (a filter), so that a part that needs a file or takes long is an entry of its own.
-# The label `threads` puts a test into the run under TSan.
+# The label `threads` puts a test into the run under TSan, and its program into the target tests_threads.
 function(weft_test name)
   if(NOT WEFT_BUILD_TESTS)
     return()
@@ -34,6 +34,9 @@ function(weft_test name)
   endif()
   add_test(NAME ${name} COMMAND ${arg_TARGET} ${arg_ARGS} WORKING_DIRECTORY ${arg_DIRECTORY})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
+  if(threads IN_LIST arg_LABELS)
+    add_dependencies(tests_threads ${arg_TARGET})
+  endif()
 endfunction()
 
 # weft_fuzz(name SOURCES fuzz_x.c CORPUS dir [LABELS ...] [LIBS ...]): a libFuzzer target (LLVMFuzzerTestOneInput) as the

@@ -3,7 +3,11 @@
  * Without WEFT_TEST_SAMPLE in the environment a run takes all of them. With "SEED/N" it takes about one in N, by a hash
  * of seed, row and device: another seed takes others, and each device has its own choice. tools/check takes the commit
  * for a seed, so that many commits see everything; `tools/check --all` leaves the variable out. A failure is seen again
- * with the SEED/N that was printed, or without. */
+ * with the SEED/N that was printed, or without.
+ *
+ * WEFT_TEST_SLOW marks a driver that is many times slower than another on which the same tests run: half as much is
+ * taken there, and of some tests that are whole elsewhere, a sample too. It says nothing where WEFT_TEST_SAMPLE is not
+ * set. */
 #ifndef WEFT_TESTS_SAMPLE_H
 #define WEFT_TESTS_SAMPLE_H
 
@@ -24,10 +28,17 @@ static inline bool sample_takes(const char *row, const char *device)
     const char *spec = getenv("WEFT_TEST_SAMPLE"), *slash = spec ? strchr(spec, '/') : NULL;
     unsigned long n = slash ? strtoul(slash + 1, NULL, 10) : 1;
     if (n < 2) return true;
+    if (getenv("WEFT_TEST_SLOW")) n *= 2;
     uint64_t h = sample_hash(UINT64_C(0xcbf29ce484222325), spec, (size_t)(slash - spec));
     h = sample_hash(h, device, strlen(device));
     h = sample_hash(h, row, strlen(row));
     return (h * UINT64_C(0x9e3779b97f4a7c15) >> 32) % n == 0;
+}
+
+/* For a product that is whole on other drivers. */
+static inline bool sample_takes_slow(const char *row, const char *device)
+{
+    return !getenv("WEFT_TEST_SLOW") || sample_takes(row, device);
 }
 
 /* Says so, where a run is a sample. */
