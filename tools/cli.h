@@ -131,46 +131,41 @@ int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *
 bool cli_dtype(const char *name, weft_dtype *out);
 void cli_run_close(cli_run *r);
 
-/* What MODEL names: a model folder, a config.json by itself, or a graph text. */
+/* What the common options ask of a session on these devices, into *desc; it borrows the list and `split`, which has
+ * CLI_MAX_DEVICES entries. 0, or an exit status. */
+int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *split, weft_session_desc *desc);
+
+/* What MODEL names (a model folder, a config.json by itself, or a graph text) and, where it is planned, the programs
+ * that running it takes, not loaded: those of the session's plan, or the one of a graph text. */
 typedef struct cli_source {
-    weft_model *model;       /* NULL: a graph text */
-    weft_model_graph_desc desc; /* of a model: what the graph was asked for */
-    weft_graph *graph;       /* as built */
-    uint32_t context, chunk; /* of a model: cells of the cache, tokens per run */
-    char title[128];         /* "gpt-neox-20b" */
-    char output[32];         /* of a model, what its programs give: "logits", or what its head gives */
-    const char *outputs[1];  /* the same; the source must not be moved */
+    weft_model *model;        /* NULL: a graph text */
+    weft_session_desc desc;   /* of a model: what is planned; borrows what follows, so the source must not be moved */
+    uint32_t split[CLI_MAX_DEVICES];
+    cli_device_list devices;
+    weft_session_plan *plan;  /* of a model; as planned as the source */
+    weft_graph *text;         /* of a graph text */
+    weft_program *program;    /* of a planned graph text */
+    const weft_graph *graph;  /* as built: the plan's or the text */
+    const weft_program *programs[2];
+    const char *names[2];     /* "prompt", "decode" where it has one of its own; "graph" */
+    uint32_t n;               /* programs; 0: not planned */
+    char title[128];          /* "gpt-neox-20b" */
 } cli_source;
-/* 0, or an exit status; close in any case. cli_source_options count for models. */
-int cli_source_open(const cli_args *a, cli_source *out);
+/* 0, or an exit status; close in any case. planned: on the devices of the options; else none is opened. */
+int cli_source_open(const cli_args *a, bool planned, cli_source *out);
 void cli_source_close(cli_source *s);
 /* The outputs that programs of it have; NULL: all. */
 const char *const *cli_source_outputs(const cli_source *s, uint32_t *n);
-/* A source of a model that is open already, without its graph: not to be closed. */
-void cli_source_of(weft_model *m, const weft_model_graph_desc *desc, cli_source *out);
+/* Bytes on a device with all of its programs loaded. */
+uint64_t cli_source_bytes(const cli_source *s, uint32_t device);
+/* For a planned model that does not fit: what would help; "" if it fits, or nothing is known to. */
+void cli_source_hint(const cli_source *s, char *out, size_t size);
+/* The program of a graph text. */
+int cli_text_program(const cli_args *a, const cli_device_list *l, const weft_graph *g, weft_program **out);
 
-/* The programs that running it takes, planned, not loaded: prompt and decode of a model, or the one of a graph text. */
-typedef struct cli_programs {
-    cli_device_list devices;
-    weft_program *program[2];
-    const char *name[2]; /* "prompt", "decode"; "graph" */
-    uint32_t n;
-} cli_programs;
-/* Plans them for out's devices, which are open. split: layers per device, or NULL. OOM, UNSUPPORTED ... as
- * weft_program_create. */
-weft_status cli_programs_plan(const cli_args *a, const cli_source *s, const uint32_t *split, cli_programs *out,
-                              weft_error *err);
-/* 0, or an exit status; close in any case, before the source. */
-int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out);
-void cli_programs_close(cli_programs *p);
-/* Bytes on a device with all of them loaded: they share weights and states. */
-uint64_t cli_programs_bytes(const cli_programs *p, uint32_t device);
-
-/* Whether each device has the memory. */
-bool cli_programs_fit(const cli_programs *p);
-/* "it would fit with `--weights q8_0` (512.0 MiB) or `--context 1024` (700.0 MiB)": what would help a model that does
- * not fit on the devices; "" if nothing is known to. */
-void cli_fit_hint(const cli_args *a, const cli_source *s, const cli_device_list *l, char *out, size_t size);
+/* "it would fit with `--weights q8_0` (512.0 MiB) or `--context 1024` (700.0 MiB)": what would help a session that does
+ * not fit on desc's devices; "" if nothing is known to. */
+void cli_fit_hint(weft_model *m, const weft_session_desc *desc, char *out, size_t size);
 
 /* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
 typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;

@@ -10,7 +10,7 @@ static const cli_option options[] = {
     { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|dot|json|model-explorer|html",
       .help = "json and the page in html hold all stages up to --stage; dot is for Graphviz (default: text)" },
     { .name = "program", .kind = CLI_TEXT, .value = "NAME", .choices = "prompt|decode",
-      .help = "which of a planned model's programs (default: both in json, one for all sizes in text, else prompt)" },
+      .help = "which of a planned model's programs (default: both in json, else prompt)" },
     { .name = "layers", .kind = CLI_TEXT, .value = "A-B",
       .help = "dot: draw these layers in full (default: layers that are alike once)" },
     { .name = "unfold", .kind = CLI_FLAG, .help = "dot: draw all layers in full" },
@@ -22,65 +22,23 @@ static const cli_option options[] = {
 
 enum { BUILT, OPTIMISED, PLANNED, MAX_LAYER = 999999 };
 
-/* The text of one of a model's programs. */
-static int print_program(const cli_args *a, const cli_source *s, const char *wanted, const weft_writer *w)
+/* Whether program i is meant by a name; where one serves prompts and decoding, by either. */
+static bool is_wanted(const cli_source *s, uint32_t i, const char *name)
 {
-    weft_error err;
-    cli_programs p;
-    int status = cli_programs_open(a, s, &p);
-    for (uint32_t i = 0; !status && i < p.n; i++)
-        if (!strcmp(wanted, p.name[i]) && weft_program_print(p.program[i], w, &err)) status = cli_report(&err);
-    cli_programs_close(&p);
-    return status;
-}
-
-/* Unless one is asked for, the text of a planned model is that of one program for all bounds of the graph. */
-static int print_planned(const cli_args *a, const cli_source *s, const weft_writer *w)
-{
-    if (cli_has(a, "program")) return print_program(a, s, cli_text(a, "program", NULL), w);
-    cli_device_list devices;
-    uint32_t split[CLI_MAX_DEVICES];
-    bool given = false;
-    weft_program *p = NULL;
-    weft_error err;
-    int status = cli_devices_open(a, &devices);
-    if (!status) status = cli_split(a, &devices, split, &given);
-    weft_program_desc d = { .devices = devices.device, .n_devices = devices.n, .split = given ? split : NULL,
-                            .spread = true, .exact = cli_has(a, "exact") };
-    d.outputs = cli_source_outputs(s, &d.n_outputs);
-    if (!status && (weft_program_create(s->graph, &d, &p, &err) || weft_program_print(p, w, &err)))
-        status = cli_report(&err);
-    weft_program_destroy(p);
-    cli_devices_close(&devices);
-    return status;
-}
-
-static int print_text(const cli_args *a, const cli_source *s, int stage, const weft_writer *w)
-{
-    weft_error err;
-    uint32_t n;
-    const char *const *outputs = cli_source_outputs(s, &n);
-    if (stage == PLANNED) return print_planned(a, s, w);
-    if (stage == OPTIMISED && outputs && weft_graph_keep_outputs(s->graph, outputs, n, &err)) return cli_report(&err);
-    if (stage == OPTIMISED && weft_graph_optimise(s->graph, NULL, 0, &err)) return cli_report(&err);
-    return weft_graph_print(s->graph, w, &err) ? cli_report(&err) : 0;
+    return !name || s->n == 1 || !strcmp(name, s->names[i]);
 }
 
 static int dump_planned(const cli_args *a, const cli_source *s, weft_dump_format format, const weft_dump_desc *desc,
                         const weft_writer *w)
 {
     weft_error err;
-    cli_programs p;
     weft_dump_program d[2];
     const char *wanted = s->model ? cli_text(a, "program", format == WEFT_DUMP_JSON ? NULL : "prompt") : NULL;
     uint32_t n = 0;
-    int status = cli_programs_open(a, s, &p);
-    for (uint32_t i = 0; i < p.n; i++)
-        if (!wanted || !strcmp(wanted, p.name[i]))
-            d[n++] = (weft_dump_program){ .name = p.name[i], .built = s->graph, .program = p.program[i] };
-    if (!status && weft_program_dump(d, n, format, desc, w, &err)) status = cli_report(&err);
-    cli_programs_close(&p);
-    return status;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (is_wanted(s, i, wanted))
+            d[n++] = (weft_dump_program){ .name = s->names[i], .built = s->graph, .program = s->programs[i] };
+    return weft_program_dump(d, n, format, desc, w, &err) ? cli_report(&err) : 0;
 }
 
 /* "3-5", or "3" for one. */
@@ -144,11 +102,10 @@ static int run_graph(const cli_args *a)
     cli_source s;
     unsigned f = 0;
     while (strcmp(formats[f].name, format)) f++; /* one of the option's choices */
-    int status = cli_source_open(a, &s);
+    int status = cli_source_open(a, stage == PLANNED, &s);
     if (!status && cli_has(a, "program") && (stage != PLANNED || !s.model))
         status = cli_misuse("--program: only a planned model has programs of these names");
-    if (!status && f) status = dump(a, &s, stage, formats[f].format, &w);
-    else if (!status) status = print_text(a, &s, stage, &w);
+    if (!status) status = dump(a, &s, stage, formats[f].format, &w);
     if (!status && html) status = cli_page_write(s.title, text.data, text.size, NULL, 0, file);
     else if (!status && file) status = cli_write_file(file, text.data, text.size);
     weft_text_free(&text);

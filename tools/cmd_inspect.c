@@ -82,51 +82,46 @@ static int print_tokenizer(weft_model *m, const weft_model_info *i)
     return 0;
 }
 
-typedef struct needs {
-    const cli_source *source;
-    const cli_programs *programs; /* prompt and decode */
-} needs;
-
 /* What a device holds when both programs are loaded. */
 typedef struct need {
     weft_device_info device;
-    weft_program_memory prompt, decode;
+    weft_program_memory prompt, decode; /* decode: zero where one program serves both */
     uint32_t layers; /* UINT32_MAX: not split */
     uint64_t total;
 } need;
 
-static need need_of(const needs *n, uint32_t k)
+static need need_of(const cli_source *s, uint32_t k)
 {
-    need x = { .prompt = weft_program_device_memory(n->programs->program[0], k),
-               .decode = weft_program_device_memory(n->programs->program[1], k),
-               .layers = weft_program_split(n->programs->program[0], k) };
-    weft_backend_info(n->programs->devices.device[k], &x.device);
-    x.total = cli_programs_bytes(n->programs, k);
+    need x = { .prompt = weft_program_device_memory(s->programs[0], k),
+               .layers = weft_program_split(s->programs[0], k), .total = cli_source_bytes(s, k) };
+    if (s->n > 1) x.decode = weft_program_device_memory(s->programs[1], k);
+    weft_backend_info(s->devices.device[k], &x.device);
     return x;
 }
 
-static void print_needs(const needs *n, uint32_t k)
+static void print_needs(const cli_source *s, uint32_t k)
 {
     double mib = 1048576.0;
-    need x = need_of(n, k);
+    need x = need_of(s, k);
+    const weft_session_desc *d = weft_session_plan_desc(s->plan);
     printf("\nmemory on %s (%s)\n", x.device.name, x.device.description);
     if (x.layers != UINT32_MAX) printf("  layers                 %8u\n", x.layers);
     printf("  weights                %10.1f MiB\n  cache                  %10.1f MiB  %u tokens\n"
            "  prompt arena           %10.1f MiB  %u tokens a run\n  decode arena           %10.1f MiB\n  total         "
            "         %10.1f MiB\n",
-           (double)x.prompt.weights / mib, (double)x.prompt.states / mib, n->source->context,
-           (double)x.prompt.arena / mib, n->source->chunk, (double)x.decode.arena / mib, (double)x.total / mib);
+           (double)x.prompt.weights / mib, (double)x.prompt.states / mib, d->context,
+           (double)x.prompt.arena / mib, d->max_tokens, (double)x.decode.arena / mib, (double)x.total / mib);
     if (x.device.memory_known)
         printf("  the device has         %10.1f MiB%s\n", (double)x.device.memory / mib,
                x.total > x.device.memory ? ": it does NOT fit" : "");
 }
 
 /* An object per device. */
-static json_t *needs_json(const needs *n)
+static json_t *needs_json(const cli_source *s)
 {
     json_t *list = json_array();
-    for (uint32_t k = 0; k < n->programs->devices.n; k++) {
-        need x = need_of(n, k);
+    for (uint32_t k = 0; k < s->devices.n; k++) {
+        need x = need_of(s, k);
         json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "device", x.device.name, "weights",
                               (json_int_t)x.prompt.weights, "cache", (json_int_t)x.prompt.states, "prompt_arena",
                               (json_int_t)x.prompt.arena, "decode_arena", (json_int_t)x.decode.arena, "available",
@@ -137,8 +132,9 @@ static json_t *needs_json(const needs *n)
     return list;
 }
 
-static json_t *object(const weft_model *m, const weft_model_info *i, const needs *n)
+static json_t *object(const cli_source *s, const weft_model_info *i)
 {
+    const weft_model *m = s->model;
     json_t *tensors = json_array();
     weft_tensor_info t;
     for (uint32_t k = 0; weft_model_tensor(m, k, &t); k++) {
@@ -151,23 +147,20 @@ static json_t *object(const weft_model *m, const weft_model_info *i, const needs
                      i->architecture, "layers", (int)i->n_layer, "hidden_size", (int)i->n_embed, "heads",
                      (int)i->n_head, "vocabulary", (int)i->n_vocab, "context", (int)i->context, "eos", (int)i->eos,
                      "parameters", (json_int_t)i->parameters, "configuration", settings_json(m), "tensors",
-                     tensors, "memory", needs_json(n));
+                     tensors, "memory", needs_json(s));
 }
 
 static int run_inspect(const cli_args *a)
 {
     cli_source source;
-    cli_programs programs = { 0 };
     weft_model_info info;
-    int status = cli_source_open(a, &source);
+    int status = cli_source_open(a, true, &source);
     if (!status && !source.model) status = cli_fail("%s: a graph text, not a model; see `weft graph`", a->model);
-    if (!status) status = cli_programs_open(a, &source, &programs);
     if (!status) weft_model_info_get(source.model, &info);
-    needs n = { &source, &programs };
     char hint[256] = "";
-    if (!status && !cli_programs_fit(&programs)) cli_fit_hint(a, &source, &programs.devices, hint, sizeof hint);
+    if (!status) cli_source_hint(&source, hint, sizeof hint);
     if (!status && cli_has(a, "json")) {
-        json_t *o = object(source.model, &info, &n);
+        json_t *o = object(&source, &info);
         if (*hint) json_object_set_new(o, "hint", json_string(hint));
         status = cli_print_json(o);
     } else if (!status) {
@@ -180,10 +173,9 @@ static int run_inspect(const cli_args *a)
             printf("  note                   %s\n", note);
         for (uint32_t i = 0; (note = weft_model_text_note(source.model, NULL, i)); i++)
             printf("  note                   %s\n", note);
-        for (uint32_t k = 0; k < programs.devices.n; k++) print_needs(&n, k);
+        for (uint32_t k = 0; k < source.devices.n; k++) print_needs(&source, k);
         if (*hint) printf("  %s\n", hint);
     }
-    cli_programs_close(&programs);
     cli_source_close(&source);
     return status;
 }

@@ -14,9 +14,7 @@ static const cli_option options[] = {
 enum { BAR = 40, MAX_PERIOD = 40, MAX_ALIASES = 4, WHERE = 54 };
 
 typedef struct report {
-    const cli_args *args;
     const cli_source *source;
-    const cli_programs *programs;
     bool md;
 } report;
 
@@ -40,25 +38,25 @@ static void total_row(const report *r, const char *what, uint64_t bytes, const c
 
 static void print_totals(const report *r, uint32_t d)
 {
-    const cli_programs *p = r->programs;
+    const cli_source *s = r->source;
     weft_device_info device;
     char text[512], note[96];
-    weft_program_memory m = weft_program_device_memory(p->program[0], d);
-    weft_backend_info(p->devices.device[d], &device);
+    weft_program_memory m = weft_program_device_memory(s->programs[0], d);
+    weft_backend_info(s->devices.device[d], &device);
     snprintf(text, sizeof text, "device %u: %s (%s)", d, device.name, device.description);
     heading(r, text);
     if (r->md) printf("| what | MiB | |\n|---|---:|---|\n");
     total_row(r, "weights", m.weights, "");
-    snprintf(note, sizeof note, "%u tokens", r->source->context);
-    total_row(r, "states", m.states, r->source->model ? note : "");
+    snprintf(note, sizeof note, "%u tokens", s->plan ? weft_session_plan_desc(s->plan)->context : 0);
+    total_row(r, "states", m.states, s->plan ? note : "");
     total_row(r, "constants", m.constants, "");
-    for (uint32_t i = 0; i < p->n; i++) {
-        const weft_plan *plan = weft_program_plan(p->program[i]);
-        snprintf(text, sizeof text, "%s arena", p->name[i]);
+    for (uint32_t i = 0; i < s->n; i++) {
+        const weft_plan *plan = weft_program_plan(s->programs[i]);
+        snprintf(text, sizeof text, "%s arena", s->names[i]);
         snprintf(note, sizeof note, "%.1f without sharing", mib(plan->arena_unshared[d]));
         total_row(r, text, plan->arena_bytes[d], note);
     }
-    uint64_t total = cli_programs_bytes(p, d);
+    uint64_t total = cli_source_bytes(s, d);
     total_row(r, "total", total, "");
     if (device.memory_known)
         total_row(r, "the device has", device.memory, total > device.memory ? "it does NOT fit" : "");
@@ -230,21 +228,19 @@ static int print_peak(const report *r, const weft_program *p, const char *name, 
 
 static int print_all(const report *r)
 {
-    const cli_programs *p = r->programs;
+    const cli_source *s = r->source;
+    char hint[256];
     int status = 0;
-    printf(r->md ? "# Memory of %s\n" : "%s\n", r->source->title);
-    for (uint32_t d = 0; d < p->devices.n; d++) print_totals(r, d);
-    if (r->source->model && !cli_programs_fit(p)) {
-        char hint[256];
-        cli_fit_hint(r->args, r->source, &p->devices, hint, sizeof hint);
-        if (*hint) printf(r->md ? "\n%s\n" : "  %s\n", hint);
-    }
-    for (uint32_t i = 0; i < p->n && !status; i++)
-        for (uint32_t d = 0; d < p->devices.n && !status; d++) {
-            const weft_plan *plan = weft_program_plan(p->program[i]);
+    printf(r->md ? "# Memory of %s\n" : "%s\n", s->title);
+    for (uint32_t d = 0; d < s->devices.n; d++) print_totals(r, d);
+    cli_source_hint(s, hint, sizeof hint);
+    if (*hint) printf(r->md ? "\n%s\n" : "  %s\n", hint);
+    for (uint32_t i = 0; i < s->n && !status; i++)
+        for (uint32_t d = 0; d < s->devices.n && !status; d++) {
+            const weft_plan *plan = weft_program_plan(s->programs[i]);
             if (!plan->n_steps || !plan->arena_bytes[d]) continue;
-            status = print_timeline(r, p->program[i], p->name[i], d);
-            if (!status) status = print_peak(r, p->program[i], p->name[i], d);
+            status = print_timeline(r, s->programs[i], s->names[i], d);
+            if (!status) status = print_peak(r, s->programs[i], s->names[i], d);
         }
     return status;
 }
@@ -255,21 +251,18 @@ static int print_json(const report *r)
     weft_writer w = cli_stdout();
     weft_dump_program d[2];
     weft_dump_desc desc = { .title = r->source->title };
-    for (uint32_t i = 0; i < r->programs->n; i++)
-        d[i] = (weft_dump_program){ .name = r->programs->name[i], .program = r->programs->program[i] };
-    return weft_program_dump(d, r->programs->n, WEFT_DUMP_JSON, &desc, &w, &err) ? cli_report(&err) : 0;
+    for (uint32_t i = 0; i < r->source->n; i++)
+        d[i] = (weft_dump_program){ .name = r->source->names[i], .program = r->source->programs[i] };
+    return weft_program_dump(d, r->source->n, WEFT_DUMP_JSON, &desc, &w, &err) ? cli_report(&err) : 0;
 }
 
 static int run_memory(const cli_args *a)
 {
     const char *format = cli_text(a, "format", "text");
     cli_source source;
-    cli_programs programs = { 0 };
-    report r = { a, &source, &programs, !strcmp(format, "md") };
-    int status = cli_source_open(a, &source);
-    if (!status) status = cli_programs_open(a, &source, &programs);
+    report r = { &source, !strcmp(format, "md") };
+    int status = cli_source_open(a, true, &source);
     if (!status) status = strcmp(format, "json") ? print_all(&r) : print_json(&r);
-    cli_programs_close(&programs);
     cli_source_close(&source);
     return status;
 }

@@ -14,57 +14,48 @@ typedef struct attempt {
     bool fits;
 } attempt;
 
-bool cli_programs_fit(const cli_programs *p)
+typedef struct hint {
+    weft_model *model;
+    weft_session_desc desc; /* as it is asked for now; its progress is not told */
+} hint;
+
+/* False: it could not be planned. A context of 0 becomes the one that it means. */
+static bool plan(const hint *h, attempt *t)
 {
-    for (uint32_t d = 0; d < p->devices.n; d++) {
-        weft_device_info device;
-        weft_backend_info(p->devices.device[d], &device);
-        if (device.memory_known && cli_programs_bytes(p, d) > device.memory) return false;
-    }
+    weft_session_desc d = h->desc;
+    weft_session_plan *p;
+    if (t->weights != WEFT_ANY) d.weights = t->weights;
+    d.context = t->context;
+    if (weft_session_plan_create(h->model, &d, &p, NULL)) return false;
+    t->context = weft_session_plan_desc(p)->context;
+    t->bytes = 0;
+    for (uint32_t k = 0; k < d.n_devices; k++) t->bytes += weft_session_plan_bytes(p, k);
+    t->fits = !weft_session_plan_check(p, NULL);
+    weft_session_plan_destroy(p);
     return true;
 }
 
-/* False: it could not be planned. */
-static bool plan(const cli_args *a, const cli_source *s, const cli_device_list *devices, attempt *t)
-{
-    weft_model_graph_desc d = s->desc;
-    cli_source other = *s;
-    cli_programs programs = { .devices = *devices };
-    if (t->weights != WEFT_ANY) d.weights = t->weights;
-    d.context = other.context = t->context;
-    other.chunk = s->chunk < t->context ? s->chunk : t->context;
-    if (weft_model_graph(s->model, &d, &other.graph, NULL)) return false;
-    bool ok = !cli_programs_plan(a, &other, NULL, &programs, NULL);
-    t->bytes = 0;
-    for (uint32_t k = 0; ok && k < devices->n; k++) t->bytes += cli_programs_bytes(&programs, k);
-    t->fits = ok && cli_programs_fit(&programs);
-    programs.devices.n = 0; /* borrowed */
-    cli_programs_close(&programs);
-    weft_graph_destroy(other.graph);
-    return ok;
-}
-
 /* The larger of the formats that make it fit; else the smallest that could be tried. */
-static attempt smaller_weights(const cli_args *a, const cli_source *s, const cli_device_list *l, uint32_t context)
+static attempt smaller_weights(const hint *h, uint32_t context)
 {
     static const weft_dtype formats[] = { WEFT_Q8_0, WEFT_Q4_0 };
     attempt t = { .context = context };
     for (int i = 0; i < 2 && !t.fits; i++) {
-        bool asked = s->desc.weights == WEFT_Q4_0 || s->desc.weights == formats[i];
+        bool asked = h->desc.weights == WEFT_Q4_0 || h->desc.weights == formats[i];
         if (asked) continue;
         attempt next = { .weights = formats[i], .context = context };
-        if (plan(a, s, l, &next)) t = next;
+        if (plan(h, &next)) t = next;
     }
     return t;
 }
 
 /* The longest context of those that halving comes to. */
-static attempt shorter_context(const cli_args *a, const cli_source *s, const cli_device_list *l, weft_dtype weights)
+static attempt shorter_context(const hint *h, uint32_t context, weft_dtype weights)
 {
-    attempt t = { .weights = weights, .context = s->context };
+    attempt t = { .weights = weights, .context = context };
     while (!t.fits && t.context / 2 >= LEAST_CONTEXT) {
         t.context /= 2;
-        if (!plan(a, s, l, &t)) return (attempt){ 0 };
+        if (!plan(h, &t)) return (attempt){ 0 };
     }
     return t;
 }
@@ -77,12 +68,14 @@ static int print_attempt(const attempt *t, bool context, char *out, size_t size)
                     t->weights ? weft_dtype_get(t->weights)->name : "", length, (double)t->bytes / 1048576.0);
 }
 
-void cli_fit_hint(const cli_args *a, const cli_source *s, const cli_device_list *l, char *out, size_t size)
+void cli_fit_hint(weft_model *m, const weft_session_desc *desc, char *out, size_t size)
 {
-    attempt now = { .context = s->context };
+    hint h = { m, *desc };
+    attempt now = { .context = desc->context };
     *out = 0;
-    if (!plan(a, s, l, &now) || now.fits) return;
-    attempt weights = smaller_weights(a, s, l, s->context), context = shorter_context(a, s, l, WEFT_ANY);
+    h.desc.progress = (weft_progress_sink){ 0 };
+    if (!plan(&h, &now) || now.fits) return;
+    attempt weights = smaller_weights(&h, now.context), context = shorter_context(&h, now.context, WEFT_ANY);
     size_t at = 0;
     if (weights.fits || context.fits) {
         at += (size_t)snprintf(out, size, "it would fit with ");
@@ -91,7 +84,7 @@ void cli_fit_hint(const cli_args *a, const cli_source *s, const cli_device_list 
         if (context.fits) print_attempt(&context, true, out + at, size - at);
         return;
     }
-    attempt both = weights.weights ? shorter_context(a, s, l, weights.weights) : context;
+    attempt both = weights.weights ? shorter_context(&h, now.context, weights.weights) : context;
     if (!both.bytes) return;
     at += (size_t)snprintf(out, size, both.fits ? "it would fit with " : "too large even with ");
     print_attempt(&both, true, out + at, size - at);

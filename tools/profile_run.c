@@ -223,7 +223,6 @@ static int measure_model(const cli_args *a, profile_set *s)
     weft_error err;
     weft_model_info info;
     s->run.model = s->source.model;
-    s->source.model = NULL; /* cli_run_close closes it */
     weft_model_info_get(s->run.model, &info);
     if (!info.has_weights) {
         if (cli_noise_open(s->source.graph, &s->noise, &err)) return cli_report(&err);
@@ -314,13 +313,9 @@ static weft_status run_graph(profile_set *set, profile_entry *e, uint32_t repeat
     return WEFT_OK;
 }
 
-static weft_status load_graph(const cli_args *a, profile_set *s, const uint32_t *split, weft_error *err)
+static weft_status load_graph(profile_set *s, weft_error *err)
 {
     weft_weight_source source = cli_noise_source(&s->noise);
-    weft_program_desc d = { .devices = s->run.devices.device, .n_devices = s->run.devices.n, .split = split,
-                            .spread = true, .exact = cli_has(a, "exact"), .strict = cli_has(a, "strict"),
-                            .progress = cli_progress() };
-    WEFT_TRY(weft_program_create(s->source.graph, &d, &s->program, err));
     WEFT_TRY(weft_bank_create(&source, &s->bank, err));
     return weft_program_load(s->program, s->bank, err);
 }
@@ -337,13 +332,11 @@ static int check_graph(profile_set *s, profile_entry *e)
 static int measure_graph(const cli_args *a, profile_set *s)
 {
     weft_error err;
-    uint32_t split[CLI_MAX_DEVICES];
-    bool given = false;
     profile_entry *e;
     int status = cli_devices_open(a, &s->run.devices);
-    if (!status) status = cli_split(a, &s->run.devices, split, &given);
+    if (!status) status = cli_text_program(a, &s->run.devices, s->source.graph, &s->program);
     if (!status && cli_noise_open(s->source.graph, &s->noise, &err)) status = cli_report(&err);
-    if (!status && load_graph(a, s, given ? split : NULL, &err)) status = cli_report(&err);
+    if (!status && load_graph(s, &err)) status = cli_report(&err);
     if (!status) status = begin_conditions(s);
     if (!status) status = begin_entry(s, "graph", s->program, s->source.graph, 0, &e);
     if (!status && run_graph(s, e, cli_u32(a, "repeat", 20), &err)) status = cli_report(&err);
@@ -358,7 +351,7 @@ int profile_measure(const cli_args *a, profile_set *out)
 {
     *out = (profile_set){ .mode = strcmp(cli_text(a, "mode", "scheduled"), "isolated") ? WEFT_PROFILE_SCHEDULED
                                                                                     : WEFT_PROFILE_ISOLATED };
-    int status = cli_source_open(a, &out->source);
+    int status = cli_source_open(a, false, &out->source);
     if (status) return status;
     return out->source.model ? measure_model(a, out) : measure_graph(a, out);
 }
@@ -372,6 +365,7 @@ void profile_close(profile_set *s)
     }
     weft_program_destroy(s->program);
     weft_bank_destroy(s->bank);
+    s->run.model = NULL; /* the source's */
     cli_run_close(&s->run);
     cli_noise_close(&s->noise);
     cli_source_close(&s->source);

@@ -100,17 +100,10 @@ static void tell_split(const cli_run *r)
 }
 
 /* Too large for the devices: with what would help. */
-static int tell_failed(const cli_args *a, const cli_run *r, const weft_session_desc *d, const weft_error *err)
+static int tell_failed(const cli_run *r, const weft_session_desc *d, const weft_error *err)
 {
     char hint[256] = "";
-    cli_source s;
-    if (err->status == WEFT_LIMIT && d->n_sequences <= 1) {
-        weft_model_graph_desc graph = { .weights = d->weights, .context = d->context, .max_tokens = d->max_tokens,
-                                        .kv = d->kv != WEFT_ANY || !d->exact ? d->kv : WEFT_F32 };
-        cli_source_of(r->model, &graph, &s);
-        if (d->hidden >= 0) snprintf(s.output, sizeof s.output, "hidden.%d", d->hidden);
-        cli_fit_hint(a, &s, &r->devices, hint, sizeof hint);
-    }
+    if (err->status == WEFT_LIMIT) cli_fit_hint(r->model, d, hint, sizeof hint);
     return *hint ? cli_fail("%s; %s", err->text, hint) : cli_report(err);
 }
 
@@ -133,6 +126,25 @@ static void tell_spilled(const cli_run *r)
     }
 }
 
+int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *split, weft_session_desc *desc)
+{
+    bool given;
+    int status = cli_split(a, l, split, &given);
+    if (status) return status;
+    desc->devices = l->device;
+    desc->n_devices = l->n;
+    desc->split = given ? split : NULL;
+    desc->spread = true;
+    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &desc->weights);
+    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &desc->kv);
+    if (cli_has(a, "context")) desc->context = cli_u32(a, "context", 0);
+    if (cli_has(a, "chunk")) desc->max_tokens = cli_u32(a, "chunk", 0);
+    desc->exact = cli_has(a, "exact");
+    desc->strict = cli_has(a, "strict");
+    desc->progress = cli_progress();
+    return 0;
+}
+
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
 {
     weft_error err;
@@ -144,20 +156,8 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     if (!status) status = cli_devices_open(a, &out->devices);
     out->open_seconds = weft__seconds() - start;
     uint32_t split[CLI_MAX_DEVICES];
-    bool given;
-    if (!status) status = cli_split(a, &out->devices, split, &given);
+    if (!status) status = cli_session_desc(a, &out->devices, split, &desc);
     if (status) return status;
-    desc.devices = out->devices.device;
-    desc.n_devices = out->devices.n;
-    desc.split = given ? split : NULL;
-    desc.spread = true;
-    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &desc.weights);
-    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &desc.kv);
-    if (cli_has(a, "context")) desc.context = cli_u32(a, "context", 0);
-    if (cli_has(a, "chunk")) desc.max_tokens = cli_u32(a, "chunk", 0);
-    desc.exact = cli_has(a, "exact");
-    desc.strict = cli_has(a, "strict");
-    desc.progress = cli_progress();
     pthread_t reader; /* a tokenizer takes as long to read as a few hundred MB of weights */
     bool reading = wants_text(a, out->model) && !pthread_create(&reader, NULL, read_tokenizer, out->model);
     weft_status created = weft_session_create(out->model, &desc, &out->session, &err);
@@ -165,7 +165,7 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     if (reading) pthread_join(reader, NULL);
     out->open_seconds += weft__seconds() - start;
     cli_progress_end();
-    if (created) return tell_failed(a, out, &desc, &err);
+    if (created) return tell_failed(out, &desc, &err);
     if (desc.n_devices > 1) tell_split(out);
     tell_spilled(out);
     if (cli_has(a, "verbose")) describe(out);

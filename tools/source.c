@@ -37,118 +37,98 @@ static int open_text(const char *path, cli_source *out)
     size_t n;
     char *text = cli_read_file(path, &n);
     if (!text) return 1;
-    weft_status s = weft_graph_parse(text, n, path, NULL, &out->graph, &err);
+    weft_status s = weft_graph_parse(text, n, path, NULL, &out->text, &err);
     free(text);
+    out->graph = out->text;
     return s ? cli_report(&err) : 0;
 }
 
-static void name_output(const weft_model_info *info, char *out, size_t size)
-{
-    if (info->head == WEFT_HEAD_NONE) snprintf(out, size, "hidden.%u", info->n_layer);
-    else snprintf(out, size, info->head == WEFT_HEAD_LOGITS ? "logits" : "scores");
-}
-
-void cli_source_of(weft_model *m, const weft_model_graph_desc *desc, cli_source *out)
+/* A session that gives what the model's head does. */
+static weft_session_desc default_desc(const weft_model *m)
 {
     weft_model_info info;
+    weft_session_desc d = WEFT_SESSION_DESC_DEFAULT;
     weft_model_info_get(m, &info);
-    *out = (cli_source){ .model = m, .desc = *desc };
-    name_output(&info, out->output, sizeof out->output);
-    out->outputs[0] = out->output;
-    out->context = desc->context ? desc->context : info.context;
-    out->chunk = desc->max_tokens ? desc->max_tokens : 512;
-    if (out->chunk > out->context) out->chunk = out->context;
+    if (info.head == WEFT_HEAD_NONE) d.hidden = (int32_t)info.n_layer;
+    d.scores = info.head != WEFT_HEAD_NONE && info.head != WEFT_HEAD_LOGITS;
+    return d;
 }
 
-static int open_model(const cli_args *a, cli_source *out)
+static int plan_model(const cli_args *a, cli_source *out)
 {
     weft_error err;
-    weft_model *m;
-    weft_model_graph_desc d = { .context = cli_u32(a, "context", 0), .max_tokens = cli_u32(a, "chunk", 0),
-                                .kv = cli_has(a, "exact") ? WEFT_F32 : WEFT_ANY };
-    if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &d.weights);
-    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &d.kv);
-    int status = cli_model_open(a, &m);
+    out->desc = default_desc(out->model);
+    int status = cli_session_desc(a, &out->devices, out->split, &out->desc);
+    if (!status && weft_session_plan_create(out->model, &out->desc, &out->plan, &err)) status = cli_report(&err);
+    cli_progress_end();
     if (status) return status;
-    cli_source_of(m, &d, out);
-    return weft_model_graph(m, &d, &out->graph, &err) ? cli_report(&err) : 0;
-}
-
-int cli_source_open(const cli_args *a, cli_source *out)
-{
-    *out = (cli_source){ 0 };
-    int status = is_graph_text(a->model) ? open_text(a->model, out) : open_model(a, out);
-    make_title(a->named, out->title, sizeof out->title);
-    return status;
-}
-
-void cli_source_close(cli_source *s)
-{
-    weft_graph_destroy(s->graph);
-    weft_model_close(s->model);
-    *s = (cli_source){ 0 };
-}
-
-/* ---- programs ---- */
-
-const char *const *cli_source_outputs(const cli_source *s, uint32_t *n)
-{
-    *n = s->model ? 1 : 0;
-    return s->model ? s->outputs : NULL;
-}
-
-static weft_status create(const cli_args *a, const cli_source *s, const uint32_t *split, cli_programs *out,
-                          weft_error *err)
-{
-    weft_bound bounds[] = { { "tokens", out->n && s->model ? 1 : s->chunk }, { "rows", 1 } };
-    weft_program_desc d = { .devices = out->devices.device, .n_devices = out->devices.n, .split = split,
-                            .spread = true, .exact = cli_has(a, "exact"), .progress = cli_progress() };
-    d.outputs = cli_source_outputs(s, &d.n_outputs);
-    if (s->model) {
-        d.bounds = bounds;
-        d.n_bounds = 2;
+    out->graph = weft_session_plan_graph(out->plan);
+    for (int decode = 0; decode < 2; decode++) {
+        const weft_program *p = weft_session_plan_program(out->plan, decode);
+        if (!p || (out->n && p == out->programs[0])) continue;
+        out->names[out->n] = decode ? "decode" : "prompt";
+        out->programs[out->n++] = p;
     }
-    return weft_program_create(s->graph, &d, &out->program[out->n], err);
+    return 0;
 }
 
-weft_status cli_programs_plan(const cli_args *a, const cli_source *s, const uint32_t *split, cli_programs *out,
-                              weft_error *err)
-{
-    static const char *const names[] = { "prompt", "decode" };
-    uint32_t same[CLI_MAX_DEVICES];
-    for (uint32_t n = s->model ? 2 : 1; out->n < n;) {
-        WEFT_TRY(create(a, s, split, out, err));
-        for (uint32_t k = 0; k < out->devices.n; k++) same[k] = weft_program_split(out->program[out->n], k);
-        split = same[0] != UINT32_MAX ? same : NULL; /* the second is split as the first */
-        out->name[out->n] = s->model ? names[out->n] : "graph";
-        out->n++;
-    }
-    return WEFT_OK;
-}
-
-int cli_programs_open(const cli_args *a, const cli_source *s, cli_programs *out)
+int cli_text_program(const cli_args *a, const cli_device_list *l, const weft_graph *g, weft_program **out)
 {
     weft_error err;
-    bool given;
+    weft_session_desc s = { 0 }; /* where nodes go is asked for in the same words */
     uint32_t split[CLI_MAX_DEVICES];
-    *out = (cli_programs){ 0 };
-    int status = cli_devices_open(a, &out->devices);
-    if (!status) status = cli_split(a, &out->devices, split, &given);
-    if (!status && cli_programs_plan(a, s, given ? split : NULL, out, &err)) status = cli_report(&err);
+    int status = cli_session_desc(a, l, split, &s);
+    if (status) return status;
+    weft_program_desc d = { .devices = s.devices, .n_devices = s.n_devices, .split = s.split, .spread = s.spread,
+                            .exact = s.exact, .strict = s.strict, .progress = s.progress };
+    if (weft_program_create(g, &d, out, &err)) status = cli_report(&err);
     cli_progress_end();
     return status;
 }
 
-void cli_programs_close(cli_programs *p)
+static int plan_text(const cli_args *a, cli_source *out)
 {
-    while (p->n) weft_program_destroy(p->program[--p->n]);
-    cli_devices_close(&p->devices);
+    int status = cli_text_program(a, &out->devices, out->text, &out->program);
+    if (status) return status;
+    out->names[0] = "graph";
+    out->programs[out->n++] = out->program;
+    return 0;
 }
 
-uint64_t cli_programs_bytes(const cli_programs *p, uint32_t device)
+int cli_source_open(const cli_args *a, bool planned, cli_source *out)
 {
-    weft_program_memory m = weft_program_device_memory(p->program[0], device);
-    uint64_t bytes = m.weights + m.states + m.constants + m.arena;
-    for (uint32_t i = 1; i < p->n; i++) bytes += weft_program_device_memory(p->program[i], device).arena;
-    return bytes;
+    *out = (cli_source){ 0 };
+    bool text = is_graph_text(a->model);
+    int status = text ? open_text(a->model, out) : cli_model_open(a, &out->model);
+    make_title(a->named, out->title, sizeof out->title);
+    if (!status && planned) status = cli_devices_open(a, &out->devices);
+    if (!status && !text) return plan_model(a, out);
+    return !status && planned ? plan_text(a, out) : status;
+}
+
+void cli_source_close(cli_source *s)
+{
+    weft_session_plan_destroy(s->plan);
+    weft_program_destroy(s->program);
+    weft_graph_destroy(s->text);
+    cli_devices_close(&s->devices);
+    weft_model_close(s->model);
+    *s = (cli_source){ 0 };
+}
+
+const char *const *cli_source_outputs(const cli_source *s, uint32_t *n)
+{
+    *n = 0;
+    return s->plan ? weft_session_plan_outputs(s->plan, n) : NULL;
+}
+
+uint64_t cli_source_bytes(const cli_source *s, uint32_t device)
+{
+    return weft_programs_bytes(s->programs, s->n, device);
+}
+
+void cli_source_hint(const cli_source *s, char *out, size_t size)
+{
+    *out = 0;
+    if (s->plan && weft_session_plan_check(s->plan, NULL)) cli_fit_hint(s->model, &s->desc, out, size);
 }
