@@ -28,6 +28,12 @@ foreach(header ${WEFT_PUBLIC_HEADERS})
 endforeach()
 add_custom_target(weft_public_headers ALL DEPENDS ${public_headers})
 
+# Before 1.0 every minor version may break the interface, and then is a library of its own.
+set(WEFT_SOVERSION ${PROJECT_VERSION_MAJOR})
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(WEFT_SOVERSION 0.${PROJECT_VERSION_MINOR})
+endif()
+
 add_library(weft SHARED
   $<TARGET_OBJECTS:weft_graph>
   $<TARGET_OBJECTS:weft_backends>
@@ -37,7 +43,7 @@ add_dependencies(weft weft_public_headers)
 set_target_properties(weft PROPERTIES
   LINKER_LANGUAGE C
   VERSION ${PROJECT_VERSION}
-  SOVERSION ${PROJECT_VERSION_MAJOR})
+  SOVERSION ${WEFT_SOVERSION})
 target_link_libraries(weft PRIVATE
   PkgConfig::jansson PkgConfig::pcre2 PkgConfig::utf8proc Threads::Threads m $<BUILD_INTERFACE:weft_build>)
 if(NOT WEFT_SANITIZE)

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define WEFT_VERSION_MAJOR 0
-#define WEFT_VERSION_MINOR 1
+#define WEFT_VERSION_MINOR 2
 #define WEFT_VERSION_PATCH 0
 
 #if defined(__GNUC__)
@@ -34,7 +34,7 @@ extern "C" {
 #define WEFT_PRINTF(fmt, first)
 #endif
 
-/* "0.1.0": the version of the library that is running (the macros above give the headers' version). */
+/* "0.2.0": the version of the library that is running (the macros above give the headers' version). */
 WEFT_API const char *weft_version(void);
 
 /* ---- status ---------------------------------------------------------------------------------------------------- */

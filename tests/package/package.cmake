@@ -24,7 +24,7 @@ endfunction()
 
 file(REMOVE_RECURSE ${prefix} ${WORK}/consumer)
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --config ${CONFIG})
-foreach(file bin/weft ${LIBDIR}/libweft.so.${VERSION} ${LIBDIR}/libweft.so.0 share/weft/models/tiny-stories-neox/config.json
+foreach(file bin/weft ${LIBDIR}/libweft.so.${VERSION} ${LIBDIR}/libweft.so.${SOVERSION} share/weft/models/tiny-stories-neox/config.json
     share/man/man1/weft.1 share/bash-completion/completions/weft)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "${file} is not installed")
