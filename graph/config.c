@@ -98,6 +98,7 @@ weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key)
         { "gelu_pytorch_tanh", WEFT_ACT_GELU_TANH },
         { "gelu_accurate", WEFT_ACT_GELU_TANH },
         { "relu", WEFT_ACT_RELU },
+        { "relu2", WEFT_ACT_RELU2 },
         { "silu", WEFT_ACT_SILU },
         { "swish", WEFT_ACT_SILU },
         { "tanh", WEFT_ACT_TANH },

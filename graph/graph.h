@@ -191,7 +191,8 @@ WEFT_API weft_ref weft_broadcast(weft_graph *g, weft_ref x, weft_dims d);       
 /* Element-wise, a builder per row of map.def and act.def: weft_gelu(g, x), weft_add(g, x, y), weft_scale(g, x, factor).
  * Operands broadcast as numpy's do. gelu: x/2 (1 + erf(x/sqrt 2)); gelu_tanh: x/2 (1 + tanh(sqrt(2/pi)
  * (x + 0.044715 x^3))) (Hendrycks and Gimpel, arXiv:1606.08415); silu: x sigmoid(x); scale: x times the factor;
- * clamp: low where x is below it, else high where x is above it; a NaN stays. */
+ * clamp: low where x is below it, else high where x is above it; a NaN stays.
+ * softplus: log(1 + e^x); relu2: x^2 where x is above 0, else 0; pow as C's; min, max: a NaN if one is. */
 #define WEFT__BUILDER_1_none(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x);
 #define WEFT__BUILDER_2_none(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, weft_ref y);
 #define WEFT__BUILDER_1_scale(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, float factor);

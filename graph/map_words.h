@@ -5,6 +5,7 @@
 
 #include <tgmath.h>
 
-#define real(v) ((MAP_REAL)(v))
+#define real(v)   ((MAP_REAL)(v))
+#define is_nan(v) ((v) != (v))
 
 #endif

@@ -7,6 +7,7 @@
 #include "common.glsl"
 #include "walk.glsl"
 #include "math.glsl"
+#include "words.glsl"
 
 layout(constant_id = 1) const uint OP = 32;    /* the row's number */
 layout(constant_id = 2) const uint INPUTS = 1; /* the result follows them */

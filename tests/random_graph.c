@@ -270,7 +270,14 @@ static weft_ref beside(gen *r, weft_ref x)
     return new_float(r, b);
 }
 
-/* exp only of what is small, lest everything after it be infinite; a divisor stays away from 0. */
+/* x brought into 1/e..e. */
+static weft_ref positive(gen *r, weft_ref x)
+{
+    return weft_exp(r->g, weft_tanh(r->g, x));
+}
+
+/* exp only of what is small, lest everything after it be infinite; what is divided by or has its root or logarithm
+ * taken stays away from 0. */
 static bool make_map(gen *r, weft_op op)
 {
     uint32_t n = weft_op_get(op)->min_in;
@@ -279,11 +286,14 @@ static bool make_map(gen *r, weft_op op)
     weft_ref in[2] = { pick(r, 0) };
     if (n == 2) in[1] = beside(r, in[0]);
     if (op == WEFT_OP_exp) in[0] = weft_tanh(r->g, in[0]);
-    if (op == WEFT_OP_div) in[1] = weft_exp(r->g, weft_tanh(r->g, in[1]));
-    if (n == 2 && op != WEFT_OP_div && chance(r, 30)) {
-        weft_ref first = in[0];
+    bool first = op == WEFT_OP_sqrt || op == WEFT_OP_rsqrt || op == WEFT_OP_log || op == WEFT_OP_pow;
+    bool second = op == WEFT_OP_div || op == WEFT_OP_pow;
+    if (first) in[0] = positive(r, in[0]);
+    if (second) in[1] = positive(r, in[1]);
+    if (n == 2 && !second && chance(r, 30)) {
+        weft_ref other = in[0];
         in[0] = in[1];
-        in[1] = first;
+        in[1] = other;
     }
     return emit(r, op, &a, in, n);
 }

@@ -79,6 +79,8 @@ VEC_FN vf vf_gelu_tanh(vf x)
 VEC_FN vf vf_silu(vf x) { return x * vf_sigmoid(x); }
 VEC_FN vf vf_relu(vf x) { return vf_if_lt(x, vf_set1(0.0f), vf_set1(0.0f), x); }
 
+VEC_FN vf vf_relu2(vf x) { return vf_if_lt(x, vf_set1(0.0f), vf_set1(0.0f), x * x); }
+
 VEC_FN vf vf_act(weft_act act, vf x)
 {
     switch ((int)act) {

@@ -95,6 +95,7 @@ static double act_of(weft_act a, double x)
     case WEFT_ACT_GELU: return x * 0.5 * erfc(-x * sqrt(0.5));
     case WEFT_ACT_GELU_TANH: return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case WEFT_ACT_SILU: return x / (1 + exp(-x));
+    case WEFT_ACT_RELU2: return x > 0 ? x * x : 0;
     case WEFT_ACT_TANH: return tanh(x);
     case WEFT_ACT_SIGMOID: return 1 / (1 + exp(-x));
     default: return x;
@@ -238,6 +239,7 @@ static void check_case(const matmul_case *m)
                 double want = act_of(m->act, sum);
                 for (int i = 0; i < m->residuals; i++) want += (double)o.res[i][t * o.ldy + n];
                 double limit = tolerance(m, o.x + t * o.ldx, o.w + n * m->k, sizes);
+                if (m->act == WEFT_ACT_RELU2) limit *= 1 + 2 * fabs(sum) + limit; /* its slope */
                 double error = fabs((double)o.y[t * o.ldy + n] - want) / limit;
                 if (!(error <= worst)) worst = error;
             }

@@ -27,6 +27,11 @@ double ref_act(weft_act act, double x, double *e)
         y = tanh(x);
         own = 8 * REF_U * fmin(1.0, fabs(x));
         break;
+    case WEFT_ACT_RELU2:
+        y = x > 0.0 ? x * x : isnan(x) ? x : 0.0;
+        slope = x > 0.0 ? 2 * x + *e : *e;
+        own = 2 * REF_U * y;
+        break;
     case WEFT_ACT_SIGMOID:
         y = 1.0 / (1.0 + exp(-x));
         slope = 0.25;
@@ -67,6 +72,44 @@ static double rounded(element *m, double v, double inherited)
     return v;
 }
 
+/* A function that is monotonic between the ends of what x may be. */
+static double monotonic(element *m, double (*f)(double))
+{
+    double v = f(m->x);
+    m->e = fmax(fabs(f(m->x - m->ex) - v), fabs(f(m->x + m->ex) - v)) + 8 * REF_U * fabs(v);
+    if (m->ex > 0 && (isnan(f(m->x - m->ex)) || isnan(f(m->x + m->ex)))) m->e = INFINITY;
+    return v;
+}
+
+static double reciprocal_root(double x)
+{
+    return 1.0 / sqrt(x);
+}
+
+static double softplus(double x)
+{
+    return fmax(x, 0.0) + log1p(exp(-fabs(x))) + (isnan(x) ? x : 0.0);
+}
+
+/* The exponent y log x, rounded, is lost to as many units as it is large. */
+static double power(element *m)
+{
+    double v = pow(m->x, m->y), exponent = m->y * log(fabs(m->x));
+    m->e = isfinite(exponent) ? 8 * REF_U * (1 + fabs(exponent)) * fabs(v) : 0.0;
+    for (int i = 0; i < 4 && (m->ex > 0 || m->ey > 0); i++) {
+        double corner = pow(m->x + (i & 1 ? m->ex : -m->ex), m->y + (i & 2 ? m->ey : -m->ey));
+        m->e = isnan(corner) ? INFINITY : m->e + fabs(corner - v);
+    }
+    return v;
+}
+
+static double extreme(element *m, bool largest)
+{
+    m->e = fmax(m->ex, m->ey);
+    if (isnan(m->x) || isnan(m->y)) return NAN;
+    return largest ? fmax(m->x, m->y) : fmin(m->x, m->y);
+}
+
 static bool value_of(element *m, double *v)
 {
     double x = m->x, y = m->y, factor = (double)m->n->attrs.scale.factor;
@@ -77,6 +120,27 @@ static bool value_of(element *m, double *v)
     case WEFT_OP_silu: *v = of_act(m, WEFT_ACT_SILU); break;
     case WEFT_OP_tanh: *v = of_act(m, WEFT_ACT_TANH); break;
     case WEFT_OP_sigmoid: *v = of_act(m, WEFT_ACT_SIGMOID); break;
+    case WEFT_OP_relu2: *v = of_act(m, WEFT_ACT_RELU2); break;
+    case WEFT_OP_sqrt: *v = monotonic(m, sqrt); break;
+    case WEFT_OP_rsqrt: *v = monotonic(m, reciprocal_root); break;
+    case WEFT_OP_log: *v = monotonic(m, log); break;
+    case WEFT_OP_softplus: *v = monotonic(m, softplus); break;
+    case WEFT_OP_pow: *v = power(m); break;
+    case WEFT_OP_min: *v = extreme(m, false); break;
+    case WEFT_OP_max: *v = extreme(m, true); break;
+    case WEFT_OP_sin:
+        *v = sin(x);
+        m->e = m->ex + 8 * REF_U * fmin(1.0, fabs(x));
+        break;
+    case WEFT_OP_cos:
+        *v = cos(x);
+        m->e = m->ex + 8 * REF_U;
+        break;
+    case WEFT_OP_abs:
+    case WEFT_OP_neg:
+        *v = m->n->op == WEFT_OP_neg ? 0.0 - x : fabs(x);
+        m->e = m->ex;
+        break;
     case WEFT_OP_exp:
         *v = exp(x);
         m->e = *v * (expm1(m->ex) + 8 * REF_U);
