@@ -20,16 +20,34 @@ typedef struct world {
     weft_backend *device;
 } world;
 
-/* A random model whose tensor `name` has `value` at `at`. */
-static bool world_open(world *w, const char *name, size_t at, float value)
+/* A random model. */
+static void world_make(world *w)
 {
     *w = (world){ .folder = temp_make() };
     neox_create(&w->ref, &variant.c, 99);
+}
+
+/* Every step-th element of a tensor, from `at` on. */
+static void set(world *w, const char *name, size_t at, size_t step, float value)
+{
     for (size_t i = 0; i < w->ref.n_tensors; i++)
-        if (!strcmp(w->ref.tensors[i].name, name)) w->ref.tensors[i].v[at] = value;
+        for (size_t k = at; k < w->ref.tensors[i].n && !strcmp(w->ref.tensors[i].name, name); k += step)
+            w->ref.tensors[i].v[k] = value;
+}
+
+static bool world_write(world *w)
+{
     folder_write(&w->folder, &variant, &w->ref);
     return CHECK_OK(weft_model_open(w->folder.path, &w->m, &err), err) &&
            CHECK_OK(weft_backend_open("cpu,threads=2", &w->device, &err), err);
+}
+
+/* One whose tensor `name` has `value` at `at`. */
+static bool world_open(world *w, const char *name, size_t at, float value)
+{
+    world_make(w);
+    set(w, name, at, SIZE_MAX / 2, value);
+    return world_write(w);
 }
 
 static void world_close(world *w)
@@ -98,6 +116,22 @@ static void every_way_out(void)
         }
         world_close(&w);
     }
+}
+
+/* Logits of about 1e38 are numbers, though their sum is none. */
+static void large_numbers_are_numbers(void)
+{
+    world w;
+    world_make(&w);
+    set(&w, "gpt_neox.final_layer_norm.bias", 2, EMBED, 10.0f);
+    set(&w, "embed_out.weight", 2, EMBED, 1e37f);
+    if (world_write(&w))
+        for (uint32_t k = 0; k <= 5; k += k ? 4 : 1) {
+            weft_session *s = session(&w, (weft_session_desc){ .hidden = -1, .candidates = k, .n_sequences = 2 });
+            if (s) CHECK_OK(eval(s, k > 0), err);
+            weft_session_destroy(s);
+        }
+    world_close(&w);
 }
 
 static void generation_does_not_take_it_for_an_ending(void)
@@ -242,6 +276,7 @@ static void a_cache_of_bf16(void)
 }
 
 static const weft_test tests[] = {
+    { "large numbers are numbers", large_numbers_are_numbers },
     { "every way out", every_way_out },
     { "generation does not take it for an ending", generation_does_not_take_it_for_an_ending },
     { "others go on", others_go_on },
