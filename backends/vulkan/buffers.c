@@ -37,7 +37,7 @@ weft_status vk_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_
 }
 
 /* Puts parts one after the other into blocks as large as may be. */
-static uint32_t lay_out(const vk_facts *f, vk_part *parts, uint32_t n, uint64_t *block_bytes)
+static uint32_t lay_out(const vk_caps *f, vk_part *parts, uint32_t n, uint64_t *block_bytes)
 {
     uint32_t block = 0;
     uint64_t at = 0, most = f->max_allocation / 256 * 256;
@@ -59,7 +59,7 @@ static weft_status create_blocks(weft_buf *buf, weft_error *err)
 {
     uint64_t *bytes = calloc(buf->n_parts, sizeof *bytes);
     if (!bytes) return WEFT_OOM_FAIL(err, "a weight");
-    uint32_t n = lay_out(&buf->vk->facts, buf->parts, buf->n_parts, bytes);
+    uint32_t n = lay_out(&buf->vk->caps, buf->parts, buf->n_parts, bytes);
     weft_status s = WEFT_OK;
     for (uint32_t i = 0; i < n && !s; i++) {
         s = vk_block_create(buf->vk, bytes[i], VK_MEMORY_WEIGHTS, &buf->blocks[i], err);
@@ -74,12 +74,12 @@ weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, 
 {
     vk_backend *vk = (vk_backend *)b;
     weft_buf *buf;
-    uint32_t n = vk_weight_parts(&vk->facts, layout, t, rank, dims, NULL);
+    uint32_t n = vk_weight_parts(&vk->caps, layout, t, rank, dims, NULL);
     if (!n)
         return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: a single row is larger than the %llu bytes that %s binds",
-                         (unsigned long long)vk->facts.max_binding, vk->properties.deviceName);
+                         (unsigned long long)vk->caps.max_binding, vk->properties.deviceName);
     WEFT_TRY(new_buf(vk, n, &buf, err));
-    vk_weight_parts(&vk->facts, layout, t, rank, dims, buf->parts);
+    vk_weight_parts(&vk->caps, layout, t, rank, dims, buf->parts);
     buf->bytes = vk_weight_bytes(b, layout, t, rank, dims);
     weft_status s = create_blocks(buf, err);
     if (!s) {

@@ -18,8 +18,8 @@ static bool bindable(const vk_backend *vk, const weft_kernel_query *q, weft_ref 
 {
     const weft_value *v = weft_graph_value(q->g, r);
     if (weft_graph_node_by_id(q->g, v->node)->op != WEFT_OP_weight)
-        return weft_value_bytes(q->g, r, q->bounds) <= vk->facts.max_binding;
-    t->n_parts = vk_weight_parts(&vk->facts, t->layout, t->dtype, t->rank, t->dim, NULL);
+        return weft_value_bytes(q->g, r, q->bounds) <= vk->caps.max_binding;
+    t->n_parts = vk_weight_parts(&vk->caps, t->layout, t->dtype, t->rank, t->dim, NULL);
     return t->n_parts > 0;
 }
 
@@ -81,7 +81,7 @@ weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q
         fits = bindable(vk, q, q->node->out[i], &result[i]) && fits;
     }
     if (!fits) return WEFT_PLACE_LIMIT;
-    vk_call call = { .facts = &vk->facts, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
+    vk_call call = { .caps = &vk->caps, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
                      .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact };
     weft_place_reason why;
     const vk_kernel *better, *k = vk_kernel_find(&call, is_disabled, &(candidate){ vk, q, &call }, &why, &better);

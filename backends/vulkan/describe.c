@@ -45,7 +45,7 @@ void vk_bind_out(const vk_call *c, vk_launch *l, uint32_t slot, uint32_t index)
 
 void vk_spread(const vk_call *c, vk_launch *l, uint64_t n)
 {
-    uint64_t x = n < c->facts->max_groups ? n : c->facts->max_groups, y = x ? (n + x - 1) / x : 1;
+    uint64_t x = n < c->caps->max_groups ? n : c->caps->max_groups, y = x ? (n + x - 1) / x : 1;
     l->groups[0] = (uint32_t)(y > 1 ? (n + y - 1) / y : x ? x : 1);
     l->groups[1] = (uint32_t)y;
     l->groups[2] = 1;
@@ -97,7 +97,7 @@ bool vk_accepts_plain(const vk_call *c)
     return true;
 }
 
-uint32_t vk_workgroup(const vk_facts *f, uint32_t block)
+uint32_t vk_workgroup(const vk_caps *f, uint32_t block)
 {
     uint32_t size = 1;
     while (2 * size <= block && 2 * size <= f->max_invocations) size *= 2;
@@ -112,7 +112,7 @@ static void set_block(vk_launch *l, uint32_t block)
 
 uint32_t vk_set_subgroups(const vk_call *c, vk_launch *l, uint32_t block)
 {
-    const vk_facts *f = c->facts;
+    const vk_caps *f = c->caps;
     uint32_t size = f->subgroup;
     set_block(l, vk_workgroup(f, block));
     if (f->subgroup_control) {
@@ -128,15 +128,15 @@ uint32_t vk_set_subgroups(const vk_call *c, vk_launch *l, uint32_t block)
 void vk_launch_flat(const vk_call *c, vk_launch *l, weft_shader_id shader, int64_t items)
 {
     l->shader = shader;
-    set_block(l, vk_workgroup(c->facts, c->facts->tuning->flat_block));
+    set_block(l, vk_workgroup(c->caps, c->caps->tuning->flat_block));
     vk_spread(c, l, vk_groups(items, l->spec[0]));
 }
 
 void vk_launch_rows(const vk_call *c, vk_launch *l, weft_shader_id shared, weft_shader_id subgroup, int64_t rows)
 {
-    bool ops = c->facts->subgroup_ops && subgroup != shared;
+    bool ops = c->caps->subgroup_ops && subgroup != shared;
     l->shader = ops ? subgroup : shared;
-    if (ops) vk_set_subgroups(c, l, c->facts->tuning->row_block);
-    else set_block(l, vk_workgroup(c->facts, c->facts->tuning->row_block));
+    if (ops) vk_set_subgroups(c, l, c->caps->tuning->row_block);
+    else set_block(l, vk_workgroup(c->caps, c->caps->tuning->row_block));
     vk_spread(c, l, (uint64_t)rows);
 }

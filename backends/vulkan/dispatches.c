@@ -62,7 +62,7 @@ void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l)
 {
     for (uint32_t i = 0; i < n->n_in; i++) locate_tensor(e, n->in[i], &l->in[i]);
     for (uint32_t i = 0; i < n->n_out; i++) locate_tensor(e, n->out[i], &l->out[i]);
-    l->call = (vk_call){ .facts = &e->vk->facts, .in = l->in, .out = l->out, .n_in = n->n_in, .n_out = n->n_out,
+    l->call = (vk_call){ .caps = &e->vk->caps, .in = l->in, .out = l->out, .n_in = n->n_in, .n_out = n->n_out,
                          .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact };
 }
 
@@ -96,10 +96,10 @@ static weft_status bind_slot(const weft_exec *e, const weft_step *step, const we
     case VK_BIND_COUNTERS:
     case VK_BIND_TABLE: t->waits[at] = b->kind; return WEFT_OK;
     }
-    if (out->range <= e->vk->facts.max_binding) return WEFT_OK;
+    if (out->range <= e->vk->caps.max_binding) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_LIMIT, "%s: %llu bytes in one binding, but %s binds %llu at most",
                      vk_step_text(e, t->d.first_step, text, sizeof text), (unsigned long long)out->range,
-                     e->vk->properties.deviceName, (unsigned long long)e->vk->facts.max_binding);
+                     e->vk->properties.deviceName, (unsigned long long)e->vk->caps.max_binding);
 }
 
 /* ---- drafting ---- */
@@ -188,7 +188,7 @@ static weft_status draft_step(weft_exec *e, uint32_t plan_step, bool joined, dra
         t->d.flops = cost.flops / count;
         if (!reserve_table(all, &l, k, t)) return WEFT_OOM_FAIL(err, "launches");
         bool follows = joined && step->joined && !i && count == 1 && all->n;
-        if (follows && can_merge(t - 1, t, k, e->vk->facts.max_groups)) merge(t - 1, t);
+        if (follows && can_merge(t - 1, t, k, e->vk->caps.max_groups)) merge(t - 1, t);
         else all->n++;
     }
     all->n_counters += (counters + 255) / 256 * 256;

@@ -184,7 +184,7 @@ static weft_status find_default(vk_backend *vk, const VkPhysicalDevice *d, uint3
         if (*index == n) return first;
         tried[*index] = true;
         vk->physical = d[*index];
-        weft_status s = vk_facts_read(vk, first ? &why : err);
+        weft_status s = vk_caps_read(vk, first ? &why : err);
         if (!s) return WEFT_OK;
         if (!first) first = s;
     }
@@ -246,7 +246,7 @@ weft_status vk_device_pick(vk_backend *vk, weft_error *err)
     }
     vk->index = index;
     vk->physical = devices[index];
-    return vk_facts_read(vk, err);
+    return vk_caps_read(vk, err);
 }
 
 /* A device that cannot be used is listed with the reason; one that is there twice says so. */
@@ -257,7 +257,7 @@ static weft_status describe_listed(vk_backend *vk, const VkPhysicalDevice *d, ui
     look_at_all(vk, d, n, all);
     vk->physical = d[index];
     vk->index = index;
-    weft_status s = vk_facts_read(vk, err);
+    weft_status s = vk_caps_read(vk, err);
     if (s && s != WEFT_UNSUPPORTED) return s;
     if (s) {
         *out = (weft_device_info){ .name = "vulkan", .type = all[index].type, .index = index };

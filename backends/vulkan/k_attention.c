@@ -18,7 +18,7 @@ static bool accepts_few(const vk_call *c)
 
 static uint32_t splits_of(const vk_call *c)
 {
-    return vk_groups(c->in[K].dim[1], c->facts->tuning->keys);
+    return vk_groups(c->in[K].dim[1], c->caps->tuning->keys);
 }
 
 static uint64_t scratch(const vk_call *c)
@@ -67,8 +67,8 @@ static void split_launch(const vk_call *c, uint32_t i, vk_launch *l)
     describe(c, l);
     vk_launch_rows(c, l, WEFT_SHADER_attention_split, WEFT_SHADER_attention_split_subgroup,
                    q->dim[0] * q->dim[1] * splits_of(c));
-    l->spec[4] = c->facts->tuning->keys;
-    l->spec[6] = c->facts->tuning->panel > 1;
+    l->spec[4] = c->caps->tuning->keys;
+    l->spec[6] = c->caps->tuning->panel > 1;
     l->n_specs = 7;
     if (splits_of(c) == 1) return;
     l->bind[SCRATCH].kind = VK_BIND_SCRATCH;
@@ -89,9 +89,9 @@ static uint32_t tile_rows(const vk_call *c)
 /* On processors as many invocations as there are pairs of elements, so that all of them read the same cells. */
 static uint32_t tile_block(const vk_call *c)
 {
-    const vk_tuning *t = c->facts->tuning;
-    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = vk_workgroup(c->facts, t->flat_block);
-    while (block / 2 >= TILE_ROWS && tile_shared(c, block, tile_rows(c)) > c->facts->max_shared) block /= 2;
+    const vk_tuning *t = c->caps->tuning;
+    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = vk_workgroup(c->caps, t->flat_block);
+    while (block / 2 >= TILE_ROWS && tile_shared(c, block, tile_rows(c)) > c->caps->max_shared) block /= 2;
     if (t->panel == 1) return block;
     while (block / 2 >= pairs && block / 2 >= t->panel && block / 2 >= TILE_ROWS) block /= 2;
     return block;
@@ -102,7 +102,7 @@ static void alone_launch(const vk_call *c, vk_launch *l)
 {
     describe(c, l);
     l->shader = WEFT_SHADER_attention_alone;
-    l->spec[0] = vk_workgroup(c->facts, c->facts->tuning->block);
+    l->spec[0] = vk_workgroup(c->caps, c->caps->tuning->block);
     l->spec[4] = 0;
     l->barrier = true;
     vk_spread(c, l, (uint64_t)c->in[Q].dim[0] * (uint64_t)c->in[Q].dim[1]);
@@ -134,12 +134,12 @@ static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
 /* A lane has a token to itself; an array per lane holds tuning->lanes elements of queries. */
 static uint32_t lanes_rows(const vk_call *c)
 {
-    return c->facts->tuning->lanes / (uint32_t)c->in[Q].dim[2];
+    return c->caps->tuning->lanes / (uint32_t)c->in[Q].dim[2];
 }
 
 static bool accepts_lanes(const vk_call *c)
 {
-    const vk_facts *f = c->facts;
+    const vk_caps *f = c->caps;
     if (!f->tuning->lanes || !f->subgroup_ops || f->subgroup != f->tuning->panel || !accepts(c)) return false;
     for (uint32_t i = K; i <= V; i++) {
         const vk_tensor *t = &c->in[i];
@@ -155,7 +155,7 @@ static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
         return;
     }
     const vk_tensor *q = &c->in[Q];
-    uint32_t rows = lanes_rows(c), lanes = c->facts->subgroup;
+    uint32_t rows = lanes_rows(c), lanes = c->caps->subgroup;
     describe(c, l);
     l->shader = WEFT_SHADER_attention_lanes;
     l->subgroup = lanes;

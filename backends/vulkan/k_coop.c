@@ -6,7 +6,7 @@ enum { W = 1, MIN_COLUMNS = 9, DEPTH = 32, UNIT_BYTES = 16 };
 /* The tuned tile, or one of fewer subgroups where x has too few rows for it. */
 static void tile_of(const vk_call *c, uint32_t *tile)
 {
-    for (uint32_t i = 0; i < 4; i++) tile[i] = c->facts->tuning->matrix[i];
+    for (uint32_t i = 0; i < 4; i++) tile[i] = c->caps->tuning->matrix[i];
     while (tile[1] / 2 >= tile[3] && tile[1] / 2 >= vk_linear_columns(c)) tile[1] /= 2;
 }
 
@@ -15,7 +15,7 @@ static uint32_t subgroups_of(const uint32_t *tile)
     return tile[0] / tile[2] * (tile[1] / tile[3]);
 }
 
-static bool device_takes(const vk_facts *f, const uint32_t *tile)
+static bool device_takes(const vk_caps *f, const uint32_t *tile)
 {
     uint32_t units = (tile[0] + tile[1]) * (DEPTH / 8 + 1), subgroups = subgroups_of(tile);
     bool takes_so_many = !f->subgroup_control || subgroups <= f->max_subgroups;
@@ -29,25 +29,25 @@ static bool accepts_any(const vk_call *c)
     uint32_t tile[4];
     weft_dtype type = c->in[W].dtype;
     bool types = type == WEFT_F16 || type == WEFT_BF16 || type == WEFT_Q8_0 || type == WEFT_Q4_0;
-    if (!c->facts->matrix.m || c->exact || !types || !vk_linear_accepts(c)) return false;
+    if (!c->caps->matrix.m || c->exact || !types || !vk_linear_accepts(c)) return false;
     if (vk_linear_columns(c) < MIN_COLUMNS) return false;
     tile_of(c, tile);
-    return device_takes(c->facts, tile);
+    return device_takes(c->caps, tile);
 }
 
 static bool accepts(const vk_call *c)
 {
-    return !c->facts->matrix.in_shader && accepts_any(c);
+    return !c->caps->matrix.in_shader && accepts_any(c);
 }
 
 static bool accepts_in_shader(const vk_call *c)
 {
-    return c->facts->matrix.in_shader && accepts_any(c);
+    return c->caps->matrix.in_shader && accepts_any(c);
 }
 
 static void describe(const vk_call *c, uint32_t part, vk_launch *l)
 {
-    const vk_facts *f = c->facts;
+    const vk_caps *f = c->caps;
     uint32_t tile[4];
     tile_of(c, tile);
     uint32_t blocks = vk_groups(vk_linear_columns(c), tile[1]);
@@ -63,7 +63,7 @@ static void launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     describe(c, i, l);
     l->shader = WEFT_SHADER_matmul_coop;
-    l->subgroup = c->facts->subgroup;
+    l->subgroup = c->caps->subgroup;
 }
 
 static void launch_in_shader(const vk_call *c, uint32_t i, vk_launch *l)

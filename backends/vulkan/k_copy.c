@@ -54,7 +54,7 @@ static void concat_launch_storage16(const vk_call *c, uint32_t i, vk_launch *l)
 static bool concat_accepts_storage16(const vk_call *c)
 {
     weft_dtype type = c->out[0].dtype;
-    return c->facts->storage16 && (type == WEFT_F16 || type == WEFT_BF16) && vk_accepts_plain(c);
+    return c->caps->storage16 && (type == WEFT_F16 || type == WEFT_BF16) && vk_accepts_plain(c);
 }
 
 const vk_kernel vk_cast_copy = { .name = "copy", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,

@@ -23,10 +23,10 @@ static void launch(const vk_call *c, uint32_t i, vk_launch *l)
     if (!t->parts) l->job.t[0].stride_b.z = 0, l->job.t[0].stride_b.w = (uint32_t)rows;
     vk_bind_in(c, l, 1, 1, 0);
     vk_bind_out(c, l, 2, 0);
-    l->job.u0 = vk_panel_params(c->facts, t);
+    l->job.u0 = vk_panel_params(c->caps, t);
     l->job.u1 = (weft_uvec4){ (uint32_t)(vk_elements(t) / t->dim[0]), (uint32_t)columns, panels, i == 0 };
     l->spec[1] = (uint32_t)t->dtype;
-    l->spec[2] = c->facts->tuning->panel;
+    l->spec[2] = c->caps->tuning->panel;
     l->n_specs = 3;
     vk_launch_flat(c, l, WEFT_SHADER_gather, vk_elements(&c->out[0]));
 }

@@ -8,11 +8,11 @@ enum { X = 0, W = 1, NO_ROWS = 6, ANY_TILE = 16, ANY_BLOCK = 64, MAX_RESIDUALS =
 /* The tuned tile, or a smaller one where the matrix, the rows of x or the device are too small for it. */
 static void tile_of(const vk_call *c, uint32_t *rows, uint32_t *columns)
 {
-    const vk_tuning *t = c->facts->tuning;
+    const vk_tuning *t = c->caps->tuning;
     *rows = t->tile[0];
     *columns = t->tile[1];
-    while (*rows > 32 && (c->in[W].dim[0] < *rows || *rows * *columns / 16 > c->facts->max_invocations)) *rows /= 2;
-    while (*columns > 32 && (vk_linear_columns(c) < *columns || *rows * *columns / 16 > c->facts->max_invocations))
+    while (*rows > 32 && (c->in[W].dim[0] < *rows || *rows * *columns / 16 > c->caps->max_invocations)) *rows /= 2;
+    while (*columns > 32 && (vk_linear_columns(c) < *columns || *rows * *columns / 16 > c->caps->max_invocations))
         *columns /= 2;
 }
 
@@ -22,7 +22,7 @@ static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
     tile_of(c, &rows, &columns);
     uint32_t blocks = vk_groups(vk_linear_columns(c), columns);
     vk_linear_describe(c, i, blocks, l);
-    uint32_t spec[] = { rows * columns / 16, (uint32_t)c->in[W].dtype, c->facts->tuning->panel, rows, columns,
+    uint32_t spec[] = { rows * columns / 16, (uint32_t)c->in[W].dtype, c->caps->tuning->panel, rows, columns,
                         vk_linear_vectors(c), vk_linear_tail(c) };
     l->shader = WEFT_SHADER_matmul_tile;
     l->n_specs = sizeof spec / sizeof *spec;

@@ -11,20 +11,20 @@ static bool accepts(const vk_call *c)
 
 static bool accepts_subgroup(const vk_call *c)
 {
-    return c->facts->subgroup_ops && c->facts->tuning->panel == 1 && accepts(c);
+    return c->caps->subgroup_ops && c->caps->tuning->panel == 1 && accepts(c);
 }
 
 /* Rows per lane group, by how many bytes a weight has. */
 static uint32_t rows_of(const vk_call *c)
 {
     weft_dtype type = c->in[W].dtype;
-    return c->facts->tuning->rows[type == WEFT_Q4_0 ? 2 : type == WEFT_Q8_0 ? 1 : 0];
+    return c->caps->tuning->rows[type == WEFT_Q4_0 ? 2 : type == WEFT_Q8_0 ? 1 : 0];
 }
 
 /* Rows of x that a workgroup takes at once. */
 static uint32_t columns_of(const vk_call *c)
 {
-    uint32_t n = (uint32_t)vk_linear_columns(c), most = c->facts->tuning->most[c->in[W].dtype == WEFT_Q4_0];
+    uint32_t n = (uint32_t)vk_linear_columns(c), most = c->caps->tuning->most[c->in[W].dtype == WEFT_Q4_0];
     return n > most ? most : n;
 }
 
@@ -42,10 +42,10 @@ static uint64_t variant(const vk_call *c)
 
 static void describe(const vk_call *c, uint32_t part, vk_launch *l)
 {
-    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->facts->tuning->panel, blocks = blocks_of(c);
+    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->caps->tuning->panel, blocks = blocks_of(c);
     vk_linear_describe(c, part, blocks, l);
     vk_spread(c, l, (uint64_t)vk_groups(l->job.t[W].stride_b.w, panel * rows) * blocks);
-    uint32_t block = vk_workgroup(c->facts, c->facts->tuning->block);
+    uint32_t block = vk_workgroup(c->caps, c->caps->tuning->block);
     uint32_t spec[] = { block, (uint32_t)c->in[W].dtype, panel, rows, columns, vk_linear_vectors(c),
                         vk_linear_tail(c) };
     l->n_specs = sizeof spec / sizeof *spec;
@@ -61,7 +61,7 @@ static void launch(const vk_call *c, uint32_t i, vk_launch *l)
 static void describe_subgroup(const vk_call *c, uint32_t part, vk_launch *l)
 {
     describe(c, part, l);
-    uint32_t subgroups = vk_set_subgroups(c, l, c->facts->tuning->block);
+    uint32_t subgroups = vk_set_subgroups(c, l, c->caps->tuning->block);
     l->spec[l->n_specs++] = subgroups;
 }
 
@@ -77,7 +77,7 @@ static bool accepts_dot(const vk_call *c)
 {
     weft_dtype type = c->in[W].dtype;
     if ((type != WEFT_Q8_0 && type != WEFT_Q4_0) || c->exact || !accepts(c)) return false;
-    uint32_t least = c->facts->dot_least[type == WEFT_Q4_0];
+    uint32_t least = c->caps->dot_least[type == WEFT_Q4_0];
     return least && (vk_linear_columns(c) > 1 || c->in[W].dim[1] >= least);
 }
 
@@ -128,18 +128,18 @@ static void dot_launch_subgroup(const vk_call *c, uint32_t i, vk_launch *l)
 
 static bool accepts_lanes(const vk_call *c)
 {
-    const vk_tuning *t = c->facts->tuning;
-    return t->columns && c->facts->subgroup_ops && c->facts->subgroup == t->panel && vk_linear_accepts(c) &&
+    const vk_tuning *t = c->caps->tuning;
+    return t->columns && c->caps->subgroup_ops && c->caps->subgroup == t->panel && vk_linear_accepts(c) &&
            vk_linear_columns(c) > MAX_COLUMNS;
 }
 
 static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
-    const vk_tuning *t = c->facts->tuning;
+    const vk_tuning *t = c->caps->tuning;
     uint32_t blocks = vk_groups(vk_linear_columns(c), t->columns), rows = rows_of(c);
     vk_linear_describe(c, i, blocks, l);
     l->shader = WEFT_SHADER_matmul_lanes;
-    l->subgroup = c->facts->subgroup;
+    l->subgroup = c->caps->subgroup;
     vk_spread(c, l, (uint64_t)vk_groups(l->job.t[W].stride_b.w, t->panel * rows) * blocks);
     uint32_t spec[] = { t->panel, (uint32_t)c->in[W].dtype, t->panel, rows, t->columns, vk_linear_vectors(c),
                         vk_linear_tail(c) };

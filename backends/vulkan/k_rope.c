@@ -115,7 +115,7 @@ static uint64_t move_variant(const vk_call *c) { return (uint64_t)moved(c)->dtyp
 /* Results of 32 bits, too: steps share a launch only if they have the same kernel. */
 static bool move_accepts_storage16(const vk_call *c)
 {
-    return c->facts->storage16 && vk_accepts_plain(c);
+    return c->caps->storage16 && vk_accepts_plain(c);
 }
 
 const vk_kernel vk_rope_angles = { .name = "rope_angles", .accepts = vk_accepts_plain, .table = angle_table,

@@ -41,7 +41,7 @@ typedef struct vk_matrix {
 } vk_matrix;
 
 /* What a device can do, after options that take features away. */
-typedef struct vk_facts {
+typedef struct vk_caps {
     weft_device_type type;
     uint32_t subgroup;       /* size that kernels run with where their workgroups are large enough */
     uint32_t subgroup_min, subgroup_max;
@@ -61,7 +61,7 @@ typedef struct vk_facts {
     bool nearest16;          /* f16 is rounded to nearest even where a shader asks for it */
     vk_matrix matrix;        /* cooperative matrices: f16 x f16 to f32, held by a subgroup */
     const vk_tuning *tuning;
-} vk_facts;
+} vk_caps;
 
 /* A weight that is larger than a binding lies in parts of whole rows (rows: all axes but the last). */
 typedef struct vk_part {
@@ -82,7 +82,7 @@ typedef struct vk_tensor {
 } vk_tensor;
 
 typedef struct vk_call {
-    const vk_facts *facts;
+    const vk_caps *caps;
     const vk_tensor *in, *out; /* absent optional inputs are not counted in n_in */
     uint32_t n_in, n_out;
     weft_op op;
@@ -149,7 +149,7 @@ static inline uint32_t vk_groups(int64_t items, uint32_t per_group)
     return (uint32_t)((items + per_group - 1) / per_group);
 }
 /* A workgroup's size: the largest power of two that is at most `block` and the device's most. */
-uint32_t vk_workgroup(const vk_facts *f, uint32_t block);
+uint32_t vk_workgroup(const vk_caps *f, uint32_t block);
 /* Sets the workgroup's size for kernels with subgroup operations, in full subgroups: of the device's tuned size, or of
  * the nearest that the workgroup is a multiple of and the device allows so many of in one; else the workgroup is
  * made to fit. Returns how many subgroups a workgroup has at most. */

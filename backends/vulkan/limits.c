@@ -1,5 +1,5 @@
 /* limits.c: what every kernel needs of a device. One that has less is refused by the limit's name, before anything is
- * undefined. Limits that only some kernels or tensors meet are facts (kernel.h). */
+ * undefined. Limits that only some kernels or tensors meet are caps (kernel.h). */
 #include "backends/vulkan/vk.h"
 
 /* X(limit, what is needed): the layout of the one descriptor set (shaders/params.h), its parameter blocks, and the

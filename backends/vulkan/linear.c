@@ -31,7 +31,7 @@ bool vk_linear_vectors(const vk_call *c)
 bool vk_linear_tail(const vk_call *c)
 {
     vk_panels p;
-    return vk_panels_of(c->facts, c->in[W].dtype, c->in[W].dim[1], &p) && c->in[W].dim[1] % p.per_chunk != 0;
+    return vk_panels_of(c->caps, c->in[W].dtype, c->in[W].dim[1], &p) && c->in[W].dim[1] % p.per_chunk != 0;
 }
 
 void vk_linear_describe(const vk_call *c, uint32_t part, uint32_t blocks, vk_launch *l)
@@ -50,7 +50,7 @@ void vk_linear_describe(const vk_call *c, uint32_t part, uint32_t blocks, vk_lau
         l->job.t[X].dim_a.x = 1;
         l->job.t[X].extent_a.x = 0;
     }
-    l->job.u0 = vk_panel_params(c->facts, w);
+    l->job.u0 = vk_panel_params(c->caps, w);
     l->job.u1 = (weft_uvec4){ x->rank > 1 ? columns / (uint32_t)x->dim[0] : 1,
                               linear ? (uint32_t)c->attrs->linear.act : WEFT_ACT_NONE, residuals, bias };
     l->job.u2 = (weft_uvec4){ blocks, columns, (uint32_t)(x->first / 4), (uint32_t)w->dim[0] };

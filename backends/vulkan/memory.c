@@ -38,7 +38,7 @@ void vk_memory_classify(vk_backend *vk)
 
 static bool shares_memory(const vk_backend *vk)
 {
-    return vk->facts.type == WEFT_DEVICE_INTEGRATED || vk->facts.type == WEFT_DEVICE_SOFTWARE;
+    return vk->caps.type == WEFT_DEVICE_INTEGRATED || vk->caps.type == WEFT_DEVICE_SOFTWARE;
 }
 
 static bool usable(uint32_t flags)
@@ -93,7 +93,7 @@ uint64_t vk_memory_free(const vk_backend *vk)
             largest = i;
     for (uint32_t i = 0; i < vk->memory.memoryHeapCount; i++)
         if (heap_counts(vk, i, largest)) have += heap_left(vk, &budget, i);
-    if (vk->facts.type == WEFT_DEVICE_SOFTWARE) have = less(weft__process_memory("") / 10 * 8, vk->allocated);
+    if (vk->caps.type == WEFT_DEVICE_SOFTWARE) have = less(weft__process_memory("") / 10 * 8, vk->allocated);
     if (!vk->options.memory) return have;
     uint64_t left = less(vk->options.memory, vk->allocated);
     return left < have ? left : have;
@@ -199,9 +199,9 @@ weft_status vk_block_create(vk_backend *vk, uint64_t bytes, vk_memory_use use, v
 {
     *out = (vk_block){ .bytes = (bytes + 255) / 256 * 256 };
     if (!out->bytes) out->bytes = 256;
-    if (out->bytes > vk->facts.max_allocation)
+    if (out->bytes > vk->caps.max_allocation)
         return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: %s allocates at most %llu bytes at once, not %llu",
-                         vk->properties.deviceName, (unsigned long long)vk->facts.max_allocation,
+                         vk->properties.deviceName, (unsigned long long)vk->caps.max_allocation,
                          (unsigned long long)out->bytes);
     weft_status s = create_buffer(vk, out, err);
     if (!s) s = allocate(vk, use, out, err);

@@ -36,7 +36,7 @@ static weft_status parse_path(const char *value, char **out, weft_error *err)
     return *out ? WEFT_OK : WEFT_OOM_FAIL(err, "an option");
 }
 
-/* What `without` can name: features (facts.c asks for them), then kernels. NULL past the end. */
+/* What `without` can name: features (caps.c asks for them), then kernels. NULL past the end. */
 static const char *removable(uint32_t i)
 {
     static const char *const features[] = { "subgroup", "storage16", "dot", "matrix" };

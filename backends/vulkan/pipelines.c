@@ -89,7 +89,7 @@ static VkResult create_pipeline(vk_backend *vk, VkShaderModule module, const vk_
     VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
         .requiredSubgroupSize = key->subgroup };
-    bool control = key->subgroup && vk->facts.subgroup_control;
+    bool control = key->subgroup && vk->caps.subgroup_control;
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .flags = (vk->options.statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0u) |
@@ -102,7 +102,7 @@ static VkResult create_pipeline(vk_backend *vk, VkShaderModule module, const vk_
     return vk->api.CreateComputePipelines(vk->device, vk->pipelines->cache, 1, &info, NULL, out);
 }
 
-weft_status vk_pipeline_check(const vk_facts *f, const vk_pipeline_key *key, weft_error *err)
+weft_status vk_pipeline_check(const vk_caps *f, const vk_pipeline_key *key, weft_error *err)
 {
     uint32_t block = key->spec[0], size = key->subgroup;
     const char *name = weft__shaders[key->shader].name;
@@ -122,7 +122,7 @@ weft_status vk_pipeline_check(const vk_facts *f, const vk_pipeline_key *key, wef
 static weft_status make_pipeline(vk_backend *vk, const vk_pipeline_key *key, VkPipeline *out, weft_error *err)
 {
     const weft_shader *shader = &weft__shaders[key->shader];
-    WEFT_TRY(vk_pipeline_check(&vk->facts, key, err));
+    WEFT_TRY(vk_pipeline_check(&vk->caps, key, err));
     VkShaderModuleCreateInfo info = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                       .codeSize = 4 * (size_t)shader->n_words, .pCode = shader->code };
     VkShaderModule module;

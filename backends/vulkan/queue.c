@@ -121,7 +121,7 @@ static VkResult spin(vk_backend *vk, uint64_t ticket, bool *done)
 {
     double start = weft__seconds();
     *done = false;
-    if (vk->facts.type == WEFT_DEVICE_SOFTWARE) return VK_SUCCESS;
+    if (vk->caps.type == WEFT_DEVICE_SOFTWARE) return VK_SUCCESS;
     do {
         uint64_t value = 0;
         VkResult r = vk->api.GetSemaphoreCounterValue(vk->device, vk->timeline, &value);

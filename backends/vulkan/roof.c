@@ -56,12 +56,12 @@ static weft_status create_set(roof *r, weft_error *err)
 static weft_status create(roof *r, weft_error *err)
 {
     vk_backend *vk = r->vk;
-    bool software = vk->facts.type == WEFT_DEVICE_SOFTWARE;
+    bool software = vk->caps.type == WEFT_DEVICE_SOFTWARE;
     uint64_t bytes = software ? 128 << 20 : 1024 << 20, part = vk_memory_free(vk) / 4;
     if (bytes > part) bytes = part;
-    if (bytes > vk->facts.max_binding) bytes = vk->facts.max_binding;
-    if (bytes > vk->facts.max_allocation) bytes = vk->facts.max_allocation;
-    r->block = vk->facts.tuning->block;
+    if (bytes > vk->caps.max_binding) bytes = vk->caps.max_binding;
+    if (bytes > vk->caps.max_allocation) bytes = vk->caps.max_allocation;
+    r->block = vk->caps.tuning->block;
     bytes = bytes / (16 * VECTORS * r->block) * (16 * VECTORS * r->block);
     if (!bytes) return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: too little memory to measure with");
     WEFT_TRY(vk_block_create(vk, bytes, VK_MEMORY_WEIGHTS, &r->data, err));
@@ -173,7 +173,7 @@ static weft_status time_work(roof *r, const work *w, double seconds, double *out
 /* Where the device has cooperative matrices; those that the shader computes are no limit of anything. */
 static weft_status measure_matrices(roof *r, double seconds, weft_roof *out, weft_error *err)
 {
-    const vk_facts *f = &r->vk->facts;
+    const vk_caps *f = &r->vk->caps;
     const vk_matrix *m = &f->matrix;
     work w = { .key = { .shader = WEFT_SHADER_roof_matrix, .subgroup = f->subgroup, .n_specs = 4,
                         .spec = { MATRIX_SUBGROUPS * f->subgroup, m->m, m->n, m->k } },
@@ -188,7 +188,7 @@ static weft_status measure_matrices(roof *r, double seconds, weft_roof *out, wef
 static weft_status measure(roof *r, double seconds, weft_roof *out, weft_error *err)
 {
     double t;
-    bool software = r->vk->facts.type == WEFT_DEVICE_SOFTWARE;
+    bool software = r->vk->caps.type == WEFT_DEVICE_SOFTWARE;
     WEFT_TRY(create(r, err));
     work w = { .key = { .shader = WEFT_SHADER_roof, .n_specs = 2, .spec = { r->block, 1 } },
                .groups = (uint32_t)(r->data.bytes / (16 * VECTORS * r->block)), .n = VECTORS };

@@ -139,7 +139,7 @@ static uint64_t slab_bytes(const vk_backend *vk, uint64_t bytes, uint32_t type)
     for (const struct vk_slab *s = vk->slabs; s; s = s->next) all += s->type == type ? s->bytes : 0;
     size = all < SMALLEST_SLAB ? SMALLEST_SLAB : all > LARGEST_SLAB ? LARGEST_SLAB : all;
     if (size > heap) size = heap;
-    if (size > vk->facts.max_allocation) size = vk->facts.max_allocation;
+    if (size > vk->caps.max_allocation) size = vk->caps.max_allocation;
     return bytes > size / 2 ? bytes : size / 256 * 256;
 }
 

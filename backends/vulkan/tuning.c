@@ -22,7 +22,7 @@ enum {
 
 enum { VENDOR_AMD = 0x1002, VENDOR_NVIDIA = 0x10de, VENDOR_INTEL = 0x8086 };
 
-const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverProperties *driver,
+const vk_tuning *vk_tuning_find(const vk_caps *f, const VkPhysicalDeviceDriverProperties *driver,
                                 const VkPhysicalDeviceProperties *p)
 {
     if (driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE)

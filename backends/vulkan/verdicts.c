@@ -191,6 +191,6 @@ const char *vk_probe(const weft_backend *b, uint32_t i)
     enum { N = sizeof probes / sizeof *probes, N_LARGE = sizeof large / sizeof *large };
     const vk_backend *vk = (const vk_backend *)b;
     if (i < N) return probes[i];
-    bool small = vk->facts.type == WEFT_DEVICE_SOFTWARE && !vk->options.large_probes;
+    bool small = vk->caps.type == WEFT_DEVICE_SOFTWARE && !vk->options.large_probes;
     return !small && i - N < N_LARGE ? large[i - N] : NULL;
 }

@@ -3,7 +3,7 @@
  *   vulkan.c     the backend's table, opening and closing    options.c   the options of a spec
  *   api.c        libvulkan and its functions, at run time    tuning.c    the vendor table
  *   instance.c   the instance, listing and picking devices   kernels.c   the table of kernels
- *   facts.c      what a device can do, what is enabled       choose.c    the kernel for a node
+ *   caps.c      what a device can do, what is enabled       choose.c    the kernel for a node
  *   describe.c   launches as data                            k_*.c       the kernels' host sides
  *   memory.c     blocks of memory, by kind of heap           dispatches.c  steps -> dispatches, descriptor sets
  *   slabs.c      few allocations for many blocks             record.c    command buffers
@@ -124,7 +124,7 @@ struct weft_buf {
 
 /* The parts a weight is cut into: pure. Fills `parts` (may be NULL) and returns how many there are, 0: a single row is
  * larger than a binding. */
-uint32_t vk_weight_parts(const vk_facts *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+uint32_t vk_weight_parts(const vk_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                          vk_part *parts);
 
 /* ---- pipelines ---- */
@@ -134,7 +134,7 @@ typedef struct vk_pipeline_key {
     bool in_pieces; /* launches may be cut: vkCmdDispatchBase */
 } vk_pipeline_key;
 /* Whether a device takes workgroups and subgroups of these sizes: INTERNAL, with what it does not take, if not. */
-weft_status vk_pipeline_check(const vk_facts *f, const vk_pipeline_key *key, weft_error *err);
+weft_status vk_pipeline_check(const vk_caps *f, const vk_pipeline_key *key, weft_error *err);
 /* Creates what is missing, in threads; pipelines belong to the backend and live as long as it. */
 weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n,
                              const weft_progress_sink *progress, VkPipeline *out, weft_error *err);
@@ -159,7 +159,7 @@ struct vk_backend {
     const char *calibration; /* "EXT", "KHR": whose calibrated timestamps the device has; NULL: none */
     PFN_vkGetCalibratedTimestampsEXT calibrated_timestamps; /* of the device and CLOCK_MONOTONIC; NULL: cannot */
     bool in_place;        /* the host sees all memory of the device and fills it there (memory.c) */
-    vk_facts facts;
+    vk_caps caps;
     VkDescriptorSetLayout set_layout; /* set 0 of every kernel, see shaders/params.h */
     VkPipelineLayout pipeline_layout;
     VkCommandPool command_pool;
@@ -185,8 +185,8 @@ weft_status vk_instance_create(vk_backend *vk, weft_error *err);
 void vk_instance_destroy(vk_backend *vk);
 weft_status vk_validation_create(vk_backend *vk, weft_error *err);
 void vk_validation_destroy(vk_backend *vk);
-weft_status vk_device_pick(vk_backend *vk, weft_error *err); /* physical, properties, facts */
-weft_status vk_facts_read(vk_backend *vk, weft_error *err);
+weft_status vk_device_pick(vk_backend *vk, weft_error *err); /* physical, properties, caps */
+weft_status vk_caps_read(vk_backend *vk, weft_error *err);
 weft_status vk_limits_check(const vk_backend *vk, weft_error *err);
 weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p);
 void vk_memory_classify(vk_backend *vk);
@@ -206,7 +206,7 @@ weft_status vk_open(const char *which, const char *options, weft_backend **out, 
 void vk_close(weft_backend *b);
 weft_status vk_list(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
 void vk_info(const weft_backend *b, weft_device_info *out);
-const vk_tuning *vk_tuning_find(const vk_facts *f, const VkPhysicalDeviceDriverProperties *driver,
+const vk_tuning *vk_tuning_find(const vk_caps *f, const VkPhysicalDeviceDriverProperties *driver,
                                 const VkPhysicalDeviceProperties *p);
 const vk_tuning *vk_tuning_named(const char *name); /* NULL: no such row */
 

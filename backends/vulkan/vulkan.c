@@ -29,7 +29,7 @@ weft_status vk_layouts_create(vk_backend *vk, weft_error *err)
 /* Rates to predict submissions with until a run has shown the device's own: rather too slow than too fast. */
 static void guess_rates(vk_backend *vk)
 {
-    bool discrete = vk->facts.type == WEFT_DEVICE_DISCRETE, software = vk->facts.type == WEFT_DEVICE_SOFTWARE;
+    bool discrete = vk->caps.type == WEFT_DEVICE_DISCRETE, software = vk->caps.type == WEFT_DEVICE_SOFTWARE;
     vk->seconds_per_byte = 1.0 / (discrete ? 150e9 : software ? 2e9 : 15e9);
     vk->seconds_per_op = 1.0 / (discrete ? 2e12 : software ? 10e9 : 200e9);
 }
@@ -87,7 +87,7 @@ void vk_close(weft_backend *b)
 
 static uint32_t alignment(const weft_backend *b)
 {
-    return ((const vk_backend *)b)->facts.alignment;
+    return ((const vk_backend *)b)->caps.alignment;
 }
 
 const weft_backend_vt weft__backend_vulkan = {

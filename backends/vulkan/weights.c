@@ -33,7 +33,7 @@ static bool is_block(weft_dtype t)
     return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK;
 }
 
-bool vk_panels_of(const vk_facts *f, weft_dtype t, int64_t columns, vk_panels *out)
+bool vk_panels_of(const vk_caps *f, weft_dtype t, int64_t columns, vk_panels *out)
 {
     uint32_t n = per_chunk(t), panel = f->tuning->panel;
     if (!n || columns <= 0 || columns > 1 << 24 || (is_block(t) && columns % 32)) return false;
@@ -44,7 +44,7 @@ bool vk_panels_of(const vk_facts *f, weft_dtype t, int64_t columns, vk_panels *o
     return out->group_bytes <= PIECE_BYTES && out->group_bytes <= f->max_binding;
 }
 
-weft_uvec4 vk_panel_params(const vk_facts *f, const vk_tensor *t)
+weft_uvec4 vk_panel_params(const vk_caps *f, const vk_tensor *t)
 {
     vk_panels p;
     int64_t rows, columns;
@@ -71,7 +71,7 @@ static bool panel_reader(const weft_node *n, weft_ref weight, bool *multiplies)
 weft_layout vk_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
                              const weft_node *const *readers, uint32_t n_readers)
 {
-    const vk_facts *f = &((const vk_backend *)b)->facts;
+    const vk_caps *f = &((const vk_backend *)b)->caps;
     const weft_value *v = weft_graph_value(g, weight);
     vk_panels p;
     uint32_t rank = v->dims.rank;
@@ -91,7 +91,7 @@ const char *vk_layout_name(const weft_backend *b, weft_layout layout)
 }
 
 /* What the rows of a weight come in: groups of panels, or (plain) single rows. */
-static bool unit_of(const vk_facts *f, weft_layout layout, weft_dtype t, int64_t columns, uint32_t *rows,
+static bool unit_of(const vk_caps *f, weft_layout layout, weft_dtype t, int64_t columns, uint32_t *rows,
                     uint64_t *bytes)
 {
     vk_panels p;
@@ -109,11 +109,11 @@ uint64_t vk_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t
     uint32_t unit;
     uint64_t bytes;
     vk_as_matrix(rank, dims, &rows, &columns);
-    if (!unit_of(&((const vk_backend *)b)->facts, layout, t, columns, &unit, &bytes)) return UINT64_MAX;
+    if (!unit_of(&((const vk_backend *)b)->caps, layout, t, columns, &unit, &bytes)) return UINT64_MAX;
     return bytes * (uint64_t)((rows + unit - 1) / unit);
 }
 
-uint32_t vk_weight_parts(const vk_facts *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+uint32_t vk_weight_parts(const vk_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                          vk_part *parts)
 {
     int64_t rows, columns;
@@ -213,7 +213,7 @@ weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, con
     bool panels = layout == VK_LAYOUT_PANEL;
     vk_as_matrix(src->rank, src->dims, &l.rows, &l.columns);
     if (!weft_dtype_row_bytes(src->dtype, l.columns, &l.src_row) || !weft_dtype_row_bytes(t, l.columns, &l.dst_row) ||
-        (panels && !vk_panels_of(&buf->vk->facts, t, l.columns, &l.p)))
+        (panels && !vk_panels_of(&buf->vk->caps, t, l.columns, &l.p)))
         return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.columns,
                          weft_dtype_get(t)->name);
     if (src->dtype != t && (src->dtype == WEFT_I32 || t == WEFT_I32))

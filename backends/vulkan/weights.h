@@ -20,10 +20,10 @@ typedef struct vk_panels {
 } vk_panels;
 
 /* False if the type has no panels or a row is too long for them. */
-bool vk_panels_of(const vk_facts *f, weft_dtype t, int64_t columns, vk_panels *out);
+bool vk_panels_of(const vk_caps *f, weft_dtype t, int64_t columns, vk_panels *out);
 
 /* What shaders/weights.glsl wants to know of a panel matrix: chunks, units of 16 bytes per group, blocks, columns. */
-weft_uvec4 vk_panel_params(const vk_facts *f, const vk_tensor *t);
+weft_uvec4 vk_panel_params(const vk_caps *f, const vk_tensor *t);
 
 /* Rows and columns of a tensor seen as a matrix of its last axis. */
 void vk_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *columns);

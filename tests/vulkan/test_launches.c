@@ -1,4 +1,4 @@
-/* test_launches.c: what kernels ask of devices: pure functions of facts and calls, so that devices that nobody here has
+/* test_launches.c: what kernels ask of devices: pure functions of caps and calls, so that devices that nobody here has
  * are tested, too. Every launch of every kernel that takes a call must be one that the device takes. */
 #include "tests/test.h"
 
@@ -8,7 +8,7 @@ static weft_error err;
 
 /* ---- devices ---- */
 
-typedef struct device { const char *name, *tuning; vk_facts facts; } device;
+typedef struct device { const char *name, *tuning; vk_caps caps; } device;
 
 /* Subgroup sizes and limits as the drivers' sources have them (Mesa 25). */
 static const device devices[] = {
@@ -36,9 +36,9 @@ static const device devices[] = {
 };
 enum { N_DEVICES = sizeof devices / sizeof *devices };
 
-static vk_facts facts_of(const device *d)
+static vk_caps caps_of(const device *d)
 {
-    vk_facts f = d->facts;
+    vk_caps f = d->caps;
     f.type = WEFT_DEVICE_INTEGRATED;
     f.subgroup_control = f.subgroup_ops = f.storage16 = f.dot = f.dot_accelerated = f.nearest16 = true;
     f.dot_least[0] = f.dot_least[1] = 1;
@@ -64,35 +64,35 @@ static vk_tensor tensor(weft_dtype t, uint32_t rank, const int64_t *dims)
 
 typedef struct sample { vk_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS]; weft_attrs attrs; vk_call call; } sample;
 
-static void linear(sample *s, const vk_facts *f, weft_dtype type, int64_t tokens, int64_t rows, int64_t columns)
+static void linear(sample *s, const vk_caps *f, weft_dtype type, int64_t tokens, int64_t rows, int64_t columns)
 {
     *s = (sample){ 0 };
     s->in[0] = tensor(WEFT_F32, 2, (int64_t[]){ tokens, columns });
     s->in[1] = tensor(type, 2, (int64_t[]){ rows, columns });
     s->in[1].layout = VK_LAYOUT_PANEL;
     s->out[0] = tensor(WEFT_F32, 2, (int64_t[]){ tokens, rows });
-    s->call = (vk_call){ .facts = f, .in = s->in, .out = s->out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt,
+    s->call = (vk_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt,
                          .attrs = &s->attrs };
 }
 
-static void by_row(sample *s, const vk_facts *f, weft_op op, int64_t rows, int64_t columns)
+static void by_row(sample *s, const vk_caps *f, weft_op op, int64_t rows, int64_t columns)
 {
     *s = (sample){ 0 };
     s->in[0] = s->out[0] = tensor(WEFT_F32, 2, (int64_t[]){ rows, columns });
     s->in[1] = s->in[2] = tensor(WEFT_F32, 1, &columns);
     if (op == WEFT_OP_reduce_sum) s->out[0] = tensor(WEFT_F32, 1, &rows);
-    s->call = (vk_call){ .facts = f, .in = s->in, .out = s->out, .n_in = op == WEFT_OP_layer_norm ? 3 : 1, .n_out = 1,
+    s->call = (vk_call){ .caps = f, .in = s->in, .out = s->out, .n_in = op == WEFT_OP_layer_norm ? 3 : 1, .n_out = 1,
                          .op = op, .attrs = &s->attrs };
 }
 
-static void attention(sample *s, const vk_facts *f, int64_t tokens, int64_t width)
+static void attention(sample *s, const vk_caps *f, int64_t tokens, int64_t width)
 {
     *s = (sample){ 0 };
     s->in[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
     s->in[1] = s->in[2] = tensor(WEFT_F16, 3, (int64_t[]){ 8, 4096, width });
     s->in[3] = s->in[4] = tensor(WEFT_I32, 1, &tokens);
     s->out[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
-    s->call = (vk_call){ .facts = f, .in = s->in, .out = s->out, .n_in = 5, .n_out = 1, .op = WEFT_OP_attention,
+    s->call = (vk_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 5, .n_out = 1, .op = WEFT_OP_attention,
                          .attrs = &s->attrs };
 }
 
@@ -100,7 +100,7 @@ static void attention(sample *s, const vk_facts *f, int64_t tokens, int64_t widt
 
 static void check_launch(const char *name, const vk_kernel *k, const vk_call *c, uint32_t i)
 {
-    const vk_facts *f = c->facts;
+    const vk_caps *f = c->caps;
     unsigned before = weft_test_now.failures;
     vk_launch l = { 0 };
     k->launch(c, i, &l);
@@ -135,7 +135,7 @@ static void check_kernels(const char *name, const vk_call *c)
     CHECK(s.n > 0);
 }
 
-static void check_device(const char *name, const vk_facts *f)
+static void check_device(const char *name, const vk_caps *f)
 {
     static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
     static const int64_t widths[] = { 64, 80, 96, 128, 256 };
@@ -161,7 +161,7 @@ static void check_device(const char *name, const vk_facts *f)
 static void every_device(void)
 {
     for (uint32_t i = 0; i < N_DEVICES; i++) {
-        vk_facts f = facts_of(&devices[i]);
+        vk_caps f = caps_of(&devices[i]);
         check_device(devices[i].name, &f);
     }
 }
@@ -172,9 +172,9 @@ static void any_tuning(void)
     vk_tuning t = *vk_tuning_named("intel_xe1");
     t.block = t.row_block = t.flat_block = 512; /* 8-wide: 64 subgroups */
     for (uint32_t i = 0; i < N_DEVICES; i++) {
-        vk_facts f = facts_of(&devices[i]);
+        vk_caps f = caps_of(&devices[i]);
         f.tuning = &t;
-        f.matrix = (vk_matrix){ 0 }; /* facts have none where the row has no tile for them */
+        f.matrix = (vk_matrix){ 0 }; /* caps have none where the row has no tile for them */
         check_device(devices[i].name, &f);
     }
 }
@@ -183,8 +183,8 @@ static void any_tuning(void)
 
 static void chosen(const device *d, uint32_t block, uint32_t *size, uint32_t *invocations)
 {
-    vk_facts f = facts_of(d);
-    vk_call c = { .facts = &f };
+    vk_caps f = caps_of(d);
+    vk_call c = { .caps = &f };
     vk_launch l = { 0 };
     vk_set_subgroups(&c, &l, block);
     *size = l.subgroup;
@@ -210,7 +210,7 @@ static void subgroup_sizes(void)
 
 static void what_no_device_takes(void)
 {
-    vk_facts f = facts_of(&devices[0]);
+    vk_caps f = caps_of(&devices[0]);
     vk_pipeline_key good = { .shader = WEFT_SHADER_matvec_subgroup, .subgroup = 64, .n_specs = 1, .spec = { 64 } };
     vk_pipeline_key bad[] = { good, good, good, good };
     bad[0].subgroup = 128;  /* larger than the workgroup */
@@ -228,7 +228,7 @@ static void what_no_device_takes(void)
 /* A vocabulary of 152,064 rows is laid out over x and y, with the tuned rows to a workgroup. */
 static void large_vocabulary(void)
 {
-    vk_facts f = facts_of(&devices[2]), wide = f;
+    vk_caps f = caps_of(&devices[2]), wide = f;
     sample s;
     vk_launch l = { 0 }, unlimited = { 0 };
     weft_place_reason why;
@@ -237,7 +237,7 @@ static void large_vocabulary(void)
     const vk_kernel *k = vk_kernel_find(&s.call, NULL, NULL, &why, NULL);
     if (!CHECK(k != NULL)) return;
     k->launch(&s.call, 0, &l);
-    s.call.facts = &wide;
+    s.call.caps = &wide;
     k->launch(&s.call, 0, &unlimited);
     CHECK_EQ_INT(unlimited.groups[0], 152064);
     CHECK(l.groups[0] <= 65535 && l.groups[1] == 3 && (uint64_t)l.groups[0] * l.groups[1] >= 152064);
@@ -265,9 +265,9 @@ static void self_test_is_bounded(void)
     static vk_backend vk;
     const char *text;
     double all = 0, small = 0;
-    vk.facts.type = WEFT_DEVICE_DISCRETE;
+    vk.caps.type = WEFT_DEVICE_DISCRETE;
     for (uint32_t i = 0; (text = vk_probe(&vk.base, i)); i++) all += work_of(text);
-    vk.facts.type = WEFT_DEVICE_SOFTWARE;
+    vk.caps.type = WEFT_DEVICE_SOFTWARE;
     for (uint32_t i = 0; (text = vk_probe(&vk.base, i)); i++) small += work_of(text);
     printf("  %.0f million multiply-adds, %.0f on software devices\n", all / 1e6, small / 1e6);
     CHECK(all > 1e8 && all < 1e9);

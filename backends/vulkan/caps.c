@@ -1,4 +1,4 @@
-/* facts.c: what a physical device can do, what is switched on of it, and how both are told to users. */
+/* caps.c: what a physical device can do, what is switched on of it, and how both are told to users. */
 #include "backends/vulkan/vk.h"
 
 #include <stdio.h>
@@ -124,10 +124,10 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
                      vk->properties.deviceName);
 }
 
-/* ---- facts ---- */
+/* ---- caps ---- */
 
 static void read_subgroups(const VkPhysicalDeviceSubgroupProperties *p,
-                           const VkPhysicalDeviceSubgroupSizeControlProperties *c, const features *f, vk_facts *out)
+                           const VkPhysicalDeviceSubgroupSizeControlProperties *c, const features *f, vk_caps *out)
 {
     VkSubgroupFeatureFlags need = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT |
                                   VK_SUBGROUP_FEATURE_BALLOT_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
@@ -140,7 +140,7 @@ static void read_subgroups(const VkPhysicalDeviceSubgroupProperties *p,
     out->max_subgroups = c->maxComputeWorkgroupSubgroups;
 }
 
-static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation, const vk_options *o, vk_facts *out)
+static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation, const vk_options *o, vk_caps *out)
 {
     out->max_invocations = l->maxComputeWorkGroupInvocations < l->maxComputeWorkGroupSize[0]
                                ? l->maxComputeWorkGroupInvocations : l->maxComputeWorkGroupSize[0];
@@ -158,14 +158,14 @@ static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation
 /* ---- cooperative matrices ---- */
 
 /* A shape that the shader can make a workgroup's tile of. */
-static bool shape_fits(const vk_facts *f, uint32_t m, uint32_t n, uint32_t k)
+static bool shape_fits(const vk_caps *f, uint32_t m, uint32_t n, uint32_t k)
 {
     const uint32_t *tile = f->tuning->matrix;
     return tile[0] && m && n && (k == 8 || k == 16 || k == 32) && tile[2] % m == 0 && tile[3] % n == 0;
 }
 
 /* 16x16x16 if the device has it, else the first that fits. */
-static void pick_shape(const vk_backend *vk, vk_facts *out)
+static void pick_shape(const vk_backend *vk, vk_caps *out)
 {
     VkCooperativeMatrixPropertiesKHR p[MAX_SHAPES];
     uint32_t n = MAX_SHAPES;
@@ -182,7 +182,7 @@ static void pick_shape(const vk_backend *vk, vk_facts *out)
     }
 }
 
-static weft_status read_matrix(const vk_backend *vk, const features *f, vk_facts *out, weft_error *err)
+static weft_status read_matrix(const vk_backend *vk, const features *f, vk_caps *out, weft_error *err)
 {
     const uint32_t *own = vk->options.matrix;
     if (vk_without(&vk->options, "matrix")) return WEFT_OK;
@@ -202,7 +202,7 @@ static weft_status read_matrix(const vk_backend *vk, const features *f, vk_facts
 /* ---- all of them ---- */
 
 static void read_variants(const vk_backend *vk, const features *f,
-                          const VkPhysicalDeviceShaderIntegerDotProductProperties *dot, vk_facts *out)
+                          const VkPhysicalDeviceShaderIntegerDotProductProperties *dot, vk_caps *out)
 {
     out->storage16 = f->storage16.storageBuffer16BitAccess && !vk_without(&vk->options, "storage16");
     out->dot = f->dot.shaderIntegerDotProduct && !vk_without(&vk->options, "dot");
@@ -210,7 +210,7 @@ static void read_variants(const vk_backend *vk, const features *f,
     out->dot_mixed = f->dot.shaderIntegerDotProduct && dot->integerDotProduct4x8BitPackedMixedSignednessAccelerated;
 }
 
-weft_status vk_facts_read(vk_backend *vk, weft_error *err)
+weft_status vk_caps_read(vk_backend *vk, weft_error *err)
 {
     VkPhysicalDeviceShaderIntegerDotProductProperties dot = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES };
@@ -237,8 +237,8 @@ weft_status vk_facts_read(vk_backend *vk, weft_error *err)
     if (f.dot.shaderIntegerDotProduct) vk->driver.pNext = &dot;
     vk->api.GetPhysicalDeviceProperties2(vk->physical, &p);
     vk->driver.pNext = NULL;
-    vk_facts *out = &vk->facts;
-    *out = (vk_facts){ .type = vk_device_type(&vk->properties), .nearest16 = floats.shaderRoundingModeRTEFloat16 };
+    vk_caps *out = &vk->caps;
+    *out = (vk_caps){ .type = vk_device_type(&vk->properties), .nearest16 = floats.shaderRoundingModeRTEFloat16 };
     read_subgroups(&subgroup, &control, &f, out);
     read_limits(&vk->properties.limits, limits.maxMemoryAllocationSize, &vk->options, out);
     read_variants(vk, &f, &dot, out);
@@ -261,14 +261,14 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
     WEFT_TRY(query_features(vk, &f, err));
     VkPhysicalDeviceFeatures core = { .shaderStorageBufferArrayDynamicIndexing = true };
     f.core.features = core;
-    bool matrix = vk->facts.matrix.m && !vk->facts.matrix.in_shader;
+    bool matrix = vk->caps.matrix.m && !vk->caps.matrix.in_shader;
     VkPhysicalDeviceVulkan12Features wanted = { .sType = f.v12.sType, .pNext = f.v12.pNext, .timelineSemaphore = true,
                                                 .shaderFloat16 = matrix, .vulkanMemoryModel = matrix };
     f.v12 = wanted;
     VkPhysicalDevice16BitStorageFeatures storage16 = { .sType = f.storage16.sType, .pNext = f.storage16.pNext,
-                                                       .storageBuffer16BitAccess = vk->facts.storage16 };
+                                                       .storageBuffer16BitAccess = vk->caps.storage16 };
     f.storage16 = storage16;
-    f.dot.shaderIntegerDotProduct = vk->facts.dot;
+    f.dot.shaderIntegerDotProduct = vk->caps.dot;
     f.matrix.cooperativeMatrix = matrix;
     f.matrix.cooperativeMatrixRobustBufferAccess = false;
     f.fault.deviceFaultVendorBinary = false;
@@ -285,7 +285,7 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
 /* ---- for users ---- */
 
 /* What kernels make use of: "subgroups of 32 (8 to 32) with arithmetic, 16-bit storage, matrices of 16x16x16". */
-static void list_features(const vk_facts *f, char *out, size_t size)
+static void list_features(const vk_caps *f, char *out, size_t size)
 {
     char range[32] = "", matrix[64] = "";
     if (f->subgroup_control) snprintf(range, sizeof range, " (%u to %u)", f->subgroup_min, f->subgroup_max);
@@ -301,13 +301,13 @@ static void list_features(const vk_facts *f, char *out, size_t size)
 void vk_info(const weft_backend *b, weft_device_info *out)
 {
     const vk_backend *vk = (const vk_backend *)b;
-    *out = (weft_device_info){ .name = "vulkan", .type = vk->facts.type, .index = vk->index,
+    *out = (weft_device_info){ .name = "vulkan", .type = vk->caps.type, .index = vk->index,
                                .memory = vk_memory_free(vk), .memory_known = true, .spilled = vk->spilled };
     snprintf(out->model, sizeof out->model, "%.127s", vk->properties.deviceName);
-    snprintf(out->variant, sizeof out->variant, "%s", vk->facts.tuning->name);
+    snprintf(out->variant, sizeof out->variant, "%s", vk->caps.tuning->name);
     snprintf(out->driver, sizeof out->driver, "%.60s%s%.60s", vk->driver.driverName, *vk->driver.driverInfo ? " " : "",
              vk->driver.driverInfo);
     vk_verdicts_list(vk, out->disabled, sizeof out->disabled);
-    list_features(&vk->facts, out->features, sizeof out->features);
+    list_features(&vk->caps, out->features, sizeof out->features);
     snprintf(out->description, sizeof out->description, "%.100s, %.100s", out->model, out->driver);
 }
