@@ -321,11 +321,13 @@ holds "-h" '"$weft" generate -h | grep -q "  -p, --prompt TEXT"'
 "$weft" init "$model/config.json" "$dir/seeded" --seed 18446744073709551615 || bad "init with the largest seed"
 "$weft" generate "$model" --prompt x -n 2 --verbose --device cpu 2>"$dir/err" >/dev/null
 holds "--verbose sums up" 'grep -q "^device 0: cpu" "$dir/err" && grep -qE "^  [0-9]+ on device 0: on the device that was asked for" "$dir/err" && grep -q "tokens/s" "$dir/err" && [ "$(wc -l <"$dir/err")" -lt 20 ]'
-# what memory and graph show is what a session runs: the same steps, the same bytes
-"$weft" logits "$model" --tokens 1,2 --chunk 8 --device cpu --verbose --output "$dir/row" 2>"$dir/err"
-"$weft" memory "$model" --chunk 8 --device cpu --format json >"$dir/i"
-bytes=$(flat "$dir/i" | grep -o '"arena":[0-9]*' | cut -d: -f2 | awk '{ n += $1 } END { printf "%.1f KiB", n / 1024 }')
-holds "memory plans what is run" 'grep -qF "activations $bytes" "$dir/err"'
+# what memory and graph show is what a session runs: the same steps, the same bytes, one program where it has one
+for chunk in 1 8; do
+    "$weft" logits "$model" --tokens 1,2 --chunk $chunk --device cpu --verbose --output "$dir/row" 2>"$dir/err"
+    "$weft" memory "$model" --chunk $chunk --device cpu --format json >"$dir/i"
+    bytes=$(flat "$dir/i" | grep -o '"arena":[0-9]*' | cut -d: -f2 | awk '{ n += $1 } END { printf "%.1f KiB", n / 1024 }')
+    holds "memory plans what is run: $chunk" 'grep -qF "activations $bytes" "$dir/err"'
+done
 for p in prompt decode; do
     steps=$("$weft" graph "$model" --chunk 8 --device cpu --stage planned --program $p | sed -n 's/^steps: \([0-9]*\),.*/\1/p')
     holds "graph plans what is run: $p" 'grep -qE "^$p program: [0-9]+ nodes, $steps steps" "$dir/err"'
