@@ -56,7 +56,9 @@ static weft_status find_architecture(weft_model *m, weft_error *err)
         return WEFT_OK;
     }
     if (has_name != 1 && has_type != 1)
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: neither 'architectures' nor 'model_type' says what model it is",
+        return WEFT_FAIL(err, WEFT_FORMAT,
+                         "%s: no configuration of a model: neither 'architectures' nor 'model_type' says which it is; "
+                         "give the folder, or its config.json",
                          m->config.origin);
     char known[512];
     list_architectures(known, sizeof known);

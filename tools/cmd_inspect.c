@@ -16,12 +16,12 @@ enum { MAX_LABELS = 12 };
 static void print_config(const weft_model *m, const weft_model_info *i)
 {
     weft_setting_info s;
-    printf("%s\n  architecture           %s\n", i->path, i->architecture);
+    printf("%s\n  architecture            %s\n", i->path, i->architecture);
     for (uint32_t k = 0; weft_model_setting(m, k, &s); k++) {
-        int key = (int)strlen(s.key), over = key > 22 ? key - 22 : 0; /* the sources stay aligned */
-        printf("  %-22s %-*s %s\n", s.key, over < 11 ? 11 - over : 0, s.value, s.source);
+        int key = (int)strlen(s.key), over = key > 23 ? key - 23 : 0; /* the sources stay aligned */
+        printf("  %-23s %-*s %s\n", s.key, over < 11 ? 11 - over : 0, s.value, s.source);
     }
-    printf("  parameters             %llu\n", (unsigned long long)i->parameters);
+    printf("  parameters              %llu\n", (unsigned long long)i->parameters);
 }
 
 static json_t *settings_json(const weft_model *m)
@@ -48,7 +48,7 @@ static void print_head(const weft_model *m, const weft_model_info *i)
                                          [WEFT_HEAD_SPAN] = "scores of tokens:" };
     const char *label;
     if (i->head == WEFT_HEAD_LOGITS) return;
-    printf("  head                   %s", names[i->head]);
+    printf("  head                    %s", names[i->head]);
     for (uint32_t k = 0; k < MAX_LABELS && (label = weft_model_label(m, k)); k++) printf("%s %s", k ? "," : "", label);
     printf("%s\n", i->n_labels > MAX_LABELS ? ", ..." : "");
 }
@@ -67,7 +67,7 @@ static void print_tensors(const weft_model *m, bool list)
         for (uint32_t k = 0; k < t.rank; k++) printf("%s%lld", k ? ", " : "", (long long)t.dims[k]);
         printf("] %s%s\n", t.name, t.used ? "" : " (ignored)");
     }
-    printf("  tensors                %u, %.1f MiB%s\n", n, (double)bytes / 1048576.0,
+    printf("  tensors                 %u, %.1f MiB%s\n", n, (double)bytes / 1048576.0,
            n ? "" : " (no files: configuration only)");
     if (unused) printf("  ignored tensors        %u\n", unused);
 }
@@ -76,9 +76,9 @@ static int print_tokenizer(weft_model *m, const weft_model_info *i)
 {
     weft_error err;
     uint32_t n_vocab, n_added;
-    if (!i->has_tokenizer) return printf("  tokenizer              none (tokens only)\n"), 0;
+    if (!i->has_tokenizer) return printf("  tokenizer               none (tokens only)\n"), 0;
     if (weft_model_tokenizer_info(m, &n_vocab, &n_added, &err)) return cli_report(&err);
-    printf("  tokenizer              %u ids, %u of them added tokens\n", n_vocab, n_added);
+    printf("  tokenizer               %u ids, %u of them added tokens\n", n_vocab, n_added);
     return 0;
 }
 
