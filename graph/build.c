@@ -256,6 +256,11 @@ void weft_split(weft_graph *g, weft_ref x, int axis, uint32_t n, weft_ref *out)
     {                                                           \
         return add2(g, WEFT_OP_##name, x, y);                   \
     }
+#define BUILDER_3_none(name)                                                         \
+    weft_ref weft_##name(weft_graph *g, weft_ref c, weft_ref x, weft_ref y)          \
+    {                                                                                \
+        return add(g, WEFT_OP_##name, NULL, (weft_ref[]){ c, x, y }, 3);             \
+    }
 #define BUILDER_1_scale(name)                                                               \
     weft_ref weft_##name(weft_graph *g, weft_ref x, float factor)                           \
     {                                                                                       \

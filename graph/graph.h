@@ -17,7 +17,8 @@
  *
  * Shapes are outermost first and row-major, as numpy prints them. A dimension is a number, or a number times a named
  * extent with an upper bound. Memory is laid out for the bounds; a run gives the actual values.
- * Arithmetic is float32 unless an op says otherwise: floating inputs may be f32, f16 or bf16, results are f32.
+ * Arithmetic is float32 unless an op or i32 operands say otherwise: floating inputs may be f32, f16 or bf16, results
+ * are f32.
  * A graph belongs to one thread at a time. It copies every name, attribute and constant given to it. */
 #ifndef WEFT_GRAPH_H
 #define WEFT_GRAPH_H
@@ -192,9 +193,14 @@ WEFT_API weft_ref weft_broadcast(weft_graph *g, weft_ref x, weft_dims d);       
  * Operands broadcast as numpy's do. gelu: x/2 (1 + erf(x/sqrt 2)); gelu_tanh: x/2 (1 + tanh(sqrt(2/pi)
  * (x + 0.044715 x^3))) (Hendrycks and Gimpel, arXiv:1606.08415); silu: x sigmoid(x); scale: x times the factor;
  * clamp: low where x is below it, else high where x is above it; a NaN stays.
- * softplus: log(1 + e^x); relu2: x^2 where x is above 0, else 0; pow as C's; min, max: a NaN if one is. */
+ * softplus: log(1 + e^x); relu2: x^2 where x is above 0, else 0; pow as C's; min, max: a NaN if one is.
+ * less, less_equal, equal, not_equal: i32, 1 or 0 (of a NaN 0, but not_equal 1). weft_where(g, c, x, y): x where the
+ * i32 c is not 0, else y.
+ * add, sub, mul, div, abs, neg, min, max, where and the comparisons also take i32 operands (all of them, c apart; the
+ * result is i32): 32-bit two's complement that wraps; a quotient is cut towards zero, and is 0 where the divisor is. */
 #define WEFT__BUILDER_1_none(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x);
 #define WEFT__BUILDER_2_none(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, weft_ref y);
+#define WEFT__BUILDER_3_none(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref c, weft_ref x, weft_ref y);
 #define WEFT__BUILDER_1_scale(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, float factor);
 #define WEFT__BUILDER_1_clamp(name) WEFT_API weft_ref weft_##name(weft_graph *g, weft_ref x, float low, float high);
 #define WEFT_MAP(number, name, inputs, attrs, kind, value, whole) WEFT__BUILDER_##inputs##_##attrs(name)
@@ -202,6 +208,7 @@ WEFT_API weft_ref weft_broadcast(weft_graph *g, weft_ref x, weft_dims d);       
 #undef WEFT_MAP
 #undef WEFT__BUILDER_1_none
 #undef WEFT__BUILDER_2_none
+#undef WEFT__BUILDER_3_none
 #undef WEFT__BUILDER_1_scale
 #undef WEFT__BUILDER_1_clamp
 WEFT_API weft_ref weft_activation(weft_graph *g, weft_ref x, weft_act act); /* NONE returns x */

@@ -15,6 +15,16 @@ uint32_t weft__map_number(weft_op op)
     return (unsigned)op < WEFT_OP_COUNT ? numbers[op] : 0;
 }
 
+weft__map_kind weft__map_kind_of(weft_op op)
+{
+    static const uint8_t kinds[WEFT_OP_COUNT] = {
+#define WEFT_MAP(number, name, inputs, attrs, kind, value, whole) [WEFT_OP_##name] = WEFT__MAP_##kind,
+#include "map.def"
+#undef WEFT_MAP
+    };
+    return (unsigned)op < WEFT_OP_COUNT ? (weft__map_kind)kinds[op] : WEFT__MAP_NONE;
+}
+
 void weft__map_params(weft_op op, const weft_attrs *attrs, float param[2])
 {
     uint32_t n, used = 0;

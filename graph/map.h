@@ -4,6 +4,11 @@
 
 #include "graph/graph.h"
 
+/* As the rows of map.def say; NONE: no row. */
+typedef enum weft__map_kind {
+    WEFT__MAP_NONE, WEFT__MAP_FLOAT, WEFT__MAP_NUMBER, WEFT__MAP_TRUTH, WEFT__MAP_CHOICE
+} weft__map_kind;
+weft__map_kind weft__map_kind_of(weft_op op);
 uint32_t weft__map_number(weft_op op); /* 0: no row of map.def */
 /* p and q of map.def, 0 where the op's attributes have no such field. */
 void weft__map_params(weft_op op, const weft_attrs *attrs, float param[2]);

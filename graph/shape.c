@@ -5,6 +5,7 @@
  * dimensions are equal when both their numbers and their extents are: the rules never guess what a run will choose. */
 #include "graph/attr.h"
 #include "graph/graph_impl.h"
+#include "graph/map.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 typedef struct rule {
     const weft_graph *g;
+    weft_op id;
     const weft_op_info *op;
     const weft_attrs *attrs;
     const weft_ref *in;
@@ -304,12 +306,15 @@ static weft_status shape_broadcast(const rule *r)
 static weft_status shape_map(const rule *r)
 {
     weft_dims to = r->v[0]->dims;
+    weft__map_kind kind = weft__map_kind_of(r->id);
+    uint32_t first = kind == WEFT__MAP_CHOICE ? 1 : 0; /* operand; before it stands what chooses */
+    bool whole = kind != WEFT__MAP_FLOAT && r->v[first]->dtype == WEFT_I32;
     for (uint32_t i = 0; i < r->n_in; i++) {
         const weft_dims so_far = to, *d = &r->v[i]->dims;
-        WEFT_TRY(need_float(r, i));
+        WEFT_TRY(whole || i < first ? need_i32(r, i) : need_float(r, i));
         if (!broadcast_dims(&so_far, so_far.rank, d, d->rank, &to)) return refuse(r, "do not broadcast");
     }
-    result(r, WEFT_F32, &to);
+    result(r, whole || kind == WEFT__MAP_TRUTH ? WEFT_I32 : WEFT_F32, &to);
     return WEFT_OK;
 }
 
@@ -616,7 +621,7 @@ static shape_fn *const shape_of_op[WEFT_OP_COUNT] = {
 weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
                         weft__shape_result *out, weft_error *err)
 {
-    rule r = { g, weft_op_get(op), attrs, in, n_in, { NULL }, out, err };
+    rule r = { g, op, weft_op_get(op), attrs, in, n_in, { NULL }, out, err };
     if (n_in < r.op->min_in || n_in > r.op->max_in)
         return WEFT_FAIL(err, WEFT_INVALID, "%s: %u inputs, needs %u to %u", r.op->name, n_in, r.op->min_in,
                          r.op->max_in);

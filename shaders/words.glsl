@@ -121,6 +121,12 @@ float turned(float x, uint by)
 float sin_exact(float x) { return turned(x, 0); }
 float cos_exact(float x) { return turned(x, 1); }
 
+/* Of i32, as graph/map_words.h says. */
+int wrap_add(int a, int b) { return a + b; }
+int wrap_sub(int a, int b) { return a - b; }
+int wrap_mul(int a, int b) { return a * b; }
+int whole_div(int a, int b) { return b == 0 ? 0 : b == -1 ? -a : a / b; }
+
 #define fabs abs
 #define log log_exact
 #define log1p log1p_exact

@@ -4,6 +4,7 @@
 #include "tests/random_graph.h"
 
 #include "graph/graph_impl.h"
+#include "graph/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,17 +258,28 @@ static bool make_cast(gen *r, weft_op op)
     return emit(r, op, &(weft_attrs){ .cast = { .dtype = random_float(r) } }, &x, 1);
 }
 
+/* Of the pool, or a new one. */
+static weft_ref pick_whole(gen *r)
+{
+    for (int tries = 0; tries < 20 && r->n_pool; tries++) {
+        weft_ref x = r->pool[below(r, r->n_pool)];
+        if (value(r, x)->dtype == WEFT_I32) return x;
+    }
+    return new_index(r, random_dims(r, true), -50, 50, false);
+}
+
 /* An operand beside x: its dims, or its last ones, or 1 in places. */
-static weft_ref beside(gen *r, weft_ref x)
+static weft_ref beside(gen *r, weft_ref x, bool whole)
 {
     weft_dims a = value(r, x)->dims, b = { 0 };
     for (int tries = 0; tries < 10 && r->n_pool; tries++) {
         weft_ref y = r->pool[below(r, r->n_pool)];
-        if (is_float(r, y) && weft__dims_equal(&value(r, y)->dims, &a) && chance(r, 70)) return y;
+        bool fits = whole ? value(r, y)->dtype == WEFT_I32 : is_float(r, y);
+        if (fits && weft__dims_equal(&value(r, y)->dims, &a) && chance(r, 70)) return y;
     }
     for (uint32_t i = a.rank ? below(r, a.rank) : 0; i < a.rank; i++)
         b.d[b.rank++] = chance(r, 20) ? (weft_dim){ 1, 0 } : a.d[i];
-    return new_float(r, b);
+    return whole ? new_index(r, b, -50, 50, false) : new_float(r, b);
 }
 
 /* x brought into 1/e..e. */
@@ -278,24 +290,34 @@ static weft_ref positive(gen *r, weft_ref x)
 
 /* exp only of what is small, lest everything after it be infinite; what is divided by or has its root or logarithm
  * taken stays away from 0. */
+static bool make_float_map(gen *r, weft_op op, const weft_ref *operands, uint32_t n)
+{
+    weft_attrs a = { .scale = { .factor = (float)below(r, 400) / 100 - 2 } };
+    weft_ref x = operands[0], y = operands[1];
+    if (op == WEFT_OP_clamp) a.clamp.high = a.clamp.low + (float)below(r, 300) / 100;
+    if (op == WEFT_OP_exp) x = weft_tanh(r->g, x);
+    if (op == WEFT_OP_sqrt || op == WEFT_OP_rsqrt || op == WEFT_OP_log || op == WEFT_OP_pow) x = positive(r, x);
+    if (op == WEFT_OP_div || op == WEFT_OP_pow) y = positive(r, y);
+    return emit(r, op, &a, (weft_ref[]){ x, y }, n);
+}
+
 static bool make_map(gen *r, weft_op op)
 {
+    weft__map_kind kind = weft__map_kind_of(op);
     uint32_t n = weft_op_get(op)->min_in;
-    weft_attrs a = { .scale = { .factor = (float)below(r, 400) / 100 - 2 } };
-    if (op == WEFT_OP_clamp) a.clamp.high = a.clamp.low + (float)below(r, 300) / 100;
-    weft_ref in[2] = { pick(r, 0) };
-    if (n == 2) in[1] = beside(r, in[0]);
-    if (op == WEFT_OP_exp) in[0] = weft_tanh(r->g, in[0]);
-    bool first = op == WEFT_OP_sqrt || op == WEFT_OP_rsqrt || op == WEFT_OP_log || op == WEFT_OP_pow;
-    bool second = op == WEFT_OP_div || op == WEFT_OP_pow;
-    if (first) in[0] = positive(r, in[0]);
-    if (second) in[1] = positive(r, in[1]);
-    if (n == 2 && !second && chance(r, 30)) {
-        weft_ref other = in[0];
+    bool whole = kind != WEFT__MAP_FLOAT && chance(r, 40);
+    weft_ref in[3] = { whole ? pick_whole(r) : pick(r, 0) };
+    if (!in[0].id) return false;
+    if (n > 1) in[1] = beside(r, in[0], whole);
+    if (n > 2) in[2] = beside(r, in[0], true);
+    if (n > 1 && !in[n - 1].id) return false;
+    if (n > 1 && chance(r, 30)) {
+        weft_ref first = in[0];
         in[0] = in[1];
-        in[1] = other;
+        in[1] = first;
     }
-    return emit(r, op, &a, in, n);
+    if (kind == WEFT__MAP_CHOICE) return emit(r, op, NULL, (weft_ref[]){ in[2], in[0], in[1] }, n);
+    return whole ? emit(r, op, NULL, in, n) : make_float_map(r, op, in, n);
 }
 
 static weft_dims vector_of(weft_dim d)

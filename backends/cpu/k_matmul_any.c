@@ -140,7 +140,7 @@ static void finish(const product *p, const mm_operands *o, float *y, int64_t i, 
         float *to = y + row * p->ym + n0;
         if (o->bias) add_to(p, to, o->bias, n0 * o->bias->stride[0], n);
         if (o->act != WEFT_ACT_NONE)
-            p->v->map(weft__op_of_act(o->act))(to, (const void *const[]){ to }, n, (const float[2]){ 0 });
+            p->v->map(weft__op_of_act(o->act), false)(to, (const void *const[]){ to }, n, (const float[2]){ 0 });
         for (int r = 0; r < 2 && o->residual[r]; r++) {
             const cpu_tensor *t = o->residual[r];
             int64_t at = (m0 + row) * t->stride[t->rank - 2] + n0 * t->stride[t->rank - 1];

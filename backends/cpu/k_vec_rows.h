@@ -60,7 +60,7 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
 
 #define FAST_1(load) vf x = load(in[0]);
 #define FAST_2(load) FAST_1(load) vf y = load(in[1]);
-#define WHOLE(row)   vf_load((const float *)(row) + i)
+#define VECTOR(row)  vf_load((const float *)(row) + i)
 #define REST(row)    vf_load_n((const float *)(row) + i, n - i)
 #define CPU_FAST(name, inputs, value)                                                       \
     static void fast_##name(void *to, const void *const *in, int64_t n, const float *param) \
@@ -69,7 +69,7 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
         int64_t i = 0;                                                                      \
         (void)p;                                                                            \
         for (; i + LANES <= n; i += LANES) {                                                \
-            FAST_##inputs(WHOLE) vf_store((float *)to + i, value);                          \
+            FAST_##inputs(VECTOR) vf_store((float *)to + i, value);                          \
         }                                                                                   \
         if (i < n) {                                                                        \
             FAST_##inputs(REST) vf_store_n((float *)to + i, value, n - i);                  \
@@ -78,14 +78,14 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
 #include "map_fast.def"
 #undef CPU_FAST
 
-static cpu_map_fn *map(weft_op op)
+static cpu_map_fn *map(weft_op op, bool whole)
 {
     static cpu_map_fn *const fast[WEFT_OP_COUNT] = {
 #define CPU_FAST(name, inputs, value) [WEFT_OP_##name] = fast_##name,
 #include "map_fast.def"
 #undef CPU_FAST
     };
-    return fast[op] ? fast[op] : plain_map[op];
+    return whole ? whole_map[op] : fast[op] ? fast[op] : plain_map[op];
 }
 
 /* ---- along a row ---- */

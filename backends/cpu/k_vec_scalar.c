@@ -16,9 +16,9 @@ static void store(void *y, weft_dtype t, const float *x, int64_t n)
     if (y != x) (void)weft__convert_row(WEFT_F32, x, t, y, n);
 }
 
-static cpu_map_fn *map(weft_op op)
+static cpu_map_fn *map(weft_op op, bool whole)
 {
-    return plain_map[op];
+    return whole ? whole_map[op] : plain_map[op];
 }
 
 static float sum(const float *x, int64_t n)

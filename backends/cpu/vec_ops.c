@@ -3,12 +3,12 @@
 
 void cpu_zip(const cpu_vec_ops *v, weft_op op, float *y, const float *a, const float *b, int64_t n)
 {
-    v->map(op)(y, (const void *const[]){ a, b }, n, (const float[2]){ 0 });
+    v->map(op, false)(y, (const void *const[]){ a, b }, n, (const float[2]){ 0 });
 }
 
 void cpu_scale(const cpu_vec_ops *v, float *y, const float *x, int64_t n, float factor)
 {
-    v->map(WEFT_OP_scale)(y, (const void *const[]){ x }, n, (const float[2]){ factor });
+    v->map(WEFT_OP_scale, false)(y, (const void *const[]){ x }, n, (const float[2]){ factor });
 }
 
 const cpu_vec_ops *cpu_vec(cpu_isa isa)

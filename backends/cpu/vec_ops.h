@@ -11,7 +11,8 @@
 
 #include "kernel.h"
 
-/* y = op(in[0], in[1], ..) over rows of n elements; param: p and q of map.def, read by ops that have them. */
+/* y = op(in[0], in[1], ..) over rows of n elements, f32 or i32 as map.def says; param: p and q of map.def, read by ops
+ * that have them. */
 typedef void cpu_map_fn(void *y, const void *const *in, int64_t n, const float *param);
 
 typedef struct cpu_vec_ops {
@@ -19,7 +20,7 @@ typedef struct cpu_vec_ops {
     void (*load)(float *y, const void *x, weft_dtype t, int64_t n);
     void (*store)(void *y, weft_dtype t, const float *x, int64_t n);
 
-    cpu_map_fn *(*map)(weft_op op); /* of a row of map.def */
+    cpu_map_fn *(*map)(weft_op op, bool whole); /* of a row of map.def, for floats or for i32 */
 
     float (*sum)(const float *x, int64_t n);
     float (*sum_squares)(const float *x, int64_t n, float centre); /* of x - centre */

@@ -11,7 +11,7 @@
 
 #include "vec_ops.h"
 
-#define CPU_WALK_MAX 3
+#define CPU_WALK_MAX 4
 
 typedef struct cpu_walk {
     const cpu_tensor *t[CPU_WALK_MAX];

@@ -18,7 +18,8 @@ static void launch(const vk_call *c, uint32_t i, vk_launch *l)
     l->job.f0.y = param[1];
     l->spec[1] = weft__map_number(c->op);
     l->spec[2] = c->n_in;
-    l->n_specs = 3;
+    l->spec[3] = c->in[c->n_in - 1].dtype == WEFT_I32;
+    l->n_specs = 4;
     vk_launch_flat(c, l, WEFT_SHADER_map, vk_elements(&c->out[0]));
 }
 
@@ -26,3 +27,5 @@ const vk_kernel vk_map_1 = { .name = "map_1", .accepts = vk_accepts_plain, .laun
                              .ins = 1, .outs = 1, .inplace = true };
 const vk_kernel vk_map_2 = { .name = "map_2", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
                              .ins = 2, .outs = 1, .inplace = true };
+const vk_kernel vk_map_3 = { .name = "map_3", .accepts = vk_accepts_plain, .launch = launch, .need = WEFT_NEED_ANY,
+                             .ins = 3, .outs = 1, .inplace = true };

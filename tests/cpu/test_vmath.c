@@ -45,7 +45,7 @@ static void sweep(weft_op op)
                 uint32_t u = bits == 7001 ? 0x7f800000u : bits == 14002 ? 0xff800000u : (uint32_t)bits;
                 memcpy(&x[i], &u, 4);
             }
-            cpu_vec(isa)->map(op)(y, (const void *const[]){ x }, BATCH, (const float[2]){ 0 });
+            cpu_vec(isa)->map(op, false)(y, (const void *const[]){ x }, BATCH, (const float[2]){ 0 });
             for (int i = 0; i < BATCH; i++) {
                 double error = error_of(op, x[i], y[i]);
                 if (error <= worst) continue;

@@ -249,6 +249,23 @@ static void eval(void)
     weft_graph_destroy(g);
 }
 
+static void eval_whole(void)
+{
+    weft_graph *g = test_graph();
+    const int32_t values[5] = { 7, -7, INT32_MIN, INT32_MAX, 0 }, by[5] = { -2, 2, -1, 0, 3 };
+    const int32_t sum[5] = { 5, -5, INT32_MAX, INT32_MAX, 3 }, quotient[5] = { -3, -3, INT32_MIN, 0, 0 };
+    weft_ref x = weft_constant(g, WEFT_I32, WEFT_DIMS(5), values), y = weft_constant(g, WEFT_I32, WEFT_DIMS(5), by);
+    weft_output(g, weft_add(g, x, y), "sum");
+    weft_output(g, weft_div(g, x, y), "quotient");
+    weft_output(g, weft_where(g, weft_less(g, x, y), x, y), "least");
+    run(g, "eval");
+    CHECK(!memcmp(constant_of(g, "sum"), sum, sizeof sum));
+    CHECK(!memcmp(constant_of(g, "quotient"), quotient, sizeof quotient));
+    const int32_t least[5] = { -2, -7, INT32_MIN, 0, 0 };
+    CHECK(!memcmp(constant_of(g, "least"), least, sizeof least));
+    weft_graph_destroy(g);
+}
+
 static void eval_leaves_alone(void)
 {
     weft_graph *g = test_graph();
@@ -581,6 +598,7 @@ static const weft_test tests[] = {
     { "fold to one form", fold_to_one_form },
     { "fold leaves alone", fold_leaves_alone },
     { "eval", eval },
+    { "eval of i32", eval_whole },
     { "eval leaves alone", eval_leaves_alone },
     { "fuse_norm", fuse_norm },
     { "fuse_norm leaves alone", fuse_norm_leaves_alone },

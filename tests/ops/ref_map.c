@@ -161,18 +161,72 @@ static bool value_of(element *m, double *v)
     return true;
 }
 
+/* i32, in 64 bits and then cut to 32. */
+static bool whole_of(const element *m, double *v)
+{
+    int64_t x = (int64_t)m->x, y = (int64_t)m->y, r;
+    switch (m->n->op) {
+    case WEFT_OP_add: r = x + y; break;
+    case WEFT_OP_sub: r = x - y; break;
+    case WEFT_OP_mul: r = x * y; break;
+    case WEFT_OP_div: r = y ? x / y : 0; break;
+    case WEFT_OP_abs: r = x > 0 ? x : -x; break;
+    case WEFT_OP_neg: r = -x; break;
+    case WEFT_OP_min: r = x > y ? y : x; break;
+    case WEFT_OP_max: r = x > y ? x : y; break;
+    default: return false;
+    }
+    r = (int64_t)((uint64_t)r & 0xffffffffu);
+    *v = (double)(r >= INT64_C(1) << 31 ? r - (INT64_C(1) << 32) : r);
+    return true;
+}
+
+/* A comparison, or a choice; `unsure` where errors may tip it. */
+static bool decided(element *m, bool chosen, double *v, bool *unsure)
+{
+    double e = m->ex + m->ey, apart = fabs(m->x - m->y); /* what is tiny may be flushed to zero, as in ref_excess */
+    bool tip = m->x == m->y ? e > 0 : e > 0 ? !(apart > e + 4e-38) : apart < 4e-38;
+    m->e = 0;
+    switch (m->n->op) {
+    case WEFT_OP_less: *v = m->x < m->y; break;
+    case WEFT_OP_less_equal: *v = m->x <= m->y; break;
+    case WEFT_OP_equal: *v = m->x == m->y; break;
+    case WEFT_OP_not_equal: *v = m->x != m->y; break;
+    case WEFT_OP_where:
+        *v = chosen ? m->x : m->y;
+        m->e = chosen ? m->ex : m->ey;
+        return true;
+    default: return false;
+    }
+    *unsure = *unsure || tip;
+    return true;
+}
+
+static weft_dtype type_of(const ref_call *c)
+{
+    weft_op op = c->n->op;
+    bool truth = op == WEFT_OP_less || op == WEFT_OP_less_equal || op == WEFT_OP_equal || op == WEFT_OP_not_equal;
+    return truth || c->in[c->n_in - 1]->dtype == WEFT_I32 ? WEFT_I32 : WEFT_F32;
+}
+
 static bool map(const ref_call *c)
 {
-    const ref_tensor *x = c->in[0], *y = c->in[c->n_in - 1];
+    const ref_tensor *x = c->in[c->n_in > 2 ? 1 : 0], *y = c->in[c->n_in - 1], *choice = c->in[0];
+    ref_tensor both = { 0 };
     uint32_t rank;
     int64_t dim[WEFT_MAX_RANK];
-    if (!ref_broadcast_dims(x, y, &rank, dim)) return ref_complain(c, "shapes do not broadcast");
-    ref_alloc(c->out, WEFT_F32, rank, dim);
+    bool whole = y->dtype == WEFT_I32;
+    bool fit = ref_broadcast_dims(x, y, &both.rank, both.dim) && ref_broadcast_dims(&both, choice, &rank, dim);
+    if (!fit) return ref_complain(c, "shapes do not broadcast");
+    ref_alloc(c->out, type_of(c), rank, dim);
     for (int64_t i = 0; i < c->out->n; i++) {
         int64_t j = ref_broadcast_index(c->out, x, i), k = ref_broadcast_index(c->out, y, i);
         element m = { c->n, x->v[j], y->v[k], x->e[j], y->e[k], 0 };
+        bool chosen = choice->v[ref_broadcast_index(c->out, choice, i)] != 0.0;
         double v;
-        if (!value_of(&m, &v)) return ref_complain(c, "the oracle has no formula");
+        if (!decided(&m, chosen, &v, &c->out->unsure) && !(whole ? whole_of(&m, &v) : value_of(&m, &v)))
+            return ref_complain(c, "the oracle has no formula");
+        if (v != 0.0 && fabs(v) < 1.2e-38) m.e += 1.2e-38; /* may be flushed to zero */
         ref_set(c->out, i, v, m.e);
     }
     return true;

@@ -73,7 +73,7 @@ static void fill(const subject *s, const subject_data *d, uint32_t run)
     }
     for (int64_t i = 0; i < d->n; i++) {
         if (d->fill == FILL_INDEX)
-            d->v[i] = d->lo + (double)(next_random(&rng) % (uint64_t)(d->hi - d->lo + 1));
+            d->v[i] = d->lo + (double)(next_random(&rng) % (uint64_t)((int64_t)d->hi - d->lo + 1));
         else
             d->v[i] = 4.0 * uniform(&rng) - 2.0 + (d->fill == FILL_OFFSET ? 1000.0 : 0.0);
     }
