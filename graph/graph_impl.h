@@ -99,6 +99,9 @@ typedef struct weft__shape_result {
 weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs, const weft_ref *in, uint32_t n_in,
                         weft__shape_result *out, weft_error *err);
 
+/* Checks rank, every n and extent, and gives the number of elements at the bounds: what a layout needs to be
+ * computable. */
+weft_status weft__dims_check(const weft_graph *g, const weft_dims *d, int64_t *elements, weft_error *err);
 /* Whether a value of this type and these dims can exist: rank, sizes, extents, blocks, bytes at the bounds. */
 weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims *d, weft_error *err);
 
@@ -114,6 +117,7 @@ uint64_t weft__attrs_hash(weft_op op, const weft_attrs *a);
 
 /* Human text of dims such as "[tokens, 768]", for errors. buf of 160 bytes is always enough; returns buf. */
 const char *weft__dims_text(const weft_graph *g, const weft_dims *d, char *buf, size_t size);
+bool weft__dim_equal(weft_dim a, weft_dim b);
 bool weft__dims_equal(const weft_dims *a, const weft_dims *b);
 
 /* ---- passes: each in its own pass_<name>.c; *changed is set when it did something ---- */

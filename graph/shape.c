@@ -23,55 +23,12 @@ typedef struct rule {
     weft_error *err;
 } rule;
 
-/* ---- dims ---- */
-
-static bool same_dim(weft_dim a, weft_dim b)
-{
-    return a.n == b.n && a.extent == b.extent;
-}
+/* ---- what rules say ---- */
 
 static bool is_one(weft_dim d)
 {
     return d.n == 1 && !d.extent;
 }
-
-/* rank, every n and extent, and the number of elements at the bounds: what a layout needs to be computable. */
-static weft_status dims_check(const weft_graph *g, const weft_dims *d, int64_t *elements, weft_error *err)
-{
-    int64_t total = 1;
-    char text[160];
-    if (d->rank > WEFT_MAX_RANK) return WEFT_FAIL(err, WEFT_SHAPE, "rank %u is above %u", d->rank, WEFT_MAX_RANK);
-    for (uint32_t i = 0; i < d->rank; i++) {
-        uint32_t bound = 1;
-        if (d->d[i].n < 1)
-            return WEFT_FAIL(err, WEFT_SHAPE, "%s has a dimension below 1", weft__dims_text(g, d, text, sizeof text));
-        if (d->d[i].extent && !weft_graph_extent(g, d->d[i].extent, &bound))
-            return WEFT_FAIL(err, WEFT_SHAPE, "%s names extent %u, which does not exist",
-                             weft__dims_text(g, d, text, sizeof text), d->d[i].extent);
-        if (__builtin_mul_overflow(total, d->d[i].n, &total) || __builtin_mul_overflow(total, (int64_t)bound, &total))
-            return WEFT_FAIL(err, WEFT_SHAPE, "%s is too large", weft__dims_text(g, d, text, sizeof text));
-    }
-    *elements = total;
-    return WEFT_OK;
-}
-
-weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims *d, weft_error *err)
-{
-    const weft_dtype_info *info = weft_dtype_get(t);
-    char text[160];
-    int64_t n;
-    uint64_t bytes;
-    if (!info->bytes) return WEFT_FAIL(err, WEFT_INVALID, "type '%s' cannot be stored", info->name);
-    WEFT_TRY(dims_check(g, d, &n, err));
-    if (info->block > 1 && (!d->rank || d->d[d->rank - 1].extent || d->d[d->rank - 1].n % info->block))
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s needs a last dimension that %u divides, not %s", info->name, info->block,
-                         weft__dims_text(g, d, text, sizeof text));
-    if (!weft_dtype_row_bytes(t, n, &bytes) || bytes > INT64_MAX / 16)
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s is too large", weft__dims_text(g, d, text, sizeof text));
-    return WEFT_OK;
-}
-
-/* ---- what rules say ---- */
 
 /* "op: what: [2, 3] x [4]": the dims of all inputs follow the message. */
 static weft_status refuse(const rule *r, const char *what)
@@ -160,14 +117,14 @@ static weft_dim last_dim(const weft_dims *d)
 
 static bool is_vector_of(const weft_value *v, weft_dim n)
 {
-    return v->dims.rank == 1 && same_dim(v->dims.d[0], n);
+    return v->dims.rank == 1 && weft__dim_equal(v->dims.d[0], n);
 }
 
 /* numpy's rule for one pair of dims. */
 static bool broadcast_dim(weft_dim a, weft_dim b, weft_dim *out)
 {
     *out = is_one(a) ? b : a;
-    return is_one(a) || is_one(b) || same_dim(a, b);
+    return is_one(a) || is_one(b) || weft__dim_equal(a, b);
 }
 
 /* numpy's rule for the first `na` and `nb` dims of a and b, aligned at their ends. */
@@ -201,7 +158,7 @@ static weft_status shape_reshape(const rule *r)
     bool same;
     char text[160];
     WEFT_TRY(need_plain(r, 0));
-    weft_status s = dims_check(r->g, to, &bound_total, r->err);
+    weft_status s = weft__dims_check(r->g, to, &bound_total, r->err);
     if (s != WEFT_OK) return weft__annotate(r->err, s, "reshape");
     for (uint32_t i = 0; i < from->rank; i++) {
         n_from *= from->d[i].n;
@@ -290,7 +247,7 @@ static weft_status shape_broadcast(const rule *r)
     char text[160], what[240];
     int64_t n;
     WEFT_TRY(need_plain(r, 0));
-    weft_status s = dims_check(r->g, to, &n, r->err);
+    weft_status s = weft__dims_check(r->g, to, &n, r->err);
     if (s != WEFT_OK) return weft__annotate(r->err, s, "broadcast");
     if (!broadcast_dims(from, from->rank, to, to->rank, &both) || !weft__dims_equal(&both, to)) {
         snprintf(what, sizeof what, "does not stretch to %s", weft__dims_text(r->g, to, text, sizeof text));
@@ -412,7 +369,7 @@ static weft_status matmul_dims(const rule *r, bool nt)
     weft_dims to = { 0 };
     WEFT_TRY(need_rank(r, 0, 2));
     WEFT_TRY(need_rank(r, 1, 2));
-    if (!same_dim(last_dim(a), b->d[b->rank - (nt ? 1 : 2)])) return refuse(r, "inner sizes differ");
+    if (!weft__dim_equal(last_dim(a), b->d[b->rank - (nt ? 1 : 2)])) return refuse(r, "inner sizes differ");
     if (!broadcast_dims(a, a->rank - 2, b, b->rank - 2, &to)) return refuse(r, "leading sizes do not broadcast");
     to.d[to.rank++] = a->d[a->rank - 2];
     to.d[to.rank++] = b->d[b->rank - (nt ? 2 : 1)];
@@ -489,7 +446,7 @@ static weft_status shape_concat(const rule *r)
         if (d->rank != to.rank) return refuse(r, "ranks differ");
         for (uint32_t j = 0; j < to.rank; j++) {
             bool along = j == (uint32_t)axis;
-            if (along ? to.d[j].extent != d->d[j].extent : !same_dim(to.d[j], d->d[j]))
+            if (along ? to.d[j].extent != d->d[j].extent : !weft__dim_equal(to.d[j], d->d[j]))
                 return refuse(r, "sizes differ");
             if (along && __builtin_add_overflow(to.d[j].n, d->d[j].n, &to.d[j].n)) return refuse(r, "too large");
         }
@@ -522,7 +479,7 @@ static weft_status shape_store(const rule *r)
         WEFT_TRY(need_float(r, 1));
     bool fits = rows->rank == state->rank;
     for (uint32_t i = 0; i < state->rank && fits; i++)
-        fits = i == (uint32_t)axis ? is_vector_of(r->v[2], rows->d[i]) : same_dim(rows->d[i], state->d[i]);
+        fits = i == (uint32_t)axis ? is_vector_of(r->v[2], rows->d[i]) : weft__dim_equal(rows->d[i], state->d[i]);
     if (!fits) return refuse(r, "rows or index do not fit the state");
     result(r, r->v[0]->dtype, state);
     return WEFT_OK;
@@ -555,7 +512,7 @@ static weft_status need_rotatable(const rule *r, uint32_t x, uint32_t angles)
     WEFT_TRY(need_float(r, x));
     WEFT_TRY(need_rank(r, x, 2));
     WEFT_TRY(need_class(r, angles, r->v[angles]->dtype == WEFT_F32, "f32"));
-    if (a->rank != 3 || a->d[1].extent || a->d[2].n != 2 || a->d[2].extent || !same_dim(a->d[0], d->d[0]))
+    if (a->rank != 3 || a->d[1].extent || a->d[2].n != 2 || a->d[2].extent || !weft__dim_equal(a->d[0], d->d[0]))
         return refuse(r, "angles do not fit");
     if (last_dim(d).extent || last_dim(d).n / 2 < a->d[1].n)
         return refuse(r, "the last dimension is shorter than what rotates");
@@ -581,8 +538,8 @@ static weft_status shape_rope_store(const rule *r)
     WEFT_TRY(need_i32(r, 3));
     WEFT_TRY(need_flag(r, r->attrs->rope_store.interleaved, "interleaved"));
     WEFT_TRY(need_flag(r, axis, "axis"));
-    if (state->rank != 3 || rows->rank != 3 || !same_dim(state->d[1 - axis], rows->d[1]) ||
-        !same_dim(state->d[2], rows->d[2]) || !is_vector_of(r->v[3], rows->d[0]))
+    if (state->rank != 3 || rows->rank != 3 || !weft__dim_equal(state->d[1 - axis], rows->d[1]) ||
+        !weft__dim_equal(state->d[2], rows->d[2]) || !is_vector_of(r->v[3], rows->d[0]))
         return refuse(r, "rows or index do not fit the state");
     result(r, r->v[0]->dtype, state);
     return WEFT_OK;
@@ -598,7 +555,7 @@ static weft_status shape_attention(const rule *r)
     }
     WEFT_TRY(need_finite(r, r->attrs->attention.scale, false, "scale"));
     if (!weft__dims_equal(k, &r->v[2]->dims)) return refuse(r, "k and v differ");
-    if (!same_dim(q->d[2], k->d[2]) || q->d[2].extent) return refuse(r, "head sizes differ");
+    if (!weft__dim_equal(q->d[2], k->d[2]) || q->d[2].extent) return refuse(r, "head sizes differ");
     if (q->d[1].extent || k->d[0].extent || q->d[1].n % k->d[0].n)
         return refuse(r, "the number of groups must divide the number of heads");
     for (uint32_t i = 3; i < 5; i++) {

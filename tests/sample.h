@@ -5,9 +5,9 @@
  * for a seed, so that many commits see everything; `tools/check --all` leaves the variable out. A failure is seen again
  * with the SEED/N that was printed, or without.
  *
- * WEFT_TEST_SLOW marks a driver that is many times slower than another on which the same tests run: half as much is
- * taken there, and of some tests that are whole elsewhere, a sample too. It says nothing where WEFT_TEST_SAMPLE is not
- * set. */
+ * WEFT_TEST_SLOW marks a driver beside another on which the same tests run, because it is many times slower or much the
+ * same: half as much is taken there, and of some tests that are whole elsewhere, a sample too. It says nothing where
+ * WEFT_TEST_SAMPLE is not set. */
 #ifndef WEFT_TESTS_SAMPLE_H
 #define WEFT_TESTS_SAMPLE_H
 

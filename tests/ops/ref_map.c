@@ -223,7 +223,7 @@ static bool map(const ref_call *c)
         int64_t j = ref_broadcast_index(c->out, x, i), k = ref_broadcast_index(c->out, y, i);
         element m = { c->n, x->v[j], y->v[k], x->e[j], y->e[k], 0 };
         bool chosen = choice->v[ref_broadcast_index(c->out, choice, i)] != 0.0;
-        double v;
+        double v = 0;
         if (!decided(&m, chosen, &v, &c->out->unsure) && !(whole ? whole_of(&m, &v) : value_of(&m, &v)))
             return ref_complain(c, "the oracle has no formula");
         if (v != 0.0 && fabs(v) < 1.2e-38) m.e += 1.2e-38; /* may be flushed to zero */

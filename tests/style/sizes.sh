@@ -1,5 +1,5 @@
 #!/bin/sh
-# Hard limits: .c 1,000 lines, public header 400, other header 600 (kernel templates are headers), shader 250,
+# Hard limits: .c 600 lines (1,000 in tests/), public header 400, other header 600 (kernel templates are headers), shader 250,
 # function 120, line 120 columns. A function is what stands between a brace in the first column and the next closing one
 # there. exceptions.txt lists what may be larger, and why.
 set -eu
@@ -18,7 +18,7 @@ function check(what, name, size, limit) {
 }
 function close_file() {
     if (file == "") return
-    limit = file ~ /\.c$/ ? 1000 : file ~ /\.h$/ ? 600 : file ~ /\.(comp|glsl)$/ ? 250 : 1e9
+    limit = file ~ /^tests\/.*\.c$/ ? 1000 : file ~ /\.c$/ ? 600 : file ~ /\.h$/ ? 600 : file ~ /\.(comp|glsl)$/ ? 250 : 1e9
     if (file ~ /^(graph\/(base|graph|plan)|backends\/backend|models\/model)\.h$/) limit = 400
     check("file", file, lines, limit)
 }
