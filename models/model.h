@@ -125,6 +125,7 @@ typedef enum weft_bos { WEFT_BOS_AS_FILES, WEFT_BOS_ON, WEFT_BOS_OFF } weft_bos;
 typedef struct weft_encode_desc {
     weft_bos bos;
     bool special_as_text; /* "<|endoftext|>" in the text is thirteen characters, no token */
+    weft_progress_sink progress; /* of texts of 64 KiB and more: "encoding" */
 } weft_encode_desc;
 /* The same otherwise. INVALID if bos is ON and neither the tokenizer's files nor the configuration name one. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_encode_as(weft_model *m, const char *text, size_t n_bytes,

@@ -77,7 +77,7 @@ weft_status weft_model_encode_as(weft_model *m, const char *text, size_t n_bytes
     WEFT_TRY(weft__model_tokenizer(m, &tok, err));
     unsigned flags = desc->bos == WEFT_BOS_OFF ? WEFT__ENCODE_NO_PREFIX : 0;
     if (desc->special_as_text) flags |= WEFT__ENCODE_SPECIAL_AS_TEXT;
-    WEFT_TRY(weft__tokenizer_encode(tok, text, n_bytes, flags, &out->ids, &out->n, err));
+    WEFT_TRY(weft__tokenizer_encode(tok, text, n_bytes, flags, &desc->progress, &out->ids, &out->n, err));
     weft_status s = desc->bos == WEFT_BOS_ON ? put_bos(m, tok, out, err) : WEFT_OK;
     if (s) weft_tokens_free(out);
     return s;

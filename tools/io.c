@@ -185,7 +185,8 @@ static int encode_text(const cli_args *a, weft_model *m, const char *where, cons
 {
     weft_error err;
     bool on = cli_has(a, "bos"), off = cli_has(a, "no-bos");
-    weft_encode_desc desc = { .bos = on ? WEFT_BOS_ON : off ? WEFT_BOS_OFF : WEFT_BOS_AS_FILES };
+    weft_encode_desc desc = { .bos = on ? WEFT_BOS_ON : off ? WEFT_BOS_OFF : WEFT_BOS_AS_FILES,
+                              .progress = cli_progress() };
     if (on && off) return cli_misuse("%s: --bos and --no-bos exclude each other", a->command->name);
     if (weft_model_encode_as(m, text, n, &desc, out, &err)) return cli_report(&err);
     note_text(m, &desc, where, text, n);

@@ -66,7 +66,19 @@ typedef struct encode_job {
     weft__split_scratch *split;
     cached_word *cache; /* NULL, or WEFT__CACHE_WORDS entries */
     size_t step;        /* the pre-tokenizer that cuts now */
+    weft__task task;
+    uint64_t done, next_report, total; /* bytes, of words as they are encoded */
 } encode_job;
+
+enum { REPORT_BYTES = 1 << 16 }; /* texts below this are no long work */
+
+static weft_status report(encode_job *job, size_t n, weft_error *err)
+{
+    job->done += n;
+    if (job->done < job->next_report) return WEFT_OK;
+    job->next_report = job->done + REPORT_BYTES;
+    return weft__task_reach(&job->task, job->done < job->total ? job->done : job->total, err);
+}
 
 static cached_word *cache_entry(const encode_job *job, const char *word, size_t n)
 {
@@ -101,6 +113,7 @@ static weft_status encode_word(void *ctx, const char *word, size_t n, weft_error
     encode_job *job = ctx;
     cached_word *entry = cache_entry(job, word, n);
     size_t at = job->ids.size;
+    WEFT_TRY(report(job, n, err));
     if (entry && entry->n == n && memcmp(entry->text, word, n) == 0) {
         size_t k = entry->n_ids;
         if (!weft__grow(&job->ids.data, &job->ids.capacity, at + k, sizeof *job->ids.data))
@@ -185,15 +198,16 @@ static weft_status encode_text(encode_job *job, const char *text, size_t n, unsi
     if (template && !(flags & WEFT__ENCODE_NO_PREFIX) &&
         !append_ids(&job->ids, tok->prefix.data, tok->prefix.size))
         return WEFT_OOM_FAIL(err, "token ids");
-    WEFT_TRY(
-        weft__matcher_cut(&tok->raw, tok->added, job->skip_special, text, n, encode_raw, job, err));
+    WEFT_TRY(weft__matcher_cut(&tok->raw, tok->added, job->skip_special, text, n, encode_raw, job, err));
+    WEFT_TRY(weft__task_reach(&job->task, n, err));
     if (template && !append_ids(&job->ids, tok->suffix.data, tok->suffix.size))
         return WEFT_OOM_FAIL(err, "token ids");
     return WEFT_OK;
 }
 
 weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text, size_t n_bytes,
-                                   unsigned flags, int32_t **ids, size_t *n_ids, weft_error *err)
+                                   unsigned flags, const weft_progress_sink *progress, int32_t **ids,
+                                   size_t *n_ids, weft_error *err)
 {
     *ids = NULL;
     *n_ids = 0;
@@ -211,6 +225,9 @@ weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text,
         text = repaired.data;
         n_bytes = repaired.size;
     }
+    job.total = n_bytes;
+    if (n_bytes < REPORT_BYTES) progress = NULL;
+    if (status == WEFT_OK) status = weft__task_begin(&job.task, progress, "encoding", n_bytes, "B", err);
     if (status == WEFT_OK) status = encode_text(&job, text, n_bytes, flags, err);
     free(repaired.data);
     free(job.nfc.data);

@@ -10,7 +10,7 @@
  *     WEFT_TRY(weft__tokenizer_open("model/tokenizer.json", &tok, err));
  *     int32_t *ids;
  *     size_t n;
- *     WEFT_TRY(weft__tokenizer_encode(tok, "Once upon", 9, 0, &ids, &n, err));
+ *     WEFT_TRY(weft__tokenizer_encode(tok, "Once upon", 9, 0, NULL, &ids, &n, err));
  *     ...
  *     free(ids);
  *     weft__tokenizer_destroy(tok);
@@ -88,11 +88,12 @@ typedef enum weft__encode_flags {
 
 /* Encodes `n_bytes` of text (may hold NUL bytes; NULL if n_bytes is 0) into a malloc'd array that
  * the caller frees. Invalid UTF-8 becomes U+FFFD, one for each maximal part of a sequence, as
- * Python's errors="replace" does. *ids is never NULL on success. Errors: OOM; LIMIT (2 GiB of text
+ * Python's errors="replace" does. *ids is never NULL on success. Texts of 64 KiB and more tell
+ * `progress` (may be NULL). Errors: CANCELLED by it; OOM; LIMIT (2 GiB of text
  * or more, or the file's own regular expression needs too many steps on this text). */
 weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text, size_t n_bytes,
-                                   unsigned flags, int32_t **ids, size_t *n_ids,
-                                   weft_error *err) WEFT_MUST_USE;
+                                   unsigned flags, const weft_progress_sink *progress, int32_t **ids,
+                                   size_t *n_ids, weft_error *err) WEFT_MUST_USE;
 
 /* ---- decode ---- */
 

@@ -13,7 +13,7 @@ static void use(const weft__tokenizer *tok)
     int32_t *ids;
     size_t n, n_text;
     char *back;
-    if (weft__tokenizer_encode(tok, text, sizeof text - 1, 0, &ids, &n, NULL) == WEFT_OK) {
+    if (weft__tokenizer_encode(tok, text, sizeof text - 1, 0, NULL, &ids, &n, NULL) == WEFT_OK) {
         for (size_t i = 0; i < n; i++)
             if (ids[i] < 0 || (uint32_t)ids[i] >= weft__tokenizer_size(tok)) abort();
         if (weft__tokenizer_decode(tok, ids, n, WEFT__DECODE_LOSSY, &back, &n_text, NULL) !=

@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int32_t *ids;
     char *back;
     unsigned flags = data[0] & 1 ? WEFT__ENCODE_SPECIAL_AS_TEXT : 0;
-    if (weft__tokenizer_encode(tok, text, n, flags, &ids, &n_ids, NULL) != WEFT_OK) abort();
+    if (weft__tokenizer_encode(tok, text, n, flags, NULL, &ids, &n_ids, NULL) != WEFT_OK) abort();
     if (weft__tokenizer_decode(tok, ids, n_ids, WEFT__DECODE_LOSSY, &back, &n_back, NULL) !=
         WEFT_OK)
         abort();

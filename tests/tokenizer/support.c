@@ -93,7 +93,7 @@ bool encodes_to(const weft__tokenizer *tok, const char *text, size_t n, unsigned
     int32_t *got;
     size_t n_got;
     weft_error err;
-    if (!CHECK_OK(weft__tokenizer_encode(tok, text, n, flags, &got, &n_got, &err), err))
+    if (!CHECK_OK(weft__tokenizer_encode(tok, text, n, flags, NULL, &got, &n_got, &err), err))
         return false;
     bool same = n_got == json_array_size(ids);
     for (size_t i = 0; i < n_got && same; i++)

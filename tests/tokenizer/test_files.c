@@ -259,7 +259,7 @@ static void explosive_expression(void)
     if (!CHECK_OK(weft__tokenizer_parse(file, strlen(file), "x", &tok, &err), err)) return;
     char text[101];
     memset(text, 'a', 100);
-    CHECK_STATUS(weft__tokenizer_encode(tok, text, 100, 0, &ids, &n, &err), WEFT_LIMIT, err);
+    CHECK_STATUS(weft__tokenizer_encode(tok, text, 100, 0, NULL, &ids, &n, &err), WEFT_LIMIT, err);
     CHECK_CONTAINS(err.text, "regular expression failed");
     CHECK(!ids && n == 0);
     weft__tokenizer_destroy(tok);

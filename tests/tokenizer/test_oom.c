@@ -89,7 +89,7 @@ static void encoding(void)
     {
         int32_t *ids;
         size_t n_ids;
-        weft_status status = weft__tokenizer_encode(tok, text, sizeof text, 0, &ids, &n_ids, &err);
+        weft_status status = weft__tokenizer_encode(tok, text, sizeof text, 0, NULL, &ids, &n_ids, &err);
         OOM_CHECK(status, err);
         CHECK((status == WEFT_OK) == (ids != NULL));
         free(ids);

@@ -5,6 +5,7 @@
 
 #include "models/tokenizer/internal.h"
 #include "models/tokenizer/unicode.h"
+#include "tests/progress.h"
 #include "tests/test.h"
 
 #define BUNDLED WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox/tokenizer.json"
@@ -176,11 +177,11 @@ static void empty_text(void)
     size_t n;
     weft_error err = { 0 };
     if (!tok) return;
-    CHECK_OK(weft__tokenizer_encode(tok, NULL, 0, 0, &ids, &n, &err), err);
+    CHECK_OK(weft__tokenizer_encode(tok, NULL, 0, 0, NULL, &ids, &n, &err), err);
     CHECK(ids && n == 0);
     free(ids);
-    CHECK_STATUS(weft__tokenizer_encode(tok, NULL, 1, 0, &ids, &n, &err), WEFT_INVALID, err);
-    CHECK_STATUS(weft__tokenizer_encode(tok, "", SIZE_MAX, 0, &ids, &n, &err), WEFT_LIMIT, err);
+    CHECK_STATUS(weft__tokenizer_encode(tok, NULL, 1, 0, NULL, &ids, &n, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft__tokenizer_encode(tok, "", SIZE_MAX, 0, NULL, &ids, &n, &err), WEFT_LIMIT, err);
     weft__tokenizer_destroy(tok);
 }
 
@@ -199,7 +200,7 @@ static void long_texts(void)
         int32_t *ids;
         weft_error err = { 0 };
         for (size_t j = 0; j < n; j++) text[j] = units[i][j % k];
-        if (!CHECK_OK(weft__tokenizer_encode(tok, text, n, 0, &ids, &n_ids, &err), err)) continue;
+        if (!CHECK_OK(weft__tokenizer_encode(tok, text, n, 0, NULL, &ids, &n_ids, &err), err)) continue;
         CHECK_OK(weft__tokenizer_decode(tok, ids, n_ids, 0, &back, &n_back, &err), err);
         bool changes = units[i][0] == '\xCC' || units[i][1] == '\xCC' || units[i][0] == '\xFF';
         CHECK(changes || (n_back == n && memcmp(back, text, n) == 0));
@@ -222,10 +223,10 @@ static void check_words(const weft__tokenizer *tok, const char *units, const siz
     weft_error err = { 0 };
     for (size_t i = 0; i < n; i++) total += sizes[i];
     CHECK(total >= WEFT__CACHE_MIN_TEXT);
-    if (!CHECK_OK(weft__tokenizer_encode(tok, units, total, 0, &ids, &n_ids, &err), err)) return;
+    if (!CHECK_OK(weft__tokenizer_encode(tok, units, total, 0, NULL, &ids, &n_ids, &err), err)) return;
     for (size_t i = 0, from = 0; i < n; from += sizes[i++]) {
         size_t k;
-        if (!CHECK_OK(weft__tokenizer_encode(tok, units + from, sizes[i], 0, &alone, &k, &err),
+        if (!CHECK_OK(weft__tokenizer_encode(tok, units + from, sizes[i], 0, NULL, &alone, &k, &err),
                       err))
             break;
         bool same = at + k <= n_ids && memcmp(ids + at, alone, k * sizeof *ids) == 0;
@@ -326,7 +327,7 @@ static void *encode_often(void *arg)
     for (int i = 0; i < 50; i++) {
         int32_t *ids;
         size_t n;
-        if (weft__tokenizer_encode(tok, shared_text, sizeof shared_text - 1, 0, &ids, &n, NULL) !=
+        if (weft__tokenizer_encode(tok, shared_text, sizeof shared_text - 1, 0, NULL, &ids, &n, NULL) !=
             WEFT_OK)
             return NULL;
         for (size_t k = 0; k < n; k++) sum = sum * 31 + (uintptr_t)ids[k];
@@ -348,11 +349,45 @@ static void threads(void)
     weft__tokenizer_destroy(tok);
 }
 
+/* A long text tells how far it is, from its first byte to its last, and can be stopped at any report. */
+static void long_texts_tell_and_stop(void)
+{
+    enum { SIZE = 300000 };
+    weft__tokenizer *tok = open_bundled();
+    char *text = malloc(SIZE);
+    int64_t reports = 1;
+    weft_error err;
+    if (!tok || !CHECK(text != NULL)) return;
+    for (size_t i = 0; i < SIZE; i++) text[i] = (char)(i % 7 ? 'a' + i * i % 26 : ' ');
+    for (int64_t n = 0; n <= reports; n++) {
+        progress_log log = { .cancel_at = n };
+        weft_progress_sink sink = progress_sink(&log);
+        int32_t *ids;
+        size_t n_ids;
+        weft_status s = weft__tokenizer_encode(tok, text, SIZE, 0, &sink, &ids, &n_ids, &err);
+        CHECK_EQ_INT(s, log.cancelled ? WEFT_CANCELLED : WEFT_OK);
+        CHECK(!s == (ids != NULL));
+        if (s) reports = n + 1; /* one more than was reached */
+        else CHECK(progress_of(&log, "encoding", 1) == reports && log.last.total == SIZE);
+        free(ids);
+    }
+    CHECK(reports > 1 + 3);
+    progress_log quiet = { .cancel_at = 0 };
+    weft_progress_sink sink = progress_sink(&quiet);
+    int32_t *ids;
+    size_t n_ids;
+    CHECK_OK(weft__tokenizer_encode(tok, text, 1000, 0, &sink, &ids, &n_ids, &err), err);
+    CHECK_EQ_INT(quiet.n, 0);
+    free(ids);
+    free(text);
+    weft__tokenizer_destroy(tok);
+}
+
 static const weft_test tests[] = {
     { "stream_bytes", stream_bytes }, { "stream_reuse", stream_reuse },
     { "accessors", accessors },       { "decode_forms", decode_forms },
     { "empty_text", empty_text },     { "long_texts", long_texts },
     { "threads", threads },           { "colliding_words", colliding_words },
-    { "alike_words", alike_words },
+    { "alike_words", alike_words },   { "long texts tell and stop", long_texts_tell_and_stop },
 };
 TEST_MAIN(tests)
