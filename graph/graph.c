@@ -386,7 +386,8 @@ weft_status weft__graph_weight_dtype(weft_graph *g, const char *name, weft_dtype
         *t = w->type;
     }
     if (*t == WEFT_ANY || !weft_dtype_get(*t)->bytes)
-        return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s' is not in the checkpoint", name);
+        return WEFT_FAIL(err, WEFT_NOT_FOUND,
+                         "weight '%s': its type is not said, and the graph's description does not name it", name);
     return WEFT_OK;
 }
 

@@ -5,9 +5,9 @@
  * for a seed, so that many commits see everything; `tools/check --all` leaves the variable out. A failure is seen again
  * with the SEED/N that was printed, or without.
  *
- * WEFT_TEST_SLOW marks a driver beside another on which the same tests run, because it is many times slower or much the
- * same: half as much is taken there, and of some tests that are whole elsewhere, a sample too. It says nothing where
- * WEFT_TEST_SAMPLE is not set. */
+ * WEFT_TEST_BRIEF marks a driver beside another on which the same tests run, because it is many times slower or much
+ * the same: half as much is taken there, and of some tests that are whole elsewhere, a sample too. It says nothing
+ * where WEFT_TEST_SAMPLE is not set. */
 #ifndef WEFT_TESTS_SAMPLE_H
 #define WEFT_TESTS_SAMPLE_H
 
@@ -28,7 +28,7 @@ static inline bool sample_takes(const char *row, const char *device)
     const char *spec = getenv("WEFT_TEST_SAMPLE"), *slash = spec ? strchr(spec, '/') : NULL;
     unsigned long n = slash ? strtoul(slash + 1, NULL, 10) : 1;
     if (n < 2) return true;
-    if (getenv("WEFT_TEST_SLOW")) n *= 2;
+    if (getenv("WEFT_TEST_BRIEF")) n *= 2;
     uint64_t h = sample_hash(UINT64_C(0xcbf29ce484222325), spec, (size_t)(slash - spec));
     h = sample_hash(h, device, strlen(device));
     h = sample_hash(h, row, strlen(row));
@@ -38,7 +38,7 @@ static inline bool sample_takes(const char *row, const char *device)
 /* For a product that is whole on other drivers. */
 static inline bool sample_takes_slow(const char *row, const char *device)
 {
-    return !getenv("WEFT_TEST_SLOW") || sample_takes(row, device);
+    return !getenv("WEFT_TEST_BRIEF") || sample_takes(row, device);
 }
 
 /* Says so, where a run is a sample. */

@@ -3,9 +3,9 @@
  * Each node's kernel describes its launches; steps that the plan joins put their jobs into one. Everything a launch is
  * told lies in one block per list, everything it touches in one descriptor set. All of it is made once; commands are
  * recorded by record.c. */
+#include "backends/names.h"
 #include "backends/vulkan/exec.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +31,7 @@ typedef struct drafts {
 
 const char *vk_step_text(const weft_exec *e, uint32_t step, char *buf, size_t size)
 {
-    const weft_node *n = weft_graph_node_by_id(e->desc.g, e->desc.plan->steps[step].node);
-    snprintf(buf, size, "%s%s%s %%%u", n->scope, *n->scope ? " " : "", weft_op_get(n->op)->name, n->out[0].id);
-    return buf;
+    return weft__node_text(weft_graph_node_by_id(e->desc.g, e->desc.plan->steps[step].node), buf, size);
 }
 
 double vk_predicted(const vk_backend *vk, double bytes, double flops)

@@ -19,7 +19,7 @@ fails() { # NAME TEXT COMMAND...
 gpu="--device vulkan:0"
 # sampled NAME: as sample_takes_slow() in tests/sample.h has it
 sampled() {
-    [ -n "${WEFT_TEST_SLOW-}" ] && [ -n "${WEFT_TEST_SAMPLE-}" ] || return 0
+    [ -n "${WEFT_TEST_BRIEF-}" ] && [ -n "${WEFT_TEST_SAMPLE-}" ] || return 0
     local hash; hash=$(printf '%s' "$WEFT_TEST_SAMPLE $1" | cksum | cut -d ' ' -f 1)
     [ $((hash / 256 % (2 * ${WEFT_TEST_SAMPLE##*/}))) = 0 ]
 }
