@@ -6,8 +6,10 @@ include(CMakePackageConfigHelpers)
 # <weft/graph.h>: the build writes copies with the folder taken out of such includes, and those copies are installed.
 set(WEFT_PUBLIC_HEADERS
   graph/base.h
+  graph/build.h
   graph/graph.h
   graph/plan.h
+  graph/types.h
   graph/op.def
   graph/map.def
   graph/act.def

@@ -1,0 +1,82 @@
+/* shape_attention.c: the shape rules of rotary embedding and attention. */
+#include "graph/shape_rule.h"
+
+weft_status weft__shape_rope_angles(const weft__rule *r)
+{
+    const weft_attr_rope_angles *a = &r->attrs->rope_angles;
+    WEFT_TRY(weft__need_i32(r, 0));
+    if (r->v[0]->dims.rank != 1) return weft__rule_refuse(r, "positions must be a vector");
+    if (a->n_rot < 2 || a->n_rot % 2)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_angles: n_rot is %d, must be even and at least 2", a->n_rot);
+    WEFT_TRY(weft__need_finite(r, a->theta, true, "theta"));
+    WEFT_TRY(weft__need_finite(r, a->position_scale, true, "position_scale"));
+    weft_dims to = { 3, { r->v[0]->dims.d[0], { a->n_rot / 2, 0 }, { 2, 0 } } };
+    if (r->n_in == 2) {
+        WEFT_TRY(weft__need_class(r, 1, r->v[1]->dtype == WEFT_F32, "f32"));
+        if (!weft__is_vector_of(r->v[1], to.d[1])) return weft__rule_refuse(r, "factors must be a vector of n_rot/2");
+    }
+    weft__rule_result(r, WEFT_F32, &to);
+    return WEFT_OK;
+}
+
+/* x [T, .., D] by angles [T, n_rot/2, 2], D >= n_rot. */
+static weft_status need_rotatable(const weft__rule *r, uint32_t x, uint32_t angles)
+{
+    const weft_dims *d = &r->v[x]->dims, *a = &r->v[angles]->dims;
+    WEFT_TRY(weft__need_float(r, x));
+    WEFT_TRY(weft__need_rank(r, x, 2));
+    WEFT_TRY(weft__need_class(r, angles, r->v[angles]->dtype == WEFT_F32, "f32"));
+    if (a->rank != 3 || a->d[1].extent || a->d[2].n != 2 || a->d[2].extent || !weft__dim_equal(a->d[0], d->d[0]))
+        return weft__rule_refuse(r, "angles do not fit");
+    if (weft__dim_last(d).extent || weft__dim_last(d).n / 2 < a->d[1].n)
+        return weft__rule_refuse(r, "the last dimension is shorter than what rotates");
+    return WEFT_OK;
+}
+
+weft_status weft__shape_rope(const weft__rule *r)
+{
+    WEFT_TRY(need_rotatable(r, 0, 1));
+    WEFT_TRY(weft__need_flag(r, r->attrs->rope.interleaved, "interleaved"));
+    weft__rule_result(r, WEFT_F32, &r->v[0]->dims);
+    return WEFT_OK;
+}
+
+/* state [G, C, D] with axis 1 or [C, G, D] with axis 0; rows [T, G, D] before rotation; index [T]. */
+weft_status weft__shape_rope_store(const weft__rule *r)
+{
+    const weft_dims *state = &r->v[0]->dims, *rows = &r->v[1]->dims;
+    int32_t axis = r->attrs->rope_store.axis;
+    WEFT_TRY(weft__need_state(r));
+    WEFT_TRY(weft__need_class(r, 0, weft__rule_class(r, 0) == WEFT_DTYPE_FLOAT, "a float state"));
+    WEFT_TRY(need_rotatable(r, 1, 2));
+    WEFT_TRY(weft__need_i32(r, 3));
+    WEFT_TRY(weft__need_flag(r, r->attrs->rope_store.interleaved, "interleaved"));
+    WEFT_TRY(weft__need_flag(r, axis, "axis"));
+    if (state->rank != 3 || rows->rank != 3 || !weft__dim_equal(state->d[1 - axis], rows->d[1]) ||
+        !weft__dim_equal(state->d[2], rows->d[2]) || !weft__is_vector_of(r->v[3], rows->d[0]))
+        return weft__rule_refuse(r, "rows or index do not fit the state");
+    weft__rule_result(r, r->v[0]->dtype, state);
+    return WEFT_OK;
+}
+
+/* q [T, H, D], k and v [G, C, D], first and last [T]. */
+weft_status weft__shape_attention(const weft__rule *r)
+{
+    const weft_dims *q = &r->v[0]->dims, *k = &r->v[1]->dims;
+    for (uint32_t i = 0; i < 3; i++) {
+        WEFT_TRY(weft__need_float(r, i));
+        if (r->v[i]->dims.rank != 3) return weft__rule_refuse(r, "q, k and v must have rank 3");
+    }
+    WEFT_TRY(weft__need_finite(r, r->attrs->attention.scale, false, "scale"));
+    if (!weft__dims_equal(k, &r->v[2]->dims)) return weft__rule_refuse(r, "k and v differ");
+    if (!weft__dim_equal(q->d[2], k->d[2]) || q->d[2].extent) return weft__rule_refuse(r, "head sizes differ");
+    if (q->d[1].extent || k->d[0].extent || q->d[1].n % k->d[0].n)
+        return weft__rule_refuse(r, "the number of groups must divide the number of heads");
+    for (uint32_t i = 3; i < 5; i++) {
+        WEFT_TRY(weft__need_i32(r, i));
+        if (!weft__is_vector_of(r->v[i], q->d[0]))
+            return weft__rule_refuse(r, "first and last must be vectors of tokens");
+    }
+    weft__rule_result(r, WEFT_F32, q);
+    return WEFT_OK;
+}

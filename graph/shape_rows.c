@@ -1,0 +1,131 @@
+/* shape_rows.c: the shape rules of ops that work along the last axis: norms, reductions, choices, products. */
+#include "graph/shape_rule.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- rows ---- */
+
+weft_status weft__shape_rows(const weft__rule *r)
+{
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_rank(r, 0, 1));
+    weft__rule_result(r, WEFT_F32, &r->v[0]->dims);
+    return WEFT_OK;
+}
+
+weft_status weft__shape_norm(const weft__rule *r)
+{
+    const weft_dims *d = &r->v[0]->dims;
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_rank(r, 0, 1));
+    for (uint32_t i = 1; i < r->n_in; i++) {
+        WEFT_TRY(weft__need_float(r, i));
+        if (!weft__is_vector_of(r->v[i], weft__dim_last(d)))
+            return weft__rule_refuse(r, "weight and bias must be vectors of the last dimension");
+    }
+    float eps = r->attrs->norm.eps;
+    if (!isfinite(eps) || eps < 0) return WEFT_FAIL(r->err, WEFT_INVALID, "%s: eps is %g", r->op->name, (double)eps);
+    weft__rule_result(r, WEFT_F32, d);
+    return WEFT_OK;
+}
+
+weft_status weft__shape_norm_pair(const weft__rule *r)
+{
+    WEFT_TRY(weft__shape_norm(r));
+    r->out->dtype[1] = WEFT_F32;
+    r->out->dims[1] = r->v[0]->dims;
+    return WEFT_OK;
+}
+
+weft_status weft__shape_reduce(const weft__rule *r)
+{
+    weft_dims to = r->v[0]->dims;
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_rank(r, 0, 1));
+    weft__dims_drop(&to, to.rank - 1);
+    weft__rule_result(r, WEFT_F32, &to);
+    return WEFT_OK;
+}
+
+weft_status weft__shape_argmax(const weft__rule *r)
+{
+    WEFT_TRY(weft__shape_reduce(r));
+    r->out->dtype[0] = WEFT_I32;
+    return WEFT_OK;
+}
+
+weft_status weft__shape_top_k(const weft__rule *r)
+{
+    weft_dims to = r->v[0]->dims;
+    int32_t k = r->attrs->top_k.k;
+    char what[80];
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_rank(r, 0, 1));
+    snprintf(what, sizeof what, "k = %d is not from 1 to the last dimension", k);
+    if (k < 1 || k > weft__dim_last(&to).n) return weft__rule_refuse(r, what);
+    to.d[to.rank - 1] = (weft_dim){ k, 0 };
+    weft__rule_result(r, WEFT_F32, &to);
+    r->out->dtype[1] = WEFT_I32;
+    r->out->dims[1] = to;
+    return WEFT_OK;
+}
+
+/* ---- products ---- */
+
+/* a [.., M, K] by b [.., K, N], or b [.., N, K] if `nt`. */
+static weft_status matmul_dims(const weft__rule *r, bool nt)
+{
+    const weft_dims *a = &r->v[0]->dims, *b = &r->v[1]->dims;
+    weft_dims to = { 0 };
+    WEFT_TRY(weft__need_rank(r, 0, 2));
+    WEFT_TRY(weft__need_rank(r, 1, 2));
+    if (!weft__dim_equal(weft__dim_last(a), b->d[b->rank - (nt ? 1 : 2)]))
+        return weft__rule_refuse(r, "inner sizes differ");
+    if (!weft__dims_broadcast(a, a->rank - 2, b, b->rank - 2, &to))
+        return weft__rule_refuse(r, "leading sizes do not broadcast");
+    to.d[to.rank++] = a->d[a->rank - 2];
+    to.d[to.rank++] = b->d[b->rank - (nt ? 2 : 1)];
+    weft__rule_result(r, WEFT_F32, &to);
+    return WEFT_OK;
+}
+
+weft_status weft__shape_matmul(const weft__rule *r)
+{
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_float(r, 1));
+    return matmul_dims(r, false);
+}
+
+weft_status weft__shape_matmul_nt(const weft__rule *r)
+{
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_weight(r, 1));
+    if (weft__rule_class(r, 1) == WEFT_DTYPE_BLOCK && r->v[1]->dims.rank != 2)
+        return weft__rule_refuse(r, "a weight of a block type must be a matrix");
+    return matmul_dims(r, true);
+}
+
+/* act(x w^T + bias) + residuals: x [.., M, K], w [N, K], bias [N], each residual as the result. */
+weft_status weft__shape_linear(const weft__rule *r)
+{
+    const weft_attr_linear *a = &r->attrs->linear;
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_weight(r, 1));
+    WEFT_TRY(weft__need_flag(r, a->has_bias, "has_bias"));
+    if ((unsigned)a->act >= WEFT_ACT_COUNT) return WEFT_FAIL(r->err, WEFT_INVALID, "linear: no such activation");
+    if (a->n_residual < 0 || a->n_residual > WEFT_MAX_INPUTS ||
+        r->n_in != 2u + (uint32_t)a->has_bias + (uint32_t)a->n_residual)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: %u inputs for %d bias and %d residuals", r->n_in, a->has_bias,
+                         a->n_residual);
+    if (r->v[1]->dims.rank != 2) return weft__rule_refuse(r, "the weight must be a matrix");
+    WEFT_TRY(matmul_dims(r, true));
+    for (uint32_t i = 2; i < r->n_in; i++) {
+        WEFT_TRY(weft__need_float(r, i));
+        bool bias = a->has_bias && i == 2;
+        bool fits = bias ? weft__is_vector_of(r->v[i], r->v[1]->dims.d[0])
+                         : weft__dims_equal(&r->v[i]->dims, &r->out->dims[0]);
+        if (!fits) return weft__rule_refuse(r, bias ? "the bias does not fit" : "a residual does not fit");
+    }
+    return WEFT_OK;
+}
