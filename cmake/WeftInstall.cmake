@@ -17,7 +17,8 @@ set(WEFT_PUBLIC_HEADERS
   graph/dtype.def
   backends/backend.h
   backends/profile.h
-  models/model.h)
+  models/model.h
+  models/tokenizer/tokenizer.h)
 set(public_headers "")
 foreach(header ${WEFT_PUBLIC_HEADERS})
   get_filename_component(name ${header} NAME)

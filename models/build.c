@@ -117,7 +117,6 @@ weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *d
     if (desc->candidates) WEFT_TRY(weft__model_need_logits(m, err));
     weft_graph *draft;
     weight_types t = { 0 };
-    if (!m->build) return WEFT_FAIL(err, WEFT_INVALID, "%s: opened for text alone: it has no graph", m->path);
     WEFT_TRY(build(m, desc, &t, &draft, err));
     weft_status s = check_shapes(m, draft, err);
     if (!s) s = choose_types(m, draft, desc->weights, &t, err);

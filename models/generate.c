@@ -15,12 +15,10 @@ typedef struct generator {
     weft_candidate *candidates; /* instead of logits, where the session gives them */
     uint32_t n_candidates;
     weft_sampler *sampler;
-    weft__token_stream stream;
-    bool has_text;
+    weft_token_stream *stream; /* NULL: no tokenizer */
     int32_t *history; /* prompt, then what was picked */
     size_t n_history, history_cap, token_cap, logprob_cap;
     weft_text text;
-    size_t emitted; /* bytes of text given to the callback */
 } generator;
 
 const char *weft_stop_name(weft_stop s)
@@ -31,57 +29,31 @@ const char *weft_stop_name(weft_stop s)
 
 /* ---- text ---- */
 
-/* Where the first stop string begins in the text; SIZE_MAX: nowhere. Only its new end can hold one. */
-static size_t find_stop(const generator *g, size_t fresh)
-{
-    size_t found = SIZE_MAX;
-    for (uint32_t i = 0; i < g->d->n_stop; i++) {
-        size_t n = strlen(g->d->stop[i]), from = fresh >= n ? fresh - n + 1 : 0;
-        for (size_t at = from; n && at + n <= g->text.size && at < found; at++)
-            if (!memcmp(g->text.data + at, g->d->stop[i], n)) found = at;
-    }
-    return found;
-}
-
-/* Bytes at the text's end that could be the beginning of a stop string. */
-static size_t held_back(const generator *g)
-{
-    size_t held = 0;
-    for (uint32_t i = 0; i < g->d->n_stop; i++) {
-        size_t n = strlen(g->d->stop[i]);
-        for (size_t k = n < g->text.size + 1 ? n - (n > 0) : g->text.size; k > held; k--)
-            if (!memcmp(g->text.data + g->text.size - k, g->d->stop[i], k)) held = k;
-    }
-    return held;
-}
-
-/* Moves `n` back to the start of a UTF-8 sequence, so that what is emitted is whole. */
-static size_t whole(const generator *g, size_t n)
-{
-    while (n > g->emitted && n < g->text.size && ((unsigned char)g->text.data[n] & 0xC0) == 0x80) n--;
-    return n;
-}
-
 static weft_status append(generator *g, const char *text, size_t n, weft_error *err)
 {
     weft_writer w = weft_text_writer(&g->text);
     return !n || w.write(w.ctx, text, n) ? WEFT_OK : WEFT_OOM_FAIL(err, "generated text");
 }
 
-/* Cuts at a stop string (*stopped) and gives the callback what is certain. False: cancelled. */
-static bool settle(generator *g, int32_t token, size_t fresh, bool last, bool *stopped)
+/* Adds to the text what a token makes certain, and at its end what was held back. */
+static weft_status decode(generator *g, int32_t token, bool silent, bool last, weft_error *err)
 {
-    size_t cut = find_stop(g, fresh);
-    *stopped = cut != SIZE_MAX;
-    if (*stopped) {
-        g->text.size = cut;
-        g->text.data[cut] = 0;
+    size_t n;
+    if (!g->stream) return WEFT_OK;
+    if (!silent) {
+        const char *text = weft_token_stream_push(g->stream, token, &n);
+        WEFT_TRY(append(g, text, n, err));
     }
-    size_t until = *stopped || last ? g->text.size : whole(g, g->text.size - held_back(g));
-    const char *from = g->text.data ? g->text.data + g->emitted : "";
-    size_t count = until - g->emitted;
-    g->emitted = until;
-    return !g->d->on_token || g->d->on_token(g->d->ctx, token, from, count);
+    if (!last) return WEFT_OK;
+    const char *text = weft_token_stream_finish(g->stream, &n);
+    return append(g, text, n, err);
+}
+
+/* False: cancelled. */
+static bool tell(const generator *g, int32_t token, size_t from)
+{
+    const char *text = g->text.data ? g->text.data + from : "";
+    return !g->d->on_token || g->d->on_token(g->d->ctx, token, text, g->text.size - from);
 }
 
 /* ---- one step ---- */
@@ -123,19 +95,12 @@ static weft_status pick(generator *g, int32_t *token, weft_error *err)
 /* Sees whether the token just picked ends the generation (*done); r->stop says why. */
 static weft_status finish_token(generator *g, int32_t token, uint32_t limit, bool *done, weft_error *err)
 {
-    bool eos = weft__model_is_eos(g->m, token) && !g->d->ignore_eos, stopped;
+    bool eos = weft__model_is_eos(g->m, token) && !g->d->ignore_eos;
     bool full = weft_session_length(g->s, g->sequence) == weft_session_context(g->s);
     bool length = g->r->n_tokens == limit, last = eos || full || length;
-    size_t fresh = g->text.size, n;
-    if (g->has_text && !eos) {
-        const char *text = weft__token_stream_push(&g->stream, token, &n);
-        WEFT_TRY(append(g, text, n, err));
-    }
-    if (g->has_text && last) { /* what the stream still holds */
-        const char *text = weft__token_stream_flush(&g->stream, &n);
-        WEFT_TRY(append(g, text, n, err));
-    }
-    bool going = settle(g, token, fresh, last, &stopped);
+    size_t before = g->text.size;
+    WEFT_TRY(decode(g, token, eos, last, err));
+    bool stopped = g->stream && weft_token_stream_stopped(g->stream) >= 0, going = tell(g, token, before);
     g->r->stop = stopped ? WEFT_STOP_STRING : !going ? WEFT_STOP_CANCELLED : eos ? WEFT_STOP_EOS
                : length ? WEFT_STOP_LENGTH : WEFT_STOP_CONTEXT;
     *done = stopped || !going || last;
@@ -196,8 +161,8 @@ static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt,
     if (g->d->n_logprobs > n_vocab)
         return WEFT_FAIL(err, WEFT_INVALID, "%u log-probabilities of a vocabulary of %u", g->d->n_logprobs, n_vocab);
     WEFT_TRY(check_candidates(g, err));
-    g->has_text = g->m->info.has_tokenizer;
-    if (g->d->n_stop && !g->has_text)
+    bool has_text = g->m->info.has_tokenizer;
+    if (g->d->n_stop && !has_text)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "stop strings need a tokenizer, and %s has none", g->m->path);
     WEFT_TRY(weft_sampler_create(&g->d->sampling, n_vocab, &g->sampler, err));
     if (g->n_candidates) g->candidates = malloc(g->n_candidates * sizeof *g->candidates);
@@ -206,10 +171,11 @@ static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt,
         return WEFT_OOM_FAIL(err, "generation");
     memcpy(g->history, prompt, n_prompt * sizeof *prompt);
     g->n_history = n_prompt;
-    if (!g->has_text) return WEFT_OK;
-    const weft__tokenizer *tok;
-    WEFT_TRY(weft__model_tokenizer(g->m, &tok, err));
-    return weft__token_stream_init(&g->stream, tok, true, err);
+    if (!has_text) return WEFT_OK;
+    const weft_tokenizer *tok;
+    weft_token_stream_desc d = { .stop = g->d->stop, .n_stop = g->d->n_stop };
+    WEFT_TRY(weft_model_tokenizer(g->m, &tok, err));
+    return weft_token_stream_create(tok, &d, &g->stream, err);
 }
 
 weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_t *prompt, size_t n_prompt,
@@ -224,7 +190,7 @@ weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_
     out->text = g.text.data ? g.text.data : calloc(1, 1);
     if (!s && !out->text) s = WEFT_OOM_FAIL(err, "generated text");
     weft_sampler_destroy(g.sampler);
-    weft__token_stream_free(&g.stream);
+    weft_token_stream_destroy(g.stream);
     free(g.logits);
     free(g.candidates);
     free(g.history);

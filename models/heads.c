@@ -72,7 +72,7 @@ const char *weft_model_label(const weft_model *m, uint32_t i)
 size_t weft_model_pooled_token(const weft_model *m, const int32_t *ids, size_t n)
 {
     double pad;
-    bool known = m->hf && weft__hf_config_number(m->hf, "pad_token_id", &pad) == 1;
+    bool known = weft__hf_config_number(m->hf, "pad_token_id", &pad) == 1;
     if (!known) return n ? n - 1 : 0;
     while (n > 1 && (double)ids[n - 1] == pad) n--; /* of nothing but padding: the first */
     return n ? n - 1 : 0;

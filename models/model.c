@@ -241,10 +241,18 @@ weft_status weft__model_open_config(const char *path, weft_model **out, weft_err
     return open_any(path, true, out, err);
 }
 
+weft_status weft_model_tokenizer(weft_model *m, const weft_tokenizer **out, weft_error *err)
+{
+    *out = NULL;
+    if (!m->tokenizer) WEFT_TRY(weft__tokenizer_open_folder(m->folder, m->info.bos, &m->tokenizer, err));
+    *out = m->tokenizer;
+    return WEFT_OK;
+}
+
 void weft_model_close(weft_model *m)
 {
     if (!m) return;
-    weft__tokenizer_destroy(m->tokenizer);
+    weft_tokenizer_close(m->tokenizer);
     weft__model_free_converted(m);
     weft__checkpoint_destroy(m->checkpoint);
     weft__settings_clear(&m->settings);

@@ -1,19 +1,21 @@
-/* model.h: opening a model folder, text and tokens, sessions, generation.
+/* model.h: opening a model folder, sessions, generation.
  *
  *     weft_model *m;    weft_model_open("pythia-160m", &m, &err);       // a Hugging Face folder as it is
  *     weft_backend *b;  weft_backend_open("cpu", &b, &err);
  *     weft_session *s;
  *     weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1, .hidden = -1 }, &s, &err);
- *     weft_tokens t;    weft_model_encode(m, "Once upon", 9, &t, &err);
+ *     const weft_tokenizer *tok;    weft_model_tokenizer(m, &tok, &err);
+ *     weft_tokens t;    weft_tokenizer_encode(tok, "Once upon", 9, NULL, &t, &err);
  *     weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){ .max_tokens = 50 }, &result, &err);
  *
  * Lifetimes: model and backend outlive the session. A model may be used by several sessions of one thread; a session
- * belongs to one thread at a time. The tokenizer is a part of its own: one thread may use it (encode, decode,
- * tokenizer_info) while another creates a session. */
+ * belongs to one thread at a time. The tokenizer is an object of its own (tokenizer.h), which any number of threads may
+ * use once it has been read. */
 #ifndef WEFT_MODEL_H
 #define WEFT_MODEL_H
 
 #include "backends/backend.h"
+#include "models/tokenizer/tokenizer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -112,40 +114,10 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const cha
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
-typedef struct weft_tokens { int32_t *ids; size_t n; } weft_tokens;
-
-/* As Hugging Face's tokenizer does it, from the files that docs/tokenizers.md lists; invalid UTF-8 is replaced by
- * U+FFFD. NOT_FOUND without a tokenizer. free() the ids with weft_tokens_free. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_encode(weft_model *m, const char *text, size_t n_bytes, weft_tokens *out,
-                                                     weft_error *err);
-
-/* The token that begins a text: as the tokenizer's files put it or not, there in any case (once), or nothing before
- * the text. */
-typedef enum weft_bos { WEFT_BOS_AS_FILES, WEFT_BOS_ON, WEFT_BOS_OFF } weft_bos;
-typedef struct weft_encode_desc {
-    weft_bos bos;
-    bool special_as_text; /* "<|endoftext|>" in the text is thirteen characters, no token */
-    weft_progress_sink progress; /* of texts of 64 KiB and more: "encoding" */
-} weft_encode_desc;
-/* The same otherwise. INVALID if bos is ON and neither the tokenizer's files nor the configuration name one. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_encode_as(weft_model *m, const char *text, size_t n_bytes,
-                                                        const weft_encode_desc *desc, weft_tokens *out,
-                                                        weft_error *err);
-/* Places of a text that are not UTF-8, each of which encoding replaces by one U+FFFD. */
-WEFT_API size_t weft_text_faults(const char *text, size_t n_bytes);
-/* What the tokenizer's files ask for and do not get, once the tokenizer has been read. desc NULL: all of it; else what
- * still matters to a text that is encoded so. NULL past the end. */
-WEFT_API const char *weft_model_text_note(const weft_model *m, const weft_encode_desc *desc, uint32_t i);
-/* A tokenizer alone: path is as for weft_model_open, but nothing but the tokenizer's files needs to be there; or it is
- * a tokenizer.json, and then nothing beside that is read. Encodes and decodes; no graph or session can be made. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_open_text(const char *path, weft_model **out, weft_error *err);
-WEFT_API void weft_tokens_free(weft_tokens *t);
-/* The bytes of the tokens, which need not be valid UTF-8; skip_special leaves special tokens out. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_decode(weft_model *m, const int32_t *ids, size_t n, bool skip_special,
-                                                     weft_text *out, weft_error *err);
-/* Ids of the tokenizer, and how many of them are added tokens. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_tokenizer_info(weft_model *m, uint32_t *n_vocab, uint32_t *n_added,
-                                                             weft_error *err);
+/* The folder's tokenizer, lent, valid as long as the model. The first call reads its files: make it before
+ * threads share the model (it may be made while another thread makes a plan or a session). NOT_FOUND: the folder has
+ * none. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_tokenizer(weft_model *m, const weft_tokenizer **out, weft_error *err);
 
 /* ---- sessions -------------------------------------------------------------------------------------------------- */
 

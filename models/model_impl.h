@@ -5,7 +5,7 @@
 #include "models/checkpoint/checkpoint.h"
 #include "models/config.h"
 #include "models/model.h"
-#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/files.h"
 
 typedef void weft__build_fn(weft_graph *g, const weft_config *c, weft_dtype kv);
 
@@ -24,7 +24,7 @@ struct weft_model {
     weft__settings settings;
     weft__checkpoint *checkpoint; /* NULL: configuration alone */
     weft_weight_source source;    /* of weft_model_set_weights; find NULL: the checkpoint */
-    weft__tokenizer *tokenizer;   /* NULL until first used */
+    weft_tokenizer *tokenizer;   /* NULL until first used */
     weft__build_fn *build;
     const char *architecture, *type; /* of its row in models.def */
     weft_dtype default_dtype; /* of weights without files: what the configuration says */
@@ -48,9 +48,6 @@ weft_status weft__model_need_logits(const weft_model *m, weft_error *err);
 weft_status weft__model_need_scores(const weft_model *m, weft_error *err);
 weft_status weft__model_read_labels(weft_model *m, weft_error *err);
 void weft__model_free_labels(weft_model *m);
-/* Reads the tokenizer on first use. NOT_FOUND: the folder has none. */
-weft_status weft__model_tokenizer(weft_model *m, const weft__tokenizer **out, weft_error *err);
-
 /* The files' tensor for a weight of the graph, in whichever spelling (WEFT_SPELLING); NULL: there is none. */
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name);
 /* The same, checked: weft__checkpoint_weight. */

@@ -178,9 +178,10 @@ void cli_noise_close(cli_noise *n);
     { .name = "bos", .kind = CLI_FLAG,                                                   \
       .help = "begin the text with the bos token (default: as the tokenizer's files say)" }, \
     { .name = "no-bos", .kind = CLI_FLAG, .help = "put no token before the text" }
-/* The tokens of --prompt, --prompt-file/--file or --tokens. What of the text or of the tokenizer's files is not taken
+/* The tokens of --prompt, --prompt-file/--file or --tokens; by tok or, if that is NULL, by m's tokenizer, which is read
+ * where there is a text. What of the text or of the tokenizer's files is not taken
  * as it is there is noted on stderr. 0, or an exit status. free() the ids. */
-int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out);
+int cli_prompt(const cli_args *a, weft_model *m, const weft_tokenizer *tok, weft_tokens *out);
 /* "1,2,3" with nothing else in it; false if it is no such list. n < 0: the whole string. */
 bool cli_parse_tokens(const char *text, size_t n, weft_tokens *out);
 /* A whole file; "-" is standard input. NULL after a message. */

@@ -103,7 +103,8 @@ static int print_sequence(const result *r)
 static void print_token(const result *r, int32_t id)
 {
     weft_text text = { 0 };
-    if (weft_model_decode(r->m, &id, 1, false, &text, NULL)) {
+    const weft_tokenizer *tok;
+    if (weft_model_tokenizer(r->m, &tok, NULL) || weft_tokenizer_decode(tok, &id, 1, NULL, &text, NULL)) {
         printf("%-16d", id);
     } else {
         json_t *s = json_stringn_nocheck(text.data ? text.data : "", text.size);
@@ -170,7 +171,7 @@ static int run_classify(const cli_args *a)
     weft_model_info info = { 0 };
     result r = { .tokens = &prompt };
     int status = cli_model_open(a, &run.model);
-    if (!status) status = cli_prompt(a, run.model, &prompt);
+    if (!status) status = cli_prompt(a, run.model, NULL, &prompt);
     if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
     if (!status) {
         weft_model_info_get(run.model, &info);

@@ -61,7 +61,7 @@ static int run_embed(const cli_args *a)
     if (!status) weft_model_info_get(run.model, &info); /* the default layer is the model's last */
     weft_session_desc desc = { .hidden = (int32_t)cli_u32(a, "layer", info.n_layer) };
     if (!status) status = cli_run_open(a, desc, &run);
-    if (!status) status = cli_prompt(a, run.model, &prompt);
+    if (!status) status = cli_prompt(a, run.model, NULL, &prompt);
     if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
     if (!status) status = evaluate(a, &run, &prompt, info.n_embed);

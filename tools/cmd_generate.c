@@ -145,7 +145,7 @@ static int run_generate(const cli_args *a)
     weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
     if (!cli_has(a, "logprobs")) desc.candidates = weft_sampling_candidates(&sampling);
     int status = cli_run_open(a, desc, &run);
-    if (!status) status = cli_prompt(a, run.model, &prompt);
+    if (!status) status = cli_prompt(a, run.model, NULL, &prompt);
     if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
     uint32_t context = status ? 0 : weft_session_context(run.session);
     if (!status && prompt.n > context)

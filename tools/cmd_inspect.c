@@ -75,10 +75,13 @@ static void print_tensors(const weft_model *m, bool list)
 static int print_tokenizer(weft_model *m, const weft_model_info *i)
 {
     weft_error err;
-    uint32_t n_vocab, n_added;
+    const weft_tokenizer *tok;
+    const char *note;
     if (!i->has_tokenizer) return printf("  tokenizer               none (tokens only)\n"), 0;
-    if (weft_model_tokenizer_info(m, &n_vocab, &n_added, &err)) return cli_report(&err);
-    printf("  tokenizer               %u ids, %u of them added tokens\n", n_vocab, n_added);
+    if (weft_model_tokenizer(m, &tok, &err)) return cli_report(&err);
+    printf("  tokenizer               %u ids, %u of them added tokens\n", weft_tokenizer_size(tok),
+           weft_tokenizer_added_count(tok));
+    for (size_t k = 0; (note = weft_tokenizer_note(tok, NULL, k)); k++) printf("  note                   %s\n", note);
     return 0;
 }
 
@@ -168,11 +171,9 @@ static int run_inspect(const cli_args *a)
         print_config(source.model, &info);
         print_head(source.model, &info);
         print_tensors(source.model, cli_has(a, "tensors"));
-        status = print_tokenizer(source.model, &info);
         for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)
             printf("  note                   %s\n", note);
-        for (uint32_t i = 0; (note = weft_model_text_note(source.model, NULL, i)); i++)
-            printf("  note                   %s\n", note);
+        status = print_tokenizer(source.model, &info);
         for (uint32_t k = 0; k < source.devices.n; k++) print_needs(&source, k);
         if (*hint) printf("  %s\n", hint);
     }

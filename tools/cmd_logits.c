@@ -91,7 +91,7 @@ static int run_logits(const cli_args *a)
     if (!status) status = cli_model_open(a, &run.model);
     if (!status && lists) desc.context = shortest_context(run.model, &b);
     if (!status) status = cli_run_open(a, desc, &run);
-    if (!status && !lists) status = cli_prompt(a, run.model, &prompt);
+    if (!status && !lists) status = cli_prompt(a, run.model, NULL, &prompt);
     if (!status && !lists) status = prompt.n ? add_sequence(&b, prompt) : cli_fail("the prompt has no tokens");
     if (!status && cli_has(a, "check")) status = cli_check(&run, &b.seq[0]);
     if (!status) status = evaluate(a, &run, &b);

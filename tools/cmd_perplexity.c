@@ -90,7 +90,7 @@ static int run_perplexity(const cli_args *a)
     weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
     desc.max_rows = desc.max_tokens = PIECE;
     int status = cli_run_open(a, desc, &run);
-    if (!status) status = cli_prompt(a, run.model, &t);
+    if (!status) status = cli_prompt(a, run.model, NULL, &t);
     if (!status && t.n && cli_has(a, "check")) status = cli_check(&run, &t);
     double start = weft__seconds();
     if (!status) {

@@ -18,19 +18,19 @@ static const cli_option detokenize_options[] = {
     { .name = NULL },
 };
 
-static int open_text(const cli_args *a, weft_model **out)
+static int open_tokenizer(const cli_args *a, weft_tokenizer **out)
 {
     weft_error err;
-    return weft_model_open_text(a->model, out, &err) ? cli_report_open(a, &err) : 0;
+    return weft_tokenizer_open(a->model, out, &err) ? cli_report_open(a, &err) : 0;
 }
 
 static int run_tokenize(const cli_args *a)
 {
-    weft_model *m;
+    weft_tokenizer *tok;
     weft_tokens t = { 0 };
-    int status = open_text(a, &m);
+    int status = open_tokenizer(a, &tok);
     if (status) return status;
-    status = cli_prompt(a, m, &t);
+    status = cli_prompt(a, NULL, tok, &t);
     if (!status && cli_has(a, "json")) {
         json_t *ids = json_array();
         for (size_t i = 0; i < t.n; i++) json_array_append_new(ids, json_integer(t.ids[i]));
@@ -40,13 +40,13 @@ static int run_tokenize(const cli_args *a)
         putchar('\n');
     }
     weft_tokens_free(&t);
-    weft_model_close(m);
+    weft_tokenizer_close(tok);
     return status;
 }
 
 static int run_detokenize(const cli_args *a)
 {
-    weft_model *m;
+    weft_tokenizer *tok;
     weft_tokens t;
     weft_text text = { 0 };
     weft_error err;
@@ -55,12 +55,12 @@ static int run_detokenize(const cli_args *a)
     if (!*ids) t = (weft_tokens){ 0 }; /* what tokenize prints for an empty text */
     else if (!cli_parse_tokens(ids, strlen(ids), &t))
         return cli_misuse("--tokens %s: expected ids such as 1,2,3", ids);
-    int status = open_text(a, &m);
+    int status = open_tokenizer(a, &tok);
     if (!status) {
-        if (weft_model_decode(m, t.ids, t.n, false, &text, &err)) status = cli_report(&err);
+        if (weft_tokenizer_decode(tok, t.ids, t.n, NULL, &text, &err)) status = cli_report(&err);
         else fwrite(text.data, 1, text.size, stdout);
         weft_text_free(&text);
-        weft_model_close(m);
+        weft_tokenizer_close(tok);
     }
     weft_tokens_free(&t);
     return status;

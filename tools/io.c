@@ -169,18 +169,19 @@ static const char *prompt_options(const cli_command *c, char *buf, size_t size)
 }
 
 /* Says where the ids are not what the text or the tokenizer's files ask for. */
-static void note_text(const weft_model *m, const weft_encode_desc *desc, const char *where, const char *text, size_t n)
+static void note_text(const weft_tokenizer *tok, const weft_encode_desc *desc, const char *where, const char *text,
+                      size_t n)
 {
     const char *note;
     size_t faults = weft_text_faults(text, n);
     bool utf16 = n >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2));
-    for (uint32_t i = 0; (note = weft_model_text_note(m, desc, i)); i++) fprintf(stderr, "note: %s\n", note);
+    for (size_t i = 0; (note = weft_tokenizer_note(tok, desc, i)); i++) fprintf(stderr, "note: %s\n", note);
     if (faults)
         fprintf(stderr, "note: %s: the text is not UTF-8: %zu place%s replaced by U+FFFD%s\n", where, faults,
                 faults == 1 ? " is" : "s are", utf16 ? "; it looks like UTF-16" : "");
 }
 
-static int encode_text(const cli_args *a, weft_model *m, const char *where, const char *text, size_t n,
+static int encode_text(const cli_args *a, const weft_tokenizer *tok, const char *where, const char *text, size_t n,
                        weft_tokens *out)
 {
     weft_error err;
@@ -188,12 +189,12 @@ static int encode_text(const cli_args *a, weft_model *m, const char *where, cons
     weft_encode_desc desc = { .bos = on ? WEFT_BOS_ON : off ? WEFT_BOS_OFF : WEFT_BOS_AS_FILES,
                               .progress = cli_progress() };
     if (on && off) return cli_misuse("%s: --bos and --no-bos exclude each other", a->command->name);
-    if (weft_model_encode_as(m, text, n, &desc, out, &err)) return cli_report(&err);
-    note_text(m, &desc, where, text, n);
+    if (weft_tokenizer_encode(tok, text, n, &desc, out, &err)) return cli_report(&err);
+    note_text(tok, &desc, where, text, n);
     return 0;
 }
 
-int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out)
+int cli_prompt(const cli_args *a, weft_model *m, const weft_tokenizer *tok, weft_tokens *out)
 {
     char options[128];
     const char *text = cli_text(a, "prompt", NULL), *tokens = cli_text(a, "tokens", NULL);
@@ -208,9 +209,11 @@ int cli_prompt(const cli_args *a, weft_model *m, weft_tokens *out)
         return cli_misuse("--tokens %s: expected ids such as 1,2,3", tokens);
     }
     size_t n = text ? strlen(text) : 0;
+    weft_error err;
+    if (!tok && weft_model_tokenizer(m, &tok, &err)) return cli_report(&err);
     char *data = file ? cli_read_file(file, &n) : NULL;
     if (file && !data) return 1;
-    int status = encode_text(a, m, file ? file : "--prompt", data ? data : text, n, out);
+    int status = encode_text(a, tok, file ? file : "--prompt", data ? data : text, n, out);
     free(data);
     return status;
 }

@@ -80,8 +80,8 @@ static bool wants_text(const cli_args *a, const weft_model *m)
 /* So that it is there when text comes; a failure is met again, and told, where it is first used. */
 static void *read_tokenizer(void *model)
 {
-    uint32_t n_vocab, n_added;
-    return weft_model_tokenizer_info(model, &n_vocab, &n_added, NULL) ? NULL : model;
+    const weft_tokenizer *tok;
+    return weft_model_tokenizer(model, &tok, NULL) ? NULL : model;
 }
 
 /* What a user who named several devices wants to know: which of them run what. */

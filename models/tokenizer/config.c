@@ -19,7 +19,7 @@ static weft_status read_wish(const json_t *config, const char *key, bool *given,
     return weft__read_bool(config, "the file", key, 0, out, err);
 }
 
-static weft_status apply_prefix_space(weft__tokenizer *tok, const weft__trees *t, weft_error *err)
+static weft_status apply_prefix_space(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
     bool given, wish, *now = &tok->steps[tok->n_steps - 1].prefix_space;
     WEFT_TRY(read_wish(t->file[WEFT__FILE_CONFIG], "add_prefix_space", &given, &wish, err));
@@ -33,7 +33,7 @@ static weft_status apply_prefix_space(weft__tokenizer *tok, const weft__trees *t
 }
 
 /* add_bos_token, add_eos_token. They count without a tokenizer.json; with one, its template decides. */
-static weft_status apply_edge(weft__tokenizer *tok, const weft__trees *t, const char *name,
+static weft_status apply_edge(weft_tokenizer *tok, const weft__trees *t, const char *name,
                               int32_t id, weft__ids *edge, weft_error *err)
 {
     bool given, wish;
@@ -55,24 +55,24 @@ static weft_status apply_edge(weft__tokenizer *tok, const weft__trees *t, const 
     return WEFT_OK;
 }
 
-static weft_status find_named(const weft__tokenizer *tok, const weft__trees *t, const char *key,
-                              int32_t *id, weft_error *err)
+static weft_status find_named(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
-    weft__span text;
-    WEFT_TRY(weft__named_token(t, key, &text, err));
-    *id = text.n ? weft__vocab_find(&tok->vocab, text.data, text.n) : -1;
+    for (weft_named_token k = 0; k < WEFT_TOKEN_COUNT; k++) {
+        weft__span text;
+        WEFT_TRY(weft__named_token(t, k, &text, err));
+        tok->named[k] = text.n ? weft__vocab_find(&tok->vocab, text.data, text.n) : -1;
+    }
     return WEFT_OK;
 }
 
-static weft_status read_wishes(weft__tokenizer *tok, const weft__trees *t, int32_t eos,
-                               weft_error *err)
+static weft_status read_wishes(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
     const json_t *config = t->file[WEFT__FILE_CONFIG];
     WEFT_TRY(apply_prefix_space(tok, t, err));
     size_t before = tok->n_notes;
-    WEFT_TRY(apply_edge(tok, t, "bos", tok->bos, &tok->prefix, err));
+    WEFT_TRY(apply_edge(tok, t, "bos", tok->named[WEFT_TOKEN_BOS], &tok->prefix, err));
     if (tok->n_notes > before) tok->bos_note = tok->n_notes;
-    WEFT_TRY(apply_edge(tok, t, "eos", eos, &tok->suffix, err));
+    WEFT_TRY(apply_edge(tok, t, "eos", tok->named[WEFT_TOKEN_EOS], &tok->suffix, err));
     if (json_object_get(config, "auto_map"))
         WEFT_TRY(weft__tokenizer_add_note(
             tok, err, "%s: auto_map names Python code that is not run; the files alone count",
@@ -81,11 +81,9 @@ static weft_status read_wishes(weft__tokenizer *tok, const weft__trees *t, int32
                            err);
 }
 
-weft_status weft__read_config(weft__tokenizer *tok, const weft__trees *t, weft_error *err)
+weft_status weft__read_config(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
-    int32_t eos;
-    WEFT_TRY(find_named(tok, t, "bos_token", &tok->bos, err));
-    WEFT_TRY(find_named(tok, t, "eos_token", &eos, err));
-    weft_status status = read_wishes(tok, t, eos, err);
+    WEFT_TRY(find_named(tok, t, err));
+    weft_status status = read_wishes(tok, t, err);
     return status == WEFT_OK ? WEFT_OK : weft__annotate(err, status, "%s", t->name[WEFT__FILE_CONFIG]);
 }

@@ -1,19 +1,10 @@
 /* files.c: opening a tokenizer: a tokenizer.json by itself, or all that a folder has. */
-#include <stdlib.h>
-
+#include "internal.h"
+#include "models/checkpoint/checkpoint.h"
 #include "models/checkpoint/file.h"
-#include "tokenizer.h"
+#include "models/config.h"
 
-weft_status weft__tokenizer_open(const char *path, weft__tokenizer **out, weft_error *err)
-{
-    char *data;
-    size_t size;
-    *out = NULL;
-    WEFT_TRY(weft__file_read(path, WEFT__TOKENIZER_FILE_MAX, &data, &size, err));
-    weft_status status = weft__tokenizer_parse(data, size, path, out, err);
-    free(data);
-    return status;
-}
+#include <stdlib.h>
 
 typedef struct folder_files {
     char *path[WEFT__N_FILES], *data[WEFT__N_FILES];
@@ -67,7 +58,7 @@ static weft_status read_files(const char *folder, folder_files *f, weft_error *e
     return WEFT_OK;
 }
 
-weft_status weft__tokenizer_open_folder(const char *folder, weft__tokenizer **out, weft_error *err)
+weft_status weft__tokenizer_open_folder(const char *folder, int32_t bos, weft_tokenizer **out, weft_error *err)
 {
     folder_files f = { 0 };
     *out = NULL;
@@ -75,5 +66,46 @@ weft_status weft__tokenizer_open_folder(const char *folder, weft__tokenizer **ou
     if (status == WEFT_OK) status = weft__tokenizer_parse_files(f.file, out, err);
     for (unsigned i = 0; i < WEFT__N_FILES; i++) free(f.data[i]);
     free_paths(f.path);
+    if (status == WEFT_OK) (*out)->other_bos = bos;
+    return status;
+}
+
+/* ---- by itself ---- */
+
+static weft_status open_alone(const char *path, weft_tokenizer **out, weft_error *err)
+{
+    char *data;
+    size_t size;
+    WEFT_TRY(weft__file_read(path, WEFT__TOKENIZER_FILE_MAX, &data, &size, err));
+    weft_status status = weft_tokenizer_parse(data, size, path, out, err);
+    free(data);
+    return status;
+}
+
+/* The start token of a configuration, as far as there is a good one. OOM alone is a failure. */
+static weft_status read_bos(const char *path, int32_t *bos, weft_error *err)
+{
+    int32_t ids[16];
+    size_t n = 0;
+    weft__hf_config *config;
+    *bos = -1;
+    weft_status status = weft__hf_config_open(path, &config, NULL);
+    if (status == WEFT_OK)
+        status = weft__hf_config_tokens(config, "bos_token_id", ids, sizeof ids / sizeof *ids, &n, NULL);
+    weft__hf_config_destroy(config);
+    if (status == WEFT_OK && n) *bos = ids[0];
+    return status == WEFT_OOM ? WEFT_OOM_FAIL(err, path) : WEFT_OK;
+}
+
+weft_status weft_tokenizer_open(const char *path, weft_tokenizer **out, weft_error *err)
+{
+    char *folder;
+    int32_t bos;
+    *out = NULL;
+    if (weft__ends_with(path, "tokenizer.json") && !weft__path_is_folder(path)) return open_alone(path, out, err);
+    WEFT_TRY(weft__model_folder(path, &folder, err));
+    weft_status status = read_bos(path, &bos, err);
+    if (status == WEFT_OK) status = weft__tokenizer_open_folder(folder, bos, out, err);
+    free(folder);
     return status;
 }

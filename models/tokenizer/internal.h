@@ -3,8 +3,8 @@
 #define WEFT_TOKENIZER_INTERNAL_H
 
 #include "added.h"
+#include "files.h"
 #include "split.h"
-#include "tokenizer.h"
 #include "vocab.h"
 
 /* One pre-tokenizer: cuts each piece that the one before gave. The last is always ByteLevel. */
@@ -17,7 +17,7 @@ typedef struct weft__pre_step {
 
 #define WEFT__PRE_STEPS_MAX 8
 
-struct weft__tokenizer {
+struct weft_tokenizer {
     weft__vocab vocab;
     bool nfc; /* normalise to form C */
     bool has_template, has_decoder;
@@ -31,7 +31,9 @@ struct weft__tokenizer {
     weft__pre_step steps[WEFT__PRE_STEPS_MAX];
     size_t n_steps;
     weft__ids prefix, suffix; /* the tokens around a text */
-    int32_t bos;              /* bos_token, -1: none named */
+    int32_t named[WEFT_TOKEN_COUNT]; /* -1: the files name none */
+    int32_t other_bos;        /* what begins a text where they name none: of the configuration, -1: neither */
+    char *origin;             /* the file, for messages */
     char **notes;
     size_t n_notes, note_capacity;
     size_t bos_note; /* which of them is about add_bos_token, from 1; 0: none */
@@ -49,7 +51,7 @@ static inline uint32_t weft__cache_slot(const char *word, size_t n)
 }
 
 /* Keeps a note for the user. */
-weft_status weft__tokenizer_add_note(weft__tokenizer *tok, weft_error *err, const char *fmt, ...)
+weft_status weft__tokenizer_add_note(weft_tokenizer *tok, weft_error *err, const char *fmt, ...)
     WEFT_PRINTF(3, 4);
 
 #endif

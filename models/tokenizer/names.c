@@ -172,8 +172,10 @@ static weft_status read_decoder(weft__added_list *list, json_t *decoder, weft_er
 
 /* ---- tokens by name ---- */
 
+/* In the order of weft_named_token. */
 static const char *const named[] = { "bos_token", "eos_token", "unk_token", "sep_token",
                                      "pad_token", "cls_token", "mask_token" };
+_Static_assert(sizeof named / sizeof *named == WEFT_TOKEN_COUNT, "a name per token");
 
 static json_t *decoder_of(const weft__trees *t)
 {
@@ -227,11 +229,10 @@ static weft_status read_named(const weft__trees *t, const char *key, weft__span 
     return status == WEFT_OK ? WEFT_OK : weft__annotate(err, status, "%s", t->name[file]);
 }
 
-weft_status weft__named_token(const weft__trees *t, const char *key, weft__span *out,
-                              weft_error *err)
+weft_status weft__named_token(const weft__trees *t, weft_named_token which, weft__span *out, weft_error *err)
 {
     weft__added_token token;
-    return read_named(t, key, out, &token, err);
+    return read_named(t, named[which], out, &token, err);
 }
 
 /* Calls `take` for each special token that the files name, in order. */

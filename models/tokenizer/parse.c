@@ -1,4 +1,4 @@
-/* parse.c: the trees of a tokenizer's files to a weft__tokenizer.
+/* parse.c: the trees of a tokenizer's files to a weft_tokenizer.
  *
  * jansson reads each file into a tree; the functions below each take one key of it. Everything is checked against the
  * trees before memory is asked for: ids go little beyond the number of entries in the file, and so do arrays. Texts of
@@ -49,7 +49,7 @@ static weft_status read_vocab(json_t *vocab, weft__span *texts, uint32_t limit, 
 }
 
 /* Puts the added tokens among the texts. */
-static weft_status place_added(weft__tokenizer *tok, const weft__added_list *list,
+static weft_status place_added(weft_tokenizer *tok, const weft__added_list *list,
                                weft__span *texts, uint32_t *n, weft_error *err)
 {
     tok->added = calloc(list->n + 1, sizeof *tok->added);
@@ -71,7 +71,7 @@ static weft_status place_added(weft__tokenizer *tok, const weft__added_list *lis
 }
 
 /* Puts the added tokens into the two matchers and marks the special ones. */
-static weft_status index_added(weft__tokenizer *tok, weft_error *err)
+static weft_status index_added(weft_tokenizer *tok, weft_error *err)
 {
     const weft__vocab *v = &tok->vocab;
     for (size_t i = 0; i < tok->n_added; i++) {
@@ -99,7 +99,7 @@ static weft_status index_added(weft__tokenizer *tok, weft_error *err)
 }
 
 /* Tells where the ids of added tokens are not those of the files. */
-static weft_status note_moved(weft__tokenizer *tok, const weft__trees *t,
+static weft_status note_moved(weft_tokenizer *tok, const weft__trees *t,
                               const weft__added_list *list, weft_error *err)
 {
     for (unsigned f = 0; f < WEFT__N_FILES; f++) {
@@ -133,7 +133,7 @@ static weft_status start_texts(id_texts *texts, json_t *vocab, weft_error *err)
     return read_vocab(vocab, texts->data, (uint32_t)texts->size, &texts->n, err);
 }
 
-static weft_status build_vocab(weft__tokenizer *tok, id_texts *texts, const weft__added_list *list,
+static weft_status build_vocab(weft_tokenizer *tok, id_texts *texts, const weft__added_list *list,
                                weft_error *err)
 {
     size_t size = texts->size + list->n; /* new ids are counted on from the last one */
@@ -150,7 +150,7 @@ static weft_status build_vocab(weft__tokenizer *tok, id_texts *texts, const weft
     return index_added(tok, err);
 }
 
-static weft_status read_tokens(weft__tokenizer *tok, const weft__trees *t, json_t *vocab,
+static weft_status read_tokens(weft_tokenizer *tok, const weft__trees *t, json_t *vocab,
                                weft_error *err)
 {
     weft__added_list list = { 0 };
@@ -278,7 +278,7 @@ static weft_status refuse_options(const json_t *model, weft_error *err)
 }
 
 /* What needs no vocabulary. */
-static weft_status read_shape(weft__tokenizer *tok, const json_t *root, weft_error *err)
+static weft_status read_shape(weft_tokenizer *tok, const json_t *root, weft_error *err)
 {
     const json_t *version = json_object_get(root, "version"),
                  *model = json_object_get(root, "model");
@@ -297,7 +297,7 @@ static weft_status read_shape(weft__tokenizer *tok, const json_t *root, weft_err
     return weft__read_bool(model, "the model", "ignore_merges", 0, &tok->ignore_merges, err);
 }
 
-static weft_status read_trees(weft__tokenizer *tok, const weft__trees *t, weft_error *err)
+static weft_status read_trees(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
     const json_t *root = t->file[WEFT__FILE_TOKENIZER], *model = json_object_get(root, "model");
     unsigned merges = t->from_vocab ? WEFT__FILE_MERGES : WEFT__FILE_TOKENIZER;
@@ -310,11 +310,18 @@ static weft_status read_trees(weft__tokenizer *tok, const weft__trees *t, weft_e
     return weft__read_config(tok, t, err);
 }
 
+static weft_status name_origin(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
+{
+    tok->other_bos = -1;
+    tok->origin = strdup(t->name[t->from_vocab ? WEFT__FILE_VOCAB : WEFT__FILE_TOKENIZER]);
+    return tok->origin ? WEFT_OK : WEFT_OOM_FAIL(err, "a tokenizer");
+}
+
 weft_status weft__tokenizer_parse_files(const weft__tokenizer_file files[WEFT__N_FILES],
-                                        weft__tokenizer **out, weft_error *err)
+                                        weft_tokenizer **out, weft_error *err)
 {
     weft__trees t = { 0 };
-    weft__tokenizer *tok = NULL;
+    weft_tokenizer *tok = NULL;
     *out = NULL;
     weft_status status = weft__trees_parse(&t, files, err);
     bool whole = t.file[WEFT__FILE_TOKENIZER] != NULL;
@@ -323,18 +330,19 @@ weft_status weft__tokenizer_parse_files(const weft__tokenizer_file files[WEFT__N
     if (status == WEFT_OK && !whole) status = weft__trees_make_tokenizer(&t, err);
     if (status == WEFT_OK && !(tok = calloc(1, sizeof *tok)))
         status = WEFT_OOM_FAIL(err, "a tokenizer");
+    if (status == WEFT_OK) status = name_origin(tok, &t, err);
     if (status == WEFT_OK) status = read_trees(tok, &t, err);
     weft__trees_free(&t);
     if (status != WEFT_OK) {
-        weft__tokenizer_destroy(tok);
+        weft_tokenizer_close(tok);
         return status;
     }
     *out = tok;
     return WEFT_OK;
 }
 
-weft_status weft__tokenizer_parse(const void *data, size_t size, const char *name,
-                                  weft__tokenizer **out, weft_error *err)
+weft_status weft_tokenizer_parse(const void *data, size_t size, const char *name,
+                                  weft_tokenizer **out, weft_error *err)
 {
     weft__tokenizer_file files[WEFT__N_FILES] = { [WEFT__FILE_TOKENIZER] = { name, data, size } };
     return weft__tokenizer_parse_files(files, out, err);

@@ -32,11 +32,11 @@ bool weft__sets_prefix_space(const weft__trees *t);
 const char *weft__default_token(const weft__trees *t, const char *key);
 
 /* Normalizer, pre-tokenizers and decoder of a tokenizer.json. */
-weft_status weft__read_text_steps(weft__tokenizer *tok, const json_t *root, weft_error *err);
+weft_status weft__read_text_steps(weft_tokenizer *tok, const json_t *root, weft_error *err);
 /* Its template; needs the vocabulary. */
-weft_status weft__read_post_processor(weft__tokenizer *tok, const json_t *root, weft_error *err);
+weft_status weft__read_post_processor(weft_tokenizer *tok, const json_t *root, weft_error *err);
 /* What tokenizer_config.json says of spaces, special tokens and the tokens around a text; last of all. */
-weft_status weft__read_config(weft__tokenizer *tok, const weft__trees *t, weft_error *err);
+weft_status weft__read_config(weft_tokenizer *tok, const weft__trees *t, weft_error *err);
 
 /* The added tokens that all files together ask for, in the order in which Hugging Face adds them, with the ids that
  * they get there: that of the vocabulary, or the next one. Zero-initialise; free. */
@@ -61,7 +61,6 @@ weft_status weft__added_collect(weft__added_list *list, const weft__trees *t, co
                                 weft_error *err);
 void weft__added_free(weft__added_list *list);
 /* The text of bos_token and the like; data NULL if the files name none. */
-weft_status weft__named_token(const weft__trees *t, const char *key, weft__span *out,
-                              weft_error *err);
+weft_status weft__named_token(const weft__trees *t, weft_named_token which, weft__span *out, weft_error *err);
 
 #endif

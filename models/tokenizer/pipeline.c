@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* Calls `read` for a part, or for each of the parts of {"type": "Sequence", key: [...]}; an absent part is none. */
-typedef weft_status read_part(weft__tokenizer *tok, const json_t *part, weft_error *err);
-static weft_status read_sequence(weft__tokenizer *tok, const json_t *root, const char *name,
+typedef weft_status read_part(weft_tokenizer *tok, const json_t *part, weft_error *err);
+static weft_status read_sequence(weft_tokenizer *tok, const json_t *root, const char *name,
                                  const char *key, read_part *read, weft_error *err)
 {
     const json_t *part = json_object_get(root, name);
@@ -27,7 +27,7 @@ static weft_status unsupported(const char *what, const json_t *part, weft_error 
                      weft__quote_text(weft__type_of(part), strlen(weft__type_of(part))).text);
 }
 
-static weft_status read_normalizer(weft__tokenizer *tok, const json_t *part, weft_error *err)
+static weft_status read_normalizer(weft_tokenizer *tok, const json_t *part, weft_error *err)
 {
     if (strcmp(weft__type_of(part), "NFC") != 0) return unsupported("normalizer", part, err);
     tok->nfc = true;
@@ -89,7 +89,7 @@ static weft_status read_byte_level(weft__pre_step *step, const json_t *part, wef
                                  (weft__split_options){ 0 }, &step->splitter, err);
 }
 
-static weft_status read_pre_tokenizer(weft__tokenizer *tok, const json_t *part, weft_error *err)
+static weft_status read_pre_tokenizer(weft_tokenizer *tok, const json_t *part, weft_error *err)
 {
     static const struct {
         const char *type;
@@ -108,7 +108,7 @@ static weft_status read_pre_tokenizer(weft__tokenizer *tok, const json_t *part, 
 }
 
 /* The ids of one special token of a template. */
-static weft_status read_template_token(const weft__tokenizer *tok, const json_t *known,
+static weft_status read_template_token(const weft_tokenizer *tok, const json_t *known,
                                        const char *name, weft__ids *out, weft_error *err)
 {
     const json_t *ids = json_object_get(json_object_get(known, name), "ids");
@@ -127,7 +127,7 @@ static weft_status read_template_token(const weft__tokenizer *tok, const json_t 
 }
 
 /* The template for one text: special tokens, the text (sequence A) once, special tokens. */
-static weft_status read_template(weft__tokenizer *tok, const json_t *part, weft_error *err)
+static weft_status read_template(weft_tokenizer *tok, const json_t *part, weft_error *err)
 {
     const json_t *single = json_object_get(part, "single");
     if (!json_is_array(single))
@@ -150,7 +150,7 @@ static weft_status read_template(weft__tokenizer *tok, const json_t *part, weft_
     return seen ? WEFT_OK : WEFT_FAIL(err, WEFT_FORMAT, "the template leaves out the text");
 }
 
-static weft_status read_post_processor(weft__tokenizer *tok, const json_t *part, weft_error *err)
+static weft_status read_post_processor(weft_tokenizer *tok, const json_t *part, weft_error *err)
 {
     if (strcmp(weft__type_of(part), "ByteLevel") == 0) return WEFT_OK; /* it changes offsets only */
     if (strcmp(weft__type_of(part), "TemplateProcessing") != 0)
@@ -161,14 +161,14 @@ static weft_status read_post_processor(weft__tokenizer *tok, const json_t *part,
     return read_template(tok, part, err);
 }
 
-static weft_status read_decoder(weft__tokenizer *tok, const json_t *part, weft_error *err)
+static weft_status read_decoder(weft_tokenizer *tok, const json_t *part, weft_error *err)
 {
     if (strcmp(weft__type_of(part), "ByteLevel") != 0) return unsupported("decoder", part, err);
     tok->has_decoder = true;
     return WEFT_OK;
 }
 
-weft_status weft__read_text_steps(weft__tokenizer *tok, const json_t *root, weft_error *err)
+weft_status weft__read_text_steps(weft_tokenizer *tok, const json_t *root, weft_error *err)
 {
     WEFT_TRY(read_sequence(tok, root, "normalizer", "normalizers", read_normalizer, err));
     WEFT_TRY(read_sequence(tok, root, "pre_tokenizer", "pretokenizers", read_pre_tokenizer, err));
@@ -182,7 +182,7 @@ weft_status weft__read_text_steps(weft__tokenizer *tok, const json_t *root, weft
     return WEFT_OK;
 }
 
-weft_status weft__read_post_processor(weft__tokenizer *tok, const json_t *root, weft_error *err)
+weft_status weft__read_post_processor(weft_tokenizer *tok, const json_t *root, weft_error *err)
 {
     return read_sequence(tok, root, "post_processor", "processors", read_post_processor, err);
 }

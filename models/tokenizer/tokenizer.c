@@ -1,19 +1,17 @@
-/* tokenizer.c: encoding, decoding, the stream and the accessors.
+/* tokenizer.c: encoding, decoding and the accessors.
  *
  * Encoding is a chain of cuts, each handing its pieces to the next: added tokens in the raw text,
  * NFC, added tokens in the normalised text, pre-tokenizers, BPE. The state of one call is an
  * encode_job; the tokenizer itself never changes. */
-#include "tokenizer.h"
+#include "internal.h"
+#include "unicode.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
-#include "unicode.h"
-
-void weft__tokenizer_destroy(weft__tokenizer *tok)
+void weft_tokenizer_close(weft_tokenizer *tok)
 {
     if (!tok) return;
     weft__vocab_free(&tok->vocab);
@@ -24,12 +22,13 @@ void weft__tokenizer_destroy(weft__tokenizer *tok)
     for (size_t i = 0; i < tok->n_steps; i++) weft__splitter_destroy(tok->steps[i].splitter);
     free(tok->prefix.data);
     free(tok->suffix.data);
+    free(tok->origin);
     for (size_t i = 0; i < tok->n_notes; i++) free(tok->notes[i]);
     free(tok->notes);
     free(tok);
 }
 
-weft_status weft__tokenizer_add_note(weft__tokenizer *tok, weft_error *err, const char *fmt, ...)
+weft_status weft__tokenizer_add_note(weft_tokenizer *tok, weft_error *err, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -56,7 +55,7 @@ typedef struct cached_word {
 } cached_word;
 
 typedef struct encode_job {
-    const weft__tokenizer *tok;
+    const weft_tokenizer *tok;
     bool skip_special;
     weft__ids ids;
     weft__bytes nfc;      /* the stretch being encoded, normalised */
@@ -172,7 +171,7 @@ static weft_status encode_normalized(void *ctx, const char *text, size_t n, int3
 static weft_status encode_raw(void *ctx, const char *text, size_t n, int32_t id, weft_error *err)
 {
     encode_job *job = ctx;
-    const weft__tokenizer *tok = job->tok;
+    const weft_tokenizer *tok = job->tok;
     if (id >= 0) return encode_normalized(job, text, n, id, err);
     if (tok->nfc && !weft__nfc_quick(text, n)) {
         job->nfc.size = 0;
@@ -184,169 +183,158 @@ static weft_status encode_raw(void *ctx, const char *text, size_t n, int32_t id,
                              encode_normalized, job, err);
 }
 
-static weft_status encode_text(encode_job *job, const char *text, size_t n, unsigned flags,
+/* The start token, and what the files put in front of a text. */
+static weft_status begin_text(encode_job *job, const weft_encode_desc *desc, weft_error *err)
+{
+    const weft_tokenizer *tok = job->tok;
+    bool prefix = !desc->no_template && desc->bos != WEFT_BOS_OFF;
+    int32_t bos = weft_tokenizer_named(tok, WEFT_TOKEN_BOS);
+    if (bos < 0) bos = tok->other_bos;
+    if (desc->bos == WEFT_BOS_ON && bos < 0)
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: neither the tokenizer's files nor the configuration name a bos token",
+                         tok->origin);
+    bool there = prefix && tok->prefix.size && tok->prefix.data[0] == bos;
+    bool ok = desc->bos != WEFT_BOS_ON || there || append_ids(&job->ids, &bos, 1);
+    ok = ok && (!prefix || append_ids(&job->ids, tok->prefix.data, tok->prefix.size));
+    return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "token ids");
+}
+
+static weft_status encode_text(encode_job *job, const char *text, size_t n, const weft_encode_desc *desc,
                                weft_error *err)
 {
-    const weft__tokenizer *tok = job->tok;
-    bool template = !(flags & WEFT__ENCODE_NO_TEMPLATE);
+    const weft_tokenizer *tok = job->tok;
     job->split = weft__split_scratch_create();
     if (n >= WEFT__CACHE_MIN_TEXT) job->cache = calloc(WEFT__CACHE_WORDS, sizeof *job->cache);
     if (!job->split || (n >= WEFT__CACHE_MIN_TEXT && !job->cache)) return WEFT_OOM_FAIL(err, "encoding");
     /* Room for most texts at once, and so that success never returns NULL. */
     if (!weft__grow(&job->ids.data, &job->ids.capacity, n / 4 + 16, sizeof *job->ids.data))
         return WEFT_OOM_FAIL(err, "token ids");
-    if (template && !(flags & WEFT__ENCODE_NO_PREFIX) &&
-        !append_ids(&job->ids, tok->prefix.data, tok->prefix.size))
-        return WEFT_OOM_FAIL(err, "token ids");
+    WEFT_TRY(begin_text(job, desc, err));
     WEFT_TRY(weft__matcher_cut(&tok->raw, tok->added, job->skip_special, text, n, encode_raw, job, err));
     WEFT_TRY(weft__task_reach(&job->task, n, err));
-    if (template && !append_ids(&job->ids, tok->suffix.data, tok->suffix.size))
+    if (!desc->no_template && !append_ids(&job->ids, tok->suffix.data, tok->suffix.size))
         return WEFT_OOM_FAIL(err, "token ids");
     return WEFT_OK;
 }
 
-weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text, size_t n_bytes,
-                                   unsigned flags, const weft_progress_sink *progress, int32_t **ids,
-                                   size_t *n_ids, weft_error *err)
+/* Of text that is UTF-8. */
+static weft_status encode_valid(encode_job *job, const char *text, size_t n, const weft_encode_desc *desc,
+                                weft_error *err)
 {
-    *ids = NULL;
-    *n_ids = 0;
+    job->total = n;
+    WEFT_TRY(weft__task_begin(&job->task, n < REPORT_BYTES ? NULL : &desc->progress, "encoding", n, "B", err));
+    weft_status status = encode_text(job, text, n, desc, err);
+    free(job->nfc.data);
+    free(job->prefixed.data);
+    free(job->mapped.data);
+    weft__bpe_scratch_free(&job->bpe);
+    weft__split_scratch_destroy(job->split);
+    free(job->cache);
+    if (status != WEFT_OK) free(job->ids.data);
+    return status;
+}
+
+weft_status weft_tokenizer_encode(const weft_tokenizer *tok, const char *text, size_t n_bytes,
+                                  const weft_encode_desc *desc, weft_tokens *out, weft_error *err)
+{
+    static const weft_encode_desc usual;
+    if (!desc) desc = &usual;
+    *out = (weft_tokens){ 0 };
     if (!text && n_bytes) return WEFT_FAIL(err, WEFT_INVALID, "encode: no text");
     /* A byte is one symbol with a 31-bit position; replacement and NFC make a text at most 3 times as long. */
     if (n_bytes > INT32_MAX / 4)
         return WEFT_FAIL(err, WEFT_LIMIT, "encode: the text has %zu bytes", n_bytes);
-    encode_job job = { .tok = tok };
-    job.skip_special = tok->special_as_text || (flags & WEFT__ENCODE_SPECIAL_AS_TEXT);
+    encode_job job = { .tok = tok, .skip_special = tok->special_as_text || desc->special_as_text };
     weft__bytes repaired = { 0 };
-    weft_status status = WEFT_OK;
     if (!weft__utf8_is_valid(text, n_bytes)) {
-        if (!weft__utf8_append_lossy(&repaired, text, n_bytes))
-            status = WEFT_OOM_FAIL(err, "the text");
+        if (!weft__utf8_append_lossy(&repaired, text, n_bytes)) {
+            free(repaired.data);
+            return WEFT_OOM_FAIL(err, "the text");
+        }
         text = repaired.data;
         n_bytes = repaired.size;
     }
-    job.total = n_bytes;
-    if (n_bytes < REPORT_BYTES) progress = NULL;
-    if (status == WEFT_OK) status = weft__task_begin(&job.task, progress, "encoding", n_bytes, "B", err);
-    if (status == WEFT_OK) status = encode_text(&job, text, n_bytes, flags, err);
+    weft_status status = encode_valid(&job, text, n_bytes, desc, err);
     free(repaired.data);
-    free(job.nfc.data);
-    free(job.prefixed.data);
-    free(job.mapped.data);
-    weft__bpe_scratch_free(&job.bpe);
-    weft__split_scratch_destroy(job.split);
-    free(job.cache);
-    if (status != WEFT_OK) {
-        free(job.ids.data);
-        return status;
+    if (status == WEFT_OK) *out = (weft_tokens){ job.ids.data, job.ids.size };
+    return status;
+}
+
+size_t weft_text_faults(const char *text, size_t n_bytes)
+{
+    size_t faults = 0;
+    for (size_t i = 0; i < n_bytes;) {
+        weft__utf8_kind kind;
+        i += weft__utf8_step(text + i, n_bytes - i, &kind);
+        faults += kind != WEFT__UTF8_VALID;
     }
-    *ids = job.ids.data;
-    *n_ids = job.ids.size;
-    return WEFT_OK;
+    return faults;
+}
+
+void weft_tokens_free(weft_tokens *t)
+{
+    free(t->ids);
+    *t = (weft_tokens){ 0 };
 }
 
 /* ---- decode ---- */
 
-weft_status weft__tokenizer_decode(const weft__tokenizer *tok, const int32_t *ids, size_t n_ids,
-                                   unsigned flags, char **text, size_t *n_bytes, weft_error *err)
+static weft_status append_bytes(const weft_tokenizer *tok, const int32_t *ids, size_t n, bool skip_special,
+                                weft__bytes *out, weft_error *err)
 {
-    *text = NULL;
-    *n_bytes = 0;
-    weft__bytes exact = { 0 }, lossy = { 0 };
-    bool ok = true;
-    for (size_t i = 0; i < n_ids && ok; i++) {
-        if (ids[i] < 0) {
-            free(exact.data);
-            return WEFT_FAIL(err, WEFT_INVALID, "decode: id %zu is %d", i, ids[i]);
-        }
-        if ((flags & WEFT__DECODE_SKIP_SPECIAL) && weft__tokenizer_is_special(tok, ids[i]))
-            continue;
-        size_t n;
-        const char *bytes = weft__tokenizer_bytes(tok, ids[i], &n);
-        ok = weft__bytes_append(&exact, bytes, n);
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] < 0) return WEFT_FAIL(err, WEFT_INVALID, "decode: id %zu is %d", i, ids[i]);
+        if (skip_special && weft_tokenizer_is_special(tok, ids[i])) continue;
+        size_t size;
+        const char *bytes = weft_tokenizer_bytes(tok, ids[i], &size);
+        if (!weft__bytes_append(out, bytes, size)) return WEFT_OOM_FAIL(err, "decoded text");
     }
-    if (ok && (flags & WEFT__DECODE_LOSSY) && !weft__utf8_is_valid(exact.data, exact.size)) {
-        ok = weft__utf8_append_lossy(&lossy, exact.data, exact.size);
-        free(exact.data);
-        exact = lossy;
-    }
-    ok = ok && weft__bytes_append(&exact, "", 1);
-    if (!ok) {
-        free(exact.data);
-        return WEFT_OOM_FAIL(err, "decoded text");
-    }
-    *text = exact.data;
-    *n_bytes = exact.size - 1;
     return WEFT_OK;
 }
 
-weft_status weft__token_stream_init(weft__token_stream *s, const weft__tokenizer *tok,
-                                    bool skip_special, weft_error *err)
+static weft_status repair(weft__bytes *text, weft_error *err)
 {
-    /* Each byte that is pending or comes with the token may turn into the three bytes of U+FFFD. */
-    *s = (weft__token_stream){ .tok = tok, .skip_special = skip_special };
-    s->text = malloc(3 * (tok->vocab.longest + sizeof s->pending));
-    return s->text ? WEFT_OK : WEFT_OOM_FAIL(err, "a token stream");
+    weft__bytes whole = { 0 };
+    if (weft__utf8_is_valid(text->data, text->size)) return WEFT_OK;
+    bool ok = weft__utf8_append_lossy(&whole, text->data, text->size);
+    free(text->data);
+    *text = whole;
+    return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "decoded text");
 }
 
-const char *weft__token_stream_push(weft__token_stream *s, int32_t id, size_t *n_bytes)
+weft_status weft_tokenizer_decode(const weft_tokenizer *tok, const int32_t *ids, size_t n,
+                                  const weft_decode_desc *desc, weft_text *out, weft_error *err)
 {
-    size_t n, size = 0;
-    const char *bytes = weft__tokenizer_bytes(s->tok, id, &n);
-    *n_bytes = 0;
-    if (n == 0 || (s->skip_special && weft__tokenizer_is_special(s->tok, id))) return s->text;
-    for (size_t i = 0; i < n; i++) {
-        s->pending[s->n_pending++] = bytes[i];
-        /* A sequence is at most four bytes, and a byte that breaks one is looked at again as a first byte. */
-        while (s->n_pending > 0) {
-            weft__utf8_kind kind;
-            size_t step = weft__utf8_step(s->pending, s->n_pending, &kind);
-            if (kind == WEFT__UTF8_CUT) break;
-            memcpy(s->text + size, kind == WEFT__UTF8_VALID ? s->pending : WEFT__REPLACEMENT,
-                   kind == WEFT__UTF8_VALID ? step : 3);
-            size += kind == WEFT__UTF8_VALID ? step : 3;
-            s->n_pending = (uint8_t)(s->n_pending - step);
-            memmove(s->pending, s->pending + step, s->n_pending);
-        }
-    }
-    *n_bytes = size;
-    return s->text;
-}
-
-const char *weft__token_stream_flush(weft__token_stream *s, size_t *n_bytes)
-{
-    *n_bytes = 0;
-    if (s->n_pending == 0) return s->text;
-    s->n_pending = 0;
-    memcpy(s->text, WEFT__REPLACEMENT, 3);
-    *n_bytes = 3;
-    return s->text;
-}
-
-void weft__token_stream_free(weft__token_stream *s)
-{
-    free(s->text);
-    *s = (weft__token_stream){ 0 };
+    static const weft_decode_desc usual;
+    if (!desc) desc = &usual;
+    *out = (weft_text){ 0 };
+    weft__bytes text = { 0 };
+    weft_status status = append_bytes(tok, ids, n, desc->skip_special, &text, err);
+    if (status == WEFT_OK && desc->repair) status = repair(&text, err);
+    if (status == WEFT_OK && !weft__bytes_append(&text, "", 1)) status = WEFT_OOM_FAIL(err, "decoded text");
+    if (status != WEFT_OK) free(text.data);
+    else *out = (weft_text){ .data = text.data, .size = text.size - 1, .capacity = text.capacity };
+    return status;
 }
 
 /* ---- accessors ---- */
 
-static bool is_known(const weft__tokenizer *tok, int32_t id)
+static bool is_known(const weft_tokenizer *tok, int32_t id)
 {
     return id >= 0 && (uint32_t)id < tok->vocab.n && weft__vocab_has(&tok->vocab, (uint32_t)id);
 }
 
-uint32_t weft__tokenizer_size(const weft__tokenizer *tok)
+uint32_t weft_tokenizer_size(const weft_tokenizer *tok)
 {
     return tok->vocab.n;
 }
 
-const char *weft__tokenizer_token(const weft__tokenizer *tok, int32_t id)
+const char *weft_tokenizer_token(const weft_tokenizer *tok, int32_t id)
 {
     return is_known(tok, id) ? tok->vocab.text + tok->vocab.text_at[id] : NULL;
 }
 
-const char *weft__tokenizer_bytes(const weft__tokenizer *tok, int32_t id, size_t *n_bytes)
+const char *weft_tokenizer_bytes(const weft_tokenizer *tok, int32_t id, size_t *n_bytes)
 {
     *n_bytes = 0;
     if (!is_known(tok, id)) return NULL;
@@ -354,43 +342,35 @@ const char *weft__tokenizer_bytes(const weft__tokenizer *tok, int32_t id, size_t
     return tok->vocab.bytes + tok->vocab.bytes_at[id];
 }
 
-int32_t weft__tokenizer_find(const weft__tokenizer *tok, const char *token)
+int32_t weft_tokenizer_find(const weft_tokenizer *tok, const char *token)
 {
     return weft__vocab_find(&tok->vocab, token, strlen(token));
 }
 
-bool weft__tokenizer_is_special(const weft__tokenizer *tok, int32_t id)
+bool weft_tokenizer_is_special(const weft_tokenizer *tok, int32_t id)
 {
     return is_known(tok, id) && tok->special[id];
 }
 
-int32_t weft__tokenizer_bos(const weft__tokenizer *tok)
+int32_t weft_tokenizer_named(const weft_tokenizer *tok, weft_named_token which)
 {
-    return tok->bos;
+    return (unsigned)which < WEFT_TOKEN_COUNT ? tok->named[which] : -1;
 }
 
-const int32_t *weft__tokenizer_prefix(const weft__tokenizer *tok, size_t *n)
+const char *weft_tokenizer_note(const weft_tokenizer *tok, const weft_encode_desc *desc, size_t i)
 {
-    *n = tok->prefix.size;
-    return tok->prefix.data;
-}
-
-const char *weft__tokenizer_note(const weft__tokenizer *tok, size_t i)
-{
+    bool decided = desc && desc->bos != WEFT_BOS_AS_FILES;
+    size_t skip = decided && tok->bos_note ? tok->bos_note - 1 : SIZE_MAX;
+    if (skip != SIZE_MAX && i >= skip) i++;
     return i < tok->n_notes ? tok->notes[i] : NULL;
 }
 
-const char *weft__tokenizer_bos_note(const weft__tokenizer *tok)
+uint32_t weft_tokenizer_added_count(const weft_tokenizer *tok)
 {
-    return tok->bos_note ? tok->notes[tok->bos_note - 1] : NULL;
+    return (uint32_t)tok->n_added;
 }
 
-size_t weft__tokenizer_added_count(const weft__tokenizer *tok)
-{
-    return tok->n_added;
-}
-
-int32_t weft__tokenizer_added(const weft__tokenizer *tok, size_t i)
+int32_t weft_tokenizer_added(const weft_tokenizer *tok, uint32_t i)
 {
     return i < tok->n_added ? tok->added[i].id : -1;
 }

@@ -1,21 +1,19 @@
-/* tokenizer.h: text to token ids and back, from a Hugging Face tokenizer.json.
+/* tokenizer.h: text to token ids and back, from a Hugging Face tokenizer.json and the files beside it.
  *
- * Byte-level BPE as the GPT-NeoX, GPT-2 and LLaMA-3 families use it: normalizer (none or NFC),
- * added tokens, a regular expression that cuts text into words, merges inside each word, optional
- * template tokens around the result. Every id is the one that Hugging Face `tokenizers` gives. A
- * file that asks for anything else is refused by name. The file's `truncation` and `padding` are not applied.
- * The files beside it count as well: docs/tokenizers.md says how.
+ *     weft_tokenizer *tok;
+ *     weft_tokens t;
+ *     weft_text text;
+ *     if (weft_tokenizer_open("pythia-160m", &tok, &err) ||               // a folder, or a tokenizer.json by itself
+ *         weft_tokenizer_encode(tok, "Once upon", 9, NULL, &t, &err) ||
+ *         weft_tokenizer_decode(tok, t.ids, t.n, NULL, &text, &err)) ...
  *
- *     weft__tokenizer *tok;
- *     WEFT_TRY(weft__tokenizer_open("model/tokenizer.json", &tok, err));
- *     int32_t *ids;
- *     size_t n;
- *     WEFT_TRY(weft__tokenizer_encode(tok, "Once upon", 9, 0, NULL, &ids, &n, err));
- *     ...
- *     free(ids);
- *     weft__tokenizer_destroy(tok);
+ * Byte-level BPE as the GPT-NeoX, GPT-2 and LLaMA-3 families use it: normalizer (none or NFC), added tokens, regular
+ * expressions that cut text into words, merges inside each word, template tokens around the result. Every id is the
+ * one that Hugging Face `tokenizers` gives. What asks for anything else is refused by name. docs/tokenizers.md says
+ * which files and keys count.
  *
- * A tokenizer is immutable once open; any number of threads may use one at the same time (not one stream). */
+ * A tokenizer never changes once it is open: any number of threads may use one at the same time. A token stream belongs
+ * to one thread at a time. */
 #ifndef WEFT_TOKENIZER_H
 #define WEFT_TOKENIZER_H
 
@@ -25,137 +23,111 @@
 extern "C" {
 #endif
 
-typedef struct weft__tokenizer weft__tokenizer;
+typedef struct weft_tokenizer weft_tokenizer;
 
-/* Reads a tokenizer.json by itself. Errors: NOT_FOUND, IO, FORMAT (broken file), UNSUPPORTED (a kind of
- * tokenizer not known here), OOM. */
-weft_status weft__tokenizer_open(const char *path, weft__tokenizer **out,
-                                 weft_error *err) WEFT_MUST_USE;
+/* path: a model folder or any file of one (as for weft_model_open, but nothing beside the tokenizer's files needs to be
+ * there); or a tokenizer.json, and then nothing beside it is read. Reads and closes the files. NOT_FOUND: there is no
+ * tokenizer. FORMAT (a broken file), UNSUPPORTED (a kind that is not known here), IO, OOM; the text names the file. */
+WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_open(const char *path, weft_tokenizer **out, weft_error *err);
+/* A tokenizer.json in memory; `name` stands in messages where the path would. `data` is not kept. */
+WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_parse(const void *data, size_t size, const char *name,
+                                                        weft_tokenizer **out, weft_error *err);
+/* Accepts NULL. No stream may use it any more. */
+WEFT_API void weft_tokenizer_close(weft_tokenizer *tok);
 
-/* The same from memory; `name` stands in error texts where the path would. `data` is not kept. */
-weft_status weft__tokenizer_parse(const void *data, size_t size, const char *name,
-                                  weft__tokenizer **out, weft_error *err) WEFT_MUST_USE;
+/* ---- encode ---------------------------------------------------------------------------------------------------- */
 
-/* The files of a folder that say what its tokenizer is. config.json counts only where there is no tokenizer.json. */
-enum {
-    WEFT__FILE_TOKENIZER,
-    WEFT__FILE_VOCAB,
-    WEFT__FILE_MERGES,
-    WEFT__FILE_CONFIG,
-    WEFT__FILE_SPECIAL,
-    WEFT__FILE_ADDED,
-    WEFT__FILE_MODEL,
-    WEFT__N_FILES
-};
-#define WEFT__TOKENIZER_FILES                                             \
-    "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", \
-        "special_tokens_map.json", "added_tokens.json", "config.json"
-#define WEFT__TOKENIZER_FILE_MAX ((size_t)256 << 20) /* offsets into token texts have 32 bits */
+typedef struct weft_tokens { int32_t *ids; size_t n; } weft_tokens; /* the caller's: weft_tokens_free */
+WEFT_API void weft_tokens_free(weft_tokens *t);
 
-typedef struct weft__tokenizer_file {
-    const char *name; /* for messages; NULL: its usual name */
-    const void *data; /* NULL: not there */
-    size_t size;
-} weft__tokenizer_file;
+/* The token that begins a text: as the tokenizer's files put it or not, there in any case (once), or nothing before
+ * the text. */
+typedef enum weft_bos { WEFT_BOS_AS_FILES, WEFT_BOS_ON, WEFT_BOS_OFF } weft_bos;
 
-/* A tokenizer from all of its files, in the order above. tokenizer.json, or vocab.json and merges.txt, must be there;
- * with the first, the other two and config.json are not looked at. */
-weft_status weft__tokenizer_parse_files(const weft__tokenizer_file files[WEFT__N_FILES],
-                                        weft__tokenizer **out, weft_error *err) WEFT_MUST_USE;
+typedef struct weft_encode_desc {
+    weft_bos bos;
+    bool no_template;            /* none of the tokens that the files put around a text; `bos` ON still counts */
+    bool special_as_text;        /* "<|endoftext|>" in the text is thirteen characters, no token */
+    weft_progress_sink progress; /* of texts of 64 KiB and more: "encoding" */
+} weft_encode_desc;
 
-/* The same from a folder. NOT_FOUND if it has no tokenizer. */
-weft_status weft__tokenizer_open_folder(const char *folder, weft__tokenizer **out,
-                                        weft_error *err) WEFT_MUST_USE;
-/* Whether the folder has one: tokenizer.json, or vocab.json and merges.txt. */
-weft_status weft__tokenizer_in_folder(const char *folder, bool *there, weft_error *err) WEFT_MUST_USE;
+/* n_bytes of text (may hold NUL bytes). Invalid UTF-8 becomes U+FFFD, one for each maximal part of a sequence, as
+ * Python's errors="replace" does. desc may be NULL. INVALID: `bos` is ON and no file names such a token. LIMIT: 512 MiB
+ * of text or more, or a regular expression of the files needs too many steps on it. CANCELLED, OOM. */
+WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_encode(const weft_tokenizer *tok, const char *text, size_t n_bytes,
+                                                         const weft_encode_desc *desc, weft_tokens *out,
+                                                         weft_error *err);
+/* Places of a text that are not UTF-8, each of which encoding replaces by one U+FFFD. */
+WEFT_API size_t weft_text_faults(const char *text, size_t n_bytes);
 
-/* What of the files is not done, or not as they say it. NULL past the end. */
-const char *weft__tokenizer_note(const weft__tokenizer *tok, size_t i);
-/* The one of them that says what becomes of add_bos_token, or NULL. */
-const char *weft__tokenizer_bos_note(const weft__tokenizer *tok);
+/* What the files ask for and do not get. desc NULL: all of it; else what still matters to a text that is encoded so.
+ * NULL past the end. */
+WEFT_API const char *weft_tokenizer_note(const weft_tokenizer *tok, const weft_encode_desc *desc, size_t i);
 
-void weft__tokenizer_destroy(weft__tokenizer *tok);
+/* ---- decode ---------------------------------------------------------------------------------------------------- */
 
-/* ---- encode ---- */
+typedef struct weft_decode_desc {
+    bool skip_special; /* special tokens give no text */
+    bool repair;       /* what is not UTF-8 becomes U+FFFD, as Hugging Face decodes; without it: the tokens' bytes */
+} weft_decode_desc;
 
-typedef enum weft__encode_flags {
-    WEFT__ENCODE_SPECIAL_AS_TEXT =
-        1, /* "<|endoftext|>" in the text is thirteen characters, not a token */
-    WEFT__ENCODE_NO_TEMPLATE =
-        2, /* leave out the tokens that the file's template puts before and after */
-    WEFT__ENCODE_NO_PREFIX = 4 /* leave out those before */
-} weft__encode_flags;
+/* The text of the ids; weft_text_free it. desc may be NULL. An id past the vocabulary (models pad their output rows)
+ * gives no text, as in Hugging Face. INVALID: a negative id. OOM. */
+WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_decode(const weft_tokenizer *tok, const int32_t *ids, size_t n,
+                                                         const weft_decode_desc *desc, weft_text *out,
+                                                         weft_error *err);
 
-/* Encodes `n_bytes` of text (may hold NUL bytes; NULL if n_bytes is 0) into a malloc'd array that
- * the caller frees. Invalid UTF-8 becomes U+FFFD, one for each maximal part of a sequence, as
- * Python's errors="replace" does. *ids is never NULL on success. Texts of 64 KiB and more tell
- * `progress` (may be NULL). Errors: CANCELLED by it; OOM; LIMIT (2 GiB of text
- * or more, or the file's own regular expression needs too many steps on this text). */
-weft_status weft__tokenizer_encode(const weft__tokenizer *tok, const char *text, size_t n_bytes,
-                                   unsigned flags, const weft_progress_sink *progress, int32_t **ids,
-                                   size_t *n_ids, weft_error *err) WEFT_MUST_USE;
+/* Decodes ids one by one, as a model picks them, into pieces that can be shown at once: each is whole UTF-8 sequences,
+ * and no piece holds a stop string or the beginning of one. Bytes of an unfinished sequence wait for the next id; bytes
+ * that can no longer become valid turn into U+FFFD; text that may still become a stop string waits until it is decided.
+ * Without stop strings all pieces together are what weft_tokenizer_decode gives with `repair`. */
+typedef struct weft_token_stream weft_token_stream;
 
-/* ---- decode ---- */
+typedef struct weft_token_stream_desc {
+    bool keep_special;       /* special tokens give their text, too */
+    const char *const *stop; /* copied; a stop string may lie across tokens; empty ones never occur */
+    uint32_t n_stop;
+} weft_token_stream_desc;
 
-typedef enum weft__decode_flags {
-    WEFT__DECODE_SKIP_SPECIAL = 1, /* special tokens give no text */
-    WEFT__DECODE_LOSSY =
-        2 /* invalid UTF-8 becomes U+FFFD, as Hugging Face decodes; without it: exact bytes */
-} weft__decode_flags;
+/* The tokenizer outlives the stream. desc may be NULL. INVALID: a stop string that is not UTF-8. OOM. */
+WEFT_API WEFT_MUST_USE weft_status weft_token_stream_create(const weft_tokenizer *tok,
+                                                            const weft_token_stream_desc *desc,
+                                                            weft_token_stream **out, weft_error *err);
+WEFT_API void weft_token_stream_destroy(weft_token_stream *s);
+/* What is certain after one more id: n_bytes (perhaps 0) of text that is the stream's, not NUL-terminated, valid until
+ * the next call. Cannot fail: an id outside the vocabulary gives no text. Once a stop string has come, which is seen
+ * here, the text before it is given and nothing after. */
+WEFT_API const char *weft_token_stream_push(weft_token_stream *s, int32_t id, size_t *n_bytes);
+/* Ends a text: gives what was held back, an unfinished sequence as one U+FFFD. The stream then takes a new text. */
+WEFT_API const char *weft_token_stream_finish(weft_token_stream *s, size_t *n_bytes);
+/* Which stop string the text has ended with: the first to be complete, of several that are so together the longest. -1:
+ * none. How the text was cut into tokens makes no difference. */
+WEFT_API int weft_token_stream_stopped(const weft_token_stream *s);
 
-/* Decodes ids into a malloc'd, NUL-terminated text that the caller frees. An id past the vocabulary
- * (models pad their output rows) gives no text, as in Hugging Face. Errors: OOM; INVALID (a negative id). */
-weft_status weft__tokenizer_decode(const weft__tokenizer *tok, const int32_t *ids, size_t n_ids,
-                                   unsigned flags, char **text, size_t *n_bytes,
-                                   weft_error *err) WEFT_MUST_USE;
-
-/* Decodes ids one by one. What push returns is always whole UTF-8 sequences: bytes of an unfinished
- * one wait for the next id, bytes that can no longer become valid turn into U+FFFD. All texts put
- * together, flush included, are what weft__tokenizer_decode gives with WEFT__DECODE_LOSSY.
- * Zero-initialise, init, push..., flush, free. */
-typedef struct weft__token_stream {
-    const weft__tokenizer *tok;
-    char *text;        /* room for the longest token, all of it invalid */
-    char pending[4];   /* the start of a sequence, not yet returned */
-    uint8_t n_pending; /* 0..3 */
-    bool skip_special;
-} weft__token_stream;
-
-weft_status weft__token_stream_init(weft__token_stream *s, const weft__tokenizer *tok,
-                                    bool skip_special, weft_error *err) WEFT_MUST_USE;
-/* The text is the stream's, not NUL-terminated, valid until the next call; *n_bytes may be 0.
- * Cannot fail: an id outside the vocabulary gives no text. */
-const char *weft__token_stream_push(weft__token_stream *s, int32_t id, size_t *n_bytes);
-/* Ends a text: an unfinished sequence comes out as one U+FFFD. The stream can then take a new text. */
-const char *weft__token_stream_flush(weft__token_stream *s, size_t *n_bytes);
-void weft__token_stream_free(weft__token_stream *s);
-
-/* ---- the vocabulary ---- */
+/* ---- the vocabulary -------------------------------------------------------------------------------------------- */
 
 /* The largest id and one more, added tokens included; not every id below needs to be a token. */
-uint32_t weft__tokenizer_size(const weft__tokenizer *tok);
-
-/* The token as the file spells it ("Ġthe"), NUL-terminated, owned by the tokenizer; NULL for an unknown id. */
-const char *weft__tokenizer_token(const weft__tokenizer *tok, int32_t id);
-
-/* The bytes that the token stands for (" the"), owned by the tokenizer, not NUL-terminated, perhaps
- * not UTF-8 by themselves; NULL and 0 for an unknown id. */
-const char *weft__tokenizer_bytes(const weft__tokenizer *tok, int32_t id, size_t *n_bytes);
-
-/* The id of a token by the file's spelling, or -1. */
-int32_t weft__tokenizer_find(const weft__tokenizer *tok, const char *token);
-
-/* Special tokens are left out by WEFT__DECODE_SKIP_SPECIAL. False for an unknown id. */
-bool weft__tokenizer_is_special(const weft__tokenizer *tok, int32_t id);
-
-/* The id of bos_token; -1: the files name none. */
-int32_t weft__tokenizer_bos(const weft__tokenizer *tok);
-/* The ids that are put before a text. */
-const int32_t *weft__tokenizer_prefix(const weft__tokenizer *tok, size_t *n);
-
+WEFT_API uint32_t weft_tokenizer_size(const weft_tokenizer *tok);
+/* The token as the files spell it ("Ġthe"), NUL-terminated, lent; NULL: no such id. */
+WEFT_API const char *weft_tokenizer_token(const weft_tokenizer *tok, int32_t id);
+/* The bytes that it stands for (" the"), lent, not NUL-terminated, perhaps not UTF-8 by themselves; NULL and 0: no such
+ * id. */
+WEFT_API const char *weft_tokenizer_bytes(const weft_tokenizer *tok, int32_t id, size_t *n_bytes);
+/* The id of a token by the files' spelling; -1: none. */
+WEFT_API int32_t weft_tokenizer_find(const weft_tokenizer *tok, const char *token);
+WEFT_API bool weft_tokenizer_is_special(const weft_tokenizer *tok, int32_t id); /* false: no such id */
 /* Added tokens in the order of adding: their number, and the id of the i-th (-1 past the end). */
-size_t weft__tokenizer_added_count(const weft__tokenizer *tok);
-int32_t weft__tokenizer_added(const weft__tokenizer *tok, size_t i);
+WEFT_API uint32_t weft_tokenizer_added_count(const weft_tokenizer *tok);
+WEFT_API int32_t weft_tokenizer_added(const weft_tokenizer *tok, uint32_t i);
+
+/* Tokens with a name of their own: bos_token and its like in the files. */
+typedef enum weft_named_token {
+    WEFT_TOKEN_BOS, WEFT_TOKEN_EOS, WEFT_TOKEN_UNK, WEFT_TOKEN_SEP, WEFT_TOKEN_PAD, WEFT_TOKEN_CLS, WEFT_TOKEN_MASK,
+    WEFT_TOKEN_COUNT
+} weft_named_token;
+/* Its id; -1: the tokenizer's files name none. (What ends a text is for the model's configuration to say, too:
+ * weft_model_info.) */
+WEFT_API int32_t weft_tokenizer_named(const weft_tokenizer *tok, weft_named_token which);
 
 #ifdef __cplusplus
 }

@@ -44,10 +44,12 @@ static bool listen(void *ctx, int32_t token, const char *text, size_t n)
 static bool generate(bundled *b, const char *prompt, weft_generate_desc desc, listener *l, weft_generated *out)
 {
     weft_tokens t;
+    const weft_tokenizer *tok;
     *l = (listener){ .cancel_after = l->cancel_after };
     desc.on_token = listen;
     desc.ctx = l;
-    if (!CHECK_OK(weft_model_encode(b->m, prompt, strlen(prompt), &t, &err), err)) return false;
+    if (!CHECK_OK(weft_model_tokenizer(b->m, &tok, &err), err)) return false;
+    if (!CHECK_OK(weft_tokenizer_encode(tok, prompt, strlen(prompt), NULL, &t, &err), err)) return false;
     bool ok = CHECK_OK(weft_session_truncate(b->s, 0, 0, &err), err) &&
               CHECK_OK(weft_generate(b->s, 0, t.ids, t.n, &desc, out, &err), err);
     weft_tokens_free(&t);

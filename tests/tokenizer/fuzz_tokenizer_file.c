@@ -3,39 +3,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void use(const weft__tokenizer *tok)
+static void use(const weft_tokenizer *tok)
 {
     static const char text[] = "Hello, world's  12 <x>e\xCC\x81 \xE5\x93\x88\xFF\n\n ab";
-    int32_t *ids;
-    size_t n, n_text;
-    char *back;
-    if (weft__tokenizer_encode(tok, text, sizeof text - 1, 0, NULL, &ids, &n, NULL) == WEFT_OK) {
-        for (size_t i = 0; i < n; i++)
-            if (ids[i] < 0 || (uint32_t)ids[i] >= weft__tokenizer_size(tok)) abort();
-        if (weft__tokenizer_decode(tok, ids, n, WEFT__DECODE_LOSSY, &back, &n_text, NULL) !=
-            WEFT_OK)
-            abort();
-        free(back);
-        free(ids);
+    static const weft_decode_desc repaired = { .repair = true };
+    weft_tokens t;
+    weft_text back;
+    if (weft_tokenizer_encode(tok, text, sizeof text - 1, NULL, &t, NULL) == WEFT_OK) {
+        for (size_t i = 0; i < t.n; i++)
+            if (t.ids[i] < 0 || (uint32_t)t.ids[i] >= weft_tokenizer_size(tok)) abort();
+        if (weft_tokenizer_decode(tok, t.ids, t.n, &repaired, &back, NULL) != WEFT_OK) abort();
+        weft_text_free(&back);
+        weft_tokens_free(&t);
     }
-    for (size_t i = 0; i < weft__tokenizer_added_count(tok); i++)
-        if (!weft__tokenizer_token(tok, weft__tokenizer_added(tok, i))) abort();
-    for (uint32_t id = 0; id < weft__tokenizer_size(tok); id++) {
-        const char *token = weft__tokenizer_token(tok, (int32_t)id);
-        if (token && weft__tokenizer_find(tok, token) != (int32_t)id) abort();
+    for (uint32_t i = 0; i < weft_tokenizer_added_count(tok); i++)
+        if (!weft_tokenizer_token(tok, weft_tokenizer_added(tok, i))) abort();
+    for (uint32_t id = 0; id < weft_tokenizer_size(tok); id++) {
+        const char *token = weft_tokenizer_token(tok, (int32_t)id);
+        if (token && weft_tokenizer_find(tok, token) != (int32_t)id) abort();
     }
-    for (size_t i = 0; weft__tokenizer_note(tok, i); i++)
-        if (!*weft__tokenizer_note(tok, i)) abort();
-    if (weft__tokenizer_bos(tok) >= 0 && !weft__tokenizer_token(tok, weft__tokenizer_bos(tok))) abort();
+    for (size_t i = 0; weft_tokenizer_note(tok, NULL, i); i++)
+        if (!*weft_tokenizer_note(tok, NULL, i)) abort();
+    for (weft_named_token k = 0; k < WEFT_TOKEN_COUNT; k++)
+        if (weft_tokenizer_named(tok, k) >= 0 && !weft_tokenizer_token(tok, weft_tokenizer_named(tok, k))) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    weft__tokenizer *tok;
+    weft_tokenizer *tok;
     weft__tokenizer_file files[WEFT__N_FILES] = { { 0 } };
     weft_error err;
     err.text[0] = 0;
@@ -47,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (weft__tokenizer_parse_files(files, &tok, &err) == WEFT_OK) {
         use(tok);
-        weft__tokenizer_destroy(tok);
+        weft_tokenizer_close(tok);
     } else if (!err.text[0] || tok) {
         abort();
     }

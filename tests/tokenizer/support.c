@@ -54,10 +54,10 @@ json_t *patched_file(const json_t *file, const json_t *patch)
     return out;
 }
 
-weft_status parse_tree(const json_t *file, weft__tokenizer **out, weft_error *err)
+weft_status parse_tree(const json_t *file, weft_tokenizer **out, weft_error *err)
 {
     char *text = json_dumps(file, JSON_COMPACT);
-    weft_status status = weft__tokenizer_parse(text, strlen(text), "test.json", out, err);
+    weft_status status = weft_tokenizer_parse(text, strlen(text), "test.json", out, err);
     free(text);
     return status;
 }
@@ -87,24 +87,23 @@ char *text_bytes(const json_t *text, size_t *n)
     return out;
 }
 
-bool encodes_to(const weft__tokenizer *tok, const char *text, size_t n, unsigned flags,
+bool encodes_to(const weft_tokenizer *tok, const char *text, size_t n, const weft_encode_desc *desc,
                 const json_t *ids)
 {
-    int32_t *got;
-    size_t n_got;
+    weft_tokens got;
     weft_error err;
-    if (!CHECK_OK(weft__tokenizer_encode(tok, text, n, flags, NULL, &got, &n_got, &err), err))
+    if (!CHECK_OK(weft_tokenizer_encode(tok, text, n, desc, &got, &err), err))
         return false;
-    bool same = n_got == json_array_size(ids);
-    for (size_t i = 0; i < n_got && same; i++)
-        same = got[i] == json_integer_value(json_array_get(ids, i));
+    bool same = got.n == json_array_size(ids);
+    for (size_t i = 0; i < got.n && same; i++)
+        same = got.ids[i] == json_integer_value(json_array_get(ids, i));
     if (!same) {
         char *want = json_dumps(ids, JSON_COMPACT);
         printf("  \"%.*s\" gives", (int)n, text);
-        for (size_t i = 0; i < n_got; i++) printf(" %d", got[i]);
+        for (size_t i = 0; i < got.n; i++) printf(" %d", got.ids[i]);
         printf(", not %s\n", want);
         free(want);
     }
-    free(got);
+    weft_tokens_free(&got);
     return CHECK(same);
 }

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/files.h"
 #include "tests/test.h"
 
 #define BUNDLED WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox/tokenizer.json"
@@ -14,7 +14,7 @@
 json_t *patched_file(const json_t *file, const json_t *patch);
 
 /* Parses a tree as the tokenizer would parse its text. */
-weft_status parse_tree(const json_t *file, weft__tokenizer **out, weft_error *err);
+weft_status parse_tree(const json_t *file, weft_tokenizer **out, weft_error *err);
 
 /* Merges as a merges.txt. Freed by the caller. */
 char *merges_text(const json_t *merges);
@@ -23,7 +23,7 @@ char *merges_text(const json_t *merges);
 char *text_bytes(const json_t *text, size_t *n);
 
 /* Encodes and compares. False, with a message, if the ids differ. */
-bool encodes_to(const weft__tokenizer *tok, const char *text, size_t n, unsigned flags,
+bool encodes_to(const weft_tokenizer *tok, const char *text, size_t n, const weft_encode_desc *desc,
                 const json_t *ids);
 
 #endif

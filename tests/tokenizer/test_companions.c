@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "models/model.h"
 
 /* Six tokens; ' stands for ". */
 #define VOCAB  "{'a': 0, 'b': 1, 'ab': 2, '<s>': 3, '\xC4\xA0': 4, '<e>': 5}"
@@ -26,7 +25,7 @@ typedef struct companions {
     const char *file[WEFT__N_FILES]; /* NULL: not there */
 } companions;
 
-static weft_status parse(const companions *c, weft__tokenizer **out, weft_error *err)
+static weft_status parse(const companions *c, weft_tokenizer **out, weft_error *err)
 {
     weft__tokenizer_file files[WEFT__N_FILES] = { { 0 } };
     char *text[WEFT__N_FILES] = { 0 };
@@ -121,19 +120,19 @@ static const struct {
 static void changes(void)
 {
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        weft__tokenizer *tok;
+        weft_tokenizer *tok;
         weft_error err = { 0 };
         unsigned before = weft_test_now.failures;
         if (CHECK_OK(parse(&good[i].files, &tok, &err), err)) {
             json_t *ids = json_loads(good[i].ids, 0, NULL);
-            encodes_to(tok, good[i].text, strlen(good[i].text), 0, ids);
-            const char *note = weft__tokenizer_note(tok, 0);
+            encodes_to(tok, good[i].text, strlen(good[i].text), NULL, ids);
+            const char *note = weft_tokenizer_note(tok, NULL, 0);
             CHECK(!note == !good[i].note);
             if (note && good[i].note) CHECK_CONTAINS(note, good[i].note);
-            CHECK(!note || !weft__tokenizer_note(tok, 1));
-            CHECK_EQ_INT(weft__tokenizer_bos(tok), good[i].bos);
+            CHECK(!note || !weft_tokenizer_note(tok, NULL, 1));
+            CHECK_EQ_INT(weft_tokenizer_named(tok, WEFT_TOKEN_BOS), good[i].bos);
             json_decref(ids);
-            weft__tokenizer_destroy(tok);
+            weft_tokenizer_close(tok);
         }
         if (weft_test_now.failures > before) printf("  in row %zu\n", i);
     }
@@ -208,7 +207,7 @@ static const struct {
 static void broken(void)
 {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        weft__tokenizer *tok;
+        weft_tokenizer *tok;
         weft_error err = { 0 };
         bool ok = CHECK_STATUS(parse(&bad[i].files, &tok, &err), bad[i].status, err);
         if (!CHECK_CONTAINS(err.text, bad[i].text) || !ok) printf("  in row %zu\n", i);
@@ -233,14 +232,14 @@ static void write_file(const char *name, const char *text)
     fclose(f);
 }
 
-static void check_ids(weft_model *m, const char *text, weft_bos bos, const char *want)
+static void check_ids(const weft_tokenizer *tok, const char *text, weft_bos bos, const char *want)
 {
     weft_tokens t;
     weft_error err = { 0 };
     char got[256] = "";
     size_t n = 0;
     weft_encode_desc desc = { .bos = bos };
-    if (!CHECK_OK(weft_model_encode_as(m, text, strlen(text), &desc, &t, &err), err)) return;
+    if (!CHECK_OK(weft_tokenizer_encode(tok, text, strlen(text), &desc, &t, &err), err)) return;
     for (size_t i = 0; i < t.n; i++) n += (size_t)snprintf(got + n, sizeof got - n, "%s%d", i ? "," : "", t.ids[i]);
     if (!CHECK(strcmp(got, want) == 0)) printf("  \"%s\" gives %s, not %s\n", text, got, want);
     weft_tokens_free(&t);
@@ -249,60 +248,66 @@ static void check_ids(weft_model *m, const char *text, weft_bos bos, const char 
 /* A folder without config.json: opened for its text, with and without the files beside tokenizer.json. */
 static void folders(void)
 {
-    weft_model *m;
+    weft_tokenizer *tok;
     weft_error err = { 0 };
     weft_tokens t;
-    weft_graph *g;
     snprintf(folder, sizeof folder, "/tmp/weft-test-XXXXXX");
     if (!CHECK(mkdtemp(folder))) return;
-    CHECK_STATUS(weft_model_open_text(folder, &m, &err), WEFT_NOT_FOUND, err);
+    CHECK_STATUS(weft_tokenizer_open(folder, &tok, &err), WEFT_NOT_FOUND, err);
     CHECK_CONTAINS(err.text, "tokenizer.json: not there");
     write_file("vocab.json", VOCAB);
-    CHECK_STATUS(weft_model_open_text(folder, &m, &err), WEFT_NOT_FOUND, err);
+    CHECK_STATUS(weft_tokenizer_open(folder, &tok, &err), WEFT_NOT_FOUND, err);
     write_file("merges.txt", MERGES);
     write_file("tokenizer_config.json",
                "{'tokenizer_class': 'GPT2Tokenizer', 'bos_token': '<s>', 'add_bos_token': true}");
-    if (CHECK_OK(weft_model_open_text(folder, &m, &err), err)) {
-        check_ids(m, "ab", WEFT_BOS_AS_FILES, "3,2");
-        check_ids(m, "ab", WEFT_BOS_ON, "3,2"); /* once */
-        check_ids(m, "<s>ab", WEFT_BOS_ON, "3,3,2");
-        check_ids(m, "ab", WEFT_BOS_OFF, "2");
-        check_ids(m, "<s>ab", WEFT_BOS_OFF, "3,2"); /* the text has it */
-        CHECK_STATUS(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, &err), WEFT_INVALID, err);
-        CHECK_CONTAINS(err.text, "text alone");
-        weft_model_close(m);
+    if (CHECK_OK(weft_tokenizer_open(folder, &tok, &err), err)) {
+        check_ids(tok, "ab", WEFT_BOS_AS_FILES, "3,2");
+        check_ids(tok, "ab", WEFT_BOS_ON, "3,2"); /* once */
+        check_ids(tok, "<s>ab", WEFT_BOS_ON, "3,3,2");
+        check_ids(tok, "ab", WEFT_BOS_OFF, "2");
+        check_ids(tok, "<s>ab", WEFT_BOS_OFF, "3,2"); /* the text has it */
+        CHECK_EQ_INT(weft_tokenizer_named(tok, WEFT_TOKEN_BOS), 3);
+        CHECK_STR(weft_tokenizer_token(tok, weft_tokenizer_named(tok, WEFT_TOKEN_EOS)), "<|endoftext|>");
+        CHECK_EQ_INT(weft_tokenizer_named(tok, WEFT_TOKEN_MASK), -1);
+        CHECK_EQ_INT(weft_tokenizer_named(tok, WEFT_TOKEN_COUNT), -1);
+        weft_encode_desc bare = { .bos = WEFT_BOS_ON, .no_template = true };
+        CHECK_OK(weft_tokenizer_encode(tok, "ab", 2, &bare, &t, &err), err);
+        CHECK(t.n == 2 && t.ids[0] == 3 && t.ids[1] == 2); /* asked for: there, without any template */
+        weft_tokens_free(&t);
+        weft_tokenizer_close(tok);
     }
     write_file("tokenizer.json", BASE);
     write_file("config.json", "{'model_type': 'gpt_neox', 'bos_token_id': 5}");
-    if (CHECK_OK(weft_model_open_text(folder, &m, &err), err)) {
-        CHECK_CONTAINS(weft_model_text_note(m, NULL, 0), "add_bos_token");
-        CHECK(!weft_model_text_note(m, NULL, 1));
-        CHECK_CONTAINS(weft_model_text_note(m, &(weft_encode_desc){ 0 }, 0), "add_bos_token");
-        CHECK(!weft_model_text_note(m, &(weft_encode_desc){ .bos = WEFT_BOS_ON }, 0)); /* asked for, so done */
-        check_ids(m, "ab", WEFT_BOS_AS_FILES, "2");
-        check_ids(m, "ab", WEFT_BOS_ON, "3,2");
-        weft_model_close(m);
+    if (CHECK_OK(weft_tokenizer_open(folder, &tok, &err), err)) {
+        CHECK_CONTAINS(weft_tokenizer_note(tok, NULL, 0), "add_bos_token");
+        CHECK(!weft_tokenizer_note(tok, NULL, 1));
+        CHECK_CONTAINS(weft_tokenizer_note(tok, &(weft_encode_desc){ 0 }, 0), "add_bos_token");
+        CHECK(!weft_tokenizer_note(tok, &(weft_encode_desc){ .bos = WEFT_BOS_ON }, 0)); /* asked for, so done */
+        check_ids(tok, "ab", WEFT_BOS_AS_FILES, "2");
+        check_ids(tok, "ab", WEFT_BOS_ON, "3,2");
+        weft_tokenizer_close(tok);
     }
     write_file("tokenizer_config.json", NULL);
-    if (CHECK_OK(weft_model_open_text(folder, &m, &err), err)) {
-        check_ids(m, "", WEFT_BOS_ON, "5"); /* the configuration's */
-        weft_model_close(m);
+    if (CHECK_OK(weft_tokenizer_open(folder, &tok, &err), err)) {
+        check_ids(tok, "", WEFT_BOS_ON, "5"); /* the configuration's */
+        weft_tokenizer_close(tok);
     }
     write_file("tokenizer.json", TEMPLATE);
-    if (CHECK_OK(weft_model_open_text(folder, &m, &err), err)) {
-        check_ids(m, "a", WEFT_BOS_ON, "5,3,0"); /* what the template puts in front is another */
-        weft_model_close(m);
+    if (CHECK_OK(weft_tokenizer_open(folder, &tok, &err), err)) {
+        check_ids(tok, "a", WEFT_BOS_ON, "5,3,0"); /* what the template puts in front is another */
+        weft_tokenizer_close(tok);
     }
     write_file("tokenizer.json", BASE);
     char path[128];
     snprintf(path, sizeof path, "%s/tokenizer.json", folder);
-    if (CHECK_OK(weft_model_open_text(path, &m, &err), err)) {
-        check_ids(m, "ab", WEFT_BOS_AS_FILES, "2");
-        CHECK_EQ_INT(weft_model_pooled_token(m, (const int32_t[]){ 2, 2 }, 2), 1); /* no configuration: no padding */
-        CHECK_STATUS(weft_model_encode_as(m, "a", 1, &(weft_encode_desc){ .bos = WEFT_BOS_ON }, &t, &err), WEFT_INVALID,
-                     err);
+    if (CHECK_OK(weft_tokenizer_open(path, &tok, &err), err)) {
+        check_ids(tok, "ab", WEFT_BOS_AS_FILES, "2");
+        weft_encode_desc on = { .bos = WEFT_BOS_ON };
+        CHECK_STATUS(weft_tokenizer_encode(tok, "a", 1, &on, &t, &err), WEFT_INVALID, err);
+        CHECK(!t.ids && !t.n);
         CHECK_CONTAINS(err.text, "bos token");
-        weft_model_close(m);
+        CHECK_CONTAINS(err.text, path);
+        weft_tokenizer_close(tok);
     }
     static const char *const names[] = { "vocab.json", "merges.txt", "tokenizer.json", "config.json" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) write_file(names[i], NULL);

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "models/tokenizer/tokenizer.h"
+#include "models/tokenizer/files.h"
 
 /* Small, but with every part that allocates. */
 static const char file[] = "{\"added_tokens\":["
@@ -35,10 +35,10 @@ static void opening(void)
     OOM_LOOP(n)
     {
         weft_error err = { 0 };
-        weft__tokenizer *tok;
-        weft_status status = weft__tokenizer_parse(file, sizeof file - 1, "x", &tok, &err);
+        weft_tokenizer *tok;
+        weft_status status = weft_tokenizer_parse(file, sizeof file - 1, "x", &tok, &err);
         OOM_CHECK(status, err);
-        weft__tokenizer_destroy(tok);
+        weft_tokenizer_close(tok);
     }
 }
 
@@ -67,11 +67,11 @@ static void opening_folders(void)
         OOM_LOOP(n)
         {
             weft_error err = { 0 };
-            weft__tokenizer *tok;
+            weft_tokenizer *tok;
             weft_status status = weft__tokenizer_parse_files(folders[i], &tok, &err);
             OOM_CHECK(status, err);
             CHECK((status == WEFT_OK) == (tok != NULL));
-            weft__tokenizer_destroy(tok);
+            weft_tokenizer_close(tok);
         }
     }
 }
@@ -82,44 +82,46 @@ static void encoding(void)
     static char text[4096];
     for (size_t i = 0; i < sizeof text; i += 8) memcpy(text + i, "ab a1 \xFFq", 8);
     for (size_t i = 1000; i < 1200; i += 4) memcpy(text + i, "\xCC\x81\xCC\x96", 4);
-    weft__tokenizer *tok;
+    weft_tokenizer *tok;
     weft_error err = { 0 };
-    if (!CHECK_OK(weft__tokenizer_parse(file, sizeof file - 1, "x", &tok, &err), err)) return;
+    if (!CHECK_OK(weft_tokenizer_parse(file, sizeof file - 1, "x", &tok, &err), err)) return;
     OOM_LOOP(n)
     {
-        int32_t *ids;
-        size_t n_ids;
-        weft_status status = weft__tokenizer_encode(tok, text, sizeof text, 0, NULL, &ids, &n_ids, &err);
+        weft_tokens t;
+        weft_encode_desc desc = { .bos = n % 2 ? WEFT_BOS_AS_FILES : WEFT_BOS_OFF };
+        weft_status status = weft_tokenizer_encode(tok, text, sizeof text, &desc, &t, &err);
         OOM_CHECK(status, err);
-        CHECK((status == WEFT_OK) == (ids != NULL));
-        free(ids);
+        CHECK((status == WEFT_OK) == (t.ids != NULL));
+        weft_tokens_free(&t);
     }
-    weft__tokenizer_destroy(tok);
+    weft_tokenizer_close(tok);
 }
 
 static void decoding(void)
 {
     static const int32_t ids[] = { 0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1 };
-    weft__tokenizer *tok;
+    weft_tokenizer *tok;
     weft_error err = { 0 };
-    if (!CHECK_OK(weft__tokenizer_parse(file, sizeof file - 1, "x", &tok, &err), err)) return;
+    if (!CHECK_OK(weft_tokenizer_parse(file, sizeof file - 1, "x", &tok, &err), err)) return;
     OOM_LOOP(n)
     {
-        char *text;
-        size_t size;
-        weft_status status = weft__tokenizer_decode(tok, ids, sizeof ids / sizeof *ids,
-                                                    WEFT__DECODE_LOSSY, &text, &size, &err);
+        weft_text text;
+        weft_decode_desc desc = { .repair = true };
+        weft_status status = weft_tokenizer_decode(tok, ids, sizeof ids / sizeof *ids, &desc, &text, &err);
         OOM_CHECK(status, err);
-        free(text);
+        weft_text_free(&text);
     }
     OOM_LOOP(n)
     {
-        weft__token_stream stream;
-        weft_status status = weft__token_stream_init(&stream, tok, false, &err);
+        static const char *const stop[] = { "ab", "" };
+        weft_token_stream *stream;
+        weft_token_stream_desc desc = { .stop = stop, .n_stop = 2 };
+        weft_status status = weft_token_stream_create(tok, &desc, &stream, &err);
         OOM_CHECK(status, err);
-        weft__token_stream_free(&stream);
+        CHECK((status == WEFT_OK) == (stream != NULL));
+        weft_token_stream_destroy(stream);
     }
-    weft__tokenizer_destroy(tok);
+    weft_tokenizer_close(tok);
 }
 
 static const weft_test tests[] = { { "opening", opening },

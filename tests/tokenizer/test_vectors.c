@@ -19,7 +19,7 @@ static json_t *load_vectors(void)
 }
 
 /* Decodes ids and compares with a text, bytes not being UTF-8 replaced on both sides. */
-static void check_decode(const weft__tokenizer *tok, const json_t *ids, unsigned flags,
+static void check_decode(const weft_tokenizer *tok, const json_t *ids, bool skip_special,
                          const char *want, size_t n_want)
 {
     int32_t id[1024];
@@ -28,49 +28,46 @@ static void check_decode(const weft__tokenizer *tok, const json_t *ids, unsigned
     for (size_t i = 0; i < n; i++) id[i] = (int32_t)json_integer_value(json_array_get(ids, i));
     weft__bytes lossy = { 0 };
     CHECK(weft__utf8_append_lossy(&lossy, want, n_want));
-    char *text;
+    weft_text text;
     weft_error err;
-    if (CHECK_OK(weft__tokenizer_decode(tok, id, n, flags | WEFT__DECODE_LOSSY, &text, &n_text,
-                                        &err),
-                 err) &&
-        !CHECK(n_text == lossy.size && (n_text == 0 || memcmp(text, lossy.data, n_text) == 0)))
-        printf("  decoded \"%.*s\", not \"%.*s\"\n", (int)n_text, text, (int)lossy.size,
-               lossy.data);
-    free(text);
+    weft_decode_desc desc = { .skip_special = skip_special, .repair = true };
+    if (CHECK_OK(weft_tokenizer_decode(tok, id, n, &desc, &text, &err), err) &&
+        !CHECK(text.size == lossy.size && (text.size == 0 || memcmp(text.data, lossy.data, text.size) == 0)))
+        printf("  decoded \"%.*s\", not \"%.*s\"\n", (int)text.size, text.data, (int)lossy.size, lossy.data);
+    weft_text_free(&text);
 
     /* The stream gives the same, id by id. */
-    weft__token_stream stream;
+    weft_token_stream *stream;
     weft__bytes streamed = { 0 };
-    if (!CHECK_OK(weft__token_stream_init(&stream, tok, flags & WEFT__DECODE_SKIP_SPECIAL, &err),
-                  err))
-        return;
+    weft_token_stream_desc how = { .keep_special = !skip_special };
+    if (!CHECK_OK(weft_token_stream_create(tok, &how, &stream, &err), err)) return;
     for (size_t i = 0; i <= n; i++) {
-        const char *piece = i < n ? weft__token_stream_push(&stream, id[i], &n_text)
-                                  : weft__token_stream_flush(&stream, &n_text);
+        const char *piece = i < n ? weft_token_stream_push(stream, id[i], &n_text)
+                                  : weft_token_stream_finish(stream, &n_text);
         CHECK(weft__utf8_is_valid(piece, n_text));
         CHECK(weft__bytes_append(&streamed, piece, n_text));
     }
     CHECK(streamed.size == lossy.size &&
           (lossy.size == 0 || memcmp(streamed.data, lossy.data, lossy.size) == 0));
-    weft__token_stream_free(&stream);
+    weft_token_stream_destroy(stream);
     free(streamed.data);
     free(lossy.data);
 }
 
 /* A decoded text of the vectors, or the text that stands for it when it is left out. */
-static void check_decodes(const weft__tokenizer *tok, const json_t *ids, const json_t *full,
+static void check_decodes(const weft_tokenizer *tok, const json_t *ids, const json_t *full,
                           const json_t *bare, const char *text, size_t n)
 {
     if (full) {
         text = json_string_value(full);
         n = json_string_length(full);
     }
-    check_decode(tok, ids, 0, text, n);
+    check_decode(tok, ids, false, text, n);
     if (bare) {
         text = json_string_value(bare);
         n = json_string_length(bare);
     }
-    check_decode(tok, ids, WEFT__DECODE_SKIP_SPECIAL, text, n);
+    check_decode(tok, ids, true, text, n);
 }
 
 static bool has_flag(const json_t *set, const char *flag)
@@ -83,7 +80,7 @@ static bool has_flag(const json_t *set, const char *flag)
 }
 
 /* The tokenizer of a set: a file, or a folder of files. */
-static weft_status open_set(const json_t *set, const json_t *patched, weft__tokenizer **out,
+static weft_status open_set(const json_t *set, const json_t *patched, weft_tokenizer **out,
                             weft_error *err)
 {
     static const char *const names[] = { WEFT__TOKENIZER_FILES };
@@ -111,11 +108,11 @@ static weft_status open_set(const json_t *set, const json_t *patched, weft__toke
 static void run_set(const json_t *set, const json_t *texts, const json_t *file)
 {
     json_t *patched = patched_file(file, json_object_get(set, "patch")), *item;
-    weft__tokenizer *tok;
+    weft_tokenizer *tok;
     weft_error err;
     size_t i, n;
-    unsigned flags = has_flag(set, "special_as_text") ? WEFT__ENCODE_SPECIAL_AS_TEXT : 0;
-    if (has_flag(set, "no_template")) flags |= WEFT__ENCODE_NO_TEMPLATE;
+    weft_encode_desc desc = { .special_as_text = has_flag(set, "special_as_text"),
+                              .no_template = has_flag(set, "no_template") };
     if (CHECK_OK(open_set(set, patched, &tok, &err), err)) {
         json_array_foreach(json_object_get(set, "cases"), i, item)
         {
@@ -123,7 +120,7 @@ static void run_set(const json_t *set, const json_t *texts, const json_t *file)
             if (json_is_integer(text))
                 text = json_array_get(texts, (size_t)json_integer_value(text));
             char *bytes = text_bytes(text, &n);
-            encodes_to(tok, bytes, n, flags, ids);
+            encodes_to(tok, bytes, n, &desc, ids);
             if (!has_flag(set, "no_decode"))
                 check_decodes(tok, ids, json_array_get(item, 2), json_array_get(item, 3), bytes, n);
             free(bytes);
@@ -131,7 +128,7 @@ static void run_set(const json_t *set, const json_t *texts, const json_t *file)
         json_array_foreach(json_object_get(set, "decode"), i, item)
             check_decodes(tok, json_array_get(item, 0), json_array_get(item, 1),
                           json_array_get(item, 2), NULL, 0);
-        weft__tokenizer_destroy(tok);
+        weft_tokenizer_close(tok);
     }
     json_decref(patched);
 }
