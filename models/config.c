@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "config_types.h"
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/file.h"
 #include "models/checkpoint/json.h"
 

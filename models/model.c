@@ -94,11 +94,10 @@ static weft_status open_files(weft_model *m, weft_error *err)
         }
         if (!has_weights) return WEFT_OK;
     }
-    WEFT_TRY(weft__checkpoint_open(m->path, &m->checkpoint, err));
-    m->used = calloc(weft__checkpoint_count(m->checkpoint) + 1, sizeof *m->used);
-    m->converted = calloc(weft__checkpoint_count(m->checkpoint) + 1, sizeof *m->converted);
-    if (!m->used || !m->converted) return WEFT_OOM_FAIL(err, "a model");
-    const char *note = weft__checkpoint_note(m->checkpoint);
+    WEFT_TRY(weft_checkpoint_open(m->path, &m->checkpoint, err));
+    m->used = calloc(weft_checkpoint_count(m->checkpoint) + 1, sizeof *m->used);
+    if (!m->used) return WEFT_OOM_FAIL(err, "a model");
+    const char *note = weft_checkpoint_note(m->checkpoint, 0);
     return note ? weft__model_add_note(m, err, "%s", note) : WEFT_OK;
 }
 
@@ -134,7 +133,7 @@ static weft_status survey(weft_model *m, weft_error *err)
         if (t) m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
     }
     weft_graph_destroy(g);
-    for (size_t i = 0; m->checkpoint && i < weft__checkpoint_count(m->checkpoint); i++)
+    for (size_t i = 0; m->checkpoint && i < weft_checkpoint_count(m->checkpoint); i++)
         if (!m->used[i])
             WEFT_TRY(weft__model_add_note(m, err, "tensor '%s' is in the files but not in the model: ignored",
                                           weft__checkpoint_at(m->checkpoint, i)->name));
@@ -188,7 +187,7 @@ static weft_status fill_info(weft_model *m, weft_error *err)
         .n_layer = read_u32(m, "num_hidden_layers"), .n_embed = read_u32(m, "hidden_size"),
         .n_head = read_u32(m, "num_attention_heads"), .n_vocab = read_u32(m, "vocab_size"),
         .context = read_u32(m, "max_position_embeddings"), .has_weights = m->checkpoint != NULL,
-        .file_bytes = m->checkpoint ? weft__checkpoint_bytes(m->checkpoint) : 0,
+        .file_bytes = m->checkpoint ? weft_checkpoint_bytes(m->checkpoint) : 0,
     };
     if (!m->info.context) m->info.context = 2048;
     m->info.context_limit = weft__hf_config_context_limit(m->hf);
@@ -253,8 +252,7 @@ void weft_model_close(weft_model *m)
 {
     if (!m) return;
     weft_tokenizer_close(m->tokenizer);
-    weft__model_free_converted(m);
-    weft__checkpoint_destroy(m->checkpoint);
+    weft_checkpoint_close(m->checkpoint);
     weft__settings_clear(&m->settings);
     weft__hf_config_destroy(m->hf);
     for (size_t i = 0; i < m->n_notes; i++) free(m->notes[i]);
@@ -277,10 +275,12 @@ const weft_config *weft_model_config(const weft_model *m)
     return &m->config;
 }
 
-bool weft_model_tensor(const weft_model *m, uint32_t i, weft_tensor_info *out)
+const weft_checkpoint *weft_model_checkpoint(const weft_model *m)
 {
-    if (!m->checkpoint || i >= weft__checkpoint_count(m->checkpoint)) return false;
-    const weft__file_tensor *t = weft__checkpoint_at(m->checkpoint, i);
-    *out = (weft_tensor_info){ t->name, t->dtype->name, t->rank, (const int64_t *)t->dims, t->size, m->used[i] };
-    return true;
+    return m->checkpoint;
+}
+
+bool weft_model_uses(const weft_model *m, size_t i)
+{
+    return m->checkpoint && i < weft_checkpoint_count(m->checkpoint) && m->used[i];
 }

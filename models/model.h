@@ -14,7 +14,7 @@
 #ifndef WEFT_MODEL_H
 #define WEFT_MODEL_H
 
-#include "backends/backend.h"
+#include "models/checkpoint/checkpoint.h"
 #include "models/tokenizer/tokenizer.h"
 
 #ifdef __cplusplus
@@ -72,16 +72,12 @@ WEFT_API bool weft_model_setting(const weft_model *m, uint32_t i, weft_setting_i
 /* Things worth telling: contradicting or ignored configuration keys, tensors no weight asks for. NULL past the end. */
 WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
 
-/* A tensor of the files, sorted by name. False past the end. `used`: the graph has a weight of that name. */
-typedef struct weft_tensor_info {
-    const char *name, *dtype;
-    uint32_t rank;
-    const int64_t *dims;
-    uint64_t bytes;
-    bool used;
-} weft_tensor_info;
-WEFT_API bool weft_model_tensor(const weft_model *m, uint32_t i, weft_tensor_info *out);
-/* The files' tensors as a source for weft_bank_create. Valid as long as the model. */
+/* The files' tensors, lent, valid as long as the model; NULL: there are none. And whether its graph has a weight that
+ * is tensor i of them. */
+WEFT_API const weft_checkpoint *weft_model_checkpoint(const weft_model *m);
+WEFT_API bool weft_model_uses(const weft_model *m, size_t i);
+/* The weights of its graph, by the graph's names, which files may spell otherwise: a source for weft_bank_create. Valid
+ * as long as the model. */
 WEFT_API weft_weight_source weft_model_weights(const weft_model *m);
 /* Takes weights from `source` (copied) instead of files: for models opened from a config.json by itself. What it gives
  * must have the shapes of the model's graph. */

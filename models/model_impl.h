@@ -2,7 +2,7 @@
 #ifndef WEFT_MODEL_IMPL_H
 #define WEFT_MODEL_IMPL_H
 
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/checkpoint_impl.h"
 #include "models/config.h"
 #include "models/model.h"
 #include "models/tokenizer/files.h"
@@ -22,7 +22,7 @@ struct weft_model {
     weft__hf_config *hf;
     weft_config config;
     weft__settings settings;
-    weft__checkpoint *checkpoint; /* NULL: configuration alone */
+    weft_checkpoint *checkpoint; /* NULL: configuration alone */
     weft_weight_source source;    /* of weft_model_set_weights; find NULL: the checkpoint */
     weft_tokenizer *tokenizer;   /* NULL until first used */
     weft__build_fn *build;
@@ -33,7 +33,6 @@ struct weft_model {
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
     bool tied;                /* input embeddings and head are one (WEFT_TIED), by configuration and files */
-    float **converted;        /* the same: its values where the file has them in a type that no graph has (F64) */
     char **labels;            /* names of the head's scores: info.n_labels */
     char *no_logits;          /* why a language model's head is missing; NULL: no more to say than info.head */
     char **notes;
@@ -52,7 +51,6 @@ void weft__model_free_labels(weft_model *m);
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name);
 /* The same, checked: weft__checkpoint_weight. */
 weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err);
-void weft__model_free_converted(weft_model *m);
 /* Whether tie_word_embeddings holds for the files: as in transformers 5, not where they have both tensors and these
  * differ. Then definitions are told so, and there is a note. Reads both. */
 weft_status weft__model_settle_tie(weft_model *m, weft_error *err);

@@ -1,9 +1,7 @@
 /* weights.c: the tensors of a model's files as the weights of its graph. */
 #include "models/model_impl.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* How else files may spell the beginning of a tensor's name. */
@@ -71,62 +69,13 @@ weft_status weft__model_weight(const weft_model *m, const char *name, const weft
     return weft__checkpoint_weight(m->checkpoint, t ? t->name : name, out, err);
 }
 
-/* Doubles, of any alignment, as the nearest floats. What is finite stays finite or is refused. */
-static weft_status convert(const weft__file_tensor *t, float *out, weft_error *err)
-{
-    const unsigned char *in = t->data;
-    for (size_t i = 0; i < t->size / sizeof(double); i++) {
-        double x;
-        memcpy(&x, in + i * sizeof x, sizeof x);
-        out[i] = (float)x;
-        if (isfinite(x) && !isfinite(out[i]))
-            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor %s: element %zu, %g, is beyond the range of float32",
-                             t->file, t->name, i, x);
-    }
-    return WEFT_OK;
-}
-
-/* An F64 tensor's values as f32: made when first asked for, kept as long as the model. */
-static weft_status converted(const weft_model *m, const weft__file_tensor *t, const float **out, weft_error *err)
-{
-    float **kept = &m->converted[t - weft__checkpoint_at(m->checkpoint, 0)];
-    if (!*kept) {
-        float *made = malloc(t->size / 2 + 1);
-        if (!made) return WEFT_OOM_FAIL(err, t->name);
-        weft_status s = convert(t, made, err);
-        if (s) {
-            free(made);
-            return s;
-        }
-        *kept = made;
-    }
-    *out = *kept;
-    return WEFT_OK;
-}
-
-void weft__model_free_converted(weft_model *m)
-{
-    for (size_t i = 0; m->converted && i < weft__checkpoint_count(m->checkpoint); i++) free(m->converted[i]);
-    free(m->converted);
-}
-
 static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
 {
     const weft_model *m = ctx;
     if (!m->checkpoint) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", m->path);
     const weft__file_tensor *t;
     WEFT_TRY(weft__model_weight(m, name, &t, err));
-    if (t->rank > WEFT_MAX_RANK)
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, name, t->rank);
-    weft__file_tensor_prefetch(t);
-    *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size };
-    memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
-    if (t->dtype->bytes == weft_dtype_get(out->dtype)->bytes) return WEFT_OK;
-    const float *values = NULL;
-    WEFT_TRY(converted(m, t, &values, err));
-    out->data = values;
-    out->bytes = t->size / 2;
-    return WEFT_OK;
+    return weft__checkpoint_data(m->checkpoint, t, out, err);
 }
 
 weft_weight_source weft_model_weights(const weft_model *m)

@@ -55,21 +55,21 @@ static void print_head(const weft_model *m, const weft_model_info *i)
 
 static void print_tensors(const weft_model *m, bool list)
 {
-    weft_tensor_info t;
-    uint32_t n = 0, unused = 0;
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; weft_model_tensor(m, i, &t); i++) {
-        n++;
-        unused += !t.used;
-        bytes += t.bytes;
+    const weft_checkpoint *files = weft_model_checkpoint(m);
+    size_t n = files ? weft_checkpoint_count(files) : 0, unused = 0;
+    uint64_t bytes = files ? weft_checkpoint_bytes(files) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const weft_tensor_info *t = weft_checkpoint_tensor(files, i);
+        bool used = weft_model_uses(m, i);
+        unused += !used;
         if (!list) continue;
-        printf("  %-5s [", t.dtype);
-        for (uint32_t k = 0; k < t.rank; k++) printf("%s%lld", k ? ", " : "", (long long)t.dims[k]);
-        printf("] %s%s\n", t.name, t.used ? "" : " (ignored)");
+        printf("  %-5s [", t->dtype);
+        for (uint32_t k = 0; k < t->rank; k++) printf("%s%lld", k ? ", " : "", (long long)t->dims[k]);
+        printf("] %s%s\n", t->name, used ? "" : " (ignored)");
     }
-    printf("  tensors                 %u, %.1f MiB%s\n", n, (double)bytes / 1048576.0,
+    printf("  tensors                 %zu, %.1f MiB%s\n", n, (double)bytes / 1048576.0,
            n ? "" : " (no files: configuration only)");
-    if (unused) printf("  ignored tensors        %u\n", unused);
+    if (unused) printf("  ignored tensors        %zu\n", unused);
 }
 
 static int print_tokenizer(weft_model *m, const weft_model_info *i)
@@ -139,12 +139,14 @@ static json_t *object(const cli_source *s, const weft_model_info *i)
 {
     const weft_model *m = s->model;
     json_t *tensors = json_array();
-    weft_tensor_info t;
-    for (uint32_t k = 0; weft_model_tensor(m, k, &t); k++) {
+    const weft_checkpoint *files = weft_model_checkpoint(m);
+    const weft_tensor_info *t;
+    for (size_t k = 0; files && (t = weft_checkpoint_tensor(files, k)); k++) {
         json_t *dims = json_array();
-        for (uint32_t d = 0; d < t.rank; d++) json_array_append_new(dims, json_integer(t.dims[d]));
-        json_array_append_new(tensors, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", t.name, "dtype", t.dtype, "dims",
-                                                 dims, "bytes", (json_int_t)t.bytes, "used", t.used));
+        for (uint32_t d = 0; d < t->rank; d++) json_array_append_new(dims, json_integer(t->dims[d]));
+        json_array_append_new(tensors, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", t->name, "dtype", t->dtype,
+                                                 "dims", dims, "bytes", (json_int_t)t->bytes, "used",
+                                                 weft_model_uses(m, k)));
     }
     return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:o, s:o, s:o}", "architecture",
                      i->architecture, "layers", (int)i->n_layer, "hidden_size", (int)i->n_embed, "heads",

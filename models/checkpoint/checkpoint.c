@@ -1,29 +1,16 @@
 /* checkpoint.c: opens the files of a model folder and merges their tensors. The data structure is
  * one array of tensor records sorted by name, copied from those of the files, which stay open
  * (mapped) as long as the checkpoint. */
-#include "checkpoint.h"
+#include "checkpoint_impl.h"
+#include "json.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "json.h"
-#include "safetensors.h"
 
 #define SINGLE_FILE "model.safetensors"
 #define INDEX_FILE  "model.safetensors.index.json"
 #define MAX_INDEX   ((size_t)64 << 20) /* bytes; that of a 20B model is about 60 kB */
-
-struct weft__checkpoint {
-    weft__safetensors **files;
-    size_t n_files, files_capacity;
-    weft__file_tensor *tensors;
-    size_t n_tensors, tensors_capacity;
-    uint64_t bytes;
-    char *note; /* NULL: nothing to tell */
-};
 
 /* ---- what MODEL means ---- */
 
@@ -143,7 +130,7 @@ weft_status weft__checkpoint_check_index(const char *text, size_t n, const char 
 
 /* ---- opening ---- */
 
-static weft_status add_file(weft__checkpoint *ck, const char *path, weft__safetensors **out,
+static weft_status add_file(weft_checkpoint *ck, const char *path, weft__safetensors **out,
                             weft_error *err)
 {
     if (!weft__grow(&ck->files, &ck->files_capacity, ck->n_files + 1, sizeof *ck->files))
@@ -162,7 +149,7 @@ static weft_status add_file(weft__checkpoint *ck, const char *path, weft__safete
 }
 
 /* The shard of that name, opened when it is met first. */
-static weft_status shard_of(weft__checkpoint *ck, const char *folder, const char *name,
+static weft_status shard_of(weft_checkpoint *ck, const char *folder, const char *name,
                             weft__safetensors **out, weft_error *err)
 {
     for (size_t i = 0; i < ck->n_files; i++)
@@ -191,7 +178,7 @@ static void keep_one(const json_t *map, weft__file_tensor *t, size_t n)
     if (!file && n > 1) t[0].also_in = other;
 }
 
-static weft_status note_repeated(weft__checkpoint *ck, size_t n, const weft__file_tensor *first, const char *other,
+static weft_status note_repeated(weft_checkpoint *ck, size_t n, const weft__file_tensor *first, const char *other,
                                  weft_error *err)
 {
     char name[WEFT__QUOTE_SIZE];
@@ -207,7 +194,7 @@ static weft_status note_repeated(weft__checkpoint *ck, size_t n, const weft__fil
 }
 
 /* Sorts the merged tensors and leaves one of each name. */
-static weft_status merge(weft__checkpoint *ck, const json_t *map, weft_error *err)
+static weft_status merge(weft_checkpoint *ck, const json_t *map, weft_error *err)
 {
     size_t kept = 0, repeated = 0, first = 0;
     const char *other = NULL;
@@ -229,7 +216,7 @@ static weft_status merge(weft__checkpoint *ck, const json_t *map, weft_error *er
 
 /* ---- shards ---- */
 
-static weft_status open_shards(weft__checkpoint *ck, const char *folder, const char *index,
+static weft_status open_shards(weft_checkpoint *ck, const char *folder, const char *index,
                                json_t *map, weft_error *err)
 {
     const char *key;
@@ -248,7 +235,7 @@ static weft_status open_shards(weft__checkpoint *ck, const char *folder, const c
     return WEFT_OK;
 }
 
-static weft_status open_index(weft__checkpoint *ck, const char *folder, const char *index,
+static weft_status open_index(weft_checkpoint *ck, const char *folder, const char *index,
                               weft_error *err)
 {
     char *text;
@@ -265,7 +252,7 @@ static weft_status open_index(weft__checkpoint *ck, const char *folder, const ch
 }
 
 /* As transformers does: model.safetensors if it is there, else the index. A file named by MODEL comes before both. */
-static weft_status open_files(weft__checkpoint *ck, const char *model, const char *folder,
+static weft_status open_files(weft_checkpoint *ck, const char *model, const char *folder,
                               weft_error *err)
 {
     weft__safetensors *st;
@@ -292,27 +279,46 @@ static weft_status open_files(weft__checkpoint *ck, const char *model, const cha
     return s;
 }
 
-weft_status weft__checkpoint_open(const char *model, weft__checkpoint **out, weft_error *err)
+/* The records as strangers see them. */
+static weft_status describe(weft_checkpoint *ck, weft_error *err)
+{
+    ck->infos = calloc(ck->n_tensors + 1, sizeof *ck->infos);
+    ck->converted = calloc(ck->n_tensors + 1, sizeof *ck->converted);
+    if (!ck->infos || !ck->converted) return WEFT_OOM_FAIL(err, "a list of tensors");
+    for (size_t i = 0; i < ck->n_tensors; i++) {
+        const weft__file_tensor *t = &ck->tensors[i];
+        ck->infos[i] = (weft_tensor_info){ .name = t->name, .dtype = t->dtype->name, .type = t->dtype->type,
+                                           .rank = t->rank, .dims = (const int64_t *)t->dims, .data = t->data,
+                                           .bytes = t->size, .file = t->file };
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_checkpoint_open(const char *model, weft_checkpoint **out, weft_error *err)
 {
     char *folder;
     *out = NULL;
     WEFT_TRY(weft__model_folder(model, &folder, err));
-    weft__checkpoint *ck = calloc(1, sizeof *ck);
+    weft_checkpoint *ck = calloc(1, sizeof *ck);
     weft_status s = ck ? open_files(ck, model, folder, err) : WEFT_OOM_FAIL(err, model);
     free(folder);
+    if (s == WEFT_OK) s = describe(ck, err);
     if (s != WEFT_OK) {
-        weft__checkpoint_destroy(ck);
+        weft_checkpoint_close(ck);
         return s;
     }
     *out = ck;
     return WEFT_OK;
 }
 
-void weft__checkpoint_destroy(weft__checkpoint *ck)
+void weft_checkpoint_close(weft_checkpoint *ck)
 {
     if (!ck) return;
     for (size_t i = 0; i < ck->n_files; i++) weft__safetensors_destroy(ck->files[i]);
     free(ck->files);
+    for (size_t i = 0; ck->converted && i < ck->n_tensors; i++) free(ck->converted[i]);
+    free(ck->converted);
+    free(ck->infos);
     free(ck->tensors);
     free(ck->note);
     free(ck);
@@ -320,59 +326,43 @@ void weft__checkpoint_destroy(weft__checkpoint *ck)
 
 /* ---- reading ---- */
 
-size_t weft__checkpoint_count(const weft__checkpoint *ck)
+size_t weft_checkpoint_count(const weft_checkpoint *ck)
 {
     return ck->n_tensors;
 }
 
-const weft__file_tensor *weft__checkpoint_at(const weft__checkpoint *ck, size_t i)
+const weft__file_tensor *weft__checkpoint_at(const weft_checkpoint *ck, size_t i)
 {
     return i < ck->n_tensors ? &ck->tensors[i] : NULL;
 }
 
-const weft__file_tensor *weft__checkpoint_find(const weft__checkpoint *ck, const char *name)
+const weft__file_tensor *weft__checkpoint_find(const weft_checkpoint *ck, const char *name)
 {
     return weft__file_tensor_find(ck->tensors, ck->n_tensors, name);
 }
 
-uint64_t weft__checkpoint_bytes(const weft__checkpoint *ck)
+const weft_tensor_info *weft_checkpoint_tensor(const weft_checkpoint *ck, size_t i)
+{
+    return i < ck->n_tensors ? &ck->infos[i] : NULL;
+}
+
+const weft_tensor_info *weft_checkpoint_find(const weft_checkpoint *ck, const char *name)
+{
+    const weft__file_tensor *t = weft__checkpoint_find(ck, name);
+    return t ? &ck->infos[t - ck->tensors] : NULL;
+}
+
+uint64_t weft_checkpoint_bytes(const weft_checkpoint *ck)
 {
     return ck->bytes;
 }
 
-const char *weft__checkpoint_note(const weft__checkpoint *ck)
+const char *weft_checkpoint_note(const weft_checkpoint *ck, size_t i)
 {
-    return ck->note;
+    return i ? NULL : ck->note;
 }
 
-size_t weft__checkpoint_file_count(const weft__checkpoint *ck)
+size_t weft__checkpoint_file_count(const weft_checkpoint *ck)
 {
     return ck->n_files;
-}
-
-weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
-                                    const weft__file_tensor **out, weft_error *err)
-{
-    const weft__file_tensor *t = weft__checkpoint_find(ck, name);
-    *out = NULL;
-    if (!t)
-        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no tensor %s",
-                         ck->n_files == 1 ? ck->files[0]->file : "the checkpoint", name);
-    if (t->also_in)
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s is also in %s, and the index does not say which counts",
-                         t->file, name, t->also_in);
-    if (t->dtype->type == WEFT_ANY)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "%s: tensor %s: weights of type %s are not supported", t->file, name,
-                         t->dtype->name);
-    *out = t;
-    return WEFT_OK;
-}
-
-void weft__file_tensor_prefetch(const weft__file_tensor *t)
-{
-    long page = sysconf(_SC_PAGESIZE);
-    if (page <= 0 || !t->size) return;
-    uintptr_t begin = (uintptr_t)t->data & ~((uintptr_t)page - 1);
-    madvise((void *)begin, (uintptr_t)t->data + t->size - begin, MADV_WILLNEED);
 }

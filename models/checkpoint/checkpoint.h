@@ -1,50 +1,60 @@
-/* checkpoint.h: a model folder's tensors, whether they lie in one safetensors file or in shards with an index.
+/* checkpoint.h: the tensors of a model's files, whether they lie in one safetensors file or in shards with an index:
+ * listed, found by name, read where they are, and as the weights of any graph.
  *
- * MODEL may be the folder, its config.json, its model.safetensors.index.json, or one .safetensors
- * file. A shard ("model-00001-of-00003.safetensors") beside an index stands for the whole checkpoint.
- * Opening maps the files and validates their headers; the weights themselves are not read. */
-#ifndef WEFT_CHECKPOINT_CHECKPOINT_H
-#define WEFT_CHECKPOINT_CHECKPOINT_H
+ *     weft_checkpoint *ck;
+ *     if (weft_checkpoint_open("pythia-160m", &ck, &err)) ...
+ *     const weft_tensor_info *t = weft_checkpoint_find(ck, "embed_out.weight");
+ *     weft_weight_source source = weft_checkpoint_source(ck);             // for a graph whose weights have these names
+ *
+ * Files are mapped, not read: opening a checkpoint of 40 GB takes milliseconds, and a page of it memory when it is
+ * first looked at. Nobody may shorten a file meanwhile (replacing it by rename is safe). A checkpoint does not change
+ * once it is open; any number of threads may list and find. Its source belongs to one thread at a time. */
+#ifndef WEFT_CHECKPOINT_H
+#define WEFT_CHECKPOINT_H
 
-#include "tensor.h"
+#include "backends/backend.h"
 
-typedef struct weft__checkpoint weft__checkpoint;
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-/* The folder that MODEL means, to be freed by the caller: MODEL itself or the folder around the
- * file it names. NOT_FOUND if there is nothing of that name; UNSUPPORTED for a GGUF file; INVALID
- * for any other kind of file. */
-WEFT_MUST_USE weft_status weft__model_folder(const char *model, char **folder, weft_error *err);
+typedef struct weft_checkpoint weft_checkpoint;
 
-/* NOT_FOUND: no weights, a missing shard, a tensor that the index promises and its shard lacks.
- * UNSUPPORTED: weights in another format only. FORMAT: a faulty file or index. Also IO, OOM.
- * Of a tensor that stands in several shards the one in the file that the index names counts. */
-WEFT_MUST_USE weft_status weft__checkpoint_open(const char *model, weft__checkpoint **out,
-                                                weft_error *err);
-void weft__checkpoint_destroy(weft__checkpoint *ck);
+/* path: a folder, its config.json, its model.safetensors.index.json, or one .safetensors file. A shard
+ * ("model-00001-of-00003.safetensors") beside an index stands for the whole checkpoint. Every header is validated
+ * completely before anything of it is used; of a tensor that stands in several shards the one in the file that the
+ * index names counts. NOT_FOUND: no weights, a missing shard, a tensor that the index promises and its shard lacks.
+ * UNSUPPORTED: weights in another format only. FORMAT: a faulty file or index. IO, OOM. The text names the file. */
+WEFT_API WEFT_MUST_USE weft_status weft_checkpoint_open(const char *path, weft_checkpoint **out, weft_error *err);
+/* Accepts NULL. No program may use its data any more: what is loaded may lie in the mapped files. */
+WEFT_API void weft_checkpoint_close(weft_checkpoint *ck);
 
-/* Tensors in the order of their names. The records belong to the checkpoint, as does the data that they point to. */
-size_t weft__checkpoint_count(const weft__checkpoint *ck);
-const weft__file_tensor *weft__checkpoint_at(const weft__checkpoint *ck, size_t i);
-const weft__file_tensor *weft__checkpoint_find(const weft__checkpoint *ck,
-                                               const char *name); /* NULL: absent */
-uint64_t weft__checkpoint_bytes(const weft__checkpoint *ck);      /* of all tensors */
+/* A tensor as a file holds it: lent by the checkpoint, valid as long as it. */
+typedef struct weft_tensor_info {
+    const char *name;
+    const char *dtype;   /* as the file calls it: "F16", "BF16", "F64", "F8_E4M3" */
+    weft_dtype type;     /* that a weight of it has (F64 becomes f32); WEFT_ANY: it can be no weight */
+    uint32_t rank;
+    const int64_t *dims; /* outermost first; of rank 0 one element */
+    const void *data;    /* row-major, little-endian, not necessarily aligned */
+    uint64_t bytes;
+    const char *file;    /* its path */
+} weft_tensor_info;
 
-/* What is worth telling of the files, or NULL. */
-const char *weft__checkpoint_note(const weft__checkpoint *ck);
+WEFT_API size_t weft_checkpoint_count(const weft_checkpoint *ck);
+/* In the order of the names. NULL past the end. */
+WEFT_API const weft_tensor_info *weft_checkpoint_tensor(const weft_checkpoint *ck, size_t i);
+WEFT_API const weft_tensor_info *weft_checkpoint_find(const weft_checkpoint *ck, const char *name); /* NULL: none */
+WEFT_API uint64_t weft_checkpoint_bytes(const weft_checkpoint *ck); /* of all tensors */
+/* What is worth telling of the files. NULL past the end. */
+WEFT_API const char *weft_checkpoint_note(const weft_checkpoint *ck, size_t i);
 
-size_t weft__checkpoint_file_count(const weft__checkpoint *ck);
+/* The tensors as weights of those names. It fails with NOT_FOUND for a name that is not there, UNSUPPORTED for a type
+ * that no weight can have (complex numbers, 8-bit floats) or an F64 beyond the range of f32, FORMAT for a tensor that
+ * stands in two shards and not in the index. Valid as long as the checkpoint. */
+WEFT_API weft_weight_source weft_checkpoint_source(weft_checkpoint *ck);
 
-/* What a graph's weight of this name is bound to: *out has a dtype->type other than WEFT_ANY.
- * NOT_FOUND, UNSUPPORTED for a type that no weight can have (complex numbers, 8-bit floats, ...), FORMAT for a tensor
- * that stands in two shards and not in the index. */
-WEFT_MUST_USE weft_status weft__checkpoint_weight(const weft__checkpoint *ck, const char *name,
-                                                  const weft__file_tensor **out, weft_error *err);
-
-/* Starts reading the tensor's pages from the disk and returns: for the loader, just before it uses them. */
-void weft__file_tensor_prefetch(const weft__file_tensor *t);
-
-/* Reads an index file's text: the fuzz targets' way in. Each entry is checked (a string, a plain file name). */
-WEFT_MUST_USE weft_status weft__checkpoint_check_index(const char *text, size_t n, const char *file,
-                                                       weft_error *err);
-
+#ifdef __cplusplus
+}
+#endif
 #endif

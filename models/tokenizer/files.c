@@ -1,6 +1,6 @@
 /* files.c: opening a tokenizer: a tokenizer.json by itself, or all that a folder has. */
 #include "internal.h"
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/file.h"
 #include "models/config.h"
 

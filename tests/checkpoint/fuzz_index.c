@@ -1,7 +1,7 @@
 /* fuzz_index.c: any bytes as a model.safetensors.index.json. */
 #include <stdlib.h>
 
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/checkpoint_impl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
  * time, nothing leaked, nothing left on the disk. */
 #include <jansson.h>
 
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/random_init.h"
 #include "models/config.h"
 #include "temp.h"
@@ -10,12 +10,12 @@
 
 static weft_status open_all(const char *folder, weft_error *err)
 {
-    weft__checkpoint *ck;
+    weft_checkpoint *ck;
     weft__hf_config *c = NULL;
-    weft_status s = weft__checkpoint_open(folder, &ck, err);
+    weft_status s = weft_checkpoint_open(folder, &ck, err);
     if (s == WEFT_OK) s = weft__hf_config_open(folder, &c, err);
     weft__hf_config_destroy(c);
-    weft__checkpoint_destroy(ck);
+    weft_checkpoint_close(ck);
     return s;
 }
 

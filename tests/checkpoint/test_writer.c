@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "models/checkpoint/checkpoint.h"
+#include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/random_init.h"
 #include "temp.h"
 
@@ -55,7 +55,7 @@ static void round_trip(uint64_t shard_bytes, size_t n_files)
     temp_folder t = temp_make();
     weft__file_tensor tensors[N_TENSORS];
     pattern_ctx ctx = { 0 };
-    weft__checkpoint *ck;
+    weft_checkpoint *ck;
     weft_error err = { 0 };
     declare_all(tensors);
     weft__write_desc d = { .folder = temp_path(&t, "out"),
@@ -69,10 +69,10 @@ static void round_trip(uint64_t shard_bytes, size_t n_files)
     CHECK_OK(weft__checkpoint_write(&d, &err), err);
     CHECK(ctx.largest <= WEFT__WRITE_PIECE);
     CHECK_EQ_INT(temp_count(d.folder), n_files + (n_files > 1) + 1);
-    if (CHECK_OK(weft__checkpoint_open(d.folder, &ck, &err), err)) {
-        CHECK_EQ_INT(weft__checkpoint_count(ck), N_TENSORS);
+    if (CHECK_OK(weft_checkpoint_open(d.folder, &ck, &err), err)) {
+        CHECK_EQ_INT(weft_checkpoint_count(ck), N_TENSORS);
         CHECK_EQ_INT(weft__checkpoint_file_count(ck), n_files);
-        CHECK_EQ_INT(weft__checkpoint_bytes(ck), N_BYTES);
+        CHECK_EQ_INT(weft_checkpoint_bytes(ck), N_BYTES);
         for (size_t i = 0; i < N_TENSORS; i++) {
             const weft__file_tensor *f = weft__checkpoint_find(ck, tensors[i].name);
             if (!CHECK(f)) continue;
@@ -84,7 +84,7 @@ static void round_trip(uint64_t shard_bytes, size_t n_files)
             CHECK_EQ_INT(same, f->size);
         }
     }
-    weft__checkpoint_destroy(ck);
+    weft_checkpoint_close(ck);
     temp_remove(&t);
 }
 
@@ -355,20 +355,20 @@ static void random_checkpoints_are_deterministic(void)
                            .n_tensors = 3,
                            .fill = weft__random_fill,
                            .ctx = &r };
-    weft__checkpoint *a, *b;
+    weft_checkpoint *a, *b;
     weft_error err = { 0 };
     CHECK_OK(weft__checkpoint_write(&d, &err), err);
-    CHECK_OK(weft__checkpoint_open(d.folder, &a, &err), err);
+    CHECK_OK(weft_checkpoint_open(d.folder, &a, &err), err);
     d.folder = temp_path(&t, "b");
     d.shard_bytes = 1;
     CHECK_OK(weft__checkpoint_write(&d, &err), err);
-    CHECK_OK(weft__checkpoint_open(d.folder, &b, &err), err);
+    CHECK_OK(weft_checkpoint_open(d.folder, &b, &err), err);
     for (size_t i = 0; a && b && i < 3; i++) {
         const weft__file_tensor *p = weft__checkpoint_at(a, i), *q = weft__checkpoint_at(b, i);
         CHECK(p->size == q->size && memcmp(p->data, q->data, p->size) == 0);
     }
-    weft__checkpoint_destroy(a);
-    weft__checkpoint_destroy(b);
+    weft_checkpoint_close(a);
+    weft_checkpoint_close(b);
     temp_remove(&t);
 }
 

@@ -61,16 +61,18 @@ static void lists_what_nothing_needs(void)
     temp_folder folder = temp_make();
     neox_model ref;
     weft_model *m = NULL;
-    weft_tensor_info t;
+    const weft_tensor_info *t;
     uint32_t unused = 0, wide = 0;
     neox_create(&ref, &tiny.c, 1);
     folder_write(&folder, &tiny, &ref);
     folder_weights_as(&folder, &ref, &s);
     if (CHECK_OK(weft_model_open(folder.path, &m, &err), err)) {
-        for (uint32_t i = 0; weft_model_tensor(m, i, &t); i++) {
-            if (!t.used && !unused++) CHECK_STR(t.dtype, "F6_E2M3");
-            if (t.used && !strcmp(t.dtype, "F64")) wide++;
+        for (size_t i = 0; (t = weft_checkpoint_tensor(weft_model_checkpoint(m), i)); i++) {
+            bool used = weft_model_uses(m, i);
+            if (!used && !unused++) CHECK_STR(t->dtype, "F6_E2M3");
+            if (used && !strcmp(t->dtype, "F64")) wide++;
         }
+        CHECK(!weft_model_uses(m, SIZE_MAX));
         CHECK_EQ_INT(unused, 1);
         CHECK_EQ_INT(wide, 2);
         CHECK_CONTAINS(weft_model_note(m, 0), "tensor 'z' is in the files but not in the model");

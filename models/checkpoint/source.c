@@ -1,0 +1,101 @@
+/* source.c: tensors of files as weights: which of them can be one, and their data in a type that a graph has. */
+#include "checkpoint_impl.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+weft_status weft__checkpoint_weight(const weft_checkpoint *ck, const char *name,
+                                    const weft__file_tensor **out, weft_error *err)
+{
+    const weft__file_tensor *t = weft__checkpoint_find(ck, name);
+    *out = NULL;
+    if (!t)
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no tensor %s",
+                         ck->n_files == 1 ? ck->files[0]->file : "the checkpoint", name);
+    if (t->also_in)
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s is also in %s, and the index does not say which counts",
+                         t->file, name, t->also_in);
+    if (t->dtype->type == WEFT_ANY)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
+                         "%s: tensor %s: weights of type %s are not supported", t->file, name,
+                         t->dtype->name);
+    *out = t;
+    return WEFT_OK;
+}
+
+/* ---- types that no graph has ---- */
+
+/* Doubles, of any alignment, as the nearest floats. What is finite stays finite or is refused. */
+static weft_status convert(const weft__file_tensor *t, float *out, weft_error *err)
+{
+    const unsigned char *in = t->data;
+    for (size_t i = 0; i < t->size / sizeof(double); i++) {
+        double x;
+        memcpy(&x, in + i * sizeof x, sizeof x);
+        out[i] = (float)x;
+        if (isfinite(x) && !isfinite(out[i]))
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor %s: element %zu, %g, is beyond the range of float32",
+                             t->file, t->name, i, x);
+    }
+    return WEFT_OK;
+}
+
+/* An F64 tensor's values as f32: made when first asked for, kept as long as the checkpoint. */
+static weft_status converted(const weft_checkpoint *ck, const weft__file_tensor *t, const float **out, weft_error *err)
+{
+    float **kept = &ck->converted[t - ck->tensors];
+    if (!*kept) {
+        float *made = malloc(t->size / 2 + 1);
+        if (!made) return WEFT_OOM_FAIL(err, t->name);
+        weft_status s = convert(t, made, err);
+        if (s) {
+            free(made);
+            return s;
+        }
+        *kept = made;
+    }
+    *out = *kept;
+    return WEFT_OK;
+}
+
+/* ---- data ---- */
+
+/* Starts reading the tensor's pages from the disk and returns. */
+static void prefetch(const weft__file_tensor *t)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    if (page <= 0 || !t->size) return;
+    uintptr_t begin = (uintptr_t)t->data & ~((uintptr_t)page - 1);
+    madvise((void *)begin, (uintptr_t)t->data + t->size - begin, MADV_WILLNEED);
+}
+
+weft_status weft__checkpoint_data(const weft_checkpoint *ck, const weft__file_tensor *t, weft_weight_data *out,
+                                  weft_error *err)
+{
+    if (t->rank > WEFT_MAX_RANK)
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, t->name, t->rank);
+    prefetch(t);
+    *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size };
+    memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
+    if (t->dtype->bytes == weft_dtype_get(out->dtype)->bytes) return WEFT_OK;
+    const float *values = NULL;
+    WEFT_TRY(converted(ck, t, &values, err));
+    out->data = values;
+    out->bytes = t->size / 2;
+    return WEFT_OK;
+}
+
+static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
+{
+    const weft__file_tensor *t;
+    WEFT_TRY(weft__checkpoint_weight(ctx, name, &t, err));
+    return weft__checkpoint_data(ctx, t, out, err);
+}
+
+weft_weight_source weft_checkpoint_source(weft_checkpoint *ck)
+{
+    return (weft_weight_source){ ck, find_weight };
+}
