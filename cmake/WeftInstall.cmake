@@ -18,6 +18,7 @@ set(WEFT_PUBLIC_HEADERS
   backends/backend.h
   backends/profile.h
   models/model.h
+  models/config.h
   models/checkpoint/checkpoint.h
   models/tokenizer/tokenizer.h)
 set(public_headers "")

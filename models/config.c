@@ -1,6 +1,6 @@
 /* config.c: lookup in config.json through the table of the model's type. The JSON tree is kept as it
  * was read; nothing is rewritten, so what a lookup returns is what stands in the file. */
-#include "config.h"
+#include "config_impl.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,14 +14,14 @@
 
 #define MAX_FILE ((size_t)16 << 20)
 
-struct weft__hf_config {
+struct weft_config_file {
     json_t *root, *generation; /* generation: NULL if there is none */
     const weft__config_type *type;
     const char *origin, *generation_origin; /* paths */
     const char *replaced, *replaced_by;     /* a key that the files overrule, and who says so; NULL: none */
     double replacement;
-    const char **warnings;
-    size_t n_warnings, warnings_capacity;
+    const char **notes;
+    size_t n_notes, note_capacity;
     weft__arena arena; /* the strings */
 };
 
@@ -55,13 +55,13 @@ static bool is_true(const json_t *v)
 }
 
 /* The group that says all about rotary embeddings. */
-static const char *rope_group(const weft__hf_config *c)
+static const char *rope_group(const weft_config_file *c)
 {
     return is_true(json_object_get(c->root, "rope_scaling")) ? "rope_scaling" : "rope_parameters";
 }
 
 /* Whether a path into one of the two groups is one into the other. */
-static bool is_replaced(const weft__hf_config *c, const char *path)
+static bool is_replaced(const weft_config_file *c, const char *path)
 {
     const char *dot = strchr(path, '.'), *group = rope_group(c);
     if (!dot || (strncmp(path, "rope_scaling.", 13) && strncmp(path, "rope_parameters.", 16))) return false;
@@ -80,7 +80,7 @@ static bool counts(const weft__config_key *row, const json_t *v)
     return v && !(json_is_null(v) && (!row || row->fallback == WEFT__NO_DEFAULT));
 }
 
-static found find(const weft__hf_config *c, const char *key)
+static found find(const weft_config_file *c, const char *key)
 {
     found f = { .path = key, .row = weft__config_key_find(c->type, key) };
     const char *const own[] = { key, NULL };
@@ -102,22 +102,22 @@ static bool as_number(const json_t *v, double *out)
     return json_is_boolean(v);
 }
 
-static double position_scale(const weft__hf_config *c)
+static double position_scale(const weft_config_file *c)
 {
     const char *type;
     double factor;
-    if (weft__hf_config_text(c, "rope_type", &type) != 1 || strcmp(type, "linear") != 0) return 1;
-    return weft__hf_config_number(c, "rope_factor", &factor) == 1 ? 1 / factor : 1;
+    if (weft_config_file_text(c, "rope_type", &type) != 1 || strcmp(type, "linear") != 0) return 1;
+    return weft_config_file_number(c, "rope_factor", &factor) == 1 ? 1 / factor : 1;
 }
 
-void weft__hf_config_replace(weft__hf_config *c, const char *key, double value, const char *source)
+void weft__config_replace(weft_config_file *c, const char *key, double value, const char *source)
 {
     c->replaced = key;
     c->replaced_by = source;
     c->replacement = value;
 }
 
-int weft__hf_config_number(const weft__hf_config *c, const char *key, double *out)
+int weft_config_file_number(const weft_config_file *c, const char *key, double *out)
 {
     found f = find(c, key);
     *out = 0;
@@ -140,7 +140,7 @@ int weft__hf_config_number(const weft__hf_config *c, const char *key, double *ou
     return f.row->fallback == WEFT__DEFAULT_NUMBER ? 1 : -1;
 }
 
-int weft__hf_config_text(const weft__hf_config *c, const char *key, const char **out)
+int weft_config_file_text(const weft_config_file *c, const char *key, const char **out)
 {
     found f = find(c, key);
     *out = NULL;
@@ -154,7 +154,7 @@ int weft__hf_config_text(const weft__hf_config *c, const char *key, const char *
     return *out ? 1 : -1;
 }
 
-const char *weft__hf_config_spelling(const weft__hf_config *c, const char *key)
+const char *weft__config_spelling(const weft_config_file *c, const char *key)
 {
     return find(c, key).path;
 }
@@ -183,7 +183,7 @@ static weft_status token_list(const char *origin, const char *key, const json_t 
     return WEFT_OK;
 }
 
-weft_status weft__hf_config_tokens(const weft__hf_config *c, const char *key, int32_t *out,
+weft_status weft_config_file_tokens(const weft_config_file *c, const char *key, int32_t *out,
                                    size_t max, size_t *n, weft_error *err)
 {
     *n = 0;
@@ -207,28 +207,28 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-const char *weft__hf_config_source(const weft__hf_config *c, const char *key,
-                                   char buf[WEFT__SOURCE_SIZE])
+const char *weft_config_file_source(const weft_config_file *c, const char *key,
+                                   char buf[WEFT_CONFIG_SOURCE_SIZE])
 {
     found f = find(c, key);
     size_t n = strlen(key);
     bool token = n > 9 && !strcmp(key + n - 9, "_token_id");
     if (c->replaced && !strcmp(key, c->replaced))
-        snprintf(buf, WEFT__SOURCE_SIZE, "%s", c->replaced_by);
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", c->replaced_by);
     else if (!strcmp(key, "rope_position_scale") && position_scale(c) != 1)
-        snprintf(buf, WEFT__SOURCE_SIZE, "%s: 1 / %s", base_name(c->origin), find(c, "rope_factor").path);
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: 1 / %s", base_name(c->origin), find(c, "rope_factor").path);
     else if (token && json_object_get(c->generation, key))
-        snprintf(buf, WEFT__SOURCE_SIZE, "%s", base_name(c->generation_origin));
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", base_name(c->generation_origin));
     else if (!strcmp(key, "num_labels") && json_is_object(json_object_get(c->root, "id2label")))
-        snprintf(buf, WEFT__SOURCE_SIZE, "%s: id2label", base_name(c->origin));
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: id2label", base_name(c->origin));
     else if (f.v && strcmp(f.path, key))
-        snprintf(buf, WEFT__SOURCE_SIZE, "%s: %s", base_name(c->origin), f.path);
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: %s", base_name(c->origin), f.path);
     else if (f.v)
-        snprintf(buf, WEFT__SOURCE_SIZE, "%s", base_name(c->origin));
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", base_name(c->origin));
     else if (f.row && f.row->fallback != WEFT__NO_DEFAULT && weft__config_type_name(c->type))
-        snprintf(buf, WEFT__SOURCE_SIZE, "default of %s", weft__config_type_name(c->type));
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "default of %s", weft__config_type_name(c->type));
     else
-        snprintf(buf, WEFT__SOURCE_SIZE, "default");
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "default");
     return buf;
 }
 
@@ -249,24 +249,24 @@ static bool is_default(const weft__config_key *row, const json_t *v)
     return json_is_string(v) && row->text && !strcmp(json_string_value(v), row->text);
 }
 
-static weft_status warn(weft__hf_config *c, weft_error *err, const char *fmt, ...) WEFT_PRINTF(3, 4);
+static weft_status warn(weft_config_file *c, weft_error *err, const char *fmt, ...) WEFT_PRINTF(3, 4);
 
-static weft_status warn(weft__hf_config *c, weft_error *err, const char *fmt, ...)
+static weft_status warn(weft_config_file *c, weft_error *err, const char *fmt, ...)
 {
     char text[512];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (!weft__grow(&c->warnings, &c->warnings_capacity, c->n_warnings + 1, sizeof *c->warnings) ||
-        !(c->warnings[c->n_warnings] = weft__arena_strdup(&c->arena, text)))
+    if (!weft__grow(&c->notes, &c->note_capacity, c->n_notes + 1, sizeof *c->notes) ||
+        !(c->notes[c->n_notes] = weft__arena_strdup(&c->arena, text)))
         return WEFT_OOM_FAIL(err, c->origin);
-    c->n_warnings++;
+    c->n_notes++;
     return WEFT_OK;
 }
 
 /* Compares the other spellings of a key with the one that counts. */
-static weft_status compare_spellings(weft__hf_config *c, const weft__config_key *row, weft_error *err)
+static weft_status compare_spellings(weft_config_file *c, const weft__config_key *row, weft_error *err)
 {
     found f = find(c, row->key);
     for (size_t k = 0; f.v && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++) {
@@ -284,7 +284,7 @@ static weft_status compare_spellings(weft__hf_config *c, const weft__config_key 
     return WEFT_OK;
 }
 
-static weft_status find_contradictions(weft__hf_config *c, weft_error *err)
+static weft_status find_contradictions(weft_config_file *c, weft_error *err)
 {
     const weft__config_key *row;
     const json_t *a = json_object_get(c->root, "rope_scaling");
@@ -298,7 +298,7 @@ static weft_status find_contradictions(weft__hf_config *c, weft_error *err)
     return WEFT_OK;
 }
 
-static weft_status read_texts(weft__hf_config *c, const char *text, size_t n, const char *generation,
+static weft_status read_texts(weft_config_file *c, const char *text, size_t n, const char *generation,
                               size_t n_generation, weft_error *err)
 {
     char twice[WEFT__QUOTE_SIZE];
@@ -311,23 +311,23 @@ static weft_status read_texts(weft__hf_config *c, const char *text, size_t n, co
     if (*twice && generation)
         WEFT_TRY(warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice,
                       c->generation_origin));
-    weft__hf_config_text(c, "model_type", &type);
-    weft__hf_config_text(c, "architectures.0", &architecture);
+    weft_config_file_text(c, "model_type", &type);
+    weft_config_file_text(c, "architectures.0", &architecture);
     c->type = weft__config_type_find(type, architecture);
     return find_contradictions(c, err);
 }
 
-weft_status weft__hf_config_parse(const char *text, size_t n, const char *generation,
-                                  size_t n_generation, const char *origin, weft__hf_config **out,
+weft_status weft_config_file_parse(const char *text, size_t n, const char *generation,
+                                  size_t n_generation, const char *origin, weft_config_file **out,
                                   weft_error *err)
 {
     static const char name[] = "generation_config.json";
-    weft__hf_config *c = calloc(1, sizeof *c);
+    weft_config_file *c = calloc(1, sizeof *c);
     *out = NULL;
     size_t folder = (size_t)(base_name(origin) - origin);
     char *path = c ? weft__arena_alloc(&c->arena, folder + sizeof name, 1) : NULL;
     if (!path || !(c->origin = weft__arena_strdup(&c->arena, origin))) {
-        weft__hf_config_destroy(c);
+        weft_config_file_close(c);
         return WEFT_OOM_FAIL(err, origin);
     }
     memcpy(path, origin, folder);
@@ -336,7 +336,7 @@ weft_status weft__hf_config_parse(const char *text, size_t n, const char *genera
     c->type = weft__config_type_find(NULL, NULL);
     weft_status s = read_texts(c, text, n, generation, n_generation, err);
     if (s != WEFT_OK) {
-        weft__hf_config_destroy(c);
+        weft_config_file_close(c);
         return s;
     }
     *out = c;
@@ -357,7 +357,7 @@ static weft_status read_optional(const char *folder, const char *name, char **te
     return s;
 }
 
-static weft_status open_in(const char *folder, const char *path, weft__hf_config **out,
+static weft_status open_in(const char *folder, const char *path, weft_config_file **out,
                            weft_error *err)
 {
     char *text = NULL, *generation = NULL;
@@ -365,13 +365,13 @@ static weft_status open_in(const char *folder, const char *path, weft__hf_config
     weft_status s = weft__file_read(path, MAX_FILE, &text, &n, err);
     if (s == WEFT_OK)
         s = read_optional(folder, "generation_config.json", &generation, &n_generation, err);
-    if (s == WEFT_OK) s = weft__hf_config_parse(text, n, generation, n_generation, path, out, err);
+    if (s == WEFT_OK) s = weft_config_file_parse(text, n, generation, n_generation, path, out, err);
     free(generation);
     free(text);
     return s;
 }
 
-weft_status weft__hf_config_open(const char *model, weft__hf_config **out, weft_error *err)
+weft_status weft_config_file_open(const char *model, weft_config_file **out, weft_error *err)
 {
     char *folder;
     *out = NULL;
@@ -385,12 +385,12 @@ weft_status weft__hf_config_open(const char *model, weft__hf_config **out, weft_
     return s;
 }
 
-void weft__hf_config_destroy(weft__hf_config *c)
+void weft_config_file_close(weft_config_file *c)
 {
     if (!c) return;
     json_decref(c->root);
     json_decref(c->generation);
-    free(c->warnings);
+    free(c->notes);
     weft__arena_free(&c->arena);
     free(c);
 }
@@ -398,7 +398,7 @@ void weft__hf_config_destroy(weft__hf_config *c)
 /* ---- what a model definition sees ---- */
 
 /* The kinds of scaling that positions alone express. */
-static weft_status check_rope(const weft__hf_config *c, weft_error *err)
+static weft_status check_rope(const weft_config_file *c, weft_error *err)
 {
     char quoted[WEFT__QUOTE_SIZE];
     const char *type, *group = rope_group(c);
@@ -407,15 +407,15 @@ static weft_status check_rope(const weft__hf_config *c, weft_error *err)
     if (v && !json_is_object(v) && !json_is_null(v))
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %s, not an object", c->origin, group,
                          weft__json_kind(v));
-    int has_type = weft__hf_config_text(c, "rope_type", &type);
+    int has_type = weft_config_file_text(c, "rope_type", &type);
     if (has_type < 0)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is not a string", c->origin,
-                         weft__hf_config_spelling(c, "rope_type"));
+                         weft__config_spelling(c, "rope_type"));
     if (!has_type || strcmp(type, "default") == 0) return WEFT_OK;
     if (strcmp(type, "linear") != 0 && strcmp(type, "dynamic") != 0)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: rope_type \"%s\" is not supported", c->origin,
                          weft__quote(quoted, type));
-    int has_factor = weft__hf_config_number(c, "rope_factor", &factor);
+    int has_factor = weft_config_file_number(c, "rope_factor", &factor);
     if (has_factor != 1)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type %s: factor is %s", c->origin, type,
                          has_factor ? "not a number" : "missing");
@@ -425,37 +425,37 @@ static weft_status check_rope(const weft__hf_config *c, weft_error *err)
     return WEFT_OK;
 }
 
-uint32_t weft__hf_config_context_limit(const weft__hf_config *c)
+uint32_t weft__config_context_limit(const weft_config_file *c)
 {
     const char *type;
     double n;
-    if (weft__hf_config_text(c, "rope_type", &type) != 1 || strcmp(type, "dynamic") != 0) return 0;
-    if (weft__hf_config_number(c, "max_position_embeddings", &n) != 1 || !(n >= 1)) return 0;
+    if (weft_config_file_text(c, "rope_type", &type) != 1 || strcmp(type, "dynamic") != 0) return 0;
+    if (weft_config_file_number(c, "max_position_embeddings", &n) != 1 || !(n >= 1)) return 0;
     return n <= UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 static int view_number(const void *ctx, const char *key, double *out)
 {
-    return weft__hf_config_number(ctx, key, out);
+    return weft_config_file_number(ctx, key, out);
 }
 
 static int view_text(const void *ctx, const char *key, const char **out)
 {
-    return weft__hf_config_text(ctx, key, out);
+    return weft_config_file_text(ctx, key, out);
 }
 
 static const char *view_spelling(const void *ctx, const char *key)
 {
-    return weft__hf_config_spelling(ctx, key);
+    return weft__config_spelling(ctx, key);
 }
 
-weft_status weft__hf_config_view(const weft__hf_config *c, weft_config *out, weft_error *err)
+weft_status weft_config_file_view(const weft_config_file *c, weft_config *out, weft_error *err)
 {
     char quoted[WEFT__QUOTE_SIZE];
     const char *method;
     *out = (weft_config){ 0 };
     if (find(c, "quantization_config").v) {
-        weft__hf_config_text(c, "quantization_config.quant_method", &method);
+        weft_config_file_text(c, "quantization_config.quant_method", &method);
         return WEFT_FAIL(err, WEFT_UNSUPPORTED,
                          "%s: checkpoints quantised by \"%s\" are not supported", c->origin,
                          weft__quote(quoted, method ? method : "?"));
@@ -466,17 +466,7 @@ weft_status weft__hf_config_view(const weft__hf_config *c, weft_config *out, wef
     return WEFT_OK;
 }
 
-size_t weft__hf_config_warning_count(const weft__hf_config *c)
+const char *weft_config_file_note(const weft_config_file *c, size_t i)
 {
-    return c->n_warnings;
-}
-
-const char *weft__hf_config_warning(const weft__hf_config *c, size_t i)
-{
-    return i < c->n_warnings ? c->warnings[i] : NULL;
-}
-
-const char *weft__hf_config_origin(const weft__hf_config *c)
-{
-    return c->origin;
+    return i < c->n_notes ? c->notes[i] : NULL;
 }

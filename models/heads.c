@@ -30,7 +30,7 @@ static uint32_t count_labels(const weft_model *m)
     double n;
     if (m->info.head == WEFT_HEAD_SPAN) return 2;
     if (m->info.head != WEFT_HEAD_SEQUENCE && m->info.head != WEFT_HEAD_TOKENS) return 0;
-    return weft__hf_config_number(m->hf, "num_labels", &n) == 1 ? (uint32_t)n : 2; /* the definition has checked it */
+    return weft_config_file_number(m->hf, "num_labels", &n) == 1 ? (uint32_t)n : 2; /* the definition has checked it */
 }
 
 static char *make_label(const weft_model *m, uint32_t i)
@@ -40,7 +40,7 @@ static char *make_label(const weft_model *m, uint32_t i)
     const char *name;
     if (m->info.head == WEFT_HEAD_SPAN) return strdup(span[i]);
     snprintf(key, sizeof key, "id2label.%u", i);
-    if (weft__hf_config_text(m->hf, key, &name) == 1) return strdup(name);
+    if (weft_config_file_text(m->hf, key, &name) == 1) return strdup(name);
     snprintf(key, sizeof key, "LABEL_%u", i);
     return strdup(key);
 }
@@ -72,7 +72,7 @@ const char *weft_model_label(const weft_model *m, uint32_t i)
 size_t weft_model_pooled_token(const weft_model *m, const int32_t *ids, size_t n)
 {
     double pad;
-    bool known = weft__hf_config_number(m->hf, "pad_token_id", &pad) == 1;
+    bool known = weft_config_file_number(m->hf, "pad_token_id", &pad) == 1;
     if (!known) return n ? n - 1 : 0;
     while (n > 1 && (double)ids[n - 1] == pad) n--; /* of nothing but padding: the first */
     return n ? n - 1 : 0;

@@ -36,7 +36,7 @@ static weft_status write(const weft_model *m, const char *folder, const weft__fi
                          uint64_t seed, uint64_t shard_bytes, const weft_progress_sink *progress, weft_error *err)
 {
     double range;
-    int found = weft__hf_config_number(m->hf, "initializer_range", &range);
+    int found = weft_config_file_number(m->hf, "initializer_range", &range);
     if (!found) range = 0.02;
     if (found < 0 || !(range >= 0 && range <= 10))
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: 'initializer_range' must be a number from 0 to 10", m->config.origin);

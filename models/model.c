@@ -41,8 +41,8 @@ static void list_architectures(char *out, size_t size)
 static weft_status find_architecture(weft_model *m, weft_error *err)
 {
     const char *name = NULL, *type = NULL;
-    int has_name = weft__hf_config_text(m->hf, "architectures.0", &name);
-    int has_type = weft__hf_config_text(m->hf, "model_type", &type);
+    int has_name = weft_config_file_text(m->hf, "architectures.0", &name);
+    int has_type = weft_config_file_text(m->hf, "model_type", &type);
     for (size_t i = 0; i < N_MODELS; i++) {
         bool match =
             has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
@@ -74,7 +74,7 @@ static weft_dtype config_dtype(const weft_model *m)
         { "torch.float32", WEFT_F32 }, { "torch.float16", WEFT_F16 }, { "torch.bfloat16", WEFT_BF16 },
     };
     const char *name;
-    if (weft__hf_config_text(m->hf, "dtype", &name) == 1)
+    if (weft_config_file_text(m->hf, "dtype", &name) == 1)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             if (!strcmp(name, names[i].name)) return names[i].t;
     return WEFT_F16;
@@ -104,15 +104,15 @@ static weft_status open_files(weft_model *m, weft_error *err)
 static uint32_t read_u32(const weft_model *m, const char *key)
 {
     double x;
-    return weft__hf_config_number(m->hf, key, &x) == 1 && x >= 0 && x <= UINT32_MAX ? (uint32_t)x : 0;
+    return weft_config_file_number(m->hf, key, &x) == 1 && x >= 0 && x <= UINT32_MAX ? (uint32_t)x : 0;
 }
 
 static weft_status read_special_tokens(weft_model *m, weft_error *err)
 {
     int32_t bos[16];
     size_t n_bos;
-    WEFT_TRY(weft__hf_config_tokens(m->hf, "bos_token_id", bos, sizeof bos / sizeof *bos, &n_bos, err));
-    WEFT_TRY(weft__hf_config_tokens(m->hf, "eos_token_id", m->eos, sizeof m->eos / sizeof *m->eos, &m->n_eos, err));
+    WEFT_TRY(weft_config_file_tokens(m->hf, "bos_token_id", bos, sizeof bos / sizeof *bos, &n_bos, err));
+    WEFT_TRY(weft_config_file_tokens(m->hf, "eos_token_id", m->eos, sizeof m->eos / sizeof *m->eos, &m->n_eos, err));
     m->info.bos = n_bos ? bos[0] : -1;
     m->info.eos = m->n_eos ? m->eos[0] : -1;
     return WEFT_OK;
@@ -190,7 +190,7 @@ static weft_status fill_info(weft_model *m, weft_error *err)
         .file_bytes = m->checkpoint ? weft_checkpoint_bytes(m->checkpoint) : 0,
     };
     if (!m->info.context) m->info.context = 2048;
-    m->info.context_limit = weft__hf_config_context_limit(m->hf);
+    m->info.context_limit = weft__config_context_limit(m->hf);
     if (m->info.context_limit)
         WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",
                                       m->info.context_limit));
@@ -203,14 +203,15 @@ static weft_status open_model(weft_model *m, const char *path, bool config_only,
     m->path = strdup(path);
     if (!m->path) return WEFT_OOM_FAIL(err, "a model");
     WEFT_TRY(weft__model_folder(path, &m->folder, err));
-    WEFT_TRY(weft__hf_config_open(path, &m->hf, err));
-    WEFT_TRY(weft__hf_config_view(m->hf, &m->config, err));
+    WEFT_TRY(weft_config_file_open(path, &m->hf, err));
+    WEFT_TRY(weft_config_file_view(m->hf, &m->config, err));
     WEFT_TRY(find_architecture(m, err));
     m->default_dtype = config_dtype(m);
     if (!config_only) WEFT_TRY(open_files(m, err));
     WEFT_TRY(fill_info(m, err));
-    for (size_t i = 0; i < weft__hf_config_warning_count(m->hf); i++)
-        WEFT_TRY(weft__model_add_note(m, err, "%s", weft__hf_config_warning(m->hf, i)));
+    const char *note;
+    for (size_t i = 0; (note = weft_config_file_note(m->hf, i)); i++)
+        WEFT_TRY(weft__model_add_note(m, err, "%s", note));
     WEFT_TRY(settle_head(m, err));
     WEFT_TRY(weft__settings_finish(m, err));
     return weft__model_read_labels(m, err);
@@ -254,7 +255,7 @@ void weft_model_close(weft_model *m)
     weft_tokenizer_close(m->tokenizer);
     weft_checkpoint_close(m->checkpoint);
     weft__settings_clear(&m->settings);
-    weft__hf_config_destroy(m->hf);
+    weft_config_file_close(m->hf);
     for (size_t i = 0; i < m->n_notes; i++) free(m->notes[i]);
     free(m->notes);
     weft__model_free_labels(m);

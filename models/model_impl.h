@@ -3,7 +3,7 @@
 #define WEFT_MODEL_IMPL_H
 
 #include "models/checkpoint/checkpoint_impl.h"
-#include "models/config.h"
+#include "models/config_impl.h"
 #include "models/model.h"
 #include "models/tokenizer/files.h"
 
@@ -19,7 +19,7 @@ typedef struct weft__settings {
 
 struct weft_model {
     char *path, *folder; /* as given; the folder it means */
-    weft__hf_config *hf;
+    weft_config_file *hf;
     weft_config config;
     weft__settings settings;
     weft_checkpoint *checkpoint; /* NULL: configuration alone */

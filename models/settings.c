@@ -24,13 +24,13 @@ static bool is_recorded(const weft__settings *s, const char *key)
 static void record(weft_model *m, weft_setting_kind kind, const char *key, const char *value, double number)
 {
     weft__settings *s = &m->settings;
-    char source[WEFT__SOURCE_SIZE];
+    char source[WEFT_CONFIG_SOURCE_SIZE];
     if (is_recorded(s, key) || s->failed) return;
     weft_setting_info info = { .kind = kind, .number = number };
     s->failed = !weft__grow(&s->list, &s->capacity, s->n + 1, sizeof *s->list) ||
                 !(info.key = weft__arena_strdup(&s->texts, key)) ||
                 !(info.value = weft__arena_strdup(&s->texts, value)) ||
-                !(info.source = weft__arena_strdup(&s->texts, weft__hf_config_source(m->hf, key, source)));
+                !(info.source = weft__arena_strdup(&s->texts, weft_config_file_source(m->hf, key, source)));
     if (!s->failed) s->list[s->n++] = info;
 }
 

@@ -49,14 +49,14 @@ weft_status weft__model_settle_tie(weft_model *m, weft_error *err)
 {
     static const char key[] = "tie_word_embeddings";
     double tie;
-    if (!m->checkpoint || weft__hf_config_number(m->hf, key, &tie) != 1 || tie == 0) return WEFT_OK;
+    if (!m->checkpoint || weft_config_file_number(m->hf, key, &tie) != 1 || tie == 0) return WEFT_OK;
     m->tied = true;
     for (size_t i = 0; i < N_TIES; i++) {
         if (strcmp(ties[i].type, m->type)) continue;
         const weft__file_tensor *embed = find_spelled(m, ties[i].embed), *head = find_spelled(m, ties[i].head);
         if (!embed || !head || same_tensor(embed, head)) continue;
         m->tied = false;
-        weft__hf_config_replace(m->hf, key, 0, "the files");
+        weft__config_replace(m->hf, key, 0, "the files");
         WEFT_TRY(weft__model_add_note(m, err, "%s is true, but the files have '%s' and '%s', which differ: both "
                                       "are used", key, embed->name, head->name));
     }

@@ -87,12 +87,12 @@ static weft_status read_bos(const char *path, int32_t *bos, weft_error *err)
 {
     int32_t ids[16];
     size_t n = 0;
-    weft__hf_config *config;
+    weft_config_file *config;
     *bos = -1;
-    weft_status status = weft__hf_config_open(path, &config, NULL);
+    weft_status status = weft_config_file_open(path, &config, NULL);
     if (status == WEFT_OK)
-        status = weft__hf_config_tokens(config, "bos_token_id", ids, sizeof ids / sizeof *ids, &n, NULL);
-    weft__hf_config_destroy(config);
+        status = weft_config_file_tokens(config, "bos_token_id", ids, sizeof ids / sizeof *ids, &n, NULL);
+    weft_config_file_close(config);
     if (status == WEFT_OK && n) *bos = ids[0];
     return status == WEFT_OOM ? WEFT_OOM_FAIL(err, path) : WEFT_OK;
 }

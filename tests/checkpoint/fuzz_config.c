@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/config.h"
+#include "models/config_impl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void ask(const weft__hf_config *c)
+static void ask(const weft_config_file *c)
 {
     static const char *const numbers[] = {
         "hidden_size",           "num_hidden_layers",      "rope_theta",
@@ -23,39 +23,39 @@ static void ask(const weft__hf_config *c)
     size_t n;
     weft_error err = { 0 };
     weft_config view;
-    char source[WEFT__SOURCE_SIZE];
+    char source[WEFT_CONFIG_SOURCE_SIZE];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        weft__hf_config_number(c, numbers[i], &x);
-        if (!weft__hf_config_spelling(c, numbers[i])[0]) abort();
-        if (!weft__hf_config_source(c, numbers[i], source)[0]) abort();
+        weft_config_file_number(c, numbers[i], &x);
+        if (!weft__config_spelling(c, numbers[i])[0]) abort();
+        if (!weft_config_file_source(c, numbers[i], source)[0]) abort();
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (weft__hf_config_text(c, texts[i], &text) == 1 && strlen(text) == SIZE_MAX) abort();
+        if (weft_config_file_text(c, texts[i], &text) == 1 && strlen(text) == SIZE_MAX) abort();
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
-        if (weft__hf_config_tokens(c, tokens[i], ids, 4, &n, &err) == WEFT_OK)
+        if (weft_config_file_tokens(c, tokens[i], ids, 4, &n, &err) == WEFT_OK)
             for (size_t k = 0; k < n; k++)
                 if (n > 4 || ids[k] < 0) abort();
-    weft__hf_config_context_limit(c);
-    if (weft__hf_config_view(c, &view, &err) == WEFT_OK &&
+    weft__config_context_limit(c);
+    if (weft_config_file_view(c, &view, &err) == WEFT_OK &&
         (!view.number(view.ctx, "rope_position_scale", &x) || !(x > 0)))
         abort();
-    for (size_t i = 0; i < weft__hf_config_warning_count(c); i++)
-        if (!weft__hf_config_warning(c, i)) abort();
+    for (size_t i = 0; weft_config_file_note(c, i); i++)
+        if (!weft_config_file_note(c, i)[0]) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    weft__hf_config *c;
+    weft_config_file *c;
     weft_error err = { 0 };
     const uint8_t *zero = size ? memchr(data, 0, size) : NULL;
     size_t n = zero ? (size_t)(zero - data) : size;
     const char *generation = zero ? (const char *)zero + 1 : NULL;
-    weft_status s = weft__hf_config_parse((const char *)data, n, generation,
+    weft_status s = weft_config_file_parse((const char *)data, n, generation,
                                           zero ? size - n - 1 : 0, "fuzz", &c, &err);
     if (s == WEFT_OK)
         ask(c);
     else if (!err.text[0] || c)
         abort();
-    weft__hf_config_destroy(c);
+    weft_config_file_close(c);
     return 0;
 }

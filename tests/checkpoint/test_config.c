@@ -1,27 +1,42 @@
 /* test_config.c: what a configuration means is what its type's class in transformers makes of it;
  * what is refused. */
-#include "models/config.h"
+#include "models/config_impl.h"
 #include "temp.h"
 
-static weft__hf_config *parse(const char *text, const char *generation)
+static weft_config_file *parse(const char *text, const char *generation)
 {
-    weft__hf_config *c;
+    weft_config_file *c;
     weft_error err = { 0 };
-    CHECK_OK(weft__hf_config_parse(text, strlen(text), generation,
+    CHECK_OK(weft_config_file_parse(text, strlen(text), generation,
                                    generation ? strlen(generation) : 0, "config.json", &c, &err),
              err);
     return c;
 }
 
-static double number(const weft__hf_config *c, const char *key)
+static double number(const weft_config_file *c, const char *key)
 {
     double x;
-    return CHECK_EQ_INT(weft__hf_config_number(c, key, &x), 1) ? x : -1;
+    return CHECK_EQ_INT(weft_config_file_number(c, key, &x), 1) ? x : -1;
+}
+
+static size_t count_notes(const weft_config_file *c)
+{
+    size_t n = 0;
+    while (weft_config_file_note(c, n)) n++;
+    return n;
+}
+
+/* Which of a folder's files it came from. */
+static const char *origin_of(const weft_config_file *c)
+{
+    weft_config view;
+    weft_error err;
+    return CHECK_OK(weft_config_file_view(c, &view, &err), err) ? view.origin : "";
 }
 
 #define NEOX "{\"model_type\":\"gpt_neox\","
 
-/* What transformers 5.24 makes of it (config.rope_parameters of GPTNeoXConfig), and how many warnings we keep. */
+/* What transformers 5.24 makes of it (config.rope_parameters of GPTNeoXConfig), and how many notes we keep. */
 static const struct {
     const char *text;
     double theta, fraction, scale;
@@ -73,18 +88,18 @@ static const struct {
 static void reads_rotary_embeddings_as_the_class_does(void)
 {
     for (size_t i = 0; i < sizeof rotary / sizeof *rotary; i++) {
-        weft__hf_config *c = parse(rotary[i].text, NULL);
+        weft_config_file *c = parse(rotary[i].text, NULL);
         weft_config view;
         weft_error err = { 0 };
         if (!c) continue;
         bool ok = CHECK_NEAR(number(c, "rope_theta"), rotary[i].theta, 0);
         ok &= CHECK_NEAR(number(c, "partial_rotary_factor"), rotary[i].fraction, 0);
         ok &= CHECK_NEAR(number(c, "rope_position_scale"), rotary[i].scale, 0);
-        ok &= CHECK_OK(weft__hf_config_view(c, &view, &err), err);
-        ok &= CHECK_EQ_INT(weft__hf_config_warning_count(c), rotary[i].warnings);
-        ok &= CHECK_EQ_INT(weft__hf_config_context_limit(c), strstr(rotary[i].text, "dynamic") ? 2048 : 0);
+        ok &= CHECK_OK(weft_config_file_view(c, &view, &err), err);
+        ok &= CHECK_EQ_INT(count_notes(c), rotary[i].warnings);
+        ok &= CHECK_EQ_INT(weft__config_context_limit(c), strstr(rotary[i].text, "dynamic") ? 2048 : 0);
         if (!ok) printf("  in %s\n", rotary[i].text);
-        weft__hf_config_destroy(c);
+        weft_config_file_close(c);
     }
 }
 
@@ -95,20 +110,20 @@ static void knows_no_spellings_of_other_types(void)
                                          "{\"architectures\":[\"GPTNeoXJapaneseForCausalLM\"],\"rotary_emb_base\":40}",
                                          "{\"rotary_emb_base\":40}" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        weft__hf_config *c = parse(texts[i], NULL);
+        weft_config_file *c = parse(texts[i], NULL);
         double x;
-        CHECK_EQ_INT(weft__hf_config_number(c, "rope_theta", &x), 0);
-        CHECK_EQ_INT(weft__hf_config_number(c, "hidden_size", &x), 0);
+        CHECK_EQ_INT(weft_config_file_number(c, "rope_theta", &x), 0);
+        CHECK_EQ_INT(weft_config_file_number(c, "hidden_size", &x), 0);
         CHECK_NEAR(number(c, "rotary_emb_base"), 40, 0);
-        weft__hf_config_destroy(c);
+        weft_config_file_close(c);
     }
-    weft__hf_config *c = parse(NEOX "\"n_embd\":8,\"layer_norm_epsilon\":1,\"activation_function\":\"relu\"}", NULL);
+    weft_config_file *c = parse(NEOX "\"n_embd\":8,\"layer_norm_epsilon\":1,\"activation_function\":\"relu\"}", NULL);
     const char *act;
     CHECK_NEAR(number(c, "hidden_size"), 6144, 0); /* GPT-2's names mean nothing to this class */
     CHECK_NEAR(number(c, "layer_norm_eps"), 1e-5, 0);
-    CHECK_EQ_INT(weft__hf_config_text(c, "hidden_act", &act), 1);
+    CHECK_EQ_INT(weft_config_file_text(c, "hidden_act", &act), 1);
     CHECK_STR(act, "gelu");
-    weft__hf_config_destroy(c);
+    weft_config_file_close(c);
 }
 
 static void reads_dtype(void)
@@ -117,12 +132,12 @@ static void reads_dtype(void)
                                          NEOX "\"dtype\":null,\"torch_dtype\":\"float16\"}",
                                          NEOX "\"torch_dtype\":\"float32\",\"dtype\":\"float16\"}" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        weft__hf_config *c = parse(texts[i], NULL);
+        weft_config_file *c = parse(texts[i], NULL);
         const char *dtype;
-        CHECK_EQ_INT(weft__hf_config_text(c, "dtype", &dtype), 1);
+        CHECK_EQ_INT(weft_config_file_text(c, "dtype", &dtype), 1);
         CHECK_STR(dtype, "float16");
-        CHECK_EQ_INT(weft__hf_config_warning_count(c), i == 3);
-        weft__hf_config_destroy(c);
+        CHECK_EQ_INT(count_notes(c), i == 3);
+        weft_config_file_close(c);
     }
 }
 
@@ -142,20 +157,20 @@ static void warns_in_words(void)
         { NEOX "\"x\":{\"y\":1,\"y\":2}}", "the key \"y\" stands twice in config.json; the last counts" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        weft__hf_config *c = parse(cases[i].text, NULL);
-        CHECK_STR(weft__hf_config_warning(c, 0), cases[i].warning);
-        CHECK(weft__hf_config_warning(c, 1) == NULL);
-        weft__hf_config_destroy(c);
+        weft_config_file *c = parse(cases[i].text, NULL);
+        CHECK_STR(weft_config_file_note(c, 0), cases[i].warning);
+        CHECK(weft_config_file_note(c, 1) == NULL);
+        weft_config_file_close(c);
     }
-    weft__hf_config *c = parse("{}", "{\"eos_token_id\":1,\"eos_token_id\":2}");
+    weft_config_file *c = parse("{}", "{\"eos_token_id\":1,\"eos_token_id\":2}");
     int32_t id;
     size_t n;
     weft_error err = { 0 };
-    CHECK_STR(weft__hf_config_warning(c, 0),
+    CHECK_STR(weft_config_file_note(c, 0),
               "the key \"eos_token_id\" stands twice in generation_config.json; the last counts");
-    CHECK_OK(weft__hf_config_tokens(c, "eos_token_id", &id, 1, &n, &err), err);
+    CHECK_OK(weft_config_file_tokens(c, "eos_token_id", &id, 1, &n, &err), err);
     CHECK_EQ_INT(id, 2);
-    weft__hf_config_destroy(c);
+    weft_config_file_close(c);
 }
 
 static void says_where_values_come_from(void)
@@ -174,16 +189,16 @@ static void says_where_values_come_from(void)
         { "eos_token_id", "generation_config.json" },
         { "bos_token_id", "c.json" },
     };
-    weft__hf_config *c;
+    weft_config_file *c;
     weft_error err = { 0 };
     const char *generation = "{\"eos_token_id\":2}";
-    char buf[WEFT__SOURCE_SIZE];
-    if (!CHECK_OK(weft__hf_config_parse(text, sizeof text - 1, generation, strlen(generation), "a/b/c.json", &c, &err),
+    char buf[WEFT_CONFIG_SOURCE_SIZE];
+    if (!CHECK_OK(weft_config_file_parse(text, sizeof text - 1, generation, strlen(generation), "a/b/c.json", &c, &err),
                   err))
         return;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        CHECK_STR(weft__hf_config_source(c, cases[i].key, buf), cases[i].source);
-    weft__hf_config_destroy(c);
+        CHECK_STR(weft_config_file_source(c, cases[i].key, buf), cases[i].source);
+    weft_config_file_close(c);
 }
 
 static const struct {
@@ -219,13 +234,13 @@ static const struct {
 static void refuses_what_no_model_would_notice(void)
 {
     for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++) {
-        weft__hf_config *c = parse(unfit[i].text, NULL);
+        weft_config_file *c = parse(unfit[i].text, NULL);
         weft_config view;
         weft_error err = { 0 };
-        CHECK_STATUS(weft__hf_config_view(c, &view, &err), unfit[i].status, err);
+        CHECK_STATUS(weft_config_file_view(c, &view, &err), unfit[i].status, err);
         CHECK_CONTAINS(err.text, unfit[i].fault);
         CHECK_CONTAINS(err.text, "config.json");
-        weft__hf_config_destroy(c);
+        weft_config_file_close(c);
     }
 }
 
@@ -255,18 +270,18 @@ static const struct {
 /* What a definition would get, and the error that it would end with. */
 static uint32_t hidden_size(const char *text, weft_error *err)
 {
-    weft__hf_config *c = parse(text, NULL);
+    weft_config_file *c = parse(text, NULL);
     weft_config view;
     weft_graph *g;
     uint32_t x = 0;
     *err = (weft_error){ 0 };
-    if (CHECK_OK(weft__hf_config_view(c, &view, err), *err) && CHECK_OK(weft_graph_create(NULL, &g, err), *err)) {
+    if (CHECK_OK(weft_config_file_view(c, &view, err), *err) && CHECK_OK(weft_graph_create(NULL, &g, err), *err)) {
         x = weft_config_u32(g, &view, "hidden_size", 1, 1048576);
         weft_output(g, weft_input(g, WEFT_F32, WEFT_DIMS(2), "x"), "y");
         (void)!weft_graph_seal(g, err);
         weft_graph_destroy(g);
     }
-    weft__hf_config_destroy(c);
+    weft_config_file_close(c);
     return x;
 }
 
@@ -295,14 +310,14 @@ static void refuses_bad_json(void)
         { "\xef\xbb\xbf{}", "byte order mark" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        weft__hf_config *c;
+        weft_config_file *c;
         weft_error err = { 0 };
-        CHECK_STATUS(weft__hf_config_parse(cases[i].text, strlen(cases[i].text), NULL, 0,
+        CHECK_STATUS(weft_config_file_parse(cases[i].text, strlen(cases[i].text), NULL, 0,
                                            "config.json", &c, &err),
                      WEFT_FORMAT, err);
         CHECK(c == NULL);
         CHECK_CONTAINS(err.text, cases[i].fault);
-        CHECK_STATUS(weft__hf_config_parse("{}", 2, cases[i].text, strlen(cases[i].text),
+        CHECK_STATUS(weft_config_file_parse("{}", 2, cases[i].text, strlen(cases[i].text),
                                            "config.json", &c, &err),
                      WEFT_FORMAT, err);
         CHECK_CONTAINS(err.text, "generation_config.json");
@@ -311,26 +326,26 @@ static void refuses_bad_json(void)
 
 static void looks_up_by_path_and_type(void)
 {
-    weft__hf_config *c =
+    weft_config_file *c =
         parse("{\"architectures\":[\"GPTNeoXForCausalLM\",7],\"t\":true,\"f\":false,\"one\":1,"
               "\"s\":\"0.25\",\"a\":{\"b\":{\"c\":1.5}}}",
               NULL);
     const char *text;
     double x;
-    CHECK_EQ_INT(weft__hf_config_text(c, "architectures.0", &text), 1);
+    CHECK_EQ_INT(weft_config_file_text(c, "architectures.0", &text), 1);
     CHECK_STR(text, "GPTNeoXForCausalLM");
-    CHECK_EQ_INT(weft__hf_config_text(c, "architectures.1", &text), -1);
-    CHECK_EQ_INT(weft__hf_config_text(c, "architectures.2", &text), 0);
+    CHECK_EQ_INT(weft_config_file_text(c, "architectures.1", &text), -1);
+    CHECK_EQ_INT(weft_config_file_text(c, "architectures.2", &text), 0);
     CHECK_NEAR(number(c, "t"), 1, 0);
     CHECK_NEAR(number(c, "f"), 0, 0);
     CHECK_NEAR(number(c, "one"), 1, 0);
     CHECK_NEAR(number(c, "a.b.c"), 1.5, 0);
-    CHECK_EQ_INT(weft__hf_config_number(c, "a.b.d", &x), 0);
-    CHECK_EQ_INT(weft__hf_config_number(c, "a.b.c.d", &x), 0);
-    CHECK_EQ_INT(weft__hf_config_number(c, "a", &x), -1);
-    CHECK_EQ_INT(weft__hf_config_number(c, "s", &x), -1); /* a string is no number */
-    CHECK_EQ_INT(weft__hf_config_text(c, "one", &text), -1);
-    weft__hf_config_destroy(c);
+    CHECK_EQ_INT(weft_config_file_number(c, "a.b.d", &x), 0);
+    CHECK_EQ_INT(weft_config_file_number(c, "a.b.c.d", &x), 0);
+    CHECK_EQ_INT(weft_config_file_number(c, "a", &x), -1);
+    CHECK_EQ_INT(weft_config_file_number(c, "s", &x), -1); /* a string is no number */
+    CHECK_EQ_INT(weft_config_file_text(c, "one", &text), -1);
+    weft_config_file_close(c);
 }
 
 /* -1: an error; else how many ids, the first in *id. */
@@ -339,9 +354,9 @@ static int tokens(const char *text, const char *generation, const char *key, int
     int32_t ids[4] = { -1, -1, -1, -1 };
     size_t n;
     weft_error err = { 0 };
-    weft__hf_config *c = parse(text, generation);
-    weft_status s = weft__hf_config_tokens(c, key, ids, 4, &n, &err);
-    weft__hf_config_destroy(c);
+    weft_config_file *c = parse(text, generation);
+    weft_status s = weft_config_file_tokens(c, key, ids, 4, &n, &err);
+    weft_config_file_close(c);
     *id = ids[0];
     return s == WEFT_OK ? (int)n : -1;
 }
@@ -403,28 +418,28 @@ static void names_the_file_of_a_fault(void)
         { "{}", "{\"eos_token_id\":[1,2,3]}", "a/generation_config.json: eos_token_id lists 3 ids, more than 2" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        weft__hf_config *c;
+        weft_config_file *c;
         int32_t ids[2];
         size_t n, n_generation = cases[i].generation ? strlen(cases[i].generation) : 0;
         weft_error err = { 0 };
-        if (!CHECK_OK(weft__hf_config_parse(cases[i].text, strlen(cases[i].text), cases[i].generation, n_generation,
+        if (!CHECK_OK(weft_config_file_parse(cases[i].text, strlen(cases[i].text), cases[i].generation, n_generation,
                                             "a/config.json", &c, &err), err))
             continue;
-        weft_status s = weft__hf_config_tokens(c, "eos_token_id", ids, 2, &n, &err);
+        weft_status s = weft_config_file_tokens(c, "eos_token_id", ids, 2, &n, &err);
         CHECK_STATUS(s, i == 4 ? WEFT_LIMIT : WEFT_FORMAT, err);
         CHECK_CONTAINS(err.text, cases[i].fault);
-        weft__hf_config_destroy(c);
+        weft_config_file_close(c);
     }
 }
 
 static void opens_folders(void)
 {
     temp_folder t = temp_make();
-    weft__hf_config *c;
+    weft_config_file *c;
     int32_t id;
     size_t n;
     weft_error err = { 0 };
-    CHECK_STATUS(weft__hf_config_open(t.path, &c, &err), WEFT_NOT_FOUND, err);
+    CHECK_STATUS(weft_config_file_open(t.path, &c, &err), WEFT_NOT_FOUND, err);
     CHECK_CONTAINS(err.text, "config.json");
     temp_write_text(&t, "config.json", "{\"eos_token_id\":3,\"model_type\":\"gpt_neox\"}");
     temp_write_text(&t, "variant.json", "{\"model_type\":\"gpt2\"}");
@@ -432,33 +447,33 @@ static void opens_folders(void)
     const char *const models[] = { t.path, temp_path(&t, "config.json"),
                                    temp_path(&t, "model.safetensors") };
     for (int i = 0; i < 3; i++) {
-        if (CHECK_OK(weft__hf_config_open(models[i], &c, &err), err)) {
-            CHECK_OK(weft__hf_config_tokens(c, "eos_token_id", &id, 1, &n, &err), err);
+        if (CHECK_OK(weft_config_file_open(models[i], &c, &err), err)) {
+            CHECK_OK(weft_config_file_tokens(c, "eos_token_id", &id, 1, &n, &err), err);
             CHECK_EQ_INT(id, 3);
-            CHECK_CONTAINS(weft__hf_config_origin(c), "/config.json");
+            CHECK_CONTAINS(origin_of(c), "/config.json");
         }
-        weft__hf_config_destroy(c);
+        weft_config_file_close(c);
     }
-    if (CHECK_OK(weft__hf_config_open(temp_path(&t, "variant.json"), &c, &err), err))
-        CHECK_CONTAINS(weft__hf_config_origin(c), "/variant.json");
-    weft__hf_config_destroy(c);
+    if (CHECK_OK(weft_config_file_open(temp_path(&t, "variant.json"), &c, &err), err))
+        CHECK_CONTAINS(origin_of(c), "/variant.json");
+    weft_config_file_close(c);
     temp_write_text(&t, "generation_config.json", "{\"eos_token_id\":[7,8]}");
-    if (CHECK_OK(weft__hf_config_open(t.path, &c, &err), err)) {
-        CHECK_STATUS(weft__hf_config_tokens(c, "eos_token_id", &id, 1, &n, &err), WEFT_LIMIT, err);
+    if (CHECK_OK(weft_config_file_open(t.path, &c, &err), err)) {
+        CHECK_STATUS(weft_config_file_tokens(c, "eos_token_id", &id, 1, &n, &err), WEFT_LIMIT, err);
         CHECK_CONTAINS(err.text, "2 ids, more than 1");
     }
-    weft__hf_config_destroy(c);
+    weft_config_file_close(c);
     temp_remove(&t);
 }
 
 static void reads_the_bundled_model(void)
 {
-    weft__hf_config *c;
+    weft_config_file *c;
     weft_config view;
     int32_t id;
     size_t n;
     weft_error err = { 0 };
-    if (!CHECK_OK(weft__hf_config_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", &c,
+    if (!CHECK_OK(weft_config_file_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", &c,
                                        &err),
                   err))
         return;
@@ -466,11 +481,11 @@ static void reads_the_bundled_model(void)
     CHECK_NEAR(number(c, "rope_theta"), 10000, 0);
     CHECK_NEAR(number(c, "partial_rotary_factor"), 0.25, 0);
     CHECK_NEAR(number(c, "use_parallel_residual"), 1, 0);
-    CHECK_OK(weft__hf_config_tokens(c, "pad_token_id", &id, 1, &n, &err), err);
+    CHECK_OK(weft_config_file_tokens(c, "pad_token_id", &id, 1, &n, &err), err);
     CHECK_EQ_INT(id, 1);
-    CHECK_OK(weft__hf_config_view(c, &view, &err), err);
-    CHECK_EQ_INT(weft__hf_config_warning_count(c), 0);
-    weft__hf_config_destroy(c);
+    CHECK_OK(weft_config_file_view(c, &view, &err), err);
+    CHECK_EQ_INT(count_notes(c), 0);
+    weft_config_file_close(c);
 }
 
 static const weft_test tests[] = {

@@ -4,17 +4,17 @@
 
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/random_init.h"
-#include "models/config.h"
+#include "models/config_impl.h"
 #include "temp.h"
 #include "tests/oom.h"
 
 static weft_status open_all(const char *folder, weft_error *err)
 {
     weft_checkpoint *ck;
-    weft__hf_config *c = NULL;
+    weft_config_file *c = NULL;
     weft_status s = weft_checkpoint_open(folder, &ck, err);
-    if (s == WEFT_OK) s = weft__hf_config_open(folder, &c, err);
-    weft__hf_config_destroy(c);
+    if (s == WEFT_OK) s = weft_config_file_open(folder, &c, err);
+    weft_config_file_close(c);
     weft_checkpoint_close(ck);
     return s;
 }

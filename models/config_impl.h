@@ -1,0 +1,17 @@
+/* config_impl.h: what models alone need of a configuration. */
+#ifndef WEFT_CONFIG_IMPL_H
+#define WEFT_CONFIG_IMPL_H
+
+#include "models/config.h"
+
+/* What the tensors show counts more than the file: of one key. key and source must outlive c. Before anybody else reads
+ * it. */
+void weft__config_replace(weft_config_file *c, const char *key, double value, const char *source);
+/* The path that counts for a key: where the file has it. The key itself where it has not. */
+const char *weft__config_spelling(const weft_config_file *c, const char *key);
+
+/* The longest sequence that can be run: max_position_embeddings where rope_type is dynamic, for
+ * beyond it that scaling turns every earlier key anew with each token; else 0, no limit. */
+uint32_t weft__config_context_limit(const weft_config_file *c);
+
+#endif
