@@ -366,6 +366,11 @@ weft_ref weft_matmul_nt(weft_graph *g, weft_ref a, weft_ref b)
     return add2(g, WEFT_OP_matmul_nt, a, b);
 }
 
+weft_ref weft_linear_select(weft_graph *g, weft_ref x, weft_ref experts, weft_ref ids)
+{
+    return add(g, WEFT_OP_linear_select, NULL, (weft_ref[]){ x, experts, ids }, 3);
+}
+
 weft_ref weft_gather(weft_graph *g, weft_ref table, weft_ref index)
 {
     return add2(g, WEFT_OP_gather, table, index);

@@ -81,6 +81,10 @@ WEFT_API void weft_top_k(weft_graph *g, weft_ref x, uint32_t k, weft_ref *values
  * broadcast. b may be a block type in matmul_nt. */
 WEFT_API weft_ref weft_matmul(weft_graph *g, weft_ref a, weft_ref b);
 WEFT_API weft_ref weft_matmul_nt(weft_graph *g, weft_ref a, weft_ref b);
+/* Of E matrices the K that a token chooses: x [T, n], or [T, K, n] with a row for each choice; experts [E, m, n] of any
+ * type; ids i32 [T, K] -> [T, K, m] = experts[ids[t, k]] x[t (, k)]. An id outside 0..E-1 gives a row of zeros, and
+ * reads nothing. The sum over K with weights w [T, K] is matmul([T, 1, K], [T, K, m]). */
+WEFT_API weft_ref weft_linear_select(weft_graph *g, weft_ref x, weft_ref experts, weft_ref ids);
 /* table [V, ..] of any type, index i32 [..]: rows of the table as f32, [index dims.., table dims after the first..].
  * An index outside 0..V-1 gives a row of zeros. */
 WEFT_API weft_ref weft_gather(weft_graph *g, weft_ref table, weft_ref index);

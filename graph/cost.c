@@ -67,6 +67,17 @@ static weft_cost cost_matmul(const work *w)
     return c;
 }
 
+/* Of the experts those that can be chosen are read: in decode as many as a token chooses. */
+static weft_cost cost_linear_select(const work *w)
+{
+    int64_t experts[WEFT_MAX_RANK];
+    weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[1])->dims, w->values, experts);
+    weft_cost c = stream(w, 2 * (double)experts[2]);
+    double chosen = elements(w, w->n->in[2]), all = (double)experts[0];
+    if (chosen < all) c.bytes_read -= bytes_in(w, 1) * (1 - chosen / all);
+    return c;
+}
+
 /* Only the rows that the index names are read. */
 static weft_cost cost_gather(const work *w)
 {

@@ -129,3 +129,23 @@ weft_status weft__shape_linear(const weft__rule *r)
     }
     return WEFT_OK;
 }
+
+/* x [T, n] or [T, K, n], experts [E, m, n], ids [T, K]. */
+weft_status weft__shape_linear_select(const weft__rule *r)
+{
+    const weft_dims *x = &r->v[0]->dims, *experts = &r->v[1]->dims, *ids = &r->v[2]->dims;
+    WEFT_TRY(weft__need_float(r, 0));
+    WEFT_TRY(weft__need_weight(r, 1));
+    WEFT_TRY(weft__need_i32(r, 2));
+    if (experts->rank != 3 || ids->rank != 2)
+        return weft__rule_refuse(r, "needs experts of rank 3 and ids of rank 2");
+    bool own = x->rank == 3; /* a row of x for each choice */
+    if ((!own && x->rank != 2) || !weft__dim_equal(x->d[0], ids->d[0]) ||
+        (own && !weft__dim_equal(x->d[1], ids->d[1])))
+        return weft__rule_refuse(r, "x must have a row for each token, or for each of its ids");
+    if (!weft__dim_equal(x->d[x->rank - 1], experts->d[2])) return weft__rule_refuse(r, "inner sizes differ");
+    for (uint32_t i = 0; i < 3; i++)
+        if (experts->d[i].extent) return weft__rule_refuse(r, "experts cannot have extents");
+    weft__rule_result(r, WEFT_F32, &(weft_dims){ 3, { ids->d[0], ids->d[1], experts->d[1] } });
+    return WEFT_OK;
+}

@@ -30,6 +30,7 @@ weft__shape_fn weft__shape_broadcast, weft__shape_map, weft__shape_cast, weft__s
 /* shape_rows.c: along the last axis, and products */
 weft__shape_fn weft__shape_rows, weft__shape_norm, weft__shape_norm_pair, weft__shape_reduce, weft__shape_argmax;
 weft__shape_fn weft__shape_top_k, weft__shape_matmul, weft__shape_matmul_nt, weft__shape_linear;
+weft__shape_fn weft__shape_linear_select;
 /* shape_state.c: what moves rows, and what writes states */
 weft__shape_fn weft__shape_gather, weft__shape_concat, weft__shape_store;
 /* shape_attention.c */

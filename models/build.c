@@ -75,7 +75,7 @@ static bool *find_multiplied(const weft_graph *g)
     if (!multiplied) return NULL;
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
-        if (n->op == WEFT_OP_matmul_nt) multiplied[n->in[1].id] = true;
+        if (n->op == WEFT_OP_matmul_nt || n->op == WEFT_OP_linear_select) multiplied[n->in[1].id] = true;
     }
     return multiplied;
 }

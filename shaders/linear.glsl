@@ -1,6 +1,7 @@
 /* linear.glsl: what the kernels for y = act(x w^T + bias) + residuals with a PANEL matrix share: their operands,
  * reading x four columns at a time, and the end of a sum. Include after weights.glsl and math.glsl, with VECTORS
  * (x is f32 in groups of four that are aligned) and TAIL (the last chunk of a row has fewer columns) defined.
+ * With SELECT defined, select.glsl has another end of a sum.
  *
  * u0: the panel's params; u1: rows of x per step of its first axis, act, residuals, has bias; u2: blocks of
  * columns, rows of x at the bounds, x's first element / 4, rows of the matrix. */
@@ -23,6 +24,7 @@ vec4 x_quad(uint j, uint col, uint k)
     return v;
 }
 
+#ifndef SELECT
 void finish(uint j, uint row, uint col, uint n_cols, float v)
 {
     if (row >= P.job[j].t[W].stride_b.w || col >= n_cols) return;
@@ -35,3 +37,4 @@ void finish(uint j, uint row, uint col, uint n_cols, float v)
     if (P.job[j].u1.z > 1) v += load_as_float(IN(j, RES1), tensor_dtype(j, RES1), tensor_first(j, RES1) + at);
     out_f[OUT(j, Y)].d[tensor_first(j, Y) + at] = v;
 }
+#endif

@@ -5,7 +5,8 @@
  * own, and x is read at addresses that are the same for all of them. A workgroup makes P * ROWS rows of COLS
  * columns (rows of x).
  *
- * DOT: x was quantised to bytes before, in an earlier launch. */
+ * DOT: x was quantised to bytes before, in an earlier launch.
+ * SELECT: linear_select: a column is a token's choice, which names the matrix (select.glsl). */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -36,6 +37,9 @@ const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 #include "linear.glsl"
 #ifdef DOT
 #include "dot.glsl"
+#endif
+#ifdef SELECT
+#include "select.glsl"
 #endif
 
 /* Sums meet in shared memory and are finished in a loop: unrolled, the ends of all sums are most of the code, and of
@@ -84,15 +88,24 @@ void main()
 {
     uint j = job_of_group(), group = group_number() - P.job[j].groups.x;
     uint col0 = group % P.job[j].u2.x * COLS, row0 = group / P.job[j].u2.x * PANEL_ROWS * ROWS;
+#ifdef SELECT
+    uint n_cols = choices(j), last_col = x_of_choice(j, col0);
+    if (col0 >= n_cols || !find_expert(j, row0, col0)) return;
+#else
     uint n_cols = tensor_dim(j, X, 0) * P.job[j].u1.x, last_col = P.job[j].u2.y - 1;
     if (col0 >= n_cols || row0 >= P.job[j].t[W].stride_b.w) return;
+#endif
     uint lane = gl_LocalInvocationID.x % PANEL_ROWS, slice = SLICES == 1 ? 0 : gl_LocalInvocationID.x / PANEL_ROWS;
     uvec4 q = P.job[j].u0;
     uint chunk[ROWS], scale[ROWS];
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         /* rows past the end read the last group's padding */
+#ifdef SELECT
+        uint row = row_of_part(j, row0 + r * PANEL_ROWS + lane);
+#else
         uint row = min(row0 + r * PANEL_ROWS, padded - PANEL_ROWS) + lane;
+#endif
         chunk[r] = chunk_base(q, row);
         scale[r] = scale_base(q, row);
         [[unroll]] for (uint c = 0; c < COLS; c++) sum[r * COLS + c] = 0.0;

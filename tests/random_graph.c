@@ -383,6 +383,19 @@ static bool make_matmul_nt(gen *r, weft_op op)
     return product(r, op, true);
 }
 
+static bool make_linear_select(gen *r, weft_op op)
+{
+    weft_ref in[3] = { pick(r, 2) };
+    weft_dims x = value(r, in[0])->dims;
+    weft_dim n = x.d[x.rank - 1], k = x.rank == 3 ? x.d[1] : (weft_dim){ 2, 0 };
+    if (x.rank > 3 || n.extent || k.extent) return false;
+    weft_dims experts = { 3, { { 3, 0 }, { chance(r, 50) ? 16 : random_size(r), 0 }, n } };
+    bool blocks = n.n % 32 == 0 && chance(r, 50);
+    in[1] = blocks ? new_weight(r, WEFT_Q4_0, experts) : new_float(r, experts);
+    in[2] = new_index(r, (weft_dims){ 2, { x.d[0], k } }, -1, 3, false);
+    return emit(r, op, NULL, in, 3);
+}
+
 static bool make_gather(gen *r, weft_op op)
 {
     bool blocks = chance(r, 30);

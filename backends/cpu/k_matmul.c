@@ -12,10 +12,10 @@ void cpu_mm_operands(const cpu_call *c, mm_operands *m)
         if (c->attrs->linear.has_bias) m->bias = c->in + next++;
         for (int32_t i = 0; i < c->attrs->linear.n_residual && i < 2; i++) m->residual[i] = c->in + next++;
     }
-    m->n = m->w->dim[0];
-    m->k = m->w->dim[1];
+    m->n = m->w->dim[m->w->rank - 2];
+    m->k = m->w->dim[m->w->rank - 1];
     m->tokens = 1;
-    for (uint32_t i = 0; i + 1 < m->x->rank; i++) m->tokens *= m->x->dim[i];
+    for (uint32_t i = 0; i + 1 < m->y->rank; i++) m->tokens *= m->y->dim[i];
 }
 
 static bool is_float(weft_dtype t) { return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16; }

@@ -26,9 +26,13 @@ void cpu_mm_operands(const cpu_call *c, mm_operands *m);
 bool cpu_mm_accepts(const cpu_call *c);
 uint32_t cpu_mm_phases(const cpu_call *c); /* 1 for one token, else 2 */
 
+bool cpu_select_accepts(const cpu_call *c);  /* the same of linear_select: experts of whole panels */
+
 /* Row r of a tensor [.., T, D] of a float type when its leading dims are counted through. */
 void *cpu_mm_row(const cpu_tensor *t, int64_t r);
 
 extern const cpu_kernel cpu_linear_scalar, cpu_linear_avx2, cpu_linear_avx512, cpu_linear_neon;
+extern const cpu_kernel cpu_linear_select_scalar, cpu_linear_select_avx2, cpu_linear_select_avx512,
+    cpu_linear_select_neon;
 
 #endif

@@ -94,6 +94,9 @@ typedef struct mm_plan {
     int64_t k_even;       /* K, rounded up to even */
     int64_t k_block, panels, group, tokens_block;
     uint64_t stride;      /* bytes of a panel */
+    const unsigned char *w; /* the first panel */
+    const int32_t *order; /* the row of y of each token; NULL: as they lie */
+    int64_t share;        /* rows of y, by order, that have one row of x */
     unsigned char *x;     /* tiles, in order of tokens */
     float *sums;          /* [tile][panel of group][tt][VLEN] */
     float *unpacked;      /* [panel of group][k_block][VLEN] */
@@ -148,8 +151,9 @@ static int mm_size_for(const mm_plan *p, int64_t left)
 /* Everything but the pointers. */
 static void mm_plan_init(const cpu_call *c, mm_plan *p)
 {
-    *p = (mm_plan){ .c = c };
+    *p = (mm_plan){ .c = c, .share = 1 };
     cpu_mm_operands(c, &p->m);
+    p->w = p->m.w->data;
     p->format = mm_format_of(p->m.w->dtype, c->exact);
     p->unpack = c->exact && (p->m.w->dtype == WEFT_Q8_0 || p->m.w->dtype == WEFT_Q4_0);
     p->widest = mm_is_int(p->format) ? MM_TILE_Q : MM_TILE_F;
@@ -203,6 +207,11 @@ static void mm_place(mm_plan *p)
     }
     p->sums = (float *)(void *)at;
     p->unpacked = (float *)(void *)(at + round_64(mm_sums_bytes(p)));
+}
+
+static void *mm_x_row(const mm_plan *p, int64_t t)
+{
+    return cpu_mm_row(p->m.x, p->order ? p->order[t] / p->share : t);
 }
 
 /* ---- preparing x ------------------------------------------------------------------------------------------------- */
@@ -284,7 +293,7 @@ static void mm_prepare_squares(const mm_plan *p, int64_t t0, int tt, int64_t k0,
     for (int t = 0; t < tt; t += 4) {
         const float *x[4];
         int64_t i = 0;
-        for (int j = 0; j < 4; j++) x[j] = (const float *)cpu_mm_row(p->m.x, t0 + t + j) + k0;
+        for (int j = 0; j < 4; j++) x[j] = (const float *)mm_x_row(p, t0 + t + j) + k0;
         for (; i + 4 <= real; i += 4) {
             vec_u32 v[4];
             VEC_UNROLL(4)
@@ -310,7 +319,7 @@ static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t
         if (squares) mm_prepare_squares(p, t0, tt, k0, n, inside, (float *)(void *)out);
         for (int t = 0; t < tt && !squares; t++) {
             const bool real = t0 + t < p->m.tokens;
-            const float *x = real ? mm_floats_of(p->m.x, cpu_mm_row(p->m.x, t0 + t), k0, inside, buf) : NULL;
+            const float *x = real ? mm_floats_of(p->m.x, mm_x_row(p, t0 + t), k0, inside, buf) : NULL;
             if (mm_is_int(p->format))
                 mm_prepare_int(p->m.w->dtype == WEFT_Q8_0 ? VEC_Q8_BIAS : 8, x, tt, t, n, out);
             else if (!floats)
@@ -392,8 +401,9 @@ static void mm_find_rows(const mm_plan *p, int64_t t0, int64_t n, mm_rows *r)
 {
     r->n = (int)n;
     for (int t = 0; t < r->n; t++) {
-        r->y[t] = cpu_mm_row(p->m.y, t0 + t);
-        for (int i = 0; i < 2 && p->m.residual[i]; i++) r->residual[i][t] = cpu_mm_row(p->m.residual[i], t0 + t);
+        int64_t row = p->order ? p->order[t0 + t] : t0 + t;
+        r->y[t] = cpu_mm_row(p->m.y, row);
+        for (int i = 0; i < 2 && p->m.residual[i]; i++) r->residual[i][t] = cpu_mm_row(p->m.residual[i], row);
     }
 }
 
@@ -418,7 +428,7 @@ static void mm_store(const mm_plan *p, const float *sums, const mm_rows *r, int6
 /* Panels p0..p0+np times tokens t0..t1. */
 static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, int64_t t1)
 {
-    const unsigned char *w = (const unsigned char *)p->m.w->data + (uint64_t)p0 * p->stride;
+    const unsigned char *w = p->w + (uint64_t)p0 * p->stride;
     const weft_dtype read = p->unpack ? WEFT_F32 : p->m.w->dtype;
     for (int64_t k0 = 0; k0 < p->k_even; k0 += p->k_block) {
         int64_t k = k0 + p->k_block < p->k_even ? p->k_block : p->k_even - k0;
@@ -450,14 +460,29 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
 }
 
 /* Items first..last: a group of panels times a block of tokens each. */
-static void mm_items(const mm_plan *p, int64_t first, int64_t last)
+static void mm_items(const void *plan, int64_t first, int64_t last)
 {
+    const mm_plan *p = plan;
     int64_t blocks = (p->m.tokens + p->tokens_block - 1) / p->tokens_block;
     for (int64_t i = first; i < last; i++) {
         int64_t p0 = i / blocks * p->group, t0 = i % blocks * p->tokens_block;
         int64_t np = p0 + p->group < p->panels ? p->group : p->panels - p0;
         mm_multiply(p, p0, np, t0, t0 + p->tokens_block < p->m.tokens ? t0 + p->tokens_block : p->m.tokens);
     }
+}
+
+/* Divides items among the threads; run does items first..last. A stream of weights: the first half is divided evenly,
+ * each thread reading one long run; the rest is claimed in pieces, so that a thread that was held up does less.
+ * Compute-bound items are all claimed. */
+static void mm_divide(const mm_plan *p, int64_t items, bool stream,
+                      void (*run)(const void *ctx, int64_t first, int64_t last), const void *ctx)
+{
+    const cpu_call *c = p->c;
+    int64_t even = stream ? items / 2 : 0, chunk = 1, begin, end;
+    while (stream && chunk * (int64_t)p->stride < 65536 && chunk * 4 * c->n_threads < items) chunk *= 2;
+    cpu_share(c, even, 1, &begin, &end);
+    run(ctx, begin, end);
+    while (cpu_claim(c, items - even, chunk, &begin, &end)) run(ctx, even + begin, even + end);
 }
 
 static void mm_run(const cpu_call *c)
@@ -470,15 +495,8 @@ static void mm_run(const cpu_call *c)
         return;
     }
     if (p.m.tokens == 1) mm_prepare_one(&p);
-    /* A stream of weights: the first half is divided evenly, each thread reading one long run; the rest is claimed in
-     * pieces, so that a thread that was held up does less. Compute-bound items are all claimed. */
     int64_t items = (p.panels + p.group - 1) / p.group * ((p.m.tokens + p.tokens_block - 1) / p.tokens_block);
-    bool stream = p.m.tokens <= 24;
-    int64_t even = stream ? items / 2 : 0, chunk = 1, begin, end;
-    while (stream && chunk * (int64_t)p.stride < 65536 && chunk * 4 * c->n_threads < items) chunk *= 2;
-    cpu_share(c, even, 1, &begin, &end);
-    mm_items(&p, begin, end);
-    while (cpu_claim(c, items - even, chunk, &begin, &end)) mm_items(&p, even + begin, even + end);
+    mm_divide(&p, items, p.m.tokens <= 24, mm_items, &p);
 }
 
 /* Panels are as wide as the program's vectors: a kernel of a lesser instruction set cannot read them. */

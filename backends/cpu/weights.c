@@ -1,7 +1,7 @@
 /* weights.c: how the CPU backend keeps weights, and filling them from a checkpoint's bytes on all threads.
  *
- * A matrix that is only multiplied with (x w^T) and gathered from is packed into panels (pack.h); everything else stays
- * row-major in its own type. */
+ * A matrix that is only multiplied with (x w^T) and gathered from is packed into panels (pack.h), and so are experts
+ * that are only selected from, if each is whole panels; everything else stays row-major in its own type. */
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/pack.h"
 #include "graph/convert.h"
@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool panel_reader(const weft_node *n, weft_ref weight)
+static bool panel_reader(const weft_node *n, weft_ref weight, uint32_t rank)
 {
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (n->in[i].id != weight.id) continue;
         bool table = n->op == WEFT_OP_gather && i == 0;
         bool matrix = (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt) && i == 1;
-        if (!table && !matrix) return false;
+        bool experts = n->op == WEFT_OP_linear_select && i == 1;
+        if (rank == 2 ? !table && !matrix : !experts) return false;
     }
     return true;
 }
@@ -23,12 +24,13 @@ static bool panel_reader(const weft_node *n, weft_ref weight)
 weft_layout cpu_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
                               const weft_node *const *readers, uint32_t n_readers)
 {
-    (void)b;
     const weft_value *v = weft_graph_value(g, weight);
-    if (v->dims.rank != 2 || !cpu_panel_fits(v->dtype, v->dims.d[1].n)) return CPU_LAYOUT_PLAIN;
+    uint32_t rank = v->dims.rank;
+    if (rank < 2 || rank > 3 || !cpu_panel_fits(v->dtype, v->dims.d[rank - 1].n)) return CPU_LAYOUT_PLAIN;
+    if (rank == 3 && v->dims.d[1].n % cpu_panel_rows(((const cpu_backend *)b)->isa)) return CPU_LAYOUT_PLAIN;
     bool multiplied = false;
     for (uint32_t i = 0; i < n_readers; i++) {
-        if (!panel_reader(readers[i], weight)) return CPU_LAYOUT_PLAIN;
+        if (!panel_reader(readers[i], weight, rank)) return CPU_LAYOUT_PLAIN;
         multiplied |= readers[i]->op != WEFT_OP_gather;
     }
     return multiplied ? CPU_LAYOUT_PANEL : CPU_LAYOUT_PLAIN;

@@ -14,13 +14,6 @@ static bool accepts_subgroup(const vk_call *c)
     return c->caps->subgroup_ops && c->caps->tuning->panel == 1 && accepts(c);
 }
 
-/* Rows per lane group, by how many bytes a weight has. */
-static uint32_t rows_of(const vk_call *c)
-{
-    weft_dtype type = c->in[W].dtype;
-    return c->caps->tuning->rows[type == WEFT_Q4_0 ? 2 : type == WEFT_Q8_0 ? 1 : 0];
-}
-
 /* Rows of x that a workgroup takes at once. */
 static uint32_t columns_of(const vk_call *c)
 {
@@ -37,12 +30,12 @@ static uint32_t blocks_of(const vk_call *c)
 static uint64_t variant(const vk_call *c)
 {
     return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16 |
-           rows_of(c) << 8 | columns_of(c);
+           vk_linear_rows(c) << 8 | columns_of(c);
 }
 
 static void describe(const vk_call *c, uint32_t part, vk_launch *l)
 {
-    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->caps->tuning->panel, blocks = blocks_of(c);
+    uint32_t columns = columns_of(c), rows = vk_linear_rows(c), panel = c->caps->tuning->panel, blocks = blocks_of(c);
     vk_linear_describe(c, part, blocks, l);
     vk_spread(c, l, (uint64_t)vk_groups(l->job.t[W].stride_b.w, panel * rows) * blocks);
     uint32_t block = vk_workgroup(c->caps, c->caps->tuning->block);
@@ -136,7 +129,7 @@ static bool accepts_lanes(const vk_call *c)
 static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
 {
     const vk_tuning *t = c->caps->tuning;
-    uint32_t blocks = vk_groups(vk_linear_columns(c), t->columns), rows = rows_of(c);
+    uint32_t blocks = vk_groups(vk_linear_columns(c), t->columns), rows = vk_linear_rows(c);
     vk_linear_describe(c, i, blocks, l);
     l->shader = WEFT_SHADER_matmul_lanes;
     l->subgroup = c->caps->subgroup;

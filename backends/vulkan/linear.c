@@ -23,15 +23,26 @@ int64_t vk_linear_columns(const vk_call *c)
     return rows;
 }
 
+static int64_t row_length(const vk_call *c)
+{
+    return c->in[W].dim[c->in[W].rank - 1];
+}
+
+uint32_t vk_linear_rows(const vk_call *c)
+{
+    weft_dtype type = c->in[W].dtype;
+    return c->caps->tuning->rows[type == WEFT_Q4_0 ? 2 : type == WEFT_Q8_0 ? 1 : 0];
+}
+
 bool vk_linear_vectors(const vk_call *c)
 {
-    return c->in[X].dtype == WEFT_F32 && c->in[W].dim[1] % 4 == 0 && c->in[X].first % 4 == 0;
+    return c->in[X].dtype == WEFT_F32 && row_length(c) % 4 == 0 && c->in[X].first % 4 == 0;
 }
 
 bool vk_linear_tail(const vk_call *c)
 {
     vk_panels p;
-    return vk_panels_of(c->caps, c->in[W].dtype, c->in[W].dim[1], &p) && c->in[W].dim[1] % p.per_chunk != 0;
+    return vk_panels_of(c->caps, c->in[W].dtype, row_length(c), &p) && row_length(c) % p.per_chunk != 0;
 }
 
 void vk_linear_describe(const vk_call *c, uint32_t part, uint32_t blocks, vk_launch *l)

@@ -55,19 +55,21 @@ weft_uvec4 vk_panel_params(const vk_caps *f, const vk_tensor *t)
 
 /* ---- layouts ---- */
 
-static bool panel_reader(const weft_node *n, weft_ref weight, bool *multiplies)
+static bool panel_reader(const weft_node *n, weft_ref weight, uint32_t rank, bool *multiplies)
 {
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (n->in[i].id != weight.id) continue;
         bool table = n->op == WEFT_OP_gather && i == 0;
-        bool matrix = (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt) && i == 1;
-        if (!table && !matrix) return false;
-        *multiplies |= matrix;
+        bool matrix = (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt) && i == 1 && rank == 2;
+        bool experts = n->op == WEFT_OP_linear_select && i == 1;
+        if (!table && !matrix && !experts) return false;
+        *multiplies |= matrix || experts;
     }
     return true;
 }
 
-/* Panels for matrices that are only multiplied with and gathered from, and for all block types; the rest row-major. */
+/* Panels for matrices and experts that are only multiplied with and gathered from, and for all block types; the rest
+ * row-major. */
 weft_layout vk_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
                              const weft_node *const *readers, uint32_t n_readers)
 {
@@ -78,9 +80,8 @@ weft_layout vk_weight_layout(const weft_backend *b, const weft_graph *g, weft_re
     bool multiplied = false;
     if (rank < 2 || !vk_panels_of(f, v->dtype, v->dims.d[rank - 1].n, &p)) return VK_LAYOUT_PLAIN;
     if (is_block(v->dtype)) return VK_LAYOUT_PANEL;
-    if (rank != 2) return VK_LAYOUT_PLAIN;
     for (uint32_t i = 0; i < n_readers; i++)
-        if (!panel_reader(readers[i], weight, &multiplied)) return VK_LAYOUT_PLAIN;
+        if (!panel_reader(readers[i], weight, rank, &multiplied)) return VK_LAYOUT_PLAIN;
     return multiplied ? VK_LAYOUT_PANEL : VK_LAYOUT_PLAIN;
 }
 

@@ -38,6 +38,14 @@ static void costs(void)
     CHECK_COST(cost_of(g, weft_reduce_sum(g, x, 1), run), 8 * 3 * 64, 3 * 64 * 4, 3 * 4);
     CHECK_COST(cost_of(g, weft_cast(g, x, WEFT_F16), run), 0, 3 * 64 * 4, 3 * 64 * 2);
     CHECK_COST(cost_of(g, weft_gather(g, w, at), run), 0, 3 * 4 + 3 * 68, 3 * 64 * 4);
+    /* decode reads the two experts of its one token; more choices than experts read each of them once */
+    weft_ref experts = weft_weight(g, WEFT_Q4_0, WEFT_DIMS(8, 16, 64), "experts");
+    weft_ref ids = weft_input(g, WEFT_I32, WEFT_DIMS(t, 2), "ids");
+    weft_ref chosen = weft_linear_select(g, x, experts, ids);
+    const int64_t one[] = { 1 };
+    CHECK_COST(cost_of(g, chosen, one), 2 * 2 * 64 * 16, 64 * 4 + 2 * 4 + 2 * 16 * 36, 2 * 16 * 4);
+    CHECK_COST(cost_of(g, chosen, run), 2 * 6 * 64 * 16, 3 * 64 * 4 + 6 * 4 + 6 * 16 * 36, 6 * 16 * 4);
+    CHECK_COST(cost_of(g, chosen, NULL), 2 * 20 * 64 * 16, 10 * 64 * 4 + 20 * 4 + 8 * 16 * 36, 20 * 16 * 4);
     weft_ref rows = weft_transpose(g, weft_reshape(g, x, WEFT_DIMS(t, 2, 32)), 0, 1);
     weft_ref kv = weft_store(g, s, rows, at, 1);
     CHECK_COST(cost_of(g, kv, run), 0, 3 * 64 * 4 + 3 * 4, 3 * 64 * 2);

@@ -91,6 +91,22 @@ static weft_ref two_norms(subject *s, weft_ref x, int64_t n)
     return a;
 }
 
+/* Experts with SwiGLU: of E the K with the largest logits, weighted by the softmax over these. */
+static weft_ref mixture(subject *s, weft_dim T, int64_t n, int64_t hidden, int64_t E, int64_t K, weft_dtype type)
+{
+    weft_graph *g = s->g;
+    weft_ref x = floats(s, FILL_FLOAT, WEFT_F32, "x", WEFT_DIMS(T, n)), top, ids;
+    weft_ref gate = weight(s, type, type, "gate", WEFT_DIMS(E, hidden, n));
+    weft_ref up = weight(s, type, type, "up", WEFT_DIMS(E, hidden, n));
+    weft_ref down = weight(s, WEFT_F16, WEFT_F16, "down", WEFT_DIMS(E, n, hidden));
+    weft_ref router = weight(s, WEFT_F32, WEFT_F32, "router", WEFT_DIMS(E, n));
+    weft_top_k(g, weft_matmul_nt(g, x, router), (uint32_t)K, &top, &ids);
+    weft_ref h = weft_mul(g, weft_silu(g, weft_linear_select(g, x, gate, ids)), weft_linear_select(g, x, up, ids));
+    weft_ref y = weft_linear_select(g, h, down, ids);
+    weft_ref p = weft_reshape(g, weft_softmax(g, top, -1), WEFT_DIMS(T, 1, K));
+    return weft_reshape(g, weft_matmul(g, p, y), WEFT_DIMS(T, n));
+}
+
 #define X(name, ...)             floats(s, fill, WEFT_F32, name, WEFT_DIMS(__VA_ARGS__))
 #define XT(t, name, ...)         floats(s, fill, WEFT_##t, name, WEFT_DIMS(__VA_ARGS__))
 #define W(t, name, ...)          weight(s, WEFT_##t, WEFT_##t, name, WEFT_DIMS(__VA_ARGS__))

@@ -202,6 +202,20 @@ bool ref_op_matmul_nt(const ref_call *c)
     return matmul(c, true);
 }
 
+/* x [T, n] or [T, K, n], experts [E, m, n], ids [T, K]. */
+bool ref_op_linear_select(const ref_call *c)
+{
+    const ref_tensor *x = c->in[0], *w = c->in[1], *ids = c->in[2];
+    int64_t E = w->dim[0], m = w->dim[1], n = w->dim[2], K = ids->dim[1], dim[] = { ids->dim[0], K, m };
+    ref_alloc(c->out, WEFT_F32, 3, dim);
+    for (int64_t i = 0; i < c->out->n; i++) {
+        double e = ids->v[i / m];
+        int64_t row = x->rank == 3 ? i / m : i / m / K;
+        if (e >= 0 && e < (double)E) dot(c, i, x, row * n, w, ((int64_t)e * m + i % m) * n, 1, n);
+    }
+    return true;
+}
+
 /* act(x w^T + bias) + residuals: x, w, [bias], residuals. */
 bool ref_op_linear(const ref_call *c)
 {
