@@ -31,10 +31,12 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     uint32_t context = desc->context ? desc->context : m->info.context;
     weft_bound bounds[] = { { "tokens", desc->max_tokens ? desc->max_tokens : DEFAULT_TOKENS },
                             { "rows", desc->max_rows ? desc->max_rows : DEFAULT_ROWS },
-                            { "cells", context } };
-    weft_graph_desc g = { .weight_types = t->data, .n_weight_types = t->n, .bounds = bounds, .n_bounds = 3 };
+                            { "cells", context } }; /* 0: the definition's own */
+    weft_graph_desc g = { .weight_types = t->data, .n_weight_types = t->n, .bounds = bounds,
+                          .n_bounds = context ? 3 : 2 };
     WEFT_TRY(weft_graph_create(&g, out, err));
-    m->build(*out, &m->config, desc->kv == WEFT_ANY ? WEFT_F16 : desc->kv);
+    const weft_model_definition *d = m->definition;
+    d->build(*out, &m->config, desc->kv == WEFT_ANY ? WEFT_F16 : desc->kv, d->ctx);
     if (desc->candidates) add_candidates(*out, desc->candidates);
     weft_status s = weft_graph_seal(*out, err);
     if (!s) return WEFT_OK;

@@ -449,6 +449,12 @@ static const char *view_spelling(const void *ctx, const char *key)
     return weft__config_spelling(ctx, key);
 }
 
+weft_config weft__config_view_unchecked(const weft_config_file *c)
+{
+    return (weft_config){ .ctx = c, .number = view_number, .text = view_text, .origin = c->origin,
+                          .spelling = view_spelling };
+}
+
 weft_status weft_config_file_view(const weft_config_file *c, weft_config *out, weft_error *err)
 {
     char quoted[WEFT__QUOTE_SIZE];
@@ -461,8 +467,7 @@ weft_status weft_config_file_view(const weft_config_file *c, weft_config *out, w
                          weft__quote(quoted, method ? method : "?"));
     }
     WEFT_TRY(check_rope(c, err));
-    *out = (weft_config){ .ctx = c, .number = view_number, .text = view_text, .origin = c->origin,
-                          .spelling = view_spelling };
+    *out = weft__config_view_unchecked(c);
     return WEFT_OK;
 }
 

@@ -10,6 +10,9 @@ void weft__config_replace(weft_config_file *c, const char *key, double value, co
 /* The path that counts for a key: where the file has it. The key itself where it has not. */
 const char *weft__config_spelling(const weft_config_file *c, const char *key);
 
+/* weft_config_file_view, whatever the file asks for. */
+weft_config weft__config_view_unchecked(const weft_config_file *c);
+
 /* The longest sequence that can be run: max_position_embeddings where rope_type is dynamic, for
  * beyond it that scaling turns every earlier key anew with each token; else 0, no limit. */
 uint32_t weft__config_context_limit(const weft_config_file *c);

@@ -14,31 +14,24 @@ weft_status weft__model_need_logits(const weft_model *m, weft_error *err)
     };
     if (m->info.head == WEFT_HEAD_LOGITS) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: this %s gives %s, no logits of next tokens%s%s", m->path,
-                     m->architecture, gives[m->info.head], m->no_logits ? ": " : "", m->no_logits ? m->no_logits : "");
+                     m->info.architecture, gives[m->info.head], m->no_logits ? ": " : "",
+                     m->no_logits ? m->no_logits : "");
 }
 
 weft_status weft__model_need_scores(const weft_model *m, weft_error *err)
 {
     if (m->info.n_labels) return WEFT_OK;
-    return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: %s has no classification head", m->path, m->architecture);
+    return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: %s has no classification head", m->path, m->info.architecture);
 }
 
 /* ---- labels ---- */
-
-static uint32_t count_labels(const weft_model *m)
-{
-    double n;
-    if (m->info.head == WEFT_HEAD_SPAN) return 2;
-    if (m->info.head != WEFT_HEAD_SEQUENCE && m->info.head != WEFT_HEAD_TOKENS) return 0;
-    return weft_config_file_number(m->hf, "num_labels", &n) == 1 ? (uint32_t)n : 2; /* the definition has checked it */
-}
 
 static char *make_label(const weft_model *m, uint32_t i)
 {
     static const char *const span[] = { "start", "end" };
     char key[32];
     const char *name;
-    if (m->info.head == WEFT_HEAD_SPAN) return strdup(span[i]);
+    if (m->info.head == WEFT_HEAD_SPAN && i < 2) return strdup(span[i]);
     snprintf(key, sizeof key, "id2label.%u", i);
     if (weft_config_file_text(m->hf, key, &name) == 1) return strdup(name);
     snprintf(key, sizeof key, "LABEL_%u", i);
@@ -47,7 +40,7 @@ static char *make_label(const weft_model *m, uint32_t i)
 
 weft_status weft__model_read_labels(weft_model *m, weft_error *err)
 {
-    uint32_t n = count_labels(m);
+    uint32_t n = m->n_scores;
     m->labels = n ? calloc(n, sizeof *m->labels) : NULL;
     if (n && !m->labels) return WEFT_OOM_FAIL(err, "labels");
     while (m->info.n_labels < n) {

@@ -6,66 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WEFT_MODEL(architecture, type, head, build) weft__build_fn build;
-#include "models/models.def"
-#undef WEFT_MODEL
-
-typedef struct model_row {
-    const char *architecture, *type;
-    weft_head head;
-    weft__build_fn *build;
-} model_row;
-
-static const model_row models[] = {
-#define WEFT_MODEL(architecture, type, head, build) { architecture, type, WEFT_HEAD_##head, build },
-#include "models/models.def"
-#undef WEFT_MODEL
-};
-enum { N_MODELS = sizeof models / sizeof *models };
-
-static void use_row(weft_model *m, const model_row *row)
-{
-    m->build = row->build;
-    m->info.head = row->head;
-}
-
-static void list_architectures(char *out, size_t size)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < N_MODELS && n < size; i++) {
-        int more = snprintf(out + n, size - n, "%s%s", i ? ", " : "", models[i].architecture);
-        if (more > 0) n += (size_t)more;
-    }
-}
-
-static weft_status find_architecture(weft_model *m, weft_error *err)
-{
-    const char *name = NULL, *type = NULL;
-    int has_name = weft_config_file_text(m->hf, "architectures.0", &name);
-    int has_type = weft_config_file_text(m->hf, "model_type", &type);
-    for (size_t i = 0; i < N_MODELS; i++) {
-        bool match =
-            has_name == 1 ? !strcmp(name, models[i].architecture) : has_type == 1 && !strcmp(type, models[i].type);
-        if (!match) continue;
-        if (has_type == 1 && strcmp(type, models[i].type))
-            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is of model_type '%s', not '%.100s'",
-                             m->config.origin, name, models[i].type, type);
-        m->architecture = models[i].architecture;
-        m->type = models[i].type;
-        use_row(m, &models[i]);
-        return WEFT_OK;
-    }
-    if (has_name != 1 && has_type != 1)
-        return WEFT_FAIL(err, WEFT_FORMAT,
-                         "%s: no configuration of a model: neither 'architectures' nor 'model_type' says which it is; "
-                         "give the folder, or its config.json",
-                         m->config.origin);
-    char known[512];
-    list_architectures(known, sizeof known);
-    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%.100s' is not known; known are %s", m->config.origin,
-                     has_name == 1 ? name : type, known);
-}
-
 /* The configuration's dtype, for models without files. */
 static weft_dtype config_dtype(const weft_model *m)
 {
@@ -107,14 +47,77 @@ static uint32_t read_u32(const weft_model *m, const char *key)
     return weft_config_file_number(m->hf, key, &x) == 1 && x >= 0 && x <= UINT32_MAX ? (uint32_t)x : 0;
 }
 
-static weft_status read_special_tokens(weft_model *m, weft_error *err)
+/* The caller's end tokens count before the configuration's. */
+static weft_status read_special_tokens(weft_model *m, const weft_model_desc *desc, weft_error *err)
 {
-    int32_t bos[16];
+    enum { MOST = sizeof m->eos / sizeof *m->eos };
+    int32_t bos[MOST];
     size_t n_bos;
+    if (desc->n_eos > MOST)
+        return WEFT_FAIL(err, WEFT_LIMIT, "%u end tokens; a model has at most %d", desc->n_eos, MOST);
     WEFT_TRY(weft_config_file_tokens(m->hf, "bos_token_id", bos, sizeof bos / sizeof *bos, &n_bos, err));
     WEFT_TRY(weft_config_file_tokens(m->hf, "eos_token_id", m->eos, sizeof m->eos / sizeof *m->eos, &m->n_eos, err));
+    if (desc->n_eos) memcpy(m->eos, desc->eos, (m->n_eos = desc->n_eos) * sizeof *m->eos);
     m->info.bos = n_bos ? bos[0] : -1;
     m->info.eos = m->n_eos ? m->eos[0] : -1;
+    return WEFT_OK;
+}
+
+/* ---- what the graph shows ---- */
+
+enum { DEFAULT_CONTEXT = 2048 }; /* of graphs without a cache */
+
+/* The last extent of an output; 0: no such output. */
+static uint32_t row_of(const weft_graph *g, const char *output)
+{
+    weft_ref r = weft_graph_find(g, output);
+    const weft_dims *d = r.id ? &weft_graph_value(g, r)->dims : NULL;
+    return d && d->rank && d->d[d->rank - 1].n <= UINT32_MAX ? (uint32_t)d->d[d->rank - 1].n : 0;
+}
+
+static uint32_t count_hidden(const weft_graph *g)
+{
+    uint32_t n = 0;
+    char name[32] = "hidden.0";
+    while (weft_graph_find(g, name).id) snprintf(name, sizeof name, "hidden.%u", ++n);
+    return n;
+}
+
+/* Where the configuration has not the keys, the graph's shapes say it. */
+static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error *err)
+{
+    static const char *const outputs[] = { [WEFT_HEAD_LOGITS] = "logits", [WEFT_HEAD_NONE] = "hidden.0",
+                                           [WEFT_HEAD_SEQUENCE] = "scores", [WEFT_HEAD_TOKENS] = "scores",
+                                           [WEFT_HEAD_SPAN] = "scores" };
+    weft_model_info *i = &m->info;
+    const char *name;
+    uint32_t bound, layers = count_hidden(g), width = row_of(g, "hidden.0"), row = row_of(g, outputs[i->head]);
+    if (!row)
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'", m->path,
+                         m->definition->architecture, outputs[i->head]);
+    if (width) i->n_embed = width;
+    if (layers) i->n_layer = layers - 1;
+    if (i->head == WEFT_HEAD_LOGITS) i->n_vocab = row;
+    m->n_scores = i->head == WEFT_HEAD_LOGITS || i->head == WEFT_HEAD_NONE ? 0 : row;
+    for (uint32_t e = 1; (name = weft_graph_extent(g, e, &bound)) && !i->context; e++)
+        if (!strcmp(name, "cells")) i->context = bound;
+    if (!i->context) i->context = DEFAULT_CONTEXT;
+    return WEFT_OK;
+}
+
+static weft_status describe_weights(weft_model *m, const weft_graph *g, weft_error *err)
+{
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op != WEFT_OP_weight) continue;
+        m->info.parameters += (uint64_t)weft_value_elements(g, n->out[0], NULL);
+        const weft__file_tensor *t = m->checkpoint ? weft__model_tensor(m, n->name) : NULL;
+        if (t) m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
+    }
+    for (size_t i = 0; m->checkpoint && i < weft_checkpoint_count(m->checkpoint); i++)
+        if (!m->used[i])
+            WEFT_TRY(weft__model_add_note(m, err, "tensor '%s' is in the files but not in the model: ignored",
+                                          weft__checkpoint_at(m->checkpoint, i)->name));
     return WEFT_OK;
 }
 
@@ -125,27 +128,16 @@ static weft_status survey(weft_model *m, weft_error *err)
     weft_graph *g;
     weft__settings_listen(m);
     WEFT_TRY(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err));
-    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
-        const weft_node *n = weft_graph_node(g, i);
-        if (n->op != WEFT_OP_weight) continue;
-        m->info.parameters += (uint64_t)weft_value_elements(g, n->out[0], NULL);
-        const weft__file_tensor *t = m->checkpoint ? weft__model_tensor(m, n->name) : NULL;
-        if (t) m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
-    }
+    weft_status s = describe_graph(m, g, err);
+    if (!s) s = describe_weights(m, g, err);
     weft_graph_destroy(g);
-    for (size_t i = 0; m->checkpoint && i < weft_checkpoint_count(m->checkpoint); i++)
-        if (!m->used[i])
-            WEFT_TRY(weft__model_add_note(m, err, "tensor '%s' is in the files but not in the model: ignored",
-                                          weft__checkpoint_at(m->checkpoint, i)->name));
-    return WEFT_OK;
+    return s;
 }
 
-/* The row of the model's type with that head; NULL: there is none. */
-static const model_row *find_head(const weft_model *m, weft_head head)
+static void use(weft_model *m, const weft_model_definition *d)
 {
-    for (size_t i = 0; i < N_MODELS; i++)
-        if (!strcmp(models[i].type, m->type) && models[i].head == head) return &models[i];
-    return NULL;
+    m->definition = d;
+    m->info.head = d->head;
 }
 
 static weft_status keep_reason(weft_model *m, const weft_error *why, weft_error *err)
@@ -163,13 +155,14 @@ static weft_status settle_head(weft_model *m, weft_error *err)
 {
     weft_error why = { 0 };
     bool named = m->info.head == WEFT_HEAD_LOGITS;
-    const model_row *whole = find_head(m, WEFT_HEAD_LOGITS), *base = find_head(m, WEFT_HEAD_NONE);
+    const weft_model_definition *whole = weft__definition_of_head(m, WEFT_HEAD_LOGITS);
+    const weft_model_definition *base = weft__definition_of_head(m, WEFT_HEAD_NONE);
     if (!m->checkpoint || !whole || !base || (!named && m->info.head != WEFT_HEAD_NONE)) return survey(m, err);
     WEFT_TRY(weft__model_settle_tie(m, err));
-    use_row(m, whole);
+    use(m, whole);
     weft_status s = survey(m, &why);
     if (!s) return WEFT_OK;
-    use_row(m, base);
+    use(m, base);
     weft_status without = s == WEFT_NOT_FOUND ? survey(m, NULL) : s;
     if (without == WEFT_OOM) return WEFT_OOM_FAIL(err, "a model");
     if (!without) {
@@ -180,35 +173,51 @@ static weft_status settle_head(weft_model *m, weft_error *err)
     return s;
 }
 
-static weft_status fill_info(weft_model *m, weft_error *err)
+static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_error *err)
 {
     m->info = (weft_model_info){
-        .head = m->info.head, .path = m->path, .architecture = m->architecture,
+        .head = m->info.head, .path = m->path, .architecture = m->definition->architecture,
         .n_layer = read_u32(m, "num_hidden_layers"), .n_embed = read_u32(m, "hidden_size"),
         .n_head = read_u32(m, "num_attention_heads"), .n_vocab = read_u32(m, "vocab_size"),
         .context = read_u32(m, "max_position_embeddings"), .has_weights = m->checkpoint != NULL,
         .file_bytes = m->checkpoint ? weft_checkpoint_bytes(m->checkpoint) : 0,
     };
-    if (!m->info.context) m->info.context = 2048;
     m->info.context_limit = weft__config_context_limit(m->hf);
     if (m->info.context_limit)
         WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",
                                       m->info.context_limit));
-    WEFT_TRY(read_special_tokens(m, err));
-    return weft__tokenizer_in_folder(m->folder, &m->info.has_tokenizer, err);
+    WEFT_TRY(read_special_tokens(m, desc, err));
+    return !m->folder ? WEFT_OK : weft__tokenizer_in_folder(m->folder, &m->info.has_tokenizer, err);
 }
 
-static weft_status open_model(weft_model *m, const char *path, bool config_only, weft_error *err)
+/* The configuration; of a graph by itself one that may be empty. */
+static weft_status open_config(weft_model *m, const char *path, weft_error *err)
 {
-    m->path = strdup(path);
+    bool needed = !m->graph_alone;
+    if (path) WEFT_TRY(weft__model_folder(path, &m->folder, err));
+    char *file = m->folder ? weft__path_join(m->folder, "config.json") : NULL;
+    if (m->folder && !file) return WEFT_OOM_FAIL(err, "a path");
+    bool there = file && (needed || weft__path_exists(file));
+    free(file);
+    if (there) WEFT_TRY(weft_config_file_open(path, &m->hf, err));
+    else WEFT_TRY(weft_config_file_parse("{}", 2, NULL, 0, m->path, &m->hf, err));
+    if (needed) return weft_config_file_view(m->hf, &m->config, err);
+    m->config = weft__config_view_unchecked(m->hf); /* what it asks for is for the graph to know */
+    return WEFT_OK;
+}
+
+static weft_status open_model(weft_model *m, const char *path, const weft_model_desc *desc, bool config_only,
+                              weft_error *err)
+{
+    if (!path && !desc->graph) return WEFT_FAIL(err, WEFT_INVALID, "a model needs a path, or a graph of its own");
+    WEFT_TRY(weft__take_definitions(m, desc, err));
+    m->path = strdup(path ? path : desc->graph->architecture);
     if (!m->path) return WEFT_OOM_FAIL(err, "a model");
-    WEFT_TRY(weft__model_folder(path, &m->folder, err));
-    WEFT_TRY(weft_config_file_open(path, &m->hf, err));
-    WEFT_TRY(weft_config_file_view(m->hf, &m->config, err));
-    WEFT_TRY(find_architecture(m, err));
+    WEFT_TRY(open_config(m, path, err));
+    WEFT_TRY(weft__find_definition(m, err));
     m->default_dtype = config_dtype(m);
-    if (!config_only) WEFT_TRY(open_files(m, err));
-    WEFT_TRY(fill_info(m, err));
+    if (path && !config_only) WEFT_TRY(open_files(m, err));
+    WEFT_TRY(fill_info(m, desc, err));
     const char *note;
     for (size_t i = 0; (note = weft_config_file_note(m->hf, i)); i++)
         WEFT_TRY(weft__model_add_note(m, err, "%s", note));
@@ -217,12 +226,14 @@ static weft_status open_model(weft_model *m, const char *path, bool config_only,
     return weft__model_read_labels(m, err);
 }
 
-static weft_status open_any(const char *path, bool config_only, weft_model **out, weft_error *err)
+static weft_status open_any(const char *path, const weft_model_desc *desc, bool config_only, weft_model **out,
+                            weft_error *err)
 {
+    static const weft_model_desc usual;
     *out = NULL;
     weft_model *m = calloc(1, sizeof *m);
     if (!m) return WEFT_OOM_FAIL(err, "a model");
-    weft_status s = open_model(m, path, config_only, err);
+    weft_status s = open_model(m, path, desc ? desc : &usual, config_only, err);
     if (s) {
         weft_model_close(m);
         return s;
@@ -231,19 +242,20 @@ static weft_status open_any(const char *path, bool config_only, weft_model **out
     return WEFT_OK;
 }
 
-weft_status weft_model_open(const char *path, weft_model **out, weft_error *err)
+weft_status weft_model_open(const char *path, const weft_model_desc *desc, weft_model **out, weft_error *err)
 {
-    return open_any(path, false, out, err);
+    return open_any(path, desc, false, out, err);
 }
 
 weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err)
 {
-    return open_any(path, true, out, err);
+    return open_any(path, NULL, true, out, err);
 }
 
 weft_status weft_model_tokenizer(weft_model *m, const weft_tokenizer **out, weft_error *err)
 {
     *out = NULL;
+    if (!m->folder) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no files, so no tokenizer", m->path);
     if (!m->tokenizer) WEFT_TRY(weft__tokenizer_open_folder(m->folder, m->info.bos, &m->tokenizer, err));
     *out = m->tokenizer;
     return WEFT_OK;
@@ -261,6 +273,7 @@ void weft_model_close(weft_model *m)
     weft__model_free_labels(m);
     free(m->no_logits);
     free(m->used);
+    free(m->own);
     free(m->folder);
     free(m->path);
     free(m);

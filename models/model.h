@@ -1,6 +1,6 @@
 /* model.h: opening a model folder, sessions, generation.
  *
- *     weft_model *m;    weft_model_open("pythia-160m", &m, &err);       // a Hugging Face folder as it is
+ *     weft_model *m;    weft_model_open("pythia-160m", NULL, &m, &err); // a Hugging Face folder as it is
  *     weft_backend *b;  weft_backend_open("cpu", &b, &err);
  *     weft_session *s;
  *     weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1, .hidden = -1 }, &s, &err);
@@ -25,12 +25,6 @@ extern "C" {
 
 typedef struct weft_model weft_model;
 
-/* path: a folder with config.json and, for all that needs them, safetensors and tokenizer.json; or a config.json by
- * itself (then graphs and plans can be made, but nothing can run). Files are mapped, not read. The tokenizer is read on
- * first use. FORMAT, IO, NOT_FOUND, UNSUPPORTED name the file and the fault. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_open(const char *path, weft_model **out, weft_error *err);
-WEFT_API void weft_model_close(weft_model *m);
-
 /* What stands on top of the last hidden state. */
 typedef enum weft_head {
     WEFT_HEAD_LOGITS,   /* a language model's: logits of the next token */
@@ -40,9 +34,42 @@ typedef enum weft_head {
     WEFT_HEAD_SPAN      /* two scores of each token: that an answer starts there, that it ends there */
 } weft_head;
 
+/* An architecture: how a configuration becomes a graph. docs/adding-a-model.md shows one from the first line to the
+ * last, and lists the inputs and outputs that make a graph a model. */
+typedef struct weft_model_definition {
+    const char *architecture; /* in `architectures` of config.json: "MyModelForCausalLM" */
+    const char *type;         /* its model_type; NULL: any */
+    weft_head head;
+    /* Emits the graph; c is valid during the call. Called more than once (first with no weight's type decided): it must
+     * emit the same each time. kv: the type of the states that are a cache. Errors are sticky, or weft_graph_fail's. */
+    void (*build)(weft_graph *g, const weft_config *c, weft_dtype kv, void *ctx);
+    void *ctx; /* handed to build */
+} weft_model_definition;
+
+/* All zero: a folder whose architecture the library knows. */
+typedef struct weft_model_desc {
+    /* Looked at before the library's own. Copied; the texts and contexts outlive the model. */
+    const weft_model_definition *definitions;
+    uint32_t n_definitions;
+    /* The model is this one, whatever its architecture and type are called, and no config.json is needed: the graph
+     * says how many layers, ids and cells there are (a config.json that is there is handed to `build`). */
+    const weft_model_definition *graph;
+    const int32_t *eos; /* the tokens that end a text, at most 16, instead of the configuration's */
+    uint32_t n_eos;
+} weft_model_desc;
+
+/* path: a folder with config.json and, for all that needs them, safetensors and tokenizer.json; or a config.json by
+ * itself (then graphs and plans can be made, but nothing can run). With desc->graph also one .safetensors file, or NULL
+ * (weft_model_set_weights then gives the weights). desc may be NULL. Files are mapped, not read. The tokenizer is read
+ * on first use. INVALID: a definition without name or function, or one that makes no output of its head. FORMAT, IO,
+ * NOT_FOUND, UNSUPPORTED name the file and the fault. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_open(const char *path, const weft_model_desc *desc, weft_model **out,
+                                                   weft_error *err);
+WEFT_API void weft_model_close(weft_model *m);
+
 typedef struct weft_model_info {
     const char *path, *architecture; /* "GPTNeoXForCausalLM" */
-    uint32_t n_layer, n_embed, n_head, n_vocab, context; /* from the configuration */
+    uint32_t n_layer, n_embed, n_head, n_vocab, context; /* n_head 0: not known */
     /* > 0: no sequence may be longer, for beyond it the rotary scaling (dynamic) turns all earlier keys anew with each
      * token. Sessions refuse a longer context; `pos` of a graph that is run otherwise must stay below it. */
     uint32_t context_limit;

@@ -7,8 +7,6 @@
 #include "models/model.h"
 #include "models/tokenizer/files.h"
 
-typedef void weft__build_fn(weft_graph *g, const weft_config *c, weft_dtype kv);
-
 /* What weft_model_setting gives. */
 typedef struct weft__settings {
     weft_setting_info *list;
@@ -25,19 +23,33 @@ struct weft_model {
     weft_checkpoint *checkpoint; /* NULL: configuration alone */
     weft_weight_source source;    /* of weft_model_set_weights; find NULL: the checkpoint */
     weft_tokenizer *tokenizer;   /* NULL until first used */
-    weft__build_fn *build;
-    const char *architecture, *type; /* of its row in models.def */
+    weft_model_definition *own;  /* the caller's */
+    uint32_t n_own;
+    bool graph_alone;            /* own[0] is the model, whatever the configuration says */
+    const weft_model_definition *definition; /* one of own, or of the library's */
     weft_dtype default_dtype; /* of weights without files: what the configuration says */
     weft_model_info info;
     int32_t eos[16]; /* every token that ends a text; info.eos is the first */
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
     bool tied;                /* input embeddings and head are one (WEFT_TIED), by configuration and files */
-    char **labels;            /* names of the head's scores: info.n_labels */
+    uint32_t n_scores;        /* in a row of the head; 0: it gives none */
+    char **labels;            /* their names: info.n_labels */
     char *no_logits;          /* why a language model's head is missing; NULL: no more to say than info.head */
     char **notes;
     size_t n_notes, note_cap;
 };
+
+static inline bool weft__is_own_definition(const weft_model *m)
+{
+    return m->n_own && m->definition >= m->own && m->definition < m->own + m->n_own;
+}
+
+/* definitions.c: keeps those of a description; finds the one that the configuration names (m->definition, the head);
+ * the library's own of the same type with another head (NULL: none). */
+weft_status weft__take_definitions(weft_model *m, const weft_model_desc *desc, weft_error *err);
+weft_status weft__find_definition(weft_model *m, weft_error *err);
+const weft_model_definition *weft__definition_of_head(const weft_model *m, weft_head head);
 
 /* As weft_model_open, but of `path` only the configuration is looked at. */
 weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);

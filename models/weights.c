@@ -18,13 +18,18 @@ static const struct { const char *type, *embed, *head; } ties[] = {
 };
 enum { N_TIES = sizeof ties / sizeof *ties };
 
+static bool is_of_type(const weft_model *m, const char *type)
+{
+    return m->definition->type && !strcmp(m->definition->type, type);
+}
+
 static const weft__file_tensor *find_spelled(const weft_model *m, const char *name)
 {
     const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
     for (size_t i = 0; !t && i < sizeof spellings / sizeof *spellings; i++) {
         char other[256];
         size_t n = strlen(spellings[i].name);
-        if (strcmp(spellings[i].type, m->type) || strncmp(name, spellings[i].name, n)) continue;
+        if (!is_of_type(m, spellings[i].type) || strncmp(name, spellings[i].name, n)) continue;
         int length = snprintf(other, sizeof other, "%s%s", spellings[i].in_file, name + n);
         if (length > 0 && (size_t)length < sizeof other) t = weft__checkpoint_find(m->checkpoint, other);
     }
@@ -35,7 +40,7 @@ const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *nam
 {
     const weft__file_tensor *t = find_spelled(m, name);
     for (size_t i = 0; !t && m->tied && i < N_TIES; i++)
-        if (!strcmp(ties[i].type, m->type) && !strcmp(ties[i].embed, name)) t = find_spelled(m, ties[i].head);
+        if (is_of_type(m, ties[i].type) && !strcmp(ties[i].embed, name)) t = find_spelled(m, ties[i].head);
     return t;
 }
 
@@ -52,7 +57,7 @@ weft_status weft__model_settle_tie(weft_model *m, weft_error *err)
     if (!m->checkpoint || weft_config_file_number(m->hf, key, &tie) != 1 || tie == 0) return WEFT_OK;
     m->tied = true;
     for (size_t i = 0; i < N_TIES; i++) {
-        if (strcmp(ties[i].type, m->type)) continue;
+        if (!is_of_type(m, ties[i].type)) continue;
         const weft__file_tensor *embed = find_spelled(m, ties[i].embed), *head = find_spelled(m, ties[i].head);
         if (!embed || !head || same_tensor(embed, head)) continue;
         m->tied = false;

@@ -13,7 +13,7 @@ bool cli_dtype(const char *name, weft_dtype *out)
 int cli_model_open(const cli_args *a, weft_model **out)
 {
     weft_error err;
-    return weft_model_open(a->model, out, &err) ? cli_report_open(a, &err) : 0;
+    return weft_model_open(a->model, NULL, out, &err) ? cli_report_open(a, &err) : 0;
 }
 
 /* How many nodes of a program are where, by reason. */

@@ -30,7 +30,7 @@ static int ascending(const void *a, const void *b)
 
 static weft_status open_bench(bench *b, const char *config, const char *device, weft_error *err)
 {
-    WEFT_TRY(weft_model_open(config, &b->model, err));
+    WEFT_TRY(weft_model_open(config, NULL, &b->model, err));
     WEFT_TRY(weft_model_graph(b->model, &(weft_model_graph_desc){ 0 }, &b->graph, err));
     WEFT_TRY(cli_noise_open(b->graph, &b->noise, err));
     weft_weight_source source = cli_noise_source(&b->noise);

@@ -64,7 +64,7 @@ bool bundled_open(bundled *b, const char *device, const weft_session_desc *like)
     if (like) desc = *like;
     desc.devices = &b->device;
     desc.n_devices = 1;
-    return CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", &b->m, &err), err) &&
+    return CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", NULL, &b->m, &err), err) &&
            CHECK_OK(weft_backend_open(device, &b->device, &err), err) &&
            CHECK_OK(weft_session_create(b->m, &desc, &b->s, &err), err);
 }

@@ -23,7 +23,7 @@ static bool world_open(world *w)
     neox_create(&ref, &tiny.c, 1);
     folder_write(&w->folder, &tiny, &ref);
     neox_free(&ref);
-    return CHECK_OK(weft_model_open(w->folder.path, &w->m, &err), err) &&
+    return CHECK_OK(weft_model_open(w->folder.path, NULL, &w->m, &err), err) &&
            CHECK_OK(weft_backend_open("cpu,threads=2", &w->device, &err), err);
 }
 
@@ -65,7 +65,7 @@ static void converting_while_loading(void)
         {
             weft_model *m;
             weft_session *s = NULL;
-            weft_status status = weft_model_open(w.folder.path, &m, &err);
+            weft_status status = weft_model_open(w.folder.path, NULL, &m, &err);
             if (!status) status = weft_session_create(m, &desc, &s, &err);
             OOM_CHECK(status, err);
             weft_session_destroy(s);

@@ -18,7 +18,7 @@ static bool run(const char *path, float *logits)
     weft_session *s = NULL;
     weft_batch_token t[TOKENS];
     for (int i = 0; i < TOKENS; i++) t[i] = (weft_batch_token){ ids[i], 0, true };
-    bool ok = CHECK_OK(weft_model_open(path, &m, &err), err) &&
+    bool ok = CHECK_OK(weft_model_open(path, NULL, &m, &err), err) &&
               CHECK_OK(weft_backend_open("cpu,threads=1", &device, &err), err);
     const weft_session_desc desc = { .devices = &device, .n_devices = 1, .hidden = -1, .exact = true };
     ok = ok && CHECK_OK(weft_session_create(m, &desc, &s, &err), err) &&
@@ -66,7 +66,7 @@ static void lists_what_nothing_needs(void)
     neox_create(&ref, &tiny.c, 1);
     folder_write(&folder, &tiny, &ref);
     folder_weights_as(&folder, &ref, &s);
-    if (CHECK_OK(weft_model_open(folder.path, &m, &err), err)) {
+    if (CHECK_OK(weft_model_open(folder.path, NULL, &m, &err), err)) {
         for (size_t i = 0; (t = weft_checkpoint_tensor(weft_model_checkpoint(m), i)); i++) {
             bool used = weft_model_uses(m, i);
             if (!used && !unused++) CHECK_STR(t->dtype, "F6_E2M3");
@@ -107,7 +107,7 @@ static void refuses_what_it_cannot_read(void)
     neox_create(&ref, &tiny.c, 1);
     folder_write(&folder, &tiny, &ref);
     folder_weights_as(&folder, &ref, &(folder_spelling){ .without = "gpt_neox.final_layer_norm.bias" });
-    CHECK_STATUS(weft_model_open(folder.path, &m, &err), WEFT_NOT_FOUND, err);
+    CHECK_STATUS(weft_model_open(folder.path, NULL, &m, &err), WEFT_NOT_FOUND, err);
     CHECK_CONTAINS(err.text, "no tensor gpt_neox.final_layer_norm.bias");
     double huge[32] = { 0, 1e39 };
     char header[512];
@@ -123,7 +123,7 @@ static void refuses_what_it_cannot_read(void)
     }
     free(image);
     write_index(&folder, &ref);
-    if (CHECK_OK(weft_model_open(folder.path, &m, &err), err)) {
+    if (CHECK_OK(weft_model_open(folder.path, NULL, &m, &err), err)) {
         weft_weight_source source = weft_model_weights(m);
         CHECK_STATUS(source.find(source.ctx, "gpt_neox.final_layer_norm.bias", &data, &err), WEFT_UNSUPPORTED, err);
         CHECK_CONTAINS(err.text, "element 1, 1e+39, is beyond the range of float32");

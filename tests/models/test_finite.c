@@ -38,7 +38,7 @@ static void set(world *w, const char *name, size_t at, size_t step, float value)
 static bool world_write(world *w)
 {
     folder_write(&w->folder, &variant, &w->ref);
-    return CHECK_OK(weft_model_open(w->folder.path, &w->m, &err), err) &&
+    return CHECK_OK(weft_model_open(w->folder.path, NULL, &w->m, &err), err) &&
            CHECK_OK(weft_backend_open("cpu,threads=2", &w->device, &err), err);
 }
 

@@ -88,7 +88,7 @@ static bool world_open(world *w, const head_case *c)
 {
     *w = (world){ .folder = temp_make() };
     write_folder(&w->folder, c);
-    bool ok = CHECK_OK(weft_model_open(w->folder.path, &w->m, &err), err) &&
+    bool ok = CHECK_OK(weft_model_open(w->folder.path, NULL, &w->m, &err), err) &&
               CHECK_OK(weft_backend_open("cpu,threads=1", &w->device, &err), err);
     if (ok) weft_model_info_get(w->m, &w->info);
     return ok;
@@ -178,7 +178,7 @@ static void files_decide_whether_there_are_logits(void)
     broken.spelling.without = "gpt_neox.final_layer_norm.weight";
     w = (world){ .folder = temp_make() };
     write_folder(&w.folder, &broken);
-    CHECK_STATUS(weft_model_open(w.folder.path, &w.m, &err), WEFT_NOT_FOUND, err);
+    CHECK_STATUS(weft_model_open(w.folder.path, NULL, &w.m, &err), WEFT_NOT_FOUND, err);
     CHECK_CONTAINS(err.text, "gpt_neox.final_layer_norm.weight");
     world_close(&w);
 }
@@ -216,7 +216,7 @@ static void files_decide_what_is_tied(void)
     head.more = ""; /* not tied: the head does not stand for the embeddings */
     w = (world){ .folder = temp_make() };
     write_folder(&w.folder, &head);
-    CHECK_STATUS(weft_model_open(w.folder.path, &w.m, &err), WEFT_NOT_FOUND, err);
+    CHECK_STATUS(weft_model_open(w.folder.path, NULL, &w.m, &err), WEFT_NOT_FOUND, err);
     CHECK_CONTAINS(err.text, "gpt_neox.embed_in.weight");
     world_close(&w);
 }
@@ -290,7 +290,7 @@ static void labels_without_names(void)
     two.rows = 3; /* more rows in the file than labels in the configuration */
     w = (world){ .folder = temp_make() };
     write_folder(&w.folder, &two);
-    CHECK_STATUS(weft_model_open(w.folder.path, &w.m, &err), WEFT_SHAPE, err);
+    CHECK_STATUS(weft_model_open(w.folder.path, NULL, &w.m, &err), WEFT_SHAPE, err);
     CHECK_CONTAINS(err.text, "tensor 'score.weight' is [3, 32], but config.json makes it [2, 32]");
     world_close(&w);
 }
@@ -304,7 +304,7 @@ static void opening_survives_failing_allocations(void)
         OOM_LOOP(n)
         {
             weft_model *m;
-            weft_status s = weft_model_open(folder.path, &m, &err);
+            weft_status s = weft_model_open(folder.path, NULL, &m, &err);
             OOM_CHECK(s, err);
             CHECK((m != NULL) == (s == WEFT_OK));
             weft_model_close(m);

@@ -18,7 +18,7 @@ static weft_model *open_text(const temp_folder *t, const char *text)
     weft_model *m = NULL;
     temp_write_text(t, "config.json", text);
     err = (weft_error){ 0 };
-    (void)!weft_model_open(temp_path(t, "config.json"), &m, &err);
+    (void)!weft_model_open(temp_path(t, "config.json"), NULL, &m, &err);
     return m;
 }
 

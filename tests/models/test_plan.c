@@ -46,7 +46,7 @@ static bool begin(world *w, const char *model)
     counting_vt.exec_create = counting_exec;
     left = UINT64_MAX;
     made = 0;
-    if (!CHECK_OK(weft_model_open(model, &w->m, &err), err) ||
+    if (!CHECK_OK(weft_model_open(model, NULL, &w->m, &err), err) ||
         !CHECK_OK(weft_backend_open("cpu,threads=1", &w->b, &err), err))
         return false;
     w->b->vt = &counting_vt;

@@ -127,7 +127,7 @@ static void sessions_tell_and_stop(void)
 {
     world w = { 0 };
     if (access(temp_path(&folder, "m"), F_OK)) CHECK_OK(init(NULL), err);
-    if (CHECK_OK(weft_model_open(temp_path(&folder, "m"), &w.m, &err), err) &&
+    if (CHECK_OK(weft_model_open(temp_path(&folder, "m"), NULL, &w.m, &err), err) &&
         CHECK_OK(weft_backend_open("cpu,threads=2", &w.b, &err), err)) {
         creating_a_session(&w);
         evaluating(&w);

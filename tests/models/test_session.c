@@ -143,7 +143,7 @@ static void every_end_token_ends(void)
         fclose(f);
     }
     weft_session_desc desc = { .devices = &b.device, .n_devices = 1, .hidden = -1 };
-    if (CHECK_OK(weft_model_open(folder, &b.m, &err), err) &&
+    if (CHECK_OK(weft_model_open(folder, NULL, &b.m, &err), err) &&
         CHECK_OK(weft_backend_open("cpu,threads=1", &b.device, &err), err) &&
         CHECK_OK(weft_session_create(b.m, &desc, &b.s, &err), err) &&
         CHECK_OK(weft_generate(b.s, 0, story, 4, &(weft_generate_desc){ .max_tokens = 9 }, &r, &err), err)) {
@@ -241,7 +241,7 @@ static void refuses_absurd_sizes(void)
         desc.devices = &b.device;
         desc.n_devices = 1;
         desc.hidden--; /* so that the cases need not name it */
-        if (CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", &b.m, &err), err) &&
+        if (CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", NULL, &b.m, &err), err) &&
             CHECK_OK(weft_backend_open("cpu,threads=1", &b.device, &err), err)) {
             weft_status s = weft_session_create(b.m, &desc, &b.s, &err);
             if (!CHECK((s == WEFT_OK) == cases[i].possible)) printf("  case %zu: %s\n", i, s ? err.text : "OK");

@@ -47,7 +47,7 @@ static void opening_a_model(void)
     OOM_LOOP(n)
     {
         weft_model *m = NULL;
-        weft_status s = weft_model_open(in_folder("m"), &m, &err);
+        weft_status s = weft_model_open(in_folder("m"), NULL, &m, &err);
         OOM_CHECK(s, err);
         CHECK((m != NULL) == (s == WEFT_OK));
         weft_model_close(m);
@@ -63,7 +63,7 @@ typedef struct world {
 static bool open_world(world *w)
 {
     *w = (world){ 0 };
-    return CHECK_OK(weft_model_open(in_folder("m"), &w->m, &err), err) &&
+    return CHECK_OK(weft_model_open(in_folder("m"), NULL, &w->m, &err), err) &&
            CHECK_OK(weft_backend_open("cpu,threads=2", &w->device, &err), err);
 }
 

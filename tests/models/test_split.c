@@ -28,7 +28,8 @@ typedef struct pair {
 static bool pair_open(pair *p)
 {
     *p = (pair){ 0 };
-    if (!CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", &p->m, &err), err)) return false;
+    static const char path[] = WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox";
+    if (!CHECK_OK(weft_model_open(path, NULL, &p->m, &err), err)) return false;
     for (int i = 0; i < 2; i++)
         if (!CHECK_OK(weft_backend_open("cpu,threads=1", &p->device[i], &err), err)) return false;
     small_vt = weft__backend_cpu;

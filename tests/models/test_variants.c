@@ -55,7 +55,7 @@ static bool world_open(world *w, const folder_variant *v, const char *device)
     w->hidden = malloc((v->c.n_layer + 1) * n * v->c.n_embed * sizeof *w->hidden);
     if (!CHECK(w->logits && w->hidden)) return false;
     neox_run(&w->ref, w->ids, n, w->logits, w->hidden);
-    return CHECK_OK(weft_model_open(w->folder.path, &w->m, &err), err) &&
+    return CHECK_OK(weft_model_open(w->folder.path, NULL, &w->m, &err), err) &&
            CHECK_OK(weft_backend_open(device, &w->device, &err), err);
 }
 

@@ -128,7 +128,7 @@ static weft_status run_spoilt(const char *name, size_t at, float value, weft_dty
     spoilt source = { .name = name, .at = at, .value = value };
     static float row[REF_VOCAB];
     weft_candidate best[4];
-    weft_status status = weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", &m, &err);
+    weft_status status = weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", NULL, &m, &err);
     if (!status) status = weft_backend_open("vulkan:0", &b, &err);
     if (!status) {
         source.real = weft_model_weights(m);
@@ -213,7 +213,7 @@ static void plan_of_20b(void)
     weft_graph *g = NULL;
     weft_program *p = NULL;
     weft_model_graph_desc d = { .weights = WEFT_Q4_0, .max_tokens = 1, .max_rows = 1 };
-    if (CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/configs/gpt-neox-20b.json", &m, &err), err) &&
+    if (CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/configs/gpt-neox-20b.json", NULL, &m, &err), err) &&
         CHECK_OK(weft_backend_open("vulkan:0", &b, &err), err) && CHECK_OK(weft_model_graph(m, &d, &g, &err), err)) {
         weft_program_desc pd = { .devices = &b, .n_devices = 1, .bounds = bounds, .n_bounds = 2, .outputs = outputs,
                                  .n_outputs = 1, .strict = true };

@@ -107,7 +107,7 @@ static weft_status add_model(used_list *l, weft_backend *b, const char *name, we
     char path[512];
     weft_model *m;
     snprintf(path, sizeof path, WEFT_TEST_ROOT "/models/configs/%s.json", name);
-    WEFT_TRY(weft_model_open(path, &m, err));
+    WEFT_TRY(weft_model_open(path, NULL, &m, err));
     weft_status s = WEFT_OK;
     for (size_t i = 0; i < sizeof ways / sizeof *ways && !s; i++) s = add_way(l, b, m, &ways[i], name, err);
     weft_model_close(m);
