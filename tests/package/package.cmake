@@ -42,6 +42,44 @@ separate_arguments(arguments UNIX_COMMAND "${output}")
 run(${CC} -std=c11 ${FLAGS} ${here}/consumer/main.c -o ${WORK}/consumer_pc ${arguments})
 expect_program("pkg-config" ${WORK}/consumer_pc)
 
+# C++ headers are not needed, so any C++ front end will do.
+find_program(cxx NAMES g++ clang++)
+
+# The examples, in C and in C++, on the CPU and, where there is one, on lavapipe. Each says in its own words what it is
+# to print at least.
+run(${prefix}/bin/weft devices)
+set(devices cpu)
+if(output MATCHES "(vulkan:[0-9]+) +llvmpipe")
+  list(APPEND devices ${CMAKE_MATCH_1})
+endif()
+set(compile_c ${CC} -std=c11 -x c)
+set(compile_cxx ${cxx} -std=c++17 -x c++)
+set(languages c)
+if(cxx)
+  list(APPEND languages cxx)
+endif()
+function(expect_example name expected)
+  file(READ ${here}/../../examples/${name}.c text)
+  string(REGEX MATCHALL "\n" lines "${text}")
+  list(LENGTH lines n_lines)
+  if(n_lines GREATER 60)
+    message(FATAL_ERROR "examples/${name}.c has ${n_lines} lines")
+  endif()
+  foreach(language ${languages})
+    run(${compile_${language}} -Wall -Wextra -Werror ${FLAGS} ${here}/../../examples/${name}.c -o ${WORK}/${name}_${language} -x none
+      ${arguments} -lm)
+    foreach(device ${devices})
+      run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${prefix}/${LIBDIR} ${WORK}/${name}_${language}
+        ${prefix}/share/weft/models/tiny-stories-neox ${device} ${ARGN})
+      if(NOT output MATCHES "${expected}")
+        message(FATAL_ERROR "examples/${name}.c (${language}) on ${device} printed:\n${output}")
+      endif()
+    endforeach()
+  endforeach()
+  message(STATUS "examples/${name}.c: builds and runs (${languages}; ${devices})")
+endfunction()
+expect_example(own_model "^Once upon a time, there was a little girl.*\nTom had a red ball that he.*\nThe little dog was")
+
 # The C example of the README, as it stands there.
 file(READ ${here}/../../README.md readme)
 string(FIND "${readme}" "```c\n" begin)
@@ -57,8 +95,6 @@ if(NOT output MATCHES "^Once upon a time.+")
 endif()
 message(STATUS "README: its example builds and runs")
 
-# C++ headers are not needed, so any C++ front end will do.
-find_program(cxx NAMES g++ clang++)
 file(GLOB headers ${prefix}/include/weft/*.h)
 list(LENGTH headers n_headers)
 if(n_headers LESS 4)

@@ -3,7 +3,7 @@
 # function 120, line 120 columns. A function is what stands between a brace in the first column and the next closing one
 # there. exceptions.txt lists what may be larger, and why.
 set -eu
-rooms=$(ls -d graph backends models tools tests shaders 2>/dev/null || true)
+rooms=$(ls -d graph backends models tools tests shaders examples 2>/dev/null || true)
 find $rooms \( -name '*.[ch]' -o -name '*.def' -o -name '*.comp' -o -name '*.glsl' \) |
     sort | xargs awk -v exceptions=tests/style/exceptions.txt '
 function check(what, name, size, limit) {
