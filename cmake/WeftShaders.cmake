@@ -1,5 +1,5 @@
 # Shaders: every row of shaders/modules.def becomes SPIR-V (glslangValidator), is validated, optimised and validated
-# again (SPIRV-Tools), and is embedded in one C file as the table of backends/vulkan/shaders.h.
+# again (SPIRV-Tools), and is embedded in one C file as the table of backends/gpu/shaders.h.
 #
 # WEFT_VULKAN=AUTO builds the Vulkan backend where the tools and the headers are; OFF never; ON demands them. The loader
 # is opened at run time: nothing is linked. WEFT_GLSLANG names another glslangValidator than the one in PATH; spirv-val and
@@ -135,7 +135,7 @@ function(weft_shaders out_source)
   endforeach()
   set(source ${directory}/shaders.c)
   file(CONFIGURE OUTPUT ${source} CONTENT "/* Generated from shaders/modules.def. */
-#include \"backends/vulkan/shaders.h\"
+#include \"backends/gpu/shaders.h\"
 
 /* What is left out is a single 0. */
 #define N_WORDS(code) (sizeof code > 4 ? sizeof code / 4 : 0)

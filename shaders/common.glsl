@@ -5,7 +5,7 @@
  * writes) before including this. Buffers are addressed as 32-bit words, so that devices without 16-bit storage run the
  * same code.
  *
- * IN_PLACE: a result may be its first operand's bytes (vk_kernel.inplace); without it compilers are promised that
+ * IN_PLACE: a result may be its first operand's bytes (gpu_kernel.inplace); without it compilers are promised that
  * nothing that is read is written. */
 #ifdef STORAGE16
 #extension GL_EXT_shader_16bit_storage : require

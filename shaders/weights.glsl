@@ -1,4 +1,4 @@
-/* weights.glsl: reading matrices in the PANEL layout (backends/vulkan/weights.h says how it lies). Include after
+/* weights.glsl: reading matrices in the PANEL layout (backends/gpu/weights.h says how it lies). Include after
  * common.glsl, with PANEL_ROWS (P) and WEIGHT_TYPE defined as constants or specialization constants. */
 
 /* q: chunks per row, units of 16 bytes per group, blocks per row, columns. */

@@ -1,4 +1,5 @@
 /* buffers.c: the contract's buffers. Weights come in parts (weights.c says which), each within one block. */
+#include "backends/gpu/weights.h"
 #include "backends/vulkan/vk.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ static weft_status new_buf(vk_backend *vk, uint32_t n_parts, weft_buf **out, wef
     if (!*out) return WEFT_OOM_FAIL(err, "a buffer");
     (*out)->vk = vk;
     (*out)->n_parts = n_parts;
-    (*out)->parts = calloc(n_parts, sizeof(vk_part));
+    (*out)->parts = calloc(n_parts, sizeof(gpu_part));
     (*out)->blocks = calloc(n_parts, sizeof(vk_block)); /* at most one each */
     if ((*out)->parts && (*out)->blocks) return WEFT_OK;
     vk_buf_destroy(*out);
@@ -25,7 +26,7 @@ weft_status vk_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_
     WEFT_TRY(new_buf(vk, 1, &buf, err));
     buf->bytes = bytes;
     buf->n_blocks = 1;
-    buf->parts[0] = (vk_part){ .bytes = bytes };
+    buf->parts[0] = (gpu_part){ .bytes = bytes };
     weft_status s = vk_block_create(vk, bytes, VK_MEMORY_ARENA, &buf->blocks[0], err);
     if (!s) s = vk_block_zero(vk, &buf->blocks[0], 0, buf->blocks[0].bytes, err);
     if (!s) {
@@ -37,7 +38,7 @@ weft_status vk_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_
 }
 
 /* Puts parts one after the other into blocks as large as may be. */
-static uint32_t lay_out(const vk_caps *f, vk_part *parts, uint32_t n, uint64_t *block_bytes)
+static uint32_t lay_out(const gpu_caps *f, gpu_part *parts, uint32_t n, uint64_t *block_bytes)
 {
     uint32_t block = 0;
     uint64_t at = 0, most = f->max_allocation / 256 * 256;
@@ -74,13 +75,13 @@ weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, 
 {
     vk_backend *vk = (vk_backend *)b;
     weft_buf *buf;
-    uint32_t n = vk_weight_parts(&vk->caps, layout, t, rank, dims, NULL);
+    uint32_t n = gpu_weight_parts(&vk->caps, layout, t, rank, dims, NULL);
     if (!n)
         return WEFT_FAIL(err, WEFT_LIMIT, "vulkan: a single row is larger than the %llu bytes that %s binds",
                          (unsigned long long)vk->caps.max_binding, vk->properties.deviceName);
     WEFT_TRY(new_buf(vk, n, &buf, err));
-    vk_weight_parts(&vk->caps, layout, t, rank, dims, buf->parts);
-    buf->bytes = vk_weight_bytes(b, layout, t, rank, dims);
+    gpu_weight_parts(&vk->caps, layout, t, rank, dims, buf->parts);
+    buf->bytes = gpu_weight_bytes(&vk->caps, layout, t, rank, dims);
     weft_status s = create_blocks(buf, err);
     if (!s) {
         *out = buf;

@@ -127,7 +127,7 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
 /* ---- caps ---- */
 
 static void read_subgroups(const VkPhysicalDeviceSubgroupProperties *p,
-                           const VkPhysicalDeviceSubgroupSizeControlProperties *c, const features *f, vk_caps *out)
+                           const VkPhysicalDeviceSubgroupSizeControlProperties *c, const features *f, gpu_caps *out)
 {
     VkSubgroupFeatureFlags need = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT |
                                   VK_SUBGROUP_FEATURE_BALLOT_BIT | VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
@@ -140,7 +140,7 @@ static void read_subgroups(const VkPhysicalDeviceSubgroupProperties *p,
     out->max_subgroups = c->maxComputeWorkgroupSubgroups;
 }
 
-static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation, const vk_options *o, vk_caps *out)
+static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation, const vk_options *o, gpu_caps *out)
 {
     out->max_invocations = l->maxComputeWorkGroupInvocations < l->maxComputeWorkGroupSize[0]
                                ? l->maxComputeWorkGroupInvocations : l->maxComputeWorkGroupSize[0];
@@ -157,15 +157,8 @@ static void read_limits(const VkPhysicalDeviceLimits *l, uint64_t max_allocation
 
 /* ---- cooperative matrices ---- */
 
-/* A shape that the shader can make a workgroup's tile of. */
-static bool shape_fits(const vk_caps *f, uint32_t m, uint32_t n, uint32_t k)
-{
-    const uint32_t *tile = f->tuning->matrix;
-    return tile[0] && m && n && (k == 8 || k == 16 || k == 32) && tile[2] % m == 0 && tile[3] % n == 0;
-}
-
 /* 16x16x16 if the device has it, else the first that fits. */
-static void pick_shape(const vk_backend *vk, vk_caps *out)
+static void pick_shape(const vk_backend *vk, gpu_caps *out)
 {
     VkCooperativeMatrixPropertiesKHR p[MAX_SHAPES];
     uint32_t n = MAX_SHAPES;
@@ -175,22 +168,22 @@ static void pick_shape(const vk_backend *vk, vk_caps *out)
     for (uint32_t i = 0; i < n; i++) {
         bool types = p[i].AType == VK_COMPONENT_TYPE_FLOAT16_KHR && p[i].BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
                      p[i].CType == VK_COMPONENT_TYPE_FLOAT32_KHR && p[i].ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
-        if (!types || p[i].scope != VK_SCOPE_SUBGROUP_KHR || !shape_fits(out, p[i].MSize, p[i].NSize, p[i].KSize))
+        if (!types || p[i].scope != VK_SCOPE_SUBGROUP_KHR || !gpu_matrix_fits(out, p[i].MSize, p[i].NSize, p[i].KSize))
             continue;
         bool best = p[i].MSize == 16 && p[i].NSize == 16 && p[i].KSize == 16;
-        if (best || !out->matrix.m) out->matrix = (vk_matrix){ p[i].MSize, p[i].NSize, p[i].KSize, false };
+        if (best || !out->matrix.m) out->matrix = (gpu_matrix){ p[i].MSize, p[i].NSize, p[i].KSize, false };
     }
 }
 
-static weft_status read_matrix(const vk_backend *vk, const features *f, vk_caps *out, weft_error *err)
+static weft_status read_matrix(const vk_backend *vk, const features *f, gpu_caps *out, weft_error *err)
 {
     const uint32_t *own = vk->options.matrix;
-    if (vk_without(&vk->options, "matrix")) return WEFT_OK;
+    if (gpu_named(vk->options.without, "matrix")) return WEFT_OK;
     if (own[0]) {
-        if (!shape_fits(out, own[0], own[1], own[2]) || own[0] * own[1] % out->subgroup)
+        if (!gpu_matrix_fits(out, own[0], own[1], own[2]) || own[0] * own[1] % out->subgroup)
             return WEFT_FAIL(err, WEFT_INVALID, "vulkan: matrix=%ux%ux%u: no part of the tile of %s", own[0], own[1],
                              own[2], out->tuning->name);
-        out->matrix = (vk_matrix){ own[0], own[1], own[2], true };
+        out->matrix = (gpu_matrix){ own[0], own[1], own[2], true };
         return WEFT_OK;
     }
     bool there = f->matrix.cooperativeMatrix && f->v12.shaderFloat16 && f->v12.vulkanMemoryModel &&
@@ -202,12 +195,23 @@ static weft_status read_matrix(const vk_backend *vk, const features *f, vk_caps 
 /* ---- all of them ---- */
 
 static void read_variants(const vk_backend *vk, const features *f,
-                          const VkPhysicalDeviceShaderIntegerDotProductProperties *dot, vk_caps *out)
+                          const VkPhysicalDeviceShaderIntegerDotProductProperties *dot, gpu_caps *out)
 {
-    out->storage16 = f->storage16.storageBuffer16BitAccess && !vk_without(&vk->options, "storage16");
-    out->dot = f->dot.shaderIntegerDotProduct && !vk_without(&vk->options, "dot");
+    out->storage16 = f->storage16.storageBuffer16BitAccess && !gpu_named(vk->options.without, "storage16");
+    out->dot = f->dot.shaderIntegerDotProduct && !gpu_named(vk->options.without, "dot");
     out->dot_accelerated = out->dot && (vk->options.dot || dot->integerDotProduct4x8BitPackedSignedAccelerated);
     out->dot_mixed = f->dot.shaderIntegerDotProduct && dot->integerDotProduct4x8BitPackedMixedSignednessAccelerated;
+}
+
+static gpu_maker maker_of(const vk_backend *vk)
+{
+    uint32_t version = vk->properties.apiVersion;
+    VkDriverId id = vk->driver.driverID;
+    return (gpu_maker){ .vendor = vk->properties.vendorID,
+                        .driver = id == VK_DRIVER_ID_MESA_LLVMPIPE         ? GPU_DRIVER_LAVAPIPE
+                                  : id == VK_DRIVER_ID_GOOGLE_SWIFTSHADER ? GPU_DRIVER_SWIFTSHADER
+                                                                          : GPU_DRIVER_OTHER,
+                        .version = 100 * VK_API_VERSION_MAJOR(version) + VK_API_VERSION_MINOR(version) };
 }
 
 weft_status vk_caps_read(vk_backend *vk, weft_error *err)
@@ -237,17 +241,17 @@ weft_status vk_caps_read(vk_backend *vk, weft_error *err)
     if (f.dot.shaderIntegerDotProduct) vk->driver.pNext = &dot;
     vk->api.GetPhysicalDeviceProperties2(vk->physical, &p);
     vk->driver.pNext = NULL;
-    vk_caps *out = &vk->caps;
-    *out = (vk_caps){ .type = vk_device_type(&vk->properties), .nearest16 = floats.shaderRoundingModeRTEFloat16 };
+    gpu_caps *out = &vk->caps;
+    *out = (gpu_caps){ .type = vk_device_type(&vk->properties), .nearest16 = floats.shaderRoundingModeRTEFloat16 };
     read_subgroups(&subgroup, &control, &f, out);
     read_limits(&vk->properties.limits, limits.maxMemoryAllocationSize, &vk->options, out);
     read_variants(vk, &f, &dot, out);
-    if (vk_without(&vk->options, "subgroup")) out->subgroup_ops = false;
-    out->tuning = vk->options.tuning ? vk->options.tuning : vk_tuning_find(out, &vk->driver, &vk->properties);
+    if (gpu_named(vk->options.without, "subgroup")) out->subgroup_ops = false;
+    gpu_maker maker = maker_of(vk);
+    out->tuning = vk->options.tuning ? vk->options.tuning : gpu_tuning_find(out, &maker);
     uint32_t wanted = out->tuning->subgroup;
     if (out->subgroup_control && wanted >= out->subgroup_min && wanted <= out->subgroup_max) out->subgroup = wanted;
-    for (uint32_t i = 0; i < 2 && out->dot_accelerated; i++)
-        out->dot_least[i] = vk->options.dot ? 1 : out->tuning->dot[i];
+    if (out->dot_accelerated) out->dot_least = vk->options.dot ? (gpu_by_bits){ 1, 1, 1 } : out->tuning->dot;
     WEFT_TRY(read_matrix(vk, &f, out, err));
     vk->api.GetPhysicalDeviceMemoryProperties(vk->physical, &vk->memory);
     vk_memory_classify(vk);
@@ -285,7 +289,7 @@ weft_status vk_device_create(vk_backend *vk, weft_error *err)
 /* ---- for users ---- */
 
 /* What kernels make use of: "subgroups of 32 (8 to 32) with arithmetic, 16-bit storage, matrices of 16x16x16". */
-static void list_features(const vk_caps *f, char *out, size_t size)
+static void list_features(const gpu_caps *f, char *out, size_t size)
 {
     char range[32] = "", matrix[64] = "";
     if (f->subgroup_control) snprintf(range, sizeof range, " (%u to %u)", f->subgroup_min, f->subgroup_max);
@@ -307,7 +311,7 @@ void vk_info(const weft_backend *b, weft_device_info *out)
     snprintf(out->variant, sizeof out->variant, "%s", vk->caps.tuning->name);
     snprintf(out->driver, sizeof out->driver, "%.60s%s%.60s", vk->driver.driverName, *vk->driver.driverInfo ? " " : "",
              vk->driver.driverInfo);
-    vk_verdicts_list(vk, out->disabled, sizeof out->disabled);
+    gpu_verdicts_list(vk->verdicts, out->disabled, sizeof out->disabled);
     list_features(&vk->caps, out->features, sizeof out->features);
     snprintf(out->description, sizeof out->description, "%.100s, %.100s", out->model, out->driver);
 }

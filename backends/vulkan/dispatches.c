@@ -15,9 +15,9 @@ typedef struct draft {
     weft_params params;
     VkDescriptorBufferInfo buffers[WEFT_MAX_IN + WEFT_MAX_OUT]; /* inputs of all jobs, then outputs of all jobs */
     uint64_t table, counter, counter_bytes; /* in the list's blocks, for buffers that wait for them */
-    uint8_t waits[WEFT_MAX_IN + WEFT_MAX_OUT]; /* VK_BIND_COUNTERS or VK_BIND_TABLE: which block a buffer is in */
+    uint8_t waits[WEFT_MAX_IN + WEFT_MAX_OUT]; /* GPU_BIND_COUNTERS or GPU_BIND_TABLE: which block a buffer is in */
     vk_dispatch d;
-    const vk_kernel *kernel;
+    const gpu_kernel *kernel;
     uint32_t n_jobs;
 } draft;
 
@@ -42,13 +42,13 @@ double vk_predicted(const vk_backend *vk, double bytes, double flops)
 
 /* ---- tensors and buffers ---- */
 
-static void locate_tensor(const weft_exec *e, weft_ref r, vk_tensor *t)
+static void locate_tensor(const weft_exec *e, weft_ref r, gpu_tensor *t)
 {
     const weft_exec_desc *d = &e->desc;
     const weft_value *v = weft_graph_value(d->g, r);
     const weft_slot *s = &d->plan->slots[r.id];
-    *t = (vk_tensor){ .dtype = v->dtype, .layout = d->layouts[s->root.id], .rank = v->dims.rank, .dims = v->dims,
-                      .first = s->first, .n_parts = 1 };
+    *t = (gpu_tensor){ .dtype = v->dtype, .layout = d->layouts[s->root.id], .rank = v->dims.rank, .dims = v->dims,
+                       .first = s->first, .n_parts = 1 };
     weft_dims_resolve(d->g, &v->dims, d->bounds, t->dim);
     memcpy(t->stride, s->stride, sizeof t->stride);
     if (s->storage != WEFT_STORAGE_WEIGHT || !d->bufs) return;
@@ -60,8 +60,8 @@ void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l)
 {
     for (uint32_t i = 0; i < n->n_in; i++) locate_tensor(e, n->in[i], &l->in[i]);
     for (uint32_t i = 0; i < n->n_out; i++) locate_tensor(e, n->out[i], &l->out[i]);
-    l->call = (vk_call){ .caps = &e->vk->caps, .in = l->in, .out = l->out, .n_in = n->n_in, .n_out = n->n_out,
-                         .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact };
+    l->call = (gpu_call){ .caps = &e->vk->caps, .in = l->in, .out = l->out, .n_in = n->n_in, .n_out = n->n_out,
+                          .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact };
 }
 
 /* Bindings end at a multiple of 16 bytes, so that the last vector load is inside; blocks are padded for that. */
@@ -76,23 +76,23 @@ static VkDescriptorBufferInfo value_range(const weft_exec *e, weft_ref r, uint32
     const weft_slot *s = &e->desc.plan->slots[r.id];
     if (s->storage == WEFT_STORAGE_ARENA) return range_of(e->arena, s->offset, s->bytes);
     const weft_buf *buf = e->desc.bufs[s->root.id];
-    const vk_part *p = &buf->parts[part];
+    const gpu_part *p = &buf->parts[part];
     return range_of(&buf->blocks[p->block], p->offset, p->bytes);
 }
 
-static weft_status bind_slot(const weft_exec *e, const weft_step *step, const weft_node *n, const vk_bind *b, draft *t,
+static weft_status bind_slot(const weft_exec *e, const weft_step *step, const weft_node *n, const gpu_bind *b, draft *t,
                              uint32_t slot, weft_error *err)
 {
     char text[256];
     uint32_t at = slot < t->kernel->ins ? slot : WEFT_MAX_IN + slot - t->kernel->ins;
     VkDescriptorBufferInfo *out = &t->buffers[at];
-    switch ((vk_bind_kind)b->kind) {
-    case VK_BIND_NONE: return WEFT_OK;
-    case VK_BIND_IN: *out = value_range(e, n->in[b->index], b->part); break;
-    case VK_BIND_OUT: *out = value_range(e, n->out[b->index], b->part); break;
-    case VK_BIND_SCRATCH: *out = range_of(e->arena, step->scratch_offset, step->scratch_bytes); break;
-    case VK_BIND_COUNTERS:
-    case VK_BIND_TABLE: t->waits[at] = b->kind; return WEFT_OK;
+    switch ((gpu_bind_kind)b->kind) {
+    case GPU_BIND_NONE: return WEFT_OK;
+    case GPU_BIND_IN: *out = value_range(e, n->in[b->index], b->part); break;
+    case GPU_BIND_OUT: *out = value_range(e, n->out[b->index], b->part); break;
+    case GPU_BIND_SCRATCH: *out = range_of(e->arena, step->scratch_offset, step->scratch_bytes); break;
+    case GPU_BIND_COUNTERS:
+    case GPU_BIND_TABLE: t->waits[at] = b->kind; return WEFT_OK;
     }
     if (out->range <= e->vk->caps.max_binding) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_LIMIT, "%s: %llu bytes in one binding, but %s binds %llu at most",
@@ -102,7 +102,7 @@ static weft_status bind_slot(const weft_exec *e, const weft_step *step, const we
 
 /* ---- drafting ---- */
 
-static bool reserve_table(drafts *all, const vk_located *l, const vk_kernel *k, draft *t)
+static bool reserve_table(drafts *all, const vk_located *l, const gpu_kernel *k, draft *t)
 {
     uint64_t bytes = k->table ? k->table(&l->call, NULL) : 0;
     if (!bytes) return true;
@@ -115,7 +115,7 @@ static bool reserve_table(drafts *all, const vk_located *l, const vk_kernel *k, 
 }
 
 /* Whether launch `t` of a joined step can become another job of the launch before it. */
-static bool can_merge(const draft *last, const draft *t, const vk_kernel *k, uint32_t max_groups)
+static bool can_merge(const draft *last, const draft *t, const gpu_kernel *k, uint32_t max_groups)
 {
     if (t->d.groups[1] > 1 || last->d.groups[1] > 1 || t->d.groups[0] > max_groups - last->d.groups[0])
         return false; /* the jobs' workgroups add up in x */
@@ -144,8 +144,8 @@ static weft_status draft_launch(weft_exec *e, const vk_located *l, const weft_st
                                 uint32_t index, draft *t, weft_error *err)
 {
     const weft_node *n = weft_graph_node_by_id(e->desc.g, step->node);
-    const vk_kernel *k = e->desc.choices[n->id].kernel;
-    vk_launch launch = { 0 };
+    const gpu_kernel *k = e->desc.choices[n->id].kernel;
+    gpu_launch launch = { 0 };
     k->launch(&l->call, index, &launch);
     *t = (draft){ .key = { .shader = launch.shader, .subgroup = launch.subgroup, .n_specs = launch.n_specs },
                   .kernel = k, .n_jobs = 1 };
@@ -170,7 +170,7 @@ static weft_status draft_step(weft_exec *e, uint32_t plan_step, bool joined, dra
 {
     const weft_step *step = &e->desc.plan->steps[plan_step];
     const weft_node *n = weft_graph_node_by_id(e->desc.g, step->node);
-    const vk_kernel *k = e->desc.choices[n->id].kernel;
+    const gpu_kernel *k = e->desc.choices[n->id].kernel;
     vk_located l;
     vk_locate(e, n, &l);
     uint32_t count = k->launches ? k->launches(&l.call) : 1;
@@ -218,8 +218,8 @@ static weft_status create_pool(weft_exec *e, uint32_t n, vk_dispatch_list *list,
 static void settle_buffers(const vk_dispatch_list *list, draft *t)
 {
     for (uint32_t s = 0; s < WEFT_MAX_IN + WEFT_MAX_OUT; s++) {
-        if (t->waits[s] == VK_BIND_COUNTERS) t->buffers[s] = range_of(&list->counters, t->counter, t->counter_bytes);
-        else if (t->waits[s] == VK_BIND_TABLE)
+        if (t->waits[s] == GPU_BIND_COUNTERS) t->buffers[s] = range_of(&list->counters, t->counter, t->counter_bytes);
+        else if (t->waits[s] == GPU_BIND_TABLE)
             t->buffers[s] = range_of(&list->tables, t->table, list->tables.bytes - t->table);
         else if (!t->buffers[s].buffer) t->buffers[s] = t->buffers[s < WEFT_MAX_IN ? 0 : WEFT_MAX_IN];
     }

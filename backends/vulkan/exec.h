@@ -79,8 +79,8 @@ struct weft_exec {
 /* The tensors of one node with their places in the plan; call points into it. Reads desc and vk alone; weights that do
  * not exist yet (desc.bufs NULL) are whole. */
 typedef struct vk_located {
-    vk_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS];
-    vk_call call;
+    gpu_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS];
+    gpu_call call;
 } vk_located;
 void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l);
 

@@ -41,7 +41,7 @@ static const char *removable(uint32_t i)
 {
     static const char *const features[] = { "subgroup", "storage16", "dot", "matrix" };
     uint32_t n, n_features = sizeof features / sizeof *features;
-    const vk_kernel *const *kernels = vk_kernels(&n);
+    const gpu_kernel *const *kernels = gpu_kernels(&n);
     if (i < n_features) return features[i];
     return i - n_features < n ? kernels[i - n_features]->name : NULL;
 }
@@ -124,7 +124,7 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     if (IS("dot")) return parse_switch(item, value, &o->dot, err);
     if (IS("matrix")) return parse_shape(item, value, o->matrix, err);
     if (IS("tuning")) {
-        o->tuning = vk_tuning_named(value);
+        o->tuning = gpu_tuning_named(value);
         return o->tuning ? WEFT_OK : bad(item, "a row of tuning.def", err);
     }
     if (IS("submit-ms")) {
@@ -159,16 +159,4 @@ void vk_options_free(vk_options *o)
     free(o->loader);
     free(o->cache);
     o->loader = o->cache = NULL;
-}
-
-/* Whether `without` names this feature or kernel. */
-bool vk_without(const vk_options *o, const char *name)
-{
-    char item[80];
-    size_t n = strlen(name);
-    if (n + 3 > sizeof item) return false;
-    item[0] = '+';
-    memcpy(item + 1, name, n);
-    strcpy(item + 1 + n, "+");
-    return strstr(o->without, item) != NULL;
 }

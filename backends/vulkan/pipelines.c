@@ -102,27 +102,10 @@ static VkResult create_pipeline(vk_backend *vk, VkShaderModule module, const vk_
     return vk->api.CreateComputePipelines(vk->device, vk->pipelines->cache, 1, &info, NULL, out);
 }
 
-weft_status vk_pipeline_check(const vk_caps *f, const vk_pipeline_key *key, weft_error *err)
-{
-    uint32_t block = key->spec[0], size = key->subgroup;
-    const char *name = weft__shaders[key->shader].name;
-    if (!block || block > f->max_invocations)
-        return WEFT_FAIL(err, WEFT_INTERNAL, "vulkan: %s: %u invocations, the device takes %u", name, block,
-                         f->max_invocations);
-    if (!size || !f->subgroup_control) return WEFT_OK;
-    if (size < f->subgroup_min || size > f->subgroup_max || (size & (size - 1)))
-        return WEFT_FAIL(err, WEFT_INTERNAL, "vulkan: %s: subgroups of %u, the device has %u to %u", name, size,
-                         f->subgroup_min, f->subgroup_max);
-    if (block % size || block / size > f->max_subgroups)
-        return WEFT_FAIL(err, WEFT_INTERNAL, "vulkan: %s: %u invocations in subgroups of %u, the device takes %u",
-                         name, block, size, f->max_subgroups);
-    return WEFT_OK;
-}
-
 static weft_status make_pipeline(vk_backend *vk, const vk_pipeline_key *key, VkPipeline *out, weft_error *err)
 {
     const weft_shader *shader = &weft__shaders[key->shader];
-    WEFT_TRY(vk_pipeline_check(&vk->caps, key, err));
+    WEFT_TRY(gpu_workgroup_check(&vk->caps, key->shader, key->spec[0], key->subgroup, err));
     VkShaderModuleCreateInfo info = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
                                       .codeSize = 4 * (size_t)shader->n_words, .pCode = shader->code };
     VkShaderModule module;

@@ -173,8 +173,8 @@ static weft_status time_work(roof *r, const work *w, double seconds, double *out
 /* Where the device has cooperative matrices; those that the shader computes are no limit of anything. */
 static weft_status measure_matrices(roof *r, double seconds, weft_roof *out, weft_error *err)
 {
-    const vk_caps *f = &r->vk->caps;
-    const vk_matrix *m = &f->matrix;
+    const gpu_caps *f = &r->vk->caps;
+    const gpu_matrix *m = &f->matrix;
     work w = { .key = { .shader = WEFT_SHADER_roof_matrix, .subgroup = f->subgroup, .n_specs = 4,
                         .spec = { MATRIX_SUBGROUPS * f->subgroup, m->m, m->n, m->k } },
                .groups = 16384, .n = 128 };

@@ -16,31 +16,18 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_VERDICTS = 1024 };
 static const char head[] = "weft-verdicts 2\n";
-
-typedef struct item {
-    char name[48], detail[160];
-    uint64_t compiled;
-    weft_verdict verdict;
-} item;
-
-struct vk_verdicts {
-    item items[MAX_VERDICTS];
-    uint32_t n;
-};
-
 static const char *const words[] = { "none", "testing", "passed", "failed", "untested" };
 
 /* ---- the file ---- */
 
-static void take_line(struct vk_verdicts *v, const char *line)
+static void take_line(gpu_verdicts *v, const char *line)
 {
-    item it = { 0 };
+    gpu_verdict it = { 0 };
     char word[16];
     int used = 0;
     unsigned long long compiled = 0;
-    if (v->n == MAX_VERDICTS || sscanf(line, "%47s %16llx %15s%n", it.name, &compiled, word, &used) != 3) return;
+    if (v->n == GPU_MAX_VERDICTS || sscanf(line, "%47s %16llx %15s%n", it.name, &compiled, word, &used) != 3) return;
     it.compiled = compiled;
     line += (size_t)used + strspn(line + used, " ");
     for (uint32_t i = 1; i < sizeof words / sizeof *words; i++)
@@ -72,13 +59,13 @@ static void read_file(vk_backend *vk)
 
 static void write_file(const vk_backend *vk)
 {
-    const struct vk_verdicts *v = vk->verdicts;
-    size_t size = sizeof head + v->n * (sizeof(item) + 32), at = 0;
+    const gpu_verdicts *v = vk->verdicts;
+    size_t size = sizeof head + v->n * (sizeof(gpu_verdict) + 32), at = 0;
     char *text = malloc(size);
     if (!text) return;
     at += (size_t)snprintf(text, size, "%s", head);
     for (uint32_t i = 0; i < v->n; i++) {
-        const item *it = &v->items[i];
+        const gpu_verdict *it = &v->items[i];
         char pid[24] = "";
         if (it->verdict == WEFT_VERDICT_TESTING) snprintf(pid, sizeof pid, "%ld", (long)getpid());
         at += (size_t)snprintf(text + at, size - at, "%s %llx %s %s%s\n", it->name, (unsigned long long)it->compiled,
@@ -106,91 +93,20 @@ void vk_verdicts_destroy(vk_backend *vk)
 
 /* ---- use ---- */
 
-static item *find(const vk_backend *vk, const char *name, uint64_t compiled)
-{
-    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n; i++) {
-        item *it = &vk->verdicts->items[i];
-        if (it->compiled == compiled && !strcmp(it->name, name)) return it;
-    }
-    return NULL;
-}
-
-bool vk_verdict_failed(const vk_backend *vk, const char *name, uint64_t compiled)
-{
-    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n; i++) {
-        const item *it = &vk->verdicts->items[i];
-        if (it->verdict == WEFT_VERDICT_FAILED && (!compiled || it->compiled == compiled) && !strcmp(it->name, name))
-            return true;
-    }
-    return false;
-}
-
 weft_verdict vk_verdict(const weft_backend *b, const weft_kernel_choice *c)
 {
     const vk_backend *vk = (const vk_backend *)b;
-    const item *it = find(vk, c->name, c->compiled);
+    const gpu_verdict *it = gpu_verdicts_find(vk->verdicts, c->name, c->compiled);
     return it ? it->verdict : vk->options.self_test ? WEFT_VERDICT_NONE : WEFT_VERDICT_UNTESTED;
 }
 
 void vk_judge(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail)
 {
     vk_backend *vk = (vk_backend *)b;
-    if (!c) {
+    if (c) gpu_verdicts_set(vk->verdicts, c->name, c->compiled, v, detail);
+    else {
         vk->verdicts->n = 0;
         vk->options.self_test = true; /* somebody wants to know */
-    } else {
-        item *it = find(vk, c->name, c->compiled);
-        if (!it && vk->verdicts->n < MAX_VERDICTS) {
-            it = &vk->verdicts->items[vk->verdicts->n++];
-            *it = (item){ .compiled = c->compiled };
-            snprintf(it->name, sizeof it->name, "%s", c->name);
-        }
-        if (!it) return;
-        if (v == WEFT_VERDICT_UNTESTED && vk_verdict_failed(vk, c->name, 0)) {
-            v = WEFT_VERDICT_FAILED;
-            detail = "not tested, and another form of it failed";
-        }
-        it->verdict = v;
-        snprintf(it->detail, sizeof it->detail, "%s", detail);
-        for (char *p = it->detail; *p; p++)
-            if (*p == '\n') *p = ' ';
-        if (v == WEFT_VERDICT_NONE) *it = vk->verdicts->items[--vk->verdicts->n];
     }
     write_file(vk);
-}
-
-void vk_verdicts_list(const vk_backend *vk, char *out, size_t size)
-{
-    size_t at = 0;
-    *out = 0;
-    for (uint32_t i = 0; vk->verdicts && i < vk->verdicts->n && at < size; i++) {
-        const item *all = vk->verdicts->items, *it = &all[i];
-        bool again = it->verdict != WEFT_VERDICT_FAILED;
-        for (uint32_t k = 0; k < i && !again; k++) /* in another form */
-            again = all[k].verdict == WEFT_VERDICT_FAILED && !strcmp(all[k].name, it->name);
-        if (!again) at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", it->name);
-    }
-}
-
-const char *vk_probe(const weft_backend *b, uint32_t i)
-{
-    static const char *const probes[] = {
-#define VK_PROBE(...) __VA_ARGS__,
-#define VK_LARGE_PROBE(...)
-#include "backends/vulkan/probes.def"
-#undef VK_PROBE
-#undef VK_LARGE_PROBE
-    };
-    static const char *const large[] = {
-#define VK_PROBE(...)
-#define VK_LARGE_PROBE(...) __VA_ARGS__,
-#include "backends/vulkan/probes.def"
-#undef VK_PROBE
-#undef VK_LARGE_PROBE
-    };
-    enum { N = sizeof probes / sizeof *probes, N_LARGE = sizeof large / sizeof *large };
-    const vk_backend *vk = (const vk_backend *)b;
-    if (i < N) return probes[i];
-    bool small = vk->caps.type == WEFT_DEVICE_SOFTWARE && !vk->options.large_probes;
-    return !small && i - N < N_LARGE ? large[i - N] : NULL;
 }

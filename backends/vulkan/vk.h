@@ -1,20 +1,18 @@
 /* vk.h: what the files of the Vulkan backend share: the loaded interface, the device, its memory, pipelines, execs.
  *
- *   vulkan.c     the backend's table, opening and closing    options.c   the options of a spec
- *   api.c        libvulkan and its functions, at run time    tuning.c    the vendor table
- *   instance.c   the instance, listing and picking devices   kernels.c   the table of kernels
- *   caps.c      what a device can do, what is enabled       choose.c    the kernel for a node
- *   describe.c   launches as data                            k_*.c       the kernels' host sides
- *   memory.c     blocks of memory, by kind of heap           dispatches.c  steps -> dispatches, descriptor sets
- *   slabs.c      few allocations for many blocks             record.c    command buffers
- *   transfer.c   host <-> device, staging ring               exec*.c     runs, their inputs, outputs and times
- *   cache.c      files of the cache folder
- *   buffers.c    weft_buf: plain buffers, weights in parts   validate.c  messages of the validation layer
- *   weights.c    layouts, packing                            roof.c      what the device reaches at best
- *   pipelines.c  pipelines, their cache file                 times.c     timestamps of a recording
- *   verdicts.c   what the self-test has said                 linear.c    what the matrix products share
- *   queue.c      submits, waits, lost devices                limits.c    limits without which nothing runs
- *   clock.c      the device's clock, timestamps
+ *   vulkan.c     the backend's table, opening and closing    options.c     the options of a spec
+ *   api.c        libvulkan and its functions, at run time    instance.c    the instance, listing and picking devices
+ *   caps.c       what a device can do, what is enabled       limits.c      limits without which nothing runs
+ *   memory.c     blocks of memory, by kind of heap           slabs.c       few allocations for many blocks
+ *   transfer.c   host <-> device, staging ring               buffers.c     weft_buf: plain buffers, weights in parts
+ *   weights.c    filling of weights                          pipelines.c   pipelines, their cache file
+ *   dispatches.c steps -> dispatches, descriptor sets        record.c      command buffers
+ *   exec*.c      runs, their inputs, outputs and times       queue.c       submits, waits, lost devices
+ *   clock.c      the device's clock, timestamps              times.c       timestamps of a recording
+ *   verdicts.c   the file of the self-test's verdicts        cache.c       files of the cache folder
+ *   validate.c   messages of the validation layer            roof.c        what the device reaches at best
+ *
+ * Which kernel runs a node, and with what launches, is decided in backends/gpu/, which knows no Vulkan.
  */
 #ifndef VULKAN_VK_H
 #define VULKAN_VK_H
@@ -22,7 +20,7 @@
 #define VK_NO_PROTOTYPES
 #include <vulkan/vulkan.h>
 
-#include "backends/vulkan/kernel.h"
+#include "backends/gpu/choose.h"
 #include "backends/vulkan/matrix_ext.h"
 
 /* ---- the interface, loaded at run time: vk->api.CmdDispatch(...) ---- */
@@ -57,13 +55,12 @@ typedef struct vk_options {
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
     bool dot;                /* use the integer dot product wherever there is one */
     uint32_t matrix[3];      /* compute matrices of this shape in the shader; 0: none */
-    const vk_tuning *tuning; /* NULL: the device's own row */
+    const gpu_tuning *tuning; /* NULL: the device's own row */
     double submit_seconds;
-    char without[256]; /* "+storage16+dot+" */
+    char without[256]; /* for gpu_named: "+storage16+dot+" */
 } vk_options;
 weft_status vk_options_parse(const char *which, const char *text, vk_options *o, weft_error *err);
 void vk_options_free(vk_options *o);
-bool vk_without(const vk_options *o, const char *name);
 
 /* ---- memory ---- */
 
@@ -119,13 +116,8 @@ struct weft_buf {
     uint64_t bytes;
     uint32_t n_blocks, n_parts;
     vk_block *blocks; /* one, or several where the allocation limit asks for it */
-    vk_part *parts;   /* weights: at least one; others: one part that is the whole */
+    gpu_part *parts;   /* weights: at least one; others: one part that is the whole */
 };
-
-/* The parts a weight is cut into: pure. Fills `parts` (may be NULL) and returns how many there are, 0: a single row is
- * larger than a binding. */
-uint32_t vk_weight_parts(const vk_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
-                         vk_part *parts);
 
 /* ---- pipelines ---- */
 typedef struct vk_pipeline_key {
@@ -133,8 +125,6 @@ typedef struct vk_pipeline_key {
     uint32_t subgroup, n_specs, spec[WEFT_MAX_SPECS];
     bool in_pieces; /* launches may be cut: vkCmdDispatchBase */
 } vk_pipeline_key;
-/* Whether a device takes workgroups and subgroups of these sizes: INTERNAL, with what it does not take, if not. */
-weft_status vk_pipeline_check(const vk_caps *f, const vk_pipeline_key *key, weft_error *err);
 /* Creates what is missing, in threads; pipelines belong to the backend and live as long as it. */
 weft_status vk_pipelines_get(vk_backend *vk, const vk_pipeline_key *keys, uint32_t n,
                              const weft_progress_sink *progress, VkPipeline *out, weft_error *err);
@@ -159,7 +149,7 @@ struct vk_backend {
     const char *calibration; /* "EXT", "KHR": whose calibrated timestamps the device has; NULL: none */
     PFN_vkGetCalibratedTimestampsEXT calibrated_timestamps; /* of the device and CLOCK_MONOTONIC; NULL: cannot */
     bool in_place;        /* the host sees all memory of the device and fills it there (memory.c) */
-    vk_caps caps;
+    gpu_caps caps;
     VkDescriptorSetLayout set_layout; /* set 0 of every kernel, see shaders/params.h */
     VkPipelineLayout pipeline_layout;
     VkCommandPool command_pool;
@@ -175,7 +165,7 @@ struct vk_backend {
     struct vk_slab *slabs;    /* slabs.c */
     double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
     struct vk_pipeline_set *pipelines; /* pipelines.c */
-    struct vk_verdicts *verdicts;      /* verdicts.c */
+    gpu_verdicts *verdicts;            /* of the self-test, kept by verdicts.c */
     struct vk_staging *staging;        /* transfer.c */
     struct vk_validation *validation;  /* validate.c; NULL: off */
 };
@@ -206,9 +196,6 @@ weft_status vk_open(const char *which, const char *options, weft_backend **out, 
 void vk_close(weft_backend *b);
 weft_status vk_list(uint32_t index, const char *options, weft_device_info *out, weft_error *err);
 void vk_info(const weft_backend *b, weft_device_info *out);
-const vk_tuning *vk_tuning_find(const vk_caps *f, const VkPhysicalDeviceDriverProperties *driver,
-                                const VkPhysicalDeviceProperties *p);
-const vk_tuning *vk_tuning_named(const char *name); /* NULL: no such row */
 
 /* Submits command buffers in order; the timeline reaches *ticket when they are done. */
 weft_status vk_submit(vk_backend *vk, const VkCommandBuffer *c, uint32_t n, uint64_t *ticket, weft_error *err);
@@ -231,10 +218,6 @@ weft_status vk_stamps_read(vk_backend *vk, VkQueryPool stamps, uint32_t n, uint6
 double vk_ticks_between(const vk_backend *vk, uint64_t since, uint64_t t);
 
 /* ---- contract functions of the other files ---- */
-weft_layout vk_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
-                             const weft_node *const *readers, uint32_t n_readers);
-const char *vk_layout_name(const weft_backend *b, weft_layout layout);
-uint64_t vk_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
 weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                              weft_buf **out, weft_error *err);
 weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
@@ -244,9 +227,6 @@ weft_status vk_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_
 void vk_buf_destroy(weft_buf *buf);
 weft_status vk_buf_write(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
 weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
-weft_place_reason vk_choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out);
-bool vk_joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
-              const weft_kernel_choice *next);
 weft_status vk_roof(weft_backend *b, double seconds, weft__task *task, weft_roof *out, weft_error *err);
 weft_status vk_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
 void vk_exec_destroy(weft_exec *e);
@@ -267,10 +247,6 @@ void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, 
 /* ---- the self-test ---- */
 weft_status vk_verdicts_create(vk_backend *vk, weft_error *err); /* reads what the cache knows */
 void vk_verdicts_destroy(vk_backend *vk);
-/* Of the kernel compiled as this number says; 0: of any of its forms. */
-bool vk_verdict_failed(const vk_backend *vk, const char *name, uint64_t compiled);
-void vk_verdicts_list(const vk_backend *vk, char *out, size_t size); /* of those that failed: "matvec/q8_0, norm" */
-const char *vk_probe(const weft_backend *b, uint32_t i);
 weft_verdict vk_verdict(const weft_backend *b, const weft_kernel_choice *c);
 void vk_judge(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail);
 

@@ -1,4 +1,5 @@
 /* vulkan.c: the backend's table, and the life of an open device. */
+#include "backends/gpu/weights.h"
 #include "backends/vulkan/vk.h"
 
 #include <stdio.h>
@@ -90,6 +91,46 @@ static uint32_t alignment(const weft_backend *b)
     return ((const vk_backend *)b)->caps.alignment;
 }
 
+/* ---- what gpu/ decides, with this device's data ---- */
+
+static weft_layout weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
+                                 const weft_node *const *readers, uint32_t n_readers)
+{
+    return gpu_weight_layout(&((const vk_backend *)b)->caps, g, weight, readers, n_readers);
+}
+
+static const char *layout_name(const weft_backend *b, weft_layout layout)
+{
+    (void)b;
+    return gpu_layout_name(layout);
+}
+
+static uint64_t weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank,
+                             const int64_t *dims)
+{
+    return gpu_weight_bytes(&((const vk_backend *)b)->caps, layout, t, rank, dims);
+}
+
+static weft_place_reason choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out)
+{
+    const vk_backend *vk = (const vk_backend *)b;
+    gpu_rules rules = { .caps = &vk->caps, .without = vk->options.without, .verdicts = vk->verdicts };
+    return gpu_choose(&rules, q, out);
+}
+
+static bool joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
+                  const weft_kernel_choice *next)
+{
+    (void)b;
+    return gpu_joins(launch, n, next);
+}
+
+static const char *probe(const weft_backend *b, uint32_t i)
+{
+    const vk_backend *vk = (const vk_backend *)b;
+    return gpu_probe(i, vk->caps.type != WEFT_DEVICE_SOFTWARE || vk->options.large_probes);
+}
+
 const weft_backend_vt weft__backend_vulkan = {
     .name = "vulkan",
     .open = vk_open,
@@ -98,12 +139,12 @@ const weft_backend_vt weft__backend_vulkan = {
     .list = vk_list,
     .roof = vk_roof,
     .alignment = alignment,
-    .weight_layout = vk_weight_layout,
-    .layout_name = vk_layout_name,
-    .weight_bytes = vk_weight_bytes,
-    .choose = vk_choose,
-    .joins = vk_joins,
-    .probe = vk_probe,
+    .weight_layout = weight_layout,
+    .layout_name = layout_name,
+    .weight_bytes = weight_bytes,
+    .choose = choose,
+    .joins = joins,
+    .probe = probe,
     .verdict = vk_verdict,
     .judge = vk_judge,
     .buf_create = vk_buf_create,

@@ -19,6 +19,7 @@ ROOMS = ("graph", "backends", "models")
 # backends/, the lowest first.
 LEVELS = (
     "names views process_memory",
+    "gpu/",
     "cpu/ vulkan/ null",
     "backend",
     "schedule schedule_legalise schedule_memory schedule_place schedule_split",
@@ -98,8 +99,9 @@ def arrows_by_member(tree, defined):
     for member, paths in callers.items():
         for path in paths:
             for to in setters[member]:
-                # cpu/ and vulkan/ have members of the same names, but see none of each other's structures
-                strangers = {path.split("/")[1], to.split("/")[1]} == {"cpu", "vulkan"}
+                # cpu/ has members of the same names as gpu/ and vulkan/, but they see none of each other's structures
+                folders = {path.split("/")[1], to.split("/")[1]}
+                strangers = "cpu" in folders and folders & {"gpu", "vulkan"}
                 if to != path and path.endswith(".c") and to.endswith(".c") and not strangers:
                     found[path, to].add("." + member)
     return found

@@ -31,10 +31,13 @@ function fault(why) {
     if (match($0, /<[^>]*>/)) {
         name = substr($0, RSTART + 1, RLENGTH - 2)
         sub(/\.h$/, "", name)
+        if (FILENAME ~ /^backends\/gpu\// && name ~ /^vulkan/) fault("backends/gpu/ knows no Vulkan")
         if (!((room, name) in system_ok)) fault(room "/ may not use this system header")
     } else if (match($0, /"[^"]*"/)) {
         name = substr($0, RSTART + 1, RLENGTH - 2)
         if (name ~ /\.\./) fault("name the folder from the root of the tree")
+        if (FILENAME ~ /^backends\/gpu\// && name ~ /^backends\/(vulkan|cpu)\//)
+            fault("backends/gpu/ decides on data and knows no device")
         folder = name
         if (!sub(/\/.*/, "", folder)) next
         if (index(" " folders[room] " ", " " folder " ") == 0) fault(room "/ may not look into " folder "/")

@@ -3,7 +3,7 @@
  * specification 2). */
 #include "tests/test.h"
 
-#include "backends/vulkan/shaders.h"
+#include "backends/gpu/shaders.h"
 #include "shaders/params.h"
 
 #include <stddef.h>

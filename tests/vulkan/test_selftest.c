@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "backends/contract.h"
-#include "backends/vulkan/shaders.h"
+#include "backends/gpu/shaders.h"
 #include "tests/progress.h"
 #include "tests/vulkan/shim.h"
 

@@ -16,7 +16,7 @@ static bool same_key(const vk_pipeline_key *a, const vk_pipeline_key *b)
            !memcmp(a->spec, b->spec, a->n_specs * sizeof *a->spec);
 }
 
-static weft_status add(used_list *l, const vk_launch *launch, const char *kernel, const char *where, weft_error *err)
+static weft_status add(used_list *l, const gpu_launch *launch, const char *kernel, const char *where, weft_error *err)
 {
     vk_pipeline_key key = { .shader = launch->shader, .subgroup = launch->subgroup, .n_specs = launch->n_specs };
     memcpy(key.spec, launch->spec, sizeof key.spec);
@@ -34,7 +34,7 @@ static weft_status add(used_list *l, const vk_launch *launch, const char *kernel
 
 /* A kernel's name in the table; a later launch by another shader has the shader's: "attention_tile/f16" and
  * "attention_alone/f16". */
-static void name_launch(const char *kernel, const vk_launch *first, const vk_launch *launch, char *out, size_t size)
+static void name_launch(const char *kernel, const gpu_launch *first, const gpu_launch *launch, char *out, size_t size)
 {
     const char *type = strchr(kernel, '/');
     if (launch->shader == first->shader) snprintf(out, size, "%s", kernel);
@@ -49,13 +49,13 @@ static weft_status add_program(used_list *l, const weft_program *p, const char *
     for (uint32_t i = 0; i < p->s->plan->n_steps; i++) {
         const weft_node *n = weft_graph_node_by_id(p->s->g, p->s->plan->steps[i].node);
         const weft_kernel_choice *c = &p->s->choices[n->id];
-        const vk_kernel *k = c->kernel;
+        const gpu_kernel *k = c->kernel;
         vk_located here;
         vk_locate(&e, n, &here);
-        vk_launch first = { 0 };
+        gpu_launch first = { 0 };
         k->launch(&here.call, 0, &first);
         for (uint32_t j = 0, count = k->launches ? k->launches(&here.call) : 1; j < count; j++) {
-            vk_launch launch = { 0 };
+            gpu_launch launch = { 0 };
             char name[sizeof l->items->kernel];
             k->launch(&here.call, j, &launch);
             name_launch(c->name, &first, &launch, name, sizeof name);
@@ -134,6 +134,6 @@ weft_status used_collect(weft_backend *b, used_list *out, weft_error *err)
     static const char *const models[] = { "pythia-160m", "pythia-1.4b", "pythia-6.9b", "gpt-neox-20b" };
     const char *text;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) WEFT_TRY(add_model(out, b, models[i], err));
-    for (uint32_t i = 0; (text = vk_probe(b, i)); i++) WEFT_TRY(add_probe(out, b, text, err));
+    for (uint32_t i = 0; (text = b->vt->probe(b, i)); i++) WEFT_TRY(add_probe(out, b, text, err));
     return WEFT_OK;
 }

@@ -1,17 +1,17 @@
 /* kernels.c: the table of GPU kernels, from kernels.def, and the search in it. Nothing here touches a device. */
-#include "backends/vulkan/vk.h"
+#include "backends/gpu/kernel.h"
 
-#define VK_KERNEL(op, symbol) extern const vk_kernel symbol;
-#include "backends/vulkan/kernels.def"
-#undef VK_KERNEL
+#define GPU_KERNEL(op, symbol) extern const gpu_kernel symbol;
+#include "backends/gpu/kernels.def"
+#undef GPU_KERNEL
 
 static const struct {
     weft_op op;
-    const vk_kernel *kernel;
+    const gpu_kernel *kernel;
 } table[] = {
-#define VK_KERNEL(op, symbol) { WEFT_OP_##op, &symbol },
-#include "backends/vulkan/kernels.def"
-#undef VK_KERNEL
+#define GPU_KERNEL(op, symbol) { WEFT_OP_##op, &symbol },
+#include "backends/gpu/kernels.def"
+#undef GPU_KERNEL
 };
 enum { N_ROWS = sizeof table / sizeof *table };
 
@@ -19,13 +19,13 @@ enum { N_ROWS = sizeof table / sizeof *table };
 _Static_assert(WEFT_F32 == 1 && WEFT_F16 == 2 && WEFT_BF16 == 3 && WEFT_I32 == 4 && WEFT_Q8_0 == 5 && WEFT_Q4_0 == 6,
                "dtype numbers of shaders/common.glsl");
 
-const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *ctx, const vk_kernel *k),
-                                const void *ctx, weft_place_reason *why, const vk_kernel **better)
+const gpu_kernel *gpu_kernel_find(const gpu_call *c, bool (*disabled)(const void *ctx, const gpu_kernel *k),
+                                  const void *ctx, weft_place_reason *why, const gpu_kernel **better)
 {
-    const vk_kernel *first = NULL; /* of those that are disabled */
+    const gpu_kernel *first = NULL; /* of those that are disabled */
     *why = WEFT_PLACE_NO_KERNEL;
     for (uint32_t i = 0; i < N_ROWS; i++) {
-        const vk_kernel *k = table[i].kernel;
+        const gpu_kernel *k = table[i].kernel;
         if (table[i].op != c->op) continue;
         *why = WEFT_PLACE_NO_TYPE;
         if (k->accepts && !k->accepts(c)) continue;
@@ -41,12 +41,12 @@ const vk_kernel *vk_kernel_find(const vk_call *c, bool (*disabled)(const void *c
     return NULL;
 }
 
-const vk_kernel *const *vk_kernels(uint32_t *n)
+const gpu_kernel *const *gpu_kernels(uint32_t *n)
 {
-    static const vk_kernel *const all[] = {
-#define VK_KERNEL(op, symbol) &symbol,
-#include "backends/vulkan/kernels.def"
-#undef VK_KERNEL
+    static const gpu_kernel *const all[] = {
+#define GPU_KERNEL(op, symbol) &symbol,
+#include "backends/gpu/kernels.def"
+#undef GPU_KERNEL
     };
     *n = N_ROWS;
     return all;

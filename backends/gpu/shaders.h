@@ -1,6 +1,6 @@
 /* shaders.h: the embedded SPIR-V modules, one per row of shaders/modules.def. */
-#ifndef VULKAN_SHADERS_H
-#define VULKAN_SHADERS_H
+#ifndef GPU_SHADERS_H
+#define GPU_SHADERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

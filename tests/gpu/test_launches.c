@@ -2,13 +2,13 @@
  * are tested, too. Every launch of every kernel that takes a call must be one that the device takes. */
 #include "tests/test.h"
 
-#include "backends/vulkan/vk.h"
+#include "backends/gpu/choose.h"
 
 static weft_error err;
 
 /* ---- devices ---- */
 
-typedef struct device { const char *name, *tuning; vk_caps caps; } device;
+typedef struct device { const char *name, *tuning; gpu_caps caps; } device;
 
 /* Subgroup sizes and limits as the drivers' sources have them (Mesa 25). */
 static const device devices[] = {
@@ -36,23 +36,23 @@ static const device devices[] = {
 };
 enum { N_DEVICES = sizeof devices / sizeof *devices };
 
-static vk_caps caps_of(const device *d)
+static gpu_caps caps_of(const device *d)
 {
-    vk_caps f = d->caps;
+    gpu_caps f = d->caps;
     f.type = WEFT_DEVICE_INTEGRATED;
     f.subgroup_control = f.subgroup_ops = f.storage16 = f.dot = f.dot_accelerated = f.nearest16 = true;
-    f.dot_least[0] = f.dot_least[1] = 1;
+    f.dot_least = (gpu_by_bits){ 1, 1, 1 };
     f.max_binding = f.max_allocation = UINT64_C(1) << 31;
     f.alignment = 64;
-    f.tuning = vk_tuning_named(d->tuning);
+    f.tuning = gpu_tuning_named(d->tuning);
     return f;
 }
 
 /* ---- calls ---- */
 
-static vk_tensor tensor(weft_dtype t, uint32_t rank, const int64_t *dims)
+static gpu_tensor tensor(weft_dtype t, uint32_t rank, const int64_t *dims)
 {
-    vk_tensor v = { .dtype = t, .rank = rank, .dims.rank = rank, .n_parts = 1 };
+    gpu_tensor v = { .dtype = t, .rank = rank, .dims.rank = rank, .n_parts = 1 };
     int64_t stride = 1;
     for (uint32_t i = rank; i-- > 0; stride *= dims[i]) {
         v.dim[i] = dims[i];
@@ -62,59 +62,61 @@ static vk_tensor tensor(weft_dtype t, uint32_t rank, const int64_t *dims)
     return v;
 }
 
-typedef struct sample { vk_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS]; weft_attrs attrs; vk_call call; } sample;
+typedef struct sample {
+    gpu_tensor in[WEFT_MAX_INPUTS], out[WEFT_MAX_OUTPUTS];
+    weft_attrs attrs;
+    gpu_call call;
+} sample;
 
-static void linear(sample *s, const vk_caps *f, weft_dtype type, int64_t tokens, int64_t rows, int64_t columns)
+static void linear(sample *s, const gpu_caps *f, weft_dtype type, int64_t tokens, int64_t rows, int64_t columns)
 {
     *s = (sample){ 0 };
     s->in[0] = tensor(WEFT_F32, 2, (int64_t[]){ tokens, columns });
     s->in[1] = tensor(type, 2, (int64_t[]){ rows, columns });
-    s->in[1].layout = VK_LAYOUT_PANEL;
+    s->in[1].layout = GPU_LAYOUT_PANEL;
     s->out[0] = tensor(WEFT_F32, 2, (int64_t[]){ tokens, rows });
-    s->call = (vk_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt,
-                         .attrs = &s->attrs };
+    s->call = (gpu_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt,
+                          .attrs = &s->attrs };
 }
 
-static void by_row(sample *s, const vk_caps *f, weft_op op, int64_t rows, int64_t columns)
+static void by_row(sample *s, const gpu_caps *f, weft_op op, int64_t rows, int64_t columns)
 {
     *s = (sample){ 0 };
     s->in[0] = s->out[0] = tensor(WEFT_F32, 2, (int64_t[]){ rows, columns });
     s->in[1] = s->in[2] = tensor(WEFT_F32, 1, &columns);
     if (op == WEFT_OP_reduce_sum) s->out[0] = tensor(WEFT_F32, 1, &rows);
-    s->call = (vk_call){ .caps = f, .in = s->in, .out = s->out, .n_in = op == WEFT_OP_layer_norm ? 3 : 1, .n_out = 1,
-                         .op = op, .attrs = &s->attrs };
+    s->call = (gpu_call){ .caps = f, .in = s->in, .out = s->out, .n_in = op == WEFT_OP_layer_norm ? 3 : 1, .n_out = 1,
+                          .op = op, .attrs = &s->attrs };
 }
 
-static void attention(sample *s, const vk_caps *f, int64_t tokens, int64_t width)
+static void attention(sample *s, const gpu_caps *f, int64_t tokens, int64_t width)
 {
     *s = (sample){ 0 };
     s->in[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
     s->in[1] = s->in[2] = tensor(WEFT_F16, 3, (int64_t[]){ 8, 4096, width });
     s->in[3] = s->in[4] = tensor(WEFT_I32, 1, &tokens);
     s->out[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
-    s->call = (vk_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 5, .n_out = 1, .op = WEFT_OP_attention,
-                         .attrs = &s->attrs };
+    s->call = (gpu_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 5, .n_out = 1, .op = WEFT_OP_attention,
+                          .attrs = &s->attrs };
 }
 
 /* ---- what every launch must be ---- */
 
-static void check_launch(const char *name, const vk_kernel *k, const vk_call *c, uint32_t i)
+static void check_launch(const char *name, const gpu_kernel *k, const gpu_call *c, uint32_t i)
 {
-    const vk_caps *f = c->caps;
+    const gpu_caps *f = c->caps;
     unsigned before = weft_test_now.failures;
-    vk_launch l = { 0 };
+    gpu_launch l = { 0 };
     k->launch(c, i, &l);
-    vk_pipeline_key key = { .shader = l.shader, .subgroup = l.subgroup, .n_specs = l.n_specs };
-    memcpy(key.spec, l.spec, sizeof key.spec);
-    CHECK_OK(vk_pipeline_check(f, &key, &err), err);
+    CHECK_OK(gpu_workgroup_check(f, l.shader, l.spec[0], l.subgroup, &err), err);
     CHECK(l.n_specs > 0 && l.n_specs <= WEFT_MAX_SPECS);
     CHECK(l.groups[0] > 0 && l.groups[0] <= f->max_groups && l.groups[1] <= 65535 && l.groups[2] <= 65535);
     if (weft_test_now.failures > before) printf("  %s: %s, launch %u\n", name, k->name, i);
 }
 
-typedef struct seen { const vk_kernel *kernels[16]; uint32_t n; } seen;
+typedef struct seen { const gpu_kernel *kernels[16]; uint32_t n; } seen;
 
-static bool is_seen(const void *ctx, const vk_kernel *k)
+static bool is_seen(const void *ctx, const gpu_kernel *k)
 {
     const seen *s = ctx;
     for (uint32_t i = 0; i < s->n; i++)
@@ -123,19 +125,19 @@ static bool is_seen(const void *ctx, const vk_kernel *k)
 }
 
 /* All kernels that take the call: one after the other, with those before disabled. */
-static void check_kernels(const char *name, const vk_call *c)
+static void check_kernels(const char *name, const gpu_call *c)
 {
     seen s = { .n = 0 };
     weft_place_reason why;
-    const vk_kernel *k;
-    while (s.n < 16 && (k = vk_kernel_find(c, is_seen, &s, &why, NULL))) {
+    const gpu_kernel *k;
+    while (s.n < 16 && (k = gpu_kernel_find(c, is_seen, &s, &why, NULL))) {
         for (uint32_t i = 0, count = k->launches ? k->launches(c) : 1; i < count; i++) check_launch(name, k, c, i);
         s.kernels[s.n++] = k;
     }
     CHECK(s.n > 0);
 }
 
-static void check_device(const char *name, const vk_caps *f)
+static void check_device(const char *name, const gpu_caps *f)
 {
     static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
     static const int64_t widths[] = { 64, 80, 96, 128, 256 };
@@ -161,7 +163,7 @@ static void check_device(const char *name, const vk_caps *f)
 static void every_device(void)
 {
     for (uint32_t i = 0; i < N_DEVICES; i++) {
-        vk_caps f = caps_of(&devices[i]);
+        gpu_caps f = caps_of(&devices[i]);
         check_device(devices[i].name, &f);
     }
 }
@@ -169,12 +171,12 @@ static void every_device(void)
 /* Every row of the table on every device: nothing in it is trusted to fit. */
 static void any_tuning(void)
 {
-    vk_tuning t = *vk_tuning_named("intel_xe1");
+    gpu_tuning t = *gpu_tuning_named("intel_xe1");
     t.block = t.row_block = t.flat_block = 512; /* 8-wide: 64 subgroups */
     for (uint32_t i = 0; i < N_DEVICES; i++) {
-        vk_caps f = caps_of(&devices[i]);
+        gpu_caps f = caps_of(&devices[i]);
         f.tuning = &t;
-        f.matrix = (vk_matrix){ 0 }; /* caps have none where the row has no tile for them */
+        f.matrix = (gpu_matrix){ 0 }; /* caps have none where the row has no tile for them */
         check_device(devices[i].name, &f);
     }
 }
@@ -183,10 +185,10 @@ static void any_tuning(void)
 
 static void chosen(const device *d, uint32_t block, uint32_t *size, uint32_t *invocations)
 {
-    vk_caps f = caps_of(d);
-    vk_call c = { .caps = &f };
-    vk_launch l = { 0 };
-    vk_set_subgroups(&c, &l, block);
+    gpu_caps f = caps_of(d);
+    gpu_call c = { .caps = &f };
+    gpu_launch l = { 0 };
+    gpu_set_subgroups(&c, &l, block);
     *size = l.subgroup;
     *invocations = l.spec[0];
 }
@@ -208,33 +210,34 @@ static void subgroup_sizes(void)
     CHECK(size == 32 && block == 256);
 }
 
+static weft_status check(const gpu_caps *f, uint32_t invocations, uint32_t subgroup)
+{
+    return gpu_workgroup_check(f, WEFT_SHADER_matvec_subgroup, invocations, subgroup, &err);
+}
+
 static void what_no_device_takes(void)
 {
-    vk_caps f = caps_of(&devices[0]);
-    vk_pipeline_key good = { .shader = WEFT_SHADER_matvec_subgroup, .subgroup = 64, .n_specs = 1, .spec = { 64 } };
-    vk_pipeline_key bad[] = { good, good, good, good };
-    bad[0].subgroup = 128;  /* larger than the workgroup */
-    bad[1].subgroup = 32;   /* smaller than the device has */
-    bad[2].spec[0] = 2048;  /* more than a workgroup takes */
-    bad[3].spec[0] = 96;    /* no multiple */
-    CHECK_OK(vk_pipeline_check(&f, &good, &err), err);
-    for (uint32_t i = 0; i < 4; i++) CHECK_STATUS(vk_pipeline_check(&f, &bad[i], &err), WEFT_INTERNAL, err);
+    gpu_caps f = caps_of(&devices[0]);
+    CHECK_OK(check(&f, 64, 64), err);
+    CHECK_STATUS(check(&f, 64, 128), WEFT_INTERNAL, err);  /* larger than the workgroup */
+    CHECK_STATUS(check(&f, 64, 32), WEFT_INTERNAL, err);   /* smaller than the device has */
+    CHECK_STATUS(check(&f, 2048, 64), WEFT_INTERNAL, err); /* more than a workgroup takes */
+    CHECK_STATUS(check(&f, 96, 64), WEFT_INTERNAL, err);   /* no multiple */
     f.max_subgroups = 2;
-    good.spec[0] = 256;
-    CHECK_STATUS(vk_pipeline_check(&f, &good, &err), WEFT_INTERNAL, err);
+    CHECK_STATUS(check(&f, 256, 64), WEFT_INTERNAL, err);
     CHECK_CONTAINS(err.text, "matvec_subgroup");
 }
 
 /* A vocabulary of 152,064 rows is laid out over x and y, with the tuned rows to a workgroup. */
 static void large_vocabulary(void)
 {
-    vk_caps f = caps_of(&devices[2]), wide = f;
+    gpu_caps f = caps_of(&devices[2]), wide = f;
     sample s;
-    vk_launch l = { 0 }, unlimited = { 0 };
+    gpu_launch l = { 0 }, unlimited = { 0 };
     weft_place_reason why;
     wide.max_groups = 0x7fffffff;
     linear(&s, &f, WEFT_F16, 1, 152064, 4096);
-    const vk_kernel *k = vk_kernel_find(&s.call, NULL, NULL, &why, NULL);
+    const gpu_kernel *k = gpu_kernel_find(&s.call, NULL, NULL, &why, NULL);
     if (!CHECK(k != NULL)) return;
     k->launch(&s.call, 0, &l);
     s.call.caps = &wide;
@@ -262,13 +265,10 @@ static double work_of(const char *text)
 /* A thousand million in all, of which a program wants a fraction: a second or two of one processor at most. */
 static void self_test_is_bounded(void)
 {
-    static vk_backend vk;
     const char *text;
     double all = 0, small = 0;
-    vk.caps.type = WEFT_DEVICE_DISCRETE;
-    for (uint32_t i = 0; (text = vk_probe(&vk.base, i)); i++) all += work_of(text);
-    vk.caps.type = WEFT_DEVICE_SOFTWARE;
-    for (uint32_t i = 0; (text = vk_probe(&vk.base, i)); i++) small += work_of(text);
+    for (uint32_t i = 0; (text = gpu_probe(i, true)); i++) all += work_of(text);
+    for (uint32_t i = 0; (text = gpu_probe(i, false)); i++) small += work_of(text);
     printf("  %.0f million multiply-adds, %.0f on software devices\n", all / 1e6, small / 1e6);
     CHECK(all > 1e8 && all < 1e9);
     CHECK(small < 1e8);

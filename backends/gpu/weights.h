@@ -7,25 +7,39 @@
  * their scales (block types): half floats, block b of a panel's row l at b * P + l, blocks padded to an even number.
  * Rows are padded to groups and columns to chunks, with zeros. In a q4_0 chunk, byte i holds element i (low nibble) and
  * element i + 16 (high), as in the checkpoint's blocks. */
-#ifndef VULKAN_WEIGHTS_H
-#define VULKAN_WEIGHTS_H
+#ifndef GPU_WEIGHTS_H
+#define GPU_WEIGHTS_H
 
-#include "backends/vulkan/kernel.h"
+#include "backends/gpu/kernel.h"
 
-typedef struct vk_panels {
+typedef struct gpu_panels {
     uint32_t panel, group;     /* P, G: rows */
     uint32_t per_chunk;        /* weights */
     uint32_t chunks, blocks;   /* per row; blocks is 0 for plain types */
     uint64_t group_bytes;      /* a multiple of 16 */
-} vk_panels;
+} gpu_panels;
 
 /* False if the type has no panels or a row is too long for them. */
-bool vk_panels_of(const vk_caps *f, weft_dtype t, int64_t columns, vk_panels *out);
+bool gpu_panels_of(const gpu_caps *f, weft_dtype t, int64_t columns, gpu_panels *out);
 
 /* What shaders/weights.glsl wants to know of a panel matrix: chunks, units of 16 bytes per group, blocks, columns. */
-weft_uvec4 vk_panel_params(const vk_caps *f, const vk_tensor *t);
+weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t);
 
 /* Rows and columns of a tensor seen as a matrix of its last axis. */
-void vk_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *columns);
+void gpu_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *columns);
+
+/* A part of a weight is filled in pieces of at most so many bytes; a group of panels is not longer than that. */
+enum { GPU_PIECE_BYTES = 4 << 20 };
+
+/* The contract's weight_layout, layout_name, weight_bytes. */
+weft_layout gpu_weight_layout(const gpu_caps *f, const weft_graph *g, weft_ref weight,
+                              const weft_node *const *readers, uint32_t n_readers);
+const char *gpu_layout_name(weft_layout layout);
+uint64_t gpu_weight_bytes(const gpu_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
+
+/* The parts a weight is cut into. Fills `parts` (may be NULL) and returns how many there are, 0: a single row is larger
+ * than a binding. */
+uint32_t gpu_weight_parts(const gpu_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                          gpu_part *parts);
 
 #endif

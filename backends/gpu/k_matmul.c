@@ -1,48 +1,48 @@
 /* k_matmul.c: host sides of matmul_tile.comp (a PANEL matrix, many rows of x) and matmul_any.comp (plain tensors). */
-#include "backends/vulkan/linear.h"
+#include "backends/gpu/linear.h"
 
 enum { X = 0, W = 1, NO_ROWS = 6, ANY_TILE = 16, ANY_BLOCK = 64, MAX_RESIDUALS = 2 };
 
 /* ---- a PANEL matrix, in tiles ---- */
 
 /* The tuned tile, or a smaller one where the matrix, the rows of x or the device are too small for it. */
-static void tile_of(const vk_call *c, uint32_t *rows, uint32_t *columns)
+static void tile_of(const gpu_call *c, uint32_t *rows, uint32_t *columns)
 {
-    const vk_tuning *t = c->caps->tuning;
-    *rows = t->tile[0];
-    *columns = t->tile[1];
+    const gpu_tuning *t = c->caps->tuning;
+    *rows = t->tile.rows;
+    *columns = t->tile.columns;
     while (*rows > 32 && (c->in[W].dim[0] < *rows || *rows * *columns / 16 > c->caps->max_invocations)) *rows /= 2;
-    while (*columns > 32 && (vk_linear_columns(c) < *columns || *rows * *columns / 16 > c->caps->max_invocations))
+    while (*columns > 32 && (gpu_linear_columns(c) < *columns || *rows * *columns / 16 > c->caps->max_invocations))
         *columns /= 2;
 }
 
-static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
+static void tile_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     uint32_t rows, columns;
     tile_of(c, &rows, &columns);
-    uint32_t blocks = vk_groups(vk_linear_columns(c), columns);
-    vk_linear_describe(c, i, blocks, l);
+    uint32_t blocks = gpu_groups(gpu_linear_columns(c), columns);
+    gpu_linear_describe(c, i, blocks, l);
     uint32_t spec[] = { rows * columns / 16, (uint32_t)c->in[W].dtype, c->caps->tuning->panel, rows, columns,
-                        vk_linear_vectors(c), vk_linear_tail(c) };
+                        gpu_linear_vectors(c), gpu_linear_tail(c) };
     l->shader = WEFT_SHADER_matmul_tile;
     l->n_specs = sizeof spec / sizeof *spec;
     for (uint32_t k = 0; k < l->n_specs; k++) l->spec[k] = spec[k];
-    vk_spread(c, l, (uint64_t)vk_groups(l->job.t[W].stride_b.w, rows) * blocks);
+    gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, rows) * blocks);
 }
 
 /* ---- plain tensors ---- */
 
-static bool any_accepts(const vk_call *c)
+static bool any_accepts(const gpu_call *c)
 {
     bool linear = c->op == WEFT_OP_linear;
     if (linear && c->attrs->linear.n_residual > MAX_RESIDUALS) return false;
-    return vk_accepts_plain(c) && c->in[0].rank >= 2 && c->in[1].rank >= 2;
+    return gpu_accepts_plain(c) && c->in[0].rank >= 2 && c->in[1].rank >= 2;
 }
 
 /* t with the result's rank: leading axes broadcast, the last two its own. */
-static vk_tensor with_rank(const vk_tensor *t, const vk_tensor *y)
+static gpu_tensor with_rank(const gpu_tensor *t, const gpu_tensor *y)
 {
-    vk_tensor out = *t;
+    gpu_tensor out = *t;
     uint32_t missing = y->rank - t->rank;
     out.rank = y->rank;
     for (uint32_t i = 0; i < y->rank; i++) {
@@ -55,33 +55,34 @@ static vk_tensor with_rank(const vk_tensor *t, const vk_tensor *y)
     return out;
 }
 
-static void any_launch(const vk_call *c, uint32_t i, vk_launch *l)
+static void any_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     (void)i;
-    const vk_tensor *y = &c->out[0];
+    const gpu_tensor *y = &c->out[0];
     bool linear = c->op == WEFT_OP_linear;
     uint32_t last = y->rank - 1, bias = linear && c->attrs->linear.has_bias, residuals = c->n_in - 2 - bias;
-    uint32_t tiles_m = vk_groups(y->dim[last - 1], ANY_TILE), tiles_n = vk_groups(y->dim[last], ANY_TILE);
-    int64_t batches = vk_elements(y) / y->dim[last] / y->dim[last - 1];
+    uint32_t tiles_m = gpu_groups(y->dim[last - 1], ANY_TILE), tiles_n = gpu_groups(y->dim[last], ANY_TILE);
+    int64_t batches = gpu_elements(y) / y->dim[last] / y->dim[last - 1];
     for (uint32_t k = 0; k < 2; k++) {
-        vk_tensor t = with_rank(&c->in[k], y);
-        vk_bind_in(c, l, k, k, 0);
-        vk_set_tensor(l, k, &t, NULL);
+        gpu_tensor t = with_rank(&c->in[k], y);
+        gpu_bind_in(c, l, k, k, 0);
+        gpu_set_tensor(l, k, &t, NULL);
     }
-    if (bias) vk_bind_in(c, l, 2, 2, 0);
-    for (uint32_t k = 0; k < residuals; k++) vk_bind_in(c, l, 3 + k, 2 + bias + k, 0);
-    vk_bind_out(c, l, 5, 0);
-    vk_set_walk(l, y);
+    if (bias) gpu_bind_in(c, l, 2, 2, 0);
+    for (uint32_t k = 0; k < residuals; k++) gpu_bind_in(c, l, 3 + k, 2 + bias + k, 0);
+    gpu_bind_out(c, l, 5, 0);
+    gpu_set_walk(l, y);
     l->job.u0 = (weft_uvec4){ tiles_m, tiles_n, 0, c->op != WEFT_OP_matmul };
     l->job.u1 = (weft_uvec4){ (uint32_t)batches, linear ? (uint32_t)c->attrs->linear.act : WEFT_ACT_NONE, residuals,
                               bias };
     l->shader = WEFT_SHADER_matmul_any;
     l->spec[0] = ANY_BLOCK;
     l->n_specs = 1;
-    vk_spread(c, l, (uint64_t)batches * tiles_m * tiles_n);
+    gpu_spread(c, l, (uint64_t)batches * tiles_m * tiles_n);
 }
 
-const vk_kernel vk_matmul_tile = { .name = "matmul_tile", .accepts = vk_linear_accepts, .launches = vk_linear_launches,
-                                   .launch = tile_launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1 };
-const vk_kernel vk_matmul_any = { .name = "matmul_any", .accepts = any_accepts, .launch = any_launch,
-                                  .need = WEFT_NEED_ANY, .ins = 5, .outs = 1 };
+const gpu_kernel gpu_matmul_tile = { .name = "matmul_tile", .accepts = gpu_linear_accepts,
+                                     .launches = gpu_linear_launches, .launch = tile_launch, .need = WEFT_NEED_DENSE,
+                                     .ins = 5, .outs = 1 };
+const gpu_kernel gpu_matmul_any = { .name = "matmul_any", .accepts = any_accepts, .launch = any_launch,
+                                    .need = WEFT_NEED_ANY, .ins = 5, .outs = 1 };

@@ -1,43 +1,43 @@
 /* k_attention.c: host sides of attention_split.comp (a few tokens), and of attention_tile.comp and attention_lanes.comp
  * (prompts), which attention_alone.comp follows. */
-#include "backends/vulkan/kernel.h"
+#include "backends/gpu/kernel.h"
 
 enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 7, MAX_TOKENS = 8, TILE_ROWS = 8 };
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
 
-static bool accepts(const vk_call *c)
+static bool accepts(const gpu_call *c)
 {
-    if (!vk_accepts_plain(c) || c->in[Q].dim[2] > 1024) return false;
+    if (!gpu_accepts_plain(c) || c->in[Q].dim[2] > 1024) return false;
     return c->in[FIRST].dtype == WEFT_I32 && c->in[LAST].dtype == WEFT_I32;
 }
 
-static bool accepts_few(const vk_call *c)
+static bool accepts_few(const gpu_call *c)
 {
     return c->in[Q].dim[0] <= MAX_TOKENS && accepts(c);
 }
 
-static uint32_t splits_of(const vk_call *c)
+static uint32_t splits_of(const gpu_call *c)
 {
-    return vk_groups(c->in[K].dim[1], c->caps->tuning->keys);
+    return gpu_groups(c->in[K].dim[1], c->caps->tuning->keys);
 }
 
-static uint64_t scratch(const vk_call *c)
+static uint64_t scratch(const gpu_call *c)
 {
-    const vk_tensor *q = &c->in[Q];
+    const gpu_tensor *q = &c->in[Q];
     uint64_t n = splits_of(c);
     return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (q->dim[2] + 2)) : 0;
 }
 
-static uint32_t counters(const vk_call *c)
+static uint32_t counters(const gpu_call *c)
 {
     return splits_of(c) > 1 ? (uint32_t)(c->in[Q].dim[0] * c->in[Q].dim[1]) : 0;
 }
 
 /* Vectors of four: heads that are multiples of four, everything aligned, in the types that loads are written for. */
-static bool vectors(const vk_call *c)
+static bool vectors(const gpu_call *c)
 {
     for (uint32_t i = 0; i <= V; i++) {
-        const vk_tensor *t = &c->in[i];
+        const gpu_tensor *t = &c->in[i];
         bool type = i == Q ? t->dtype == WEFT_F32 : t->dtype == WEFT_F32 || t->dtype == WEFT_F16;
         if (!type || t->dim[2] % 4 || t->first % 4 || t->stride[0] % 4 || t->stride[1] % 4 || t->stride[2] != 1)
             return false;
@@ -45,11 +45,11 @@ static bool vectors(const vk_call *c)
     return true;
 }
 
-static void describe(const vk_call *c, vk_launch *l)
+static void describe(const gpu_call *c, gpu_launch *l)
 {
-    const vk_tensor *q = &c->in[Q], *k = &c->in[K];
-    for (uint32_t i = 0; i < c->n_in; i++) vk_bind_in(c, l, i, i, 0);
-    vk_bind_out(c, l, Y, 0);
+    const gpu_tensor *q = &c->in[Q], *k = &c->in[K];
+    for (uint32_t i = 0; i < c->n_in; i++) gpu_bind_in(c, l, i, i, 0);
+    gpu_bind_out(c, l, Y, 0);
     l->job.u0 = (weft_uvec4){ (uint32_t)q->dim[1], (uint32_t)(q->dim[1] / k->dim[0]), (uint32_t)q->dim[2], 0 };
     l->job.u1.y = splits_of(c);
     l->job.f0.x = c->attrs->attention.scale;
@@ -60,37 +60,37 @@ static void describe(const vk_call *c, vk_launch *l)
     l->n_specs = 6;
 }
 
-static void split_launch(const vk_call *c, uint32_t i, vk_launch *l)
+static void split_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     (void)i;
-    const vk_tensor *q = &c->in[Q];
+    const gpu_tensor *q = &c->in[Q];
     describe(c, l);
-    vk_launch_rows(c, l, WEFT_SHADER_attention_split, WEFT_SHADER_attention_split_subgroup,
-                   q->dim[0] * q->dim[1] * splits_of(c));
+    gpu_launch_rows(c, l, WEFT_SHADER_attention_split, WEFT_SHADER_attention_split_subgroup,
+                    q->dim[0] * q->dim[1] * splits_of(c));
     l->spec[4] = c->caps->tuning->keys;
     l->spec[6] = c->caps->tuning->panel > 1;
     l->n_specs = 7;
     if (splits_of(c) == 1) return;
-    l->bind[SCRATCH].kind = VK_BIND_SCRATCH;
-    l->bind[COUNTERS].kind = VK_BIND_COUNTERS;
+    l->bind[SCRATCH].kind = GPU_BIND_SCRATCH;
+    l->bind[COUNTERS].kind = GPU_BIND_COUNTERS;
 }
 
 /* Bytes of a workgroup's shared memory: queries, scores, a number per invocation, six per row. */
-static uint64_t tile_shared(const vk_call *c, uint32_t block, uint32_t rows)
+static uint64_t tile_shared(const gpu_call *c, uint32_t block, uint32_t rows)
 {
     return 4 * (rows * ((uint64_t)c->in[Q].dim[2] + block + 6) + block);
 }
 
-static uint32_t tile_rows(const vk_call *c)
+static uint32_t tile_rows(const gpu_call *c)
 {
     return c->in[Q].dim[2] > WIDE_HEAD ? WIDE_ROWS : TILE_ROWS;
 }
 
 /* On processors as many invocations as there are pairs of elements, so that all of them read the same cells. */
-static uint32_t tile_block(const vk_call *c)
+static uint32_t tile_block(const gpu_call *c)
 {
-    const vk_tuning *t = c->caps->tuning;
-    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = vk_workgroup(c->caps, t->flat_block);
+    const gpu_tuning *t = c->caps->tuning;
+    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = gpu_workgroup(c->caps, t->flat_block);
     while (block / 2 >= TILE_ROWS && tile_shared(c, block, tile_rows(c)) > c->caps->max_shared) block /= 2;
     if (t->panel == 1) return block;
     while (block / 2 >= pairs && block / 2 >= t->panel && block / 2 >= TILE_ROWS) block /= 2;
@@ -98,76 +98,76 @@ static uint32_t tile_block(const vk_call *c)
 }
 
 /* The second launch of those that take many tokens at once. */
-static void alone_launch(const vk_call *c, vk_launch *l)
+static void alone_launch(const gpu_call *c, gpu_launch *l)
 {
     describe(c, l);
     l->shader = WEFT_SHADER_attention_alone;
-    l->spec[0] = vk_workgroup(c->caps, c->caps->tuning->block);
+    l->spec[0] = gpu_workgroup(c->caps, c->caps->tuning->block);
     l->spec[4] = 0;
     l->barrier = true;
-    vk_spread(c, l, (uint64_t)c->in[Q].dim[0] * (uint64_t)c->in[Q].dim[1]);
+    gpu_spread(c, l, (uint64_t)c->in[Q].dim[0] * (uint64_t)c->in[Q].dim[1]);
 }
 
-static uint32_t two_launches(const vk_call *c)
+static uint32_t two_launches(const gpu_call *c)
 {
     (void)c;
     return 2;
 }
 
-static void tile_launch(const vk_call *c, uint32_t i, vk_launch *l)
+static void tile_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     if (i) {
         alone_launch(c, l);
         return;
     }
-    const vk_tensor *q = &c->in[Q];
+    const gpu_tensor *q = &c->in[Q];
     uint32_t rows = tile_rows(c);
     describe(c, l);
     l->shader = WEFT_SHADER_attention_tile;
     l->spec[0] = tile_block(c);
     l->spec[4] = rows;
-    vk_spread(c, l, (uint64_t)vk_groups(q->dim[0], rows) * (uint64_t)q->dim[1]);
+    gpu_spread(c, l, (uint64_t)gpu_groups(q->dim[0], rows) * (uint64_t)q->dim[1]);
 }
 
 /* ---- prompts, on processors ---- */
 
 /* A lane has a token to itself; an array per lane holds tuning->lanes elements of queries. */
-static uint32_t lanes_rows(const vk_call *c)
+static uint32_t lanes_rows(const gpu_call *c)
 {
     return c->caps->tuning->lanes / (uint32_t)c->in[Q].dim[2];
 }
 
-static bool accepts_lanes(const vk_call *c)
+static bool accepts_lanes(const gpu_call *c)
 {
-    const vk_caps *f = c->caps;
+    const gpu_caps *f = c->caps;
     if (!f->tuning->lanes || !f->subgroup_ops || f->subgroup != f->tuning->panel || !accepts(c)) return false;
     for (uint32_t i = K; i <= V; i++) {
-        const vk_tensor *t = &c->in[i];
+        const gpu_tensor *t = &c->in[i];
         if (t->first % 8 || t->stride[0] % 8 || t->stride[1] % 8) return false;
     }
     return c->in[Q].dim[2] % 8 == 0 && c->in[Q].dim[2] <= f->tuning->lanes && vectors(c);
 }
 
-static void lanes_launch(const vk_call *c, uint32_t i, vk_launch *l)
+static void lanes_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     if (i) {
         alone_launch(c, l);
         return;
     }
-    const vk_tensor *q = &c->in[Q];
+    const gpu_tensor *q = &c->in[Q];
     uint32_t rows = lanes_rows(c), lanes = c->caps->subgroup;
     describe(c, l);
     l->shader = WEFT_SHADER_attention_lanes;
     l->subgroup = lanes;
     l->spec[0] = lanes;
     l->spec[4] = rows;
-    vk_spread(c, l, (uint64_t)vk_groups(q->dim[0], rows * lanes) * (uint64_t)q->dim[1]);
+    gpu_spread(c, l, (uint64_t)gpu_groups(q->dim[0], rows * lanes) * (uint64_t)q->dim[1]);
 }
 
-const vk_kernel vk_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
-                                       .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
-                                       .ins = 5, .outs = 3 };
-const vk_kernel vk_attention_lanes = { .name = "attention_lanes", .accepts = accepts_lanes, .launches = two_launches,
-                                       .launch = lanes_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
-const vk_kernel vk_attention_tile = { .name = "attention_tile", .accepts = accepts, .launches = two_launches,
-                                      .launch = tile_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
+const gpu_kernel gpu_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
+                                         .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
+                                         .ins = 5, .outs = 3 };
+const gpu_kernel gpu_attention_lanes = { .name = "attention_lanes", .accepts = accepts_lanes, .launches = two_launches,
+                                         .launch = lanes_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
+const gpu_kernel gpu_attention_tile = { .name = "attention_tile", .accepts = accepts, .launches = two_launches,
+                                        .launch = tile_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };

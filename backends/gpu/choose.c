@@ -1,30 +1,31 @@
-/* choose.c: the kernel for a node, under the limits, options and verdicts of a device. Nothing is run for that. */
-#include "backends/vulkan/vk.h"
+/* choose.c: see choose.h. Nothing is run for that. */
+#include "backends/gpu/choose.h"
+#include "backends/gpu/weights.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void dense_tensor(const weft_kernel_query *q, weft_ref r, weft_layout layout, vk_tensor *t)
+static void dense_tensor(const weft_kernel_query *q, weft_ref r, weft_layout layout, gpu_tensor *t)
 {
     const weft_value *v = weft_graph_value(q->g, r);
-    *t = (vk_tensor){ .dtype = v->dtype, .layout = layout, .rank = v->dims.rank, .dims = v->dims, .n_parts = 1 };
+    *t = (gpu_tensor){ .dtype = v->dtype, .layout = layout, .rank = v->dims.rank, .dims = v->dims, .n_parts = 1 };
     weft_dims_resolve(q->g, &v->dims, q->bounds, t->dim);
     int64_t stride = 1;
     for (uint32_t i = t->rank; i-- > 0; stride *= t->dim[i]) t->stride[i] = stride;
 }
 
 /* Whether every tensor can be bound; weights are cut into parts for that. */
-static bool bindable(const vk_backend *vk, const weft_kernel_query *q, weft_ref r, vk_tensor *t)
+static bool bindable(const gpu_caps *f, const weft_kernel_query *q, weft_ref r, gpu_tensor *t)
 {
     const weft_value *v = weft_graph_value(q->g, r);
     if (weft_graph_node_by_id(q->g, v->node)->op != WEFT_OP_weight)
-        return weft_value_bytes(q->g, r, q->bounds) <= vk->caps.max_binding;
-    t->n_parts = vk_weight_parts(&vk->caps, t->layout, t->dtype, t->rank, t->dim, NULL);
+        return weft_value_bytes(q->g, r, q->bounds) <= f->max_binding;
+    t->n_parts = gpu_weight_parts(f, t->layout, t->dtype, t->rank, t->dim, NULL);
     return t->n_parts > 0;
 }
 
 /* "matvec/q8_0": the matrix's type is what users ask about. */
-static void name_choice(const weft_kernel_query *q, const vk_kernel *k, char *out, size_t size)
+static void name_choice(const weft_kernel_query *q, const gpu_kernel *k, char *out, size_t size)
 {
     bool cached = q->node->op == WEFT_OP_attention; /* there it is the cache's type */
     const char *type = cached ? weft_dtype_get(weft_graph_value(q->g, q->node->in[1])->dtype)->name : NULL;
@@ -37,12 +38,12 @@ static void name_choice(const weft_kernel_query *q, const vk_kernel *k, char *ou
 }
 
 /* A number for all pipelines that a call's launches need. Tensors are dense here, which what runs later may not be. */
-static uint64_t compiled(const vk_kernel *k, const vk_call *c)
+static uint64_t compiled(const gpu_kernel *k, const gpu_call *c)
 {
     uint64_t h = 14695981039346656037u;
     uint32_t n = k->launches ? k->launches(c) : 1;
     for (uint32_t i = 0, words = 0; i < n && i < 16; i++) { /* parts of a weight are alike */
-        vk_launch l = { 0 };
+        gpu_launch l = { 0 };
         k->launch(c, i, &l);
         uint32_t key[3 + WEFT_MAX_SPECS] = { l.shader, l.subgroup, l.n_specs };
         memcpy(key + 3, l.spec, l.n_specs * sizeof *l.spec);
@@ -51,40 +52,52 @@ static uint64_t compiled(const vk_kernel *k, const vk_call *c)
     return h;
 }
 
-typedef struct candidate {
-    const vk_backend *vk;
-    const weft_kernel_query *q;
-    const vk_call *call;
-} candidate;
-
-/* By the option `without`, or because it failed the self-test. */
-static bool is_disabled(const void *ctx, const vk_kernel *k)
+bool gpu_named(const char *list, const char *name)
 {
-    const candidate *c = ctx;
-    char name[48];
-    name_choice(c->q, k, name, sizeof name);
-    if (vk_without(&c->vk->options, k->name)) return true;
-    return vk_verdict_failed(c->vk, name, 0) && vk_verdict_failed(c->vk, name, compiled(k, c->call));
+    char item[80];
+    size_t n = strlen(name);
+    if (n + 3 > sizeof item) return false;
+    item[0] = '+';
+    memcpy(item + 1, name, n);
+    strcpy(item + 1 + n, "+");
+    return strstr(list, item) != NULL;
 }
 
-weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q, weft_kernel_choice *out)
+typedef struct candidate {
+    const gpu_rules *rules;
+    const weft_kernel_query *q;
+    const gpu_call *call;
+} candidate;
+
+/* Named by the option `without`, or failed in the self-test. */
+static bool is_disabled(const void *ctx, const gpu_kernel *k)
 {
-    const vk_backend *vk = (const vk_backend *)base;
-    vk_tensor in[WEFT_MAX_INPUTS], result[WEFT_MAX_OUTPUTS];
+    const candidate *c = ctx;
+    const gpu_verdicts *v = c->rules->verdicts;
+    char name[48];
+    name_choice(c->q, k, name, sizeof name);
+    if (gpu_named(c->rules->without, k->name)) return true;
+    return gpu_verdicts_failed(v, name, 0) && gpu_verdicts_failed(v, name, compiled(k, c->call));
+}
+
+weft_place_reason gpu_choose(const gpu_rules *rules, const weft_kernel_query *q, weft_kernel_choice *out)
+{
+    const gpu_caps *f = rules->caps;
+    gpu_tensor in[WEFT_MAX_INPUTS], result[WEFT_MAX_OUTPUTS];
     bool fits = true;
     for (uint32_t i = 0; i < q->node->n_in; i++) {
-        dense_tensor(q, q->node->in[i], q->layouts ? q->layouts[i] : VK_LAYOUT_PLAIN, &in[i]);
-        fits = bindable(vk, q, q->node->in[i], &in[i]) && fits;
+        dense_tensor(q, q->node->in[i], q->layouts ? q->layouts[i] : GPU_LAYOUT_PLAIN, &in[i]);
+        fits = bindable(f, q, q->node->in[i], &in[i]) && fits;
     }
     for (uint32_t i = 0; i < q->node->n_out; i++) {
-        dense_tensor(q, q->node->out[i], VK_LAYOUT_PLAIN, &result[i]);
-        fits = bindable(vk, q, q->node->out[i], &result[i]) && fits;
+        dense_tensor(q, q->node->out[i], GPU_LAYOUT_PLAIN, &result[i]);
+        fits = bindable(f, q, q->node->out[i], &result[i]) && fits;
     }
     if (!fits) return WEFT_PLACE_LIMIT;
-    vk_call call = { .caps = &vk->caps, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
-                     .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact };
+    gpu_call call = { .caps = f, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
+                      .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact };
     weft_place_reason why;
-    const vk_kernel *better, *k = vk_kernel_find(&call, is_disabled, &(candidate){ vk, q, &call }, &why, &better);
+    const gpu_kernel *better, *k = gpu_kernel_find(&call, is_disabled, &(candidate){ rules, q, &call }, &why, &better);
     if (!k) return why;
     *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace, .arithmetic = k->arithmetic,
                                  .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
@@ -97,11 +110,9 @@ weft_place_reason vk_choose(const weft_backend *base, const weft_kernel_query *q
     return WEFT_PLACE_REQUESTED;
 }
 
-bool vk_joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
-              const weft_kernel_choice *next)
+bool gpu_joins(const weft_kernel_choice *const *launch, uint32_t n, const weft_kernel_choice *next)
 {
-    (void)b;
-    const vk_kernel *k = next->kernel;
+    const gpu_kernel *k = next->kernel;
     if (!k || n >= k->jobs || next->launches != 1) return false;
     for (uint32_t i = 0; i < n; i++)
         if (launch[i]->kernel != k || launch[i]->variant != next->variant || launch[i]->launches != 1) return false;

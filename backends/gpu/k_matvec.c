@@ -1,0 +1,156 @@
+/* k_matvec.c: host sides of matvec.comp (linear and matmul_nt with a PANEL matrix, for a few rows of x at a time) and
+ * of matmul_lanes.comp (many rows, on processors, where tuning->columns says so). */
+#include "backends/gpu/linear.h"
+
+enum { MAX_COLUMNS = 8, X = 0, W = 1, Y = 5 };
+
+static bool accepts(const gpu_call *c)
+{
+    return gpu_linear_accepts(c) && gpu_linear_columns(c) <= MAX_COLUMNS;
+}
+
+static bool accepts_subgroup(const gpu_call *c)
+{
+    return c->caps->subgroup_ops && c->caps->tuning->panel == 1 && accepts(c);
+}
+
+/* Rows of x that a workgroup takes at once. */
+static uint32_t columns_of(const gpu_call *c)
+{
+    uint32_t n = (uint32_t)gpu_linear_columns(c), most = gpu_for_bits(&c->caps->tuning->most, c->in[W].dtype);
+    return n > most ? most : n;
+}
+
+static uint32_t blocks_of(const gpu_call *c)
+{
+    return gpu_groups(gpu_linear_columns(c), columns_of(c));
+}
+
+/* Everything that the specialization constants are made of. */
+static uint64_t variant(const gpu_call *c)
+{
+    return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16 |
+           gpu_linear_rows(c) << 8 | columns_of(c);
+}
+
+static void describe(const gpu_call *c, uint32_t part, gpu_launch *l)
+{
+    uint32_t columns = columns_of(c), rows = gpu_linear_rows(c), panel = c->caps->tuning->panel, blocks = blocks_of(c);
+    gpu_linear_describe(c, part, blocks, l);
+    gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, panel * rows) * blocks);
+    uint32_t block = gpu_workgroup(c->caps, c->caps->tuning->block);
+    uint32_t spec[] = { block, (uint32_t)c->in[W].dtype, panel, rows, columns, gpu_linear_vectors(c),
+                        gpu_linear_tail(c) };
+    l->n_specs = sizeof spec / sizeof *spec;
+    for (uint32_t i = 0; i < l->n_specs; i++) l->spec[i] = spec[i];
+}
+
+static void launch(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    l->shader = WEFT_SHADER_matvec;
+    describe(c, i, l);
+}
+
+static void describe_subgroup(const gpu_call *c, uint32_t part, gpu_launch *l)
+{
+    describe(c, part, l);
+    uint32_t subgroups = gpu_set_subgroups(c, l, c->caps->tuning->block);
+    l->spec[l->n_specs++] = subgroups;
+}
+
+static void launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    l->shader = WEFT_SHADER_matvec_subgroup;
+    describe_subgroup(c, i, l);
+}
+
+/* ---- x as bytes: quantised in a launch of its own, then multiplied by the integer dot product ---- */
+
+static bool accepts_dot(const gpu_call *c)
+{
+    weft_dtype type = c->in[W].dtype;
+    if ((type != WEFT_Q8_0 && type != WEFT_Q4_0) || c->exact || !accepts(c)) return false;
+    uint32_t least = gpu_for_bits(&c->caps->dot_least, type);
+    return least && (gpu_linear_columns(c) > 1 || c->in[W].dim[1] >= least);
+}
+
+static bool accepts_dot_subgroup(const gpu_call *c)
+{
+    return accepts_dot(c) && accepts_subgroup(c);
+}
+
+/* Per block of 32: its bytes, then (after all bytes) a scale and a sum. */
+static uint64_t dot_scratch(const gpu_call *c)
+{
+    return (uint64_t)gpu_linear_columns(c) * (uint64_t)c->in[W].dim[1] / 32 * (32 + 8);
+}
+
+static uint32_t dot_launches(const gpu_call *c)
+{
+    return 1 + gpu_linear_launches(c);
+}
+
+static void describe_dot(const gpu_call *c, uint32_t i, weft_shader_id shader, gpu_launch *l)
+{
+    if (i == 0) {
+        gpu_linear_describe(c, 0, 1, l);
+        gpu_launch_flat(c, l, WEFT_SHADER_quantize, gpu_linear_columns(c) * c->in[W].dim[1] / 32);
+        l->spec[1] = gpu_linear_vectors(c);
+        l->n_specs = 2;
+        l->bind[Y].kind = GPU_BIND_SCRATCH;
+        return;
+    }
+    l->shader = shader;
+    if (shader == WEFT_SHADER_matvec_dot_subgroup) describe_subgroup(c, i - 1, l);
+    else describe(c, i - 1, l);
+    l->bind[X].kind = GPU_BIND_SCRATCH;
+    l->barrier = i == 1;
+}
+
+static void dot_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    describe_dot(c, i, WEFT_SHADER_matvec_dot, l);
+}
+
+static void dot_launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    describe_dot(c, i, WEFT_SHADER_matvec_dot_subgroup, l);
+}
+
+/* ---- many rows, on processors ---- */
+
+static bool accepts_lanes(const gpu_call *c)
+{
+    const gpu_tuning *t = c->caps->tuning;
+    return t->columns && c->caps->subgroup_ops && c->caps->subgroup == t->panel && gpu_linear_accepts(c) &&
+           gpu_linear_columns(c) > MAX_COLUMNS;
+}
+
+static void lanes_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    const gpu_tuning *t = c->caps->tuning;
+    uint32_t blocks = gpu_groups(gpu_linear_columns(c), t->columns), rows = gpu_linear_rows(c);
+    gpu_linear_describe(c, i, blocks, l);
+    l->shader = WEFT_SHADER_matmul_lanes;
+    l->subgroup = c->caps->subgroup;
+    gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, t->panel * rows) * blocks);
+    uint32_t spec[] = { t->panel, (uint32_t)c->in[W].dtype, t->panel, rows, t->columns, gpu_linear_vectors(c),
+                        gpu_linear_tail(c) };
+    l->n_specs = sizeof spec / sizeof *spec;
+    for (uint32_t k = 0; k < l->n_specs; k++) l->spec[k] = spec[k];
+}
+
+const gpu_kernel gpu_matvec = { .name = "matvec", .accepts = accepts, .launches = gpu_linear_launches, .launch = launch,
+                                .variant = variant, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
+const gpu_kernel gpu_matvec_subgroup = { .name = "matvec_subgroup", .accepts = accepts_subgroup,
+                                         .launches = gpu_linear_launches, .launch = launch_subgroup, .variant = variant,
+                                         .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
+const gpu_kernel gpu_matvec_dot = { .name = "matvec_dot", .accepts = accepts_dot, .scratch = dot_scratch,
+                                    .launches = dot_launches, .launch = dot_launch, .need = WEFT_NEED_DENSE, .ins = 5,
+                                    .outs = 1, .arithmetic = WEFT_ARITH_INT8 };
+const gpu_kernel gpu_matvec_dot_subgroup = { .name = "matvec_dot_subgroup", .accepts = accepts_dot_subgroup,
+                                             .scratch = dot_scratch, .launches = dot_launches,
+                                             .launch = dot_launch_subgroup, .need = WEFT_NEED_DENSE, .ins = 5,
+                                             .outs = 1, .arithmetic = WEFT_ARITH_INT8 };
+const gpu_kernel gpu_matmul_lanes = { .name = "matmul_lanes", .accepts = accepts_lanes, .launches = gpu_linear_launches,
+                                      .launch = lanes_launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1 };

@@ -1,0 +1,67 @@
+/* linear.c: see linear.h. */
+#include "backends/gpu/linear.h"
+
+enum { X = 0, W = 1, BIAS = 2, RES0 = 3, Y = 5, MAX_RESIDUALS = 2 };
+
+bool gpu_linear_accepts(const gpu_call *c)
+{
+    const gpu_tensor *x = &c->in[0], *w = &c->in[1];
+    if (w->layout != GPU_LAYOUT_PANEL || w->rank != 2 || x->dtype == WEFT_I32) return false;
+    if (c->op == WEFT_OP_linear && c->attrs->linear.n_residual > MAX_RESIDUALS) return false;
+    return gpu_elements(x) <= INT32_MAX && gpu_elements(c->out) <= INT32_MAX;
+}
+
+uint32_t gpu_linear_launches(const gpu_call *c)
+{
+    return c->in[W].n_parts;
+}
+
+int64_t gpu_linear_columns(const gpu_call *c)
+{
+    int64_t rows, k;
+    gpu_as_matrix(c->in[X].rank, c->in[X].dim, &rows, &k);
+    return rows;
+}
+
+static int64_t row_length(const gpu_call *c)
+{
+    return c->in[W].dim[c->in[W].rank - 1];
+}
+
+uint32_t gpu_linear_rows(const gpu_call *c)
+{
+    return gpu_for_bits(&c->caps->tuning->rows, c->in[W].dtype);
+}
+
+bool gpu_linear_vectors(const gpu_call *c)
+{
+    return c->in[X].dtype == WEFT_F32 && row_length(c) % 4 == 0 && c->in[X].first % 4 == 0;
+}
+
+bool gpu_linear_tail(const gpu_call *c)
+{
+    gpu_panels p;
+    return gpu_panels_of(c->caps, c->in[W].dtype, row_length(c), &p) && row_length(c) % p.per_chunk != 0;
+}
+
+void gpu_linear_describe(const gpu_call *c, uint32_t part, uint32_t blocks, gpu_launch *l)
+{
+    const gpu_tensor *x = &c->in[X], *w = &c->in[W];
+    bool linear = c->op == WEFT_OP_linear;
+    uint32_t bias = linear && c->attrs->linear.has_bias ? 1 : 0, residuals = c->n_in - 2 - bias;
+    uint32_t columns = (uint32_t)gpu_linear_columns(c);
+    gpu_bind_in(c, l, X, 0, 0);
+    gpu_bind_in(c, l, W, 1, part);
+    if (!w->parts) l->job.t[W].stride_b.w = (uint32_t)w->dim[0];
+    if (bias) gpu_bind_in(c, l, BIAS, 2, 0);
+    for (uint32_t i = 0; i < residuals; i++) gpu_bind_in(c, l, RES0 + i, 2 + bias + i, 0);
+    gpu_bind_out(c, l, Y, 0);
+    if (x->rank == 1) { /* a single row */
+        l->job.t[X].dim_a.x = 1;
+        l->job.t[X].extent_a.x = 0;
+    }
+    l->job.u0 = gpu_panel_params(c->caps, w);
+    l->job.u1 = (weft_uvec4){ x->rank > 1 ? columns / (uint32_t)x->dim[0] : 1,
+                              linear ? (uint32_t)c->attrs->linear.act : WEFT_ACT_NONE, residuals, bias };
+    l->job.u2 = (weft_uvec4){ blocks, columns, (uint32_t)(x->first / 4), (uint32_t)w->dim[0] };
+}

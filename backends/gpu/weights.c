@@ -1,0 +1,128 @@
+/* weights.c: how weights lie on the device, and the parts they are cut into so that they can be bound. */
+#include "backends/gpu/weights.h"
+
+enum { MIN_GROUP = 8 };
+
+void gpu_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *columns)
+{
+    *columns = rank ? dims[rank - 1] : 1;
+    *rows = 1;
+    for (uint32_t i = 0; i + 1 < rank; i++) *rows *= dims[i];
+}
+
+static uint32_t per_chunk(weft_dtype t)
+{
+    switch ((int)t) {
+    case WEFT_F32: return 4;
+    case WEFT_F16:
+    case WEFT_BF16: return 8;
+    case WEFT_Q8_0: return 16;
+    case WEFT_Q4_0: return 32;
+    default: return 0;
+    }
+}
+
+static bool is_block(weft_dtype t)
+{
+    return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK;
+}
+
+bool gpu_panels_of(const gpu_caps *f, weft_dtype t, int64_t columns, gpu_panels *out)
+{
+    uint32_t n = per_chunk(t), panel = f->tuning->panel;
+    if (!n || columns <= 0 || columns > 1 << 24 || (is_block(t) && columns % 32)) return false;
+    *out = (gpu_panels){ .panel = panel, .group = panel > MIN_GROUP ? panel : MIN_GROUP, .per_chunk = n,
+                         .chunks = (uint32_t)((columns + n - 1) / n) };
+    if (is_block(t)) out->blocks = (uint32_t)((columns / 32 + 1) / 2 * 2);
+    out->group_bytes = (uint64_t)out->group * (16 * (uint64_t)out->chunks + 2 * (uint64_t)out->blocks);
+    return out->group_bytes <= GPU_PIECE_BYTES && out->group_bytes <= f->max_binding;
+}
+
+weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t)
+{
+    gpu_panels p;
+    int64_t rows, columns;
+    gpu_as_matrix(t->rank, t->dim, &rows, &columns);
+    if (!gpu_panels_of(f, t->dtype, columns, &p)) return (weft_uvec4){ 0, 0, 0, 0 };
+    return (weft_uvec4){ p.chunks, (uint32_t)(p.group_bytes / 16), p.blocks, (uint32_t)columns };
+}
+
+/* ---- layouts ---- */
+
+static bool panel_reader(const weft_node *n, weft_ref weight, uint32_t rank, bool *multiplies)
+{
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        if (n->in[i].id != weight.id) continue;
+        bool table = n->op == WEFT_OP_gather && i == 0;
+        bool matrix = (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt) && i == 1 && rank == 2;
+        bool experts = n->op == WEFT_OP_linear_select && i == 1;
+        if (!table && !matrix && !experts) return false;
+        *multiplies |= matrix || experts;
+    }
+    return true;
+}
+
+/* Panels for matrices and experts that are only multiplied with and gathered from, and for all block types; the rest
+ * row-major. */
+weft_layout gpu_weight_layout(const gpu_caps *f, const weft_graph *g, weft_ref weight,
+                              const weft_node *const *readers, uint32_t n_readers)
+{
+    const weft_value *v = weft_graph_value(g, weight);
+    gpu_panels p;
+    uint32_t rank = v->dims.rank;
+    bool multiplied = false;
+    if (rank < 2 || !gpu_panels_of(f, v->dtype, v->dims.d[rank - 1].n, &p)) return GPU_LAYOUT_PLAIN;
+    if (is_block(v->dtype)) return GPU_LAYOUT_PANEL;
+    for (uint32_t i = 0; i < n_readers; i++)
+        if (!panel_reader(readers[i], weight, rank, &multiplied)) return GPU_LAYOUT_PLAIN;
+    return multiplied ? GPU_LAYOUT_PANEL : GPU_LAYOUT_PLAIN;
+}
+
+const char *gpu_layout_name(weft_layout layout)
+{
+    return layout == GPU_LAYOUT_PANEL ? "panel" : "plain";
+}
+
+/* What the rows of a weight come in: groups of panels, or (plain) single rows. */
+static bool unit_of(const gpu_caps *f, weft_layout layout, weft_dtype t, int64_t columns, uint32_t *rows,
+                    uint64_t *bytes)
+{
+    gpu_panels p;
+    *rows = 1;
+    if (layout != GPU_LAYOUT_PANEL) return weft_dtype_row_bytes(t, columns, bytes);
+    if (!gpu_panels_of(f, t, columns, &p)) return false;
+    *rows = p.group;
+    *bytes = p.group_bytes;
+    return true;
+}
+
+uint64_t gpu_weight_bytes(const gpu_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims)
+{
+    int64_t rows, columns;
+    uint32_t unit;
+    uint64_t bytes;
+    gpu_as_matrix(rank, dims, &rows, &columns);
+    if (!unit_of(f, layout, t, columns, &unit, &bytes)) return UINT64_MAX;
+    return bytes * (uint64_t)((rows + unit - 1) / unit);
+}
+
+uint32_t gpu_weight_parts(const gpu_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                          gpu_part *parts)
+{
+    int64_t rows, columns;
+    uint32_t unit, n = 0;
+    uint64_t bytes, limit = f->max_binding < f->max_allocation ? f->max_binding : f->max_allocation;
+    gpu_as_matrix(rank, dims, &rows, &columns);
+    if (!unit_of(f, layout, t, columns, &unit, &bytes) || !bytes) return 0;
+    bool cut = layout == GPU_LAYOUT_PANEL || rank == 2; /* other plain tensors are bound whole */
+    uint64_t units = (uint64_t)(rows + unit - 1) / unit, most = limit / bytes;
+    if (!most || (!cut && units > most)) return 0;
+    for (uint64_t first = 0; first < units; first += most, n++) {
+        uint64_t count = units - first < most ? units - first : most;
+        int64_t row = (int64_t)first * unit, end = row + (int64_t)count * unit;
+        if (parts) parts[n] = (gpu_part){ .bytes = count * bytes, .first_row = row,
+                                          .n_rows = (end < rows ? end : rows) - row };
+        if (n == UINT16_MAX) return 0;
+    }
+    return n;
+}
