@@ -11,6 +11,14 @@
 typedef uint32_t weft_layout;
 #define WEFT_LAYOUT_PLAIN 0u
 
+/* How the nodes that read a weight use it: a set. */
+typedef enum weft_weight_use {
+    WEFT_USE_MULTIPLIED = 1, /* the matrix w of products x w^T */
+    WEFT_USE_GATHERED = 2,   /* rows of it by index */
+    WEFT_USE_SELECTED = 4,   /* the experts of linear_select */
+    WEFT_USE_ELEMENTS = 8    /* in any other way: as it lies in the graph, with strides */
+} weft_weight_use;
+
 /* What a kernel needs of an input's strides. */
 enum { WEFT_NEED_ANY, WEFT_NEED_ROWS /* last axis contiguous */, WEFT_NEED_DENSE /* row-major without gaps */ };
 
@@ -96,9 +104,9 @@ typedef struct weft_backend_vt {
     weft_status (*roof)(weft_backend *b, double seconds, weft__task *task, weft_roof *out, weft_error *err);
     uint32_t (*alignment)(const weft_backend *b); /* of arena offsets, a power of two */
 
-    /* The layout in which a weight serves all its readers (nodes that have it as an input) best, and its name. */
-    weft_layout (*weight_layout)(const weft_backend *b, const weft_graph *g, weft_ref weight,
-                                 const weft_node *const *readers, uint32_t n_readers);
+    /* The layout that serves all uses of a weight best (weft_weight_use; 0: nothing reads it), and its name. */
+    weft_layout (*weight_layout)(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims,
+                                 uint32_t uses);
     const char *(*layout_name)(const weft_backend *b, weft_layout layout);
     uint64_t (*weight_bytes)(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank,
                              const int64_t *dims);

@@ -39,10 +39,10 @@ static uint32_t null_alignment(const weft_backend *b)
     return 256;
 }
 
-static weft_layout null_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
-                                      const weft_node *const *readers, uint32_t n_readers)
+static weft_layout null_weight_layout(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims,
+                                      uint32_t uses)
 {
-    (void)b, (void)g, (void)weight, (void)readers, (void)n_readers;
+    (void)b, (void)t, (void)rank, (void)dims, (void)uses;
     return WEFT_LAYOUT_PLAIN;
 }
 

@@ -5,41 +5,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Every weight's layout on every device, from all its readers. */
+/* How a node uses its input number i, if that is a weight. */
+static uint32_t use_of(weft_op op, uint32_t i)
+{
+    switch ((int)op) {
+    case WEFT_OP_linear:
+    case WEFT_OP_matmul_nt: return i == 1 ? WEFT_USE_MULTIPLIED : WEFT_USE_ELEMENTS;
+    case WEFT_OP_linear_select: return i == 1 ? WEFT_USE_SELECTED : WEFT_USE_ELEMENTS;
+    case WEFT_OP_gather: return i == 0 ? WEFT_USE_GATHERED : WEFT_USE_ELEMENTS;
+    default: return WEFT_USE_ELEMENTS;
+    }
+}
+
+static void choose_layout(weft__schedule *sch, weft_ref weight, uint32_t uses)
+{
+    const weft_value *v = weft_graph_value(sch->g, weight);
+    int64_t dims[WEFT_MAX_RANK];
+    weft_dims_resolve(sch->g, &v->dims, sch->bounds, dims);
+    for (uint32_t d = 0; d < sch->n_devices; d++)
+        sch->layouts[weft__at(sch, d, weight.id)] =
+            sch->devices[d]->vt->weight_layout(sch->devices[d], v->dtype, v->dims.rank, dims, uses);
+}
+
+/* Every weight's layout on every device, from all its uses. */
 static weft_status choose_layouts(weft__schedule *sch, weft_error *err)
 {
     sch->value_limit = weft_graph_value_limit(sch->g);
-    uint32_t n_nodes = weft_graph_node_count(sch->g), n_uses = 0;
+    uint32_t n_nodes = weft_graph_node_count(sch->g);
     free(sch->layouts);
     sch->layouts = calloc((size_t)sch->n_devices * sch->value_limit, sizeof *sch->layouts);
-    /* readers of value v: start[v] .. start[v + 1] */
-    uint32_t *start = calloc((size_t)sch->value_limit + 2, sizeof *start);
-    for (uint32_t i = 0; i < n_nodes; i++) n_uses += weft_graph_node(sch->g, i)->n_in;
-    const weft_node **readers = calloc(n_uses ? n_uses : 1, sizeof *readers);
-    if (!sch->layouts || !start || !readers) {
-        free(start);
-        free(readers);
+    uint32_t *uses = calloc(sch->value_limit, sizeof *uses);
+    if (!sch->layouts || !uses) {
+        free(uses);
         return WEFT_OOM_FAIL(err, "the schedule");
     }
     for (uint32_t i = 0; i < n_nodes; i++) {
         const weft_node *n = weft_graph_node(sch->g, i);
-        for (uint32_t j = 0; j < n->n_in; j++) start[n->in[j].id + 2]++;
-    }
-    for (uint32_t v = 2; v < sch->value_limit + 2; v++) start[v] += start[v - 1];
-    for (uint32_t i = 0; i < n_nodes; i++) { /* filling moves start[v + 1] from the begin to the end of v's readers */
-        const weft_node *n = weft_graph_node(sch->g, i);
-        for (uint32_t j = 0; j < n->n_in; j++) readers[start[n->in[j].id + 1]++] = n;
+        for (uint32_t j = 0; j < n->n_in; j++) uses[n->in[j].id] |= use_of(n->op, j);
     }
     for (uint32_t i = 0; i < n_nodes; i++) {
         const weft_node *n = weft_graph_node(sch->g, i);
-        if (n->op != WEFT_OP_weight) continue;
-        uint32_t v = n->out[0].id;
-        for (uint32_t d = 0; d < sch->n_devices; d++)
-            sch->layouts[weft__at(sch, d, v)] = sch->devices[d]->vt->weight_layout(
-                sch->devices[d], sch->g, n->out[0], readers + start[v], start[v + 1] - start[v]);
+        if (n->op == WEFT_OP_weight) choose_layout(sch, n->out[0], uses[n->out[0].id]);
     }
-    free(start);
-    free(readers);
+    free(uses);
     return WEFT_OK;
 }
 

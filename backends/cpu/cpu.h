@@ -43,8 +43,7 @@ struct weft_buf {
     enum { CPU_BUF_HEAP, CPU_BUF_MAP, CPU_BUF_BORROWED } kind;
 };
 
-weft_layout cpu_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
-                              const weft_node *const *readers, uint32_t n_readers);
+weft_layout cpu_weight_layout(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses);
 const char *cpu_layout_name(const weft_backend *b, weft_layout layout);
 uint64_t cpu_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
 weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,

@@ -9,31 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool panel_reader(const weft_node *n, weft_ref weight, uint32_t rank)
+/* Panels for matrices that are multiplied with, and maybe gathered from, and for experts of whole panels. */
+weft_layout cpu_weight_layout(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses)
 {
-    for (uint32_t i = 0; i < n->n_in; i++) {
-        if (n->in[i].id != weight.id) continue;
-        bool table = n->op == WEFT_OP_gather && i == 0;
-        bool matrix = (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt) && i == 1;
-        bool experts = n->op == WEFT_OP_linear_select && i == 1;
-        if (rank == 2 ? !table && !matrix : !experts) return false;
-    }
-    return true;
-}
-
-weft_layout cpu_weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
-                              const weft_node *const *readers, uint32_t n_readers)
-{
-    const weft_value *v = weft_graph_value(g, weight);
-    uint32_t rank = v->dims.rank;
-    if (rank < 2 || rank > 3 || !cpu_panel_fits(v->dtype, v->dims.d[rank - 1].n)) return CPU_LAYOUT_PLAIN;
-    if (rank == 3 && v->dims.d[1].n % cpu_panel_rows(((const cpu_backend *)b)->isa)) return CPU_LAYOUT_PLAIN;
-    bool multiplied = false;
-    for (uint32_t i = 0; i < n_readers; i++) {
-        if (!panel_reader(readers[i], weight, rank)) return CPU_LAYOUT_PLAIN;
-        multiplied |= readers[i]->op != WEFT_OP_gather;
-    }
-    return multiplied ? CPU_LAYOUT_PANEL : CPU_LAYOUT_PLAIN;
+    uint32_t rows = cpu_panel_rows(((const cpu_backend *)b)->isa), others = WEFT_USE_SELECTED | WEFT_USE_ELEMENTS;
+    bool matrix = rank == 2 && uses & WEFT_USE_MULTIPLIED && !(uses & others);
+    bool experts = rank == 3 && uses == WEFT_USE_SELECTED && dims[1] % rows == 0;
+    return (matrix || experts) && cpu_panel_fits(t, dims[rank - 1]) ? CPU_LAYOUT_PANEL : CPU_LAYOUT_PLAIN;
 }
 
 const char *cpu_layout_name(const weft_backend *b, weft_layout layout)

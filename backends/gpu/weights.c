@@ -49,33 +49,15 @@ weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t)
 
 /* ---- layouts ---- */
 
-static bool panel_reader(const weft_node *n, weft_ref weight, uint32_t rank, bool *multiplies)
-{
-    for (uint32_t i = 0; i < n->n_in; i++) {
-        if (n->in[i].id != weight.id) continue;
-        bool table = n->op == WEFT_OP_gather && i == 0;
-        bool matrix = (n->op == WEFT_OP_linear || n->op == WEFT_OP_matmul_nt) && i == 1 && rank == 2;
-        bool experts = n->op == WEFT_OP_linear_select && i == 1;
-        if (!table && !matrix && !experts) return false;
-        *multiplies |= matrix || experts;
-    }
-    return true;
-}
-
 /* Panels for matrices and experts that are only multiplied with and gathered from, and for all block types; the rest
  * row-major. */
-weft_layout gpu_weight_layout(const gpu_caps *f, const weft_graph *g, weft_ref weight,
-                              const weft_node *const *readers, uint32_t n_readers)
+weft_layout gpu_weight_layout(const gpu_caps *f, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses)
 {
-    const weft_value *v = weft_graph_value(g, weight);
     gpu_panels p;
-    uint32_t rank = v->dims.rank;
-    bool multiplied = false;
-    if (rank < 2 || !gpu_panels_of(f, v->dtype, v->dims.d[rank - 1].n, &p)) return GPU_LAYOUT_PLAIN;
-    if (is_block(v->dtype)) return GPU_LAYOUT_PANEL;
-    for (uint32_t i = 0; i < n_readers; i++)
-        if (!panel_reader(readers[i], weight, rank, &multiplied)) return GPU_LAYOUT_PLAIN;
-    return multiplied ? GPU_LAYOUT_PANEL : GPU_LAYOUT_PLAIN;
+    if (rank < 2 || !gpu_panels_of(f, t, dims[rank - 1], &p)) return GPU_LAYOUT_PLAIN;
+    if (is_block(t)) return GPU_LAYOUT_PANEL;
+    bool strided = uses & WEFT_USE_ELEMENTS || (uses & WEFT_USE_MULTIPLIED && rank != 2);
+    return uses & (WEFT_USE_MULTIPLIED | WEFT_USE_SELECTED) && !strided ? GPU_LAYOUT_PANEL : GPU_LAYOUT_PLAIN;
 }
 
 const char *gpu_layout_name(weft_layout layout)

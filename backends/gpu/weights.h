@@ -32,8 +32,7 @@ void gpu_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *c
 enum { GPU_PIECE_BYTES = 4 << 20 };
 
 /* The contract's weight_layout, layout_name, weight_bytes. */
-weft_layout gpu_weight_layout(const gpu_caps *f, const weft_graph *g, weft_ref weight,
-                              const weft_node *const *readers, uint32_t n_readers);
+weft_layout gpu_weight_layout(const gpu_caps *f, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses);
 const char *gpu_layout_name(weft_layout layout);
 uint64_t gpu_weight_bytes(const gpu_caps *f, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
 

@@ -93,10 +93,9 @@ static uint32_t alignment(const weft_backend *b)
 
 /* ---- what gpu/ decides, with this device's data ---- */
 
-static weft_layout weight_layout(const weft_backend *b, const weft_graph *g, weft_ref weight,
-                                 const weft_node *const *readers, uint32_t n_readers)
+static weft_layout weight_layout(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses)
 {
-    return gpu_weight_layout(&((const vk_backend *)b)->caps, g, weight, readers, n_readers);
+    return gpu_weight_layout(&((const vk_backend *)b)->caps, t, rank, dims, uses);
 }
 
 static const char *layout_name(const weft_backend *b, weft_layout layout)

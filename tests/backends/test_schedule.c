@@ -81,6 +81,15 @@ static void info(const weft_backend *b, weft_device_info *out)
     *out = (weft_device_info){ .name = "table", .memory = d->memory, .memory_known = d->memory != 0 };
 }
 
+/* A layout of its own for each set of uses, so that schedules show what a device was told. */
+static weft_layout layout_of_uses(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims,
+                                  uint32_t uses)
+{
+    (void)b;
+    CHECK(t == WEFT_F32 && rank > 0 && dims[0] > 0);
+    return uses;
+}
+
 static weft_status touched(weft_backend *b, weft_error *e)
 {
     ((table *)b)->n_touched++;
@@ -106,6 +115,7 @@ static const weft_backend_vt *table_vt(void)
     vt.name = "table";
     vt.info = info;
     vt.choose = choose;
+    vt.weight_layout = layout_of_uses;
     vt.probe = probe;
     vt.verdict = verdict;
     vt.judge = judge;
@@ -457,6 +467,51 @@ static void copies_outputs(void)
 
 /* ---- a function of what it is given ---- */
 
+/* ---- weights ---- */
+
+static void says_how_weights_are_used(void)
+{
+    static const char text[] = "weft-graph 1\n"
+                               "%1 = input \"x\" : f32[4, 8]\n"
+                               "%2 = input \"i\" : i32[3]\n"
+                               "%3 = weight \"matrix\" : f32[8, 8]\n"
+                               "%4 = weight \"tied\" : f32[8, 8]\n"
+                               "%5 = weight \"table\" : f32[8, 8]\n"
+                               "%6 = weight \"added\" : f32[8]\n"
+                               "%7 = weight \"both\" : f32[8, 8]\n"
+                               "%14 = weight \"experts\" : f32[2, 8, 8]\n"
+                               "%15 = input \"ids\" : i32[4, 1]\n"
+                               "%8 = matmul_nt %1, %3\n"
+                               "%9 = matmul_nt %8, %4\n"
+                               "%10 = gather %4, %2\n"
+                               "%11 = gather %5, %2\n"
+                               "%12 = add %9, %6\n"
+                               "%13 = matmul_nt %7, %7\n"
+                               "%16 = linear_select %1, %14, %15\noutput \"e\" = %16\n"
+                               "output \"a\" = %10\noutput \"b\" = %11\noutput \"c\" = %12\noutput \"d\" = %13\n";
+    static const struct { const char *name; uint32_t uses; } weights[] = {
+        { "matrix", WEFT_USE_MULTIPLIED }, { "tied", WEFT_USE_MULTIPLIED | WEFT_USE_GATHERED },
+        { "table", WEFT_USE_GATHERED },    { "added", WEFT_USE_ELEMENTS },
+        { "both", WEFT_USE_MULTIPLIED | WEFT_USE_ELEMENTS },
+        { "experts", WEFT_USE_SELECTED },
+    };
+    world w;
+    if (!begin(&w, 1, text)) return;
+    const weft__schedule *s = make(&w);
+    uint32_t found = 0;
+    for (uint32_t i = 0; s && i < weft_graph_node_count(s->g); i++) {
+        const weft_node *n = weft_graph_node(s->g, i);
+        for (uint32_t k = 0; k < 6 && n->op == WEFT_OP_weight; k++) {
+            if (strcmp(n->name, weights[k].name)) continue;
+            CHECK_EQ_INT(s->layouts[weft__at(s, 0, n->out[0].id)], weights[k].uses);
+            found++;
+        }
+    }
+    CHECK_EQ_INT(found, 6);
+    weft__schedule_destroy(s);
+    end(&w);
+}
+
 static void is_repeatable(void)
 {
     world w;
@@ -508,6 +563,7 @@ static const weft_test tests[] = {
     { "counts what two devices hold", counts_what_two_devices_hold },
     { "copies what cannot be read", copies_what_cannot_be_read },
     { "copies outputs", copies_outputs },
+    { "says how weights are used", says_how_weights_are_used },
     { "is repeatable", is_repeatable },
     { "survives failing allocations", survives_failing_allocations },
 };
