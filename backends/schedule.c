@@ -49,6 +49,12 @@ static weft_status find_residents(weft__schedule *sch, weft_error *err)
             sch->resident[weft__at(sch, d, from->out[0].id)] = true;
         }
     }
+    uint32_t n_outputs;
+    const weft_named *outputs = weft_graph_outputs(sch->g, &n_outputs);
+    for (uint32_t i = 0; i < n_outputs; i++) { /* a state may be read from outside alone */
+        const weft_node *from = weft__source_of(sch, outputs[i].ref);
+        if (from->op == WEFT_OP_state) sch->resident[weft__at(sch, sch->device_of[from->id], from->out[0].id)] = true;
+    }
     return WEFT_OK;
 }
 

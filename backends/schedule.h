@@ -8,6 +8,7 @@
 #define WEFT_SCHEDULE_H
 
 #include "backends/contract.h"
+#include "graph/alias.h"
 
 /* Consecutive steps of one device, or one transfer. */
 typedef struct weft__segment {
@@ -67,14 +68,7 @@ static inline size_t weft__at(const weft__schedule *s, uint32_t device, uint32_t
     return (size_t)device * s->value_limit + value;
 }
 
-/* views.c. The value whose storage a chain of views shows (r itself if it is no view), and the node that makes a
- * value. */
-weft_ref weft__behind_views(const weft_graph *g, weft_ref r);
-static inline const weft_node *weft__maker(const weft_graph *g, weft_ref r)
-{
-    return weft_graph_node_by_id(g, weft_graph_value(g, r)->node);
-}
-/* Whether a view's elements lie row-major without gaps at these bounds. */
+/* views.c. Whether a view's elements lie row-major without gaps at these bounds. */
 bool weft__is_dense(const weft_graph *g, weft_ref r, const weft_slot *s, const int64_t *bounds);
 
 #endif

@@ -1,5 +1,6 @@
 /* schedule_legalise.c: what a placement needs besides the graph's own nodes: a transfer where a value crosses devices,
- * a copy where a kernel cannot read a layout or something outside is to read a result. */
+ * a copy where a kernel cannot read a layout, where it would write over what it reads, or where something outside is to
+ * read a result. */
 #include "backends/names.h"
 #include "backends/schedule_impl.h"
 #include "graph/rewrite.h"
@@ -50,6 +51,9 @@ static weft_op missing_op(const weft__schedule *sch, const weft_node *n, uint32_
     const weft_node *from = weft__source_of(sch, n->in[i]);
     if (!everywhere(from) && sch->device_of[from->id] != sch->device_of[n->id] && n->op != WEFT_OP_transfer)
         return WEFT_OP_transfer;
+    bool writes = weft__traits(n) & WEFT_TRAIT_STATE;
+    if (writes && i > 0 && weft__behind_views(sch->g, n->in[i]).id == n->in[0].id)
+        return WEFT_OP_copy; /* what it reads and what it writes are the same bytes */
     if (weft__traits(n) & WEFT_TRAIT_VIEW) {
         weft_slot s;
         return weft_plan_view(sch->g, n->out[0], sch->bounds, &s) ? WEFT_OP_input : WEFT_OP_copy;

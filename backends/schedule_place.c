@@ -99,6 +99,17 @@ static weft_status place_copy(weft__schedule *sch, const weft_node *n, weft_erro
                      weft__node_text(n, name, sizeof name), d, sch->devices[d]->vt->name);
 }
 
+/* A state is where it is stored to, whoever reads what was there before. */
+static void place_states(weft__schedule *sch)
+{
+    for (uint32_t i = weft_graph_node_count(sch->g); i-- > 0;) {
+        const weft_node *n = weft_graph_node(sch->g, i), *state = n;
+        if (!(weft__traits(n) & WEFT_TRAIT_STATE)) continue;
+        while (weft__traits(state) & WEFT_TRAIT_STATE) state = weft__maker(sch->g, state->in[0]);
+        sch->device_of[state->id] = sch->device_of[n->id];
+    }
+}
+
 /* Sources and views go where their first reader is; inputs nobody reads stay on the first device. */
 static void place_followers(weft__schedule *sch)
 {
@@ -112,6 +123,7 @@ static void place_followers(weft__schedule *sch)
             sch->reasons[from->id] = WEFT_PLACE_FOLLOWS;
         }
     }
+    place_states(sch);
     for (uint32_t i = 0; i < weft_graph_node_count(sch->g); i++) { /* a view is where its data is */
         const weft_node *n = weft_graph_node(sch->g, i);
         if (!(weft__traits(n) & WEFT_TRAIT_VIEW)) continue;

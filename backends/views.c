@@ -1,12 +1,5 @@
-/* views.c: what a chain of views shows, and how it lies there. */
+/* views.c: how what a chain of views shows lies there. */
 #include "backends/schedule.h"
-
-weft_ref weft__behind_views(const weft_graph *g, weft_ref r)
-{
-    const weft_node *n;
-    while (weft_op_get((n = weft__maker(g, r))->op)->traits & WEFT_TRAIT_VIEW) r = n->in[0];
-    return r;
-}
 
 bool weft__is_dense(const weft_graph *g, weft_ref r, const weft_slot *s, const int64_t *bounds)
 {

@@ -92,8 +92,8 @@ WEFT_API weft_ref weft_concat(weft_graph *g, const weft_ref *x, uint32_t n, int 
 
 /* Writes rows into a state: result = state, but [.., index[t], ..] = rows [.., t, ..] along `axis`. index i32 [T];
  * rows have the state's dims with T at `axis`. Converts to the state's type; finite numbers too large for f16 become
- * NaN. An index outside the state is ignored (padding). The value passed as `state` must not be read afterwards:
- * readers take the result. */
+ * NaN. An index outside the state is ignored (padding). The value passed as `state` is read by what was built
+ * before, and by nothing afterwards: later readers take the result. */
 WEFT_API weft_ref weft_store(weft_graph *g, weft_ref state, weft_ref rows, weft_ref index, int axis);
 
 /* Rotary embedding (Su et al., arXiv:2104.09864) in two steps, so that all layers share one table.

@@ -1,58 +1,9 @@
-/* change.c: what is done to a whole graph or to nodes that exist: ordering, origins, cloning, keeping
- * outputs. Passes replace and remove nodes by a weft__edit (pass.h).
- *
- * The order array is the one thing to keep right: it lists the live nodes, each after the nodes whose values it
- * reads. */
-#include "graph/attr.h"
+/* change.c: what is done to a whole graph or to nodes that exist: origins, cloning, keeping outputs. Passes replace and
+ * remove nodes by a weft__edit (pass.h); sort.c restores the order. */
 #include "graph/graph_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Depth-first from the nodes in their present order: a node is put down after its inputs, just before the first node
- * that needs it. `next_in` counts the inputs already visited; a node on the stack that is met again is on a cycle. */
-weft_status weft__graph_sort(weft_graph *g, weft_error *err)
-{
-    enum { NEW, OPEN, DONE };
-    uint32_t *next_in = calloc(g->node_limit, sizeof *next_in);
-    uint32_t *stack = calloc(g->n_order ? g->n_order : 1, sizeof *stack);
-    uint32_t *sorted = calloc(g->order_cap ? g->order_cap : 1, sizeof *sorted);
-    unsigned char *state = calloc(g->node_limit, 1);
-    weft_status s = WEFT_OK;
-    uint32_t n_sorted = 0;
-    if (!next_in || !stack || !sorted || !state) s = WEFT_OOM_FAIL(err, "sorting a graph");
-    for (uint32_t i = 0; i < g->n_order && s == WEFT_OK; i++) {
-        uint32_t depth = 0;
-        if (state[g->order[i]] == NEW) stack[depth++] = g->order[i];
-        while (depth && s == WEFT_OK) {
-            uint32_t id = stack[depth - 1];
-            const weft_node *n = g->nodes[id];
-            state[id] = OPEN;
-            if (next_in[id] == n->n_in) {
-                state[id] = DONE;
-                sorted[n_sorted++] = id;
-                depth--;
-                continue;
-            }
-            uint32_t maker = g->values[n->in[next_in[id]++].id].node;
-            if (!maker || state[maker] == OPEN)
-                s = WEFT_FAIL(err, WEFT_INTERNAL, "node %u (%s) %s", id, weft_op_get(n->op)->name,
-                              maker ? "depends on itself" : "reads a removed value");
-            else if (state[maker] == NEW)
-                stack[depth++] = maker;
-        }
-    }
-    free(next_in);
-    free(stack);
-    free(state);
-    if (s == WEFT_OK) {
-        free(g->order);
-        g->order = sorted;
-    } else {
-        free(sorted);
-    }
-    return s;
-}
 
 /* Enters an id, which is not 0, into a hash table with room; false: it was there. */
 static bool enter_id(uint32_t *table, uint32_t mask, uint32_t id)

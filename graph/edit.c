@@ -1,4 +1,5 @@
 /* edit.c: the tools of passes: collected changes to nodes and values, and who reads what (pass.h). */
+#include "graph/alias.h"
 #include "graph/pass.h"
 
 #include <stdlib.h>
@@ -10,16 +11,23 @@ const weft_node *weft__producer(const weft_graph *g, weft_ref r)
     return v ? weft_graph_node_by_id(g, v->node) : NULL;
 }
 
-weft_status weft__edit_begin(weft_graph *g, weft__edit *e, weft_error *err)
+static void free_tables(weft__edit *e)
 {
-    *e = (weft__edit){ g, g->n_order, g->value_limit, g->node_limit, NULL, NULL, NULL };
-    e->forward = calloc(e->value_limit, sizeof *e->forward);
-    e->place = calloc(e->node_limit, sizeof *e->place);
-    e->gone = calloc(e->node_limit, sizeof *e->gone);
-    if (e->forward && e->place && e->gone) return WEFT_OK;
     free(e->forward);
     free(e->place);
     free(e->gone);
+    free(e->overwriter);
+}
+
+weft_status weft__edit_begin(weft_graph *g, weft__edit *e, weft_error *err)
+{
+    *e = (weft__edit){ g, g->n_order, g->value_limit, g->node_limit, NULL, NULL, NULL, NULL };
+    e->forward = calloc(e->value_limit, sizeof *e->forward);
+    e->place = calloc(e->node_limit, sizeof *e->place);
+    e->gone = calloc(e->node_limit, sizeof *e->gone);
+    e->overwriter = weft__overwriters(g);
+    if (e->forward && e->place && e->gone && e->overwriter) return WEFT_OK;
+    free_tables(e);
     return WEFT_OOM_FAIL(err, "a pass");
 }
 
@@ -53,6 +61,12 @@ void weft__edit_inputs(const weft__edit *e, const weft_node *n)
     for (uint32_t i = 0; i < n->n_in; i++) in[i] = resolve(e, in[i]);
 }
 
+bool weft__edit_is_old(const weft__edit *e, weft_ref value)
+{
+    uint32_t id = weft__behind_views(e->g, value).id;
+    return id < e->value_limit && e->overwriter[id];
+}
+
 /* Takes node `id` out of the graph, apart from the order. */
 static void forget(weft_graph *g, uint32_t id)
 {
@@ -74,9 +88,7 @@ void weft__edit_end(weft__edit *e, bool *changed)
     g->n_order = kept; /* what was made has its place; what was made in vain before an error has none */
     for (uint32_t i = 0; i < kept; i++) weft__edit_inputs(e, g->nodes[g->order[i]]);
     for (uint32_t i = 0; i < g->n_outputs; i++) g->outputs[i].ref = resolve(e, g->outputs[i].ref);
-    free(e->forward);
-    free(e->place);
-    free(e->gone);
+    free_tables(e);
 }
 
 weft_status weft__readers_create(const weft_graph *g, weft__readers *r, weft_error *err)

@@ -23,6 +23,7 @@ typedef struct weft__edit {
     uint32_t *forward;                       /* by value id: the value that takes its place, or 0 */
     uint32_t *place;                         /* by node id: the node that takes its place in the order, or 0 */
     bool *gone;                              /* by node id */
+    uint32_t *overwriter;                    /* by value id: the store that replaces its bytes, or 0 (alias.h) */
 } weft__edit;
 weft_status weft__edit_begin(weft_graph *g, weft__edit *e, weft_error *err);
 /* `made`, the node added last, takes the place of `old`: readers of old's outputs take made's. */
@@ -32,6 +33,10 @@ void weft__edit_forward(weft__edit *e, weft_ref from, weft_ref to);
 void weft__edit_remove(weft__edit *e, const weft_node *n);
 /* Lets n's inputs name what has taken their place so far. */
 void weft__edit_inputs(const weft__edit *e, const weft_node *n);
+/* Whether the value is a state's, or a view of it, whose bytes a store replaces. What reads it must stay before the
+ * store: a pass neither lets a node read it that did not, nor joins a node that does with a later one that may need the
+ * store's result. */
+bool weft__edit_is_old(const weft__edit *e, weft_ref value);
 /* Carries it all out; *changed is set if there was anything. Sorting restores the order, if there is no cycle. */
 void weft__edit_end(weft__edit *e, bool *changed);
 

@@ -192,6 +192,8 @@ static fold_rule *const rules[WEFT_OP_COUNT] = {
 static weft_status apply(weft__edit *e, const weft_node *n, const verdict *v, weft_error *err)
 {
     uint32_t from[2] = { n->id, v->joined ? v->joined->id : 0 };
+    bool view = weft_op_get(n->op)->traits & WEFT_TRAIT_VIEW;
+    if (v->same.id && !view && weft__edit_is_old(e, v->same)) return WEFT_OK; /* n keeps what a store replaces */
     if (v->same.id) {
         weft__edit_forward(e, n->out[0], v->same);
         weft__edit_remove(e, n);

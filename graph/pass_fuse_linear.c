@@ -5,7 +5,9 @@
  * w is a weight of rank 2, the bias a weight [N]; additions may have their operands in either order, and the bias may
  * come after a residual where there is no activation. Each value on the way must be read by the next step alone. A bare
  * product becomes a linear, too, so that backends have one path for all of them. Products are visited last to first: of
- * two branches that are added, the later one takes the addition, and the earlier one's result is ready by then. */
+ * two branches that are added, the later one takes the addition, and the earlier one's result is ready by then. A
+ * product of a state's old value takes no residual, nor does one that has such a residual take another: the residual
+ * may need the store. */
 #include "graph/map.h"
 #include "graph/pass.h"
 
@@ -17,6 +19,7 @@ enum { MAX_RESIDUALS = 2, MAX_PARTS = 3 + MAX_RESIDUALS };
 typedef struct chain {
     uint32_t part[MAX_PARTS], n_parts;
     const weft_node *last;
+    bool reads_old; /* of a state (weft__edit_is_old) */
     weft_attr_linear attrs;
     weft_ref bias, residual[MAX_RESIDUALS];
 } chain;
@@ -36,8 +39,9 @@ static bool is_bias(const weft_graph *g, weft_ref r, const weft_value *result)
            v->dims.d[0].extent == last.extent;
 }
 
-static bool take_add(const weft_graph *g, const weft_node *n, chain *c)
+static bool take_add(const weft__edit *e, const weft_node *n, chain *c)
 {
+    const weft_graph *g = e->g;
     weft_ref so_far = c->last->out[0];
     weft_ref other = n->in[0].id == so_far.id ? n->in[1] : n->in[0];
     const weft_value *result = weft_graph_value(g, so_far), *v = weft_graph_value(g, other);
@@ -46,9 +50,10 @@ static bool take_add(const weft_graph *g, const weft_node *n, chain *c)
         c->bias = other;
         return true;
     }
-    if (c->attrs.n_residual == MAX_RESIDUALS || v->dtype != WEFT_F32 || !weft__dims_equal(&v->dims, &result->dims))
-        return false;
+    if (c->attrs.n_residual == MAX_RESIDUALS || c->reads_old || v->dtype != WEFT_F32) return false;
+    if (!weft__dims_equal(&v->dims, &result->dims)) return false;
     c->residual[c->attrs.n_residual++] = other;
+    c->reads_old = weft__edit_is_old(e, other);
     return true;
 }
 
@@ -63,9 +68,10 @@ static bool take_activation(const weft_node *n, chain *c)
 static chain match(const weft__edit *e, const weft__readers *readers, const weft_node *product)
 {
     chain c = { .part = { product->id }, .n_parts = 1, .last = product };
+    c.reads_old = weft__edit_is_old(e, product->in[0]);
     while (c.n_parts < MAX_PARTS) {
         const weft_node *n = weft__only_reader(e, readers, c.last->out[0]);
-        if (!n || !(n->op == WEFT_OP_add ? take_add(e->g, n, &c) : take_activation(n, &c))) break;
+        if (!n || !(n->op == WEFT_OP_add ? take_add(e, n, &c) : take_activation(n, &c))) break;
         c.part[c.n_parts++] = n->id;
         c.last = n;
     }

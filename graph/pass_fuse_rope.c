@@ -4,7 +4,8 @@
  *     store(state, permute(rope(x, angles), 1 0 2), index), axis 1   state [G, C, D]
  *         ->  rope_store(state, x, angles, index)
  *
- * The rotated value and its permutation must be read by the next node alone. */
+ * The rotated value and its permutation must be read by the next node alone. What rotates is no old value of a state,
+ * which the store may have to follow. */
 #include "graph/pass.h"
 
 #include <stdlib.h>
@@ -55,6 +56,7 @@ weft_status weft__pass_fuse_rope(weft_graph *g, bool *changed, weft_error *err)
         if (n->op != WEFT_OP_store) continue;
         const weft_value *state = weft_graph_value(g, n->in[0]);
         const weft_node *rope = rotated_rows(&e, &readers, n, &permuted);
+        if (rope && (weft__edit_is_old(&e, rope->in[0]) || weft__edit_is_old(&e, rope->in[1]))) continue;
         if (rope && n->attrs.axis.axis == (permuted ? 1 : 0) &&
             weft_dtype_get(state->dtype)->class_ == WEFT_DTYPE_FLOAT)
             s = fuse(&e, n, permuted, rope, err);

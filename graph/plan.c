@@ -1,4 +1,5 @@
 /* plan.c: makes a plan: slots, order, groups, memory, check (plan_impl.h says what a group is). */
+#include "graph/alias.h"
 #include "graph/plan_impl.h"
 
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static weft_status make_slots(weft__planner *p, weft_error *err)
         uint32_t traits = weft_op_get(n->op)->traits;
         for (uint32_t k = 0; k < n->n_out; k++) {
             weft_slot *s = &slots[n->out[k].id];
-            if (traits & (WEFT_TRAIT_VIEW | WEFT_TRAIT_STATE)) {
+            if (weft__is_alias(g, n->out[k])) {
                 *s = slots[n->in[0].id];
             } else {
                 weft__slot_root(g, n->out[k], p->desc->bounds, s);

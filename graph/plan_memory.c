@@ -4,6 +4,7 @@
  * A block is a value that owns bytes, or the scratch of a step, with the groups of steps during
  * which it is in use. Two blocks may overlap only if their groups do not. Blocks are placed from
  * the largest to the smallest, each into the smallest hole that fits, or else at the end. */
+#include "graph/alias.h"
 #include "graph/plan_impl.h"
 
 #include <stdlib.h>
@@ -36,13 +37,6 @@ static void note_read(const weft__planner *p, use *u, uint32_t step)
     u->read = true;
     u->last_step = step;
     u->last_reads = 1;
-}
-
-/* The result of a view or store: bytes of another value. */
-static bool is_alias(const weft_graph *g, const weft_value *v)
-{
-    const weft_node *made = weft_graph_node_by_id(g, v->node);
-    return weft_op_get(made->op)->traits & (WEFT_TRAIT_VIEW | WEFT_TRAIT_STATE);
 }
 
 static void collect_uses(const weft__planner *p, use *uses)
@@ -135,7 +129,7 @@ static weft_status collect_blocks(weft__planner *p, const use *uses, block *bloc
     for (uint32_t i = 1; i < plan->n_slots; i++) {
         const weft_slot *s = &plan->slots[i];
         const weft_value *v = weft_graph_value(p->g, (weft_ref){ i });
-        if (!v || s->storage != WEFT_STORAGE_ARENA || is_alias(p->g, v)) continue;
+        if (!v || s->storage != WEFT_STORAGE_ARENA || weft__is_alias(p->g, (weft_ref){ i })) continue;
         block b = { .bytes = s->bytes, .device = s->device, .owner = i };
         WEFT_TRY(claim(p, b.device, &b.bytes, err));
         if (s->root.id != i) continue; /* in place */

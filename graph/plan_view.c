@@ -4,6 +4,7 @@
  * Everything lies at the extents' bounds. So an axis whose size is an extent can be merged with, or
  * split from, the axes inside it only: [tokens, 64] -> [tokens * 64] is a view, [64, tokens] -> [64
  * * tokens] is none, for with fewer tokens than the bound its elements lie apart. */
+#include "graph/alias.h"
 #include "graph/plan_impl.h"
 
 enum { MAX_CHAIN = 64 }; /* longer chains of views are copied somewhere */
@@ -194,21 +195,14 @@ bool weft_plan_view(const weft_graph *g, weft_ref r, const int64_t *bounds, weft
     const weft_node *chain[MAX_CHAIN];
     uint32_t n = 0;
     *out = (weft_slot){ 0 };
-    for (;; r = chain[n - 1]->in[0]) {
-        const weft_value *v = weft_graph_value(g, r);
-        const weft_node *made = v ? weft_graph_node_by_id(g, v->node) : NULL;
-        if (!made) return false;
-        while (made && weft_op_get(made->op)->traits &
-                           WEFT_TRAIT_STATE) { /* the result is input 0's storage */
-            r = made->in[0];
-            v = weft_graph_value(g, r);
-            made = v ? weft_graph_node_by_id(g, v->node) : NULL;
-        }
-        if (!made) return false;
-        if (!(weft_op_get(made->op)->traits & WEFT_TRAIT_VIEW)) break;
+    while (weft_graph_value(g, r) && weft__is_alias(g, r)) {
+        const weft_node *made = weft__maker(g, r);
+        r = made->in[0];
+        if (weft_op_get(made->op)->traits & WEFT_TRAIT_STATE) continue; /* the state as it lies */
         if (n == MAX_CHAIN) return false;
         chain[n++] = made;
     }
+    if (!weft_graph_value(g, r)) return false;
     weft__slot_root(g, r, bounds, out);
     while (n > 0)
         if (!weft__slot_view(g, chain[--n], bounds, out)) return false;

@@ -79,7 +79,8 @@ weft_status weft__need_finite(const weft__rule *r, float x, bool positive, const
 weft_status weft__need_state(const weft__rule *r)
 {
     const weft_node *maker = weft_graph_node_by_id(r->g, r->v[0]->node);
-    bool state = maker->op == WEFT_OP_state || (weft_op_get(maker->op)->traits & WEFT_TRAIT_STATE);
+    bool state = maker->op == WEFT_OP_state ||
+                 (weft_op_get(maker->op)->traits & WEFT_TRAIT_STATE && r->v[0]->index == 0);
     if (!state)
         return WEFT_FAIL(r->err, WEFT_INVALID, "%s: input 0 is made by %s, must be a state", r->op->name,
                          weft_op_get(maker->op)->name);

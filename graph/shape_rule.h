@@ -55,7 +55,7 @@ weft_status weft__need_rank(const weft__rule *r, uint32_t i, uint32_t lo);
 weft_status weft__need_axis(const weft__rule *r, int32_t axis, uint32_t rank);
 weft_status weft__need_flag(const weft__rule *r, int32_t flag, const char *name);
 weft_status weft__need_finite(const weft__rule *r, float x, bool positive, const char *name);
-/* Input 0 of an op that writes into a state: the state itself, or the result of another such op. */
+/* Input 0 of an op that writes into a state: the state itself, or the first result of another such op. */
 weft_status weft__need_state(const weft__rule *r);
 
 /* ---- dims ---- */

@@ -2,9 +2,11 @@
  *
  * The checks go from the ground up (ids, then values, then shapes, then states), so that each may rely on those
  * before. */
+#include "graph/alias.h"
 #include "graph/attr.h"
 #include "graph/graph_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,19 +138,53 @@ static weft_status check_outputs(const weft_graph *g, weft_error *err)
     return WEFT_OK;
 }
 
-/* A value that is stored into is gone afterwards: the store is its one use. */
-static weft_status check_states(const weft_graph *g, const uint32_t *uses, weft_error *err)
+/* The state whose bytes a value is. */
+static const char *state_name(const weft_graph *g, weft_ref r)
 {
+    while (weft__is_alias(g, r)) r = weft__maker(g, r)->in[0];
+    return weft__maker(g, r)->name;
+}
+
+/* What reads a state's old value stands before the store that replaces it: nothing that follows from the store can then
+ * come into it. Also what reads it by chance: a definition that forgot to take the store's result. `stored` is zeroed,
+ * by value id: the node that has replaced its bytes so far. */
+static weft_status check_readers(const weft_graph *g, uint32_t *stored, weft_error *err)
+{
+    char text[160];
     for (uint32_t i = 0; i < g->n_order; i++) {
         const weft_node *n = g->nodes[g->order[i]];
-        if (!(weft_op_get(n->op)->traits & WEFT_TRAIT_STATE) || uses[n->in[0].id] == 1) continue;
-        char text[120];
-        const weft_node *old = weft_graph_node_by_id(g, weft_graph_value(g, n->in[0])->node);
-        strcpy(text, "the state is used elsewhere too; readers must take the result");
-        weft_status s = fault(n, err, WEFT_INVALID, text);
-        return old->name ? weft__annotate(err, s, "state '%s'", old->name) : s;
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            uint32_t by = stored[weft__behind_views(g, n->in[k]).id];
+            if (!by) continue;
+            snprintf(text, sizeof text, "it reads the value from before node %u (%s), which stands before it; "
+                     "it must take that one's result, or stand before it", by, weft_op_get(g->nodes[by]->op)->name);
+            return weft__annotate(err, fault(n, err, WEFT_INVALID, text), "state '%s'", state_name(g, n->in[k]));
+        }
+        if (weft_op_get(n->op)->traits & WEFT_TRAIT_STATE) stored[n->in[0].id] = n->id;
     }
     return WEFT_OK;
+}
+
+/* Outputs are read after the run. */
+static weft_status check_kept(const weft_graph *g, const uint32_t *stored, weft_error *err)
+{
+    for (uint32_t i = 0; i < g->n_outputs; i++) {
+        uint32_t by = stored[weft__behind_views(g, g->outputs[i].ref).id];
+        if (!by) continue;
+        return WEFT_FAIL(err, WEFT_INVALID, "output '%s' is the value of state '%s' from before node %u (%s), which is "
+                         "gone after the run", g->outputs[i].name, state_name(g, g->outputs[i].ref), by,
+                         weft_op_get(g->nodes[by]->op)->name);
+    }
+    return WEFT_OK;
+}
+
+static weft_status check_states(const weft_graph *g, weft_error *err)
+{
+    uint32_t *stored = calloc(g->value_limit, sizeof *stored);
+    weft_status s = stored ? check_readers(g, stored, err) : WEFT_OOM_FAIL(err, "verifying a graph");
+    if (s == WEFT_OK) s = check_kept(g, stored, err);
+    free(stored);
+    return s;
 }
 
 weft_status weft_graph_verify(const weft_graph *g, weft_error *err)
@@ -159,9 +195,5 @@ weft_status weft_graph_verify(const weft_graph *g, weft_error *err)
     free(seen);
     for (uint32_t i = 0; i < g->n_order && s == WEFT_OK; i++) s = check_shape(g, g->nodes[g->order[i]], err);
     if (s == WEFT_OK) s = check_outputs(g, err);
-    if (s != WEFT_OK) return s;
-    uint32_t *uses = weft__graph_uses(g);
-    s = uses ? check_states(g, uses, err) : WEFT_OOM_FAIL(err, "verifying a graph");
-    free(uses);
-    return s;
+    return s == WEFT_OK ? check_states(g, err) : s;
 }

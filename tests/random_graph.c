@@ -3,6 +3,7 @@
  * none. */
 #include "tests/random_graph.h"
 
+#include "graph/alias.h"
 #include "graph/graph_impl.h"
 #include "graph/map.h"
 
@@ -100,6 +101,13 @@ static weft_ref new_weight(gen *r, weft_dtype t, weft_dims d)
     return weft_weight(r->g, t, d, name);
 }
 
+static weft_ref new_state(gen *r, weft_dtype t, weft_dims d)
+{
+    char name[32];
+    snprintf(name, sizeof name, "s%u", r->n_names++);
+    return weft_state(r->g, t, d, name);
+}
+
 /* An i32 input of values lo..hi; none once the list is full. */
 static weft_ref new_index(gen *r, weft_dims d, int64_t lo, int64_t hi, bool unique)
 {
@@ -120,6 +128,11 @@ static weft_ref constant(gen *r, weft_dims d)
     if (n > (int64_t)(sizeof data / sizeof *data)) return new_weight(r, WEFT_F32, d);
     for (int64_t i = 0; i < n; i++) data[i] = (float)below(r, 4001) / 1000 - 2;
     return weft_constant(r->g, WEFT_F32, d, data);
+}
+
+static weft_dims vector_of(weft_dim d)
+{
+    return (weft_dims){ 1, { d } };
 }
 
 static bool plain(const weft_dims *d)
@@ -174,6 +187,7 @@ static bool make_source(gen *r, weft_op op)
     weft_dims d = random_dims(r, op == WEFT_OP_input);
     if (op == WEFT_OP_input) return keep(r, new_input(r, t, d));
     if (op == WEFT_OP_weight) return keep(r, new_weight(r, t, d));
+    if (op == WEFT_OP_state) return keep(r, new_state(r, t, d));
     return op == WEFT_OP_constant && keep(r, constant(r, d));
 }
 
@@ -320,11 +334,6 @@ static bool make_map(gen *r, weft_op op)
     return whole ? emit(r, op, NULL, in, n) : make_float_map(r, op, in, n);
 }
 
-static weft_dims vector_of(weft_dim d)
-{
-    return (weft_dims){ 1, { d } };
-}
-
 static bool make_norm(gen *r, weft_op op)
 {
     weft_ref in[3] = { pick(r, 1) };
@@ -419,12 +428,63 @@ static bool make_concat(gen *r, weft_op op)
     return emit(r, op, &(weft_attrs){ .axis = { .axis = (int32_t)axis } }, in, n);
 }
 
-/* A state of its own for each store. */
+/* What a store has replaced is not read after it. */
+static void forget(gen *r, weft_ref old)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->n_pool; i++)
+        if (weft__behind_views(r->g, r->pool[i]).id != old.id) r->pool[kept++] = r->pool[i];
+    r->n_pool = kept;
+}
+
+/* A state of the pool, which others may have read or stored to; none if there is none. */
+static weft_ref pick_state(gen *r)
+{
+    for (int tries = 0; tries < 20 && r->n_pool; tries++) {
+        weft_ref x = r->pool[below(r, r->n_pool)];
+        const weft_node *n = weft__maker(r->g, x);
+        bool stored = weft_op_get(n->op)->traits & WEFT_TRAIT_STATE && value(r, x)->index == 0;
+        if (n->op == WEFT_OP_state || stored) return x;
+    }
+    return (weft_ref){ 0 };
+}
+
+/* Rows that replace some of a state's: a part of it, any value that fits, or new ones. */
+static weft_ref rows_for(gen *r, weft_ref state, uint32_t axis)
+{
+    weft_dims d = value(r, state)->dims;
+    uint32_t had = (uint32_t)d.d[axis].n, count = 1 + below(r, had), start = below(r, had - count + 1);
+    d.d[axis].n = count;
+    for (int tries = 0; tries < 10 && r->n_pool; tries++) {
+        weft_ref x = r->pool[below(r, r->n_pool)];
+        if (is_float(r, x) && weft__dims_equal(&value(r, x)->dims, &d)) return x;
+    }
+    if (chance(r, 60)) return new_float(r, d);
+    weft_ref part = weft_slice(r->g, state, (int)axis, start, count);
+    return chance(r, 50) ? part : weft_tanh(r->g, part);
+}
+
+static bool store_again(gen *r, weft_op op, weft_ref state)
+{
+    const weft_dims *d = &value(r, state)->dims;
+    uint32_t axis = below(r, d->rank);
+    int64_t cells = d->d[axis].n;
+    if (d->d[axis].extent) return false;
+    weft_ref rows = rows_for(r, state, axis);
+    weft_attrs a = { .axis = { .axis = (int32_t)axis } };
+    weft_ref at = new_index(r, vector_of(value(r, rows)->dims.d[axis]), -1, cells - 1, true);
+    bool made = emit(r, op, &a, (weft_ref[]){ state, rows, at }, 3);
+    if (made) forget(r, state);
+    return made;
+}
+
+/* Into a state that is there, or into one of its own. */
 static bool make_store(gen *r, weft_op op)
 {
     static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16 };
-    char name[32];
-    weft_ref rows = pick(r, 1);
+    weft_ref old = chance(r, 60) ? pick_state(r) : (weft_ref){ 0 }, rows;
+    if (old.id) return store_again(r, op, old);
+    rows = pick(r, 1);
     weft_dims d = value(r, rows)->dims;
     uint32_t axis = below(r, d.rank), cells = 24; /* more than any number of rows to store without repetition */
     weft_dims state = d, index = vector_of(d.d[axis]);
@@ -432,10 +492,9 @@ static bool make_store(gen *r, weft_op op)
     weft_dims_resolve(r->g, &d, NULL, most);
     if (most[axis] > cells) return false;
     state.d[axis] = (weft_dim){ cells, 0 };
-    snprintf(name, sizeof name, "s%u", r->n_names++);
     weft_attrs a = { .axis = { .axis = (int32_t)axis } };
     weft_ref at = new_index(r, index, -1, cells - 1, true);
-    weft_ref in[3] = { weft_state(r->g, types[below(r, 3)], state, name), rows, at };
+    weft_ref in[3] = { new_state(r, types[below(r, 3)], state), rows, at };
     return emit(r, op, &a, in, 3);
 }
 
@@ -494,21 +553,37 @@ static make_fn *const maker_of_op[WEFT_OP_COUNT] = {
 #undef WEFT_OP
 };
 
+/* States and stores: few rows of the table, and what goes wrong with them needs several. */
+static weft_op random_state_op(gen *r)
+{
+    weft_op op;
+    do op = (weft_op)below(r, WEFT_OP_COUNT);
+    while (op != WEFT_OP_state && !(weft_op_get(op)->traits & WEFT_TRAIT_STATE));
+    return op;
+}
+
 /* ---- the graph ---- */
 
 /* Outputs: what nothing uses, and now and then something that is used. */
 static weft_status name_outputs(gen *r)
 {
     uint32_t *uses = weft__graph_uses(r->g), limit = weft_graph_value_limit(r->g), n = 0;
-    if (!uses) return WEFT_OOM;
+    uint32_t *overwriter = weft__overwriters(r->g);
+    if (!uses || !overwriter) {
+        free(uses);
+        free(overwriter);
+        return WEFT_OOM;
+    }
     for (uint32_t id = 1; id < limit; id++) {
         weft_ref x = { id };
         const weft_value *v = weft_graph_value(r->g, x);
         const weft_node *maker = weft_graph_node_by_id(r->g, v->node);
         bool source = weft_op_get(maker->op)->traits & WEFT_TRAIT_SOURCE;
+        if (overwriter[weft__behind_views(r->g, x).id]) continue; /* gone after the run */
         if (!source && (!uses[id] || chance(r, 5))) weft_output(r->g, x, "out%u", n++);
     }
     free(uses);
+    free(overwriter);
     return WEFT_OK;
 }
 
@@ -524,7 +599,7 @@ weft_status random_graph_make(uint64_t seed, uint32_t size, random_graph *out, w
         r.extents[e] = weft_extent(r.g, name, 1 + below(&r, 9));
     }
     for (uint32_t made = 0, tries = 0; made < size && tries < 20 * size; tries++) {
-        weft_op op = (weft_op)below(&r, WEFT_OP_COUNT);
+        weft_op op = chance(&r, 6) ? random_state_op(&r) : (weft_op)below(&r, WEFT_OP_COUNT);
         if (r.g->error.status != WEFT_OK) break; /* told by sealing */
         if (weft_op_get(op)->traits & (WEFT_TRAIT_FUSED | WEFT_TRAIT_SCHED)) continue;
         bool scoped = chance(&r, 30);

@@ -465,6 +465,49 @@ static void copies_outputs(void)
     end(&w);
 }
 
+/* A state is where it is stored to; what reads its old value elsewhere gets it by a transfer, and a store does not read
+ * the bytes that it writes. */
+static void states_are_where_they_are_stored_to(void)
+{
+    world w;
+    if (!begin(&w, 2, "weft-graph 1\n"
+                      "%1 = state \"s\" : f32[4, 8]\n"
+                      "%2 = input \"at\" : i32[4]\n"
+                      "%3 = relu %1\n"
+                      "%4 = reshape %1 {dims = [4, 8]}\n"
+                      "%5 = store %1, %4, %2 {axis = 0}\n"
+                      "%6 = store %5, %3, %2 {axis = 0}\n"
+                      "output \"y\" = %6\n"))
+        return;
+    w.d[0].lacks = WEFT_OP_relu;
+    const weft__schedule *s = make(&w);
+    if (s) {
+        check_place(s, WEFT_OP_state, 0, WEFT_PLACE_FOLLOWS, "");
+        check_place(s, WEFT_OP_relu, 1, WEFT_PLACE_NO_KERNEL, "null/any");
+        CHECK_EQ_INT(count(s, WEFT_OP_transfer), 2);
+        CHECK_EQ_INT(count(s, WEFT_OP_copy), 1);
+        const weft_node *store = weft_graph_node_by_id(s->g, id_of(s, WEFT_OP_store));
+        CHECK_EQ_INT(weft__maker(s->g, store->in[1])->op, WEFT_OP_copy);
+    }
+    weft__schedule_destroy(s);
+    end(&w);
+}
+
+/* A state that no step reads is held all the same if it can be read from outside. */
+static void holds_states_that_are_outputs(void)
+{
+    world w;
+    if (!begin(&w, 1, "weft-graph 1\n"
+                      "%1 = state \"s\" : f32[4, 8]\n"
+                      "%2 = reshape %1 {dims = [32]}\n"
+                      "output \"y\" = %2\n"))
+        return;
+    const weft__schedule *s = make(&w);
+    if (s) CHECK_EQ_INT(weft__schedule_memory(s, 0).states, 4 * 8 * 4);
+    weft__schedule_destroy(s);
+    end(&w);
+}
+
 /* ---- a function of what it is given ---- */
 
 /* ---- weights ---- */
@@ -564,6 +607,8 @@ static const weft_test tests[] = {
     { "copies what cannot be read", copies_what_cannot_be_read },
     { "copies outputs", copies_outputs },
     { "says how weights are used", says_how_weights_are_used },
+    { "states are where they are stored to", states_are_where_they_are_stored_to },
+    { "holds states that are outputs", holds_states_that_are_outputs },
     { "is repeatable", is_repeatable },
     { "survives failing allocations", survives_failing_allocations },
 };

@@ -18,6 +18,7 @@ typedef struct plan_judge {
     uint32_t *made_at;  /* by value id: step + 1; 0 = before the run */
     uint32_t *last_use; /* by value id that owns or shares bytes: last step that reads it, itself or a view */
     uint32_t **bytes;   /* per device, per byte of the arena: the value written last */
+    uint32_t *state;    /* by value id of a state: the value it holds, itself or a store's result */
     char text[256];
 } plan_judge;
 
@@ -29,14 +30,25 @@ static inline const weft_node *judge_producer(const plan_judge *j, weft_ref r)
     return v ? weft_graph_node_by_id(j->g, v->node) : NULL;
 }
 
+/* The result of a store: the state's bytes. */
+static inline bool judge_is_stored(const plan_judge *j, weft_ref r)
+{
+    const weft_node *n = judge_producer(j, r);
+    return n && weft_op_get(n->op)->traits & WEFT_TRAIT_STATE && n->out[0].id == r.id;
+}
+
+static inline weft_ref judge_behind_views(const plan_judge *j, weft_ref r)
+{
+    const weft_node *n;
+    while ((n = judge_producer(j, r)) && weft_op_get(n->op)->traits & WEFT_TRAIT_VIEW) r = n->in[0];
+    return r;
+}
+
 /* The value that was computed: through views and stores to what made the elements. */
 static inline weft_ref judge_base(const plan_judge *j, weft_ref r)
 {
-    const weft_node *n = judge_producer(j, r);
-    while (n && weft_op_get(n->op)->traits & (WEFT_TRAIT_VIEW | WEFT_TRAIT_STATE)) {
-        r = n->in[0];
-        n = judge_producer(j, r);
-    }
+    for (r = judge_behind_views(j, r); judge_is_stored(j, r);)
+        r = judge_behind_views(j, judge_producer(j, r)->in[0]);
     return r;
 }
 
@@ -113,7 +125,10 @@ static inline const char *judge_order(plan_judge *j)
 
 static inline void judge_write(plan_judge *j, const judge_range *r, uint32_t value)
 {
-    if (r->space >= j->p->n_devices) return;
+    if (r->space >= j->p->n_devices) {
+        j->state[r->space - j->p->n_devices] = value;
+        return;
+    }
     for (uint64_t i = r->lo; i < r->hi; i++) j->bytes[r->space][i] = value;
 }
 
@@ -121,7 +136,10 @@ static inline bool judge_holds(const plan_judge *j, weft_ref r)
 {
     weft_ref base = judge_base(j, r);
     judge_range at = judge_range_of(j, r, false);
-    if (at.space >= j->p->n_devices) return true;
+    if (at.space >= j->p->n_devices) {
+        uint32_t held = j->state[base.id] ? j->state[base.id] : base.id;
+        return held == judge_behind_views(j, r).id;
+    }
     for (uint64_t i = at.lo; i < at.hi; i++)
         if (j->bytes[at.space][i] != base.id) return false;
     return true;
@@ -233,6 +251,7 @@ static inline const char *plan_fault(plan_judge *j, const weft_graph *g, const w
     if (!fault && barriers != p->n_barriers) fault = PLAN_SAY(j, "%u barriers, not %u", barriers, p->n_barriers);
     j->made_at = calloc(p->n_slots + 1, sizeof *j->made_at);
     j->last_use = calloc(p->n_slots + 1, sizeof *j->last_use);
+    j->state = calloc(p->n_slots + 1, sizeof *j->state);
     j->bytes = calloc(p->n_devices, sizeof *j->bytes);
     for (uint32_t d = 0; d < p->n_devices; d++) j->bytes[d] = calloc(p->arena_bytes[d] + 1, sizeof **j->bytes);
     if (!fault) fault = judge_order(j);
@@ -241,6 +260,7 @@ static inline const char *plan_fault(plan_judge *j, const weft_graph *g, const w
     if (!fault) fault = judge_run(j);
     free(j->made_at);
     free(j->last_use);
+    free(j->state);
     for (uint32_t d = 0; d < p->n_devices; d++) free(j->bytes[d]);
     free(j->bytes);
     return fault;

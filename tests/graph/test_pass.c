@@ -515,6 +515,40 @@ static void fuse_rope_leaves_alone(void)
     }
 }
 
+/* ---- old values of states ---- */
+
+/* What an identity keeps of a state's old value, what is multiplied with it and what rotates it stays apart from what
+ * needs the store. */
+static void old_values_are_read_first(void)
+{
+    weft_graph *g = test_graph();
+    weft_ref at = weft_input(g, WEFT_I32, WEFT_DIMS(4), "at"), none = { 0 };
+    weft_ref s = weft_state(g, WEFT_F32, WEFT_DIMS(4, 2, 4), "s"), w = weft_weight(g, WEFT_F32, WEFT_DIMS(4, 4), "w");
+    weft_ref kept = weft_scale(g, weft_cast(g, weft_reshape(g, s, WEFT_DIMS(4, 8)), WEFT_F32), 1);
+    weft_ref made = weft_matmul_nt(g, weft_select(g, s, 1, 0), w), angles = weft_rope_angles(g, at, none, 4, 100, 1);
+    weft_ref stored = weft_store(g, s, weft_rope(g, s, angles, false), at, 0);
+    weft_output(g, weft_add(g, kept, weft_reshape(g, stored, WEFT_DIMS(4, 8))), "kept");
+    weft_output(g, weft_add(g, made, weft_select(g, stored, 1, 1)), "made");
+    golden(g, NULL, "pass_old_values");
+}
+
+/* An old value is the last residual that a product takes, and does no harm in any other place. */
+static void old_values_as_residuals(void)
+{
+    weft_graph *g = test_graph();
+    weft_ref at = weft_input(g, WEFT_I32, WEFT_DIMS(4), "at"), x = weft_input(g, WEFT_F32, WEFT_DIMS(4, 8), "x");
+    weft_ref s = weft_state(g, WEFT_F32, WEFT_DIMS(4, 8), "s"), w = weft_weight(g, WEFT_F32, WEFT_DIMS(8, 8), "w");
+    weft_ref y = weft_add(g, weft_matmul_nt(g, x, w), s), z = weft_add(g, weft_matmul_nt(g, weft_exp(g, x), w), x);
+    z = weft_add(g, z, s);
+    weft_ref stored = weft_store(g, s, x, at, 0);
+    weft_output(g, weft_add(g, y, stored), "y");
+    weft_output(g, z, "z");
+    run(g, NULL);
+    CHECK_EQ_INT(count(g, WEFT_OP_linear), 2);
+    CHECK_EQ_INT(count(g, WEFT_OP_add), 1);
+    weft_graph_destroy(g);
+}
+
 /* ---- all of them ---- */
 
 static weft_graph *two_layers(bool parallel)
@@ -610,6 +644,8 @@ static const weft_test tests[] = {
     { "fuse_linear prefers the deeper branch", fuse_linear_prefers_the_deeper_branch },
     { "fuse_rope", fuse_rope },
     { "fuse_rope leaves alone", fuse_rope_leaves_alone },
+    { "old values are read first", old_values_are_read_first },
+    { "old values as residuals", old_values_as_residuals },
     { "blocks", blocks },
     { "every node is accounted for", every_node_is_accounted_for },
     { "a second time changes nothing", a_second_time_changes_nothing },

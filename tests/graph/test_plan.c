@@ -346,6 +346,25 @@ static void stores_into_different_states_run_together(void)
     finish(&s);
 }
 
+/* A store waits for those that read the state as it was, whatever their depth. */
+static void stores_wait_for_readers(void)
+{
+    setup s = { 0 };
+    CHECK_OK(weft_graph_create(NULL, &s.g, &s.err), s.err);
+    weft_ref rows = weft_input(s.g, WEFT_F32, WEFT_DIMS(2, 4), "rows"), deep = rows;
+    weft_ref index = weft_input(s.g, WEFT_I32, WEFT_DIMS(2), "index");
+    weft_ref a = weft_state(s.g, WEFT_F32, WEFT_DIMS(2, 4), "a");
+    for (int i = 0; i < 4; i++) deep = weft_exp(s.g, deep);
+    weft_output(s.g, weft_add(s.g, deep, a), "y");
+    weft_output(s.g, weft_store(s.g, a, rows, index, 0), "a now");
+    prepare(&s);
+    weft_plan *p = plan_of(&s, NULL);
+    if (p) CHECK(weft_graph_node_by_id(s.g, p->steps[p->n_steps - 1].node)->op == WEFT_OP_store);
+    if (p) CHECK(p->steps[p->n_steps - 1].barrier);
+    weft_plan_destroy(p);
+    finish(&s);
+}
+
 /* ---- edges ---- */
 
 static void plans_without_steps(void)
@@ -506,6 +525,7 @@ static const weft_test tests[] = {
     { "in place only where nobody looks", in_place_only_where_nobody_looks },
     { "in place never beside another reader", in_place_never_beside_another_reader },
     { "stores into different states run together", stores_into_different_states_run_together },
+    { "stores wait for readers", stores_wait_for_readers },
     { "plans without steps", plans_without_steps },
     { "refusals", refusals },
     { "a reshape that needs a copy is refused", a_reshape_that_needs_a_copy_is_refused },

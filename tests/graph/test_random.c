@@ -1,4 +1,5 @@
 /* test_random.c: random graphs verify, print, parse back to the same text and ids, clone, and survive every pass. */
+#include "graph/alias.h"
 #include "support.h"
 #include "tests/random_graph.h"
 
@@ -84,6 +85,83 @@ static void survives_passes(void)
     }
 }
 
+/* The position of the store behind node `at` that replaces a value which that node reads; 0: there is none. */
+static uint32_t store_behind(const weft_graph *g, uint32_t at)
+{
+    const weft_node *n = weft_graph_node(g, at);
+    for (uint32_t i = at + 1; i < weft_graph_node_count(g); i++) {
+        const weft_node *store = weft_graph_node(g, i);
+        for (uint32_t k = 0; weft_op_get(store->op)->traits & WEFT_TRAIT_STATE && k < n->n_in; k++)
+            if (weft__behind_views(g, n->in[k]).id == store->in[0].id) return i;
+    }
+    return 0;
+}
+
+/* Moves the node at `from` back to `to`, if nothing up to there reads it. */
+static bool move_back(weft_graph *g, uint32_t from, uint32_t to)
+{
+    uint32_t id = g->order[from];
+    for (uint32_t i = from + 1; i <= to; i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        for (uint32_t k = 0; k < n->n_in; k++)
+            if (weft__maker(g, n->in[k])->id == id) return false;
+    }
+    memmove(&g->order[from], &g->order[from + 1], (to - from) * sizeof *g->order);
+    g->order[to] = id;
+    return true;
+}
+
+/* A reader of an old value put behind the store: refused, and put right by sorting. */
+static bool plant_misplaced_reader(const weft_graph *g, uint32_t at)
+{
+    weft_error err = { 0 };
+    weft_graph *copy;
+    uint32_t store = store_behind(g, at);
+    if (!store || !CHECK_OK(weft_graph_clone(g, &copy, &err), err)) return false;
+    bool planted = move_back(copy, at, store);
+    if (planted) {
+        CHECK_STATUS(weft_graph_verify(copy, &err), WEFT_INVALID, err);
+        CHECK_CONTAINS(err.text, "reads the value from before");
+        CHECK_OK(weft__graph_sort(copy, &err), err);
+        CHECK_OK(weft_graph_verify(copy, &err), err);
+    }
+    weft_graph_destroy(copy);
+    return planted;
+}
+
+/* A reader of the old value that needs the store's result: refused in any order. */
+static bool plant_needy_reader(const weft_graph *g, uint32_t at)
+{
+    weft_error err = { 0 };
+    weft_graph *copy;
+    const weft_node *store = weft_graph_node(g, at);
+    if (!(weft_op_get(store->op)->traits & WEFT_TRAIT_STATE)) return false;
+    if (!CHECK_OK(weft_graph_clone(g, &copy, &err), err)) return false;
+    CHECK(weft__graph_add(copy, WEFT_OP_add, NULL, (weft_ref[]){ store->in[0], store->out[0] }, 2, "", NULL, &err));
+    CHECK_STATUS(weft_graph_verify(copy, &err), WEFT_INVALID, err);
+    CHECK_CONTAINS(err.text, "reads the value from before");
+    CHECK_STATUS(weft__graph_sort(copy, &err), WEFT_INTERNAL, err);
+    CHECK_CONTAINS(err.text, "depends on itself");
+    weft_graph_destroy(copy);
+    return true;
+}
+
+static void refuses_planted_readers(void)
+{
+    random_graph r;
+    uint32_t misplaced = 0, needy = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        if (!make(seed, &r)) return;
+        for (uint32_t i = 0; i < weft_graph_node_count(r.g); i++) {
+            misplaced += plant_misplaced_reader(r.g, i);
+            needy += plant_needy_reader(r.g, i);
+        }
+        weft_graph_destroy(r.g);
+    }
+    CHECK(misplaced > 20);
+    CHECK(needy > 200);
+}
+
 /* Costs are finite and not negative, whatever the op and the extents. */
 static void has_costs(void)
 {
@@ -107,6 +185,7 @@ static const weft_test tests[] = {
     { "round_trips", round_trips },
     { "covers_the_op_table", covers_the_op_table },
     { "survives_passes", survives_passes },
+    { "refuses_planted_readers", refuses_planted_readers },
     { "has_costs", has_costs },
 };
 TEST_MAIN(tests)

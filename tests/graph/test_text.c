@@ -284,7 +284,7 @@ static const char *const refused[][2] = {
       "t:4:1: deep.scope: matmul: inner sizes differ: [t, 4] x [t, 4]" },
     { HEAD "%2 = state \"s\" : f32[9, 4]\n%3 = input \"i\" : i32[t]\n%4 = store %2, %1, %3 {axis = 0}\noutput \"s2\" = "
            "%2" TAIL,
-      "t: state 's': node 4 (store): the state is used elsewhere too" },
+      "t: output 's2' is the value of state 's' from before node 4 (store), which is gone after the run" },
 };
 
 static void refuses_with_a_place(void)
