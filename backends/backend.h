@@ -1,20 +1,21 @@
-/* backend.h: devices, banks of weights and states, and programs: a graph scheduled on devices, ready to run.
+/* backend.h: devices, weights, states, and programs: a graph scheduled on devices, ready to run.
  *
  *     weft_backend *cpu;   weft_backend_open("cpu,threads=4", &cpu, &err);
  *     weft_program *p;
  *     weft_program_create(graph, &(weft_program_desc){ .devices = &cpu, .n_devices = 1 }, &p, &err);
  *     weft_program_print(p, &writer, &err);            // placement, kernels, memory: before a weight is read
- *     weft_bank *bank;   weft_bank_create(&source, &bank, &err);
- *     weft_program_load(p, bank, &err);                  // reads and packs weights, allocates everything
+ *     weft_weights *w;   weft_weights_create(&source, 1, &w, &err);
+ *     weft_program_load(p, w, NULL, &err);             // reads and packs weights, allocates everything
  *     weft_program_set_extent(p, "tokens", 3, &err);
  *     weft_ref x;     weft_program_port(p, "x", &x, &err);
  *     weft_program_write(p, x, 0, data, bytes, &err);
  *     weft_program_run(p, &err);                       // allocates nothing, takes no lock
  *     weft_program_read(p, y, 0, data, bytes, &err);
  *
- * Lifetimes: backend > bank > program. Destroy in the opposite order. A graph is copied by weft_program_create.
- * Programs that share a bank share weights and states by name (a prompt program and a decode program, say).
- * One thread at a time may use a backend, its banks and its programs; different backends are independent. */
+ * Lifetimes: backend > weights, states > program. Destroy in the opposite order. A graph is copied by
+ * weft_program_create. Programs that are loaded with the same weights or states share them by name (a prompt program
+ * and a decode program, say). One thread at a time may use a backend and what is on it; different backends are
+ * independent. */
 #ifndef WEFT_BACKEND_H
 #define WEFT_BACKEND_H
 
@@ -83,7 +84,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_open(const char *spec, weft_back
  * 0. NOT_FOUND past the last (or, with the reason in the error, at 0 if there is none). */
 WEFT_API WEFT_MUST_USE weft_status weft_backend_list(const char *spec, uint32_t index, weft_device_info *out,
                                                       weft_error *err);
-/* Every bank and program that uses it must be gone. NULL is accepted. */
+/* All weights, states and programs that use it must be gone. NULL is accepted. */
 WEFT_API void weft_backend_close(weft_backend *b);
 WEFT_API void weft_backend_info(const weft_backend *b, weft_device_info *out);
 /* Names that weft_backend_open knows; the array is static. */
@@ -123,7 +124,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
 /* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay
- * readable as long as the bank lives. */
+ * readable as long as the weights live. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;
@@ -138,14 +139,44 @@ typedef struct weft_weight_source {
     weft_status (*find)(void *ctx, const char *name, weft_weight_data *out, weft_error *err);
 } weft_weight_source;
 
-typedef struct weft_bank weft_bank;
-/* `source` is copied; it may be NULL for graphs without weights. */
-WEFT_API WEFT_MUST_USE weft_status weft_bank_create(const weft_weight_source *source, weft_bank **out,
-                                                     weft_error *err);
-WEFT_API void weft_bank_destroy(weft_bank *bank);
-WEFT_API WEFT_MUST_USE weft_status weft_bank_clear_states(weft_bank *bank, weft_error *err); /* to zero */
+/* Weights on devices, as any number of programs and sessions read them: each is loaded when a program first needs it on
+ * a device, in the layout that its kernels there want, and never changes. What programs share is there once. */
+typedef struct weft_weights weft_weights;
+/* The `n` sources are copied; a weight comes from the first that has it. n may be 0 (for graphs without weights). */
+WEFT_API WEFT_MUST_USE weft_status weft_weights_create(const weft_weight_source *sources, uint32_t n,
+                                                        weft_weights **out, weft_error *err);
+/* Every program that uses them must be gone. NULL is accepted. */
+WEFT_API void weft_weights_destroy(weft_weights *w);
 /* allocated on all devices; borrowed file pages not counted */
-WEFT_API uint64_t weft_bank_bytes(const weft_bank *bank);
+WEFT_API uint64_t weft_weights_bytes(const weft_weights *w);
+
+/* What programs keep from one run to the next: a set of states, by name. Programs that are loaded with one set share
+ * the states that both have. */
+typedef struct weft_states weft_states;
+typedef struct weft_state_info {
+    const char *name; /* as in the graph; lent */
+    weft_dtype dtype;
+    uint32_t rank;
+    int64_t dims[WEFT_MAX_RANK]; /* at the program's bounds; row-major */
+    uint64_t bytes;
+} weft_state_info;
+typedef struct weft_state_span { uint64_t from, to, n; } weft_state_span; /* bytes of one state */
+WEFT_API WEFT_MUST_USE weft_status weft_states_create(weft_states **out, weft_error *err); /* without any states */
+/* Every program that was loaded with it must be gone. NULL is accepted. */
+WEFT_API void weft_states_destroy(weft_states *s);
+/* States are numbered as programs brought them. False past the end. UINT32_MAX: none of that name. */
+WEFT_API bool weft_states_get(const weft_states *s, uint32_t i, weft_state_info *out);
+WEFT_API uint32_t weft_states_find(const weft_states *s, const char *name);
+WEFT_API uint64_t weft_states_bytes(const weft_states *s); /* of all, on all devices */
+/* Bytes of state i. INVALID: beyond its end, a number past the last. All four block, and belong between runs. */
+WEFT_API WEFT_MUST_USE weft_status weft_states_write(weft_states *s, uint32_t i, uint64_t offset, const void *src,
+                                                    uint64_t n, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_states_read(const weft_states *s, uint32_t i, uint64_t offset, void *dst,
+                                                   uint64_t n, weft_error *err);
+/* Where they lie, on the device. No span may overlap itself, and none may read what another writes. */
+WEFT_API WEFT_MUST_USE weft_status weft_states_copy(weft_states *s, uint32_t i, const weft_state_span *spans,
+                                                    uint32_t n, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_states_clear(weft_states *s, weft_error *err); /* all of them, to zero */
 
 /* ---- programs -------------------------------------------------------------------------------------------------- */
 
@@ -209,14 +240,14 @@ WEFT_API const weft_plan *weft_program_plan(const weft_program *p);
 WEFT_API weft_place weft_program_place(const weft_program *p, uint32_t node_id);
 
 /* Layers on a device (below n_devices) as they were split; UINT32_MAX where nothing was: all are on the first. Another
- * program over the same bank takes them as its desc's split, so that both find weights and states on one device. */
+ * program over the same weights takes them as its desc's split, so that both find weights and states on one device. */
 WEFT_API uint32_t weft_program_split(const weft_program *p, uint32_t device);
 
 typedef struct weft_program_memory { uint64_t weights, states, arena, constants; } weft_program_memory;
 /* What the program needs on one device (below n_devices), weights and states as if it did not share them. */
 WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device);
-/* What programs need that are made from one graph for one bank, on the same devices and split alike: they share weights
- * and states. Bytes on one device; and whether every device has them, LIMIT with the numbers if not. */
+/* What programs need that are made from one graph, on the same devices and split alike, and that share weights and
+ * states. Bytes on one device; and whether every device has them, LIMIT with the numbers if not. */
 WEFT_API uint64_t weft_programs_bytes(const weft_program *const *programs, uint32_t n, uint32_t device);
 WEFT_API WEFT_MUST_USE weft_status weft_programs_check_memory(const weft_program *const *programs, uint32_t n,
                                                               weft_error *err);
@@ -244,10 +275,12 @@ WEFT_API WEFT_MUST_USE weft_status weft_program_dump(const weft_dump_program *pr
                                                      weft_dump_format format, const weft_dump_desc *desc,
                                                      const weft_writer *w, weft_error *err);
 
-/* Everything slow: finds weights in the bank or loads them into it, allocates states and arenas, compiles.
- * The bank must outlive the program. Blocks. Once per program; after a failure (or CANCELLED) again. What the bank got
- * before stays in it. */
-WEFT_API WEFT_MUST_USE weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err);
+/* Everything slow: finds weights or loads them, makes states, allocates arenas, compiles. `weights` may be NULL for a
+ * graph that has none (NOT_FOUND, with the name, if it has); `states` NULL: the program has states of its own. Both
+ * must outlive the program. Blocks. Once per program; after a failure (or CANCELLED) again: what was loaded before is
+ * kept in them. INVALID: a state is in `states` with another type, shape or device. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_load(weft_program *p, weft_weights *weights, weft_states *states,
+                                                     weft_error *err);
 
 /* A named input or output. NOT_FOUND, with the name, if there is none. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_port(const weft_program *p, const char *name, weft_ref *out,

@@ -14,7 +14,7 @@
 typedef struct checker {
     weft_program *p, *ref;
     weft_backend *cpu;
-    weft_bank *bank;
+    weft_weights *weights;
     weft_weight_source source;
     unsigned char *a, *b; /* bytes of one value, from the program and from the reference */
     float *x, *y;         /* the same as numbers */
@@ -25,7 +25,7 @@ typedef struct checker {
 static weft_status create(checker *c, const weft_weight_source *source, weft_error *err)
 {
     WEFT_TRY(weft_backend_open("cpu,isa=scalar", &c->cpu, err));
-    WEFT_TRY(weft_bank_create(source, &c->bank, err));
+    WEFT_TRY(weft_weights_create(source, source != NULL, &c->weights, err));
     uint32_t n = weft_graph_extent_count(c->p->s->g);
     weft_bound bounds[WEFT_MAX_EXTENTS];
     for (uint32_t i = 0; i < n; i++)
@@ -33,7 +33,7 @@ static weft_status create(checker *c, const weft_weight_source *source, weft_err
     weft_program_desc desc = { .devices = &c->cpu, .n_devices = 1, .bounds = bounds, .n_bounds = n, .exact = true,
                                .as_built = true, .progress = c->p->progress };
     WEFT_TRY(weft__program_create_untested(c->p->s->g, &desc, &c->ref, err));
-    WEFT_TRY(weft_program_load(c->ref, c->bank, err));
+    WEFT_TRY(weft_program_load(c->ref, c->weights, NULL, err));
     memcpy(c->ref->extents, c->p->extents, sizeof c->p->extents);
     uint64_t largest = 1, elements = 1;
     for (uint32_t v = 1; v < weft_graph_value_limit(c->p->s->g); v++) {
@@ -55,7 +55,7 @@ static weft_status create(checker *c, const weft_weight_source *source, weft_err
 static void destroy(checker *c)
 {
     weft_program_destroy(c->ref);
-    weft_bank_destroy(c->bank);
+    weft_weights_destroy(c->weights);
     weft_backend_close(c->cpu);
     free(c->a);
     free(c->b);

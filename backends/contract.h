@@ -1,7 +1,8 @@
 /* contract.h: what a backend implements. See docs/adding-a-backend.md.
  *
- * The front (backend.c, bank.c, program.c) checks every argument; a backend sees only legal calls. Functions block
- * unless they say otherwise. A backend object, its buffers and execs are used by one thread at a time. */
+ * The front (backend.c, weights.c, states.c, program.c) checks every argument; a backend sees only legal calls.
+ * Functions block unless they say otherwise. A backend object, its buffers and execs are used by one thread at a
+ * time. */
 #ifndef WEFT_CONTRACT_H
 #define WEFT_CONTRACT_H
 
@@ -131,6 +132,8 @@ typedef struct weft_backend_vt {
     void (*buf_destroy)(weft_buf *buf);
     weft_status (*buf_write)(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
     weft_status (*buf_read)(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
+    /* Within one buffer, on the device; no span reads what another writes. NULL: through the host. */
+    weft_status (*buf_copy)(weft_buf *buf, const weft_state_span *spans, uint32_t n, weft_error *err);
     /* Room for one weight: weight_bytes in as many pieces as the device's limits ask for. NULL: as buf_create. */
     weft_status (*weight_create)(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                                  weft_buf **out, weft_error *err);
@@ -161,7 +164,7 @@ typedef struct weft_backend_vt {
 /* Every backend's object starts with this. */
 struct weft_backend {
     const weft_backend_vt *vt;
-    uint32_t users; /* banks' buffers and programs alive on it */
+    uint32_t users; /* weights', states' buffers and programs alive on it */
 };
 
 extern const weft_backend_vt weft__backend_cpu, weft__backend_null;

@@ -50,16 +50,13 @@ weft_status weft__launch_seconds(weft_backend *b, double seconds, weft__task *ta
 {
     weft_graph *g = NULL;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
     weft_program_desc desc = { .devices = &b, .n_devices = 1, .as_built = true, .progress = weft__task_part(task) };
     *out = 0;
     weft_status s = make_chain(&g, err);
     if (!s) s = weft_program_create(g, &desc, &p, err);
-    if (!s) s = weft_bank_create(NULL, &bank, err);
-    if (!s) s = weft_program_load(p, bank, err);
+    if (!s) s = weft_program_load(p, NULL, NULL, err);
     if (!s) s = time_runs(p, seconds, task, out, err);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
     weft_graph_destroy(g);
     return s;
 }

@@ -1,7 +1,8 @@
-/* program.c: the life of a program: made for a schedule, loaded from a bank, unloaded. */
+/* program.c: the life of a program: made for a schedule, loaded, unloaded. */
 #include "backends/program.h"
 
-#include "backends/bank.h"
+#include "backends/states.h"
+#include "backends/weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,12 @@ void weft__program_unload(weft_program *p)
             if (buf && weft_graph_node_by_id(p->s->g, value->node)->op == WEFT_OP_constant) vt->buf_destroy(buf);
         }
     }
+    weft_states_destroy(p->own_states);
     free(p->execs);
     free(p->arenas);
     free(p->bufs);
     free(p->bounce);
+    p->own_states = p->states = NULL;
     p->execs = NULL;
     p->arenas = NULL;
     p->bufs = NULL;
@@ -156,9 +159,23 @@ static weft_status load_value(weft_program *p, uint32_t d, const weft_node *n, w
     int64_t dims[WEFT_MAX_RANK];
     weft_dims_resolve(p->s->g, &v->dims, p->s->bounds, dims);
     if (n->op == WEFT_OP_state)
-        return weft__bank_state(p->bank, p->devices[d], n->name, v->dtype, v->dims.rank, dims, &p->bufs[at], err);
-    return weft__bank_weight(p->bank, p->devices[d], n->name, p->s->layouts[at], v->dtype, v->dims.rank, dims,
+        return weft__states_get(p->states, p->devices[d], n->name, v->dtype, v->dims.rank, dims, &p->bufs[at], err);
+    if (!p->weights) return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s': the program was given none", n->name);
+    return weft__weights_get(p->weights, p->devices[d], n->name, p->s->layouts[at], v->dtype, v->dims.rank, dims,
                              task, &p->bufs[at], err);
+}
+
+/* Bytes of a weight or state that are on the device already. */
+static uint64_t bytes_there(const weft_program *p, uint32_t d, const weft_node *n)
+{
+    size_t at = weft__at(p->s, d, n->out[0].id);
+    if (!p->s->resident[at]) return 0;
+    if (n->op == WEFT_OP_state) return weft__states_have(p->states, p->devices[d], n->name);
+    if (n->op != WEFT_OP_weight || !p->weights) return 0;
+    const weft_value *v = weft_graph_value(p->s->g, n->out[0]);
+    int64_t dims[WEFT_MAX_RANK];
+    weft_dims_resolve(p->s->g, &v->dims, p->s->bounds, dims);
+    return weft__weights_have(p->weights, p->devices[d], n->name, p->s->layouts[at], v->dtype, v->dims.rank, dims);
 }
 
 /* Bytes that loading would newly allocate on a device. */
@@ -166,16 +183,8 @@ static uint64_t new_bytes(const weft_program *p, uint32_t d)
 {
     weft_program_memory m = weft__schedule_memory(p->s, d);
     uint64_t have = 0;
-    for (uint32_t i = 0; i < weft_graph_node_count(p->s->g); i++) {
-        const weft_node *n = weft_graph_node(p->s->g, i);
-        size_t at = weft__at(p->s, d, n->out[0].id);
-        if ((n->op != WEFT_OP_weight && n->op != WEFT_OP_state) || !p->s->resident[at]) continue;
-        const weft_value *v = weft_graph_value(p->s->g, n->out[0]);
-        int64_t dims[WEFT_MAX_RANK];
-        weft_dims_resolve(p->s->g, &v->dims, p->s->bounds, dims);
-        have += weft__bank_has(p->bank, p->devices[d], n->name, n->op == WEFT_OP_state, p->s->layouts[at], v->dtype,
-                               v->dims.rank, dims);
-    }
+    for (uint32_t i = 0; i < weft_graph_node_count(p->s->g); i++)
+        have += bytes_there(p, d, weft_graph_node(p->s->g, i));
     return weft__memory_sum(&m) - have;
 }
 
@@ -222,10 +231,12 @@ static weft_status load_devices(weft_program *p, weft_error *err)
     return WEFT_OK;
 }
 
-weft_status weft_program_load(weft_program *p, weft_bank *bank, weft_error *err)
+weft_status weft_program_load(weft_program *p, weft_weights *weights, weft_states *states, weft_error *err)
 {
     if (p->bufs) return WEFT_FAIL(err, WEFT_INVALID, "the program is loaded already");
-    p->bank = bank;
+    if (!states) WEFT_TRY(weft_states_create(&p->own_states, err));
+    p->weights = weights;
+    p->states = states ? states : p->own_states;
     p->bufs = calloc((size_t)p->s->n_devices * p->s->value_limit, sizeof(weft_buf *));
     p->arenas = calloc(p->s->n_devices, sizeof(weft_buf *));
     p->execs = calloc(p->s->n_devices, sizeof(weft_exec *));

@@ -14,8 +14,9 @@ struct weft_program {
     weft_progress_sink progress;
     int64_t extents[WEFT_MAX_EXTENTS];
     /* after loading */
-    weft_bank *bank;
-    weft_buf **bufs;   /* per device and value; constants are the program's own, the rest the bank's */
+    weft_weights *weights;
+    weft_states *states, *own_states; /* own_states: where none were given */
+    weft_buf **bufs;   /* per device and value; constants are the program's own, the rest of weights and states */
     weft_buf **arenas; /* per device */
     weft_exec **execs; /* per device */
     unsigned char *bounce; /* of WEFT__BOUNCE_BYTES, for transfers */

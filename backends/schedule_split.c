@@ -74,7 +74,7 @@ static void count_bytes(const weft__schedule *sch, const uint32_t *layer, uint32
     }
 }
 
-/* Each device takes layers while it has room beside the activations, of which programs over the same bank want some
+/* Each device takes layers while it has room beside the activations, of which programs over the same weights want some
  * more (a quarter: they have tighter bounds); the last one takes the rest. */
 static void give_layers(weft__schedule *sch, const uint64_t *bytes, uint32_t n)
 {

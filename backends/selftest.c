@@ -159,17 +159,17 @@ static bool note_fault(void *ctx, const weft_check_node *c)
 static weft_status run_probe(prober *t, weft_error *err)
 {
     weft_weight_source source = { t, find_weight };
-    weft_bank *bank;
+    weft_weights *weights;
     WEFT_TRY(make_weights(t, err));
-    WEFT_TRY(weft_bank_create(&source, &bank, err));
-    weft_status s = weft_program_load(t->p, bank, err);
+    WEFT_TRY(weft_weights_create(&source, 1, &weights, err));
+    weft_status s = weft_program_load(t->p, weights, NULL, err);
     for (uint32_t i = 0; i < weft_graph_node_count(t->p->s->g) && !s; i++) {
         const weft_node *n = weft_graph_node(t->p->s->g, i);
         if (n->op == WEFT_OP_input) s = write_input(t, n, err);
     }
     if (!s) s = weft_program_check(t->p, &source, note_fault, t, err);
     weft__program_unload(t->p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(weights);
     return s;
 }
 

@@ -103,8 +103,8 @@ WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
  * is tensor i of them. */
 WEFT_API const weft_checkpoint *weft_model_checkpoint(const weft_model *m);
 WEFT_API bool weft_model_uses(const weft_model *m, size_t i);
-/* The weights of its graph, by the graph's names, which files may spell otherwise: a source for weft_bank_create. Valid
- * as long as the model. */
+/* The weights of its graph, by the graph's names, which files may spell otherwise: a source for weft_weights_create.
+ * Valid as long as the model. */
 WEFT_API weft_weight_source weft_model_weights(const weft_model *m);
 /* Takes weights from `source` (copied) instead of files: for models opened from a config.json by itself. What it gives
  * must have the shapes of the model's graph. */

@@ -1,4 +1,4 @@
-/* session.c: token sequences on the programs of a plan (plan.c), loaded over one bank of weights and caches.
+/* session.c: token sequences on the programs of a plan (plan.c), loaded over weights and states, the cache.
  *
  * The cache has one cell per token: sequence s owns the cells [s * context, (s + 1) * context), position p is cell
  * s * context + p, and a token sees the cells of its own sequence up to itself. */
@@ -21,7 +21,8 @@ struct weft_session {
     weft_session_plan *plan; /* its own */
     weft_model *m;           /* the plan's */
     weft_session_desc desc;  /* the plan's, settled */
-    weft_bank *bank;
+    weft_weights *weights;
+    weft_states *states;
     runner prompt, decode; /* decode.p is NULL where one program serves both */
     weft_load_times times;
     uint32_t width;   /* floats per row of output, or candidates */
@@ -40,7 +41,7 @@ static weft_status load_runner(weft_session *s, bool decode, runner *r, weft_err
     r->p = weft__plan_program(s->plan, decode);
     r->max_tokens = decode ? s->desc.max_decode : s->desc.max_tokens;
     r->max_rows = s->desc.max_rows < r->max_tokens ? s->desc.max_rows : r->max_tokens;
-    WEFT_TRY(weft_program_load(r->p, s->bank, err));
+    WEFT_TRY(weft_program_load(r->p, s->weights, s->states, err));
     s->times.load += weft__seconds() - start;
     const weft_graph *g = weft_program_graph(r->p);
     r->tokens = weft_graph_find(g, "tokens");
@@ -65,7 +66,8 @@ static weft_status load(weft_session *s, weft_error *err)
     if (!s->length || !s->batch || (k && !s->reduced)) return WEFT_OOM_FAIL(err, "a session");
     WEFT_TRY(weft_session_plan_check(s->plan, err));
     weft_weight_source source = weft_model_weights(s->m);
-    WEFT_TRY(weft_bank_create(&source, &s->bank, err));
+    WEFT_TRY(weft_weights_create(&source, 1, &s->weights, err));
+    WEFT_TRY(weft_states_create(&s->states, err));
     WEFT_TRY(load_runner(s, false, &s->prompt, err));
     bool two = weft__plan_program(s->plan, true) != s->prompt.p;
     return two ? load_runner(s, true, &s->decode, err) : WEFT_OK;
@@ -102,8 +104,9 @@ weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, we
 void weft_session_destroy(weft_session *s)
 {
     if (!s) return;
-    weft_session_plan_destroy(s->plan); /* its programs go before their bank */
-    weft_bank_destroy(s->bank);
+    weft_session_plan_destroy(s->plan); /* its programs go before what they are loaded with */
+    weft_weights_destroy(s->weights);
+    weft_states_destroy(s->states);
     free(s->length);
     free(s->batch);
     free(s->reduced);
@@ -137,7 +140,7 @@ uint32_t weft_session_n_vocab(const weft_session *s)
 
 uint64_t weft_session_bytes(const weft_session *s)
 {
-    uint64_t sum = weft_bank_bytes(s->bank);
+    uint64_t sum = weft_weights_bytes(s->weights) + weft_states_bytes(s->states);
     for (uint32_t d = 0; d < s->desc.n_devices; d++) {
         sum += weft_program_plan(s->prompt.p)->arena_bytes[d];
         if (s->decode.p) sum += weft_program_plan(s->decode.p)->arena_bytes[d];

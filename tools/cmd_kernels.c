@@ -126,7 +126,7 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
     if (distinct > chain) distinct = chain;
     weft_graph *g;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *weights = NULL;
     cli_noise noise;
     WEFT_TRY(make_chain(s, t, columns, chain, distinct, &g, err));
     weft_program_desc d = { .devices = (weft_backend *const *)&k->b, .n_devices = 1, .exact = k->exact,
@@ -140,12 +140,12 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
         weft_place first = weft_program_place(p, weft_program_plan(p)->steps[0].node);
         *peak = weft_roof_peak(&k->roof, first.arithmetic);
     }
-    if (!status) status = weft_bank_create(&source, &bank, err);
-    if (!status) status = weft_program_load(p, bank, err);
+    if (!status) status = weft_weights_create(&source, 1, &weights, err);
+    if (!status) status = weft_program_load(p, weights, NULL, err);
     if (!status) status = time_runs(p, s, columns, inputs_of(chain, distinct), seconds, err);
     *seconds /= chain;
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(weights);
     cli_noise_close(&noise);
     weft_graph_destroy(g);
     return status;

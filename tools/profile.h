@@ -26,7 +26,7 @@ typedef struct profile_set {
     cli_source source;
     cli_noise noise;        /* where there are no weights */
     cli_run run;            /* of a model; its devices are those of a graph text, too */
-    weft_bank *bank;        /* of a graph text */
+    weft_weights *weights;        /* of a graph text */
     weft_program *program;
     weft_profile_mode mode;
     conditions conditions; /* of all that is measured; its roofs are measured in turn with the runs */

@@ -316,8 +316,8 @@ static weft_status run_graph(profile_set *set, profile_entry *e, uint32_t repeat
 static weft_status load_graph(profile_set *s, weft_error *err)
 {
     weft_weight_source source = cli_noise_source(&s->noise);
-    WEFT_TRY(weft_bank_create(&source, &s->bank, err));
-    return weft_program_load(s->program, s->bank, err);
+    WEFT_TRY(weft_weights_create(&source, 1, &s->weights, err));
+    return weft_program_load(s->program, s->weights, NULL, err);
 }
 
 static int check_graph(profile_set *s, profile_entry *e)
@@ -364,7 +364,7 @@ void profile_close(profile_set *s)
         free(s->entry[i].checks.nodes);
     }
     weft_program_destroy(s->program);
-    weft_bank_destroy(s->bank);
+    weft_weights_destroy(s->weights);
     s->run.model = NULL; /* the source's */
     cli_run_close(&s->run);
     cli_noise_close(&s->noise);

@@ -190,6 +190,14 @@ static weft_status cpu_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint6
     return WEFT_OK;
 }
 
+static weft_status cpu_buf_copy(weft_buf *buf, const weft_state_span *spans, uint32_t n, weft_error *err)
+{
+    (void)err;
+    unsigned char *data = (unsigned char *)buf->data;
+    for (uint32_t i = 0; i < n; i++) memcpy(data + spans[i].to, data + spans[i].from, spans[i].n);
+    return WEFT_OK;
+}
+
 const weft_backend_vt weft__backend_cpu = {
     .name = "cpu",
     .open = cpu_open,
@@ -207,6 +215,7 @@ const weft_backend_vt weft__backend_cpu = {
     .buf_destroy = cpu_buf_destroy,
     .buf_write = cpu_buf_write,
     .buf_read = cpu_buf_read,
+    .buf_copy = cpu_buf_copy,
     .weight_write = cpu_weight_write,
     .exec_create = cpu_exec_create,
     .exec_destroy = cpu_exec_destroy,

@@ -116,3 +116,9 @@ weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, w
 {
     return vk_block_read(buf->vk, &buf->blocks[0], offset, dst, n, err);
 }
+
+weft_status vk_buf_copy(weft_buf *buf, const weft_state_span *spans, uint32_t n, weft_error *err)
+{
+    WEFT_TRY(vk_block_copy(buf->vk, &buf->blocks[0], spans, n, err));
+    return vk_transfer_flush(buf->vk, err);
+}

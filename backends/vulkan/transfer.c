@@ -170,3 +170,18 @@ weft_status vk_block_zero(vk_backend *vk, const vk_block *b, uint64_t offset, ui
     vk->api.CmdFillBuffer(s->commands, b->buffer, offset, n, 0);
     return end(vk, s, err);
 }
+
+weft_status vk_block_copy(vk_backend *vk, const vk_block *b, const weft_state_span *spans, uint32_t n, weft_error *err)
+{
+    VkBufferCopy copies[64];
+    slot *s = next_slot(vk);
+    WEFT_TRY(prepare_slot(vk, s, 256, VK_MEMORY_UPLOAD, err));
+    WEFT_TRY(begin(vk, s, err));
+    for (uint32_t i = 0, k = 0; i < n; i++) {
+        copies[k++] = (VkBufferCopy){ spans[i].from, spans[i].to, spans[i].n };
+        if (k < sizeof copies / sizeof *copies && i + 1 < n) continue;
+        vk->api.CmdCopyBuffer(s->commands, b->buffer, b->buffer, k, copies);
+        k = 0;
+    }
+    return end(vk, s, err);
+}

@@ -96,6 +96,9 @@ weft_status vk_block_write(vk_backend *vk, const vk_block *b, uint64_t offset, c
                            weft_error *err);
 weft_status vk_block_read(vk_backend *vk, const vk_block *b, uint64_t offset, void *dst, uint64_t n, weft_error *err);
 weft_status vk_block_zero(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
+/* From one place of a block to another, by the device. */
+weft_status vk_block_copy(vk_backend *vk, const vk_block *b, const weft_state_span *spans, uint32_t n,
+                          weft_error *err);
 /* Memory to fill that ends up in a block: its own or the staging ring. `fill` writes n bytes; what is at
  * most VK_FILL_BYTES long comes in one piece. */
 enum { VK_FILL_BYTES = 16 << 20 };
@@ -227,6 +230,7 @@ weft_status vk_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_
 void vk_buf_destroy(weft_buf *buf);
 weft_status vk_buf_write(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
 weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
+weft_status vk_buf_copy(weft_buf *buf, const weft_state_span *spans, uint32_t n, weft_error *err);
 weft_status vk_roof(weft_backend *b, double seconds, weft__task *task, weft_roof *out, weft_error *err);
 weft_status vk_exec_create(weft_backend *b, const weft_exec_desc *d, weft_exec **out, weft_error *err);
 void vk_exec_destroy(weft_exec *e);

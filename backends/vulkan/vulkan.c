@@ -151,6 +151,7 @@ const weft_backend_vt weft__backend_vulkan = {
     .buf_destroy = vk_buf_destroy,
     .buf_write = vk_buf_write,
     .buf_read = vk_buf_read,
+    .buf_copy = vk_buf_copy,
     .weight_create = vk_weight_create,
     .weight_write = vk_weight_write,
     .exec_create = vk_exec_create,

@@ -81,7 +81,8 @@ static inline weft_graph *small_graph(weft_dtype weights, weft_error *err)
 typedef struct small_world {
     weft_graph *g;
     weft_backend *device;
-    weft_bank *bank;
+    weft_weights *weights;
+    weft_states *states;
     weft_program *p;
     small_source source;
 } small_world;
@@ -99,14 +100,16 @@ static inline weft_status small_open(small_world *w, const char *spec,
     if (!w->g) return err->status;
     WEFT_TRY(weft_backend_open(spec, &w->device, err));
     WEFT_TRY(weft_program_create(w->g, &desc, &w->p, err));
-    WEFT_TRY(weft_bank_create(&source, &w->bank, err));
-    return weft_program_load(w->p, w->bank, err);
+    WEFT_TRY(weft_weights_create(&source, 1, &w->weights, err));
+    WEFT_TRY(weft_states_create(&w->states, err));
+    return weft_program_load(w->p, w->weights, w->states, err);
 }
 
 static inline void small_close(small_world *w)
 {
     weft_program_destroy(w->p);
-    weft_bank_destroy(w->bank);
+    weft_weights_destroy(w->weights);
+    weft_states_destroy(w->states);
     weft_backend_close(w->device);
     weft_graph_destroy(w->g);
 }

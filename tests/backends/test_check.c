@@ -68,7 +68,7 @@ static bool check_way(const char *spec, weft_dtype type, bool exact, bool plant,
 {
     weft_backend *b = NULL;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *loaded = NULL;
     weft_graph *g = NULL;
     weft_weight_source source = { NULL, find };
     float x[2 * TOKENS * IN] = { 0 };
@@ -86,15 +86,15 @@ static bool check_way(const char *spec, weft_dtype type, bool exact, bool plant,
     if (!s) s = weft_graph_seal(g, &err);
     weft_program_desc d = { .devices = &b, .n_devices = 1, .exact = exact };
     if (!s) s = weft_program_create(g, &d, &p, &err);
-    if (!s) s = weft_bank_create(&source, &bank, &err);
-    if (!s) s = weft_program_load(p, bank, &err);
+    if (!s) s = weft_weights_create(&source, 1, &loaded, &err);
+    if (!s) s = weft_program_load(p, loaded, NULL, &err);
     for (int i = 0; i < 2 * TOKENS * IN; i++) x[i] = (float)(i * 37 % 101) * 0.02f - 1.0f;
     uint64_t n_x = TOKENS * (how == A_SLICE ? 2 * IN : IN);
     if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, 4 * n_x, &err);
     if (!s) s = weft_program_check(p, &source, note, out, &err);
     CHECK_OK(s, err);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(loaded);
     weft_graph_destroy(g);
     weft_backend_close(b);
     return s == WEFT_OK;

@@ -55,16 +55,16 @@ static void loading_a_program(void)
         CHECK_OK(weft_program_create(g, &desc, &p, &err), err);
         OOM_LOOP(n)
         { /* the same program again and again, until it loads */
-            weft_bank *bank = NULL;
+            weft_weights *loaded = NULL;
             weft_program *q = NULL;
-            weft_status s = weft_bank_create(&weights, &bank, &err);
+            weft_status s = weft_weights_create(&weights, 1, &loaded, &err);
             if (s == WEFT_OK) s = weft_program_create(g, &desc, &q, &err);
-            if (s == WEFT_OK) s = weft_program_load(q, bank, &err);
+            if (s == WEFT_OK) s = weft_program_load(q, loaded, NULL, &err);
             OOM_CHECK(s, err);
-            if (s != WEFT_OK && q && bank) CHECK_OK(weft_program_load(q, bank, &err), err);
-            if (q && bank) CHECK_OK(small_run(q, 0, 2, y, sum, &err), err);
+            if (s != WEFT_OK && q && loaded) CHECK_OK(weft_program_load(q, loaded, NULL, &err), err);
+            if (q && loaded) CHECK_OK(small_run(q, 0, 2, y, sum, &err), err);
             weft_program_destroy(q);
-            weft_bank_destroy(bank);
+            weft_weights_destroy(loaded);
         }
         weft_program_destroy(p);
         weft_graph_destroy(g);
@@ -105,7 +105,7 @@ static void a_run_allocates_nothing(void)
                 CHECK_OK(small_run(w.p, k, 1 + k % 8, y, sum, &err), err);
             for (uint32_t k = 0; k < weft_program_plan(w.p)->n_steps; k++)
                 CHECK_OK(weft_program_run_step(w.p, k, &err), err);
-            CHECK_OK(weft_bank_clear_states(w.bank, &err), err);
+            CHECK_OK(weft_states_clear(w.states, &err), err);
             CHECK_EQ_INT(oom_count(), 0);
             oom_disarm();
         }

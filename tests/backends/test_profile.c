@@ -134,7 +134,7 @@ static void several_devices(void)
     weft_backend *devices[2];
     weft_graph *g = small_graph(WEFT_F32, &err);
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *loaded = NULL;
     static const uint32_t tracks[] = { 1, 3 };
     small_source source = { 0 };
     weft_weight_source weights = small_weights(&source);
@@ -146,7 +146,8 @@ static void several_devices(void)
     vt.choose = picky;
     devices[0]->vt = &vt;
     if (CHECK_OK(weft_program_create(g, &(weft_program_desc){ .devices = devices, .n_devices = 2 }, &p, &err), err) &&
-        CHECK_OK(weft_bank_create(&weights, &bank, &err), err) && CHECK_OK(weft_program_load(p, bank, &err), err)) {
+        CHECK_OK(weft_weights_create(&weights, 1, &loaded, &err), err) &&
+        CHECK_OK(weft_program_load(p, loaded, NULL, &err), err)) {
         for (weft_profile_mode m = WEFT_PROFILE_SCHEDULED; m <= WEFT_PROFILE_ISOLATED; m++) {
             CHECK_OK(weft_program_profile(p, m, &err), err);
             run_and_check(p, 1, 6, tracks);
@@ -155,7 +156,7 @@ static void several_devices(void)
         }
     }
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(loaded);
     weft_graph_destroy(g);
     weft_backend_close(devices[0]);
     weft_backend_close(devices[1]);

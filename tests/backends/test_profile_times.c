@@ -29,7 +29,7 @@ static weft_status find_weight(void *ctx, const char *name, weft_weight_data *ou
 typedef struct world {
     weft_graph *g;
     weft_backend *device;
-    weft_bank *bank;
+    weft_weights *weights;
     weft_program *p;
     weft_profile *prof;
     float *x; /* of the inputs, one after the other */
@@ -42,8 +42,8 @@ static weft_status load(world *w, weft_profile_mode mode)
     WEFT_TRY(weft_graph_seal(w->g, &err));
     weft_program_desc d = { .devices = &w->device, .n_devices = 1, .as_built = true };
     WEFT_TRY(weft_program_create(w->g, &d, &w->p, &err));
-    WEFT_TRY(weft_bank_create(&source, &w->bank, &err));
-    WEFT_TRY(weft_program_load(w->p, w->bank, &err));
+    WEFT_TRY(weft_weights_create(&source, 1, &w->weights, &err));
+    WEFT_TRY(weft_program_load(w->p, w->weights, NULL, &err));
     WEFT_TRY(weft_program_profile(w->p, mode, &err));
     return weft_profile_create(w->p, &(weft_profile_desc){ .mode = mode }, &w->prof, &err);
 }
@@ -96,7 +96,7 @@ static void close_world(world *w)
 {
     weft_profile_destroy(w->prof);
     weft_program_destroy(w->p);
-    weft_bank_destroy(w->bank);
+    weft_weights_destroy(w->weights);
     if (w->device) weft_backend_close(w->device);
     weft_graph_destroy(w->g);
     free(w->x);

@@ -1,4 +1,4 @@
-/* test_program.c: what programs, banks and devices promise, on a small graph. */
+/* test_program.c: what programs, weights, states and devices promise, on a small graph. */
 #include "small.h"
 
 #include <math.h>
@@ -161,10 +161,10 @@ static void keeps_what_is_wanted(void)
 static void loads_only_what_fits(void)
 {
     weft_backend *cpu;
-    weft_bank *bank;
+    weft_weights *weights;
     weft_graph *g = small_graph(WEFT_F32, &err);
     small_source source = { 0 };
-    weft_weight_source weights = small_weights(&source);
+    weft_weight_source values = small_weights(&source);
     if (!CHECK(g != NULL) || !CHECK_OK(weft_backend_open("cpu,threads=1", &cpu, &err), err)) return;
     for (int fault = 0; fault < 4; fault++) {
         static const weft_status want[] = { WEFT_NOT_FOUND, WEFT_NOT_FOUND, WEFT_SHAPE, WEFT_OK };
@@ -175,18 +175,18 @@ static void loads_only_what_fits(void)
                           g, &(weft_program_desc){ .devices = &cpu, .n_devices = 1 }, &p, &err),
                       err))
             break;
-        if (CHECK_OK(weft_bank_create(fault ? &weights : NULL, &bank, &err), err)) {
-            CHECK_STATUS(weft_program_load(p, bank, &err), want[fault], err);
+        if (CHECK_OK(weft_weights_create(&values, fault > 0, &weights, &err), err)) {
+            CHECK_STATUS(weft_program_load(p, weights, NULL, &err), want[fault], err);
             if (fault < 3) CHECK_CONTAINS(err.text, fault == 1 ? "net.b" : "net.");
             /* A program that did not load can still be loaded. */
             source.missing = NULL;
             source.misshaped = false;
-            if (fault == 1 || fault == 2) CHECK_OK(weft_program_load(p, bank, &err), err);
+            if (fault == 1 || fault == 2) CHECK_OK(weft_program_load(p, weights, NULL, &err), err);
         }
         weft_program_destroy(p);
-        weft_bank_destroy(bank);
+        weft_weights_destroy(weights);
     }
-    weft_bank_destroy(NULL);
+    weft_weights_destroy(NULL);
     weft_graph_destroy(g);
     weft_backend_close(cpu);
 }
@@ -198,7 +198,7 @@ static void checks_every_call(void)
     float y[SMALL_T * SMALL_OUT], sum[SMALL_OUT];
     if (CHECK_OK(small_open(&w, "cpu,threads=1", NULL, &err), err)) {
         weft_ref x = weft_graph_find(weft_program_graph(w.p), "x");
-        CHECK_STATUS(weft_program_load(w.p, w.bank, &err), WEFT_INVALID, err);
+        CHECK_STATUS(weft_program_load(w.p, w.weights, NULL, &err), WEFT_INVALID, err);
         CHECK_STATUS(weft_program_set_extent(w.p, "t", 0, &err), WEFT_INVALID, err);
         CHECK_STATUS(weft_program_set_extent(w.p, "t", 9, &err), WEFT_INVALID, err);
         CHECK_STATUS(weft_program_set_extent(w.p, "tokens", 1, &err), WEFT_NOT_FOUND, err);
@@ -280,20 +280,20 @@ static void states_survive_runs(void)
     float y[SMALL_T * SMALL_OUT], once[SMALL_OUT], sum[SMALL_OUT];
     if (CHECK_OK(small_open(&w, "cpu,threads=1", NULL, &err), err)) {
         CHECK_OK(small_run(w.p, 0, 8, y, once, &err), err);
-        CHECK_OK(weft_bank_clear_states(w.bank, &err), err);
+        CHECK_OK(weft_states_clear(w.states, &err), err);
         for (uint32_t i = 0; i < 8; i++) CHECK_OK(small_run(w.p, i, 1, y, sum, &err), err);
         for (uint32_t j = 0; j < SMALL_OUT; j++) CHECK_NEAR((double)sum[j], (double)once[j], 1e-5);
         CHECK_OK(small_run(w.p, 3, 1, y, sum, &err), err); /* the same cell again changes nothing */
         for (uint32_t j = 0; j < SMALL_OUT; j++) CHECK_NEAR((double)sum[j], (double)once[j], 1e-5);
-        CHECK_OK(weft_bank_clear_states(w.bank, &err), err);
+        CHECK_OK(weft_states_clear(w.states, &err), err);
         CHECK_OK(small_run(w.p, 3, 1, y, sum, &err), err); /* now it is alone */
         for (uint32_t j = 0; j < SMALL_OUT; j++) CHECK_NEAR((double)sum[j], (double)y[j], 1e-6);
     }
     small_close(&w);
 }
 
-/* Two programs of one graph, for eight rows and for one, over one bank: as if they were one. */
-static void programs_share_a_bank(void)
+/* Two programs of one graph, for eight rows and for one, over one weights: as if they were one. */
+static void programs_share_states(void)
 {
     small_world w;
     weft_program *one;
@@ -303,13 +303,14 @@ static void programs_share_a_bank(void)
         const weft_program_desc desc = {
             .devices = &w.device, .n_devices = 1, .bounds = &bound, .n_bounds = 1
         };
-        uint64_t bytes = weft_bank_bytes(w.bank);
+        uint64_t bytes = weft_weights_bytes(w.weights), cells = weft_states_bytes(w.states);
         CHECK_OK(small_run(w.p, 0, 5, y, sum, &err), err);
         for (uint32_t i = 5; i < 9; i++) CHECK_OK(small_run(w.p, i, 1, y, want, &err), err);
-        CHECK_OK(weft_bank_clear_states(w.bank, &err), err);
+        CHECK_OK(weft_states_clear(w.states, &err), err);
         if (CHECK_OK(weft_program_create(w.g, &desc, &one, &err), err)) {
-            CHECK_OK(weft_program_load(one, w.bank, &err), err);
-            CHECK_EQ_INT(weft_bank_bytes(w.bank), bytes);
+            CHECK_OK(weft_program_load(one, w.weights, w.states, &err), err);
+            CHECK_EQ_INT(weft_weights_bytes(w.weights), bytes);
+            CHECK_EQ_INT(weft_states_bytes(w.states), cells);
             CHECK_OK(small_run(w.p, 0, 5, y, sum, &err), err);
             for (uint32_t i = 5; i < 9; i++) CHECK_OK(small_run(one, i, 1, y, sum, &err), err);
             for (uint32_t j = 0; j < SMALL_OUT; j++)
@@ -382,7 +383,7 @@ static void falls_back_in_the_open(void)
     weft_backend_vt vt;
     small_world w;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *weights = NULL;
     float y[SMALL_T * SMALL_OUT], want[SMALL_T * SMALL_OUT], sum[SMALL_OUT], want_sum[SMALL_OUT];
     if (!CHECK_OK(weft_backend_open("cpu,threads=1", &devices[0], &err), err)) return;
     if (!CHECK_OK(weft_backend_open("cpu,threads=2", &devices[1], &err), err)) return;
@@ -402,8 +403,8 @@ static void falls_back_in_the_open(void)
         CHECK_STATUS(weft_program_create(w.g, &desc, &p, &err), WEFT_UNSUPPORTED, err);
         desc.n_devices = 2;
         if (CHECK_OK(weft_program_create(w.g, &desc, &p, &err), err) &&
-            CHECK_OK(weft_bank_create(&source, &bank, &err), err) &&
-            CHECK_OK(weft_program_load(p, bank, &err), err)) {
+            CHECK_OK(weft_weights_create(&source, 1, &weights, &err), err) &&
+            CHECK_OK(weft_program_load(p, weights, NULL, &err), err)) {
             const weft_graph *g = weft_program_graph(p);
             unsigned moved = 0, transfers = 0;
             for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
@@ -427,7 +428,7 @@ static void falls_back_in_the_open(void)
             }
         }
         weft_program_destroy(p);
-        weft_bank_destroy(bank);
+        weft_weights_destroy(weights);
     }
     small_close(&w);
     weft_backend_close(devices[0]);
@@ -440,7 +441,7 @@ static void null_plans_and_refuses_to_run(void)
 {
     weft_backend *null;
     weft_program *p;
-    weft_bank *bank;
+    weft_weights *weights;
     weft_graph *g = small_graph(WEFT_Q8_0, &err);
     CHECK(g == NULL); /* rows of 16 are no blocks of 32 */
     g = small_graph(WEFT_F32, &err);
@@ -454,14 +455,14 @@ static void null_plans_and_refuses_to_run(void)
         CHECK_OK(weft_program_print(p, &writer, &err), err);
         check_golden("../../backends/golden/program", text.data);
         weft_text_free(&text);
-        if (CHECK_OK(weft_bank_create(NULL, &bank, &err), err)) {
-            CHECK_STATUS(weft_program_load(p, bank, &err), WEFT_UNSUPPORTED, err);
+        if (CHECK_OK(weft_weights_create(NULL, 0, &weights, &err), err)) {
+            CHECK_STATUS(weft_program_load(p, weights, NULL, &err), WEFT_UNSUPPORTED, err);
             CHECK_CONTAINS(err.text, "null");
             CHECK_STATUS(weft_program_run(p, &err), WEFT_INVALID, err);
-            CHECK_EQ_INT(weft_bank_bytes(bank), 0);
+            CHECK_EQ_INT(weft_weights_bytes(weights), 0);
         }
         weft_program_destroy(p);
-        weft_bank_destroy(bank);
+        weft_weights_destroy(weights);
     }
     weft_graph_destroy(g);
     weft_backend_close(null);
@@ -569,7 +570,7 @@ static const weft_test tests[] = {
     { "checks every call", checks_every_call },
     { "computes", computes },
     { "states survive runs", states_survive_runs },
-    { "programs share a bank", programs_share_a_bank },
+    { "programs share weights and states", programs_share_states },
     { "threads agree", threads_agree },
     { "steps make a run", steps_make_a_run },
     { "falls back in the open", falls_back_in_the_open },

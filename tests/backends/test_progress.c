@@ -58,12 +58,12 @@ static void check_result(weft_program *p)
 }
 
 /* Creates and loads with a sink. Whether it came to the end. */
-static bool load(const weft_graph *g, weft_backend *b, weft_bank *bank, progress_log *log)
+static bool load(const weft_graph *g, weft_backend *b, weft_weights *weights, progress_log *log)
 {
     weft_program *p;
     weft_program_desc d = { .devices = &b, .n_devices = 1, .progress = progress_sink(log) };
     weft_status s = weft_program_create(g, &d, &p, &err);
-    if (!s) s = weft_program_load(p, bank, &err);
+    if (!s) s = weft_program_load(p, weights, NULL, &err);
     CHECK_EQ_INT(s, log->cancelled ? WEFT_CANCELLED : WEFT_OK);
     if (log->cancelled) CHECK_STR(err.text, "cancelled while loading weights");
     if (!s) check_result(p);
@@ -81,9 +81,9 @@ static void loading_tells_and_stops(void)
         for (int64_t n = -1; n < reports; n++) {
             int64_t live = oom_live();
             progress_log log = { .cancel_at = n }, again = { .cancel_at = -1 };
-            weft_bank *bank;
-            CHECK_OK(weft_bank_create(&source, &bank, &err), err);
-            bool whole = load(g, b, bank, &log);
+            weft_weights *weights;
+            CHECK_OK(weft_weights_create(&source, 1, &weights, &err), err);
+            bool whole = load(g, b, weights, &log);
             CHECK_EQ_INT(whole, n < 0);
             if (whole) {
                 reports = log.n;
@@ -91,9 +91,9 @@ static void loading_tells_and_stops(void)
                 CHECK(log.last.total >= (uint64_t)ROWS * COLUMNS * 2 + ROWS * 4);
                 CHECK_STR(log.last.unit, "B");
             }
-            CHECK(load(g, b, bank, &again)); /* on the same bank, whatever is in it already */
+            CHECK(load(g, b, weights, &again)); /* on the same weights, whatever is in it already */
             progress_of(&again, "loading weights", 1);
-            weft_bank_destroy(bank);
+            weft_weights_destroy(weights);
             CHECK_EQ_INT(oom_live(), live);
         }
     }
@@ -115,13 +115,13 @@ static void cancelled_where_memory_fails(void)
                 progress_log log = { .cancel_at = cancel_at };
                 weft_program_desc d = { .devices = &b, .n_devices = 1, .progress = progress_sink(&log) };
                 weft_program *p = NULL;
-                weft_bank *bank = NULL;
-                weft_status s = weft_bank_create(&source, &bank, &err);
+                weft_weights *weights = NULL;
+                weft_status s = weft_weights_create(&source, 1, &weights, &err);
                 if (!s) s = weft_program_create(g, &d, &p, &err);
-                if (!s) s = weft_program_load(p, bank, &err);
+                if (!s) s = weft_program_load(p, weights, NULL, &err);
                 CHECK_EQ_INT(s, oom_failed() ? WEFT_OOM : WEFT_CANCELLED);
                 weft_program_destroy(p);
-                weft_bank_destroy(bank);
+                weft_weights_destroy(weights);
             }
     weft_backend_close(b);
     weft_graph_destroy(g);

@@ -25,7 +25,7 @@ static weft_status find(void *ctx, const char *name, weft_weight_data *out, weft
 typedef struct world {
     weft_graph *g;
     weft_backend *devices[2];
-    weft_bank *bank;
+    weft_weights *weights;
     weft_program *p;
 } world;
 
@@ -38,7 +38,7 @@ static void open_world(world *w, void (*build)(weft_graph *g), uint32_t n_device
     CHECK_OK(weft_graph_seal(w->g, &err), err);
     for (uint32_t d = 0; d < n_devices; d++)
         CHECK_OK(weft_backend_open("cpu,threads=2", &w->devices[d], &err), err);
-    CHECK_OK(weft_bank_create(&(weft_weight_source){ NULL, find }, &w->bank, &err), err);
+    CHECK_OK(weft_weights_create(&(weft_weight_source){ NULL, find }, 1, &w->weights, &err), err);
 }
 
 static bool start(world *w, weft_program_desc d)
@@ -46,13 +46,13 @@ static bool start(world *w, weft_program_desc d)
     d.devices = w->devices;
     d.n_devices = w->devices[1] ? 2 : 1;
     return CHECK_OK(weft_program_create(w->g, &d, &w->p, &err), err) &&
-           CHECK_OK(weft_program_load(w->p, w->bank, &err), err);
+           CHECK_OK(weft_program_load(w->p, w->weights, NULL, &err), err);
 }
 
 static void close_world(world *w)
 {
     weft_program_destroy(w->p);
-    weft_bank_destroy(w->bank);
+    weft_weights_destroy(w->weights);
     weft_graph_destroy(w->g);
     weft_backend_close(w->devices[0]);
     weft_backend_close(w->devices[1]);
@@ -167,9 +167,9 @@ static void refuses_data_of_another_size(void)
         weight_bytes = sizes[i];
         weft_program_desc d = { .devices = w.devices, .n_devices = 1 };
         if (CHECK_OK(weft_program_create(w.g, &d, &w.p, &err), err)) {
-            CHECK_STATUS(weft_program_load(w.p, w.bank, &err), WEFT_FORMAT, err);
+            CHECK_STATUS(weft_program_load(w.p, w.weights, NULL, &err), WEFT_FORMAT, err);
             CHECK_CONTAINS(err.text, "'w'");
-            CHECK_EQ_INT(weft_bank_bytes(w.bank), 0);
+            CHECK_EQ_INT(weft_weights_bytes(w.weights), 0);
         }
         close_world(&w);
     }

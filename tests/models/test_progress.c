@@ -67,7 +67,7 @@ static void creating_a_session(world *w)
         CHECK((w->s == NULL) == (s != WEFT_OK));
         if (s) CHECK_EQ_INT(oom_live(), live);
         if (s) reports = n + 1;
-        else CHECK_EQ_INT(progress_of(&w->log, "loading weights", 2), reports); /* the second finds all in the bank */
+        else CHECK_EQ_INT(progress_of(&w->log, "loading weights", 2), reports); /* the second finds all loaded */
         weft_session_destroy(w->s);
         w->s = NULL;
     }

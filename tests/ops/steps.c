@@ -89,7 +89,7 @@ unsigned subject_compare_steps(subject *s, const subject_way *way, double *worst
 {
     weft_error err;
     stepper t = { .s = s, .way = way, .worst = worst };
-    weft_bank *bank = NULL;
+    weft_weights *weights = NULL;
     weft_weight_source source = subject_weights(s);
     const weft_program_desc desc = { .devices = &way->device,
                                      .n_devices = 1,
@@ -101,8 +101,8 @@ unsigned subject_compare_steps(subject *s, const subject_way *way, double *worst
     if (weft_program_create(s->g, &desc, &t.p, &err) != WEFT_OK)
         return subject_fault(s, way, "create", &err);
     t.g = weft_program_graph(t.p);
-    if (weft_bank_create(&source, &bank, &err) != WEFT_OK ||
-        weft_program_load(t.p, bank, &err) != WEFT_OK)
+    if (weft_weights_create(&source, 1, &weights, &err) != WEFT_OK ||
+        weft_program_load(t.p, weights, NULL, &err) != WEFT_OK)
         faults += subject_fault(s, way, "load", &err);
     for (uint32_t r = 0; r < 2 && !faults; r++) {
         subject_extents(s, t.g, r, t.extents);
@@ -112,6 +112,6 @@ unsigned subject_compare_steps(subject *s, const subject_way *way, double *worst
             faults += run_step(&t, i);
     }
     weft_program_destroy(t.p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(weights);
     return faults;
 }

@@ -469,7 +469,7 @@ unsigned subject_compare(subject *s, const subject_way *way, double *worst,
 {
     weft_error err;
     weft_program *p;
-    weft_bank *bank;
+    weft_weights *weights;
     weft_weight_source source = subject_weights(s);
     const weft_program_desc desc = { .devices = &way->device,
                                      .n_devices = 1,
@@ -481,14 +481,14 @@ unsigned subject_compare(subject *s, const subject_way *way, double *worst,
         return subject_fault(s, way, "create", &err);
     if (visit) visit(ctx, p);
     if (!way->as_built && way->exact) faults += compare_rewritten(s, way, p);
-    if (weft_bank_create(&source, &bank, &err) != WEFT_OK)
-        faults += subject_fault(s, way, "bank", &err);
-    else if (weft_program_load(p, bank, &err) != WEFT_OK)
+    if (weft_weights_create(&source, 1, &weights, &err) != WEFT_OK)
+        faults += subject_fault(s, way, "weights", &err);
+    else if (weft_program_load(p, weights, NULL, &err) != WEFT_OK)
         faults += subject_fault(s, way, "load", &err);
     else
         for (uint32_t r = 0; r < s->n_runs && !faults; r++)
             faults += compare_run(s, way, p, r, worst);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(weights);
     return faults;
 }

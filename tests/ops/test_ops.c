@@ -234,14 +234,14 @@ static void bench_case(const op_case *c, subject *s, weft_backend *device)
 {
     weft_error err;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *weights = NULL;
     weft_weight_source source = subject_weights(s);
     const weft_program_desc desc = { .devices = &device, .n_devices = 1 };
     double time = -1.0;
     weft_cost total = { 0 };
     if (weft_program_create(s->g, &desc, &p, &err) == WEFT_OK &&
-        weft_bank_create(&source, &bank, &err) == WEFT_OK &&
-        weft_program_load(p, bank, &err) == WEFT_OK && subject_write(s, p, 0, &err) == WEFT_OK)
+        weft_weights_create(&source, 1, &weights, &err) == WEFT_OK &&
+        weft_program_load(p, weights, NULL, &err) == WEFT_OK && subject_write(s, p, 0, &err) == WEFT_OK)
         time = time_runs(p, &err);
     if (time < 0.0) {
         printf("%s: %s\n", c->text, err.text);
@@ -256,7 +256,7 @@ static void bench_case(const op_case *c, subject *s, weft_backend *device)
                total.bytes_read / time * 1e-9, c->text);
     }
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(weights);
 }
 
 static int bench(const options *o)

@@ -110,19 +110,20 @@ static void compare_on(const char *spec)
     float y[TOKENS * HEADS * WIDTH];
     weft_backend *b = NULL;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *weights = NULL;
     weft_graph *g = build();
     fill(&d);
     if (g && CHECK_OK(weft_backend_open(spec, &b, &err), err) &&
         CHECK_OK(weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1, .strict = true }, &p,
                                      &err), err) &&
-        CHECK_OK(weft_bank_create(NULL, &bank, &err), err) && CHECK_OK(weft_program_load(p, bank, &err), err)) {
+        CHECK_OK(weft_weights_create(NULL, 0, &weights, &err), err) &&
+        CHECK_OK(weft_program_load(p, weights, NULL, &err), err)) {
         if (run(p, &d, 0, TOKENS, y)) compare(&d, 0, TOKENS, y);
         for (int t = 0; t < TOKENS; t++)
             if (run(p, &d, t, 1, y)) compare(&d, t, 1, y);
     }
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(weights);
     weft_backend_close(b);
     weft_graph_destroy(g);
 }

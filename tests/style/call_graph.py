@@ -23,7 +23,7 @@ LEVELS = (
     "cpu/ vulkan/ null",
     "backend",
     "schedule schedule_legalise schedule_memory schedule_place schedule_split",
-    "bank spans program program_io program_print program_run",
+    "weights states spans program program_io program_print program_run",
     "check check_int8 selftest program_create",
     "launch roof conditions",
     "profile profile_json profile_share profile_table profile_trace",

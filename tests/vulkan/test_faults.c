@@ -50,14 +50,14 @@ static weft_status scenario(const char *spec, const weft_graph *g, float *y)
 {
     weft_backend *b = NULL;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *loaded = NULL;
     weft_weight_source source = { NULL, find };
     float x[T * K];
     for (int i = 0; i < T * K; i++) x[i] = (float)(i % 13) * 0.1f - 0.5f;
     weft_status s = weft_backend_open(spec, &b, &err);
-    if (!s) s = weft_bank_create(&source, &bank, &err);
+    if (!s) s = weft_weights_create(&source, 1, &loaded, &err);
     if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1 }, &p, &err);
-    if (!s) s = weft_program_load(p, bank, &err);
+    if (!s) s = weft_program_load(p, loaded, NULL, &err);
     for (int run = 0; run < 5 && !s; run++) {
         if (run == 3) s = weft_program_profile(p, WEFT_PROFILE_SCHEDULED, &err);
         if (s) break;
@@ -67,7 +67,7 @@ static weft_status scenario(const char *spec, const weft_graph *g, float *y)
     }
     if (p) counted = weft_program_counters(p);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(loaded);
     weft_backend_close(b);
     return s;
 }
@@ -165,16 +165,16 @@ static void transfers_longer_than_a_slot(void)
     weft_graph *g = NULL;
     weft_backend *b = NULL;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *loaded = NULL;
     weft_ref y = { 0 };
     float *x = malloc(LONG * sizeof *x);
     weft_status s = weft_graph_create(NULL, &g, &err);
     if (!s) weft_output(g, weft_scale(g, weft_input(g, WEFT_F32, WEFT_DIMS(LONG), "x"), -1.0f), "y");
     if (!s) s = weft_graph_seal(g, &err);
     if (!s) s = weft_backend_open("vulkan:0,staging=1,self-test=0", &b, &err);
-    if (!s) s = weft_bank_create(NULL, &bank, &err);
+    if (!s) s = weft_weights_create(NULL, 0, &loaded, &err);
     if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1 }, &p, &err);
-    if (!s) s = weft_program_load(p, bank, &err);
+    if (!s) s = weft_program_load(p, loaded, NULL, &err);
     for (int i = 0; i < LONG && x; i++) x[i] = (float)(i % 65521);
     if (!s && x) s = weft_program_write(p, weft_graph_find(g, "x"), 0, x, LONG * sizeof *x, &err);
     if (!s) s = weft_program_run(p, &err);
@@ -184,7 +184,7 @@ static void transfers_longer_than_a_slot(void)
     for (int i = 0; i < LONG && x; i++) wrong += x[i] != -(float)(i % 65521);
     if (CHECK_OK(s, err)) CHECK_EQ_INT(wrong, 0);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(loaded);
     weft_backend_close(b);
     weft_graph_destroy(g);
     free(x);
@@ -200,7 +200,7 @@ static void slots_are_waited_for(void)
     weft_graph *g = NULL;
     weft_backend *b = NULL;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_states *states = NULL;
     weft_status s = weft_backend_open("vulkan:0,staging=1,validation=1,self-test=0", &b, &err);
     if (s == WEFT_NOT_FOUND) TEST_SKIP("no validation layer");
     if (!s) s = weft_graph_create(NULL, &g, &err);
@@ -211,17 +211,17 @@ static void slots_are_waited_for(void)
         weft_output(g, weft_reduce_sum(g, weft_store(g, cells, in, where, 0), 0), "sum");
         s = weft_graph_seal(g, &err);
     }
-    if (!s) s = weft_bank_create(NULL, &bank, &err);
+    if (!s) s = weft_states_create(&states, &err);
     if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1 }, &p, &err);
-    if (!s) s = weft_program_load(p, bank, &err);
-    if (!s) s = weft_bank_clear_states(bank, &err);
+    if (!s) s = weft_program_load(p, NULL, states, &err);
+    if (!s) s = weft_states_clear(states, &err);
     if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, sizeof x, &err);
     if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "at"), 0, at, sizeof at, &err);
     if (!s) s = weft_program_run(p, &err);
     if (!s) s = weft_program_read(p, weft_graph_find(weft_program_graph(p), "sum"), 0, sum, sizeof sum, &err);
     if (CHECK_OK(s, err)) CHECK(sum[0] == 1 && sum[1] == 0);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_states_destroy(states);
     weft_backend_close(b);
     weft_graph_destroy(g);
 }

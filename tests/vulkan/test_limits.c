@@ -15,7 +15,7 @@ typedef struct world {
     weft_backend *b;
     weft_graph *g;
     weft_program *p;
-    weft_bank *bank;
+    weft_weights *weights;
 } world;
 
 static float value(uint64_t i) /* noise in -1..1 */
@@ -53,14 +53,14 @@ static weft_status open_world(world *w, const char *spec, const char *text)
     WEFT_TRY(weft_graph_parse(text, strlen(text), "test", NULL, &w->g, &err));
     weft_program_desc d = { .devices = &w->b, .n_devices = 1, .strict = true };
     WEFT_TRY(weft_program_create(w->g, &d, &w->p, &err));
-    WEFT_TRY(weft_bank_create(&source, &w->bank, &err));
-    return weft_program_load(w->p, w->bank, &err);
+    WEFT_TRY(weft_weights_create(&source, 1, &w->weights, &err));
+    return weft_program_load(w->p, w->weights, NULL, &err);
 }
 
 static void close_world(world *w)
 {
     weft_program_destroy(w->p);
-    weft_bank_destroy(w->bank);
+    weft_weights_destroy(w->weights);
     weft_graph_destroy(w->g);
     weft_backend_close(w->b);
 }

@@ -279,7 +279,7 @@ static weft_status add_many(uint32_t n, float y[64])
     weft_ref in, out;
     weft_backend *b = NULL;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *weights = NULL;
     weft_weight_source source = { w, find_many };
     for (int i = 0; i < 64; i++) w[i] = (float)i;
     WEFT_TRY(weft_graph_create(NULL, &g, &err));
@@ -293,15 +293,15 @@ static weft_status add_many(uint32_t n, float y[64])
     weft_status s = weft_graph_seal(g, &err);
     if (!s) s = weft_backend_open(shimmed, &b, &err);
     if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1 }, &p, &err);
-    if (!s) s = weft_bank_create(&source, &bank, &err);
-    if (!s) s = weft_program_load(p, bank, &err);
+    if (!s) s = weft_weights_create(&source, 1, &weights, &err);
+    if (!s) s = weft_program_load(p, weights, NULL, &err);
     if (!s) s = weft_program_port(p, "x", &in, &err);
     if (!s) s = weft_program_port(p, "y", &out, &err);
     if (!s) s = weft_program_write(p, in, 0, x, sizeof x, &err);
     if (!s) s = weft_program_run(p, &err);
     if (!s) s = weft_program_read(p, out, 0, y, sizeof x, &err);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(weights);
     weft_backend_close(b);
     weft_graph_destroy(g);
     return s;

@@ -241,7 +241,7 @@ static void joined_launches(void)
     weft_backend *b;
     weft_graph *g;
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *loaded = NULL;
     weft_weight_source source = { weights, find };
     if (!CHECK_OK(weft_backend_open("vulkan:0", &b, &err), err) || !CHECK_OK(weft_graph_create(NULL, &g, &err), err))
         return;
@@ -252,7 +252,8 @@ static void joined_launches(void)
     }
     const weft_program_desc desc = { .devices = &b, .n_devices = 1 };
     if (CHECK_OK(weft_graph_seal(g, &err), err) && CHECK_OK(weft_program_create(g, &desc, &p, &err), err) &&
-        CHECK_OK(weft_bank_create(&source, &bank, &err), err) && CHECK_OK(weft_program_load(p, bank, &err), err)) {
+        CHECK_OK(weft_weights_create(&source, 1, &loaded, &err), err) &&
+        CHECK_OK(weft_program_load(p, loaded, NULL, &err), err)) {
         const weft_plan *plan = weft_program_plan(p);
         CHECK_EQ_INT(plan->n_launches, 1);
         for (weft_profile_mode m = WEFT_PROFILE_SCHEDULED; m <= WEFT_PROFILE_ISOLATED; m++) {
@@ -266,7 +267,7 @@ static void joined_launches(void)
         CHECK_CONTAINS(weft__launch_name(weft_program_graph(p), plan, 0, 2, name, sizeof name), " + %");
     }
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(loaded);
     weft_graph_destroy(g);
     weft_backend_close(b);
 }

@@ -107,7 +107,7 @@ static weft_status run(bool strict, bool with_cpu, result *r)
 {
     weft_backend *b[2] = { NULL };
     weft_program *p = NULL;
-    weft_bank *bank = NULL;
+    weft_weights *loaded = NULL;
     weft_graph *g = NULL;
     weft_device_info info;
     weft_weight_source source = { NULL, find };
@@ -127,15 +127,15 @@ static weft_status run(bool strict, bool with_cpu, result *r)
         if (n->op == WEFT_OP_matmul_nt || n->op == WEFT_OP_linear)
             snprintf(r->product, sizeof r->product, "%s", place.kernel);
     }
-    if (!s) s = weft_bank_create(&source, &bank, &err);
-    if (!s) s = weft_program_load(p, bank, &err);
+    if (!s) s = weft_weights_create(&source, 1, &loaded, &err);
+    if (!s) s = weft_program_load(p, loaded, NULL, &err);
     if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, sizeof x, &err);
     if (!s) s = weft_program_run(p, &err);
     if (!s) s = weft_program_read(p, weft_graph_find(weft_program_graph(p), "y"), 0, r->y, sizeof r->y, &err);
     if (b[0]) weft_backend_info(b[0], &info);
     if (b[0]) snprintf(r->disabled, sizeof r->disabled, "%s", info.disabled);
     weft_program_destroy(p);
-    weft_bank_destroy(bank);
+    weft_weights_destroy(loaded);
     weft_graph_destroy(g);
     weft_backend_close(b[1]);
     weft_backend_close(b[0]);

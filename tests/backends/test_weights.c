@@ -1,4 +1,4 @@
-/* test_bank.c: programs over one bank: the same weight in two layouts, and what a device needs room for. */
+/* test_weights.c: programs over one set of weights: a weight in two layouts, and what a device needs room for. */
 #include "small.h"
 
 #include "backends/contract.h"
@@ -8,7 +8,7 @@ static weft_error err;
 typedef struct world {
     small_source values;
     weft_backend *device;
-    weft_bank *bank;
+    weft_weights *weights;
     weft_graph *g[2]; /* y = x w^T; y = rows of w */
     weft_program *p[2];
 } world;
@@ -29,7 +29,7 @@ static bool world_open(world *w)
     *w = (world){ .device = NULL };
     weft_weight_source source = small_weights(&w->values);
     weft_status s = weft_backend_open("cpu,threads=1", &w->device, &err);
-    if (!s) s = weft_bank_create(&source, &w->bank, &err);
+    if (!s) s = weft_weights_create(&source, 1, &w->weights, &err);
     for (int i = 0; i < 2 && !s; i++) s = make_program(w, i);
     return CHECK_OK(s, err);
 }
@@ -37,7 +37,7 @@ static bool world_open(world *w)
 static void world_close(world *w)
 {
     for (int i = 0; i < 2; i++) weft_program_destroy(w->p[i]);
-    weft_bank_destroy(w->bank);
+    weft_weights_destroy(w->weights);
     for (int i = 0; i < 2; i++) weft_graph_destroy(w->g[i]);
     weft_backend_close(w->device);
 }
@@ -58,10 +58,10 @@ static void a_weight_in_two_layouts(void)
     static const int32_t index[] = { 23, 0, 7 };
     float x[SMALL_IN] = { [3] = 1 }, y[SMALL_OUT], rows[3 * SMALL_IN];
     world w;
-    if (world_open(&w) && CHECK_OK(weft_program_load(w.p[0], w.bank, &err), err)) {
-        uint64_t bytes = weft_bank_bytes(w.bank);
-        CHECK_OK(weft_program_load(w.p[1], w.bank, &err), err);
-        CHECK_EQ_INT(weft_bank_bytes(w.bank), bytes);
+    if (world_open(&w) && CHECK_OK(weft_program_load(w.p[0], w.weights, NULL, &err), err)) {
+        uint64_t bytes = weft_weights_bytes(w.weights);
+        CHECK_OK(weft_program_load(w.p[1], w.weights, NULL, &err), err);
+        CHECK_EQ_INT(weft_weights_bytes(w.weights), bytes);
         CHECK_OK(run(w.p[0], x, sizeof x, y, sizeof y), err);
         CHECK_OK(run(w.p[1], index, sizeof index, rows, sizeof rows), err);
         for (uint32_t i = 0; i < SMALL_OUT; i++)
@@ -84,13 +84,13 @@ static void small_info(const weft_backend *b, weft_device_info *out)
     out->memory = room;
 }
 
-/* What the bank has needs no room a second time; with a bank of its own the same program does not fit. */
+/* What is loaded needs no room a second time; with weights of its own the same program does not fit. */
 static void what_is_there_needs_no_room(void)
 {
     world w;
-    weft_bank *other = NULL;
+    weft_weights *other = NULL;
     weft_program *again = NULL;
-    if (world_open(&w) && CHECK_OK(weft_program_load(w.p[0], w.bank, &err), err)) {
+    if (world_open(&w) && CHECK_OK(weft_program_load(w.p[0], w.weights, NULL, &err), err)) {
         weft_weight_source source = small_weights(&w.values);
         weft_program_memory m = weft_program_device_memory(w.p[0], 0);
         real = w.device->vt;
@@ -100,11 +100,11 @@ static void what_is_there_needs_no_room(void)
         w.device->vt = &small_device;
         weft_program_desc d = { .devices = &w.device, .n_devices = 1 };
         CHECK_OK(weft_program_create(w.g[0], &d, &again, &err), err);
-        CHECK_OK(weft_bank_create(&source, &other, &err), err);
-        CHECK_STATUS(weft_program_load(again, other, &err), WEFT_LIMIT, err);
-        CHECK_OK(weft_program_load(again, w.bank, &err), err);
+        CHECK_OK(weft_weights_create(&source, 1, &other, &err), err);
+        CHECK_STATUS(weft_program_load(again, other, NULL, &err), WEFT_LIMIT, err);
+        CHECK_OK(weft_program_load(again, w.weights, NULL, &err), err);
         weft_program_destroy(again);
-        weft_bank_destroy(other);
+        weft_weights_destroy(other);
         w.device->vt = real;
     }
     world_close(&w);

@@ -1,5 +1,6 @@
-/* bank.c: weights and states by name, which programs share. An entry is one buffer on one device. */
-#include "backends/bank.h"
+/* weights.c: weights as they lie on devices, found by name or loaded. An entry is one weight in one layout on one
+ * device; it never changes, so any number of programs may read it. */
+#include "backends/weights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@ typedef struct entry {
     weft_backend *b;
     weft_buf *buf;
     char *name;
-    bool state, borrowed;
+    bool borrowed;
     weft_layout layout;
     weft_dtype dtype;
     uint32_t rank;
@@ -20,16 +21,23 @@ typedef struct entry {
 
 enum { BUCKETS = 1024 };
 
-struct weft_bank {
-    weft_weight_source source;
+struct weft_weights {
+    weft_weight_source *sources;
+    uint32_t n_sources;
     entry *buckets[BUCKETS];
 };
 
-weft_status weft_bank_create(const weft_weight_source *source, weft_bank **out, weft_error *err)
+weft_status weft_weights_create(const weft_weight_source *sources, uint32_t n, weft_weights **out, weft_error *err)
 {
-    *out = calloc(1, sizeof **out);
-    if (!*out) return WEFT_OOM_FAIL(err, "a bank");
-    if (source) (*out)->source = *source;
+    weft_weights *w = *out = calloc(1, sizeof *w);
+    if (w) w->sources = calloc(n + (n == 0), sizeof *w->sources);
+    if (!w || !w->sources) {
+        free(w);
+        *out = NULL;
+        return WEFT_OOM_FAIL(err, "weights");
+    }
+    if (n) memcpy(w->sources, sources, n * sizeof *sources);
+    w->n_sources = n;
     return WEFT_OK;
 }
 
@@ -43,42 +51,25 @@ static void free_entry(entry *e)
     free(e);
 }
 
-void weft_bank_destroy(weft_bank *bank)
+void weft_weights_destroy(weft_weights *w)
 {
-    if (!bank) return;
+    if (!w) return;
     for (uint32_t i = 0; i < BUCKETS; i++)
-        for (entry *e = bank->buckets[i], *next; e; e = next) {
+        for (entry *e = w->buckets[i], *next; e; e = next) {
             next = e->next;
             free_entry(e);
         }
-    free(bank);
+    free(w->sources);
+    free(w);
 }
 
-uint64_t weft_bank_bytes(const weft_bank *bank)
+uint64_t weft_weights_bytes(const weft_weights *w)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < BUCKETS; i++)
-        for (const entry *e = bank->buckets[i]; e; e = e->next)
+        for (const entry *e = w->buckets[i]; e; e = e->next)
             if (!e->borrowed) sum += e->bytes;
     return sum;
-}
-
-static weft_status clear(entry *e, weft_error *err)
-{
-    static const unsigned char zeros[16384];
-    for (uint64_t at = 0; at < e->bytes; at += sizeof zeros) {
-        uint64_t n = e->bytes - at < sizeof zeros ? e->bytes - at : sizeof zeros;
-        WEFT_TRY(e->b->vt->buf_write(e->buf, at, zeros, n, err));
-    }
-    return WEFT_OK;
-}
-
-weft_status weft_bank_clear_states(weft_bank *bank, weft_error *err)
-{
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        for (entry *e = bank->buckets[i]; e; e = e->next)
-            if (e->state) WEFT_TRY(clear(e, err));
-    return WEFT_OK;
 }
 
 static uint32_t hash_name(const char *name)
@@ -90,7 +81,7 @@ static uint32_t hash_name(const char *name)
 
 static bool same(const entry *e, const entry *key)
 {
-    return e->b == key->b && e->state == key->state && e->layout == key->layout && e->dtype == key->dtype &&
+    return e->b == key->b && e->layout == key->layout && e->dtype == key->dtype &&
            e->rank == key->rank && !memcmp(e->dims, key->dims, key->rank * sizeof *key->dims) &&
            !strcmp(e->name, key->name);
 }
@@ -118,11 +109,13 @@ static weft_status check_bytes(const entry *e, const weft_weight_data *data, wef
                      (unsigned long long)data->bytes, (unsigned long long)bytes);
 }
 
-static weft_status find_data(weft_bank *bank, const entry *e, weft_weight_data *data, weft_error *err)
+static weft_status find_data(weft_weights *w, const entry *e, weft_weight_data *data, weft_error *err)
 {
-    if (!bank->source.find)
-        return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s': the bank has no source of weights", e->name);
-    WEFT_TRY(bank->source.find(bank->source.ctx, e->name, data, err));
+    weft_status found = WEFT_NOT_FOUND;
+    for (uint32_t i = 0; i < w->n_sources && found == WEFT_NOT_FOUND; i++)
+        found = w->sources[i].find(w->sources[i].ctx, e->name, data, err);
+    if (!w->n_sources) return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s': there is no source of weights", e->name);
+    WEFT_TRY(found);
     char want[160], have[160];
     if (data->rank == e->rank && !memcmp(data->dims, e->dims, e->rank * sizeof *e->dims))
         return check_bytes(e, data, err);
@@ -132,10 +125,10 @@ static weft_status find_data(weft_bank *bank, const entry *e, weft_weight_data *
 }
 
 /* Data that needs no change is used where the file is mapped, if the device can and its elements are aligned. */
-static weft_status load_weight(weft_bank *bank, entry *e, weft__task *task, weft_error *err)
+static weft_status load_weight(weft_weights *w, entry *e, weft__task *task, weft_error *err)
 {
     weft_weight_data data;
-    WEFT_TRY(find_data(bank, e, &data, err));
+    WEFT_TRY(find_data(w, e, &data, err));
     uint32_t align = weft_dtype_get(e->dtype)->block == 1 ? weft_dtype_get(e->dtype)->bytes : 2;
     if (e->layout == WEFT_LAYOUT_PLAIN && data.dtype == e->dtype && (uintptr_t)data.data % align == 0) {
         WEFT_TRY(e->b->vt->buf_wrap(e->b, data.data, data.bytes, &e->buf, err));
@@ -156,46 +149,39 @@ static weft_status load_weight(weft_bank *bank, entry *e, weft__task *task, weft
     return WEFT_OK;
 }
 
-static weft_status make_state(entry *e, weft_error *err)
+static entry make_key(const weft_backend *b, const char *name, weft_layout layout, weft_dtype t, uint32_t rank,
+                      const int64_t *dims)
 {
-    WEFT_TRY(e->b->vt->buf_create(e->b, e->bytes, &e->buf, err));
-    e->b->users++;
-    return WEFT_OK;
-}
-
-static entry make_key(const weft_backend *b, const char *name, bool state, weft_layout layout, weft_dtype t,
-                      uint32_t rank, const int64_t *dims)
-{
-    entry key = { .b = (weft_backend *)(uintptr_t)b, .name = (char *)(uintptr_t)name, .state = state,
-                  .layout = layout, .dtype = t, .rank = rank };
+    entry key = { .b = (weft_backend *)(uintptr_t)b, .name = (char *)(uintptr_t)name, .layout = layout, .dtype = t,
+                  .rank = rank };
     memcpy(key.dims, dims, rank * sizeof *dims);
     return key;
 }
 
-static entry *find(const weft_bank *bank, const entry *key)
+static entry *find(const weft_weights *w, const entry *key)
 {
-    entry *e = bank->buckets[hash_name(key->name)];
+    entry *e = w->buckets[hash_name(key->name)];
     while (e && !same(e, key)) e = e->next;
     return e;
 }
 
-static weft_status find_or_make(weft_bank *bank, const entry *key, weft__task *task, weft_buf **out, weft_error *err)
+static weft_status find_or_make(weft_weights *w, const entry *key, weft__task *task, weft_buf **out, weft_error *err)
 {
-    entry **bucket = &bank->buckets[hash_name(key->name)], *e = find(bank, key);
+    entry **bucket = &w->buckets[hash_name(key->name)], *e = find(w, key);
     if (e) {
         *out = e->buf;
         return WEFT_OK;
     }
     e = malloc(sizeof *e);
-    if (!e) return WEFT_OOM_FAIL(err, "a bank entry");
+    if (!e) return WEFT_OOM_FAIL(err, key->name);
     *e = *key;
     e->name = strdup(key->name);
     if (!e->name) {
         free(e);
-        return WEFT_OOM_FAIL(err, "a bank entry");
+        return WEFT_OOM_FAIL(err, key->name);
     }
     e->bytes = e->b->vt->weight_bytes(e->b, e->layout, e->dtype, e->rank, e->dims);
-    weft_status s = e->state ? make_state(e, err) : load_weight(bank, e, task, err);
+    weft_status s = load_weight(w, e, task, err);
     if (s) {
         free_entry(e);
         return s;
@@ -206,26 +192,19 @@ static weft_status find_or_make(weft_bank *bank, const entry *key, weft__task *t
     return WEFT_OK;
 }
 
-weft_status weft__bank_weight(weft_bank *bank, weft_backend *b, const char *name, weft_layout layout, weft_dtype t,
+weft_status weft__weights_get(weft_weights *w, weft_backend *b, const char *name, weft_layout layout, weft_dtype t,
                               uint32_t rank, const int64_t *dims, weft__task *task, weft_buf **out, weft_error *err)
 {
-    entry key = make_key(b, name, false, layout, t, rank, dims);
+    entry key = make_key(b, name, layout, t, rank, dims);
     uint64_t end = task ? task->at.done + b->vt->weight_bytes(b, layout, t, rank, dims) : 0;
-    WEFT_TRY(find_or_make(bank, &key, task, out, err));
+    WEFT_TRY(find_or_make(w, &key, task, out, err));
     return weft__task_reach(task, end, err);
 }
 
-weft_status weft__bank_state(weft_bank *bank, weft_backend *b, const char *name, weft_dtype t, uint32_t rank,
-                             const int64_t *dims, weft_buf **out, weft_error *err)
+uint64_t weft__weights_have(const weft_weights *w, const weft_backend *b, const char *name, weft_layout layout,
+                            weft_dtype t, uint32_t rank, const int64_t *dims)
 {
-    entry key = make_key(b, name, true, 0, t, rank, dims);
-    return find_or_make(bank, &key, NULL, out, err);
-}
-
-uint64_t weft__bank_has(const weft_bank *bank, const weft_backend *b, const char *name, bool state, weft_layout layout,
-                        weft_dtype t, uint32_t rank, const int64_t *dims)
-{
-    entry key = make_key(b, name, state, state ? 0 : layout, t, rank, dims);
-    const entry *e = find(bank, &key);
+    entry key = make_key(b, name, layout, t, rank, dims);
+    const entry *e = find(w, &key);
     return e ? e->bytes : 0;
 }

@@ -1,0 +1,14 @@
+/* weights.h: the part of weights that programs use. */
+#ifndef WEFT_WEIGHTS_H
+#define WEFT_WEIGHTS_H
+
+#include "backends/contract.h"
+
+/* A weight in a layout on a device: found by name, or loaded now. task counts its bytes, found or loaded. */
+weft_status weft__weights_get(weft_weights *w, weft_backend *b, const char *name, weft_layout layout, weft_dtype t,
+                              uint32_t rank, const int64_t *dims, weft__task *task, weft_buf **out, weft_error *err);
+/* Bytes that it occupies on the device already; 0: it is not there. */
+uint64_t weft__weights_have(const weft_weights *w, const weft_backend *b, const char *name, weft_layout layout,
+                            weft_dtype t, uint32_t rank, const int64_t *dims);
+
+#endif
