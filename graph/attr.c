@@ -41,18 +41,20 @@ bool weft__op_parse(const char *name, weft_op *out)
 }
 
 /* One function per row of attr.def, so that `row` names the struct in offsetof. */
-#define F(type_, name_) { #name_, ATTR_##type_, offsetof(row, name_) },
+#define F(type_, name_) { #name_, ATTR_##type_, offsetof(row, name_), false },
+#define O(type_, name_) { #name_, ATTR_##type_, offsetof(row, name_), true },
 #define WEFT_ATTR(name_, fields_)                                                               \
     static const weft__attr_field *fields_of_##name_(uint32_t *n)                               \
     {                                                                                           \
         typedef weft_attr_##name_ row;                                                          \
-        static const weft__attr_field f[] = { fields_{ NULL, ATTR_i32, offsetof(row, end_) } }; \
+        static const weft__attr_field f[] = { fields_{ NULL, ATTR_i32, offsetof(row, end_), false } }; \
         *n = sizeof f / sizeof *f - 1;                                                          \
         return f;                                                                               \
     }
 #include "attr.def"
 #undef WEFT_ATTR
 #undef F
+#undef O
 
 typedef const weft__attr_field *fields_fn(uint32_t *n);
 static fields_fn *const fields_of_op[WEFT_OP_COUNT] = {
@@ -102,6 +104,12 @@ static uint32_t field_words(const weft__attr_field *f, const weft_attrs *a, uint
         memcpy(&w[n++], p, field_size[f->type]);
     }
     return n;
+}
+
+bool weft__attr_shown(const weft__attr_field *f, const weft_attrs *a)
+{
+    static const weft__attr_any zero;
+    return !f->optional || memcmp((const char *)a + f->offset, &zero, weft__attr_size(f)) != 0;
 }
 
 void weft__attrs_copy(weft_op op, weft_attrs *to, const weft_attrs *from)

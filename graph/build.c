@@ -290,27 +290,50 @@ weft_ref weft_cast(weft_graph *g, weft_ref x, weft_dtype t)
 /* ---- rows ---- */
 
 /* The op takes a weight, and a bias after it; a bias alone is an addition. */
+weft_ref weft_norm(weft_graph *g, weft_ref x, const weft_norm_desc *d)
+{
+    static const weft_op ops[] = { WEFT_OP_layer_norm, WEFT_OP_rms_norm, WEFT_OP_l2_norm };
+    if (stopped(g)) return none;
+    if ((unsigned)d->kind >= sizeof ops / sizeof *ops) return WEFT__STICKY(g, WEFT_INVALID, "no such norm");
+    weft_attrs a = { .norm = { .eps = d->eps, .group = d->group > INT32_MAX ? -1 : (int32_t)d->group,
+                               .one_plus = d->one_plus } };
+    weft_ref y = add(g, ops[d->kind], &a, (weft_ref[]){ x, d->w, d->b }, d->w.id ? d->b.id ? 3 : 2 : 1);
+    return !d->w.id && d->b.id ? weft_add(g, y, d->b) : y;
+}
+
 weft_ref weft_layer_norm(weft_graph *g, weft_ref x, weft_ref w, weft_ref b, float eps)
 {
-    weft_attrs a = { .norm = { .eps = eps } };
-    weft_ref y = add(g, WEFT_OP_layer_norm, &a, (weft_ref[]){ x, w, b }, w.id ? b.id ? 3 : 2 : 1);
-    return !w.id && b.id ? weft_add(g, y, b) : y;
+    return weft_norm(g, x, &(weft_norm_desc){ .kind = WEFT_NORM_LAYER, .w = w, .b = b, .eps = eps });
 }
 
 weft_ref weft_rms_norm(weft_graph *g, weft_ref x, weft_ref w, float eps)
 {
-    weft_attrs a = { .norm = { .eps = eps } };
-    return add(g, WEFT_OP_rms_norm, &a, (weft_ref[]){ x, w }, w.id ? 2 : 1);
+    return weft_norm(g, x, &(weft_norm_desc){ .kind = WEFT_NORM_RMS, .w = w, .eps = eps });
+}
+
+weft_ref weft_l2_norm(weft_graph *g, weft_ref x, float eps)
+{
+    return weft_norm(g, x, &(weft_norm_desc){ .kind = WEFT_NORM_L2, .eps = eps });
+}
+
+/* An op along the last axis, which keeps its dims, along another one. */
+static weft_ref along(weft_graph *g, weft_op op, weft_ref x, int axis)
+{
+    uint32_t at;
+    if (!fix_axis(g, op, x, axis, &at)) return none;
+    int last = (int)weft_graph_value(g, x)->dims.rank - 1;
+    if ((int)at == last) return add1(g, op, NULL, x);
+    return weft_transpose(g, add1(g, op, NULL, weft_transpose(g, x, (int)at, last)), (int)at, last);
 }
 
 weft_ref weft_softmax(weft_graph *g, weft_ref x, int axis)
 {
-    uint32_t at;
-    if (!fix_axis(g, WEFT_OP_softmax, x, axis, &at)) return none;
-    int last = (int)weft_graph_value(g, x)->dims.rank - 1;
-    if ((int)at == last) return add1(g, WEFT_OP_softmax, NULL, x);
-    weft_ref turned = weft_transpose(g, x, (int)at, last);
-    return weft_transpose(g, add1(g, WEFT_OP_softmax, NULL, turned), (int)at, last);
+    return along(g, WEFT_OP_softmax, x, axis);
+}
+
+weft_ref weft_cumsum(weft_graph *g, weft_ref x, int axis)
+{
+    return along(g, WEFT_OP_cumsum, x, axis);
 }
 
 /* Ops that drop their axis: it is moved to the end, the others keep their order. */

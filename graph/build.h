@@ -64,11 +64,23 @@ WEFT_API weft_ref weft_activation(weft_graph *g, weft_ref x, weft_act act); /* N
 WEFT_API weft_ref weft_cast(weft_graph *g, weft_ref x, weft_dtype t); /* f32, f16, bf16 (to nearest even), i32 */
 
 /* Along the last axis; w and b are [n] or none ((weft_ref){0}). layer_norm: (x - mean) / sqrt(var + eps) * w + b with
- * the population variance (Ba et al., arXiv:1607.06450); rms_norm: x / sqrt(mean(x^2) + eps) * w (arXiv:1910.07467). */
+ * the population variance (Ba et al., arXiv:1607.06450); rms_norm: x / sqrt(mean(x^2) + eps) * w (arXiv:1910.07467);
+ * l2_norm: x / sqrt(sum(x^2) + eps), without weight. */
+typedef enum weft_norm_kind { WEFT_NORM_LAYER, WEFT_NORM_RMS, WEFT_NORM_L2 } weft_norm_kind;
+typedef struct weft_norm_desc {
+    weft_norm_kind kind;
+    weft_ref w, b; /* [n] or none; b: LAYER only */
+    float eps;
+    uint32_t group; /* the last axis in groups of so many, each normalised by itself; 0: as one */
+    bool one_plus;  /* times 1 + w */
+} weft_norm_desc;
+WEFT_API weft_ref weft_norm(weft_graph *g, weft_ref x, const weft_norm_desc *d);
 WEFT_API weft_ref weft_layer_norm(weft_graph *g, weft_ref x, weft_ref w, weft_ref b, float eps);
 WEFT_API weft_ref weft_rms_norm(weft_graph *g, weft_ref x, weft_ref w, float eps);
+WEFT_API weft_ref weft_l2_norm(weft_graph *g, weft_ref x, float eps);
 /* Along `axis`. Reductions drop the axis. argmax: i32, the first of equals. */
 WEFT_API weft_ref weft_softmax(weft_graph *g, weft_ref x, int axis);
+WEFT_API weft_ref weft_cumsum(weft_graph *g, weft_ref x, int axis); /* of all up to each, itself included */
 WEFT_API weft_ref weft_reduce_sum(weft_graph *g, weft_ref x, int axis);
 WEFT_API weft_ref weft_reduce_mean(weft_graph *g, weft_ref x, int axis);
 WEFT_API weft_ref weft_reduce_max(weft_graph *g, weft_ref x, int axis);

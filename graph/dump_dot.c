@@ -149,6 +149,7 @@ static void put_attrs(drawing *p, const weft_node *n)
     const weft__attr_field *f = weft__attr_fields(n->op, &n_fields);
     for (uint32_t i = 0, at = 0; i < n_fields && at < sizeof line; i++) {
         weft__attr_text(p->g, n, &f[i], value, sizeof value);
+        if (!weft__attr_shown(&f[i], &n->attrs)) continue;
         if (f[i].type == ATTR_dims || !strcmp(value, "none")) continue;
         if (f[i].type == ATTR_i32 && !strcmp(value, "0")) continue;
         at += (uint32_t)snprintf(line + at, sizeof line - at, "%s%s %s", at ? ", " : "", f[i].name, value);

@@ -55,7 +55,8 @@ static void put_attrs(weft__json *j, const weft__drawing *d, const weft_node *n)
     weft__json_array(j, "attrs");
     if (n->name) put_pair(j, "name", n->name);
     for (uint32_t i = 0; i < n_fields; i++)
-        put_pair(j, f[i].name, weft__attr_text(d->g, n, &f[i], text, sizeof text));
+        if (weft__attr_shown(&f[i], &n->attrs))
+            put_pair(j, f[i].name, weft__attr_text(d->g, n, &f[i], text, sizeof text));
     if (n->data) put_pair(j, "data", weft__data_text(d->g, n, 8, text, sizeof text));
     if (cost.bytes_read > 0 || cost.bytes_written > 0) {
         put_number(j, "flops", cost.flops);

@@ -83,7 +83,8 @@ void weft__json_node(weft__json *j, const weft__stage *s, const weft_node *n)
     weft__json_string(j, "scope", n->scope);
     if (n->name) weft__json_string(j, "name", n->name);
     weft__json_object(j, "attrs");
-    for (uint32_t i = 0; i < n_fields; i++) put_attr(j, s->g, &f[i], (const char *)&n->attrs + f[i].offset);
+    for (uint32_t i = 0; i < n_fields; i++)
+        if (weft__attr_shown(&f[i], &n->attrs)) put_attr(j, s->g, &f[i], (const char *)&n->attrs + f[i].offset);
     weft__json_end_object(j);
     if (n->data) put_data(j, s->g, n);
     put_refs(j, "in", n->in, n->n_in);

@@ -110,8 +110,10 @@ typedef struct weft__attr_field {
     const char *name;
     enum { ATTR_f32, ATTR_i32, ATTR_i64, ATTR_dtype, ATTR_act, ATTR_dims, ATTR_perm } type;
     uint32_t offset;
+    bool optional;
 } weft__attr_field;
 const weft__attr_field *weft__attr_fields(weft_op op, uint32_t *n);
+bool weft__attr_shown(const weft__attr_field *f, const weft_attrs *a); /* not an optional one that is 0 */
 bool weft__attrs_equal(weft_op op, const weft_attrs *a, const weft_attrs *b);
 uint64_t weft__attrs_hash(weft_op op, const weft_attrs *a);
 

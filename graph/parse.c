@@ -150,7 +150,7 @@ static weft_status take_perm_field(parser *p, void *field)
     return WEFT_OK;
 }
 
-/* {name = value, ..}: every field of the op once, in any order. */
+/* {name = value, ..}: every field of the op once, in any order; optional ones are 0 if not given. */
 static weft_status take_attrs(parser *p, weft_op op, weft_attrs *attrs)
 {
     static weft_status (*const field_of[])(parser *, void *) = {
@@ -177,7 +177,8 @@ static weft_status take_attrs(parser *p, weft_op op, weft_attrs *attrs)
         WEFT_TRY(field_of[f[i].type](p, (char *)attrs + f[i].offset));
     } while (weft__scan_accept(&p->in, ','));
     for (uint32_t i = 0; i < n; i++)
-        if (!(seen >> i & 1)) return weft__scan_fail_word(&p->in, p->in.at, "missing attribute", f[i].name);
+        if (!f[i].optional && !(seen >> i & 1))
+            return weft__scan_fail_word(&p->in, p->in.at, "missing attribute", f[i].name);
     return weft__scan_expect(&p->in, '}');
 }
 

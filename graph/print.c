@@ -116,6 +116,7 @@ static void put_attrs(printer *p, const weft_node *n)
     uint32_t n_fields;
     const weft__attr_field *f = weft__attr_fields(n->op, &n_fields);
     for (uint32_t i = 0; i < n_fields; i++) {
+        if (!weft__attr_shown(&f[i], &n->attrs)) continue;
         PUT(p, i ? ", %s = " : " {%s = ", f[i].name);
         put[f[i].type](p, (const char *)&n->attrs + f[i].offset);
     }

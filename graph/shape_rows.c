@@ -14,6 +14,23 @@ weft_status weft__shape_rows(const weft__rule *r)
     return WEFT_OK;
 }
 
+static weft_status need_norm_attrs(const weft__rule *r)
+{
+    const weft_attr_norm *a = &r->attrs->norm;
+    weft_dim last = weft__dim_last(&r->v[0]->dims);
+    if (!isfinite(a->eps) || a->eps < 0)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "%s: eps is %g", r->op->name, (double)a->eps);
+    WEFT_TRY(weft__need_flag(r, a->one_plus, "one_plus"));
+    if (a->one_plus && r->n_in < 2)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "%s: one_plus without a weight", r->op->name);
+    if (a->group < 0 || (a->group && (last.extent || last.n % a->group))) {
+        char what[80];
+        snprintf(what, sizeof what, "groups of %d do not divide the last dimension", a->group);
+        return weft__rule_refuse(r, what);
+    }
+    return WEFT_OK;
+}
+
 weft_status weft__shape_norm(const weft__rule *r)
 {
     const weft_dims *d = &r->v[0]->dims;
@@ -24,8 +41,7 @@ weft_status weft__shape_norm(const weft__rule *r)
         if (!weft__is_vector_of(r->v[i], weft__dim_last(d)))
             return weft__rule_refuse(r, "weight and bias must be vectors of the last dimension");
     }
-    float eps = r->attrs->norm.eps;
-    if (!isfinite(eps) || eps < 0) return WEFT_FAIL(r->err, WEFT_INVALID, "%s: eps is %g", r->op->name, (double)eps);
+    WEFT_TRY(need_norm_attrs(r));
     weft__rule_result(r, WEFT_F32, d);
     return WEFT_OK;
 }

@@ -102,6 +102,7 @@ typedef weft_act weft__attr_act;
 typedef weft_dims weft__attr_dims;
 typedef weft_perm weft__attr_perm;
 #define F(type, name) weft__attr_##type name;
+#define O(type, name) weft__attr_##type name;
 #define WEFT_ATTR(name, fields) typedef struct weft_attr_##name { fields int end_; } weft_attr_##name;
 #include "attr.def"
 #undef WEFT_ATTR
@@ -111,6 +112,7 @@ typedef union weft_attrs {
 } weft_attrs;
 #undef WEFT_ATTR
 #undef F
+#undef O
 
 typedef struct weft_op_info {
     const char *name;

@@ -341,7 +341,9 @@ static bool make_norm(gen *r, weft_op op)
     weft_dims v = vector_of(d->d[d->rank - 1]);
     uint32_t n = 1 + below(r, weft_op_get(op)->max_in);
     for (uint32_t i = 1; i < n; i++) in[i] = new_float(r, v);
-    return emit(r, op, &(weft_attrs){ .norm = { .eps = 1e-5f } }, in, n);
+    weft_attrs a = { .norm = { .eps = 1e-5f, .one_plus = n > 1 && chance(r, 30) } };
+    if (!v.d[0].extent && v.d[0].n % 4 == 0 && chance(r, 30)) a.norm.group = (int32_t)(v.d[0].n / 4);
+    return emit(r, op, &a, in, n);
 }
 
 static bool make_reduce(gen *r, weft_op op)

@@ -23,10 +23,15 @@ static void norm_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
         gpu_bind_out(c, l, Y1, 1);
         flags |= 1u << Y1;
     }
-    l->job.u0 = (weft_uvec4){ (uint32_t)rows_of(&c->in[0]), flags, c->op == WEFT_OP_rms_norm, 0 };
+    const gpu_tensor *x = &c->in[0];
+    uint32_t group = (uint32_t)c->attrs->norm.group;
+    uint32_t kind = c->op == WEFT_OP_rms_norm ? 1 : c->op == WEFT_OP_l2_norm ? 2 : 0;
+    uint32_t groups = group ? (uint32_t)(x->dim[x->rank - 1] / group) : 1;
+    l->job.u0 = (weft_uvec4){ (uint32_t)rows_of(x), flags, kind, groups };
+    l->job.u1 = (weft_uvec4){ group, (uint32_t)c->attrs->norm.one_plus, 0, 0 };
     l->job.f0.x = c->attrs->norm.eps;
-    gpu_set_walk(l, &c->in[0]);
-    gpu_launch_rows(c, l, WEFT_SHADER_norm, WEFT_SHADER_norm_subgroup, rows_of(&c->in[0]));
+    gpu_set_walk(l, x);
+    gpu_launch_rows(c, l, WEFT_SHADER_norm, WEFT_SHADER_norm_subgroup, rows_of(x) * groups);
 }
 
 static void row_launch(const gpu_call *c, gpu_launch *l, weft_shader_id shared, weft_shader_id subgroup)
@@ -53,6 +58,12 @@ static void reduce_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     row_launch(c, l, WEFT_SHADER_reduce, WEFT_SHADER_reduce_subgroup);
 }
 
+static void cumsum_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    (void)i;
+    row_launch(c, l, WEFT_SHADER_cumsum, WEFT_SHADER_cumsum);
+}
+
 static bool top_k_accepts(const gpu_call *c)
 {
     return c->attrs->top_k.k <= MAX_TOP_K && gpu_accepts_plain(c);
@@ -72,5 +83,7 @@ const gpu_kernel gpu_softmax = { .name = "softmax", .accepts = gpu_accepts_plain
                                  .need = WEFT_NEED_ANY, .ins = 1, .outs = 1, .inplace = true };
 const gpu_kernel gpu_reduce = { .name = "reduce", .accepts = gpu_accepts_plain, .launch = reduce_launch,
                                 .need = WEFT_NEED_ANY, .ins = 1, .outs = 1 };
+const gpu_kernel gpu_cumsum = { .name = "cumsum", .accepts = gpu_accepts_plain, .launch = cumsum_launch,
+                                .need = WEFT_NEED_ANY, .ins = 1, .outs = 1, .inplace = true };
 const gpu_kernel gpu_top_k = { .name = "top_k", .accepts = top_k_accepts, .launch = top_k_launch, .need = WEFT_NEED_ANY,
                                .ins = 1, .outs = 2 };

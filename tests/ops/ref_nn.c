@@ -10,8 +10,10 @@ typedef struct norm_row {
     double mean, inverse, e_mean, e_inverse; /* inverse: 1 / sqrt(var + eps); e_inverse relative */
 } norm_row;
 
-static norm_row norm_facts(const double *x, const double *e, int64_t n, double eps, bool centred)
+static norm_row norm_facts(const double *x, const double *e, int64_t n, double eps, weft_op op)
 {
+    bool centred = op == WEFT_OP_layer_norm || op == WEFT_OP_norm_pair;
+    double count = op == WEFT_OP_l2_norm ? 1.0 : (double)n;
     norm_row r = { 0 };
     double magnitude = 0.0, square = 0.0, e_square = 0.0;
     if (centred) {
@@ -24,8 +26,8 @@ static norm_row norm_facts(const double *x, const double *e, int64_t n, double e
     }
     for (int64_t i = 0; i < n; i++) {
         double d = x[i] - r.mean, ed = e[i] + REF_U * fabs(d);
-        square += d * d / (double)n;
-        e_square += 2.0 * fabs(d) * ed / (double)n;
+        square += d * d / count;
+        e_square += 2.0 * fabs(d) * ed / count;
     }
     /* A shift of all differences by e_mean changes the variance by e_mean^2 alone. */
     e_square += r.e_mean * r.e_mean + ref_gamma(n) * square;
@@ -35,45 +37,69 @@ static norm_row norm_facts(const double *x, const double *e, int64_t n, double e
     return r;
 }
 
-static void norm(const ref_call *c, ref_tensor *out, const ref_tensor *w, const ref_tensor *b,
-                 bool centred)
+static void norm(const ref_call *c, ref_tensor *out, const ref_tensor *w, const ref_tensor *b)
 {
     const ref_tensor *x = c->in[0];
-    int64_t n = x->dim[x->rank - 1];
+    const weft_attr_norm *a = &c->n->attrs.norm;
+    int64_t row = x->dim[x->rank - 1], n = a->group ? a->group : row;
     ref_alloc(out, WEFT_F32, x->rank, x->dim);
-    for (int64_t row = 0; row < x->n / n; row++) {
-        const double *v = x->v + row * n, *e = x->e + row * n;
-        norm_row r = norm_facts(v, e, n, (double)c->n->attrs.norm.eps, centred);
+    for (int64_t at = 0; at < x->n; at += n) {
+        const double *v = x->v + at, *e = x->e + at;
+        norm_row r = norm_facts(v, e, n, (double)a->eps, c->n->op);
         for (int64_t i = 0; i < n; i++) {
+            int64_t k = (at + i) % row;
             double d = v[i] - r.mean, y = d * r.inverse;
             double ey = r.inverse * (e[i] + r.e_mean + REF_U * fabs(d)) +
                         fabs(y) * (r.e_inverse + 2 * REF_U);
-            double scale = w ? w->v[i] : 1.0, shift = b ? b->v[i] : 0.0;
-            ey = fabs(scale) * ey + REF_U * (2 * fabs(y * scale) + fabs(y * scale + shift));
-            if (w) ey += w->e[i] * fabs(y);
-            if (b) ey += b->e[i];
-            ref_set(out, row * n + i, y * scale + shift, ey);
+            double scale = w ? w->v[k] + a->one_plus : 1.0, shift = b ? b->v[k] : 0.0;
+            ey = fabs(scale) * ey + REF_U * ((2 + a->one_plus) * fabs(y * scale) + fabs(y * scale + shift));
+            if (w) ey += w->e[k] * fabs(y);
+            if (b) ey += b->e[k];
+            ref_set(out, at + i, y * scale + shift, ey);
         }
     }
 }
 
 bool ref_op_layer_norm(const ref_call *c)
 {
-    norm(c, c->out, c->n_in > 1 ? c->in[1] : NULL, c->n_in > 2 ? c->in[2] : NULL, true);
+    norm(c, c->out, c->n_in > 1 ? c->in[1] : NULL, c->n_in > 2 ? c->in[2] : NULL);
     return true;
 }
 
 bool ref_op_rms_norm(const ref_call *c)
 {
-    norm(c, c->out, c->n_in > 1 ? c->in[1] : NULL, NULL, false);
+    norm(c, c->out, c->n_in > 1 ? c->in[1] : NULL, NULL);
+    return true;
+}
+
+bool ref_op_l2_norm(const ref_call *c)
+{
+    norm(c, c->out, NULL, NULL);
+    return true;
+}
+
+bool ref_op_cumsum(const ref_call *c)
+{
+    const ref_tensor *x = c->in[0];
+    int64_t n = x->dim[x->rank - 1];
+    ref_alloc(c->out, WEFT_F32, x->rank, x->dim);
+    for (int64_t row = 0; row < x->n; row += n) {
+        double sum = 0.0, e = 0.0, magnitude = 0.0;
+        for (int64_t i = row; i < row + n; i++) {
+            sum += x->v[i];
+            e += x->e[i];
+            magnitude += fabs(x->v[i]);
+            ref_set(c->out, i, sum, e + ref_gamma(i + 1 - row) * magnitude);
+        }
+    }
     return true;
 }
 
 /* x, weight and bias of the first, weight and bias of the second. */
 bool ref_op_norm_pair(const ref_call *c)
 {
-    norm(c, &c->out[0], c->in[1], c->in[2], true);
-    norm(c, &c->out[1], c->in[3], c->in[4], true);
+    norm(c, &c->out[0], c->in[1], c->in[2]);
+    norm(c, &c->out[1], c->in[3], c->in[4]);
     return true;
 }
 
