@@ -19,6 +19,7 @@ set(WEFT_PUBLIC_HEADERS
   backends/profile.h
   models/model.h
   models/config.h
+  models/sampler.h
   models/checkpoint/checkpoint.h
   models/tokenizer/tokenizer.h)
 set(public_headers "")

@@ -1,6 +1,6 @@
 /* generate.c: the loop that continues a sequence: evaluate, pick, decode, look for a reason to stop. */
 #include "models/model_impl.h"
-#include "models/sampler.h"
+#include "models/sampler_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,10 +79,9 @@ static weft_status keep_logprobs(generator *g, int32_t token, weft_error *err)
 
 static weft_status pick(generator *g, int32_t *token, weft_error *err)
 {
-    *token = g->candidates ? weft_sampler_pick_candidate(g->sampler, g->candidates, g->n_candidates, g->history,
-                                                         g->n_history)
-                           : weft_sampler_pick(g->sampler, g->logits, g->history, g->n_history);
-    if (*token < 0) return WEFT_FAIL(err, WEFT_NOT_FINITE, "no token can be picked: the logits are NaN or all -inf");
+    WEFT_TRY(g->candidates ? weft_sampler_pick_candidate(g->sampler, g->candidates, g->n_candidates, g->history,
+                                                         g->n_history, token, err)
+                           : weft_sampler_pick(g->sampler, g->logits, g->history, g->n_history, token, NULL, err));
     if (g->d->n_logprobs) WEFT_TRY(keep_logprobs(g, *token, err));
     if (!weft__grow(&g->r->tokens, &g->token_cap, g->r->n_tokens + 1, sizeof *g->r->tokens) ||
         !weft__grow(&g->history, &g->history_cap, g->n_history + 1, sizeof *g->history))

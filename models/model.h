@@ -15,6 +15,7 @@
 #define WEFT_MODEL_H
 
 #include "models/checkpoint/checkpoint.h"
+#include "models/sampler.h"
 #include "models/tokenizer/tokenizer.h"
 
 #ifdef __cplusplus
@@ -227,7 +228,6 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft
                                                      float *out, weft_error *err);
 /* The same with desc.candidates: rows of so many candidates, best first. Of one candidate the logit is not known (NaN).
  * INVALID: a session of the other kind, here as there. */
-typedef struct weft_candidate { float logit; int32_t id; } weft_candidate;
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval_candidates(weft_session *s, const weft_batch_token *tokens,
                                                                 size_t n, weft_candidate *out, weft_error *err);
 WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* of its desc */
@@ -242,39 +242,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
                                                       weft_error *err);
 
-/* ---- sampling and generation ----------------------------------------------------------------------------------- */
-
-typedef struct weft_sampling {
-    float temperature;    /* 0: greedy (the most probable token, the lowest id of equals) */
-    uint32_t top_k;       /* 0: all */
-    float top_p;          /* 0 or >= 1: all. The smallest set with at least this probability (arXiv:1904.09751) */
-    float min_p;          /* 0: all. At least this fraction of the best one's probability (arXiv:2407.01082) */
-    float repeat_penalty; /* 0 or 1: none. Logits of tokens seen in the last repeat_window: divided if positive, else
-                             multiplied (arXiv:1909.05858) */
-    uint32_t repeat_window; /* 0: 64 */
-    uint64_t seed;
-} weft_sampling;
-/* Order: repeat penalty, temperature, softmax, top-k, top-p, min-p, then one draw. */
-
-/* How many of the largest logits decide what is picked: 1 for greedy picks, top_k, and those that the penalty could
- * push out of them. 0: all logits do, or too many (above 1024) to be worth it. */
-WEFT_API uint32_t weft_sampling_candidates(const weft_sampling *p);
-
-typedef struct weft_sampler weft_sampler;
-WEFT_API WEFT_MUST_USE weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_sampler **out,
-                                                       weft_error *err);
-WEFT_API void weft_sampler_destroy(weft_sampler *s);
-/* Picks a token from n_vocab logits. `recent` are the last n_recent tokens (for the penalty; may be NULL). A logit of
- * -inf is a token that is never picked, one of +inf always is. -1: a logit is NaN, or all are -inf. */
-WEFT_API int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent);
-/* The same from the n best candidates, descending, where n is at least weft_sampling_candidates (or the vocabulary):
- * picks what it would from all logits. n at most the vocabulary. Of a single candidate the logit does not matter. */
-WEFT_API int32_t weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n,
-                                             const int32_t *recent, size_t n_recent);
-
-/* The natural logarithm of the probability of each of n ids (all below n_vocab) under softmax(logits). NaN where there
- * is no such distribution: a logit is NaN or +inf, or all are -inf. */
-WEFT_API void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out);
+/* ---- generation ------------------------------------------------------------------------------------------------ */
 
 /* natural logarithm, before sampling changes */
 typedef struct weft_logprob { int32_t token; float logprob; } weft_logprob;

@@ -1,8 +1,10 @@
-/* sampler.c: picking a token from logits.
+/* sampler.c: picking a token from logits by a chain of steps.
  *
- * Candidates are (logit, id) pairs in a heap, largest first: of a vocabulary of 50,000 only the few that top-k and
- * top-p let through are ever put in order. */
-#include "models/sampler.h"
+ * The candidates are an array, in any order but for the first `ordered` of them, which are the best, best first. Steps
+ * ask for as many in order as they need: of a vocabulary of 50,000 top-k and top-p look at a few. A candidate's weight,
+ * exp((logit - largest) / temperature), is computed in double precision where it is needed; the temperature stays apart
+ * from the logits until a step needs them whole. */
+#include "models/sampler_impl.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,44 +12,134 @@
 
 enum { DEFAULT_WINDOW = 64, NO_PICK = -1 };
 
-typedef struct candidate {
-    float logit;
-    int32_t id;
-    double p; /* exp(logit - largest), once chosen */
-} candidate;
-
 struct weft_sampler {
-    weft_sampling p;
-    uint32_t n_vocab, n; /* n: candidates in the heap */
+    weft_sampler_step *steps;
+    uint32_t n_steps, n_vocab;
+    bool plain; /* greedy, and nothing else: no candidates are needed */
     uint64_t state; /* of the generator */
-    candidate *heap;
+    /* of one pick */
+    weft_candidate *c;
+    uint32_t n, ordered; /* candidates, and how many of the best stand first, in order */
+    bool by_id;          /* c[i].id is i */
+    bool greedy;
+    double temperature; /* what logits are still to be divided by */
+    uint32_t *count;    /* [n_vocab], zero between steps; NULL without penalties */
+    const int32_t *history;
+    size_t n_history;
 };
+
+/* ---- descriptions ---- */
+
+static bool is_penalty(const weft_sampler_step *s)
+{
+    return s->kind == WEFT_STEP_REPEAT || s->kind == WEFT_STEP_FREQUENCY || s->kind == WEFT_STEP_PRESENCE;
+}
+
+static bool does_nothing(const weft_sampler_step *s)
+{
+    switch (s->kind) {
+    case WEFT_STEP_NONE: return true;
+    case WEFT_STEP_REPEAT: return s->value == 0.0f || s->value == 1.0f;
+    case WEFT_STEP_FREQUENCY:
+    case WEFT_STEP_PRESENCE:
+    case WEFT_STEP_MIN_P: return s->value == 0.0f;
+    case WEFT_STEP_TEMPERATURE: return s->value == 1.0f;
+    case WEFT_STEP_TOP_K: return !s->n;
+    case WEFT_STEP_TOP_P: return s->value == 0.0f || s->value >= 1.0f;
+    case WEFT_STEP_CALL: return false;
+    }
+    return false;
+}
+
+static bool is_greedy(const weft_sampler_step *s)
+{
+    return s->kind == WEFT_STEP_TEMPERATURE && s->value == 0.0f;
+}
+
+uint32_t weft_sampling_steps(const weft_sampling *p, weft_sampler_step out[WEFT_SAMPLING_STEPS])
+{
+    const weft_sampler_step usual[WEFT_SAMPLING_STEPS] = {
+        { .kind = WEFT_STEP_REPEAT, .value = p->repeat_penalty, .n = p->repeat_window },
+        { .kind = WEFT_STEP_FREQUENCY, .value = p->frequency_penalty, .n = p->repeat_window },
+        { .kind = WEFT_STEP_PRESENCE, .value = p->presence_penalty, .n = p->repeat_window },
+        { .kind = WEFT_STEP_TEMPERATURE, .value = p->temperature },
+        { .kind = WEFT_STEP_TOP_K, .n = p->top_k },
+        { .kind = WEFT_STEP_TOP_P, .value = p->top_p },
+        { .kind = WEFT_STEP_MIN_P, .value = p->min_p },
+    };
+    const weft_sampler_step *from = p->steps ? p->steps : usual;
+    uint32_t n = p->steps ? p->n_steps : WEFT_SAMPLING_STEPS;
+    memcpy(out, from, (n < WEFT_SAMPLING_STEPS ? n : WEFT_SAMPLING_STEPS) * sizeof *out);
+    return n;
+}
+
+static weft_status check_step(const weft_sampler_step *s, uint32_t i, weft_error *err)
+{
+    bool penalty = s->kind == WEFT_STEP_FREQUENCY || s->kind == WEFT_STEP_PRESENCE;
+    if ((unsigned)s->kind > WEFT_STEP_CALL)
+        return WEFT_FAIL(err, WEFT_INVALID, "sampling step %u: there is no kind %d", i, (int)s->kind);
+    if (penalty ? !isfinite(s->value) : !(s->value >= 0))
+        return WEFT_FAIL(err, WEFT_INVALID, "sampling step %u: temperature, top-p, min-p and repeat penalty must not "
+                         "be negative, other penalties must be numbers; it is %g", i, (double)s->value);
+    if (s->kind == WEFT_STEP_MIN_P && !(s->value <= 1))
+        return WEFT_FAIL(err, WEFT_INVALID, "sampling step %u: min-p is %g, must be at most 1", i, (double)s->value);
+    if (s->kind == WEFT_STEP_CALL && !s->call)
+        return WEFT_FAIL(err, WEFT_INVALID, "sampling step %u: the caller's function is missing", i);
+    return WEFT_OK;
+}
+
+/* The steps of a description: its own, or `usual` filled. */
+static const weft_sampler_step *steps_of(const weft_sampling *p, weft_sampler_step usual[WEFT_SAMPLING_STEPS],
+                                         uint32_t *n)
+{
+    *n = weft_sampling_steps(p, usual);
+    return p->steps ? p->steps : usual;
+}
+
+/* ---- life ---- */
+
+static weft_status take_steps(weft_sampler *s, const weft_sampling *p, weft_error *err)
+{
+    weft_sampler_step usual[WEFT_SAMPLING_STEPS];
+    uint32_t n;
+    bool counts = false, calls = false;
+    const weft_sampler_step *steps = steps_of(p, usual, &n);
+    s->steps = malloc(n * sizeof *s->steps + 1);
+    if (!s->steps) return WEFT_OOM_FAIL(err, "a sampler");
+    for (uint32_t i = 0; i < n; i++) {
+        WEFT_TRY(check_step(&steps[i], i, err));
+        if (does_nothing(&steps[i])) continue;
+        counts |= is_penalty(&steps[i]);
+        calls |= steps[i].kind == WEFT_STEP_CALL;
+        s->plain |= is_greedy(&steps[i]);
+        s->steps[s->n_steps++] = steps[i];
+    }
+    s->plain &= !counts && !calls;
+    if (counts && !(s->count = calloc(s->n_vocab, sizeof *s->count))) return WEFT_OOM_FAIL(err, "a sampler");
+    return WEFT_OK;
+}
 
 weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_sampler **out, weft_error *err)
 {
     *out = NULL;
     if (!n_vocab) return WEFT_FAIL(err, WEFT_INVALID, "a sampler needs a vocabulary");
-    if (!(p->temperature >= 0) || !(p->top_p >= 0) || !(p->min_p >= 0 && p->min_p <= 1) || !(p->repeat_penalty >= 0))
-        return WEFT_FAIL(err, WEFT_INVALID,
-                         "temperature, top-p, min-p (at most 1) and repeat-penalty must not be negative");
     weft_sampler *s = calloc(1, sizeof *s);
-    if (s) s->heap = calloc(n_vocab, sizeof *s->heap);
-    if (!s || !s->heap) {
-        weft_sampler_destroy(s);
-        return WEFT_OOM_FAIL(err, "a sampler");
-    }
-    s->p = *p;
-    if (!s->p.repeat_window) s->p.repeat_window = DEFAULT_WINDOW;
+    if (!s) return WEFT_OOM_FAIL(err, "a sampler");
     s->n_vocab = n_vocab;
     s->state = p->seed;
-    *out = s;
-    return WEFT_OK;
+    weft_status status = take_steps(s, p, err);
+    if (!status && !(s->c = calloc(n_vocab, sizeof *s->c))) status = WEFT_OOM_FAIL(err, "a sampler");
+    if (status) weft_sampler_destroy(s);
+    else *out = s;
+    return status;
 }
 
 void weft_sampler_destroy(weft_sampler *s)
 {
     if (!s) return;
-    free(s->heap);
+    free(s->steps);
+    free(s->count);
+    free(s->c);
     free(s);
 }
 
@@ -61,66 +153,167 @@ static double next_uniform(weft_sampler *s)
     return (double)(z >> 11) * 0x1p-53;
 }
 
-/* ---- heap, largest logit first, lowest id first among equals ---- */
+/* ---- order ---- */
 
-static bool before(const candidate *a, const candidate *b)
+/* Larger logits come first, lower ids among equals. */
+static bool before(weft_candidate a, weft_candidate b)
 {
-    return a->logit > b->logit || (a->logit == b->logit && a->id < b->id);
+    return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 }
 
-static void sift_down(candidate *h, uint32_t n, uint32_t i)
+/* A heap of n candidates with the worst at its root; the one at i has been replaced. */
+static void sift_down(weft_candidate *h, uint32_t n, uint32_t i)
 {
-    candidate moving = h[i];
+    weft_candidate moving = h[i];
     for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && before(&h[child + 1], &h[child])) child++;
-        if (!before(&h[child], &moving)) break;
+        if (child + 1 < n && before(h[child], h[child + 1])) child++;
+        if (!before(moving, h[child])) break;
         h[i] = h[child];
     }
     h[i] = moving;
 }
 
-static void heapify(candidate *h, uint32_t n)
+/* The k best to the front, in order: the k that are there make a heap, better ones replace its root, then it is sorted.
+ * Those in order already are the best of all, and stay. */
+static void put_in_order(weft_sampler *s, uint32_t k)
 {
-    for (uint32_t i = n / 2; i-- > 0;) sift_down(h, n, i);
+    if (k > s->n) k = s->n;
+    if (k <= s->ordered) return;
+    weft_candidate *h = s->c + s->ordered;
+    uint32_t n = s->n - s->ordered, m = k - s->ordered;
+    for (uint32_t i = m / 2; i-- > 0;) sift_down(h, m, i);
+    for (uint32_t i = m; i < n; i++) {
+        if (!before(h[i], h[0])) continue;
+        weft_candidate worst = h[0];
+        h[0] = h[i];
+        h[i] = worst;
+        sift_down(h, m, 0);
+    }
+    for (uint32_t left = m; left > 1;) {
+        weft_candidate worst = h[0];
+        h[0] = h[--left];
+        h[left] = worst;
+        sift_down(h, left, 0);
+    }
+    s->ordered = k;
+    s->by_id = false;
 }
 
-/* Takes the largest out; it ends up behind the remaining n - 1. */
-static candidate pop(candidate *h, uint32_t n)
+/* Candidate i by order. Asks for more than one at a time. */
+static weft_candidate ranked(weft_sampler *s, uint32_t i)
 {
-    candidate top = h[0];
-    h[0] = h[n - 1];
-    sift_down(h, n - 1, 0);
-    h[n - 1] = top;
+    if (i >= s->ordered) put_in_order(s, i < 16 ? 16 : 4 * i);
+    return s->c[i];
+}
+
+static double weight_of(const weft_sampler *s, weft_candidate c, float top)
+{
+    return exp(((double)c.logit - (double)top) / s->temperature);
+}
+
+static double total_weight(const weft_sampler *s, float top)
+{
+    double sum = 0.0;
+    for (uint32_t i = 0; i < s->n; i++) sum += weight_of(s, s->c[i], top);
+    return sum;
+}
+
+static float top_logit(weft_sampler *s)
+{
+    if (s->ordered) return s->c[0].logit;
+    float top = s->c[0].logit;
+    for (uint32_t i = 1; i < s->n; i++) top = s->c[i].logit > top ? s->c[i].logit : top;
     return top;
 }
 
-/* ---- picking ---- */
-
-static bool is_recent(const int32_t *recent, size_t n, int32_t id)
+static void keep(weft_sampler *s, uint32_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (recent[i] == id) return true;
-    return false;
+    if (n >= s->n) return;
+    put_in_order(s, n);
+    s->n = n;
 }
 
-static candidate *find(weft_sampler *s, int32_t id)
+/* ---- steps that change logits ---- */
+
+static void settle_temperature(weft_sampler *s)
 {
-    if (s->n == s->n_vocab) return id >= 0 && (uint32_t)id < s->n ? &s->heap[id] : NULL; /* in the order of ids */
+    for (uint32_t i = 0; i < s->n && s->temperature != 1.0; i++)
+        s->c[i].logit = (float)((double)s->c[i].logit / s->temperature);
+    s->temperature = 1.0;
+}
+
+static weft_candidate *find(weft_sampler *s, int32_t id)
+{
+    if (s->by_id) return &s->c[id];
     for (uint32_t i = 0; i < s->n; i++)
-        if (s->heap[i].id == id) return &s->heap[i];
+        if (s->c[i].id == id) return &s->c[i];
     return NULL;
 }
 
-static void penalise(weft_sampler *s, const int32_t *recent, size_t n)
+static float penalised(const weft_sampler_step *p, float logit, uint32_t count)
 {
-    float r = s->p.repeat_penalty;
-    size_t from = n > s->p.repeat_window ? n - s->p.repeat_window : 0;
-    for (size_t i = from; i < n; i++) {
-        candidate *c = find(s, recent[i]);
-        if (!c || is_recent(recent + from, i - from, recent[i])) continue; /* once each */
-        c->logit = c->logit > 0 ? c->logit / r : c->logit * r;
+    if (p->kind == WEFT_STEP_REPEAT) return logit > 0 ? logit / p->value : logit * p->value;
+    return logit - p->value * (float)(p->kind == WEFT_STEP_FREQUENCY ? count : 1);
+}
+
+static void penalise(weft_sampler *s, const weft_sampler_step *p)
+{
+    uint32_t window = p->n ? p->n : DEFAULT_WINDOW;
+    size_t from = s->n_history > window ? s->n_history - window : 0;
+    settle_temperature(s);
+    for (size_t i = from; i < s->n_history; i++)
+        if (s->history[i] >= 0 && (uint32_t)s->history[i] < s->n_vocab) s->count[s->history[i]]++;
+    for (size_t i = from; i < s->n_history; i++) {
+        int32_t id = s->history[i];
+        if (id < 0 || (uint32_t)id >= s->n_vocab || !s->count[id]) continue; /* once each */
+        weft_candidate *c = find(s, id);
+        if (c) c->logit = penalised(p, c->logit, s->count[id]);
+        s->count[id] = 0;
+        s->ordered = 0;
     }
 }
+
+static weft_status call(weft_sampler *s, const weft_sampler_step *p, weft_error *err)
+{
+    settle_temperature(s);
+    uint32_t n = p->call(p->ctx, s->c, s->n, s->history, s->n_history);
+    if (n > s->n)
+        return WEFT_FAIL(err, WEFT_INVALID, "a sampling step of the caller left %u candidates of %u", n, s->n);
+    s->n = n;
+    s->ordered = 0;
+    s->by_id = false;
+    for (uint32_t i = 0; i < n; i++)
+        if (isnan(s->c[i].logit) || s->c[i].id < 0 || (uint32_t)s->c[i].id >= s->n_vocab)
+            return WEFT_FAIL(err, WEFT_INVALID, "a sampling step of the caller left the logit %g for token %d",
+                             (double)s->c[i].logit, s->c[i].id);
+    return WEFT_OK;
+}
+
+/* ---- steps that thin out ---- */
+
+static void keep_probable(weft_sampler *s, double p)
+{
+    float top = top_logit(s);
+    if (!isfinite(top)) return keep(s, 1);
+    double target = total_weight(s, top) * p, sum = 0.0;
+    uint32_t n = 0;
+    while (n < s->n && sum < target) sum += weight_of(s, ranked(s, n++), top);
+    keep(s, n ? n : 1);
+}
+
+static void keep_near_best(weft_sampler *s, double p)
+{
+    float top = top_logit(s);
+    if (!isfinite(top)) return keep(s, 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n; i++)
+        if (weight_of(s, s->c[i], top) >= p) s->c[n++] = s->c[i];
+    s->by_id &= n == s->n;
+    s->n = n;
+    s->ordered = s->ordered < n ? s->ordered : n; /* those that stay of what is in order are its beginning */
+}
+
+/* ---- picking ---- */
 
 /* The id of the largest logit, the lowest of equals; NO_PICK if there is a NaN, or nothing above -inf. Lanes keep their
  * own maxima, so that no comparison waits for the one before; the id is looked up after the pass. */
@@ -148,150 +341,140 @@ static int32_t greedy(const float *logits, uint32_t n)
     return (int32_t)i;
 }
 
-static const candidate *largest(const weft_sampler *s)
+static weft_status nothing_left(weft_error *err)
 {
-    const candidate *best = &s->heap[0];
-    for (uint32_t i = 1; i < s->n; i++)
-        if (before(&s->heap[i], best)) best = &s->heap[i];
-    return best;
+    return WEFT_FAIL(err, WEFT_NOT_FINITE, "no token can be picked: the logits are NaN or all -inf");
 }
 
-/* Puts the kept candidates, best first, at the end of the heap (index n - 1 downwards); returns how many. */
-static uint32_t select_candidates(weft_sampler *s, double *total)
+static weft_status run_step(weft_sampler *s, const weft_sampler_step *p, weft_error *err)
 {
-    uint32_t n = s->n, kept = 0, k = s->p.top_k && s->p.top_k < n ? s->p.top_k : n;
-    double t = s->p.temperature, sum = 0.0, target = INFINITY, all = 0.0;
-    float top = largest(s)->logit;
-    bool nucleus = s->p.top_p > 0 && s->p.top_p < 1;
-    for (uint32_t i = 0; i < n; i++) s->heap[i].p = exp(((double)s->heap[i].logit - (double)top) / t);
-    heapify(s->heap, n);
-    if (nucleus && k == n) {
-        for (uint32_t i = 0; i < n; i++) all += s->heap[i].p;
-    } else if (nucleus) { /* top-p is of what top-k leaves: look at the k best, then put them back */
-        for (uint32_t i = 0; i < k; i++) all += pop(s->heap, n - i).p;
-        heapify(s->heap, n);
+    switch (p->kind) {
+    case WEFT_STEP_NONE: break;
+    case WEFT_STEP_REPEAT:
+    case WEFT_STEP_FREQUENCY:
+    case WEFT_STEP_PRESENCE: penalise(s, p); break;
+    case WEFT_STEP_TEMPERATURE:
+        s->greedy |= is_greedy(p);
+        if (is_greedy(p)) keep(s, 1);
+        else s->temperature *= (double)p->value;
+        break;
+    case WEFT_STEP_TOP_K: keep(s, p->n); break;
+    case WEFT_STEP_TOP_P: keep_probable(s, (double)p->value); break;
+    case WEFT_STEP_MIN_P: keep_near_best(s, (double)p->value); break;
+    case WEFT_STEP_CALL: return call(s, p, err);
     }
-    if (nucleus) target = all * (double)s->p.top_p;
-    while (kept < k && sum < target) {
-        candidate c = s->heap[0];
-        if (kept && (c.p < (double)s->p.min_p || c.p == 0.0)) break;
-        pop(s->heap, n - kept);
-        sum += c.p;
-        kept++;
-    }
-    *total = sum;
-    return kept;
+    return WEFT_OK;
 }
 
-static bool has_penalty(const weft_sampling *p)
+static int32_t draw(weft_sampler *s)
 {
-    return p->repeat_penalty != 0.0f && p->repeat_penalty != 1.0f;
-}
-
-/* From the heap's n candidates, none of which is NaN. */
-static int32_t pick(weft_sampler *s, const int32_t *recent, size_t n_recent)
-{
-    if (recent && has_penalty(&s->p)) penalise(s, recent, n_recent);
-    const candidate *best = largest(s);
-    if (!(best->logit > -INFINITY)) return NO_PICK;
-    /* An infinite logit leaves nothing to weigh. */
-    if (s->p.temperature == 0.0f || !isfinite(best->logit)) return best->id;
-    double total;
-    uint32_t kept = select_candidates(s, &total);
-    double at = next_uniform(s) * total;
-    for (uint32_t i = 0; i + 1 < kept; i++) {
-        const candidate *c = &s->heap[s->n - 1 - i];
-        if (at < c->p) return c->id;
-        at -= c->p;
-    }
-    return s->heap[s->n - kept].id;
-}
-
-int32_t weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *recent, size_t n_recent)
-{
-    if (s->p.temperature == 0.0f && !(recent && has_penalty(&s->p))) return greedy(logits, s->n_vocab);
-    s->n = s->n_vocab;
+    float top = top_logit(s);
+    double at = next_uniform(s) * total_weight(s, top);
+    int32_t last = ranked(s, 0).id;
     for (uint32_t i = 0; i < s->n; i++) {
-        if (isnan(logits[i])) return NO_PICK;
-        s->heap[i] = (candidate){ .logit = logits[i], .id = (int32_t)i };
+        weft_candidate c = ranked(s, i);
+        double w = weight_of(s, c, top);
+        if (at < w) return c.id;
+        if (w > 0.0) last = c.id; /* what rounding leaves over goes to the last that can be picked */
+        at -= w;
     }
-    return pick(s, recent, n_recent);
+    return last;
+}
+
+/* From the candidates, none of which is NaN. An infinite logit leaves nothing to weigh: then the best is it. */
+static weft_status run(weft_sampler *s, const int32_t *history, size_t n_history, int32_t *token, weft_error *err)
+{
+    s->history = history;
+    s->n_history = history ? n_history : 0;
+    s->greedy = false;
+    s->temperature = 1.0;
+    s->ordered = 0;
+    for (uint32_t i = 0; i < s->n_steps; i++) {
+        WEFT_TRY(run_step(s, &s->steps[i], err));
+        if (!s->n) return nothing_left(err);
+    }
+    float top = top_logit(s);
+    if (!(top > -INFINITY)) return nothing_left(err);
+    *token = s->greedy || top == INFINITY ? ranked(s, 0).id : draw(s);
+    return WEFT_OK;
+}
+
+static weft_status pick(weft_sampler *s, const float *logits, const int32_t *history, size_t n_history,
+                        int32_t *token, weft_error *err)
+{
+    if (s->plain) {
+        *token = greedy(logits, s->n_vocab);
+        return *token < 0 ? nothing_left(err) : WEFT_OK;
+    }
+    s->n = s->n_vocab;
+    s->by_id = true;
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (isnan(logits[i])) return nothing_left(err);
+        s->c[i] = (weft_candidate){ .logit = logits[i], .id = (int32_t)i };
+    }
+    return run(s, history, n_history, token, err);
+}
+
+weft_status weft_sampler_pick(weft_sampler *s, const float *logits, const int32_t *history, size_t n_history,
+                              int32_t *token, float *logprob, weft_error *err)
+{
+    *token = NO_PICK;
+    weft_status status = pick(s, logits, history, n_history, token, err);
+    if (status) *token = NO_PICK;
+    else if (logprob) weft_logprobs(logits, s->n_vocab, token, 1, logprob);
+    return status;
 }
 
 /* ---- from candidates ---- */
 
+/* How many of the best the steps look at that change nothing but lower logits. 0: all. */
+static uint32_t looked_at(const weft_sampler_step *steps, uint32_t n)
+{
+    uint64_t window = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const weft_sampler_step *p = &steps[i];
+        uint64_t its = p->n ? p->n : DEFAULT_WINDOW, kept = is_greedy(p) ? 1 : p->n;
+        bool lowers = p->value > (p->kind == WEFT_STEP_REPEAT ? 1.0f : 0.0f); /* else it lifts tokens from anywhere */
+        if (does_nothing(p)) continue;
+        if (is_penalty(p) && !lowers) return 0;
+        if (is_penalty(p)) window = its > window ? its : window;
+        else if (is_greedy(p) || p->kind == WEFT_STEP_TOP_K)
+            return window + kept <= UINT32_MAX ? (uint32_t)(window + kept) : 0;
+        else if (p->kind != WEFT_STEP_TEMPERATURE) return 0;
+    }
+    return 0;
+}
+
 uint32_t weft_sampling_candidates(const weft_sampling *p)
 {
     enum { MOST = 1024 };
-    uint32_t k = p->temperature == 0.0f ? 1 : p->top_k, window = p->repeat_window ? p->repeat_window : DEFAULT_WINDOW;
-    if (!k || k > MOST || !has_penalty(p)) return k <= MOST ? k : 0;
-    if (!(p->repeat_penalty > 1.0f) || window > MOST) return 0; /* below 1 it lifts tokens from anywhere */
-    return k + window <= MOST ? k + window : 0;
+    weft_sampler_step usual[WEFT_SAMPLING_STEPS];
+    uint32_t n;
+    bool calls = false;
+    const weft_sampler_step *steps = steps_of(p, usual, &n);
+    for (uint32_t i = 0; i < n; i++) calls |= steps[i].kind == WEFT_STEP_CALL;
+    uint32_t k = looked_at(steps, n);
+    if (k == 1 && calls) k = 2; /* of one alone the logit is not known */
+    return k <= MOST ? k : 0;
 }
 
-int32_t weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n, const int32_t *recent,
-                                    size_t n_recent)
+weft_status weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n, const int32_t *history,
+                                        size_t n_history, int32_t *token, weft_error *err)
 {
-    if (n == 1) return c[0].id; /* whose logit need not be known */
-    bool all = n == s->n_vocab; /* then in the order of ids */
+    *token = NO_PICK;
+    if (!n || n > s->n_vocab)
+        return WEFT_FAIL(err, WEFT_INVALID, "%u candidates of a vocabulary of %u", n, s->n_vocab);
+    if (n == 1) { /* whose logit need not be known */
+        *token = c[0].id;
+        return WEFT_OK;
+    }
     s->n = n;
+    s->by_id = n == s->n_vocab;
     for (uint32_t i = 0; i < n; i++) {
-        if (isnan(c[i].logit)) return NO_PICK;
-        s->heap[all ? (uint32_t)c[i].id : i] = (candidate){ .logit = c[i].logit, .id = c[i].id };
+        if (isnan(c[i].logit)) return nothing_left(err);
+        s->c[s->by_id ? (uint32_t)c[i].id : i] = c[i];
     }
-    return pick(s, recent, n_recent);
-}
-
-/* ---- log-probabilities ---- */
-
-/* exp(x) for x <= 0 to 2e-7: branch-free, so that a loop over a vocabulary is vectorised. 2^n by exponent bits, the
- * rest by its Taylor polynomial on [-ln 2 / 2, ln 2 / 2]. */
-static inline float exp_negative(float x)
-{
-    x = x < -87.0f ? -87.0f : x;
-    float n = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to a whole number in the low bits */
-    uint32_t bits; /* a shift past the top only drops what the rounding constant brought in */
-    memcpy(&bits, &n, sizeof bits);
-    n -= 12582912.0f;
-    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    float p = 1.0f + r * (1.0f + r * (0.5f + r * (1.66666667e-1f +
-                                                  r * (4.16666667e-2f + r * (8.33333333e-3f + r * 1.38888889e-3f)))));
-    bits = (bits + 127) << 23;
-    float scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
-}
-
-void weft_logprobs(const float *logits, uint32_t n_vocab, const int32_t *ids, uint32_t n, float *out)
-{
-    enum { BLOCK = 256 };
-    float top = -INFINITY;
-    double sum = 0.0;
-    for (uint32_t i = 0; i < n_vocab; i++) top = logits[i] > top ? logits[i] : top;
-    for (uint32_t i = 0; i < n_vocab; i += BLOCK) {
-        uint32_t end = n_vocab - i < BLOCK ? n_vocab : i + BLOCK;
-        float e[BLOCK];
-        for (uint32_t k = i; k < end; k++) e[k - i] = exp_negative(logits[k] - top);
-        for (uint32_t k = i; k < end; k++) sum += (double)e[k - i];
-    }
-    double log_sum = (double)top + log(sum);
-    for (uint32_t i = 0; i < n; i++) out[i] = (float)((double)logits[ids[i]] - log_sum);
-}
-
-static float rank_of(float logit)
-{
-    return isnan(logit) ? -INFINITY : logit;
-}
-
-/* Insertion into a short sorted list: n is small beside the vocabulary. */
-void weft__best_ids(const float *logits, uint32_t n_vocab, uint32_t n, int32_t *out)
-{
-    uint32_t have = 0;
-    for (uint32_t i = 0; i < n_vocab; i++) {
-        float x = rank_of(logits[i]);
-        if (have == n && !(x > rank_of(logits[out[n - 1]]))) continue;
-        uint32_t at = have < n ? have++ : n - 1;
-        for (; at > 0 && x > rank_of(logits[out[at - 1]]); at--) out[at] = out[at - 1];
-        out[at] = (int32_t)i;
-    }
+    weft_status status = run(s, history, n_history, token, err);
+    if (status) *token = NO_PICK;
+    return status;
 }

@@ -22,6 +22,10 @@ static const cli_option options[] = {
       .help = "leave out what is less probable than this part of the best" },
     { .name = "repeat-penalty", .kind = CLI_REAL, .value = "R", .min = 0, .max = 100,
       .help = "divide the logits of the last 64 tokens (1: off)" },
+    { .name = "frequency-penalty", .kind = CLI_REAL, .value = "P", .min = -100, .max = 100,
+      .help = "take P from the logits of those tokens per occurrence (0: off)" },
+    { .name = "presence-penalty", .kind = CLI_REAL, .value = "P", .min = -100, .max = 100,
+      .help = "take P from the logits of those tokens (0: off)" },
     { .name = "seed", .letter = 's', .kind = CLI_WHOLE, .value = "S", .min = 0, .max = CLI_U64_MAX,
       .help = "of the random numbers (default: 0)" },
     { .name = "stop", .kind = CLI_TEXT, .value = "STR",
@@ -84,6 +88,8 @@ static weft_sampling sampling_of(const cli_args *a)
                             .top_p = cli_f32(a, "top-p", 0),
                             .min_p = cli_f32(a, "min-p", 0),
                             .repeat_penalty = cli_f32(a, "repeat-penalty", 0),
+                            .frequency_penalty = cli_f32(a, "frequency-penalty", 0),
+                            .presence_penalty = cli_f32(a, "presence-penalty", 0),
                             .seed = cli_u64(a, "seed", 0) };
 }
 
