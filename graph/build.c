@@ -429,8 +429,20 @@ weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool interleaved)
 
 weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last, float scale)
 {
-    weft_attrs a = { .attention = { .scale = scale } };
-    return add(g, WEFT_OP_attention, &a, (weft_ref[]){ q, k, v, first, last }, 5);
+    return weft_attention_with(g, q, k, v, first, last, scale, &(weft_attention_desc){ .page = 0 });
+}
+
+weft_ref weft_attention_with(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last,
+                             float scale, const weft_attention_desc *more)
+{
+    weft_attrs a = { .attention = { .scale = scale, .page = more->page > INT32_MAX ? -1 : (int32_t)more->page } };
+    weft_ref in[WEFT_MAX_INPUTS] = { q, k, v, first, last };
+    uint32_t n = 5;
+    if (more->page || more->pages.id || more->sequence.id) {
+        in[n++] = more->sequence;
+        in[n++] = more->pages;
+    }
+    return add(g, WEFT_OP_attention, &a, in, n);
 }
 
 /* ---- outputs and sealing ---- */

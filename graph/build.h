@@ -104,8 +104,9 @@ WEFT_API weft_ref weft_concat(weft_graph *g, const weft_ref *x, uint32_t n, int 
 
 /* Writes rows into a state: result = state, but [.., index[t], ..] = rows [.., t, ..] along `axis`. index i32 [T];
  * rows have the state's dims with T at `axis`. Converts to the state's type; finite numbers too large for f16 become
- * NaN. An index outside the state is ignored (padding). The value passed as `state` is read by what was built
- * before, and by nothing afterwards: later readers take the result. */
+ * NaN. An index outside the state is ignored (padding); one that stands there twice in one run is INVALID, and
+ * which of its rows stays is not defined. The value passed as `state` is read by what was built before, and by nothing
+ * afterwards: later readers take the result. */
 WEFT_API weft_ref weft_store(weft_graph *g, weft_ref state, weft_ref rows, weft_ref index, int axis);
 
 /* Rotary embedding (Su et al., arXiv:2104.09864) in two steps, so that all layers share one table.
@@ -121,6 +122,18 @@ WEFT_API weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool int
  * Causality, sequences and sliding windows are therefore data. softmax(scale q k^T) v -> [T, H, D]. */
 WEFT_API weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last,
                                  float scale);
+
+/* What attention may have besides; zeros: nothing.
+ * Cells in pages: C is a multiple of `page` (a power of two, 16 to 256), first and last are positions p of the token's
+ * sequence (i32 [T]), and position p is cell pages[sequence][p / page] * page + p % page (pages i32 [S, N]). Positions
+ * past N * page, on pages that are not there (-1: given back) and of sequences outside 0..S-1 are not seen: they count
+ * as masked. The same pages may stand in several rows. */
+typedef struct weft_attention_desc {
+    uint32_t page;
+    weft_ref sequence, pages;
+} weft_attention_desc;
+WEFT_API weft_ref weft_attention_with(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first,
+                                      weft_ref last, float scale, const weft_attention_desc *more);
 
 /* Names a value as an output; returns x. Outputs are readable after a run. */
 WEFT_API weft_ref weft_output(weft_graph *g, weft_ref x, const char *fmt, ...) WEFT_PRINTF(3, 4);

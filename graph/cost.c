@@ -103,15 +103,23 @@ static weft_cost cost_store(const work *w)
     return c;
 }
 
-/* Which cells a query sees is data. As many tokens as cells is taken as one causal sequence, which sees half of them on
- * average; else every query is taken to see all C cells. Two products and a softmax per cell seen. */
+/* Which cells a query sees is data. As many tokens as a sequence has cells is taken as one causal sequence, which sees
+ * half of them on average; else every query is taken to see all of them. Two products and a softmax per cell seen. With
+ * pages a sequence has N x page cells, and no more of K and V is read than the tokens' sequences have. */
 static weft_cost cost_attention(const work *w)
 {
-    int64_t q[WEFT_MAX_RANK], k[WEFT_MAX_RANK];
+    int64_t q[WEFT_MAX_RANK], k[WEFT_MAX_RANK], pages[WEFT_MAX_RANK], page = w->n->attrs.attention.page;
     weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[0])->dims, w->values, q);
     weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[1])->dims, w->values, k);
-    double seen = q[0] == k[1] ? ((double)k[1] + 1) / 2 : (double)k[1];
     weft_cost c = stream(w, 0);
+    double cells = (double)k[1];
+    if (page) {
+        weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[6])->dims, w->values, pages);
+        cells = (double)pages[1] * (double)page;
+        double read = cells * (double)(q[0] < pages[0] ? q[0] : pages[0]) / (double)k[1];
+        if (read < 1) c.bytes_read -= (1 - read) * (bytes_in(w, 1) + bytes_in(w, 2));
+    }
+    double seen = (double)q[0] == cells ? (cells + 1) / 2 : cells;
     c.flops = (double)q[0] * (double)q[1] * seen * (4 * (double)q[2] + 5);
     return c;
 }

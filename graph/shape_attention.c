@@ -59,6 +59,26 @@ weft_status weft__shape_rope_store(const weft__rule *r)
     return WEFT_OK;
 }
 
+/* The cells of k are whole pages, sequence is [T] and pages [S, N]: a page per stretch of a sequence's positions. */
+static weft_status need_pages(const weft__rule *r, int32_t page)
+{
+    if (r->n_in != (page ? 7 : 5))
+        return weft__rule_refuse(r, page ? "page asks for sequence and pages" : "sequence and pages ask for a page");
+    if (!page) return WEFT_OK;
+    if (page < 16 || page > 256 || (page & (page - 1)))
+        return WEFT_FAIL(r->err, WEFT_INVALID, "attention: page is %d, must be 16, 32, 64, 128 or 256", page);
+    if (r->v[1]->dims.d[1].n % page) return weft__rule_refuse(r, "the cells are no whole number of pages");
+    WEFT_TRY(weft__need_i32(r, 5));
+    WEFT_TRY(weft__need_i32(r, 6));
+    if (!weft__is_vector_of(r->v[5], r->v[0]->dims.d[0]))
+        return weft__rule_refuse(r, "sequence must be a vector of tokens");
+    if (r->v[6]->dims.rank != 2) return weft__rule_refuse(r, "pages must have rank 2");
+    int64_t pages[WEFT_MAX_RANK];
+    weft_dims_resolve(r->g, &r->v[6]->dims, NULL, pages);
+    if (pages[1] <= INT32_MAX / page) return WEFT_OK;
+    return weft__rule_refuse(r, "a sequence has more positions than i32 counts");
+}
+
 /* q [T, H, D], k and v [G, C, D], first and last [T]. */
 weft_status weft__shape_attention(const weft__rule *r)
 {
@@ -77,6 +97,7 @@ weft_status weft__shape_attention(const weft__rule *r)
         if (!weft__is_vector_of(r->v[i], q->d[0]))
             return weft__rule_refuse(r, "first and last must be vectors of tokens");
     }
+    WEFT_TRY(need_pages(r, r->attrs->attention.page));
     weft__rule_result(r, WEFT_F32, q);
     return WEFT_OK;
 }

@@ -1,18 +1,27 @@
-/* attention.glsl: what both attention kernels share: their tensors, and rows of keys and values in any plain type.
- * u0: heads, heads per group, head size, row stride of q's tokens; u1: row stride of q's heads, splits, tokens at the
- * bounds, cells at the bounds; f0.x: scale. Include after common.glsl. */
+/* attention.glsl: what all attention kernels share: their tensors, and rows of keys and values in any plain type.
+ * u0: heads, heads per group, head size; u1.y: splits; u1.z: log2 of a page's cells; f0.x: scale. Include after
+ * common.glsl.
+ *
+ * A token sees positions of its sequence; without pages there is one sequence, and a position is a cell. All kernels
+ * take positions in order and cut them where positions say, so that what they compute does not depend on the pages. */
 layout(constant_id = 1) const uint HEAD = 64;    /* elements of a head */
 layout(constant_id = 2) const uint K_TYPE = F16;
 layout(constant_id = 5) const uint V_TYPE = F16;
 layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned; f32 or f16 */
+
+layout(constant_id = 7) const uint PAGED = 0;
 
 #define Q 0
 #define K 1
 #define V 2
 #define FIRST 3
 #define LAST 4
-#define Y 5
-#define SCRATCH 6
+#define SEQUENCE 5
+#define PAGES 6
+#define Y 7
+#define SCRATCH 8
+
+const uint NOWHERE = 0xffffffffu; /* no cell, no sequence */
 
 uint kv_base(uint t, uint group, uint cell)
 {
@@ -51,11 +60,31 @@ float key_times_query(uint key, uint query, bool stay)
     return s.x + s.y + (s.z + s.w);
 }
 
-/* The cells that a token sees: x..y-1, within the run's cells. */
-uvec2 cells_of(uint token)
+/* The sequence of a token; NOWHERE if it is none of those that have pages. */
+uint sequence_of(uint token)
+{
+    if (PAGED == 0) return 0;
+    uint s = in_u[SEQUENCE].d[tensor_first(0, SEQUENCE) + token * tensor_stride(0, SEQUENCE, 0)];
+    return s < tensor_dim(0, PAGES, 0) ? s : NOWHERE;
+}
+
+/* The cell of a position that exists; NOWHERE if its page is not there. */
+uint cell_at(uint sequence, uint position)
+{
+    if (PAGED == 0) return position;
+    uint shift = P.job[0].u1.z, within = position & ((1u << shift) - 1u);
+    uint page = in_u[PAGES].d[tensor_first(0, PAGES) + sequence * tensor_stride(0, PAGES, 0) +
+                              (position >> shift) * tensor_stride(0, PAGES, 1)];
+    return page < tensor_dim(0, K, 1) >> shift ? (page << shift) + within : NOWHERE;
+}
+
+/* The positions that a token sees: x..y-1, within those that exist. */
+uvec2 positions_of(uint token)
 {
     int first = int(in_u[FIRST].d[tensor_first(0, FIRST) + token * tensor_stride(0, FIRST, 0)]);
     int last = int(in_u[LAST].d[tensor_first(0, LAST) + token * tensor_stride(0, LAST, 0)]);
+    uint end = PAGED == 0 ? tensor_dim(0, K, 1) : tensor_dim(0, PAGES, 1) << P.job[0].u1.z;
+    if (sequence_of(token) == NOWHERE) end = 0;
     first = max(first, 0);
-    return uvec2(first, max(min(last + 1, int(tensor_dim(0, K, 1))), first));
+    return uvec2(first, max(min(last, int(end) - 1) + 1, first));
 }

@@ -8,7 +8,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#define IN_SLOTS 5
+#define IN_SLOTS 7
 #define OUT_SLOTS 1
 #include "common.glsl"
 #include "math.glsl"
@@ -17,6 +17,7 @@
 const float UNSEEN = -1e30;
 
 shared float score[BLOCK];
+shared uint where[PAGED != 0 ? BLOCK : 1]; /* cells of the scores; NOWHERE: there is none */
 shared uint spoilt;
 
 void main()
@@ -33,15 +34,17 @@ void main()
     if (spoilt == 0) return;
 
     uint query = tensor_first(0, Q) + token * tensor_stride(0, Q, 0) + head * tensor_stride(0, Q, 1);
-    uvec2 cells = cells_of(token);
+    uvec2 seen = positions_of(token);
+    uint sequence = sequence_of(token);
     for (uint d0 = 0; d0 < HEAD; d0 += BLOCK) {
         uint d = min(d0 + me, HEAD - 1);
         float most = UNSEEN, total = 0.0, sum = 0.0;
-        for (uint begin = cells.x; begin < cells.y; begin += BLOCK) {
-            uint n = min(cells.y - begin, BLOCK);
-            float s = key_times_query(kv_base(K, group, begin + min(me, n - 1)), query, true);
+        for (uint begin = seen.x; begin < seen.y; begin += BLOCK) {
+            uint n = min(seen.y - begin, BLOCK), cell = cell_at(sequence, begin + min(me, n - 1));
+            float s = key_times_query(kv_base(K, group, cell == NOWHERE ? 0 : cell), query, true);
             barrier();
-            score[me] = s * P.job[0].f0.x;
+            score[me] = cell == NOWHERE ? UNSEEN : s * P.job[0].f0.x;
+            if (PAGED != 0) where[me] = cell;
             barrier();
             float before = most;
             [[dont_unroll]] for (uint i = 0; i < n; i++) most = max(most, score[i]);
@@ -49,9 +52,11 @@ void main()
             total *= f;
             sum *= f;
             [[dont_unroll]] for (uint i = 0; i < n; i++) {
+                uint at = PAGED != 0 ? where[i] : begin + i;
+                if (at == NOWHERE) continue;
                 float p = exp_exact(score[i] - most);
                 total += p;
-                sum = fma(p, load_as_float(V, V_TYPE, kv_base(V, group, begin + i) + d), sum);
+                sum = fma(p, load_as_float(V, V_TYPE, kv_base(V, group, at) + d), sum);
             }
         }
         if (d0 + me < HEAD) out_f[OUT(0, Y)].d[to + d] = total != 0.0 ? sum / total : 0.0;

@@ -10,7 +10,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
-#define IN_SLOTS 5
+#define IN_SLOTS 7
 #define OUT_SLOTS 1
 #include "common.glsl"
 #include "math.glsl"
@@ -45,16 +45,38 @@ void load_row(uint slot, uint type, uint base)
     }
 }
 
+/* What the tokens of this lane see, and of which sequence; NOWHERE if nothing. */
+uvec2 seen[ROWS];
+uint sequence[ROWS];
+
+/* The least sequence from `least` on that a token of the workgroup is of. */
+uint next_sequence(uint least)
+{
+    uint next = NOWHERE;
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        if (sequence[r] >= least) next = min(next, sequence[r]);
+    return subgroupMin(next);
+}
+
+/* The positions that any token of a sequence sees. */
+uvec2 range_of(uint turn)
+{
+    uvec2 range = uvec2(NOWHERE, 0);
+    [[unroll]] for (uint r = 0; r < ROWS; r++)
+        if (sequence[r] == turn) range = uvec2(min(range.x, seen[r].x), max(range.y, seen[r].y));
+    return uvec2(subgroupMin(range.x), subgroupMax(range.y));
+}
+
 void main()
 {
     uint lane = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = group_number() % heads;
     uint token0 = group_number() / heads * BLOCK * ROWS, group = head / P.job[0].u0.y, n_tokens = tensor_dim(0, Q, 0);
     if (token0 >= n_tokens) return;
     float query[ROWS * HEAD], sum[ROWS * HEAD], most[ROWS], total[ROWS];
-    uvec2 cells[ROWS], range = uvec2(0xffffffffu, 0);
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
-        cells[r] = cells_of(min(token0 + r * BLOCK + lane, n_tokens - 1));
-        if (cells[r].x < cells[r].y) range = uvec2(min(range.x, cells[r].x), max(range.y, cells[r].y));
+        uint token = min(token0 + r * BLOCK + lane, n_tokens - 1);
+        seen[r] = positions_of(token);
+        sequence[r] = seen[r].x < seen[r].y ? sequence_of(token) : NOWHERE;
         most[r] = UNSEEN;
         total[r] = 0.0;
     }
@@ -67,38 +89,42 @@ void main()
             sum[i + c] = 0.0;
         }
     }
-    range = uvec2(subgroupMin(range.x), subgroupMax(range.y));
 
-    for (uint cell = range.x; cell < range.y; cell++) {
-        float s[ROWS];
-        load_row(K, K_TYPE, kv_base(K, group, cell));
-        [[unroll]] for (uint r = 0; r < ROWS; r++) s[r] = 0.0;
-        [[unroll]] for (uint d = 0; d < HEAD; d += 4) {
-            vec4 k = subgroupBroadcast(row[d / 8 / BLOCK * 2 + d / 4 % 2], d / 8 % BLOCK);
+    for (uint turn = next_sequence(0); turn != NOWHERE; turn = next_sequence(turn + 1)) {
+        uvec2 range = range_of(turn);
+        for (uint at = range.x; at < range.y; at++) {
+            float s[ROWS];
+            uint cell = cell_at(turn, at);
+            if (cell == NOWHERE) continue;
+            load_row(K, K_TYPE, kv_base(K, group, cell));
+            [[unroll]] for (uint r = 0; r < ROWS; r++) s[r] = 0.0;
+            [[unroll]] for (uint d = 0; d < HEAD; d += 4) {
+                vec4 k = subgroupBroadcast(row[d / 8 / BLOCK * 2 + d / 4 % 2], d / 8 % BLOCK);
+                [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                    s[r] = fma(k.x, query[r * HEAD + d], s[r]);
+                    s[r] = fma(k.y, query[r * HEAD + d + 1], s[r]);
+                    s[r] = fma(k.z, query[r * HEAD + d + 2], s[r]);
+                    s[r] = fma(k.w, query[r * HEAD + d + 3], s[r]);
+                }
+            }
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                s[r] = fma(k.x, query[r * HEAD + d], s[r]);
-                s[r] = fma(k.y, query[r * HEAD + d + 1], s[r]);
-                s[r] = fma(k.z, query[r * HEAD + d + 2], s[r]);
-                s[r] = fma(k.w, query[r * HEAD + d + 3], s[r]);
+                bool here = sequence[r] == turn && at >= seen[r].x && at < seen[r].y;
+                if (here && s[r] > most[r]) {
+                    float f = total[r] > 0.0 ? exp_exact(most[r] - s[r]) : 0.0;
+                    most[r] = s[r];
+                    total[r] *= f;
+                    [[unroll]] for (uint d = 0; d < HEAD; d++) sum[r * HEAD + d] *= f;
+                }
+                s[r] = here ? exp_exact(s[r] - most[r]) : 0.0;
+                total[r] += s[r];
             }
-        }
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            bool seen = cell >= cells[r].x && cell < cells[r].y;
-            if (seen && s[r] > most[r]) {
-                float f = total[r] > 0.0 ? exp_exact(most[r] - s[r]) : 0.0;
-                most[r] = s[r];
-                total[r] *= f;
-                [[unroll]] for (uint d = 0; d < HEAD; d++) sum[r * HEAD + d] *= f;
+            load_row(V, V_TYPE, kv_base(V, group, cell));
+            [[unroll]] for (uint d = 0; d < HEAD; d += 4) {
+                vec4 v = subgroupBroadcast(row[d / 8 / BLOCK * 2 + d / 4 % 2], d / 8 % BLOCK);
+                [[unroll]] for (uint r = 0; r < ROWS; r++)
+                    [[unroll]] for (uint c = 0; c < 4; c++)
+                        sum[r * HEAD + d + c] = fma(s[r], v[c], sum[r * HEAD + d + c]);
             }
-            s[r] = seen ? exp_exact(s[r] - most[r]) : 0.0;
-            total[r] += s[r];
-        }
-        load_row(V, V_TYPE, kv_base(V, group, cell));
-        [[unroll]] for (uint d = 0; d < HEAD; d += 4) {
-            vec4 v = subgroupBroadcast(row[d / 8 / BLOCK * 2 + d / 4 % 2], d / 8 % BLOCK);
-            [[unroll]] for (uint r = 0; r < ROWS; r++)
-                [[unroll]] for (uint c = 0; c < 4; c++)
-                    sum[r * HEAD + d + c] = fma(s[r], v[c], sum[r * HEAD + d + c]);
         }
     }
 

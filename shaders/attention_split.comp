@@ -1,4 +1,4 @@
-/* attention_split.comp: attention for a few tokens: a workgroup per token, head and split of KEYS cells.
+/* attention_split.comp: attention for a few tokens: a workgroup per token, head and split of KEYS positions.
  *
  * An invocation takes whole cells to score, then elements of the head to sum values. Splits leave their maximum, sum
  * and unnormalised values in scratch; the last one to arrive, by a counter that it sets back to zero, puts them
@@ -9,7 +9,7 @@
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
-#define IN_SLOTS 5
+#define IN_SLOTS 7
 #define OUT_SLOTS 3
 #include "common.glsl"
 #include "math.glsl"
@@ -19,12 +19,15 @@
 layout(constant_id = 4) const uint KEYS = 256;
 layout(constant_id = 6) const uint LOOP = 0; /* the walk along a key stays a loop: processors compile it faster */
 
-#define COUNTERS 7
+#define COUNTERS 9
 
 layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Shared { float d[]; } shared_f[WEFT_MAX_OUT];
 layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Counts { uint d[]; } shared_u[WEFT_MAX_OUT];
 
+const float UNSEEN = -1e30;
+
 shared float score[KEYS];
+shared uint where[PAGED != 0 ? KEYS : 1]; /* cells of the scores; NOWHERE: there is none */
 shared uint arrived;
 
 const uint LANES = HEAD < BLOCK ? BLOCK / HEAD : 1; /* invocations that share an element of the head */
@@ -66,22 +69,26 @@ void main()
     uint split = group_number() % n_splits, head = group_number() / n_splits % heads;
     uint token = group_number() / n_splits / heads, group = head / P.job[0].u0.y;
     if (token >= tensor_dim(0, Q, 0)) return;
-    uvec2 cells = cells_of(token);
-    uint begin = cells.x + split * KEYS, end = min(begin + KEYS, cells.y);
-    uint used = max((cells.y - cells.x + KEYS - 1) / KEYS, 1u);
-    if (split >= used) return; /* nobody waits for it: the last of those that have cells combines */
+    uvec2 seen = positions_of(token);
+    uint begin = seen.x + split * KEYS, end = min(begin + KEYS, seen.y), sequence = sequence_of(token);
+    uint used = max((seen.y - seen.x + KEYS - 1) / KEYS, 1u);
+    if (split >= used) return; /* nobody waits for it: the last of those that have positions combines */
     uint query = tensor_first(0, Q) + token * tensor_stride(0, Q, 0) + head * tensor_stride(0, Q, 1);
     uint n = end > begin ? end - begin : 0;
 
     float most = uintBitsToFloat(0xff800000u), sum = 0.0;
     for (uint i = me; i < n; i += BLOCK) {
-        float s = key_times_query(kv_base(K, group, begin + i), query, LOOP != 0) * P.job[0].f0.x;
+        uint cell = cell_at(sequence, begin + i);
+        if (PAGED != 0) where[i] = cell;
+        if (cell == NOWHERE) continue;
+        float s = key_times_query(kv_base(K, group, cell), query, LOOP != 0) * P.job[0].f0.x;
         score[i] = s;
         most = max(most, s);
     }
     most = workgroup_max(most);
+    if (PAGED != 0) most = max(most, UNSEEN); /* where none of the pages is there */
     for (uint i = me; i < n; i += BLOCK) {
-        float e = exp_exact(score[i] - most);
+        float e = PAGED != 0 && where[i] == NOWHERE ? 0.0 : exp_exact(score[i] - most);
         score[i] = e;
         sum += e;
     }
@@ -93,7 +100,10 @@ void main()
         uint d = d0 + me % (BLOCK / LANES), lane = me / (BLOCK / LANES);
         float v = 0.0;
         if (d < HEAD)
-            for (uint i = lane; i < n; i += LANES) v = fma(score[i], value_of(group, begin + i, d), v);
+            for (uint i = lane; i < n; i += LANES) {
+                uint cell = PAGED != 0 ? where[i] : begin + i;
+                if (cell != NOWHERE) v = fma(score[i], value_of(group, cell, d), v);
+            }
         if (LANES > 1) {
             values[me] = v;
             barrier();

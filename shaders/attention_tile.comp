@@ -1,15 +1,15 @@
-/* attention_tile.comp: attention for prompts: a workgroup per head and ROWS tokens, which walks over the cells that any
- * of them sees, BLOCK at a time, with the running maximum and sum of Milakov and Gimelshein (arXiv:1805.02867), as in
- * FlashAttention (arXiv:2205.14135).
+/* attention_tile.comp: attention for prompts: a workgroup per head and ROWS tokens, which walks over the positions that
+ * any of them sees, one sequence after the other, BLOCK at a time (from multiples of BLOCK on), with the running
+ * maximum and sum of Milakov and Gimelshein (arXiv:1805.02867), as in FlashAttention (arXiv:2205.14135).
  *
  * An invocation scores one cell against all tokens, then sums two elements of the head (SPAN times) for all of them;
  * where there are more invocations than pairs of elements, GROUPS of them share the cells. Queries and scores lie in
  * shared memory with the tokens innermost, so that a group reads them at one address. Nothing diverges on the way:
- * cells past the end repeat the last one and count nothing. */
+ * cells past the end repeat the last one and count nothing, and so does cell 0 for pages that are not there. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#define IN_SLOTS 5
+#define IN_SLOTS 7
 #define OUT_SLOTS 1
 #include "common.glsl"
 #include "math.glsl"
@@ -25,7 +25,9 @@ const float UNSEEN = -1e30;
 
 shared float query[HEAD * ROWS], score[BLOCK * ROWS], part[BLOCK];
 shared float row_max[ROWS], row_sum[ROWS], row_factor[ROWS];
-shared uvec2 row_cells[ROWS];
+shared uvec2 row_seen[ROWS];
+shared uint row_sequence[ROWS]; /* NOWHERE where nothing is seen */
+shared uint where[PAGED != 0 ? BLOCK : 1]; /* cells of the scores */
 
 /* Elements d and d + 1 of a row of V. */
 vec2 value_pair(uint base, uint d)
@@ -44,11 +46,31 @@ void prepare(uint token0, uint head)
         query[i] = load_as_float(Q, type, at) * P.job[0].f0.x;
     }
     for (uint r = me; r < ROWS; r += BLOCK) {
-        row_cells[r] = cells_of(min(token0 + r, last_token));
+        uint token = min(token0 + r, last_token);
+        row_seen[r] = positions_of(token);
+        row_sequence[r] = row_seen[r].x < row_seen[r].y ? sequence_of(token) : NOWHERE;
         row_max[r] = UNSEEN;
         row_sum[r] = 0.0;
     }
     barrier();
+}
+
+/* The least sequence from `least` on that a token is of. */
+uint next_sequence(uint least)
+{
+    uint next = NOWHERE;
+    for (uint r = 0; r < ROWS; r++)
+        if (row_sequence[r] >= least) next = min(next, row_sequence[r]);
+    return next;
+}
+
+/* The positions that any token of a sequence sees. */
+uvec2 range_of(uint turn)
+{
+    uvec2 range = uvec2(NOWHERE, 0);
+    for (uint r = 0; r < ROWS; r++)
+        if (row_sequence[r] == turn) range = uvec2(min(range.x, row_seen[r].x), max(range.y, row_seen[r].y));
+    return range;
 }
 
 /* This invocation's cell against all tokens. */
@@ -86,52 +108,53 @@ void main()
     uint token0 = group_number() / heads * ROWS, group = head / P.job[0].u0.y, n_tokens = tensor_dim(0, Q, 0);
     if (token0 >= n_tokens) return;
     prepare(token0, head);
-    uvec2 range = uvec2(0xffffffffu, 0);
-    for (uint r = 0; r < ROWS; r++) {
-        uvec2 c = row_cells[r];
-        if (c.x < c.y) range = uvec2(min(range.x, c.x), max(range.y, c.y));
-    }
     uint part_of = GROUPS == 1 ? 0 : me / PAIRS, pair = GROUPS == 1 ? me : me % PAIRS;
     uint element[SPAN];
     float sum[SPAN * 2 * ROWS];
     [[unroll]] for (uint k = 0; k < SPAN; k++) element[k] = 2 * min(pair + k * BLOCK, PAIRS - 1);
     [[unroll]] for (uint i = 0; i < SPAN * 2 * ROWS; i++) sum[i] = 0.0;
 
-    for (uint begin = range.x; begin < range.y; begin += BLOCK) {
-        uint n = min(range.y - begin, BLOCK), cell = begin + min(me, n - 1);
-        float s[ROWS];
-        score_cell(kv_base(K, group, cell), s);
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            bool seen = me < n && cell >= row_cells[r].x && cell < row_cells[r].y;
-            s[r] = seen ? s[r] : UNSEEN;
-            score[me * ROWS + r] = s[r];
-        }
-        barrier();
-        raise();
-        [[unroll]] for (uint r = 0; r < ROWS; r++)
-            score[me * ROWS + r] = s[r] != UNSEEN ? exp_exact(s[r] - row_max[r]) : 0.0;
-        barrier();
-        float total = 0.0;
-        for (uint i = me / ROWS; i < BLOCK; i += SLICES) total += score[i * ROWS + me % ROWS];
-        part[me] = total;
-        [[unroll]] for (uint k = 0; k < SPAN; k++) {
-            [[unroll]] for (uint i = 0; i < 2 * ROWS; i++) sum[k * 2 * ROWS + i] *= row_factor[i % ROWS];
-            for (uint i = part_of; i < n; i += GROUPS) {
-                vec2 v = value_pair(kv_base(V, group, begin + i), element[k]);
-                [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                    float p = score[i * ROWS + r];
-                    sum[(2 * k + 0) * ROWS + r] = fma(p, v.x, sum[(2 * k + 0) * ROWS + r]);
-                    sum[(2 * k + 1) * ROWS + r] = fma(p, v.y, sum[(2 * k + 1) * ROWS + r]);
+    for (uint turn = next_sequence(0); turn != NOWHERE; turn = next_sequence(turn + 1)) {
+        uvec2 range = range_of(turn);
+        for (uint begin = range.x / BLOCK * BLOCK; begin < range.y; begin += BLOCK) {
+            uint n = min(range.y - begin, BLOCK), at = begin + min(me, n - 1), cell = cell_at(turn, at);
+            bool there = me < n && cell != NOWHERE;
+            float s[ROWS];
+            if (cell == NOWHERE) cell = 0;
+            if (PAGED != 0) where[me] = cell;
+            score_cell(kv_base(K, group, cell), s);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                bool seen = there && row_sequence[r] == turn && at >= row_seen[r].x && at < row_seen[r].y;
+                s[r] = seen ? s[r] : UNSEEN;
+                score[me * ROWS + r] = s[r];
+            }
+            barrier();
+            raise();
+            [[unroll]] for (uint r = 0; r < ROWS; r++)
+                score[me * ROWS + r] = s[r] != UNSEEN ? exp_exact(s[r] - row_max[r]) : 0.0;
+            barrier();
+            float total = 0.0;
+            for (uint i = me / ROWS; i < BLOCK; i += SLICES) total += score[i * ROWS + me % ROWS];
+            part[me] = total;
+            [[unroll]] for (uint k = 0; k < SPAN; k++) {
+                [[unroll]] for (uint i = 0; i < 2 * ROWS; i++) sum[k * 2 * ROWS + i] *= row_factor[i % ROWS];
+                for (uint i = part_of; i < n; i += GROUPS) {
+                    vec2 v = value_pair(kv_base(V, group, PAGED != 0 ? where[i] : begin + i), element[k]);
+                    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                        float p = score[i * ROWS + r];
+                        sum[(2 * k + 0) * ROWS + r] = fma(p, v.x, sum[(2 * k + 0) * ROWS + r]);
+                        sum[(2 * k + 1) * ROWS + r] = fma(p, v.y, sum[(2 * k + 1) * ROWS + r]);
+                    }
                 }
             }
+            barrier();
+            if (me < ROWS) {
+                float all = row_sum[me] * row_factor[me];
+                for (uint k = 0; k < SLICES; k++) all += part[k * ROWS + me];
+                row_sum[me] = all;
+            }
+            barrier();
         }
-        barrier();
-        if (me < ROWS) {
-            float all = row_sum[me] * row_factor[me];
-            for (uint k = 0; k < SLICES; k++) all += part[k * ROWS + me];
-            row_sum[me] = all;
-        }
-        barrier();
     }
 
     [[unroll]] for (uint e = 0; e < 2 * SPAN; e++) {

@@ -13,9 +13,9 @@
 #define WEFT_BINDING_OUT 3
 #define WEFT_MAX_IN 12
 #define WEFT_MAX_OUT 4
-#define WEFT_MAX_SLOTS 8    /* of one job */
+#define WEFT_MAX_SLOTS 13   /* of one job */
 #define WEFT_MAX_JOBS 3     /* nodes that share a launch */
-#define WEFT_MAX_TENSORS 7  /* tensors of one job */
+#define WEFT_MAX_TENSORS 11 /* tensors of one job */
 #define WEFT_MAX_SPECS 16   /* specialization constants 0..15; 0 is the workgroup's size */
 
 #ifdef WEFT_GLSL

@@ -527,14 +527,19 @@ static bool make_rope(gen *r, weft_op op)
 
 static bool make_attention(gen *r, weft_op op)
 {
-    int64_t groups = 1 + below(r, 3), heads = groups * (1 + below(r, 3)), size = 4 * (1 + below(r, 4)), cells = 11;
+    int64_t groups = 1 + below(r, 3), heads = groups * (1 + below(r, 3)), size = 4 * (1 + below(r, 4));
+    bool paged = chance(r, 50);
+    int64_t cells = paged ? 48 : 11;
     weft_dim tokens = random_extent(r);
     weft_dims q = { 3, { tokens, { heads, 0 }, { size, 0 } } }, one = vector_of(tokens);
     weft_dims kv = { 3, { { groups, 0 }, { cells, 0 }, { size, 0 } } };
     weft_ref first = new_index(r, one, 0, cells / 2, false), last = new_index(r, one, 0, cells - 1, false);
     weft_ref x = new_float(r, q), keys = new_float(r, kv), values = new_float(r, kv);
-    weft_ref in[5] = { x, keys, values, first, last };
-    return emit(r, op, &(weft_attrs){ .attention = { .scale = 0.5f } }, in, 5);
+    weft_ref in[7] = { x, keys, values, first, last };
+    if (!paged) return emit(r, op, &(weft_attrs){ .attention = { .scale = 0.5f } }, in, 5);
+    in[5] = new_index(r, one, 0, 1, false);
+    in[6] = new_index(r, (weft_dims){ 2, { { 2, 0 }, { 3, 0 } } }, -1, 2, false);
+    return emit(r, op, &(weft_attrs){ .attention = { .scale = 0.5f, .page = 16 } }, in, 7);
 }
 
 /* Rules of ops that only passes and schedulers make. */

@@ -20,12 +20,16 @@ bool cpu_attention_accepts(const cpu_call *c)
 {
     for (uint32_t i = 0; i < 3; i++)
         if (!cpu_is_float(c->in[i].dtype) || c->in[i].layout != CPU_LAYOUT_PLAIN) return false;
-    return c->in[3].dtype == WEFT_I32 && c->in[4].dtype == WEFT_I32 && c->out[0].dtype == WEFT_F32;
+    for (uint32_t i = 3; i < c->n_in; i++)
+        if (c->in[i].dtype != WEFT_I32) return false;
+    return c->out[0].dtype == WEFT_F32;
 }
 
 cpu_attention_args cpu_attention_of(const cpu_call *c)
 {
     const cpu_tensor *q = &c->in[0], *k = &c->in[1], *v = &c->in[2], *y = &c->out[0];
+    const cpu_tensor *sequence = &c->in[5], *pages = &c->in[6]; /* where there is a page */
+    int64_t page = c->attrs->attention.page;
     return (cpu_attention_args){
         .q = { q->data, q->dtype, q->stride[1], q->stride[0] },
         .k = { k->data, k->dtype, k->stride[0], k->stride[1] },
@@ -33,15 +37,22 @@ cpu_attention_args cpu_attention_of(const cpu_call *c)
         .y = y->data,
         .first = c->in[3].data,
         .last = c->in[4].data,
+        .sequence = page ? sequence->data : NULL,
+        .pages = page ? pages->data : NULL,
         .tokens = q->dim[0],
         .heads = q->dim[1],
         .d = q->dim[2],
         .cells = k->dim[1],
         .heads_per_group = q->dim[1] / k->dim[0],
+        .page = page,
+        .sequences = page ? pages->dim[0] : 1,
+        .positions = page ? pages->dim[1] * page : k->dim[1],
         .y_token = y->stride[0],
         .y_head = y->stride[1],
         .first_step = c->in[3].stride[0],
         .last_step = c->in[4].stride[0],
+        .sequence_step = page ? sequence->stride[0] : 0,
+        .pages_step = page ? pages->stride[0] : 0,
         .scale = c->attrs->attention.scale,
     };
 }
@@ -96,7 +107,8 @@ static int64_t parts_per_query(const cpu_call *c)
 {
     int64_t queries = c->in[0].dim[0] * c->in[0].dim[1], wanted = 4 * (int64_t)c->n_threads;
     if (c->n_threads == 1 || queries >= wanted) return 1;
-    int64_t n = (wanted + queries - 1) / queries, most = c->in[1].dim[1] / MIN_PART;
+    int64_t n = (wanted + queries - 1) / queries;
+    int64_t most = cpu_attention_of(c).positions / MIN_PART;
     return most < 1 ? 1 : n < most ? n : most;
 }
 
@@ -119,12 +131,39 @@ static uint32_t phases(const cpu_call *c)
 
 /* ---- by query ---- */
 
-/* Query t of head h over cells [begin, end): max and sum, and result[d] before division by the
- * sum. */
+/* Scores of a query with the positions [begin, begin + n) of a sequence; -infinity where the page
+ * is not there. */
+static void score_cells(const cpu_vec_ops *v, const cpu_attention_args *a, const float *q,
+                        int64_t g, int64_t sequence, int64_t begin, int64_t n, float *scores)
+{
+    for (int64_t j = 0, run, cell; j < n; j += run) {
+        run = cpu_attention_run(a, sequence, begin + j, begin + n, &cell);
+        if (cell >= 0)
+            v->dot_rows(scores + j, q, cpu_attention_row(&a->k, g, cell), a->k.dtype, run, a->d,
+                        a->k.cell);
+        else
+            for (int64_t i = 0; i < run; i++) scores[j + i] = -INFINITY;
+    }
+}
+
+static void add_values(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t g,
+                       int64_t sequence, int64_t begin, int64_t n, const float *weights,
+                       float *result)
+{
+    for (int64_t j = 0, run, cell; j < n; j += run) {
+        run = cpu_attention_run(a, sequence, begin + j, begin + n, &cell);
+        if (cell >= 0)
+            v->add_rows(result, weights + j, cpu_attention_row(&a->v, g, cell), a->v.dtype, run,
+                        a->d, a->v.cell);
+    }
+}
+
+/* Query t of head h over positions [begin, end): max and sum, and result[d] before division by
+ * the sum. */
 static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t,
                    int64_t h, int64_t begin, int64_t end, float *max, float *sum, float *result)
 {
-    int64_t d = a->d, g = h / a->heads_per_group;
+    int64_t d = a->d, g = h / a->heads_per_group, s = cpu_attention_sequence(a, t);
     const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, o->q);
     cpu_scale(v, o->q, q, d, a->scale);
     memset(result, 0, (size_t)d * sizeof *result);
@@ -133,7 +172,7 @@ static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own 
     for (int64_t i = begin; i < end; i += CPU_BLOCK) {
         float scores[CPU_BLOCK];
         int64_t n = end - i < CPU_BLOCK ? end - i : CPU_BLOCK;
-        v->dot_rows(scores, o->q, cpu_attention_row(&a->k, g, i), a->k.dtype, n, d, a->k.cell);
+        score_cells(v, a, o->q, g, s, i, n, scores);
         float m = v->max(scores, n);
         if (m > *max) {
             float correct = expf(*max - m);
@@ -142,7 +181,7 @@ static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own 
             *max = m;
         }
         *sum += v->exp_sum(scores, scores, n, *max);
-        v->add_rows(result, scores, cpu_attention_row(&a->v, g, i), a->v.dtype, n, d, a->v.cell);
+        add_values(v, a, g, s, i, n, scores, result);
     }
 }
 
@@ -224,16 +263,40 @@ static void load_queries(const cpu_vec_ops *v, const cpu_attention_args *a, cons
     }
 }
 
-/* Cells [begin, begin + n) as float rows, `step` apart: where they are, or converted into buf. */
-static const float *load_cells(const cpu_vec_ops *v, const cpu_cells *cells, int64_t g,
-                               int64_t begin, int64_t n, int64_t d, float *buf, int64_t *step)
+/* Positions of one sequence that a block is about. */
+typedef struct stretch {
+    int64_t sequence, begin, n;
+} stretch;
+
+/* Their cells as float rows, `step` apart: where they are, or copied into buf. Rows of pages that
+ * are not there are zeros. */
+static const float *load_cells(const cpu_vec_ops *v, const cpu_attention_args *a,
+                               const cpu_cells *cells, int64_t g, stretch s, float *buf,
+                               int64_t *step)
 {
+    int64_t d = a->d, end = s.begin + s.n, cell;
+    int64_t run = cpu_attention_run(a, s.sequence, s.begin, end, &cell);
     *step = cells->cell;
-    if (cells->dtype == WEFT_F32) return cpu_attention_row(cells, g, begin);
+    if (cells->dtype == WEFT_F32 && run == s.n && cell >= 0)
+        return cpu_attention_row(cells, g, cell);
     *step = d;
-    for (int64_t j = 0; j < n; j++)
-        v->load(buf + j * d, cpu_attention_row(cells, g, begin + j), cells->dtype, d);
+    for (int64_t j = 0; j < s.n; j += run) {
+        run = cpu_attention_run(a, s.sequence, s.begin + j, end, &cell);
+        if (cell < 0) memset(buf + j * d, 0, (size_t)(run * d) * sizeof *buf);
+        for (int64_t i = 0; cell >= 0 && i < run; i++)
+            v->load(buf + (j + i) * d, cpu_attention_row(cells, g, cell + i), cells->dtype, d);
+    }
     return buf;
+}
+
+/* Nothing is seen of pages that are not there. */
+static void hide_cells(const cpu_attention_args *a, stretch s, float *scores, int64_t cols)
+{
+    if (!a->page) return;
+    for (int64_t j = 0, run, cell; j < s.n; j += run) {
+        run = cpu_attention_run(a, s.sequence, s.begin + j, s.begin + s.n, &cell);
+        for (int64_t i = 0; cell < 0 && i < run * cols; i++) scores[j * cols + i] = -INFINITY;
+    }
 }
 
 /* The ranges of the block's queries: their union, and the sum of their lengths. */
@@ -280,6 +343,8 @@ static void scale_columns(const cpu_vec_ops *v, float *x, int64_t rows, int64_t 
         cpu_zip(v, WEFT_OP_mul, x + i * cols, x + i * cols, factor, cols);
 }
 
+/* Queries [t0, t0 + n) of one sequence. Blocks of cells begin at multiples of their size, wherever
+ * the first query that sees one of them begins. */
 static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h,
                       int64_t t0, int64_t n)
 {
@@ -294,15 +359,17 @@ static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const o
         o->max[j] = CPU_NO_SCORE;
         o->sum[j] = 0;
     }
-    for (int64_t c0 = begin; c0 < end; c0 += BLOCK_C) {
+    for (int64_t c0 = begin / BLOCK_C * BLOCK_C; c0 < end; c0 += BLOCK_C) {
         int64_t n_cells = end - c0 < BLOCK_C ? end - c0 : BLOCK_C, g = h / a->heads_per_group, step;
+        stretch s = { cpu_attention_sequence(a, t0), c0, n_cells };
         bool masked = mask(a, o, t0, n, cols, c0, n_cells);
-        const float *k = load_cells(v, &a->k, g, c0, n_cells, d, o->k, &step);
+        const float *k = load_cells(v, a, &a->k, g, s, o->k, &step);
         v->gemm(n_cells, cols, d, k, step, 1, o->q, cols, o->scores, cols, false);
+        hide_cells(a, s, o->scores, cols);
         v->soften(o->scores, n_cells, cols, o->max, o->sum, o->correct, masked ? o->lo : NULL,
                   o->hi);
         if (c0 > begin) scale_columns(v, o->result, d, cols, o->correct);
-        const float *cells = load_cells(v, &a->v, g, c0, n_cells, d, o->v, &step);
+        const float *cells = load_cells(v, a, &a->v, g, s, o->v, &step);
         v->gemm(d, cols, n_cells, cells, 1, step, o->scores, cols, o->result, cols, true);
     }
     for (int64_t j = 0; j < n; j++) {
@@ -313,6 +380,17 @@ static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const o
             number = number && !isnan(y[i]);
         }
         if (!number) whole_query(v, a, o, t0 + j, h);
+    }
+}
+
+/* Queries [t0, end): as many at a time as are of one sequence. */
+static void one_tile(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t h,
+                     int64_t t0, int64_t end)
+{
+    for (int64_t n; t0 < end; t0 += n) {
+        int64_t sequence = cpu_attention_sequence(a, t0);
+        for (n = 1; t0 + n < end && cpu_attention_sequence(a, t0 + n) == sequence;) n++;
+        one_block(v, a, o, h, t0, n);
     }
 }
 
@@ -329,8 +407,8 @@ static void run(const cpu_call *c)
     int64_t n_blocks = (a.tokens + BLOCK_Q - 1) / BLOCK_Q, begin, end;
     while (cpu_claim(c, n_blocks * a.heads, 1, &begin, &end)) {
         int64_t t0 = (n_blocks - 1 - begin / a.heads) * BLOCK_Q;
-        one_block(v, &a, &o, begin % a.heads, t0,
-                  a.tokens - t0 < BLOCK_Q ? a.tokens - t0 : BLOCK_Q);
+        one_tile(v, &a, &o, begin % a.heads, t0,
+                 a.tokens - t0 < BLOCK_Q ? a.tokens : t0 + BLOCK_Q);
     }
 }
 

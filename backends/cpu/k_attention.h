@@ -1,6 +1,10 @@
 /* k_attention.h: the operands of op attention, as its kernels read them. q [T, H, D], k and v
- * [G, C, D] of any float types, first and last [T]; the last axis of each is contiguous, other
- * strides are free (in elements). */
+ * [G, C, D] of any float types, first, last and sequence [T], pages [S, N]; the last axis of each
+ * is contiguous, other strides are free (in elements).
+ *
+ * A token sees positions of its sequence. Without pages there is one sequence, and a position is a
+ * cell. Kernels go through positions in order, however the cells lie, so that what they compute
+ * does not depend on the pages. */
 #ifndef CPU_K_ATTENTION_H
 #define CPU_K_ATTENTION_H
 
@@ -15,22 +19,43 @@ typedef struct cpu_cells {
 typedef struct cpu_attention_args {
     cpu_cells q, k, v; /* q: a token is a cell, a head a group */
     float *y;
-    const int32_t *first, *last;
+    const int32_t *first, *last, *sequence, *pages;
     int64_t tokens, heads, d, cells, heads_per_group;
-    int64_t y_token, y_head, first_step, last_step;
+    int64_t page, sequences, positions; /* 0, 1 and cells without pages; positions: of a sequence */
+    int64_t y_token, y_head, first_step, last_step, sequence_step, pages_step;
     float scale;
 } cpu_attention_args;
 
 bool cpu_attention_accepts(const cpu_call *c);
 cpu_attention_args cpu_attention_of(const cpu_call *c);
 
-/* The cells [begin, end) that query t sees, within those that exist; begin >= end if none. */
+/* The sequence of query t; -1 if it is none of those that have pages. */
+static inline int64_t cpu_attention_sequence(const cpu_attention_args *a, int64_t t)
+{
+    int64_t s = a->page ? a->sequence[t * a->sequence_step] : 0;
+    return s >= 0 && s < a->sequences ? s : -1;
+}
+
+/* The positions [begin, end) that query t sees, within those that exist; begin >= end if none. */
 static inline void cpu_attention_range(const cpu_attention_args *a, int64_t t, int64_t *begin,
                                        int64_t *end)
 {
     int64_t first = a->first[t * a->first_step], last = a->last[t * a->last_step];
     *begin = first > 0 ? first : 0;
-    *end = last < a->cells ? last + 1 : a->cells;
+    *end = last < a->positions ? last + 1 : a->positions;
+    if (cpu_attention_sequence(a, t) < 0) *end = *begin;
+}
+
+/* How many of a sequence's positions [from, end) lie in cells that follow each other, from *cell
+ * on; at least one. *cell -1: their page is not there. */
+static inline int64_t cpu_attention_run(const cpu_attention_args *a, int64_t sequence, int64_t from,
+                                        int64_t end, int64_t *cell)
+{
+    *cell = from;
+    if (!a->page) return end - from;
+    int64_t within = from % a->page, page = a->pages[sequence * a->pages_step + from / a->page];
+    *cell = page >= 0 && page < a->cells / a->page ? page * a->page + within : -1;
+    return end - from < a->page - within ? end - from : a->page - within;
 }
 
 static inline const void *cpu_attention_row(const cpu_cells *c, int64_t group, int64_t cell)

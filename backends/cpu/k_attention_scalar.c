@@ -4,10 +4,11 @@
 
 #include "k_attention.h"
 
-/* The query and its scores. */
+/* The query, a row of values and its sums; the scores. */
 static uint64_t thread_bytes(const cpu_call *c)
 {
-    return ((uint64_t)(c->in[1].dim[1] + c->in[1].dim[2]) * sizeof(float) + 127) / 64 * 64;
+    uint64_t d = (uint64_t)c->in[1].dim[2], positions = (uint64_t)cpu_attention_of(c).positions;
+    return (2 * d * sizeof(float) + d * sizeof(double) + positions * sizeof(float) + 127) / 64 * 64;
 }
 
 static uint64_t scratch(const cpu_call *c)
@@ -15,23 +16,52 @@ static uint64_t scratch(const cpu_call *c)
     return c->n_threads * thread_bytes(c);
 }
 
-static void one_query(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h,
-                      float *buf)
+/* Scores of the cells that are there, in the order of positions; how many. */
+static int64_t score_all(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t g,
+                         const float *q, float *scores)
 {
-    int64_t begin, end, g = h / a->heads_per_group, d = a->d;
-    float *y = a->y + t * a->y_token + h * a->y_head;
-    float *scores = buf + d;
-    const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, buf);
+    int64_t begin, end, cell, n = 0, s = cpu_attention_sequence(a, t);
     cpu_attention_range(a, t, &begin, &end);
+    for (int64_t run; begin < end; begin += run) {
+        run = cpu_attention_run(a, s, begin, end, &cell);
+        if (cell < 0) continue;
+        v->dot_rows(scores + n, q, cpu_attention_row(&a->k, g, cell), a->k.dtype, run, a->d,
+                    a->k.cell);
+        n += run;
+    }
+    return n;
+}
+
+/* The sum of the values of the same cells, times their weights. */
+static void sum_values(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t g,
+                       const float *weights, float *row, double *sum)
+{
+    int64_t begin, end, cell, s = cpu_attention_sequence(a, t);
+    cpu_attention_range(a, t, &begin, &end);
+    for (int64_t run; begin < end; begin += run) {
+        run = cpu_attention_run(a, s, begin, end, &cell);
+        for (int64_t j = 0; cell >= 0 && j < run; j++, weights++) {
+            v->load(row, cpu_attention_row(&a->v, g, cell + j), a->v.dtype, a->d);
+            for (int64_t i = 0; i < a->d; i++) sum[i] += (double)*weights * row[i];
+        }
+    }
+}
+
+static void one_query(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h,
+                      double *room)
+{
+    int64_t g = h / a->heads_per_group, d = a->d;
+    float *y = a->y + t * a->y_token + h * a->y_head;
+    float *query = (float *)(room + d), *row = query + d, *scores = row + d;
+    const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, query);
+    int64_t n = score_all(v, a, t, g, q, scores);
     for (int64_t i = 0; i < d; i++) y[i] = 0;
-    if (begin >= end) return;
-    v->dot_rows(scores, q, cpu_attention_row(&a->k, g, begin), a->k.dtype, end - begin, d,
-                a->k.cell);
-    cpu_scale(v, scores, scores, end - begin, a->scale);
-    float sum = v->exp_sum(scores, scores, end - begin, v->max(scores, end - begin));
-    v->add_rows(y, scores, cpu_attention_row(&a->v, g, begin), a->v.dtype, end - begin, d,
-                a->v.cell);
-    for (int64_t i = 0; i < d; i++) y[i] /= sum;
+    if (!n) return;
+    cpu_scale(v, scores, scores, n, a->scale);
+    float total = v->exp_sum(scores, scores, n, v->max(scores, n));
+    for (int64_t i = 0; i < d; i++) room[i] = 0;
+    sum_values(v, a, t, g, scores, row, room);
+    for (int64_t i = 0; i < d; i++) y[i] = (float)room[i] / total;
 }
 
 static void run(const cpu_call *c)
@@ -41,7 +71,7 @@ static void run(const cpu_call *c)
     cpu_share(c, a.tokens * a.heads, 1, &begin, &end);
     for (int64_t i = begin; i < end; i++)
         one_query(cpu_vec(c->isa), &a, i / a.heads, i % a.heads,
-                  (float *)(void *)(c->scratch + c->thread * thread_bytes(c)));
+                  (double *)(void *)(c->scratch + c->thread * thread_bytes(c)));
 }
 
 const cpu_kernel cpu_attention_scalar = { .name = "attention",

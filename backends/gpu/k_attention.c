@@ -2,13 +2,17 @@
  * (prompts), which attention_alone.comp follows. */
 #include "backends/gpu/kernel.h"
 
-enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, Y = 5, SCRATCH = 6, COUNTERS = 7, MAX_TOKENS = 8, TILE_ROWS = 8 };
+/* Slots; up to PAGES those of the op's inputs. */
+enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, SEQUENCE = 5, PAGES = 6, Y = 7, SCRATCH = 8, COUNTERS = 9, INS = 7 };
+enum { MAX_TOKENS = 8, TILE_ROWS = 8 };
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
 
 static bool accepts(const gpu_call *c)
 {
     if (!gpu_accepts_plain(c) || c->in[Q].dim[2] > 1024) return false;
-    return c->in[FIRST].dtype == WEFT_I32 && c->in[LAST].dtype == WEFT_I32;
+    for (uint32_t i = FIRST; i < c->n_in; i++)
+        if (c->in[i].dtype != WEFT_I32) return false;
+    return true;
 }
 
 static bool accepts_few(const gpu_call *c)
@@ -16,9 +20,16 @@ static bool accepts_few(const gpu_call *c)
     return c->in[Q].dim[0] <= MAX_TOKENS && accepts(c);
 }
 
+/* Positions that a token may see. */
+static int64_t positions(const gpu_call *c)
+{
+    int64_t page = c->attrs->attention.page;
+    return page ? c->in[PAGES].dim[1] * page : c->in[K].dim[1];
+}
+
 static uint32_t splits_of(const gpu_call *c)
 {
-    return gpu_groups(c->in[K].dim[1], c->caps->tuning->keys);
+    return gpu_groups(positions(c), c->caps->tuning->keys);
 }
 
 static uint64_t scratch(const gpu_call *c)
@@ -52,12 +63,14 @@ static void describe(const gpu_call *c, gpu_launch *l)
     gpu_bind_out(c, l, Y, 0);
     l->job.u0 = (weft_uvec4){ (uint32_t)q->dim[1], (uint32_t)(q->dim[1] / k->dim[0]), (uint32_t)q->dim[2], 0 };
     l->job.u1.y = splits_of(c);
+    for (int64_t page = c->attrs->attention.page; page > 1; page /= 2) l->job.u1.z++;
     l->job.f0.x = c->attrs->attention.scale;
     l->spec[1] = (uint32_t)q->dim[2];
     l->spec[2] = (uint32_t)k->dtype;
     l->spec[3] = vectors(c);
     l->spec[5] = (uint32_t)c->in[V].dtype;
-    l->n_specs = 6;
+    l->spec[7] = c->attrs->attention.page != 0;
+    l->n_specs = 8;
 }
 
 static void split_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
@@ -69,16 +82,15 @@ static void split_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
                     q->dim[0] * q->dim[1] * splits_of(c));
     l->spec[4] = c->caps->tuning->keys;
     l->spec[6] = c->caps->tuning->panel > 1;
-    l->n_specs = 7;
     if (splits_of(c) == 1) return;
     l->bind[SCRATCH].kind = GPU_BIND_SCRATCH;
     l->bind[COUNTERS].kind = GPU_BIND_COUNTERS;
 }
 
-/* Bytes of a workgroup's shared memory: queries, scores, a number per invocation, six per row. */
+/* Bytes of a workgroup's shared memory: queries, scores, a number and a cell per invocation, seven per row. */
 static uint64_t tile_shared(const gpu_call *c, uint32_t block, uint32_t rows)
 {
-    return 4 * (rows * ((uint64_t)c->in[Q].dim[2] + block + 6) + block);
+    return 4 * (rows * ((uint64_t)c->in[Q].dim[2] + block + 7) + 2 * block);
 }
 
 static uint32_t tile_rows(const gpu_call *c)
@@ -165,9 +177,9 @@ static void lanes_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 }
 
 const gpu_kernel gpu_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
-                                         .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
-                                         .ins = 5, .outs = 3 };
+                                       .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
+                                       .ins = INS, .outs = 3 };
 const gpu_kernel gpu_attention_lanes = { .name = "attention_lanes", .accepts = accepts_lanes, .launches = two_launches,
-                                         .launch = lanes_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
+                                       .launch = lanes_launch, .need = WEFT_NEED_ROWS, .ins = INS, .outs = 1 };
 const gpu_kernel gpu_attention_tile = { .name = "attention_tile", .accepts = accepts, .launches = two_launches,
-                                        .launch = tile_launch, .need = WEFT_NEED_ROWS, .ins = 5, .outs = 1 };
+                                      .launch = tile_launch, .need = WEFT_NEED_ROWS, .ins = INS, .outs = 1 };

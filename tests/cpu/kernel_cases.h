@@ -160,6 +160,7 @@ static void moving(void)
 #define CELLS(T, first_lo, first_hi, last_lo, last_hi) \
     { I32, D1(T), .lo = first_lo, .hi = first_hi }, { I32, D1(T), .lo = last_lo, .hi = last_hi }
 #define SCALE { .attention = { .scale = 0.125f } }
+#define PAGE(n) { .attention = { .scale = 0.125f, .page = n } }
 
 static void attention(void)
 {
@@ -190,6 +191,13 @@ static void attention(void)
         { "sequences far apart", WEFT_OP_attention, { { F32, D3(20, 1, 256) },
           { F16, D3(1, 2000, 256) }, { F16, D3(1, 2000, 256) }, CELLS(20, 0, 1800, 0, 1900) },
           SCALE, 0 },
+        { "decode by pages", WEFT_OP_attention, { { F32, D3(2, 4, 64) }, { F16, D3(2, 320, 64) },
+          { F16, D3(2, 320, 64) }, CELLS(2, 0, 20, 200, 290), { I32, D1(2), .hi = 1 },
+          { I32, D2(2, 9), B(2, 11), .hi = 9 } }, PAGE(32), 0 },
+        { "prompts by pages", WEFT_OP_attention, { { F32, D3(70, 2, 32), B(75, 2, 32) },
+          { F32, D3(2, 320, 32), .order = "102" }, { BF16, D3(2, 320, 32) },
+          CELLS(70, 0, 60, 30, 150), { I32, D1(70), .hi = 2 },
+          { I32, D2(3, 10), .lo = -1, .hi = 19 } }, PAGE(16), 1 },
         { "huge scores", WEFT_OP_attention, { { F32, D3(16, 1, 32), .offset = 90 },
           { F32, D3(1, 128, 32), .offset = 30 }, { F32, D3(1, 128, 32) },
           CELLS(16, 0, 3, 60, 127) }, SCALE, 0 },

@@ -9,7 +9,7 @@
 #include "tests/ops/ref_ops.h"
 #include "tests/test.h"
 
-enum { MAX_ARGS = 5, GUARD = 64, POISON = 0xa5 };
+enum { MAX_ARGS = 7, GUARD = 64, POISON = 0xa5 };
 
 /* One operand. Unset bounds are the dims. order: axes from the outermost in memory ("102");
  * NULL: as they are. fixed: axes with stride 0. Floats are in -2..2, plus `offset`; i32 are in

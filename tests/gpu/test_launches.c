@@ -89,15 +89,18 @@ static void by_row(sample *s, const gpu_caps *f, weft_op op, int64_t rows, int64
                           .op = op, .attrs = &s->attrs };
 }
 
-static void attention(sample *s, const gpu_caps *f, int64_t tokens, int64_t width)
+static void attention(sample *s, const gpu_caps *f, int64_t tokens, int64_t width, bool paged)
 {
     *s = (sample){ 0 };
     s->in[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
     s->in[1] = s->in[2] = tensor(WEFT_F16, 3, (int64_t[]){ 8, 4096, width });
     s->in[3] = s->in[4] = tensor(WEFT_I32, 1, &tokens);
     s->out[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
-    s->call = (gpu_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 5, .n_out = 1, .op = WEFT_OP_attention,
-                          .attrs = &s->attrs };
+    s->in[5] = tensor(WEFT_I32, 1, &tokens);
+    s->in[6] = tensor(WEFT_I32, 2, (int64_t[]){ 4, 128 });
+    s->attrs.attention.page = paged ? 32 : 0;
+    s->call = (gpu_call){ .caps = f, .in = s->in, .out = s->out, .n_in = paged ? 7 : 5, .n_out = 1,
+                         .op = WEFT_OP_attention, .attrs = &s->attrs };
 }
 
 /* ---- what every launch must be ---- */
@@ -150,7 +153,9 @@ static void check_device(const char *name, const gpu_caps *f)
             check_kernels(name, &s.call);
         }
         for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-            attention(&s, f, tokens[t], widths[i]);
+            attention(&s, f, tokens[t], widths[i], false);
+            check_kernels(name, &s.call);
+            attention(&s, f, tokens[t], widths[i], true);
             check_kernels(name, &s.call);
         }
     }

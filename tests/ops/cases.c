@@ -107,6 +107,23 @@ static weft_ref mixture(subject *s, weft_dim T, int64_t n, int64_t hidden, int64
     return weft_reshape(g, weft_matmul(g, p, y), WEFT_DIMS(T, n));
 }
 
+/* Attention over pages of cells: sequences 0..n-1, and some that are none; pages 0..m-1, and some that are not
+ * there. */
+static weft_ref paged(subject *s, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last, float scale,
+                      weft_attention_desc d)
+{
+    return weft_attention_with(s->g, q, k, v, first, last, scale, &d);
+}
+
+static weft_attention_desc pages(subject *s, uint32_t page, weft_dim tokens, int32_t cells, weft_dims table)
+{
+    int32_t n = (int32_t)(table.d[0].n), m = cells / (int32_t)page;
+    weft_dims one = { 1, { tokens } };
+    return (weft_attention_desc){ .page = page,
+                                  .sequence = ints(s, FILL_INDEX, "sequence", tokens.n > 3 ? -1 : 0, n - 1, one),
+                                  .pages = ints(s, FILL_INDEX, "pages", table.d[1].n > 3 ? -1 : 0, m - 1, table) };
+}
+
 #define X(name, ...)             floats(s, fill, WEFT_F32, name, WEFT_DIMS(__VA_ARGS__))
 #define XT(t, name, ...)         floats(s, fill, WEFT_##t, name, WEFT_DIMS(__VA_ARGS__))
 #define W(t, name, ...)          weight(s, WEFT_##t, WEFT_##t, name, WEFT_DIMS(__VA_ARGS__))
@@ -118,6 +135,8 @@ static weft_ref mixture(subject *s, weft_dim T, int64_t n, int64_t hidden, int64
 #define T(actual, bound)         extent(s, "t", actual, bound)
 #define P(actual, bound)         extent(s, "p", actual, bound)
 #define ANGLES(tokens, n_rot)    angles(s, WEFT__DIM(tokens), n_rot)
+#define PAGED(...)               paged(s, __VA_ARGS__)
+#define PAGES(page, tokens, cells, ...) pages(s, page, WEFT__DIM(tokens), cells, (weft_dims)WEFT_DIMS(__VA_ARGS__))
 #define BOTH(call)               ((call), weft_output(g, r[1], "y2"), r[0])
 #define TWO_NORMS(x, n)          two_norms(s, x, n)
 

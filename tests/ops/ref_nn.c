@@ -337,15 +337,43 @@ bool ref_op_rope_store(const ref_call *c)
 
 /* ---- attention ---- */
 
-/* One query row against the cells [from, to] of one group; s, e, p have room for them. */
-static void attend(const ref_call *c, int64_t row, int64_t group, int64_t from, int64_t to,
-                   double *s, double *e, double *p)
+/* The cell of a position of token t's sequence; -1: there is none. */
+static int64_t cell_of(const ref_call *c, int64_t t, int64_t position)
+{
+    int64_t page = c->n->attrs.attention.page, C = c->in[1]->dim[1];
+    if (!page) return position < C ? position : -1;
+    const ref_tensor *sequence = c->in[5], *pages = c->in[6];
+    double s = sequence->v[t];
+    if (s < 0 || s >= (double)pages->dim[0] || position / page >= pages->dim[1]) return -1;
+    double at = pages->v[(int64_t)s * pages->dim[1] + position / page];
+    return at < 0 || at >= (double)(C / page) ? -1 : (int64_t)at * page + position % page;
+}
+
+/* Lists the cells that token t sees. */
+static int64_t cells_seen(const ref_call *c, int64_t t, int64_t *cell)
+{
+    int64_t n = 0, page = c->n->attrs.attention.page, C = page ? page * c->in[6]->dim[1] : c->in[1]->dim[1];
+    int64_t from = (int64_t)fmax(c->in[3]->v[t], 0.0), to = (int64_t)fmin(c->in[4]->v[t], (double)(C - 1));
+    for (int64_t p = from; p <= to; p++) {
+        cell[n] = cell_of(c, t, p);
+        n += cell[n] >= 0;
+    }
+    return n;
+}
+
+typedef struct attend_room {
+    int64_t *cell;
+    double *s, *e, *p;
+} attend_room;
+
+/* One query row against n cells of one group. */
+static void attend(const ref_call *c, int64_t row, int64_t group, int64_t n, const attend_room *r)
 {
     const ref_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
-    int64_t D = q->dim[2], C = k->dim[1], n = to - from + 1;
+    int64_t D = q->dim[2], C = k->dim[1];
     double scale = (double)c->n->attrs.attention.scale;
     for (int64_t i = 0; i < n; i++) {
-        int64_t cell = (group * C + from + i) * D;
+        int64_t cell = (group * C + r->cell[i]) * D;
         double sum = 0.0, magnitude = 0.0, error = 0.0;
         for (int64_t d = 0; d < D; d++) {
             double a = q->v[row * D + d], b = k->v[cell + d];
@@ -353,17 +381,17 @@ static void attend(const ref_call *c, int64_t row, int64_t group, int64_t from, 
             magnitude += fabs(a * b);
             error += fabs(a) * k->e[cell + d] + fabs(b) * q->e[row * D + d];
         }
-        s[i] = scale * sum;
-        e[i] = fabs(scale) * (error + ref_gamma(D) * magnitude) + REF_U * fabs(s[i]);
+        r->s[i] = scale * sum;
+        r->e[i] = fabs(scale) * (error + ref_gamma(D) * magnitude) + REF_U * fabs(r->s[i]);
     }
-    softmax(s, e, n, p);
+    softmax(r->s, r->e, n, r->p);
     for (int64_t d = 0; d < D; d++) {
         double sum = 0.0, error = 0.0, magnitude = 0.0;
         for (int64_t i = 0; i < n; i++) {
-            int64_t at = (group * C + from + i) * D + d;
-            sum += p[i] * v->v[at];
-            magnitude += p[i] * fabs(v->v[at]);
-            error += e[i] * fabs(v->v[at]) + p[i] * v->e[at];
+            int64_t at = (group * C + r->cell[i]) * D + d;
+            sum += r->p[i] * v->v[at];
+            magnitude += r->p[i] * fabs(v->v[at]);
+            error += r->e[i] * fabs(v->v[at]) + r->p[i] * v->e[at];
         }
         ref_set(c->out, row * D + d, sum, error + ref_gamma(n) * magnitude);
     }
@@ -371,17 +399,21 @@ static void attend(const ref_call *c, int64_t row, int64_t group, int64_t from, 
 
 bool ref_op_attention(const ref_call *c)
 {
-    const ref_tensor *q = c->in[0], *k = c->in[1], *first = c->in[3], *last = c->in[4];
-    int64_t T = q->dim[0], H = q->dim[1], G = k->dim[0], C = k->dim[1];
-    double *room = calloc((size_t)(3 * C + 1), sizeof *room);
-    if (!room) return ref_complain(c, "memory is short");
-    ref_alloc(c->out, WEFT_F32, 3, q->dim);
-    for (int64_t t = 0; t < T; t++) {
-        int64_t from = (int64_t)fmax(first->v[t], 0.0),
-                to = (int64_t)fmin(last->v[t], (double)(C - 1));
-        for (int64_t h = 0; h < H && from <= to; h++)
-            attend(c, t * H + h, h / (H / G), from, to, room, room + C, room + 2 * C);
+    const ref_tensor *q = c->in[0], *k = c->in[1];
+    int64_t T = q->dim[0], H = q->dim[1], G = k->dim[0], page = c->n->attrs.attention.page;
+    int64_t most = page ? page * c->in[6]->dim[1] : k->dim[1];
+    int64_t *cell = calloc((size_t)most + 1, sizeof *cell);
+    double *room = calloc((size_t)(3 * most + 1), sizeof *room);
+    bool ok = cell && room;
+    if (ok) {
+        attend_room r = { cell, room, room + most, room + 2 * most };
+        ref_alloc(c->out, WEFT_F32, 3, q->dim);
+        for (int64_t t = 0; t < T; t++) {
+            int64_t n = cells_seen(c, t, cell);
+            for (int64_t h = 0; h < H && n; h++) attend(c, t * H + h, h / (H / G), n, &r);
+        }
     }
     free(room);
-    return true;
+    free(cell);
+    return ok || ref_complain(c, "memory is short");
 }

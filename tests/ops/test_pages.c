@@ -1,0 +1,245 @@
+/* test_pages.c: attention over cells in pages gives the same bits wherever the pages lie: one after the other or
+ * anywhere in the cache, and for one sequence the bits of attention without pages. Cells that no sequence has hold
+ * NaN. */
+#include "backends/backend.h"
+#include "tests/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEADS = 4, GROUPS = 2, SEQUENCES = 3, POSITIONS = 512, SPARE = 2, MAX_WIDTH = 64, MAX_TOKENS = 70 };
+enum { MAX_CELLS = SEQUENCES * POSITIONS + SPARE * 256, MAX_PAGES = MAX_CELLS / 16 };
+
+typedef struct shape {
+    uint32_t page, width, tokens;
+    weft_dtype type;
+} shape;
+
+/* What a run is given. */
+typedef struct data {
+    float q[MAX_TOKENS * HEADS * MAX_WIDTH], *k, *v;
+    int32_t first[MAX_TOKENS], last[MAX_TOKENS], sequence[MAX_TOKENS], pages[MAX_PAGES];
+    uint32_t cells, stored; /* of the cache; that sequences have */
+} data;
+
+static weft_error err;
+
+static uint32_t mixed(uint32_t i)
+{
+    i = (i ^ (i >> 16)) * 0x7feb352du;
+    i = (i ^ (i >> 15)) * 0x846ca68bu;
+    return i ^ (i >> 16);
+}
+
+static float value(uint32_t i)
+{
+    return (float)(mixed(i) >> 8) / 8388608.0f - 1.0f;
+}
+
+/* ---- data ---- */
+
+static void fill_tokens(const shape *s, uint32_t sequences, data *d)
+{
+    for (uint32_t i = 0; i < s->tokens * HEADS * s->width; i++) d->q[i] = 3 * value(i);
+    for (uint32_t t = 0; t < s->tokens; t++) {
+        d->sequence[t] = (int32_t)(mixed(t) % sequences);
+        d->last[t] = (int32_t)(mixed(t + 1000) % POSITIONS);
+        d->first[t] = t % 3 ? 0 : d->last[t] - (int32_t)(mixed(t + 2000) % 300);
+    }
+}
+
+/* The page of the cache that a sequence's page n is: in order, or by a permutation of all. */
+static void fill_pages(const shape *s, bool scattered, data *d)
+{
+    uint32_t n = SEQUENCES * POSITIONS / s->page, all = n + SPARE;
+    int32_t order[MAX_PAGES];
+    for (uint32_t i = 0; i < all; i++) order[i] = (int32_t)i;
+    for (uint32_t i = all - 1; scattered && i > 0; i--) {
+        uint32_t j = mixed(i) % (i + 1);
+        int32_t was = order[i];
+        order[i] = order[j];
+        order[j] = was;
+    }
+    memcpy(d->pages, order, n * sizeof *order);
+    d->cells = all * s->page;
+    d->stored = n * s->page;
+}
+
+static void fill_cells(const shape *s, data *d)
+{
+    for (uint32_t i = 0; i < GROUPS * d->cells * s->width; i++) d->k[i] = d->v[i] = NAN;
+    for (uint32_t g = 0; g < GROUPS; g++)
+        for (uint32_t at = 0; at < d->stored; at++) {
+            uint32_t cell = (uint32_t)d->pages[at / s->page] * s->page + at % s->page;
+            uint32_t to = (g * d->cells + cell) * s->width, from = (g * SEQUENCES * POSITIONS + at) * s->width;
+            for (uint32_t i = 0; i < s->width; i++) {
+                d->k[to + i] = value(from + i + 100000);
+                d->v[to + i] = value(from + i + 900000);
+            }
+        }
+}
+
+static void fill(const shape *s, bool scattered, uint32_t sequences, data *d)
+{
+    fill_tokens(s, sequences, d);
+    fill_pages(s, scattered, d);
+    fill_cells(s, d);
+}
+
+/* Pages that no token sees are given back. */
+static void give_back(const shape *s, data *d)
+{
+    uint32_t each = POSITIONS / s->page;
+    for (uint32_t i = 0; i < SEQUENCES * each; i++) {
+        bool seen = false;
+        for (uint32_t t = 0; t < s->tokens; t++)
+            seen = seen || (d->sequence[t] == (int32_t)(i / each) && d->last[t] >= (int32_t)(i % each * s->page) &&
+                            d->first[t] < (int32_t)((i % each + 1) * s->page));
+        if (!seen) d->pages[i] = -1;
+    }
+}
+
+/* ---- runs ---- */
+
+static weft_graph *build(const shape *s, const data *d, bool paged)
+{
+    weft_graph *g;
+    if (!CHECK_OK(weft_graph_create(NULL, &g, &err), err)) return NULL;
+    weft_dim t = weft_extent(g, "tokens", s->tokens), c = { d->cells, 0 }, w = { s->width, 0 };
+    weft_ref q = weft_input(g, WEFT_F32, WEFT_DIMS(t, HEADS, w), "q");
+    weft_ref k = weft_cast(g, weft_input(g, WEFT_F32, WEFT_DIMS(GROUPS, c, w), "k"), s->type);
+    weft_ref v = weft_cast(g, weft_input(g, WEFT_F32, WEFT_DIMS(GROUPS, c, w), "v"), s->type);
+    weft_ref first = weft_input(g, WEFT_I32, WEFT_DIMS(t), "first");
+    weft_ref last = weft_input(g, WEFT_I32, WEFT_DIMS(t), "last");
+    weft_attention_desc more = { .page = 0 };
+    if (paged)
+        more = (weft_attention_desc){ .page = s->page, .sequence = weft_input(g, WEFT_I32, WEFT_DIMS(t), "sequence"),
+                                      .pages = weft_input(g, WEFT_I32, WEFT_DIMS(SEQUENCES, POSITIONS / s->page),
+                                                          "pages") };
+    weft_output(g, weft_attention_with(g, q, k, v, first, last, 0.3f, &more), "y");
+    if (CHECK_OK(weft_graph_seal(g, &err), err)) return g;
+    weft_graph_destroy(g);
+    return NULL;
+}
+
+static bool write(weft_program *p, const char *name, const void *bytes, uint64_t n)
+{
+    weft_ref r;
+    return CHECK_OK(weft_program_port(p, name, &r, &err), err) &&
+           CHECK_OK(weft_program_write(p, r, 0, bytes, n, &err), err);
+}
+
+static bool run(weft_program *p, const shape *s, const data *d, bool paged, float *y)
+{
+    weft_ref r;
+    uint64_t cells = (uint64_t)GROUPS * d->cells * s->width * sizeof(float), tokens = s->tokens * sizeof(int32_t);
+    uint64_t rows = (uint64_t)s->tokens * HEADS * s->width * sizeof(float);
+    return write(p, "q", d->q, rows) && write(p, "k", d->k, cells) && write(p, "v", d->v, cells) &&
+           write(p, "first", d->first, tokens) && write(p, "last", d->last, tokens) &&
+           (!paged || (write(p, "sequence", d->sequence, tokens) &&
+                       write(p, "pages", d->pages, SEQUENCES * POSITIONS / s->page * sizeof(int32_t)))) &&
+           CHECK_OK(weft_program_run(p, &err), err) && CHECK_OK(weft_program_port(p, "y", &r, &err), err) &&
+           CHECK_OK(weft_program_read(p, r, 0, y, rows, &err), err);
+}
+
+/* The results of one run; freed by the caller. NULL: failed. */
+static float *result_of(weft_backend *b, const shape *s, const data *d, bool paged)
+{
+    float *y = calloc((size_t)MAX_TOKENS * HEADS * MAX_WIDTH, sizeof *y);
+    weft_program *p = NULL;
+    weft_graph *g = build(s, d, paged);
+    bool ok = y && g &&
+              CHECK_OK(weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1, .strict = true }, &p,
+                                           &err), err) &&
+              CHECK_OK(weft_program_load(p, NULL, NULL, &err), err) &&
+              run(p, s, d, paged, y);
+    weft_program_destroy(p);
+    weft_graph_destroy(g);
+    if (ok) return y;
+    free(y);
+    return NULL;
+}
+
+static void same_bits(const shape *s, const char *what, const float *want, const float *got)
+{
+    size_t n = (size_t)s->tokens * HEADS * s->width, differ = 0, wild = 0;
+    for (size_t i = 0; want && got && i < n; i++) {
+        differ += memcmp(&want[i], &got[i], sizeof *got) != 0;
+        wild += isfinite(got[i]) ? 0u : 1u;
+    }
+    if (CHECK(want && got && !differ && !wild)) return;
+    printf("  %s: page %u, %u tokens of %s[%u]: %zu of %zu differ, %zu are no numbers\n", what, s->page, s->tokens,
+           weft_dtype_get(s->type)->name, s->width, differ, n, wild);
+}
+
+/* ---- the comparison ---- */
+
+static void compare_pages(weft_backend *b, const shape *s, uint32_t sequences)
+{
+    data d;
+    d.k = malloc((size_t)GROUPS * MAX_CELLS * MAX_WIDTH * sizeof *d.k);
+    d.v = malloc((size_t)GROUPS * MAX_CELLS * MAX_WIDTH * sizeof *d.v);
+    if (!CHECK(d.k && d.v)) return;
+    fill(s, false, sequences, &d);
+    float *want = result_of(b, s, &d, true);
+    if (sequences == 1) {
+        d.cells = d.stored = POSITIONS;
+        fill_cells(s, &d);
+        float *plain = result_of(b, s, &d, false);
+        same_bits(s, "without pages", want, plain);
+        free(plain);
+    }
+    fill(s, true, sequences, &d);
+    float *scattered = result_of(b, s, &d, true);
+    same_bits(s, "scattered", want, scattered);
+    give_back(s, &d);
+    float *fewer = result_of(b, s, &d, true);
+    same_bits(s, "with pages given back", want, fewer);
+    free(want);
+    free(scattered);
+    free(fewer);
+    free(d.k);
+    free(d.v);
+}
+
+static const shape shapes[] = {
+    /* the first ones on GPUs, too */
+    { 16, 64, 3, WEFT_F16 }, { 16, 64, 70, WEFT_F16 },  { 128, 13, 9, WEFT_F32 }, { 32, 64, 1, WEFT_F16 },
+    { 64, 32, 3, WEFT_F32 }, { 256, 16, 37, WEFT_BF16 }, { 64, 32, 70, WEFT_F32 }, { 32, 64, 8, WEFT_F16 },
+};
+
+static void compare_on(const char *spec, size_t n)
+{
+    weft_backend *b = NULL;
+    weft_status status = weft_backend_open(spec, &b, &err);
+    if (status == WEFT_UNSUPPORTED) {
+        printf("  skipped: %s\n", err.text);
+        return;
+    }
+    if (!CHECK_OK(status, err)) return;
+    for (size_t i = 0; i < n; i++) {
+        compare_pages(b, &shapes[i], 1);
+        compare_pages(b, &shapes[i], SEQUENCES);
+    }
+    weft_backend_close(b);
+}
+
+static void on_the_cpu(void)
+{
+    static const char *const specs[] = { "cpu,isa=scalar", "cpu,isa=avx2,threads=1", "cpu,isa=avx2,threads=3",
+                                         "cpu,isa=avx512", "cpu,isa=neon" };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) compare_on(specs[i], sizeof shapes / sizeof *shapes);
+}
+
+static void on_vulkan(void)
+{
+    compare_on("vulkan:0", 4);
+    compare_on("vulkan:0,without=subgroup", 2);
+}
+
+static const weft_test tests[] = {
+    { "on the CPU", on_the_cpu },
+    { "on Vulkan", on_vulkan },
+};
+TEST_MAIN(tests)
