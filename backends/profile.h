@@ -151,7 +151,8 @@ typedef struct weft_profile_totals {
 enum { WEFT_MAX_ROOF_TURNS = 16 };
 typedef struct weft_conditions {
     double processors; /* of the machine; 0: not known */
-    double others;     /* how many of them other processes kept busy, on the average; below 0: not known */
+    double others;     /* how many of them other processes kept busy, on the average; below 0, or processors 0: not
+                          known */
     uint32_t turns;    /* how often the roofs were measured, in turn with the runs: up to WEFT_MAX_ROOF_TURNS */
     const weft_roof *roofs, *least, *most; /* one per device: median, least and most of them; NULL if turns is 0 */
     uint32_t arithmetic; /* bits 1 << weft_arith of what was measured, for other peaks may move; 0: all. A profile takes

@@ -279,9 +279,9 @@ void weft_model_close(weft_model *m)
     free(m);
 }
 
-void weft_model_info_get(const weft_model *m, weft_model_info *out)
+const weft_model_info *weft_model_info_get(const weft_model *m)
 {
-    *out = m->info;
+    return &m->info;
 }
 
 const weft_config *weft_model_config(const weft_model *m)

@@ -81,14 +81,14 @@ typedef struct weft_model_info {
     weft_head head;
     uint32_t n_labels; /* scores in a row; 0 if the head gives none */
 } weft_model_info;
-WEFT_API void weft_model_info_get(const weft_model *m, weft_model_info *out);
+WEFT_API const weft_model_info *weft_model_info_get(const weft_model *m); /* lent, as long as the model */
 WEFT_API const weft_config *weft_model_config(const weft_model *m);
 /* The name of a score: of id2label in config.json, else "LABEL_0"; "start" and "end". NULL past the end. */
 WEFT_API const char *weft_model_label(const weft_model *m, uint32_t i);
 /* Which of n tokens has the scores of the whole sequence: the last that is not pad_token_id (Hugging Face's rule). */
 WEFT_API size_t weft_model_pooled_token(const weft_model *m, const int32_t *ids, size_t n);
-/* What the model's definition asked of the configuration, and the end tokens, in the order of asking. False past the
- * end. The texts are the model's. */
+/* What the model's definition asked of the configuration, and the end tokens, in the order of asking; lent, as
+ * long as the model. NULL past the end. */
 typedef enum weft_setting_kind { WEFT_SETTING_NUMBER, WEFT_SETTING_TRUTH, WEFT_SETTING_TEXT } weft_setting_kind;
 typedef struct weft_setting_info {
     const char *key, *value; /* "rope_theta", "10000"; "true", "gelu_new" */
@@ -96,7 +96,7 @@ typedef struct weft_setting_info {
     double number;           /* 1 and 0 of a truth, NaN of a text */
     weft_setting_kind kind;
 } weft_setting_info;
-WEFT_API bool weft_model_setting(const weft_model *m, uint32_t i, weft_setting_info *out);
+WEFT_API const weft_setting_info *weft_model_setting(const weft_model *m, uint32_t i);
 /* Things worth telling: contradicting or ignored configuration keys, tensors no weight asks for. NULL past the end. */
 WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
 

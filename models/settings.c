@@ -76,9 +76,7 @@ weft_status weft__settings_finish(weft_model *m, weft_error *err)
     return m->settings.failed ? WEFT_OOM_FAIL(err, "a model's settings") : WEFT_OK;
 }
 
-bool weft_model_setting(const weft_model *m, uint32_t i, weft_setting_info *out)
+const weft_setting_info *weft_model_setting(const weft_model *m, uint32_t i)
 {
-    if (i >= m->settings.n) return false;
-    *out = m->settings.list[i];
-    return true;
+    return i < m->settings.n ? &m->settings.list[i] : NULL;
 }

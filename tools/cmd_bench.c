@@ -326,7 +326,7 @@ static int open_model(const cli_args *a, bench *b)
     weft_model_info info;
     int status = cli_model_open(a, &b->run.model);
     if (status) return status;
-    weft_model_info_get(b->run.model, &info);
+    info = *weft_model_info_get(b->run.model);
     if (info.has_weights) return 0;
     if (weft_model_graph(b->run.model, &(weft_model_graph_desc){ 0 }, &b->graph, &err)) return cli_report(&err);
     if (cli_noise_open(b->graph, &b->noise, &err)) return cli_report(&err);

@@ -174,7 +174,7 @@ static int run_classify(const cli_args *a)
     if (!status) status = cli_prompt(a, run.model, NULL, &prompt);
     if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
     if (!status) {
-        weft_model_info_get(run.model, &info);
+        info = *weft_model_info_get(run.model);
         bool whole = info.head == WEFT_HEAD_SEQUENCE;
         r = (result){ .m = run.model, .head = info.head, .meaning = meaning_of(run.model, &info), .tokens = &prompt,
                       .first = whole ? weft_model_pooled_token(run.model, prompt.ids, prompt.n) : 0,

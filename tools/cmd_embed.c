@@ -58,7 +58,7 @@ static int run_embed(const cli_args *a)
     weft_tokens prompt = { 0 };
     weft_model_info info = { 0 };
     int status = cli_model_open(a, &run.model);
-    if (!status) weft_model_info_get(run.model, &info); /* the default layer is the model's last */
+    if (!status) info = *weft_model_info_get(run.model); /* the default layer is the model's last */
     weft_session_desc desc = { .hidden = (int32_t)cli_u32(a, "layer", info.n_layer) };
     if (!status) status = cli_run_open(a, desc, &run);
     if (!status) status = cli_prompt(a, run.model, NULL, &prompt);

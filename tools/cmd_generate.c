@@ -108,8 +108,7 @@ static void tell_speed(const weft_generated *r, size_t n_prompt)
 static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
 {
     bool json = cli_has(a, "json"), tokens_only;
-    weft_model_info info;
-    weft_model_info_get(run->model, &info);
+    weft_model_info info = *weft_model_info_get(run->model);
     tokens_only = !info.has_tokenizer;
     const char *const *stop;
     weft_generate_desc d = {

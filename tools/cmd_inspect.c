@@ -15,11 +15,11 @@ enum { MAX_LABELS = 12 };
 /* What the definition asked for, with where that comes from. */
 static void print_config(const weft_model *m, const weft_model_info *i)
 {
-    weft_setting_info s;
+    const weft_setting_info *s;
     printf("%s\n  architecture            %s\n", i->path, i->architecture);
-    for (uint32_t k = 0; weft_model_setting(m, k, &s); k++) {
-        int key = (int)strlen(s.key), over = key > 23 ? key - 23 : 0; /* the sources stay aligned */
-        printf("  %-23s %-*s %s\n", s.key, over < 11 ? 11 - over : 0, s.value, s.source);
+    for (uint32_t k = 0; (s = weft_model_setting(m, k)); k++) {
+        int key = (int)strlen(s->key), over = key > 23 ? key - 23 : 0; /* the sources stay aligned */
+        printf("  %-23s %-*s %s\n", s->key, over < 11 ? 11 - over : 0, s->value, s->source);
     }
     printf("  parameters              %llu\n", (unsigned long long)i->parameters);
 }
@@ -27,14 +27,14 @@ static void print_config(const weft_model *m, const weft_model_info *i)
 static json_t *settings_json(const weft_model *m)
 {
     json_t *list = json_array();
-    weft_setting_info s;
-    for (uint32_t k = 0; weft_model_setting(m, k, &s); k++) {
-        bool whole = s.number == floor(s.number) && fabs(s.number) < 1e15;
-        json_t *value = s.kind == WEFT_SETTING_TEXT    ? json_string(s.value)
-                        : s.kind == WEFT_SETTING_TRUTH ? json_boolean(s.number != 0)
-                        : whole                        ? json_integer((json_int_t)s.number)
-                                                       : json_real(s.number);
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "key", s.key, "value", value, "source", s.source));
+    const weft_setting_info *s;
+    for (uint32_t k = 0; (s = weft_model_setting(m, k)); k++) {
+        bool whole = s->number == floor(s->number) && fabs(s->number) < 1e15;
+        json_t *value = s->kind == WEFT_SETTING_TEXT    ? json_string(s->value)
+                        : s->kind == WEFT_SETTING_TRUTH ? json_boolean(s->number != 0)
+                        : whole                        ? json_integer((json_int_t)s->number)
+                                                       : json_real(s->number);
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "key", s->key, "value", value, "source", s->source));
     }
     return list;
 }
@@ -161,7 +161,7 @@ static int run_inspect(const cli_args *a)
     weft_model_info info;
     int status = cli_source_open(a, true, &source);
     if (!status && !source.model) status = cli_fail("%s: a graph text, not a model; see `weft graph`", a->model);
-    if (!status) weft_model_info_get(source.model, &info);
+    if (!status) info = *weft_model_info_get(source.model);
     char hint[256] = "";
     if (!status) cli_source_hint(&source, hint, sizeof hint);
     if (!status && cli_has(a, "json")) {

@@ -70,8 +70,7 @@ static int evaluate(const cli_args *a, cli_run *run, const batch *b)
 /* Many sequences share the cache: each gets what the longest needs, if the model has that much. */
 static uint32_t shortest_context(const weft_model *m, const batch *b)
 {
-    weft_model_info info;
-    weft_model_info_get(m, &info);
+    weft_model_info info = *weft_model_info_get(m);
     return b->longest < info.context ? b->longest : info.context;
 }
 

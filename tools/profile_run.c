@@ -221,9 +221,8 @@ static int choose_lengths(const cli_args *a, const weft_session *session, uint32
 static int measure_model(const cli_args *a, profile_set *s)
 {
     weft_error err;
-    weft_model_info info;
     s->run.model = s->source.model;
-    weft_model_info_get(s->run.model, &info);
+    weft_model_info info = *weft_model_info_get(s->run.model);
     if (!info.has_weights) {
         if (cli_noise_open(s->source.graph, &s->noise, &err)) return cli_report(&err);
         weft_weight_source source = cli_noise_source(&s->noise);

@@ -71,8 +71,7 @@ static void describe(const cli_run *r)
 
 static bool wants_text(const cli_args *a, const weft_model *m)
 {
-    weft_model_info info;
-    weft_model_info_get(m, &info);
+    weft_model_info info = *weft_model_info_get(m);
     bool ids = cli_has(a, "tokens") || cli_has(a, "batch"), makes_text = a->command == &cli_generate;
     return info.has_tokenizer && a->command != &cli_bench && (makes_text || !ids);
 }
@@ -110,8 +109,7 @@ static int tell_failed(const cli_run *r, const weft_session_desc *d, const weft_
 /* A configuration by itself, for which the command has no weights of its own. */
 static bool is_bare(weft_model *m)
 {
-    weft_model_info info;
-    weft_model_info_get(m, &info);
+    weft_model_info info = *weft_model_info_get(m);
     return !info.has_weights && weft_model_weights(m).ctx == m;
 }
 

@@ -46,9 +46,8 @@ static int open_text(const char *path, cli_source *out)
 /* A session that gives what the model's head does. */
 static weft_session_desc default_desc(const weft_model *m)
 {
-    weft_model_info info;
     weft_session_desc d = WEFT_SESSION_DESC_DEFAULT;
-    weft_model_info_get(m, &info);
+    weft_model_info info = *weft_model_info_get(m);
     if (info.head == WEFT_HEAD_NONE) d.hidden = (int32_t)info.n_layer;
     d.scores = info.head != WEFT_HEAD_NONE && info.head != WEFT_HEAD_LOGITS;
     return d;

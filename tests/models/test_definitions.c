@@ -77,7 +77,7 @@ static void an_own_architecture_reads_its_configuration(void)
     write_config(&folder, "MyForCausalLM", "my");
     CHECK_STATUS(weft_model_open(folder.path, NULL, &m, &err), WEFT_UNSUPPORTED, err);
     if (CHECK_OK(weft_model_open(folder.path, &desc, &m, &err), err)) {
-        weft_model_info_get(m, &info);
+        info = *weft_model_info_get(m);
         CHECK_STR(info.architecture, "MyForCausalLM");
         CHECK(info.n_layer == 2 && info.n_embed == 32 && info.n_vocab == 40 && info.context == 64 && info.eos == 3);
         eval(m, got, 40);
@@ -209,7 +209,7 @@ static void a_graph_alone_is_a_model(void)
     weft_model_info info;
     const weft_tokenizer *tok;
     if (!CHECK_OK(weft_model_open(NULL, &desc, &m, &err), err)) return;
-    weft_model_info_get(m, &info);
+    info = *weft_model_info_get(m);
     CHECK(info.n_vocab == V && info.n_embed == E && info.n_layer == 0 && info.context > 0 && info.eos == 7);
     CHECK_EQ_INT(info.parameters, 2 * V * E);
     CHECK(!info.has_weights && !info.has_tokenizer && !weft_model_checkpoint(m));

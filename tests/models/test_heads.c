@@ -90,7 +90,7 @@ static bool world_open(world *w, const head_case *c)
     write_folder(&w->folder, c);
     bool ok = CHECK_OK(weft_model_open(w->folder.path, NULL, &w->m, &err), err) &&
               CHECK_OK(weft_backend_open("cpu,threads=1", &w->device, &err), err);
-    if (ok) weft_model_info_get(w->m, &w->info);
+    if (ok) w->info = *weft_model_info_get(w->m);
     return ok;
 }
 
@@ -185,9 +185,9 @@ static void files_decide_whether_there_are_logits(void)
 
 static const char *source_of(const weft_model *m, const char *key)
 {
-    weft_setting_info s;
-    for (uint32_t i = 0; weft_model_setting(m, i, &s); i++)
-        if (!strcmp(s.key, key)) return s.source;
+    const weft_setting_info *s;
+    for (uint32_t i = 0; (s = weft_model_setting(m, i)); i++)
+        if (!strcmp(s->key, key)) return s->source;
     return "";
 }
 

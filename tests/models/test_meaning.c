@@ -87,7 +87,7 @@ static void refuses_what_dynamic_scaling_cannot_keep(void)
     weft_model_info info;
     weft_session *s;
     if (CHECK_OK(m ? WEFT_OK : err.status, err)) {
-        weft_model_info_get(m, &info);
+        info = *weft_model_info_get(m);
         CHECK_EQ_INT(info.context_limit, 64);
         CHECK_STR(weft_model_note(m, 0), "rope_type dynamic: contexts beyond 64 tokens are refused");
         CHECK_STATUS(weft_session_create(m, &(weft_session_desc){ .hidden = -1, .context = 65 }, &s, &err),
@@ -96,7 +96,7 @@ static void refuses_what_dynamic_scaling_cannot_keep(void)
     }
     weft_model_close(m);
     m = open_text(&t, "{ " SMALL " }");
-    weft_model_info_get(m, &info);
+    info = *weft_model_info_get(m);
     CHECK_EQ_INT(info.context_limit, 0);
     weft_model_close(m);
     temp_remove(&t);
@@ -130,17 +130,17 @@ static void tells_every_setting(void)
     weft_model *m = open_text(&t, "{ " SMALL ", \"use_parallel_residual\": false, \"hidden_act\": \"gelu_new\", "
                                   "\"rotary_pct\": 0.29, \"bos_token_id\": -1, \"rope_scaling\": {\"type\": "
                                   "\"linear\", \"factor\": 4, \"rope_theta\": 1e6} }");
-    weft_setting_info got;
+    const weft_setting_info *got;
     size_t n = sizeof want / sizeof *want;
     for (uint32_t i = 0; CHECK_OK(m ? WEFT_OK : err.status, err) && i < n; i++) {
-        if (!CHECK(weft_model_setting(m, i, &got))) break;
-        CHECK_STR(got.key, want[i].key);
-        CHECK_STR(got.value, want[i].value);
-        CHECK_STR(got.source, want[i].source);
-        CHECK_EQ_INT(got.kind, want[i].kind);
-        CHECK(isnan(want[i].number) ? isnan(got.number) : got.number == want[i].number);
+        if (!CHECK((got = weft_model_setting(m, i)) != NULL)) break;
+        CHECK_STR(got->key, want[i].key);
+        CHECK_STR(got->value, want[i].value);
+        CHECK_STR(got->source, want[i].source);
+        CHECK_EQ_INT(got->kind, want[i].kind);
+        CHECK(isnan(want[i].number) ? isnan(got->number) : got->number == want[i].number);
     }
-    CHECK(m && !weft_model_setting(m, (uint32_t)n, &got));
+    CHECK(m && !weft_model_setting(m, (uint32_t)n));
     weft_model_close(m);
     temp_remove(&t);
 }

@@ -86,7 +86,7 @@ static void hidden_states_of_some_tokens(void)
     bundled b;
     weft_model_info info;
     if (bundled_open(&b, "cpu,threads=1", &(weft_session_desc){ .hidden = 1, .max_tokens = 3 })) {
-        weft_model_info_get(b.m, &info);
+        info = *weft_model_info_get(b.m);
         size_t width = info.n_embed;
         float *all = calloc(6 * width, sizeof *all), *some = all + 4 * width;
         weft_batch_token t[4];
@@ -147,7 +147,7 @@ static void every_end_token_ends(void)
         CHECK_OK(weft_backend_open("cpu,threads=1", &b.device, &err), err) &&
         CHECK_OK(weft_session_create(b.m, &desc, &b.s, &err), err) &&
         CHECK_OK(weft_generate(b.s, 0, story, 4, &(weft_generate_desc){ .max_tokens = 9 }, &r, &err), err)) {
-        weft_model_info_get(b.m, &info);
+        info = *weft_model_info_get(b.m);
         CHECK_EQ_INT(info.eos, 0);
         CHECK_EQ_INT(r.stop, WEFT_STOP_EOS);
         CHECK_EQ_INT(r.n_tokens, 3);
