@@ -81,8 +81,29 @@ static void writing_survives(void)
     temp_remove(&t);
 }
 
+/* Doubles are converted when a source is first asked for them. */
+static void reading_doubles_survives(void)
+{
+    temp_folder t = temp_make();
+    temp_write_safetensors(&t, "model.safetensors",
+                           "{\"a\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]}}", 16);
+    json_set_alloc_funcs(malloc, free);
+    OOM_LOOP(n)
+    {
+        weft_error err = { 0 };
+        weft_checkpoint *ck;
+        weft_weight_data d;
+        weft_status s = weft_checkpoint_open(t.path, &ck, &err);
+        if (!s) s = weft_checkpoint_source(ck).find(ck, "a", &d, &err);
+        OOM_CHECK(s, err);
+        weft_checkpoint_close(ck);
+    }
+    temp_remove(&t);
+}
+
 static const weft_test tests[] = {
     { "opening_survives", opening_survives },
+    { "reading_doubles_survives", reading_doubles_survives },
     { "writing_survives", writing_survives },
 };
 TEST_MAIN(tests)

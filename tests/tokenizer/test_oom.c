@@ -1,5 +1,6 @@
 /* test_oom.c: opening, encoding and decoding with every allocation failing in turn: OOM each time,
  * nothing leaked. */
+#include "tests/checkpoint/temp.h"
 #include "tests/oom.h"
 
 #include <jansson.h>
@@ -76,6 +77,25 @@ static void opening_folders(void)
     }
 }
 
+/* Opening a folder for its text alone, where its configuration names the token that begins one. */
+static void opening_a_path(void)
+{
+    temp_folder t = temp_make();
+    temp_write_text(&t, "tokenizer.json", file);
+    temp_write_text(&t, "config.json", "{\"bos_token_id\":2}");
+    json_set_alloc_funcs(malloc, free);
+    OOM_LOOP(n)
+    {
+        weft_error err = { 0 };
+        weft_tokenizer *tok;
+        weft_status status = weft_tokenizer_open(t.path, &tok, &err);
+        OOM_CHECK(status, err);
+        CHECK((status == WEFT_OK) == (tok != NULL));
+        weft_tokenizer_close(tok);
+    }
+    temp_remove(&t);
+}
+
 static void encoding(void)
 {
     /* Long enough for the cache of words; marks enough for the counting sort; something broken. */
@@ -126,6 +146,7 @@ static void decoding(void)
 
 static const weft_test tests[] = { { "opening", opening },
                                    { "opening_folders", opening_folders },
+                                   { "opening_a_path", opening_a_path },
                                    { "encoding", encoding },
                                    { "decoding", decoding } };
 TEST_MAIN(tests)

@@ -53,6 +53,9 @@ other=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 4
 same "same seed, same text" "$one" "$two"
 holds "another seed, another text" '[ "$one" != "$other" ]'
 holds "min-p, penalty" '"$weft" generate "$model" --prompt "A" --temperature 1 --min-p 0.1 --repeat-penalty 1.2 --max-tokens 5 >/dev/null'
+plain() { "$weft" generate "$model" --tokens 424,436,260,398 --max-tokens 30 --ignore-eos --json "$@" | tr -d ' \n' | sed 's/.*"tokens":\[\([0-9,]*\)\].*/\1/' | tr , '\n'; echo; }
+same "presence penalty: no token twice, nor any of the prompt's" 34 "$( (plain --presence-penalty 100; printf '%s\n' 424 436 260 398) | sort -u | wc -l | tr -d ' ')"
+same "frequency reward: one token for ever" 1 "$(plain --frequency-penalty=-100 | sort -u | wc -l | tr -d ' ')"
 for w in f32 f16 bf16 q8_0 q4_0; do
     holds "weights $w pass --check" '"$weft" generate "$model" --prompt "Once upon a time" --max-tokens 2 --weights $w --check >/dev/null 2>"$dir/err"'
 done
