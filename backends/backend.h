@@ -220,6 +220,9 @@ typedef struct weft_program_desc {
     uint32_t n_outputs;
     bool strict;     /* UNSUPPORTED instead of a fallback to another device or with a kernel variant disabled */
     bool exact;      /* float32 activations everywhere: no int8 or bf16 shortcuts */
+    /* A token's results depend on its own inputs, positions and the shapes that programs of one graph share, to the
+     * bit: not on how many tokens a run has, which others there are, where its pages lie or how full the cache is. */
+    bool deterministic;
     bool as_built;   /* run no passes */
     bool keep;       /* no memory reuse, so that every value can be read after a run */
     /* Told of long work for the program: the self-test while creating, then loading, compiling, checking. As long as

@@ -28,7 +28,7 @@ typedef struct weft_kernel_query {
     const weft_node *node;
     const int64_t *bounds;      /* per extent */
     const weft_layout *layouts; /* per input; PLAIN for what is no weight */
-    bool exact;
+    bool exact, deterministic;
 } weft_kernel_query;
 
 typedef struct weft_kernel_choice {
@@ -65,7 +65,7 @@ typedef struct weft_exec_desc {
     weft_buf *arena;
     weft_buf *const *bufs;
     const int64_t *bounds;
-    bool exact;
+    bool exact, deterministic;
     const weft_progress_sink *progress; /* of long work, such as compiling; as long as the exec, or NULL */
 } weft_exec_desc;
 

@@ -216,7 +216,8 @@ static weft_status compile_device(weft_program *p, uint32_t d, weft_error *err)
     const weft__schedule *s = p->s;
     weft_exec_desc desc = { .g = s->g, .plan = s->plan, .choices = s->choices, .device = d, .arena = p->arenas[d],
                             .layouts = s->layouts + weft__at(s, d, 0), .bufs = p->bufs + weft__at(s, d, 0),
-                            .bounds = s->bounds, .exact = s->exact, .progress = &p->progress };
+                            .bounds = s->bounds, .exact = s->exact, .deterministic = s->deterministic,
+                            .progress = &p->progress };
     return p->devices[d]->vt->exec_create(p->devices[d], &desc, &p->execs[d], err);
 }
 

@@ -192,6 +192,7 @@ static weft_status create(weft__schedule *sch, const weft_graph *g, const weft_p
     sch->n_devices = desc->n_devices;
     sch->strict = desc->strict;
     sch->exact = desc->exact;
+    sch->deterministic = desc->deterministic;
     sch->keep = desc->keep;
     WEFT_TRY(weft_graph_clone(g, &sch->g, err));
     if (desc->outputs) WEFT_TRY(weft_graph_keep_outputs(sch->g, desc->outputs, desc->n_outputs, err));

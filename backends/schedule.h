@@ -21,7 +21,7 @@ typedef struct weft__schedule {
     weft_plan *plan;
     const weft_backend **devices;
     uint32_t n_devices, value_limit, node_limit;
-    bool strict, exact, keep;
+    bool strict, exact, deterministic, keep;
     int64_t bounds[WEFT_MAX_EXTENTS];
     uint32_t *split;             /* layers per device; NULL: not split */
     bool by_memory;              /* the split comes from what the devices' memories hold */

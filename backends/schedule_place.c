@@ -57,7 +57,8 @@ static weft_place_reason try_device(const weft__schedule *sch, const weft_node *
     const weft_backend *b = sch->devices[d];
     weft_layout layouts[WEFT_MAX_INPUTS];
     for (uint32_t i = 0; i < n->n_in; i++) layouts[i] = sch->layouts[weft__at(sch, d, n->in[i].id)];
-    return b->vt->choose(b, &(weft_kernel_query){ sch->g, n, sch->bounds, layouts, sch->exact }, choice);
+    weft_kernel_query q = { sch->g, n, sch->bounds, layouts, sch->exact, sch->deterministic };
+    return b->vt->choose(b, &q, choice);
 }
 
 static weft_status place_node(weft__schedule *sch, const weft_node *n, weft_error *err)

@@ -219,6 +219,7 @@ static weft_status probe(prober *t, const char *text, weft_error *err)
     weft_graph *g;
     WEFT_TRY(weft_graph_parse(text, strlen(text), "probe", NULL, &g, err));
     weft_program_desc desc = { .devices = &t->b, .n_devices = 1, .exact = t->wanted && t->wanted->exact,
+                               .deterministic = t->wanted && t->wanted->deterministic,
                                .as_built = true, .keep = true, .progress = weft__task_part(&t->task) };
     weft_status s = weft__program_create_untested(g, &desc, &t->p, err);
     if (s == WEFT_UNSUPPORTED) s = WEFT_OK; /* no kernel is left: nothing to be tested */

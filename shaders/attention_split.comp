@@ -15,21 +15,15 @@
 #include "math.glsl"
 #include "reduce.glsl"
 #include "attention.glsl"
+#include "attention_join.glsl"
 
 layout(constant_id = 4) const uint KEYS = 256;
 layout(constant_id = 6) const uint LOOP = 0; /* the walk along a key stays a loop: processors compile it faster */
-
-#define COUNTERS 9
-
-layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Shared { float d[]; } shared_f[WEFT_MAX_OUT];
-layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Counts { uint d[]; } shared_u[WEFT_MAX_OUT];
 
 const float UNSEEN = -1e30;
 
 shared float score[KEYS];
 shared uint where[PAGED != 0 ? KEYS : 1]; /* cells of the scores; NOWHERE: there is none */
-shared uint arrived;
-
 const uint LANES = HEAD < BLOCK ? BLOCK / HEAD : 1; /* invocations that share an element of the head */
 shared float values[BLOCK];
 
@@ -121,18 +115,6 @@ void main()
         shared_f[OUT(0, SCRATCH)].d[base] = most;
         shared_f[OUT(0, SCRATCH)].d[base + 1] = sum;
     }
-    /* barrier() orders the workgroup's invocations, but says nothing of buffers: what all of them wrote is handed on by
-     * the one that counts, which fences (device scope, acquire and release) on both sides of its atomic. */
-    memoryBarrierBuffer();
-    barrier();
-    if (me == 0) {
-        memoryBarrierBuffer();
-        arrived = atomicAdd(shared_u[OUT(0, COUNTERS)].d[token * heads + head], 1);
-        memoryBarrierBuffer();
-    }
-    barrier();
-    if (arrived != used - 1) return;
-    memoryBarrierBuffer();
-    if (me == 0) shared_u[OUT(0, COUNTERS)].d[token * heads + head] = 0;
+    if (!is_last(token * heads + head, used)) return;
     combine(token, head, used, (token * heads + head) * n_splits * (HEAD + 2));
 }

@@ -5,17 +5,23 @@
  * An invocation scores one cell against all tokens, then sums two elements of the head (SPAN times) for all of them;
  * where there are more invocations than pairs of elements, GROUPS of them share the cells. Queries and scores lie in
  * shared memory with the tokens innermost, so that a group reads them at one address. Nothing diverges on the way:
- * cells past the end repeat the last one and count nothing, and so does cell 0 for pages that are not there. */
+ * cells past the end repeat the last one and count nothing, and so does cell 0 for pages that are not there.
+ *
+ * With PIECES the positions are cut, at multiples of u2.x, into pieces with a workgroup each, whose maxima, sums and
+ * unnormalised values the last one joins in order. As a token's bits depend on its own positions alone, so that a piece
+ * in which it sees nothing changes none, this serves deterministic programs, few tokens as well as many. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #define IN_SLOTS 7
-#define OUT_SLOTS 1
+#define OUT_SLOTS 3
 #include "common.glsl"
 #include "math.glsl"
 #include "attention.glsl"
+#include "attention_join.glsl"
 
 layout(constant_id = 4) const uint ROWS = 8;
+layout(constant_id = 8) const uint PIECES = 0;
 
 const uint PAIRS = (HEAD + 1) / 2;
 const uint SPAN = (PAIRS + BLOCK - 1) / BLOCK;
@@ -102,12 +108,54 @@ void raise()
     barrier();
 }
 
+/* Where a token's part of a piece is in scratch: maximum, sum, values. */
+uint part_at(uint token, uint head, uint piece)
+{
+    return ((token * P.job[0].u0.x + head) * P.job[0].u1.y + piece) * (HEAD + 2);
+}
+
+void write_result(uint token, uint head, uint d, float v, float total)
+{
+    out_f[OUT(0, Y)].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * HEAD + d] = total != 0.0 ? v / total : 0.0;
+}
+
+/* Pieces that hold a position which one of the tokens sees, from the first on. */
+uint pieces_used()
+{
+    uint end = 1;
+    for (uint r = 0; r < ROWS; r++)
+        if (row_sequence[r] != NOWHERE) end = max(end, row_seen[r].y);
+    return (end + P.job[0].u2.x - 1) / P.job[0].u2.x;
+}
+
+void join(uint token0, uint head, uint n_tokens, uint used)
+{
+    for (uint i = gl_LocalInvocationID.x; i < ROWS * HEAD; i += BLOCK) {
+        uint token = token0 + i / HEAD, d = i % HEAD;
+        float most = UNSEEN, total = 0.0, v = 0.0;
+        if (token >= n_tokens) continue;
+        for (uint piece = 0; piece < used; piece++) {
+            uint at = part_at(token, head, piece);
+            float here = shared_f[OUT(0, SCRATCH)].d[at], higher = max(most, here);
+            float before = exp_exact(most - higher), now = exp_exact(here - higher);
+            total = fma(total, before, shared_f[OUT(0, SCRATCH)].d[at + 1] * now);
+            v = fma(v, before, shared_f[OUT(0, SCRATCH)].d[at + 2 + d] * now);
+            most = higher;
+        }
+        write_result(token, head, d, v, total);
+    }
+}
+
 void main()
 {
-    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = group_number() % heads;
-    uint token0 = group_number() / heads * ROWS, group = head / P.job[0].u0.y, n_tokens = tensor_dim(0, Q, 0);
+    uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, pieces = PIECES != 0 ? P.job[0].u1.y : 1;
+    uint piece = group_number() % pieces, tile = group_number() / pieces, head = tile % heads;
+    uint token0 = tile / heads * ROWS, group = head / P.job[0].u0.y, n_tokens = tensor_dim(0, Q, 0);
     if (token0 >= n_tokens) return;
     prepare(token0, head);
+    uint used = PIECES != 0 ? pieces_used() : 1;
+    if (piece >= used) return; /* nobody waits for it */
+    uvec2 own = PIECES != 0 ? uvec2(piece, piece + 1) * P.job[0].u2.x : uvec2(0, NOWHERE);
     uint part_of = GROUPS == 1 ? 0 : me / PAIRS, pair = GROUPS == 1 ? me : me % PAIRS;
     uint element[SPAN];
     float sum[SPAN * 2 * ROWS];
@@ -116,6 +164,7 @@ void main()
 
     for (uint turn = next_sequence(0); turn != NOWHERE; turn = next_sequence(turn + 1)) {
         uvec2 range = range_of(turn);
+        range = uvec2(max(range.x, own.x), min(range.y, own.y));
         for (uint begin = range.x / BLOCK * BLOCK; begin < range.y; begin += BLOCK) {
             uint n = min(range.y - begin, BLOCK), at = begin + min(me, n - 1), cell = cell_at(turn, at);
             bool there = me < n && cell != NOWHERE;
@@ -167,9 +216,15 @@ void main()
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             float v = sum[e * ROWS + r];
             [[unroll]] for (uint g = 1; g < GROUPS; g++) v += score[(pair + g * PAIRS) * ROWS + r];
-            if (d < HEAD && part_of == 0 && token0 + r < n_tokens)
-                out_f[OUT(0, Y)].d[tensor_first(0, Y) + ((token0 + r) * heads + head) * HEAD + d] =
-                    row_sum[r] != 0.0 ? v / row_sum[r] : 0.0;
+            if (d >= HEAD || part_of != 0 || token0 + r >= n_tokens) continue;
+            if (used > 1) shared_f[OUT(0, SCRATCH)].d[part_at(token0 + r, head, piece) + 2 + d] = v;
+            else write_result(token0 + r, head, d, v, row_sum[r]);
         }
     }
+    if (PIECES == 0 || used == 1) return;
+    if (me < ROWS && token0 + me < n_tokens) {
+        shared_f[OUT(0, SCRATCH)].d[part_at(token0 + me, head, piece)] = row_max[me];
+        shared_f[OUT(0, SCRATCH)].d[part_at(token0 + me, head, piece) + 1] = row_sum[me];
+    }
+    if (is_last(tile, used)) join(token0, head, n_tokens, used);
 }

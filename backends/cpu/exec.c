@@ -78,7 +78,8 @@ weft_place_reason cpu_choose(const weft_backend *base, const weft_kernel_query *
     for (uint32_t i = 0; i < q->node->n_out; i++)
         tensor_at(q->g, q->node->out[i], q->bounds, CPU_LAYOUT_PLAIN, &result[i]);
     cpu_call call = { .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out, .op = q->node->op,
-                      .attrs = &q->node->attrs, .isa = b->isa, .exact = q->exact, .n_threads = cpu_pool_size(b->pool) };
+                      .attrs = &q->node->attrs, .isa = b->isa, .exact = q->exact,
+                      .deterministic = q->deterministic, .n_threads = cpu_pool_size(b->pool) };
     weft_place_reason why;
     cpu_isa isa;
     const cpu_kernel *k = cpu_kernel_find(&call, &why, &isa);
@@ -138,7 +139,8 @@ static bool compile_step(weft_exec *e, const weft_exec_desc *d, const weft_step 
     s->kernel = choice->kernel;
     s->barrier = ps->barrier;
     s->call = (cpu_call){ .in = in, .out = out, .n_in = n->n_in, .n_out = n->n_out, .op = n->op, .attrs = attrs,
-                          .isa = e->b->isa, .exact = d->exact, .n_threads = cpu_pool_size(e->b->pool) };
+                          .isa = e->b->isa, .exact = d->exact, .deterministic = d->deterministic,
+                          .n_threads = cpu_pool_size(e->b->pool) };
     if (ps->scratch_bytes) s->call.scratch = (unsigned char *)d->arena->data + ps->scratch_offset;
     return true;
 }

@@ -2,7 +2,7 @@
  *
  * By query, for few tokens (decoding): cells stream past one query of one head. Where there are
  * fewer (token, head) pairs than would keep the threads busy, the cells are cut into parts and a
- * second phase joins them.
+ * second phase joins them. Deterministic programs do all tokens so, in parts of a fixed size.
  *
  * By block, for many tokens (a prompt): BLOCK_Q queries of one head against BLOCK_C cells at a
  * time, everything transposed so that a query is a column: scores = K Q^T and result += V^T
@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-enum { BLOCK_Q = 64, BLOCK_C = 64, FEW_TOKENS = 8, MIN_PART = 256 };
+enum { BLOCK_Q = 64, BLOCK_C = 64, FEW_TOKENS = 8, MIN_PART = 256, FIXED_PART = 512 };
 
 bool cpu_attention_accepts(const cpu_call *c)
 {
@@ -102,14 +102,32 @@ static int64_t part_floats(int64_t d)
     return 16 + round16(d);
 }
 
-/* Parts that the cells of a query are cut into: fewer than 8 per thread in all. */
+static int64_t positions_of(const cpu_call *c)
+{
+    return c->attrs->attention.page ? c->in[6].dim[1] * c->attrs->attention.page : c->in[1].dim[1];
+}
+
+static int64_t few_queries(const cpu_call *c)
+{
+    return 4 * (int64_t)c->n_threads;
+}
+
+/* Parts that the positions of a query are cut into: fewer than 8 per thread in all. In deterministic
+ * programs they are of a fixed size, whether threads share them or not. */
 static int64_t parts_per_query(const cpu_call *c)
 {
-    int64_t queries = c->in[0].dim[0] * c->in[0].dim[1], wanted = 4 * (int64_t)c->n_threads;
+    if (c->deterministic) return (positions_of(c) + FIXED_PART - 1) / FIXED_PART;
+    int64_t queries = c->in[0].dim[0] * c->in[0].dim[1], wanted = few_queries(c);
     if (c->n_threads == 1 || queries >= wanted) return 1;
-    int64_t n = (wanted + queries - 1) / queries;
-    int64_t most = cpu_attention_of(c).positions / MIN_PART;
+    int64_t n = (wanted + queries - 1) / queries, most = positions_of(c) / MIN_PART;
     return most < 1 ? 1 : n < most ? n : most;
+}
+
+/* Whether threads share the parts of a query, and join them afterwards. */
+static bool shares_queries(const cpu_call *c)
+{
+    int64_t queries = c->in[0].dim[0] * c->in[0].dim[1];
+    return parts_per_query(c) > 1 && c->n_threads > 1 && queries < few_queries(c);
 }
 
 static part *part_of(const cpu_call *c, int64_t d, int64_t i)
@@ -120,13 +138,15 @@ static part *part_of(const cpu_call *c, int64_t d, int64_t i)
 
 static uint64_t scratch(const cpu_call *c)
 {
-    int64_t d = c->in[0].dim[2];
-    return (uint64_t)c->n_threads * (uint64_t)(own_floats(d) + 8 * part_floats(d)) * sizeof(float);
+    int64_t d = c->in[0].dim[2], queries = c->in[0].dim[0] * c->in[0].dim[1], parts = 8;
+    if (c->deterministic) /* of as many queries as share theirs, and one per thread */
+        parts = 1 + (queries < few_queries(c) ? queries : few_queries(c)) * parts_per_query(c) / c->n_threads + 1;
+    return (uint64_t)c->n_threads * (uint64_t)(own_floats(d) + parts * part_floats(d)) * sizeof(float);
 }
 
 static uint32_t phases(const cpu_call *c)
 {
-    return parts_per_query(c) > 1 ? 2 : 1;
+    return shares_queries(c) ? 2 : 1;
 }
 
 /* ---- by query ---- */
@@ -201,30 +221,55 @@ static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const
     cpu_scale(v, y, y, a->d, inverse(sum));
 }
 
-static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
-                        const own *o, int64_t i, int64_t n_parts)
+/* Part i of a query's n: an equal share of what it sees, or, in deterministic programs, what it
+ * sees of FIXED_PART positions. */
+static void part_range(const cpu_call *c, const cpu_attention_args *a, int64_t t, int64_t i,
+                       int64_t n, int64_t *from, int64_t *to)
 {
-    int64_t query = i / n_parts, begin, end, t = query / a->heads;
-    part *p = part_of(c, a->d, i);
+    int64_t begin, end, fixed = i * FIXED_PART;
     cpu_attention_range(a, t, &begin, &end);
-    int64_t n = end > begin ? end - begin : 0, from = begin + n * (i % n_parts) / n_parts;
-    int64_t to = begin + n * (i % n_parts + 1) / n_parts;
+    int64_t seen = end > begin ? end - begin : 0;
+    *from = begin + seen * i / n;
+    *to = begin + seen * (i + 1) / n;
+    if (!c->deterministic) return;
+    *from = fixed > begin ? fixed : begin;
+    *to = fixed + FIXED_PART < end ? fixed + FIXED_PART : end;
+}
+
+static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
+                        const own *o, int64_t query, int64_t i, int64_t n, part *p)
+{
+    int64_t t = query / a->heads, from, to;
+    part_range(c, a, t, i, n, &from, &to);
     stream(v, a, o, t, query % a->heads, from, to, &p->max, &p->sum, p->result);
 }
 
+/* Joins a part to those before it in y. */
+static void join_part(const cpu_vec_ops *v, int64_t d, const part *p, float *max, float *sum,
+                      float *y)
+{
+    if (p->max > *max) {
+        float correct = expf(*max - p->max);
+        cpu_scale(v, y, y, d, correct);
+        *sum *= correct;
+        *max = p->max;
+    }
+    float weight = expf(p->max - *max);
+    *sum += weight * p->sum;
+    v->add_rows(y, &weight, p->result, WEFT_F32, 1, d, d);
+}
+
+/* The parts of a query, in order: those that threads have left, or one after the other. */
 static void join_parts(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
-                       int64_t query, int64_t n_parts)
+                       const own *o, int64_t query, int64_t n, bool left)
 {
     float max = CPU_NO_SCORE, sum = 0;
     float *y = a->y + query / a->heads * a->y_token + query % a->heads * a->y_head;
-    for (int64_t i = 0; i < n_parts; i++)
-        max = fmaxf(max, part_of(c, a->d, query * n_parts + i)->max);
     memset(y, 0, (size_t)a->d * sizeof *y);
-    for (int64_t i = 0; i < n_parts; i++) {
-        const part *p = part_of(c, a->d, query * n_parts + i);
-        float weight = expf(p->max - max);
-        sum += weight * p->sum;
-        v->add_rows(y, &weight, p->result, WEFT_F32, 1, a->d, a->d);
+    for (int64_t i = 0; i < n; i++) {
+        part *p = part_of(c, a->d, left ? query * n + i : c->thread);
+        if (!left) stream_part(c, v, a, o, query, i, n, p);
+        join_part(v, a->d, p, &max, &sum, y);
     }
     cpu_scale(v, y, y, a->d, inverse(sum));
 }
@@ -233,16 +278,20 @@ static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attentio
                      const own *o)
 {
     int64_t n_parts = parts_per_query(c), n = a->tokens * a->heads, begin, end;
+    bool shared = shares_queries(c);
     if (c->phase == 1) {
         cpu_share(c, n, 1, &begin, &end);
-        for (int64_t i = begin; i < end; i++) join_parts(c, v, a, i, n_parts);
+        for (int64_t i = begin; i < end; i++) join_parts(c, v, a, o, i, n_parts, true);
         return;
     }
-    while (cpu_claim(c, n * n_parts, 1, &begin, &end)) {
-        if (n_parts == 1)
-            whole_query(v, a, o, begin / a->heads, begin % a->heads);
+    while (cpu_claim(c, shared ? n * n_parts : n, 1, &begin, &end)) {
+        if (shared)
+            stream_part(c, v, a, o, begin / n_parts, begin % n_parts, n_parts,
+                        part_of(c, a->d, begin));
+        else if (n_parts > 1)
+            join_parts(c, v, a, o, begin, n_parts, false);
         else
-            stream_part(c, v, a, o, begin, n_parts);
+            whole_query(v, a, o, begin / a->heads, begin % a->heads);
     }
 }
 
@@ -399,7 +448,7 @@ static void run(const cpu_call *c)
     const cpu_vec_ops *v = cpu_vec(c->isa);
     cpu_attention_args a = cpu_attention_of(c);
     own o = own_of(c, a.d);
-    if (a.tokens < FEW_TOKENS || phases(c) > 1) {
+    if (a.tokens < FEW_TOKENS || phases(c) > 1 || c->deterministic) {
         by_query(c, v, &a, &o);
         return;
     }

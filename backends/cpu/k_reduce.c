@@ -27,7 +27,7 @@ static bool cut(const cpu_call *c)
 {
     const cpu_tensor *x = &c->in[0];
     return x->rank && x->dim[x->rank - 1] >= LONG_ROW &&
-           cpu_elements(x) / x->dim[x->rank - 1] < c->n_threads;
+           cpu_elements(x) / x->dim[x->rank - 1] < c->n_threads && !c->deterministic;
 }
 
 static uint32_t phases(const cpu_call *c)

@@ -42,7 +42,7 @@ typedef struct cpu_call {
     weft_op op;
     const weft_attrs *attrs;
     cpu_isa isa;          /* of the program: shared helpers pick by it */
-    bool exact;
+    bool exact, deterministic;
     uint32_t n_threads;
     /* the rest is set in run() only */
     uint32_t thread, phase;

@@ -95,7 +95,8 @@ weft_place_reason gpu_choose(const gpu_rules *rules, const weft_kernel_query *q,
     }
     if (!fits) return WEFT_PLACE_LIMIT;
     gpu_call call = { .caps = f, .in = in, .out = result, .n_in = q->node->n_in, .n_out = q->node->n_out,
-                      .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact };
+                      .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact,
+                      .deterministic = q->deterministic };
     weft_place_reason why;
     const gpu_kernel *better, *k = gpu_kernel_find(&call, is_disabled, &(candidate){ rules, q, &call }, &why, &better);
     if (!k) return why;

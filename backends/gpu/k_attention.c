@@ -1,10 +1,10 @@
 /* k_attention.c: host sides of attention_split.comp (a few tokens), and of attention_tile.comp and attention_lanes.comp
- * (prompts), which attention_alone.comp follows. */
+ * (prompts), which attention_alone.comp follows. In deterministic programs those for prompts serve few tokens, too. */
 #include "backends/gpu/kernel.h"
 
 /* Slots; up to PAGES those of the op's inputs. */
 enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, SEQUENCE = 5, PAGES = 6, Y = 7, SCRATCH = 8, COUNTERS = 9, INS = 7 };
-enum { MAX_TOKENS = 8, TILE_ROWS = 8 };
+enum { MAX_TOKENS = 8, TILE_ROWS = 8, LEAST_PIECE = 512, MAX_PIECES = 8 };
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
 
 static bool accepts(const gpu_call *c)
@@ -17,7 +17,7 @@ static bool accepts(const gpu_call *c)
 
 static bool accepts_few(const gpu_call *c)
 {
-    return c->in[Q].dim[0] <= MAX_TOKENS && accepts(c);
+    return !c->deterministic && c->in[Q].dim[0] <= MAX_TOKENS && accepts(c);
 }
 
 /* Positions that a token may see. */
@@ -126,19 +126,72 @@ static uint32_t two_launches(const gpu_call *c)
     return 2;
 }
 
+static uint64_t tiles(const gpu_call *c)
+{
+    return (uint64_t)gpu_groups(c->in[Q].dim[0], tile_rows(c)) * (uint64_t)c->in[Q].dim[1];
+}
+
 static void tile_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     if (i) {
         alone_launch(c, l);
         return;
     }
-    const gpu_tensor *q = &c->in[Q];
-    uint32_t rows = tile_rows(c);
     describe(c, l);
     l->shader = WEFT_SHADER_attention_tile;
     l->spec[0] = tile_block(c);
-    l->spec[4] = rows;
-    gpu_spread(c, l, (uint64_t)gpu_groups(q->dim[0], rows) * (uint64_t)q->dim[1]);
+    l->spec[4] = tile_rows(c);
+    l->n_specs = 9;
+    gpu_spread(c, l, tiles(c));
+}
+
+static bool accepts_tile(const gpu_call *c)
+{
+    return !c->deterministic && accepts(c);
+}
+
+/* ---- deterministic programs: the same for few tokens and many ---- */
+
+/* Positions of a piece: a power of two, by what a token may see alone. */
+static uint32_t piece_positions(const gpu_call *c)
+{
+    uint32_t n = LEAST_PIECE;
+    while (n < positions(c) / MAX_PIECES) n *= 2;
+    return n;
+}
+
+static uint32_t pieces(const gpu_call *c)
+{
+    return gpu_groups(positions(c), piece_positions(c));
+}
+
+static uint64_t pieces_scratch(const gpu_call *c)
+{
+    const gpu_tensor *q = &c->in[Q];
+    uint64_t n = pieces(c);
+    return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (q->dim[2] + 2)) : 0;
+}
+
+static uint32_t pieces_counters(const gpu_call *c)
+{
+    return pieces(c) > 1 ? (uint32_t)tiles(c) : 0;
+}
+
+static bool accepts_pieces(const gpu_call *c)
+{
+    return c->deterministic && accepts(c) && pieces_scratch(c) <= c->caps->max_binding;
+}
+
+static void pieces_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    tile_launch(c, i, l);
+    if (i || pieces(c) == 1) return;
+    l->job.u1.y = pieces(c);
+    l->job.u2.x = piece_positions(c);
+    l->spec[8] = 1;
+    l->bind[SCRATCH].kind = GPU_BIND_SCRATCH;
+    l->bind[COUNTERS].kind = GPU_BIND_COUNTERS;
+    gpu_spread(c, l, tiles(c) * pieces(c));
 }
 
 /* ---- prompts, on processors ---- */
@@ -181,5 +234,9 @@ const gpu_kernel gpu_attention_split = { .name = "attention_split", .accepts = a
                                        .ins = INS, .outs = 3 };
 const gpu_kernel gpu_attention_lanes = { .name = "attention_lanes", .accepts = accepts_lanes, .launches = two_launches,
                                        .launch = lanes_launch, .need = WEFT_NEED_ROWS, .ins = INS, .outs = 1 };
-const gpu_kernel gpu_attention_tile = { .name = "attention_tile", .accepts = accepts, .launches = two_launches,
-                                      .launch = tile_launch, .need = WEFT_NEED_ROWS, .ins = INS, .outs = 1 };
+const gpu_kernel gpu_attention_tile = { .name = "attention_tile", .accepts = accepts_tile, .launches = two_launches,
+                                      .launch = tile_launch, .need = WEFT_NEED_ROWS, .ins = INS, .outs = 3 };
+const gpu_kernel gpu_attention_pieces = { .name = "attention_pieces", .accepts = accepts_pieces,
+                                        .scratch = pieces_scratch, .counters = pieces_counters,
+                                        .launches = two_launches, .launch = pieces_launch, .need = WEFT_NEED_ROWS,
+                                        .ins = INS, .outs = 3 };

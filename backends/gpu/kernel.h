@@ -93,7 +93,7 @@ typedef struct gpu_call {
     uint32_t n_in, n_out;
     weft_op op;
     const weft_attrs *attrs;
-    bool exact;
+    bool exact, deterministic;
 } gpu_call;
 
 typedef enum gpu_bind_kind {

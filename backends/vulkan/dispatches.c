@@ -61,7 +61,8 @@ void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l)
     for (uint32_t i = 0; i < n->n_in; i++) locate_tensor(e, n->in[i], &l->in[i]);
     for (uint32_t i = 0; i < n->n_out; i++) locate_tensor(e, n->out[i], &l->out[i]);
     l->call = (gpu_call){ .caps = &e->vk->caps, .in = l->in, .out = l->out, .n_in = n->n_in, .n_out = n->n_out,
-                          .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact };
+                          .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact,
+                          .deterministic = e->desc.deterministic };
 }
 
 /* Bindings end at a multiple of 16 bytes, so that the last vector load is inside; blocks are padded for that. */

@@ -1,6 +1,7 @@
-/* test_pages.c: attention over cells in pages gives the same bits wherever the pages lie: one after the other or
- * anywhere in the cache, and for one sequence the bits of attention without pages. Cells that no sequence has hold
- * NaN. */
+/* test_pages.c: when results are the same to the bit. Attention over cells in pages gives the same bits wherever the
+ * pages lie: one after the other or anywhere in the cache, and for one sequence the bits of attention without pages;
+ * cells that no sequence has hold NaN. In deterministic programs a token's bits are the same alone, in any batch and in
+ * any program over the same cache. */
 #include "backends/backend.h"
 #include "tests/test.h"
 
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADS = 4, GROUPS = 2, SEQUENCES = 3, POSITIONS = 512, SPARE = 2, MAX_WIDTH = 64, MAX_TOKENS = 70 };
+enum { HEADS = 4, GROUPS = 2, SEQUENCES = 3, POSITIONS = 1280, SPARE = 2, MAX_WIDTH = 64, MAX_TOKENS = 70 };
+enum { LONG_ROW = 20011 };
 enum { MAX_CELLS = SEQUENCES * POSITIONS + SPARE * 256, MAX_PAGES = MAX_CELLS / 16 };
 
 typedef struct shape {
@@ -45,7 +47,7 @@ static void fill_tokens(const shape *s, uint32_t sequences, data *d)
     for (uint32_t t = 0; t < s->tokens; t++) {
         d->sequence[t] = (int32_t)(mixed(t) % sequences);
         d->last[t] = (int32_t)(mixed(t + 1000) % POSITIONS);
-        d->first[t] = t % 3 ? 0 : d->last[t] - (int32_t)(mixed(t + 2000) % 300);
+        d->first[t] = t % 3 ? 0 : d->last[t] - (int32_t)(mixed(t + 2000) % 700);
     }
 }
 
@@ -143,19 +145,34 @@ static bool run(weft_program *p, const shape *s, const data *d, bool paged, floa
            CHECK_OK(weft_program_read(p, r, 0, y, rows, &err), err);
 }
 
+/* A program for s->tokens at most; NULL: failed. */
+static weft_program *program_of(weft_backend *b, const shape *s, const data *d, bool paged, bool deterministic)
+{
+    weft_program_desc desc = { .devices = &b, .n_devices = 1, .strict = true, .deterministic = deterministic };
+    weft_program *p = NULL;
+    weft_graph *g = build(s, d, paged);
+    bool ok = g && CHECK_OK(weft_program_create(g, &desc, &p, &err), err) &&
+              CHECK_OK(weft_program_load(p, NULL, NULL, &err), err);
+    weft_graph_destroy(g);
+    if (ok) return p;
+    weft_program_destroy(p);
+    return NULL;
+}
+
+static float *room(void)
+{
+    float *y = calloc((size_t)MAX_TOKENS * HEADS * MAX_WIDTH, sizeof *y);
+    CHECK(y != NULL);
+    return y;
+}
+
 /* The results of one run; freed by the caller. NULL: failed. */
 static float *result_of(weft_backend *b, const shape *s, const data *d, bool paged)
 {
-    float *y = calloc((size_t)MAX_TOKENS * HEADS * MAX_WIDTH, sizeof *y);
-    weft_program *p = NULL;
-    weft_graph *g = build(s, d, paged);
-    bool ok = y && g &&
-              CHECK_OK(weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1, .strict = true }, &p,
-                                           &err), err) &&
-              CHECK_OK(weft_program_load(p, NULL, NULL, &err), err) &&
-              run(p, s, d, paged, y);
+    float *y = room();
+    weft_program *p = y ? program_of(b, s, d, paged, false) : NULL;
+    bool ok = p && run(p, s, d, paged, y);
     weft_program_destroy(p);
-    weft_graph_destroy(g);
     if (ok) return y;
     free(y);
     return NULL;
@@ -175,12 +192,17 @@ static void same_bits(const shape *s, const char *what, const float *want, const
 
 /* ---- the comparison ---- */
 
+static bool cells_of(data *d)
+{
+    d->k = malloc((size_t)GROUPS * MAX_CELLS * MAX_WIDTH * sizeof *d->k);
+    d->v = malloc((size_t)GROUPS * MAX_CELLS * MAX_WIDTH * sizeof *d->v);
+    return CHECK(d->k && d->v);
+}
+
 static void compare_pages(weft_backend *b, const shape *s, uint32_t sequences)
 {
     data d;
-    d.k = malloc((size_t)GROUPS * MAX_CELLS * MAX_WIDTH * sizeof *d.k);
-    d.v = malloc((size_t)GROUPS * MAX_CELLS * MAX_WIDTH * sizeof *d.v);
-    if (!CHECK(d.k && d.v)) return;
+    if (!cells_of(&d)) return;
     fill(s, false, sequences, &d);
     float *want = result_of(b, s, &d, true);
     if (sequences == 1) {
@@ -203,13 +225,109 @@ static void compare_pages(weft_backend *b, const shape *s, uint32_t sequences)
     free(d.v);
 }
 
+/* ---- deterministic programs ---- */
+
+/* The tokens order[from], .. of `all`, as many as the run takes. */
+static void choose(const data *all, const shape *s, const uint32_t *order, data *some)
+{
+    uint32_t row = HEADS * s->width;
+    for (uint32_t i = 0; i < s->tokens; i++) {
+        memcpy(some->q + i * row, all->q + order[i] * row, row * sizeof *some->q);
+        some->first[i] = all->first[order[i]];
+        some->last[i] = all->last[order[i]];
+        some->sequence[i] = all->sequence[order[i]];
+    }
+}
+
+/* Runs all tokens, n at a time, in programs for `bound`, and puts the results in their places. */
+static bool in_chunks(weft_backend *b, const shape *s, const data *all, uint32_t bound, uint32_t n,
+                      const uint32_t *order, float *y)
+{
+    shape made = *s, now = *s;
+    uint32_t row = HEADS * s->width;
+    data some = *all;
+    float *part = room();
+    made.tokens = bound;
+    weft_program *p = part ? program_of(b, &made, all, true, true) : NULL;
+    bool ok = p != NULL;
+    for (uint32_t from = 0; ok && from < s->tokens; from += n) {
+        now.tokens = s->tokens - from < n ? s->tokens - from : n;
+        choose(all, &now, order + from, &some);
+        ok = CHECK_OK(weft_program_set_extent(p, "tokens", now.tokens, &err), err) && run(p, &now, &some, true, part);
+        for (uint32_t i = 0; ok && i < now.tokens; i++)
+            memcpy(y + order[from + i] * row, part + i * row, row * sizeof *y);
+    }
+    weft_program_destroy(p);
+    free(part);
+    return ok;
+}
+
+static void compare_chunks(weft_backend *b, const shape *s)
+{
+    static const struct { const char *what; uint32_t bound, n; bool mixed, scattered; } ways[] = {
+        { "alone", 1, 1, false, false },         { "in chunks of 7", 7, 7, false, true },
+        { "in batches of 17", 17, 17, true, true }, { "7 where 64 could be", 64, 7, true, false },
+        { "in chunks of 64", 64, 64, true, true },
+    };
+    uint32_t order[MAX_TOKENS];
+    data d;
+    float *want = room(), *got = room();
+    if (!cells_of(&d) || !want || !got) return;
+    for (uint32_t i = 0; i < s->tokens; i++) order[i] = i;
+    fill(s, false, SEQUENCES, &d);
+    bool ok = in_chunks(b, s, &d, s->tokens, s->tokens, order, want);
+    for (size_t i = 0; ok && i < sizeof ways / sizeof *ways; i++) {
+        for (uint32_t t = 0; t < s->tokens; t++) /* 37 and the counts have no common divisor */
+            order[t] = ways[i].mixed ? (t * 37 + 11) % s->tokens : t;
+        fill(s, ways[i].scattered, SEQUENCES, &d);
+        if (in_chunks(b, s, &d, ways[i].bound, ways[i].n, order, got)) same_bits(s, ways[i].what, want, got);
+    }
+    free(want);
+    free(got);
+    free(d.k);
+    free(d.v);
+}
+
+/* Long rows, which threads share where there are few: softmax, sum and mean of all rows, and of each alone. */
+static bool rows_of(weft_backend *b, uint32_t rows, const float *x, float *y)
+{
+    weft_graph *g;
+    weft_program *p = NULL;
+    weft_ref r;
+    if (!CHECK_OK(weft_graph_create(NULL, &g, &err), err)) return false;
+    weft_dim t = weft_extent(g, "rows", rows);
+    weft_ref in = weft_input(g, WEFT_F32, WEFT_DIMS(t, LONG_ROW), "x");
+    weft_ref sums = weft_add(g, weft_reduce_sum(g, in, -1), weft_reduce_mean(g, in, -1));
+    weft_output(g, weft_add(g, weft_softmax(g, in, -1), weft_reshape(g, sums, WEFT_DIMS(t, 1))), "y");
+    weft_program_desc desc = { .devices = &b, .n_devices = 1, .deterministic = true };
+    bool ok = CHECK_OK(weft_graph_seal(g, &err), err) && CHECK_OK(weft_program_create(g, &desc, &p, &err), err) &&
+              CHECK_OK(weft_program_load(p, NULL, NULL, &err), err) &&
+              write(p, "x", x, (uint64_t)rows * LONG_ROW * sizeof *x) && CHECK_OK(weft_program_run(p, &err), err) &&
+              CHECK_OK(weft_program_port(p, "y", &r, &err), err) &&
+              CHECK_OK(weft_program_read(p, r, 0, y, (uint64_t)rows * LONG_ROW * sizeof *y, &err), err);
+    weft_program_destroy(p);
+    weft_graph_destroy(g);
+    return ok;
+}
+
+static void rows_on(weft_backend *b, size_t rows)
+{
+    float *x = calloc(3 * rows * LONG_ROW, sizeof *x), *want = x + rows * LONG_ROW, *got = want + rows * LONG_ROW;
+    if (!CHECK(x != NULL)) return;
+    for (uint32_t i = 0; i < rows * LONG_ROW; i++) x[i] = 5 * value(i);
+    bool ok = rows_of(b, (uint32_t)rows, x, want);
+    for (size_t i = 0; i < rows && ok; i++) ok = rows_of(b, 1, x + i * LONG_ROW, got + i * LONG_ROW);
+    CHECK(ok && !memcmp(want, got, rows * LONG_ROW * sizeof *got));
+    free(x);
+}
+
 static const shape shapes[] = {
     /* the first ones on GPUs, too */
     { 16, 64, 3, WEFT_F16 }, { 16, 64, 70, WEFT_F16 },  { 128, 13, 9, WEFT_F32 }, { 32, 64, 1, WEFT_F16 },
     { 64, 32, 3, WEFT_F32 }, { 256, 16, 37, WEFT_BF16 }, { 64, 32, 70, WEFT_F32 }, { 32, 64, 8, WEFT_F16 },
 };
 
-static void compare_on(const char *spec, size_t n)
+static void compare_on(const char *spec, void (*compare)(weft_backend *b, size_t n), size_t n)
 {
     weft_backend *b = NULL;
     weft_status status = weft_backend_open(spec, &b, &err);
@@ -218,28 +336,60 @@ static void compare_on(const char *spec, size_t n)
         return;
     }
     if (!CHECK_OK(status, err)) return;
+    compare(b, n);
+    weft_backend_close(b);
+}
+
+static void pages_on(weft_backend *b, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         compare_pages(b, &shapes[i], 1);
         compare_pages(b, &shapes[i], SEQUENCES);
     }
-    weft_backend_close(b);
 }
 
-static void on_the_cpu(void)
+static void chunks_on(weft_backend *b, size_t n)
 {
-    static const char *const specs[] = { "cpu,isa=scalar", "cpu,isa=avx2,threads=1", "cpu,isa=avx2,threads=3",
-                                         "cpu,isa=avx512", "cpu,isa=neon" };
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) compare_on(specs[i], sizeof shapes / sizeof *shapes);
+    static const shape all[] = { { 64, 64, 70, WEFT_F16 }, { 16, 13, 70, WEFT_F32 } };
+    for (size_t i = 0; i < n; i++) compare_chunks(b, &all[i]);
 }
 
-static void on_vulkan(void)
+static const char *const cpus[] = { "cpu,isa=scalar", "cpu,isa=avx2,threads=1", "cpu,isa=avx2,threads=3",
+                                    "cpu,isa=avx512", "cpu,isa=neon" };
+
+static void pages_on_the_cpu(void)
 {
-    compare_on("vulkan:0", 4);
-    compare_on("vulkan:0,without=subgroup", 2);
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++)
+        compare_on(cpus[i], pages_on, sizeof shapes / sizeof *shapes);
+}
+
+static void chunks_on_the_cpu(void)
+{
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) compare_on(cpus[i], chunks_on, 2);
+}
+
+static void rows_on_the_cpu(void)
+{
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) compare_on(cpus[i], rows_on, 4);
+}
+
+static void pages_on_vulkan(void)
+{
+    compare_on("vulkan:0", pages_on, 4);
+    compare_on("vulkan:0,without=subgroup", pages_on, 2);
+}
+
+static void chunks_on_vulkan(void)
+{
+    compare_on("vulkan:0", chunks_on, 1);
+    compare_on("vulkan:0,without=subgroup", chunks_on, 2);
 }
 
 static const weft_test tests[] = {
-    { "on the CPU", on_the_cpu },
-    { "on Vulkan", on_vulkan },
+    { "pages on the CPU", pages_on_the_cpu },
+    { "chunks on the CPU", chunks_on_the_cpu },
+    { "long rows on the CPU", rows_on_the_cpu },
+    { "pages on Vulkan", pages_on_vulkan },
+    { "chunks on Vulkan", chunks_on_vulkan },
 };
 TEST_MAIN(tests)
