@@ -414,6 +414,29 @@ weft_ref weft_store(weft_graph *g, weft_ref state, weft_ref rows, weft_ref index
                3);
 }
 
+/* An op of a state, whose results are the state's new value and y. */
+static weft_ref add_recurrence(weft_graph *g, weft_op op, const weft_ref *in, uint32_t n_in, weft_ref *next)
+{
+    weft_ref made = add(g, op, NULL, in, n_in);
+    const weft_value *v = made.id ? weft_graph_value(g, made) : NULL;
+    if (next) *next = made;
+    return v ? weft_graph_node_by_id(g, v->node)->out[1] : none;
+}
+
+weft_ref weft_conv1d(weft_graph *g, weft_ref state, weft_ref x, weft_ref weight, weft_ref bias, weft_ref sequence,
+                     weft_ref reset, weft_ref *next)
+{
+    const weft_ref in[] = { state, x, weight, sequence, reset, bias };
+    return add_recurrence(g, WEFT_OP_conv1d, in, bias.id ? 6 : 5, next);
+}
+
+weft_ref weft_linear_scan(weft_graph *g, weft_ref state, weft_ref a, weft_ref b, weft_ref sequence, weft_ref reset,
+                          weft_ref *next)
+{
+    const weft_ref in[] = { state, a, b, sequence, reset };
+    return add_recurrence(g, WEFT_OP_linear_scan, in, 5, next);
+}
+
 weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, weft_ref factors, uint32_t n_rot, float theta,
                           float position_scale)
 {

@@ -109,6 +109,22 @@ WEFT_API weft_ref weft_concat(weft_graph *g, const weft_ref *x, uint32_t n, int 
  * afterwards: later readers take the result. */
 WEFT_API weft_ref weft_store(weft_graph *g, weft_ref state, weft_ref rows, weft_ref index, int axis);
 
+/* Recurrence. The tokens of a batch belong to sequences, in any mixture: sequence i32 [T], a row of the state each;
+ * outside of it, such as -1, is padding: y is 0 there, and nothing else comes of it. Those of one sequence follow upon
+ * each other in the order of the batch, the first of them upon what the state holds, or upon zeros where reset i32 [T]
+ * is not 0: such a token begins its sequence anew. After the last one the state's row is what the sequence's next token
+ * follows upon; rows without a token stay. So it does not matter how tokens are cut into batches. Both return y f32
+ * [T, E]; *next, unless it is NULL, gets the state's new value. They read the value passed as `state` and then replace
+ * it, so that, as with weft_store, nothing that is built later reads it.
+ *
+ * conv1d: causal, per channel: y[t, e] = bias[e] + sum over k of weight[e, k] x[t - (K-1) + k, e], where t counts
+ * within the sequence. x [T, E], weight [E, K] with K >= 2, bias [E] or none, state [S, K-1, E]: the last rows of x.
+ * linear_scan: y[t] = h = a[t] h + b[t], element-wise; a, b [T, E], state [S, E]: the last h. */
+WEFT_API weft_ref weft_conv1d(weft_graph *g, weft_ref state, weft_ref x, weft_ref weight, weft_ref bias,
+                              weft_ref sequence, weft_ref reset, weft_ref *next);
+WEFT_API weft_ref weft_linear_scan(weft_graph *g, weft_ref state, weft_ref a, weft_ref b, weft_ref sequence,
+                                   weft_ref reset, weft_ref *next);
+
 /* Rotary embedding (Su et al., arXiv:2104.09864) in two steps, so that all layers share one table.
  * angles: pos i32 [T] -> f32 [T, n_rot/2, 2] of (cos, sin) of pos * position_scale * theta^(-2i/n_rot) / factor[i];
  * factors f32 [n_rot/2] or none. Angles are computed in double precision.

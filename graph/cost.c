@@ -103,6 +103,33 @@ static weft_cost cost_store(const work *w)
     return c;
 }
 
+/* Of the state a row per sequence is read and written, at most one per token. */
+static weft_cost recurrence(const work *w, double flops_per_element)
+{
+    const weft_node *n = w->n;
+    int64_t x[WEFT_MAX_RANK], state[WEFT_MAX_RANK];
+    weft_dims_resolve(w->g, &weft_graph_value(w->g, n->in[1])->dims, w->values, x);
+    weft_dims_resolve(w->g, &weft_graph_value(w->g, n->in[0])->dims, w->values, state);
+    weft_cost c = stream(w, 0);
+    double idle = x[0] < state[0] ? 1 - (double)x[0] / (double)state[0] : 0;
+    c.bytes_read -= idle * bytes_in(w, 0);
+    c.bytes_written -= idle * bytes_in(w, 0);
+    c.flops = flops_per_element * elements(w, n->out[1]);
+    return c;
+}
+
+static weft_cost cost_conv1d(const work *w)
+{
+    int64_t weight[WEFT_MAX_RANK];
+    weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[2])->dims, w->values, weight);
+    return recurrence(w, 2 * (double)weight[1]);
+}
+
+static weft_cost cost_linear_scan(const work *w)
+{
+    return recurrence(w, 2);
+}
+
 /* Which cells a query sees is data. As many tokens as a sequence has cells is taken as one causal sequence, which sees
  * half of them on average; else every query is taken to see all of them. Two products and a softmax per cell seen. With
  * pages a sequence has N x page cells, and no more of K and V is read than the tokens' sequences have. */

@@ -58,3 +58,46 @@ weft_status weft__shape_store(const weft__rule *r)
     weft__rule_result(r, r->v[0]->dtype, state);
     return WEFT_OK;
 }
+
+/* ---- recurrence: inputs 3 and 4 are sequence and reset; the results are the state and y [T, E] ---- */
+
+static weft_status need_tokens(const weft__rule *r)
+{
+    WEFT_TRY(weft__need_state(r));
+    for (uint32_t i = 0; i < 3; i++) WEFT_TRY(weft__need_float(r, i));
+    if (r->v[1]->dims.rank != 2) return weft__rule_refuse(r, "input 1 must be [tokens, channels]");
+    for (uint32_t i = 3; i < 5; i++) {
+        WEFT_TRY(weft__need_i32(r, i));
+        if (!weft__is_vector_of(r->v[i], r->v[1]->dims.d[0]))
+            return weft__rule_refuse(r, "sequence and reset must be vectors of tokens");
+    }
+    weft__rule_result(r, r->v[0]->dtype, &r->v[0]->dims);
+    r->out->dtype[1] = WEFT_F32;
+    r->out->dims[1] = r->v[1]->dims;
+    return WEFT_OK;
+}
+
+weft_status weft__shape_conv1d(const weft__rule *r)
+{
+    WEFT_TRY(need_tokens(r));
+    const weft_dims *state = &r->v[0]->dims, *w = &r->v[2]->dims;
+    weft_dim channels = r->v[1]->dims.d[1];
+    if (w->rank != 2 || !weft__dim_equal(w->d[0], channels) || w->d[1].extent || w->d[1].n < 2)
+        return weft__rule_refuse(r, "the weight must be [channels, 2 or more]");
+    weft_dim tail = { w->d[1].n - 1, 0 };
+    if (state->rank != 3 || !weft__dim_equal(state->d[1], tail) || !weft__dim_equal(state->d[2], channels))
+        return weft__rule_refuse(r, "the state must be [sequences, the weight's length less 1, channels]");
+    if (r->n_in < 6) return WEFT_OK;
+    WEFT_TRY(weft__need_float(r, 5));
+    return weft__is_vector_of(r->v[5], channels) ? WEFT_OK : weft__rule_refuse(r, "the bias does not fit");
+}
+
+weft_status weft__shape_linear_scan(const weft__rule *r)
+{
+    WEFT_TRY(need_tokens(r));
+    const weft_dims *state = &r->v[0]->dims;
+    if (!weft__dims_equal(&r->v[1]->dims, &r->v[2]->dims)) return weft__rule_refuse(r, "a and b differ");
+    if (state->rank != 2 || !weft__dim_equal(state->d[1], r->v[1]->dims.d[1]))
+        return weft__rule_refuse(r, "the state must be [sequences, channels]");
+    return WEFT_OK;
+}

@@ -12,6 +12,7 @@
 #define IN_SLOTS 3
 #define OUT_SLOTS 1
 #include "common.glsl"
+#include "state.glsl"
 
 layout(constant_id = 1) const int AXES = 5; /* of X, without the last */
 layout(constant_id = 2) const uint SOURCE = F32; /* X's type */
@@ -29,13 +30,7 @@ uvec2 pair_at(uint j, uint p)
     return halves ? uvec2(p, p + rotated) : uvec2(2 * p, 2 * p + 1);
 }
 
-/* A cell of f16 keeps a mark instead of a finite number that is too large for it (WEFT_F16_OVERFLOW, a NaN). */
-uint bits_as(uint j, uint type, float v)
-{
-    uint bits = float_bits_as(type, v);
-    bool large = type == F16 && (bits & 0x7fffu) == 0x7c00u && (floatBitsToUint(v) & 0x7fffffffu) != 0x7f800000u;
-    return large && P.job[j].u0.x < 6 ? bits | 0x7fffu : bits;
-}
+uint bits_as(uint j, uint type, float v) { return P.job[j].u0.x < 6 ? state_bits(type, v) : float_bits_as(type, v); }
 
 void put(uint j, uint type, uint i, float v)
 {

@@ -500,6 +500,39 @@ static bool make_store(gen *r, weft_op op)
     return emit(r, op, &a, in, 3);
 }
 
+/* Tokens of some sequences: a state for these dims, which is new or what another op left, and the op's inputs 3, 4. */
+static bool emit_recurrence(gen *r, weft_op op, weft_dims state, weft_ref *in, uint32_t n)
+{
+    weft_dims tokens = vector_of(value(r, in[1])->dims.d[0]);
+    weft_ref old = pick_state(r);
+    bool again = old.id && weft__dims_equal(&value(r, old)->dims, &state);
+    in[0] = again ? old : new_state(r, random_float(r), state);
+    in[3] = new_index(r, tokens, -1, state.d[0].n - 1, false);
+    in[4] = new_index(r, tokens, 0, 1, false);
+    bool made = emit(r, op, NULL, in, n);
+    if (made) forget(r, in[0]);
+    return made;
+}
+
+/* Factors stay below 1, lest the numbers grow with every token. */
+static bool make_linear_scan(gen *r, weft_op op)
+{
+    weft_dims x = { 2, { random_extent(r), { random_size(r), 0 } } }, state = { 2, { { 2, 0 }, x.d[1] } };
+    weft_ref a = weft_tanh(r->g, new_float(r, x)), b = beside(r, a, false);
+    if (!weft__dims_equal(&value(r, b)->dims, &x)) b = new_float(r, x);
+    return emit_recurrence(r, op, state, (weft_ref[5]){ { 0 }, a, b }, 5);
+}
+
+static bool make_conv1d(gen *r, weft_op op)
+{
+    weft_dim channels = { random_size(r), 0 }, length = { 2 + below(r, 3), 0 };
+    weft_dims x = { 2, { random_extent(r), channels } }, w = { 2, { channels, length } };
+    weft_dims state = { 3, { { 2, 0 }, { length.n - 1, 0 }, channels } };
+    weft_ref in[6] = { { 0 }, new_float(r, x), new_float(r, w) };
+    in[5] = new_float(r, vector_of(channels));
+    return emit_recurrence(r, op, state, in, 5 + below(r, 2));
+}
+
 static bool make_rope_angles(gen *r, weft_op op)
 {
     int32_t half = 1 + (int32_t)below(r, 4);

@@ -52,6 +52,14 @@ static void costs(void)
     weft_ref q = weft_reshape(g, x, WEFT_DIMS(t, 2, 32)), y = weft_attention(g, q, kv, kv, at, at, 1);
     CHECK_COST(cost_of(g, y, run), 3 * 2 * 100 * (4 * 32 + 5), 3 * 64 * 4 + 2 * 2 * 100 * 32 * 2 + 2 * 3 * 4,
                3 * 64 * 4);
+    /* rows of as many sequences as there are, at most one per token */
+    weft_ref h = weft_state(g, WEFT_F16, WEFT_DIMS(6, 64), "h"), scan = weft_linear_scan(g, h, x, x, at, at, NULL);
+    CHECK_COST(cost_of(g, scan, run), 2 * 3 * 64, 2 * 3 * 64 * 4 + 2 * 3 * 4 + 3 * 64 * 2, 3 * 64 * (4 + 2));
+    CHECK_COST(cost_of(g, scan, NULL), 2 * 10 * 64, 2 * 10 * 64 * 4 + 2 * 10 * 4 + 6 * 64 * 2, 64 * (10 * 4 + 6 * 2));
+    weft_ref tail = weft_state(g, WEFT_F32, WEFT_DIMS(2, 3, 64), "tail");
+    weft_ref taps = weft_weight(g, WEFT_F32, WEFT_DIMS(64, 4), "taps");
+    CHECK_COST(cost_of(g, weft_conv1d(g, tail, x, taps, none, at, at, NULL), run), 8 * 3 * 64,
+               3 * 64 * 4 + 64 * 4 * 4 + 2 * 3 * 4 + 2 * 3 * 64 * 4, 3 * 64 * 4 + 2 * 3 * 64 * 4);
     weft_ref k = weft_input(g, WEFT_F32, WEFT_DIMS(2, t, 32), "k"); /* one causal sequence */
     CHECK_NEAR(cost_of(g, weft_attention(g, q, k, k, at, at, 1), run).flops, 3 * 2 * 2 * (4 * 32 + 5), 0);
     weft_graph_destroy(g);

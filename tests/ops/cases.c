@@ -138,6 +138,7 @@ static weft_attention_desc pages(subject *s, uint32_t page, weft_dim tokens, int
 #define PAGED(...)               paged(s, __VA_ARGS__)
 #define PAGES(page, tokens, cells, ...) pages(s, page, WEFT__DIM(tokens), cells, (weft_dims)WEFT_DIMS(__VA_ARGS__))
 #define BOTH(call)               ((call), weft_output(g, r[1], "y2"), r[0])
+#define NO                       ((weft_ref){ 0 }) /* an input that is not given */
 #define TWO_NORMS(x, n)          two_norms(s, x, n)
 
 static weft_ref build(subject *s, uint32_t wanted, subject_fill fill)
