@@ -70,7 +70,8 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *   self-test=0|1     compare every kernel with the CPU before its first use (default: 1 with a cache, where a verdict
  *                     holds until driver or shaders change, else 0); a kernel that fails is not used
  *   without=A+B       do without these: subgroup (operations), storage16 (16-bit elements), dot (integer products),
- *                     matrix (cooperative matrices), or kernels by their names in a placement; other names are INVALID
+ *                     matrix (cooperative matrices), panels (of weights), or kernels by their names in a placement;
+ *                     other names are INVALID
  *   dot=1             use the integer dot product wherever there is one, not only where it pays
  *   matrix=MxNxK      compute cooperative matrices of this shape in the shader: slow, to test what is around them
  *   tuning=NAME       run as this row of the table of devices says (amd_rdna3, ...): to test what GPUs run

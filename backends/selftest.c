@@ -9,6 +9,7 @@
 #include "backends/program.h"
 #include "graph/convert.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ typedef struct prober {
     weft_program *p; /* the probe */
     float *data;     /* of all its weights */
     int64_t n_data;
+    unsigned char *blocks; /* of those in a format that is only read */
     const char *faults[WEFT_MAX_PROBE_NODES];
     char texts[WEFT_MAX_PROBE_NODES][160];
 } prober;
@@ -42,6 +44,24 @@ static float noise(uint32_t *state)
 {
     *state = *state * 1664525u + 1013904223u;
     return (float)(int32_t)(*state & ~255u) * 0x1p-31f;
+}
+
+/* Bytes of which formats that are only read make numbers such as noise() gives: drawn until they do. */
+static void draw_blocks(weft_dtype t, unsigned char *out, int64_t elements, uint32_t *state)
+{
+    enum { DRAWS = 20000 };
+    const weft_dtype_info *info = weft_dtype_get(t);
+    float values[256];
+    for (int64_t i = 0; i < elements; i += info->block, out += info->bytes) {
+        float most = 0;
+        for (int draw = 0; draw < DRAWS && !(most > 0.25f && most < 4.0f); draw++) {
+            for (uint32_t k = 0; k < info->bytes; k++) out[k] = (unsigned char)(128 + 128 * noise(state));
+            weft__convert_row(t, out, WEFT_F32, values, info->block);
+            most = 0;
+            for (uint32_t k = 0; k < info->block; k++)
+                most = fabsf(values[k]) <= most ? most : fabsf(values[k]); /* a NaN stays */
+        }
+    }
 }
 
 static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
@@ -55,9 +75,34 @@ static weft_status find_weight(void *ctx, const char *name, weft_weight_data *ou
         weft_dims_resolve(t->p->s->g, dims, t->p->s->bounds, out->dims);
         out->bytes = sizeof(float);
         for (uint32_t k = 0; k < out->rank; k++) out->bytes *= (uint64_t)out->dims[k];
+        if (weft_dtype_get(weft_graph_value(t->p->s->g, n->out[0])->dtype)->encodes) return WEFT_OK;
+        out->dtype = weft_graph_value(t->p->s->g, n->out[0])->dtype;
+        out->data = t->blocks;
+        out->bytes = weft_value_bytes(t->p->s->g, n->out[0], t->p->s->bounds);
         return WEFT_OK;
     }
     return WEFT_FAIL(err, WEFT_NOT_FOUND, "the probe has no weight '%s'", name);
+}
+
+/* One text for all weights of such a format: the probe has one at most. */
+static weft_status make_blocks(prober *t, uint32_t *state, weft_error *err)
+{
+    int64_t most = 0;
+    weft_dtype format = WEFT_ANY;
+    for (uint32_t i = 0; i < weft_graph_node_count(t->p->s->g); i++) {
+        const weft_node *n = weft_graph_node(t->p->s->g, i);
+        weft_dtype type = weft_graph_value(t->p->s->g, n->out[0])->dtype;
+        if (n->op != WEFT_OP_weight || weft_dtype_get(type)->encodes) continue;
+        int64_t elements = weft_value_elements(t->p->s->g, n->out[0], t->p->s->bounds);
+        format = type;
+        most = elements > most ? elements : most;
+    }
+    uint64_t bytes;
+    if (!most || !weft_dtype_row_bytes(format, most, &bytes)) return WEFT_OK;
+    t->blocks = malloc(bytes);
+    if (!t->blocks) return WEFT_OOM_FAIL(err, "a self-test");
+    draw_blocks(format, t->blocks, most, state);
+    return WEFT_OK;
 }
 
 static weft_status make_weights(prober *t, weft_error *err)
@@ -73,7 +118,7 @@ static weft_status make_weights(prober *t, weft_error *err)
     t->data = malloc((size_t)t->n_data * sizeof *t->data);
     if (!t->data) return WEFT_OOM_FAIL(err, "a self-test");
     for (int64_t i = 0; i < t->n_data; i++) t->data[i] = noise(&state);
-    return WEFT_OK;
+    return make_blocks(t, &state, err);
 }
 
 /* Integers count up (every index once), numbers are noise. */
@@ -227,8 +272,10 @@ static weft_status probe(prober *t, const char *text, weft_error *err)
     weft_program_destroy(t->p);
     weft_graph_destroy(g);
     free(t->data);
+    free(t->blocks);
     t->p = NULL;
     t->data = NULL;
+    t->blocks = NULL;
     return s;
 }
 

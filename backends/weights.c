@@ -1,6 +1,7 @@
 /* weights.c: weights as they lie on devices, found by name or loaded. An entry is one weight in one layout on one
  * device; it never changes, so any number of programs may read it. */
 #include "backends/weights.h"
+#include "graph/convert.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,9 @@ static weft_status load_weight(weft_weights *w, entry *e, weft__task *task, weft
 {
     weft_weight_data data;
     WEFT_TRY(find_data(w, e, &data, err));
+    if (!weft__converts(data.dtype, e->dtype))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "weight '%s': %s cannot be turned into %s", e->name,
+                         weft_dtype_get(data.dtype)->name, weft_dtype_get(e->dtype)->name);
     uint32_t align = weft_dtype_get(e->dtype)->block == 1 ? weft_dtype_get(e->dtype)->bytes : 2;
     if (e->layout == WEFT_LAYOUT_PLAIN && data.dtype == e->dtype && (uintptr_t)data.data % align == 0) {
         WEFT_TRY(e->b->vt->buf_wrap(e->b, data.data, data.bytes, &e->buf, err));

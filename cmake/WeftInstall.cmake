@@ -15,6 +15,7 @@ set(WEFT_PUBLIC_HEADERS
   graph/act.def
   graph/attr.def
   graph/dtype.def
+  graph/block.def
   backends/backend.h
   backends/profile.h
   models/model.h

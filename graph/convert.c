@@ -1,12 +1,13 @@
 /* convert.c: rows of one type to rows of another, through f32. Plain C in a form that compilers vectorise.
  *
- * Two tables by type, one that reads a row as f32 and one that writes f32 as a row, make up every pair. */
+ * Tables by type of what reads a row as f32 and what writes f32 as a row make up every pair. */
+#include "graph/block_words.h"
 #include "graph/convert.h"
 
 #include <math.h>
 #include <string.h>
 
-#define BLOCK 32 /* elements in a block of q8_0 and q4_0 */
+#define BLOCK 32 /* elements in a block of q8_0 and q4_0, which have loops of their own */
 
 static inline uint32_t bits_of(float x)
 {
@@ -102,6 +103,18 @@ static void read_bf16(const unsigned char *restrict src, float *restrict dst, si
         dst[i] = f32_from_bf16(h);
     }
 }
+
+/* Any format, by its row's formula. */
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value)                \
+    static void decode_##name(const unsigned char *restrict b, float *restrict dst, size_t n)           \
+    {                                                                                                   \
+        for (size_t at = 0; at < n; at += block, b += bytes)                                            \
+            for (int i = 0; i < block; i++) dst[at + (size_t)i] = value;                                \
+    }
+#include "block.def"
+#undef WEFT_BLOCK
+
+/* Formats that are read by loops of their own, faster. */
 
 static float block_scale(const unsigned char *block)
 {
@@ -207,7 +220,12 @@ static void write_q4_0(const float *restrict src, unsigned char *restrict dst, s
 typedef void read_fn(const unsigned char *restrict src, float *restrict dst, size_t n);
 typedef void write_fn(const float *restrict src, unsigned char *restrict dst, size_t n);
 
-static read_fn *const readers[WEFT_DTYPE_COUNT] = {
+static read_fn *const formulas[WEFT_DTYPE_COUNT] = {
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) [number] = decode_##name,
+#include "block.def"
+#undef WEFT_BLOCK
+};
+static read_fn *const loops[WEFT_DTYPE_COUNT] = {
     [WEFT_F32] = read_f32,   [WEFT_F16] = read_f16,   [WEFT_BF16] = read_bf16,
     [WEFT_Q8_0] = read_q8_0, [WEFT_Q4_0] = read_q4_0,
 };
@@ -216,19 +234,37 @@ static write_fn *const writers[WEFT_DTYPE_COUNT] = {
     [WEFT_Q8_0] = write_q8_0, [WEFT_Q4_0] = write_q4_0,
 };
 
+static read_fn *reader_of(weft_dtype t)
+{
+    return loops[t] ? loops[t] : formulas[t];
+}
+
+bool weft__decode_row(weft_dtype from, const void *src, float *dst, int64_t n)
+{
+    uint64_t bytes;
+    if ((unsigned)from >= WEFT_DTYPE_COUNT || !formulas[from] || !weft_dtype_row_bytes(from, n, &bytes)) return false;
+    formulas[from](src, dst, (size_t)n);
+    return true;
+}
+
+bool weft__converts(weft_dtype from, weft_dtype to)
+{
+    if ((unsigned)from >= WEFT_DTYPE_COUNT || (unsigned)to >= WEFT_DTYPE_COUNT || from == WEFT_ANY) return false;
+    return from == to || (reader_of(from) && writers[to]);
+}
+
 bool weft__convert_row(weft_dtype from, const void *src, weft_dtype to, void *dst, int64_t n)
 {
     enum { PIECE = 1024 }; /* elements in flight; a multiple of every block */
     float piece[PIECE];
     uint64_t from_bytes, to_bytes;
-    if ((unsigned)from >= WEFT_DTYPE_COUNT || (unsigned)to >= WEFT_DTYPE_COUNT ||
-        !weft_dtype_row_bytes(from, n, &from_bytes) || !weft_dtype_row_bytes(to, n, &to_bytes))
+    if (!weft__converts(from, to) || !weft_dtype_row_bytes(from, n, &from_bytes) ||
+        !weft_dtype_row_bytes(to, n, &to_bytes))
         return false;
-    if (from == to && from != WEFT_ANY) {
+    if (from == to) {
         memcpy(dst, src, (size_t)from_bytes);
         return true;
     }
-    if (!readers[from] || !writers[to]) return false;
     const unsigned char *s = src;
     unsigned char *d = dst;
     uint64_t s_step, d_step;
@@ -236,7 +272,7 @@ bool weft__convert_row(weft_dtype from, const void *src, weft_dtype to, void *ds
     weft_dtype_row_bytes(to, PIECE, &d_step);
     for (size_t left = (size_t)n; left; s += s_step, d += d_step) {
         size_t m = left < PIECE ? left : PIECE;
-        readers[from](s, piece, m);
+        reader_of(from)(s, piece, m);
         writers[to](piece, d, m);
         left -= m;
     }

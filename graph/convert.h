@@ -20,6 +20,14 @@ uint16_t weft__f16_from_f32(float x);
 float weft__f32_from_bf16(uint16_t h);
 uint16_t weft__bf16_from_f32(float x);
 
+/* Whether values of one type can be turned into another's: floats and blocks into types that have a writer
+ * (weft_dtype_info.encodes), anything into itself. */
+bool weft__converts(weft_dtype from, weft_dtype to);
+
+/* Rows of a block type as f32 by the formula of its row in block.def, however slow. False if it has none, or n is no
+ * multiple of the block. */
+bool weft__decode_row(weft_dtype from, const void *src, float *dst, int64_t n);
+
 /* Converts n elements; src and dst need no alignment and must not overlap. Types that are neither f32 nor the same go
  * through f32 in small pieces. False, with nothing written, if n is negative or not a multiple of both types' blocks,
  * or if the types have no conversion: integers are only copied. */

@@ -3,23 +3,31 @@
 
 #include <string.h>
 
+/* By number; numbers without a row have no name. */
 static const weft_dtype_info dtypes[WEFT_DTYPE_COUNT] = {
-    [WEFT_ANY] = { "any", 1, 0, WEFT_DTYPE_NONE },
-#define WEFT_DTYPE(id, name, block, bytes, class_) [WEFT_##id] = { name, block, bytes, WEFT_DTYPE_##class_ },
+    [WEFT_ANY] = { "any", 1, 0, WEFT_DTYPE_NONE, 0, 1, false, false },
+#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) \
+    [number] = { #name, block, bytes, WEFT_DTYPE_##class_, bits, group, minimum, encodes },
 #include "dtype.def"
 #undef WEFT_DTYPE
 };
 
+#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes)          \
+    _Static_assert(number < WEFT_DTYPE_COUNT, #name ": rows stand in the order of their numbers"); \
+    _Static_assert(256 % block == 0 && block % group == 0, #name ": pieces of 256 are whole blocks, of whole groups");
+#include "dtype.def"
+#undef WEFT_DTYPE
+
 const weft_dtype_info *weft_dtype_get(weft_dtype t)
 {
-    static const weft_dtype_info unknown = { "?", 1, 0, WEFT_DTYPE_NONE };
-    return (unsigned)t < WEFT_DTYPE_COUNT ? &dtypes[t] : &unknown;
+    static const weft_dtype_info unknown = { "?", 1, 0, WEFT_DTYPE_NONE, 0, 1, false, false };
+    return (unsigned)t < WEFT_DTYPE_COUNT && dtypes[t].name ? &dtypes[t] : &unknown;
 }
 
 bool weft_dtype_parse(const char *name, weft_dtype *out)
 {
     for (unsigned t = 0; t < WEFT_DTYPE_COUNT; t++) {
-        if (strcmp(dtypes[t].name, name)) continue;
+        if (!dtypes[t].name || strcmp(dtypes[t].name, name)) continue;
         *out = (weft_dtype)t;
         return true;
     }

@@ -20,7 +20,7 @@ typedef struct weft_graph weft_graph;
 
 typedef enum weft_dtype {
     WEFT_ANY, /* weft_weight only: the weight_types of the graph's description decide */
-#define WEFT_DTYPE(id, name, block, bytes, class_) WEFT_##id,
+#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) WEFT_##id = number,
 #include "dtype.def"
 #undef WEFT_DTYPE
     WEFT_DTYPE_COUNT
@@ -32,6 +32,10 @@ typedef struct weft_dtype_info {
     const char *name;
     uint32_t block, bytes; /* elements and bytes per block; block is 1 for plain types */
     weft_dtype_class class_;
+    uint32_t bits;         /* of one value, what a block has besides left out */
+    uint32_t group;        /* elements that share a scale: a block or a part of one */
+    bool minimum;          /* groups have an offset beside their scale */
+    bool encodes;          /* floats can be turned into it; else it is only read, or holds integers */
 } weft_dtype_info;
 
 WEFT_API const weft_dtype_info *weft_dtype_get(weft_dtype t); /* never NULL; unknown: name "?", block 1, bytes 0 */

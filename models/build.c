@@ -116,6 +116,9 @@ static weft_status choose_types(const weft_model *m, const weft_graph *draft, we
 weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc, weft_graph **out, weft_error *err)
 {
     *out = NULL;
+    if (desc->weights != WEFT_ANY && !weft_dtype_get(desc->weights)->encodes)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weights cannot be turned into %s", m->path,
+                         weft_dtype_get(desc->weights)->name);
     if (desc->candidates) WEFT_TRY(weft__model_need_logits(m, err));
     weft_graph *draft;
     weight_types t = { 0 };

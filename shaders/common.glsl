@@ -42,13 +42,10 @@ layout(set = 0, binding = WEFT_BINDING_OUT, std430) PROMISE buffer OutH { uint16
 #define IN(j, t) ((j) * IN_SLOTS + (t))
 #define OUT(j, t) ((j) * OUT_SLOTS + (t) - IN_SLOTS)
 
-/* weft_dtype's numbers (a static assertion on the host side keeps them equal) */
-#define F32 1
-#define F16 2
-#define BF16 3
-#define I32 4
-#define Q8_0 5
-#define Q4_0 6
+/* weft_dtype's numbers */
+#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) const uint id = number;
+#include "../graph/dtype.def"
+#undef WEFT_DTYPE
 
 /* ---- jobs ---- */
 

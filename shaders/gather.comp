@@ -7,6 +7,7 @@
 #define IN_SLOTS 2
 #define OUT_SLOTS 1
 #include "common.glsl"
+#include "blocks.glsl"
 
 layout(constant_id = 1) const uint WEIGHT_TYPE = F32;
 layout(constant_id = 2) const uint PANEL_ROWS = 1;
@@ -31,7 +32,7 @@ void main()
     uint at = uint(index) * width + e, row = at / columns - P.job[j].t[TABLE].stride_b.z;
     if (row >= P.job[j].t[TABLE].stride_b.w) return; /* in another part (a row before this one wraps around) */
     float v;
-    if (P.job[j].u1.z != 0) v = panel_weight(IN(j, TABLE), WEIGHT_TYPE, P.job[j].u0, row, at % columns);
-    else v = load_as_float(IN(j, TABLE), WEIGHT_TYPE, tensor_first(j, TABLE) + row * columns + at % columns);
+    if (P.job[j].u1.z != 0) v = panel_weight(IN(j, TABLE), P.job[j].u0, row, at % columns);
+    else v = load_weight(IN(j, TABLE), WEIGHT_TYPE, tensor_first(j, TABLE) + row * columns + at % columns);
     out_f[OUT(j, Y)].d[to] = v;
 }

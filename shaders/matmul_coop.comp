@@ -35,8 +35,6 @@ const uint TAIL = 1; /* DEPTH columns go beyond a row's end */
 #include "linear.glsl"
 
 const uint DEPTH = 32; /* a block of every block type */
-const uint PER_CHUNK = WEIGHT_TYPE == Q8_0 ? 16 : WEIGHT_TYPE == Q4_0 ? 32 : 8;
-const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 const uint CHUNKS = DEPTH / PER_CHUNK;    /* of a row, per step */
 const uint STRIDE = DEPTH / 8 + 1;        /* one unit more, so that rows begin in different banks */
 const uint DOWN = TILE_ROWS / SUB_ROWS, SUBGROUPS = DOWN * (TILE_COLS / SUB_COLS);

@@ -24,8 +24,6 @@ layout(constant_id = 6) const uint TAIL = 0;    /* the last chunk of a row has f
 #include "math.glsl"
 #include "weights.glsl"
 
-const uint PER_CHUNK = WEIGHT_TYPE == F32 ? 4 : WEIGHT_TYPE == Q8_0 ? 16 : WEIGHT_TYPE == Q4_0 ? 32 : 8;
-const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 const uint QUADS = PER_CHUNK / 4;
 const uint LOADS = COLS * QUADS / PANEL_ROWS;
 

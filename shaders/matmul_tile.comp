@@ -19,8 +19,6 @@ layout(constant_id = 6) const uint TAIL = 0;
 #include "linear.glsl"
 
 const uint DEPTH = 32; /* a block of every block type */
-const uint PER_CHUNK = WEIGHT_TYPE == F32 ? 4 : WEIGHT_TYPE == Q8_0 ? 16 : WEIGHT_TYPE == Q4_0 ? 32 : 8;
-const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 const uint CHUNKS = DEPTH / PER_CHUNK; /* of a row, per step */
 
 /* [depth][row]: neighbours in a row of invocations read neighbouring words */

@@ -5,6 +5,9 @@
 #define IN_SLOTS 3
 #define OUT_SLOTS 1
 #include "common.glsl"
+#include "blocks.glsl"
+
+layout(constant_id = 1) const uint WEIGHT_TYPE = 0;
 
 #define X 0
 #define W 1
@@ -22,9 +25,9 @@ void main()
     float sum = 0.0;
     if (id < P.job[j].u1.x) { /* not negative */
         uint x = tensor_first(j, X) + row * columns, w = tensor_first(j, W) + (id * m + i % m) * columns;
-        uint tx = tensor_dtype(j, X), tw = tensor_dtype(j, W);
+        uint tx = tensor_dtype(j, X);
         for (uint k = 0; k < columns; k++)
-            sum = fma(load_as_float(IN(j, X), tx, x + k), load_as_float(IN(j, W), tw, w + k), sum);
+            sum = fma(load_as_float(IN(j, X), tx, x + k), load_weight(IN(j, W), WEIGHT_TYPE, w + k), sum);
     }
     out_f[OUT(j, Y)].d[tensor_first(j, Y) + i] = sum;
 }

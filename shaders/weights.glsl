@@ -4,10 +4,8 @@
 /* q: chunks per row, units of 16 bytes per group, blocks per row, columns. */
 #define GROUP_ROWS max(PANEL_ROWS, 8u)
 
-uint weights_per_chunk(uint type)
-{
-    return type == F32 ? 4 : type == Q8_0 ? 16 : type == Q4_0 ? 32 : 8;
-}
+const uint PER_CHUNK = WEIGHT_TYPE == F32 ? 4 : WEIGHT_TYPE == Q8_0 ? 16 : WEIGHT_TYPE == Q4_0 ? 32 : 8;
+const bool SCALED = WEIGHT_TYPE == Q8_0 || WEIGHT_TYPE == Q4_0;
 
 /* Where the chunks of a row begin (in units of 16 bytes; the next one is PANEL_ROWS further). */
 uint chunk_base(uvec4 q, uint row)
@@ -47,11 +45,9 @@ vec4 chunk_quad(uint type, uvec4 w, uint i)
 }
 
 /* One weight, for kernels that are not hot. */
-float panel_weight(uint slot, uint type, uvec4 q, uint row, uint column)
+float panel_weight(uint slot, uvec4 q, uint row, uint column)
 {
-    uint per = weights_per_chunk(type);
-    uvec4 w = in_v[slot].d[chunk_base(q, row) + column / per * PANEL_ROWS];
-    float scale = 1.0;
-    if (type == Q8_0 || type == Q4_0) scale = load_half(slot, scale_base(q, row) + column / 32 * PANEL_ROWS);
-    return chunk_quad(type, w, column % per / 4)[column & 3u] * scale;
+    uvec4 w = in_v[slot].d[chunk_base(q, row) + column / PER_CHUNK * PANEL_ROWS];
+    float scale = SCALED ? load_half(slot, scale_base(q, row) + column / 32 * PANEL_ROWS) : 1.0;
+    return chunk_quad(WEIGHT_TYPE, w, column % PER_CHUNK / 4)[column & 3u] * scale;
 }

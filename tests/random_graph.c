@@ -368,7 +368,12 @@ static bool make_top_k(gen *r, weft_op op)
 /* A weight for K inner elements, in blocks where they fit; or a batch of matrices as input 0 has them. */
 static bool product(gen *r, weft_op op, bool nt)
 {
-    static const weft_dtype block_types[] = { WEFT_Q8_0, WEFT_Q4_0 };
+    static const weft_dtype block_types[] = {
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) WEFT_##id,
+#include "graph/block.def"
+#undef WEFT_BLOCK
+    };
+    weft_dtype block = block_types[below(r, sizeof block_types / sizeof *block_types)];
     weft_ref in[2] = { pick(r, 2) };
     weft_dims a = value(r, in[0])->dims, b = a;
     weft_dim k = a.d[a.rank - 1], n = { random_size(r), 0 };
@@ -379,8 +384,8 @@ static bool product(gen *r, weft_op op, bool nt)
         b.d[1] = b.d[b.rank - 1];
         b.rank = 2;
     }
-    bool blocks = nt && b.rank == 2 && !k.extent && k.n % 32 == 0 && chance(r, 50);
-    in[1] = blocks ? new_weight(r, block_types[below(r, 2)], b) : new_float(r, b);
+    bool blocks = nt && b.rank == 2 && !k.extent && k.n % weft_dtype_get(block)->block == 0 && chance(r, 50);
+    in[1] = blocks ? new_weight(r, block, b) : new_float(r, b);
     return emit(r, op, NULL, in, 2);
 }
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 7, MAX_CHAIN = 512, N_FORMATS = 5, LEAVE_CACHES = 256 << 20 };
+enum { ROUNDS = 7, MAX_CHAIN = 512, LEAVE_CACHES = 256 << 20 };
 
 static const cli_option options[] = {
     { .name = "shape", .kind = CLI_TEXT, .value = "NxK", .repeats = true,
@@ -30,7 +30,16 @@ static const shape shapes[] = {
     { "gpt-neox-20b", "query_key_value", 18432, 6144 }, { "gpt-neox-20b", "dense", 6144, 6144 },
     { "gpt-neox-20b", "dense_h_to_4h", 24576, 6144 },   { "gpt-neox-20b", "dense_4h_to_h", 6144, 24576 },
 };
-static const weft_dtype formats[N_FORMATS] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
+static const weft_dtype formats[] = {
+#define FORMAT_0(id)
+#define FORMAT_1(id) WEFT_##id,
+#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) FORMAT_##encodes(id)
+#include "graph/dtype.def"
+#undef WEFT_DTYPE
+#undef FORMAT_0
+#undef FORMAT_1
+};
+enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 typedef struct kernels {
     weft_backend *b;

@@ -35,15 +35,32 @@ static bool plan(const hint *h, attempt *t)
     return true;
 }
 
+static double bytes_of(weft_dtype t)
+{
+    const weft_dtype_info *info = weft_dtype_get(t);
+    return (double)info->bytes / info->block;
+}
+
+/* The largest format of blocks that takes less than so many bytes for a weight; ANY: there is none. */
+static weft_dtype next_smaller(double than)
+{
+    weft_dtype best = WEFT_ANY;
+    for (weft_dtype t = WEFT_ANY; t < WEFT_DTYPE_COUNT; t++) {
+        const weft_dtype_info *info = weft_dtype_get(t);
+        if (info->class_ != WEFT_DTYPE_BLOCK || !info->encodes || bytes_of(t) >= than) continue;
+        if (best == WEFT_ANY || bytes_of(t) > bytes_of(best)) best = t;
+    }
+    return best;
+}
+
 /* The larger of the formats that make it fit; else the smallest that could be tried. */
 static attempt smaller_weights(const hint *h, uint32_t context)
 {
-    static const weft_dtype formats[] = { WEFT_Q8_0, WEFT_Q4_0 };
     attempt t = { .context = context };
-    for (int i = 0; i < 2 && !t.fits; i++) {
-        bool asked = h->desc.weights == WEFT_Q4_0 || h->desc.weights == formats[i];
-        if (asked) continue;
-        attempt next = { .weights = formats[i], .context = context };
+    bool blocks = weft_dtype_get(h->desc.weights)->class_ == WEFT_DTYPE_BLOCK;
+    weft_dtype format = next_smaller(blocks ? bytes_of(h->desc.weights) : 4.0);
+    for (; format != WEFT_ANY && !t.fits; format = next_smaller(bytes_of(format))) {
+        attempt next = { .weights = format, .context = context };
         if (plan(h, &next)) t = next;
     }
     return t;

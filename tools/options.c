@@ -8,10 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What weights can be turned into, with '|' before each. */
+static const char weight_formats[] = ""
+#define CHOICE_0(name)
+#define CHOICE_1(name) "|" #name
+#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) CHOICE_##encodes(name)
+#include "graph/dtype.def"
+    ;
+#undef WEFT_DTYPE
+#undef CHOICE_0
+#undef CHOICE_1
+
 const cli_option cli_run_options[] = {
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how matrices are stored in memory (default: as in the files)",
-      .choices = "f32|f16|bf16|q8_0|q4_0" },
+      .choices = weight_formats + 1 },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how the cache is stored (default: f16, f32 with --exact)",
       .choices = "f32|f16|bf16" },
@@ -28,7 +39,7 @@ const cli_option cli_run_options[] = {
 };
 
 const cli_option cli_source_options[] = {
-    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16|q8_0|q4_0",
+    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = weight_formats + 1,
       .help = "how matrices are stored (default: as in the files)" },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16",
       .help = "how the cache is stored (default: f16, f32 with --exact)" },

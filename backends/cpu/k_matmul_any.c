@@ -21,10 +21,15 @@ typedef struct product {
     float *panel, *rows, *tile, *line; /* this thread's buffers */
 } product;
 
+static bool is_block(weft_dtype t)
+{
+    return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK;
+}
+
 static bool accepts(const cpu_call *c)
 {
     const cpu_tensor *a = &c->in[0], *b = &c->in[1];
-    bool block = c->op != WEFT_OP_matmul && (b->dtype == WEFT_Q8_0 || b->dtype == WEFT_Q4_0);
+    bool block = c->op != WEFT_OP_matmul && is_block(b->dtype);
     for (uint32_t i = 2; i < c->n_in; i++)
         if (c->in[i].layout != CPU_LAYOUT_PLAIN || !cpu_is_float(c->in[i].dtype)) return false;
     return a->layout == CPU_LAYOUT_PLAIN && b->layout == CPU_LAYOUT_PLAIN &&
@@ -35,11 +40,6 @@ static bool accepts(const cpu_call *c)
 static uint64_t scratch(const cpu_call *c)
 {
     return (uint64_t)c->n_threads * OWN_FLOATS * sizeof(float);
-}
-
-static bool is_block(weft_dtype t)
-{
-    return t == WEFT_Q8_0 || t == WEFT_Q4_0;
 }
 
 /* b at (n, k). Rows of a block type are dense, and k is a multiple of the block. */

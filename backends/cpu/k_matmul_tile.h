@@ -155,7 +155,7 @@ static void mm_plan_init(const cpu_call *c, mm_plan *p)
     cpu_mm_operands(c, &p->m);
     p->w = p->m.w->data;
     p->format = mm_format_of(p->m.w->dtype, c->exact);
-    p->unpack = c->exact && (p->m.w->dtype == WEFT_Q8_0 || p->m.w->dtype == WEFT_Q4_0);
+    p->unpack = c->exact && weft_dtype_get(p->m.w->dtype)->class_ == WEFT_DTYPE_BLOCK;
     p->widest = mm_is_int(p->format) ? MM_TILE_Q : MM_TILE_F;
     p->k_even = p->m.k + (p->m.k & 1);
     p->panels = (p->m.n + VLEN - 1) / VLEN;
@@ -321,7 +321,7 @@ static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t
             const bool real = t0 + t < p->m.tokens;
             const float *x = real ? mm_floats_of(p->m.x, mm_x_row(p, t0 + t), k0, inside, buf) : NULL;
             if (mm_is_int(p->format))
-                mm_prepare_int(p->m.w->dtype == WEFT_Q8_0 ? VEC_Q8_BIAS : 8, x, tt, t, n, out);
+                mm_prepare_int(p->format == MM_Q8 ? VEC_Q8_BIAS : 8, x, tt, t, n, out);
             else if (!floats)
                 mm_prepare_bf16(x, tt, t, n, real ? inside : 0, (uint16_t *)(void *)out);
             else

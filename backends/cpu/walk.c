@@ -88,7 +88,7 @@ const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int
         v->load(buf, x, t, n);
         return buf;
     }
-    if (t == WEFT_Q8_0 || t == WEFT_Q4_0) {
+    if (weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK) {
         (void)weft__convert_row(t, x, WEFT_F32, buf, n);
         return buf;
     }

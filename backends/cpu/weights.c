@@ -112,9 +112,6 @@ weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, co
     if (!weft_dtype_row_bytes(src->dtype, l.k, &l.src_row) || !weft_dtype_row_bytes(t, l.k, &l.dst_row))
         return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.k,
                          weft_dtype_get(t)->name);
-    if (src->dtype != t && (src->dtype == WEFT_I32 || t == WEFT_I32))
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s cannot be loaded as %s", weft_dtype_get(src->dtype)->name,
-                         weft_dtype_get(t)->name);
     l.group = layout == CPU_LAYOUT_PANEL ? cpu_panel_rows(l.isa) : 16;
     l.n_groups = (l.rows + l.group - 1) / l.group;
     if (src->dtype != t) {

@@ -36,10 +36,8 @@ static bool device_takes(const gpu_caps *f, const uint32_t *tile)
 static bool accepts_any(const gpu_call *c)
 {
     uint32_t tile[4];
-    weft_dtype type = c->in[W].dtype;
-    bool types = type == WEFT_F16 || type == WEFT_BF16 || type == WEFT_Q8_0 || type == WEFT_Q4_0;
-    if (!c->caps->matrix.m || c->exact || !types || !gpu_linear_accepts(c)) return false;
-    if (gpu_linear_columns(c) < MIN_COLUMNS) return false;
+    if (!c->caps->matrix.m || c->exact || !gpu_format_of(c->in[W].dtype)->halves) return false;
+    if (!gpu_linear_accepts(c) || gpu_linear_columns(c) < MIN_COLUMNS) return false;
     tile_of(c, tile);
     return device_takes(c->caps, tile);
 }

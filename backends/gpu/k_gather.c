@@ -4,7 +4,8 @@
 static bool accepts(const gpu_call *c)
 {
     const gpu_tensor *t = &c->in[0];
-    if (t->layout != GPU_LAYOUT_PANEL && !gpu_plain_type(t->dtype)) return false;
+    bool blocks = weft_dtype_get(t->dtype)->class_ == WEFT_DTYPE_BLOCK;
+    if (t->layout != GPU_LAYOUT_PANEL && !gpu_plain_type(t->dtype) && !blocks) return false;
     return gpu_elements(t) <= UINT32_MAX && gpu_elements(&c->out[0]) <= INT32_MAX;
 }
 

@@ -30,13 +30,14 @@ static void tile_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, rows) * blocks);
 }
 
-/* ---- plain tensors ---- */
+/* ---- plain tensors; the matrix of x w^T may be a weight in any format, in parts of whole rows ---- */
 
 static bool any_accepts(const gpu_call *c)
 {
     bool linear = c->op == WEFT_OP_linear;
     if (linear && c->attrs->linear.n_residual > MAX_RESIDUALS) return false;
-    return gpu_accepts_plain(c) && c->in[0].rank >= 2 && c->in[1].rank >= 2;
+    bool accepts = c->op == WEFT_OP_matmul ? gpu_accepts_plain(c) : gpu_accepts_stored(c, W);
+    return accepts && c->in[0].rank >= 2 && c->in[1].rank >= 2;
 }
 
 /* t with the result's rank: leading axes broadcast, the last two its own. */
@@ -55,18 +56,23 @@ static gpu_tensor with_rank(const gpu_tensor *t, const gpu_tensor *y)
     return out;
 }
 
+static uint32_t any_launches(const gpu_call *c)
+{
+    return c->in[W].n_parts;
+}
+
 static void any_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
-    (void)i;
     const gpu_tensor *y = &c->out[0];
+    const gpu_part whole = { .n_rows = y->dim[y->rank - 1] }, *part = c->in[W].parts ? &c->in[W].parts[i] : &whole;
     bool linear = c->op == WEFT_OP_linear;
     uint32_t last = y->rank - 1, bias = linear && c->attrs->linear.has_bias, residuals = c->n_in - 2 - bias;
-    uint32_t tiles_m = gpu_groups(y->dim[last - 1], ANY_TILE), tiles_n = gpu_groups(y->dim[last], ANY_TILE);
+    uint32_t tiles_m = gpu_groups(y->dim[last - 1], ANY_TILE), tiles_n = gpu_groups(part->n_rows, ANY_TILE);
     int64_t batches = gpu_elements(y) / y->dim[last] / y->dim[last - 1];
     for (uint32_t k = 0; k < 2; k++) {
         gpu_tensor t = with_rank(&c->in[k], y);
-        gpu_bind_in(c, l, k, k, 0);
-        gpu_set_tensor(l, k, &t, NULL);
+        gpu_bind_in(c, l, k, k, k == W ? i : 0);
+        gpu_set_tensor(l, k, &t, k == W ? part : NULL);
     }
     if (bias) gpu_bind_in(c, l, 2, 2, 0);
     for (uint32_t k = 0; k < residuals; k++) gpu_bind_in(c, l, 3 + k, 2 + bias + k, 0);
@@ -77,12 +83,14 @@ static void any_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
                               bias };
     l->shader = WEFT_SHADER_matmul_any;
     l->spec[0] = ANY_BLOCK;
-    l->n_specs = 1;
+    l->spec[1] = gpu_plain_type(c->in[W].dtype) ? 0 : (uint32_t)c->in[W].dtype;
+    l->n_specs = 2;
     gpu_spread(c, l, (uint64_t)batches * tiles_m * tiles_n);
 }
 
 const gpu_kernel gpu_matmul_tile = { .name = "matmul_tile", .accepts = gpu_linear_accepts,
                                      .launches = gpu_linear_launches, .launch = tile_launch, .need = WEFT_NEED_DENSE,
                                      .ins = 5, .outs = 1 };
-const gpu_kernel gpu_matmul_any = { .name = "matmul_any", .accepts = any_accepts, .launch = any_launch,
+const gpu_kernel gpu_matmul_any = { .name = "matmul_any", .accepts = any_accepts, .launches = any_launches,
+                                  .launch = any_launch,
                                     .need = WEFT_NEED_ANY, .ins = 5, .outs = 1 };

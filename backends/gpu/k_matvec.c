@@ -69,7 +69,7 @@ static void launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 static bool accepts_dot(const gpu_call *c)
 {
     weft_dtype type = c->in[W].dtype;
-    if ((type != WEFT_Q8_0 && type != WEFT_Q4_0) || c->exact || !accepts(c)) return false;
+    if (!gpu_format_of(type)->dot || c->exact || !accepts(c)) return false;
     uint32_t least = gpu_for_bits(&c->caps->dot_least, type);
     return least && (gpu_linear_columns(c) > 1 || c->in[W].dim[1] >= least);
 }

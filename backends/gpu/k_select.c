@@ -76,7 +76,7 @@ static void launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 static bool accepts_dot(const gpu_call *c)
 {
     weft_dtype type = c->in[W].dtype;
-    if ((type != WEFT_Q8_0 && type != WEFT_Q4_0) || c->exact || !accepts(c)) return false;
+    if (!gpu_format_of(type)->dot || c->exact || !accepts(c)) return false;
     uint32_t least = gpu_for_bits(&c->caps->dot_least, type);
     return least && (choices_of(c) > 1 || c->in[W].dim[2] >= least);
 }
@@ -122,7 +122,12 @@ static void dot_launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
     describe_dot(c, i, true, l);
 }
 
-/* ---- plain experts ---- */
+/* ---- plain experts, in any format ---- */
+
+static bool any_accepts(const gpu_call *c)
+{
+    return c->in[W].n_parts == 1 && gpu_accepts_stored(c, W);
+}
 
 static void any_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
@@ -133,6 +138,8 @@ static void any_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     l->job.u0 = (weft_uvec4){ c->in[X].rank == 3 ? (uint32_t)ids->dim[1] : 1, (uint32_t)ids->dim[1],
                               (uint32_t)w->dim[1], (uint32_t)w->dim[2] };
     l->job.u1.x = (uint32_t)w->dim[0];
+    l->spec[1] = (uint32_t)w->dtype;
+    l->n_specs = 2;
     gpu_launch_flat(c, l, WEFT_SHADER_select_any, gpu_elements(c->out));
 }
 
@@ -148,5 +155,5 @@ const gpu_kernel gpu_select_dot_subgroup = { .name = "select_dot_subgroup", .acc
                                              .scratch = dot_scratch, .launches = dot_launches,
                                              .launch = dot_launch_subgroup, .need = WEFT_NEED_DENSE, .ins = 5,
                                              .outs = 1, .arithmetic = WEFT_ARITH_INT8 };
-const gpu_kernel gpu_select_any = { .name = "select_any", .accepts = gpu_accepts_plain, .launch = any_launch,
+const gpu_kernel gpu_select_any = { .name = "select_any", .accepts = any_accepts, .launch = any_launch,
                                     .need = WEFT_NEED_DENSE, .ins = 3, .outs = 1 };

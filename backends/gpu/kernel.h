@@ -66,6 +66,7 @@ typedef struct gpu_caps {
     bool dot_mixed;          /* of signed and unsigned bytes are accelerated, too: on AMD's since RDNA3 */
     bool nearest16;          /* f16 is rounded to nearest even where a shader asks for it */
     gpu_matrix matrix;       /* cooperative matrices: f16 x f16 to f32, held by a subgroup */
+    bool as_stored;          /* weights lie as in the file, in no panels (without=panels): for tests */
     const gpu_tuning *tuning;
 } gpu_caps;
 
@@ -179,6 +180,8 @@ bool gpu_is_dense(const gpu_tensor *t);
 bool gpu_plain_type(weft_dtype t); /* f32, f16, bf16, i32 */
 /* Every operand plain, with elements that 32 bits count: the usual accepts(). */
 bool gpu_accepts_plain(const gpu_call *c);
+/* The same, but that input `weight` may be in any format (load_weight() in blocks.glsl), and in parts. */
+bool gpu_accepts_stored(const gpu_call *c, uint32_t weight);
 /* One invocation per item in workgroups of tuning->flat_block; one workgroup of tuning->row_block per row. */
 void gpu_launch_flat(const gpu_call *c, gpu_launch *l, weft_shader_id shader, int64_t items);
 void gpu_launch_rows(const gpu_call *c, gpu_launch *l, weft_shader_id shared, weft_shader_id subgroup, int64_t rows);

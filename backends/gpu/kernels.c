@@ -15,10 +15,6 @@ static const struct {
 };
 enum { N_ROWS = sizeof table / sizeof *table };
 
-/* common.glsl spells these numbers out. */
-_Static_assert(WEFT_F32 == 1 && WEFT_F16 == 2 && WEFT_BF16 == 3 && WEFT_I32 == 4 && WEFT_Q8_0 == 5 && WEFT_Q4_0 == 6,
-               "dtype numbers of shaders/common.glsl");
-
 const gpu_kernel *gpu_kernel_find(const gpu_call *c, bool (*disabled)(const void *ctx, const gpu_kernel *k),
                                   const void *ctx, weft_place_reason *why, const gpu_kernel **better)
 {

@@ -10,16 +10,14 @@ void gpu_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *c
     for (uint32_t i = 0; i + 1 < rank; i++) *rows *= dims[i];
 }
 
-static uint32_t per_chunk(weft_dtype t)
+const gpu_format *gpu_format_of(weft_dtype t)
 {
-    switch ((int)t) {
-    case WEFT_F32: return 4;
-    case WEFT_F16:
-    case WEFT_BF16: return 8;
-    case WEFT_Q8_0: return 16;
-    case WEFT_Q4_0: return 32;
-    default: return 0;
-    }
+    static const gpu_format formats[WEFT_DTYPE_COUNT] = {
+#define GPU_FORMAT(id, ...) [WEFT_##id] = { __VA_ARGS__ },
+#include "backends/gpu/formats.def"
+#undef GPU_FORMAT
+    };
+    return &formats[t];
 }
 
 static bool is_block(weft_dtype t)
@@ -29,11 +27,11 @@ static bool is_block(weft_dtype t)
 
 bool gpu_panels_of(const gpu_caps *f, weft_dtype t, int64_t columns, gpu_panels *out)
 {
-    uint32_t n = per_chunk(t), panel = f->tuning->panel;
-    if (!n || columns <= 0 || columns > 1 << 24 || (is_block(t) && columns % 32)) return false;
+    uint32_t n = gpu_format_of(t)->per_chunk, group = weft_dtype_get(t)->group, panel = f->tuning->panel;
+    if (!n || columns <= 0 || columns > 1 << 24 || columns % group) return false;
     *out = (gpu_panels){ .panel = panel, .group = panel > MIN_GROUP ? panel : MIN_GROUP, .per_chunk = n,
                          .chunks = (uint32_t)((columns + n - 1) / n) };
-    if (is_block(t)) out->blocks = (uint32_t)((columns / 32 + 1) / 2 * 2);
+    if (is_block(t)) out->blocks = (uint32_t)((columns / group + 1) / 2 * 2);
     out->group_bytes = (uint64_t)out->group * (16 * (uint64_t)out->chunks + 2 * (uint64_t)out->blocks);
     return out->group_bytes <= GPU_PIECE_BYTES && out->group_bytes <= f->max_binding;
 }
@@ -49,12 +47,12 @@ weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t)
 
 /* ---- layouts ---- */
 
-/* Panels for matrices and experts that are only multiplied with and gathered from, and for all block types; the rest
- * row-major. */
+/* Panels for matrices and experts that are only multiplied with and gathered from, and for all block types that have
+ * them; the rest row-major. */
 weft_layout gpu_weight_layout(const gpu_caps *f, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses)
 {
     gpu_panels p;
-    if (rank < 2 || !gpu_panels_of(f, t, dims[rank - 1], &p)) return GPU_LAYOUT_PLAIN;
+    if (f->as_stored || rank < 2 || !gpu_panels_of(f, t, dims[rank - 1], &p)) return GPU_LAYOUT_PLAIN;
     if (is_block(t)) return GPU_LAYOUT_PANEL;
     bool strided = uses & WEFT_USE_ELEMENTS || (uses & WEFT_USE_MULTIPLIED && rank != 2);
     return uses & (WEFT_USE_MULTIPLIED | WEFT_USE_SELECTED) && !strided ? GPU_LAYOUT_PANEL : GPU_LAYOUT_PLAIN;

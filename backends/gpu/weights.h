@@ -12,6 +12,14 @@
 
 #include "backends/gpu/kernel.h"
 
+/* What panels of a type are made of, and who reads them beside the kernels that read all: rows of formats.def. */
+typedef struct gpu_format {
+    uint32_t per_chunk; /* weights in 16 bytes; 0: the type has no panels */
+    bool halves;        /* multiplied as f16, by cooperative matrices */
+    bool dot;           /* multiplied as bytes, by the integer dot product: one scale per 32, no offsets */
+} gpu_format;
+const gpu_format *gpu_format_of(weft_dtype t);
+
 typedef struct gpu_panels {
     uint32_t panel, group;     /* P, G: rows */
     uint32_t per_chunk;        /* weights */

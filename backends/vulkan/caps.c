@@ -197,6 +197,7 @@ static weft_status read_matrix(const vk_backend *vk, const features *f, gpu_caps
 static void read_variants(const vk_backend *vk, const features *f,
                           const VkPhysicalDeviceShaderIntegerDotProductProperties *dot, gpu_caps *out)
 {
+    out->as_stored = gpu_named(vk->options.without, "panels");
     out->storage16 = f->storage16.storageBuffer16BitAccess && !gpu_named(vk->options.without, "storage16");
     out->dot = f->dot.shaderIntegerDotProduct && !gpu_named(vk->options.without, "dot");
     out->dot_accelerated = out->dot && (vk->options.dot || dot->integerDotProduct4x8BitPackedSignedAccelerated);

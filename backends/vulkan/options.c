@@ -39,7 +39,7 @@ static weft_status parse_path(const char *value, char **out, weft_error *err)
 /* What `without` can name: features (caps.c asks for them), then kernels. NULL past the end. */
 static const char *removable(uint32_t i)
 {
-    static const char *const features[] = { "subgroup", "storage16", "dot", "matrix" };
+    static const char *const features[] = { "subgroup", "storage16", "dot", "matrix", "panels" };
     uint32_t n, n_features = sizeof features / sizeof *features;
     const gpu_kernel *const *kernels = gpu_kernels(&n);
     if (i < n_features) return features[i];

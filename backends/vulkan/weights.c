@@ -87,9 +87,6 @@ weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, con
         (panels && !gpu_panels_of(&buf->vk->caps, t, l.columns, &l.p)))
         return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.columns,
                          weft_dtype_get(t)->name);
-    if (src->dtype != t && (src->dtype == WEFT_I32 || t == WEFT_I32))
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s cannot be loaded as %s", weft_dtype_get(src->dtype)->name,
-                         weft_dtype_get(t)->name);
     if (l.dst_row > GPU_PIECE_BYTES)
         return WEFT_FAIL(err, WEFT_LIMIT, "a row of %llu bytes is too long", (unsigned long long)l.dst_row);
     l.line = malloc(l.dst_row ? l.dst_row : 1);

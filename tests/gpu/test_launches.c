@@ -142,7 +142,11 @@ static void check_kernels(const char *name, const gpu_call *c)
 
 static void check_device(const char *name, const gpu_caps *f)
 {
-    static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
+    static const weft_dtype types[] = {
+#define GPU_FORMAT(id, ...) WEFT_##id,
+#include "backends/gpu/formats.def"
+#undef GPU_FORMAT
+    };
     static const int64_t widths[] = { 64, 80, 96, 128, 256 };
     static const int64_t tokens[] = { 1, 3, 8, 9, 40, 512 };
     static const weft_op rows[] = { WEFT_OP_layer_norm, WEFT_OP_softmax, WEFT_OP_reduce_sum, WEFT_OP_relu };

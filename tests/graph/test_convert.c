@@ -183,27 +183,88 @@ static void blocks_come_back(void)
 /* All pairs through odd lengths and unaligned places; the same as through f32 by hand; nothing beyond the end. */
 static void every_pair(void)
 {
-    enum { N = 1024 * 2 + 96 };
-    static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
+    enum { N = 1024 * 2 + 256 };
     static float x[N], wide[N];
     static unsigned char from[4 * N + 1], to[4 * N + 3], by_hand[4 * N];
     for (int i = 0; i < N; i++) x[i] = (float)((i * 7919) % 2003 - 1001) * 0.001f;
-    for (int a = 0; a < 5; a++)
-        for (int b = 0; b < 5; b++) {
-            bool blocks = weft_dtype_get(types[a])->block > 1 || weft_dtype_get(types[b])->block > 1;
+    for (weft_dtype a = WEFT_F32; a < WEFT_DTYPE_COUNT; a++)
+        for (weft_dtype b = WEFT_F32; b < WEFT_DTYPE_COUNT; b++) {
+            bool blocks = weft_dtype_get(a)->block > 1 || weft_dtype_get(b)->block > 1;
+            CHECK(weft__converts(a, b) == (a == b || (a != WEFT_I32 && weft_dtype_get(b)->encodes)));
+            if (!weft_dtype_get(a)->encodes || !weft_dtype_get(b)->encodes) continue;
             int64_t n = blocks ? N : N - 13;
             uint64_t size;
-            CHECK(weft_dtype_row_bytes(types[b], n, &size));
-            CHECK(weft__convert_row(WEFT_F32, x, types[a], from + 1, n));
-            CHECK(weft__convert_row(types[a], from + 1, WEFT_F32, wide, n));
-            CHECK(weft__convert_row(WEFT_F32, wide, types[b], by_hand, n));
+            CHECK(weft_dtype_row_bytes(b, n, &size));
+            CHECK(weft__convert_row(WEFT_F32, x, a, from + 1, n));
+            CHECK(weft__convert_row(a, from + 1, WEFT_F32, wide, n));
+            CHECK(weft__convert_row(WEFT_F32, wide, b, by_hand, n));
             memset(to, 0xee, sizeof to);
-            CHECK(weft__convert_row(types[a], from + 1, types[b], to + 1, n));
+            CHECK(weft__convert_row(a, from + 1, b, to + 1, n));
             bool same = memcmp(to + 1, a == b ? from + 1 : by_hand, (size_t)size) == 0;
             bool inside = to[0] == 0xee && to[1 + size] == 0xee;
             if (!CHECK(same) || !CHECK(inside))
-                printf("  %s to %s\n", weft_dtype_get(types[a])->name, weft_dtype_get(types[b])->name);
+                printf("  %s to %s\n", weft_dtype_get(a)->name, weft_dtype_get(b)->name);
         }
+}
+
+/* ---- formats of blocks ---- */
+
+static const weft_dtype formats[] = {
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) WEFT_##id,
+#include "graph/block.def"
+#undef WEFT_BLOCK
+};
+enum { N_FORMATS = sizeof formats / sizeof *formats, N_BLOCKS = 200 };
+
+static void random_blocks(weft_dtype t, unsigned char *out)
+{
+    uint32_t state = 7;
+    for (uint32_t i = 0; i < N_BLOCKS * weft_dtype_get(t)->bytes; i++) {
+        state = state * 1664525u + 1013904223u;
+        out[i] = (unsigned char)(state >> 24);
+    }
+}
+
+/* Whatever is in a block, loops written for a format read the numbers that its formula has. */
+static void loops_read_what_formulas_say(void)
+{
+    static unsigned char bytes[N_BLOCKS * 512 + 1];
+    static float by_loop[N_BLOCKS * 256], by_formula[N_BLOCKS * 256];
+    for (uint32_t f = 0; f < N_FORMATS; f++) {
+        int64_t n = (int64_t)N_BLOCKS * weft_dtype_get(formats[f])->block, different = 0;
+        random_blocks(formats[f], bytes + 1);
+        CHECK(weft__convert_row(formats[f], bytes + 1, WEFT_F32, by_loop, n));
+        CHECK(weft__decode_row(formats[f], bytes + 1, by_formula, n));
+        for (int64_t i = 0; i < n; i++)
+            different += !(isnan(by_loop[i]) && isnan(by_formula[i])) && memcmp(&by_loop[i], &by_formula[i], 4);
+        if (!CHECK_EQ_INT(different, 0)) printf("  %s\n", weft_dtype_get(formats[f])->name);
+        CHECK(!weft__decode_row(formats[f], bytes, by_formula, n + 1));
+    }
+    CHECK(!weft__decode_row(WEFT_F32, bytes, by_formula, 32));
+}
+
+/* A group has as many different values as its bits can tell apart, and a block holds all of them. */
+static void rows_tell_the_truth(void)
+{
+    static unsigned char bytes[N_BLOCKS * 512];
+    static float x[N_BLOCKS * 256];
+    for (uint32_t f = 0; f < N_FORMATS; f++) {
+        const weft_dtype_info *info = weft_dtype_get(formats[f]);
+        uint32_t most = 0;
+        random_blocks(formats[f], bytes);
+        weft__convert_row(formats[f], bytes, WEFT_F32, x, (int64_t)N_BLOCKS * info->block);
+        for (uint32_t g = 0; g < N_BLOCKS * info->block; g += info->group) {
+            uint32_t seen = 0;
+            for (uint32_t i = 0; i < info->group; i++) {
+                bool again = isnan(x[g + i]);
+                for (uint32_t k = 0; k < i && !again; k++) again = x[g + k] == x[g + i];
+                seen += !again;
+            }
+            most = seen > most ? seen : most;
+        }
+        CHECK(8 * info->bytes > info->block * info->bits);
+        if (!CHECK(most > 1 && most <= 1u << info->bits)) printf("  %s: %u values\n", info->name, most);
+    }
 }
 
 static void refuses_what_it_cannot(void)
@@ -238,6 +299,8 @@ static const weft_test tests[] = {
     { "blocks_take_any_float", blocks_take_any_float },
     { "blocks_come_back", blocks_come_back },
     { "every_pair", every_pair },
+    { "loops_read_what_formulas_say", loops_read_what_formulas_say },
+    { "rows_tell_the_truth", rows_tell_the_truth },
     { "refuses_what_it_cannot", refuses_what_it_cannot },
 };
 TEST_MAIN(tests)

@@ -95,36 +95,99 @@ static uint32_t float_bits(double v)
     return bits;
 }
 
-static void decode_q8_0(const uint8_t *p, int64_t n, double *out)
+/* ---- blocks: a reader for each row of block.def, from the definition; writers where the library has one ---- */
+
+static void read_q8_0(const uint8_t *p, double *out)
 {
-    for (int64_t i = 0; i < n; i += 32, p += 34) {
-        double d = half_value((uint16_t)(p[0] | p[1] << 8));
-        for (int j = 0; j < 32; j++) out[i + j] = d * (int8_t)p[2 + j];
+    double d = half_value((uint16_t)(p[0] | p[1] << 8));
+    for (int j = 0; j < 32; j++) out[j] = d * (int8_t)p[2 + j];
+}
+
+static void read_q4_0(const uint8_t *p, double *out)
+{
+    double d = half_value((uint16_t)(p[0] | p[1] << 8));
+    for (int j = 0; j < 16; j++) {
+        out[j] = d * ((p[2 + j] & 15) - 8);
+        out[j + 16] = d * ((p[2 + j] >> 4) - 8);
     }
 }
 
-static void decode_q4_0(const uint8_t *p, int64_t n, double *out)
+static void put_half(uint8_t *p, double v)
 {
-    for (int64_t i = 0; i < n; i += 32, p += 18) {
-        double d = half_value((uint16_t)(p[0] | p[1] << 8));
-        for (int j = 0; j < 16; j++) {
-            out[i + j] = d * ((p[2 + j] & 15) - 8);
-            out[i + j + 16] = d * ((p[2 + j] >> 4) - 8);
+    uint16_t bits = half_bits(v);
+    p[0] = (uint8_t)bits;
+    p[1] = (uint8_t)(bits >> 8);
+}
+
+/* ggml's rule in float32: scale = the largest magnitude / 127. */
+static void write_q8_0(const double *v, uint8_t *p)
+{
+    float most = 0.0f;
+    for (int j = 0; j < 32; j++) most = fmaxf(most, fabsf((float)v[j]));
+    float d = most / 127.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+    put_half(p, (double)d);
+    for (int j = 0; j < 32; j++) p[2 + j] = (uint8_t)(int8_t)roundf((float)v[j] * inverse);
+}
+
+/* ggml's rule in float32: scale = the element of largest magnitude / -8. */
+static void write_q4_0(const double *v, uint8_t *p)
+{
+    float most = 0.0f;
+    for (int j = 0; j < 32; j++)
+        if (fabsf((float)v[j]) > fabsf(most)) most = (float)v[j];
+    float d = most / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+    put_half(p, (double)d);
+    unsigned q[32];
+    for (int j = 0; j < 32; j++) {
+        int t = (int)((float)v[j] * inverse + 8.5f);
+        q[j] = t > 15 ? 15u : (unsigned)t;
+    }
+    for (int j = 0; j < 16; j++) p[2 + j] = (uint8_t)(q[j] | q[j + 16] << 4);
+}
+
+typedef void read_block(const uint8_t *p, double *out);
+typedef void write_block(const double *v, uint8_t *p);
+
+static read_block *const readers[WEFT_DTYPE_COUNT] = {
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) [number] = read_##name,
+#include "graph/block.def"
+#undef WEFT_BLOCK
+};
+static write_block *const writers[WEFT_DTYPE_COUNT] = { [WEFT_Q8_0] = write_q8_0, [WEFT_Q4_0] = write_q4_0 };
+
+/* Bytes of which a format without a writer makes numbers as large as v's: drawn until they do. */
+static void draw_block(weft_dtype dtype, const double *v, uint8_t *p, uint64_t *state)
+{
+    const weft_dtype_info *info = weft_dtype_get(dtype);
+    double want = 0.0, most = NAN, out[256];
+    for (uint32_t j = 0; j < info->block; j++) want = fmax(want, fabs(v[j]));
+    for (int draw = 0; draw < 20000 && !(most > want / 16 && most < want * 4); draw++) {
+        for (uint32_t k = 0; k < info->bytes; k++) {
+            *state = *state * 6364136223846793005u + 1442695040888963407u;
+            p[k] = (uint8_t)(*state >> 56);
         }
+        readers[dtype](p, out);
+        most = 0.0;
+        for (uint32_t j = 0; j < info->block; j++) most = fabs(out[j]) <= most ? most : fabs(out[j]);
+    }
+}
+
+static void write_blocks(weft_dtype dtype, const double *v, int64_t n, uint8_t *p)
+{
+    const weft_dtype_info *info = weft_dtype_get(dtype);
+    uint64_t state = 1;
+    for (int64_t i = 0; i < n; i += info->block, p += info->bytes) {
+        if (writers[dtype]) writers[dtype](v + i, p);
+        else draw_block(dtype, v + i, p, &state);
     }
 }
 
 void ref_decode(weft_dtype dtype, const void *bytes, int64_t n, double *out)
 {
     const uint8_t *p = bytes;
-    if (dtype == WEFT_Q8_0) {
-        decode_q8_0(p, n, out);
-        return;
-    }
-    if (dtype == WEFT_Q4_0) {
-        decode_q4_0(p, n, out);
-        return;
-    }
+    const weft_dtype_info *info = weft_dtype_get(dtype);
+    for (int64_t i = 0; i < n && readers[dtype]; i += info->block, p += info->bytes) readers[dtype](p, out + i);
+    if (readers[dtype]) return;
     for (int64_t i = 0; i < n; i++) {
         if (dtype == WEFT_F16) {
             out[i] = half_value((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
@@ -141,46 +204,13 @@ void ref_decode(weft_dtype dtype, const void *bytes, int64_t n, double *out)
     }
 }
 
-/* ggml's rule in float32: scale = the largest magnitude / 127. */
-static void encode_q8_0(const double *v, int64_t n, uint8_t *p)
-{
-    for (int64_t i = 0; i < n; i += 32, p += 34) {
-        float most = 0.0f;
-        for (int j = 0; j < 32; j++) most = fmaxf(most, fabsf((float)v[i + j]));
-        float d = most / 127.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
-        uint16_t bits = half_bits((double)d);
-        p[0] = (uint8_t)bits;
-        p[1] = (uint8_t)(bits >> 8);
-        for (int j = 0; j < 32; j++) p[2 + j] = (uint8_t)(int8_t)roundf((float)v[i + j] * inverse);
-    }
-}
-
-/* ggml's rule in float32: scale = the element of largest magnitude / -8. */
-static void encode_q4_0(const double *v, int64_t n, uint8_t *p)
-{
-    for (int64_t i = 0; i < n; i += 32, p += 18) {
-        float most = 0.0f;
-        for (int j = 0; j < 32; j++)
-            if (fabsf((float)v[i + j]) > fabsf(most)) most = (float)v[i + j];
-        float d = most / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
-        uint16_t bits = half_bits((double)d);
-        p[0] = (uint8_t)bits;
-        p[1] = (uint8_t)(bits >> 8);
-        unsigned q[32];
-        for (int j = 0; j < 32; j++) {
-            int t = (int)((float)v[i + j] * inverse + 8.5f);
-            q[j] = t > 15 ? 15u : (unsigned)t;
-        }
-        for (int j = 0; j < 16; j++) p[2 + j] = (uint8_t)(q[j] | q[j + 16] << 4);
-    }
-}
-
 void ref_encode(weft_dtype dtype, const double *v, int64_t n, void *bytes)
 {
     uint8_t *p = bytes;
-    if (dtype == WEFT_Q8_0) encode_q8_0(v, n, p);
-    if (dtype == WEFT_Q4_0) encode_q4_0(v, n, p);
-    if (dtype == WEFT_Q8_0 || dtype == WEFT_Q4_0) return;
+    if (readers[dtype]) {
+        write_blocks(dtype, v, n, p);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         if (dtype == WEFT_F16 || dtype == WEFT_BF16) {
             uint16_t bits = dtype == WEFT_F16

@@ -164,10 +164,10 @@ static double shortcut(ref_mode mode, weft_dtype weight, const double *a, const 
     }
     if (weight == WEFT_BF16)
         for (int64_t k = 0; k < K; k++) e += fabs(a[k] * b[k * step]) * ldexp(1.0, -8);
-    if (weight != WEFT_Q8_0 && weight != WEFT_Q4_0) return e;
+    if (weft_dtype_get(weight)->class_ != WEFT_DTYPE_BLOCK) return e; /* allowed to any format, done for some */
     for (int64_t block = 0; block < K; block += 32) {
         double most = 0.0, sum = 0.0;
-        for (int64_t k = block; k < block + 32; k++) {
+        for (int64_t k = block; k < block + 32 && k < K; k++) {
             most = fmax(most, fabs(a[k]));
             sum += fabs(b[k * step]);
         }

@@ -333,7 +333,7 @@ bool ref_op_gather(const ref_call *c)
         if (index->v[i] < 0.0 || index->v[i] >= (double)table->dim[0]) continue;
         int64_t from = (int64_t)index->v[i] * row;
         double u =
-            table->dtype == WEFT_I32 || table->dtype == WEFT_Q8_0 || table->dtype == WEFT_Q4_0
+            table->dtype == WEFT_I32 || weft_dtype_get(table->dtype)->class_ == WEFT_DTYPE_BLOCK
                 ? REF_U
                 : 0.0;
         for (int64_t j = 0; j < row; j++)

@@ -36,7 +36,8 @@ void ref_free(ref_tensor *t);
 void ref_copy(ref_tensor *to, const ref_tensor *from);
 
 /* Bytes as a checkpoint or a device holds them <-> values. n elements, a multiple of the block. Encoding rounds to
- * nearest even; blocks as ggml's quantize_row_*_reference do it. */
+ * nearest even; blocks as ggml's quantize_row_*_reference do it, and where a format is only read, to other values of
+ * their size. */
 void ref_decode(weft_dtype dtype, const void *bytes, int64_t n, double *out);
 void ref_encode(weft_dtype dtype, const double *v, int64_t n, void *bytes);
 /* The value that `dtype` stores for v. */

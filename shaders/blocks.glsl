@@ -1,0 +1,30 @@
+/* blocks.glsl: elements of weights in any format that lie as in the file, by the formulas of graph/block.def. Include
+ * after common.glsl. Not for what is hot: it reads byte by byte. */
+struct weft_block { uint slot, at; }; /* the buffer, and the block's first byte in it */
+
+#define WEFT_WORD
+#define to_float(v) float(v)
+
+int byte_at(weft_block b, int at)
+{
+    uint i = b.at + uint(at);
+    return int(in_u[b.slot].d[i >> 2] >> (i & 3u) * 8u & 255u);
+}
+
+float half_at(weft_block b, int at) { return half_bits_to_float(uint(byte_at(b, at) | byte_at(b, at + 1) << 8)); }
+
+#include "../graph/block_words.h"
+
+/* Element `at` of a buffer of type t, plain or in blocks. */
+float load_weight(uint slot, uint t, uint at)
+{
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) \
+    if (t == number) {                                                                 \
+        weft_block b = weft_block(slot, at / block * bytes);                           \
+        int i = int(at % block);                                                       \
+        return value;                                                                  \
+    }
+#include "../graph/block.def"
+#undef WEFT_BLOCK
+    return load_as_float(slot, t, at);
+}
