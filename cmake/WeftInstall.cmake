@@ -20,6 +20,7 @@ set(WEFT_PUBLIC_HEADERS
   backends/profile.h
   models/model.h
   models/config.h
+  models/inputs.h
   models/sampler.h
   models/checkpoint/checkpoint.h
   models/tokenizer/tokenizer.h)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <weft/model.h>
 enum { LAYERS = 6, E = 256, HEADS = 8, D = 32, VOCAB = 4096, TURNING = 8, CONTEXT = 512, TEXTS = 3 };
-typedef struct net { weft_graph *g; weft_dim T, C; weft_dtype kv; weft_ref cell, first, angles; } net;
+typedef struct net { weft_graph *g; const weft_model_inputs *in; weft_ref angles; } net;
 static weft_ref weight(net *x, weft_dims d, const char *name) { return weft_weight(x->g, WEFT_ANY, d, name); }
 static weft_ref linear(net *x, weft_ref in, const char *name, int n_out, int n_in, bool bias) {
     weft_scope_begin(x->g, "%s", name); /* the files' tensors are called by it: name.weight, name.bias */
@@ -17,29 +17,23 @@ static weft_ref norm(net *x, weft_ref in, const char *name) {
     weft_ref w = weight(x, WEFT_DIMS(E), "weight"), b = weight(x, WEFT_DIMS(E), "bias");
     return weft_scope_end(x->g, weft_layer_norm(x->g, in, w, b, 1e-5f));
 }
-static weft_ref cached(net *x, weft_ref rows, const char *name) { /* a state of all sequences: [HEADS, C, D] */
-    weft_ref state = weft_state(x->g, x->kv, WEFT_DIMS(HEADS, x->C, D), name);
-    return weft_store(x->g, state, weft_transpose(x->g, rows, 0, 1), x->cell, 1);
-}
 static weft_ref layer(net *x, weft_ref in) {
     weft_ref y = linear(x, norm(x, in, "input_layernorm"), "attention.query_key_value", 3 * E, E, true), q, k, v;
-    y = weft_reshape(x->g, y, WEFT_DIMS(x->T, HEADS, 3, D));
+    y = weft_reshape(x->g, y, WEFT_DIMS(x->in->T, HEADS, 3, D));
     q = weft_rope(x->g, weft_select(x->g, y, 2, 0), x->angles, false);
-    k = cached(x, weft_rope(x->g, weft_select(x->g, y, 2, 1), x->angles, false), "key");
-    v = cached(x, weft_select(x->g, y, 2, 2), "value");
-    y = weft_reshape(x->g, weft_attention(x->g, q, k, v, x->first, x->cell, 1 / sqrtf(D)), WEFT_DIMS(x->T, E));
+    k = weft_rope(x->g, weft_select(x->g, y, 2, 1), x->angles, false), v = weft_select(x->g, y, 2, 2);
+    y = weft_cached_attention(x->g, x->in, q, k, v, 1 / sqrtf(D)); /* each token sees its sequence up to itself */
+    y = weft_reshape(x->g, y, WEFT_DIMS(x->in->T, E));
     weft_ref a = linear(x, y, "attention.dense", E, E, true); /* beside it, not before it, the feed-forward part: */
     y = linear(x, norm(x, in, "post_attention_layernorm"), "mlp.dense_h_to_4h", 4 * E, E, true);
     return weft_add(x->g, in, weft_add(x->g, a, linear(x, weft_gelu(x->g, y), "mlp.dense_4h_to_h", E, 4 * E, true)));
 }
-static weft_ref input(net *x, weft_dim n, const char *name) { return weft_input(x->g, WEFT_I32, WEFT_DIMS(n), name); }
-static void build(weft_graph *g, const weft_config *c, weft_dtype kv, void *ctx) {
-    net x = { g, weft_extent(g, "tokens", 512), weft_extent(g, "cells", CONTEXT), kv, { 0 }, { 0 }, { 0 } };
-    x.cell = input(&x, x.T, "cell"), x.first = input(&x, x.T, "first"), (void)c, (void)ctx;
-    x.angles = weft_rope_angles(g, input(&x, x.T, "pos"), x.angles, TURNING, 10000, 1);
-    weft_ref h = weft_gather(g, weight(&x, WEFT_DIMS(VOCAB, E), "gpt_neox.embed_in.weight"), input(&x, x.T, "tokens"));
+static void build(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx) {
+    net x = { g, in, { 0 } };
+    x.angles = weft_rope_angles(g, in->pos, x.angles, TURNING, 10000, 1), (void)c, (void)ctx;
+    weft_ref h = weft_gather(g, weight(&x, WEFT_DIMS(VOCAB, E), "gpt_neox.embed_in.weight"), in->tokens);
     for (int i = 0; i < LAYERS; i++) weft_scope_begin(g, "gpt_neox.layers.%d", i), h = weft_scope_end(g, layer(&x, h));
-    h = weft_gather(g, norm(&x, h, "gpt_neox.final_layer_norm"), input(&x, weft_extent(g, "rows", TEXTS), "rows"));
+    h = weft_gather(g, norm(&x, h, "gpt_neox.final_layer_norm"), in->rows);
     weft_output(g, linear(&x, h, "embed_out", VOCAB, E, false), "logits");
 }
 int main(int argc, char **argv) {
@@ -47,7 +41,8 @@ int main(int argc, char **argv) {
     static weft_model_desc own; static weft_session_desc d; static weft_generate_desc how; /* zero: the defaults */
     const weft_model_definition mine = { "Mine", NULL, WEFT_HEAD_LOGITS, build, NULL }; weft_error err;
     weft_model *m; weft_backend *device; weft_session *s; const weft_tokenizer *tok; weft_tokens t; weft_generated r;
-    own.graph = &mine, d.devices = &device, d.n_devices = 1, d.n_sequences = TEXTS, d.hidden = -1, how.max_tokens = 20;
+    own.graph = &mine, own.context = CONTEXT, how.max_tokens = 20;
+    d.devices = &device, d.n_devices = 1, d.n_sequences = TEXTS, d.hidden = -1;
     if (argc < 3 || weft_model_open(argv[1], &own, &m, &err) || weft_model_tokenizer(m, &tok, &err) ||
         weft_backend_open(argv[2], &device, &err) || weft_session_create(m, &d, &s, &err))
         return fprintf(stderr, "%s\n", argc < 3 ? "usage: own_model MODEL DEVICE" : err.text), 1;

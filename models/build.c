@@ -3,11 +3,12 @@
  * The types depend on how weights are used (multiplied with, or only looked up), which the graph itself says. So it is
  * built twice: first with any types, then with those decided from the first one's readers. */
 #include "models/model_impl.h"
+#include "models/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8 };
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, DEFAULT_PAGE = 64 };
 
 typedef struct weight_types { weft_weight_type *data; uint32_t n; } weight_types;
 
@@ -25,18 +26,40 @@ static void add_candidates(weft_graph *g, uint32_t k)
     weft_output(g, ids, "candidate.id");
 }
 
+static weft_ref declare(weft_graph *g, weft_dim n, const char *name)
+{
+    return weft_input(g, WEFT_I32, WEFT_DIMS(n), name);
+}
+
+static weft_model_inputs declare_inputs(weft_graph *g, const weft_model *m, const weft_model_graph_desc *d)
+{
+    uint32_t page = d->page ? d->page : DEFAULT_PAGE, context = d->context ? d->context : m->info.context;
+    uint32_t n = d->n_sequences ? d->n_sequences : 1, each = weft__pages_of(page, context);
+    uint32_t pages = d->cells ? weft__pages_of(page, d->cells) : n * each;
+    weft_model_inputs in = { .page = page, .kv = d->kv == WEFT_ANY ? WEFT_F16 : d->kv };
+    in.T = weft_extent(g, "tokens", d->max_tokens ? d->max_tokens : DEFAULT_TOKENS);
+    in.R = weft_extent(g, "rows", d->max_rows ? d->max_rows : DEFAULT_ROWS);
+    in.S = weft_extent(g, "sequences", n);
+    in.cells = weft_dim_mul(weft_extent(g, "pages", pages), page);
+    in.tokens = declare(g, in.T, "tokens");
+    in.pos = declare(g, in.T, "pos");
+    in.sequence = declare(g, in.T, "sequence");
+    in.reset = declare(g, in.T, "reset");
+    in.cell = declare(g, in.T, "cell");
+    in.first = declare(g, in.T, "first");
+    in.rows = declare(g, in.R, "rows");
+    in.table = weft_input(g, WEFT_I32, WEFT_DIMS(in.S, weft_extent(g, "pages_each", each)), "table");
+    return in;
+}
+
 static weft_status build(const weft_model *m, const weft_model_graph_desc *desc, const weight_types *t,
                          weft_graph **out, weft_error *err)
 {
-    uint32_t context = desc->context ? desc->context : m->info.context;
-    weft_bound bounds[] = { { "tokens", desc->max_tokens ? desc->max_tokens : DEFAULT_TOKENS },
-                            { "rows", desc->max_rows ? desc->max_rows : DEFAULT_ROWS },
-                            { "cells", context } }; /* 0: the definition's own */
-    weft_graph_desc g = { .weight_types = t->data, .n_weight_types = t->n, .bounds = bounds,
-                          .n_bounds = context ? 3 : 2 };
+    weft_graph_desc g = { .weight_types = t->data, .n_weight_types = t->n };
     WEFT_TRY(weft_graph_create(&g, out, err));
     const weft_model_definition *d = m->definition;
-    d->build(*out, &m->config, desc->kv == WEFT_ANY ? WEFT_F16 : desc->kv, d->ctx);
+    weft_model_inputs in = declare_inputs(*out, m, desc);
+    d->build(*out, &m->config, &in, d->ctx);
     if (desc->candidates) add_candidates(*out, desc->candidates);
     weft_status s = weft_graph_seal(*out, err);
     if (!s) return WEFT_OK;

@@ -7,13 +7,13 @@
 #include <string.h>
 
 /* The library's own take no context. */
-typedef void plain_build(weft_graph *g, const weft_config *c, weft_dtype kv);
+typedef void plain_build(weft_graph *g, const weft_config *c, const weft_model_inputs *in);
 #define WEFT_MODEL(architecture, type, head, build)                                                      \
     plain_build build;                                                                                   \
-    static void build##_row(weft_graph *g, const weft_config *c, weft_dtype kv, void *ctx)               \
+    static void build##_row(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx) \
     {                                                                                                    \
         (void)ctx;                                                                                       \
-        build(g, c, kv);                                                                                 \
+        build(g, c, in);                                                                                 \
     }
 #include "models/models.def"
 #undef WEFT_MODEL

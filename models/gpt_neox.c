@@ -1,23 +1,22 @@
 /* gpt_neox.c: GPT-NeoX and everything of its family (Pythia, Dolly v2, RedPajama-INCITE, StableLM alpha, Polyglot).
  * Black et al., arXiv:2204.06745; Hugging Face's GPTNeoX classes are the reference for names and order of operations.
- * T tokens, R rows of logits, C cells, E embed, H heads, D head dim, F feed-forward, V vocabulary. Outermost first. */
-#include "graph/graph.h"
+ * T tokens, R rows of logits, E embed, H heads, D head dim, F feed-forward, V vocabulary. Outermost first. */
+#include "models/inputs.h"
 
 #include <math.h>
 
 typedef struct ctx {
     weft_graph *g;
-    uint32_t n_layer, E, H, D, F, V, n_rot, n_position;
+    uint32_t n_layer, E, H, D, F, V, n_rot;
     double theta, position_scale;
     float eps;
     bool parallel, attention_bias, tied;
     weft_act act;
-    weft_dtype kv;
-    weft_dim T, R, C;
-    weft_ref embed, cell, first, rows, angles;
+    const weft_model_inputs *in;
+    weft_ref embed, angles;
 } ctx;
 
-typedef void build(weft_graph *g, const weft_config *c, weft_dtype kv);
+typedef void build(weft_graph *g, const weft_config *c, const weft_model_inputs *in);
 build weft__build_gpt_neox, weft__build_gpt_neox_base, weft__build_gpt_neox_sequence, weft__build_gpt_neox_tokens,
     weft__build_gpt_neox_span;
 
@@ -42,23 +41,14 @@ static weft_ref rope(ctx *x, weft_ref in)
     return x->n_rot ? weft_rope(x->g, in, x->angles, false) : in;
 }
 
-/* The cache of one layer is [H, C, D]: the keys of a head are one contiguous stream. */
-static weft_ref cached(ctx *x, weft_ref rows, const char *name)
-{
-    weft_ref state = weft_state(x->g, x->kv, WEFT_DIMS(x->H, x->C, x->D), name);
-    return weft_store(x->g, state, weft_transpose(x->g, rows, 0, 1), x->cell, 1);
-}
-
 static weft_ref attention(ctx *x, weft_ref in)
 {
     weft_scope_begin(x->g, "attention");
     weft_ref qkv = linear(x, in, "query_key_value", 3 * x->E, x->E, x->attention_bias);
-    qkv = weft_reshape(x->g, qkv, WEFT_DIMS(x->T, x->H, 3, x->D)); /* per head: q, k, v */
-    weft_ref q = rope(x, weft_select(x->g, qkv, 2, 0));
-    weft_ref k = cached(x, rope(x, weft_select(x->g, qkv, 2, 1)), "key");
-    weft_ref v = cached(x, weft_select(x->g, qkv, 2, 2), "value");
-    weft_ref y = weft_attention(x->g, q, k, v, x->first, x->cell, (float)(1 / sqrt(x->D)));
-    y = linear(x, weft_reshape(x->g, y, WEFT_DIMS(x->T, x->E)), "dense", x->E, x->E, x->attention_bias);
+    qkv = weft_reshape(x->g, qkv, WEFT_DIMS(x->in->T, x->H, 3, x->D)); /* per head: q, k, v */
+    weft_ref q = rope(x, weft_select(x->g, qkv, 2, 0)), k = rope(x, weft_select(x->g, qkv, 2, 1));
+    weft_ref y = weft_cached_attention(x->g, x->in, q, k, weft_select(x->g, qkv, 2, 2), (float)(1 / sqrt(x->D)));
+    y = linear(x, weft_reshape(x->g, y, WEFT_DIMS(x->in->T, x->E)), "dense", x->E, x->E, x->attention_bias);
     return weft_scope_end(x->g, y);
 }
 
@@ -103,7 +93,7 @@ static void read_config(ctx *x, const weft_config *c)
     x->H = weft_config_u32(g, c, "num_attention_heads", 1, 1 << 16);
     x->F = weft_config_u32(g, c, "intermediate_size", 1, 1 << 24);
     x->V = weft_config_u32(g, c, "vocab_size", 1, 1 << 26);
-    x->n_position = weft_config_u32(g, c, "max_position_embeddings", 1, 1 << 24);
+    (void)weft_config_u32(g, c, "max_position_embeddings", 1, 1 << 24); /* sessions take it: here it is checked */
     x->eps = (float)weft_config_f64(g, c, "layer_norm_eps", 0, 1);
     x->parallel = weft_config_bool(g, c, "use_parallel_residual");
     x->attention_bias = weft_config_bool(g, c, "attention_bias");
@@ -116,25 +106,16 @@ static void read_config(ctx *x, const weft_config *c)
     read_rotary(x, c);
 }
 
-/* Inputs tokens, pos, cell, first [T] and rows [R] (which tokens the head looks at); outputs hidden.0 (embeddings),
- * hidden.i (after layer i), and the last one after the final norm, which is returned. */
-static weft_ref trunk(ctx *x, weft_graph *g, const weft_config *c, weft_dtype kv)
+/* Outputs hidden.0 (embeddings), hidden.i (after layer i), and the last one after the final norm, which is returned. */
+static weft_ref trunk(ctx *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
-    *x = (ctx){ .g = g, .kv = kv };
+    *x = (ctx){ .g = g, .in = in };
     read_config(x, c);
-    x->T = weft_extent(g, "tokens", 512);
-    x->R = weft_extent(g, "rows", 8);
-    x->C = weft_extent(g, "cells", x->n_position);
-    weft_ref tokens = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "tokens");
-    weft_ref pos = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "pos");
-    x->cell = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "cell");
-    x->first = weft_input(g, WEFT_I32, WEFT_DIMS(x->T), "first");
-    x->rows = weft_input(g, WEFT_I32, WEFT_DIMS(x->R), "rows");
     if (x->n_rot)
-        x->angles = weft_rope_angles(g, pos, (weft_ref){ 0 }, x->n_rot, (float)x->theta, (float)x->position_scale);
+        x->angles = weft_rope_angles(g, in->pos, (weft_ref){ 0 }, x->n_rot, (float)x->theta, (float)x->position_scale);
     weft_scope_begin(g, "gpt_neox");
     x->embed = weft_weight(g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "embed_in.weight");
-    weft_ref h = weft_output(g, weft_gather(g, x->embed, tokens), "hidden.0");
+    weft_ref h = weft_output(g, weft_gather(g, x->embed, in->tokens), "hidden.0");
     for (uint32_t i = 0; i < x->n_layer; i++) {
         h = layer(x, h, i);
         if (i + 1 < x->n_layer) weft_output(g, h, "hidden.%u", i + 1);
@@ -143,25 +124,25 @@ static weft_ref trunk(ctx *x, weft_graph *g, const weft_config *c, weft_dtype kv
     return weft_output(g, h, "hidden.%u", x->n_layer);
 }
 
-void weft__build_gpt_neox_base(weft_graph *g, const weft_config *c, weft_dtype kv)
+void weft__build_gpt_neox_base(weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
     ctx x;
-    trunk(&x, g, c, kv);
+    trunk(&x, g, c, in);
 }
 
 /* Logits [R, V] of the tokens `rows`. */
-void weft__build_gpt_neox(weft_graph *g, const weft_config *c, weft_dtype kv)
+void weft__build_gpt_neox(weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
     ctx x;
-    weft_ref h = trunk(&x, g, c, kv);
+    weft_ref h = trunk(&x, g, c, in);
     weft_ref head = x.tied ? x.embed : weft_weight(g, WEFT_ANY, WEFT_DIMS(x.V, x.E), "embed_out.weight");
-    weft_output(g, weft_matmul_nt(g, weft_gather(g, h, x.rows), head), "logits");
+    weft_output(g, weft_matmul_nt(g, weft_gather(g, h, in->rows), head), "logits");
 }
 
 /* Scores [R, n] of the tokens `rows`. */
 static void score(ctx *x, weft_ref h, const char *name, uint32_t n, bool bias)
 {
-    weft_output(x->g, linear(x, weft_gather(x->g, h, x->rows), name, n, x->E, bias), "scores");
+    weft_output(x->g, linear(x, weft_gather(x->g, h, x->in->rows), name, n, x->E, bias), "scores");
 }
 
 static uint32_t label_count(ctx *x, const weft_config *c)
@@ -170,24 +151,24 @@ static uint32_t label_count(ctx *x, const weft_config *c)
 }
 
 /* The scores of its last token stand for a whole sequence. */
-void weft__build_gpt_neox_sequence(weft_graph *g, const weft_config *c, weft_dtype kv)
+void weft__build_gpt_neox_sequence(weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
     ctx x;
-    weft_ref h = trunk(&x, g, c, kv);
+    weft_ref h = trunk(&x, g, c, in);
     score(&x, h, "score", label_count(&x, c), false);
 }
 
-void weft__build_gpt_neox_tokens(weft_graph *g, const weft_config *c, weft_dtype kv)
+void weft__build_gpt_neox_tokens(weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
     ctx x;
-    weft_ref h = trunk(&x, g, c, kv);
+    weft_ref h = trunk(&x, g, c, in);
     score(&x, h, "classifier", label_count(&x, c), true);
 }
 
 /* Two scores of a token: that an answer starts, and that it ends there. */
-void weft__build_gpt_neox_span(weft_graph *g, const weft_config *c, weft_dtype kv)
+void weft__build_gpt_neox_span(weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
     ctx x;
-    weft_ref h = trunk(&x, g, c, kv);
+    weft_ref h = trunk(&x, g, c, in);
     score(&x, h, "qa_outputs", 2, true);
 }

@@ -90,8 +90,7 @@ static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error
                                            [WEFT_HEAD_SEQUENCE] = "scores", [WEFT_HEAD_TOKENS] = "scores",
                                            [WEFT_HEAD_SPAN] = "scores" };
     weft_model_info *i = &m->info;
-    const char *name;
-    uint32_t bound, layers = count_hidden(g), width = row_of(g, "hidden.0"), row = row_of(g, outputs[i->head]);
+    uint32_t layers = count_hidden(g), width = row_of(g, "hidden.0"), row = row_of(g, outputs[i->head]);
     if (!row)
         return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'", m->path,
                          m->definition->architecture, outputs[i->head]);
@@ -99,9 +98,6 @@ static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error
     if (layers) i->n_layer = layers - 1;
     if (i->head == WEFT_HEAD_LOGITS) i->n_vocab = row;
     m->n_scores = i->head == WEFT_HEAD_LOGITS || i->head == WEFT_HEAD_NONE ? 0 : row;
-    for (uint32_t e = 1; (name = weft_graph_extent(g, e, &bound)) && !i->context; e++)
-        if (!strcmp(name, "cells")) i->context = bound;
-    if (!i->context) i->context = DEFAULT_CONTEXT;
     return WEFT_OK;
 }
 
@@ -182,6 +178,7 @@ static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_er
         .context = read_u32(m, "max_position_embeddings"), .has_weights = m->checkpoint != NULL,
         .file_bytes = m->checkpoint ? weft_checkpoint_bytes(m->checkpoint) : 0,
     };
+    if (!m->info.context) m->info.context = desc->context ? desc->context : DEFAULT_CONTEXT;
     m->info.context_limit = weft__config_context_limit(m->hf);
     if (m->info.context_limit)
         WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",

@@ -15,6 +15,7 @@
 #define WEFT_MODEL_H
 
 #include "models/checkpoint/checkpoint.h"
+#include "models/inputs.h"
 #include "models/sampler.h"
 #include "models/tokenizer/tokenizer.h"
 
@@ -41,9 +42,9 @@ typedef struct weft_model_definition {
     const char *architecture; /* in `architectures` of config.json: "MyModelForCausalLM" */
     const char *type;         /* its model_type; NULL: any */
     weft_head head;
-    /* Emits the graph; c is valid during the call. Called more than once (first with no weight's type decided): it must
-     * emit the same each time. kv: the type of the states that are a cache. Errors are sticky, or weft_graph_fail's. */
-    void (*build)(weft_graph *g, const weft_config *c, weft_dtype kv, void *ctx);
+    /* Emits the graph from its inputs; c and in are valid during the call. Called more than once (first with no
+     * weight's type decided): it must emit the same each time. Errors are sticky, or weft_graph_fail's. */
+    void (*build)(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx);
     void *ctx; /* handed to build */
 } weft_model_definition;
 
@@ -53,8 +54,9 @@ typedef struct weft_model_desc {
     const weft_model_definition *definitions;
     uint32_t n_definitions;
     /* The model is this one, whatever its architecture and type are called, and no config.json is needed: the graph
-     * says how many layers, ids and cells there are (a config.json that is there is handed to `build`). */
+     * says how many layers and ids there are (a config.json that is there is handed to `build`). */
     const weft_model_definition *graph;
+    uint32_t context; /* tokens that a sequence may have where the configuration does not say it; 0: 2048 */
     const int32_t *eos; /* the tokens that end a text, at most 16, instead of the configuration's */
     uint32_t n_eos;
 } weft_model_desc;
@@ -116,7 +118,10 @@ typedef struct weft_model_graph_desc {
      * vectors become f32. */
     weft_dtype weights;
     weft_dtype kv;       /* WEFT_ANY: f16 */
-    uint32_t context;    /* cells in all; 0: max_position_embeddings */
+    uint32_t context;     /* tokens of a sequence; 0: max_position_embeddings */
+    uint32_t n_sequences; /* 0: 1 */
+    uint32_t cells;       /* of the cache, whole pages; 0: context of every sequence */
+    uint32_t page;        /* cells of a page, a power of two from 16 to 256; 0: 64 */
     uint32_t max_tokens; /* per run; 0: 512 */
     uint32_t max_rows;   /* of logits per run; 0: 8 */
     /* > 0: also the outputs candidate.id (i32) and, above 1, candidate.logit, each [rows, candidates] (of one:
@@ -156,6 +161,10 @@ typedef struct weft_session_desc {
     weft_dtype weights, kv;   /* as in weft_model_graph_desc; kv ANY: f16, or f32 if exact */
     uint32_t context;         /* tokens per sequence; 0: the model's */
     uint32_t n_sequences;     /* 0: 1 */
+    /* Tokens that the cache has room for, over all sequences, in pages of `page` (a power of two from 16 to 256; 0:
+     * 64). A sequence takes the pages that it needs; those of a beginning that it shares are there once. 0: `context`
+     * for every sequence, so that none ever finds the cache full. */
+    uint32_t cells, page;
     uint32_t max_tokens;      /* per run of the prompt program; 0: 512 (never more than fits) */
     uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 (with scores: max_tokens) */
     uint32_t max_decode;      /* tokens per run of the decode program; 0: n_sequences */
@@ -197,9 +206,12 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_plan_check(const weft_session_pl
 
 typedef struct weft_load_times { double graph, plan, load; } weft_load_times; /* seconds: build, schedule, weights */
 
-/* Loads what is planned: blocks for as long as reading and packing the weights takes. Takes the plan over, also where
- * it fails. LIMIT: the devices have not the memory; nothing was read then. */
-WEFT_API WEFT_MUST_USE weft_status weft_session_open(weft_session_plan *plan, weft_session **out, weft_error *err);
+/* Loads what is planned: blocks for as long as reading and packing the weights takes. `weights` are read from and
+ * loaded into, and outlive the session: sessions over the same ones have them once (weft_weights_create, of
+ * weft_model_weights). NULL: the session has its own. Takes the plan over, also where it fails. LIMIT: the devices have
+ * not the memory; nothing was read then. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_open(weft_session_plan *plan, weft_weights *weights,
+                                                     weft_session **out, weft_error *err);
 /* Both together. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
                                                        weft_error *err);
@@ -209,6 +221,8 @@ WEFT_API void weft_session_destroy(weft_session *s);
 WEFT_API weft_program *weft_session_program(const weft_session *s, bool decode);
 WEFT_API const weft_graph *weft_session_graph(const weft_session *s); /* that both were made from; lent */
 WEFT_API weft_load_times weft_session_load_times(const weft_session *s);
+/* What it was opened with, everything that was 0 settled, without devices and split; lent, valid as long as it. */
+WEFT_API const weft_session_desc *weft_session_settled(const weft_session *s);
 WEFT_API uint32_t weft_session_context(const weft_session *s);
 WEFT_API uint32_t weft_session_n_vocab(const weft_session *s);
 WEFT_API uint64_t weft_session_bytes(const weft_session *s); /* weights, cache, arenas */
@@ -223,7 +237,8 @@ typedef struct weft_batch_token {
  * written to `out`: [wanted, n_vocab], [wanted, n_embed] or [wanted, n_labels] floats; NULL if none is wanted. LIMIT: a
  * sequence would outgrow the context. INVALID: a token id or sequence out of range. NOT_FINITE: a number of a wanted
  * row is NaN or infinite; the text names the token, and the cache if a key or value was too large for its type. After a
- * failure (or CANCELLED) every sequence is as it was. */
+ * failure (or CANCELLED) every sequence is as it was; those that a model with recurrent states had begun to run are
+ * empty. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      float *out, weft_error *err);
 /* The same with desc.candidates: rows of so many candidates, best first. Of one candidate the logit is not known (NaN).
@@ -231,10 +246,44 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval_candidates(weft_session *s, const weft_batch_token *tokens,
                                                                 size_t n, weft_candidate *out, weft_error *err);
 WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* of its desc */
+
+/* ---- sequences -------------------------------------------------------------------------------------------------- */
+
+/* A session has n_sequences of them, numbered from 0. One without tokens takes nothing; it begins with the first token
+ * that is evaluated for it. Its tokens are its length's many, lent until the next call; of a sequence past the last 0
+ * and NULL. INVALID below: there is no such sequence. */
 WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
-/* Forgets all but the first n tokens of a sequence (n <= its length). */
+WEFT_API const int32_t *weft_session_tokens(const weft_session *s, uint32_t sequence);
+WEFT_API uint32_t weft_session_cells_free(const weft_session *s); /* of the cache: what no sequence has */
+/* Forgets all but the first n tokens of a sequence; of 0 all of it, which always can be. INVALID: it is shorter, or the
+ * cells before were given back. UNSUPPORTED: the model has recurrent states, which do not go back. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n,
                                                          weft_error *err);
+/* `to`, which must be empty, goes on from where `from` is. Nothing is evaluated or, but for recurrent states, copied:
+ * both have the same cells until one of them writes into a page that is not full. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_fork(weft_session *s, uint32_t from, uint32_t to, weft_error *err);
+/* Begins an empty sequence with as many of n tokens as some sequence begins with: *shared of them, which need not be
+ * evaluated again (0: none). The last token's results are to be had by evaluating it: leave it out of n. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_share(weft_session *s, uint32_t sequence, const int32_t *ids, size_t n,
+                                                      uint32_t *shared, weft_error *err);
+/* Gives back the pages that hold only tokens before the first n, which later tokens then do not see: for models that
+ * look at a window. Such a sequence is not shared from any more, and can be truncated no further than that. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_discard(weft_session *s, uint32_t sequence, uint32_t n,
+                                                        weft_error *err);
+/* Writes a sequence to a file, under a temporary name first: a failure leaves what was there. `pending` are tokens of
+ * the text that were not evaluated (weft_generate's last one), n_pending may be 0. The file is a safetensors file; it
+ * goes on only with the same model, type of weights and of cache. Blocks. IO, OOM. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_save(weft_session *s, uint32_t sequence, const int32_t *pending,
+                                                     size_t n_pending, const char *path, weft_error *err);
+/* The empty sequence goes on from a file; with the same device and tuning, what it gives from there has the same bits
+ * as if it had never stopped. `pending` gets the tokens that were saved so (free them with weft_tokens_free). FORMAT:
+ * no such file, or a damaged one; UNSUPPORTED: of another model, version or type, which the text names; LIMIT: the
+ * cache or the context is too small. Nothing is changed then. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_load(weft_session *s, uint32_t sequence, const char *path,
+                                                     weft_tokens *pending, weft_error *err);
+
+/* ---- checking --------------------------------------------------------------------------------------------------- */
+
 /* Compares, node by node, what these tokens make when they follow sequence 0 with the plain scalar CPU path:
  * weft_program_check, of the program that weft_session_eval would run them with. Of more tokens than one run takes
  * (max_tokens) the first are run. The sequence stays as it is. */

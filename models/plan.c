@@ -3,12 +3,13 @@
  * One graph is scheduled for two bounds: many tokens (prompts) and few (decoding). Everybody who wants to know what a
  * session does with a model, the session first, asks here. */
 #include "models/model_impl.h"
+#include "models/pages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MAX_DEVICES = 16 };
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MIN_PAGE = 16, DEFAULT_PAGE = 64, MAX_DEVICES = 16 };
 
 struct weft_session_plan {
     weft_model *m;
@@ -23,6 +24,22 @@ struct weft_session_plan {
 
 /* ---- the description ---- */
 
+/* Whole pages, at least one for every sequence: of a context shorter than the usual page they are smaller. */
+static weft_status settle_cells(weft_session_desc *d, weft_error *err)
+{
+    for (uint32_t page = MIN_PAGE; !d->page; page *= 2)
+        if (page >= d->context || page == DEFAULT_PAGE) d->page = page;
+    if (d->page < 16 || d->page > 256 || (d->page & (d->page - 1)))
+        return WEFT_FAIL(err, WEFT_INVALID, "pages of %u cells: 16, 32, 64, 128 or 256 are possible", d->page);
+    uint64_t pages = (uint64_t)weft__pages_of(d->page, d->context) * d->n_sequences;
+    if (d->cells && weft__pages_of(d->page, d->cells) < pages) pages = weft__pages_of(d->page, d->cells);
+    if (pages * d->page > INT32_MAX)
+        return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have",
+                         d->n_sequences, d->context);
+    d->cells = (uint32_t)pages * d->page;
+    return WEFT_OK;
+}
+
 static weft_status settle(weft_session_plan *p, weft_error *err)
 {
     weft_session_desc *d = &p->desc;
@@ -34,12 +51,9 @@ static weft_status settle(weft_session_plan *p, weft_error *err)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED,
                          "%s: a context of %u tokens: rope_type dynamic turns all keys anew with each token beyond %u, "
                          "which a cache cannot follow", p->m->path, d->context, p->m->info.context_limit);
-    uint64_t cells = (uint64_t)d->context * d->n_sequences;
-    if (cells > INT32_MAX)
-        return WEFT_FAIL(err, WEFT_LIMIT, "%u sequences of %u tokens are more cells than a cache can have",
-                         d->n_sequences, d->context);
+    WEFT_TRY(settle_cells(d, err));
     if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
-    if (d->max_tokens > cells) d->max_tokens = (uint32_t)cells;
+    if (d->max_tokens > d->cells) d->max_tokens = d->cells;
     if (!d->max_rows && d->scores) d->max_rows = d->max_tokens; /* a row is short */
     if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
     if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
@@ -99,8 +113,8 @@ static weft_status create(weft_session_plan *p, const weft_session_desc *asked, 
     name_outputs(p);
     const weft_session_desc *d = &p->desc;
     weft_model_graph_desc g = { .weights = d->weights, .kv = d->kv, .max_tokens = d->max_tokens,
-                                .context = d->context * d->n_sequences, .max_rows = d->max_rows,
-                                .candidates = d->candidates };
+                                .context = d->context, .n_sequences = d->n_sequences, .cells = d->cells,
+                                .page = d->page, .max_rows = d->max_rows, .candidates = d->candidates };
     double start = weft__seconds();
     WEFT_TRY(weft_model_graph(p->m, &g, &p->g, err));
     p->times.graph = weft__seconds() - start;

@@ -142,21 +142,23 @@ static weft_status measure_all(bench *b, weft_error *err)
     return WEFT_OK;
 }
 
-static void set_extents(const weft_graph *g, uint32_t tokens, uint32_t cells, int64_t *extents)
+/* cells: that a token sees, which count in whole pages. */
+static void set_extents(const bench *b, const weft_graph *g, uint32_t tokens, uint32_t cells, int64_t *extents)
 {
+    uint32_t page = weft_session_settled(b->run.session)->page, pages = (cells + page - 1) / page;
     for (uint32_t i = 0; i < weft_graph_extent_count(g); i++) {
         const char *name = weft_graph_extent(g, i + 1, NULL);
-        extents[i] = !strcmp(name, "tokens") ? tokens : !strcmp(name, "cells") ? cells : 1;
+        extents[i] = !strcmp(name, "tokens") ? tokens : !strcmp(name, "pages_each") ? pages : 1;
     }
 }
 
 /* Work of one run of a program at these extents. */
-static weft_cost program_cost(const weft_program *p, uint32_t tokens, uint32_t cells)
+static weft_cost program_cost(const bench *b, const weft_program *p, uint32_t tokens, uint32_t cells)
 {
     const weft_graph *g = weft_program_graph(p);
     int64_t extents[WEFT_MAX_EXTENTS];
     weft_cost sum = { 0 };
-    set_extents(g, tokens, cells, extents);
+    set_extents(b, g, tokens, cells, extents);
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         weft_cost c = weft_node_cost(g, weft_graph_node(g, i), extents);
         sum.flops += c.flops;
@@ -176,7 +178,7 @@ static void count_prompt(bench *b)
     uint32_t cells = b->n_prompt > tokens ? b->n_prompt / 2 + 1 : tokens;
     int64_t extents[WEFT_MAX_EXTENTS];
     double seconds = 0.0, by_arith[sizeof units / sizeof *units] = { 0 };
-    set_extents(g, tokens, cells, extents);
+    set_extents(b, g, tokens, cells, extents);
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
         weft_arith a = weft_program_place(p, n->id).arithmetic;
@@ -194,7 +196,7 @@ static void count_prompt(bench *b)
 static void count_work(bench *b)
 {
     count_prompt(b);
-    weft_cost c = program_cost(weft_session_program(b->run.session, true), 1, DECODE_PROMPT + b->n_decode / 2);
+    weft_cost c = program_cost(b, weft_session_program(b->run.session, true), 1, DECODE_PROMPT + b->n_decode / 2);
     b->bytes_decode = c.bytes_read + c.bytes_written;
 }
 

@@ -33,6 +33,10 @@ static const cli_option options[] = {
     { .name = "ignore-eos", .kind = CLI_FLAG, .help = "go on after the end-of-text token" },
     { .name = "logprobs", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1000,
       .help = "log-probabilities of the picked and the N best tokens (with --json)" },
+    { .name = "save-state", .kind = CLI_TEXT, .value = "FILE",
+      .help = "at the end, keep what was read and written, to go on from" },
+    { .name = "load-state", .kind = CLI_TEXT, .value = "FILE",
+      .help = "go on from there; a prompt comes after it" },
     { .name = "json", .kind = CLI_FLAG,
       .help = "print one object: prompt_tokens, tokens, text, logprobs, timings, stop_reason" },
     { .name = NULL },
@@ -105,6 +109,44 @@ static void tell_speed(const weft_generated *r, size_t n_prompt)
     fputc('\n', stderr);
 }
 
+/* The last token was picked, not read: nothing has needed what follows it. */
+static int save(const cli_args *a, weft_session *s, const weft_generated *r)
+{
+    weft_error err;
+    const int32_t *last = r->n_tokens ? &r->tokens[r->n_tokens - 1] : NULL;
+    return weft_session_save(s, 0, last, last != NULL, cli_text(a, "save-state", ""), &err) ? cli_report(&err) : 0;
+}
+
+/* What is read next: tokens that the saved sequence has not read yet, then the prompt, if there is one. */
+static int continue_from(const cli_args *a, cli_run *run, weft_tokens *prompt)
+{
+    weft_error err;
+    weft_tokens pending, more = { 0 };
+    if (weft_session_load(run->session, 0, cli_text(a, "load-state", ""), &pending, &err)) return cli_report(&err);
+    bool asked = cli_has(a, "prompt") || cli_has(a, "prompt-file") || cli_has(a, "tokens");
+    int status = asked ? cli_prompt(a, run->model, NULL, &more) : 0;
+    prompt->n = pending.n + more.n;
+    prompt->ids = malloc((prompt->n + 1) * sizeof *prompt->ids);
+    if (!status && !prompt->ids) status = cli_fail("out of memory");
+    if (!status && pending.n) memcpy(prompt->ids, pending.ids, pending.n * sizeof *prompt->ids);
+    if (!status && more.n) memcpy(prompt->ids + pending.n, more.ids, more.n * sizeof *prompt->ids);
+    weft_tokens_free(&pending);
+    weft_tokens_free(&more);
+    return status;
+}
+
+static int read_prompt(const cli_args *a, cli_run *run, weft_tokens *prompt)
+{
+    int status = cli_has(a, "load-state") ? continue_from(a, run, prompt) : cli_prompt(a, run->model, NULL, prompt);
+    if (status) return status;
+    if (!prompt->n) return cli_fail("the prompt has no tokens");
+    uint32_t context = weft_session_context(run->session), before = weft_session_length(run->session, 0);
+    if (prompt->n <= context - before) return 0;
+    return before ? cli_fail("%u tokens and %zu of the prompt are more than the context of %u (--context)", before,
+                             prompt->n, context)
+                  : cli_fail("the prompt has %zu tokens, more than the context of %u (--context)", prompt->n, context);
+}
+
 static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
 {
     bool json = cli_has(a, "json"), tokens_only;
@@ -138,6 +180,7 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
     fflush(stdout);
     if (cli_has(a, "verbose") || (cli_on_terminal() && !json)) tell_speed(&r, prompt->n);
     bool cancelled = r.stop == WEFT_STOP_CANCELLED && cli_interrupted();
+    if (!status && cli_has(a, "save-state")) status = save(a, run->session, &r);
     weft_generated_free(&r);
     return cancelled ? cli_interrupted_status() : status;
 }
@@ -150,11 +193,7 @@ static int run_generate(const cli_args *a)
     weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
     if (!cli_has(a, "logprobs")) desc.candidates = weft_sampling_candidates(&sampling);
     int status = cli_run_open(a, desc, &run);
-    if (!status) status = cli_prompt(a, run.model, NULL, &prompt);
-    if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");
-    uint32_t context = status ? 0 : weft_session_context(run.session);
-    if (!status && prompt.n > context)
-        status = cli_fail("the prompt has %zu tokens, more than the context of %u (--context)", prompt.n, context);
+    if (!status) status = read_prompt(a, &run, &prompt);
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
     if (!status) status = generate(a, &run, &prompt);
     weft_tokens_free(&prompt);

@@ -107,13 +107,15 @@ static bool find_rows(const weft_plan *plan, row_list *out)
     return true;
 }
 
-static bool alike(const weft_program *p, uint32_t d, uint32_t a, uint32_t b)
+/* Two rows: as many steps, the same memory, the first of the same op. */
+static bool alike(const weft_program *p, uint32_t d, const row_list *r, uint32_t i, uint32_t k)
 {
+    uint32_t a = r->begin[i], b = r->begin[k];
     const weft_graph *g = weft_program_graph(p);
     const weft_plan *plan = weft_program_plan(p);
     const uint64_t *live = plan->live + (size_t)d * plan->n_steps;
-    return live[a] == live[b] && weft_graph_node_by_id(g, plan->steps[a].node)->op ==
-                                     weft_graph_node_by_id(g, plan->steps[b].node)->op;
+    return r->begin[i + 1] - a == r->begin[k + 1] - b && live[a] == live[b] &&
+           weft_graph_node_by_id(g, plan->steps[a].node)->op == weft_graph_node_by_id(g, plan->steps[b].node)->op;
 }
 
 /* The repetition that hides most rows; of those that hide as many the shortest. */
@@ -122,7 +124,7 @@ static void find_repetition(const weft_program *p, uint32_t d, row_list *r)
     uint32_t hidden = 0;
     for (uint32_t length = 2; length <= MAX_PERIOD; length++)
         for (uint32_t first = 0, same = 0; first + length < r->n; first++) {
-            same = alike(p, d, r->begin[first], r->begin[first + length]) ? same + 1 : 0;
+            same = alike(p, d, r, first, first + length) ? same + 1 : 0;
             uint32_t hides = same / length * length; /* rows up to first + length repeat those before them */
             if (hides <= hidden) continue;
             hidden = hides;

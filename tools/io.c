@@ -186,7 +186,8 @@ static int encode_text(const cli_args *a, const weft_tokenizer *tok, const char 
 {
     weft_error err;
     bool on = cli_has(a, "bos"), off = cli_has(a, "no-bos");
-    weft_encode_desc desc = { .bos = on ? WEFT_BOS_ON : off ? WEFT_BOS_OFF : WEFT_BOS_AS_FILES,
+    bool goes_on = cli_has(a, "load-state"); /* then nothing begins here */
+    weft_encode_desc desc = { .bos = on ? WEFT_BOS_ON : off || goes_on ? WEFT_BOS_OFF : WEFT_BOS_AS_FILES,
                               .progress = cli_progress() };
     if (on && off) return cli_misuse("%s: --bos and --no-bos exclude each other", a->command->name);
     if (weft_tokenizer_encode(tok, text, n, &desc, out, &err)) return cli_report(&err);

@@ -56,13 +56,13 @@ static bool is_middle(uint32_t i, uint32_t n)
     return n > 1 && i == n / 2;
 }
 
-/* The run that began at `begin` is over. cells: how much of the cache it read; 0: all of it. */
-static weft_status add_run(profile_entry *e, uint64_t begin, uint32_t cells, weft_error *err)
+/* The run that began at `begin` is over. pages: how much of a sequence's it read; 0: all of it. */
+static weft_status add_run(profile_entry *e, uint64_t begin, uint32_t pages, weft_error *err)
 {
-    weft_profile_run run = { .begin = begin, .end = weft_profile_now(), .work = &(weft_bound){ "cells", cells } };
+    weft_profile_run run = { .begin = begin, .end = weft_profile_now(), .work = &(weft_bound){ "pages_each", pages } };
     const weft_graph *g = weft_program_graph(e->program);
-    for (uint32_t i = 0; cells && i < weft_graph_extent_count(g); i++)
-        if (!strcmp(weft_graph_extent(g, i + 1, NULL), "cells")) run.n_work = 1;
+    for (uint32_t i = 0; pages && i < weft_graph_extent_count(g); i++)
+        if (!strcmp(weft_graph_extent(g, i + 1, NULL), "pages_each")) run.n_work = 1;
     run.spans = weft_program_spans(e->program, &run.n_spans);
     if (weft_program_spans_dropped(e->program))
         return WEFT_FAIL(err, WEFT_INTERNAL, "profile: %llu spans of a run found no room",
@@ -109,6 +109,12 @@ static int make_tokens(const weft_session *s, uint32_t n, tokens *out)
     return 0;
 }
 
+static uint32_t pages_of(const weft_session *s, uint32_t cells)
+{
+    uint32_t page = weft_session_settled(s)->page;
+    return (cells + page - 1) / page;
+}
+
 /* The sequence becomes the first `from` tokens, then takes n more in; the last one's pick is `best`. */
 static weft_status eval(weft_session *s, tokens *t, uint32_t from, uint32_t n, weft_error *err)
 {
@@ -133,7 +139,7 @@ static weft_status run_prompts(profile_set *set, profile_entry *e, tokens *t, ui
         weft_program_spans_clear(e->program);
         uint64_t begin = weft_profile_now();
         WEFT_TRY(eval(s, t, before, n_run, err));
-        WEFT_TRY(add_run(e, begin, n_prompt, err));
+        WEFT_TRY(add_run(e, begin, pages_of(s, n_prompt), err));
         WEFT_TRY(cli_work_did(&set->work, 1, err));
     }
     return WEFT_OK;
@@ -145,7 +151,7 @@ static weft_status decode_one(weft_session *s, profile_entry *e, tokens *t, bool
     weft_program_spans_clear(e->program);
     uint64_t begin = weft_profile_now();
     WEFT_TRY(weft_session_eval_candidates(s, &next, 1, &t->best, err));
-    return counts ? add_run(e, begin, weft_session_length(s, 0), err) : WEFT_OK;
+    return counts ? add_run(e, begin, pages_of(s, weft_session_length(s, 0)), err) : WEFT_OK;
 }
 
 static weft_status run_decoding(profile_set *set, profile_entry *e, tokens *t, uint32_t n, uint32_t repeat,
@@ -248,12 +254,14 @@ static int measure_model(const cli_args *a, profile_set *s)
 
 /* ---- graph texts ---- */
 
-/* Whether a value says where an attention's cells begin: then zeros, so that as much as possible is seen. */
-static bool is_first(const weft_graph *g, weft_ref r)
+/* Whether a value says where what an attention sees begins, or in which sequence: then zeros, so that as much as
+ * possible is seen. */
+static bool is_origin(const weft_graph *g, weft_ref r)
 {
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
-        if (n->op == WEFT_OP_attention && n->in[3].id == r.id) return true;
+        if (n->op != WEFT_OP_attention) continue;
+        if (n->in[3].id == r.id || (n->attrs.attention.page && n->in[5].id == r.id)) return true;
     }
     return false;
 }
@@ -267,7 +275,7 @@ static weft_status fill_input(weft_program *p, const weft_node *n, weft_error *e
     weft_dtype type = weft_graph_value(g, n->out[0])->dtype;
     unsigned char *data = calloc(1, bytes + 1);
     if (!data) return WEFT_OOM_FAIL(err, "an input");
-    bool zero = is_first(g, n->out[0]);
+    bool zero = is_origin(g, n->out[0]);
     for (int64_t i = 0; i < elements && !zero; i++) {
         int32_t whole = (int32_t)i;
         float real = (float)((uint32_t)i * 2654435761u >> 16) / 65536 - 0.5f;

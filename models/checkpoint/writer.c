@@ -4,8 +4,6 @@
 #include "writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,7 @@
 
 #include "file.h"
 #include "json.h"
-#include "safetensors.h"
+#include "out.h"
 
 #define DEFAULT_SHARD 5000000000u /* bytes, as transformers cuts them */
 #define PARTIAL       ".partial"
@@ -34,14 +32,6 @@ typedef struct job {
 
 #define INDEX_NAME  "model.safetensors.index.json"
 #define CONFIG_NAME "config.json"
-
-static weft_status io_fail(weft_error *err, const char *path, const char *what)
-{
-    int e = errno;
-    char reason[128];
-    return WEFT_FAIL(err, WEFT_IO, "%s: cannot %s: %s", path, what,
-                     strerror_r(e, reason, sizeof reason));
-}
 
 /* ---- names ---- */
 
@@ -74,8 +64,8 @@ static weft_status rename_named(const job *j, const char *name, weft_error *err)
     weft_status s = WEFT_OK;
     if (!from || !to)
         s = WEFT_OOM_FAIL(err, name);
-    else if (rename(from, to) != 0)
-        s = io_fail(err, to, "create");
+    else
+        s = weft__out_rename(from, to, err);
     free(from);
     free(to);
     return s;
@@ -83,38 +73,11 @@ static weft_status rename_named(const job *j, const char *name, weft_error *err)
 
 /* ---- one file ---- */
 
-static weft_status write_all(int fd, const char *path, const void *data, size_t n, weft_error *err)
+/* Opens the temporary form of a name. */
+static weft_status open_partial(const job *j, const char *name, weft__out *out, weft_error *err)
 {
-    const unsigned char *p = data;
-    while (n) {
-        ssize_t k = write(fd, p, n);
-        if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return io_fail(err, path, "write");
-        p += k;
-        n -= (size_t)k;
-    }
-    return WEFT_OK;
-}
-
-/* Opens the temporary form of a name for writing; *path is to be freed. */
-static weft_status open_partial(const job *j, const char *name, int *fd, char **path,
-                                weft_error *err)
-{
-    *path = path_of(j, name, true);
-    if (!*path) return WEFT_OOM_FAIL(err, name);
-    *fd = open(*path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (*fd >= 0) return WEFT_OK;
-    weft_status s = io_fail(err, *path, "create");
-    free(*path);
-    *path = NULL;
-    return s;
-}
-
-/* The data must be on the disk before the name is: a crash between the two would leave a file of zeros. */
-static weft_status close_partial(int fd, char *path, weft_status s, weft_error *err)
-{
-    if (s == WEFT_OK && fsync(fd) != 0) s = io_fail(err, path, "write");
-    if (close(fd) != 0 && s == WEFT_OK) s = io_fail(err, path, "write");
+    char *path = path_of(j, name, true);
+    weft_status s = path ? weft__out_open(path, out, err) : WEFT_OOM_FAIL(err, name);
     free(path);
     return s;
 }
@@ -122,67 +85,14 @@ static weft_status close_partial(int fd, char *path, weft_status s, weft_error *
 static weft_status write_text(const job *j, const char *name, const char *text, size_t n,
                               weft_error *err)
 {
-    int fd;
-    char *path;
-    WEFT_TRY(open_partial(j, name, &fd, &path, err));
-    return close_partial(fd, path, write_all(fd, path, text, n, err), err);
+    weft__out out;
+    WEFT_TRY(open_partial(j, name, &out, err));
+    return weft__out_close(&out, weft__out_write(&out, text, n, err), err);
 }
 
 /* ---- a shard ---- */
 
-static json_t *tensor_entry(const weft__file_tensor *t, uint64_t begin, uint64_t end)
-{
-    json_t *dims = json_array();
-    for (uint32_t i = 0; i < t->rank; i++)
-        if (json_array_append_new(dims, json_integer((json_int_t)t->dims[i])) != 0) {
-            json_decref(dims);
-            return NULL;
-        }
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", t->dtype->name, "shape", dims, "data_offsets",
-                     (json_int_t)begin, (json_int_t)end);
-}
-
-/* The header's text, to be freed; NULL: out of memory. */
-static char *header_text(const job *j, size_t shard, size_t *n)
-{
-    uint64_t at = 0, size;
-    json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
-    for (size_t i = j->first[shard]; root && i < j->first[shard + 1]; i++) {
-        const weft__file_tensor *t = &j->desc->tensors[i];
-        weft__file_size(t->dtype, t->rank, t->dims, &size);
-        if (json_object_set_new(root, t->name, tensor_entry(t, at, at + size)) != 0) {
-            json_decref(root);
-            root = NULL;
-        }
-        at += size;
-    }
-    char *text = root ? weft__json_dump(root, JSON_COMPACT, n) : NULL;
-    json_decref(root);
-    return text;
-}
-
-static weft_status write_header(const job *j, size_t shard, int fd, const char *path,
-                                weft_error *err)
-{
-    static const char spaces[8] = { ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ' };
-    unsigned char length[8];
-    size_t n;
-    char *text = header_text(j, shard, &n);
-    if (!text) return WEFT_OOM_FAIL(err, path);
-    size_t pad = (8 - n % 8) % 8; /* so that the data begins at a multiple of 8 */
-    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)(n + pad) >> (8 * i));
-    weft_status s = WEFT_OK;
-    if (n + pad > WEFT__SAFETENSORS_MAX_HEADER)
-        s = WEFT_FAIL(err, WEFT_LIMIT, "%s: too many tensors for one file", path);
-    if (s == WEFT_OK) s = write_all(fd, path, length, sizeof length, err);
-    if (s == WEFT_OK) s = write_all(fd, path, text, n, err);
-    if (s == WEFT_OK) s = write_all(fd, path, spaces, pad, err);
-    free(text);
-    return s;
-}
-
-static weft_status write_tensor(job *j, size_t index, int fd, const char *path,
-                                weft_error *err)
+static weft_status write_tensor(job *j, size_t index, weft__out *out, weft_error *err)
 {
     const weft__file_tensor *t = &j->desc->tensors[index];
     uint64_t size;
@@ -190,7 +100,7 @@ static weft_status write_tensor(job *j, size_t index, int fd, const char *path,
     for (uint64_t at = 0; at < size;) {
         size_t n = size - at < WEFT__WRITE_PIECE ? (size_t)(size - at) : WEFT__WRITE_PIECE;
         WEFT_TRY(j->desc->fill(j->desc->ctx, index, at, j->buffer, n, err));
-        WEFT_TRY(write_all(fd, path, j->buffer, n, err));
+        WEFT_TRY(weft__out_write(out, j->buffer, n, err));
         WEFT_TRY(weft__task_reach(&j->task, j->task.at.done + n, err));
         at += n;
     }
@@ -199,14 +109,14 @@ static weft_status write_tensor(job *j, size_t index, int fd, const char *path,
 
 static weft_status write_shard(job *j, size_t shard, weft_error *err)
 {
-    int fd;
-    char *path, name[NAME_SIZE];
+    weft__out out;
+    char name[NAME_SIZE];
+    size_t first = j->first[shard], n = j->first[shard + 1] - first;
     shard_name(j, shard, name);
-    WEFT_TRY(open_partial(j, name, &fd, &path, err));
-    weft_status s = write_header(j, shard, fd, path, err);
-    for (size_t i = j->first[shard]; s == WEFT_OK && i < j->first[shard + 1]; i++)
-        s = write_tensor(j, i, fd, path, err);
-    return close_partial(fd, path, s, err);
+    WEFT_TRY(open_partial(j, name, &out, err));
+    weft_status s = weft__out_header(&out, j->desc->tensors + first, n, err);
+    for (size_t i = first; s == WEFT_OK && i < first + n; i++) s = write_tensor(j, i, &out, err);
+    return weft__out_close(&out, s, err);
 }
 
 /* ---- the whole ---- */
@@ -272,7 +182,7 @@ static weft_status make_folder(job *j, weft_error *err)
         return WEFT_OK;
     }
     if (errno != EEXIST || !weft__path_is_folder(folder))
-        return io_fail(err, folder, "make the folder");
+        return weft__out_fail(err, folder, "make the folder");
     for (int i = 0; i < 2; i++) {
         char *path = weft__path_join(folder, taken[i]);
         if (!path) return WEFT_OOM_FAIL(err, folder);

@@ -140,7 +140,7 @@ static void is_refused_before_loading(void)
         CHECK_CONTAINS(err.text, "MiB are needed");
         CHECK_STATUS(weft_session_create(w.m, &d, &s, &same), WEFT_LIMIT, same);
         CHECK_STR(same.text, err.text);
-        CHECK_STATUS(weft_session_open(plan, &s, &same), WEFT_LIMIT, same);
+        CHECK_STATUS(weft_session_open(plan, NULL, &s, &same), WEFT_LIMIT, same);
         CHECK(s == NULL);
         CHECK_EQ_INT(made, 0);
     }
@@ -180,7 +180,7 @@ static void may_be_a_graph_alone(void)
         CHECK(weft_graph_find(weft_session_plan_graph(plan), "candidate.logit").id != 0);
         CHECK_STR(weft_session_plan_outputs(plan, &n)[0], "candidate.id");
         CHECK_EQ_INT(n, 3);
-        CHECK_STATUS(weft_session_open(plan, &s, &err), WEFT_INVALID, err);
+        CHECK_STATUS(weft_session_open(plan, NULL, &s, &err), WEFT_INVALID, err);
         CHECK(s == NULL);
     }
     d.hidden = 3; /* and candidates */

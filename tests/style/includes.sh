@@ -46,9 +46,9 @@ function fault(why) {
 END { exit faults > 0 }
 '
 
-# Definitions of models: the graph header and the C library.
-awk '/^[ \t]*#[ \t]*include/ && !/"graph\/graph\.h"/ && !/<[a-z]*\.h>/ {
-    printf "%s:%d: %s: a model definition includes graph/graph.h alone\n", FILENAME, FNR, $0
+# Definitions of models: what they are given, which includes the graph, and the C library.
+awk '/^[ \t]*#[ \t]*include/ && !/"models\/inputs\.h"/ && !/<[a-z]*\.h>/ {
+    printf "%s:%d: %s: a model definition includes models/inputs.h alone\n", FILENAME, FNR, $0
     faults++
 }
 END { exit faults > 0 }' $(grep -lE '^void weft__build_[a-z0-9_]+\(' models/*.c)

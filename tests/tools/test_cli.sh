@@ -23,6 +23,13 @@ fails() {
 }
 size() { wc -c <"$1" | tr -d ' '; }
 
+# ---- generate: saved and gone on with ----
+whole=$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 16)
+begun=$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 7 --save-state "$dir/state")
+same "saved and loaded" "$whole" "$begun$("$weft" generate "$model" --load-state "$dir/state" --max-tokens 9)"
+"$weft" generate "$model" --load-state "$dir/state" --prompt " The end" --max-tokens 1 >/dev/null || bad "a prompt after --load-state"
+fails "a cache of another type" 1 "a cache of f16, here it is f32" "$weft" generate "$model" --load-state "$dir/state" --kv f32
+
 # ---- generate: the reference's greedy words, in three ways ----
 story=", there was a little girl named Lily. She loved to play with her toys"
 same "greedy text" "Once upon a time$story" "$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 16)"
@@ -84,9 +91,9 @@ mkdir "$dir/full"
 fails "a file larger than allowed" 1 "$dir/full/x" bash -c 'trap "" XFSZ; ulimit -f 1; exec "$@"' - \
     "$weft" logits "$model" --tokens 1,2,3 --output "$dir/full/x"
 holds "nothing is left of a file that could not be written" '[ -z "$(ls -A "$dir/full")" ]'
-# the cache of a batch is as long as its longest sequence: 2 x 6 layers x 3 x 2 cells x 256 f16
+# the cache of a batch is as long as its longest sequence, in pages: 2 x 6 layers x 3 x 16 cells x 256 f16
 "$weft" logits "$model" --batch "1;2;3,4" --verbose --output "$dir/batch" 2>"$dir/err" || bad "logits --batch --verbose"
-holds "a batch's cache is small" 'grep -q "cache 36.0 KiB," "$dir/err"'
+holds "a batch's cache is small" 'grep -q "cache 288.0 KiB," "$dir/err"'
 fails "a batch beyond the model's context" 1 "context" "$weft" logits "$model" --batch "$(seq -s, 1 513);1" --output "$dir/x"
 
 # ---- embed ----

@@ -49,7 +49,7 @@ document null graph "$model" --stage planned --device null --weights q4_0
 document two graph "$model" --stage planned --device cpu,threads=1,null --split 3
 document memory memory "$model" --device cpu
 document memory-two memory "$big" --device null,cpu --split 40
-same "values of extents" '[["tokens",512,7],["rows",8,8],["cells",512,512]]' "$(python3 -c '
+same "values of extents" '[["tokens",512,7],["rows",8,8],["sequences",1,1],["pages",8,8],["pages_each",8,8]]' "$(python3 -c '
 import json, sys
 p = json.load(open(sys.argv[1]))["programs"][0]
 print(json.dumps([[e["name"], e["bound"], e["value"]] for e in p["extents"]], separators=(",", ":")))' "$dir/tokens.json")"

@@ -1,0 +1,65 @@
+/* session_impl.h: a session, shared by session.c (life), eval.c (runs), sequences.c and save.c (what a sequence
+ * has). */
+#ifndef WEFT_SESSION_IMPL_H
+#define WEFT_SESSION_IMPL_H
+
+#include "models/model_impl.h"
+#include "models/pages.h"
+
+/* A loaded program and its ports; id 0 where the program has no such port. */
+typedef struct weft__runner {
+    weft_program *p;
+    weft_ref tokens, pos, sequence, reset, cell, first, rows, table;
+    weft_ref out, ids, sums; /* ids, sums: of candidates; out: what is float */
+    uint32_t max_tokens, max_rows;
+} weft__runner;
+
+/* How a state is divided among sequences: [outer, along, inner], where `along` counts cells or sequences. */
+typedef struct weft__division {
+    uint32_t state;     /* in the session's states */
+    bool by_sequence;   /* a row for each sequence; else cells, which lie in pages */
+    uint64_t outer, along, inner; /* inner: bytes */
+} weft__division;
+
+struct weft_session {
+    weft_session_plan *plan; /* its own */
+    weft_model *m;           /* the plan's */
+    weft_session_desc desc;  /* the plan's, settled */
+    weft_weights *weights, *own_weights; /* own_weights: where none were given */
+    weft_states *states;
+    weft__division *divisions; /* of every state */
+    uint32_t n_divisions;
+    bool recurrent;            /* some states are by sequence: they cannot be taken back */
+    weft_state_span *spans;    /* as many as the largest `outer` */
+    weft__pages pages;
+    weft__runner prompt, decode; /* decode.p is NULL where one program serves both */
+    weft_load_times times;
+    uint32_t width;    /* floats per row of output, or candidates */
+    uint32_t *reduced; /* candidates of max_rows: logits, then ids, then a sum per row */
+    /* [n_sequences] of the call that is under way: tokens that it brings (zeros in between), lengths before it */
+    uint32_t *fresh, *before;
+    int32_t *batch;    /* BATCH_ARRAYS of max_tokens */
+};
+
+/* The arrays of a session's batch. */
+enum { WEFT__TOKENS, WEFT__POS, WEFT__SEQUENCE, WEFT__RESET, WEFT__CELL, WEFT__FIRST, WEFT__ROWS, WEFT__BATCH_ARRAYS };
+
+static inline int32_t *weft__batch(const weft_session *s, int array)
+{
+    return s->batch + (size_t)array * s->desc.max_tokens;
+}
+
+/* sequences.c. What every state has of a sequence: its pages, its rows. */
+weft_status weft__divide_states(weft_session *s, weft_error *err);
+weft_status weft__copy_cells(weft_session *s, const weft__page_copy *copy, weft_error *err);
+/* Calls for the bytes of each state that are the sequence's, in order: of its tokens from discarded to n. */
+typedef weft_status weft__part_fn(void *ctx, const weft__division *d, uint64_t offset, uint64_t bytes, weft_error *err);
+weft_status weft__each_part(weft_session *s, uint32_t sequence, weft__part_fn *visit, void *ctx, weft_error *err);
+weft_status weft__check_sequence(const weft_session *s, uint32_t sequence, weft_error *err);
+weft_status weft__check_empty(const weft_session *s, uint32_t sequence, weft_error *err);
+
+/* finite.c. The name of the first state of f16 that was given a number too large for it in what it has of the sequence;
+ * NULL: none, or it cannot be told. Reads states back: for when something has gone wrong. */
+const char *weft__overflowed_state(weft_session *s, uint32_t sequence);
+
+#endif

@@ -1,0 +1,310 @@
+/* test_histories.c: what a session's cache is, held against what it stands for. Random histories of append, fork,
+ * share, truncate, remove, discard, save and load over several sequences and a cache that they do not all fit in; after
+ * each, every sequence's next logits have the bits of the same tokens evaluated afresh, alone, in a session of one page
+ * after the other. The test keeps the tokens of each sequence and when pages must be there; the session is asked
+ * nothing. */
+#include "folder.h"
+
+#include "models/model.h"
+#include "tests/test.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { VOCAB = 40, SEQUENCES = 4, CONTEXT = 80, PAGE = 16, CELLS = 7 * PAGE, STEPS = 40 };
+
+static weft_error err;
+static const folder_variant tiny = { "tiny",
+                                     { 2, 32, 2, 64, VOCAB, 0.5, 1e4, 1e-5, NEOX_GELU, true, true, false }, "gelu" };
+
+typedef struct shadow { int32_t ids[CONTEXT]; uint32_t n; } shadow;
+
+typedef struct world {
+    temp_folder folder;
+    weft_model *m;
+    weft_backend *device;
+    weft_weights *weights; /* of both sessions */
+    weft_session *s, *fresh;
+    shadow q[SEQUENCES];
+    uint32_t random, refused, shared;
+} world;
+
+static uint32_t draw(world *w, uint32_t n)
+{
+    w->random = w->random * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)(w->random >> 8) * n >> 24);
+}
+
+static weft_status open_session(world *w, const weft_session_desc *d, weft_session **out)
+{
+    weft_session_plan *plan;
+    WEFT_TRY(weft_session_plan_create(w->m, d, &plan, &err));
+    return weft_session_open(plan, w->weights, out, &err);
+}
+
+static bool world_open(world *w, const char *spec)
+{
+    neox_model ref;
+    *w = (world){ .folder = temp_make(), .random = 7 };
+    neox_create(&ref, &tiny.c, 1);
+    folder_write(&w->folder, &tiny, &ref);
+    neox_free(&ref);
+    weft_session_desc d = { .devices = &w->device, .n_devices = 1, .hidden = -1, .context = CONTEXT, .page = PAGE,
+                            .n_sequences = SEQUENCES, .cells = CELLS, .max_tokens = 1 };
+    weft_status s = weft_backend_open(spec, &w->device, &err);
+    if (!s) s = weft_model_open(w->folder.path, NULL, &w->m, &err);
+    weft_weight_source source = { 0 };
+    if (!s) source = weft_model_weights(w->m);
+    if (!s) s = weft_weights_create(&source, 1, &w->weights, &err);
+    if (!s) s = open_session(w, &d, &w->s);
+    d.n_sequences = 1;
+    d.cells = 0;
+    if (!s) s = open_session(w, &d, &w->fresh);
+    return CHECK_OK(s, err);
+}
+
+static void world_close(world *w)
+{
+    weft_session_destroy(w->s);
+    weft_session_destroy(w->fresh);
+    weft_weights_destroy(w->weights);
+    weft_model_close(w->m);
+    weft_backend_close(w->device);
+    temp_remove(&w->folder);
+}
+
+/* ---- the model of a cache ---- */
+
+/* Appends to the session and, where it took them, to the shadow. */
+static void append(world *w, uint32_t q)
+{
+    weft_batch_token t[6];
+    uint32_t n = 1 + draw(w, 6), before = weft_session_cells_free(w->s);
+    if (w->q[q].n + n > CONTEXT) return;
+    for (uint32_t i = 0; i < n; i++) t[i] = (weft_batch_token){ (int32_t)draw(w, VOCAB), q, false };
+    weft_status s = weft_session_eval(w->s, t, n, NULL, &err);
+    if (s == WEFT_LIMIT) { /* a page for the tokens, and one for a shared one that is not full */
+        CHECK(before < 2 * PAGE);
+        CHECK_CONTAINS(err.text, "is full");
+        CHECK_EQ_INT(weft_session_cells_free(w->s), before);
+        w->refused++;
+        return;
+    }
+    if (!CHECK_OK(s, err)) return;
+    for (uint32_t i = 0; i < n; i++) w->q[q].ids[w->q[q].n++] = t[i].id;
+}
+
+static void fork_sequence(world *w, uint32_t from, uint32_t to)
+{
+    if (from == to || w->q[to].n) {
+        CHECK_STATUS(weft_session_fork(w->s, from, to, &err), w->q[to].n ? WEFT_INVALID : WEFT_OK, err);
+        return;
+    }
+    uint32_t before = weft_session_cells_free(w->s);
+    CHECK_OK(weft_session_fork(w->s, from, to, &err), err);
+    CHECK_EQ_INT(weft_session_cells_free(w->s), before);
+    w->q[to] = w->q[from];
+}
+
+/* A sequence that begins as another, and then otherwise. */
+static void share_prefix(world *w, uint32_t from, uint32_t to)
+{
+    uint32_t got, n = w->q[from].n ? draw(w, w->q[from].n + 1) : 0;
+    if (w->q[to].n) return;
+    CHECK_OK(weft_session_share(w->s, to, w->q[from].ids, n, &got, &err), err);
+    CHECK_EQ_INT(got, n);
+    memcpy(w->q[to].ids, w->q[from].ids, n * sizeof *w->q[to].ids);
+    w->q[to].n = n;
+    w->shared += n;
+}
+
+static void truncate_to(world *w, uint32_t q, uint32_t n)
+{
+    CHECK_OK(weft_session_truncate(w->s, q, n, &err), err);
+    w->q[q].n = n;
+}
+
+static void save_and_load(world *w, uint32_t from, uint32_t to)
+{
+    char path[600];
+    const int32_t last[2] = { 3, 5 };
+    weft_tokens pending;
+    uint32_t n = draw(w, 3);
+    if (!w->q[from].n || w->q[to].n) return;
+    snprintf(path, sizeof path, "%s/saved", w->folder.path);
+    CHECK_OK(weft_session_save(w->s, from, last, n, path, &err), err);
+    weft_status s = weft_session_load(w->s, to, path, &pending, &err);
+    if (s == WEFT_LIMIT) {
+        CHECK(weft_session_cells_free(w->s) < (w->q[from].n + PAGE - 1) / PAGE * PAGE);
+        w->refused++;
+    } else if (CHECK_OK(s, err)) {
+        CHECK(pending.n == n && !memcmp(pending.ids, last, n * sizeof *last));
+        weft_tokens_free(&pending);
+        w->q[to] = w->q[from];
+    }
+}
+
+/* ---- the comparison ---- */
+
+/* The sequence's next logits, after which it is as before. */
+static void compare(world *w, uint32_t q)
+{
+    weft_batch_token t[CONTEXT];
+    float got[VOCAB], want[VOCAB];
+    shadow *s = &w->q[q];
+    if (s->n == CONTEXT) return;
+    CHECK(weft_session_length(w->s, q) == s->n && !memcmp(weft_session_tokens(w->s, q), s->ids, s->n * sizeof *s->ids));
+    s->ids[s->n] = (int32_t)draw(w, VOCAB);
+    weft_status status = weft_session_eval(w->s, &(weft_batch_token){ s->ids[s->n], q, true }, 1, got, &err);
+    if (status == WEFT_LIMIT) return;
+    CHECK_OK(status, err);
+    for (uint32_t i = 0; i <= s->n; i++) t[i] = (weft_batch_token){ s->ids[i], 0, i == s->n };
+    CHECK_OK(weft_session_eval(w->fresh, t, s->n + 1, want, &err), err);
+    CHECK(!memcmp(got, want, sizeof got));
+    CHECK_OK(weft_session_truncate(w->s, q, s->n, &err), err);
+    CHECK_OK(weft_session_truncate(w->fresh, 0, 0, &err), err);
+}
+
+static void history(world *w)
+{
+    for (uint32_t i = 0; i < STEPS; i++) {
+        uint32_t q = draw(w, SEQUENCES), other = draw(w, SEQUENCES), kind = draw(w, 16);
+        if (kind < 8) append(w, q);
+        else if (kind < 10) fork_sequence(w, q, other);
+        else if (kind < 12) share_prefix(w, q, other);
+        else if (kind < 13) truncate_to(w, q, w->q[q].n ? draw(w, w->q[q].n) : 0);
+        else if (kind < 14) truncate_to(w, q, 0);
+        else save_and_load(w, q, other);
+    }
+    for (uint32_t q = 0; q < SEQUENCES; q++) compare(w, q);
+    for (uint32_t q = 0; q < SEQUENCES; q++) truncate_to(w, q, 0);
+    CHECK_EQ_INT(weft_session_cells_free(w->s), CELLS); /* nothing is lost */
+}
+
+static void histories(const char *spec, uint32_t n)
+{
+    world w;
+    if (world_open(&w, spec)) {
+        for (uint32_t i = 0; i < n; i++) history(&w);
+        if (n >= 100) CHECK(w.refused > 0 && w.shared > 0); /* the cache was too small at times */
+    }
+    world_close(&w);
+}
+
+static void on_the_cpu(void)
+{
+    histories("cpu,threads=1", 1000);
+    histories("cpu,isa=scalar,threads=2", 50);
+}
+
+static void on_vulkan(void)
+{
+    histories("vulkan:0", 40);
+}
+
+/* ---- what else is promised ---- */
+
+static void eval_all(weft_session *s, uint32_t q, uint32_t n, float *out)
+{
+    weft_batch_token t[CONTEXT];
+    for (uint32_t i = 0; i < n; i++) t[i] = (weft_batch_token){ (int32_t)(i * 7 % VOCAB), q, i + 1 == n };
+    CHECK_OK(weft_session_eval(s, t, n, out, &err), err);
+}
+
+/* Pages given back are free, what is left can be gone on with and cut down to there, not below. */
+static void gives_pages_back(void)
+{
+    world w;
+    float row[VOCAB];
+    uint32_t got;
+    const int32_t first[] = { 0, 7, 14 };
+    if (world_open(&w, "cpu,threads=1")) {
+        eval_all(w.s, 1, 70, row);
+        uint32_t before = weft_session_cells_free(w.s);
+        CHECK_OK(weft_session_discard(w.s, 1, 40, &err), err);
+        CHECK_EQ_INT(weft_session_cells_free(w.s), before + 2 * PAGE);
+        CHECK_STATUS(weft_session_truncate(w.s, 1, 31, &err), WEFT_INVALID, err);
+        CHECK_CONTAINS(err.text, "first 32 tokens were given back");
+        CHECK_OK(weft_session_share(w.s, 0, first, 3, &got, &err), err);
+        CHECK_EQ_INT(got, 0);
+        CHECK_OK(weft_session_fork(w.s, 1, 2, &err), err);
+        CHECK_OK(weft_session_truncate(w.s, 1, 32, &err), err);
+        CHECK_OK(weft_session_eval(w.s, &(weft_batch_token){ 1, 2, true }, 1, row, &err), err);
+        CHECK_STATUS(weft_session_discard(w.s, 2, 72, &err), WEFT_INVALID, err);
+    }
+    world_close(&w);
+}
+
+/* 64 sequences of 100 tokens in 64 x 128 cells: none has to wait for room that it does not use. */
+static void many_short_sequences(void)
+{
+    world w;
+    weft_session *s = NULL;
+    if (world_open(&w, "cpu,threads=1")) {
+        weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .context = 2000, .page = PAGE,
+                                .n_sequences = 64, .cells = 64 * 128, .max_tokens = 100 };
+        if (CHECK_OK(open_session(&w, &d, &s), err))
+            for (uint32_t q = 0; q < 64; q++)
+                for (uint32_t i = 0; i < 2; i++) eval_all(s, q, 50, (float[VOCAB]){ 0 });
+        CHECK_EQ_INT(weft_session_cells_free(s), 64 * 16);
+        weft_session_destroy(s);
+    }
+    world_close(&w);
+}
+
+static void refuses_files_of_others(void)
+{
+    world w;
+    weft_session *s = NULL;
+    char path[600], text[8];
+    if (!world_open(&w, "cpu,threads=1")) return;
+    snprintf(path, sizeof path, "%s/saved", w.folder.path);
+    weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .context = CONTEXT, .kv = WEFT_F32 };
+    CHECK_STATUS(weft_session_save(w.s, 0, NULL, 0, path, &err), WEFT_INVALID, err);
+    eval_all(w.s, 0, 20, (float[VOCAB]){ 0 });
+    CHECK_OK(weft_session_save(w.s, 0, NULL, 0, path, &err), err);
+    CHECK_STATUS(weft_session_load(w.s, 0, path, NULL, &err), WEFT_INVALID, err); /* not empty */
+    CHECK_STATUS(weft_session_load(w.s, 1, "nowhere", NULL, &err), WEFT_NOT_FOUND, err);
+    if (CHECK_OK(open_session(&w, &d, &s), err)) {
+        CHECK_STATUS(weft_session_load(s, 0, path, NULL, &err), WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "a cache of f16, here it is f32");
+    }
+    weft_session_destroy(s);
+    FILE *f = fopen(path, "r+b"); /* one byte of the last state */
+    fseek(f, -20, SEEK_END);
+    text[0] = (char)(fgetc(f) ^ 1);
+    fseek(f, -20, SEEK_END);
+    fputc(text[0], f);
+    fclose(f);
+    CHECK_STATUS(weft_session_load(w.s, 1, path, NULL, &err), WEFT_FORMAT, err);
+    CHECK_CONTAINS(err.text, "damaged");
+    CHECK_EQ_INT(weft_session_length(w.s, 1), 0);
+    world_close(&w);
+}
+
+/* Both of world's sessions have the weights once. */
+static void sessions_share_weights(void)
+{
+    world w;
+    if (world_open(&w, "cpu,threads=1")) {
+        uint64_t bytes = weft_weights_bytes(w.weights);
+        weft_session *third = NULL;
+        weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .context = CONTEXT,
+                                .max_tokens = 1 };
+        CHECK_OK(open_session(&w, &d, &third), err);
+        CHECK_EQ_INT(weft_weights_bytes(w.weights), bytes);
+        CHECK(weft_session_bytes(w.s) > bytes);
+        weft_session_destroy(third);
+    }
+    world_close(&w);
+}
+
+static const weft_test tests[] = {
+    { "CPU", on_the_cpu },
+    { "Vulkan", on_vulkan },
+    { "gives pages back", gives_pages_back },
+    { "many short sequences", many_short_sequences },
+    { "refuses files of others", refuses_files_of_others },
+    { "sessions share weights", sessions_share_weights },
+};
+TEST_MAIN(tests)
