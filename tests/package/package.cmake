@@ -82,6 +82,11 @@ function(expect_example name expected)
   message(STATUS "examples/${name}.c: builds and runs (${languages})")
 endfunction()
 expect_example(own_model "^Once upon a time, there was a little girl.*\nTom had a red ball that he.*\nThe little dog was")
+set(line "Once upon a time,.*\n")
+expect_example(fork_four_ways "^${line}${line}${line}${line}$")
+expect_example(save_and_resume
+  "^Once upon a time, there was a little girl named Lily. She loved to play with her toys and eat yummy food. One day, she"
+  ${WORK}/story.weft)
 
 # The C example of the README, as it stands there.
 file(READ ${here}/../../README.md readme)
