@@ -11,6 +11,7 @@ set(WEFT_PUBLIC_HEADERS
   graph/plan.h
   graph/types.h
   graph/op.def
+  graph/rope.def
   graph/map.def
   graph/act.def
   graph/attr.def

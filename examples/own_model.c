@@ -30,7 +30,7 @@ static weft_ref layer(net *x, weft_ref in) {
 }
 static void build(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx) {
     net x = { g, in, { 0 } };
-    x.angles = weft_rope_angles(g, in->pos, x.angles, TURNING, 10000, 1), (void)c, (void)ctx;
+    x.angles = weft_rope_angles(g, in->pos, TURNING, 10000), (void)c, (void)ctx;
     weft_ref h = weft_gather(g, weight(&x, WEFT_DIMS(VOCAB, E), "gpt_neox.embed_in.weight"), in->tokens);
     for (int i = 0; i < LAYERS; i++) weft_scope_begin(g, "gpt_neox.layers.%d", i), h = weft_scope_end(g, layer(&x, h));
     h = weft_gather(g, norm(&x, h, "gpt_neox.final_layer_norm"), in->rows);

@@ -71,7 +71,7 @@ const weft__attr_field *weft__attr_fields(weft_op op, uint32_t *n)
 static const size_t field_size[] = {
     [ATTR_f32] = sizeof(float),        [ATTR_i32] = sizeof(int32_t),  [ATTR_i64] = sizeof(int64_t),
     [ATTR_dtype] = sizeof(weft_dtype), [ATTR_act] = sizeof(weft_act), [ATTR_dims] = sizeof(weft_dims),
-    [ATTR_perm] = sizeof(weft_perm),
+    [ATTR_perm] = sizeof(weft_perm),   [ATTR_rope] = sizeof(weft_rope_kind),
 };
 
 size_t weft__attr_size(const weft__attr_field *f)

@@ -16,6 +16,7 @@ typedef union weft__attr_any {
     int64_t i64;
     weft_dtype dtype;
     weft_act act;
+    weft_rope_kind rope;
     weft_dims dims;
     weft_perm perm;
 } weft__attr_any;

@@ -437,11 +437,24 @@ weft_ref weft_linear_scan(weft_graph *g, weft_ref state, weft_ref a, weft_ref b,
     return add_recurrence(g, WEFT_OP_linear_scan, in, 5, next);
 }
 
-weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, weft_ref factors, uint32_t n_rot, float theta,
-                          float position_scale)
+/* A length alone, and factors without a length, follow the positions directly. */
+weft_ref weft_rope_table(weft_graph *g, weft_ref pos, const weft_rope_desc *d)
 {
-    weft_attrs a = { .rope_angles = { n_rot > INT32_MAX ? -1 : (int32_t)n_rot, theta, position_scale, 0 } };
-    return add(g, WEFT_OP_rope_angles, &a, (weft_ref[]){ pos, factors }, factors.id ? 2 : 1);
+    weft_attrs a = { .rope_table = { .kind = d->kind, .n_rot = d->n_rot > INT32_MAX ? -1 : (int32_t)d->n_rot,
+                                     .theta = d->theta, .factor = d->factor, .original = d->original, .low = d->low,
+                                     .high = d->high, .untruncated = d->untruncated, .scale = d->scale,
+                                     .pairs = d->pairs > INT32_MAX ? -1 : (int32_t)d->pairs } };
+    const weft_ref more[] = { d->length, d->factors, d->long_factors };
+    weft_ref in[4] = { pos };
+    uint32_t n = 1;
+    for (uint32_t i = 0; i < 3; i++)
+        if (more[i].id) in[n++] = more[i];
+    return add(g, WEFT_OP_rope_table, &a, in, n);
+}
+
+weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, uint32_t n_rot, float theta)
+{
+    return weft_rope_table(g, pos, &(weft_rope_desc){ .n_rot = n_rot, .theta = theta });
 }
 
 weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool interleaved)

@@ -126,11 +126,26 @@ WEFT_API weft_ref weft_linear_scan(weft_graph *g, weft_ref state, weft_ref a, we
                                    weft_ref reset, weft_ref *next);
 
 /* Rotary embedding (Su et al., arXiv:2104.09864) in two steps, so that all layers share one table.
- * angles: pos i32 [T] -> f32 [T, n_rot/2, 2] of (cos, sin) of pos * position_scale * theta^(-2i/n_rot) / factor[i];
- * factors f32 [n_rot/2] or none. Angles are computed in double precision.
+ * rope_table: pos i32 [T] -> f32 [T, n_rot/2, 2] of (cos, sin) of pos * frequency[i], times a scale. Angles are
+ * computed in double precision. frequency[i] is theta^(-2i / n_rot), which the kinds change as transformers does
+ * (docs/ops.md has the formulas). A zeroed field is not used, or has the kind's default.
  * rope: x [T, .., D] with D >= n_rot; rotates pairs (i, i + n_rot/2), or (2i, 2i+1) if interleaved; the rest passes. */
-WEFT_API weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, weft_ref factors, uint32_t n_rot, float theta,
-                                   float position_scale);
+typedef struct weft_rope_desc {
+    weft_rope_kind kind;
+    uint32_t n_rot;
+    float theta;
+    float factor;    /* by which contexts are stretched: all kinds but DEFAULT; LONGROPE: for the scale alone */
+    float original;  /* length that the model was trained with: DYNAMIC, BANDS, YARN, LONGROPE */
+    float low, high; /* BANDS: low and high frequency factor; YARN: beta slow and fast (1, 32) */
+    bool untruncated; /* YARN: the ramp's ends are no whole pairs */
+    float scale;     /* of cos and sin; 0: as the kind says (YARN, LONGROPE: by factor), else 1 */
+    uint32_t pairs;  /* only the first so many turn; 0: all */
+    weft_ref length; /* i32 [T], how long each token's sequence is: DYNAMIC, LONGROPE */
+    weft_ref factors, long_factors; /* f32 [n_rot/2] that divide frequencies: LONGROPE up to the original length and
+                                     * beyond; the first alone with any other kind but DYNAMIC */
+} weft_rope_desc;
+WEFT_API weft_ref weft_rope_table(weft_graph *g, weft_ref pos, const weft_rope_desc *d);
+WEFT_API weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, uint32_t n_rot, float theta); /* of kind DEFAULT */
 WEFT_API weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool interleaved);
 
 /* Scaled dot-product attention over cells. q [T, H, D]; k, v [G, C, D] of C cells (G divides H: head h reads group

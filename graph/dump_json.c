@@ -2,6 +2,7 @@
 #include "graph/dump.h"
 
 #include "graph/attr.h"
+#include "graph/rope.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ static void put_attr(weft__json *j, const weft_graph *g, const weft__attr_field 
     case ATTR_i64: weft__json_i64(j, f->name, x.i64); break;
     case ATTR_dtype: weft__json_string(j, f->name, weft_dtype_get(x.dtype)->name); break;
     case ATTR_act: weft__json_string(j, f->name, weft__act_name(x.act)); break;
+    case ATTR_rope: weft__json_string(j, f->name, weft__rope_name(x.rope)); break;
     case ATTR_dims: put_dims(j, f->name, g, &x.dims); break;
     case ATTR_perm:
         weft__json_array(j, f->name);

@@ -4,6 +4,7 @@
 #include "graph/attr.h"
 #include "graph/convert.h"
 #include "graph/number.h"
+#include "graph/rope.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ const char *weft__attr_text(const weft_graph *g, const weft_node *n, const weft_
     case ATTR_i64: snprintf(buf, size, "%" PRId64, x.i64); break;
     case ATTR_dtype: snprintf(buf, size, "%s", weft_dtype_get(x.dtype)->name); break;
     case ATTR_act: snprintf(buf, size, "%s", weft__act_name(x.act)); break;
+    case ATTR_rope: snprintf(buf, size, "%s", weft__rope_name(x.rope)); break;
     case ATTR_dims: weft__dims_text(g, &x.dims, buf, size); break;
     case ATTR_perm:
         snprintf(buf, size, "[");

@@ -108,7 +108,7 @@ weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims
 /* ---- attributes, generated from attr.def ---- */
 typedef struct weft__attr_field {
     const char *name;
-    enum { ATTR_f32, ATTR_i32, ATTR_i64, ATTR_dtype, ATTR_act, ATTR_dims, ATTR_perm } type;
+    enum { ATTR_f32, ATTR_i32, ATTR_i64, ATTR_dtype, ATTR_act, ATTR_rope, ATTR_dims, ATTR_perm } type;
     uint32_t offset;
     bool optional;
 } weft__attr_field;

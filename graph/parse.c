@@ -8,6 +8,7 @@
 #include "graph/graph_impl.h"
 #include "graph/number.h"
 #include "graph/scan.h"
+#include "graph/rope.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -125,6 +126,19 @@ static weft_status take_act_field(parser *p, void *field)
     return WEFT_OK;
 }
 
+static weft_status take_rope_field(parser *p, void *field)
+{
+    char name[WEFT__SCAN_WORD];
+    weft_rope_kind kind;
+    weft__scan_blanks(&p->in);
+    const char *start = p->in.at;
+    WEFT_TRY(weft__scan_word(&p->in, "", name, "expected a kind of rotary embedding"));
+    if (!weft__rope_parse(name, &kind))
+        return weft__scan_fail_word(&p->in, start, "no kind of rotary embedding is called", name);
+    memcpy(field, &kind, sizeof kind);
+    return WEFT_OK;
+}
+
 static weft_status take_dims_field(parser *p, void *field)
 {
     weft_dims d;
@@ -156,7 +170,7 @@ static weft_status take_attrs(parser *p, weft_op op, weft_attrs *attrs)
     static weft_status (*const field_of[])(parser *, void *) = {
         [ATTR_f32] = take_f32_field,     [ATTR_i32] = take_i32_field, [ATTR_i64] = take_i64_field,
         [ATTR_dtype] = take_dtype_field, [ATTR_act] = take_act_field, [ATTR_dims] = take_dims_field,
-        [ATTR_perm] = take_perm_field,
+        [ATTR_perm] = take_perm_field,   [ATTR_rope] = take_rope_field,
     };
     uint32_t n, seen = 0;
     const weft__attr_field *f = weft__attr_fields(op, &n);

@@ -6,6 +6,7 @@
 #include "graph/convert.h"
 #include "graph/graph_impl.h"
 #include "graph/number.h"
+#include "graph/rope.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -93,6 +94,13 @@ static void put_act(printer *p, const void *field)
     PUT(p, "%s", weft__act_name(x));
 }
 
+static void put_rope(printer *p, const void *field)
+{
+    weft_rope_kind x;
+    memcpy(&x, field, sizeof x);
+    PUT(p, "%s", weft__rope_name(x));
+}
+
 static void put_dims_field(printer *p, const void *field)
 {
     weft_dims x;
@@ -112,6 +120,7 @@ static void put_attrs(printer *p, const weft_node *n)
     static void (*const put[])(printer *, const void *) = {
         [ATTR_f32] = put_f32,         [ATTR_i32] = put_i32,         [ATTR_i64] = put_i64, [ATTR_dtype] = put_dtype,
         [ATTR_dims] = put_dims_field, [ATTR_perm] = put_perm_field, [ATTR_act] = put_act,
+        [ATTR_rope] = put_rope,
     };
     uint32_t n_fields;
     const weft__attr_field *f = weft__attr_fields(n->op, &n_fields);

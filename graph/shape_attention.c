@@ -1,20 +1,66 @@
 /* shape_attention.c: the shape rules of rotary embedding and attention. */
 #include "graph/shape_rule.h"
+#include "graph/rope.h"
 
-weft_status weft__shape_rope_angles(const weft__rule *r)
+/* Which inputs follow the positions: a length for each token, and vectors of factors. */
+static weft_status need_rope_inputs(const weft__rule *r, weft_dim tokens, weft_dim pairs)
 {
-    const weft_attr_rope_angles *a = &r->attrs->rope_angles;
+    weft_rope_kind kind = r->attrs->rope_table.kind;
+    bool length = kind == WEFT_ROPE_DYNAMIC || kind == WEFT_ROPE_LONGROPE;
+    uint32_t most = kind == WEFT_ROPE_LONGROPE ? 4 : 2, least = length ? most : 1;
+    if (r->n_in < least || r->n_in > most)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_table: %u inputs, kind %s needs %u to %u", r->n_in,
+                         weft__rope_name(kind), least, most);
+    for (uint32_t i = 1; i < r->n_in; i++) {
+        bool is_length = length && i == 1;
+        WEFT_TRY(is_length ? weft__need_i32(r, i) : weft__need_class(r, i, r->v[i]->dtype == WEFT_F32, "f32"));
+        if (!weft__is_vector_of(r->v[i], is_length ? tokens : pairs))
+            return weft__rule_refuse(r, is_length ? "lengths must be a vector of tokens"
+                                                  : "factors must be a vector of n_rot/2");
+    }
+    return WEFT_OK;
+}
+
+static weft_status need_parameter(const weft__rule *r, bool used, float x, const char *name)
+{
+    if (used) return weft__need_finite(r, x, true, name);
+    if (x == 0) return WEFT_OK;
+    return WEFT_FAIL(r->err, WEFT_INVALID, "rope_table: kind %s has no %s", weft__rope_name(r->attrs->rope_table.kind),
+                     name);
+}
+
+static weft_status need_rope_parameters(const weft__rule *r)
+{
+    const weft_attr_rope_table *a = &r->attrs->rope_table;
+    bool bands = a->kind == WEFT_ROPE_BANDS, yarn = a->kind == WEFT_ROPE_YARN;
+    bool plain = a->kind == WEFT_ROPE_DEFAULT || a->kind == WEFT_ROPE_LINEAR;
+    if ((unsigned)a->kind >= WEFT_ROPE_COUNT) return WEFT_FAIL(r->err, WEFT_INVALID, "rope_table: no such kind");
+    if (a->n_rot < 2 || a->n_rot % 2 || a->n_rot > WEFT__MAX_ROTARY)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_table: n_rot is %d, must be even and from 2 to %d", a->n_rot,
+                         WEFT__MAX_ROTARY);
+    WEFT_TRY(weft__need_finite(r, a->theta, true, "theta"));
+    WEFT_TRY(need_parameter(r, a->kind != WEFT_ROPE_DEFAULT, a->factor, "factor"));
+    WEFT_TRY(need_parameter(r, !plain, a->original, "original"));
+    WEFT_TRY(need_parameter(r, bands || (yarn && a->low != 0), a->low, "low"));
+    WEFT_TRY(need_parameter(r, bands || (yarn && a->high != 0), a->high, "high"));
+    WEFT_TRY(need_parameter(r, a->scale != 0, a->scale, "scale"));
+    WEFT_TRY(weft__need_flag(r, a->untruncated, "untruncated"));
+    if (bands && !(a->high > a->low)) return WEFT_FAIL(r->err, WEFT_INVALID, "rope_table: high must be above low");
+    if ((a->kind == WEFT_ROPE_DYNAMIC && a->n_rot < 4) || (yarn && !(a->theta > 1)))
+        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_table: too few dimensions, or too low a theta, for kind %s",
+                         weft__rope_name(a->kind));
+    if (a->pairs < 0 || a->pairs > a->n_rot / 2)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_table: %d of %d pairs cannot turn", a->pairs, a->n_rot / 2);
+    return WEFT_OK;
+}
+
+weft_status weft__shape_rope_table(const weft__rule *r)
+{
     WEFT_TRY(weft__need_i32(r, 0));
     if (r->v[0]->dims.rank != 1) return weft__rule_refuse(r, "positions must be a vector");
-    if (a->n_rot < 2 || a->n_rot % 2)
-        return WEFT_FAIL(r->err, WEFT_INVALID, "rope_angles: n_rot is %d, must be even and at least 2", a->n_rot);
-    WEFT_TRY(weft__need_finite(r, a->theta, true, "theta"));
-    WEFT_TRY(weft__need_finite(r, a->position_scale, true, "position_scale"));
-    weft_dims to = { 3, { r->v[0]->dims.d[0], { a->n_rot / 2, 0 }, { 2, 0 } } };
-    if (r->n_in == 2) {
-        WEFT_TRY(weft__need_class(r, 1, r->v[1]->dtype == WEFT_F32, "f32"));
-        if (!weft__is_vector_of(r->v[1], to.d[1])) return weft__rule_refuse(r, "factors must be a vector of n_rot/2");
-    }
+    WEFT_TRY(need_rope_parameters(r));
+    weft_dims to = { 3, { r->v[0]->dims.d[0], { r->attrs->rope_table.n_rot / 2, 0 }, { 2, 0 } } };
+    WEFT_TRY(need_rope_inputs(r, to.d[0], to.d[1]));
     weft__rule_result(r, WEFT_F32, &to);
     return WEFT_OK;
 }

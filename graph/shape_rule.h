@@ -34,7 +34,7 @@ weft__shape_fn weft__shape_linear_select;
 /* shape_state.c: what moves rows, and what writes states */
 weft__shape_fn weft__shape_gather, weft__shape_concat, weft__shape_store, weft__shape_conv1d, weft__shape_linear_scan;
 /* shape_attention.c */
-weft__shape_fn weft__shape_rope_angles, weft__shape_rope, weft__shape_rope_store, weft__shape_attention;
+weft__shape_fn weft__shape_rope_table, weft__shape_rope, weft__shape_rope_store, weft__shape_attention;
 
 /* ---- results and refusals ---- */
 

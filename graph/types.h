@@ -43,6 +43,14 @@ WEFT_API bool weft_dtype_parse(const char *name, weft_dtype *out);
 /* Bytes of a row of n elements; false if n is negative, no multiple of the block, or the size overflows. */
 WEFT_API bool weft_dtype_row_bytes(weft_dtype t, int64_t n, uint64_t *out);
 
+/* Kinds of rotary embedding: see weft_rope_table. */
+typedef enum weft_rope_kind {
+#define WEFT_ROPE(id, name) WEFT_ROPE_##id,
+#include "rope.def"
+#undef WEFT_ROPE
+    WEFT_ROPE_COUNT
+} weft_rope_kind;
+
 typedef struct weft_ref { uint32_t id; } weft_ref; /* a value; 0 is "none" */
 
 /* A dimension: n, or n times the value of extent number `extent` (1-based; 0 = none). */
@@ -103,6 +111,7 @@ typedef int32_t weft__attr_i32;
 typedef int64_t weft__attr_i64;
 typedef weft_dtype weft__attr_dtype;
 typedef weft_act weft__attr_act;
+typedef weft_rope_kind weft__attr_rope;
 typedef weft_dims weft__attr_dims;
 typedef weft_perm weft__attr_perm;
 #define F(type, name) weft__attr_##type name;

@@ -94,13 +94,15 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
     return WEFT_OK;
 }
 
+/* The weights that products take in blocks: matrices, and experts. */
 static bool *find_multiplied(const weft_graph *g)
 {
     bool *multiplied = calloc(weft_graph_value_limit(g), sizeof *multiplied);
     if (!multiplied) return NULL;
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
-        if (n->op == WEFT_OP_matmul_nt || n->op == WEFT_OP_linear_select) multiplied[n->in[1].id] = true;
+        bool matrix = n->op == WEFT_OP_matmul_nt && weft_graph_value(g, n->in[1])->dims.rank == 2;
+        if (matrix || n->op == WEFT_OP_linear_select) multiplied[n->in[1].id] = true;
     }
     return multiplied;
 }

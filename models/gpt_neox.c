@@ -8,7 +8,7 @@
 typedef struct ctx {
     weft_graph *g;
     uint32_t n_layer, E, H, D, F, V, n_rot;
-    double theta, position_scale;
+    double theta, factor;
     float eps;
     bool parallel, attention_bias, tied;
     weft_act act;
@@ -75,7 +75,7 @@ static void read_rotary(ctx *x, const weft_config *c)
     uint32_t head = weft_config_u32_or(g, c, "head_dim", x->D, 1, 1 << 20);
     double fraction = weft_config_f64(g, c, "partial_rotary_factor", 0, 1);
     x->theta = weft_config_f64(g, c, "rope_theta", 1, 1e12);
-    x->position_scale = weft_config_f64(g, c, "rope_position_scale", 1e-6, 1e6);
+    x->factor = 1 / weft_config_f64(g, c, "rope_position_scale", 1e-6, 1e6);
     x->n_rot = (uint32_t)(head * fraction);
     if (x->n_rot % 2) {
         x->theta = pow(x->theta, (x->n_rot + 1.0) / x->n_rot);
@@ -111,8 +111,9 @@ static weft_ref trunk(ctx *x, weft_graph *g, const weft_config *c, const weft_mo
 {
     *x = (ctx){ .g = g, .in = in };
     read_config(x, c);
-    if (x->n_rot)
-        x->angles = weft_rope_angles(g, in->pos, (weft_ref){ 0 }, x->n_rot, (float)x->theta, (float)x->position_scale);
+    weft_rope_desc turning = { .n_rot = x->n_rot, .theta = (float)x->theta };
+    if (x->factor != 1) turning.kind = WEFT_ROPE_LINEAR, turning.factor = (float)x->factor;
+    if (x->n_rot) x->angles = weft_rope_table(g, in->pos, &turning);
     weft_scope_begin(g, "gpt_neox");
     x->embed = weft_weight(g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "embed_in.weight");
     weft_ref h = weft_output(g, weft_gather(g, x->embed, in->tokens), "hidden.0");

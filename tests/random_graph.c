@@ -538,16 +538,30 @@ static bool make_conv1d(gen *r, weft_op op)
     return emit_recurrence(r, op, state, in, 5 + below(r, 2));
 }
 
-static bool make_rope_angles(gen *r, weft_op op)
+static bool make_rope_table(gen *r, weft_op op)
 {
-    int32_t half = 1 + (int32_t)below(r, 4);
-    weft_ref in[2] = { new_index(r, vector_of(random_extent(r)), 0, 50, false) };
-    uint32_t n = chance(r, 30) ? 2 : 1;
-    if (n == 2) {
+    static const weft_attr_rope_table kinds[] = {
+        { .kind = WEFT_ROPE_LINEAR, .factor = 2 },
+        { .kind = WEFT_ROPE_BANDS, .factor = 2, .original = 16, .low = 1, .high = 4 },
+        { .kind = WEFT_ROPE_YARN, .factor = 2, .original = 16 },
+        { .kind = WEFT_ROPE_DYNAMIC, .factor = 2, .original = 16 },
+    };
+    int32_t half = 2 + (int32_t)below(r, 3);
+    weft_dims tokens = vector_of(random_extent(r));
+    weft_ref in[2] = { new_index(r, tokens, 0, 50, false) };
+    weft_attrs a = { .rope_table = { 0 } };
+    uint32_t n = chance(r, 50) ? 2 : 1;
+    if (chance(r, 50)) a.rope_table = kinds[below(r, 4)];
+    if (a.rope_table.kind == WEFT_ROPE_DYNAMIC) {
+        in[1] = new_index(r, tokens, 1, 50, false);
+        n = 2;
+    } else if (n == 2) {
         float factors[4] = { 1, 1.5f, 2, 4 };
         in[1] = weft_constant(r->g, WEFT_F32, vector_of((weft_dim){ half, 0 }), factors);
     }
-    return emit(r, op, &(weft_attrs){ .rope_angles = { 2 * half, 10000, 1, 0 } }, in, n);
+    a.rope_table.n_rot = 2 * half;
+    a.rope_table.theta = 10000;
+    return emit(r, op, &a, in, n);
 }
 
 /* Angles made for one of the extents serve any x whose first dimension is that extent. */
@@ -557,9 +571,9 @@ static bool make_rope(gen *r, weft_op op)
     weft_dim tokens = random_extent(r);
     weft_dims d = { 3, { tokens, { heads, 0 }, { size, 0 } } };
     uint32_t n_rot = 2 * (1 + below(r, (uint32_t)d.d[2].n / 2));
-    weft_ref pos = new_index(r, vector_of(tokens), 0, 50, false), none = { 0 };
+    weft_ref pos = new_index(r, vector_of(tokens), 0, 50, false);
     if (!pos.id) return false;
-    weft_ref x = new_float(r, d), in[2] = { x, weft_rope_angles(r->g, pos, none, n_rot, 100, 1) };
+    weft_ref x = new_float(r, d), in[2] = { x, weft_rope_angles(r->g, pos, n_rot, 100) };
     return emit(r, op, &(weft_attrs){ .rope = { .interleaved = (int32_t)below(r, 2) } }, in, 2);
 }
 

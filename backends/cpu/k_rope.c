@@ -1,40 +1,58 @@
 /* k_rope.c: the table of angles, rotation, and rotation straight into a state. */
 #include <math.h>
 
+#include "graph/rope.h"
 #include "walk.h"
 
-/* ---- rope_angles: pos [T] -> [T, n_rot/2, 2] of (cos, sin) ---- */
+/* ---- rope_table: pos [T] -> [T, n_rot/2, 2] of (cos, sin) ---- */
 
-static void run_angles(const cpu_call *c)
+/* Where the vectors of factors are; NULL: there are none. */
+typedef struct table_inputs {
+    const cpu_tensor *length, *factors, *long_factors;
+} table_inputs;
+
+static table_inputs find_inputs(const cpu_call *c)
 {
-    const weft_attr_rope_angles *a = &c->attrs->rope_angles;
-    const cpu_tensor *pos = &c->in[0], *factors = c->n_in > 1 && c->in[1].data ? &c->in[1] : NULL,
-                     *y = &c->out[0];
-    int64_t pairs = y->dim[1], begin, end;
-    cpu_share(c, pos->dim[0], 1, &begin, &end);
-    for (int64_t i = 0; i < pairs; i++) {
-        double frequency =
-            pow((double)a->theta, -2.0 * (double)i / a->n_rot) * (double)a->position_scale;
-        if (factors) frequency /= (double)((const float *)factors->data)[i * factors->stride[0]];
-        for (int64_t t = begin; t < end; t++) {
-            double angle = ((const int32_t *)pos->data)[t * pos->stride[0]] * frequency;
-            float *out = (float *)y->data + t * y->stride[0] + i * y->stride[1];
-            out[0] = (float)cos(angle);
-            out[y->stride[2]] = (float)sin(angle);
-        }
+    weft_rope_kind kind = c->attrs->rope_table.kind;
+    uint32_t n = 1;
+    table_inputs in = { 0 };
+    if (kind == WEFT_ROPE_DYNAMIC || kind == WEFT_ROPE_LONGROPE) in.length = &c->in[n++];
+    if (n < c->n_in && c->in[n].data) in.factors = &c->in[n++];
+    if (n < c->n_in && c->in[n].data) in.long_factors = &c->in[n++];
+    return in;
+}
+
+static int32_t whole_at(const cpu_tensor *t, int64_t i) { return ((const int32_t *)t->data)[i * t->stride[0]]; }
+
+static void fill_angles(const cpu_call *c, const table_inputs *in, const double *frequency, int64_t t)
+{
+    const weft_attr_rope_table *a = &c->attrs->rope_table;
+    const cpu_tensor *y = &c->out[0], *factors = in->factors;
+    double length = in->length ? whole_at(in->length, t) : 0, pos = whole_at(&c->in[0], t);
+    double stretch = weft__rope_stretch(a, length), scale = weft__rope_scale(a);
+    if (a->kind == WEFT_ROPE_LONGROPE && length > (double)a->original) factors = in->long_factors;
+    for (int64_t i = 0; i < y->dim[1]; i++) {
+        double w = frequency[i];
+        if (factors) w /= (double)((const float *)factors->data)[i * factors->stride[0]];
+        if (stretch != 1) w *= pow(stretch, -2.0 * (double)i / (a->n_rot - 2));
+        float *out = (float *)y->data + t * y->stride[0] + i * y->stride[1];
+        out[0] = (float)(scale * cos(pos * w));
+        out[y->stride[2]] = (float)(scale * sin(pos * w));
     }
 }
 
-static bool angles_accepts(const cpu_call *c)
+static void run_table(const cpu_call *c)
 {
-    return c->in[0].dtype == WEFT_I32 &&
-           (c->n_in < 2 || c->in[1].dtype == WEFT_F32 || c->in[1].dtype == WEFT_ANY) &&
-           c->out[0].dtype == WEFT_F32;
+    double frequency[WEFT__MAX_ROTARY / 2];
+    table_inputs in = find_inputs(c);
+    int64_t begin, end;
+    cpu_share(c, c->in[0].dim[0], 1, &begin, &end);
+    if (begin == end) return;
+    weft__rope_frequencies(&c->attrs->rope_table, frequency);
+    for (int64_t t = begin; t < end; t++) fill_angles(c, &in, frequency, t);
 }
 
-const cpu_kernel cpu_rope_angles = {
-    .name = "rope_angles", .run = run_angles, .accepts = angles_accepts, .need = WEFT_NEED_ANY
-};
+const cpu_kernel cpu_rope_table = { .name = "rope_table", .run = run_table, .need = WEFT_NEED_ANY };
 
 /* ---- rope, rope_store ---- */
 

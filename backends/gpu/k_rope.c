@@ -1,43 +1,70 @@
-/* k_rope.c: host sides of rope_angles.comp and move.comp (rope, rope_store, store). */
+/* k_rope.c: host sides of rope_table.comp and move.comp (rope, rope_store, store). */
 #include "backends/gpu/kernel.h"
+#include "graph/rope.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- rope_angles ---- */
+/* ---- rope_table ---- */
 
-static double turns_per_position(const gpu_call *c, uint32_t i)
+enum { PLAIN, DIVIDED, LONGROPE, DYNAMIC }; /* modes of rope_table.comp */
+enum { PARTS = 64, CONSTANTS = 6 + 4 * PARTS }; /* of an octave; words that a dynamic kind needs besides */
+
+/* A number as a float and what it leaves out. */
+static float *put_pair(float *to, double x)
 {
-    const weft_attr_rope_angles *a = &c->attrs->rope_angles;
-    return (double)a->position_scale * pow((double)a->theta, -2.0 * i / a->n_rot) / 6.283185307179586476925286766559;
+    to[0] = (float)x;
+    to[1] = (float)(x - (double)to[0]);
+    return to + 2;
 }
 
-/* Per pair: the fraction of a turn in 64 bits, and the turns as a float and what it leaves out. */
+/* Exponents, factor / original, 1 / ln 2 and ln 2, logarithms of the middles of parts, powers. */
+static void put_dynamic(const weft_attr_rope_table *a, float *to)
+{
+    const double ln_2 = 0.693147180559945309417232121458;
+    for (int32_t i = 0; i < a->n_rot / 2; i++) to = put_pair(to, 2.0 * i / (a->n_rot - 2));
+    to = put_pair(to, (double)a->factor / (double)a->original);
+    to = put_pair(put_pair(to, 1 / ln_2), ln_2);
+    for (int i = 0; i < PARTS; i++) to = put_pair(to, log2(1 + (i + 0.5) / PARTS));
+    for (int i = 0; i < PARTS; i++) to = put_pair(to, exp2(-(double)i / PARTS));
+}
+
+/* Per pair: the fraction of a turn in 64 bits, and the turns as a float and what it leaves out; then what a dynamic
+ * kind needs. */
 static uint64_t angle_table(const gpu_call *c, void *out)
 {
-    uint32_t n = (uint32_t)c->attrs->rope_angles.n_rot / 2;
-    for (uint32_t i = 0; i < n && out; i++) {
-        double turns = turns_per_position(c, i), fraction = turns - floor(turns), high = floor(fraction * 0x1p32);
-        uint32_t words[4] = { (uint32_t)high, (uint32_t)floor((fraction * 0x1p32 - high) * 0x1p32) };
-        float f = (float)turns, rest = (float)(turns - (double)f);
-        memcpy(words + 2, &f, 4);
-        memcpy(words + 3, &rest, 4);
-        memcpy((unsigned char *)out + sizeof words * i, words, sizeof words);
+    const weft_attr_rope_table *a = &c->attrs->rope_table;
+    double frequency[WEFT__MAX_ROTARY / 2];
+    uint32_t n = (uint32_t)a->n_rot / 2, more = a->kind == WEFT_ROPE_DYNAMIC ? 2 * n + CONSTANTS : 0;
+    uint64_t bytes = 4 * (4 * (uint64_t)n + more);
+    if (!out) return bytes;
+    float *to = out;
+    weft__rope_frequencies(a, frequency);
+    for (uint32_t i = 0; i < n; i++) {
+        double turns = frequency[i] / 6.283185307179586476925286766559, fraction = turns - floor(turns);
+        double high = floor(fraction * 0x1p32);
+        uint32_t words[2] = { (uint32_t)high, (uint32_t)floor((fraction * 0x1p32 - high) * 0x1p32) };
+        memcpy(to, words, sizeof words);
+        to = put_pair(to + 2, turns);
     }
-    return 16 * (uint64_t)n;
+    if (more) put_dynamic(a, to);
+    return bytes;
 }
 
-static void angles_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
+static void table_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     (void)i;
-    uint32_t half = (uint32_t)c->attrs->rope_angles.n_rot / 2;
+    const weft_attr_rope_table *a = &c->attrs->rope_table;
+    uint32_t half = (uint32_t)a->n_rot / 2, mode = c->n_in == 2 ? DIVIDED : PLAIN;
+    if (a->kind == WEFT_ROPE_LONGROPE) mode = LONGROPE;
+    if (a->kind == WEFT_ROPE_DYNAMIC) mode = DYNAMIC;
     gpu_bind_in(c, l, 0, 0, 0);
-    if (c->n_in > 1) gpu_bind_in(c, l, 1, 1, 0);
-    l->bind[2].kind = GPU_BIND_TABLE;
-    gpu_bind_out(c, l, 3, 0);
-    l->job.u0.x = half;
-    l->job.u0.y = c->n_in > 1;
-    gpu_launch_flat(c, l, WEFT_SHADER_rope_angles, c->in[0].dim[0] * half);
+    for (uint32_t k = 1; k < c->n_in; k++) gpu_bind_in(c, l, mode == DIVIDED ? k + 1 : k, k, 0);
+    l->bind[4].kind = GPU_BIND_TABLE;
+    gpu_bind_out(c, l, 5, 0);
+    l->job.u0 = (weft_uvec4){ half, mode, (uint32_t)a->original, 0 };
+    l->job.f0.x = (float)weft__rope_scale(a);
+    gpu_launch_flat(c, l, WEFT_SHADER_rope_table, c->in[0].dim[0] * half);
 }
 
 /* ---- rope, rope_store, store ---- */
@@ -118,8 +145,8 @@ static bool move_accepts_storage16(const gpu_call *c)
     return c->caps->storage16 && gpu_accepts_plain(c);
 }
 
-const gpu_kernel gpu_rope_angles = { .name = "rope_angles", .accepts = gpu_accepts_plain, .table = angle_table,
-                                     .launch = angles_launch, .need = WEFT_NEED_DENSE, .ins = 3, .outs = 1 };
+const gpu_kernel gpu_rope_table = { .name = "rope_table", .accepts = gpu_accepts_plain, .table = angle_table,
+                                    .launch = table_launch, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1 };
 const gpu_kernel gpu_move = { .name = "move", .accepts = gpu_accepts_plain, .launch = move_launch,
                               .variant = move_variant, .need = WEFT_NEED_ANY, .ins = 3, .outs = 1, .jobs = 3,
                               .inplace = true };

@@ -38,10 +38,9 @@ typedef struct block_io {
 static inline weft_ref block_attention(weft_graph *g, weft_ref x, const block_desc *b, const block_io *io)
 {
     int64_t D = b->E / b->H;
-    weft_ref none = { 0 };
     weft_ref qkv = block_linear(g, x, b, "attention.qkv", 3 * b->E, b->E);
     qkv = weft_reshape(g, qkv, WEFT_DIMS(io->T, b->H, 3, D));
-    weft_ref angles = weft_rope_angles(g, io->pos, none, (uint32_t)D / 2, 10000.0f, 1.0f);
+    weft_ref angles = weft_rope_angles(g, io->pos, (uint32_t)D / 2, 10000.0f);
     weft_ref q = weft_rope(g, weft_select(g, qkv, 2, 0), angles, false);
     weft_ref k = weft_rope(g, weft_select(g, qkv, 2, 1), angles, false);
     weft_ref v = weft_select(g, qkv, 2, 2);

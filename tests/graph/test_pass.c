@@ -468,10 +468,10 @@ static weft_graph *rotated(weft_ref *rows, weft_ref *at, weft_dtype *type)
 {
     weft_graph *g = test_graph();
     weft_dim T = weft_extent(g, "tokens", 4);
-    weft_ref none = { 0 }, x = weft_input(g, WEFT_F32, WEFT_DIMS(T, 2, 4), "x");
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(T, 2, 4), "x");
     weft_ref pos = weft_input(g, WEFT_I32, WEFT_DIMS(T), "pos");
     *at = weft_input(g, WEFT_I32, WEFT_DIMS(T), "at");
-    *rows = weft_rope(g, x, weft_rope_angles(g, pos, none, 4, 100, 1), true);
+    *rows = weft_rope(g, x, weft_rope_angles(g, pos, 4, 100), true);
     *type = WEFT_F16;
     return g;
 }
@@ -522,10 +522,10 @@ static void fuse_rope_leaves_alone(void)
 static void old_values_are_read_first(void)
 {
     weft_graph *g = test_graph();
-    weft_ref at = weft_input(g, WEFT_I32, WEFT_DIMS(4), "at"), none = { 0 };
+    weft_ref at = weft_input(g, WEFT_I32, WEFT_DIMS(4), "at");
     weft_ref s = weft_state(g, WEFT_F32, WEFT_DIMS(4, 2, 4), "s"), w = weft_weight(g, WEFT_F32, WEFT_DIMS(4, 4), "w");
     weft_ref kept = weft_scale(g, weft_cast(g, weft_reshape(g, s, WEFT_DIMS(4, 8)), WEFT_F32), 1);
-    weft_ref made = weft_matmul_nt(g, weft_select(g, s, 1, 0), w), angles = weft_rope_angles(g, at, none, 4, 100, 1);
+    weft_ref made = weft_matmul_nt(g, weft_select(g, s, 1, 0), w), angles = weft_rope_angles(g, at, 4, 100);
     weft_ref stored = weft_store(g, s, weft_rope(g, s, angles, false), at, 0);
     weft_output(g, weft_add(g, kept, weft_reshape(g, stored, WEFT_DIMS(4, 8))), "kept");
     weft_output(g, weft_add(g, made, weft_select(g, stored, 1, 1)), "made");

@@ -176,9 +176,8 @@ static weft_ref step(tails *t)
 static void add_caches(tails *t, weft_ref pos, weft_ref index)
 {
     weft_graph *g = t->g;
-    weft_ref none = { 0 };
     for (int i = 0; i < 2; i++) {
-        weft_ref angles = weft_rope_angles(g, pos, none, 4, 100, 1);
+        weft_ref angles = weft_rope_angles(g, pos, 4, 100);
         weft_ref x = weft_rope(g, weft_reshape(g, any(t), WEFT_DIMS(t->T, 2, 4)), angles, i);
         if (next(&t->state) % 4 == 0) weft_output(g, x, "rotated%d", i);
         weft_store(g, weft_state(g, WEFT_F16, WEFT_DIMS(20, 2, 4), i ? "a" : "b"), x, index, 0);

@@ -21,7 +21,7 @@ static weft_graph *every_kind(void)
     weft_ref pos = weft_input(g, WEFT_I32, WEFT_DIMS(t), "pos");
     weft_scope_begin(g, "layers.%d", 0);
     weft_ref s = weft_state(g, WEFT_F16, WEFT_DIMS(2, c, 8), "keys");
-    weft_ref angles = weft_rope_angles(g, pos, none, 8, 10000, 0.25f);
+    weft_ref angles = weft_rope_table(g, pos, &(weft_rope_desc){ WEFT_ROPE_LINEAR, 8, 10000, .factor = 4 });
     weft_ref q = weft_rope(g, x, angles, true), k = weft_slice(g, x, 1, 1, 2);
     s = weft_store(g, s, weft_transpose(g, k, 0, 1), pos, 1);
     weft_ref y = weft_attention(g, q, s, s, pos, pos, 0.35355338f);
@@ -254,6 +254,9 @@ static const char *const refused[][2] = {
     { HEAD "%2 = reshape %1 {dims = [1,1,1,1,1,1,1]}" TAIL, "t:4:38: too many dimensions" },
     { HEAD "%2 = linear %1, %1 {act = fast, has_bias = 0, n_residual = 0}" TAIL,
       "t:4:27: no activation is called 'fast'" },
+    { HEAD "%2 = rope_table %1 {kind = ntk, n_rot = 4, theta = 1}" TAIL,
+      "t:4:28: no kind of rotary embedding is called 'ntk'" },
+    { HEAD "%2 = rms_norm %1 {eps = 1, group = 2, group = 2}" TAIL, "t:4:39: given twice: 'group'" },
     { HEAD "%2 = gelu %1 : f16[t, 4]" TAIL, "t:4:1: %2 is given as f16[t, 4], but is f32[t, 4]" },
     { HEAD "%2 = gelu %1 : f32[8, 4]" TAIL, "t:4:1: %2 is given as f32[8, 4], but is f32[t, 4]" },
     { HEAD "%2 = gelu %1 : f32[t, 4], f32[t, 4]" TAIL, "t:4:26: more types than results" },

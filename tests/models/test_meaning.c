@@ -43,10 +43,10 @@ static const struct {
     { ", \"rotary_pct\": 0.5, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 3.3}", 50, 10000, 1 },
 };
 
-static const weft_attr_rope_angles *find_rotation(const weft_graph *g)
+static const weft_attr_rope_table *find_rotation(const weft_graph *g)
 {
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++)
-        if (weft_graph_node(g, i)->op == WEFT_OP_rope_angles) return &weft_graph_node(g, i)->attrs.rope_angles;
+        if (weft_graph_node(g, i)->op == WEFT_OP_rope_table) return &weft_graph_node(g, i)->attrs.rope_table;
     return NULL;
 }
 
@@ -54,13 +54,13 @@ static void check_rotation(const weft_model *m, size_t i)
 {
     weft_graph *g;
     if (!CHECK_OK(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, &err), err)) return;
-    const weft_attr_rope_angles *a = find_rotation(g);
+    const weft_attr_rope_table *a = find_rotation(g);
     bool ok = CHECK((a != NULL) == (rotations[i].n_rot > 0));
     if (ok && a) {
         double theta = rotations[i].n_rot == 58 ? pow(10000, 58.0 / 57) : rotations[i].theta;
         ok &= CHECK_EQ_INT(a->n_rot, rotations[i].n_rot);
         ok &= CHECK_NEAR((double)a->theta, theta, 1e-6 * theta);
-        ok &= CHECK_NEAR((double)a->position_scale, rotations[i].scale, 0);
+        ok &= CHECK_NEAR(a->kind == WEFT_ROPE_LINEAR ? 1 / (double)a->factor : 1, rotations[i].scale, 0);
     }
     if (!ok) printf("  in %s\n", rotations[i].more);
     weft_graph_destroy(g);

@@ -76,7 +76,7 @@ static weft_dim extent(subject *s, const char *name, uint32_t actual, uint32_t b
 static weft_ref angles(subject *s, weft_dim tokens, uint32_t n_rot)
 {
     weft_ref pos = ints(s, FILL_INDEX, "pos", 0, 600, (weft_dims){ 1, { tokens } });
-    return weft_rope_angles(s->g, pos, (weft_ref){ 0 }, n_rot, 10000.0f, 1.0f);
+    return weft_rope_angles(s->g, pos, n_rot, 10000.0f);
 }
 
 /* Two layer norms of one value, as a parallel residual block has them. */

@@ -267,20 +267,66 @@ bool ref_op_linear(const ref_call *c)
 
 /* ---- rotary embedding ---- */
 
-bool ref_op_rope_angles(const ref_call *c)
+/* The pair, as a real number, that turns so often within the original length. */
+static double yarn_pair(const weft_attr_rope_table *a, double turns)
 {
-    const weft_attr_rope_angles *a = &c->n->attrs.rope_angles;
-    const ref_tensor *pos = c->in[0], *factors = c->n_in > 1 ? c->in[1] : NULL;
+    return log((double)a->original / (turns * 2 * acos(-1.0))) / log((double)a->theta) * a->n_rot / 2;
+}
+
+/* Radians per position of pair i in a sequence of this length, before factors that are data divide it. */
+static double rope_frequency(const weft_attr_rope_table *a, int64_t i, double length)
+{
+    double n = a->n_rot, base = (double)a->theta, f = (double)a->factor, L = (double)a->original;
+    if (a->pairs && i >= a->pairs) return 0.0;
+    if (a->kind == WEFT_ROPE_DYNAMIC && length > L) base *= pow(f * length / L - (f - 1), n / (n - 2));
+    double w = 1.0 / pow(base, 2.0 * (double)i / n), wave = 2 * acos(-1.0) / w;
+    if (a->kind == WEFT_ROPE_LINEAR) return w / f;
+    if (a->kind == WEFT_ROPE_BANDS) {
+        if (wave < L / (double)a->high) return w;
+        if (wave > L / (double)a->low) return w / f;
+        double smooth = (L / wave - (double)a->low) / ((double)a->high - (double)a->low);
+        return (1 - smooth) * w / f + smooth * w;
+    }
+    if (a->kind == WEFT_ROPE_YARN) {
+        double from = yarn_pair(a, a->high != 0 ? (double)a->high : 32.0);
+        double to = yarn_pair(a, a->low != 0 ? (double)a->low : 1.0);
+        from = fmax(a->untruncated ? from : floor(from), 0.0);
+        to = fmin(a->untruncated ? to : ceil(to), n - 1);
+        double kept = 1 - fmin(fmax(((double)i - from) / (from == to ? 0.001 : to - from), 0.0), 1.0);
+        return w / f * (1 - kept) + w * kept;
+    }
+    return w;
+}
+
+static double rope_scale(const weft_attr_rope_table *a)
+{
+    double f = (double)a->factor;
+    if (a->scale != 0) return (double)a->scale;
+    if (a->kind == WEFT_ROPE_YARN && f > 1) return 0.1 * log(f) + 1;
+    if (a->kind == WEFT_ROPE_LONGROPE && f > 1) return sqrt(1 + log(f) / log((double)a->original));
+    return 1;
+}
+
+/* Of a dynamic kind with frequencies to 40 bits, of which pos takes as many as it has. */
+bool ref_op_rope_table(const ref_call *c)
+{
+    const weft_attr_rope_table *a = &c->n->attrs.rope_table;
+    bool by_length = a->kind == WEFT_ROPE_DYNAMIC || a->kind == WEFT_ROPE_LONGROPE;
+    const ref_tensor *pos = c->in[0], *length = by_length ? c->in[1] : NULL;
     int64_t half = a->n_rot / 2, dim[] = { pos->n, half, 2 };
+    double scale = rope_scale(a);
     ref_alloc(c->out, WEFT_F32, 3, dim);
     for (int64_t t = 0; t < pos->n; t++)
         for (int64_t i = 0; i < half; i++) {
-            double turn = pos->v[t] * (double)a->position_scale *
-                          pow((double)a->theta, -2.0 * (double)i / a->n_rot);
+            double l = length ? length->v[t] : 0.0, turn = pos->v[t] * rope_frequency(a, i, l);
+            uint32_t at = a->kind == WEFT_ROPE_LONGROPE && l > (double)a->original ? 3 : by_length ? 2 : 1;
+            const ref_tensor *factors = at < c->n_in ? c->in[at] : NULL;
             if (factors) turn /= factors->v[i];
             double e = 2 * REF_U + (factors ? fabs(turn / factors->v[i]) * factors->e[i] : 0.0);
-            ref_set(c->out, (t * half + i) * 2, cos(turn), e);
-            ref_set(c->out, (t * half + i) * 2 + 1, sin(turn), e);
+            if (a->kind == WEFT_ROPE_DYNAMIC) e += fabs(turn) * ldexp(1.0, -40);
+            if (scale != 1) e = scale * (e + REF_U);
+            ref_set(c->out, (t * half + i) * 2, scale * cos(turn), e);
+            ref_set(c->out, (t * half + i) * 2 + 1, scale * sin(turn), e);
         }
     return true;
 }

@@ -180,7 +180,7 @@ const DEVICE_COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "
 const KINDS = {
     product: "linear matmul matmul_nt",
     attention: "attention",
-    position: "rope rope_angles",
+    position: "rope rope_table",
     norm: "layer_norm rms_norm norm_pair softmax reduce_sum reduce_mean reduce_max argmax top_k",
     memory: "gather store rope_store copy cast concat transfer",
     view: "reshape permute slice select broadcast",
