@@ -98,6 +98,8 @@ static void verdicts_of_forms(void)
     gpu_verdicts_list(&verdicts, list, sizeof list);
     CHECK_STR(list, "norm");
     CHECK(!gpu_verdicts_find(&verdicts, "softmax", 1));
+    gpu_verdicts_set(&verdicts, "norm", 1, WEFT_VERDICT_NONE, ""); /* the last takes its place */
+    CHECK(verdicts.n == 2 && !gpu_verdicts_find(&verdicts, "norm", 1) && gpu_verdicts_find(&verdicts, "norm", 3));
 }
 
 static void rows_of_makers(void)
