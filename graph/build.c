@@ -471,13 +471,18 @@ weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_
 weft_ref weft_attention_with(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last,
                              float scale, const weft_attention_desc *more)
 {
-    weft_attrs a = { .attention = { .scale = scale, .page = more->page > INT32_MAX ? -1 : (int32_t)more->page } };
+    weft_attrs a = { .attention = { .scale = scale, .page = more->page > INT32_MAX ? -1 : (int32_t)more->page,
+                                    .soft_cap = more->soft_cap, .sinks = more->sinks.id != 0,
+                                    .slopes = more->slopes.id != 0, .bias = more->bias.id != 0 } };
     weft_ref in[WEFT_MAX_INPUTS] = { q, k, v, first, last };
     uint32_t n = 5;
     if (more->page || more->pages.id || more->sequence.id) {
         in[n++] = more->sequence;
         in[n++] = more->pages;
     }
+    if (more->sinks.id) in[n++] = more->sinks;
+    if (more->slopes.id) in[n++] = more->slopes;
+    if (more->bias.id) in[n++] = more->bias;
     return add(g, WEFT_OP_attention, &a, in, n);
 }
 

@@ -148,9 +148,10 @@ WEFT_API weft_ref weft_rope_table(weft_graph *g, weft_ref pos, const weft_rope_d
 WEFT_API weft_ref weft_rope_angles(weft_graph *g, weft_ref pos, uint32_t n_rot, float theta); /* of kind DEFAULT */
 WEFT_API weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool interleaved);
 
-/* Scaled dot-product attention over cells. q [T, H, D]; k, v [G, C, D] of C cells (G divides H: head h reads group
- * h / (H/G)); first, last i32 [T]: query t sees the cells first[t]..last[t] inclusive (none if last < first: zeros).
- * Causality, sequences and sliding windows are therefore data. softmax(scale q k^T) v -> [T, H, D]. */
+/* Scaled dot-product attention over cells. q [T, H, D]; k [G, C, D] and v [G, C, E] of C cells (G divides H: head h
+ * reads group h / (H/G)); first, last i32 [T]: query t sees the cells first[t]..last[t] inclusive (none if last is
+ * below first: zeros). Causality, sequences and sliding windows are therefore data. softmax(scale q k^T) v gives
+ * [T, H, E]. Any number of nodes may read one state, and v may be a slice of k. */
 WEFT_API weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last,
                                  float scale);
 
@@ -158,10 +159,16 @@ WEFT_API weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref
  * Cells in pages: C is a multiple of `page` (a power of two, 16 to 256), first and last are positions p of the token's
  * sequence (i32 [T]), and position p is cell pages[sequence][p / page] * page + p % page (pages i32 [S, N]). Positions
  * past N * page, on pages that are not there (-1: given back) and of sequences outside 0..S-1 are not seen: they count
- * as masked. The same pages may stand in several rows. */
+ * as masked. The same pages may stand in several rows.
+ * Scores, in this order: soft_cap c > 0 makes c tanh(s / c) of the score s; slopes f32 [H] add slope (p - last[t]) to
+ * that of position p (ALiBi, arXiv:2108.12409); bias f32 [H, T, P] or [1, T, P] of P positions (C, or N * page) adds
+ * what it has for head, token and position. sinks f32 [H]: a score besides, whose weight counts in the softmax's sum
+ * and whose value is zero. */
 typedef struct weft_attention_desc {
     uint32_t page;
     weft_ref sequence, pages;
+    float soft_cap;
+    weft_ref sinks, slopes, bias;
 } weft_attention_desc;
 WEFT_API weft_ref weft_attention_with(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first,
                                       weft_ref last, float scale, const weft_attention_desc *more);

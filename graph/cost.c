@@ -135,9 +135,11 @@ static weft_cost cost_linear_scan(const work *w)
  * pages a sequence has N x page cells, and no more of K and V is read than the tokens' sequences have. */
 static weft_cost cost_attention(const work *w)
 {
-    int64_t q[WEFT_MAX_RANK], k[WEFT_MAX_RANK], pages[WEFT_MAX_RANK], page = w->n->attrs.attention.page;
+    int64_t q[WEFT_MAX_RANK], k[WEFT_MAX_RANK], v[WEFT_MAX_RANK], pages[WEFT_MAX_RANK];
+    int64_t page = w->n->attrs.attention.page;
     weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[0])->dims, w->values, q);
     weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[1])->dims, w->values, k);
+    weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[2])->dims, w->values, v);
     weft_cost c = stream(w, 0);
     double cells = (double)k[1];
     if (page) {
@@ -147,7 +149,7 @@ static weft_cost cost_attention(const work *w)
         if (read < 1) c.bytes_read -= (1 - read) * (bytes_in(w, 1) + bytes_in(w, 2));
     }
     double seen = (double)q[0] == cells ? (cells + 1) / 2 : cells;
-    c.flops = (double)q[0] * (double)q[1] * seen * (4 * (double)q[2] + 5);
+    c.flops = (double)q[0] * (double)q[1] * seen * (2 * (double)(q[2] + v[2]) + 5);
     return c;
 }
 

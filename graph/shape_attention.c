@@ -1,4 +1,5 @@
 /* shape_attention.c: the shape rules of rotary embedding and attention. */
+#include "graph/attention.h"
 #include "graph/shape_rule.h"
 #include "graph/rope.h"
 
@@ -106,36 +107,75 @@ weft_status weft__shape_rope_store(const weft__rule *r)
 }
 
 /* The cells of k are whole pages, sequence is [T] and pages [S, N]: a page per stretch of a sequence's positions. */
-static weft_status need_pages(const weft__rule *r, int32_t page)
+static weft_status need_pages(const weft__rule *r, int32_t page, const weft__attention_inputs *in)
 {
-    if (r->n_in != (page ? 7 : 5))
-        return weft__rule_refuse(r, page ? "page asks for sequence and pages" : "sequence and pages ask for a page");
-    if (!page) return WEFT_OK;
     if (page < 16 || page > 256 || (page & (page - 1)))
         return WEFT_FAIL(r->err, WEFT_INVALID, "attention: page is %d, must be 16, 32, 64, 128 or 256", page);
     if (r->v[1]->dims.d[1].n % page) return weft__rule_refuse(r, "the cells are no whole number of pages");
-    WEFT_TRY(weft__need_i32(r, 5));
-    WEFT_TRY(weft__need_i32(r, 6));
-    if (!weft__is_vector_of(r->v[5], r->v[0]->dims.d[0]))
+    WEFT_TRY(weft__need_i32(r, in->sequence));
+    WEFT_TRY(weft__need_i32(r, in->pages));
+    if (!weft__is_vector_of(r->v[in->sequence], r->v[0]->dims.d[0]))
         return weft__rule_refuse(r, "sequence must be a vector of tokens");
-    if (r->v[6]->dims.rank != 2) return weft__rule_refuse(r, "pages must have rank 2");
+    if (r->v[in->pages]->dims.rank != 2) return weft__rule_refuse(r, "pages must have rank 2");
     int64_t pages[WEFT_MAX_RANK];
-    weft_dims_resolve(r->g, &r->v[6]->dims, NULL, pages);
+    weft_dims_resolve(r->g, &r->v[in->pages]->dims, NULL, pages);
     if (pages[1] <= INT32_MAX / page) return WEFT_OK;
     return weft__rule_refuse(r, "a sequence has more positions than i32 counts");
 }
 
-/* q [T, H, D], k and v [G, C, D], first and last [T]. */
+/* sinks and slopes: f32 [H]. */
+static weft_status need_per_head(const weft__rule *r, uint32_t i, const char *what)
+{
+    WEFT_TRY(weft__need_class(r, i, r->v[i]->dtype == WEFT_F32, "f32"));
+    return weft__is_vector_of(r->v[i], r->v[0]->dims.d[1]) ? WEFT_OK : weft__rule_refuse(r, what);
+}
+
+/* bias: f32 [H or 1, T, P] for all P positions. */
+static weft_status need_bias(const weft__rule *r, const weft__attention_inputs *in)
+{
+    const weft_dims *b = &r->v[in->bias]->dims, *q = &r->v[0]->dims;
+    weft_dim positions = r->v[1]->dims.d[1], one = { 1, 0 };
+    if (in->pages) {
+        positions = r->v[in->pages]->dims.d[1];
+        positions.n *= r->attrs->attention.page;
+    }
+    WEFT_TRY(weft__need_class(r, in->bias, r->v[in->bias]->dtype == WEFT_F32, "f32"));
+    if (b->rank == 3 && (weft__dim_equal(b->d[0], q->d[1]) || weft__dim_equal(b->d[0], one)) &&
+        weft__dim_equal(b->d[1], q->d[0]) && weft__dim_equal(b->d[2], positions))
+        return WEFT_OK;
+    return weft__rule_refuse(r, "bias must be [heads or 1, tokens, positions]");
+}
+
+/* What attributes ask for beside q, k, v, first and last. */
+static weft_status need_more(const weft__rule *r)
+{
+    const weft_attr_attention *a = &r->attrs->attention;
+    WEFT_TRY(weft__need_flag(r, a->sinks, "sinks"));
+    WEFT_TRY(weft__need_flag(r, a->slopes, "slopes"));
+    WEFT_TRY(weft__need_flag(r, a->bias, "bias"));
+    weft__attention_inputs in = weft__attention_inputs_of(a);
+    if (r->n_in != in.count)
+        return WEFT_FAIL(r->err, WEFT_SHAPE, "attention: %u inputs, its attributes ask for %u", r->n_in, in.count);
+    WEFT_TRY(weft__need_finite(r, a->soft_cap, a->soft_cap != 0, "soft_cap"));
+    if (a->page) WEFT_TRY(need_pages(r, a->page, &in));
+    if (in.sinks) WEFT_TRY(need_per_head(r, in.sinks, "sinks must be a vector of heads"));
+    if (in.slopes) WEFT_TRY(need_per_head(r, in.slopes, "slopes must be a vector of heads"));
+    return in.bias ? need_bias(r, &in) : WEFT_OK;
+}
+
+/* q [T, H, D], k [G, C, D], v [G, C, E], first and last [T]. */
 weft_status weft__shape_attention(const weft__rule *r)
 {
-    const weft_dims *q = &r->v[0]->dims, *k = &r->v[1]->dims;
+    const weft_dims *q = &r->v[0]->dims, *k = &r->v[1]->dims, *v = &r->v[2]->dims;
     for (uint32_t i = 0; i < 3; i++) {
         WEFT_TRY(weft__need_float(r, i));
         if (r->v[i]->dims.rank != 3) return weft__rule_refuse(r, "q, k and v must have rank 3");
     }
     WEFT_TRY(weft__need_finite(r, r->attrs->attention.scale, false, "scale"));
-    if (!weft__dims_equal(k, &r->v[2]->dims)) return weft__rule_refuse(r, "k and v differ");
-    if (!weft__dim_equal(q->d[2], k->d[2]) || q->d[2].extent) return weft__rule_refuse(r, "head sizes differ");
+    if (!weft__dim_equal(k->d[0], v->d[0]) || !weft__dim_equal(k->d[1], v->d[1]))
+        return weft__rule_refuse(r, "k and v differ");
+    if (!weft__dim_equal(q->d[2], k->d[2]) || q->d[2].extent || v->d[2].extent)
+        return weft__rule_refuse(r, "head sizes differ");
     if (q->d[1].extent || k->d[0].extent || q->d[1].n % k->d[0].n)
         return weft__rule_refuse(r, "the number of groups must divide the number of heads");
     for (uint32_t i = 3; i < 5; i++) {
@@ -143,7 +183,9 @@ weft_status weft__shape_attention(const weft__rule *r)
         if (!weft__is_vector_of(r->v[i], q->d[0]))
             return weft__rule_refuse(r, "first and last must be vectors of tokens");
     }
-    WEFT_TRY(need_pages(r, r->attrs->attention.page));
-    weft__rule_result(r, WEFT_F32, q);
+    WEFT_TRY(need_more(r));
+    weft_dims y = *q;
+    y.d[2] = v->d[2];
+    weft__rule_result(r, WEFT_F32, &y);
     return WEFT_OK;
 }

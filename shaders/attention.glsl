@@ -1,15 +1,22 @@
 /* attention.glsl: what all attention kernels share: their tensors, and rows of keys and values in any plain type.
- * u0: heads, heads per group, head size; u1.y: splits; u1.z: log2 of a page's cells; f0.x: scale. Include after
- * common.glsl.
+ * u0: heads, heads per group, head size; u1.y: splits; u1.z: log2 of a page's cells; f0.x: scale; f0.y:
+ * the cap of scores. Include after math.glsl.
  *
  * A token sees positions of its sequence; without pages there is one sequence, and a position is a cell. All kernels
  * take positions in order and cut them where positions say, so that what they compute does not depend on the pages. */
-layout(constant_id = 1) const uint HEAD = 64;    /* elements of a head */
+layout(constant_id = 1) const uint HEAD = 64;    /* elements of a query and of a key */
 layout(constant_id = 2) const uint K_TYPE = F16;
 layout(constant_id = 5) const uint V_TYPE = F16;
 layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned; f32 or f16 */
 
 layout(constant_id = 7) const uint PAGED = 0;
+layout(constant_id = 9) const uint VALUE = 64;   /* elements of a value and of a result */
+layout(constant_id = 10) const uint DRESS = 0;   /* what is made of scores: CAPPED, .. */
+
+#define CAPPED 1u
+#define SLOPED 2u
+#define BIASED 4u
+#define WITH_SINK 8u
 
 #define Q 0
 #define K 1
@@ -18,8 +25,11 @@ layout(constant_id = 7) const uint PAGED = 0;
 #define LAST 4
 #define SEQUENCE 5
 #define PAGES 6
-#define Y 7
-#define SCRATCH 8
+#define SINKS 7
+#define SLOPES 8
+#define BIAS 9
+#define Y 10
+#define SCRATCH 11
 
 const uint NOWHERE = 0xffffffffu; /* no cell, no sequence */
 
@@ -87,4 +97,31 @@ uvec2 positions_of(uint token)
     if (sequence_of(token) == NOWHERE) end = 0;
     first = max(first, 0);
     return uvec2(first, max(min(last, int(end) - 1) + 1, first));
+}
+
+/* A token's score with a position, capped, with its slope and its bias. */
+float dressed(float s, uint head, uint token, uint position)
+{
+    if ((DRESS & CAPPED) != 0) s = P.job[0].f0.y * tanh_exact(s / P.job[0].f0.y);
+    if ((DRESS & SLOPED) != 0) {
+        int last = int(in_u[LAST].d[tensor_first(0, LAST) + token * tensor_stride(0, LAST, 0)]);
+        float slope = in_f[SLOPES].d[tensor_first(0, SLOPES) + head * tensor_stride(0, SLOPES, 0)];
+        s = fma(slope, float(int(position) - last), s);
+    }
+    if ((DRESS & BIASED) != 0)
+        s += in_f[BIAS].d[tensor_first(0, BIAS) + (tensor_dim(0, BIAS, 0) == 1 ? 0 : head * tensor_stride(0, BIAS, 0)) +
+                          token * tensor_stride(0, BIAS, 1) + position * tensor_stride(0, BIAS, 2)];
+    return s;
+}
+
+/* The result of a sum of values, of the weights' maximum and sum: a sink adds its own weight. */
+float finished(uint head, float v, float most, float total)
+{
+    if ((DRESS & WITH_SINK) != 0) {
+        float sink = in_f[SINKS].d[tensor_first(0, SINKS) + head * tensor_stride(0, SINKS, 0)];
+        float higher = max(most, sink), before = exp_exact(most - higher);
+        total = fma(total, before, exp_exact(sink - higher));
+        v *= before;
+    }
+    return total != 0.0 ? v / total : 0.0;
 }

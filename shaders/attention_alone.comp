@@ -8,7 +8,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#define IN_SLOTS 7
+#define IN_SLOTS 10
 #define OUT_SLOTS 1
 #include "common.glsl"
 #include "math.glsl"
@@ -24,11 +24,11 @@ void main()
 {
     uint me = gl_LocalInvocationID.x, heads = P.job[0].u0.x, head = group_number() % heads;
     uint token = group_number() / heads, group = head / P.job[0].u0.y;
-    uint to = tensor_first(0, Y) + (token * heads + head) * HEAD;
+    uint to = tensor_first(0, Y) + (token * heads + head) * VALUE;
     if (token >= tensor_dim(0, Q, 0)) return;
     if (me == 0) spoilt = 0;
     barrier();
-    for (uint d = me; d < HEAD; d += BLOCK)
+    for (uint d = me; d < VALUE; d += BLOCK)
         if (is_nan(out_f[OUT(0, Y)].d[to + d])) atomicOr(spoilt, 1);
     barrier();
     if (spoilt == 0) return;
@@ -36,14 +36,14 @@ void main()
     uint query = tensor_first(0, Q) + token * tensor_stride(0, Q, 0) + head * tensor_stride(0, Q, 1);
     uvec2 seen = positions_of(token);
     uint sequence = sequence_of(token);
-    for (uint d0 = 0; d0 < HEAD; d0 += BLOCK) {
-        uint d = min(d0 + me, HEAD - 1);
+    for (uint d0 = 0; d0 < VALUE; d0 += BLOCK) {
+        uint d = min(d0 + me, VALUE - 1);
         float most = UNSEEN, total = 0.0, sum = 0.0;
         for (uint begin = seen.x; begin < seen.y; begin += BLOCK) {
-            uint n = min(seen.y - begin, BLOCK), cell = cell_at(sequence, begin + min(me, n - 1));
+            uint n = min(seen.y - begin, BLOCK), here = begin + min(me, n - 1), cell = cell_at(sequence, here);
             float s = key_times_query(kv_base(K, group, cell == NOWHERE ? 0 : cell), query, true);
             barrier();
-            score[me] = cell == NOWHERE ? UNSEEN : s * P.job[0].f0.x;
+            score[me] = cell == NOWHERE ? UNSEEN : dressed(s * P.job[0].f0.x, head, token, here);
             if (PAGED != 0) where[me] = cell;
             barrier();
             float before = most;
@@ -59,6 +59,6 @@ void main()
                 sum = fma(p, load_as_float(V, V_TYPE, kv_base(V, group, at) + d), sum);
             }
         }
-        if (d0 + me < HEAD) out_f[OUT(0, Y)].d[to + d] = total != 0.0 ? sum / total : 0.0;
+        if (d0 + me < VALUE) out_f[OUT(0, Y)].d[to + d] = finished(head, sum, most, total);
     }
 }

@@ -1,6 +1,6 @@
 /* attention_join.glsl: for kernels whose workgroups leave parts of a result in scratch, which the last one to arrive
  * puts together. The counters are zero before and after. Include after attention.glsl; OUT_SLOTS is 3. */
-#define COUNTERS 9
+#define COUNTERS 12
 
 layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Shared { float d[]; } shared_f[WEFT_MAX_OUT];
 layout(set = 0, binding = WEFT_BINDING_OUT, std430) coherent buffer Counts { uint d[]; } shared_u[WEFT_MAX_OUT];

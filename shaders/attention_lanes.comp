@@ -10,7 +10,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
-#define IN_SLOTS 7
+#define IN_SLOTS 10
 #define OUT_SLOTS 1
 #include "common.glsl"
 #include "math.glsl"

@@ -9,7 +9,7 @@
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
-#define IN_SLOTS 7
+#define IN_SLOTS 10
 #define OUT_SLOTS 3
 #include "common.glsl"
 #include "math.glsl"
@@ -24,7 +24,7 @@ const float UNSEEN = -1e30;
 
 shared float score[KEYS];
 shared uint where[PAGED != 0 ? KEYS : 1]; /* cells of the scores; NOWHERE: there is none */
-const uint LANES = HEAD < BLOCK ? BLOCK / HEAD : 1; /* invocations that share an element of the head */
+const uint LANES = VALUE < BLOCK ? BLOCK / VALUE : 1; /* invocations that share an element of the head */
 shared float values[BLOCK];
 
 float value_of(uint group, uint cell, uint d)
@@ -34,7 +34,7 @@ float value_of(uint group, uint cell, uint d)
 
 void write_result(uint token, uint head, uint d, float v)
 {
-    out_f[OUT(0, Y)].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * HEAD + d] = v;
+    out_f[OUT(0, Y)].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * VALUE + d] = v;
 }
 
 /* Puts the splits together: weights by their maxima, then elements of the head. */
@@ -42,18 +42,18 @@ void combine(uint token, uint head, uint n_splits, uint base)
 {
     uint me = gl_LocalInvocationID.x;
     float most = uintBitsToFloat(0xff800000u), sum = 0.0;
-    for (uint s = 0; s < n_splits; s++) most = max(most, shared_f[OUT(0, SCRATCH)].d[base + s * (HEAD + 2)]);
+    for (uint s = 0; s < n_splits; s++) most = max(most, shared_f[OUT(0, SCRATCH)].d[base + s * (VALUE + 2)]);
     for (uint s = 0; s < n_splits; s++) {
-        uint at = base + s * (HEAD + 2);
+        uint at = base + s * (VALUE + 2);
         sum += shared_f[OUT(0, SCRATCH)].d[at + 1] * exp_exact(shared_f[OUT(0, SCRATCH)].d[at] - most);
     }
-    for (uint d = me; d < HEAD; d += BLOCK) {
+    for (uint d = me; d < VALUE; d += BLOCK) {
         float v = 0.0;
         for (uint s = 0; s < n_splits; s++) {
-            uint at = base + s * (HEAD + 2);
+            uint at = base + s * (VALUE + 2);
             v = fma(shared_f[OUT(0, SCRATCH)].d[at + 2 + d], exp_exact(shared_f[OUT(0, SCRATCH)].d[at] - most), v);
         }
-        write_result(token, head, d, sum > 0.0 ? v / sum : v);
+        write_result(token, head, d, finished(head, v, most, sum));
     }
 }
 
@@ -76,6 +76,7 @@ void main()
         if (PAGED != 0) where[i] = cell;
         if (cell == NOWHERE) continue;
         float s = key_times_query(kv_base(K, group, cell), query, LOOP != 0) * P.job[0].f0.x;
+        s = dressed(s, head, token, begin + i);
         score[i] = s;
         most = max(most, s);
     }
@@ -89,11 +90,11 @@ void main()
     sum = workgroup_sum(sum);
     barrier();
 
-    uint base = ((token * heads + head) * n_splits + split) * (HEAD + 2);
-    for (uint d0 = 0; d0 < HEAD; d0 += BLOCK / LANES) {
+    uint base = ((token * heads + head) * n_splits + split) * (VALUE + 2);
+    for (uint d0 = 0; d0 < VALUE; d0 += BLOCK / LANES) {
         uint d = d0 + me % (BLOCK / LANES), lane = me / (BLOCK / LANES);
         float v = 0.0;
-        if (d < HEAD)
+        if (d < VALUE)
             for (uint i = lane; i < n; i += LANES) {
                 uint cell = PAGED != 0 ? where[i] : begin + i;
                 if (cell != NOWHERE) v = fma(score[i], value_of(group, cell, d), v);
@@ -106,8 +107,8 @@ void main()
                 for (uint k = 0; k < LANES; k++) v += values[me + k * (BLOCK / LANES)];
             barrier();
         }
-        if (lane != 0 || d >= HEAD) continue;
-        if (used == 1) write_result(token, head, d, sum > 0.0 ? v / sum : v);
+        if (lane != 0 || d >= VALUE) continue;
+        if (used == 1) write_result(token, head, d, finished(head, v, most, sum));
         else shared_f[OUT(0, SCRATCH)].d[base + 2 + d] = v;
     }
     if (used == 1) return;
@@ -116,5 +117,5 @@ void main()
         shared_f[OUT(0, SCRATCH)].d[base + 1] = sum;
     }
     if (!is_last(token * heads + head, used)) return;
-    combine(token, head, used, (token * heads + head) * n_splits * (HEAD + 2));
+    combine(token, head, used, (token * heads + head) * n_splits * (VALUE + 2));
 }

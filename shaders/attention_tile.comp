@@ -13,7 +13,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#define IN_SLOTS 7
+#define IN_SLOTS 10
 #define OUT_SLOTS 3
 #include "common.glsl"
 #include "math.glsl"
@@ -23,7 +23,7 @@
 layout(constant_id = 4) const uint ROWS = 8;
 layout(constant_id = 8) const uint PIECES = 0;
 
-const uint PAIRS = (HEAD + 1) / 2;
+const uint PAIRS = (VALUE + 1) / 2;
 const uint SPAN = (PAIRS + BLOCK - 1) / BLOCK;
 const uint GROUPS = BLOCK < PAIRS ? 1 : BLOCK / PAIRS;
 const uint SLICES = BLOCK / ROWS;
@@ -39,7 +39,7 @@ shared uint where[PAGED != 0 ? BLOCK : 1]; /* cells of the scores */
 vec2 value_pair(uint base, uint d)
 {
     if (VECTORS != 0 && V_TYPE == F16) return unpackHalf2x16(in_u[V].d[(base + d) / 2]);
-    float odd = d + 1 < HEAD ? load_as_float(V, V_TYPE, base + d + 1) : 0.0;
+    float odd = d + 1 < VALUE ? load_as_float(V, V_TYPE, base + d + 1) : 0.0;
     return vec2(load_as_float(V, V_TYPE, base + d), odd);
 }
 
@@ -111,12 +111,13 @@ void raise()
 /* Where a token's part of a piece is in scratch: maximum, sum, values. */
 uint part_at(uint token, uint head, uint piece)
 {
-    return ((token * P.job[0].u0.x + head) * P.job[0].u1.y + piece) * (HEAD + 2);
+    return ((token * P.job[0].u0.x + head) * P.job[0].u1.y + piece) * (VALUE + 2);
 }
 
-void write_result(uint token, uint head, uint d, float v, float total)
+void write_result(uint token, uint head, uint d, float v, float most, float total)
 {
-    out_f[OUT(0, Y)].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * HEAD + d] = total != 0.0 ? v / total : 0.0;
+    uint to = tensor_first(0, Y) + (token * P.job[0].u0.x + head) * VALUE + d;
+    out_f[OUT(0, Y)].d[to] = finished(head, v, most, total);
 }
 
 /* Pieces that hold a position which one of the tokens sees, from the first on. */
@@ -130,8 +131,8 @@ uint pieces_used()
 
 void join(uint token0, uint head, uint n_tokens, uint used)
 {
-    for (uint i = gl_LocalInvocationID.x; i < ROWS * HEAD; i += BLOCK) {
-        uint token = token0 + i / HEAD, d = i % HEAD;
+    for (uint i = gl_LocalInvocationID.x; i < ROWS * VALUE; i += BLOCK) {
+        uint token = token0 + i / VALUE, d = i % VALUE;
         float most = UNSEEN, total = 0.0, v = 0.0;
         if (token >= n_tokens) continue;
         for (uint piece = 0; piece < used; piece++) {
@@ -142,7 +143,7 @@ void join(uint token0, uint head, uint n_tokens, uint used)
             v = fma(v, before, shared_f[OUT(0, SCRATCH)].d[at + 2 + d] * now);
             most = higher;
         }
-        write_result(token, head, d, v, total);
+        write_result(token, head, d, v, most, total);
     }
 }
 
@@ -174,7 +175,7 @@ void main()
             score_cell(kv_base(K, group, cell), s);
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
                 bool seen = there && row_sequence[r] == turn && at >= row_seen[r].x && at < row_seen[r].y;
-                s[r] = seen ? s[r] : UNSEEN;
+                s[r] = seen ? dressed(s[r], head, token0 + r, at) : UNSEEN;
                 score[me * ROWS + r] = s[r];
             }
             barrier();
@@ -216,9 +217,9 @@ void main()
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             float v = sum[e * ROWS + r];
             [[unroll]] for (uint g = 1; g < GROUPS; g++) v += score[(pair + g * PAIRS) * ROWS + r];
-            if (d >= HEAD || part_of != 0 || token0 + r >= n_tokens) continue;
+            if (d >= VALUE || part_of != 0 || token0 + r >= n_tokens) continue;
             if (used > 1) shared_f[OUT(0, SCRATCH)].d[part_at(token0 + r, head, piece) + 2 + d] = v;
-            else write_result(token0 + r, head, d, v, row_sum[r]);
+            else write_result(token0 + r, head, d, v, row_max[r], row_sum[r]);
         }
     }
     if (PIECES == 0 || used == 1) return;

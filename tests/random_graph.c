@@ -587,11 +587,19 @@ static bool make_attention(gen *r, weft_op op)
     weft_dims kv = { 3, { { groups, 0 }, { cells, 0 }, { size, 0 } } };
     weft_ref first = new_index(r, one, 0, cells / 2, false), last = new_index(r, one, 0, cells - 1, false);
     weft_ref x = new_float(r, q), keys = new_float(r, kv), values = new_float(r, kv);
-    weft_ref in[7] = { x, keys, values, first, last };
-    if (!paged) return emit(r, op, &(weft_attrs){ .attention = { .scale = 0.5f } }, in, 5);
-    in[5] = new_index(r, one, 0, 1, false);
-    in[6] = new_index(r, (weft_dims){ 2, { { 2, 0 }, { 3, 0 } } }, -1, 2, false);
-    return emit(r, op, &(weft_attrs){ .attention = { .scale = 0.5f, .page = 16 } }, in, 7);
+    weft_ref in[10] = { x, keys, values, first, last };
+    uint32_t n = 5;
+    weft_attr_attention a = { .scale = 0.5f, .page = paged ? 16 : 0, .soft_cap = chance(r, 20) ? 3 : 0,
+                              .sinks = chance(r, 20), .slopes = chance(r, 20), .bias = chance(r, 20) };
+    if (paged) {
+        in[n++] = new_index(r, one, -1, 3, false);
+        in[n++] = new_index(r, (weft_dims){ 2, { { 3, 0 }, { 3, 0 } } }, -1, 2, false);
+    }
+    weft_dims per_head = { 1, { { heads, 0 } } }, all = { 3, { { 1, 0 }, tokens, { cells, 0 } } };
+    if (a.sinks) in[n++] = new_input(r, WEFT_F32, per_head);
+    if (a.slopes) in[n++] = constant(r, per_head);
+    if (a.bias) in[n++] = new_input(r, WEFT_F32, all);
+    return emit(r, op, &(weft_attrs){ .attention = a }, in, n);
 }
 
 /* Rules of ops that only passes and schedulers make. */

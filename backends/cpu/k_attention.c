@@ -14,21 +14,25 @@
 
 #include <math.h>
 
+#include "graph/attention.h"
+
 enum { BLOCK_Q = 64, BLOCK_C = 64, FEW_TOKENS = 8, MIN_PART = 256, FIXED_PART = 512 };
 
 bool cpu_attention_accepts(const cpu_call *c)
 {
     for (uint32_t i = 0; i < 3; i++)
         if (!cpu_is_float(c->in[i].dtype) || c->in[i].layout != CPU_LAYOUT_PLAIN) return false;
-    for (uint32_t i = 3; i < c->n_in; i++)
-        if (c->in[i].dtype != WEFT_I32) return false;
+    for (uint32_t i = 3; i < c->n_in; i++) /* first, last and pages; sinks, slopes and bias */
+        if (c->in[i].dtype != WEFT_I32 && c->in[i].dtype != WEFT_F32) return false;
     return c->out[0].dtype == WEFT_F32;
 }
 
 cpu_attention_args cpu_attention_of(const cpu_call *c)
 {
     const cpu_tensor *q = &c->in[0], *k = &c->in[1], *v = &c->in[2], *y = &c->out[0];
-    const cpu_tensor *sequence = &c->in[5], *pages = &c->in[6]; /* where there is a page */
+    weft__attention_inputs in = weft__attention_inputs_of(&c->attrs->attention);
+    const cpu_tensor *sequence = &c->in[in.sequence], *pages = &c->in[in.pages]; /* if there is a page */
+    const cpu_tensor *bias = &c->in[in.bias];
     int64_t page = c->attrs->attention.page;
     return (cpu_attention_args){
         .q = { q->data, q->dtype, q->stride[1], q->stride[0] },
@@ -39,9 +43,15 @@ cpu_attention_args cpu_attention_of(const cpu_call *c)
         .last = c->in[4].data,
         .sequence = page ? sequence->data : NULL,
         .pages = page ? pages->data : NULL,
+        .sinks = in.sinks ? c->in[in.sinks].data : NULL,
+        .slopes = in.slopes ? c->in[in.slopes].data : NULL,
+        .bias = in.bias ? bias->data : NULL,
+        .bias_head = in.bias && bias->dim[0] > 1 ? bias->stride[0] : 0,
+        .bias_token = in.bias ? bias->stride[1] : 0,
         .tokens = q->dim[0],
         .heads = q->dim[1],
         .d = q->dim[2],
+        .e = v->dim[2],
         .cells = k->dim[1],
         .heads_per_group = q->dim[1] / k->dim[0],
         .page = page,
@@ -54,7 +64,33 @@ cpu_attention_args cpu_attention_of(const cpu_call *c)
         .sequence_step = page ? sequence->stride[0] : 0,
         .pages_step = page ? pages->stride[0] : 0,
         .scale = c->attrs->attention.scale,
+        .soft_cap = c->attrs->attention.soft_cap,
     };
+}
+
+static void cap(const cpu_vec_ops *v, float *scores, int64_t n, float most)
+{
+    cpu_scale(v, scores, scores, n, 1.0f / most);
+    v->map(WEFT_OP_tanh, false)(scores, (const void *const[]){ scores }, n, (const float[]){ 0, 0 });
+    cpu_scale(v, scores, scores, n, most);
+}
+
+void cpu_attention_dress(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h,
+                         int64_t from, int64_t n, float *scores)
+{
+    if (a->soft_cap != 0) cap(v, scores, n, a->soft_cap);
+    for (int64_t i = 0; a->slopes && i < n; i++)
+        scores[i] += a->slopes[h] * (float)(from + i - a->last[t * a->last_step]);
+    const float *bias = a->bias ? a->bias + h * a->bias_head + t * a->bias_token + from : NULL;
+    for (int64_t i = 0; bias && i < n; i++) scores[i] += bias[i];
+}
+
+float cpu_attention_factor(const cpu_attention_args *a, int64_t h, float max, float sum)
+{
+    if (!a->sinks) return sum == 0 ? 0.0f : 1.0f / sum;
+    float most = fmaxf(max, a->sinks[h]), before = expf(max - most);
+    float total = sum * before + expf(a->sinks[h] - most);
+    return total == 0 ? 0.0f : before / total;
 }
 
 /* ---- scratch: [threads] of `own`, then [parts] of `part` ---- */
@@ -75,19 +111,19 @@ static int64_t round16(int64_t n)
     return (n + 15) & ~(int64_t)15;
 }
 
-static int64_t own_floats(int64_t d)
+static int64_t own_floats(int64_t d, int64_t e)
 {
-    return round16(2 * d * BLOCK_Q + BLOCK_C * (BLOCK_Q + 2 * d) + 5 * BLOCK_Q);
+    return round16((d + e) * BLOCK_Q + BLOCK_C * (BLOCK_Q + d + e) + 5 * BLOCK_Q);
 }
 
-static own own_of(const cpu_call *c, int64_t d)
+static own own_of(const cpu_call *c, int64_t d, int64_t e)
 {
-    float *p = (float *)(void *)c->scratch + c->thread * own_floats(d);
+    float *p = (float *)(void *)c->scratch + c->thread * own_floats(d, e);
     own o;
     o.q = p;
     o.scores = o.q + d * BLOCK_Q;
     o.result = o.scores + BLOCK_C * BLOCK_Q;
-    o.max = o.result + d * BLOCK_Q;
+    o.max = o.result + e * BLOCK_Q;
     o.sum = o.max + BLOCK_Q;
     o.correct = o.sum + BLOCK_Q;
     o.lo = o.correct + BLOCK_Q;
@@ -97,14 +133,15 @@ static own own_of(const cpu_call *c, int64_t d)
     return o;
 }
 
-static int64_t part_floats(int64_t d)
+static int64_t part_floats(int64_t e)
 {
-    return 16 + round16(d);
+    return 16 + round16(e);
 }
 
 static int64_t positions_of(const cpu_call *c)
 {
-    return c->attrs->attention.page ? c->in[6].dim[1] * c->attrs->attention.page : c->in[1].dim[1];
+    const weft_attr_attention *a = &c->attrs->attention;
+    return a->page ? c->in[weft__attention_inputs_of(a).pages].dim[1] * a->page : c->in[1].dim[1];
 }
 
 static int64_t few_queries(const cpu_call *c)
@@ -130,18 +167,20 @@ static bool shares_queries(const cpu_call *c)
     return parts_per_query(c) > 1 && c->n_threads > 1 && queries < few_queries(c);
 }
 
-static part *part_of(const cpu_call *c, int64_t d, int64_t i)
+static part *part_of(const cpu_call *c, int64_t i)
 {
-    float *p = (float *)(void *)c->scratch + c->n_threads * own_floats(d) + i * part_floats(d);
+    int64_t d = c->in[0].dim[2], e = c->in[2].dim[2];
+    float *p = (float *)(void *)c->scratch + c->n_threads * own_floats(d, e) + i * part_floats(e);
     return (part *)(void *)p;
 }
 
 static uint64_t scratch(const cpu_call *c)
 {
-    int64_t d = c->in[0].dim[2], queries = c->in[0].dim[0] * c->in[0].dim[1], parts = 8;
+    int64_t d = c->in[0].dim[2], e = c->in[2].dim[2], parts = 8;
+    int64_t queries = c->in[0].dim[0] * c->in[0].dim[1];
     if (c->deterministic) /* of as many queries as share theirs, and one per thread */
         parts = 1 + (queries < few_queries(c) ? queries : few_queries(c)) * parts_per_query(c) / c->n_threads + 1;
-    return (uint64_t)c->n_threads * (uint64_t)(own_floats(d) + parts * part_floats(d)) * sizeof(float);
+    return (uint64_t)c->n_threads * (uint64_t)(own_floats(d, e) + parts * part_floats(e)) * sizeof(float);
 }
 
 static uint32_t phases(const cpu_call *c)
@@ -151,18 +190,19 @@ static uint32_t phases(const cpu_call *c)
 
 /* ---- by query ---- */
 
-/* Scores of a query with the positions [begin, begin + n) of a sequence; -infinity where the page
- * is not there. */
+/* Scores of query t of head h, scaled in q, with the positions [begin, begin + n) of its sequence;
+ * -infinity where the page is not there. */
 static void score_cells(const cpu_vec_ops *v, const cpu_attention_args *a, const float *q,
-                        int64_t g, int64_t sequence, int64_t begin, int64_t n, float *scores)
+                        int64_t t, int64_t h, int64_t begin, int64_t n, float *scores)
 {
+    int64_t g = h / a->heads_per_group, sequence = cpu_attention_sequence(a, t);
     for (int64_t j = 0, run, cell; j < n; j += run) {
         run = cpu_attention_run(a, sequence, begin + j, begin + n, &cell);
-        if (cell >= 0)
-            v->dot_rows(scores + j, q, cpu_attention_row(&a->k, g, cell), a->k.dtype, run, a->d,
-                        a->k.cell);
-        else
-            for (int64_t i = 0; i < run; i++) scores[j + i] = -INFINITY;
+        for (int64_t i = 0; cell < 0 && i < run; i++) scores[j + i] = -INFINITY;
+        if (cell < 0) continue;
+        v->dot_rows(scores + j, q, cpu_attention_row(&a->k, g, cell), a->k.dtype, run, a->d,
+                    a->k.cell);
+        cpu_attention_dress(v, a, t, h, begin + j, run, scores + j);
     }
 }
 
@@ -174,11 +214,11 @@ static void add_values(const cpu_vec_ops *v, const cpu_attention_args *a, int64_
         run = cpu_attention_run(a, sequence, begin + j, begin + n, &cell);
         if (cell >= 0)
             v->add_rows(result, weights + j, cpu_attention_row(&a->v, g, cell), a->v.dtype, run,
-                        a->d, a->v.cell);
+                        a->e, a->v.cell);
     }
 }
 
-/* Query t of head h over positions [begin, end): max and sum, and result[d] before division by
+/* Query t of head h over positions [begin, end): max and sum, and result[e] before division by
  * the sum. */
 static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t,
                    int64_t h, int64_t begin, int64_t end, float *max, float *sum, float *result)
@@ -186,29 +226,23 @@ static void stream(const cpu_vec_ops *v, const cpu_attention_args *a, const own 
     int64_t d = a->d, g = h / a->heads_per_group, s = cpu_attention_sequence(a, t);
     const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, o->q);
     cpu_scale(v, o->q, q, d, a->scale);
-    memset(result, 0, (size_t)d * sizeof *result);
+    memset(result, 0, (size_t)a->e * sizeof *result);
     *max = CPU_NO_SCORE;
     *sum = 0;
     for (int64_t i = begin; i < end; i += CPU_BLOCK) {
         float scores[CPU_BLOCK];
         int64_t n = end - i < CPU_BLOCK ? end - i : CPU_BLOCK;
-        score_cells(v, a, o->q, g, s, i, n, scores);
+        score_cells(v, a, o->q, t, h, i, n, scores);
         float m = v->max(scores, n);
         if (m > *max) {
             float correct = expf(*max - m);
-            if (i > begin) cpu_scale(v, result, result, d, correct);
+            if (i > begin) cpu_scale(v, result, result, a->e, correct);
             *sum *= correct;
             *max = m;
         }
         *sum += v->exp_sum(scores, scores, n, *max);
         add_values(v, a, g, s, i, n, scores, result);
     }
-}
-
-/* NaN scores make the sum NaN, and so the result. */
-static float inverse(float sum)
-{
-    return sum == 0 ? 0.0f : 1.0f / sum;
 }
 
 static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const own *o, int64_t t,
@@ -218,7 +252,7 @@ static void whole_query(const cpu_vec_ops *v, const cpu_attention_args *a, const
     int64_t begin, end;
     cpu_attention_range(a, t, &begin, &end);
     stream(v, a, o, t, h, begin, end, &max, &sum, y);
-    cpu_scale(v, y, y, a->d, inverse(sum));
+    cpu_scale(v, y, y, a->e, cpu_attention_factor(a, h, max, sum));
 }
 
 /* Part i of a query's n: an equal share of what it sees, or, in deterministic programs, what it
@@ -245,18 +279,18 @@ static void stream_part(const cpu_call *c, const cpu_vec_ops *v, const cpu_atten
 }
 
 /* Joins a part to those before it in y. */
-static void join_part(const cpu_vec_ops *v, int64_t d, const part *p, float *max, float *sum,
+static void join_part(const cpu_vec_ops *v, int64_t e, const part *p, float *max, float *sum,
                       float *y)
 {
     if (p->max > *max) {
         float correct = expf(*max - p->max);
-        cpu_scale(v, y, y, d, correct);
+        cpu_scale(v, y, y, e, correct);
         *sum *= correct;
         *max = p->max;
     }
     float weight = expf(p->max - *max);
     *sum += weight * p->sum;
-    v->add_rows(y, &weight, p->result, WEFT_F32, 1, d, d);
+    v->add_rows(y, &weight, p->result, WEFT_F32, 1, e, e);
 }
 
 /* The parts of a query, in order: those that threads have left, or one after the other. */
@@ -265,13 +299,13 @@ static void join_parts(const cpu_call *c, const cpu_vec_ops *v, const cpu_attent
 {
     float max = CPU_NO_SCORE, sum = 0;
     float *y = a->y + query / a->heads * a->y_token + query % a->heads * a->y_head;
-    memset(y, 0, (size_t)a->d * sizeof *y);
+    memset(y, 0, (size_t)a->e * sizeof *y);
     for (int64_t i = 0; i < n; i++) {
-        part *p = part_of(c, a->d, left ? query * n + i : c->thread);
+        part *p = part_of(c, left ? query * n + i : c->thread);
         if (!left) stream_part(c, v, a, o, query, i, n, p);
-        join_part(v, a->d, p, &max, &sum, y);
+        join_part(v, a->e, p, &max, &sum, y);
     }
-    cpu_scale(v, y, y, a->d, inverse(sum));
+    cpu_scale(v, y, y, a->e, cpu_attention_factor(a, query % a->heads, max, sum));
 }
 
 static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
@@ -287,7 +321,7 @@ static void by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attentio
     while (cpu_claim(c, shared ? n * n_parts : n, 1, &begin, &end)) {
         if (shared)
             stream_part(c, v, a, o, begin / n_parts, begin % n_parts, n_parts,
-                        part_of(c, a->d, begin));
+                        part_of(c, begin));
         else if (n_parts > 1)
             join_parts(c, v, a, o, begin, n_parts, false);
         else
@@ -320,10 +354,10 @@ typedef struct stretch {
 /* Their cells as float rows, `step` apart: where they are, or copied into buf. Rows of pages that
  * are not there are zeros. */
 static const float *load_cells(const cpu_vec_ops *v, const cpu_attention_args *a,
-                               const cpu_cells *cells, int64_t g, stretch s, float *buf,
-                               int64_t *step)
+                               const cpu_cells *cells, int64_t g, stretch s, int64_t d,
+                               float *buf, int64_t *step)
 {
-    int64_t d = a->d, end = s.begin + s.n, cell;
+    int64_t end = s.begin + s.n, cell;
     int64_t run = cpu_attention_run(a, s.sequence, s.begin, end, &cell);
     *step = cells->cell;
     if (cells->dtype == WEFT_F32 && run == s.n && cell >= 0)
@@ -336,6 +370,21 @@ static const float *load_cells(const cpu_vec_ops *v, const cpu_attention_args *a
             v->load(buf + (j + i) * d, cpu_attention_row(cells, g, cell + i), cells->dtype, d);
     }
     return buf;
+}
+
+/* What cpu_attention_dress does, for a block of n queries from t0 on. */
+static void dress_block(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t h, int64_t t0,
+                        int64_t n, stretch s, float *scores, int64_t cols)
+{
+    if (a->soft_cap != 0) cap(v, scores, s.n * cols, a->soft_cap);
+    for (int64_t j = 0; a->slopes && j < s.n; j++)
+        for (int64_t q = 0; q < n; q++)
+            scores[j * cols + q] +=
+                a->slopes[h] * (float)(s.begin + j - a->last[(t0 + q) * a->last_step]);
+    const float *bias = a->bias ? a->bias + h * a->bias_head + t0 * a->bias_token : NULL;
+    for (int64_t q = 0; bias && q < n; q++)
+        for (int64_t j = 0; j < s.n; j++)
+            scores[j * cols + q] += bias[q * a->bias_token + s.begin + j];
 }
 
 /* Nothing is seen of pages that are not there. */
@@ -403,7 +452,7 @@ static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const o
         return;
     }
     load_queries(v, a, o, h, t0, n, cols);
-    memset(o->result, 0, (size_t)(d * cols) * sizeof *o->result);
+    memset(o->result, 0, (size_t)(a->e * cols) * sizeof *o->result);
     for (int64_t j = 0; j < cols; j++) {
         o->max[j] = CPU_NO_SCORE;
         o->sum[j] = 0;
@@ -412,19 +461,21 @@ static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const o
         int64_t n_cells = end - c0 < BLOCK_C ? end - c0 : BLOCK_C, g = h / a->heads_per_group, step;
         stretch s = { cpu_attention_sequence(a, t0), c0, n_cells };
         bool masked = mask(a, o, t0, n, cols, c0, n_cells);
-        const float *k = load_cells(v, a, &a->k, g, s, o->k, &step);
+        const float *k = load_cells(v, a, &a->k, g, s, d, o->k, &step);
         v->gemm(n_cells, cols, d, k, step, 1, o->q, cols, o->scores, cols, false);
+        dress_block(v, a, h, t0, n, s, o->scores, cols);
         hide_cells(a, s, o->scores, cols);
         v->soften(o->scores, n_cells, cols, o->max, o->sum, o->correct, masked ? o->lo : NULL,
                   o->hi);
-        if (c0 > begin) scale_columns(v, o->result, d, cols, o->correct);
-        const float *cells = load_cells(v, a, &a->v, g, s, o->v, &step);
-        v->gemm(d, cols, n_cells, cells, 1, step, o->scores, cols, o->result, cols, true);
+        if (c0 > begin) scale_columns(v, o->result, a->e, cols, o->correct);
+        const float *cells = load_cells(v, a, &a->v, g, s, a->e, o->v, &step);
+        v->gemm(a->e, cols, n_cells, cells, 1, step, o->scores, cols, o->result, cols, true);
     }
     for (int64_t j = 0; j < n; j++) {
-        float *y = a->y + (t0 + j) * a->y_token + h * a->y_head, factor = inverse(o->sum[j]);
+        float *y = a->y + (t0 + j) * a->y_token + h * a->y_head;
+        float factor = cpu_attention_factor(a, h, o->max[j], o->sum[j]);
         bool number = true;
-        for (int64_t i = 0; i < d; i++) {
+        for (int64_t i = 0; i < a->e; i++) {
             y[i] = o->result[i * cols + j] * factor;
             number = number && !isnan(y[i]);
         }
@@ -447,7 +498,7 @@ static void run(const cpu_call *c)
 {
     const cpu_vec_ops *v = cpu_vec(c->isa);
     cpu_attention_args a = cpu_attention_of(c);
-    own o = own_of(c, a.d);
+    own o = own_of(c, a.d, a.e);
     if (a.tokens < FEW_TOKENS || phases(c) > 1 || c->deterministic) {
         by_query(c, v, &a, &o);
         return;

@@ -1,6 +1,7 @@
-/* k_attention.h: the operands of op attention, as its kernels read them. q [T, H, D], k and v
- * [G, C, D] of any float types, first, last and sequence [T], pages [S, N]; the last axis of each
- * is contiguous, other strides are free (in elements).
+/* k_attention.h: the operands of op attention, as its kernels read them. q [T, H, D], k [G, C, D]
+ * and v [G, C, E] of any float types, first, last and sequence [T], pages [S, N], sinks and slopes
+ * [H], bias [H or 1, T, positions]; the last axis of each is contiguous, other strides are free (in
+ * elements).
  *
  * A token sees positions of its sequence. Without pages there is one sequence, and a position is a
  * cell. Kernels go through positions in order, however the cells lie, so that what they compute
@@ -20,10 +21,12 @@ typedef struct cpu_attention_args {
     cpu_cells q, k, v; /* q: a token is a cell, a head a group */
     float *y;
     const int32_t *first, *last, *sequence, *pages;
-    int64_t tokens, heads, d, cells, heads_per_group;
+    const float *sinks, *slopes, *bias; /* NULL: none */
+    int64_t tokens, heads, d, e, cells, heads_per_group;
     int64_t page, sequences, positions; /* 0, 1 and cells without pages; positions: of a sequence */
     int64_t y_token, y_head, first_step, last_step, sequence_step, pages_step;
-    float scale;
+    int64_t bias_head, bias_token;
+    float scale, soft_cap; /* 0: no cap */
 } cpu_attention_args;
 
 bool cpu_attention_accepts(const cpu_call *c);
@@ -57,6 +60,14 @@ static inline int64_t cpu_attention_run(const cpu_attention_args *a, int64_t seq
     *cell = page >= 0 && page < a->cells / a->page ? page * a->page + within : -1;
     return end - from < a->page - within ? end - from : a->page - within;
 }
+
+/* Makes of query t's scores with positions [from, from + n) what caps, slopes and a bias do. */
+void cpu_attention_dress(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h,
+                         int64_t from, int64_t n, float *scores);
+
+/* What the sum of weighted values is to be multiplied with: the weights are exp(score - max), sum is
+ * theirs, and a sink adds its own. NaN scores make the sum NaN, and so the result. */
+float cpu_attention_factor(const cpu_attention_args *a, int64_t h, float max, float sum);
 
 static inline const void *cpu_attention_row(const cpu_cells *c, int64_t group, int64_t cell)
 {

@@ -7,8 +7,9 @@
 /* The query, a row of values and its sums; the scores. */
 static uint64_t thread_bytes(const cpu_call *c)
 {
-    uint64_t d = (uint64_t)c->in[1].dim[2], positions = (uint64_t)cpu_attention_of(c).positions;
-    return (2 * d * sizeof(float) + d * sizeof(double) + positions * sizeof(float) + 127) / 64 * 64;
+    cpu_attention_args a = cpu_attention_of(c);
+    uint64_t d = (uint64_t)a.d, e = (uint64_t)a.e, positions = (uint64_t)a.positions;
+    return (e * sizeof(double) + (d + e + positions) * sizeof(float) + 127) / 64 * 64;
 }
 
 static uint64_t scratch(const cpu_call *c)
@@ -17,16 +18,18 @@ static uint64_t scratch(const cpu_call *c)
 }
 
 /* Scores of the cells that are there, in the order of positions; how many. */
-static int64_t score_all(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t g,
+static int64_t score_all(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h,
                          const float *q, float *scores)
 {
-    int64_t begin, end, cell, n = 0, s = cpu_attention_sequence(a, t);
+    int64_t begin, end, cell, n = 0, g = h / a->heads_per_group, s = cpu_attention_sequence(a, t);
     cpu_attention_range(a, t, &begin, &end);
     for (int64_t run; begin < end; begin += run) {
         run = cpu_attention_run(a, s, begin, end, &cell);
         if (cell < 0) continue;
         v->dot_rows(scores + n, q, cpu_attention_row(&a->k, g, cell), a->k.dtype, run, a->d,
                     a->k.cell);
+        cpu_scale(v, scores + n, scores + n, run, a->scale);
+        cpu_attention_dress(v, a, t, h, begin, run, scores + n);
         n += run;
     }
     return n;
@@ -41,8 +44,8 @@ static void sum_values(const cpu_vec_ops *v, const cpu_attention_args *a, int64_
     for (int64_t run; begin < end; begin += run) {
         run = cpu_attention_run(a, s, begin, end, &cell);
         for (int64_t j = 0; cell >= 0 && j < run; j++, weights++) {
-            v->load(row, cpu_attention_row(&a->v, g, cell + j), a->v.dtype, a->d);
-            for (int64_t i = 0; i < a->d; i++) sum[i] += (double)*weights * row[i];
+            v->load(row, cpu_attention_row(&a->v, g, cell + j), a->v.dtype, a->e);
+            for (int64_t i = 0; i < a->e; i++) sum[i] += (double)*weights * row[i];
         }
     }
 }
@@ -52,16 +55,16 @@ static void one_query(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t
 {
     int64_t g = h / a->heads_per_group, d = a->d;
     float *y = a->y + t * a->y_token + h * a->y_head;
-    float *query = (float *)(room + d), *row = query + d, *scores = row + d;
+    float *query = (float *)(room + a->e), *row = query + d, *scores = row + a->e;
     const float *q = cpu_row_load(v, cpu_attention_row(&a->q, h, t), a->q.dtype, 1, d, query);
-    int64_t n = score_all(v, a, t, g, q, scores);
-    for (int64_t i = 0; i < d; i++) y[i] = 0;
+    int64_t n = score_all(v, a, t, h, q, scores);
+    for (int64_t i = 0; i < a->e; i++) y[i] = 0;
     if (!n) return;
-    cpu_scale(v, scores, scores, n, a->scale);
-    float total = v->exp_sum(scores, scores, n, v->max(scores, n));
-    for (int64_t i = 0; i < d; i++) room[i] = 0;
+    float max = v->max(scores, n), sum = v->exp_sum(scores, scores, n, max);
+    float factor = cpu_attention_factor(a, h, max, sum);
+    for (int64_t i = 0; i < a->e; i++) room[i] = 0;
     sum_values(v, a, t, g, scores, row, room);
-    for (int64_t i = 0; i < d; i++) y[i] = (float)room[i] / total;
+    for (int64_t i = 0; i < a->e; i++) y[i] = (float)room[i] * factor;
 }
 
 static void run(const cpu_call *c)

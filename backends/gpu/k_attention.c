@@ -1,17 +1,20 @@
 /* k_attention.c: host sides of attention_split.comp (a few tokens), and of attention_tile.comp and attention_lanes.comp
  * (prompts), which attention_alone.comp follows. In deterministic programs those for prompts serve few tokens, too. */
 #include "backends/gpu/kernel.h"
+#include "graph/attention.h"
 
-/* Slots; up to PAGES those of the op's inputs. */
-enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, SEQUENCE = 5, PAGES = 6, Y = 7, SCRATCH = 8, COUNTERS = 9, INS = 7 };
+/* Slots. */
+enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, SEQUENCE = 5, PAGES = 6, SINKS = 7, SLOPES = 8, BIAS = 9 };
+enum { Y = 10, SCRATCH = 11, COUNTERS = 12, INS = 10 };
+enum { CAPPED = 1, SLOPED = 2, BIASED = 4, WITH_SINK = 8 }; /* DRESS of attention.glsl */
 enum { MAX_TOKENS = 8, TILE_ROWS = 8, LEAST_PIECE = 512, MAX_PIECES = 8 };
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
 
 static bool accepts(const gpu_call *c)
 {
-    if (!gpu_accepts_plain(c) || c->in[Q].dim[2] > 1024) return false;
+    if (!gpu_accepts_plain(c) || c->in[Q].dim[2] > 1024 || c->in[V].dim[2] > 1024) return false;
     for (uint32_t i = FIRST; i < c->n_in; i++)
-        if (c->in[i].dtype != WEFT_I32) return false;
+        if (c->in[i].dtype != WEFT_I32 && c->in[i].dtype != WEFT_F32) return false;
     return true;
 }
 
@@ -23,8 +26,8 @@ static bool accepts_few(const gpu_call *c)
 /* Positions that a token may see. */
 static int64_t positions(const gpu_call *c)
 {
-    int64_t page = c->attrs->attention.page;
-    return page ? c->in[PAGES].dim[1] * page : c->in[K].dim[1];
+    const weft_attr_attention *a = &c->attrs->attention;
+    return a->page ? c->in[weft__attention_inputs_of(a).pages].dim[1] * a->page : c->in[K].dim[1];
 }
 
 static uint32_t splits_of(const gpu_call *c)
@@ -36,7 +39,7 @@ static uint64_t scratch(const gpu_call *c)
 {
     const gpu_tensor *q = &c->in[Q];
     uint64_t n = splits_of(c);
-    return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (q->dim[2] + 2)) : 0;
+    return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (c->in[V].dim[2] + 2)) : 0;
 }
 
 static uint32_t counters(const gpu_call *c)
@@ -56,21 +59,35 @@ static bool vectors(const gpu_call *c)
     return true;
 }
 
+static uint32_t dress(const weft_attr_attention *a)
+{
+    return (a->soft_cap != 0 ? CAPPED : 0u) | (a->slopes ? SLOPED : 0u) | (a->bias ? BIASED : 0u) |
+           (a->sinks ? WITH_SINK : 0u);
+}
+
 static void describe(const gpu_call *c, gpu_launch *l)
 {
     const gpu_tensor *q = &c->in[Q], *k = &c->in[K];
-    for (uint32_t i = 0; i < c->n_in; i++) gpu_bind_in(c, l, i, i, 0);
+    const weft_attr_attention *a = &c->attrs->attention;
+    weft__attention_inputs in = weft__attention_inputs_of(a);
+    const uint32_t more[] = { in.sequence, in.pages, in.sinks, in.slopes, in.bias };
+    for (uint32_t i = 0; i <= LAST; i++) gpu_bind_in(c, l, i, i, 0);
+    for (uint32_t i = 0; i < 5; i++)
+        if (more[i]) gpu_bind_in(c, l, SEQUENCE + i, more[i], 0);
     gpu_bind_out(c, l, Y, 0);
     l->job.u0 = (weft_uvec4){ (uint32_t)q->dim[1], (uint32_t)(q->dim[1] / k->dim[0]), (uint32_t)q->dim[2], 0 };
     l->job.u1.y = splits_of(c);
-    for (int64_t page = c->attrs->attention.page; page > 1; page /= 2) l->job.u1.z++;
-    l->job.f0.x = c->attrs->attention.scale;
+    for (int64_t page = a->page; page > 1; page /= 2) l->job.u1.z++;
+    l->job.f0.x = a->scale;
+    l->job.f0.y = a->soft_cap;
     l->spec[1] = (uint32_t)q->dim[2];
     l->spec[2] = (uint32_t)k->dtype;
     l->spec[3] = vectors(c);
     l->spec[5] = (uint32_t)c->in[V].dtype;
-    l->spec[7] = c->attrs->attention.page != 0;
-    l->n_specs = 8;
+    l->spec[7] = a->page != 0;
+    l->spec[9] = (uint32_t)c->in[V].dim[2];
+    l->spec[10] = dress(a);
+    l->n_specs = 11;
 }
 
 static void split_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
@@ -95,14 +112,14 @@ static uint64_t tile_shared(const gpu_call *c, uint32_t block, uint32_t rows)
 
 static uint32_t tile_rows(const gpu_call *c)
 {
-    return c->in[Q].dim[2] > WIDE_HEAD ? WIDE_ROWS : TILE_ROWS;
+    return c->in[Q].dim[2] > WIDE_HEAD || c->in[V].dim[2] > WIDE_HEAD ? WIDE_ROWS : TILE_ROWS;
 }
 
 /* On processors as many invocations as there are pairs of elements, so that all of them read the same cells. */
 static uint32_t tile_block(const gpu_call *c)
 {
     const gpu_tuning *t = c->caps->tuning;
-    uint32_t pairs = (uint32_t)(c->in[Q].dim[2] + 1) / 2, block = gpu_workgroup(c->caps, t->flat_block);
+    uint32_t pairs = (uint32_t)(c->in[V].dim[2] + 1) / 2, block = gpu_workgroup(c->caps, t->flat_block);
     while (block / 2 >= TILE_ROWS && tile_shared(c, block, tile_rows(c)) > c->caps->max_shared) block /= 2;
     if (t->panel == 1) return block;
     while (block / 2 >= pairs && block / 2 >= t->panel && block / 2 >= TILE_ROWS) block /= 2;
@@ -141,7 +158,6 @@ static void tile_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     l->shader = WEFT_SHADER_attention_tile;
     l->spec[0] = tile_block(c);
     l->spec[4] = tile_rows(c);
-    l->n_specs = 9;
     gpu_spread(c, l, tiles(c));
 }
 
@@ -169,7 +185,7 @@ static uint64_t pieces_scratch(const gpu_call *c)
 {
     const gpu_tensor *q = &c->in[Q];
     uint64_t n = pieces(c);
-    return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (q->dim[2] + 2)) : 0;
+    return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (c->in[V].dim[2] + 2)) : 0;
 }
 
 static uint32_t pieces_counters(const gpu_call *c)
@@ -206,6 +222,7 @@ static bool accepts_lanes(const gpu_call *c)
 {
     const gpu_caps *f = c->caps;
     if (!f->tuning->lanes || !f->subgroup_ops || f->subgroup != f->tuning->panel || !accepts(c)) return false;
+    if (dress(&c->attrs->attention) || c->in[V].dim[2] != c->in[Q].dim[2]) return false;
     for (uint32_t i = K; i <= V; i++) {
         const gpu_tensor *t = &c->in[i];
         if (t->first % 8 || t->stride[0] % 8 || t->stride[1] % 8) return false;

@@ -135,6 +135,8 @@ static weft_attention_desc pages(subject *s, uint32_t page, weft_dim tokens, int
 #define T(actual, bound)         extent(s, "t", actual, bound)
 #define P(actual, bound)         extent(s, "p", actual, bound)
 #define ANGLES(tokens, n_rot)    angles(s, WEFT__DIM(tokens), n_rot)
+#define DRESSED(q, k, v, first, last, scale, ...) \
+    weft_attention_with(g, q, k, v, first, last, scale, &(weft_attention_desc){ __VA_ARGS__ })
 #define PAGED(...)               paged(s, __VA_ARGS__)
 #define PAGES(page, tokens, cells, ...) pages(s, page, WEFT__DIM(tokens), cells, (weft_dims)WEFT_DIMS(__VA_ARGS__))
 #define BOTH(call)               ((call), weft_output(g, r[1], "y2"), r[0])

@@ -383,83 +383,135 @@ bool ref_op_rope_store(const ref_call *c)
 
 /* ---- attention ---- */
 
+/* The inputs that attributes say the node has, in their order; NULL: it has none such. */
+typedef struct attend_inputs {
+    const ref_tensor *sequence, *pages, *sinks, *slopes, *bias;
+} attend_inputs;
+
+static attend_inputs inputs_of(const ref_call *c)
+{
+    const weft_attr_attention *a = &c->n->attrs.attention;
+    attend_inputs in = { NULL };
+    uint32_t n = 5;
+    if (a->page) {
+        in.sequence = c->in[n++];
+        in.pages = c->in[n++];
+    }
+    if (a->sinks) in.sinks = c->in[n++];
+    if (a->slopes) in.slopes = c->in[n++];
+    if (a->bias) in.bias = c->in[n++];
+    return in;
+}
+
 /* The cell of a position of token t's sequence; -1: there is none. */
-static int64_t cell_of(const ref_call *c, int64_t t, int64_t position)
+static int64_t cell_of(const ref_call *c, const attend_inputs *in, int64_t t, int64_t position)
 {
     int64_t page = c->n->attrs.attention.page, C = c->in[1]->dim[1];
     if (!page) return position < C ? position : -1;
-    const ref_tensor *sequence = c->in[5], *pages = c->in[6];
-    double s = sequence->v[t];
-    if (s < 0 || s >= (double)pages->dim[0] || position / page >= pages->dim[1]) return -1;
-    double at = pages->v[(int64_t)s * pages->dim[1] + position / page];
+    double s = in->sequence->v[t];
+    if (s < 0 || s >= (double)in->pages->dim[0] || position / page >= in->pages->dim[1]) return -1;
+    double at = in->pages->v[(int64_t)s * in->pages->dim[1] + position / page];
     return at < 0 || at >= (double)(C / page) ? -1 : (int64_t)at * page + position % page;
 }
 
-/* Lists the cells that token t sees. */
-static int64_t cells_seen(const ref_call *c, int64_t t, int64_t *cell)
+static int64_t positions_of(const ref_call *c, const attend_inputs *in)
 {
-    int64_t n = 0, page = c->n->attrs.attention.page, C = page ? page * c->in[6]->dim[1] : c->in[1]->dim[1];
-    int64_t from = (int64_t)fmax(c->in[3]->v[t], 0.0), to = (int64_t)fmin(c->in[4]->v[t], (double)(C - 1));
+    return in->pages ? in->pages->dim[1] * c->n->attrs.attention.page : c->in[1]->dim[1];
+}
+
+typedef struct attend_room {
+    int64_t *cell, *position;
+    double *s, *e, *p;
+} attend_room;
+
+/* Lists the cells that token t sees. */
+static int64_t cells_seen(const ref_call *c, const attend_inputs *in, int64_t t, const attend_room *r)
+{
+    int64_t n = 0, from = (int64_t)fmax(c->in[3]->v[t], 0.0);
+    int64_t to = (int64_t)fmin(c->in[4]->v[t], (double)(positions_of(c, in) - 1));
     for (int64_t p = from; p <= to; p++) {
-        cell[n] = cell_of(c, t, p);
-        n += cell[n] >= 0;
+        r->cell[n] = cell_of(c, in, t, p);
+        r->position[n] = p;
+        n += r->cell[n] >= 0;
     }
     return n;
 }
 
-typedef struct attend_room {
-    int64_t *cell;
-    double *s, *e, *p;
-} attend_room;
+/* What is made of a score: capped, with a slope, with a bias. */
+static void dress(const ref_call *c, const attend_inputs *in, int64_t t, int64_t h, int64_t position, double *s,
+                  double *e)
+{
+    double cap = (double)c->n->attrs.attention.soft_cap;
+    if (cap != 0) {
+        *s = cap * tanh(*s / cap);
+        *e += 16 * REF_U * cap;
+    }
+    if (in->slopes) {
+        double added = in->slopes->v[h] * ((double)position - c->in[4]->v[t]);
+        *s += added;
+        *e += in->slopes->e[h] * fabs((double)position - c->in[4]->v[t]) + REF_U * (fabs(added) + fabs(*s));
+    }
+    if (in->bias) {
+        const ref_tensor *b = in->bias;
+        int64_t at = ((b->dim[0] == 1 ? 0 : h) * b->dim[1] + t) * b->dim[2] + position;
+        *s += b->v[at];
+        *e += b->e[at] + REF_U * fabs(*s);
+    }
+}
 
-/* One query row against n cells of one group. */
-static void attend(const ref_call *c, int64_t row, int64_t group, int64_t n, const attend_room *r)
+/* Query t of head h against n cells, and the sink as one that has no value. */
+static void attend(const ref_call *c, const attend_inputs *in, int64_t t, int64_t h, int64_t n, const attend_room *r)
 {
     const ref_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2];
-    int64_t D = q->dim[2], C = k->dim[1];
+    int64_t H = q->dim[1], D = q->dim[2], E = v->dim[2], C = k->dim[1], group = h / (H / k->dim[0]);
     double scale = (double)c->n->attrs.attention.scale;
     for (int64_t i = 0; i < n; i++) {
-        int64_t cell = (group * C + r->cell[i]) * D;
+        int64_t cell = (group * C + r->cell[i]) * D, row = (t * H + h) * D;
         double sum = 0.0, magnitude = 0.0, error = 0.0;
         for (int64_t d = 0; d < D; d++) {
-            double a = q->v[row * D + d], b = k->v[cell + d];
+            double a = q->v[row + d], b = k->v[cell + d];
             sum += a * b;
             magnitude += fabs(a * b);
-            error += fabs(a) * k->e[cell + d] + fabs(b) * q->e[row * D + d];
+            error += fabs(a) * k->e[cell + d] + fabs(b) * q->e[row + d];
         }
         r->s[i] = scale * sum;
         r->e[i] = fabs(scale) * (error + ref_gamma(D) * magnitude) + REF_U * fabs(r->s[i]);
+        dress(c, in, t, h, r->position[i], &r->s[i], &r->e[i]);
     }
-    softmax(r->s, r->e, n, r->p);
-    for (int64_t d = 0; d < D; d++) {
+    if (in->sinks) {
+        r->s[n] = in->sinks->v[h];
+        r->e[n] = in->sinks->e[h];
+    }
+    softmax(r->s, r->e, n + (in->sinks != NULL), r->p);
+    for (int64_t d = 0; d < E; d++) {
         double sum = 0.0, error = 0.0, magnitude = 0.0;
         for (int64_t i = 0; i < n; i++) {
-            int64_t at = (group * C + r->cell[i]) * D + d;
+            int64_t at = (group * C + r->cell[i]) * E + d;
             sum += r->p[i] * v->v[at];
             magnitude += r->p[i] * fabs(v->v[at]);
             error += r->e[i] * fabs(v->v[at]) + r->p[i] * v->e[at];
         }
-        ref_set(c->out, row * D + d, sum, error + ref_gamma(n) * magnitude);
+        ref_set(c->out, (t * H + h) * E + d, sum, error + ref_gamma(n) * magnitude);
     }
 }
 
 bool ref_op_attention(const ref_call *c)
 {
-    const ref_tensor *q = c->in[0], *k = c->in[1];
-    int64_t T = q->dim[0], H = q->dim[1], G = k->dim[0], page = c->n->attrs.attention.page;
-    int64_t most = page ? page * c->in[6]->dim[1] : k->dim[1];
-    int64_t *cell = calloc((size_t)most + 1, sizeof *cell);
-    double *room = calloc((size_t)(3 * most + 1), sizeof *room);
-    bool ok = cell && room;
+    const ref_tensor *q = c->in[0];
+    attend_inputs in = inputs_of(c);
+    int64_t T = q->dim[0], H = q->dim[1], most = positions_of(c, &in) + 1;
+    int64_t *cells = calloc((size_t)(2 * most), sizeof *cells);
+    double *room = calloc((size_t)(3 * most), sizeof *room);
+    bool ok = cells && room;
     if (ok) {
-        attend_room r = { cell, room, room + most, room + 2 * most };
-        ref_alloc(c->out, WEFT_F32, 3, q->dim);
+        attend_room r = { cells, cells + most, room, room + most, room + 2 * most };
+        ref_alloc(c->out, WEFT_F32, 3, (int64_t[]){ T, H, c->in[2]->dim[2] });
         for (int64_t t = 0; t < T; t++) {
-            int64_t n = cells_seen(c, t, cell);
-            for (int64_t h = 0; h < H && n; h++) attend(c, t * H + h, h / (H / G), n, &r);
+            int64_t n = cells_seen(c, &in, t, &r);
+            for (int64_t h = 0; h < H && n; h++) attend(c, &in, t, h, n, &r);
         }
     }
     free(room);
-    free(cell);
+    free(cells);
     return ok || ref_complain(c, "memory is short");
 }
