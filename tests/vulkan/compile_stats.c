@@ -179,7 +179,9 @@ static uint32_t compare(const char *path, const char *title, const used_list *l,
 /* As far as planning and pipelines need it: drivers on null hardware have no queue that works. */
 static weft_status open_compiler(vk_backend *vk, weft_error *err)
 {
+    static gpu_verdicts none;
     vk->base.vt = &weft__backend_vulkan;
+    vk->verdicts = &none;
     WEFT_TRY(vk_options_parse("0", "statistics=1", &vk->options, err));
     WEFT_TRY(vk_instance_create(vk, err));
     WEFT_TRY(vk_device_pick(vk, err));
