@@ -7,7 +7,7 @@
 layout(constant_id = 1) const uint HEAD = 64;    /* elements of a query and of a key */
 layout(constant_id = 2) const uint K_TYPE = F16;
 layout(constant_id = 5) const uint V_TYPE = F16;
-layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned; f32 or f16 */
+layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned */
 
 layout(constant_id = 7) const uint PAGED = 0;
 layout(constant_id = 9) const uint VALUE = 64;   /* elements of a value and of a result */
@@ -38,13 +38,19 @@ uint kv_base(uint t, uint group, uint cell)
     return tensor_first(0, t) + group * tensor_stride(0, t, 0) + cell * tensor_stride(0, t, 1);
 }
 
+/* Two elements of f16 or bf16. */
+vec2 unpack_pair(uint type, uint w)
+{
+    return type == F16 ? unpackHalf2x16(w) : vec2(uintBitsToFloat(w << 16), uintBitsToFloat(w & 0xffff0000u));
+}
+
 /* Elements d .. d + 3 of a row of K. */
 vec4 key_quad(uint base, uint d)
 {
     if (VECTORS != 0 && K_TYPE == F32) return in_f4[K].d[(base + d) / 4];
     if (VECTORS != 0) {
         uint w = (base + d) / 2;
-        return vec4(unpackHalf2x16(in_u[K].d[w]), unpackHalf2x16(in_u[K].d[w + 1]));
+        return vec4(unpack_pair(K_TYPE, in_u[K].d[w]), unpack_pair(K_TYPE, in_u[K].d[w + 1]));
     }
     vec4 v = vec4(0.0);
     for (uint c = 0; c < 4; c++)

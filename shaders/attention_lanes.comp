@@ -30,8 +30,8 @@ void load_eight(uint slot, uint type, uint base, out vec4 a, out vec4 b)
         b = in_f4[slot].d[base / 4 + 1];
     } else {
         uvec4 u = in_v[slot].d[base / 8];
-        a = vec4(unpackHalf2x16(u.x), unpackHalf2x16(u.y));
-        b = vec4(unpackHalf2x16(u.z), unpackHalf2x16(u.w));
+        a = vec4(unpack_pair(type, u.x), unpack_pair(type, u.y));
+        b = vec4(unpack_pair(type, u.z), unpack_pair(type, u.w));
     }
 }
 
