@@ -117,8 +117,6 @@ weft_status weft__shape_matmul_nt(const weft__rule *r)
 {
     WEFT_TRY(weft__need_float(r, 0));
     WEFT_TRY(weft__need_weight(r, 1));
-    if (weft__rule_class(r, 1) == WEFT_DTYPE_BLOCK && r->v[1]->dims.rank != 2)
-        return weft__rule_refuse(r, "a weight of a block type must be a matrix");
     return matmul_dims(r, true);
 }
 

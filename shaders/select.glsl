@@ -2,14 +2,22 @@
  * that it names: rows e m .. e m + m - 1 of all, of which a launch may have a part.
  *
  * u1.x: rows of x per token; u2: choices at the bounds, rows of x at the bounds, x's first element / 4, m; u3: choices
- * of a token, experts, whether each choice has a row of x, whether this is the first part. */
+ * of a token, experts, which rows of x the choices have, whether this is the first part.
+ *
+ * matmul_nt with a matrix per batch is the same: the ids, and behind them the rows of x, are a table then. */
 #define IDS BIAS
+#define OWN_ROWS 1
+#define LISTED_ROWS 2
 
 uint expert_row; /* the first row of the expert, among all */
 
 uint choices(uint j) { return tensor_dim(j, IDS, 0) * P.job[j].u3.x; }
 
-uint x_of_choice(uint j, uint col) { return P.job[j].u3.z != 0 ? col : col / P.job[j].u3.x; }
+uint x_of_choice(uint j, uint col)
+{
+    if (P.job[j].u3.z == LISTED_ROWS) return in_u[IN(j, IDS)].d[tensor_first(j, IDS) + P.job[j].u2.x + col];
+    return P.job[j].u3.z == OWN_ROWS ? col : col / P.job[j].u3.x;
+}
 
 /* False if this part has none of the rows. Where there is no expert, the launch of the first part writes zeros. */
 bool find_expert(uint j, uint row0, uint col)

@@ -384,7 +384,7 @@ static bool product(gen *r, weft_op op, bool nt)
         b.d[1] = b.d[b.rank - 1];
         b.rank = 2;
     }
-    bool blocks = nt && b.rank == 2 && !k.extent && k.n % weft_dtype_get(block)->block == 0 && chance(r, 50);
+    bool blocks = nt && plain(&b) && !k.extent && k.n % weft_dtype_get(block)->block == 0 && chance(r, 50);
     in[1] = blocks ? new_weight(r, block, b) : new_float(r, b);
     return emit(r, op, NULL, in, 2);
 }

@@ -125,6 +125,18 @@ static int64_t matrix_offset(const cpu_tensor *t, const cpu_tensor *y, int64_t i
     return offset;
 }
 
+/* The same of a block type, whose matrices lie one behind the other; in bytes. */
+static int64_t block_offset(const cpu_tensor *t, const cpu_tensor *y, int64_t i)
+{
+    const weft_dtype_info *info = weft_dtype_get(t->dtype);
+    int64_t elements = 0, step = t->dim[t->rank - 2] * t->dim[t->rank - 1];
+    for (uint32_t axis = y->rank - 2, skip = y->rank - t->rank; axis-- > skip; i /= y->dim[axis]) {
+        if (t->dim[axis - skip] != 1) elements += i % y->dim[axis] * step;
+        step *= t->dim[axis - skip];
+    }
+    return elements / info->block * info->bytes;
+}
+
 static void add_to(const product *p, float *y, const cpu_tensor *t, int64_t offset, int64_t n)
 {
     const char *x = (const char *)t->data + offset * cpu_size(t->dtype);
@@ -185,7 +197,7 @@ static void run(const cpu_call *c)
         const char *pa =
             (const char *)a->data + (matrix_offset(a, y, i) + m0 * p.am) * cpu_size(p.ta);
         const char *pb =
-            (const char *)b->data + (is_block(p.tb) ? 0 : matrix_offset(b, y, i) * cpu_size(p.tb));
+            (const char *)b->data + (is_block(p.tb) ? block_offset(b, y, i) : matrix_offset(b, y, i) * cpu_size(p.tb));
         float *to = (float *)y->data + matrix_offset(y, y, i) + m0 * p.ym;
         (in_rows ? few_rows : tile)(&p, pa, pb, to, m, n0, n);
         if (c->op == WEFT_OP_linear) finish(&p, &operands, to, i, m0, m, n0, n);
