@@ -14,19 +14,19 @@ static bool step(weft_session *s, uint32_t i, way *w, const float *logits, weft_
     size_t n;
     const int32_t *history = weft_session_tokens(s, i);
     if (weft_sampler_pick(w->sampler, logits, history, weft_session_length(s, i), &next->id, NULL, err)) return false;
-    next->sequence = i, next->wanted = true;
+    next->sequence = i, next->wants = WEFT_WANT_LOGITS;
     const char *piece = weft_token_stream_push(w->stream, next->id, &n); /* whole characters, perhaps none */
     strncat(w->text, piece, n < sizeof w->text - strlen(w->text) ? n : 0);
     return true;
 }
 
 static bool run(weft_session *s, const weft_tokenizer *tok, const char *prompt, float *logits, way *w, weft_error *e) {
-    static weft_batch_token batch[MOST];
-    weft_tokens t;
+    static weft_batch_token batch[MOST]; weft_tokens t; weft_rows out = { logits, NULL, NULL, NULL };
     size_t row = weft_session_n_vocab(s);
     if (weft_tokenizer_encode(tok, prompt, strlen(prompt), NULL, &t, e)) return false;
-    for (size_t i = 0; i < t.n && i < MOST; i++) batch[i].id = t.ids[i], batch[i].wanted = i + 1 == t.n;
-    bool ok = t.n && t.n <= MOST && !weft_session_eval(s, batch, t.n, logits, e);
+    for (size_t i = 0; i < t.n && i < MOST; i++)
+        batch[i].id = t.ids[i], batch[i].wants = i + 1 == t.n ? WEFT_WANT_LOGITS : 0;
+    bool ok = t.n && t.n <= MOST && !weft_session_eval(s, batch, t.n, &out, e);
     weft_tokens_free(&t);
     for (uint32_t i = 1; ok && i < WAYS; i++) {
         ok = !weft_session_fork(s, 0, i, e);
@@ -34,7 +34,7 @@ static bool run(weft_session *s, const weft_tokenizer *tok, const char *prompt, 
     }
     for (int n = 0; ok && n < LENGTH; n++) {
         for (uint32_t i = 0; ok && i < WAYS; i++) ok = step(s, i, &w[i], logits + i * row, &batch[i], e);
-        ok = ok && !weft_session_eval(s, batch, WAYS, logits, e);
+        ok = ok && !weft_session_eval(s, batch, WAYS, &out, e);
     }
     return ok;
 }
@@ -43,7 +43,7 @@ int main(int argc, char **argv) {
     static const char prompt[] = "Once upon a time";
     static weft_session_desc d; static weft_sampling how; static way ways[WAYS]; /* zero: the defaults */
     weft_model *m; weft_backend *device; weft_session *s; const weft_tokenizer *tok; weft_error err;
-    d.devices = &device, d.n_devices = 1, d.n_sequences = WAYS, d.hidden = -1, how.temperature = 0.8f, how.top_k = 40;
+    d.devices = &device, d.n_devices = 1, d.n_sequences = WAYS, how.temperature = 0.8f, how.top_k = 40;
     bool ok = argc > 2 && !weft_model_open(argv[1], NULL, &m, &err) && !weft_model_tokenizer(m, &tok, &err) &&
               !weft_backend_open(argv[2], &device, &err) && !weft_session_create(m, &d, &s, &err);
     for (int i = 0; ok && i < WAYS; i++, how.seed++)

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
     const weft_model_definition mine = { "Mine", NULL, WEFT_HEAD_LOGITS, build, NULL }; weft_error err;
     weft_model *m; weft_backend *device; weft_session *s; const weft_tokenizer *tok; weft_tokens t; weft_generated r;
     own.graph = &mine, own.context = CONTEXT, how.max_tokens = 20;
-    d.devices = &device, d.n_devices = 1, d.n_sequences = TEXTS, d.hidden = -1;
+    d.devices = &device, d.n_devices = 1, d.n_sequences = TEXTS;
     if (argc < 3 || weft_model_open(argv[1], &own, &m, &err) || weft_model_tokenizer(m, &tok, &err) ||
         weft_backend_open(argv[2], &device, &err) || weft_session_create(m, &d, &s, &err))
         return fprintf(stderr, "%s\n", argc < 3 ? "usage: own_model MODEL DEVICE" : err.text), 1;

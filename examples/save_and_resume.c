@@ -43,7 +43,7 @@ int main(int argc, char **argv) {
     weft_backend *device;
     weft_generated first, second;
     weft_error err;
-    desc.devices = &device, desc.n_devices = 1, desc.hidden = -1, how.max_tokens = HALF;
+    desc.devices = &device, desc.n_devices = 1, how.max_tokens = HALF;
     if (argc < 4) return fprintf(stderr, "usage: save_and_resume MODEL DEVICE FILE\n"), 1;
     if (weft_model_open(argv[1], NULL, &m, &err) || weft_backend_open(argv[2], &device, &err) ||
         begin(m, prompt, argv[3], &first, &err) || go_on(m, argv[3], &second, &err))

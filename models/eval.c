@@ -1,9 +1,6 @@
-/* eval.c: tokens appended to their sequences and run, chunk after chunk; what is asked of them read back. */
-#include "models/finite.h"
+/* eval.c: tokens appended to their sequences and run, chunk after chunk. */
 #include "models/session_impl.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +19,20 @@ static void end_call(weft_session *s)
     memset(s->fresh, 0, s->desc.n_sequences * sizeof *s->fresh);
 }
 
-static weft_status check_token(const weft_session *s, const weft_batch_token *t, size_t i, weft_error *err)
+static weft_status check_wants(const weft_session *s, uint32_t wants, size_t i, const weft_rows *out, weft_error *err)
+{
+    uint32_t places = out ? (out->logits ? WEFT_WANT_LOGITS : 0) | (out->candidates ? WEFT_WANT_CANDIDATES : 0) |
+                            (out->hidden ? WEFT_WANT_HIDDEN : 0) | (out->scores ? WEFT_WANT_SCORES : 0) : 0;
+    if (wants & ~s->desc.outputs)
+        return WEFT_FAIL(err, WEFT_INVALID, "token %zu wants %#x, but the session's outputs are %#x", i, wants,
+                         s->desc.outputs);
+    if (wants & ~places)
+        return WEFT_FAIL(err, WEFT_INVALID, "token %zu wants %#x, for which there is no place", i, wants & ~places);
+    return WEFT_OK;
+}
+
+static weft_status check_token(const weft_session *s, const weft_batch_token *t, size_t i, const weft_rows *out,
+                               weft_error *err)
 {
     if (t->sequence >= s->desc.n_sequences)
         return WEFT_FAIL(err, WEFT_INVALID, "token %zu: sequence %u of %u", i, t->sequence, s->desc.n_sequences);
@@ -32,18 +42,19 @@ static weft_status check_token(const weft_session *s, const weft_batch_token *t,
     if (s->before[t->sequence] + s->fresh[t->sequence] == s->desc.context)
         return WEFT_FAIL(err, WEFT_LIMIT, "sequence %u would have more than the context's %u tokens", t->sequence,
                          s->desc.context);
-    return WEFT_OK;
+    return check_wants(s, t->wants, i, out, err);
 }
 
 /* Checks all tokens before any is run, and that the cache has room for them, so that what is refused changes
  * nothing. */
-static weft_status check_batch(weft_session *s, const weft_batch_token *t, size_t n, weft_error *err)
+static weft_status check_batch(weft_session *s, const weft_batch_token *t, size_t n, const weft_rows *out,
+                               weft_error *err)
 {
     weft_status status = WEFT_OK;
     uint64_t wanted = 0;
     for (uint32_t i = 0; i < s->desc.n_sequences; i++) s->before[i] = s->pages.sequences[i].length;
     for (size_t i = 0; i < n && !status; i++) {
-        status = check_token(s, &t[i], i, err);
+        status = check_token(s, &t[i], i, out, err);
         if (!status) s->fresh[t[i].sequence]++;
     }
     for (uint32_t i = 0; i < s->desc.n_sequences && !status; i++)
@@ -83,11 +94,11 @@ static uint32_t fill_batch(weft_session *s, const weft__runner *r, const weft_ba
                            uint32_t *n_rows)
 {
     int32_t *rows = weft__batch(s, WEFT__ROWS);
-    uint32_t i = 0, max_rows = s->desc.hidden >= 0 ? r->max_tokens : r->max_rows;
+    uint32_t i = 0;
     *n_rows = 0;
-    for (; i < n && i < r->max_tokens && (!t[i].wanted || *n_rows < max_rows); i++) {
+    for (; i < n && i < r->max_tokens && (!(t[i].wants & WEFT__WANT_ROW) || *n_rows < r->max_rows); i++) {
         place_token(s, &t[i], i);
-        if (t[i].wanted) rows[(*n_rows)++] = (int32_t)i;
+        if (t[i].wants & WEFT__WANT_ROW) rows[(*n_rows)++] = (int32_t)i;
     }
     if (!*n_rows) rows[0] = 0; /* the graph computes at least one row */
     return i;
@@ -114,7 +125,7 @@ static weft_status write_batch(weft_session *s, weft__runner *r, uint32_t n, uin
 {
     const weft_ref ports[] = { [WEFT__TOKENS] = r->tokens, [WEFT__POS] = r->pos, [WEFT__SEQUENCE] = r->sequence,
                                [WEFT__RESET] = r->reset, [WEFT__CELL] = r->cell, [WEFT__FIRST] = r->first };
-    if (s->desc.hidden >= 0 || !n_rows) n_rows = 1; /* rows are of logits; the extent is at least 1 */
+    if (!n_rows) n_rows = 1; /* the extent is at least 1 */
     WEFT_TRY(weft_program_set_extent(r->p, "tokens", n, err));
     WEFT_TRY(weft_program_set_extent(r->p, "rows", n_rows, err));
     for (int i = WEFT__TOKENS; i < WEFT__ROWS; i++) WEFT_TRY(write_ints(r, ports[i], weft__batch(s, i), n, err));
@@ -122,80 +133,16 @@ static weft_status write_batch(weft_session *s, weft__runner *r, uint32_t n, uin
     return write_ints(r, r->rows, weft__batch(s, WEFT__ROWS), n_rows, err);
 }
 
-/* The wanted rows: of logits they are the first n_rows of the result, of hidden states they stand at their tokens. */
-static weft_status read_rows(weft_session *s, weft__runner *r, uint32_t n_rows, float *out, weft_error *err)
-{
-    uint64_t bytes = s->width * sizeof *out;
-    if (s->desc.hidden < 0) return n_rows ? weft_program_read(r->p, r->out, 0, out, n_rows * bytes, err) : WEFT_OK;
-    const int32_t *rows = weft__batch(s, WEFT__ROWS);
-    for (uint32_t i = 0; i < n_rows; i++)
-        WEFT_TRY(weft_program_read(r->p, r->out, (uint64_t)rows[i] * bytes, out + (uint64_t)i * s->width, bytes, err));
-    return WEFT_OK;
-}
-
-/* Row `row` of the run has no numbers: names its token, and the cache if that is why. */
-static weft_status fail_row(weft_session *s, uint32_t row, const char *what, weft_error *err)
-{
-    int32_t at = weft__batch(s, WEFT__ROWS)[row], id = weft__batch(s, WEFT__TOKENS)[at];
-    int32_t pos = weft__batch(s, WEFT__POS)[at], sequence = weft__batch(s, WEFT__SEQUENCE)[at];
-    const char *state = weft__overflowed_state(s, (uint32_t)sequence);
-    return WEFT_FAIL(err, WEFT_NOT_FINITE, "token %d at position %d of sequence %d: %s%s%s%s", id, pos, sequence,
-                     what, state ? "; the cache '" : "",
-                     state ? state : "", state ? "' was given a number beyond 65504, too large for f16: "
-                                                 "bf16 and f32 (kv) hold it" : "");
-}
-
-static weft_status check_rows(weft_session *s, uint32_t n_rows, const float *out, weft_error *err)
-{
-    const char *what = s->desc.hidden >= 0 ? "numbers of the hidden state" : s->desc.scores ? "scores" : "logits";
-    for (uint32_t i = 0; i < n_rows; i++) {
-        const float *row = out + (size_t)i * s->width;
-        char text[96];
-        uint32_t first, n = weft__count_not_finite(row, s->width, &first);
-        if (!n) continue;
-        snprintf(text, sizeof text, "%u of %u %s are NaN or infinite, the first is number %u", n, s->width, what,
-                 first);
-        return fail_row(s, i, text, err);
-    }
-    return WEFT_OK;
-}
-
-/* A row's sum is finite where all of its logits are; NaN among them never become candidates. */
-static weft_status check_sums(weft_session *s, weft__runner *r, uint32_t n_rows, weft_error *err)
-{
-    float *sums = (float *)(void *)(s->reduced + 2 * (size_t)s->desc.max_rows * s->width);
-    WEFT_TRY(weft_program_read(r->p, r->sums, 0, sums, n_rows * sizeof *sums, err));
-    uint32_t first, n = weft__count_not_finite(sums, n_rows, &first);
-    return n ? fail_row(s, first, "logits are NaN or infinite", err) : WEFT_OK;
-}
-
-static weft_status read_candidates(weft_session *s, weft__runner *r, uint32_t n_rows, weft_candidate *out,
-                                   weft_error *err)
-{
-    uint32_t n = n_rows * s->width, *ids = s->reduced + (size_t)s->desc.max_rows * s->width;
-    if (!n) return WEFT_OK;
-    WEFT_TRY(check_sums(s, r, n_rows, err));
-    WEFT_TRY(weft_program_read(r->p, r->ids, 0, ids, n * sizeof *ids, err));
-    if (r->out.id) WEFT_TRY(weft_program_read(r->p, r->out, 0, s->reduced, n * sizeof *s->reduced, err));
-    for (uint32_t i = 0; i < n; i++) {
-        out[i] = (weft_candidate){ NAN, (int32_t)ids[i] };
-        if (r->out.id) memcpy(&out[i].logit, &s->reduced[i], sizeof out[i].logit);
-    }
-    return WEFT_OK;
-}
-
-static weft_status run_batch(weft_session *s, weft__runner *r, uint32_t n, uint32_t n_rows, void *out, weft_error *err)
+static weft_status run_batch(weft_session *s, weft__runner *r, const weft_batch_token *t, uint32_t n, uint32_t n_rows,
+                             weft_rows *out, weft_error *err)
 {
     WEFT_TRY(write_batch(s, r, n, n_rows, err));
     WEFT_TRY(weft_program_run(r->p, err));
-    if (!out) return WEFT_OK;
-    if (s->desc.candidates) return read_candidates(s, r, n_rows, out, err);
-    WEFT_TRY(read_rows(s, r, n_rows, out, err));
-    return check_rows(s, n_rows, out, err);
+    return weft__read_results(s, r, t, n, n_rows, out, err);
 }
 
-static weft_status run_chunks(weft_session *s, const weft_batch_token *tokens, size_t n, unsigned char *out,
-                              uint64_t row_bytes, size_t *done, weft_error *err)
+static weft_status run_chunks(weft_session *s, const weft_batch_token *t, size_t n, weft_rows out, size_t *done,
+                              weft_error *err)
 {
     weft__task task;
     const weft_progress_sink *sink = n > s->prompt.max_tokens ? &s->desc.progress : NULL;
@@ -203,37 +150,23 @@ static weft_status run_chunks(weft_session *s, const weft_batch_token *tokens, s
     WEFT_TRY(reserve(s, err));
     while (*done < n) {
         weft__runner *r = s->decode.p && n - *done <= s->decode.max_tokens ? &s->decode : &s->prompt;
-        uint32_t n_rows, taken = fill_batch(s, r, tokens + *done, n - *done, &n_rows);
+        uint32_t n_rows, taken = fill_batch(s, r, t + *done, n - *done, &n_rows);
         *done += taken;
-        WEFT_TRY(run_batch(s, r, taken, n_rows, out, err));
+        WEFT_TRY(run_batch(s, r, t + *done - taken, taken, n_rows, &out, err));
         WEFT_TRY(weft__task_reach(&task, *done, err));
-        if (out) out += n_rows * row_bytes;
     }
     return WEFT_OK;
 }
 
-static weft_status eval(weft_session *s, const weft_batch_token *tokens, size_t n, unsigned char *out,
-                        uint64_t row_bytes, weft_error *err)
+weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, const weft_rows *out,
+                              weft_error *err)
 {
     size_t done = 0;
-    WEFT_TRY(check_batch(s, tokens, n, err));
-    weft_status status = run_chunks(s, tokens, n, out, row_bytes, &done, err);
+    WEFT_TRY(check_batch(s, tokens, n, out, err));
+    weft_status status = run_chunks(s, tokens, n, out ? *out : (weft_rows){ 0 }, &done, err);
     if (status) take_back(s, done > 0);
     end_call(s);
     return status;
-}
-
-weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, float *out, weft_error *err)
-{
-    if (s->desc.candidates && out) return WEFT_FAIL(err, WEFT_INVALID, "a session of candidates gives no logits");
-    return eval(s, tokens, n, (unsigned char *)out, s->width * sizeof *out, err);
-}
-
-weft_status weft_session_eval_candidates(weft_session *s, const weft_batch_token *tokens, size_t n,
-                                         weft_candidate *out, weft_error *err)
-{
-    if (!s->desc.candidates) return WEFT_FAIL(err, WEFT_INVALID, "the session was made without candidates");
-    return eval(s, tokens, n, (unsigned char *)out, s->width * sizeof *out, err);
 }
 
 static weft_status run_check(weft_session *s, const weft_batch_token *t, uint32_t n,
@@ -257,8 +190,8 @@ weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
     if (n > s->prompt.max_tokens) n = s->prompt.max_tokens;
     weft_batch_token *t = calloc(n, sizeof *t);
     if (!t) return WEFT_OOM_FAIL(err, "a check");
-    for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i], .wanted = i + 1 == n };
-    weft_status status = check_batch(s, t, n, err);
+    for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i] };
+    weft_status status = check_batch(s, t, n, NULL, err);
     if (!status) status = run_check(s, t, (uint32_t)n, report, ctx, err);
     free(t);
     return status;

@@ -108,11 +108,12 @@ static weft_status finish_token(generator *g, int32_t token, uint32_t limit, boo
 
 static weft_status evaluate(generator *g, const int32_t *ids, size_t n, weft_error *err)
 {
+    const weft_rows out = { .logits = g->logits, .candidates = g->candidates };
     weft_batch_token *t = calloc(n, sizeof *t);
     if (!t) return WEFT_OOM_FAIL(err, "a prompt");
-    for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ ids[i], g->sequence, i + 1 == n };
-    weft_status s = g->candidates ? weft_session_eval_candidates(g->s, t, n, g->candidates, err)
-                                  : weft_session_eval(g->s, t, n, g->logits, err);
+    for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i], .sequence = g->sequence };
+    t[n - 1].wants = g->candidates ? WEFT_WANT_CANDIDATES : WEFT_WANT_LOGITS;
+    weft_status s = weft_session_eval(g->s, t, n, &out, err);
     free(t);
     return s;
 }
@@ -139,16 +140,17 @@ static weft_status loop(generator *g, const int32_t *prompt, size_t n_prompt, we
 
 /* ---- set-up ---- */
 
-static weft_status check_candidates(generator *g, weft_error *err)
+/* From candidates, where the session has enough of them for this sampling, or from logits, where it has those. */
+static weft_status choose_source(generator *g, weft_error *err)
 {
     uint32_t need = weft_sampling_candidates(&g->d->sampling), n_vocab = weft_session_n_vocab(g->s);
-    uint32_t have = g->n_candidates = weft_session_candidates(g->s);
-    if (have && g->d->n_logprobs)
-        return WEFT_FAIL(err, WEFT_INVALID, "a session of candidates gives no log-probabilities");
-    if (have && have < n_vocab && (!need || have < need))
-        return WEFT_FAIL(err, WEFT_INVALID, "the session gives %u candidates, but this sampling needs %u", have,
-                         need ? need : n_vocab);
-    return WEFT_OK;
+    uint32_t have = weft_session_candidates(g->s);
+    bool enough = have == n_vocab || (have && need && have >= need);
+    if (enough && !g->d->n_logprobs) g->n_candidates = have;
+    if (g->n_candidates || weft_session_settled(g->s)->outputs & WEFT_WANT_LOGITS) return WEFT_OK;
+    if (enough) return WEFT_FAIL(err, WEFT_INVALID, "a session of candidates gives no log-probabilities");
+    return WEFT_FAIL(err, WEFT_INVALID, "the session gives %u candidates, but this sampling needs %u", have,
+                     need ? need : n_vocab);
 }
 
 static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt, weft_error *err)
@@ -159,7 +161,7 @@ static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt,
     uint32_t n_vocab = weft_session_n_vocab(g->s);
     if (g->d->n_logprobs > n_vocab)
         return WEFT_FAIL(err, WEFT_INVALID, "%u log-probabilities of a vocabulary of %u", g->d->n_logprobs, n_vocab);
-    WEFT_TRY(check_candidates(g, err));
+    WEFT_TRY(choose_source(g, err));
     bool has_text = g->m->info.has_tokenizer;
     if (g->d->n_stop && !has_text)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "stop strings need a tokenizer, and %s has none", g->m->path);

@@ -3,7 +3,7 @@
  *     weft_model *m;    weft_model_open("pythia-160m", NULL, &m, &err); // a Hugging Face folder as it is
  *     weft_backend *b;  weft_backend_open("cpu", &b, &err);
  *     weft_session *s;
- *     weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1, .hidden = -1 }, &s, &err);
+ *     weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1 }, &s, &err);
  *     const weft_tokenizer *tok;    weft_model_tokenizer(m, &tok, &err);
  *     weft_tokens t;    weft_tokenizer_encode(tok, "Once upon", 9, NULL, &t, &err);
  *     weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){ .max_tokens = 50 }, &result, &err);
@@ -153,6 +153,14 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_tokenizer(weft_model *m, const wef
 /* Several token sequences that share one set of weights and one cache. */
 typedef struct weft_session weft_session;
 
+/* What a session can tell of a token, once it has been run: what follows it, or what it has become. */
+typedef enum weft_want {
+    WEFT_WANT_LOGITS = 1,     /* of the next token: [n_vocab] */
+    WEFT_WANT_CANDIDATES = 2, /* the largest logits, descending, found by the device; see weft_sampling_candidates */
+    WEFT_WANT_HIDDEN = 4,     /* the hidden state: [n_embed] */
+    WEFT_WANT_SCORES = 8      /* of the classification head: [n_labels] */
+} weft_want;
+
 typedef struct weft_session_desc {
     weft_backend *const *devices;
     uint32_t n_devices;       /* at most 16 */
@@ -168,19 +176,16 @@ typedef struct weft_session_desc {
     uint32_t max_tokens;      /* per run of the prompt program; 0: 512 (never more than fits) */
     uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 (with scores: max_tokens) */
     uint32_t max_decode;      /* tokens per run of the decode program; 0: n_sequences */
-    int32_t hidden;           /* >= 0: the layer whose hidden states weft_session_eval gives (0 embeddings, n_layer the
-                                 final norm), no logits then; -1: logits */
-    /* > 0: the device reduces each row of logits to so many candidates, and only they come back:
-     * weft_session_eval_candidates. For generation see weft_sampling_candidates. More than the vocabulary: all. */
-    uint32_t candidates;
-    /* The classification head's scores instead of logits: weft_session_eval gives rows of info.n_labels. */
-    bool scores;
+    /* What tokens may ask for: a sum of weft_want. 0: candidates if there shall be any, else what the model's head
+     * gives (without a head, hidden states). What no token asks for later is still computed, but not read back. */
+    uint32_t outputs;
+    uint32_t candidates; /* of WEFT_WANT_CANDIDATES; more than the vocabulary: all */
+    uint32_t layer;      /* of WEFT_WANT_HIDDEN: 0 embeddings, n_layer the final norm */
     bool exact, strict;
     /* Told of testing kernels, loading, compiling, checking, and of evaluating more tokens than one run takes. As long
      * as the session lives. */
     weft_progress_sink progress;
 } weft_session_desc;
-#define WEFT_SESSION_DESC_DEFAULT { .hidden = -1 }
 
 /* What a session is going to run: the graph, and programs for it that are placed and planned, not loaded. A plan can be
  * made, looked at and refused without reading a tensor, for a model that is a configuration alone, too. It allocates
@@ -230,22 +235,27 @@ WEFT_API uint64_t weft_session_bytes(const weft_session *s); /* weights, cache, 
 typedef struct weft_batch_token {
     int32_t id;
     uint32_t sequence;
-    bool wanted; /* give this token's logits (or hidden state, or scores) */
+    uint32_t wants; /* a sum of weft_want, of the session's outputs; 0: nothing */
 } weft_batch_token;
 
-/* Appends tokens to their sequences and runs them, in chunks of any size. Rows for the wanted tokens, in order, are
- * written to `out`: [wanted, n_vocab], [wanted, n_embed] or [wanted, n_labels] floats; NULL if none is wanted. LIMIT: a
- * sequence would outgrow the context. INVALID: a token id or sequence out of range. NOT_FINITE: a number of a wanted
- * row is NaN or infinite; the text names the token, and the cache if a key or value was too large for its type. After a
+/* Where results go: of each kind a row for every token that wants it, in order; NULL where none does. Of one candidate
+ * the logit is not known (NaN). */
+typedef struct weft_rows {
+    float *logits;              /* [rows, n_vocab] */
+    weft_candidate *candidates; /* [rows, weft_session_candidates] */
+    float *hidden;              /* [rows, n_embed] */
+    float *scores;              /* [rows, n_labels] */
+} weft_rows;
+
+/* Appends tokens to their sequences and runs them, in chunks of any size. `out` may be NULL if no token wants anything.
+ * LIMIT: a sequence would outgrow the context, or the cache is full. INVALID: a token id or sequence out of range, a
+ * token that wants what the session has not, or what `out` has no place for. NOT_FINITE: a number of a wanted row is
+ * NaN or infinite; the text names the token, and the cache if a key or value was too large for its type. After a
  * failure (or CANCELLED) every sequence is as it was; those that a model with recurrent states had begun to run are
  * empty. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
-                                                     float *out, weft_error *err);
-/* The same with desc.candidates: rows of so many candidates, best first. Of one candidate the logit is not known (NaN).
- * INVALID: a session of the other kind, here as there. */
-WEFT_API WEFT_MUST_USE weft_status weft_session_eval_candidates(weft_session *s, const weft_batch_token *tokens,
-                                                                size_t n, weft_candidate *out, weft_error *err);
-WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* of its desc */
+                                                     const weft_rows *out, weft_error *err);
+WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* in a row; 0: it gives none */
 
 /* ---- sequences -------------------------------------------------------------------------------------------------- */
 

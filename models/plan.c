@@ -14,8 +14,8 @@ enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MIN_PAGE = 16, DEFAULT_PAGE = 64,
 struct weft_session_plan {
     weft_model *m;
     weft_session_desc desc; /* settled; devices and split NULL: they were the caller's */
-    char output[32];        /* what is given where there are no candidates */
-    const char *outputs[3];
+    char hidden[32];        /* the name of its layer's output */
+    const char *outputs[6];
     uint32_t n_outputs;
     weft_graph *g;
     weft_program *prompt, *decode; /* decode NULL where one program serves both; both without devices */
@@ -40,6 +40,25 @@ static weft_status settle_cells(weft_session_desc *d, weft_error *err)
     return WEFT_OK;
 }
 
+/* What may be asked of tokens, and whether the model can answer. */
+static weft_status settle_outputs(weft_session_plan *p, weft_error *err)
+{
+    enum { ALL = WEFT_WANT_LOGITS | WEFT_WANT_CANDIDATES | WEFT_WANT_HIDDEN | WEFT_WANT_SCORES };
+    weft_session_desc *d = &p->desc;
+    const weft_model_info *info = &p->m->info;
+    if (!d->outputs && d->candidates) d->outputs = WEFT_WANT_CANDIDATES;
+    if (!d->outputs && info->head == WEFT_HEAD_NONE) d->outputs = WEFT_WANT_HIDDEN, d->layer = info->n_layer;
+    if (!d->outputs) d->outputs = info->head == WEFT_HEAD_LOGITS ? WEFT_WANT_LOGITS : WEFT_WANT_SCORES;
+    if (d->outputs & ~(uint32_t)ALL) return WEFT_FAIL(err, WEFT_INVALID, "a session has no outputs %#x", d->outputs);
+    if (d->outputs & WEFT_WANT_HIDDEN && d->layer > info->n_layer)
+        return WEFT_FAIL(err, WEFT_INVALID, "layer %u: the model has hidden states 0 to %u", d->layer, info->n_layer);
+    if (!(d->outputs & WEFT_WANT_CANDIDATES) != !d->candidates)
+        return WEFT_FAIL(err, WEFT_INVALID, "candidates are an output of a number above 0");
+    if (d->candidates > info->n_vocab) d->candidates = info->n_vocab;
+    if (d->outputs & (WEFT_WANT_LOGITS | WEFT_WANT_CANDIDATES)) WEFT_TRY(weft__model_need_logits(p->m, err));
+    return d->outputs & WEFT_WANT_SCORES ? weft__model_need_scores(p->m, err) : WEFT_OK;
+}
+
 static weft_status settle(weft_session_plan *p, weft_error *err)
 {
     weft_session_desc *d = &p->desc;
@@ -51,34 +70,30 @@ static weft_status settle(weft_session_plan *p, weft_error *err)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED,
                          "%s: a context of %u tokens: rope_type dynamic turns all keys anew with each token beyond %u, "
                          "which a cache cannot follow", p->m->path, d->context, p->m->info.context_limit);
+    WEFT_TRY(settle_outputs(p, err));
     WEFT_TRY(settle_cells(d, err));
     if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
     if (d->max_tokens > d->cells) d->max_tokens = d->cells;
-    if (!d->max_rows && d->scores) d->max_rows = d->max_tokens; /* a row is short */
+    if (!d->max_rows && d->outputs & WEFT_WANT_SCORES) d->max_rows = d->max_tokens; /* a row is short */
     if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
     if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
     if (!d->max_decode) d->max_decode = d->n_sequences;
     if (d->max_decode > d->max_tokens) d->max_decode = d->max_tokens;
     if (d->kv == WEFT_ANY) d->kv = d->exact ? WEFT_F32 : WEFT_F16;
-    if (d->hidden > (int32_t)p->m->info.n_layer)
-        return WEFT_FAIL(err, WEFT_INVALID, "layer %d: the model has hidden states 0 to %u", d->hidden,
-                         p->m->info.n_layer);
-    if (d->candidates > p->m->info.n_vocab) d->candidates = p->m->info.n_vocab;
-    if ((d->candidates > 0) + (d->hidden >= 0) + d->scores > 1)
-        return WEFT_FAIL(err, WEFT_INVALID, "a session gives one of candidates, hidden states and scores");
-    if (d->scores) return weft__model_need_scores(p->m, err);
-    return d->hidden < 0 ? weft__model_need_logits(p->m, err) : WEFT_OK;
+    return WEFT_OK;
 }
 
 static void name_outputs(weft_session_plan *p)
 {
-    const weft_session_desc *d = &p->desc;
-    if (d->hidden >= 0) snprintf(p->output, sizeof p->output, "hidden.%d", d->hidden);
-    else snprintf(p->output, sizeof p->output, d->scores ? "scores" : "logits");
-    p->outputs[0] = d->candidates ? "candidate.id" : p->output;
-    p->outputs[1] = "candidate.sum"; /* with candidates */
-    p->outputs[2] = "candidate.logit"; /* with more than one */
-    p->n_outputs = d->candidates > 1 ? 3 : d->candidates ? 2 : 1;
+    uint32_t wants = p->desc.outputs;
+    snprintf(p->hidden, sizeof p->hidden, "hidden.%u", p->desc.layer);
+    if (wants & WEFT_WANT_LOGITS) p->outputs[p->n_outputs++] = "logits";
+    if (wants & WEFT_WANT_SCORES) p->outputs[p->n_outputs++] = "scores";
+    if (wants & WEFT_WANT_HIDDEN) p->outputs[p->n_outputs++] = p->hidden;
+    if (!(wants & WEFT_WANT_CANDIDATES)) return;
+    p->outputs[p->n_outputs++] = "candidate.id";
+    p->outputs[p->n_outputs++] = "candidate.sum";
+    if (p->desc.candidates > 1) p->outputs[p->n_outputs++] = "candidate.logit";
 }
 
 /* ---- programs ---- */

@@ -2,14 +2,14 @@
  * cache. */
 #include "models/session_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- creation ---- */
 
 static weft_status load_runner(weft_session *s, bool decode, weft__runner *r, weft_error *err)
 {
-    uint32_t n_outputs;
-    const char *const *outputs = weft_session_plan_outputs(s->plan, &n_outputs);
+    char hidden[32];
     double start = weft__seconds();
     r->p = weft__plan_program(s->plan, decode);
     r->max_tokens = decode ? s->desc.max_decode : s->desc.max_tokens;
@@ -27,15 +27,17 @@ static weft_status load_runner(weft_session *s, bool decode, weft__runner *r, we
     r->table = weft_graph_find(g, "table");
     r->ids = weft_graph_find(g, "candidate.id");
     r->sums = weft_graph_find(g, "candidate.sum");
-    r->out = weft_graph_find(g, s->desc.candidates ? "candidate.logit" : outputs[0]);
+    r->values = weft_graph_find(g, "candidate.logit");
+    r->logits = weft_graph_find(g, "logits");
+    r->scores = weft_graph_find(g, "scores");
+    snprintf(hidden, sizeof hidden, "hidden.%u", s->desc.layer);
+    r->hidden = weft_graph_find(g, hidden);
     return WEFT_OK;
 }
 
 static weft_status make_buffers(weft_session *s, weft_error *err)
 {
     uint32_t k = s->desc.candidates;
-    const weft_model_info *info = &s->m->info;
-    s->width = k ? k : s->desc.hidden >= 0 ? info->n_embed : s->desc.scores ? info->n_labels : info->n_vocab;
     if (k) s->reduced = calloc((2 * (size_t)k + 1) * s->desc.max_rows, sizeof *s->reduced);
     s->fresh = calloc(s->desc.n_sequences, sizeof *s->fresh);
     s->batch = calloc(WEFT__BATCH_ARRAYS * (size_t)s->desc.max_tokens, sizeof *s->batch);
@@ -159,5 +161,5 @@ weft_model *weft__session_model(const weft_session *s)
 
 bool weft__session_logits(const weft_session *s)
 {
-    return s->desc.hidden < 0 && !s->desc.scores;
+    return s->desc.outputs & (WEFT_WANT_LOGITS | WEFT_WANT_CANDIDATES);
 }

@@ -10,7 +10,7 @@
 typedef struct weft__runner {
     weft_program *p;
     weft_ref tokens, pos, sequence, reset, cell, first, rows, table;
-    weft_ref out, ids, sums; /* ids, sums: of candidates; out: what is float */
+    weft_ref logits, scores, hidden, ids, values, sums; /* the last three of candidates */
     uint32_t max_tokens, max_rows;
 } weft__runner;
 
@@ -34,15 +34,18 @@ struct weft_session {
     weft__pages pages;
     weft__runner prompt, decode; /* decode.p is NULL where one program serves both */
     weft_load_times times;
-    uint32_t width;    /* floats per row of output, or candidates */
-    uint32_t *reduced; /* candidates of max_rows: logits, then ids, then a sum per row */
+    uint32_t *reduced; /* candidates of max_rows rows: logits, then ids, then a sum per row */
     /* [n_sequences] of the call that is under way: tokens that it brings (zeros in between), lengths before it */
     uint32_t *fresh, *before;
     int32_t *batch;    /* BATCH_ARRAYS of max_tokens */
 };
 
 /* The arrays of a session's batch. */
-enum { WEFT__TOKENS, WEFT__POS, WEFT__SEQUENCE, WEFT__RESET, WEFT__CELL, WEFT__FIRST, WEFT__ROWS, WEFT__BATCH_ARRAYS };
+enum {
+    WEFT__TOKENS, WEFT__POS, WEFT__SEQUENCE, WEFT__RESET, WEFT__CELL, WEFT__FIRST,
+    WEFT__ROWS, /* which token a row is of */
+    WEFT__BATCH_ARRAYS
+};
 
 static inline int32_t *weft__batch(const weft_session *s, int array)
 {
@@ -57,6 +60,12 @@ typedef weft_status weft__part_fn(void *ctx, const weft__division *d, uint64_t o
 weft_status weft__each_part(weft_session *s, uint32_t sequence, weft__part_fn *visit, void *ctx, weft_error *err);
 weft_status weft__check_sequence(const weft_session *s, uint32_t sequence, weft_error *err);
 weft_status weft__check_empty(const weft_session *s, uint32_t sequence, weft_error *err);
+
+/* results.c. What the tokens of a run want, which is over, to where *out points, which is then behind it. */
+weft_status weft__read_results(weft_session *s, weft__runner *r, const weft_batch_token *t, uint32_t n,
+                               uint32_t n_rows, weft_rows *out, weft_error *err);
+/* Those that are rows of the run; hidden states stand at their tokens. */
+#define WEFT__WANT_ROW (WEFT_WANT_LOGITS | WEFT_WANT_CANDIDATES | WEFT_WANT_SCORES)
 
 /* finite.c. The name of the first state of f16 that was given a number too large for it in what it has of the sequence;
  * NULL: none, or it cannot be told. Reads states back: for when something has gone wrong. */

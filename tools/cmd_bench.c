@@ -63,9 +63,10 @@ static rate rates(bench *b, uint32_t tokens)
 
 static weft_status eval_prompt(bench *b, uint32_t n, weft_error *err)
 {
-    for (uint32_t i = 0; i < n; i++) b->batch[i] = (weft_batch_token){ b->ids[i], 0, i + 1 == n };
+    for (uint32_t i = 0; i < n; i++) b->batch[i] = (weft_batch_token){ .id = b->ids[i] };
+    b->batch[n - 1].wants = WEFT_WANT_CANDIDATES;
     WEFT_TRY(weft_session_truncate(b->run.session, 0, 0, err));
-    return weft_session_eval_candidates(b->run.session, b->batch, n, &b->best, err);
+    return weft_session_eval(b->run.session, b->batch, n, &(weft_rows){ .candidates = &b->best }, err);
 }
 
 static weft_status measure_prompt(bench *b, weft_error *err)
@@ -103,8 +104,8 @@ static weft_status measure_decode(bench *b, weft_error *err)
         weft_counters before = weft_program_counters(p);
         double start = weft__seconds();
         for (uint32_t k = 0; k < b->n_decode && !status; k++) {
-            weft_batch_token t = { b->best.id, 0, true };
-            status = weft_session_eval_candidates(b->run.session, &t, 1, &b->best, err);
+            weft_batch_token t = { b->best.id, 0, WEFT_WANT_CANDIDATES };
+            status = weft_session_eval(b->run.session, &t, 1, &(weft_rows){ .candidates = &b->best }, err);
             if (!status) status = cli_work_did(&b->progress, 1, err);
         }
         b->seconds[i] = weft__seconds() - start;
@@ -119,9 +120,9 @@ static weft_status measure_peak(bench *b, weft_error *err)
 {
     struct rusage usage;
     WEFT_TRY(eval_prompt(b, b->n_prompt, err));
-    weft_batch_token t = { b->best.id, 0, true };
+    weft_batch_token t = { b->best.id, 0, WEFT_WANT_CANDIDATES };
     WEFT_TRY(weft_session_truncate(b->run.session, 0, b->n_prompt - 1, err));
-    WEFT_TRY(weft_session_eval_candidates(b->run.session, &t, 1, &b->best, err));
+    WEFT_TRY(weft_session_eval(b->run.session, &t, 1, &(weft_rows){ .candidates = &b->best }, err));
     getrusage(RUSAGE_SELF, &usage);
     b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
     return WEFT_OK;
@@ -345,7 +346,7 @@ static int run_bench(const cli_args *a)
                  .repeat = cli_u32(a, "repeat", 5),
                  .chunk = cli_u32(a, "chunk", 512) };
     int status = open_model(a, &b);
-    if (!status) status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &b.run);
+    if (!status) status = cli_run_open(a, (weft_session_desc){ .candidates = 1 }, &b.run);
     if (!status) status = measure(a, &b);
     free(b.ids);
     free(b.batch);

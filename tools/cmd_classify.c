@@ -70,8 +70,10 @@ static int evaluate(cli_run *run, result *r)
     bool ok = t && r->scores && (r->meaning == PLAIN || r->probabilities);
     int status = ok ? 0 : cli_fail("classify: out of memory for %zu rows of %u", r->rows, r->width);
     for (size_t i = 0; i < n && !status; i++)
-        t[i] = (weft_batch_token){ r->tokens->ids[i], 0, i >= r->first && i < r->first + r->rows };
-    if (!status && weft_session_eval(run->session, t, n, r->scores, &err)) status = cli_report(&err);
+        t[i] = (weft_batch_token){ .id = r->tokens->ids[i],
+                                   .wants = i >= r->first && i < r->first + r->rows ? WEFT_WANT_SCORES : 0 };
+    if (!status && weft_session_eval(run->session, t, n, &(weft_rows){ .scores = r->scores }, &err))
+        status = cli_report(&err);
     for (size_t i = 0; i < r->rows * r->width && !status; i++)
         if (!isfinite(r->scores[i])) status = cli_fail("classify: the score of '%s' at token %zu is not a number",
                                                        weft_model_label(r->m, (uint32_t)(i % r->width)),
@@ -180,7 +182,7 @@ static int run_classify(const cli_args *a)
                       .first = whole ? weft_model_pooled_token(run.model, prompt.ids, prompt.n) : 0,
                       .rows = whole ? 1 : prompt.n, .width = info.n_labels };
         uint32_t context = prompt.n < info.context ? (uint32_t)prompt.n : info.context;
-        status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .scores = true, .context = context }, &run);
+        status = cli_run_open(a, (weft_session_desc){ .outputs = WEFT_WANT_SCORES, .context = context }, &run);
     }
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
     if (!status) status = evaluate(&run, &r);

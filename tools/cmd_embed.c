@@ -39,8 +39,9 @@ static int evaluate(const cli_args *a, cli_run *run, const weft_tokens *prompt, 
     weft_error err;
     int status = t && out ? 0 : cli_fail("embed: out of memory for %zu rows of %u", rows, width);
     for (size_t i = 0; i < prompt->n && !status; i++)
-        t[i] = (weft_batch_token){ prompt->ids[i], 0, !last || i + 1 == prompt->n };
-    if (!status && weft_session_eval(run->session, t, prompt->n, out, &err)) status = cli_report(&err);
+        t[i] = (weft_batch_token){ prompt->ids[i], 0, !last || i + 1 == prompt->n ? WEFT_WANT_HIDDEN : 0 };
+    if (!status && weft_session_eval(run->session, t, prompt->n, &(weft_rows){ .hidden = out }, &err))
+        status = cli_report(&err);
     if (!status && !strcmp(pool, "mean")) {
         mean_rows(out, rows, width);
         rows = 1;
@@ -59,7 +60,7 @@ static int run_embed(const cli_args *a)
     weft_model_info info = { 0 };
     int status = cli_model_open(a, &run.model);
     if (!status) info = *weft_model_info_get(run.model); /* the default layer is the model's last */
-    weft_session_desc desc = { .hidden = (int32_t)cli_u32(a, "layer", info.n_layer) };
+    weft_session_desc desc = { .outputs = WEFT_WANT_HIDDEN, .layer = cli_u32(a, "layer", info.n_layer) };
     if (!status) status = cli_run_open(a, desc, &run);
     if (!status) status = cli_prompt(a, run.model, NULL, &prompt);
     if (!status && !prompt.n) status = cli_fail("the prompt has no tokens");

@@ -190,8 +190,9 @@ static int run_generate(const cli_args *a)
     cli_run run = { 0 };
     weft_tokens prompt = { 0 };
     weft_sampling sampling = sampling_of(a);
-    weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
+    weft_session_desc desc = { 0 };
     if (!cli_has(a, "logprobs")) desc.candidates = weft_sampling_candidates(&sampling);
+    desc.outputs = desc.candidates ? WEFT_WANT_CANDIDATES : WEFT_WANT_LOGITS;
     int status = cli_run_open(a, desc, &run);
     if (!status) status = read_prompt(a, &run, &prompt);
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);

@@ -60,7 +60,8 @@ static int evaluate(const cli_args *a, cli_run *run, const batch *b)
         for (size_t i = 0; i < b->seq[s].n; i++)
             t[n++] = (weft_batch_token){ b->seq[s].ids[i], s, !last || i + 1 == b->seq[s].n };
     weft_error err;
-    if (!status && weft_session_eval(run->session, t, n, out, &err)) status = cli_report(&err);
+    if (!status && weft_session_eval(run->session, t, n, &(weft_rows){ .logits = out }, &err))
+        status = cli_report(&err);
     if (!status) status = cli_write_file(cli_text(a, "output", "-"), out, bytes);
     free(t);
     free(out);
@@ -80,7 +81,7 @@ static int run_logits(const cli_args *a)
     cli_run run = { 0 };
     batch b = { 0 };
     weft_tokens prompt;
-    weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
+    weft_session_desc desc = { .outputs = WEFT_WANT_LOGITS };
     if (!cli_has(a, "output")) return cli_misuse("logits: --output is missing");
     if (lists && (cli_has(a, "tokens") || cli_has(a, "prompt") || cli_has(a, "prompt-file")))
         return cli_misuse("logits: --batch is the whole prompt: give no other");

@@ -41,11 +41,12 @@ static int score_window(cli_run *run, score *s, size_t begin, size_t from, size_
     for (size_t at = begin; at + 1 < end;) {
         size_t n = end - 1 - at < PIECE ? end - 1 - at : PIECE, rows = 0;
         for (size_t i = 0; i < n; i++) s->batch[i] = (weft_batch_token){ s->t->ids[at + i], 0, at + i + 1 >= from };
-        if (weft_session_eval(run->session, s->batch, n, s->logits, &err)) return cli_report(&err);
+        if (weft_session_eval(run->session, s->batch, n, &(weft_rows){ .logits = s->logits }, &err))
+            return cli_report(&err);
         size_t before = s->scored;
         for (size_t i = 0; i < n; i++) {
             float p;
-            if (!s->batch[i].wanted) continue;
+            if (!s->batch[i].wants) continue;
             weft_logprobs(s->logits + rows++ * width, width, &s->t->ids[at + i + 1], 1, &p);
             s->nats -= (double)p;
             s->scored++;
@@ -87,7 +88,7 @@ static int run_perplexity(const cli_args *a)
     cli_run run = { 0 };
     weft_tokens t = { 0 };
     score s = { .t = &t };
-    weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
+    weft_session_desc desc = { .outputs = WEFT_WANT_LOGITS };
     desc.max_rows = desc.max_tokens = PIECE;
     int status = cli_run_open(a, desc, &run);
     if (!status) status = cli_prompt(a, run.model, NULL, &t);

@@ -119,9 +119,9 @@ static uint32_t pages_of(const weft_session *s, uint32_t cells)
 static weft_status eval(weft_session *s, tokens *t, uint32_t from, uint32_t n, weft_error *err)
 {
     WEFT_TRY(weft_session_truncate(s, 0, from, err));
-    t->batch[from + n - 1].wanted = true;
-    weft_status status = weft_session_eval_candidates(s, t->batch + from, n, &t->best, err);
-    t->batch[from + n - 1].wanted = false;
+    t->batch[from + n - 1].wants = WEFT_WANT_CANDIDATES;
+    weft_status status = weft_session_eval(s, t->batch + from, n, &(weft_rows){ .candidates = &t->best }, err);
+    t->batch[from + n - 1].wants = 0;
     return status;
 }
 
@@ -147,10 +147,10 @@ static weft_status run_prompts(profile_set *set, profile_entry *e, tokens *t, ui
 
 static weft_status decode_one(weft_session *s, profile_entry *e, tokens *t, bool counts, weft_error *err)
 {
-    weft_batch_token next = { t->best.id, 0, true };
+    weft_batch_token next = { t->best.id, 0, WEFT_WANT_CANDIDATES };
     weft_program_spans_clear(e->program);
     uint64_t begin = weft_profile_now();
-    WEFT_TRY(weft_session_eval_candidates(s, &next, 1, &t->best, err));
+    WEFT_TRY(weft_session_eval(s, &next, 1, &(weft_rows){ .candidates = &t->best }, err));
     return counts ? add_run(e, begin, pages_of(s, weft_session_length(s, 0)), err) : WEFT_OK;
 }
 
@@ -234,7 +234,7 @@ static int measure_model(const cli_args *a, profile_set *s)
         weft_weight_source source = cli_noise_source(&s->noise);
         weft_model_set_weights(s->run.model, &source);
     }
-    int status = cli_run_open(a, (weft_session_desc){ .hidden = -1, .candidates = 1 }, &s->run);
+    int status = cli_run_open(a, (weft_session_desc){ .candidates = 1 }, &s->run);
     if (status) return status;
     uint32_t n_prompt, n_decode;
     status = choose_lengths(a, s->run.session, &n_prompt, &n_decode);

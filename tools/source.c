@@ -43,20 +43,9 @@ static int open_text(const char *path, cli_source *out)
     return s ? cli_report(&err) : 0;
 }
 
-/* A session that gives what the model's head does. */
-static weft_session_desc default_desc(const weft_model *m)
-{
-    weft_session_desc d = WEFT_SESSION_DESC_DEFAULT;
-    weft_model_info info = *weft_model_info_get(m);
-    if (info.head == WEFT_HEAD_NONE) d.hidden = (int32_t)info.n_layer;
-    d.scores = info.head != WEFT_HEAD_NONE && info.head != WEFT_HEAD_LOGITS;
-    return d;
-}
-
 static int plan_model(const cli_args *a, cli_source *out)
 {
     weft_error err;
-    out->desc = default_desc(out->model);
     int status = cli_session_desc(a, &out->devices, out->split, &out->desc);
     if (!status && weft_session_plan_create(out->model, &out->desc, &out->plan, &err)) status = cli_report(&err);
     cli_progress_end();

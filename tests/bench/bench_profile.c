@@ -36,7 +36,7 @@ static weft_status open_bench(bench *b, const char *config, const char *device, 
     weft_weight_source source = cli_noise_source(&b->noise);
     weft_model_set_weights(b->model, &source);
     WEFT_TRY(weft_backend_open(device, &b->device, err));
-    weft_session_desc d = { .devices = &b->device, .n_devices = 1, .hidden = -1, .candidates = 1, .context = 2 * TEXT,
+    weft_session_desc d = { .devices = &b->device, .n_devices = 1, .candidates = 1, .context = 2 * TEXT,
                             .max_tokens = TEXT };
     return weft_session_create(b->model, &d, &b->session, err);
 }
@@ -53,7 +53,7 @@ static void close_bench(bench *b)
 static weft_status take_turn(bench *b, weft_profile_mode mode, double *median, weft_error *err)
 {
     weft_program *p = weft_session_program(b->session, true);
-    weft_batch_token token = { 1, 0, true };
+    weft_batch_token token = { 1, 0, WEFT_WANT_CANDIDATES };
     weft_candidate best;
     double took[TURN];
     WEFT_TRY(weft_program_profile(p, mode, err));
@@ -61,7 +61,7 @@ static weft_status take_turn(bench *b, weft_profile_mode mode, double *median, w
         WEFT_TRY(weft_session_truncate(b->session, 0, TEXT, err));
         double start = weft__seconds();
         weft_program_spans_clear(p);
-        WEFT_TRY(weft_session_eval_candidates(b->session, &token, 1, &best, err));
+        WEFT_TRY(weft_session_eval(b->session, &token, 1, &(weft_rows){ .candidates = &best }, err));
         took[i] = weft__seconds() - start;
     }
     qsort(took + 1, TURN - 1, sizeof *took, ascending);
@@ -73,8 +73,9 @@ static weft_status run(bench *b, uint32_t turns, weft_error *err)
 {
     weft_batch_token text[TEXT];
     weft_candidate best;
-    for (uint32_t i = 0; i < TEXT; i++) text[i] = (weft_batch_token){ (int32_t)i + 1, 0, i + 1 == TEXT };
-    WEFT_TRY(weft_session_eval_candidates(b->session, text, TEXT, &best, err));
+    for (uint32_t i = 0; i < TEXT; i++) text[i] = (weft_batch_token){ .id = (int32_t)i + 1 };
+    text[TEXT - 1].wants = WEFT_WANT_CANDIDATES;
+    WEFT_TRY(weft_session_eval(b->session, text, TEXT, &(weft_rows){ .candidates = &best }, err));
     for (uint32_t i = 0; i < turns; i++)
         for (uint32_t k = 0; k < 2; k++) { /* each of them first in every second turn */
             bool on = (k + i) % 2;

@@ -59,7 +59,7 @@ double *reference_logits(const reference *r, const char *name, size_t *rows)
 bool bundled_open(bundled *b, const char *device, const weft_session_desc *like)
 {
     weft_error err;
-    weft_session_desc desc = WEFT_SESSION_DESC_DEFAULT;
+    weft_session_desc desc = { 0 };
     *b = (bundled){ 0 };
     if (like) desc = *like;
     desc.devices = &b->device;
@@ -81,8 +81,9 @@ weft_status eval_tokens(weft_session *s, uint32_t sequence, const int32_t *ids, 
 {
     weft_batch_token *t = calloc(n, sizeof *t);
     if (!t) return WEFT_OOM;
-    for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ ids[i], sequence, all || i + 1 == n };
-    weft_status status = weft_session_eval(s, t, n, out, err);
+    uint32_t wants = out ? weft_session_settled(s)->outputs : 0;
+    for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ ids[i], sequence, all || i + 1 == n ? wants : 0 };
+    weft_status status = weft_session_eval(s, t, n, &(weft_rows){ .logits = out, .hidden = out }, err);
     free(t);
     return status;
 }

@@ -38,7 +38,7 @@ static void quantising_while_loading(void)
 {
     world w;
     if (world_open(&w)) {
-        const weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .weights = WEFT_Q8_0, .hidden = -1 };
+        const weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .weights = WEFT_Q8_0 };
         OOM_LOOP(n)
         {
             weft_session *s = NULL;
@@ -60,7 +60,7 @@ static void converting_while_loading(void)
         neox_create(&ref, &tiny.c, 1);
         folder_weights_as(&w.folder, &ref, &(folder_spelling){ .f64 = "dense" });
         neox_free(&ref);
-        const weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .hidden = -1 };
+        const weft_session_desc desc = { .devices = &w.device, .n_devices = 1 };
         OOM_LOOP(n)
         {
             weft_model *m;
@@ -81,12 +81,12 @@ static void evaluation_allocates_nothing(void)
     weft_session *s;
     float logits[37];
     if (world_open(&w)) {
-        const weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .n_sequences = 2, .hidden = -1 };
+        const weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .n_sequences = 2 };
         if (CHECK_OK(weft_session_create(w.m, &desc, &s, &err), err)) {
             oom_arm(-1);
             for (int32_t i = 0; i < 30; i++) {
                 const weft_batch_token t[] = { { i, 0, false }, { 36 - i, 1, false }, { i / 2, 0, true } };
-                CHECK_OK(weft_session_eval(s, t, i % 2 ? 3 : 1, logits, &err), err);
+                CHECK_OK(weft_session_eval(s, t, i % 2 ? 3 : 1, &(weft_rows){ .logits = logits }, &err), err);
             }
             CHECK_OK(weft_session_truncate(s, 1, 3, &err), err);
             CHECK_EQ_INT(oom_count(), 0);

@@ -46,12 +46,12 @@ static void eval(weft_model *m, float *out, size_t width)
     weft_batch_token t[5];
     weft_backend *cpu = NULL;
     weft_session *s = NULL;
-    weft_session_desc d = { .devices = &cpu, .n_devices = 1, .hidden = -1 };
+    weft_session_desc d = { .devices = &cpu, .n_devices = 1 };
     for (int i = 0; i < 5; i++) t[i] = (weft_batch_token){ ids[i], 0, i > 2 };
     memset(out, 0, 2 * width * sizeof *out);
     if (CHECK_OK(weft_backend_open("cpu,threads=1", &cpu, &err), err) &&
         CHECK_OK(weft_session_create(m, &d, &s, &err), err))
-        CHECK_OK(weft_session_eval(s, t, 5, out, &err), err);
+        CHECK_OK(weft_session_eval(s, t, 5, &(weft_rows){ .logits = out }, &err), err);
     weft_session_destroy(s);
     weft_backend_close(cpu);
 }
@@ -176,7 +176,7 @@ static void generates(weft_model *m)
     weft_session *s = NULL;
     weft_generated r;
     const int32_t first = 4;
-    weft_session_desc d = { .devices = &cpu, .n_devices = 1, .hidden = -1, .weights = WEFT_F32 };
+    weft_session_desc d = { .devices = &cpu, .n_devices = 1, .weights = WEFT_F32 };
     if (CHECK_OK(weft_backend_open("cpu,threads=1", &cpu, &err), err) &&
         CHECK_OK(weft_session_create(m, &d, &s, &err), err) &&
         CHECK_OK(weft_generate(s, 0, &first, 1, &(weft_generate_desc){ .max_tokens = 9 }, &r, &err), err)) {

@@ -20,9 +20,9 @@ static bool run(const char *path, float *logits)
     for (int i = 0; i < TOKENS; i++) t[i] = (weft_batch_token){ ids[i], 0, true };
     bool ok = CHECK_OK(weft_model_open(path, NULL, &m, &err), err) &&
               CHECK_OK(weft_backend_open("cpu,threads=1", &device, &err), err);
-    const weft_session_desc desc = { .devices = &device, .n_devices = 1, .hidden = -1, .exact = true };
+    const weft_session_desc desc = { .devices = &device, .n_devices = 1, .exact = true };
     ok = ok && CHECK_OK(weft_session_create(m, &desc, &s, &err), err) &&
-         CHECK_OK(weft_session_eval(s, t, TOKENS, logits, &err), err);
+         CHECK_OK(weft_session_eval(s, t, TOKENS, &(weft_rows){ .logits = logits }, &err), err);
     weft_session_destroy(s);
     weft_backend_close(device);
     weft_model_close(m);

@@ -70,13 +70,14 @@ static weft_session *session(world *w, weft_session_desc desc)
 /* ---- where they come out ---- */
 
 /* Tokens 7 and 23 at positions 2 and 3 are wanted; two runs, for a run takes three tokens. */
-static weft_status eval(weft_session *s, bool candidates)
+static weft_status eval(weft_session *s)
 {
     static float out[2 * VOCAB];
     static weft_candidate best[2 * VOCAB];
     weft_batch_token t[4];
-    for (uint32_t i = 0; i < 4; i++) t[i] = (weft_batch_token){ ids[i], 1, i > 1 };
-    return candidates ? weft_session_eval_candidates(s, t, 4, best, &err) : weft_session_eval(s, t, 4, out, &err);
+    uint32_t wants = weft_session_settled(s)->outputs;
+    for (uint32_t i = 0; i < 4; i++) t[i] = (weft_batch_token){ ids[i], 1, i > 1 ? wants : 0 };
+    return weft_session_eval(s, t, 4, &(weft_rows){ .logits = out, .candidates = best, .hidden = out }, &err);
 }
 
 static void expect_fault(world *w, weft_session_desc desc)
@@ -85,7 +86,7 @@ static void expect_fault(world *w, weft_session_desc desc)
     desc.max_tokens = 3;
     weft_session *s = session(w, desc);
     if (!s) return;
-    CHECK_STATUS(eval(s, desc.candidates > 0), WEFT_NOT_FINITE, err);
+    CHECK_STATUS(eval(s), WEFT_NOT_FINITE, err);
     CHECK_CONTAINS(err.text, "token 7 at position 2 of sequence 1");
     CHECK_EQ_INT(weft_session_length(s, 1), 0);
     weft_session_destroy(s);
@@ -109,10 +110,10 @@ static void every_way_out(void)
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         world w;
         if (world_open(&w, faults[i].name, faults[i].at, faults[i].value)) {
-            expect_fault(&w, (weft_session_desc){ .hidden = -1 });
+            expect_fault(&w, (weft_session_desc){ 0 });
             for (uint32_t k = 1; k <= VOCAB; k += k == 1 ? 4 : 45)
-                expect_fault(&w, (weft_session_desc){ .hidden = -1, .candidates = k });
-            if (faults[i].hidden) expect_fault(&w, (weft_session_desc){ .hidden = 2 });
+                expect_fault(&w, (weft_session_desc){ .candidates = k });
+            if (faults[i].hidden) expect_fault(&w, (weft_session_desc){ .outputs = WEFT_WANT_HIDDEN, .layer = 2 });
         }
         world_close(&w);
     }
@@ -127,8 +128,8 @@ static void large_numbers_are_numbers(void)
     set(&w, "embed_out.weight", 2, EMBED, 1e37f);
     if (world_write(&w))
         for (uint32_t k = 0; k <= 5; k += k ? 4 : 1) {
-            weft_session *s = session(&w, (weft_session_desc){ .hidden = -1, .candidates = k, .n_sequences = 2 });
-            if (s) CHECK_OK(eval(s, k > 0), err);
+            weft_session *s = session(&w, (weft_session_desc){ .candidates = k, .n_sequences = 2 });
+            if (s) CHECK_OK(eval(s), err);
             weft_session_destroy(s);
         }
     world_close(&w);
@@ -139,7 +140,7 @@ static void generation_does_not_take_it_for_an_ending(void)
     world w;
     weft_generated r;
     if (world_open(&w, "embed_out.weight", 5 * EMBED + 2, NAN)) {
-        weft_session *s = session(&w, (weft_session_desc){ .hidden = -1 });
+        weft_session *s = session(&w, (weft_session_desc){ 0 });
         static const weft_generate_desc how[] = {
             { .max_tokens = 4 }, { .max_tokens = 4, .sampling = { .temperature = 1.0f } },
             { .max_tokens = 4, .sampling = { .repeat_penalty = 1.2f } }, { .max_tokens = 4, .n_logprobs = 3 },
@@ -161,7 +162,7 @@ static void others_go_on(void)
     world w;
     float before[VOCAB], after[VOCAB];
     if (world_open(&w, "gpt_neox.embed_in.weight", 3 * EMBED + 1, NAN)) {
-        weft_session *s = session(&w, (weft_session_desc){ .hidden = -1 });
+        weft_session *s = session(&w, (weft_session_desc){ 0 });
         if (s) {
             CHECK_OK(eval_tokens(s, 0, ids, 3, false, before, &err), err);
             CHECK_OK(weft_session_truncate(s, 0, 2, &err), err);
@@ -200,7 +201,7 @@ static void checked(const char *name, size_t at, float value, weft_dtype weights
 {
     world w;
     if (world_open(&w, name, at, value)) {
-        weft_session *s = session(&w, (weft_session_desc){ .hidden = -1, .weights = weights });
+        weft_session *s = session(&w, (weft_session_desc){ .weights = weights });
         first f = { 0 };
         if (s && CHECK_OK(weft_session_check(s, ids, 4, note, &f, &err), err) && CHECK(f.n > 0)) {
             const weft_graph *g = weft_program_graph(weft_session_program(s, false));
@@ -239,14 +240,14 @@ static void what_the_cache_cannot_hold_is_named(void)
             float out[VOCAB];
             size_t at = (3 + 1 + value) * HEAD + 9;
             if (world_open(&w, "gpt_neox.layers.1.attention.query_key_value.bias", at, (float)sign * 1e6f)) {
-                weft_session *s = session(&w, (weft_session_desc){ .hidden = -1, .n_sequences = 2 });
+                weft_session *s = session(&w, (weft_session_desc){ .n_sequences = 2 });
                 if (s) CHECK_STATUS(eval_tokens(s, 1, ids, 4, false, out, &err), WEFT_NOT_FINITE, err);
                 CHECK_CONTAINS(err.text, value ? "'gpt_neox.layers.1.attention.value'"
                                                : "'gpt_neox.layers.1.attention.key'");
                 CHECK_CONTAINS(err.text, "bf16");
                 weft_session_destroy(s);
                 for (size_t i = 0; i < 2; i++) {
-                    s = session(&w, (weft_session_desc){ .hidden = -1, .kv = wide[i] });
+                    s = session(&w, (weft_session_desc){ .kv = wide[i] });
                     if (s) CHECK_OK(eval_tokens(s, 0, ids, 4, false, out, &err), err);
                     weft_session_destroy(s);
                 }
@@ -261,8 +262,8 @@ static void a_cache_of_bf16(void)
     world w;
     float want[4 * VOCAB], got[4 * VOCAB];
     if (world_open(&w, "", 0, 0)) {
-        weft_session *a = session(&w, (weft_session_desc){ .hidden = -1, .kv = WEFT_F32 });
-        weft_session *b = session(&w, (weft_session_desc){ .hidden = -1, .kv = WEFT_BF16 });
+        weft_session *a = session(&w, (weft_session_desc){ .kv = WEFT_F32 });
+        weft_session *b = session(&w, (weft_session_desc){ .kv = WEFT_BF16 });
         if (a && b) {
             CHECK_OK(eval_tokens(a, 0, ids, 4, true, want, &err), err);
             CHECK_OK(eval_tokens(b, 0, ids, 4, true, got, &err), err);

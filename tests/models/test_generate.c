@@ -172,7 +172,7 @@ static void stops_at_the_end_of_the_context(void)
     bundled b;
     weft_generated r;
     listener l = { 0 };
-    const weft_session_desc desc = { .hidden = -1, .context = 24 };
+    const weft_session_desc desc = { .context = 24 };
     if (bundled_open(&b, "cpu,threads=2", &desc)) {
         if (generate(&b, "Once upon a time", (weft_generate_desc){ .ignore_eos = true }, &l, &r)) {
             CHECK_EQ_INT(r.stop, WEFT_STOP_CONTEXT);
@@ -255,7 +255,7 @@ static void continues_a_sequence(void)
     bundled b;
     weft_generated whole, first, second;
     listener l = { 0 };
-    if (bundled_open(&b, "cpu,threads=2", &(weft_session_desc){ .hidden = -1, .weights = WEFT_F32, .exact = true }) &&
+    if (bundled_open(&b, "cpu,threads=2", &(weft_session_desc){ .weights = WEFT_F32, .exact = true }) &&
         generate(&b, "Once upon a time", (weft_generate_desc){ .max_tokens = 12 }, &l, &whole) &&
         generate(&b, "Once upon a time", (weft_generate_desc){ .max_tokens = 7 }, &l, &first)) {
         int32_t last = first.tokens[6];
@@ -279,7 +279,7 @@ static void candidates_pick_the_same(void)
         bundled b, few;
         weft_generated want, got;
         listener l = { 0 };
-        weft_session_desc desc = { .hidden = -1 };
+        weft_session_desc desc = { 0 };
         weft_generate_desc d = { .max_tokens = 40, .sampling = samplings[i] };
         bool open = bundled_open(&b, "cpu,threads=2", &desc);
         desc.candidates = weft_sampling_candidates(&samplings[i]);
@@ -291,9 +291,13 @@ static void candidates_pick_the_same(void)
             weft_generated_free(&got);
             float logits;
             weft_candidate c;
-            weft_batch_token t = { 1, 0, true };
-            CHECK_STATUS(weft_session_eval(few.s, &t, 1, &logits, &err), WEFT_INVALID, err);
-            CHECK_STATUS(weft_session_eval_candidates(b.s, &t, 1, &c, &err), WEFT_INVALID, err);
+            weft_batch_token t = { 1, 0, WEFT_WANT_LOGITS };
+            CHECK_STATUS(weft_session_eval(few.s, &t, 1, &(weft_rows){ .logits = &logits }, &err), WEFT_INVALID, err);
+            CHECK_CONTAINS(err.text, "token 0 wants 0x1, but the session's outputs are 0x2");
+            t.wants = WEFT_WANT_CANDIDATES;
+            CHECK_STATUS(weft_session_eval(b.s, &t, 1, &(weft_rows){ .candidates = &c }, &err), WEFT_INVALID, err);
+            CHECK_STATUS(weft_session_eval(few.s, &t, 1, &(weft_rows){ .logits = &logits }, &err), WEFT_INVALID, err);
+            CHECK_CONTAINS(err.text, "no place");
             d.n_logprobs = 1;
             CHECK_STATUS(weft_generate(few.s, 0, &t.id, 1, &d, &got, &err), WEFT_INVALID, err);
             d = (weft_generate_desc){ .max_tokens = 1, .sampling = { .temperature = 1 } };

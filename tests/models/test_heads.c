@@ -110,9 +110,10 @@ static void compare(world *w, weft_session_desc desc, size_t first, size_t width
     desc.devices = &w->device;
     desc.n_devices = 1;
     desc.exact = true;
-    for (size_t i = 0; i < N; i++) t[i] = (weft_batch_token){ golden_ids[i], 0, i >= first };
+    for (size_t i = 0; i < N; i++) t[i] = (weft_batch_token){ golden_ids[i], 0, 0 };
     if (!CHECK_OK(weft_session_create(w->m, &desc, &s, &err), err)) return;
-    if (CHECK_OK(weft_session_eval(s, t, N, got, &err), err))
+    for (size_t i = first; i < N; i++) t[i].wants = weft_session_settled(s)->outputs;
+    if (CHECK_OK(weft_session_eval(s, t, N, &(weft_rows){ .logits = got, .hidden = got, .scores = got }, &err), err))
         for (size_t i = 0; i < (N - first) * width; i++) CHECK_NEAR((double)got[i], want[i], 2e-5);
     weft_session_destroy(s);
 }
@@ -121,8 +122,8 @@ static void compare(world *w, weft_session_desc desc, size_t first, size_t width
 
 static void refuses_logits(world *w, const char *reason)
 {
-    const weft_session_desc d = { .devices = &w->device, .n_devices = 1, .hidden = -1 };
-    weft_session_desc candidates = d;
+    const weft_session_desc d = { .devices = &w->device, .n_devices = 1, .outputs = WEFT_WANT_LOGITS };
+    weft_session_desc candidates = { .devices = &w->device, .n_devices = 1 };
     weft_session *s;
     weft_graph *g;
     candidates.candidates = 3;
@@ -145,10 +146,10 @@ static void base_gives_hidden_states(void)
             const char *note = weft_model_note(w.m, 0);
             if (i) CHECK_CONTAINS(note ? note : "", "hidden states only, no logits: ");
             else CHECK(!note);
-            compare(&w, (weft_session_desc){ .hidden = 2 }, N - 1, E, golden_hidden);
+            compare(&w, (weft_session_desc){ .outputs = WEFT_WANT_HIDDEN, .layer = 2 }, N - 1, E, golden_hidden);
             refuses_logits(&w, "no tensor embed_out.weight");
             weft_session *s;
-            const weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .scores = true };
+            const weft_session_desc d = { .devices = &w.device, .n_devices = 1, .outputs = WEFT_WANT_SCORES };
             CHECK_STATUS(weft_session_create(w.m, &d, &s, &err), WEFT_NOT_FOUND, err);
             CHECK_CONTAINS(err.text, "has no classification head");
         }
@@ -169,7 +170,7 @@ static void files_decide_whether_there_are_logits(void)
         if (world_open(&w, cases[i])) {
             CHECK_EQ_INT(w.info.head, WEFT_HEAD_LOGITS);
             CHECK(!weft_model_note(w.m, 0));
-            if (i < 2) compare(&w, (weft_session_desc){ .hidden = -1 }, N - 1, VOCAB, golden_tied);
+            if (i < 2) compare(&w, (weft_session_desc){ 0 }, N - 1, VOCAB, golden_tied);
         }
         world_close(&w);
     }
@@ -204,13 +205,13 @@ static void files_decide_what_is_tied(void)
         CHECK_CONTAINS(note ? note : "", "have 'gpt_neox.embed_in.weight' and 'embed_out.weight', which differ");
         CHECK(!weft_model_note(w.m, 1));
         CHECK_STR(source_of(w.m, "tie_word_embeddings"), "the files");
-        compare(&w, (weft_session_desc){ .hidden = -1 }, N - 1, VOCAB, golden_logits);
+        compare(&w, (weft_session_desc){ 0 }, N - 1, VOCAB, golden_logits);
     }
     world_close(&w);
     if (world_open(&w, &head)) {
         CHECK(!weft_model_note(w.m, 0));
         CHECK_STR(source_of(w.m, "tie_word_embeddings"), "config.json");
-        compare(&w, (weft_session_desc){ .hidden = -1 }, N - 1, VOCAB, golden_tied);
+        compare(&w, (weft_session_desc){ 0 }, N - 1, VOCAB, golden_tied);
     }
     world_close(&w);
     head.more = ""; /* not tied: the head does not stand for the embeddings */
@@ -239,12 +240,12 @@ static void heads_give_the_references_scores(void)
             CHECK_EQ_INT(w.info.n_labels, cases[i].width);
             CHECK_STR(weft_model_label(w.m, 1), i == 2 ? "end" : "so so");
             CHECK(!weft_model_label(w.m, cases[i].width));
-            weft_session_desc d = { .hidden = -1, .scores = true };
+            weft_session_desc d = { .outputs = WEFT_WANT_SCORES };
             compare(&w, d, cases[i].first, cases[i].width, cases[i].want);
             d.max_tokens = 3; /* in pieces of three tokens and two rows */
             d.max_rows = 2;
             compare(&w, d, cases[i].first, cases[i].width, cases[i].want);
-            compare(&w, (weft_session_desc){ .hidden = 2 }, N - 1, E, golden_hidden);
+            compare(&w, (weft_session_desc){ .outputs = WEFT_WANT_HIDDEN, .layer = 2 }, N - 1, E, golden_hidden);
             refuses_logits(&w, i ? i == 1 ? "scores of tokens" : "scores of spans" : "scores of sequences");
         }
         world_close(&w);
@@ -263,11 +264,11 @@ static void padding_does_not_classify(void)
         size_t at = weft_model_pooled_token(w.m, golden_ids, N);
         CHECK_EQ_INT(at, N - 3);
         CHECK_EQ_INT(weft_model_pooled_token(w.m, all, 3), 0);
-        const weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .scores = true,
+        const weft_session_desc d = { .devices = &w.device, .n_devices = 1, .outputs = WEFT_WANT_SCORES,
                                       .exact = true };
-        for (size_t i = 0; i < N; i++) t[i] = (weft_batch_token){ golden_ids[i], 0, i == at };
+        for (size_t i = 0; i < N; i++) t[i] = (weft_batch_token){ golden_ids[i], 0, i == at ? WEFT_WANT_SCORES : 0 };
         if (CHECK_OK(weft_session_create(w.m, &d, &s, &err), err) &&
-            CHECK_OK(weft_session_eval(s, t, N, got, &err), err))
+            CHECK_OK(weft_session_eval(s, t, N, &(weft_rows){ .scores = got }, &err), err))
             for (int i = 0; i < 3; i++) CHECK_NEAR((double)got[i], golden_padded[i], 2e-5);
         weft_session_destroy(s);
     }

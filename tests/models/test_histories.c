@@ -49,7 +49,7 @@ static bool world_open(world *w, const char *spec)
     neox_create(&ref, &tiny.c, 1);
     folder_write(&w->folder, &tiny, &ref);
     neox_free(&ref);
-    weft_session_desc d = { .devices = &w->device, .n_devices = 1, .hidden = -1, .context = CONTEXT, .page = PAGE,
+    weft_session_desc d = { .devices = &w->device, .n_devices = 1, .context = CONTEXT, .page = PAGE,
                             .n_sequences = SEQUENCES, .cells = CELLS, .max_tokens = 1 };
     weft_status s = weft_backend_open(spec, &w->device, &err);
     if (!s) s = weft_model_open(w->folder.path, NULL, &w->m, &err);
@@ -155,11 +155,12 @@ static void compare(world *w, uint32_t q)
     if (s->n == CONTEXT) return;
     CHECK(weft_session_length(w->s, q) == s->n && !memcmp(weft_session_tokens(w->s, q), s->ids, s->n * sizeof *s->ids));
     s->ids[s->n] = (int32_t)draw(w, VOCAB);
-    weft_status status = weft_session_eval(w->s, &(weft_batch_token){ s->ids[s->n], q, true }, 1, got, &err);
+    const weft_batch_token next = { s->ids[s->n], q, true };
+    weft_status status = weft_session_eval(w->s, &next, 1, &(weft_rows){ .logits = got }, &err);
     if (status == WEFT_LIMIT) return;
     CHECK_OK(status, err);
     for (uint32_t i = 0; i <= s->n; i++) t[i] = (weft_batch_token){ s->ids[i], 0, i == s->n };
-    CHECK_OK(weft_session_eval(w->fresh, t, s->n + 1, want, &err), err);
+    CHECK_OK(weft_session_eval(w->fresh, t, s->n + 1, &(weft_rows){ .logits = want }, &err), err);
     CHECK(!memcmp(got, want, sizeof got));
     CHECK_OK(weft_session_truncate(w->s, q, s->n, &err), err);
     CHECK_OK(weft_session_truncate(w->fresh, 0, 0, &err), err);
@@ -208,7 +209,7 @@ static void eval_all(weft_session *s, uint32_t q, uint32_t n, float *out)
 {
     weft_batch_token t[CONTEXT];
     for (uint32_t i = 0; i < n; i++) t[i] = (weft_batch_token){ (int32_t)(i * 7 % VOCAB), q, i + 1 == n };
-    CHECK_OK(weft_session_eval(s, t, n, out, &err), err);
+    CHECK_OK(weft_session_eval(s, t, n, &(weft_rows){ .logits = out }, &err), err);
 }
 
 /* Pages given back are free, what is left can be gone on with and cut down to there, not below. */
@@ -229,7 +230,8 @@ static void gives_pages_back(void)
         CHECK_EQ_INT(got, 0);
         CHECK_OK(weft_session_fork(w.s, 1, 2, &err), err);
         CHECK_OK(weft_session_truncate(w.s, 1, 32, &err), err);
-        CHECK_OK(weft_session_eval(w.s, &(weft_batch_token){ 1, 2, true }, 1, row, &err), err);
+        const weft_batch_token next = { 1, 2, true };
+        CHECK_OK(weft_session_eval(w.s, &next, 1, &(weft_rows){ .logits = row }, &err), err);
         CHECK_STATUS(weft_session_discard(w.s, 2, 72, &err), WEFT_INVALID, err);
     }
     world_close(&w);
@@ -241,7 +243,7 @@ static void many_short_sequences(void)
     world w;
     weft_session *s = NULL;
     if (world_open(&w, "cpu,threads=1")) {
-        weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .context = 2000, .page = PAGE,
+        weft_session_desc d = { .devices = &w.device, .n_devices = 1, .context = 2000, .page = PAGE,
                                 .n_sequences = 64, .cells = 64 * 128, .max_tokens = 100 };
         if (CHECK_OK(open_session(&w, &d, &s), err))
             for (uint32_t q = 0; q < 64; q++)
@@ -259,7 +261,7 @@ static void refuses_files_of_others(void)
     char path[600], text[8];
     if (!world_open(&w, "cpu,threads=1")) return;
     snprintf(path, sizeof path, "%s/saved", w.folder.path);
-    weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .context = CONTEXT, .kv = WEFT_F32 };
+    weft_session_desc d = { .devices = &w.device, .n_devices = 1, .context = CONTEXT, .kv = WEFT_F32 };
     CHECK_STATUS(weft_session_save(w.s, 0, NULL, 0, path, &err), WEFT_INVALID, err);
     eval_all(w.s, 0, 20, (float[VOCAB]){ 0 });
     CHECK_OK(weft_session_save(w.s, 0, NULL, 0, path, &err), err);
@@ -289,7 +291,7 @@ static void sessions_share_weights(void)
     if (world_open(&w, "cpu,threads=1")) {
         uint64_t bytes = weft_weights_bytes(w.weights);
         weft_session *third = NULL;
-        weft_session_desc d = { .devices = &w.device, .n_devices = 1, .hidden = -1, .context = CONTEXT,
+        weft_session_desc d = { .devices = &w.device, .n_devices = 1, .context = CONTEXT,
                                 .max_tokens = 1 };
         CHECK_OK(open_session(&w, &d, &third), err);
         CHECK_EQ_INT(weft_weights_bytes(w.weights), bytes);

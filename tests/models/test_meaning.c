@@ -90,7 +90,7 @@ static void refuses_what_dynamic_scaling_cannot_keep(void)
         info = *weft_model_info_get(m);
         CHECK_EQ_INT(info.context_limit, 64);
         CHECK_STR(weft_model_note(m, 0), "rope_type dynamic: contexts beyond 64 tokens are refused");
-        CHECK_STATUS(weft_session_create(m, &(weft_session_desc){ .hidden = -1, .context = 65 }, &s, &err),
+        CHECK_STATUS(weft_session_create(m, &(weft_session_desc){ .context = 65 }, &s, &err),
                      WEFT_UNSUPPORTED, err);
         CHECK_CONTAINS(err.text, "a context of 65 tokens: rope_type dynamic");
     }

@@ -71,12 +71,12 @@ static void is_what_a_session_runs(void)
 {
     world w;
     static const weft_session_desc descs[] = {
-        { .hidden = -1 },
-        { .hidden = -1, .candidates = 1 },
-        { .hidden = -1, .candidates = 40, .n_sequences = 3, .context = 100 },
-        { .hidden = 2, .max_tokens = 64 },
-        { .hidden = -1, .exact = true, .max_rows = 20, .max_decode = 5 },
-        { .hidden = -1, .weights = WEFT_Q8_0, .kv = WEFT_F32, .max_tokens = 1 },
+        { 0 },
+        { .candidates = 1 },
+        { .candidates = 40, .n_sequences = 3, .context = 100 },
+        { .outputs = WEFT_WANT_HIDDEN, .layer = 2, .max_tokens = 64 },
+        { .exact = true, .max_rows = 20, .max_decode = 5 },
+        { .weights = WEFT_Q8_0, .kv = WEFT_F32, .max_tokens = 1 },
     };
     if (!begin(&w, TINY)) return;
     for (size_t i = 0; i < sizeof descs / sizeof *descs; i++) {
@@ -110,7 +110,7 @@ static void counts_its_bytes(void)
     world w;
     weft_session_plan *plan;
     if (!begin(&w, TINY)) return;
-    weft_session_desc d = { .devices = &w.b, .n_devices = 1, .hidden = -1 };
+    weft_session_desc d = { .devices = &w.b, .n_devices = 1 };
     if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
         weft_program_memory p = weft_program_device_memory(weft_session_plan_program(plan, false), 0);
         weft_program_memory q = weft_program_device_memory(weft_session_plan_program(plan, true), 0);
@@ -130,7 +130,7 @@ static void is_refused_before_loading(void)
     weft_session_plan *plan = NULL;
     weft_session *s;
     if (!begin(&w, TINY)) return;
-    weft_session_desc d = { .devices = &w.b, .n_devices = 1, .hidden = -1 };
+    weft_session_desc d = { .devices = &w.b, .n_devices = 1 };
     if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
         weft_error same;
         left = weft_session_plan_bytes(plan, 0);
@@ -152,7 +152,7 @@ static void needs_no_weights(void)
     world w;
     weft_session_plan *plan = NULL;
     if (!begin(&w, CONFIG)) return;
-    weft_session_desc d = { .devices = &w.b, .n_devices = 1, .hidden = -1, .candidates = 1 };
+    weft_session_desc d = { .devices = &w.b, .n_devices = 1, .candidates = 1 };
     if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
         const weft_session_desc *settled = weft_session_plan_desc(plan);
         CHECK_EQ_INT(settled->context, 2048);
@@ -174,7 +174,7 @@ static void may_be_a_graph_alone(void)
     weft_session *s = (weft_session *)&err;
     uint32_t n;
     if (!begin(&w, TINY)) return;
-    weft_session_desc d = { .hidden = -1, .candidates = 2 };
+    weft_session_desc d = { .candidates = 2 };
     if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
         CHECK(weft_session_plan_program(plan, false) == NULL && weft_session_plan_program(plan, true) == NULL);
         CHECK(weft_graph_find(weft_session_plan_graph(plan), "candidate.logit").id != 0);
@@ -183,7 +183,7 @@ static void may_be_a_graph_alone(void)
         CHECK_STATUS(weft_session_open(plan, NULL, &s, &err), WEFT_INVALID, err);
         CHECK(s == NULL);
     }
-    d.hidden = 3; /* and candidates */
+    d.outputs = WEFT_WANT_LOGITS; /* and candidates */
     CHECK_STATUS(weft_session_plan_create(w.m, &d, &plan, &err), WEFT_INVALID, err);
     CHECK(plan == NULL);
     weft_session_plan_destroy(NULL);

@@ -52,7 +52,7 @@ typedef struct world {
 static weft_status open_session(world *w, int64_t cancel_at)
 {
     w->log = (progress_log){ .cancel_at = cancel_at };
-    weft_session_desc d = { .devices = &w->b, .n_devices = 1, .hidden = -1, .weights = WEFT_Q4_0, .context = 32,
+    weft_session_desc d = { .devices = &w->b, .n_devices = 1, .weights = WEFT_Q4_0, .context = 32,
                             .max_tokens = 4, .progress = progress_sink(&w->log) };
     return weft_session_create(w->m, &d, &w->s, &err);
 }
@@ -83,7 +83,7 @@ static void evaluating(world *w)
     CHECK_OK(open_session(w, -1), err);
     if (!w->s) return;
     w->log = (progress_log){ .cancel_at = -1 };
-    CHECK_OK(weft_session_eval(w->s, t, PROMPT, want, &err), err);
+    CHECK_OK(weft_session_eval(w->s, t, PROMPT, &(weft_rows){ .logits = want }, &err), err);
     int64_t reports = progress_of(&w->log, "evaluating", 1);
     CHECK(reports >= 4 && w->log.last.total == PROMPT);
     for (int64_t n = 0; n < reports; n++) {
@@ -93,11 +93,11 @@ static void evaluating(world *w)
         CHECK_EQ_INT(w->log.n, 0);
         CHECK_OK(weft_session_truncate(w->s, 0, 0, &err), err);
         w->log = (progress_log){ .cancel_at = n };
-        CHECK_STATUS(weft_session_eval(w->s, t, PROMPT, got, &err), WEFT_CANCELLED, err);
+        CHECK_STATUS(weft_session_eval(w->s, t, PROMPT, &(weft_rows){ .logits = got }, &err), WEFT_CANCELLED, err);
         CHECK_EQ_INT(weft_session_length(w->s, 0), 0);
     }
     w->log = (progress_log){ .cancel_at = -1 };
-    CHECK_OK(weft_session_eval(w->s, t, PROMPT, got, &err), err);
+    CHECK_OK(weft_session_eval(w->s, t, PROMPT, &(weft_rows){ .logits = got }, &err), err);
     CHECK(!memcmp(got, want, sizeof want));
 }
 

@@ -57,7 +57,7 @@ static void compare_logits(const char *spec, const weft_session_desc *desc, size
 
 enum { ALL = 512, SHORT = 64 }; /* the prompts have 1 to 49 tokens, 300 and 448 */
 
-static const weft_session_desc exact = { .weights = WEFT_F32, .exact = true, .hidden = -1 };
+static const weft_session_desc exact = { .weights = WEFT_F32, .exact = true };
 
 static void logits_exact(void)
 {
@@ -86,10 +86,10 @@ static void logits_default(void)
 /* Formats that lose something: only that nothing is badly wrong. */
 static void logits_other_formats(void)
 {
-    compare_logits(device, &(weft_session_desc){ .weights = WEFT_BF16, .hidden = -1 }, SHORT, 2e-2);
-    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q8_0, .hidden = -1 }, SHORT, 2e-2);
-    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q8_0, .exact = true, .hidden = -1 }, SHORT, 2e-2);
-    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q4_0, .hidden = -1 }, SHORT, 2e-1);
+    compare_logits(device, &(weft_session_desc){ .weights = WEFT_BF16 }, SHORT, 2e-2);
+    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q8_0 }, SHORT, 2e-2);
+    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q8_0, .exact = true }, SHORT, 2e-2);
+    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q4_0 }, SHORT, 2e-1);
 }
 
 /* ---- greedy continuations ---- */
@@ -204,7 +204,7 @@ enum { CHUNK = 500, CHUNKS = REF_QUICK ? 1 : 4 };
 static scores excerpt(const weft_session_desc *like)
 {
     const reference *r = reference_get();
-    weft_session_desc desc = like ? *like : (weft_session_desc)WEFT_SESSION_DESC_DEFAULT;
+    weft_session_desc desc = like ? *like : (weft_session_desc){ 0 };
     scores result = { 0 };
     bundled b;
     size_t n;
@@ -248,8 +248,8 @@ static void log_probabilities_of_an_excerpt(void)
 static void perplexity_of_formats(void)
 {
     if (!reference_get()) return;
-    scores f16 = excerpt(NULL), q8 = excerpt(&(weft_session_desc){ .weights = WEFT_Q8_0, .hidden = -1 });
-    scores q4 = excerpt(&(weft_session_desc){ .weights = WEFT_Q4_0, .hidden = -1 });
+    scores f16 = excerpt(NULL), q8 = excerpt(&(weft_session_desc){ .weights = WEFT_Q8_0 });
+    scores q4 = excerpt(&(weft_session_desc){ .weights = WEFT_Q4_0 });
     CHECK_NEAR(f16.mean, f16.want, 5e-4);
     CHECK(f16.most <= 5e-2);
     double q8_more = exp(q8.mean - f16.mean) - 1, q4_more = exp(q4.mean - f16.mean) - 1;
@@ -302,12 +302,12 @@ static void cut_prompts(const weft_session_desc *desc, double limit)
 
 static void prompts_in_chunks(void)
 {
-    cut_prompts(&(weft_session_desc){ .weights = WEFT_F32, .exact = true, .hidden = -1, .max_rows = 32 }, 2e-6);
-    cut_prompts(&(weft_session_desc){ .hidden = -1, .max_rows = 32 }, 1e-3);
+    cut_prompts(&(weft_session_desc){ .weights = WEFT_F32, .exact = true, .max_rows = 32 }, 2e-6);
+    cut_prompts(&(weft_session_desc){ .max_rows = 32 }, 1e-3);
     /* Small runs: the prompt is cut by the session itself. */
     cut_prompts(
         &(weft_session_desc){
-            .weights = WEFT_F32, .exact = true, .hidden = -1, .max_tokens = 19, .max_rows = 4, .max_decode = 2 },
+            .weights = WEFT_F32, .exact = true, .max_tokens = 19, .max_rows = 4, .max_decode = 2 },
         2e-6);
 }
 
@@ -329,14 +329,14 @@ static void sequences_in_one_batch(void)
     float *alone = malloc(longest * REF_VOCAB * sizeof *alone),
           *together = malloc(total * REF_VOCAB * sizeof *together);
     const weft_session_desc desc = {
-        .weights = WEFT_F32, .exact = true, .hidden = -1, .n_sequences = 4, .max_tokens = 40
+        .weights = WEFT_F32, .exact = true, .n_sequences = 4, .max_tokens = 40
     };
     if (bundled_open(&b, device, &desc) && CHECK(batch && alone && together)) {
         size_t at = 0;
         for (size_t i = 0; i < longest; i++)
             for (uint32_t k = 0; k < 3; k++)
                 if (i < n[k]) batch[at++] = (weft_batch_token){ ids[k][i], k + 1, i + 1 == n[k] || i % 3 == k };
-        CHECK_OK(weft_session_eval(b.s, batch, total, together, &err), err);
+        CHECK_OK(weft_session_eval(b.s, batch, total, &(weft_rows){ .logits = together }, &err), err);
         for (uint32_t k = 0; k < 3; k++) CHECK_EQ_INT(weft_session_length(b.s, k + 1), n[k]);
         CHECK_EQ_INT(weft_session_length(b.s, 0), 0);
         for (uint32_t k = 0; k < 3; k++) {
@@ -344,12 +344,12 @@ static void sequences_in_one_batch(void)
             CHECK_OK(eval_tokens(b.s, 0, ids[k], n[k], true, alone, &err), err);
             size_t row = 0, position = 0;
             for (size_t i = 0; i < total; i++) {
-                if (batch[i].sequence == k + 1 && batch[i].wanted) {
+                if (batch[i].sequence == k + 1 && batch[i].wants) {
                     const float *want = alone + position * REF_VOCAB;
                     CHECK(relative_difference(together + row * REF_VOCAB, want, REF_VOCAB) <= 5e-6);
                     wanted++;
                 }
-                row += batch[i].wanted;
+                row += batch[i].wants;
                 position += batch[i].sequence == k + 1;
             }
         }
@@ -384,7 +384,7 @@ static void every_node_checks(void)
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
         bundled b;
         unsigned failed = 0;
-        if (bundled_open(&b, device, &(weft_session_desc){ .weights = types[t], .hidden = -1, .max_tokens = 32 })) {
+        if (bundled_open(&b, device, &(weft_session_desc){ .weights = types[t], .max_tokens = 32 })) {
             CHECK_OK(weft_session_check(b.s, ids, n, count_failed, &failed, &err), err);
             if (!CHECK_EQ_INT(failed, 0)) printf("  weights %s\n", weft_dtype_get(types[t])->name);
         }

@@ -38,21 +38,21 @@ static void a_failed_call_leaves_sequences_as_they_were(void)
 {
     bundled b;
     float want[REF_VOCAB], got[REF_VOCAB];
-    const weft_session_desc desc = { .hidden = -1, .n_sequences = 2, .max_tokens = 4, .context = 64 };
+    const weft_session_desc desc = { .n_sequences = 2, .max_tokens = 4, .context = 64 };
     if (bundled_open(&b, "cpu,threads=1", &desc)) {
         weft_batch_token t[11];
         for (uint32_t i = 0; i < 11; i++) t[i] = (weft_batch_token){ story[i % 4], i & 1, i == 10 };
-        CHECK_OK(weft_session_eval(b.s, t, 11, want, &err), err);
+        CHECK_OK(weft_session_eval(b.s, t, 11, &(weft_rows){ .logits = want }, &err), err);
         CHECK_OK(weft_session_truncate(b.s, 0, 1, &err), err);
         CHECK_OK(weft_session_truncate(b.s, 1, 0, &err), err);
         for (int runs = 0; runs < 3; runs++) {
             fail_after(&b, runs);
-            CHECK_STATUS(weft_session_eval(b.s, t + 1, 10, got, &err), WEFT_DEVICE_LOST, err);
+            CHECK_STATUS(weft_session_eval(b.s, t + 1, 10, &(weft_rows){ .logits = got }, &err), WEFT_DEVICE_LOST, err);
             CHECK_EQ_INT(weft_session_length(b.s, 0), 1);
             CHECK_EQ_INT(weft_session_length(b.s, 1), 0);
         }
         b.device->vt = real;
-        CHECK_OK(weft_session_eval(b.s, t + 1, 10, got, &err), err);
+        CHECK_OK(weft_session_eval(b.s, t + 1, 10, &(weft_rows){ .logits = got }, &err), err);
         CHECK(relative_difference(got, want, REF_VOCAB) < 1e-5);
     }
     bundled_close(&b);
@@ -85,15 +85,16 @@ static void hidden_states_of_some_tokens(void)
 {
     bundled b;
     weft_model_info info;
-    if (bundled_open(&b, "cpu,threads=1", &(weft_session_desc){ .hidden = 1, .max_tokens = 3 })) {
+    if (bundled_open(&b, "cpu,threads=1", &(weft_session_desc){ .outputs = WEFT_WANT_HIDDEN, .layer = 1,
+                                                               .max_tokens = 3 })) {
         info = *weft_model_info_get(b.m);
         size_t width = info.n_embed;
         float *all = calloc(6 * width, sizeof *all), *some = all + 4 * width;
         weft_batch_token t[4];
-        for (uint32_t i = 0; i < 4; i++) t[i] = (weft_batch_token){ story[i], 0, i & 1 };
+        for (uint32_t i = 0; i < 4; i++) t[i] = (weft_batch_token){ story[i], 0, i & 1 ? WEFT_WANT_HIDDEN : 0 };
         CHECK_OK(eval_tokens(b.s, 0, story, 4, true, all, &err), err);
         CHECK_OK(weft_session_truncate(b.s, 0, 0, &err), err);
-        CHECK_OK(weft_session_eval(b.s, t, 4, some, &err), err);
+        CHECK_OK(weft_session_eval(b.s, t, 4, &(weft_rows){ .hidden = some }, &err), err);
         for (size_t i = 0; i < 2; i++)
             CHECK(relative_difference(some + i * width, all + (2 * i + 1) * width, width) < 1e-6);
         free(all);
@@ -142,7 +143,7 @@ static void every_end_token_ends(void)
         fputs("{ \"eos_token_id\": [0, 284] }", f); /* 284: " was", the third token of the story */
         fclose(f);
     }
-    weft_session_desc desc = { .devices = &b.device, .n_devices = 1, .hidden = -1 };
+    weft_session_desc desc = { .devices = &b.device, .n_devices = 1 };
     if (CHECK_OK(weft_model_open(folder, NULL, &b.m, &err), err) &&
         CHECK_OK(weft_backend_open("cpu,threads=1", &b.device, &err), err) &&
         CHECK_OK(weft_session_create(b.m, &desc, &b.s, &err), err) &&
@@ -168,7 +169,7 @@ static void every_end_token_ends(void)
 static void forgets_no_more_than_there_is(void)
 {
     bundled b;
-    const weft_session_desc desc = { .hidden = -1, .n_sequences = 2, .context = 8 };
+    const weft_session_desc desc = { .n_sequences = 2, .context = 8 };
     if (bundled_open(&b, "cpu,threads=1", &desc)) {
         CHECK_OK(eval_tokens(b.s, 1, story, 3, false, NULL, &err), err);
         CHECK_STATUS(weft_session_truncate(b.s, 1, 4, &err), WEFT_INVALID, err);
@@ -199,7 +200,7 @@ static bool count(void *ctx, const weft_check_node *n)
 static void checks_leave_no_trace(void)
 {
     bundled b;
-    const weft_session_desc desc = { .hidden = -1, .max_tokens = 3 };
+    const weft_session_desc desc = { .max_tokens = 3 };
     unsigned counts[2] = { 0, 0 };
     if (bundled_open(&b, "cpu,threads=1", &desc)) {
         CHECK_OK(eval_tokens(b.s, 0, story, 1, false, NULL, &err), err);
@@ -232,15 +233,15 @@ static void refuses_absurd_sizes(void)
         { { .context = 1, .n_sequences = 300 }, true },
         { { .weights = WEFT_I32 }, false },
         { { .kv = WEFT_I32 }, false },
-        { { .hidden = 7 + 1 }, false },
-        { { .hidden = INT32_MAX }, false },
+        { { .outputs = WEFT_WANT_HIDDEN, .layer = 7 + 1 }, false },
+        { { .outputs = WEFT_WANT_HIDDEN, .layer = UINT32_MAX }, false },
+        { { .outputs = 16 }, false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bundled b = { 0 };
         weft_session_desc desc = cases[i].desc;
         desc.devices = &b.device;
         desc.n_devices = 1;
-        desc.hidden--; /* so that the cases need not name it */
         if (CHECK_OK(weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", NULL, &b.m, &err), err) &&
             CHECK_OK(weft_backend_open("cpu,threads=1", &b.device, &err), err)) {
             weft_status s = weft_session_create(b.m, &desc, &b.s, &err);

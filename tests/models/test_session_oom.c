@@ -84,7 +84,7 @@ static bool go_on(void *ctx, int32_t token, const char *text, size_t n)
 static void generating(void)
 {
     world w;
-    weft_session_desc d = { .n_devices = 1, .hidden = -1 };
+    weft_session_desc d = { .n_devices = 1 };
     const char *const stop[] = { "no such words" };
     static const int32_t prompt[] = { 5, 6, 7 };
     if (open_world(&w)) {

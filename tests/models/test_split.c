@@ -56,7 +56,7 @@ static bool run(pair *p, const weft_session_desc *desc, uint32_t *layers, float 
             layers[2 * decode + d] = weft_program_split(weft_session_program(s, decode), d);
     /* the last token runs on the decode program, over the cache that the prompt program filled */
     bool ok = CHECK_OK(weft_session_eval(s, t, STORY - 1, NULL, &err), err) &&
-              CHECK_OK(weft_session_eval(s, t + STORY - 1, 1, logits, &err), err);
+              CHECK_OK(weft_session_eval(s, t + STORY - 1, 1, &(weft_rows){ .logits = logits }, &err), err);
     weft_session_destroy(s);
     return ok;
 }
@@ -66,7 +66,7 @@ static void layers_go_where_they_are_given(void)
     pair p;
     float one[REF_VOCAB], two[REF_VOCAB];
     uint32_t layers[4];
-    weft_session_desc desc = { .hidden = -1, .n_devices = 1, .max_tokens = 8 };
+    weft_session_desc desc = { .n_devices = 1, .max_tokens = 8 };
     if (!pair_open(&p)) return;
     desc.devices = p.device;
     if (run(&p, &desc, layers, one)) CHECK_EQ_INT(layers[0], UINT32_MAX);
@@ -118,7 +118,7 @@ static void what_does_not_fit_goes_on(void)
     pair p;
     float one[REF_VOCAB], two[REF_VOCAB];
     uint32_t layers[4], before = 0;
-    weft_session_desc desc = { .hidden = -1, .n_devices = 1, .max_tokens = 8 };
+    weft_session_desc desc = { .n_devices = 1, .max_tokens = 8 };
     weft_session *s;
     if (!pair_open(&p)) return;
     desc.devices = p.device;

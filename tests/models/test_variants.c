@@ -99,7 +99,8 @@ static void compare_hidden(world *w, const folder_variant *v, double limit)
     float *got = malloc(40 * E * sizeof *got);
     for (int32_t layer = 0; got && layer <= (int32_t)v->c.n_layer; layer++) {
         weft_session *s;
-        weft_session_desc desc = { .devices = &w->device, .n_devices = 1, .exact = true, .hidden = layer };
+        weft_session_desc desc = { .devices = &w->device, .n_devices = 1, .exact = true,
+                                   .outputs = WEFT_WANT_HIDDEN, .layer = (uint32_t)layer };
         if (!CHECK_OK(weft_session_create(w->m, &desc, &s, &err), err)) break;
         CHECK_OK(eval_tokens(s, 0, w->ids, 40, true, got, &err), err);
         double error = relative_error(got, w->hidden + (size_t)layer * 40 * E, 40 * E);
@@ -114,7 +115,7 @@ static void every_variant(const char *device)
     for (size_t i = 0; i < N_VARIANTS; i++) {
         world w;
         if (world_open(&w, &variants[i], device)) {
-            const weft_session_desc exact = { .exact = true, .hidden = -1, .max_rows = 40 };
+            const weft_session_desc exact = { .exact = true, .max_rows = 40 };
             compare_logits(&w, &variants[i], &exact, 5e-6);
             compare_hidden(&w, &variants[i], 5e-6);
         }
@@ -139,16 +140,16 @@ static void other_formats(void)
         world w;
         if (world_open(&w, &variants[i], "cpu,threads=3")) {
             bool blocks = variants[i].c.n_embed % 32 == 0 && variants[i].c.n_inner % 32 == 0;
-            compare_logits(&w, &variants[i], &(weft_session_desc){ .hidden = -1, .max_rows = 40 }, 2e-3);
-            compare_logits(&w, &variants[i], &(weft_session_desc){ .weights = WEFT_F16, .hidden = -1, .max_rows = 3 },
+            compare_logits(&w, &variants[i], &(weft_session_desc){ .max_rows = 40 }, 2e-3);
+            compare_logits(&w, &variants[i], &(weft_session_desc){ .weights = WEFT_F16, .max_rows = 3 },
                            4e-3);
             compare_logits(&w, &variants[i],
                            &(weft_session_desc){
-                               .exact = true, .hidden = -1, .max_tokens = 7, .max_rows = 2, .max_decode = 3 },
+                               .exact = true, .max_tokens = 7, .max_rows = 2, .max_decode = 3 },
                            5e-6);
             if (blocks)
                 compare_logits(&w, &variants[i],
-                               &(weft_session_desc){ .weights = WEFT_Q8_0, .hidden = -1, .max_rows = 40 }, 5e-2);
+                               &(weft_session_desc){ .weights = WEFT_Q8_0, .max_rows = 40 }, 5e-2);
         }
         world_close(&w);
     }
@@ -162,18 +163,18 @@ static void refuses_bad_batches(void)
     weft_session *s;
     float out[101];
     if (world_open(&w, &variants[9], "cpu,threads=1")) {
-        weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .hidden = -1, .n_sequences = 2, .context = 8 };
+        weft_session_desc desc = { .devices = &w.device, .n_devices = 1, .n_sequences = 2, .context = 8 };
         if (CHECK_OK(weft_session_create(w.m, &desc, &s, &err), err)) {
             weft_batch_token bad[] = { { 1, 0, false }, { 101, 0, true } };
             CHECK_EQ_INT(weft_session_n_vocab(s), 101);
             CHECK_EQ_INT(weft_session_context(s), 8);
-            CHECK_STATUS(weft_session_eval(s, bad, 2, out, &err), WEFT_INVALID, err);
+            CHECK_STATUS(weft_session_eval(s, bad, 2, &(weft_rows){ .logits = out }, &err), WEFT_INVALID, err);
             CHECK_CONTAINS(err.text, "101");
             bad[1].id = -1;
-            CHECK_STATUS(weft_session_eval(s, bad, 2, out, &err), WEFT_INVALID, err);
+            CHECK_STATUS(weft_session_eval(s, bad, 2, &(weft_rows){ .logits = out }, &err), WEFT_INVALID, err);
             bad[1].id = 1;
             bad[1].sequence = 2;
-            CHECK_STATUS(weft_session_eval(s, bad, 2, out, &err), WEFT_INVALID, err);
+            CHECK_STATUS(weft_session_eval(s, bad, 2, &(weft_rows){ .logits = out }, &err), WEFT_INVALID, err);
             CHECK_EQ_INT(weft_session_length(s, 0), 0); /* nothing was run */
             CHECK_OK(eval_tokens(s, 1, w.ids, 8, false, out, &err), err);
             CHECK_STATUS(eval_tokens(s, 1, w.ids, 1, false, out, &err), WEFT_LIMIT, err);
@@ -188,7 +189,8 @@ static void refuses_bad_batches(void)
             CHECK_OK(weft_session_eval(s, NULL, 0, NULL, &err), err);
             weft_session_destroy(s);
         }
-        desc.hidden = 3;
+        desc.outputs = WEFT_WANT_HIDDEN;
+        desc.layer = 3;
         CHECK_STATUS(weft_session_create(w.m, &desc, &s, &err), WEFT_INVALID, err);
         CHECK_CONTAINS(err.text, "layer 3");
     }

@@ -352,7 +352,7 @@ def sources():
     only = run(model, "--device", device, "--prompt-tokens", "0", "--decode-tokens", "3", "--repeat", "1").stdout
     check("decoding alone", len(rows_of(only)) == 1)
     long = run(model, *SHORT[:2], "--prompt-tokens", "50", "--chunk", "20", "--decode-tokens", "0", "--repeat", "1").stdout
-    check("the last run of a long prompt", "tokens 20" in long and "cells 50" in long, long)
+    check("the last run of a long prompt", "tokens 20" in long and "pages_each 1" in long, long)
     page = run(model, *SHORT, "--format", "html", "--output", path("page.html"), status=0)
     with open(path("page.html")) as f:
         check("a page", f.read(15).lower() == "<!doctype html>", page.stderr)

@@ -13,13 +13,13 @@ static weft_error err;
 
 enum { SHORT = 40 }; /* tokens of the longest prompt that is used */
 
-static const weft_session_desc exact = { .weights = WEFT_F32, .exact = true, .hidden = -1 };
-static const weft_session_desc bf16_cache = { .weights = WEFT_F16, .kv = WEFT_BF16, .hidden = -1 };
-static const weft_session_desc f16 = { .weights = WEFT_F16, .hidden = -1 };
+static const weft_session_desc exact = { .weights = WEFT_F32, .exact = true };
+static const weft_session_desc bf16_cache = { .weights = WEFT_F16, .kv = WEFT_BF16 };
+static const weft_session_desc f16 = { .weights = WEFT_F16 };
 /* few tokens at once: only weights exceed 256 KiB, and come in pieces */
-static const weft_session_desc exact_small = { .weights = WEFT_F32, .exact = true, .hidden = -1, .max_tokens = 64,
+static const weft_session_desc exact_small = { .weights = WEFT_F32, .exact = true, .max_tokens = 64,
                                                .context = 128 };
-static const weft_session_desc f16_small = { .weights = WEFT_F16, .hidden = -1, .max_tokens = 64, .context = 128 };
+static const weft_session_desc f16_small = { .weights = WEFT_F16, .max_tokens = 64, .context = 128 };
 
 /* Several tokens at once and a single one (they have kernels of their own) are always there. The CPU, when it is
  * compared with, takes the same ones. */
@@ -86,7 +86,7 @@ static void logits_other_formats(void)
 {
     static const weft_dtype formats[] = { WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        weft_session_desc desc = { .weights = formats[i], .exact = true, .hidden = -1 };
+        weft_session_desc desc = { .weights = formats[i], .exact = true };
         double cpu = logits_error("cpu,threads=2", &desc), gpu = logits_error("vulkan:0", &desc);
         CHECK(gpu <= 1.02 * cpu);
     }
@@ -121,7 +121,8 @@ static weft_status find_spoilt(void *ctx, const char *name, weft_weight_data *ou
 
 static weft_status run_spoilt(const char *name, size_t at, float value, weft_dtype kv, uint32_t candidates)
 {
-    static const weft_batch_token tokens[] = { { .id = 11 }, { .id = 402 }, { .id = 77, .wanted = true } };
+    const uint32_t wants = candidates ? WEFT_WANT_CANDIDATES : WEFT_WANT_LOGITS;
+    const weft_batch_token tokens[] = { { .id = 11 }, { .id = 402 }, { .id = 77, .wants = wants } };
     weft_model *m = NULL;
     weft_backend *b = NULL;
     weft_session *s = NULL;
@@ -133,12 +134,12 @@ static weft_status run_spoilt(const char *name, size_t at, float value, weft_dty
     if (!status) {
         source.real = weft_model_weights(m);
         weft_model_set_weights(m, &(weft_weight_source){ &source, find_spoilt });
-        weft_session_desc d = { .devices = &b, .n_devices = 1, .kv = kv, .hidden = -1, .candidates = candidates,
+        weft_session_desc d = { .devices = &b, .n_devices = 1, .kv = kv, .candidates = candidates,
                                 .context = 64, .max_tokens = 8 };
         status = weft_session_create(m, &d, &s, &err);
     }
-    if (!status) status = candidates ? weft_session_eval_candidates(s, tokens, 3, best, &err)
-                                     : weft_session_eval(s, tokens, 3, row, &err);
+    const weft_rows out = { .logits = row, .candidates = best };
+    if (!status) status = weft_session_eval(s, tokens, 3, &out, &err);
     weft_session_destroy(s);
     weft_backend_close(b);
     weft_model_close(m);
