@@ -77,7 +77,7 @@ static bool is_disabled(const void *ctx, const gpu_kernel *k)
     char name[48];
     name_choice(c->q, k, name, sizeof name);
     if (gpu_named(c->rules->without, k->name)) return true;
-    return gpu_verdicts_failed(v, name, 0) && gpu_verdicts_failed(v, name, compiled(k, c->call));
+    return v && gpu_verdicts_failed(v, name, 0) && gpu_verdicts_failed(v, name, compiled(k, c->call));
 }
 
 weft_place_reason gpu_choose(const gpu_rules *rules, const weft_kernel_query *q, weft_kernel_choice *out)

@@ -33,7 +33,7 @@ void gpu_verdicts_set(gpu_verdicts *v, const char *name, uint64_t compiled, weft
 typedef struct gpu_rules {
     const gpu_caps *caps;
     const char *without;          /* names of kernels and features, "+matvec_subgroup+storage16+"; "" none */
-    const gpu_verdicts *verdicts;
+    const gpu_verdicts *verdicts; /* NULL: nothing is known */
 } gpu_rules;
 
 /* Whether a list like gpu_rules.without has this name. */

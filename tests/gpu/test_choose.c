@@ -62,6 +62,10 @@ static void failed_forms(void)
     choose(&s, &second);
     CHECK_STR(second.name, "matvec/q8_0");
     CHECK_STR(second.instead_of, "matvec_subgroup");
+    s.rules.verdicts = NULL;
+    choose(&s, &second);
+    CHECK_STR(second.name, "matvec_subgroup/q8_0");
+    s.rules.verdicts = &verdicts;
 
     gpu_verdicts_set(&verdicts, first.name, first.compiled, WEFT_VERDICT_NONE, "");
     choose(&s, &second);
