@@ -391,7 +391,7 @@ typedef struct attend_inputs {
 static attend_inputs inputs_of(const ref_call *c)
 {
     const weft_attr_attention *a = &c->n->attrs.attention;
-    attend_inputs in = { NULL };
+    attend_inputs in = { .sequence = NULL };
     uint32_t n = 5;
     if (a->page) {
         in.sequence = c->in[n++];
