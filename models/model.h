@@ -296,7 +296,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_load(weft_session *s, uint32_t s
 
 /* Compares, node by node, what these tokens make when they follow sequence 0 with the plain scalar CPU path:
  * weft_program_check, of the program that weft_session_eval would run them with. Of more tokens than one run takes
- * (max_tokens) the first are run. The sequence stays as it is. */
+ * (max_tokens) the first are run. The sequence stays as it is, but for one with recurrent
+ * states, which is empty then. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
                                                       weft_error *err);

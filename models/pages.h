@@ -30,7 +30,8 @@ weft_status weft__pages_create(weft__pages *p, uint32_t page, uint32_t n_pages, 
                                weft_error *err);
 void weft__pages_destroy(weft__pages *p);
 
-/* Pages that n more tokens of a sequence take from the pool. */
+/* Pages that n more tokens of a sequence take from the pool: of several that share a page which is not full, and all go
+ * on, one too many, for the last may keep it. */
 uint32_t weft__pages_wanted(const weft__pages *p, uint32_t sequence, uint32_t n);
 /* Makes room for n tokens, which there must be. True: *copy is to be carried out before they are written. */
 bool weft__pages_reserve(weft__pages *p, uint32_t sequence, uint32_t n, weft__page_copy *copy);
