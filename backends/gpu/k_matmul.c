@@ -64,7 +64,8 @@ static uint32_t any_launches(const gpu_call *c)
 static void any_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     const gpu_tensor *y = &c->out[0];
-    const gpu_part whole = { .n_rows = y->dim[y->rank - 1] }, *part = c->in[W].parts ? &c->in[W].parts[i] : &whole;
+    const gpu_part whole = { .n_rows = y->dim[y->rank - 1] }; /* of y's columns, which are not the rows of a plain w */
+    const gpu_part *part = c->in[W].parts && c->op != WEFT_OP_matmul ? &c->in[W].parts[i] : &whole;
     bool linear = c->op == WEFT_OP_linear;
     uint32_t last = y->rank - 1, bias = linear && c->attrs->linear.has_bias, residuals = c->n_in - 2 - bias;
     uint32_t tiles_m = gpu_groups(y->dim[last - 1], ANY_TILE), tiles_n = gpu_groups(part->n_rows, ANY_TILE);
