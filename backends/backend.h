@@ -222,7 +222,8 @@ typedef struct weft_program_desc {
     bool strict;     /* UNSUPPORTED instead of a fallback to another device or with a kernel variant disabled */
     bool exact;      /* float32 activations everywhere: no int8 or bf16 shortcuts */
     /* A token's results depend on its own inputs, positions and the shapes that programs of one graph share, to the
-     * bit: not on how many tokens a run has, which others there are, where its pages lie or how full the cache is. */
+     * bit: not on how many tokens a run has, which others there are, where its pages lie or how full the cache is.
+     * docs/numerics.md says what it costs. */
     bool deterministic;
     bool as_built;   /* run no passes */
     bool keep;       /* no memory reuse, so that every value can be read after a run */

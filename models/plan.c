@@ -115,7 +115,8 @@ static weft_status make_program(weft_session_plan *p, const weft_session_desc *a
     weft_program_desc d = { .devices = asked->devices, .n_devices = asked->n_devices, .bounds = bounds, .n_bounds = 2,
                             .split = split_of(p, asked, split), .spread = asked->spread && !p->prompt,
                             .outputs = p->outputs, .n_outputs = p->n_outputs, .strict = asked->strict,
-                            .exact = asked->exact, .progress = asked->progress };
+                            .exact = asked->exact, .deterministic = asked->deterministic,
+                            .progress = asked->progress };
     double start = weft__seconds();
     WEFT_TRY(weft_program_create(p->g, &d, out, err));
     p->times.plan += weft__seconds() - start;

@@ -31,6 +31,8 @@ const cli_option cli_run_options[] = {
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "prompt tokens per run (default: 512)" },
     { .name = "exact", .kind = CLI_FLAG, .help = "float32 activations and cache: no int8 or bf16 arithmetic" },
+    { .name = "deterministic", .kind = CLI_FLAG,
+      .help = "the same bits for a token, whatever is run beside it and in which pieces" },
     { .name = "strict", .kind = CLI_FLAG, .help = "fail instead of running a node elsewhere than asked" },
     { .name = "check", .kind = CLI_FLAG,
       .help = "compare every node with the plain float32 path first; exit with 1 if one differs" },
@@ -48,6 +50,7 @@ const cli_option cli_source_options[] = {
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "prompt tokens per run at most (default: 512)" },
     { .name = "exact", .kind = CLI_FLAG, .help = "plan for float32 activations and cache" },
+    { .name = "deterministic", .kind = CLI_FLAG, .help = "plan for the same bits in whatever pieces a text is run" },
     { .name = NULL },
 };
 

@@ -139,6 +139,7 @@ int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *spli
     if (cli_has(a, "chunk")) desc->max_tokens = cli_u32(a, "chunk", 0);
     desc->exact = cli_has(a, "exact");
     desc->strict = cli_has(a, "strict");
+    desc->deterministic = cli_has(a, "deterministic");
     desc->progress = cli_progress();
     return 0;
 }

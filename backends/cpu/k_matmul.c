@@ -44,11 +44,17 @@ bool cpu_mm_accepts(const cpu_call *c)
     return cpu_panel_fits(m.w->dtype, m.k);
 }
 
-uint32_t cpu_mm_phases(const cpu_call *c)
+bool cpu_mm_alone(const cpu_call *c)
 {
     mm_operands m;
     cpu_mm_operands(c, &m);
-    return m.tokens == 1 ? 1 : 2;
+    bool whole = weft_dtype_get(m.w->dtype)->class_ == WEFT_DTYPE_BLOCK && !c->exact; /* sums are of whole numbers */
+    return m.tokens == 1 && (whole || !c->deterministic);
+}
+
+uint32_t cpu_mm_phases(const cpu_call *c)
+{
+    return cpu_mm_alone(c) ? 1 : 2;
 }
 
 void *cpu_mm_row(const cpu_tensor *t, int64_t r)

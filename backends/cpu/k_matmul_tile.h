@@ -91,6 +91,8 @@ typedef struct mm_plan {
     mm_format format;     /* of the micro-kernels */
     bool unpack;          /* block formats with float activations: panels are turned into f32 first */
     int widest;           /* tile */
+    int narrowest;        /* index of the smallest tile in use */
+    bool alone;           /* one token, prepared by the thread that uses it */
     int64_t k_even;       /* K, rounded up to even */
     int64_t k_block, panels, group, tokens_block;
     uint64_t stride;      /* bytes of a panel */
@@ -141,7 +143,7 @@ static mm_format mm_format_of(weft_dtype t, bool exact)
 /* Index of the tile size for `left` tokens: the widest that they fill, or the narrowest that holds a rest. */
 static int mm_size_for(const mm_plan *p, int64_t left)
 {
-    int i = 0;
+    int i = p->narrowest;
     if (left >= p->widest) left = p->widest;
     else if (left > 12) left = 12;
     while (mm_tile_size[i] < left) i++;
@@ -161,7 +163,11 @@ static void mm_plan_init(const cpu_call *c, mm_plan *p)
     p->panels = (p->m.n + VLEN - 1) / VLEN;
     p->stride = cpu_panel_stride(c->isa, p->m.w->dtype, p->m.k);
     p->k_block = mm_is_int(p->format) ? MM_INT_K : MM_RAW_K;
-    if (p->m.tokens == 1 && !p->unpack) p->k_block = p->k_even;
+    p->alone = cpu_mm_alone(c);
+    if (p->alone && !p->unpack && !c->deterministic) p->k_block = p->k_even;
+    /* Deterministic: tiles that add up a token's products in one order, whatever is beside it. */
+    if (c->deterministic && !mm_is_int(p->format))
+        while (MM_CHAINS(mm_tile_size[p->narrowest]) != MM_CHAINS(p->widest)) p->narrowest++;
     /* A few tokens read the weights as one stream; many want the group, unless that leaves threads without work. */
     int64_t want = 4 * (int64_t)c->n_threads;
     p->tokens_block = MM_TOKENS;
@@ -196,8 +202,8 @@ static void mm_place(mm_plan *p)
     const cpu_call *c = p->c;
     unsigned char *at = c->scratch;
     int64_t own = round_64(mm_sums_bytes(p)) + round_64(mm_unpacked_bytes(p));
-    int64_t x = round_64(mm_x_bytes(p->format, p->m.tokens == 1 ? 1 : p->m.tokens + 24, p->k_even));
-    if (p->m.tokens == 1) { /* each thread has its own x */
+    int64_t x = round_64(mm_x_bytes(p->format, p->alone ? 1 : p->m.tokens + 24, p->k_even));
+    if (p->alone) { /* each thread has its own x */
         at += (own + x) * c->thread;
         p->x = at;
         at += x;
@@ -490,11 +496,11 @@ static void mm_run(const cpu_call *c)
     mm_plan p;
     mm_plan_init(c, &p);
     mm_place(&p);
-    if (p.m.tokens > 1 && c->phase == 0) {
+    if (!p.alone && c->phase == 0) {
         mm_prepare_all(&p);
         return;
     }
-    if (p.m.tokens == 1) mm_prepare_one(&p);
+    if (p.alone) mm_prepare_one(&p);
     int64_t items = (p.panels + p.group - 1) / p.group * ((p.m.tokens + p.tokens_block - 1) / p.tokens_block);
     mm_divide(&p, items, p.m.tokens <= 24, mm_items, &p);
 }

@@ -31,11 +31,12 @@ static int64_t mm_most_used(const mm_selection *s)
     return s->experts < s->all.m.tokens ? s->experts : s->all.m.tokens;
 }
 
-/* The last tile of a product is wider than what is left by at most 3 tokens. */
+/* The last tile of a product is wider than what is left by at most 3 tokens, or all but one of the narrowest. */
 static int64_t mm_tiles_bytes(const mm_selection *s)
 {
     const mm_plan *p = &s->all;
-    return round_64(mm_x_bytes(p->format, p->m.tokens + 3 * mm_most_used(s), p->k_even));
+    int64_t more = mm_tile_size[p->narrowest] > 4 ? mm_tile_size[p->narrowest] - 1 : 3;
+    return round_64(mm_x_bytes(p->format, p->m.tokens + more * mm_most_used(s), p->k_even));
 }
 
 static int64_t mm_order_bytes(const mm_selection *s)

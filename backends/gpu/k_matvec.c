@@ -6,7 +6,7 @@ enum { MAX_COLUMNS = 8, X = 0, W = 1, Y = 5 };
 
 static bool accepts(const gpu_call *c)
 {
-    return gpu_linear_accepts(c) && gpu_linear_columns(c) <= MAX_COLUMNS;
+    return gpu_linear_accepts(c) && (c->deterministic || gpu_linear_columns(c) <= MAX_COLUMNS);
 }
 
 static bool accepts_subgroup(const gpu_call *c)
@@ -71,7 +71,7 @@ static bool accepts_dot(const gpu_call *c)
     weft_dtype type = c->in[W].dtype;
     if (!gpu_format_of(type)->dot || c->exact || !accepts(c)) return false;
     uint32_t least = gpu_for_bits(&c->caps->dot_least, type);
-    return least && (gpu_linear_columns(c) > 1 || c->in[W].dim[1] >= least);
+    return least && ((gpu_linear_columns(c) > 1 && !c->deterministic) || c->in[W].dim[1] >= least);
 }
 
 static bool accepts_dot_subgroup(const gpu_call *c)
