@@ -68,7 +68,8 @@ int cli_text_program(const cli_args *a, const cli_device_list *l, const weft_gra
     int status = cli_session_desc(a, l, split, &s);
     if (status) return status;
     weft_program_desc d = { .devices = s.devices, .n_devices = s.n_devices, .split = s.split, .spread = s.spread,
-                            .exact = s.exact, .deterministic = s.deterministic, .strict = s.strict, .progress = s.progress };
+                            .exact = s.exact, .strict = s.strict, .deterministic = s.deterministic,
+                            .progress = s.progress };
     if (weft_program_create(g, &d, out, &err)) status = cli_report(&err);
     cli_progress_end();
     return status;

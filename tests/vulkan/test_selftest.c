@@ -262,9 +262,9 @@ static const weft_backend_vt *real;
 static weft_status write_off(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
                              weft__task *task, weft_error *error)
 {
-    size_t row = (size_t)src->dims[1], at = (size_t)(src->dims[0] / 2) * row;
+    size_t row = (size_t)src->dims[src->rank - 1], at = src->bytes / sizeof(float) / row / 2 * row;
     float *copy = NULL;
-    if (src->rank == 2 && src->dtype == WEFT_F32 && t == WEFT_Q4_0) copy = malloc(src->bytes);
+    if (src->rank >= 2 && src->dtype == WEFT_F32 && t == WEFT_Q4_0) copy = malloc(src->bytes);
     if (!copy) return real->weight_write(buf, layout, t, src, task, error);
     memcpy(copy, src->data, src->bytes);
     for (size_t i = 0; i < row; i++) copy[at + i] *= 1.01f;
