@@ -78,7 +78,8 @@ static void fill(const subject *s, const subject_data *d, uint32_t run)
             d->v[i] = 4.0 * uniform(&rng) - 2.0 + (d->fill == FILL_OFFSET ? 1000.0 : 0.0);
     }
     if (d->fill != FILL_INDEX) plant(d, &rng);
-    bool constant = d->n > 1, few = d->fill == FILL_INDEX && d->hi - d->lo < 4; /* flags can be alike by chance */
+    bool few = d->fill == FILL_INDEX && (int64_t)d->hi - d->lo < 4; /* flags can be alike by chance */
+    bool constant = d->n > 1;
     for (int64_t i = 1; i < d->n; i++) constant &= d->v[i] == d->v[0];
     if (constant && !(d->fill == FILL_INDEX && d->lo == d->hi) && d->n > (few ? 32 : 8)) {
         printf("%s: the data of '%s' is constant\n", s->label, d->name);

@@ -46,9 +46,12 @@ expect_program("pkg-config" ${WORK}/consumer_pc)
 find_program(cxx NAMES g++ clang++)
 
 # The examples, in C and in C++, on the CPU and, in C and where there is one, on lavapipe: what each prints begins as it
-# must.
-run(${prefix}/bin/weft devices)
+# must. Drivers leak, which sanitizers would report.
 set(devices cpu)
+set(output "")
+if("${FLAGS}" STREQUAL "")
+  run(${prefix}/bin/weft devices)
+endif()
 if(output MATCHES "(vulkan:[0-9]+) +llvmpipe")
   list(APPEND devices ${CMAKE_MATCH_1})
 endif()
