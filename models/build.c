@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, DEFAULT_PAGE = 64 };
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8 };
 
 typedef struct weight_types { weft_weight_type *data; uint32_t n; } weight_types;
 
@@ -33,7 +33,8 @@ static weft_ref declare(weft_graph *g, weft_dim n, const char *name)
 
 static weft_model_inputs declare_inputs(weft_graph *g, const weft_model *m, const weft_model_graph_desc *d)
 {
-    uint32_t page = d->page ? d->page : DEFAULT_PAGE, context = d->context ? d->context : m->info.context;
+    uint32_t context = d->context ? d->context : m->info.context;
+    uint32_t page = d->page ? d->page : weft__pages_usual(context);
     uint32_t n = d->n_sequences ? d->n_sequences : 1, each = weft__pages_of(page, context);
     uint32_t pages = d->cells ? weft__pages_of(page, d->cells) : n * each;
     weft_model_inputs in = { .page = page, .kv = d->kv == WEFT_ANY ? WEFT_F16 : d->kv };

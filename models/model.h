@@ -121,7 +121,7 @@ typedef struct weft_model_graph_desc {
     uint32_t context;     /* tokens of a sequence; 0: max_position_embeddings */
     uint32_t n_sequences; /* 0: 1 */
     uint32_t cells;       /* of the cache, whole pages; 0: context of every sequence */
-    uint32_t page;        /* cells of a page, a power of two from 16 to 256; 0: 64 */
+    uint32_t page;        /* cells of a page, a power of two from 16 to 256; 0: 64, or less for a short context */
     uint32_t max_tokens; /* per run; 0: 512 */
     uint32_t max_rows;   /* of logits per run; 0: 8 */
     /* > 0: also the outputs candidate.id (i32) and, above 1, candidate.logit, each [rows, candidates] (of one:

@@ -48,6 +48,12 @@ static inline uint32_t weft__pages_of(uint32_t page, uint32_t n)
     return n / page + (n % page != 0);
 }
 
+/* Cells of a page where nobody says it: fewer for a short context, of which most would be wasted. */
+static inline uint32_t weft__pages_usual(uint32_t context)
+{
+    return context <= 16 ? 16 : context <= 32 ? 32 : 64;
+}
+
 static inline int32_t weft__pages_cell(const weft__pages *p, uint32_t sequence, uint32_t position)
 {
     return p->sequences[sequence].pages[position / p->page] * (int32_t)p->page + (int32_t)(position % p->page);

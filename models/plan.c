@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MIN_PAGE = 16, DEFAULT_PAGE = 64, MAX_DEVICES = 16 };
+enum { DEFAULT_TOKENS = 512, DEFAULT_ROWS = 8, MAX_DEVICES = 16 };
 
 struct weft_session_plan {
     weft_model *m;
@@ -24,11 +24,10 @@ struct weft_session_plan {
 
 /* ---- the description ---- */
 
-/* Whole pages, at least one for every sequence: of a context shorter than the usual page they are smaller. */
+/* Whole pages, at least one for every sequence. */
 static weft_status settle_cells(weft_session_desc *d, weft_error *err)
 {
-    for (uint32_t page = MIN_PAGE; !d->page; page *= 2)
-        if (page >= d->context || page == DEFAULT_PAGE) d->page = page;
+    if (!d->page) d->page = weft__pages_usual(d->context);
     if (d->page < 16 || d->page > 256 || (d->page & (d->page - 1)))
         return WEFT_FAIL(err, WEFT_INVALID, "pages of %u cells: 16, 32, 64, 128 or 256 are possible", d->page);
     uint64_t pages = (uint64_t)weft__pages_of(d->page, d->context) * d->n_sequences;

@@ -86,7 +86,7 @@ static bool accepts_dot(const gpu_call *c)
     weft_dtype type = c->in[W].dtype;
     if (!gpu_format_of(type)->dot || c->exact || !accepts(c)) return false;
     uint32_t least = gpu_for_bits(&c->caps->dot_least, type);
-    return least && (choices_of(c) > 1 || c->in[W].dim[2] >= least);
+    return least && ((choices_of(c) > 1 && !c->deterministic) || c->in[W].dim[2] >= least);
 }
 
 static bool accepts_dot_subgroup(const gpu_call *c)
