@@ -14,8 +14,9 @@
  *
  * Lifetimes: backend > weights, states > program. Destroy in the opposite order. A graph is copied by
  * weft_program_create. Programs that are loaded with the same weights or states share them by name (a prompt program
- * and a decode program, say). One thread at a time may use a backend and what is on it; different backends are
- * independent. */
+ * and a decode program, say); with the same states they also work in the same memory, so they run in turn: inputs are
+ * written after, and outputs read before another of them runs. One thread at a time may use a backend and what is on
+ * it; different backends are independent. */
 #ifndef WEFT_BACKEND_H
 #define WEFT_BACKEND_H
 
@@ -152,7 +153,8 @@ WEFT_API void weft_weights_destroy(weft_weights *w);
 WEFT_API uint64_t weft_weights_bytes(const weft_weights *w);
 
 /* What programs keep from one run to the next: a set of states, by name. Programs that are loaded with one set share
- * the states that both have. */
+ * the states that both have, and the memory that they work in (the arena of the one that needs most of it: load that
+ * one first, or memory is taken for each that needs more than those before). */
 typedef struct weft_states weft_states;
 typedef struct weft_state_info {
     const char *name; /* as in the graph; lent */
@@ -252,7 +254,7 @@ typedef struct weft_program_memory { uint64_t weights, states, arena, constants;
 /* What the program needs on one device (below n_devices), weights and states as if it did not share them. */
 WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device);
 /* What programs need that are made from one graph, on the same devices and split alike, and that share weights and
- * states. Bytes on one device; and whether every device has them, LIMIT with the numbers if not. */
+ * states, with which they share the largest arena. Bytes on one device; and whether every device has them, LIMIT with the numbers if not. */
 WEFT_API uint64_t weft_programs_bytes(const weft_program *const *programs, uint32_t n, uint32_t device);
 WEFT_API WEFT_MUST_USE weft_status weft_programs_check_memory(const weft_program *const *programs, uint32_t n,
                                                               weft_error *err);
@@ -314,7 +316,13 @@ typedef struct weft_counters {
 } weft_counters;
 WEFT_API weft_counters weft_program_counters(const weft_program *p);
 
-/* Runs all steps and waits. */
+/* Starts a run and returns: the host is free for other things, until weft_program_wait blocks for its end. Meanwhile
+ * nothing else may be done with the program, or with one that shares its states (INVALID, of this program). What a
+ * device works at alone, in the background, is the run up to its first transfer to another device; the rest is done
+ * while waiting. On a CPU the submit itself computes that much. */
+WEFT_API WEFT_MUST_USE weft_status weft_program_submit(weft_program *p, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_program_wait(weft_program *p, weft_error *err);
+/* Both: runs all steps and waits. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_run(weft_program *p, weft_error *err);
 /* Runs one step (index into the plan's steps) and waits: for node-by-node checks and isolated timing. */
 WEFT_API WEFT_MUST_USE weft_status weft_program_run_step(weft_program *p, uint32_t step, weft_error *err);

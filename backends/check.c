@@ -255,7 +255,7 @@ static weft_status check_steps(checker *c, bool (*report)(void *, const weft_che
 weft_status weft_program_check(weft_program *p, const weft_weight_source *source,
                                bool (*report)(void *ctx, const weft_check_node *n), void *ctx, weft_error *err)
 {
-    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    WEFT_TRY(weft__program_check_idle(p, err));
     checker c = { .p = p };
     if (source) c.source = *source;
     weft_status s = create(&c, source, err);

@@ -43,11 +43,13 @@ weft_status weft__program_create_untested(const weft_graph *g, const weft_progra
 
 void weft__program_unload(weft_program *p)
 {
+    weft_error ignored;
+    weft_status ended = p->running ? weft_program_wait(p, &ignored) : WEFT_OK;
+    (void)ended; /* a failure concerns nobody any more */
     weft__profile_off(p);
     for (uint32_t d = 0; d < p->s->n_devices; d++) {
         const weft_backend_vt *vt = p->devices[d]->vt;
         if (p->execs && p->execs[d]) vt->exec_destroy(p->execs[d]);
-        if (p->arenas && p->arenas[d]) vt->buf_destroy(p->arenas[d]);
         for (uint32_t v = 1; p->bufs && v < p->s->value_limit; v++) {
             const weft_value *value = weft_graph_value(p->s->g, (weft_ref){ v });
             weft_buf *buf = p->bufs[weft__at(p->s, d, v)];
@@ -103,14 +105,15 @@ weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t d
     return weft__schedule_memory(p->s, device);
 }
 
-/* Weights and states once, arenas and constants of all. */
+/* Weights, states and the largest arena once, constants of all. */
 static weft_program_memory memory_of(const weft_program *const *programs, uint32_t n, uint32_t device)
 {
     weft_program_memory sum = { 0 };
     for (uint32_t i = 0; i < n; i++) {
         weft_program_memory m = weft__schedule_memory(programs[i]->s, device);
         if (!i) sum = m;
-        else sum.arena += m.arena, sum.constants += m.constants;
+        else sum.constants += m.constants;
+        if (m.arena > sum.arena) sum.arena = m.arena;
     }
     return sum;
 }
@@ -182,7 +185,7 @@ static uint64_t bytes_there(const weft_program *p, uint32_t d, const weft_node *
 static uint64_t new_bytes(const weft_program *p, uint32_t d)
 {
     weft_program_memory m = weft__schedule_memory(p->s, d);
-    uint64_t have = 0;
+    uint64_t have = weft__states_arena_have(p->states, p->devices[d]) >= m.arena ? m.arena : 0;
     for (uint32_t i = 0; i < weft_graph_node_count(p->s->g); i++)
         have += bytes_there(p, d, weft_graph_node(p->s->g, i));
     return weft__memory_sum(&m) - have;
@@ -202,7 +205,7 @@ static weft_status check_fit(const weft_program *p, weft_error *err)
 static weft_status load_device(weft_program *p, uint32_t d, weft__task *task, weft_error *err)
 {
     weft_backend *b = p->devices[d];
-    WEFT_TRY(b->vt->buf_create(b, p->s->plan->arena_bytes[d], &p->arenas[d], err));
+    WEFT_TRY(weft__states_arena(p->states, b, p->s->plan->arena_bytes[d], &p->arenas[d], err));
     for (uint32_t i = 0; i < weft_graph_node_count(p->s->g); i++) {
         const weft_node *n = weft_graph_node(p->s->g, i);
         if ((weft_op_get(n->op)->traits & WEFT_TRAIT_SOURCE) && p->s->resident[weft__at(p->s, d, n->out[0].id)])

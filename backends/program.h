@@ -17,8 +17,10 @@ struct weft_program {
     weft_weights *weights;
     weft_states *states, *own_states; /* own_states: where none were given */
     weft_buf **bufs;   /* per device and value; constants are the program's own, the rest of weights and states */
-    weft_buf **arenas; /* per device */
+    weft_buf **arenas; /* per device; the states' */
     weft_exec **execs; /* per device */
+    bool running;      /* submitted and not yet waited for */
+    uint64_t ticket, begin, submitted; /* of the segment that was started last: its number and, profiled, times */
     unsigned char *bounce; /* of WEFT__BOUNCE_BYTES, for transfers */
     weft_profile_mode profile;
     weft__span_log spans;
@@ -32,8 +34,11 @@ weft_status weft__program_create(const weft__schedule *s, const weft_program_des
 /* Both together: weft_program_create without the self-test, for what it and references run. */
 weft_status weft__program_create_untested(const weft_graph *g, const weft_program_desc *desc, weft_program **out,
                                           weft_error *err);
-/* What loading made goes; it may be loaded again. */
+/* What loading made goes, after the end of a run that was not waited for; it may be loaded again. */
 void weft__program_unload(weft_program *p);
+
+/* program_run.c. INVALID: it is not loaded, or running. */
+weft_status weft__program_check_idle(const weft_program *p, weft_error *err);
 
 /* program_io.c. As weft_program_write and _read, in no profile. */
 weft_status weft__write_value(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n,

@@ -11,6 +11,7 @@ weft_status weft_program_port(const weft_program *p, const char *name, weft_ref 
 
 weft_status weft_program_set_extent(weft_program *p, const char *name, uint32_t value, weft_error *err)
 {
+    if (p->running) return weft__program_check_idle(p, err);
     for (uint32_t i = 0; i < weft_graph_extent_count(p->s->g); i++) {
         uint32_t bound;
         if (strcmp(weft_graph_extent(p->s->g, i + 1, &bound), name)) continue;
@@ -35,7 +36,6 @@ static weft_status locate(const weft_program *p, weft_ref r, uint64_t offset, ui
 {
     const weft_value *v = weft_graph_value(p->s->g, r);
     if (!v) return WEFT_FAIL(err, WEFT_INVALID, "the program has no value %%%u", r.id);
-    if (!p->bufs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
     const weft_slot *s = &p->s->plan->slots[r.id];
     uint64_t bytes = weft_value_bytes(p->s->g, r, p->s->bounds);
     if (offset > bytes || n > bytes - offset)
@@ -82,6 +82,7 @@ weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, con
                                weft_error *err)
 {
     uint64_t begin = weft__program_now(p);
+    WEFT_TRY(weft__program_check_idle(p, err));
     WEFT_TRY(weft__write_value(p, r, offset, src, n, err));
     note(p, WEFT_SPAN_WRITE, r, begin);
     return WEFT_OK;
@@ -90,6 +91,7 @@ weft_status weft_program_write(weft_program *p, weft_ref r, uint64_t offset, con
 weft_status weft_program_read(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n, weft_error *err)
 {
     uint64_t begin = weft__program_now(p);
+    WEFT_TRY(weft__program_check_idle(p, err));
     WEFT_TRY(weft__read_value(p, r, offset, dst, n, err));
     note(p, WEFT_SPAN_READ, r, begin);
     return WEFT_OK;

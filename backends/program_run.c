@@ -1,5 +1,6 @@
 /* program_run.c: runs: segment after segment, each submitted and waited for; in between transfers, through the host's
- * memory. Of a profiled program the host notes when each began and ended, and takes in the spans of the steps. */
+ * memory. Submitting a run starts its first segment; the others, which need what that one made, are run while waiting.
+ * Of a profiled program the host notes when each began and ended, and takes in the spans of the steps. */
 #include "backends/program.h"
 
 static void note(weft_program *p, weft_span_kind kind, const weft__segment *s, uint64_t begin, uint64_t end)
@@ -30,36 +31,77 @@ static weft_status run_transfer(weft_program *p, const weft__segment *s, weft_er
     return WEFT_OK;
 }
 
+static weft_status submit_segment(weft_program *p, const weft__segment *s, weft_error *err)
+{
+    p->begin = weft__program_now(p);
+    WEFT_TRY(p->devices[s->device]->vt->exec_submit(p->execs[s->device], s->first, s->n, p->extents, &p->ticket, err));
+    p->submitted = weft__program_now(p);
+    return WEFT_OK;
+}
+
+static weft_status wait_segment(weft_program *p, const weft__segment *s, weft_error *err)
+{
+    const weft_backend_vt *vt = p->devices[s->device]->vt;
+    weft_exec *e = p->execs[s->device];
+    WEFT_TRY(vt->exec_wait(e, p->ticket, err));
+    if (!p->profile) return WEFT_OK;
+    note(p, WEFT_SPAN_SUBMIT, s, p->begin, p->submitted);
+    note(p, WEFT_SPAN_WAIT, s, p->submitted, weft__program_now(p));
+    return vt->exec_spans(e, &p->spans, err);
+}
+
 static weft_status run_segment(weft_program *p, const weft__segment *s, weft_error *err)
 {
     if (s->transfer) return run_transfer(p, s, err);
-    const weft_backend_vt *vt = p->devices[s->device]->vt;
-    weft_exec *e = p->execs[s->device];
-    uint64_t begin = weft__program_now(p), submitted, ticket;
-    WEFT_TRY(vt->exec_submit(e, s->first, s->n, p->extents, &ticket, err));
-    submitted = weft__program_now(p);
-    WEFT_TRY(vt->exec_wait(e, ticket, err));
-    if (!p->profile) return WEFT_OK;
-    uint64_t end = weft__program_now(p);
-    note(p, WEFT_SPAN_SUBMIT, s, begin, submitted);
-    note(p, WEFT_SPAN_WAIT, s, submitted, end);
-    return vt->exec_spans(e, &p->spans, err);
+    WEFT_TRY(submit_segment(p, s, err));
+    return wait_segment(p, s, err);
+}
+
+weft_status weft__program_check_idle(const weft_program *p, weft_error *err)
+{
+    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    return p->running ? WEFT_FAIL(err, WEFT_INVALID, "the program is running: it must be waited for") : WEFT_OK;
+}
+
+/* Whether a submit starts anything: steps that are timed one by one run while waiting, and so do transfers. */
+static bool starts(const weft_program *p)
+{
+    return p->profile != WEFT_PROFILE_ISOLATED && p->s->n_segments && !p->s->segments[0].transfer;
+}
+
+weft_status weft_program_submit(weft_program *p, weft_error *err)
+{
+    WEFT_TRY(weft__program_check_idle(p, err));
+    if (starts(p)) WEFT_TRY(submit_segment(p, &p->s->segments[0], err));
+    p->running = true;
+    return WEFT_OK;
+}
+
+static weft_status run_steps(weft_program *p, weft_error *err)
+{
+    for (uint32_t i = 0; i < p->s->plan->n_steps; i++) WEFT_TRY(weft_program_run_step(p, i, err));
+    return WEFT_OK;
+}
+
+weft_status weft_program_wait(weft_program *p, weft_error *err)
+{
+    if (!p->running) return WEFT_FAIL(err, WEFT_INVALID, "the program is not running");
+    p->running = false;
+    if (p->profile == WEFT_PROFILE_ISOLATED) return run_steps(p, err);
+    if (starts(p)) WEFT_TRY(wait_segment(p, &p->s->segments[0], err));
+    for (uint32_t i = starts(p); i < p->s->n_segments; i++) WEFT_TRY(run_segment(p, &p->s->segments[i], err));
+    return WEFT_OK;
 }
 
 weft_status weft_program_run(weft_program *p, weft_error *err)
 {
-    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
-    if (p->profile == WEFT_PROFILE_ISOLATED) {
-        for (uint32_t i = 0; i < p->s->plan->n_steps; i++) WEFT_TRY(weft_program_run_step(p, i, err));
-        return WEFT_OK;
-    }
-    for (uint32_t i = 0; i < p->s->n_segments; i++) WEFT_TRY(run_segment(p, &p->s->segments[i], err));
-    return WEFT_OK;
+    WEFT_TRY(weft_program_submit(p, err));
+    return weft_program_wait(p, err);
 }
 
 weft_status weft_program_run_step(weft_program *p, uint32_t step, weft_error *err)
 {
-    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    WEFT_TRY(weft__program_check_idle(p, err));
     if (step >= p->s->plan->n_steps)
         return WEFT_FAIL(err, WEFT_INVALID, "step %u of a plan of %u steps", step, p->s->plan->n_steps);
     const weft_step *s = &p->s->plan->steps[step];

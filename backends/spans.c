@@ -71,7 +71,7 @@ static weft_status profile_on(weft_program *p, weft_error *err)
 
 weft_status weft_program_profile(weft_program *p, weft_profile_mode mode, weft_error *err)
 {
-    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    WEFT_TRY(weft__program_check_idle(p, err));
     if ((unsigned)mode > WEFT_PROFILE_ISOLATED)
         return WEFT_FAIL(err, WEFT_INVALID, "there is no profile mode %d", (int)mode);
     weft__profile_off(p);

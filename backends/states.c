@@ -1,5 +1,5 @@
-/* states.c: a set of states: what programs keep from one run to the next, by name. An entry is one buffer on one
- * device. */
+/* states.c: a set of states: what programs keep from one run to the next, by name, an entry for each, which is one
+ * buffer on one device; and the memory that they work in, which they share because they run in turn. */
 #include "backends/states.h"
 
 #include <stdlib.h>
@@ -12,9 +12,17 @@ typedef struct entry {
     weft_state_info info;
 } entry;
 
+typedef struct arena {
+    weft_backend *b;
+    weft_buf *buf;
+    uint64_t bytes;
+} arena;
+
 struct weft_states {
     entry *entries;
     size_t n, capacity;
+    arena *arenas;
+    size_t n_arenas, arena_capacity;
 };
 
 enum { PIECE = 16384 };
@@ -33,7 +41,12 @@ void weft_states_destroy(weft_states *s)
         s->entries[i].b->users--;
         free(s->entries[i].name);
     }
+    for (size_t i = 0; i < s->n_arenas; i++) {
+        s->arenas[i].b->vt->buf_destroy(s->arenas[i].buf);
+        s->arenas[i].b->users--;
+    }
     free(s->entries);
+    free(s->arenas);
     free(s);
 }
 
@@ -102,6 +115,36 @@ uint64_t weft__states_have(const weft_states *s, const weft_backend *b, const ch
 {
     uint32_t i = weft_states_find(s, name);
     return i != UINT32_MAX && s->entries[i].b == b ? s->entries[i].info.bytes : 0;
+}
+
+static const arena *largest(const weft_states *s, const weft_backend *b)
+{
+    const arena *found = NULL;
+    for (size_t i = 0; i < s->n_arenas; i++)
+        if (s->arenas[i].b == b && (!found || s->arenas[i].bytes > found->bytes)) found = &s->arenas[i];
+    return found;
+}
+
+uint64_t weft__states_arena_have(const weft_states *s, const weft_backend *b)
+{
+    const arena *a = largest(s, b);
+    return a ? a->bytes : 0;
+}
+
+weft_status weft__states_arena(weft_states *s, weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err)
+{
+    const arena *a = largest(s, b);
+    if (!a || a->bytes < bytes) {
+        if (!weft__grow(&s->arenas, &s->arena_capacity, s->n_arenas + 1, sizeof *s->arenas))
+            return WEFT_OOM_FAIL(err, "working memory");
+        arena made = { .b = b, .bytes = bytes };
+        WEFT_TRY(b->vt->buf_create(b, bytes, &made.buf, err));
+        b->users++;
+        s->arenas[s->n_arenas] = made;
+        a = &s->arenas[s->n_arenas++];
+    }
+    *out = a->buf;
+    return WEFT_OK;
 }
 
 /* ---- bytes ---- */

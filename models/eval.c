@@ -133,46 +133,110 @@ static weft_status write_batch(weft_session *s, weft__runner *r, uint32_t n, uin
     return write_ints(r, r->rows, weft__batch(s, WEFT__ROWS), n_rows, err);
 }
 
-static weft_status run_batch(weft_session *s, weft__runner *r, const weft_batch_token *t, uint32_t n, uint32_t n_rows,
-                             weft_rows *out, weft_error *err)
+/* ---- what is under way ---- */
+
+bool weft__activity_begin(weft_session *s)
 {
-    WEFT_TRY(write_batch(s, r, n, n_rows, err));
-    WEFT_TRY(weft_program_run(r->p, err));
-    return weft__read_results(s, r, t, n, n_rows, out, err);
+    int idle = WEFT__IDLE;
+    return atomic_compare_exchange_strong(&s->activity, &idle, WEFT__BUSY);
 }
 
-static weft_status run_chunks(weft_session *s, const weft_batch_token *t, size_t n, weft_rows out, size_t *done,
-                              weft_error *err)
+void weft__activity_end(weft_session *s, bool began)
 {
-    weft__task task;
-    const weft_progress_sink *sink = n > s->prompt.max_tokens ? &s->desc.progress : NULL;
-    WEFT_TRY(weft__task_begin(&task, sink, "evaluating", n, "tokens", err));
+    if (began) atomic_store(&s->activity, WEFT__IDLE);
+}
+
+void weft_session_cancel(weft_session *s)
+{
+    int busy = WEFT__BUSY;
+    atomic_compare_exchange_strong(&s->activity, &busy, WEFT__CANCELLED);
+}
+
+weft_status weft__check_idle(const weft_session *s, weft_error *err)
+{
+    return s->call.running ? WEFT_FAIL(err, WEFT_INVALID, "an evaluation is under way: it must be waited for")
+                           : WEFT_OK;
+}
+
+/* ---- chunks ---- */
+
+static weft_status submit_chunk(weft_session *s, weft_error *err)
+{
+    weft__call *c = &s->call;
+    if (atomic_load(&s->activity) == WEFT__CANCELLED) return WEFT_FAIL(err, WEFT_CANCELLED, "evaluating: cancelled");
+    c->r = weft__runner_of(s, c->n - c->done);
+    c->taken = fill_batch(s, c->r, c->tokens + c->done, c->n - c->done, &c->n_rows);
+    c->done += c->taken;
+    WEFT_TRY(write_batch(s, c->r, c->taken, c->n_rows, err));
+    return weft_program_submit(c->r->p, err);
+}
+
+/* Waits for the chunk that runs, and takes what its tokens want. */
+static weft_status wait_chunk(weft_session *s, weft_error *err)
+{
+    weft__call *c = &s->call;
+    WEFT_TRY(weft_program_wait(c->r->p, err));
+    WEFT_TRY(weft__read_results(s, c->r, c->tokens + c->done - c->taken, c->taken, c->n_rows, &c->out, err));
+    return weft__task_reach(&c->task, c->done, err);
+}
+
+/* After a failure nothing is left of what was begun. */
+static weft_status finish(weft_session *s, weft_status status)
+{
+    if (status) take_back(s, s->call.done > 0);
+    end_call(s);
+    weft__activity_end(s, s->call.began);
+    return status;
+}
+
+static weft_status begin(weft_session *s, weft_error *err)
+{
+    weft__call *c = &s->call;
+    const weft_progress_sink *sink = c->n > s->desc.max_tokens ? &s->desc.progress : NULL;
+    WEFT_TRY(weft__task_begin(&c->task, sink, "evaluating", c->n, "tokens", err));
     WEFT_TRY(reserve(s, err));
-    while (*done < n) {
-        weft__runner *r = s->decode.p && n - *done <= s->decode.max_tokens ? &s->decode : &s->prompt;
-        uint32_t n_rows, taken = fill_batch(s, r, t + *done, n - *done, &n_rows);
-        *done += taken;
-        WEFT_TRY(run_batch(s, r, t + *done - taken, taken, n_rows, &out, err));
-        WEFT_TRY(weft__task_reach(&task, *done, err));
-    }
+    return c->n ? submit_chunk(s, err) : WEFT_OK;
+}
+
+weft_status weft_session_submit(weft_session *s, const weft_batch_token *tokens, size_t n, const weft_rows *out,
+                                weft_error *err)
+{
+    WEFT_TRY(weft__check_idle(s, err));
+    WEFT_TRY(check_batch(s, tokens, n, out, err));
+    s->call = (weft__call){ .tokens = tokens, .n = n, .out = out ? *out : (weft_rows){ 0 },
+                            .began = weft__activity_begin(s) };
+    weft_status status = begin(s, err);
+    if (status) return finish(s, status);
+    s->call.running = true;
     return WEFT_OK;
+}
+
+weft_status weft_session_wait(weft_session *s, weft_error *err)
+{
+    weft__call *c = &s->call;
+    if (!c->running) return WEFT_FAIL(err, WEFT_INVALID, "no evaluation is under way");
+    c->running = false;
+    weft_status status = c->n ? wait_chunk(s, err) : WEFT_OK;
+    while (!status && c->done < c->n) {
+        status = submit_chunk(s, err);
+        if (!status) status = wait_chunk(s, err);
+    }
+    return finish(s, status);
 }
 
 weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n, const weft_rows *out,
                               weft_error *err)
 {
-    size_t done = 0;
-    WEFT_TRY(check_batch(s, tokens, n, out, err));
-    weft_status status = run_chunks(s, tokens, n, out ? *out : (weft_rows){ 0 }, &done, err);
-    if (status) take_back(s, done > 0);
-    end_call(s);
-    return status;
+    WEFT_TRY(weft_session_submit(s, tokens, n, out, err));
+    return weft_session_wait(s, err);
 }
+
+/* ---- checking ---- */
 
 static weft_status run_check(weft_session *s, const weft_batch_token *t, uint32_t n,
                              bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
 {
-    weft__runner *r = s->decode.p && n <= s->decode.max_tokens ? &s->decode : &s->prompt;
+    weft__runner *r = weft__runner_of(s, n);
     weft_weight_source source = weft_model_weights(s->m);
     weft_status status = reserve(s, err);
     uint32_t n_rows, taken = status ? 0 : fill_batch(s, r, t, n, &n_rows);
@@ -186,8 +250,9 @@ static weft_status run_check(weft_session *s, const weft_batch_token *t, uint32_
 weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
 {
+    WEFT_TRY(weft__check_idle(s, err));
     if (!n) return WEFT_FAIL(err, WEFT_INVALID, "a check needs at least one token");
-    if (n > s->prompt.max_tokens) n = s->prompt.max_tokens;
+    if (n > s->desc.max_tokens) n = s->desc.max_tokens;
     weft_batch_token *t = calloc(n, sizeof *t);
     if (!t) return WEFT_OOM_FAIL(err, "a check");
     for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i] };

@@ -106,6 +106,16 @@ static weft_status finish_token(generator *g, int32_t token, uint32_t limit, boo
     return WEFT_OK;
 }
 
+/* Between two tokens: what was generated stands. */
+static weft_status stop_here(generator *g, weft_error *err)
+{
+    size_t n;
+    g->r->stop = WEFT_STOP_CANCELLED;
+    if (!g->stream) return WEFT_OK;
+    const char *text = weft_token_stream_finish(g->stream, &n);
+    return append(g, text, n, err);
+}
+
 static weft_status evaluate(generator *g, const int32_t *ids, size_t n, weft_error *err)
 {
     const weft_rows out = { .logits = g->logits, .candidates = g->candidates };
@@ -134,7 +144,9 @@ static weft_status loop(generator *g, const int32_t *prompt, size_t n_prompt, we
         WEFT_TRY(finish_token(g, token, limit, &done, err));
         g->r->decode_seconds = weft__seconds() - first;
         if (done) return WEFT_OK;
-        WEFT_TRY(evaluate(g, &token, 1, err));
+        weft_status s = evaluate(g, &token, 1, err);
+        if (s == WEFT_CANCELLED) return stop_here(g, err);
+        WEFT_TRY(s);
     }
 }
 
@@ -186,7 +198,9 @@ weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_
     generator g = { .s = session, .m = weft__session_model(session), .d = desc, .r = out, .sequence = sequence };
     weft_status s = prepare(&g, prompt, n_prompt, err);
     uint32_t length = weft_session_length(session, sequence);
+    bool began = weft__activity_begin(session);
     if (!s) s = loop(&g, prompt, n_prompt, err);
+    weft__activity_end(session, began);
     out->text_size = g.text.size;
     out->text = g.text.data ? g.text.data : calloc(1, 1);
     if (!s && !out->text) s = WEFT_OOM_FAIL(err, "generated text");

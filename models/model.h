@@ -9,7 +9,7 @@
  *     weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){ .max_tokens = 50 }, &result, &err);
  *
  * Lifetimes: model and backend outlive the session. A model may be used by several sessions of one thread; a session
- * belongs to one thread at a time. The tokenizer is an object of its own (tokenizer.h), which any number of threads may
+ * belongs to one thread at a time (but for weft_session_cancel). The tokenizer is an object of its own (tokenizer.h), which any number of threads may
  * use once it has been read. */
 #ifndef WEFT_MODEL_H
 #define WEFT_MODEL_H
@@ -161,6 +161,8 @@ typedef enum weft_want {
     WEFT_WANT_SCORES = 8      /* of the classification head: [n_labels] */
 } weft_want;
 
+enum { WEFT_SESSION_BOUNDS = 8 };
+
 typedef struct weft_session_desc {
     weft_backend *const *devices;
     uint32_t n_devices;       /* at most 16 */
@@ -173,9 +175,12 @@ typedef struct weft_session_desc {
      * 64). A sequence takes the pages that it needs; those of a beginning that it shares are there once. 0: `context`
      * for every sequence, so that none ever finds the cache full. */
     uint32_t cells, page;
-    uint32_t max_tokens;      /* per run of the prompt program; 0: 512 (never more than fits) */
+    uint32_t max_tokens;      /* per run; 0: 512, or less where the devices' memory does not hold that */
     uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 (with scores: max_tokens) */
-    uint32_t max_decode;      /* tokens per run of the decode program; 0: n_sequences */
+    /* Tokens per run of the programs below that of max_tokens, ascending; 0 behind the last. Each is planned for its
+     * number, with kernels that suit it; a run takes the smallest that holds what is left. All 0: 1, 8, 32 and 128.
+     * They work in the same memory. */
+    uint32_t bounds[WEFT_SESSION_BOUNDS];
     /* What tokens may ask for: a sum of weft_want. 0: candidates if there shall be any, else what the model's head
      * gives (without a head, hidden states). What no token asks for later is still computed, but not read back. */
     uint32_t outputs;
@@ -203,8 +208,9 @@ WEFT_API const weft_session_desc *weft_session_plan_desc(const weft_session_plan
 WEFT_API const weft_graph *weft_session_plan_graph(const weft_session_plan *p); /* before any pass, with all outputs */
 /* Names of the outputs that its programs have. */
 WEFT_API const char *const *weft_session_plan_outputs(const weft_session_plan *p, uint32_t *n);
-/* The program for prompts or for single tokens, which may be the same; NULL without devices. */
-WEFT_API const weft_program *weft_session_plan_program(const weft_session_plan *p, bool decode);
+/* The program that runs n tokens (of more than max_tokens: the first of them), which many n share; NULL without
+ * devices. */
+WEFT_API const weft_program *weft_session_plan_program(const weft_session_plan *p, size_t n);
 /* Bytes on one device (below n_devices) of a session that runs it, and whether every device has them: LIMIT with the
  * numbers if not. */
 WEFT_API uint64_t weft_session_plan_bytes(const weft_session_plan *p, uint32_t device);
@@ -222,10 +228,10 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_open(weft_session_plan *plan, we
 WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
                                                        weft_error *err);
 WEFT_API void weft_session_destroy(weft_session *s);
-/* The program that runs prompts or, where the session has one of its own for that, single tokens; lent, valid as long
- * as the session. To look at, to profile (weft_program_profile) and to read spans from; the session runs it. */
-WEFT_API weft_program *weft_session_program(const weft_session *s, bool decode);
-WEFT_API const weft_graph *weft_session_graph(const weft_session *s); /* that both were made from; lent */
+/* The program that runs n tokens, as of the plan; lent, valid as long as the session. To look at, to profile
+ * (weft_program_profile) and to read spans from; the session runs it. */
+WEFT_API weft_program *weft_session_program(const weft_session *s, size_t n);
+WEFT_API const weft_graph *weft_session_graph(const weft_session *s); /* that all were made from; lent */
 WEFT_API weft_load_times weft_session_load_times(const weft_session *s);
 /* What it was opened with, everything that was 0 settled, without devices and split; lent, valid as long as it. */
 WEFT_API const weft_session_desc *weft_session_settled(const weft_session *s);
@@ -256,6 +262,17 @@ typedef struct weft_rows {
  * empty. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      const weft_rows *out, weft_error *err);
+/* The same in two steps: begins, with a device at work on the first chunk, and returns; then blocks until all is done.
+ * What is refused is refused by submit. Until the wait is over `tokens` and the places that `out` has (which is copied)
+ * stay, lengths and tokens of the sequences count what was submitted, and nothing else may be done with the session
+ * (INVALID) but to cancel or destroy it. See weft_program_submit for what runs in the background. */
+WEFT_API WEFT_MUST_USE weft_status weft_session_submit(weft_session *s, const weft_batch_token *tokens, size_t n,
+                                                       const weft_rows *out, weft_error *err);
+WEFT_API WEFT_MUST_USE weft_status weft_session_wait(weft_session *s, weft_error *err);
+/* From any thread: ends an evaluation or generation that is under way (submitted ones, too) before its next chunk:
+ * CANCELLED, every sequence as it was; a generation that had begun to pick tokens ends with WEFT_STOP_CANCELLED. Where
+ * none is under way nothing happens, then or later. */
+WEFT_API void weft_session_cancel(weft_session *s);
 WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* in a row; 0: it gives none */
 
 /* ---- sequences -------------------------------------------------------------------------------------------------- */

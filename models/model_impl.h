@@ -80,12 +80,16 @@ static inline bool weft__model_is_eos(const weft_model *m, int32_t token)
 }
 
 /* What a session takes from its plan. */
-weft_program *weft__plan_program(const weft_session_plan *p, bool decode);
+/* Programs from the largest bound down, with the number of tokens that each runs at most; NULL past the last. */
+weft_program *weft__plan_program(const weft_session_plan *p, uint32_t i, uint32_t *max_tokens);
 weft_model *weft__plan_model(const weft_session_plan *p);
 weft_load_times weft__plan_times(const weft_session_plan *p); /* load is 0 */
 
 /* The model that a session was made from. */
 weft_model *weft__session_model(const weft_session *s);
+/* What weft_session_cancel may end begins, where it is no part of something that has begun (false), and ends. */
+bool weft__activity_begin(weft_session *s);
+void weft__activity_end(weft_session *s, bool began);
 bool weft__session_logits(const weft_session *s); /* its output is logits, not hidden states or scores */
 
 #endif

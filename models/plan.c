@@ -1,7 +1,7 @@
 /* plan.c: what a session is going to run, decided and not yet loaded.
  *
- * One graph is scheduled for two bounds: many tokens (prompts) and few (decoding). Everybody who wants to know what a
- * session does with a model, the session first, asks here. */
+ * One graph is scheduled for several bounds, from one token (decoding) to hundreds (prompts). Everybody who wants to know
+ * what a session does with a model, the session first, asks here. */
 #include "models/model_impl.h"
 #include "models/pages.h"
 
@@ -18,7 +18,9 @@ struct weft_session_plan {
     const char *outputs[6];
     uint32_t n_outputs;
     weft_graph *g;
-    weft_program *prompt, *decode; /* decode NULL where one program serves both; both without devices */
+    weft_program *programs[1 + WEFT_SESSION_BOUNDS]; /* from the largest bound down: they share its split and arena */
+    uint32_t max_tokens[1 + WEFT_SESSION_BOUNDS], n_programs;
+    bool fixed; /* max_tokens is what was asked for, whatever memory it takes */
     weft_load_times times;
 };
 
@@ -58,6 +60,19 @@ static weft_status settle_outputs(weft_session_plan *p, weft_error *err)
     return d->outputs & WEFT_WANT_SCORES ? weft__model_need_scores(p->m, err) : WEFT_OK;
 }
 
+/* Those that are asked for, or the usual ones, below max_tokens. */
+static weft_status settle_bounds(weft_session_desc *d, weft_error *err)
+{
+    static const uint32_t usual[WEFT_SESSION_BOUNDS] = { 1, 8, 32, 128 };
+    if (!d->bounds[0]) memcpy(d->bounds, usual, sizeof usual);
+    for (uint32_t i = 1; i < WEFT_SESSION_BOUNDS; i++)
+        if (d->bounds[i] && d->bounds[i] <= d->bounds[i - 1])
+            return WEFT_FAIL(err, WEFT_INVALID, "bounds ascend: %u follows %u", d->bounds[i], d->bounds[i - 1]);
+    for (uint32_t i = 0; i < WEFT_SESSION_BOUNDS; i++)
+        if (d->bounds[i] >= d->max_tokens) d->bounds[i] = 0;
+    return WEFT_OK;
+}
+
 static weft_status settle(weft_session_plan *p, weft_error *err)
 {
     weft_session_desc *d = &p->desc;
@@ -71,13 +86,13 @@ static weft_status settle(weft_session_plan *p, weft_error *err)
                          "which a cache cannot follow", p->m->path, d->context, p->m->info.context_limit);
     WEFT_TRY(settle_outputs(p, err));
     WEFT_TRY(settle_cells(d, err));
+    p->fixed = d->max_tokens != 0;
     if (!d->max_tokens) d->max_tokens = DEFAULT_TOKENS;
     if (d->max_tokens > d->cells) d->max_tokens = d->cells;
     if (!d->max_rows && d->outputs & WEFT_WANT_SCORES) d->max_rows = d->max_tokens; /* a row is short */
     if (!d->max_rows) d->max_rows = d->n_sequences > DEFAULT_ROWS ? d->n_sequences : DEFAULT_ROWS;
     if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
-    if (!d->max_decode) d->max_decode = d->n_sequences;
-    if (d->max_decode > d->max_tokens) d->max_decode = d->max_tokens;
+    WEFT_TRY(settle_bounds(d, err));
     if (d->kv == WEFT_ANY) d->kv = d->exact ? WEFT_F32 : WEFT_F16;
     return WEFT_OK;
 }
@@ -97,29 +112,56 @@ static void name_outputs(weft_session_plan *p)
 
 /* ---- programs ---- */
 
-/* The decode program's layers are where the prompt program's are: they share weights and cache. */
+/* The others' layers are where the largest one's are: they share weights and cache. */
 static const uint32_t *split_of(const weft_session_plan *p, const weft_session_desc *asked, uint32_t *split)
 {
-    if (!p->prompt) return asked->split;
-    for (uint32_t d = 0; d < asked->n_devices; d++) split[d] = weft_program_split(p->prompt, d);
+    if (!p->n_programs) return asked->split;
+    for (uint32_t d = 0; d < asked->n_devices; d++) split[d] = weft_program_split(p->programs[0], d);
     return split[0] == UINT32_MAX ? NULL : split;
 }
 
-static weft_status make_program(weft_session_plan *p, const weft_session_desc *asked, uint32_t max_tokens,
-                                weft_program **out, weft_error *err)
+static weft_status add_program(weft_session_plan *p, const weft_session_desc *asked, uint32_t max_tokens,
+                               weft_error *err)
 {
     uint32_t split[MAX_DEVICES];
     weft_bound bounds[] = { { "tokens", max_tokens },
                             { "rows", p->desc.max_rows < max_tokens ? p->desc.max_rows : max_tokens } };
     weft_program_desc d = { .devices = asked->devices, .n_devices = asked->n_devices, .bounds = bounds, .n_bounds = 2,
-                            .split = split_of(p, asked, split), .spread = asked->spread && !p->prompt,
+                            .split = split_of(p, asked, split), .spread = asked->spread && !p->n_programs,
                             .outputs = p->outputs, .n_outputs = p->n_outputs, .strict = asked->strict,
                             .exact = asked->exact, .deterministic = asked->deterministic,
                             .progress = asked->progress };
     double start = weft__seconds();
-    WEFT_TRY(weft_program_create(p->g, &d, out, err));
+    WEFT_TRY(weft_program_create(p->g, &d, &p->programs[p->n_programs], err));
     p->times.plan += weft__seconds() - start;
+    p->max_tokens[p->n_programs++] = max_tokens;
     return WEFT_OK;
+}
+
+static weft_status replace_largest(weft_session_plan *p, const weft_session_desc *asked, weft_error *err)
+{
+    weft_program_destroy(p->programs[--p->n_programs]);
+    return add_program(p, asked, p->desc.max_tokens, err);
+}
+
+/* The largest program, which decides what memory the session needs: that of a smaller bound where nobody asked for this
+ * one, the devices do not hold it, and they hold that. */
+static weft_status add_largest(weft_session_plan *p, const weft_session_desc *asked, weft_error *err)
+{
+    weft_session_desc *d = &p->desc, usual = *d;
+    uint32_t n = 0;
+    while (n < WEFT_SESSION_BOUNDS && d->bounds[n]) n++;
+    WEFT_TRY(add_program(p, asked, d->max_tokens, err));
+    if (p->fixed || !weft_session_plan_check(p, NULL)) return WEFT_OK;
+    while (n && weft_session_plan_check(p, NULL)) {
+        d->max_tokens = d->bounds[--n];
+        d->bounds[n] = 0;
+        if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
+        WEFT_TRY(replace_largest(p, asked, err));
+    }
+    if (!weft_session_plan_check(p, NULL)) return WEFT_OK;
+    *d = usual; /* which is what does not fit */
+    return replace_largest(p, asked, err);
 }
 
 static weft_status create(weft_session_plan *p, const weft_session_desc *asked, weft_error *err)
@@ -134,8 +176,10 @@ static weft_status create(weft_session_plan *p, const weft_session_desc *asked, 
     WEFT_TRY(weft_model_graph(p->m, &g, &p->g, err));
     p->times.graph = weft__seconds() - start;
     if (!asked->n_devices) return WEFT_OK;
-    WEFT_TRY(make_program(p, asked, d->max_tokens, &p->prompt, err));
-    return d->max_decode < d->max_tokens ? make_program(p, asked, d->max_decode, &p->decode, err) : WEFT_OK;
+    WEFT_TRY(add_largest(p, asked, err));
+    for (uint32_t i = WEFT_SESSION_BOUNDS; i-- > 0;)
+        if (d->bounds[i]) WEFT_TRY(add_program(p, asked, d->bounds[i], err));
+    return WEFT_OK;
 }
 
 /* ---- the object ---- */
@@ -159,8 +203,7 @@ weft_status weft_session_plan_create(weft_model *m, const weft_session_desc *des
 void weft_session_plan_destroy(weft_session_plan *p)
 {
     if (!p) return;
-    weft_program_destroy(p->decode);
-    weft_program_destroy(p->prompt);
+    while (p->n_programs) weft_program_destroy(p->programs[--p->n_programs]);
     weft_graph_destroy(p->g);
     free(p);
 }
@@ -181,14 +224,18 @@ const char *const *weft_session_plan_outputs(const weft_session_plan *p, uint32_
     return p->outputs;
 }
 
-weft_program *weft__plan_program(const weft_session_plan *p, bool decode)
+weft_program *weft__plan_program(const weft_session_plan *p, uint32_t i, uint32_t *max_tokens)
 {
-    return decode && p->decode ? p->decode : p->prompt;
+    if (i >= p->n_programs) return NULL;
+    *max_tokens = p->max_tokens[i];
+    return p->programs[i];
 }
 
-const weft_program *weft_session_plan_program(const weft_session_plan *p, bool decode)
+const weft_program *weft_session_plan_program(const weft_session_plan *p, size_t n)
 {
-    return weft__plan_program(p, decode);
+    uint32_t i = p->n_programs;
+    while (i > 1 && p->max_tokens[i - 1] < n) i--;
+    return i ? p->programs[i - 1] : NULL;
 }
 
 weft_model *weft__plan_model(const weft_session_plan *p)
@@ -203,23 +250,12 @@ weft_load_times weft__plan_times(const weft_session_plan *p)
 
 /* ---- what it takes ---- */
 
-static uint32_t list_programs(const weft_session_plan *p, const weft_program *out[2])
-{
-    out[0] = p->prompt;
-    out[1] = p->decode;
-    return p->decode ? 2 : p->prompt ? 1 : 0;
-}
-
 uint64_t weft_session_plan_bytes(const weft_session_plan *p, uint32_t device)
 {
-    const weft_program *programs[2];
-    uint32_t n = list_programs(p, programs);
-    return weft_programs_bytes(programs, n, device);
+    return weft_programs_bytes((const weft_program *const *)p->programs, p->n_programs, device);
 }
 
 weft_status weft_session_plan_check(const weft_session_plan *p, weft_error *err)
 {
-    const weft_program *programs[2];
-    uint32_t n = list_programs(p, programs);
-    return weft_programs_check_memory(programs, n, err);
+    return weft_programs_check_memory((const weft_program *const *)p->programs, p->n_programs, err);
 }

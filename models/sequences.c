@@ -36,7 +36,7 @@ static weft_status divide(const weft_session *s, const weft_graph *g, const weft
 
 weft_status weft__divide_states(weft_session *s, weft_error *err)
 {
-    const weft_graph *g = weft_program_graph(s->prompt.p);
+    const weft_graph *g = weft_program_graph(s->runners[0].p);
     uint32_t count = weft_graph_node_count(g);
     uint64_t most = 1;
     s->divisions = calloc(count + 1, sizeof *s->divisions);
@@ -114,6 +114,7 @@ weft_status weft__each_part(weft_session *s, uint32_t sequence, weft__part_fn *v
 
 weft_status weft__check_sequence(const weft_session *s, uint32_t sequence, weft_error *err)
 {
+    WEFT_TRY(weft__check_idle(s, err));
     if (sequence < s->desc.n_sequences) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_INVALID, "sequence %u of %u", sequence, s->desc.n_sequences);
 }

@@ -7,12 +7,10 @@
 
 /* ---- creation ---- */
 
-static weft_status load_runner(weft_session *s, bool decode, weft__runner *r, weft_error *err)
+static weft_status load_runner(weft_session *s, weft__runner *r, weft_error *err)
 {
     char hidden[32];
     double start = weft__seconds();
-    r->p = weft__plan_program(s->plan, decode);
-    r->max_tokens = decode ? s->desc.max_decode : s->desc.max_tokens;
     r->max_rows = s->desc.max_rows < r->max_tokens ? s->desc.max_rows : r->max_tokens;
     WEFT_TRY(weft_program_load(r->p, s->weights, s->states, err));
     s->times.load += weft__seconds() - start;
@@ -58,18 +56,21 @@ static weft_status load(weft_session *s, weft_error *err)
         s->weights = s->own_weights;
     }
     WEFT_TRY(weft_states_create(&s->states, err));
-    WEFT_TRY(load_runner(s, false, &s->prompt, err));
-    bool two = weft__plan_program(s->plan, true) != s->prompt.p;
-    if (two) WEFT_TRY(load_runner(s, true, &s->decode, err));
+    for (;; s->n_runners++) {
+        weft__runner *r = &s->runners[s->n_runners];
+        r->p = weft__plan_program(s->plan, s->n_runners, &r->max_tokens);
+        if (!r->p) break;
+        WEFT_TRY(load_runner(s, r, err));
+    }
     return weft__divide_states(s, err);
 }
 
 weft_status weft_session_open(weft_session_plan *plan, weft_weights *weights, weft_session **out, weft_error *err)
 {
     *out = NULL;
-    weft_session *s = weft__plan_program(plan, false) ? calloc(1, sizeof *s) : NULL;
+    bool planned = weft_session_plan_program(plan, 1) != NULL;
+    weft_session *s = planned ? calloc(1, sizeof *s) : NULL;
     if (!s) {
-        bool planned = weft__plan_program(plan, false) != NULL;
         weft_session_plan_destroy(plan);
         return planned ? WEFT_OOM_FAIL(err, "a session")
                        : WEFT_FAIL(err, WEFT_INVALID, "a session needs at least one device");
@@ -109,9 +110,9 @@ void weft_session_destroy(weft_session *s)
     free(s);
 }
 
-weft_program *weft_session_program(const weft_session *s, bool decode)
+weft_program *weft_session_program(const weft_session *s, size_t n)
 {
-    return weft__plan_program(s->plan, decode);
+    return weft__runner_of((weft_session *)s, n)->p;
 }
 
 const weft_graph *weft_session_graph(const weft_session *s)
@@ -143,8 +144,12 @@ uint64_t weft_session_bytes(const weft_session *s)
 {
     uint64_t sum = weft_weights_bytes(s->weights) + weft_states_bytes(s->states);
     for (uint32_t d = 0; d < s->desc.n_devices; d++) {
-        sum += weft_program_plan(s->prompt.p)->arena_bytes[d];
-        if (s->decode.p) sum += weft_program_plan(s->decode.p)->arena_bytes[d];
+        uint64_t most = 0;
+        for (uint32_t i = 0; i < s->n_runners; i++) {
+            uint64_t arena = weft_program_plan(s->runners[i].p)->arena_bytes[d];
+            if (arena > most) most = arena;
+        }
+        sum += most;
     }
     return sum;
 }

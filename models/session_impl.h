@@ -6,6 +6,8 @@
 #include "models/model_impl.h"
 #include "models/pages.h"
 
+#include <stdatomic.h>
+
 /* A loaded program and its ports; id 0 where the program has no such port. */
 typedef struct weft__runner {
     weft_program *p;
@@ -21,6 +23,21 @@ typedef struct weft__division {
     uint64_t outer, along, inner; /* inner: bytes */
 } weft__division;
 
+/* An evaluation that was submitted and not waited for. */
+typedef struct weft__call {
+    bool running;
+    bool began; /* it is an activity of its own */
+    const weft_batch_token *tokens;
+    size_t n, done; /* tokens; those of chunks that were begun */
+    weft_rows out;  /* what is still to come */
+    weft__task task;
+    weft__runner *r; /* of the chunk that runs, its tokens and rows: */
+    uint32_t taken, n_rows;
+} weft__call;
+
+/* What other threads may ask to end. */
+typedef enum weft__activity { WEFT__IDLE, WEFT__BUSY, WEFT__CANCELLED } weft__activity;
+
 struct weft_session {
     weft_session_plan *plan; /* its own */
     weft_model *m;           /* the plan's */
@@ -32,13 +49,24 @@ struct weft_session {
     bool recurrent;            /* some states are by sequence: they cannot be taken back */
     weft_state_span *spans;    /* as many as the largest `outer` */
     weft__pages pages;
-    weft__runner prompt, decode; /* decode.p is NULL where one program serves both */
+    weft__runner runners[1 + WEFT_SESSION_BOUNDS]; /* from the largest down */
+    uint32_t n_runners;
     weft_load_times times;
     uint32_t *reduced; /* candidates of max_rows rows: logits, then ids, then a sum per row */
     /* [n_sequences] of the call that is under way: tokens that it brings (zeros in between), lengths before it */
     uint32_t *fresh, *before;
     int32_t *batch;    /* BATCH_ARRAYS of max_tokens */
+    weft__call call;
+    atomic_int activity; /* weft__activity */
 };
+
+/* The smallest that runs n tokens, or the largest there is. */
+static inline weft__runner *weft__runner_of(weft_session *s, size_t n)
+{
+    uint32_t i = s->n_runners - 1;
+    while (i && s->runners[i].max_tokens < n) i--;
+    return &s->runners[i];
+}
 
 /* The arrays of a session's batch. */
 enum {
@@ -51,6 +79,9 @@ static inline int32_t *weft__batch(const weft_session *s, int array)
 {
     return s->batch + (size_t)array * s->desc.max_tokens;
 }
+
+/* eval.c. INVALID: an evaluation is to be waited for. */
+weft_status weft__check_idle(const weft_session *s, weft_error *err);
 
 /* sequences.c. What every state has of a sequence: its pages, its rows. */
 weft_status weft__divide_states(weft_session *s, weft_error *err);

@@ -95,7 +95,7 @@ static void add_work(weft_counters *sum, weft_counters before, weft_counters aft
 
 static weft_status measure_decode(bench *b, weft_error *err)
 {
-    const weft_program *p = weft_session_program(b->run.session, true);
+    const weft_program *p = weft_session_program(b->run.session, 1);
     weft_status status =
         cli_work_begin(&b->progress, "measuring decoding", (uint64_t)b->repeat * b->n_decode, "tokens", err);
     for (uint32_t i = 0; i < b->repeat && !status; i++) {
@@ -137,8 +137,8 @@ static weft_status measure_all(bench *b, weft_error *err)
     WEFT_TRY(measure_decode(b, err));
     WEFT_TRY(conditions_turn(&b->conditions, err));
     conditions_end(&b->conditions);
-    b->conditions.sum.arithmetic = weft__program_arithmetic(weft_session_program(b->run.session, false)) |
-                                   weft__program_arithmetic(weft_session_program(b->run.session, true));
+    b->conditions.sum.arithmetic = weft__program_arithmetic(weft_session_program(b->run.session, b->n_prompt)) |
+                                   weft__program_arithmetic(weft_session_program(b->run.session, 1));
     b->roof = b->conditions.roofs[0];
     return WEFT_OK;
 }
@@ -173,7 +173,7 @@ static weft_cost program_cost(const bench *b, const weft_program *p, uint32_t to
 static void count_prompt(bench *b)
 {
     static const char *const units[] = { "f32 peak", "int8 peak", "bf16 peak (2 x f32)", "f16 matrix peak" };
-    const weft_program *p = weft_session_program(b->run.session, false);
+    const weft_program *p = weft_session_program(b->run.session, b->n_prompt);
     const weft_graph *g = weft_program_graph(p);
     uint32_t tokens = b->n_prompt < b->chunk ? b->n_prompt : b->chunk;
     uint32_t cells = b->n_prompt > tokens ? b->n_prompt / 2 + 1 : tokens;
@@ -197,7 +197,7 @@ static void count_prompt(bench *b)
 static void count_work(bench *b)
 {
     count_prompt(b);
-    weft_cost c = program_cost(b, weft_session_program(b->run.session, true), 1, DECODE_PROMPT + b->n_decode / 2);
+    weft_cost c = program_cost(b, weft_session_program(b->run.session, 1), 1, DECODE_PROMPT + b->n_decode / 2);
     b->bytes_decode = c.bytes_read + c.bytes_written;
 }
 

@@ -85,19 +85,18 @@ static int print_tokenizer(weft_model *m, const weft_model_info *i)
     return 0;
 }
 
-/* What a device holds when both programs are loaded. */
+/* What a device holds when a session's programs are loaded. */
 typedef struct need {
     weft_device_info device;
-    weft_program_memory prompt, decode; /* decode: zero where one program serves both */
+    weft_program_memory memory; /* of the largest: the others have the same, and no more than its arena */
     uint32_t layers; /* UINT32_MAX: not split */
     uint64_t total;
 } need;
 
 static need need_of(const cli_source *s, uint32_t k)
 {
-    need x = { .prompt = weft_program_device_memory(s->programs[0], k),
+    need x = { .memory = weft_program_device_memory(s->programs[0], k),
                .layers = weft_program_split(s->programs[0], k), .total = cli_source_bytes(s, k) };
-    if (s->n > 1) x.decode = weft_program_device_memory(s->programs[1], k);
     weft_backend_info(s->devices.device[k], &x.device);
     return x;
 }
@@ -110,10 +109,9 @@ static void print_needs(const cli_source *s, uint32_t k)
     printf("\nmemory on %s (%s)\n", x.device.name, x.device.description);
     if (x.layers != UINT32_MAX) printf("  layers                 %8u\n", x.layers);
     printf("  weights                %10.1f MiB\n  cache                  %10.1f MiB  %u tokens\n"
-           "  prompt arena           %10.1f MiB  %u tokens a run\n  decode arena           %10.1f MiB\n  total         "
-           "         %10.1f MiB\n",
-           (double)x.prompt.weights / mib, (double)x.prompt.states / mib, d->context,
-           (double)x.prompt.arena / mib, d->max_tokens, (double)x.decode.arena / mib, (double)x.total / mib);
+           "  activations            %10.1f MiB  %u tokens a run\n  total                  %10.1f MiB\n",
+           (double)x.memory.weights / mib, (double)x.memory.states / mib, d->context,
+           (double)x.memory.arena / mib, d->max_tokens, (double)x.total / mib);
     if (x.device.memory_known)
         printf("  the device has         %10.1f MiB%s\n", (double)x.device.memory / mib,
                x.total > x.device.memory ? ": it does NOT fit" : "");
@@ -125,10 +123,9 @@ static json_t *needs_json(const cli_source *s)
     json_t *list = json_array();
     for (uint32_t k = 0; k < s->devices.n; k++) {
         need x = need_of(s, k);
-        json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "device", x.device.name, "weights",
-                              (json_int_t)x.prompt.weights, "cache", (json_int_t)x.prompt.states, "prompt_arena",
-                              (json_int_t)x.prompt.arena, "decode_arena", (json_int_t)x.decode.arena, "available",
-                              (json_int_t)x.device.memory);
+        json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I}", "device", x.device.name, "weights",
+                              (json_int_t)x.memory.weights, "cache", (json_int_t)x.memory.states, "activations",
+                              (json_int_t)x.memory.arena, "available", (json_int_t)x.device.memory);
         if (x.layers != UINT32_MAX) json_object_set_new(o, "layers", json_integer(x.layers));
         json_array_append_new(list, o);
     }

@@ -185,7 +185,7 @@ static int measure_prompt(const cli_args *a, profile_set *s, tokens *t, uint32_t
     profile_entry *e;
     uint32_t chunk = cli_u32(a, "chunk", 512), n_run = n_prompt < chunk ? n_prompt : chunk;
     weft_session *session = s->run.session;
-    int status = begin_entry(s, "prompt", weft_session_program(session, false), weft_session_graph(session), n_run, &e);
+    int status = begin_entry(s, "prompt", weft_session_program(session, n_run), weft_session_graph(session), n_run, &e);
     if (!status && run_prompts(s, e, t, n_prompt, n_run, cli_u32(a, "repeat", 5), &err))
         status = cli_report(&err);
     return status ? status : end_entry(e);
@@ -196,7 +196,7 @@ static int measure_decode(const cli_args *a, profile_set *s, tokens *t, uint32_t
     weft_error err;
     profile_entry *e;
     weft_session *session = s->run.session;
-    int status = begin_entry(s, "decode", weft_session_program(session, true), weft_session_graph(session), 1, &e);
+    int status = begin_entry(s, "decode", weft_session_program(session, 1), weft_session_graph(session), 1, &e);
     if (!status && run_decoding(s, e, t, n_decode, cli_u32(a, "repeat", 5), &err)) status = cli_report(&err);
     return status ? status : end_entry(e);
 }
@@ -219,8 +219,7 @@ static int choose_lengths(const cli_args *a, const weft_session *session, uint32
     if (*n_prompt > context || *n_decode > rest)
         return cli_fail("profile: %u prompt tokens, or %u to decode after %u, do not fit the context of %u (--context)",
                         *n_prompt, *n_decode, before, context);
-    bool one = weft_session_program(session, false) == weft_session_program(session, true);
-    if (one || *n_prompt < 2) *n_prompt = 0; /* single tokens are decoding */
+    if (weft_session_program(session, *n_prompt) == weft_session_program(session, 1)) *n_prompt = 0; /* single tokens are decoding */
     return *n_prompt || *n_decode ? 0 : cli_misuse("profile: nothing is left to run");
 }
 

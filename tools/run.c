@@ -41,17 +41,15 @@ static void tell_bytes(const char *what, uint64_t bytes)
 
 static void tell_devices(const cli_run *r)
 {
-    const weft_program *prompt = weft_session_program(r->session, false);
-    const weft_program *decode = weft_session_program(r->session, true);
+    const weft_program *prompt = weft_session_program(r->session, SIZE_MAX);
     for (uint32_t d = 0; d < r->devices.n; d++) {
         weft_device_info info;
         weft_backend_info(r->devices.device[d], &info);
         weft_program_memory m = weft_program_device_memory(prompt, d);
-        uint64_t more = decode == prompt ? 0 : weft_program_device_memory(decode, d).arena;
         fprintf(stderr, "device %u: %s, %s", d, info.name, info.description);
         tell_bytes(": weights", m.weights);
         tell_bytes(", cache", m.states);
-        tell_bytes(", activations", m.constants + m.arena + more);
+        tell_bytes(", activations", m.constants + m.arena);
         fputc('\n', stderr);
     }
 }
@@ -61,7 +59,7 @@ static void describe(const cli_run *r)
     const char *note;
     for (uint32_t i = 0; (note = weft_model_note(r->model, i)); i++) fprintf(stderr, "note: %s\n", note);
     tell_devices(r);
-    weft_program *prompt = weft_session_program(r->session, false), *decode = weft_session_program(r->session, true);
+    weft_program *prompt = weft_session_program(r->session, SIZE_MAX), *decode = weft_session_program(r->session, 1);
     tell_places(r, prompt, "prompt");
     if (decode != prompt) tell_places(r, decode, "decode");
     weft_load_times t = weft_session_load_times(r->session);
@@ -86,7 +84,7 @@ static void *read_tokenizer(void *model)
 /* What a user who named several devices wants to know: which of them run what. */
 static void tell_split(const cli_run *r)
 {
-    const weft_program *p = weft_session_program(r->session, false);
+    const weft_program *p = weft_session_program(r->session, SIZE_MAX);
     fprintf(stderr, "layers:");
     for (uint32_t d = 0; d < r->devices.n; d++) {
         weft_device_info info;
@@ -223,7 +221,7 @@ static bool report_node(void *ctx, const weft_check_node *c)
 int cli_check(cli_run *r, const weft_tokens *t)
 {
     weft_error err;
-    const weft_program *p = weft_session_program(r->session, t->n == 1);
+    const weft_program *p = weft_session_program(r->session, t->n);
     check_state s = { .g = weft_program_graph(p) };
     if (weft_session_check(r->session, t->ids, t->n, report_node, &s, &err)) return cli_report(&err);
     cli_progress_end();

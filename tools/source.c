@@ -52,7 +52,7 @@ static int plan_model(const cli_args *a, cli_source *out)
     if (status) return status;
     out->graph = weft_session_plan_graph(out->plan);
     for (int decode = 0; decode < 2; decode++) {
-        const weft_program *p = weft_session_plan_program(out->plan, decode);
+        const weft_program *p = weft_session_plan_program(out->plan, decode ? 1 : SIZE_MAX);
         if (!p || (out->n && p == out->programs[0])) continue;
         out->names[out->n] = decode ? "decode" : "prompt";
         out->programs[out->n++] = p;

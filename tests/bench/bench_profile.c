@@ -52,7 +52,7 @@ static void close_bench(bench *b)
 
 static weft_status take_turn(bench *b, weft_profile_mode mode, double *median, weft_error *err)
 {
-    weft_program *p = weft_session_program(b->session, true);
+    weft_program *p = weft_session_program(b->session, 1);
     weft_batch_token token = { 1, 0, WEFT_WANT_CANDIDATES };
     weft_candidate best;
     double took[TURN];

@@ -204,7 +204,7 @@ static void checked(const char *name, size_t at, float value, weft_dtype weights
         weft_session *s = session(&w, (weft_session_desc){ .weights = weights });
         first f = { 0 };
         if (s && CHECK_OK(weft_session_check(s, ids, 4, note, &f, &err), err) && CHECK(f.n > 0)) {
-            const weft_graph *g = weft_program_graph(weft_session_program(s, false));
+            const weft_graph *g = weft_program_graph(weft_session_program(s, SIZE_MAX));
             CHECK_STR(weft_graph_node_by_id(g, f.node)->scope, scope);
             CHECK_STR(f.weight, by_weight ? name : "");
             CHECK(f.count > 0);

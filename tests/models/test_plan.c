@@ -12,7 +12,7 @@ static weft_error err;
 
 /* A CPU of so much memory that counts what is made on it. */
 static weft_backend_vt counting_vt;
-static uint64_t left, made;
+static uint64_t left, made, watched, found; /* found: buffers of `watched` bytes */
 
 static void counting_info(const weft_backend *b, weft_device_info *out)
 {
@@ -23,6 +23,7 @@ static void counting_info(const weft_backend *b, weft_device_info *out)
 static weft_status counting_buf(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *e)
 {
     made++;
+    found += bytes == watched;
     return weft__backend_cpu.buf_create(b, bytes, out, e);
 }
 
@@ -66,7 +67,7 @@ static void print(const weft_program *p, weft_text *out)
     CHECK_OK(weft_program_print(p, &w, &err), err);
 }
 
-/* Both programs, to the last byte of memory, for sessions of every kind. */
+/* Its programs, to the last byte of memory, for sessions of every kind. */
 static void is_what_a_session_runs(void)
 {
     world w;
@@ -75,7 +76,7 @@ static void is_what_a_session_runs(void)
         { .candidates = 1 },
         { .candidates = 40, .n_sequences = 3, .context = 100 },
         { .outputs = WEFT_WANT_HIDDEN, .layer = 2, .max_tokens = 64 },
-        { .exact = true, .max_rows = 20, .max_decode = 5 },
+        { .exact = true, .max_rows = 20, .bounds = { 5 } },
         { .weights = WEFT_Q8_0, .kv = WEFT_F32, .max_tokens = 1 },
     };
     if (!begin(&w, TINY)) return;
@@ -88,15 +89,15 @@ static void is_what_a_session_runs(void)
         made = 0;
         bool ok = CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err) && CHECK_EQ_INT(made, 0) &&
                   CHECK_OK(weft_session_create(w.m, &d, &s, &err), err);
-        for (int decode = 0; ok && decode < 2; decode++) {
+        for (size_t n = 1; ok && n <= 512; n *= 2) {
             weft_text planned = { 0 }, runs = { 0 };
-            print(weft_session_plan_program(plan, decode), &planned);
-            print(weft_session_program(s, decode), &runs);
+            print(weft_session_plan_program(plan, n), &planned);
+            print(weft_session_program(s, n), &runs);
             CHECK_STR(planned.data, runs.data);
             weft_text_free(&planned);
             weft_text_free(&runs);
         }
-        bool one = weft_session_plan_program(plan, true) == weft_session_plan_program(plan, false);
+        bool one = weft_session_plan_program(plan, 1) == weft_session_plan_program(plan, 512);
         CHECK_EQ_INT(one, descs[i].max_tokens == 1);
         weft_session_destroy(s);
         weft_session_plan_destroy(plan);
@@ -104,7 +105,7 @@ static void is_what_a_session_runs(void)
     end(&w);
 }
 
-/* The sum of its parts: weights and cache once. */
+/* The sum of its parts: weights, cache and the largest arena once; what the session has then is that. */
 static void counts_its_bytes(void)
 {
     world w;
@@ -112,13 +113,22 @@ static void counts_its_bytes(void)
     if (!begin(&w, TINY)) return;
     weft_session_desc d = { .devices = &w.b, .n_devices = 1 };
     if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
-        weft_program_memory p = weft_program_device_memory(weft_session_plan_program(plan, false), 0);
-        weft_program_memory q = weft_program_device_memory(weft_session_plan_program(plan, true), 0);
-        CHECK_EQ_INT(weft_session_plan_bytes(plan, 0),
-                     p.weights + p.states + p.arena + p.constants + q.arena + q.constants);
-        CHECK_EQ_INT(p.states, q.states);
-        CHECK(q.arena > 0 && q.arena < p.arena);
-        weft_session_plan_destroy(plan);
+        weft_program_memory p = weft_program_device_memory(weft_session_plan_program(plan, SIZE_MAX), 0);
+        uint64_t constants = 0;
+        for (size_t n = 1; n < 512; n = n < 8 ? 8 : 4 * n) {
+            weft_program_memory q = weft_program_device_memory(weft_session_plan_program(plan, n), 0);
+            constants += q.constants;
+            CHECK_EQ_INT(q.states, p.states);
+            CHECK(q.arena > 0 && q.arena < p.arena);
+        }
+        CHECK_EQ_INT(weft_session_plan_bytes(plan, 0), p.weights + p.states + p.arena + p.constants + constants);
+        weft_session *s;
+        watched = p.arena;
+        found = 0;
+        if (CHECK_OK(weft_session_open(plan, NULL, &s, &err), err)) {
+            CHECK_EQ_INT(found, 1);
+            weft_session_destroy(s);
+        }
     }
     end(&w);
 }
@@ -130,7 +140,7 @@ static void is_refused_before_loading(void)
     weft_session_plan *plan = NULL;
     weft_session *s;
     if (!begin(&w, TINY)) return;
-    weft_session_desc d = { .devices = &w.b, .n_devices = 1 };
+    weft_session_desc d = { .devices = &w.b, .n_devices = 1, .max_tokens = 256 };
     if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
         weft_error same;
         left = weft_session_plan_bytes(plan, 0);
@@ -147,6 +157,34 @@ static void is_refused_before_loading(void)
     end(&w);
 }
 
+/* Runs shrink with the memory, as long as nobody asked for their size. */
+static void takes_what_memory_allows(void)
+{
+    static const uint32_t sizes[] = { 512, 128, 32, 8, 1 };
+    world w;
+    weft_session_plan *plan = NULL;
+    if (!begin(&w, TINY)) return;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        weft_session_desc d = { .devices = &w.b, .n_devices = 1 };
+        if (!CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) break;
+        const weft_session_desc *settled = weft_session_plan_desc(plan);
+        CHECK_EQ_INT(settled->max_tokens, sizes[i]);
+        CHECK(settled->max_rows <= settled->max_tokens);
+        CHECK_EQ_INT(settled->bounds[4 - i], 0);
+        CHECK(i == 4 || settled->bounds[3 - i] == sizes[i + 1]);
+        weft_program_memory m = weft_program_device_memory(weft_session_plan_program(plan, SIZE_MAX), 0);
+        left = m.weights + m.states + m.constants + m.arena - 1;
+        weft_session_plan_destroy(plan);
+    }
+    weft_session_desc d = { .devices = &w.b, .n_devices = 1 };
+    if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
+        CHECK_EQ_INT(weft_session_plan_desc(plan)->max_tokens, 512); /* not even one token's */
+        CHECK_STATUS(weft_session_plan_check(plan, &err), WEFT_LIMIT, err);
+        weft_session_plan_destroy(plan);
+    }
+    end(&w);
+}
+
 static void needs_no_weights(void)
 {
     world w;
@@ -157,7 +195,7 @@ static void needs_no_weights(void)
         const weft_session_desc *settled = weft_session_plan_desc(plan);
         CHECK_EQ_INT(settled->context, 2048);
         CHECK_EQ_INT(settled->max_tokens, 512);
-        CHECK_EQ_INT(settled->max_decode, 1);
+        CHECK(settled->bounds[0] == 1 && settled->bounds[1] == 8 && settled->bounds[3] == 128 && !settled->bounds[4]);
         CHECK_EQ_INT(settled->max_rows, 8);
         CHECK(weft_session_plan_bytes(plan, 0) > (uint64_t)300 << 20);
         CHECK_EQ_INT(made, 0);
@@ -176,7 +214,7 @@ static void may_be_a_graph_alone(void)
     if (!begin(&w, TINY)) return;
     weft_session_desc d = { .candidates = 2 };
     if (CHECK_OK(weft_session_plan_create(w.m, &d, &plan, &err), err)) {
-        CHECK(weft_session_plan_program(plan, false) == NULL && weft_session_plan_program(plan, true) == NULL);
+        CHECK(weft_session_plan_program(plan, 1) == NULL && weft_session_plan_program(plan, SIZE_MAX) == NULL);
         CHECK(weft_graph_find(weft_session_plan_graph(plan), "candidate.logit").id != 0);
         CHECK_STR(weft_session_plan_outputs(plan, &n)[0], "candidate.id");
         CHECK_EQ_INT(n, 3);
@@ -194,6 +232,7 @@ static const weft_test tests[] = {
     { "is what a session runs", is_what_a_session_runs },
     { "counts its bytes", counts_its_bytes },
     { "is refused before loading", is_refused_before_loading },
+    { "takes what memory allows", takes_what_memory_allows },
     { "needs no weights", needs_no_weights },
     { "may be a graph alone", may_be_a_graph_alone },
 };

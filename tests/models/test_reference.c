@@ -307,7 +307,7 @@ static void prompts_in_chunks(void)
     /* Small runs: the prompt is cut by the session itself. */
     cut_prompts(
         &(weft_session_desc){
-            .weights = WEFT_F32, .exact = true, .max_tokens = 19, .max_rows = 4, .max_decode = 2 },
+            .weights = WEFT_F32, .exact = true, .max_tokens = 19, .max_rows = 4, .bounds = { 2 } },
         2e-6);
 }
 

@@ -229,13 +229,15 @@ static void refuses_absurd_sizes(void)
         { { .context = INT32_MAX, .n_sequences = 2 }, false },
         { { .context = 1 << 16, .n_sequences = 1 << 16 }, false }, /* 2^32 cells: none if cut to 32 bits */
         { { .context = INT32_MAX }, false },                       /* the cache overflows no number but every memory */
-        { { .context = 4, .max_tokens = UINT32_MAX, .max_rows = UINT32_MAX, .max_decode = UINT32_MAX }, true },
+        { { .context = 4, .max_tokens = UINT32_MAX, .max_rows = UINT32_MAX, .bounds = { UINT32_MAX } }, true },
         { { .context = 1, .n_sequences = 300 }, true },
         { { .weights = WEFT_I32 }, false },
         { { .kv = WEFT_I32 }, false },
         { { .outputs = WEFT_WANT_HIDDEN, .layer = 7 + 1 }, false },
         { { .outputs = WEFT_WANT_HIDDEN, .layer = UINT32_MAX }, false },
         { { .outputs = 16 }, false },
+        { { .bounds = { 8, 8 } }, false },
+        { { .bounds = { 8, 4 } }, false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bundled b = { 0 };
@@ -252,6 +254,50 @@ static void refuses_absurd_sizes(void)
     }
 }
 
+/* ---- a prefix that many share ---- */
+
+/* Of all the session's programs. */
+static uint64_t launches(const weft_session *s)
+{
+    static const size_t sizes[] = { 1, 8, 32, 128, 512 };
+    uint64_t sum = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        sum += weft_program_counters(weft_session_program(s, sizes[i])).launches;
+    return sum;
+}
+
+/* 1,000 tokens for 16 sequences: once, in two runs; then one run for a token of each. */
+static void a_shared_prefix_is_computed_once(void)
+{
+    enum { PREFIX = 1000, SHARING = 16 };
+    static int32_t ids[PREFIX];
+    static float got[SHARING * REF_VOCAB], want[REF_VOCAB];
+    bundled b;
+    weft_batch_token t[SHARING];
+    const weft_session_desc desc = { .n_sequences = 1 + SHARING, .context = PREFIX + 8, .max_rows = SHARING };
+    for (uint32_t i = 0; i < PREFIX; i++) ids[i] = story[i % 4] + (int32_t)(i / 4);
+    if (bundled_open(&b, "cpu,threads=2", &desc)) {
+        CHECK_EQ_INT(launches(b.s), 0);
+        CHECK_OK(eval_tokens(b.s, 0, ids, PREFIX, false, NULL, &err), err);
+        uint64_t whole = launches(b.s), free_cells = weft_session_cells_free(b.s);
+        for (uint32_t i = 1; i <= SHARING; i++) {
+            uint32_t shared;
+            CHECK_OK(weft_session_share(b.s, i, ids, PREFIX, &shared, &err), err);
+            CHECK_EQ_INT(shared, PREFIX);
+            t[i - 1] = (weft_batch_token){ story[0], i, WEFT_WANT_LOGITS };
+        }
+        CHECK_EQ_INT(launches(b.s), whole);
+        CHECK_EQ_INT(weft_session_cells_free(b.s), free_cells);
+        CHECK_OK(weft_session_eval(b.s, t, SHARING, &(weft_rows){ .logits = got }, &err), err);
+        uint64_t one_run = launches(b.s) - whole;
+        CHECK_EQ_INT(whole, 2 * one_run); /* 512 and 488 tokens */
+        CHECK_OK(eval_tokens(b.s, 0, story, 1, true, want, &err), err);
+        for (int i = 0; i < SHARING; i++)
+            CHECK(relative_difference(got + i * REF_VOCAB, want, REF_VOCAB) < 1e-3);
+    }
+    bundled_close(&b);
+}
+
 static const weft_test tests[] = {
     { "a failed call leaves sequences as they were", a_failed_call_leaves_sequences_as_they_were },
     { "a failed generation too", a_failed_generation_too },
@@ -261,5 +307,6 @@ static const weft_test tests[] = {
     { "forgets no more than there is", forgets_no_more_than_there_is },
     { "checks leave no trace", checks_leave_no_trace },
     { "refuses absurd sizes", refuses_absurd_sizes },
+    { "a shared prefix is computed once", a_shared_prefix_is_computed_once },
 };
 TEST_MAIN(tests)

@@ -53,7 +53,7 @@ static bool run(pair *p, const weft_session_desc *desc, uint32_t *layers, float 
     if (!CHECK_OK(weft_session_create(p->m, desc, &s, &err), err)) return false;
     for (uint32_t decode = 0; decode < 2; decode++)
         for (uint32_t d = 0; d < desc->n_devices; d++)
-            layers[2 * decode + d] = weft_program_split(weft_session_program(s, decode), d);
+            layers[2 * decode + d] = weft_program_split(weft_session_program(s, decode ? 1 : SIZE_MAX), d);
     /* the last token runs on the decode program, over the cache that the prompt program filled */
     bool ok = CHECK_OK(weft_session_eval(s, t, STORY - 1, NULL, &err), err) &&
               CHECK_OK(weft_session_eval(s, t + STORY - 1, 1, &(weft_rows){ .logits = logits }, &err), err);

@@ -145,7 +145,7 @@ static void other_formats(void)
                            4e-3);
             compare_logits(&w, &variants[i],
                            &(weft_session_desc){
-                               .exact = true, .max_tokens = 7, .max_rows = 2, .max_decode = 3 },
+                               .exact = true, .max_tokens = 7, .max_rows = 2, .bounds = { 3 } },
                            5e-6);
             if (blocks)
                 compare_logits(&w, &variants[i],

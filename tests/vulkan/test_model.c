@@ -171,7 +171,7 @@ static bool continue_text(const char *spec, const weft_session_desc *desc, uint3
     bundled b;
     const weft_generate_desc how = { .max_tokens = n, .ignore_eos = true };
     bool ok = bundled_open(&b, spec, desc) && CHECK_OK(weft_generate(b.s, 0, prompt, 5, &how, out, &err), err);
-    if (ok && work) *work = weft_program_counters(weft_session_program(b.s, true));
+    if (ok && work) *work = weft_program_counters(weft_session_program(b.s, 1));
     bundled_close(&b);
     return ok;
 }
