@@ -82,7 +82,7 @@ WEFT_API weft_ref weft_l2_norm(weft_graph *g, weft_ref x, float eps);
 WEFT_API weft_ref weft_softmax(weft_graph *g, weft_ref x, int axis);
 WEFT_API weft_ref weft_cumsum(weft_graph *g, weft_ref x, int axis); /* of all up to each, itself included */
 WEFT_API weft_ref weft_reduce_sum(weft_graph *g, weft_ref x, int axis);
-WEFT_API weft_ref weft_reduce_mean(weft_graph *g, weft_ref x, int axis);
+WEFT_API weft_ref weft_reduce_mean(weft_graph *g, weft_ref x, int axis); /* finite where all of x are */
 WEFT_API weft_ref weft_reduce_max(weft_graph *g, weft_ref x, int axis);
 WEFT_API weft_ref weft_argmax(weft_graph *g, weft_ref x, int axis);
 /* The k largest of the last axis, descending, the lower index first among equals: values f32 and indices i32 [.., k].

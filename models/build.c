@@ -15,8 +15,8 @@ typedef struct weight_types { weft_weight_type *data; uint32_t n; } weight_types
 static void add_candidates(weft_graph *g, uint32_t k)
 {
     weft_ref logits = weft_graph_find(g, "logits"), values, ids;
-    /* tells whether all logits are numbers: what is NaN never comes first. Made small, numbers cannot add up to none */
-    weft_output(g, weft_reduce_sum(g, weft_scale(g, logits, 0x1p-40f), -1), "candidate.sum");
+    /* tells whether all logits are numbers: what is NaN never comes first */
+    weft_output(g, weft_reduce_mean(g, logits, -1), "candidate.mean");
     if (k == 1) {
         weft_output(g, weft_argmax(g, logits, -1), "candidate.id");
         return;

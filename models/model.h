@@ -125,8 +125,8 @@ typedef struct weft_model_graph_desc {
     uint32_t max_tokens; /* per run; 0: 512 */
     uint32_t max_rows;   /* of logits per run; 0: 8 */
     /* > 0: also the outputs candidate.id (i32) and, above 1, candidate.logit, each [rows, candidates] (of one:
-     * [rows]): the largest logits, descending, the lowest id first among equals; and candidate.sum [rows] of all
-     * logits times 2^-40, which is finite where all of them are */
+     * [rows]): the largest logits, descending, the lowest id first among equals; and candidate.mean [rows] of all
+     * logits, which is finite where all of them are */
     uint32_t candidates;
 } weft_model_graph_desc;
 /* The sealed graph, before any pass. Every weight is checked against the files (missing or mis-shaped: by name). */

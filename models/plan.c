@@ -106,7 +106,7 @@ static void name_outputs(weft_session_plan *p)
     if (wants & WEFT_WANT_HIDDEN) p->outputs[p->n_outputs++] = p->hidden;
     if (!(wants & WEFT_WANT_CANDIDATES)) return;
     p->outputs[p->n_outputs++] = "candidate.id";
-    p->outputs[p->n_outputs++] = "candidate.sum";
+    p->outputs[p->n_outputs++] = "candidate.mean";
     if (p->desc.candidates > 1) p->outputs[p->n_outputs++] = "candidate.logit";
 }
 

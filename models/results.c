@@ -66,15 +66,15 @@ static weft_status read_kind(weft_session *s, weft__runner *r, const kind *k, co
 
 /* ---- candidates ---- */
 
-/* A row's sum is finite where all of its logits are; NaN among them never become candidates. */
-static weft_status check_sums(weft_session *s, weft__runner *r, const weft_batch_token *t, uint32_t n_rows,
+/* A row's mean is finite where all of its logits are; NaN among them never become candidates. */
+static weft_status check_means(weft_session *s, weft__runner *r, const weft_batch_token *t, uint32_t n_rows,
                               weft_error *err)
 {
-    float *sums = (float *)(void *)(s->reduced + 2 * (size_t)s->desc.max_rows * s->desc.candidates);
-    WEFT_TRY(weft_program_read(r->p, r->sums, 0, sums, n_rows * sizeof *sums, err));
+    float *means = (float *)(void *)(s->reduced + 2 * (size_t)s->desc.max_rows * s->desc.candidates);
+    WEFT_TRY(weft_program_read(r->p, r->means, 0, means, n_rows * sizeof *means, err));
     for (uint32_t row = 0; row < n_rows; row++) {
         uint32_t at = (uint32_t)weft__batch(s, WEFT__ROWS)[row];
-        if (t[at].wants & WEFT_WANT_CANDIDATES && !isfinite(sums[row]))
+        if (t[at].wants & WEFT_WANT_CANDIDATES && !isfinite(means[row]))
             return fail_token(s, at, "logits are NaN or infinite", err);
     }
     return WEFT_OK;
@@ -85,7 +85,7 @@ static weft_status read_candidates(weft_session *s, weft__runner *r, const weft_
                                    weft_candidate **out, weft_error *err)
 {
     uint32_t k = s->desc.candidates, n = n_rows * k, *ids = s->reduced + (size_t)s->desc.max_rows * k;
-    WEFT_TRY(check_sums(s, r, t, n_rows, err));
+    WEFT_TRY(check_means(s, r, t, n_rows, err));
     WEFT_TRY(weft_program_read(r->p, r->ids, 0, ids, n * sizeof *ids, err));
     if (r->values.id) WEFT_TRY(weft_program_read(r->p, r->values, 0, s->reduced, n * sizeof *s->reduced, err));
     for (uint32_t i = 0; i < n; i++) {

@@ -24,7 +24,7 @@ static weft_status load_runner(weft_session *s, weft__runner *r, weft_error *err
     r->rows = weft_graph_find(g, "rows");
     r->table = weft_graph_find(g, "table");
     r->ids = weft_graph_find(g, "candidate.id");
-    r->sums = weft_graph_find(g, "candidate.sum");
+    r->means = weft_graph_find(g, "candidate.mean");
     r->values = weft_graph_find(g, "candidate.logit");
     r->logits = weft_graph_find(g, "logits");
     r->scores = weft_graph_find(g, "scores");

@@ -12,7 +12,7 @@
 typedef struct weft__runner {
     weft_program *p;
     weft_ref tokens, pos, sequence, reset, cell, first, rows, table;
-    weft_ref logits, scores, hidden, ids, values, sums; /* the last three of candidates */
+    weft_ref logits, scores, hidden, ids, values, means; /* the last three of candidates */
     uint32_t max_tokens, max_rows;
 } weft__runner;
 

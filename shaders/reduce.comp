@@ -41,7 +41,7 @@ void main()
     float v = OP >= 2 ? uintBitsToFloat(0xff800000u) : 0.0;
     for (uint i = gl_LocalInvocationID.x; i < n; i += BLOCK) {
         float x = load_as_float(IN(j, 0), type, from + i * step);
-        if (OP < 2) v += x;
+        if (OP < 2) v += OP == 1 ? x / float(n) : x; /* the mean of numbers is one, however large they are */
         else if (!is_nan(x)) {
             if (!numbers || x > v) found = i;
             v = numbers ? max(v, x) : x;
@@ -51,7 +51,7 @@ void main()
     uint to = tensor_first(j, 1) + row;
     if (OP < 2) {
         v = workgroup_sum(v);
-        if (gl_LocalInvocationID.x == 0) out_f[OUT(j, 1)].d[to] = OP == 1 ? v / float(n) : v;
+        if (gl_LocalInvocationID.x == 0) out_f[OUT(j, 1)].d[to] = v;
         return;
     }
     float most = workgroup_max(v);

@@ -39,10 +39,19 @@ static uint64_t scratch(const cpu_call *c)
     return (uint64_t)c->n_threads * c->n_threads * sizeof(piece);
 }
 
+/* In float as far as that goes: where numbers are too large to be added up in it, in double. */
+static double sum_of(const cpu_vec_ops *v, const float *x, int64_t n)
+{
+    double sum = (double)v->sum(x, n);
+    if (isfinite(sum)) return sum;
+    sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i];
+    return sum;
+}
+
 static void add_sum(const cpu_vec_ops *v, piece *p, const float *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += 4096)
-        p->sum += (double)v->sum(x + i, n - i < 4096 ? n - i : 4096);
+    for (int64_t i = 0; i < n; i += 4096) p->sum += sum_of(v, x + i, n - i < 4096 ? n - i : 4096);
 }
 
 /* `from` is the place of x[0] in the row; places rise from call to call, so an equal maximum
