@@ -53,7 +53,7 @@ static void print_totals(const report *r, uint32_t d)
     for (uint32_t i = 0; i < s->n; i++) {
         const weft_plan *plan = weft_program_plan(s->programs[i]);
         snprintf(text, sizeof text, "%s arena", s->names[i]);
-        snprintf(note, sizeof note, "%s%.1f if no two values shared bytes", i ? "in the same memory; " : "",
+        snprintf(note, sizeof note, "%s%.1f without sharing", i ? "in the same memory; " : "",
                  mib(plan->arena_unshared[d]));
         total_row(r, text, plan->arena_bytes[d], note);
     }
