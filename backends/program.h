@@ -37,8 +37,12 @@ weft_status weft__program_create_untested(const weft_graph *g, const weft_progra
 /* What loading made goes, after the end of a run that was not waited for; it may be loaded again. */
 void weft__program_unload(weft_program *p);
 
-/* program_run.c. INVALID: it is not loaded, or running. */
-weft_status weft__program_check_idle(const weft_program *p, weft_error *err);
+/* INVALID: it is not loaded, or running. */
+static inline weft_status weft__program_check_idle(const weft_program *p, weft_error *err)
+{
+    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
+    return p->running ? WEFT_FAIL(err, WEFT_INVALID, "the program is running: it must be waited for") : WEFT_OK;
+}
 
 /* program_io.c. As weft_program_write and _read, in no profile. */
 weft_status weft__write_value(weft_program *p, weft_ref r, uint64_t offset, const void *src, uint64_t n,

@@ -57,12 +57,6 @@ static weft_status run_segment(weft_program *p, const weft__segment *s, weft_err
     return wait_segment(p, s, err);
 }
 
-weft_status weft__program_check_idle(const weft_program *p, weft_error *err)
-{
-    if (!p->execs) return WEFT_FAIL(err, WEFT_INVALID, "the program is not loaded");
-    return p->running ? WEFT_FAIL(err, WEFT_INVALID, "the program is running: it must be waited for") : WEFT_OK;
-}
-
 /* Whether a submit starts anything: steps that are timed one by one run while waiting, and so do transfers. */
 static bool starts(const weft_program *p)
 {

@@ -152,12 +152,6 @@ void weft_session_cancel(weft_session *s)
     atomic_compare_exchange_strong(&s->activity, &busy, WEFT__CANCELLED);
 }
 
-weft_status weft__check_idle(const weft_session *s, weft_error *err)
-{
-    return s->call.running ? WEFT_FAIL(err, WEFT_INVALID, "an evaluation is under way: it must be waited for")
-                           : WEFT_OK;
-}
-
 /* ---- chunks ---- */
 
 static weft_status submit_chunk(weft_session *s, weft_error *err)

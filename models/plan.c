@@ -1,7 +1,7 @@
 /* plan.c: what a session is going to run, decided and not yet loaded.
  *
- * One graph is scheduled for several bounds, from one token (decoding) to hundreds (prompts). Everybody who wants to know
- * what a session does with a model, the session first, asks here. */
+ * One graph is scheduled for several bounds, from one token (decoding) to hundreds (prompts). Everybody who wants to
+ * know what a session does with a model, the session first, asks here. */
 #include "models/model_impl.h"
 #include "models/pages.h"
 

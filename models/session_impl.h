@@ -80,8 +80,12 @@ static inline int32_t *weft__batch(const weft_session *s, int array)
     return s->batch + (size_t)array * s->desc.max_tokens;
 }
 
-/* eval.c. INVALID: an evaluation is to be waited for. */
-weft_status weft__check_idle(const weft_session *s, weft_error *err);
+/* INVALID: an evaluation is to be waited for. */
+static inline weft_status weft__check_idle(const weft_session *s, weft_error *err)
+{
+    return s->call.running ? WEFT_FAIL(err, WEFT_INVALID, "an evaluation is under way: it must be waited for")
+                           : WEFT_OK;
+}
 
 /* sequences.c. What every state has of a sequence: its pages, its rows. */
 weft_status weft__divide_states(weft_session *s, weft_error *err);

@@ -219,7 +219,8 @@ static int choose_lengths(const cli_args *a, const weft_session *session, uint32
     if (*n_prompt > context || *n_decode > rest)
         return cli_fail("profile: %u prompt tokens, or %u to decode after %u, do not fit the context of %u (--context)",
                         *n_prompt, *n_decode, before, context);
-    if (weft_session_program(session, *n_prompt) == weft_session_program(session, 1)) *n_prompt = 0; /* single tokens are decoding */
+    bool one = weft_session_program(session, *n_prompt) == weft_session_program(session, 1);
+    if (one) *n_prompt = 0; /* single tokens are decoding */
     return *n_prompt || *n_decode ? 0 : cli_misuse("profile: nothing is left to run");
 }
 

@@ -9,7 +9,8 @@ static void runs_in_two_steps(void)
     small_world w;
     float y[SMALL_T * SMALL_OUT], sum[SMALL_OUT], again[SMALL_OUT];
     if (CHECK_OK(small_open(&w, "cpu,threads=2", NULL, &err), err)) {
-        weft_ref x = weft_graph_find(weft_program_graph(w.p), "x"), out = weft_graph_find(weft_program_graph(w.p), "sum");
+        const weft_graph *g = weft_program_graph(w.p);
+        weft_ref x = weft_graph_find(g, "x"), out = weft_graph_find(g, "sum");
         CHECK_STATUS(weft_program_wait(w.p, &err), WEFT_INVALID, err);
         CHECK_OK(small_run(w.p, 0, 5, y, sum, &err), err);
         CHECK_OK(weft_states_clear(w.states, &err), err);

@@ -336,7 +336,7 @@ holds "--verbose sums up" 'grep -q "^device 0: cpu" "$dir/err" && grep -qE "^  [
 for chunk in 1 8; do
     "$weft" logits "$model" --tokens 1,2 --chunk $chunk --device cpu --verbose --output "$dir/row" 2>"$dir/err"
     "$weft" memory "$model" --chunk $chunk --device cpu --format json >"$dir/i"
-    bytes=$(flat "$dir/i" | grep -o '"arena":[0-9]*' | cut -d: -f2 | awk '{ n += $1 } END { printf "%.1f KiB", n / 1024 }')
+    bytes=$(flat "$dir/i" | grep -o '"arena":[0-9]*' | cut -d: -f2 | awk '$1 > n { n = $1 } END { printf "%.1f KiB", n / 1024 }')
     holds "memory plans what is run: $chunk" 'grep -qF "activations $bytes" "$dir/err"'
 done
 for p in prompt decode; do
