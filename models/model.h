@@ -1,10 +1,12 @@
 /* model.h: opening a model folder, sessions, generation.
  *
- * weft_model *m;    weft_model_open("pythia-160m", NULL, &m, &err); // a Hugging Face folder as it is weft_backend *b;
- * weft_backend_open("cpu", &b, &err); weft_session *s; weft_session_create(m, &(weft_session_desc){ .devices = &b,
- * .n_devices = 1 }, &s, &err); const weft_tokenizer *tok;    weft_model_tokenizer(m, &tok, &err); weft_tokens t;
- * weft_tokenizer_encode(tok, "Once upon", 9, NULL, &t, &err); weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){
- * .max_tokens = 50 }, &result, &err);
+ *     weft_model *m;    weft_model_open("pythia-160m", NULL, &m, &err); // a Hugging Face folder as it is
+ *     weft_backend *b;  weft_backend_open("cpu", &b, &err);
+ *     weft_session *s;
+ *     weft_session_create(m, &(weft_session_desc){ .devices = &b, .n_devices = 1 }, &s, &err);
+ *     const weft_tokenizer *tok;    weft_model_tokenizer(m, &tok, &err);
+ *     weft_tokens t;    weft_tokenizer_encode(tok, "Once upon", 9, NULL, &t, &err);
+ *     weft_generate(s, 0, t.ids, t.n, &(weft_generate_desc){ .max_tokens = 50 }, &result, &err);
  *
  * Lifetimes: model and backend outlive the session. A model may be used by several sessions of one thread; a session
  * belongs to one thread at a time (but for weft_session_cancel). The tokenizer is an object of its own (tokenizer.h),
