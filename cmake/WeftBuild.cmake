@@ -16,7 +16,7 @@ find_package(Threads REQUIRED)
 if(WEFT_MODELS)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.12)
-  pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.30)
+  pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.40)
   pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc>=2.4)
 endif()
 

@@ -72,18 +72,97 @@ static void print_tensors(const weft_model *m, bool list)
     if (unused) printf("  ignored tensors        %zu\n", unused);
 }
 
-static int print_tokenizer(weft_model *m, const weft_model_info *i)
+/* ---- tokenizers ---- */
+
+static const char *const parts[] = { [WEFT_TOKENIZER_NORMALIZER] = "normalizer",
+                                     [WEFT_TOKENIZER_PRE_TOKENIZER] = "pre_tokenizer",
+                                     [WEFT_TOKENIZER_MODEL] = "model",
+                                     [WEFT_TOKENIZER_DECODER] = "decoder" };
+enum { N_PARTS = sizeof parts / sizeof *parts };
+
+static void print_components(const weft_tokenizer *tok)
+{
+    int32_t id;
+    for (unsigned p = 0; p < N_PARTS; p++) {
+        const char *name = weft_tokenizer_component(tok, (weft_tokenizer_part)p, 0);
+        if (name) printf("  %-23s", parts[p]);
+        for (uint32_t k = 0; (name = weft_tokenizer_component(tok, (weft_tokenizer_part)p, k)); k++)
+            printf("%s %s", k ? "," : "", name);
+        if (weft_tokenizer_component(tok, (weft_tokenizer_part)p, 0)) printf("\n");
+    }
+    if (weft_tokenizer_before(tok, 0) < 0 && weft_tokenizer_after(tok, 0) < 0) return;
+    printf("  around a text          ");
+    for (uint32_t k = 0; (id = weft_tokenizer_before(tok, k)) >= 0; k++) printf(" %s", weft_tokenizer_token(tok, id));
+    printf(" ...");
+    for (uint32_t k = 0; (id = weft_tokenizer_after(tok, k)) >= 0; k++) printf(" %s", weft_tokenizer_token(tok, id));
+    printf("\n");
+}
+
+static void print_tokenizer(const weft_tokenizer *tok)
+{
+    const char *note;
+    printf("  tokenizer               %u ids, %u of them added tokens\n", weft_tokenizer_size(tok),
+           weft_tokenizer_added_count(tok));
+    print_components(tok);
+    for (size_t k = 0; (note = weft_tokenizer_note(tok, NULL, k)); k++) printf("  note                   %s\n", note);
+}
+
+static json_t *tokenizer_json(const weft_tokenizer *tok)
+{
+    json_t *o = json_object(), *before = json_array(), *after = json_array();
+    int32_t id;
+    for (unsigned p = 0; p < N_PARTS; p++) {
+        json_t *list = json_array();
+        const char *name;
+        for (uint32_t k = 0; (name = weft_tokenizer_component(tok, (weft_tokenizer_part)p, k)); k++)
+            json_array_append_new(list, json_string(name));
+        json_object_set_new(o, parts[p], list);
+    }
+    for (uint32_t k = 0; (id = weft_tokenizer_before(tok, k)) >= 0; k++)
+        json_array_append_new(before, json_integer(id));
+    for (uint32_t k = 0; (id = weft_tokenizer_after(tok, k)) >= 0; k++)
+        json_array_append_new(after, json_integer(id));
+    json_object_set_new(o, "before", before);
+    json_object_set_new(o, "after", after);
+    json_object_set_new(o, "ids", json_integer(weft_tokenizer_size(tok)));
+    json_object_set_new(o, "added", json_integer(weft_tokenizer_added_count(tok)));
+    return o;
+}
+
+static int print_model_tokenizer(weft_model *m, const weft_model_info *i)
 {
     weft_error err;
     const weft_tokenizer *tok;
-    const char *note;
     if (!i->has_tokenizer) return printf("  tokenizer               none (tokens only)\n"), 0;
     if (weft_model_tokenizer(m, &tok, &err)) return cli_report(&err);
-    printf("  tokenizer               %u ids, %u of them added tokens\n", weft_tokenizer_size(tok),
-           weft_tokenizer_added_count(tok));
-    for (size_t k = 0; (note = weft_tokenizer_note(tok, NULL, k)); k++) printf("  note                   %s\n", note);
+    print_tokenizer(tok);
     return 0;
 }
+
+/* A tokenizer.json by itself. */
+static int inspect_tokenizer(const cli_args *a)
+{
+    weft_error err;
+    weft_tokenizer *tok;
+    if (weft_tokenizer_open(a->model, &tok, &err)) return cli_report_open(a, &err);
+    int status = 0;
+    if (cli_has(a, "json")) status = cli_print_json(tokenizer_json(tok));
+    else {
+        printf("%s\n", a->model);
+        print_tokenizer(tok);
+    }
+    weft_tokenizer_close(tok);
+    return status;
+}
+
+static bool is_tokenizer(const char *path)
+{
+    static const char name[] = "tokenizer.json";
+    size_t n = strlen(path), k = sizeof name - 1;
+    return n >= k && strcmp(path + n - k, name) == 0 && (n == k || path[n - k - 1] == '/');
+}
+
+/* ---- memory ---- */
 
 /* What a device holds when a session's programs are loaded. */
 typedef struct need {
@@ -156,6 +235,7 @@ static int run_inspect(const cli_args *a)
 {
     cli_source source;
     weft_model_info info;
+    if (is_tokenizer(a->model)) return inspect_tokenizer(a);
     int status = cli_source_open(a, true, &source);
     if (!status && !source.model) status = cli_fail("%s: a graph text, not a model; see `weft graph`", a->model);
     if (!status) info = *weft_model_info_get(source.model);
@@ -172,7 +252,7 @@ static int run_inspect(const cli_args *a)
         print_tensors(source.model, cli_has(a, "tensors"));
         for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)
             printf("  note                   %s\n", note);
-        status = print_tokenizer(source.model, &info);
+        status = print_model_tokenizer(source.model, &info);
         for (uint32_t k = 0; k < source.devices.n; k++) print_needs(&source, k);
         if (*hint) printf("  %s\n", hint);
     }

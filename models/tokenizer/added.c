@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "unicode.h"
+#include "classes.h"
 
 #define NONE UINT32_MAX
 

@@ -21,14 +21,16 @@ static weft_status read_wish(const json_t *config, const char *key, bool *given,
 
 static weft_status apply_prefix_space(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
-    bool given, wish, *now = &tok->steps[tok->n_steps - 1].prefix_space;
+    weft__pre_step *last = tok->pre.n ? &tok->pre.step[tok->pre.n - 1] : NULL;
+    bool given, wish, now = last && last->lead != WEFT__LEAD_NEVER;
     WEFT_TRY(read_wish(t->file[WEFT__FILE_CONFIG], "add_prefix_space", &given, &wish, err));
-    if (given && wish != *now && keeps_prefix_space(t))
+    if (!last || !last->bytes) return WEFT_OK; /* it is ByteLevel's */
+    if (given && wish != now && keeps_prefix_space(t))
         return weft__tokenizer_add_note(
             tok, err, "%s: add_prefix_space is ignored, because its class takes tokenizer.json as it is",
             t->name[WEFT__FILE_CONFIG]);
     if (keeps_prefix_space(t)) return WEFT_OK;
-    if (given || weft__sets_prefix_space(t)) *now = wish;
+    if (given || weft__sets_prefix_space(t)) last->lead = wish ? WEFT__LEAD_ALWAYS : WEFT__LEAD_NEVER;
     return WEFT_OK;
 }
 
@@ -49,10 +51,7 @@ static weft_status apply_edge(weft_tokenizer *tok, const weft__trees *t, const c
     if (id < 0)
         return weft__tokenizer_add_note(tok, err, "%s: %s is true, but no %s_token is named", file,
                                         key, name);
-    if (!weft__grow(&edge->data, &edge->capacity, 1, sizeof *edge->data))
-        return WEFT_OOM_FAIL(err, "the template");
-    edge->data[edge->size++] = id;
-    return WEFT_OK;
+    return weft__ids_append(edge, &id, 1) ? WEFT_OK : WEFT_OOM_FAIL(err, "the template");
 }
 
 static weft_status find_named(weft_tokenizer *tok, const weft__trees *t, weft_error *err)

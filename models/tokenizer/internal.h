@@ -3,33 +3,23 @@
 #define WEFT_TOKENIZER_INTERNAL_H
 
 #include "added.h"
+#include "decode.h"
 #include "files.h"
-#include "split.h"
-#include "vocab.h"
-
-/* One pre-tokenizer: cuts each piece that the one before gave. The last is always ByteLevel. */
-typedef struct weft__pre_step {
-    weft__splitter
-        *splitter;     /* NULL: ByteLevel without a regular expression, the piece stays whole */
-    bool prefix_space; /* a piece that does not start with a space gets one (ByteLevel) */
-    bool last;         /* ByteLevel */
-} weft__pre_step;
-
-#define WEFT__PRE_STEPS_MAX 8
+#include "model.h"
+#include "pretokenize.h"
 
 struct weft_tokenizer {
     weft__vocab vocab;
-    bool nfc; /* normalise to form C */
-    bool has_template, has_decoder;
+    weft__normalizers normalizers;
+    weft__pre_steps pre;
+    weft__model model;
+    weft__decoders decoders;
     bool special_as_text;     /* special tokens in a text are text */
-    bool ignore_merges;       /* a word that is a token is not merged up to it */
     weft__added_token *added; /* in the order of adding */
     size_t n_added;
     uint8_t *special;         /* [vocab.n]: 1 = a special token */
     weft__matcher raw;        /* added tokens looked for in the text as it comes */
     weft__matcher normalized; /* those looked for after normalization */
-    weft__pre_step steps[WEFT__PRE_STEPS_MAX];
-    size_t n_steps;
     weft__ids prefix, suffix; /* the tokens around a text */
     int32_t named[WEFT_TOKEN_COUNT]; /* -1: the files name none */
     int32_t other_bos;        /* what begins a text where they name none: of the configuration, -1: neither */

@@ -70,32 +70,39 @@ static weft_status place_added(weft_tokenizer *tok, const weft__added_list *list
     return WEFT_OK;
 }
 
+/* Puts an added token into its matcher, as the text is when that looks for it. */
+static weft_status index_token(weft_tokenizer *tok, size_t i, weft__normal_scratch *s, weft__regex_scratch *regex,
+                               weft_error *err)
+{
+    const weft__vocab *v = &tok->vocab;
+    const weft__added_token *token = &tok->added[i];
+    const char *text = v->text + v->text_at[token->id];
+    size_t n = v->text_at[token->id + 1] - v->text_at[token->id] - 1;
+    bool taken = weft__vocab_find(v, text, n) != token->id; /* the same new text under two ids */
+    weft__stretch stretch = { text, n, 0 };
+    if (token->normalized) WEFT_TRY(weft__normalize(&tok->normalizers, s, regex, &stretch, err));
+    if (stretch.n == 0)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "nothing is left of added token %zu, %s, when it is normalized", i,
+                         weft__quote_text(text, n).text);
+    if (!taken)
+        WEFT_TRY(weft__matcher_add(token->normalized ? &tok->normalized : &tok->raw, stretch.data, stretch.n,
+                                   (uint32_t)i, &taken, err));
+    if (taken)
+        return WEFT_FAIL(err, WEFT_FORMAT, "added token %zu, %s, is there twice", i, weft__quote_text(text, n).text);
+    tok->special[token->id] = token->special;
+    return WEFT_OK;
+}
+
 /* Puts the added tokens into the two matchers and marks the special ones. */
 static weft_status index_added(weft_tokenizer *tok, weft_error *err)
 {
-    const weft__vocab *v = &tok->vocab;
-    for (size_t i = 0; i < tok->n_added; i++) {
-        const weft__added_token *token = &tok->added[i];
-        const char *text = v->text + v->text_at[token->id];
-        size_t n = v->text_at[token->id + 1] - v->text_at[token->id] - 1;
-        bool taken =
-            weft__vocab_find(v, text, n) != token->id; /* the same new text under two ids */
-        weft__bytes nfc = { 0 };
-        weft_status status = WEFT_OK;
-        if (tok->nfc && token->normalized && !weft__nfc_append(&nfc, text, n))
-            status = WEFT_OOM_FAIL(err, "added tokens");
-        else if (!taken)
-            status = weft__matcher_add(token->normalized ? &tok->normalized : &tok->raw,
-                                       nfc.data ? nfc.data : text, nfc.data ? nfc.size : n,
-                                       (uint32_t)i, &taken, err);
-        free(nfc.data);
-        if (status != WEFT_OK) return status;
-        if (taken)
-            return WEFT_FAIL(err, WEFT_FORMAT, "added token %zu, %s, is there twice", i,
-                             weft__quote_text(text, n).text);
-        tok->special[token->id] = token->special;
-    }
-    return WEFT_OK;
+    weft__normal_scratch s = { 0 };
+    weft__regex_scratch *regex = weft__regex_scratch_create();
+    weft_status status = regex ? WEFT_OK : WEFT_OOM_FAIL(err, "added tokens");
+    for (size_t i = 0; i < tok->n_added && status == WEFT_OK; i++) status = index_token(tok, i, &s, regex, err);
+    weft__normal_scratch_free(&s);
+    weft__regex_scratch_destroy(regex);
+    return status;
 }
 
 /* Tells where the ids of added tokens are not those of the files. */
@@ -165,148 +172,70 @@ static weft_status read_tokens(weft_tokenizer *tok, const weft__trees *t, json_t
     return status;
 }
 
-/* ---- the model ---- */
-
-/* The two halves of a merge: "a b" or ["a", "b"]. */
-static weft_status read_merge(const json_t *item, size_t index, weft__span *left, weft__span *right,
-                              weft_error *err)
-{
-    if (json_is_array(item) && json_array_size(item) == 2) {
-        const json_t *a = json_array_get(item, 0), *b = json_array_get(item, 1);
-        if (json_is_string(a) && json_is_string(b)) {
-            *left = (weft__span){ json_string_value(a), json_string_length(a) };
-            *right = (weft__span){ json_string_value(b), json_string_length(b) };
-            return WEFT_OK;
-        }
-    } else if (json_is_string(item)) {
-        const char *text = json_string_value(item), *space = strchr(text, ' ');
-        if (space && !strchr(space + 1, ' ')) {
-            *left = (weft__span){ text, (size_t)(space - text) };
-            *right = (weft__span){ space + 1, strlen(space + 1) };
-            return WEFT_OK;
-        }
-    }
-    return WEFT_FAIL(err, WEFT_FORMAT, "merge %zu is not a pair of tokens", index);
-}
-
-/* The model's id of a merge's part. */
-static weft_status find_merge_part(const weft__vocab *v, size_t index, const char *text, size_t n,
-                                   int32_t *id, weft_error *err)
-{
-    *id = weft__vocab_find_model(v, text, n);
-    if (*id >= 0) return WEFT_OK;
-    return WEFT_FAIL(err, WEFT_FORMAT, "merge %zu needs %s, which is not in the vocabulary", index,
-                     weft__quote_text(text, n).text);
-}
-
-static weft_status add_merge(weft__vocab *v, const json_t *item, size_t index, uint32_t rank,
-                             weft__bytes *whole, weft_error *err)
-{
-    weft__span left = { 0 }, right = { 0 };
-    int32_t left_id, right_id, id;
-    WEFT_TRY(read_merge(item, index, &left, &right, err));
-    WEFT_TRY(find_merge_part(v, index, left.data, left.n, &left_id, err));
-    WEFT_TRY(find_merge_part(v, index, right.data, right.n, &right_id, err));
-    whole->size = 0;
-    if (!weft__bytes_append(whole, left.data, left.n) ||
-        !weft__bytes_append(whole, right.data, right.n))
-        return WEFT_OOM_FAIL(err, "the merges");
-    WEFT_TRY(find_merge_part(v, index, whole->data, whole->size, &id, err));
-    weft__vocab_add_merge(v, left_id, right_id, rank, id);
-    return WEFT_OK;
-}
-
-static weft_status read_merges(weft__vocab *v, const json_t *merges, weft_error *err)
-{
-    size_t n = json_array_size(merges);
-    WEFT_TRY(weft__vocab_reserve_merges(v, n, err));
-    weft__bytes whole = { 0 };
-    weft_status status = WEFT_OK;
-    uint32_t rank = 0;
-    for (size_t i = 0; i < n && status == WEFT_OK; i++) {
-        const json_t *item = json_array_get(merges, i);
-        const char *text = json_string_value(item);
-        if (text && strncmp(text, "#version", 8) == 0)
-            continue; /* the first line of a merges.txt */
-        status = add_merge(v, item, i, rank++, &whole, err);
-    }
-    free(whole.data);
-    return status;
-}
-
-/* What happens to bytes that have no token. Bytes that UTF-8 never uses may well be missing. */
-static weft_status read_unknown(weft__vocab *v, const json_t *model, weft_error *err)
-{
-    const json_t *unk = json_object_get(model, "unk_token");
-    WEFT_TRY(weft__read_bool(model, "the model", "fuse_unk", 0, &v->fuse_unk, err));
-    if (weft__is_absent(unk)) return WEFT_OK;
-    if (!json_is_string(unk))
-        return WEFT_FAIL(err, WEFT_FORMAT, "the model's \"unk_token\" is not a text");
-    v->unk_id = weft__vocab_find_model(v, json_string_value(unk), json_string_length(unk));
-    if (v->unk_id >= 0) return WEFT_OK;
-    for (unsigned b = 0; b < 0xF5; b++)
-        if (v->byte_id[b] < 0 && b != 0xC0 && b != 0xC1)
-            return WEFT_FAIL(
-                err, WEFT_FORMAT,
-                "byte 0x%02X has no token, and the unk_token %s is not in the vocabulary", b,
-                weft__quote_text(json_string_value(unk), json_string_length(unk)).text);
-    return WEFT_OK;
-}
-
-/* Options of the model that byte-level tokenizers do not use. */
-static weft_status refuse_options(const json_t *model, weft_error *err)
-{
-    static const char *const affixes[] = { "continuing_subword_prefix", "end_of_word_suffix" };
-    for (size_t i = 0; i < sizeof affixes / sizeof *affixes; i++) {
-        const json_t *affix = json_object_get(model, affixes[i]);
-        if (weft__is_absent(affix) || (json_is_string(affix) && json_string_length(affix) == 0)) continue;
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "the model's \"%s\" is not supported", affixes[i]);
-    }
-    bool byte_fallback;
-    WEFT_TRY(weft__read_bool(model, "the model", "byte_fallback", 0, &byte_fallback, err));
-    if (byte_fallback)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "the model's \"byte_fallback\" is not supported, only byte-level BPE");
-    const json_t *dropout = json_object_get(model, "dropout");
-    if (weft__is_absent(dropout)) return WEFT_OK;
-    if (!json_is_number(dropout))
-        return WEFT_FAIL(err, WEFT_FORMAT, "the model's \"dropout\" is not a number");
-    if (json_number_value(dropout) > 0 || json_number_value(dropout) < 0)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "the model's \"dropout\" makes tokens random and is not supported");
-    return WEFT_OK;
-}
-
 /* What needs no vocabulary. */
 static weft_status read_shape(weft_tokenizer *tok, const json_t *root, weft_error *err)
 {
-    const json_t *version = json_object_get(root, "version"),
-                 *model = json_object_get(root, "model");
+    const json_t *version = json_object_get(root, "version");
     if (version && (!json_is_string(version) || strcmp(json_string_value(version), "1.0") != 0))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "the file's \"version\" is not \"1.0\"");
-    WEFT_TRY(weft__read_text_steps(tok, root, err));
-    if (!json_is_object(model)) return WEFT_FAIL(err, WEFT_FORMAT, "there is no \"model\" object");
-    if (json_object_get(model, "type") && strcmp(weft__type_of(model), "BPE") != 0)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "the model type %s is not supported, only BPE",
-                         weft__quote_text(weft__type_of(model), strlen(weft__type_of(model))).text);
-    if (!json_is_object(json_object_get(model, "vocab")))
-        return WEFT_FAIL(err, WEFT_FORMAT, "the model has no \"vocab\" object");
-    if (!json_is_array(json_object_get(model, "merges")))
-        return WEFT_FAIL(err, WEFT_FORMAT, "the model has no \"merges\" array");
-    WEFT_TRY(refuse_options(model, err));
-    return weft__read_bool(model, "the model", "ignore_merges", 0, &tok->ignore_merges, err);
+    WEFT_TRY(weft__read_normalizers(&tok->normalizers, root, err));
+    WEFT_TRY(weft__read_pre_tokenizers(&tok->pre, root, err));
+    WEFT_TRY(weft__read_decoders(&tok->decoders, root, err));
+    bool byte_level = tok->pre.n > 0 && tok->pre.step[tok->pre.n - 1].bytes;
+    return weft__model_begin(&tok->model, json_object_get(root, "model"), byte_level, err);
+}
+
+/* The bytes of a token in the middle of a text. */
+static bool append_text(void *ctx, const char *text, size_t n)
+{
+    return weft__bytes_append(*(weft__bytes **)ctx, text, n);
+}
+
+typedef struct token_bytes {
+    const weft__vocab *vocab;
+    weft__decoding *decoding;
+    weft__bytes *out;
+} token_bytes;
+
+static weft_status append_token(void *ctx, uint32_t id, weft__bytes *out, weft_error *err)
+{
+    token_bytes *t = ctx;
+    const char *text = t->vocab->text + t->vocab->text_at[id];
+    t->out = out;
+    bool ok = weft__decoding_alone(t->decoding, text, t->vocab->text_at[id + 1] - t->vocab->text_at[id] - 1);
+    return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "the vocabulary");
+}
+
+static weft_status read_token_bytes(weft_tokenizer *tok, weft_error *err)
+{
+    token_bytes t = { .vocab = &tok->vocab };
+    WEFT_TRY(weft__decoders_measure(&tok->decoders, tok->vocab.longest, err));
+    t.decoding = weft__decoding_create(&tok->decoders, true, append_text, &t.out);
+    if (!t.decoding) return WEFT_OOM_FAIL(err, "the vocabulary");
+    weft_status status = weft__vocab_set_bytes(&tok->vocab, append_token, &t, err);
+    weft__decoding_destroy(t.decoding);
+    return status;
+}
+
+/* What needs it. */
+static weft_status read_rest(weft_tokenizer *tok, const json_t *root, weft_error *err)
+{
+    WEFT_TRY(read_token_bytes(tok, err));
+    return weft__read_post_processor(tok, root, err);
 }
 
 static weft_status read_trees(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
     const json_t *root = t->file[WEFT__FILE_TOKENIZER], *model = json_object_get(root, "model");
-    unsigned merges = t->from_vocab ? WEFT__FILE_MERGES : WEFT__FILE_TOKENIZER;
+    unsigned merges = t->from_vocab ? WEFT__FILE_MERGES : WEFT__FILE_TOKENIZER; /* the vocabulary was checked before */
+    json_t *vocab = NULL;
     WEFT_TRY(in_file(t, WEFT__FILE_TOKENIZER, read_shape(tok, root, err), err));
-    WEFT_TRY(read_tokens(tok, t, json_object_get(model, "vocab"), err));
-    WEFT_TRY(in_file(t, merges, read_merges(&tok->vocab, json_object_get(model, "merges"), err),
-                     err));
-    WEFT_TRY(in_file(t, WEFT__FILE_TOKENIZER, read_unknown(&tok->vocab, model, err), err));
-    WEFT_TRY(in_file(t, WEFT__FILE_TOKENIZER, weft__read_post_processor(tok, root, err), err));
+    weft_status status = in_file(t, WEFT__FILE_TOKENIZER, weft__model_vocab(&tok->model, model, &vocab, err), err);
+    if (status == WEFT_OK) status = read_tokens(tok, t, vocab, err);
+    json_decref(vocab);
+    WEFT_TRY(status);
+    WEFT_TRY(in_file(t, merges, weft__model_read(&tok->model, model, &tok->vocab, err), err));
+    WEFT_TRY(in_file(t, WEFT__FILE_TOKENIZER, read_rest(tok, root, err), err));
     return weft__read_config(tok, t, err);
 }
 

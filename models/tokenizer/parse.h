@@ -31,9 +31,7 @@ bool weft__sets_prefix_space(const weft__trees *t);
 /* What that class takes for bos_token and the like where no file says; NULL: nothing. */
 const char *weft__default_token(const weft__trees *t, const char *key);
 
-/* Normalizer, pre-tokenizers and decoder of a tokenizer.json. */
-weft_status weft__read_text_steps(weft_tokenizer *tok, const json_t *root, weft_error *err);
-/* Its template; needs the vocabulary. */
+/* The tokens around a text, from "post_processor" of tokenizer.json; needs the vocabulary. */
 weft_status weft__read_post_processor(weft_tokenizer *tok, const json_t *root, weft_error *err);
 /* What tokenizer_config.json says of spaces, special tokens and the tokens around a text; last of all. */
 weft_status weft__read_config(weft_tokenizer *tok, const weft__trees *t, weft_error *err);

@@ -1,13 +1,8 @@
-/* split.h: cuts text into pieces by a regular expression written for Oniguruma, through PCRE2. */
+/* split.h: cuts text into pieces by the matches of a regular expression. */
 #ifndef WEFT_TOKENIZER_SPLIT_H
 #define WEFT_TOKENIZER_SPLIT_H
 
-#include "graph/base.h"
-
-/* The expression of GPT-2, which the ByteLevel pre-tokenizer means when it says use_regex. */
-extern const char weft__gpt2_regex[];
-/* One character that the Digits pre-tokenizer takes for a digit: any number, to Unicode 17. */
-extern const char weft__digit_regex[];
+#include "regex.h"
 
 typedef struct weft__splitter weft__splitter;
 
@@ -26,21 +21,19 @@ typedef struct weft__split_options {
     weft__split_behavior behavior;
 } weft__split_options;
 
-/* Errors: FORMAT (not a regular expression), UNSUPPORTED (a construct that Oniguruma and PCRE2 read
- * differently), OOM. */
+/* Errors: as weft__regex_create; FORMAT for an empty pattern. */
 weft_status weft__splitter_create(const char *pattern, size_t n, weft__split_options options,
                                   weft__splitter **out, weft_error *err);
+/* Each character for which `holds` is true is a match. Errors: OOM. */
+weft_status weft__splitter_create_class(bool (*holds)(uint32_t c), weft__split_behavior behavior, weft__splitter **out,
+                                        weft_error *err);
 void weft__splitter_destroy(weft__splitter *s);
 
-/* Room for the matches of one thread; good for every splitter. */
-typedef struct weft__split_scratch weft__split_scratch;
-weft__split_scratch *weft__split_scratch_create(void); /* NULL = out of memory */
-void weft__split_scratch_destroy(weft__split_scratch *scratch);
-
 /* Calls `piece` for every non-empty piece of valid UTF-8, in order, and stops at its first failure.
- * `piece` may use the same scratch. Errors: those of `piece`; LIMIT (too many steps), OOM. */
+ * `piece` may use the same scratch. Errors: those of `piece`, and of
+ * weft__regex_next. */
 typedef weft_status weft__piece_fn(void *ctx, const char *text, size_t n, weft_error *err);
-weft_status weft__split(const weft__splitter *s, weft__split_scratch *scratch, const char *text,
+weft_status weft__split(const weft__splitter *s, weft__regex_scratch *scratch, const char *text,
                         size_t n, weft__piece_fn *piece, void *ctx, weft_error *err);
 
 #endif

@@ -1,8 +1,9 @@
 /* stream.c: ids one by one into text that can be shown.
  *
- * Bytes go through two gates: `pending` holds the start of a UTF-8 sequence, `text` what is whole but may still become
- * a stop string. Both are bounded (by 4, and by the longest stop string and token), so nothing is allocated after the
- * creation and no id can fail. */
+ * Tokens go through the decoder's chain, if there is more to it than their bytes, then through two gates: `pending`
+ * holds the start of a UTF-8 sequence, `text` what is whole but may still become a stop string. All are bounded (by
+ * 4, and by the longest stop string and what a token can give), so nothing is allocated after the creation and no
+ * id can fail. */
 #include "internal.h"
 #include "unicode.h"
 
@@ -15,6 +16,7 @@ typedef struct stop_string {
 
 struct weft_token_stream {
     const weft_tokenizer *tok;
+    weft__decoding *chain; /* NULL: the tokens' bytes are the text */
     char *text;        /* given[0..n_given), then held[0..n_held): whole sequences */
     size_t n_given, n_held;
     char pending[4];   /* the start of a sequence */
@@ -25,6 +27,8 @@ struct weft_token_stream {
     stop_string *stop;
     uint32_t n_stop;
 };
+
+static bool take_text(void *ctx, const char *text, size_t n);
 
 static weft_status copy_stops(weft_token_stream *s, const weft_token_stream_desc *d, size_t *longest, weft_error *err)
 {
@@ -60,7 +64,9 @@ weft_status weft_token_stream_create(const weft_tokenizer *tok, const weft_token
     size_t longest = 0;
     weft_status status = copy_stops(s, desc, &longest, err);
     /* Each byte that is pending or comes with a token may turn into the three bytes of U+FFFD. */
-    if (!status && !(s->text = malloc(3 * (tok->vocab.longest + sizeof s->pending) + longest)))
+    if (!status && !(s->text = malloc(3 * (tok->decoders.most + sizeof s->pending) + longest)))
+        status = WEFT_OOM_FAIL(err, "a token stream");
+    if (!status && !tok->decoders.bytes && !(s->chain = weft__decoding_create(&tok->decoders, false, take_text, s)))
         status = WEFT_OOM_FAIL(err, "a token stream");
     if (status) weft_token_stream_destroy(s);
     else *out = s;
@@ -70,6 +76,7 @@ weft_status weft_token_stream_create(const weft_tokenizer *tok, const weft_token
 void weft_token_stream_destroy(weft_token_stream *s)
 {
     if (!s) return;
+    weft__decoding_destroy(s->chain);
     free(s->text);
     free(s->stops);
     free(s->stop);
@@ -113,6 +120,14 @@ static void take_byte(weft_token_stream *s, char byte)
     }
 }
 
+/* Text out of the chain, or the bytes of a token. */
+static bool take_text(void *ctx, const char *text, size_t n)
+{
+    weft_token_stream *s = ctx;
+    for (size_t i = 0; i < n && s->stopped < 0; i++) take_byte(s, text[i]);
+    return true;
+}
+
 /* ---- the second: what may become a stop string ---- */
 
 /* Bytes at the end of what is held that could be the beginning of one. */
@@ -145,17 +160,23 @@ static const char *give(weft_token_stream *s, size_t n, size_t *n_bytes)
 
 const char *weft_token_stream_push(weft_token_stream *s, int32_t id, size_t *n_bytes)
 {
-    size_t n;
     begin(s);
-    const char *bytes = weft_tokenizer_bytes(s->tok, id, &n);
-    if (!s->keep_special && weft_tokenizer_is_special(s->tok, id)) n = 0;
-    for (size_t i = 0; i < n && s->stopped < 0; i++) take_byte(s, bytes[i]);
+    const char *token = weft_tokenizer_token(s->tok, id);
+    bool counts = token && (s->keep_special || !weft_tokenizer_is_special(s->tok, id));
+    if (counts && s->chain) {
+        (void)weft__decoding_push(s->chain, token, strlen(token)); /* take_text never fails */
+    } else if (counts) {
+        size_t n;
+        const char *bytes = weft_tokenizer_bytes(s->tok, id, &n);
+        take_text(s, bytes, n);
+    }
     return give(s, s->n_held - may_become_stop(s), n_bytes);
 }
 
 const char *weft_token_stream_finish(weft_token_stream *s, size_t *n_bytes)
 {
     begin(s);
+    if (s->chain) (void)weft__decoding_finish(s->chain);
     if (s->n_pending && s->stopped < 0) hold(s, WEFT__REPLACEMENT, 3);
     s->n_pending = 0;
     s->finished = true;

@@ -1,8 +1,8 @@
 /* tokenizer.c: encoding, decoding and the accessors.
  *
- * Encoding is a chain of cuts, each handing its pieces to the next: added tokens in the raw text,
- * NFC, added tokens in the normalised text, pre-tokenizers, BPE. The state of one call is an
- * encode_job; the tokenizer itself never changes. */
+ * Encoding is a chain of cuts, each handing its pieces to the next: added tokens in the raw text, the normalizer,
+ * added tokens in the normalised text, pre-tokenizers, the model. The state of one call is an encode_job; the
+ * tokenizer itself never changes. */
 #include "internal.h"
 #include "unicode.h"
 
@@ -19,7 +19,10 @@ void weft_tokenizer_close(weft_tokenizer *tok)
     free(tok->special);
     weft__matcher_free(&tok->raw);
     weft__matcher_free(&tok->normalized);
-    for (size_t i = 0; i < tok->n_steps; i++) weft__splitter_destroy(tok->steps[i].splitter);
+    weft__normalizers_free(&tok->normalizers);
+    weft__pre_steps_free(&tok->pre);
+    weft__model_free(&tok->model);
+    weft__decoders_free(&tok->decoders);
     free(tok->prefix.data);
     free(tok->suffix.data);
     free(tok->origin);
@@ -58,13 +61,13 @@ typedef struct encode_job {
     const weft_tokenizer *tok;
     bool skip_special;
     weft__ids ids;
-    weft__bytes nfc;      /* the stretch being encoded, normalised */
-    weft__bytes prefixed; /* a piece with a space in front */
-    weft__bytes mapped;   /* a word in the byte-level alphabet */
-    weft__bpe_scratch bpe;
-    weft__split_scratch *split;
+    const char *text; /* all of it, as it comes */
+    weft__stretch normal; /* the stretch being encoded, normalised; `data` and `first` count */
+    weft__normal_scratch normal_scratch;
+    weft__pre_scratch pre;
+    weft__model_scratch model;
+    weft__regex_scratch *regex;
     cached_word *cache; /* NULL, or WEFT__CACHE_WORDS entries */
-    size_t step;        /* the pre-tokenizer that cuts now */
     weft__task task;
     uint64_t done, next_report, total; /* bytes, of words as they are encoded */
 } encode_job;
@@ -85,27 +88,6 @@ static cached_word *cache_entry(const encode_job *job, const char *word, size_t 
     return &job->cache[weft__cache_slot(word, n)];
 }
 
-static bool append_ids(weft__ids *ids, const int32_t *data, size_t n)
-{
-    if (!weft__grow(&ids->data, &ids->capacity, ids->size + n, sizeof *ids->data)) return false;
-    if (n) memcpy(ids->data + ids->size, data, n * sizeof *data);
-    ids->size += n;
-    return true;
-}
-
-/* With ignore_merges, the token that is the whole word, or -1. *ok = false: out of memory. */
-static int32_t whole_word(encode_job *job, const char *word, size_t n, bool *ok)
-{
-    job->mapped.size = 0;
-    for (size_t i = 0; i < n && *ok; i++) {
-        char utf8[4];
-        size_t k = weft__utf8_encode(weft__byte_char((uint8_t)word[i]), utf8);
-        *ok = weft__bytes_append(&job->mapped, utf8, k);
-    }
-    if (!*ok) return -1;
-    return weft__vocab_find_model(&job->tok->vocab, job->mapped.data, job->mapped.size);
-}
-
 /* The end of the chain: one word, n > 0. */
 static weft_status encode_word(void *ctx, const char *word, size_t n, weft_error *err)
 {
@@ -121,13 +103,7 @@ static weft_status encode_word(void *ctx, const char *word, size_t n, weft_error
         job->ids.size += k;
         return WEFT_OK;
     }
-    bool ok = true;
-    int32_t whole = job->tok->ignore_merges ? whole_word(job, word, n, &ok) : -1;
-    if (ok && whole >= 0)
-        ok = append_ids(&job->ids, &whole, 1);
-    else if (ok)
-        ok = weft__bpe(&job->tok->vocab, &job->bpe, word, n, &job->ids);
-    if (!ok) return WEFT_OOM_FAIL(err, "token ids");
+    WEFT_TRY(weft__model_encode(&job->tok->model, &job->tok->vocab, &job->model, word, n, &job->ids, err));
     if (entry) {
         entry->at = (uint32_t)at;
         entry->n_ids = (uint8_t)(job->ids.size - at);
@@ -137,34 +113,15 @@ static weft_status encode_word(void *ctx, const char *word, size_t n, weft_error
     return WEFT_OK;
 }
 
-/* Cuts a piece by pre-tokenizer job->step, whose pieces go to the next one. */
-static weft_status pre_tokenize(void *ctx, const char *text, size_t n, weft_error *err)
-{
-    encode_job *job = ctx;
-    const weft__pre_step *step = &job->tok->steps[job->step];
-    if (step->prefix_space && text[0] != ' ') {
-        job->prefixed.size = 0;
-        if (!weft__bytes_append(&job->prefixed, " ", 1) ||
-            !weft__bytes_append(&job->prefixed, text, n))
-            return WEFT_OOM_FAIL(err, "the text");
-        text = job->prefixed.data;
-        n++;
-    }
-    if (step->last && !step->splitter) return encode_word(job, text, n, err);
-    if (step->last) return weft__split(step->splitter, job->split, text, n, encode_word, job, err);
-    job->step++;
-    weft_status status = weft__split(step->splitter, job->split, text, n, pre_tokenize, job, err);
-    job->step--;
-    return status;
-}
-
 /* A stretch of normalised text, or an added token found in it. */
 static weft_status encode_normalized(void *ctx, const char *text, size_t n, int32_t id,
                                      weft_error *err)
 {
     encode_job *job = ctx;
-    if (id < 0) return pre_tokenize(job, text, n, err);
-    return append_ids(&job->ids, &id, 1) ? WEFT_OK : WEFT_OOM_FAIL(err, "token ids");
+    if (id >= 0) return weft__ids_append(&job->ids, &id, 1) ? WEFT_OK : WEFT_OOM_FAIL(err, "token ids");
+    size_t offset = (size_t)(text - job->normal.data), first = job->normal.first;
+    weft__stretch stretch = { text, n, offset < first ? first - offset : 0 };
+    return weft__pre_tokenize(&job->tok->pre, &job->pre, stretch, job->tok->model.raw_bytes, encode_word, job, err);
 }
 
 /* A stretch of raw text, or an added token found in it. */
@@ -173,13 +130,10 @@ static weft_status encode_raw(void *ctx, const char *text, size_t n, int32_t id,
     encode_job *job = ctx;
     const weft_tokenizer *tok = job->tok;
     if (id >= 0) return encode_normalized(job, text, n, id, err);
-    if (tok->nfc && !weft__nfc_quick(text, n)) {
-        job->nfc.size = 0;
-        if (!weft__nfc_append(&job->nfc, text, n)) return WEFT_OOM_FAIL(err, "the text");
-        text = job->nfc.data;
-        n = job->nfc.size;
-    }
-    return weft__matcher_cut(&tok->normalized, tok->added, job->skip_special, text, n,
+    job->normal = (weft__stretch){ text, n, 0 };
+    if (text == job->text) weft__utf8_decode(text, &job->normal.first);
+    WEFT_TRY(weft__normalize(&tok->normalizers, &job->normal_scratch, job->regex, &job->normal, err));
+    return weft__matcher_cut(&tok->normalized, tok->added, job->skip_special, job->normal.data, job->normal.n,
                              encode_normalized, job, err);
 }
 
@@ -194,8 +148,8 @@ static weft_status begin_text(encode_job *job, const weft_encode_desc *desc, wef
         return WEFT_FAIL(err, WEFT_INVALID, "%s: neither the tokenizer's files nor the configuration name a bos token",
                          tok->origin);
     bool there = prefix && tok->prefix.size && tok->prefix.data[0] == bos;
-    bool ok = desc->bos != WEFT_BOS_ON || there || append_ids(&job->ids, &bos, 1);
-    ok = ok && (!prefix || append_ids(&job->ids, tok->prefix.data, tok->prefix.size));
+    bool ok = desc->bos != WEFT_BOS_ON || there || weft__ids_append(&job->ids, &bos, 1);
+    ok = ok && (!prefix || weft__ids_append(&job->ids, tok->prefix.data, tok->prefix.size));
     return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "token ids");
 }
 
@@ -203,16 +157,17 @@ static weft_status encode_text(encode_job *job, const char *text, size_t n, cons
                                weft_error *err)
 {
     const weft_tokenizer *tok = job->tok;
-    job->split = weft__split_scratch_create();
+    job->text = text;
+    job->pre.regex = job->regex = weft__regex_scratch_create();
     if (n >= WEFT__CACHE_MIN_TEXT) job->cache = calloc(WEFT__CACHE_WORDS, sizeof *job->cache);
-    if (!job->split || (n >= WEFT__CACHE_MIN_TEXT && !job->cache)) return WEFT_OOM_FAIL(err, "encoding");
+    if (!job->regex || (n >= WEFT__CACHE_MIN_TEXT && !job->cache)) return WEFT_OOM_FAIL(err, "encoding");
     /* Room for most texts at once, and so that success never returns NULL. */
     if (!weft__grow(&job->ids.data, &job->ids.capacity, n / 4 + 16, sizeof *job->ids.data))
         return WEFT_OOM_FAIL(err, "token ids");
     WEFT_TRY(begin_text(job, desc, err));
     WEFT_TRY(weft__matcher_cut(&tok->raw, tok->added, job->skip_special, text, n, encode_raw, job, err));
     WEFT_TRY(weft__task_reach(&job->task, n, err));
-    if (!desc->no_template && !append_ids(&job->ids, tok->suffix.data, tok->suffix.size))
+    if (!desc->no_template && !weft__ids_append(&job->ids, tok->suffix.data, tok->suffix.size))
         return WEFT_OOM_FAIL(err, "token ids");
     return WEFT_OK;
 }
@@ -224,11 +179,10 @@ static weft_status encode_valid(encode_job *job, const char *text, size_t n, con
     job->total = n;
     WEFT_TRY(weft__task_begin(&job->task, n < REPORT_BYTES ? NULL : &desc->progress, "encoding", n, "B", err));
     weft_status status = encode_text(job, text, n, desc, err);
-    free(job->nfc.data);
-    free(job->prefixed.data);
-    free(job->mapped.data);
-    weft__bpe_scratch_free(&job->bpe);
-    weft__split_scratch_destroy(job->split);
+    weft__normal_scratch_free(&job->normal_scratch);
+    weft__pre_scratch_free(&job->pre);
+    weft__model_scratch_free(&job->model);
+    weft__regex_scratch_destroy(job->regex);
     free(job->cache);
     if (status != WEFT_OK) free(job->ids.data);
     return status;
@@ -279,17 +233,35 @@ void weft_tokens_free(weft_tokens *t)
 
 /* ---- decode ---- */
 
-static weft_status append_bytes(const weft_tokenizer *tok, const int32_t *ids, size_t n, bool skip_special,
-                                weft__bytes *out, weft_error *err)
+static bool append_text(void *ctx, const char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    return weft__bytes_append(ctx, text, n);
+}
+
+/* A token's text goes into the chain, or, if its bytes are all there is to it, into the text. */
+static bool append_token(const weft_tokenizer *tok, int32_t id, weft__decoding *chain, weft__bytes *out)
+{
+    const char *text = weft_tokenizer_token(tok, id);
+    size_t n;
+    if (!text) return true;
+    if (chain) return weft__decoding_push(chain, text, strlen(text));
+    text = weft_tokenizer_bytes(tok, id, &n);
+    return weft__bytes_append(out, text, n);
+}
+
+static weft_status append_tokens(const weft_tokenizer *tok, const int32_t *ids, size_t n, const weft_decode_desc *desc,
+                                 weft__bytes *out, weft_error *err)
+{
+    bool bytes = tok->decoders.bytes, ok = true;
+    for (size_t i = 0; i < n; i++)
         if (ids[i] < 0) return WEFT_FAIL(err, WEFT_INVALID, "decode: id %zu is %d", i, ids[i]);
-        if (skip_special && weft_tokenizer_is_special(tok, ids[i])) continue;
-        size_t size;
-        const char *bytes = weft_tokenizer_bytes(tok, ids[i], &size);
-        if (!weft__bytes_append(out, bytes, size)) return WEFT_OOM_FAIL(err, "decoded text");
-    }
-    return WEFT_OK;
+    weft__decoding *chain = bytes ? NULL : weft__decoding_create(&tok->decoders, !desc->repair, append_text, out);
+    if (!bytes && !chain) return WEFT_OOM_FAIL(err, "decoded text");
+    for (size_t i = 0; i < n && ok; i++)
+        if (!desc->skip_special || !weft_tokenizer_is_special(tok, ids[i])) ok = append_token(tok, ids[i], chain, out);
+    if (ok && chain) ok = weft__decoding_finish(chain);
+    weft__decoding_destroy(chain);
+    return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "decoded text");
 }
 
 static weft_status repair(weft__bytes *text, weft_error *err)
@@ -309,7 +281,7 @@ weft_status weft_tokenizer_decode(const weft_tokenizer *tok, const int32_t *ids,
     if (!desc) desc = &usual;
     *out = (weft_text){ 0 };
     weft__bytes text = { 0 };
-    weft_status status = append_bytes(tok, ids, n, desc->skip_special, &text, err);
+    weft_status status = append_tokens(tok, ids, n, desc, &text, err);
     if (status == WEFT_OK && desc->repair) status = repair(&text, err);
     if (status == WEFT_OK && !weft__bytes_append(&text, "", 1)) status = WEFT_OOM_FAIL(err, "decoded text");
     if (status != WEFT_OK) free(text.data);
@@ -373,4 +345,37 @@ uint32_t weft_tokenizer_added_count(const weft_tokenizer *tok)
 int32_t weft_tokenizer_added(const weft_tokenizer *tok, uint32_t i)
 {
     return i < tok->n_added ? tok->added[i].id : -1;
+}
+
+/* The name of a step. */
+static const char *step_name(const weft_tokenizer *tok, weft_tokenizer_part part, size_t k)
+{
+    switch (part) {
+    case WEFT_TOKENIZER_NORMALIZER: return weft__normalizer_name(&tok->normalizers, k);
+    case WEFT_TOKENIZER_PRE_TOKENIZER: return k < tok->pre.n ? tok->pre.step[k].name : NULL;
+    case WEFT_TOKENIZER_MODEL: return k == 0 ? weft__model_name(&tok->model) : NULL;
+    case WEFT_TOKENIZER_DECODER: return k < tok->decoders.n ? tok->decoders.step[k].name : NULL;
+    default: return NULL;
+    }
+}
+
+const char *weft_tokenizer_component(const weft_tokenizer *tok, weft_tokenizer_part part, uint32_t i)
+{
+    const char *name = NULL, *before = NULL;
+    for (size_t k = 0; (name = step_name(tok, part, k)); k++) {
+        bool same = before == name || !*name; /* a component may be several steps; a step without a name is none */
+        before = name;
+        if (!same && i-- == 0) break;
+    }
+    return name;
+}
+
+int32_t weft_tokenizer_before(const weft_tokenizer *tok, uint32_t i)
+{
+    return i < tok->prefix.size ? tok->prefix.data[i] : -1;
+}
+
+int32_t weft_tokenizer_after(const weft_tokenizer *tok, uint32_t i)
+{
+    return i < tok->suffix.size ? tok->suffix.data[i] : -1;
 }

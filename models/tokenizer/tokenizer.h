@@ -7,13 +7,13 @@
  *         weft_tokenizer_encode(tok, "Once upon", 9, NULL, &t, &err) ||
  *         weft_tokenizer_decode(tok, t.ids, t.n, NULL, &text, &err)) ...
  *
- * Byte-level BPE as the GPT-NeoX, GPT-2 and LLaMA-3 families use it: normalizer (none or NFC), added tokens, regular
- * expressions that cut text into words, merges inside each word, template tokens around the result. Every id is the
- * one that Hugging Face `tokenizers` gives. What asks for anything else is refused by name. docs/tokenizers.md says
- * which files and keys count.
+ * The components that tokenizer.json names decide: normalizers, added tokens, pre-tokenizers that cut text into
+ * words, BPE, Unigram or WordPiece inside each word, template tokens around the result, and a chain of decoders
+ * back. Every id and text is the one that Hugging Face `tokenizers` gives. A component that is not known here is
+ * refused by name. docs/tokenizers.md says which are, and which files and keys count.
  *
- * A tokenizer never changes once it is open: any number of threads may use one at the same time. A token stream belongs
- * to one thread at a time. */
+ * A tokenizer never changes once it is open: any number of threads may use one at the same time. A token stream
+ * belongs to one thread at a time. */
 #ifndef WEFT_TOKENIZER_H
 #define WEFT_TOKENIZER_H
 
@@ -53,7 +53,8 @@ typedef struct weft_encode_desc {
 
 /* n_bytes of text (may hold NUL bytes). Invalid UTF-8 becomes U+FFFD, one for each maximal part of a sequence, as
  * Python's errors="replace" does. desc may be NULL. INVALID: `bos` is ON and no file names such a token. LIMIT: 512 MiB
- * of text or more, or a regular expression of the files needs too many steps on it. CANCELLED, OOM. */
+ * of text or more, a normalizer makes it far too long, or a regular expression of the files needs too many steps on it.
+ * UNSUPPORTED: a character has no token, and the model nothing to stand for it. CANCELLED, OOM. */
 WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_encode(const weft_tokenizer *tok, const char *text, size_t n_bytes,
                                                          const weft_encode_desc *desc, weft_tokens *out,
                                                          weft_error *err);
@@ -80,6 +81,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_decode(const weft_tokenizer *t
 /* Decodes ids one by one, as a model picks them, into pieces that can be shown at once: each is whole UTF-8 sequences,
  * and no piece holds a stop string or the beginning of one. Bytes of an unfinished sequence wait for the next id; bytes
  * that can no longer become valid turn into U+FFFD; text that may still become a stop string waits until it is decided.
+ * Tokens for single bytes ("<0x0A>") wait for the end of their run, which decides whether all of it is UTF-8.
  * Without stop strings all pieces together are what weft_tokenizer_decode gives with `repair`. */
 typedef struct weft_token_stream weft_token_stream;
 
@@ -110,8 +112,8 @@ WEFT_API int weft_token_stream_stopped(const weft_token_stream *s);
 WEFT_API uint32_t weft_tokenizer_size(const weft_tokenizer *tok);
 /* The token as the files spell it ("Ġthe"), NUL-terminated, lent; NULL: no such id. */
 WEFT_API const char *weft_tokenizer_token(const weft_tokenizer *tok, int32_t id);
-/* The bytes that it stands for (" the"), lent, not NUL-terminated, perhaps not UTF-8 by themselves; NULL and 0: no such
- * id. */
+/* The bytes that it stands for within a text (" the"), lent, not NUL-terminated, perhaps not UTF-8 by themselves;
+ * NULL and 0: no such id. */
 WEFT_API const char *weft_tokenizer_bytes(const weft_tokenizer *tok, int32_t id, size_t *n_bytes);
 /* The id of a token by the files' spelling; -1: none. */
 WEFT_API int32_t weft_tokenizer_find(const weft_tokenizer *tok, const char *token);
@@ -128,6 +130,16 @@ typedef enum weft_named_token {
 /* Its id; -1: the tokenizer's files name none. (What ends a text is for the model's configuration to say, too:
  * weft_model_info.) */
 WEFT_API int32_t weft_tokenizer_named(const weft_tokenizer *tok, weft_named_token which);
+
+/* What it consists of: the i-th component of a part, by the name that the files have for it ("NFC"). Lent; NULL
+ * past the end. */
+typedef enum weft_tokenizer_part {
+    WEFT_TOKENIZER_NORMALIZER, WEFT_TOKENIZER_PRE_TOKENIZER, WEFT_TOKENIZER_MODEL, WEFT_TOKENIZER_DECODER
+} weft_tokenizer_part;
+WEFT_API const char *weft_tokenizer_component(const weft_tokenizer *tok, weft_tokenizer_part part, uint32_t i);
+/* The tokens that the files put before a text, or after it: the i-th id; -1 past the end. */
+WEFT_API int32_t weft_tokenizer_before(const weft_tokenizer *tok, uint32_t i);
+WEFT_API int32_t weft_tokenizer_after(const weft_tokenizer *tok, uint32_t i);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* unicode.h: UTF-8, NFC and the character classes that tokenization depends on; and a growing byte buffer. */
+/* unicode.h: UTF-8, the byte-level alphabet, and a growing byte buffer. */
 #ifndef WEFT_TOKENIZER_UNICODE_H
 #define WEFT_TOKENIZER_UNICODE_H
 
@@ -43,18 +43,6 @@ bool weft__utf8_is_valid(const char *text, size_t n);
 
 /* Appends the text with broken and cut sequences replaced. False = out of memory. */
 bool weft__utf8_append_lossy(weft__bytes *out, const char *text, size_t n);
-
-/* True if a quick look proves that valid UTF-8 is in normal form C; false says nothing. */
-bool weft__nfc_quick(const char *text, size_t n);
-
-/* Appends the normal form C of valid UTF-8, in time linear in n (but for sorting marks). False = out of memory. */
-bool weft__nfc_append(weft__bytes *out, const char *text, size_t n);
-
-/* Unicode White_Space. */
-bool weft__is_space(uint32_t c);
-
-/* A character of words: letters, marks, decimal digits, connectors, joiners (UTS 18, \w). */
-bool weft__is_word(uint32_t c);
 
 /* The byte-level alphabet writes each byte as one printable character: itself where it is printable
  * Latin-1, else one from U+0100 on, in order. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/tokenizer/forms.h"
 #include "models/tokenizer/tokenizer.h"
-#include "models/tokenizer/unicode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +22,7 @@ static weft__bytes expected(const char *text, size_t n)
 {
     weft__bytes repaired = { 0 }, nfc = { 0 };
     if (!weft__utf8_append_lossy(&repaired, text, n) ||
-        !weft__nfc_append(&nfc, repaired.data, repaired.size))
+        !weft__form_append(&nfc, WEFT__FORM_C, repaired.data, repaired.size))
         abort();
     free(repaired.data);
     return nfc;

@@ -54,6 +54,11 @@ static weft_status parse(const char *text, size_t n, weft_error *err)
     "', 'special': false, 'normalized': true, 'lstrip': false, " \
     "'rstrip': false, 'single_word': false}"
 
+/* Nine sequences in each other. */
+#define IN_ONE(list, part)   "{'type': 'Sequence', '" list "': [" part "]}"
+#define IN_THREE(list, part) IN_ONE(list, IN_ONE(list, IN_ONE(list, part)))
+#define NESTED(list, part)   IN_THREE(list, IN_THREE(list, IN_THREE(list, part)))
+
 static const struct {
     const char *place, *content;
     weft_status status;
@@ -113,39 +118,114 @@ static const struct {
     { "%ADDED%", TOKEN("4", "\xC3\xA9") "," TOKEN("5", "e\\u0301"), WEFT_FORMAT, "is there twice" },
     { "%ADDED%", TOKEN("4", "a\\u0000"), WEFT_FORMAT, "x/tokenizer.json" },
 
-    /* kinds of tokenizers that are not byte-level BPE, or not quite */
-    { "%NORM%", "{'type': 'NFKC'}", WEFT_UNSUPPORTED, "the normalizer \"NFKC\" is not supported" },
-    { "%NORM%", "{'type': 'Sequence', 'normalizers': [{'type': 'NFC'}, {'type': 'Lowercase'}]}",
-      WEFT_UNSUPPORTED, "the normalizer \"Lowercase\"" },
+    /* normalizers */
+    { "%NORM%", "{'type': 'Nmt'}", WEFT_UNSUPPORTED, "the normalizer \"Nmt\" is not supported" },
+    { "%NORM%", "{'type': 'Sequence', 'normalizers': [{'type': 'NFC'}, {'type': 'Upper'}]}",
+      WEFT_UNSUPPORTED, "the normalizer \"Upper\"" },
+    { "%NORM%", "{'type': 'Sequence', 'normalizers': [{'type': 'Sequence', 'normalizers': [{'type': 'NFKD'}]}]}",
+      WEFT_OK, "" },
+    { "%NORM%", "{'type': 'Strip', 'strip_left': true}", WEFT_FORMAT,
+      "the normalizer \"Strip\": its options: \"strip_right\" is missing" },
+    { "%NORM%", "{'type': 'Prepend'}", WEFT_FORMAT, "the normalizer \"Prepend\": \"prepend\" is not a text" },
+    { "%NORM%", "{'type': 'Replace', 'content': ''}", WEFT_FORMAT, "the normalizer \"Replace\": it has no pattern" },
+    { "%NORM%", "{'type': 'Replace', 'pattern': {'String': 'a'}}", WEFT_FORMAT,
+      "the normalizer \"Replace\": \"content\" is not a text" },
+    { "%NORM%", "{'type': 'Replace', 'pattern': {'String': ''}, 'content': ''}", WEFT_FORMAT,
+      "the normalizer \"Replace\": the pattern is empty" },
+    { "%NORM%", "{'type': 'Replace', 'pattern': {'Regex': '('}, 'content': ''}", WEFT_FORMAT,
+      "the normalizer \"Replace\": the regular expression is not valid" },
+    { "%NORM%", "{'type': 'Precompiled'}", WEFT_FORMAT,
+      "the normalizer \"Precompiled\": \"precompiled_charsmap\" is not a text" },
+    { "%NORM%", "{'type': 'Precompiled', 'precompiled_charsmap': 'AAA'}", WEFT_FORMAT, "is not base64" },
+    { "%NORM%", "{'type': 'Precompiled', 'precompiled_charsmap': 'A?AA'}", WEFT_FORMAT, "is not base64" },
+    { "%NORM%", "{'type': 'Precompiled', 'precompiled_charsmap': ''}", WEFT_FORMAT, "the table has 0 bytes" },
+    { "%NORM%", "{'type': 'Precompiled', 'precompiled_charsmap': 'BAAAAA=='}", WEFT_FORMAT,
+      "the table has 4 bytes and a trie of 4" },
+    { "%NORM%", "{'type': 'Precompiled', 'precompiled_charsmap': '/////wAAAAA='}", WEFT_FORMAT,
+      "the table has 8 bytes and a trie of 4294967295" },
+    { "%NORM%", "{'type': 'Precompiled', 'precompiled_charsmap': 'BAAAAAAAAAD/'}", WEFT_FORMAT, "not UTF-8" },
+    { "%NORM%", "{'type': 'Precompiled', 'precompiled_charsmap': 'BAAAAP////8='}", WEFT_OK, "" },
+    { "%NORM%", "{'type': 'BertNormalizer'}", WEFT_FORMAT, "\"clean_text\" is missing" },
+    { "%NORM%",
+      "{'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true, 'lowercase': true, "
+      "'strip_accents': 1}",
+      WEFT_FORMAT, "\"strip_accents\" is not a boolean" },
+    { "%NORM%", NESTED("normalizers", "{'type': 'NFC'}"), WEFT_UNSUPPORTED, "\"normalizer\": more than 8 Sequences" },
     { "%NORM%", "{'type': 'Sequence'}", WEFT_FORMAT, "\"normalizers\" is not an array" },
     { "%NORM%", "'NFC'", WEFT_FORMAT, "\"normalizer\" is not an object" },
     { "%NORM%", "{}", WEFT_UNSUPPORTED, "the normalizer \"(without a type)\"" },
-    { "%PRE%", "null", WEFT_UNSUPPORTED, "no ByteLevel pre-tokenizer" },
-    { "%PRE%", "{'type': 'Metaspace'}", WEFT_UNSUPPORTED, "the pre-tokenizer \"Metaspace\"" },
+
+    /* pre-tokenizers */
+    { "%PRE%", "null", WEFT_OK, "" },
+    { "%PRE%", "{'type': 'UnicodeScripts'}", WEFT_UNSUPPORTED, "the pre-tokenizer \"UnicodeScripts\"" },
+    { "%PRE%", "{'type': 'Metaspace'}", WEFT_FORMAT,
+      "the pre-tokenizer \"Metaspace\": \"replacement\" is not one character" },
+    { "%PRE%", "{'type': 'Metaspace', 'replacement': ''}", WEFT_FORMAT, "\"replacement\" is not one character" },
+    { "%PRE%", "{'type': 'Metaspace', 'replacement': 'ab'}", WEFT_FORMAT, "\"replacement\" is not one character" },
+    { "%PRE%", "{'type': 'Metaspace', 'replacement': '_', 'prepend_scheme': 'last'}", WEFT_FORMAT,
+      "\"prepend_scheme\" is none of" },
+    { "%PRE%", "{'type': 'Metaspace', 'replacement': '_', 'prepend_scheme': 2}", WEFT_FORMAT,
+      "\"prepend_scheme\" is none of" },
+    { "%PRE%", "{'type': 'Metaspace', 'replacement': '_', 'add_prefix_space': false}", WEFT_FORMAT,
+      "\"add_prefix_space\" is false" },
+    { "%PRE%", "{'type': 'Metaspace', 'replacement': '_', 'split': 1}", WEFT_FORMAT, "\"split\" is not a boolean" },
+    { "%PRE%", "{'type': 'Punctuation', 'behavior': 'Sideways'}", WEFT_UNSUPPORTED, "behavior \"Sideways\"" },
+    { "%PRE%", "{'type': 'CharDelimiterSplit'}", WEFT_FORMAT, "\"delimiter\" is not one character" },
+    { "%PRE%", "{'type': 'Whitespace'}", WEFT_OK, "" },
+    { "%PRE%", NESTED("pretokenizers", "{'type': 'Whitespace'}"), WEFT_UNSUPPORTED,
+      "\"pre_tokenizer\": more than 8 Sequences" },
     { "%PRE%", "{'type': 'ByteLevel'}", WEFT_FORMAT, "\"add_prefix_space\" is missing" },
     { "%PRE%", "{'type': 'ByteLevel', 'add_prefix_space': 1}", WEFT_FORMAT,
       "\"add_prefix_space\" is not a boolean" },
     { "%PRE%", "{'type': 'Digits'}", WEFT_FORMAT, "\"individual_digits\" is missing" },
-    { "%PRE%", "{'type': 'Digits', 'individual_digits': true}", WEFT_UNSUPPORTED,
-      "no ByteLevel pre-tokenizer" },
-    { "%PRE%", "{'type': 'Sequence', 'pretokenizers': []}", WEFT_UNSUPPORTED,
-      "no ByteLevel pre-tokenizer" },
+    { "%PRE%", "{'type': 'Digits', 'individual_digits': true}", WEFT_OK, "" },
+    { "%PRE%", "{'type': 'Sequence', 'pretokenizers': []}", WEFT_OK, "" },
     { "%PRE%", "{'type': 'Sequence', 'pretokenizers': [7]}", WEFT_UNSUPPORTED,
       "the pre-tokenizer" },
-    { "%DEC%", "null", WEFT_UNSUPPORTED, "no ByteLevel decoder" },
-    { "%DEC%", "{'type': 'WordPiece'}", WEFT_UNSUPPORTED, "the decoder \"WordPiece\"" },
-    { "%OPT%", "'byte_fallback': true,", WEFT_UNSUPPORTED, "\"byte_fallback\"" },
+
+    /* decoders */
+    { "%DEC%", "null", WEFT_OK, "" },
+    { "%DEC%", "{'type': 'CTC'}", WEFT_UNSUPPORTED, "the decoder \"CTC\" is not supported" },
+    { "%DEC%", "{'type': 'WordPiece'}", WEFT_FORMAT, "the decoder \"WordPiece\": \"prefix\" is not a text" },
+    { "%DEC%", "{'type': 'WordPiece', 'prefix': '##'}", WEFT_FORMAT, "\"cleanup\" is missing" },
+    { "%DEC%", "{'type': 'BPEDecoder', 'suffix': ''}", WEFT_FORMAT, "the decoder \"BPEDecoder\": \"suffix\" is empty" },
+    { "%DEC%", "{'type': 'Metaspace', 'replacement': 3}", WEFT_FORMAT, "\"replacement\" is not a text" },
+    { "%DEC%", "{'type': 'Replace', 'pattern': {'Regex': 'a'}, 'content': ''}", WEFT_UNSUPPORTED,
+      "the decoder \"Replace\": a regular expression is not supported here" },
+    { "%DEC%", "{'type': 'Strip', 'content': 'ab', 'start': 1, 'stop': 0}", WEFT_FORMAT, "is not one character" },
+    { "%DEC%", "{'type': 'Strip', 'content': 'a', 'start': -1, 'stop': 0}", WEFT_FORMAT,
+      "the decoder \"Strip\": \"start\" is not a number" },
+    { "%DEC%", "{'type': 'Strip', 'content': 'a', 'start': 1, 'stop': 9223372036854775807}", WEFT_UNSUPPORTED,
+      "\"stop\" is more than 1024" },
+    { "%DEC%", "{'type': 'Sequence', 'decoders': [{'type': 'Fuse'}, {'type': 'ByteFallback'}]}", WEFT_UNSUPPORTED,
+      "the decoder \"ByteFallback\": it comes after Fuse" },
+    { "%DEC%", "{'type': 'Sequence', 'decoders': [{'type': 'ByteLevel'}, {'type': 'ByteLevel'}]}", WEFT_UNSUPPORTED,
+      "it comes after ByteLevel" },
+    { "%DEC%", NESTED("decoders", "{'type': 'Fuse'}"), WEFT_UNSUPPORTED, "\"decoder\": more than 8 Sequences" },
+
+    /* the model */
+    { "%OPT%", "'byte_fallback': true,", WEFT_OK, "" },
+    { "%OPT%", "'byte_fallback': 'x',", WEFT_FORMAT, "\"byte_fallback\" is not a boolean" },
+    { "%OPT%", "'byte_fallback': true, 'unk_token': 'zz',", WEFT_FORMAT, "byte 0x00 has no token" },
     { "%OPT%", "'dropout': 0.1,", WEFT_UNSUPPORTED, "\"dropout\"" },
     { "%OPT%", "'dropout': 'x',", WEFT_FORMAT, "\"dropout\" is not a number" },
-    { "%OPT%", "'end_of_word_suffix': '</w>',", WEFT_UNSUPPORTED, "\"end_of_word_suffix\"" },
-    { "%OPT%", "'continuing_subword_prefix': '##',", WEFT_UNSUPPORTED,
-      "\"continuing_subword_prefix\"" },
+    { "%OPT%", "'end_of_word_suffix': 1,", WEFT_FORMAT, "\"end_of_word_suffix\" is not a text" },
+    { "%OPT%", "'continuing_subword_prefix': '##',", WEFT_FORMAT,
+      "merge 0: the right part is shorter than the prefix" },
     { "%OPT%", "'ignore_merges': 3,", WEFT_FORMAT, "\"ignore_merges\" is not a boolean" },
     { "%OPT%", "'unk_token': 3,", WEFT_FORMAT, "\"unk_token\" is not a text" },
     { "%OPT%", "'unk_token': 'zz',", WEFT_FORMAT,
       "byte 0x00 has no token, and the unk_token \"zz\"" },
-    { "%POST%", "{'type': 'BertProcessing'}", WEFT_UNSUPPORTED,
-      "the post-processor \"BertProcessing\"" },
+
+    /* post-processors */
+    { "%POST%", "{'type': 'Around'}", WEFT_UNSUPPORTED, "the post-processor \"Around\"" },
+    { "%POST%", "{'type': 'BertProcessing'}", WEFT_FORMAT,
+      "the post-processor \"BertProcessing\": \"cls\" is not a token and its id" },
+    { "%POST%", "{'type': 'RobertaProcessing', 'cls': ['a', 0], 'sep': ['b', 4]}", WEFT_FORMAT,
+      "the post-processor \"RobertaProcessing\": the id of \"b\" is 4, outside 0..3" },
+    { "%POST%", "{'type': 'RobertaProcessing', 'cls': ['a', 0], 'sep': ['b', 1, 2]}", WEFT_FORMAT,
+      "\"sep\" is not a token and its id" },
+    { "%POST%", NESTED("processors", "{'type': 'ByteLevel'}"), WEFT_UNSUPPORTED, "more than 8 Sequences" },
     { "%POST%", "{'type': 'TemplateProcessing'}", WEFT_FORMAT,
       "the template has no \"single\" array" },
     { "%POST%", "{'type': 'TemplateProcessing', 'single': []}", WEFT_FORMAT,
@@ -189,14 +269,21 @@ static const struct {
     { "{'Regex': '\\\\'}", "Isolated", WEFT_FORMAT, "the regular expression is not valid" },
     { "{'Regex': '\\\\p{Nonsense}'}", "Isolated", WEFT_FORMAT,
       "the regular expression is not valid" },
-    { "{'Regex': '\\\\C'}", "Isolated", WEFT_FORMAT, "the regular expression is not valid" },
-    { "{'Regex': '[a-w&&[^c-g]]'}", "Isolated", WEFT_UNSUPPORTED,
-      "nests or intersects character classes" },
-    { "{'Regex': '[a[bc]]'}", "Isolated", WEFT_UNSUPPORTED,
-      "nests or intersects character classes" },
+    { "{'Regex': '\\\\C'}", "Isolated", WEFT_UNSUPPORTED, "has the escape \\C at byte 0" },
+    { "{'Regex': 'a\\\\Qb'}", "Isolated", WEFT_UNSUPPORTED, "has the escape \\Q at byte 1" },
+    { "{'Regex': '[a-w&&[^c-g]]'}", "Isolated", WEFT_OK, "" },
+    { "{'Regex': '[a[bc]]'}", "Isolated", WEFT_OK, "" },
+    { "{'Regex': '[a&&]'}", "Isolated", WEFT_UNSUPPORTED, "has an empty class" },
+    { "{'Regex': '[[a]'}", "Isolated", WEFT_FORMAT, "the regular expression is not valid" },
+    { "{'Regex': '[[:nothing:]]'}", "Isolated", WEFT_UNSUPPORTED, "an unknown class in brackets" },
+    { "{'Regex': '(?R)'}", "Isolated", WEFT_UNSUPPORTED, "an unknown kind of group at byte 2" },
+    { "{'Regex': '(*LIMIT_MATCH=1)a'}", "Isolated", WEFT_UNSUPPORTED, "has (* at byte 0" },
+    { "{'Regex': 'a{2}?'}", "Isolated", WEFT_UNSUPPORTED, "has {n}? at byte 1" },
+    { "{'Regex': '(?#a'}", "Isolated", WEFT_UNSUPPORTED, "a comment without an end" },
+    { "{'Regex': '\\\\xE9'}", "Isolated", WEFT_UNSUPPORTED, "a byte beyond" },
     { "{'Regex': '(((((a{1,999}){1,999}){1,999}){1,999}){1,999})'}", "Isolated", WEFT_FORMAT,
       "not valid" },
-    { "{'Regex': ''}", "Isolated", WEFT_FORMAT, "the split pattern is empty" },
+    { "{'Regex': ''}", "Isolated", WEFT_FORMAT, "the pattern is empty" },
     { "{'Regex': 3}", "Isolated", WEFT_FORMAT, "has no pattern" },
     { "{}", "Isolated", WEFT_FORMAT, "has no pattern" },
     { "null", "Isolated", WEFT_FORMAT, "has no pattern" },
@@ -222,24 +309,49 @@ static void split_expressions(void)
     }
 }
 
-/* Steps of pre-tokenizers: ByteLevel comes last, once, and there are not too many. */
-static void step_order(void)
+/* There are not too many steps. */
+static void too_many_steps(void)
 {
-    static const char level[] = "{'type': 'ByteLevel', 'add_prefix_space': false}";
-    static const char split[] =
-        "{'type': 'Split', 'pattern': {'String': 'a'}, 'behavior': 'Isolated', 'invert': false}";
-    char file[8192], part[4096];
+    static const struct {
+        const char *place, *list, *part, *text;
+    } rows[] = {
+        { "%PRE%", "pretokenizers", "{'type': 'WhitespaceSplit'}", "more than 16 steps" },
+        { "%DEC%", "decoders", "{'type': 'Fuse'}", "more than 16 steps" },
+        { "%NORM%", "normalizers", "{'type': 'NFC'}", "more than 64 steps" },
+    };
+    static char file[8192], part[4096];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        weft_error err = { 0 };
+        int n = snprintf(part, sizeof part, "{'type': 'Sequence', '%s': [%s", rows[i].list, rows[i].part);
+        for (int k = 0; k < 64; k++) n += snprintf(part + n, sizeof part - (size_t)n, ",%s", rows[i].part);
+        snprintf(part + n, sizeof part - (size_t)n, "]}");
+        make_file(file, sizeof file, rows[i].place, part);
+        CHECK_STATUS(parse(file, strlen(file), &err), WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, rows[i].text);
+    }
+}
+
+/* Texts that grow without end are stopped. */
+static void growth(void)
+{
+    static const char grow[] = "{'type': 'Replace', 'pattern': {'String': 'a'}, 'content': 'aaaaaaaaaaaaaaaaaaaaaaaa'}";
+    static char file[8192], part[4096], text[40000];
+    weft_tokenizer *tok;
+    weft_tokens ids;
     weft_error err = { 0 };
-    snprintf(part, sizeof part, "{'type': 'Sequence', 'pretokenizers': [%s, %s]}", level, split);
-    make_file(file, sizeof file, "%PRE%", part);
-    CHECK_STATUS(parse(file, strlen(file), &err), WEFT_UNSUPPORTED, err);
-    CHECK_CONTAINS(err.text, "a pre-tokenizer after ByteLevel");
-    snprintf(part, sizeof part,
-             "{'type': 'Sequence', 'pretokenizers': [%s, %s, %s, %s, %s, %s, %s, %s, %s]}", split,
-             split, split, split, split, split, split, split, level);
-    make_file(file, sizeof file, "%PRE%", part);
-    CHECK_STATUS(parse(file, strlen(file), &err), WEFT_UNSUPPORTED, err);
-    CHECK_CONTAINS(err.text, "more than 8 pre-tokenizers");
+    snprintf(part, sizeof part, "{'type': 'Sequence', 'normalizers': [%s, %s, %s, %s, %s, %s]}", grow, grow, grow, grow,
+             grow, grow);
+    make_file(file, sizeof file, "%NORM%", part);
+    if (!CHECK_OK(weft_tokenizer_parse(file, strlen(file), "x", &tok, &err), err)) return;
+    memset(text, 'a', sizeof text);
+    CHECK_STATUS(weft_tokenizer_encode(tok, text, sizeof text, NULL, &ids, &err), WEFT_LIMIT, err);
+    CHECK_CONTAINS(err.text, "normalizer makes the text longer");
+    weft_tokenizer_close(tok);
+    snprintf(part, sizeof part, "{'type': 'Sequence', 'decoders': [%s, %s, %s, %s, %s, %s]}", grow, grow, grow, grow,
+             grow, grow);
+    make_file(file, sizeof file, "%DEC%", part);
+    CHECK_STATUS(parse(file, strlen(file), &err), WEFT_LIMIT, err);
+    CHECK_CONTAINS(err.text, "x/tokenizer.json: the decoder makes texts of more than");
 }
 
 /* A pattern whose matching explodes ends in an error, not in a hang. */
@@ -276,7 +388,7 @@ static void not_a_tokenizer(void)
         { "[]", "not an object", WEFT_FORMAT },
         { "7", "not an object", WEFT_FORMAT },
         { "\xFF\xFE", "x/tokenizer.json: ", WEFT_FORMAT },
-        { "{}", "no ByteLevel pre-tokenizer", WEFT_UNSUPPORTED },
+        { "{}", "there is no \"model\" object", WEFT_FORMAT },
         { "{\"version\": \"2.0\"}", "\"version\" is not \"1.0\"", WEFT_UNSUPPORTED },
         { "{\"version\": 1}", "\"version\" is not \"1.0\"", WEFT_UNSUPPORTED },
         { "{\"model\": {}, \"model\": {}}", "twice", WEFT_FORMAT },
@@ -300,7 +412,9 @@ static void broken_model(void)
         const char *key, *value, *text;
         weft_status status;
     } rows[] = {
-        { "type", "\"Unigram\"", "the model type \"Unigram\" is not supported", WEFT_UNSUPPORTED },
+        { "type", "\"WordLevel\"", "the model type \"WordLevel\" is not supported", WEFT_UNSUPPORTED },
+        { "type", "\"Unigram\"", "the model has no \"vocab\" array", WEFT_FORMAT },
+        { "type", "\"WordPiece\"", "the model's \"max_input_chars_per_word\" is not a number", WEFT_FORMAT },
         { "type", "3", "the model type", WEFT_UNSUPPORTED },
         { "vocab", "[]", "the model has no \"vocab\" object", WEFT_FORMAT },
         { "merges", "{}", "the model has no \"merges\" array", WEFT_FORMAT },
@@ -324,6 +438,57 @@ static void broken_model(void)
     CHECK_STATUS(parse_tree(file, &tok, &err), WEFT_FORMAT, err);
     CHECK_CONTAINS(err.text, "there is no \"model\" object");
     json_decref(file);
+}
+
+/* Models of other kinds, broken. */
+static void other_models(void)
+{
+    static const struct {
+        const char *model, *text;
+        weft_status status;
+    } rows[] = {
+        { "'type': 'Unigram', 'vocab': [['a', -1]], 'unk_id': 0", "", WEFT_OK },
+        { "'type': 'Unigram', 'vocab': {}", "the model has no \"vocab\" array", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': []", "the vocabulary is empty", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': ['a']", "entry 0 of the vocabulary is not a text and its score", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': [['a', -1], ['b', '2']]", "entry 1 of the vocabulary", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': [['a', -1], ['a', -2]]", "\"a\" is in the vocabulary twice", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': [['a', 1e999]]", "the score of entry 0 is not finite", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': [['a', NaN]]", "the score of entry 0 is not finite", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': [['a', -1]], 'unk_id': 1", "the id of unk_id is 1, outside 0..0", WEFT_FORMAT },
+        { "'type': 'Unigram', 'vocab': [['a', -1]], 'unk_id': 'a'", "the id of unk_id is not an integer", WEFT_FORMAT },
+        { "'type': 'WordPiece', 'vocab': {'a': 0}", "\"max_input_chars_per_word\" is not a number", WEFT_FORMAT },
+        { "'type': 'WordPiece', 'vocab': {'a': 0}, 'max_input_chars_per_word': -1", "is not a number", WEFT_FORMAT },
+        { "'type': 'WordPiece', 'vocab': {'a': 0}, 'max_input_chars_per_word': 5",
+          "\"continuing_subword_prefix\" is not a text", WEFT_FORMAT },
+        { "'type': 'WordPiece', 'vocab': {'a': 0}, 'max_input_chars_per_word': 5, 'continuing_subword_prefix': ''",
+          "\"unk_token\" is not a text", WEFT_FORMAT },
+        { "'type': 'WordPiece', 'vocab': {'a': 0}, 'max_input_chars_per_word': 5, 'continuing_subword_prefix': '', "
+          "'unk_token': 'b'",
+          "the unk_token \"b\" is not in the vocabulary", WEFT_FORMAT },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char file[1024];
+        weft_error err = { 0 };
+        snprintf(file, sizeof file, "{'model': {%s}}", rows[i].model);
+        for (char *p = file; *p; p++)
+            if (*p == '\'') *p = '"';
+        bool ok = CHECK_STATUS(parse(file, strlen(file), &err), rows[i].status, err);
+        if (!(CHECK_CONTAINS(err.text, rows[i].text) && ok)) printf("  with %s\n", rows[i].model);
+    }
+}
+
+/* A character that the vocabulary lacks, and nothing to stand for it. */
+static void no_unknown_token(void)
+{
+    static const char file[] = "{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1]], \"unk_id\": null}}";
+    weft_tokenizer *tok;
+    weft_tokens ids;
+    weft_error err = { 0 };
+    if (!CHECK_OK(weft_tokenizer_parse(file, sizeof file - 1, "x", &tok, &err), err)) return;
+    CHECK_STATUS(weft_tokenizer_encode(tok, "aab", 3, NULL, &ids, &err), WEFT_UNSUPPORTED, err);
+    CHECK_CONTAINS(err.text, "no token for \"b\", and no unk_id");
+    weft_tokenizer_close(tok);
 }
 
 /* The bundled file cut off anywhere is an error. */
@@ -387,7 +552,10 @@ static void ids_of_small_files(void)
 static const weft_test tests[] = {
     { "broken_parts", broken_parts },
     { "split_expressions", split_expressions },
-    { "step_order", step_order },
+    { "too_many_steps", too_many_steps },
+    { "growth", growth },
+    { "other_models", other_models },
+    { "no_unknown_token", no_unknown_token },
     { "explosive_expression", explosive_expression },
     { "ids_of_small_files", ids_of_small_files },
     { "not_a_tokenizer", not_a_tokenizer },

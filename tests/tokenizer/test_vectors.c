@@ -2,8 +2,9 @@
  * lists. */
 #include "support.h"
 
+#include "models/tokenizer/classes.h"
+#include "models/tokenizer/forms.h"
 #include "models/tokenizer/split.h"
-#include "models/tokenizer/unicode.h"
 
 static json_t *load(const char *path)
 {
@@ -189,7 +190,7 @@ static void check_pattern(const char *pattern, const uint8_t *set)
     weft__split_options options = { .behavior = WEFT__SPLIT_REMOVED, .invert = true };
     weft__splitter *splitter;
     weft_error err;
-    weft__split_scratch *scratch = weft__split_scratch_create();
+    weft__regex_scratch *scratch = weft__regex_scratch_create();
     if (!CHECK(scratch) ||
         !CHECK_OK(weft__splitter_create(pattern, strlen(pattern), options, &splitter, &err), err))
         return;
@@ -203,7 +204,7 @@ static void check_pattern(const char *pattern, const uint8_t *set)
     }
     CHECK_EQ_INT(wrong, 0);
     weft__splitter_destroy(splitter);
-    weft__split_scratch_destroy(scratch);
+    weft__regex_scratch_destroy(scratch);
 }
 
 static void classes(void)
@@ -248,7 +249,7 @@ static void marks(void)
         char text[8] = "a\xCD\x85"; /* U+0345 has the highest class of all */
         size_t n = 3 + weft__utf8_encode(c, text + 3);
         out.size = 0;
-        CHECK(weft__nfc_append(&out, text, n));
+        CHECK(weft__form_append(&out, WEFT__FORM_C, text, n));
         bool moved = out.size < 3 || memcmp(out.data, text, 3) != 0;
         if (moved != set[c] && wrong++ < 10) printf("  U+%04X\n", c);
     }

@@ -177,7 +177,9 @@ holds "inspect shows the parameters" '"$weft" inspect "$model" --context 256 --w
 holds "inspect --json" '"$weft" inspect "$model" --json | grep -q "\"parameters\": 6836224"'
 holds "inspect says where values come from" '"$weft" inspect "$model" >"$dir/i" && grep -q "rope_theta  *10000  *config.json: rotary_emb_base" "$dir/i" && grep -q "head_dim  *32  *default" "$dir/i"'
 holds "inspect --json has the configuration" '"$weft" inspect "$model" --json >"$dir/i" && flat "$dir/i" | grep -qF "{\"key\":\"use_parallel_residual\",\"value\":true,\"source\":\"config.json\"}"'
-fails "inspect of another file" 1 "no configuration of a model: " "$weft" inspect "$model/tokenizer.json"
+fails "inspect of another file" 1 "no configuration of a model: " "$weft" inspect "$model/tokenizer_config.json"
+holds "inspect of a tokenizer" '"$weft" inspect "$model/tokenizer.json" | grep -q "^  pre_tokenizer *ByteLevel$"'
+holds "inspect --json of a tokenizer" '"$weft" inspect "$model/tokenizer.json" --json >"$dir/i" && flat "$dir/i" | grep -qF "\"normalizer\":[\"NFC\"],\"pre_tokenizer\":[\"ByteLevel\"],\"model\":[\"BPE\"]"'
 "$weft" graph "$model" >"$dir/built" && "$weft" graph "$model" --stage optimised >"$dir/optimised" || bad "graph"
 holds "built graph has matmuls" 'grep -q matmul_nt "$dir/built" && ! grep -q "= linear" "$dir/built"'
 holds "optimised graph has fused nodes" 'grep -q "= linear" "$dir/optimised"'
