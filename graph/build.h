@@ -22,7 +22,8 @@ WEFT_API weft_ref weft_scope_end(weft_graph *g, weft_ref r);
 WEFT_API void weft_graph_fail(weft_graph *g, weft_status status, const char *fmt, ...) WEFT_PRINTF(3, 4);
 
 /* Sources. Inputs, outputs and constants have graph-wide names; weights and states are prefixed by the scope.
- * Naming a weight or state twice gives the same value (tied weights). Block types need last dim % block == 0. */
+ * Naming a weight or state twice gives the same value (tied weights). Block types need last dim % block == 0; they are
+ * for weights and, if numbers can be turned into them (weft_dtype_info.encodes), for states. */
 WEFT_API weft_ref weft_input(weft_graph *g, weft_dtype t, weft_dims d, const char *name);
 WEFT_API weft_ref weft_weight(weft_graph *g, weft_dtype t, weft_dims d, const char *name);
 WEFT_API weft_ref weft_state(weft_graph *g, weft_dtype t, weft_dims d, const char *name); /* zero at first */
@@ -104,9 +105,10 @@ WEFT_API weft_ref weft_concat(weft_graph *g, const weft_ref *x, uint32_t n, int 
 
 /* Writes rows into a state: result = state, but [.., index[t], ..] = rows [.., t, ..] along `axis`. index i32 [T];
  * rows have the state's dims with T at `axis`. Converts to the state's type; finite numbers too large for f16 become
- * NaN. An index outside the state is ignored (padding); one that stands there twice in one run is INVALID, and
- * which of its rows stays is not defined. The value passed as `state` is read by what was built before, and by nothing
- * afterwards: later readers take the result. */
+ * NaN. A block type takes whole blocks (`axis` is not the last), and a block with what is no finite number, or with too
+ * large a scale, becomes NaN. An index outside the state is ignored (padding); one that stands there twice in one run
+ * is INVALID, and which of its rows stays is not defined. The value passed as `state` is read by what was built before,
+ * and by nothing afterwards: later readers take the result. */
 WEFT_API weft_ref weft_store(weft_graph *g, weft_ref state, weft_ref rows, weft_ref index, int axis);
 
 /* Recurrence. The tokens of a batch belong to sequences, in any mixture: sequence i32 [T], a row of the state each;
@@ -151,7 +153,7 @@ WEFT_API weft_ref weft_rope(weft_graph *g, weft_ref x, weft_ref angles, bool int
 /* Scaled dot-product attention over cells. q [T, H, D]; k [G, C, D] and v [G, C, E] of C cells (G divides H: head h
  * reads group h / (H/G)); first, last i32 [T]: query t sees the cells first[t]..last[t] inclusive (none if last is
  * below first: zeros). Causality, sequences and sliding windows are therefore data. softmax(scale q k^T) v gives
- * [T, H, E]. Any number of nodes may read one state, and v may be a slice of k. */
+ * [T, H, E]. Any number of nodes may read one state, v may be a slice of k, and k and v may be of block types. */
 WEFT_API weft_ref weft_attention(weft_graph *g, weft_ref q, weft_ref k, weft_ref v, weft_ref first, weft_ref last,
                                  float scale);
 

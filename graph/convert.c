@@ -1,10 +1,9 @@
 /* convert.c: rows of one type to rows of another, through f32. Plain C in a form that compilers vectorise.
  *
  * Tables by type of what reads a row as f32 and what writes f32 as a row make up every pair. */
-#include "graph/block_words.h"
+#include "graph/block_encode.h"
 #include "graph/convert.h"
 
-#include <math.h>
 #include <string.h>
 
 #define BLOCK 32 /* elements in a block of q8_0 and q4_0, which have loops of their own */
@@ -165,55 +164,19 @@ static void write_bf16(const float *restrict src, unsigned char *restrict dst, s
     }
 }
 
-static void put_scale(unsigned char *block, float d)
-{
-    uint16_t h = f16_from_f32(d);
-    memcpy(block, &h, sizeof h);
-}
-
-/* The nearest integer in -127..127, halves away from zero; 0 for NaN. Exact, where adding 0.5 first would round. */
-static inline int nearest(float x)
-{
-    float a = fabsf(x), most = a > 127 ? 127 : a, bounded = most == most ? most : 0;
-    int whole = (int)bounded, up = bounded - (float)whole >= 0.5f;
-    return x < 0 ? -(whole + up) : whole + up;
-}
-
-/* The scale in the file is rounded to f16; the elements are divided by the unrounded one. */
-static void write_q8_0(const float *restrict src, unsigned char *restrict dst, size_t n)
-{
-    for (size_t b = 0; b < n / BLOCK; b++, src += BLOCK, dst += 2 + BLOCK) {
-        float most = 0;
-        for (size_t i = 0; i < BLOCK; i++) most = fabsf(src[i]) > most ? fabsf(src[i]) : most;
-        float d = most / 127, inverse = d != 0 ? 1 / d : 0;
-        put_scale(dst, d);
-        for (size_t i = 0; i < BLOCK; i++) dst[2 + i] = (unsigned char)nearest(src[i] * inverse);
+/* Formats that encode, as block_encode.h says. */
+#define WRITER_0(name, block, bytes)
+#define WRITER_1(name, block, bytes)                                                                \
+    static void write_##name(const float *restrict src, unsigned char *restrict dst, size_t n)      \
+    {                                                                                               \
+        for (size_t at = 0; at < n; at += block, dst += bytes) encode_##name(src + at, dst);        \
     }
-}
-
-/* x in -8..8 as a nibble 0..15; halves go up; 8, which is zero, for NaN. */
-static inline unsigned nibble(float x)
-{
-    float t = x + 8.5f, high = t > 15 ? 15 : t, low = high < 0 ? 0 : high;
-    return (unsigned)(int)(low == low ? low : 8);
-}
-
-/* The element of the largest magnitude becomes -8 exactly, so the scale carries its sign. */
-static void write_q4_0(const float *restrict src, unsigned char *restrict dst, size_t n)
-{
-    for (size_t b = 0; b < n / BLOCK; b++, src += BLOCK, dst += 2 + BLOCK / 2) {
-        float most = 0, extreme = 0;
-        for (size_t i = 0; i < BLOCK; i++) {
-            if (!(fabsf(src[i]) > most)) continue;
-            most = fabsf(src[i]);
-            extreme = src[i];
-        }
-        float d = extreme / -8, inverse = d != 0 ? 1 / d : 0;
-        put_scale(dst, d);
-        for (size_t i = 0; i < BLOCK / 2; i++)
-            dst[2 + i] = (unsigned char)(nibble(src[i] * inverse) | nibble(src[i + BLOCK / 2] * inverse) << 4);
-    }
-}
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) \
+    WRITER_##encodes(name, block, bytes)
+#include "block.def"
+#undef WEFT_BLOCK
+#undef WRITER_0
+#undef WRITER_1
 
 /* ---- pairs ---- */
 
@@ -229,10 +192,16 @@ static read_fn *const loops[WEFT_DTYPE_COUNT] = {
     [WEFT_F32] = read_f32,   [WEFT_F16] = read_f16,   [WEFT_BF16] = read_bf16,
     [WEFT_Q8_0] = read_q8_0, [WEFT_Q4_0] = read_q4_0,
 };
+#define WRITER_0(number, name)
+#define WRITER_1(number, name) [number] = write_##name,
 static write_fn *const writers[WEFT_DTYPE_COUNT] = {
-    [WEFT_F32] = write_f32,   [WEFT_F16] = write_f16,   [WEFT_BF16] = write_bf16,
-    [WEFT_Q8_0] = write_q8_0, [WEFT_Q4_0] = write_q4_0,
+    [WEFT_F32] = write_f32, [WEFT_F16] = write_f16, [WEFT_BF16] = write_bf16,
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) WRITER_##encodes(number, name)
+#include "block.def"
+#undef WEFT_BLOCK
 };
+#undef WRITER_0
+#undef WRITER_1
 
 static read_fn *reader_of(weft_dtype t)
 {

@@ -1,7 +1,8 @@
 /* convert.h: values of one stored type as values of another: the reference for loading, quantising and constants.
  *
  * f32 to f16 and bf16 rounds to nearest even; infinities stay, NaNs become quiet ones, f16 denormals are exact.
- * q8_0 and q4_0 are quantised as GGUF files hold them: one f16 scale per 32 elements, chosen from the largest. */
+ * Blocks are quantised as GGUF files hold them, by block_encode.h: one f16 scale per 32 elements, chosen from the
+ * largest. A block with what is no finite number, or of which the scale is none, is all NaN. */
 #ifndef WEFT_CONVERT_H
 #define WEFT_CONVERT_H
 
@@ -12,7 +13,8 @@ extern "C" {
 #endif
 
 /* What a store keeps in a state of f16 instead of a finite number that rounds to infinity there, under either sign: a
- * NaN, which spreads to whatever reads it, where an infinity may hide (a key that scores -inf is a cell unseen). */
+ * NaN, which spreads to whatever reads it, where an infinity may hide (a key that scores -inf is a cell unseen). Also
+ * the scale of a block that is too large for f16. */
 enum { WEFT_F16_OVERFLOW = 0x7fff };
 
 float weft__f32_from_f16(uint16_t h);

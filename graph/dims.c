@@ -86,6 +86,19 @@ weft_status weft__dims_check(const weft_graph *g, const weft_dims *d, int64_t *e
     return WEFT_OK;
 }
 
+bool weft__source_takes(weft_op op, weft_dtype t)
+{
+    const weft_dtype_info *info = weft_dtype_get(t);
+    return info->class_ != WEFT_DTYPE_BLOCK || op == WEFT_OP_weight || (op == WEFT_OP_state && info->encodes);
+}
+
+bool weft__is_block_weight(const weft_graph *g, weft_ref r)
+{
+    const weft_value *v = weft_graph_value(g, r);
+    return weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK &&
+           weft_graph_node_by_id(g, v->node)->op == WEFT_OP_weight;
+}
+
 weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims *d, weft_error *err)
 {
     const weft_dtype_info *info = weft_dtype_get(t);

@@ -173,8 +173,9 @@ static weft_status check_source(const weft_graph *g, const weft__node_desc *d, w
     snprintf(what, sizeof what, constant ? "%s" : "%s '%s'", op, name);
     if (!constant && weft__graph_source(g, d->op, name))
         return WEFT_FAIL(err, WEFT_INVALID, "%s: the name is taken", what);
-    if (weft_dtype_get(d->dtype)->class_ == WEFT_DTYPE_BLOCK && d->op != WEFT_OP_weight)
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s: type %s is for weights only", what, weft_dtype_get(d->dtype)->name);
+    if (!weft__source_takes(d->op, d->dtype))
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s: type %s is for weights%s only", what, weft_dtype_get(d->dtype)->name,
+                         weft_dtype_get(d->dtype)->encodes ? " and states" : "");
     weft_status s = weft__value_check(g, d->dtype, d->dims, err);
     if (s != WEFT_OK) return weft__annotate(err, s, "%s", what);
     for (uint32_t i = 0; i < d->dims->rank; i++)
@@ -361,9 +362,8 @@ weft_status weft__graph_add_output(weft_graph *g, weft_ref r, const char *name, 
     const weft_value *v = weft_graph_value(g, r);
     if (!*name) return WEFT_FAIL(err, WEFT_INVALID, "output: the name is empty");
     if (!v) return WEFT_FAIL(err, WEFT_INVALID, "output '%s': no value of this graph", name);
-    if (weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK)
-        return WEFT_FAIL(err, WEFT_SHAPE, "output '%s': type %s is for weights only", name,
-                         weft_dtype_get(v->dtype)->name);
+    if (weft__is_block_weight(g, r))
+        return WEFT_FAIL(err, WEFT_SHAPE, "output '%s': a weight of a block type", name);
     WEFT_TRY(check_name("output", name, err));
     if (weft_graph_find(g, name).id) return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", name);
     char *copy = weft__arena_strdup(&g->arena, name);

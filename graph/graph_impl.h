@@ -102,6 +102,10 @@ weft_status weft__shape(const weft_graph *g, weft_op op, const weft_attrs *attrs
 /* Checks rank, every n and extent, and gives the number of elements at the bounds: what a layout needs to be
  * computable. */
 weft_status weft__dims_check(const weft_graph *g, const weft_dims *d, int64_t *elements, weft_error *err);
+/* Whether a source may have the type: blocks are for weights, and for states into which numbers can be stored. */
+bool weft__source_takes(weft_op op, weft_dtype t);
+/* A weight in blocks is no output: nothing copies it. */
+bool weft__is_block_weight(const weft_graph *g, weft_ref r);
 /* Whether a value of this type and these dims can exist: rank, sizes, extents, blocks, bytes at the bounds. */
 weft_status weft__value_check(const weft_graph *g, weft_dtype t, const weft_dims *d, weft_error *err);
 

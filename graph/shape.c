@@ -146,9 +146,10 @@ weft_status weft__shape_cast(const weft__rule *r)
     return WEFT_OK;
 }
 
+/* A transfer moves bytes, whatever they are. */
 weft_status weft__shape_same(const weft__rule *r)
 {
-    WEFT_TRY(weft__need_plain(r, 0));
+    if (r->id != WEFT_OP_transfer) WEFT_TRY(weft__need_plain(r, 0));
     weft__rule_result(r, r->v[0]->dtype, &r->v[0]->dims);
     return WEFT_OK;
 }

@@ -163,12 +163,12 @@ static weft_status need_more(const weft__rule *r)
     return in.bias ? need_bias(r, &in) : WEFT_OK;
 }
 
-/* q [T, H, D], k [G, C, D], v [G, C, E], first and last [T]. */
+/* q [T, H, D], k [G, C, D], v [G, C, E], first and last [T]. k and v may be in blocks. */
 weft_status weft__shape_attention(const weft__rule *r)
 {
     const weft_dims *q = &r->v[0]->dims, *k = &r->v[1]->dims, *v = &r->v[2]->dims;
     for (uint32_t i = 0; i < 3; i++) {
-        WEFT_TRY(weft__need_float(r, i));
+        WEFT_TRY(i ? weft__need_numbers(r, i) : weft__need_float(r, i));
         if (r->v[i]->dims.rank != 3) return weft__rule_refuse(r, "q, k and v must have rank 3");
     }
     WEFT_TRY(weft__need_finite(r, r->attrs->attention.scale, false, "scale"));

@@ -116,7 +116,7 @@ weft_status weft__shape_matmul(const weft__rule *r)
 weft_status weft__shape_matmul_nt(const weft__rule *r)
 {
     WEFT_TRY(weft__need_float(r, 0));
-    WEFT_TRY(weft__need_weight(r, 1));
+    WEFT_TRY(weft__need_numbers(r, 1));
     return matmul_dims(r, true);
 }
 
@@ -125,7 +125,7 @@ weft_status weft__shape_linear(const weft__rule *r)
 {
     const weft_attr_linear *a = &r->attrs->linear;
     WEFT_TRY(weft__need_float(r, 0));
-    WEFT_TRY(weft__need_weight(r, 1));
+    WEFT_TRY(weft__need_numbers(r, 1));
     WEFT_TRY(weft__need_flag(r, a->has_bias, "has_bias"));
     if ((unsigned)a->act >= WEFT_ACT_COUNT) return WEFT_FAIL(r->err, WEFT_INVALID, "linear: no such activation");
     if (a->n_residual < 0 || a->n_residual > WEFT_MAX_INPUTS ||
@@ -149,7 +149,7 @@ weft_status weft__shape_linear_select(const weft__rule *r)
 {
     const weft_dims *x = &r->v[0]->dims, *experts = &r->v[1]->dims, *ids = &r->v[2]->dims;
     WEFT_TRY(weft__need_float(r, 0));
-    WEFT_TRY(weft__need_weight(r, 1));
+    WEFT_TRY(weft__need_numbers(r, 1));
     WEFT_TRY(weft__need_i32(r, 2));
     if (experts->rank != 3 || ids->rank != 2)
         return weft__rule_refuse(r, "needs experts of rank 3 and ids of rank 2");

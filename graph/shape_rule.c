@@ -36,7 +36,7 @@ weft_status weft__need_i32(const weft__rule *r, uint32_t i)
     return weft__need_class(r, i, r->v[i]->dtype == WEFT_I32, "i32");
 }
 
-weft_status weft__need_weight(const weft__rule *r, uint32_t i)
+weft_status weft__need_numbers(const weft__rule *r, uint32_t i)
 {
     weft_dtype_class c = weft__rule_class(r, i);
     return weft__need_class(r, i, c == WEFT_DTYPE_FLOAT || c == WEFT_DTYPE_BLOCK, "a float or a block type");
@@ -84,7 +84,7 @@ weft_status weft__need_state(const weft__rule *r)
     if (!state)
         return WEFT_FAIL(r->err, WEFT_INVALID, "%s: input 0 is made by %s, must be a state", r->op->name,
                          weft_op_get(maker->op)->name);
-    return weft__need_plain(r, 0);
+    return WEFT_OK;
 }
 
 void weft__rule_result(const weft__rule *r, weft_dtype t, const weft_dims *d)

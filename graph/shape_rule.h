@@ -48,8 +48,8 @@ weft_dtype_class weft__rule_class(const weft__rule *r, uint32_t i);
 weft_status weft__need_class(const weft__rule *r, uint32_t i, bool ok, const char *wanted);
 weft_status weft__need_float(const weft__rule *r, uint32_t i);
 weft_status weft__need_i32(const weft__rule *r, uint32_t i);
-/* A float, or a weight in blocks. Block types exist as weights only, and no view makes another value of them. */
-weft_status weft__need_weight(const weft__rule *r, uint32_t i);
+/* A float, or blocks: of a weight or a state, for no view makes another value of them. */
+weft_status weft__need_numbers(const weft__rule *r, uint32_t i);
 weft_status weft__need_plain(const weft__rule *r, uint32_t i);
 weft_status weft__need_rank(const weft__rule *r, uint32_t i, uint32_t lo);
 weft_status weft__need_axis(const weft__rule *r, int32_t axis, uint32_t rank);

@@ -51,6 +51,8 @@ weft_status weft__shape_store(const weft__rule *r)
         WEFT_TRY(weft__need_i32(r, 1));
     else
         WEFT_TRY(weft__need_float(r, 1));
+    if (weft__rule_class(r, 0) == WEFT_DTYPE_BLOCK && (uint32_t)axis + 1 == state->rank)
+        return weft__rule_refuse(r, "the index picks parts of blocks, which lie along the state's last axis");
     bool fits = rows->rank == state->rank;
     for (uint32_t i = 0; i < state->rank && fits; i++)
         fits = i == (uint32_t)axis ? weft__is_vector_of(r->v[2], rows->d[i]) : weft__dim_equal(rows->d[i], state->d[i]);

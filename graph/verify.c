@@ -82,8 +82,8 @@ static weft_status check_source(const weft_graph *g, const weft_node *n, weft_er
 {
     const weft_value *v = weft_graph_value(g, n->out[0]);
     bool constant = n->op == WEFT_OP_constant, weight = n->op == WEFT_OP_weight;
-    if (weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK && !weight)
-        return fault(n, err, WEFT_SHAPE, "a block type, which is for weights only");
+    if (!weft__source_takes(n->op, v->dtype))
+        return fault(n, err, WEFT_SHAPE, "a block type, which is for weights and states only");
     for (uint32_t i = 0; i < v->dims.rank; i++)
         if (v->dims.d[i].extent && (constant || weight))
             return fault(n, err, WEFT_SHAPE, "its dimensions must be plain numbers");
@@ -130,8 +130,8 @@ static weft_status check_outputs(const weft_graph *g, weft_error *err)
         const weft_named *o = &g->outputs[i];
         const weft_value *v = weft_graph_value(g, o->ref);
         if (!v) return WEFT_FAIL(err, WEFT_INTERNAL, "output '%s' is no value", o->name);
-        if (weft_dtype_get(v->dtype)->class_ == WEFT_DTYPE_BLOCK)
-            return WEFT_FAIL(err, WEFT_SHAPE, "output '%s' has a block type", o->name);
+        if (weft__is_block_weight(g, o->ref))
+            return WEFT_FAIL(err, WEFT_SHAPE, "output '%s' is a weight of a block type", o->name);
         if (weft__graph_source(g, WEFT_OP_input, o->name) || weft__graph_output(g, o->name) != o)
             return WEFT_FAIL(err, WEFT_INVALID, "output '%s': the name is taken", o->name);
     }

@@ -1,4 +1,4 @@
-/* attention.glsl: what all attention kernels share: their tensors, and rows of keys and values in any plain type.
+/* attention.glsl: what all attention kernels share: their tensors, and rows of keys and values in any type.
  * u0: heads, heads per group, head size; u1.y: splits; u1.z: log2 of a page's cells; f0.x: scale; f0.y:
  * the cap of scores. Include after math.glsl.
  *
@@ -7,7 +7,7 @@
 layout(constant_id = 1) const uint HEAD = 64;    /* elements of a query and of a key */
 layout(constant_id = 2) const uint K_TYPE = F16;
 layout(constant_id = 5) const uint V_TYPE = F16;
-layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned */
+layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned, types are plain */
 
 layout(constant_id = 7) const uint PAGED = 0;
 layout(constant_id = 9) const uint VALUE = 64;   /* elements of a value and of a result */
@@ -30,6 +30,8 @@ layout(constant_id = 10) const uint DRESS = 0;   /* what is made of scores: CAPP
 #define BIAS 9
 #define Y 10
 #define SCRATCH 11
+
+#include "blocks.glsl"
 
 const uint NOWHERE = 0xffffffffu; /* no cell, no sequence */
 
@@ -54,7 +56,7 @@ vec4 key_quad(uint base, uint d)
     }
     vec4 v = vec4(0.0);
     for (uint c = 0; c < 4; c++)
-        if (d + c < HEAD) v[c] = load_as_float(K, K_TYPE, base + d + c);
+        if (d + c < HEAD) v[c] = load_stored(K, K_TYPE, base + d + c);
     return v;
 }
 

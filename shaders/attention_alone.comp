@@ -56,7 +56,7 @@ void main()
                 if (at == NOWHERE) continue;
                 float p = exp_exact(score[i] - most);
                 total += p;
-                sum = fma(p, load_as_float(V, V_TYPE, kv_base(V, group, at) + d), sum);
+                sum = fma(p, load_stored(V, V_TYPE, kv_base(V, group, at) + d), sum);
             }
         }
         if (d0 + me < VALUE) out_f[OUT(0, Y)].d[to + d] = finished(head, sum, most, total);

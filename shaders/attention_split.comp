@@ -29,7 +29,7 @@ shared float values[BLOCK];
 
 float value_of(uint group, uint cell, uint d)
 {
-    return load_as_float(V, V_TYPE, kv_base(V, group, cell) + d);
+    return load_stored(V, V_TYPE, kv_base(V, group, cell) + d);
 }
 
 void write_result(uint token, uint head, uint d, float v)

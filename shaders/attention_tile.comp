@@ -39,8 +39,8 @@ shared uint where[PAGED != 0 ? BLOCK : 1]; /* cells of the scores */
 vec2 value_pair(uint base, uint d)
 {
     if (VECTORS != 0 && V_TYPE != F32) return unpack_pair(V_TYPE, in_u[V].d[(base + d) / 2]);
-    float odd = d + 1 < VALUE ? load_as_float(V, V_TYPE, base + d + 1) : 0.0;
-    return vec2(load_as_float(V, V_TYPE, base + d), odd);
+    float odd = d + 1 < VALUE ? load_stored(V, V_TYPE, base + d + 1) : 0.0;
+    return vec2(load_stored(V, V_TYPE, base + d), odd);
 }
 
 void prepare(uint token0, uint head)

@@ -1,4 +1,4 @@
-/* blocks.glsl: elements of weights in any format that lie as in the file, by the formulas of graph/block.def. Include
+/* blocks.glsl: elements of tensors in any format that lie as in the file, by the formulas of graph/block.def. Include
  * after common.glsl. Not for what is hot: it reads byte by byte. */
 struct weft_block { uint slot, at; }; /* the buffer, and the block's first byte in it */
 
@@ -16,7 +16,7 @@ float half_at(weft_block b, int at) { return half_bits_to_float(uint(byte_at(b, 
 #include "../graph/block_words.h"
 
 /* Element `at` of a buffer of type t, plain or in blocks. */
-float load_weight(uint slot, uint t, uint at)
+float load_stored(uint slot, uint t, uint at)
 {
 #define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) \
     if (t == number) {                                                                 \

@@ -33,6 +33,6 @@ void main()
     if (row >= P.job[j].t[TABLE].stride_b.w) return; /* in another part (a row before this one wraps around) */
     float v;
     if (P.job[j].u1.z != 0) v = panel_weight(IN(j, TABLE), P.job[j].u0, row, at % columns);
-    else v = load_weight(IN(j, TABLE), WEIGHT_TYPE, tensor_first(j, TABLE) + row * columns + at % columns);
+    else v = load_stored(IN(j, TABLE), WEIGHT_TYPE, tensor_first(j, TABLE) + row * columns + at % columns);
     out_f[OUT(j, Y)].d[to] = v;
 }

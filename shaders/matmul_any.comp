@@ -55,7 +55,7 @@ void main()
             tile_a[to] = r < m && k < depth ? load_as_float(IN(j, A), type_a, from_a) : 0.0;
             float b = 0.0;
             if (c < n && k < depth && WEIGHT_TYPE == 0) b = load_as_float(IN(j, B), type_b, from_b);
-            if (c < n && k < depth && WEIGHT_TYPE != 0) b = load_weight(IN(j, B), WEIGHT_TYPE, from_b);
+            if (c < n && k < depth && WEIGHT_TYPE != 0) b = load_stored(IN(j, B), WEIGHT_TYPE, from_b);
             tile_b[to] = b;
         }
         barrier();

@@ -27,7 +27,7 @@ void main()
         uint x = tensor_first(j, X) + row * columns, w = tensor_first(j, W) + (id * m + i % m) * columns;
         uint tx = tensor_dtype(j, X);
         for (uint k = 0; k < columns; k++)
-            sum = fma(load_as_float(IN(j, X), tx, x + k), load_weight(IN(j, W), WEIGHT_TYPE, w + k), sum);
+            sum = fma(load_as_float(IN(j, X), tx, x + k), load_stored(IN(j, W), WEIGHT_TYPE, w + k), sum);
     }
     out_f[OUT(j, Y)].d[tensor_first(j, Y) + i] = sum;
 }

@@ -20,8 +20,10 @@ enum { BLOCK_Q = 64, BLOCK_C = 64, FEW_TOKENS = 8, MIN_PART = 256, FIXED_PART = 
 
 bool cpu_attention_accepts(const cpu_call *c)
 {
-    for (uint32_t i = 0; i < 3; i++)
-        if (!cpu_is_float(c->in[i].dtype) || c->in[i].layout != CPU_LAYOUT_PLAIN) return false;
+    for (uint32_t i = 0; i < 3; i++) {
+        bool readable = cpu_is_float(c->in[i].dtype) || (i > 0 && cpu_is_block(c->in[i].dtype));
+        if (!readable || c->in[i].layout != CPU_LAYOUT_PLAIN) return false;
+    }
     for (uint32_t i = 3; i < c->n_in; i++) /* first, last and pages; sinks, slopes and bias */
         if (c->in[i].dtype != WEFT_I32 && c->in[i].dtype != WEFT_F32) return false;
     return c->out[0].dtype == WEFT_F32;

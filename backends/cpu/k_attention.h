@@ -1,7 +1,7 @@
 /* k_attention.h: the operands of op attention, as its kernels read them. q [T, H, D], k [G, C, D]
- * and v [G, C, E] of any float types, first, last and sequence [T], pages [S, N], sinks and slopes
- * [H], bias [H or 1, T, positions]; the last axis of each is contiguous, other strides are free (in
- * elements).
+ * and v [G, C, E] of any float types, k and v of block types, too; first, last and sequence [T],
+ * pages [S, N], sinks and slopes [H], bias [H or 1, T, positions]; the last axis of each is
+ * contiguous, other strides are free (in elements).
  *
  * A token sees positions of its sequence. Without pages there is one sequence, and a position is a
  * cell. Kernels go through positions in order, however the cells lie, so that what they compute
@@ -71,7 +71,7 @@ float cpu_attention_factor(const cpu_attention_args *a, int64_t h, float max, fl
 
 static inline const void *cpu_attention_row(const cpu_cells *c, int64_t group, int64_t cell)
 {
-    return c->data + (group * c->group + cell * c->cell) * cpu_size(c->dtype);
+    return c->data + cpu_bytes(c->dtype, group * c->group + cell * c->cell);
 }
 
 #endif

@@ -21,15 +21,10 @@ typedef struct product {
     float *panel, *rows, *tile, *line; /* this thread's buffers */
 } product;
 
-static bool is_block(weft_dtype t)
-{
-    return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK;
-}
-
 static bool accepts(const cpu_call *c)
 {
     const cpu_tensor *a = &c->in[0], *b = &c->in[1];
-    bool block = c->op != WEFT_OP_matmul && is_block(b->dtype);
+    bool block = c->op != WEFT_OP_matmul && cpu_is_block(b->dtype);
     for (uint32_t i = 2; i < c->n_in; i++)
         if (c->in[i].layout != CPU_LAYOUT_PLAIN || !cpu_is_float(c->in[i].dtype)) return false;
     return a->layout == CPU_LAYOUT_PLAIN && b->layout == CPU_LAYOUT_PLAIN &&
@@ -45,9 +40,8 @@ static uint64_t scratch(const cpu_call *c)
 /* b at (n, k). Rows of a block type are dense, and k is a multiple of the block. */
 static const char *b_at(const product *p, const char *b, int64_t n, int64_t k)
 {
-    if (!is_block(p->tb)) return b + (n * p->bn + k * p->bk) * cpu_size(p->tb);
-    const weft_dtype_info *info = weft_dtype_get(p->tb);
-    return b + (n * p->k + k) / info->block * info->bytes;
+    if (!cpu_is_block(p->tb)) return b + (n * p->bn + k * p->bk) * cpu_size(p->tb);
+    return b + cpu_bytes(p->tb, n * p->k + k);
 }
 
 /* panel[k][n] = b(n0 + n, k0 + k), zero beyond its edge. */
@@ -128,13 +122,12 @@ static int64_t matrix_offset(const cpu_tensor *t, const cpu_tensor *y, int64_t i
 /* The same of a block type, whose matrices lie one behind the other; in bytes. */
 static int64_t block_offset(const cpu_tensor *t, const cpu_tensor *y, int64_t i)
 {
-    const weft_dtype_info *info = weft_dtype_get(t->dtype);
     int64_t elements = 0, step = t->dim[t->rank - 2] * t->dim[t->rank - 1];
     for (uint32_t axis = y->rank - 2, skip = y->rank - t->rank; axis-- > skip; i /= y->dim[axis]) {
         if (t->dim[axis - skip] != 1) elements += i % y->dim[axis] * step;
         step *= t->dim[axis - skip];
     }
-    return elements / info->block * info->bytes;
+    return cpu_bytes(t->dtype, elements);
 }
 
 static void add_to(const product *p, float *y, const cpu_tensor *t, int64_t offset, int64_t n)
@@ -184,8 +177,8 @@ static void run(const cpu_call *c)
                   .rows = own + BLOCK_K * BLOCK_N,
                   .tile = own + BLOCK_K * (BLOCK_N + BLOCK_M),
                   .line = own + BLOCK_K * (BLOCK_N + BLOCK_M) + BLOCK_M * BLOCK_N };
-    if (is_block(p.tb)) p.bk = 1;
-    bool in_rows = p.m < FEW_ROWS && !is_block(p.tb) && (nt ? p.bk : p.bn) == 1;
+    if (cpu_is_block(p.tb)) p.bk = 1;
+    bool in_rows = p.m < FEW_ROWS && !cpu_is_block(p.tb) && (nt ? p.bk : p.bn) == 1;
     int64_t across = (p.n + BLOCK_N - 1) / BLOCK_N, down = (p.m + BLOCK_M - 1) / BLOCK_M;
     int64_t matrices = 1, begin, end;
     for (uint32_t i = 0; i + 2 < y->rank; i++) matrices *= y->dim[i];
@@ -196,8 +189,8 @@ static void run(const cpu_call *c)
                 n = p.n - n0 < BLOCK_N ? p.n - n0 : BLOCK_N;
         const char *pa =
             (const char *)a->data + (matrix_offset(a, y, i) + m0 * p.am) * cpu_size(p.ta);
-        const char *pb =
-            (const char *)b->data + (is_block(p.tb) ? block_offset(b, y, i) : matrix_offset(b, y, i) * cpu_size(p.tb));
+        const char *pb = (const char *)b->data + (cpu_is_block(p.tb) ? block_offset(b, y, i)
+                                                                     : matrix_offset(b, y, i) * cpu_size(p.tb));
         float *to = (float *)y->data + matrix_offset(y, y, i) + m0 * p.ym;
         (in_rows ? few_rows : tile)(&p, pa, pb, to, m, n0, n);
         if (c->op == WEFT_OP_linear) finish(&p, &operands, to, i, m0, m, n0, n);

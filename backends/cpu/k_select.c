@@ -14,31 +14,19 @@ bool cpu_select_accepts(const cpu_call *c)
            w->dim[1] % cpu_panel_rows(c->isa) == 0 && ids->dim[0] <= INT32_MAX / 4 / ids->dim[1];
 }
 
-static bool is_block(weft_dtype t) { return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK; }
-
 static bool accepts(const cpu_call *c)
 {
     const cpu_tensor *x = &c->in[0], *w = &c->in[1];
     return cpu_is_float(x->dtype) && x->layout == CPU_LAYOUT_PLAIN && w->layout == CPU_LAYOUT_PLAIN &&
-           c->in[2].layout == CPU_LAYOUT_PLAIN && (cpu_is_float(w->dtype) || is_block(w->dtype));
+           c->in[2].layout == CPU_LAYOUT_PLAIN && (cpu_is_float(w->dtype) || cpu_is_block(w->dtype));
 }
 
 /* s = rows [row, row + n) of expert e, from k on, times x, which are `len` floats. */
 static void multiply(const cpu_vec_ops *v, const cpu_tensor *w, int64_t e, int64_t row, int64_t n, int64_t k,
                      int64_t len, const float *x, float *s)
 {
-    const char *data = w->data;
-    if (!is_block(w->dtype)) {
-        data += (e * w->stride[0] + row * w->stride[1] + k) * cpu_size(w->dtype);
-        v->dot_rows(s, x, data, w->dtype, n, len, w->stride[1]);
-        return;
-    }
-    const weft_dtype_info *info = weft_dtype_get(w->dtype); /* dense */
-    for (int64_t i = 0; i < n; i++) {
-        float line[CPU_BLOCK];
-        int64_t at = ((e * w->dim[1] + row + i) * w->dim[2] + k) / info->block;
-        v->dot_rows(s + i, x, cpu_row_load(v, data + at * info->bytes, w->dtype, 1, len, line), WEFT_F32, 1, len, 0);
-    }
+    const char *data = (const char *)w->data + cpu_bytes(w->dtype, e * w->stride[0] + row * w->stride[1] + k);
+    v->dot_rows(s, x, data, w->dtype, n, len, w->stride[1]);
 }
 
 /* n results from `row` on for choice k of token t. */

@@ -1,5 +1,6 @@
 /* k_store.c: rows written into a state at the places that an index names. The result is the
- * state's own storage. */
+ * state's own storage. What belongs to one index in a state of a block type is rows of whole
+ * blocks, so that pieces of CPU_BLOCK are. */
 #include "walk.h"
 
 static bool plain(weft_dtype t)
@@ -9,8 +10,8 @@ static bool plain(weft_dtype t)
 
 static bool accepts(const cpu_call *c)
 {
-    return plain(c->out[0].dtype) && plain(c->in[1].dtype) && c->in[1].layout == CPU_LAYOUT_PLAIN &&
-           c->in[2].dtype == WEFT_I32;
+    return (plain(c->out[0].dtype) || cpu_is_block(c->out[0].dtype)) && plain(c->in[1].dtype) &&
+           c->in[1].layout == CPU_LAYOUT_PLAIN && c->in[2].dtype == WEFT_I32;
 }
 
 static cpu_tensor without_axis(const cpu_tensor *t, uint32_t axis)
@@ -39,7 +40,7 @@ static void run(const cpu_call *c)
         int64_t t = k / w.rows, row = k % w.rows;
         int64_t i = ((const int32_t *)index->data)[t * index->stride[0]];
         if (i < 0 || i >= state->dim[axis]) continue;
-        char *y = (char *)cpu_walk_at(&w, 0, row, 0) + i * state->stride[axis] * cpu_size(to.dtype);
+        char *y = (char *)cpu_walk_at(&w, 0, row, 0) + cpu_bytes(to.dtype, i * state->stride[axis]);
         const char *x = (const char *)cpu_walk_at(&w, 1, row, 0) +
                         t * rows->stride[axis] * cpu_size(from.dtype);
         if (to.dtype == WEFT_I32) {
@@ -53,7 +54,7 @@ static void run(const cpu_call *c)
             int64_t m = n - j < CPU_BLOCK ? n - j : CPU_BLOCK;
             const float *f = cpu_row_load(v, x + j * w.step[1] * cpu_size(from.dtype), from.dtype,
                                           w.step[1], m, buf);
-            cpu_row_keep(v, y + j * w.step[0] * cpu_size(to.dtype), to.dtype, w.step[0], f, m);
+            cpu_row_keep(v, y + cpu_bytes(to.dtype, j * w.step[0]), to.dtype, w.step[0], f, m);
         }
     }
 }

@@ -31,15 +31,42 @@ VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, i
     }
 }
 
+/* Pieces of rows that no vector load reads are brought into floats first. */
+enum { PIECE_ROWS = 4, PIECE = 256 }; /* PIECE: whole blocks of every type */
+
+static void load_piece(float piece[][PIECE], const void *rows, weft_dtype t, int64_t n, int64_t len,
+                       int64_t stride)
+{
+    for (int64_t i = 0; i < n; i++)
+        load(piece[i], (const char *)rows + cpu_bytes(t, i * stride), t, len);
+}
+
+static void dot_rows_by_piece(float *s, const float *q, const void *k, weft_dtype t, int64_t rows,
+                              int64_t d, int64_t stride)
+{
+    float piece[PIECE_ROWS][PIECE], part[PIECE_ROWS];
+    for (int64_t j = 0; j < rows; j += PIECE_ROWS) {
+        int64_t n = rows - j < PIECE_ROWS ? rows - j : PIECE_ROWS;
+        for (int64_t at = 0; at < d; at += PIECE) {
+            int64_t len = d - at < PIECE ? d - at : PIECE;
+            load_piece(piece, (const char *)k + cpu_bytes(t, j * stride + at), t, n, len, stride);
+            dot_rows_as(WEFT_F32, part, q + at, piece, n, len, PIECE);
+            for (int64_t i = 0; i < n; i++) s[j + i] = at ? s[j + i] + part[i] : part[i];
+        }
+    }
+}
+
 static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int64_t rows, int64_t d,
                      int64_t stride)
 {
-    if (t == WEFT_F16)
+    if (t == WEFT_F32)
+        dot_rows_as(WEFT_F32, s, q, k, rows, d, stride);
+    else if (t == WEFT_F16)
         dot_rows_as(WEFT_F16, s, q, k, rows, d, stride);
     else if (t == WEFT_BF16)
         dot_rows_as(WEFT_BF16, s, q, k, rows, d, stride);
     else
-        dot_rows_as(WEFT_F32, s, q, k, rows, d, stride);
+        dot_rows_by_piece(s, q, k, t, rows, d, stride);
 }
 
 /* `wide` vectors of o stay in registers while all rows pass. */
@@ -71,15 +98,31 @@ VEC_FN void add_rows_as(weft_dtype t, float *o, const float *p, const void *v, i
     vf_store_n(o + i, r, d - i);
 }
 
+static void add_rows_by_piece(float *o, const float *p, const void *v, weft_dtype t, int64_t rows,
+                              int64_t d, int64_t stride)
+{
+    float piece[PIECE_ROWS][PIECE];
+    for (int64_t at = 0; at < d; at += PIECE) {
+        int64_t len = d - at < PIECE ? d - at : PIECE;
+        for (int64_t j = 0; j < rows; j += PIECE_ROWS) {
+            int64_t n = rows - j < PIECE_ROWS ? rows - j : PIECE_ROWS;
+            load_piece(piece, (const char *)v + cpu_bytes(t, j * stride + at), t, n, len, stride);
+            add_rows_as(WEFT_F32, o + at, p + j, piece, n, len, PIECE);
+        }
+    }
+}
+
 static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int64_t rows, int64_t d,
                      int64_t stride)
 {
-    if (t == WEFT_F16)
+    if (t == WEFT_F32)
+        add_rows_as(WEFT_F32, o, p, v, rows, d, stride);
+    else if (t == WEFT_F16)
         add_rows_as(WEFT_F16, o, p, v, rows, d, stride);
     else if (t == WEFT_BF16)
         add_rows_as(WEFT_BF16, o, p, v, rows, d, stride);
     else
-        add_rows_as(WEFT_F32, o, p, v, rows, d, stride);
+        add_rows_by_piece(o, p, v, t, rows, d, stride);
 }
 
 /* A tile of `high` rows and `wide` vectors of c in registers; high and wide are constants where

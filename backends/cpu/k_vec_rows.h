@@ -3,6 +3,7 @@
 #ifndef CPU_K_VEC_ROWS_H
 #define CPU_K_VEC_ROWS_H
 
+#include "graph/convert.h"
 #include "k_map_rows.h"
 #include "vmath.h"
 
@@ -37,6 +38,8 @@ static void load(float *y, const void *x, weft_dtype t, int64_t n)
         load_loop(WEFT_F16, y, x, n);
     else if (t == WEFT_BF16)
         load_loop(WEFT_BF16, y, x, n);
+    else if (t != WEFT_F32)
+        (void)weft__convert_row(t, x, WEFT_F32, y, n);
     else if (y != x)
         memcpy(y, x, (size_t)n * sizeof *y);
 }

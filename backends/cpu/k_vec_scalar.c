@@ -77,8 +77,9 @@ enum { BLOCK = 256 };
 /* Elements [at, at + n) of a row as floats. */
 static const float *piece(const void *row, weft_dtype t, int64_t at, int64_t n, float *buf)
 {
-    if (t == WEFT_F32) return (const float *)row + at;
-    load(buf, (const uint16_t *)row + at, t, n);
+    const char *from = (const char *)row + cpu_bytes(t, at);
+    if (t == WEFT_F32) return (const float *)(const void *)from;
+    load(buf, from, t, n);
     return buf;
 }
 

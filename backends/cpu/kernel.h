@@ -26,8 +26,9 @@ typedef enum cpu_isa {
 /* Weight layouts. PANEL: see pack.h; for matrices that are only multiplied with or gathered from. */
 enum { CPU_LAYOUT_PLAIN = WEFT_LAYOUT_PLAIN, CPU_LAYOUT_PANEL };
 
-/* A tensor of one call. dims are the run's actual ones, strides (in elements) those of the bounds. Block types and
- * PANEL weights have no strides: they are dense, [rows, cols]. Rank 0 is one element. */
+/* A tensor of one call. dims are the run's actual ones, strides (in elements) those of the bounds. PANEL weights have
+ * no strides: they are dense, [rows, cols]. So are block types, whose strides are whole blocks but for the last axis's.
+ * Rank 0 is one element. */
 typedef struct cpu_tensor {
     void *data;
     weft_dtype dtype;
@@ -62,6 +63,29 @@ typedef struct cpu_kernel {
     uint8_t need;                             /* WEFT_NEED_* for inputs that are no weights */
     bool inplace;                             /* correct when out[0] is in[0] */
 } cpu_kernel;
+
+static inline bool cpu_is_float(weft_dtype t)
+{
+    return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16;
+}
+
+static inline bool cpu_is_block(weft_dtype t)
+{
+    return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK;
+}
+
+/* Bytes of an element of a plain type. */
+static inline int64_t cpu_size(weft_dtype t)
+{
+    return t == WEFT_F16 || t == WEFT_BF16 ? 2 : 4;
+}
+
+/* Bytes of n elements of any type, of block types whole blocks. */
+static inline int64_t cpu_bytes(weft_dtype t, int64_t n)
+{
+    if (cpu_is_float(t) || t == WEFT_I32) return n * cpu_size(t);
+    return n / weft_dtype_get(t)->block * weft_dtype_get(t)->bytes;
+}
 
 /* The next chunk of at most `chunk` of n items; false when none is left. */
 static inline bool cpu_claim(const cpu_call *c, int64_t n, int64_t chunk, int64_t *begin, int64_t *end)

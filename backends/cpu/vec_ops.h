@@ -16,7 +16,8 @@
 typedef void cpu_map_fn(void *y, const void *const *in, int64_t n, const float *param);
 
 typedef struct cpu_vec_ops {
-    /* Rows of f32, f16 or bf16 to float and back (to nearest even). */
+    /* Rows of any type but i32 to float, and of f32, f16 and bf16 back (to nearest even). Of block
+     * types all rows here are whole blocks. */
     void (*load)(float *y, const void *x, weft_dtype t, int64_t n);
     void (*store)(void *y, weft_dtype t, const float *x, int64_t n);
 

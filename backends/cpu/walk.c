@@ -61,7 +61,7 @@ void *cpu_walk_at(const cpu_walk *w, uint32_t i, int64_t row, int64_t col)
         row /= w->dim[axis];
     }
     if (w->rank) offset += row * w->stride[i][0];
-    return (char *)w->t[i]->data + offset * cpu_size(w->t[i]->dtype);
+    return (char *)w->t[i]->data + cpu_bytes(w->t[i]->dtype, offset);
 }
 
 cpu_part cpu_walk_part(const cpu_walk *w, const cpu_call *c, int64_t block, int64_t least)
@@ -89,7 +89,7 @@ const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int
         v->load(buf, x, t, n);
         return buf;
     }
-    if (weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK) {
+    if (cpu_is_block(t)) {
         (void)weft__convert_row(t, x, WEFT_F32, buf, n);
         return buf;
     }
@@ -172,6 +172,10 @@ static bool any_infinite(const uint16_t *h, int64_t step, int64_t n)
 void cpu_row_keep(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
                   int64_t n)
 {
+    if (cpu_is_block(t)) {
+        (void)weft__convert_row(WEFT_F32, x, t, y, n);
+        return;
+    }
     cpu_row_store(v, y, t, step, x, n);
     uint16_t *h = y;
     if (t != WEFT_F16 || !any_infinite(h, step, n)) return;

@@ -44,19 +44,10 @@ const float *cpu_row_load(const cpu_vec_ops *v, const void *x, weft_dtype t, int
 /* The converse, to n elements at y; conversion from float as in `cast`. */
 void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
                    int64_t n);
-/* The same into a state: a finite number that is too large for f16 becomes WEFT_F16_OVERFLOW. */
+/* The same into a state: a finite number that is too large for f16 becomes WEFT_F16_OVERFLOW. Block types: as in
+ * cpu_row_load. */
 void cpu_row_keep(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
                   int64_t n);
-
-/* Bytes of an element of a plain type. */
-static inline int64_t cpu_size(weft_dtype t)
-{
-    return t == WEFT_F16 || t == WEFT_BF16 ? 2 : 4;
-}
-static inline bool cpu_is_float(weft_dtype t)
-{
-    return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16;
-}
 
 /* Elements of a tensor as it is in this run. */
 int64_t cpu_elements(const cpu_tensor *t);

@@ -83,29 +83,29 @@ bool gpu_plain_type(weft_dtype t)
     return t == WEFT_F32 || t == WEFT_F16 || t == WEFT_BF16 || t == WEFT_I32;
 }
 
-static bool stored_plain(const gpu_tensor *t)
+bool gpu_is_stored(const gpu_tensor *t)
 {
     bool type = gpu_plain_type(t->dtype) || weft_dtype_get(t->dtype)->class_ == WEFT_DTYPE_BLOCK;
     return type && t->layout == GPU_LAYOUT_PLAIN && gpu_elements(t) <= INT32_MAX;
 }
 
-static bool plain_tensor(const gpu_tensor *t)
+bool gpu_is_plain(const gpu_tensor *t)
 {
     return gpu_plain_type(t->dtype) && t->layout == GPU_LAYOUT_PLAIN && t->n_parts == 1 && gpu_elements(t) <= INT32_MAX;
 }
 
-bool gpu_accepts_stored(const gpu_call *c, uint32_t weight)
+bool gpu_accepts_stored(const gpu_call *c, uint32_t stored)
 {
     for (uint32_t i = 0; i < c->n_in; i++)
-        if (!(i == weight ? stored_plain(&c->in[i]) : plain_tensor(&c->in[i]))) return false;
+        if (!(stored >> i & 1 ? gpu_is_stored(&c->in[i]) : gpu_is_plain(&c->in[i]))) return false;
     for (uint32_t i = 0; i < c->n_out; i++)
-        if (!plain_tensor(&c->out[i])) return false;
+        if (!gpu_is_plain(&c->out[i])) return false;
     return true;
 }
 
 bool gpu_accepts_plain(const gpu_call *c)
 {
-    return gpu_accepts_stored(c, UINT32_MAX);
+    return gpu_accepts_stored(c, 0);
 }
 
 uint32_t gpu_for_bits(const gpu_by_bits *n, weft_dtype t)

@@ -12,7 +12,8 @@ enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared 
 
 static bool accepts(const gpu_call *c)
 {
-    if (!gpu_accepts_plain(c) || c->in[Q].dim[2] > 1024 || c->in[V].dim[2] > 1024) return false;
+    if (!gpu_accepts_stored(c, 1u << K | 1u << V) || c->in[K].n_parts > 1 || c->in[V].n_parts > 1) return false;
+    if (c->in[Q].dim[2] > 1024 || c->in[V].dim[2] > 1024) return false;
     for (uint32_t i = FIRST; i < c->n_in; i++)
         if (c->in[i].dtype != WEFT_I32 && c->in[i].dtype != WEFT_F32) return false;
     return true;
@@ -47,12 +48,12 @@ static uint32_t counters(const gpu_call *c)
     return splits_of(c) > 1 ? (uint32_t)(c->in[Q].dim[0] * c->in[Q].dim[1]) : 0;
 }
 
-/* Vectors of four: heads that are multiples of four, everything aligned, queries of f32. */
+/* Vectors of four: heads that are multiples of four, everything aligned, queries of f32, no blocks. */
 static bool vectors(const gpu_call *c)
 {
     for (uint32_t i = 0; i <= V; i++) {
         const gpu_tensor *t = &c->in[i];
-        bool type = i == Q ? t->dtype == WEFT_F32 : t->dtype != WEFT_I32;
+        bool type = i == Q ? t->dtype == WEFT_F32 : gpu_plain_type(t->dtype);
         if (!type || t->dim[2] % 4 || t->first % 4 || t->stride[0] % 4 || t->stride[1] % 4 || t->stride[2] != 1)
             return false;
     }

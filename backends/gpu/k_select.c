@@ -182,7 +182,7 @@ static void batch_launch(const gpu_call *c, uint32_t part, gpu_launch *l)
 
 static bool any_accepts(const gpu_call *c)
 {
-    return c->in[W].n_parts == 1 && gpu_accepts_stored(c, W);
+    return c->in[W].n_parts == 1 && gpu_accepts_stored(c, 1u << W);
 }
 
 static void any_launch(const gpu_call *c, uint32_t i, gpu_launch *l)

@@ -180,8 +180,12 @@ bool gpu_is_dense(const gpu_tensor *t);
 bool gpu_plain_type(weft_dtype t); /* f32, f16, bf16, i32 */
 /* Every operand plain, with elements that 32 bits count: the usual accepts(). */
 bool gpu_accepts_plain(const gpu_call *c);
-/* The same, but that input `weight` may be in any format (load_weight() in blocks.glsl), and in parts. */
-bool gpu_accepts_stored(const gpu_call *c, uint32_t weight);
+/* The same, but that inputs whose bit is set in `stored` may be in any format (load_stored() in blocks.glsl), and in
+ * parts. */
+bool gpu_accepts_stored(const gpu_call *c, uint32_t stored);
+/* Of one operand: as for gpu_accepts_plain; as for those of gpu_accepts_stored. */
+bool gpu_is_plain(const gpu_tensor *t);
+bool gpu_is_stored(const gpu_tensor *t);
 /* One invocation per item in workgroups of tuning->flat_block; one workgroup of tuning->row_block per row. */
 void gpu_launch_flat(const gpu_call *c, gpu_launch *l, weft_shader_id shader, int64_t items);
 void gpu_launch_rows(const gpu_call *c, gpu_launch *l, weft_shader_id shared, weft_shader_id subgroup, int64_t rows);

@@ -47,13 +47,13 @@ weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t)
 
 /* ---- layouts ---- */
 
-/* Panels for matrices and experts that are only multiplied with and gathered from, and for all block types that have
+/* Panels for matrices and experts that are only multiplied with and gathered from, and for all of block types that have
  * them; the rest row-major. */
 weft_layout gpu_weight_layout(const gpu_caps *f, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses)
 {
     gpu_panels p;
     if (f->as_stored || rank < 2 || !gpu_panels_of(f, t, dims[rank - 1], &p)) return GPU_LAYOUT_PLAIN;
-    if (is_block(t)) return GPU_LAYOUT_PANEL;
+    if (is_block(t)) return uses & WEFT_USE_ELEMENTS ? GPU_LAYOUT_PLAIN : GPU_LAYOUT_PANEL;
     bool strided = uses & WEFT_USE_ELEMENTS || (uses & WEFT_USE_MULTIPLIED && rank != 2);
     return uses & (WEFT_USE_MULTIPLIED | WEFT_USE_SELECTED) && !strided ? GPU_LAYOUT_PANEL : GPU_LAYOUT_PLAIN;
 }

@@ -186,7 +186,7 @@ static weft_place_reason not_far(const weft_backend *b, const weft_kernel_query 
     return far ? WEFT_PLACE_NO_KERNEL : real_vt->choose(b, q, out);
 }
 
-/* One weight and one state that both devices use; the last output is made on the second. */
+/* A weight and two states, one of them in blocks, that both devices use; the last output is made on the second. */
 static void build_shared(weft_graph *g)
 {
     weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(ROWS, WIDTH), "x");
@@ -194,9 +194,12 @@ static void build_shared(weft_graph *g)
     weft_ref w = weft_weight(g, WEFT_F32, WEFT_DIMS(WIDTH, WIDTH), "w");
     weft_ref near = weft_output(g, weft_gelu(g, weft_matmul_nt(g, x, w)), "near");
     weft_ref cells = weft_store(g, weft_state(g, WEFT_F32, WEFT_DIMS(2 * ROWS, WIDTH), "cells"), near, at, 0);
+    weft_ref twice[] = { near, near }, blocks = weft_state(g, WEFT_Q8_0, WEFT_DIMS(2 * ROWS, 2 * WIDTH), "blocks");
+    blocks = weft_store(g, blocks, weft_concat(g, twice, 2, 1), at, 0);
     weft_scope_begin(g, "far");
     weft_ref far = weft_gelu(g, weft_matmul_nt(g, near, w));
-    weft_ref sum = weft_reduce_sum(g, cells, 0);
+    weft_ref stored = weft_slice(g, weft_reduce_sum(g, weft_gather(g, blocks, at), 0), 0, 0, WIDTH);
+    weft_ref sum = weft_add(g, weft_reduce_sum(g, cells, 0), stored);
     weft_output(g, weft_add(g, weft_transpose(g, weft_transpose(g, far, 0, 1), 0, 1), sum), "far");
     weft_scope_end(g, sum);
 }

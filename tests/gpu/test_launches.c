@@ -89,11 +89,11 @@ static void by_row(sample *s, const gpu_caps *f, weft_op op, int64_t rows, int64
                           .op = op, .attrs = &s->attrs };
 }
 
-static void attention(sample *s, const gpu_caps *f, int64_t tokens, int64_t width, bool paged)
+static void attention(sample *s, const gpu_caps *f, weft_dtype type, int64_t tokens, int64_t width, bool paged)
 {
     *s = (sample){ 0 };
     s->in[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
-    s->in[1] = s->in[2] = tensor(WEFT_F16, 3, (int64_t[]){ 8, 4096, width });
+    s->in[1] = s->in[2] = tensor(type, 3, (int64_t[]){ 8, 4096, width });
     s->in[3] = s->in[4] = tensor(WEFT_I32, 1, &tokens);
     s->out[0] = tensor(WEFT_F32, 3, (int64_t[]){ tokens, 8, width });
     s->in[5] = tensor(WEFT_I32, 1, &tokens);
@@ -101,6 +101,17 @@ static void attention(sample *s, const gpu_caps *f, int64_t tokens, int64_t widt
     s->attrs.attention.page = paged ? 32 : 0;
     s->call = (gpu_call){ .caps = f, .in = s->in, .out = s->out, .n_in = paged ? 7 : 5, .n_out = 1,
                          .op = WEFT_OP_attention, .attrs = &s->attrs };
+}
+
+static void store(sample *s, const gpu_caps *f, weft_dtype type, int64_t tokens)
+{
+    *s = (sample){ 0 };
+    s->in[0] = s->out[0] = tensor(type, 3, (int64_t[]){ 8, 4096, 96 });
+    s->in[1] = tensor(WEFT_F32, 3, (int64_t[]){ 8, tokens, 96 });
+    s->in[2] = tensor(WEFT_I32, 1, &tokens);
+    s->attrs.axis.axis = 1;
+    s->call = (gpu_call){ .caps = f, .in = s->in, .out = s->out, .n_in = 3, .n_out = 1, .op = WEFT_OP_store,
+                          .attrs = &s->attrs };
 }
 
 /* ---- what every launch must be ---- */
@@ -155,12 +166,17 @@ static void check_device(const char *name, const gpu_caps *f)
         for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
             linear(&s, f, types[i], tokens[t], 152064, 4096);
             check_kernels(name, &s.call);
+            store(&s, f, types[i], tokens[t]);
+            check_kernels(name, &s.call);
         }
         for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-            attention(&s, f, tokens[t], widths[i], false);
-            check_kernels(name, &s.call);
-            attention(&s, f, tokens[t], widths[i], true);
-            check_kernels(name, &s.call);
+            for (int paged = 0; paged < 2; paged++) {
+                attention(&s, f, WEFT_F16, tokens[t], widths[i], paged);
+                check_kernels(name, &s.call);
+                if (widths[i] % 32) continue;
+                attention(&s, f, WEFT_Q8_0, tokens[t], widths[i], paged);
+                check_kernels(name, &s.call);
+            }
         }
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -199,8 +199,9 @@ static void sources_have_limits(void)
         weft_dims d;
         const char *part;
     } bad[] = {
-        { WEFT_OP_input, WEFT_Q8_0, { 1, { { 32, 0 } } }, "input 'x': type q8_0 is for weights only" },
-        { WEFT_OP_state, WEFT_Q8_0, { 1, { { 32, 0 } } }, "state 'x': type q8_0 is for weights only" },
+        { WEFT_OP_input, WEFT_Q8_0, { 1, { { 32, 0 } } }, "input 'x': type q8_0 is for weights and states only" },
+        { WEFT_OP_state, WEFT_Q8_0, { 2, { { 2, 0 }, { 80, 0 } } },
+          "state 'x': q8_0 needs a last dimension that 32 divides, not [2, 80]" },
         { WEFT_OP_input, WEFT_ANY, { 1, { { 32, 0 } } }, "type 'any' cannot be stored" },
         { WEFT_OP_input, (weft_dtype)77, { 1, { { 32, 0 } } }, "type '?' cannot be stored" },
         { WEFT_OP_input, WEFT_F32, { 7, { { 1, 0 } } }, "rank 7 is above 6" },

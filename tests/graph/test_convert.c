@@ -148,18 +148,40 @@ static void blocks_are_as_others_write_them(void)
     check_bytes(WEFT_Q8_0, halves_q8, 32, "003c7f01ff02fe03fd7f000000000000000000000000000000000000000000000000");
 }
 
-/* Infinities and NaNs quantise to something, without undefined behaviour. */
-static void blocks_take_any_float(void)
+/* A scale of f16 that is a NaN, with which bits. */
+static void check_nan_block(weft_dtype t, const float *x, unsigned scale)
 {
-    static const uint32_t odd[] = { 0x7f800000, 0xff800000, 0x7fc00000, 0x00000001, 0x7f7fffff, 0x80000001 };
     unsigned char bytes[34];
-    float x[32];
-    for (unsigned a = 0; a < 6; a++)
-        for (unsigned b = 0; b < 6; b++) {
-            for (unsigned i = 0; i < 32; i++) memcpy(&x[i], &odd[i % 3 ? a : b], sizeof *x);
-            CHECK(weft__convert_row(WEFT_F32, x, WEFT_Q8_0, bytes, 32));
-            CHECK(weft__convert_row(WEFT_F32, x, WEFT_Q4_0, bytes, 32));
+    float y[32];
+    CHECK(weft__convert_row(WEFT_F32, x, t, bytes, 32) && weft__convert_row(t, bytes, WEFT_F32, y, 32));
+    CHECK_EQ_INT((bytes[0] | bytes[1] << 8) & 0x7fff, scale);
+    for (unsigned i = 0; i < 32; i++) CHECK(isnan(y[i]));
+}
+
+/* One float that is no finite number makes all of its block none, and so does a scale that f16 cannot hold; tiny ones
+ * are zeros. */
+static void blocks_lose_no_fault(void)
+{
+    static const uint32_t odd[] = { 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001 };
+    static const float large[] = { 3.4028235e38f, -3.4028235e38f, 65520.0f * 127.5f };
+    float x[32], y[32];
+    unsigned char bytes[34];
+    for (weft_dtype t = WEFT_Q8_0; t <= WEFT_Q4_0; t++) {
+        for (unsigned at = 0; at < 32; at += 31) {
+            for (unsigned i = 0; i < 32; i++) x[i] = (float)i;
+            for (unsigned a = 0; a < sizeof odd / sizeof *odd; a++) {
+                memcpy(&x[at], &odd[a], sizeof *x);
+                check_nan_block(t, x, 0x7e00);
+            }
+            for (unsigned a = 0; a < sizeof large / sizeof *large; a++) {
+                x[at] = large[a];
+                check_nan_block(t, x, WEFT_F16_OVERFLOW);
+            }
         }
+        for (unsigned i = 0; i < 32; i++) x[i] = i % 2 ? 0x1p-149f : -0x1p-130f;
+        CHECK(weft__convert_row(WEFT_F32, x, t, bytes, 32) && weft__convert_row(t, bytes, WEFT_F32, y, 32));
+        for (unsigned i = 0; i < 32; i++) CHECK(y[i] == 0);
+    }
 }
 
 /* Back to f32: within half a step of the scale. */
@@ -296,7 +318,7 @@ static const weft_test tests[] = {
     { "f16_rounds_to_even", f16_rounds_to_even },
     { "every_bf16", every_bf16 },
     { "blocks_are_as_others_write_them", blocks_are_as_others_write_them },
-    { "blocks_take_any_float", blocks_take_any_float },
+    { "blocks_lose_no_fault", blocks_lose_no_fault },
     { "blocks_come_back", blocks_come_back },
     { "every_pair", every_pair },
     { "loops_read_what_formulas_say", loops_read_what_formulas_say },

@@ -52,6 +52,10 @@ static void costs(void)
     weft_ref q = weft_reshape(g, x, WEFT_DIMS(t, 2, 32)), y = weft_attention(g, q, kv, kv, at, at, 1);
     CHECK_COST(cost_of(g, y, run), 3 * 2 * 100 * (4 * 32 + 5), 3 * 64 * 4 + 2 * 2 * 100 * 32 * 2 + 2 * 3 * 4,
                3 * 64 * 4);
+    weft_ref blocks = weft_store(g, weft_state(g, WEFT_Q8_0, WEFT_DIMS(2, 100, 32), "blocks"), rows, at, 1);
+    CHECK_COST(cost_of(g, blocks, run), 0, 3 * 64 * 4 + 3 * 4, 3 * 2 * 34);
+    CHECK_COST(cost_of(g, weft_attention(g, q, blocks, blocks, at, at, 1), run), 3 * 2 * 100 * (4 * 32 + 5),
+               3 * 64 * 4 + 2 * 2 * 100 * 34 + 2 * 3 * 4, 3 * 64 * 4);
     /* rows of as many sequences as there are, at most one per token */
     weft_ref h = weft_state(g, WEFT_F16, WEFT_DIMS(6, 64), "h"), scan = weft_linear_scan(g, h, x, x, at, at, NULL);
     CHECK_COST(cost_of(g, scan, run), 2 * 3 * 64, 2 * 3 * 64 * 4 + 2 * 3 * 4 + 3 * 64 * 2, 3 * 64 * (4 + 2));

@@ -90,6 +90,23 @@ static void prints_fused_nodes(void)
     check_text(g, "text_fused");
 }
 
+/* Stored to, read before and after, and an output. */
+static void prints_states_of_blocks(void)
+{
+    weft_graph *g = test_graph();
+    weft_error err;
+    weft_dim t = weft_extent(g, "t", 4);
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(2, t, 96), "x"), at = weft_input(g, WEFT_I32, WEFT_DIMS(t), "at");
+    weft_ref s = weft_state(g, WEFT_Q8_0, WEFT_DIMS(2, 64, 96), "s");
+    weft_ref v = weft_state(g, WEFT_Q4_0, WEFT_DIMS(2, 64, 32), "v");
+    weft_output(g, weft_gather(g, s, at), "before");
+    s = weft_store(g, s, x, at, 1);
+    weft_output(g, weft_attention(g, weft_transpose(g, x, 0, 1), s, v, at, at, 0.5f), "y");
+    weft_output(g, s, "after");
+    CHECK_OK(weft_graph_seal(g, &err), err);
+    check_text(g, "text_blocks");
+}
+
 static bool refuse_write(void *ctx, const char *data, size_t n)
 {
     size_t *left = ctx;
@@ -332,6 +349,7 @@ static void survives_any_byte(void)
 static const weft_test tests[] = {
     { "prints_every_kind", prints_every_kind },
     { "prints_fused_nodes", prints_fused_nodes },
+    { "prints_states_of_blocks", prints_states_of_blocks },
     { "a_failed_write_is_told", a_failed_write_is_told },
     { "ignores_the_locale", ignores_the_locale },
     { "reads_by_hand", reads_by_hand },

@@ -119,12 +119,23 @@ static void put_half(uint8_t *p, double v)
     p[1] = (uint8_t)(bits >> 8);
 }
 
+/* Where the block is not all finite, or its scale would not be, the scale is no number, and nor is any value. */
+static bool put_nan(const double *v, float scale, uint8_t *p, size_t bytes)
+{
+    bool finite = isfinite(ref_round(WEFT_F16, (double)scale));
+    for (int j = 0; j < 32; j++) finite = finite && isfinite((float)v[j]);
+    memset(p, 0, bytes);
+    put_half(p, (double)NAN);
+    return !finite;
+}
+
 /* ggml's rule in float32: scale = the largest magnitude / 127. */
 static void write_q8_0(const double *v, uint8_t *p)
 {
     float most = 0.0f;
     for (int j = 0; j < 32; j++) most = fmaxf(most, fabsf((float)v[j]));
     float d = most / 127.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+    if (put_nan(v, d, p, 34)) return;
     put_half(p, (double)d);
     for (int j = 0; j < 32; j++) p[2 + j] = (uint8_t)(int8_t)roundf((float)v[j] * inverse);
 }
@@ -136,6 +147,7 @@ static void write_q4_0(const double *v, uint8_t *p)
     for (int j = 0; j < 32; j++)
         if (fabsf((float)v[j]) > fabsf(most)) most = (float)v[j];
     float d = most / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+    if (put_nan(v, d, p, 18)) return;
     put_half(p, (double)d);
     unsigned q[32];
     for (int j = 0; j < 32; j++) {
@@ -222,6 +234,30 @@ void ref_encode(weft_dtype dtype, const double *v, int64_t n, void *bytes)
             uint32_t bits = dtype == WEFT_I32 ? (uint32_t)(int32_t)v[i] : float_bits(v[i]);
             memcpy(p + 4 * i, &bits, 4);
         }
+    }
+}
+
+/* How far a block's values may be from those of an exact writer whose floats are within e: a step, for a float that is
+ * rounded the other way, and what another scale makes of it. */
+static void widen_block(const weft_dtype_info *info, const double *v, double *e)
+{
+    double most = 0.0, error = 0.0, last = ldexp(1.0, 1 - (int)info->bits);
+    for (uint32_t j = 0; j < info->block; j++) {
+        most = fmax(most, fabs(v[j]));
+        error = fmax(error, e[j]);
+    }
+    for (uint32_t j = 0; j < info->block && error > 0.0; j++)
+        e[j] = 2 * error + (most + error) * (last * 1.02 + ldexp(1.0, -10));
+}
+
+void ref_requantise(ref_tensor *t, int64_t at, int64_t n)
+{
+    const weft_dtype_info *info = weft_dtype_get(t->dtype);
+    uint8_t bytes[256];
+    for (int64_t i = at; i < at + n; i += info->block) {
+        ref_encode(t->dtype, t->v + i, info->block, bytes);
+        ref_decode(t->dtype, bytes, info->block, t->v + i);
+        widen_block(info, t->v + i, t->e + i);
     }
 }
 

@@ -361,6 +361,8 @@ bool ref_op_store(const ref_call *c)
                 if (c->out->dtype == WEFT_F16 && isinf(c->out->v[to]) && !isinf(rows->v[from]))
                     c->out->v[to] = NAN; /* too large for the state */
             }
+        for (int64_t o = 0; o < s.outer && weft_dtype_get(c->out->dtype)->block > 1; o++)
+            ref_requantise(c->out, (o * s.n + (int64_t)index->v[t]) * s.inner, s.inner);
     }
     return true;
 }

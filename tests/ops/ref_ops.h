@@ -5,7 +5,8 @@
  * inputs, and every op derives its result's from its inputs' (first order) and from its own rounding:
  *   u = 2^-24 per rounded operation, lengths n count as gamma(n) = u (4 + 4 sqrt n) of the sum of magnitudes
  *   (rounding errors are independent: Higham and Mary, SIAM J. Sci. Comput. 41, 2019), elementary functions 8 u,
- *   f16 and bf16 results one unit in their last place when the value is inexact, and for matrix products with a
+ *   f16 and bf16 results one unit in their last place when the value is inexact, blocks that are stored one step of
+ *   theirs when a float in them is (none otherwise: they are encoded here, too), and for matrix products with a
  *   quantised or bf16 weight outside `exact` the rounding of the other side to int8 blocks of 32, or to bf16; where the
  *   mode says so, of both sides to f16.
  * So the tolerance of a test is a rule of op, type and length, never a number chosen for one test. */
@@ -40,6 +41,8 @@ void ref_copy(ref_tensor *to, const ref_tensor *from);
  * their size. */
 void ref_decode(weft_dtype dtype, const void *bytes, int64_t n, double *out);
 void ref_encode(weft_dtype dtype, const double *v, int64_t n, void *bytes);
+/* Makes of elements [at, at + n), whole blocks, what t's block type keeps of them. */
+void ref_requantise(ref_tensor *t, int64_t at, int64_t n);
 /* The value that `dtype` stores for v. */
 double ref_round(weft_dtype dtype, double v);
 

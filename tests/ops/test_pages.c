@@ -104,14 +104,26 @@ static void give_back(const shape *s, data *d)
 
 /* ---- runs ---- */
 
+/* The input as cells of the shape's type: cast, or stored in blocks. */
+static weft_ref cells_in(weft_graph *g, const shape *s, const data *d, const char *name)
+{
+    weft_dims dims = WEFT_DIMS(GROUPS, d->cells, s->width);
+    weft_ref x = weft_input(g, WEFT_F32, dims, name);
+    if (weft_dtype_get(s->type)->block == 1) return weft_cast(g, x, s->type);
+    static int32_t all[MAX_CELLS];
+    for (int32_t i = 0; i < MAX_CELLS; i++) all[i] = i;
+    weft_ref index = weft_constant(g, WEFT_I32, WEFT_DIMS(d->cells), all);
+    weft_scope_begin(g, "cache");
+    return weft_scope_end(g, weft_store(g, weft_state(g, s->type, dims, name), x, index, 1));
+}
+
 static weft_graph *build(const shape *s, const data *d, bool paged)
 {
     weft_graph *g;
     if (!CHECK_OK(weft_graph_create(NULL, &g, &err), err)) return NULL;
-    weft_dim t = weft_extent(g, "tokens", s->tokens), c = { d->cells, 0 }, w = { s->width, 0 };
-    weft_ref q = weft_input(g, WEFT_F32, WEFT_DIMS(t, HEADS, w), "q");
-    weft_ref k = weft_cast(g, weft_input(g, WEFT_F32, WEFT_DIMS(GROUPS, c, w), "k"), s->type);
-    weft_ref v = weft_cast(g, weft_input(g, WEFT_F32, WEFT_DIMS(GROUPS, c, w), "v"), s->type);
+    weft_dim t = weft_extent(g, "tokens", s->tokens);
+    weft_ref q = weft_input(g, WEFT_F32, WEFT_DIMS(t, HEADS, s->width), "q");
+    weft_ref k = cells_in(g, s, d, "k"), v = cells_in(g, s, d, "v");
     weft_ref first = weft_input(g, WEFT_I32, WEFT_DIMS(t), "first");
     weft_ref last = weft_input(g, WEFT_I32, WEFT_DIMS(t), "last");
     weft_attention_desc more = { .page = 0 };
@@ -325,6 +337,7 @@ static const shape shapes[] = {
     /* the first ones on GPUs, too */
     { 16, 64, 3, WEFT_F16 }, { 16, 64, 70, WEFT_F16 },  { 128, 13, 9, WEFT_F32 }, { 32, 64, 1, WEFT_F16 },
     { 64, 32, 3, WEFT_F32 }, { 256, 16, 37, WEFT_BF16 }, { 64, 32, 70, WEFT_F32 }, { 32, 64, 8, WEFT_F16 },
+    { 64, 32, 3, WEFT_Q8_0 }, { 32, 64, 37, WEFT_Q4_0 },
 };
 
 static void compare_on(const char *spec, void (*compare)(weft_backend *b, size_t n), size_t n)
@@ -350,7 +363,7 @@ static void pages_on(weft_backend *b, size_t n)
 
 static void chunks_on(weft_backend *b, size_t n)
 {
-    static const shape all[] = { { 64, 64, 70, WEFT_F16 }, { 16, 13, 70, WEFT_F32 } };
+    static const shape all[] = { { 64, 64, 70, WEFT_F16 }, { 16, 13, 70, WEFT_F32 }, { 16, 32, 70, WEFT_Q8_0 } };
     for (size_t i = 0; i < n; i++) compare_chunks(b, &all[i]);
 }
 
@@ -365,7 +378,7 @@ static void pages_on_the_cpu(void)
 
 static void chunks_on_the_cpu(void)
 {
-    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) compare_on(cpus[i], chunks_on, 2);
+    for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) compare_on(cpus[i], chunks_on, 3);
 }
 
 static void rows_on_the_cpu(void)
