@@ -145,6 +145,9 @@ weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *d
     if (desc->weights != WEFT_ANY && !weft_dtype_get(desc->weights)->encodes)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weights cannot be turned into %s", m->path,
                          weft_dtype_get(desc->weights)->name);
+    if (desc->kv != WEFT_ANY && !weft_dtype_get(desc->kv)->encodes)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: a cache cannot be kept in %s", m->path,
+                         weft_dtype_get(desc->kv)->name);
     if (desc->candidates) WEFT_TRY(weft__model_need_logits(m, err));
     weft_graph *draft;
     weight_types t = { 0 };

@@ -2,7 +2,8 @@
  *
  * Runs look for none of it on the way: a NaN spreads to all that depends on it, so looking at what a session hands out
  * is enough. Stores see to it that this holds for the cache, too: a number that is too large for a cache of f16 is kept
- * as WEFT_F16_OVERFLOW, a NaN with bits of its own. The cache is searched for those only when a result is no number. */
+ * as WEFT_F16_OVERFLOW, a NaN with bits of its own, and so is the scale of a block, which stands at its beginning. The
+ * cache is searched for those only when a result is no number. */
 #include "models/finite.h"
 #include "models/session_impl.h"
 
@@ -27,10 +28,16 @@ uint32_t weft__count_not_finite(const float *x, uint32_t n, uint32_t *first)
 
 typedef struct search { weft_session *s; const char *found; } search;
 
-static bool has_mark(const uint16_t *x, size_t n)
+static bool can_be_marked(weft_dtype t)
 {
-    for (size_t i = 0; i < n; i++)
-        if ((x[i] & 0x7fff) == WEFT_F16_OVERFLOW) return true;
+    return t == WEFT_F16 || weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK;
+}
+
+/* Among the first two bytes of each `unit` of n. */
+static bool has_mark(const unsigned char *x, size_t n, size_t unit)
+{
+    for (size_t i = 0; i + unit <= n; i += unit)
+        if (((x[i] | x[i + 1] << 8) & 0x7fff) == WEFT_F16_OVERFLOW) return true;
     return false;
 }
 
@@ -38,12 +45,13 @@ static weft_status look(void *ctx, const weft__division *d, uint64_t offset, uin
 {
     search *c = ctx;
     weft_state_info info;
-    uint16_t piece[4096];
-    if (c->found || !weft_states_get(c->s->states, d->state, &info) || info.dtype != WEFT_F16) return WEFT_OK;
-    for (uint64_t at = 0; at < bytes && !c->found; at += sizeof piece) {
-        uint64_t n = bytes - at < sizeof piece ? bytes - at : sizeof piece;
+    unsigned char piece[8192];
+    if (c->found || !weft_states_get(c->s->states, d->state, &info) || !can_be_marked(info.dtype)) return WEFT_OK;
+    uint32_t unit = weft_dtype_get(info.dtype)->bytes, step = sizeof piece / unit * unit;
+    for (uint64_t at = 0; at < bytes && !c->found; at += step) {
+        uint64_t n = bytes - at < step ? bytes - at : step;
         WEFT_TRY(weft_states_read(c->s->states, d->state, offset + at, piece, n, err));
-        if (has_mark(piece, n / sizeof *piece)) c->found = info.name;
+        if (has_mark(piece, n, unit)) c->found = info.name;
     }
     return WEFT_OK;
 }

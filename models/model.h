@@ -117,7 +117,7 @@ typedef struct weft_model_graph_desc {
     /* How matrices are stored; WEFT_ANY: as the files have them. Tables that are only looked up keep the files' type,
      * vectors become f32. */
     weft_dtype weights;
-    weft_dtype kv;       /* WEFT_ANY: f16 */
+    weft_dtype kv; /* of the cache, any that floats can be turned into; blocks divide the heads. WEFT_ANY: f16 */
     uint32_t context;     /* tokens of a sequence; 0: max_position_embeddings */
     uint32_t n_sequences; /* 0: 1 */
     uint32_t cells;       /* of the cache, whole pages; 0: context of every sequence */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What weights can be turned into, with '|' before each. */
-static const char weight_formats[] = ""
+/* What weights, and keys and values, can be turned into, with '|' before each. */
+static const char formats[] = ""
 #define CHOICE_0(name)
 #define CHOICE_1(name) "|" #name
 #define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) CHOICE_##encodes(name)
@@ -22,10 +22,10 @@ static const char weight_formats[] = ""
 const cli_option cli_run_options[] = {
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how matrices are stored in memory (default: as in the files)",
-      .choices = weight_formats + 1 },
+      .choices = formats + 1 },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how the cache is stored (default: f16, f32 with --exact)",
-      .choices = "f32|f16|bf16" },
+      .choices = formats + 1 },
     { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens a sequence can have (default: the model's)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
@@ -41,9 +41,9 @@ const cli_option cli_run_options[] = {
 };
 
 const cli_option cli_source_options[] = {
-    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = weight_formats + 1,
+    { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = formats + 1,
       .help = "how matrices are stored (default: as in the files)" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = "f32|f16|bf16",
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = formats + 1,
       .help = "how the cache is stored (default: f16, f32 with --exact)" },
     { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens of the cache (default: the model's context)" },

@@ -10,21 +10,25 @@ static weft_error err;
 static const folder_variant variant = {
     "small", { 2, 32, 2, 64, 50, 0.25, 10000, 1e-5, NEOX_GELU, true, true, false }, "gelu"
 };
+static const folder_variant wide_heads = { /* of a block */
+    "wide", { 2, 32, 1, 64, 50, 0.25, 10000, 1e-5, NEOX_GELU, true, true, false }, "gelu"
+};
 enum { VOCAB = 50, EMBED = 32, HEAD = 16 };
 static const int32_t ids[] = { 11, 40, 7, 23 };
 
 typedef struct world {
     temp_folder folder;
+    const folder_variant *variant;
     neox_model ref;
     weft_model *m;
     weft_backend *device;
 } world;
 
 /* A random model. */
-static void world_make(world *w)
+static void world_make(world *w, const folder_variant *v)
 {
-    *w = (world){ .folder = temp_make() };
-    neox_create(&w->ref, &variant.c, 99);
+    *w = (world){ .folder = temp_make(), .variant = v };
+    neox_create(&w->ref, &v->c, 99);
 }
 
 /* Every step-th element of a tensor, from `at` on. */
@@ -37,7 +41,7 @@ static void set(world *w, const char *name, size_t at, size_t step, float value)
 
 static bool world_write(world *w)
 {
-    folder_write(&w->folder, &variant, &w->ref);
+    folder_write(&w->folder, w->variant, &w->ref);
     return CHECK_OK(weft_model_open(w->folder.path, NULL, &w->m, &err), err) &&
            CHECK_OK(weft_backend_open("cpu,threads=2", &w->device, &err), err);
 }
@@ -45,7 +49,7 @@ static bool world_write(world *w)
 /* One whose tensor `name` has `value` at `at`. */
 static bool world_open(world *w, const char *name, size_t at, float value)
 {
-    world_make(w);
+    world_make(w, &variant);
     set(w, name, at, SIZE_MAX / 2, value);
     return world_write(w);
 }
@@ -123,7 +127,7 @@ static void every_way_out(void)
 static void large_numbers_are_numbers(void)
 {
     world w;
-    world_make(&w);
+    world_make(&w, &variant);
     set(&w, "gpt_neox.final_layer_norm.bias", 2, EMBED, 10.0f);
     set(&w, "embed_out.weight", 2, EMBED, 1e37f);
     if (world_write(&w))
@@ -256,6 +260,29 @@ static void what_the_cache_cannot_hold_is_named(void)
         }
 }
 
+/* The same of blocks, whose scale is a 127th or an eighth. */
+static void what_blocks_cannot_hold_is_named(void)
+{
+    static const struct { weft_dtype kv; const char *text; } caches[] = { { WEFT_Q8_0, "too large for q8_0" },
+                                                                          { WEFT_Q4_0, "too large for q4_0" } };
+    for (size_t value = 0; value < 2; value++) {
+        world w;
+        float out[VOCAB];
+        world_make(&w, &wide_heads);
+        set(&w, "gpt_neox.layers.1.attention.query_key_value.bias", (1 + value) * EMBED + 9, SIZE_MAX / 2, 1e7f);
+        bool open = world_write(&w);
+        for (size_t i = 0; open && i < 2; i++) {
+            weft_session *s = session(&w, (weft_session_desc){ .n_sequences = 2, .kv = caches[i].kv });
+            if (s) CHECK_STATUS(eval_tokens(s, 1, ids, 4, false, out, &err), WEFT_NOT_FINITE, err);
+            CHECK_CONTAINS(err.text, value ? "'gpt_neox.layers.1.attention.value'"
+                                           : "'gpt_neox.layers.1.attention.key'");
+            CHECK_CONTAINS(err.text, caches[i].text);
+            weft_session_destroy(s);
+        }
+        world_close(&w);
+    }
+}
+
 /* A cache of bf16 is a cache: three digits of a cache of f32. */
 static void a_cache_of_bf16(void)
 {
@@ -283,6 +310,7 @@ static const weft_test tests[] = {
     { "others go on", others_go_on },
     { "a check names the first node", a_check_names_the_first_node },
     { "what the cache cannot hold is named", what_the_cache_cannot_hold_is_named },
+    { "what blocks cannot hold is named", what_blocks_cannot_hold_is_named },
     { "a cache of bf16", a_cache_of_bf16 },
 };
 TEST_MAIN(tests)

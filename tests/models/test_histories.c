@@ -16,6 +16,8 @@ enum { VOCAB = 40, SEQUENCES = 4, CONTEXT = 80, PAGE = 16, CELLS = 7 * PAGE, STE
 static weft_error err;
 static const folder_variant tiny = { "tiny",
                                      { 2, 32, 2, 64, VOCAB, 0.5, 1e4, 1e-5, NEOX_GELU, true, true, false }, "gelu" };
+static const folder_variant wide = { "wide", /* heads of a block */
+                                     { 2, 64, 2, 64, VOCAB, 0.5, 1e4, 1e-5, NEOX_GELU, true, true, false }, "gelu" };
 
 typedef struct shadow { int32_t ids[CONTEXT]; uint32_t n; } shadow;
 
@@ -42,15 +44,16 @@ static weft_status open_session(world *w, const weft_session_desc *d, weft_sessi
     return weft_session_open(plan, w->weights, out, &err);
 }
 
-static bool world_open(world *w, const char *spec)
+static bool world_open_with(world *w, const char *spec, weft_dtype kv)
 {
     neox_model ref;
+    const folder_variant *variant = weft_dtype_get(kv)->block > 1 ? &wide : &tiny;
     *w = (world){ .folder = temp_make(), .random = 7 };
-    neox_create(&ref, &tiny.c, 1);
-    folder_write(&w->folder, &tiny, &ref);
+    neox_create(&ref, &variant->c, 1);
+    folder_write(&w->folder, variant, &ref);
     neox_free(&ref);
     weft_session_desc d = { .devices = &w->device, .n_devices = 1, .context = CONTEXT, .page = PAGE,
-                            .n_sequences = SEQUENCES, .cells = CELLS, .max_tokens = 1 };
+                            .n_sequences = SEQUENCES, .cells = CELLS, .max_tokens = 1, .kv = kv };
     weft_status s = weft_backend_open(spec, &w->device, &err);
     if (!s) s = weft_model_open(w->folder.path, NULL, &w->m, &err);
     weft_weight_source source = { 0 };
@@ -61,6 +64,11 @@ static bool world_open(world *w, const char *spec)
     d.cells = 0;
     if (!s) s = open_session(w, &d, &w->fresh);
     return CHECK_OK(s, err);
+}
+
+static bool world_open(world *w, const char *spec)
+{
+    return world_open_with(w, spec, WEFT_ANY);
 }
 
 static void world_close(world *w)
@@ -182,10 +190,10 @@ static void history(world *w)
     CHECK_EQ_INT(weft_session_cells_free(w->s), CELLS); /* nothing is lost */
 }
 
-static void histories(const char *spec, uint32_t n)
+static void histories(const char *spec, weft_dtype kv, uint32_t n)
 {
     world w;
-    if (world_open(&w, spec)) {
+    if (world_open_with(&w, spec, kv)) {
         for (uint32_t i = 0; i < n; i++) history(&w);
         if (n >= 100) CHECK(w.refused > 0 && w.shared > 0); /* the cache was too small at times */
     }
@@ -194,13 +202,15 @@ static void histories(const char *spec, uint32_t n)
 
 static void on_the_cpu(void)
 {
-    histories("cpu,threads=1", 1000);
-    histories("cpu,isa=scalar,threads=2", 50);
+    histories("cpu,threads=1", WEFT_ANY, 1000);
+    histories("cpu,isa=scalar,threads=2", WEFT_ANY, 50);
+    histories("cpu,threads=1", WEFT_Q8_0, 60);
+    histories("cpu,threads=1", WEFT_Q4_0, 20);
 }
 
 static void on_vulkan(void)
 {
-    histories("vulkan:0", 40);
+    histories("vulkan:0", WEFT_ANY, 40);
 }
 
 /* ---- what else is promised ---- */
@@ -262,6 +272,7 @@ static void refuses_files_of_others(void)
     if (!world_open(&w, "cpu,threads=1")) return;
     snprintf(path, sizeof path, "%s/saved", w.folder.path);
     weft_session_desc d = { .devices = &w.device, .n_devices = 1, .context = CONTEXT, .kv = WEFT_F32 };
+    weft_session_desc blocks = { .devices = &w.device, .n_devices = 1, .context = CONTEXT, .kv = WEFT_Q8_0 };
     CHECK_STATUS(weft_session_save(w.s, 0, NULL, 0, path, &err), WEFT_INVALID, err);
     eval_all(w.s, 0, 20, (float[VOCAB]){ 0 });
     CHECK_OK(weft_session_save(w.s, 0, NULL, 0, path, &err), err);
@@ -271,6 +282,9 @@ static void refuses_files_of_others(void)
         CHECK_STATUS(weft_session_load(s, 0, path, NULL, &err), WEFT_UNSUPPORTED, err);
         CHECK_CONTAINS(err.text, "a cache of f16, here it is f32");
     }
+    weft_session *none = NULL; /* heads of 16 */
+    CHECK_STATUS(open_session(&w, &blocks, &none), WEFT_SHAPE, err);
+    CHECK_CONTAINS(err.text, "attention.key': q8_0 needs a last dimension that 32 divides, not [2, ");
     weft_session_destroy(s);
     FILE *f = fopen(path, "r+b"); /* one byte of the last state */
     fseek(f, -20, SEEK_END);

@@ -92,6 +92,18 @@ static void logits_other_formats(void)
     compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q4_0 }, SHORT, 2e-1);
 }
 
+/* What the type of the cache costs, everything else being exact. */
+static void logits_of_caches(void)
+{
+    static const struct { weft_dtype kv; double limit; } caches[] = { { WEFT_F16, 5e-4 }, { WEFT_BF16, 5e-3 },
+                                                                      { WEFT_Q8_0, 1e-2 }, { WEFT_Q4_0, 2e-1 } };
+    for (size_t i = 0; i < sizeof caches / sizeof *caches; i++) {
+        printf("  a cache of %s\n", weft_dtype_get(caches[i].kv)->name);
+        compare_logits(device, &(weft_session_desc){ .weights = WEFT_F32, .kv = caches[i].kv, .exact = true },
+                       REF_QUICK ? SHORT : ALL, caches[i].limit);
+    }
+}
+
 /* ---- greedy continuations ---- */
 
 /* With the reference's own tokens before it, each token must be the most probable one again. Where the reference's
@@ -399,6 +411,7 @@ static const weft_test tests[] = {
     { "logits exact avx2", logits_exact_avx2 },
     { "logits default", logits_default },
     { "logits of other formats", logits_other_formats },
+    { "logits of caches", logits_of_caches },
     { "greedy continuations exact", greedy_continuations_exact },
     { "greedy continuations", greedy_continuations },
     { "log-probabilities of an excerpt", log_probabilities_of_an_excerpt },

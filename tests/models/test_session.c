@@ -233,6 +233,7 @@ static void refuses_absurd_sizes(void)
         { { .context = 1, .n_sequences = 300 }, true },
         { { .weights = WEFT_I32 }, false },
         { { .kv = WEFT_I32 }, false },
+        { { .kv = WEFT_Q4_0, .context = 20 }, true },
         { { .outputs = WEFT_WANT_HIDDEN, .layer = 7 + 1 }, false },
         { { .outputs = WEFT_WANT_HIDDEN, .layer = UINT32_MAX }, false },
         { { .outputs = 16 }, false },

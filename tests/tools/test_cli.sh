@@ -214,6 +214,14 @@ holds "embed names the token" 'grep -q "token 0 at position 1" "$dir/err"'
 fails "perplexity" 1 "token 3 at position 0" "$weft" perplexity "$dir/nan" --tokens 3,4,5 --json
 "$weft" generate "$dir/nan" --tokens 3,4,5 --check >"$dir/out" 2>"$dir/err"; same "--check: exit status" 1 $?
 holds "--check names the node and the weight" 'grep -qE "the first NaN or infinity is made by .*; the weight .* has some" "$dir/err"'
+for kv in q8_0 q4_0; do
+    holds "a cache of $kv" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv $kv --check >/dev/null 2>&1'
+done
+"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv q8_0 --save-state "$dir/state8" >/dev/null
+"$weft" generate "$model" --load-state "$dir/state8" --max-tokens 3 --kv q8_0 >/dev/null || bad "a saved cache of q8_0"
+fails "a cache of another type" 1 "a cache of q8_0, here it is f16" "$weft" generate "$model" --load-state "$dir/state8"
+cache() { "$weft" memory "$model" "$@" --format md | sed -n 's/^| states | \([0-9.]*\) .*/\1/p'; }
+same "memory: a cache of q8_0 is 17/32 of one of f16" 3.0,1.6,0.8 "$(cache),$(cache --kv q8_0),$(cache --kv q4_0)"
 holds "a cache of bf16" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv bf16 --check >/dev/null 2>&1'
 
 # ---- too large: what would help, and that it does; limits of the process count as memory ----
