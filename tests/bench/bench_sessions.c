@@ -78,7 +78,8 @@ int main(int argc, char **argv)
     weft_error err;
     weft_dtype weights = WEFT_F16;
     while (weights < WEFT_DTYPE_COUNT && strcmp(weft_dtype_get(weights)->name, type)) weights++;
-    if (weights == WEFT_DTYPE_COUNT || n < 1 || n > MAX_SESSIONS) return fprintf(stderr, "bench_sessions: see the source\n"), 2;
+    if (weights == WEFT_DTYPE_COUNT || n < 1 || n > MAX_SESSIONS)
+        return fprintf(stderr, "usage: bench_sessions [config.json [device [weights [sessions, 1 to 16]]]]\n"), 2;
     weft_status s = open_bench(&b, config, argc > 2 ? argv[2] : "cpu", &err);
     for (int i = 0; i < n && !s; i++) s = add_session(&b, i, weights, &err);
     if (s) fprintf(stderr, "bench_sessions: %s\n", err.text);
