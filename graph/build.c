@@ -122,11 +122,11 @@ weft_ref weft_scope_end(weft_graph *g, weft_ref r)
 
 /* ---- sources ---- */
 
-static weft_ref add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *d, const char *name,
-                           const void *data)
+static weft_ref add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_dims *d, const char *scope,
+                           const char *name, const void *data)
 {
     weft_error err;
-    const weft_node *n = weft__graph_add_source(g, op, t, d, g->scope, name, data, &err);
+    const weft_node *n = weft__graph_add_source(g, op, t, d, scope, name, data, &err);
     if (!n) g->error = err;
     return n ? n->out[0] : none;
 }
@@ -134,13 +134,13 @@ static weft_ref add_source(weft_graph *g, weft_op op, weft_dtype t, const weft_d
 weft_ref weft_input(weft_graph *g, weft_dtype t, weft_dims d, const char *name)
 {
     if (stopped(g)) return none;
-    return add_source(g, WEFT_OP_input, t, &d, name, NULL);
+    return add_source(g, WEFT_OP_input, t, &d, "", name, NULL);
 }
 
 weft_ref weft_constant(weft_graph *g, weft_dtype t, weft_dims d, const void *data)
 {
     if (stopped(g)) return none;
-    return add_source(g, WEFT_OP_constant, t, &d, NULL, data);
+    return add_source(g, WEFT_OP_constant, t, &d, g->scope, NULL, data);
 }
 
 /* A weight or state by its name within the scope: the one that exists, or a new one. */
@@ -162,7 +162,7 @@ static weft_ref scoped_source(weft_graph *g, weft_op op, weft_dtype t, const wef
                 return none;
             }
         }
-        return add_source(g, op, t, d, full, NULL);
+        return add_source(g, op, t, d, g->scope, full, NULL);
     }
     const weft_value *v = weft_graph_value(g, old->out[0]);
     if (!weft__dims_equal(&v->dims, d) || (t != WEFT_ANY && t != v->dtype))

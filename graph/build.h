@@ -21,9 +21,9 @@ WEFT_API weft_ref weft_scope_end(weft_graph *g, weft_ref r);
 /* Records an error of the model's own ("heads do not divide hidden_size"), as a builder would. */
 WEFT_API void weft_graph_fail(weft_graph *g, weft_status status, const char *fmt, ...) WEFT_PRINTF(3, 4);
 
-/* Sources. Inputs, outputs and constants have graph-wide names; weights and states are prefixed by the scope.
- * Naming a weight or state twice gives the same value (tied weights). Block types need last dim % block == 0; they are
- * for weights and, if numbers can be turned into them (weft_dtype_info.encodes), for states. */
+/* Sources. Inputs and outputs have graph-wide names, and an input stands in no scope; weights and states are prefixed
+ * by it. Naming a weight or state twice gives the same value (tied weights). Block types need last dim % block == 0;
+ * they are for weights and, if numbers can be turned into them (weft_dtype_info.encodes), for states. */
 WEFT_API weft_ref weft_input(weft_graph *g, weft_dtype t, weft_dims d, const char *name);
 WEFT_API weft_ref weft_weight(weft_graph *g, weft_dtype t, weft_dims d, const char *name);
 WEFT_API weft_ref weft_state(weft_graph *g, weft_dtype t, weft_dims d, const char *name); /* zero at first */

@@ -132,7 +132,8 @@ static weft_cost cost_linear_scan(const work *w)
 
 /* Which cells a query sees is data. As many tokens as a sequence has cells is taken as one causal sequence, which sees
  * half of them on average; else every query is taken to see all of them. Two products and a softmax per cell seen. With
- * pages a sequence has N x page cells, and no more of K and V is read than the tokens' sequences have. */
+ * pages a sequence has N x page cells, of those that there are, and no more of K and V is read than the tokens'
+ * sequences have. */
 static weft_cost cost_attention(const work *w)
 {
     int64_t q[WEFT_MAX_RANK], k[WEFT_MAX_RANK], v[WEFT_MAX_RANK], pages[WEFT_MAX_RANK];
@@ -144,7 +145,7 @@ static weft_cost cost_attention(const work *w)
     double cells = (double)k[1];
     if (page) {
         weft_dims_resolve(w->g, &weft_graph_value(w->g, w->n->in[6])->dims, w->values, pages);
-        cells = (double)pages[1] * (double)page;
+        if (pages[1] * page < k[1]) cells = (double)(pages[1] * page);
         double read = cells * (double)(q[0] < pages[0] ? q[0] : pages[0]) / (double)k[1];
         if (read < 1) c.bytes_read -= (1 - read) * (bytes_in(w, 1) + bytes_in(w, 2));
     }
