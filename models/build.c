@@ -41,15 +41,15 @@ static weft_model_inputs declare_inputs(weft_graph *g, const weft_model *m, cons
     in.T = weft_extent(g, "tokens", d->max_tokens ? d->max_tokens : DEFAULT_TOKENS);
     in.R = weft_extent(g, "rows", d->max_rows ? d->max_rows : DEFAULT_ROWS);
     in.S = weft_extent(g, "sequences", n);
-    in.cells = weft_dim_mul(weft_extent(g, "pages", pages), page);
+    in.cache.cells = weft_dim_mul(weft_extent(g, "pages", pages), page);
     in.tokens = declare(g, in.T, "tokens");
     in.pos = declare(g, in.T, "pos");
     in.sequence = declare(g, in.T, "sequence");
     in.reset = declare(g, in.T, "reset");
-    in.cell = declare(g, in.T, "cell");
-    in.first = declare(g, in.T, "first");
+    in.cache.cell = declare(g, in.T, "cell");
+    in.cache.first = declare(g, in.T, "first");
     in.rows = declare(g, in.R, "rows");
-    in.table = weft_input(g, WEFT_I32, WEFT_DIMS(in.S, weft_extent(g, "pages_each", each)), "table");
+    in.cache.table = weft_input(g, WEFT_I32, WEFT_DIMS(in.S, weft_extent(g, "pages_each", each)), "table");
     return in;
 }
 

@@ -6,17 +6,21 @@
 
 /* ---- the batch ---- */
 
-/* The sequences that the call concerned are as before; of recurrent ones, whose states have gone on, nothing is
- * left. */
+/* The sequences that the call concerned are as before. Of those whose recurrent states have gone on, or whose windows
+ * have, over several runs, nothing is left. */
 static void take_back(weft_session *s, bool ran)
 {
-    for (uint32_t i = 0; i < s->desc.n_sequences; i++)
-        if (s->fresh[i]) weft__pages_truncate(&s->pages, i, s->recurrent && ran ? 0 : s->before[i]);
+    for (uint32_t i = 0; i < s->desc.n_sequences; i++) {
+        if (!s->fresh[i]) continue;
+        bool gone = (s->recurrent && ran) || weft__group_without(s, i, s->before[i]);
+        weft__groups_truncate(s, i, gone ? 0 : s->before[i]);
+    }
 }
 
 static void end_call(weft_session *s)
 {
     memset(s->fresh, 0, s->desc.n_sequences * sizeof *s->fresh);
+    memset(s->running, 0, s->desc.n_sequences * sizeof *s->running);
 }
 
 static weft_status check_wants(const weft_session *s, uint32_t wants, size_t i, const weft_rows *out, weft_error *err)
@@ -51,57 +55,62 @@ static weft_status check_batch(weft_session *s, const weft_batch_token *t, size_
                                weft_error *err)
 {
     weft_status status = WEFT_OK;
-    uint64_t wanted = 0;
-    for (uint32_t i = 0; i < s->desc.n_sequences; i++) s->before[i] = s->pages.sequences[i].length;
+    for (uint32_t i = 0; i < s->desc.n_sequences; i++) s->before[i] = s->sequences[i].length;
     for (size_t i = 0; i < n && !status; i++) {
         status = check_token(s, &t[i], i, out, err);
         if (!status) s->fresh[t[i].sequence]++;
     }
-    for (uint32_t i = 0; i < s->desc.n_sequences && !status; i++)
-        wanted += weft__pages_wanted(&s->pages, i, s->fresh[i]);
-    if (!status && wanted > s->pages.n_free)
-        status = WEFT_FAIL(err, WEFT_LIMIT, "the cache of %u cells is full: %llu pages of %u are needed, %u are free",
-                           s->desc.cells, (unsigned long long)wanted, s->desc.page, s->pages.n_free);
+    if (!status) status = weft__check_room(s, t, n, err);
     if (status) end_call(s);
     return status;
 }
 
-static weft_status reserve(weft_session *s, weft_error *err)
+/* Cells for the n tokens of a run. */
+static weft_status reserve(weft_session *s, const weft_batch_token *t, uint32_t n, weft_error *err)
 {
-    for (uint32_t i = 0; i < s->desc.n_sequences; i++) {
-        weft__page_copy copy;
-        if (s->fresh[i] && weft__pages_reserve(&s->pages, i, s->fresh[i], &copy))
-            WEFT_TRY(weft__copy_cells(s, &copy, err));
-    }
+    memset(s->running, 0, s->desc.n_sequences * sizeof *s->running);
+    for (uint32_t i = 0; i < n; i++) s->running[t[i].sequence]++;
+    for (uint32_t i = 0; i < s->desc.n_sequences; i++)
+        for (uint32_t k = 0; s->running[i] && k < s->n_groups; k++) {
+            weft__page_copy copy;
+            if (weft__pages_append(&s->groups[k].pages, i, s->running[i], &copy))
+                WEFT_TRY(weft__copy_cells(s, &s->groups[k], &copy, err));
+        }
     return WEFT_OK;
+}
+
+/* The run is over: what no token to come sees is given back. */
+static void leave_behind(weft_session *s)
+{
+    for (uint32_t i = 0; i < s->desc.n_sequences; i++)
+        if (s->running[i]) weft__groups_leave_behind(s, i);
 }
 
 static void place_token(weft_session *s, const weft_batch_token *t, uint32_t at)
 {
-    weft__sequence *q = &s->pages.sequences[t->sequence];
+    weft__sequence *q = &s->sequences[t->sequence];
     uint32_t pos = q->length++;
     q->tokens[pos] = t->id;
     weft__batch(s, WEFT__TOKENS)[at] = t->id;
     weft__batch(s, WEFT__POS)[at] = (int32_t)pos;
     weft__batch(s, WEFT__SEQUENCE)[at] = (int32_t)t->sequence;
     weft__batch(s, WEFT__RESET)[at] = pos == 0;
-    weft__batch(s, WEFT__CELL)[at] = weft__pages_cell(&s->pages, t->sequence, pos);
-    weft__batch(s, WEFT__FIRST)[at] = (int32_t)q->discarded;
+    for (uint32_t i = 0; i < s->n_groups; i++) {
+        weft__group *g = &s->groups[i];
+        g->cell[at] = weft__pages_cell(&g->pages, t->sequence, pos);
+        g->first[at] = (int32_t)weft__first_seen(g, q->discarded, pos);
+    }
 }
 
-/* Fills the arrays with as many tokens as one run takes; returns how many, and how many rows they want. */
-static uint32_t fill_batch(weft_session *s, const weft__runner *r, const weft_batch_token *t, size_t n,
-                           uint32_t *n_rows)
+/* Fills the arrays with a run's tokens. */
+static void fill_batch(weft_session *s, const weft_batch_token *t, uint32_t n)
 {
     int32_t *rows = weft__batch(s, WEFT__ROWS);
-    uint32_t i = 0;
-    *n_rows = 0;
-    for (; i < n && i < r->max_tokens && (!(t[i].wants & WEFT__WANT_ROW) || *n_rows < r->max_rows); i++) {
+    rows[0] = 0; /* the graph computes at least one row */
+    for (uint32_t i = 0, row = 0; i < n; i++) {
         place_token(s, &t[i], i);
-        if (t[i].wants & WEFT__WANT_ROW) rows[(*n_rows)++] = (int32_t)i;
+        if (t[i].wants & WEFT__WANT_ROW) rows[row++] = (int32_t)i;
     }
-    if (!*n_rows) rows[0] = 0; /* the graph computes at least one row */
-    return i;
 }
 
 static weft_status write_ints(weft__runner *r, weft_ref port, const int32_t *v, uint32_t n, weft_error *err)
@@ -109,27 +118,40 @@ static weft_status write_ints(weft__runner *r, weft_ref port, const int32_t *v, 
     return port.id ? weft_program_write(r->p, port, 0, v, n * sizeof *v, err) : WEFT_OK;
 }
 
-/* The pages of the sequences that are concerned: the rows of others are not looked at. */
-static weft_status write_table(weft_session *s, weft__runner *r, weft_error *err)
+/* The pages of the run's sequences, from where their windows begin: the rows of others are not looked at. */
+static weft_status write_table(weft_session *s, weft__runner *r, const weft__pages *p, weft_ref table, weft_error *err)
 {
-    for (uint32_t i = 0; r->table.id && i < s->desc.n_sequences; i++) {
-        const weft__sequence *q = &s->pages.sequences[i];
-        uint64_t row = s->pages.pages_each * sizeof *q->pages;
-        uint64_t used = weft__pages_of(s->desc.page, q->length) * sizeof *q->pages;
-        if (s->fresh[i] && used) WEFT_TRY(weft_program_write(r->p, r->table, i * row, q->pages, used, err));
+    for (uint32_t i = 0; table.id && i < s->desc.n_sequences; i++) {
+        if (!s->running[i]) continue;
+        const weft__page_list *l = &p->lists[i];
+        uint32_t begin = l->begin / p->page, end = weft__pages_of(p->page, l->length);
+        uint64_t at = (size_t)i * p->pages_each + begin, one = sizeof *p->table;
+        WEFT_TRY(weft_program_write(r->p, table, at * one, p->table + at, (end - begin) * one, err));
     }
     return WEFT_OK;
 }
 
-static weft_status write_batch(weft_session *s, weft__runner *r, uint32_t n, uint32_t n_rows, weft_error *err)
+static weft_status write_groups(weft_session *s, weft__runner *r, uint32_t n, weft_error *err)
 {
+    for (uint32_t i = 0; i < s->n_groups; i++) {
+        const weft__group *g = &s->groups[i];
+        WEFT_TRY(write_ints(r, r->groups[i].cell, g->cell, n, err));
+        WEFT_TRY(write_ints(r, r->groups[i].first, g->first, n, err));
+        WEFT_TRY(write_table(s, r, &g->pages, r->groups[i].table, err));
+    }
+    return WEFT_OK;
+}
+
+static weft_status write_batch(weft_session *s, const weft__cut *run, weft_error *err)
+{
+    weft__runner *r = run->r;
+    uint32_t n = run->n, n_rows = run->n_rows ? run->n_rows : 1; /* the extent is at least 1 */
     const weft_ref ports[] = { [WEFT__TOKENS] = r->tokens, [WEFT__POS] = r->pos, [WEFT__SEQUENCE] = r->sequence,
-                               [WEFT__RESET] = r->reset, [WEFT__CELL] = r->cell, [WEFT__FIRST] = r->first };
-    if (!n_rows) n_rows = 1; /* the extent is at least 1 */
+                               [WEFT__RESET] = r->reset };
     WEFT_TRY(weft_program_set_extent(r->p, "tokens", n, err));
     WEFT_TRY(weft_program_set_extent(r->p, "rows", n_rows, err));
     for (int i = WEFT__TOKENS; i < WEFT__ROWS; i++) WEFT_TRY(write_ints(r, ports[i], weft__batch(s, i), n, err));
-    WEFT_TRY(write_table(s, r, err));
+    WEFT_TRY(write_groups(s, r, n, err));
     return write_ints(r, r->rows, weft__batch(s, WEFT__ROWS), n_rows, err);
 }
 
@@ -158,19 +180,23 @@ static weft_status submit_chunk(weft_session *s, weft_error *err)
 {
     weft__call *c = &s->call;
     if (atomic_load(&s->activity) == WEFT__CANCELLED) return WEFT_FAIL(err, WEFT_CANCELLED, "evaluating: cancelled");
-    c->r = weft__runner_of(s, c->n - c->done);
-    c->taken = fill_batch(s, c->r, c->tokens + c->done, c->n - c->done, &c->n_rows);
-    c->done += c->taken;
-    WEFT_TRY(write_batch(s, c->r, c->taken, c->n_rows, err));
-    return weft_program_submit(c->r->p, err);
+    const weft_batch_token *next = c->tokens + c->done;
+    c->run = weft__cut_run(s, next, c->n - c->done);
+    WEFT_TRY(reserve(s, next, c->run.n, err));
+    c->done += c->run.n;
+    fill_batch(s, next, c->run.n);
+    WEFT_TRY(write_batch(s, &c->run, err));
+    return weft_program_submit(c->run.r->p, err);
 }
 
 /* Waits for the chunk that runs, and takes what its tokens want. */
 static weft_status wait_chunk(weft_session *s, weft_error *err)
 {
     weft__call *c = &s->call;
-    WEFT_TRY(weft_program_wait(c->r->p, err));
-    WEFT_TRY(weft__read_results(s, c->r, c->tokens + c->done - c->taken, c->taken, c->n_rows, &c->out, err));
+    const weft__cut *run = &c->run;
+    WEFT_TRY(weft_program_wait(run->r->p, err));
+    WEFT_TRY(weft__read_results(s, run->r, c->tokens + c->done - run->n, run->n, run->n_rows, &c->out, err));
+    leave_behind(s);
     return weft__task_reach(&c->task, c->done, err);
 }
 
@@ -188,7 +214,6 @@ static weft_status begin(weft_session *s, weft_error *err)
     weft__call *c = &s->call;
     const weft_progress_sink *sink = c->n > s->desc.max_tokens ? &s->desc.progress : NULL;
     WEFT_TRY(weft__task_begin(&c->task, sink, "evaluating", c->n, "tokens", err));
-    WEFT_TRY(reserve(s, err));
     return c->n ? submit_chunk(s, err) : WEFT_OK;
 }
 
@@ -230,13 +255,16 @@ weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, s
 static weft_status run_check(weft_session *s, const weft_batch_token *t, uint32_t n,
                              bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
 {
-    weft__runner *r = weft__runner_of(s, n);
+    weft__cut c = weft__cut_run(s, t, n);
     weft_weight_source source = weft_model_weights(s->m);
-    weft_status status = reserve(s, err);
-    uint32_t n_rows, taken = status ? 0 : fill_batch(s, r, t, n, &n_rows);
-    if (!status) status = write_batch(s, r, taken, n_rows, err);
-    if (!status) status = weft_program_check(r->p, &source, report, ctx, err);
-    take_back(s, taken > 0);
+    weft_status status = reserve(s, t, c.n, err);
+    bool reserved = !status;
+    if (reserved) {
+        fill_batch(s, t, c.n);
+        status = write_batch(s, &c, err);
+        if (!status) status = weft_program_check(c.r->p, &source, report, ctx, err);
+    }
+    take_back(s, reserved);
     end_call(s);
     return status;
 }

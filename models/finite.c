@@ -59,5 +59,5 @@ static weft_status look(void *ctx, const weft__division *d, uint64_t offset, uin
 const char *weft__overflowed_state(weft_session *s, uint32_t sequence)
 {
     search c = { s, NULL };
-    return weft__each_part(s, sequence, look, &c, NULL) ? NULL : c.found;
+    return weft__each_part(s, sequence, false, look, &c, NULL) ? NULL : c.found;
 }

@@ -212,6 +212,7 @@ weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_
     if (!s) return WEFT_OK;
     weft_generated_free(out);
     weft_status undone = weft_session_truncate(session, sequence, length, NULL);
+    if (undone) undone = weft_session_truncate(session, sequence, 0, NULL); /* it does not go back: nothing is left */
     return undone && undone != WEFT_INVALID ? undone : s; /* INVALID: there is no such sequence, which s says */
 }
 

@@ -1,21 +1,85 @@
 #include "models/inputs.h"
 
+#include <stdio.h>
+
+/* ---- the cache of a window ---- */
+
+static uint32_t bound_of(const weft_graph *g, weft_dim d)
+{
+    uint32_t bound = 1;
+    (void)weft_graph_extent(g, d.extent, &bound);
+    return bound;
+}
+
+/* Pages that windows need however sequences lie in them: each sequence may begin in the middle of a page and end in
+ * the middle of another, and a run's tokens come to them before anything is given back. */
+static uint32_t window_pages(const weft_graph *g, const weft_model_inputs *in, uint32_t window)
+{
+    uint64_t each = (uint64_t)(window / in->page) + (window % in->page != 0) + 2;
+    uint64_t pages = each * bound_of(g, in->S) + bound_of(g, in->T) / in->page;
+    uint32_t all = bound_of(g, in->cache.cells);
+    return pages < all ? (uint32_t)pages : all;
+}
+
+static weft_ref input(weft_graph *g, weft_dims dims, const char *name, uint32_t window)
+{
+    char full[32];
+    snprintf(full, sizeof full, "%s_%u", name, window);
+    weft_ref there = weft_graph_find(g, full);
+    return there.id ? there : weft_input(g, WEFT_I32, dims, full);
+}
+
+weft_model_cache weft_window_cache(weft_graph *g, const weft_model_inputs *in, uint32_t window)
+{
+    char pages[32];
+    const weft_value *table = weft_graph_value(g, in->cache.table);
+    if (!window || !table) return in->cache; /* no table: there was an error before */
+    weft_dim each = table->dims.d[1];
+    if (window >= (uint64_t)bound_of(g, each) * in->page) return in->cache;
+    snprintf(pages, sizeof pages, "pages_%u", window);
+    weft_model_cache c = { .window = window };
+    c.cells = weft_dim_mul(weft_extent(g, pages, window_pages(g, in, window)), in->page);
+    c.cell = input(g, WEFT_DIMS(in->T), "cell", window);
+    c.first = input(g, WEFT_DIMS(in->T), "first", window);
+    c.table = input(g, WEFT_DIMS(in->S, each), "table", window);
+    return c;
+}
+
+/* ---- keys and values ---- */
+
 /* The cells of one head follow each other: its keys are one stream. */
-static weft_ref cached(weft_graph *g, const weft_model_inputs *in, weft_ref rows, const char *name)
+weft_ref weft_cache_store(weft_graph *g, const weft_model_inputs *in, const weft_model_cache *c, weft_ref rows,
+                          const char *name)
 {
     const weft_value *v = weft_graph_value(g, rows);
     if (!v || v->dims.rank != 3) {
         weft_graph_fail(g, WEFT_SHAPE, "a cache takes rows [tokens, heads, width]");
         return rows;
     }
-    weft_ref state = weft_state(g, in->kv, WEFT_DIMS(v->dims.d[1], in->cells, v->dims.d[2]), name);
-    return weft_store(g, state, weft_transpose(g, rows, 0, 1), in->cell, 1);
+    weft_ref state = weft_state(g, in->kv, WEFT_DIMS(v->dims.d[1], c->cells, v->dims.d[2]), name);
+    return weft_store(g, state, weft_transpose(g, rows, 0, 1), c->cell, 1);
+}
+
+weft_ref weft_cache_attention(weft_graph *g, const weft_model_inputs *in, const weft_model_cache *c, weft_ref q,
+                              weft_ref keys, weft_ref values, float scale, const weft_attention_desc *more)
+{
+    weft_attention_desc d = more ? *more : (weft_attention_desc){ .page = 0 };
+    d.page = in->page;
+    d.sequence = in->sequence;
+    d.pages = c->table;
+    return weft_attention_with(g, q, keys, values, c->first, in->pos, scale, &d);
+}
+
+weft_ref weft_cached_attention_with(weft_graph *g, const weft_model_inputs *in, weft_ref q, weft_ref k, weft_ref v,
+                                    float scale, uint32_t window, const weft_attention_desc *more)
+{
+    weft_model_cache c = weft_window_cache(g, in, window);
+    weft_ref keys = weft_cache_store(g, in, &c, k, "key"), values = weft_cache_store(g, in, &c, v, "value");
+    return weft_cache_attention(g, in, &c, q, keys, values, scale, more);
 }
 
 weft_ref weft_cached_attention(weft_graph *g, const weft_model_inputs *in, weft_ref q, weft_ref k, weft_ref v,
                                float scale)
 {
-    const weft_attention_desc paged = { .page = in->page, .sequence = in->sequence, .pages = in->table };
-    weft_ref keys = cached(g, in, k, "key"), values = cached(g, in, v, "value");
-    return weft_attention_with(g, q, keys, values, in->first, in->pos, scale, &paged);
+    return weft_cached_attention_with(g, in, q, k, v, scale, 0, NULL);
 }

@@ -120,7 +120,7 @@ typedef struct weft_model_graph_desc {
     weft_dtype kv; /* of the cache, any that floats can be turned into; blocks divide the heads. WEFT_ANY: f16 */
     uint32_t context;     /* tokens of a sequence; 0: max_position_embeddings */
     uint32_t n_sequences; /* 0: 1 */
-    uint32_t cells;       /* of the cache, whole pages; 0: context of every sequence */
+    uint32_t cells;       /* of each cache at most, whole pages; 0: context of every sequence */
     uint32_t page;        /* cells of a page, a power of two from 16 to 256; 0: 64, or less for a short context */
     uint32_t max_tokens; /* per run; 0: 512 */
     uint32_t max_rows;   /* of logits per run; 0: 8 */
@@ -173,7 +173,9 @@ typedef struct weft_session_desc {
     uint32_t n_sequences;     /* 0: 1 */
     /* Tokens that the cache has room for, over all sequences, in pages of `page` (a power of two from 16 to 256; 0:
      * 64). A sequence takes the pages that it needs; those of a beginning that it shares are there once. 0: `context`
-     * for every sequence, so that none ever finds the cache full. */
+     * for every sequence, so that none ever finds the cache full. Layers that see a window have a cache of their own:
+     * as many cells as windows and a run of max_tokens fill however they lie (n_sequences x (window + 3 pages) +
+     * max_tokens), if that is less; such a cache is never full before that of all tokens is. */
     uint32_t cells, page;
     uint32_t max_tokens;      /* per run; 0: 512, or less where the devices' memory does not hold that */
     uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 (with scores: max_tokens) */
@@ -258,8 +260,8 @@ typedef struct weft_rows {
  * LIMIT: a sequence would outgrow the context, or the cache is full. INVALID: a token id or sequence out of range, a
  * token that wants what the session has not, or what `out` has no place for. NOT_FINITE: a number of a wanted row is
  * NaN or infinite; the text names the token, and the cache if a key or value was too large for its type. After a
- * failure (or CANCELLED) every sequence is as it was; those that a model with recurrent states had begun to run are
- * empty. */
+ * failure (or CANCELLED) every sequence is as it was, but for those that cannot go back, which are empty: that a model
+ * with recurrent states had begun to run, or one with windows, of a call of several runs. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, size_t n,
                                                      const weft_rows *out, weft_error *err);
 /* The same in two steps: begins, with a device at work on the first chunk, and returns; then blocks until all is done.
@@ -282,20 +284,26 @@ WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* in a row; 0
  * and NULL. INVALID below: there is no such sequence. */
 WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
 WEFT_API const int32_t *weft_session_tokens(const weft_session *s, uint32_t sequence);
-WEFT_API uint32_t weft_session_cells_free(const weft_session *s); /* of the cache: what no sequence has */
-/* Forgets all but the first n tokens of a sequence; of 0 all of it, which always can be. INVALID: it is shorter, or the
- * cells before were given back. UNSUPPORTED: the model has recurrent states, which do not go back. */
+/* Of the cache of layers that see all tokens, or of a model's widest windows if it has no such layers: cells that no
+ * sequence has. */
+WEFT_API uint32_t weft_session_cells_free(const weft_session *s);
+/* Forgets all but the first n tokens of a sequence; of 0 all of it, which always can be. INVALID: it is shorter, or
+ * cells that the next token would see were given back: by weft_session_discard, or because a window has left them
+ * behind, which each call does with the whole pages before the window of the next token. (To try several ways to go on,
+ * fork.) UNSUPPORTED: the model has recurrent states, which do not go back. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n,
                                                          weft_error *err);
 /* `to`, which must be empty, goes on from where `from` is. Nothing is evaluated or, but for recurrent states, copied:
  * both have the same cells until one of them writes into a page that is not full. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_fork(weft_session *s, uint32_t from, uint32_t to, weft_error *err);
 /* Begins an empty sequence with as many of n tokens as some sequence begins with: *shared of them, which need not be
- * evaluated again (0: none). The last token's results are to be had by evaluating it: leave it out of n. */
+ * evaluated again (0: none). Of one that has given back what the token behind them sees in a window nothing is
+ * shared. The last token's results are to be had by evaluating it: leave it out of n. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_share(weft_session *s, uint32_t sequence, const int32_t *ids, size_t n,
                                                       uint32_t *shared, weft_error *err);
-/* Gives back the pages that hold only tokens before the first n, which later tokens then do not see: for models that
- * look at a window. Such a sequence is not shared from any more, and can be truncated no further than that. */
+/* Gives back the pages that hold only tokens before the first n, which later tokens then do not see, in whatever layer
+ * (windows of the model's own are given back without being asked). Such a sequence is not shared from any more, and can
+ * be truncated no further than that. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_discard(weft_session *s, uint32_t sequence, uint32_t n,
                                                         weft_error *err);
 /* Writes a sequence to a file, under a temporary name first: a failure leaves what was there. `pending` are tokens of
@@ -361,7 +369,8 @@ typedef struct weft_generated {
 /* A session of candidates must have as many as desc.sampling needs, and gives no log-probabilities (INVALID).
  * Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The
  * last token picked is not appended, for nothing has needed its logits: to go on, let the next prompt begin with it.
- * The repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was. */
+ * The repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was, or empty
+ * if it cannot go back there (weft_session_truncate). */
 WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt,
                                                  size_t n_prompt, const weft_generate_desc *desc, weft_generated *out,
                                                  weft_error *err);

@@ -63,13 +63,14 @@ static char *identity(const weft_session *s, uint32_t length, uint32_t discarded
 
 /* ---- the tensors of a file ---- */
 
-/* A state's part: [outer, tokens, bytes], or of a recurrent one [outer, bytes]. */
-static void describe_part(const weft_session *s, const weft__division *d, uint64_t tokens, weft__file_tensor *t)
+/* A state's part: [outer, tokens, bytes] of those that tokens to come can see, or of a recurrent one [outer, bytes]. */
+static void describe_part(const weft_session *s, const weft__division *d, uint32_t length, uint32_t discarded,
+                          weft__file_tensor *t)
 {
     weft_state_info info;
     weft_states_get(s->states, d->state, &info);
     *t = (weft__file_tensor){ .name = info.name, .dtype = weft__file_dtype_find("U8"), .dims = { d->outer } };
-    if (!d->by_sequence) t->dims[++t->rank] = tokens;
+    if (d->group) t->dims[++t->rank] = length - weft__first_seen(d->group, discarded, length);
     t->dims[++t->rank] = d->inner;
     t->rank++;
 }
@@ -102,7 +103,7 @@ static weft_status write_file(file *f, uint32_t sequence, const int32_t *pending
                               size_t who_size, weft_error *err)
 {
     weft_session *s = f->s;
-    const weft__sequence *q = &s->pages.sequences[sequence];
+    const weft__sequence *q = &s->sequences[sequence];
     weft__file_tensor *t = calloc(s->n_divisions + 3, sizeof *t);
     if (!t) return WEFT_OOM_FAIL(err, f->out.path);
     size_t n = 0;
@@ -110,13 +111,13 @@ static weft_status write_file(file *f, uint32_t sequence, const int32_t *pending
     t[n++] = (weft__file_tensor){ "tokens", weft__file_dtype_find("I32"), .rank = 1,
                                   .dims = { q->length + n_pending } };
     for (uint32_t i = 0; i < s->n_divisions; i++)
-        describe_part(s, &s->divisions[i], q->length - q->discarded, &t[n++]);
+        describe_part(s, &s->divisions[i], q->length, q->discarded, &t[n++]);
     t[n++] = (weft__file_tensor){ "checksum", weft__file_dtype_find("U64"), .rank = 1, .dims = { 1 } };
     weft_status status = weft__out_header(&f->out, t, n, err);
     if (!status) status = put(f, who, who_size, err);
     if (!status) status = put(f, q->tokens, q->length * sizeof *q->tokens, err);
     if (!status && n_pending) status = put(f, pending, n_pending * sizeof *pending, err);
-    if (!status) status = weft__each_part(s, sequence, put_part, f, err);
+    if (!status) status = weft__each_part(s, sequence, true, put_part, f, err);
     if (!status) status = weft__out_write(&f->out, &f->checksum, sizeof f->checksum, err);
     free(t);
     return status;
@@ -126,7 +127,7 @@ weft_status weft_session_save(weft_session *s, uint32_t sequence, const int32_t 
                               const char *path, weft_error *err)
 {
     WEFT_TRY(weft__check_sequence(s, sequence, err));
-    const weft__sequence *q = &s->pages.sequences[sequence];
+    const weft__sequence *q = &s->sequences[sequence];
     if (!q->length) return WEFT_FAIL(err, WEFT_INVALID, "%s: sequence %u has no tokens to save", path, sequence);
     size_t who_size = 0, size = strlen(path) + sizeof ".partial";
     file f = { .s = s, .checksum = SEED, .piece = malloc(PIECE) };
@@ -202,11 +203,12 @@ static weft_status compare(const weft__safetensors *st, const json_t *is, const 
 }
 
 /* Whether every state's part is there and of the right size. */
-static weft_status check_parts(const weft_session *s, const weft__safetensors *st, uint32_t tokens, weft_error *err)
+static weft_status check_parts(const weft_session *s, const weft__safetensors *st, uint32_t length,
+                               uint32_t discarded, weft_error *err)
 {
     for (uint32_t i = 0; i < s->n_divisions; i++) {
         weft__file_tensor want;
-        describe_part(s, &s->divisions[i], tokens, &want);
+        describe_part(s, &s->divisions[i], length, discarded, &want);
         const weft__file_tensor *t = tensor(st, want.name);
         if (!t || t->rank != want.rank || memcmp(t->dims, want.dims, t->rank * sizeof *t->dims))
             return WEFT_FAIL(err, WEFT_FORMAT, "%s: state '%s' is missing or has another shape", st->file, want.name);
@@ -233,15 +235,20 @@ static weft_status get_part(void *ctx, const weft__division *d, uint64_t offset,
     return WEFT_OK;
 }
 
-static weft_status check_room(const weft_session *s, const weft__safetensors *st, uint32_t length, weft_error *err)
+static weft_status check_room(const weft_session *s, const weft__safetensors *st, uint32_t length, uint32_t discarded,
+                              weft_error *err)
 {
-    uint32_t wanted = weft__pages_of(s->desc.page, length);
     if (length > s->desc.context)
         return WEFT_FAIL(err, WEFT_LIMIT, "%s: %u tokens, more than the context of %u", st->file, length,
                          s->desc.context);
-    if (wanted > s->pages.n_free)
-        return WEFT_FAIL(err, WEFT_LIMIT, "%s: the cache of %u cells has %u pages of %u left, %u are needed", st->file,
-                         s->desc.cells, s->pages.n_free, s->desc.page, wanted);
+    for (uint32_t i = 0; i < s->n_groups; i++) {
+        const weft__pages *p = &s->groups[i].pages;
+        uint32_t wanted = weft__pages_of(p->page, length) -
+                          weft__first_seen(&s->groups[i], discarded, length) / p->page;
+        if (wanted > p->n_free)
+            return WEFT_FAIL(err, WEFT_LIMIT, "%s: the cache of %u cells has %u pages of %u left, %u are needed",
+                             st->file, p->n_pages * p->page, p->n_free, p->page, wanted);
+    }
     return WEFT_OK;
 }
 
@@ -249,14 +256,18 @@ static weft_status check_room(const weft_session *s, const weft__safetensors *st
 static weft_status fill(weft_session *s, uint32_t sequence, const weft__safetensors *st, uint32_t length,
                         uint32_t discarded, weft_error *err)
 {
-    weft__sequence *q = &s->pages.sequences[sequence];
-    weft__page_copy none;
-    weft__pages_reserve(&s->pages, sequence, length, &none);
+    weft__sequence *q = &s->sequences[sequence];
+    for (uint32_t i = 0; i < s->n_groups; i++) {
+        weft__pages *p = &s->groups[i].pages;
+        weft__page_copy none;
+        weft__pages_begin(p, sequence, weft__first_seen(&s->groups[i], discarded, length));
+        (void)weft__pages_append(p, sequence, length - p->lists[sequence].length, &none);
+    }
     memcpy(q->tokens, tensor(st, "tokens")->data, length * sizeof *q->tokens);
     q->length = length;
-    weft__pages_discard(&s->pages, sequence, discarded);
-    weft_status status = weft__each_part(s, sequence, get_part, &(reader){ .s = s, .st = st }, err);
-    if (status) weft__pages_truncate(&s->pages, sequence, 0);
+    q->discarded = discarded;
+    weft_status status = weft__each_part(s, sequence, true, get_part, &(reader){ .s = s, .st = st }, err);
+    if (status) weft__groups_truncate(s, sequence, 0);
     return status;
 }
 
@@ -268,10 +279,10 @@ static weft_status load(weft_session *s, uint32_t sequence, const weft__safetens
     WEFT_TRY(check_number(st, is, "length", &length, err));
     WEFT_TRY(check_number(st, is, "discarded", &discarded, err));
     if (!length || tokens->rank != 1 || strcmp(tokens->dtype->name, "I32") || tokens->dims[0] < length ||
-        discarded > length || discarded % s->desc.page)
+        discarded > length)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: no saved sequence: its tokens", st->file);
-    WEFT_TRY(check_parts(s, st, length - discarded, err));
-    WEFT_TRY(check_room(s, st, length, err));
+    WEFT_TRY(check_parts(s, st, length, discarded, err));
+    WEFT_TRY(check_room(s, st, length, discarded, err));
     size_t n = tokens->dims[0] - length;
     if (pending) {
         pending->ids = malloc(n * sizeof *pending->ids + 1);

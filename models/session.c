@@ -19,10 +19,8 @@ static weft_status load_runner(weft_session *s, weft__runner *r, weft_error *err
     r->pos = weft_graph_find(g, "pos");
     r->sequence = weft_graph_find(g, "sequence");
     r->reset = weft_graph_find(g, "reset");
-    r->cell = weft_graph_find(g, "cell");
-    r->first = weft_graph_find(g, "first");
     r->rows = weft_graph_find(g, "rows");
-    r->table = weft_graph_find(g, "table");
+    weft__groups_find_ports(s, g, r->groups);
     r->ids = weft_graph_find(g, "candidate.id");
     r->means = weft_graph_find(g, "candidate.mean");
     r->values = weft_graph_find(g, "candidate.logit");
@@ -38,17 +36,18 @@ static weft_status make_buffers(weft_session *s, weft_error *err)
     uint32_t k = s->desc.candidates;
     if (k) s->reduced = calloc((2 * (size_t)k + 1) * s->desc.max_rows, sizeof *s->reduced);
     s->fresh = calloc(s->desc.n_sequences, sizeof *s->fresh);
+    s->running = calloc(s->desc.n_sequences, sizeof *s->running);
     s->batch = calloc(WEFT__BATCH_ARRAYS * (size_t)s->desc.max_tokens, sizeof *s->batch);
     s->before = calloc(s->desc.n_sequences, sizeof *s->before);
-    if (!s->fresh || !s->before || !s->batch || (k && !s->reduced)) return WEFT_OOM_FAIL(err, "a session");
-    return weft__pages_create(&s->pages, s->desc.page, s->desc.cells / s->desc.page, s->desc.context,
-                              s->desc.n_sequences, err);
+    bool whole = s->fresh && s->running && s->before && s->batch && (!k || s->reduced);
+    return whole ? WEFT_OK : WEFT_OOM_FAIL(err, "a session");
 }
 
 /* Weights that others use may be loaded already: then each program's loading looks at what it lacks. */
 static weft_status load(weft_session *s, weft_error *err)
 {
     WEFT_TRY(make_buffers(s, err));
+    WEFT_TRY(weft__groups_create(s, weft_program_graph(weft_session_plan_program(s->plan, 1)), err));
     if (!s->weights) {
         weft_weight_source source = weft_model_weights(s->m);
         WEFT_TRY(weft_session_plan_check(s->plan, err));
@@ -100,10 +99,11 @@ void weft_session_destroy(weft_session *s)
     weft_session_plan_destroy(s->plan); /* its programs go before what they are loaded with */
     weft_weights_destroy(s->own_weights);
     weft_states_destroy(s->states);
-    weft__pages_destroy(&s->pages);
+    weft__groups_destroy(s);
     free(s->divisions);
     free(s->spans);
     free(s->fresh);
+    free(s->running);
     free(s->before);
     free(s->batch);
     free(s->reduced);

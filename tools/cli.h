@@ -130,6 +130,9 @@ weft_status cli_device_spec(const cli_args *a, const char *spec, char *out, size
 int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *given);
 bool cli_dtype(const char *name, weft_dtype *out);
 void cli_run_close(cli_run *r);
+/* Pages that an extent of a session's graph stands for where a token sees `cells` cells, or those of its window; 0: it
+ * counts no pages. */
+uint32_t cli_pages_seen(const char *extent, uint32_t page, uint32_t cells);
 
 /* What the common options ask of a session on these devices, into *desc; it borrows the list and `split`, which has
  * CLI_MAX_DEVICES entries. 0, or an exit status. */

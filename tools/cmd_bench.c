@@ -121,7 +121,7 @@ static weft_status measure_peak(bench *b, weft_error *err)
     struct rusage usage;
     WEFT_TRY(eval_prompt(b, b->n_prompt, err));
     weft_batch_token t = { b->best.id, 0, WEFT_WANT_CANDIDATES };
-    WEFT_TRY(weft_session_truncate(b->run.session, 0, b->n_prompt - 1, err));
+    WEFT_TRY(weft_session_truncate(b->run.session, 0, 0, err)); /* the context may be full */
     WEFT_TRY(weft_session_eval(b->run.session, &t, 1, &(weft_rows){ .candidates = &b->best }, err));
     getrusage(RUSAGE_SELF, &usage);
     b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
@@ -146,10 +146,10 @@ static weft_status measure_all(bench *b, weft_error *err)
 /* cells: that a token sees, which count in whole pages. */
 static void set_extents(const bench *b, const weft_graph *g, uint32_t tokens, uint32_t cells, int64_t *extents)
 {
-    uint32_t page = weft_session_settled(b->run.session)->page, pages = (cells + page - 1) / page;
     for (uint32_t i = 0; i < weft_graph_extent_count(g); i++) {
         const char *name = weft_graph_extent(g, i + 1, NULL);
-        extents[i] = !strcmp(name, "tokens") ? tokens : !strcmp(name, "pages_each") ? pages : 1;
+        uint32_t pages = cli_pages_seen(name, weft_session_settled(b->run.session)->page, cells);
+        extents[i] = !strcmp(name, "tokens") ? tokens : pages ? pages : 1;
     }
 }
 

@@ -56,13 +56,17 @@ static bool is_middle(uint32_t i, uint32_t n)
     return n > 1 && i == n / 2;
 }
 
-/* The run that began at `begin` is over. pages: how much of a sequence's it read; 0: all of it. */
-static weft_status add_run(profile_entry *e, uint64_t begin, uint32_t pages, weft_error *err)
+/* The run that began at `begin` is over; cells: of a sequence's that it read, of a session's page; 0: all of them. */
+static weft_status add_run(profile_entry *e, uint64_t begin, uint32_t cells, uint32_t page, weft_error *err)
 {
-    weft_profile_run run = { .begin = begin, .end = weft_profile_now(), .work = &(weft_bound){ "pages_each", pages } };
+    weft_bound work[WEFT_MAX_EXTENTS];
+    weft_profile_run run = { .begin = begin, .end = weft_profile_now(), .work = work };
     const weft_graph *g = weft_program_graph(e->program);
-    for (uint32_t i = 0; pages && i < weft_graph_extent_count(g); i++)
-        if (!strcmp(weft_graph_extent(g, i + 1, NULL), "pages_each")) run.n_work = 1;
+    for (uint32_t i = 0; cells && i < weft_graph_extent_count(g); i++) {
+        const char *name = weft_graph_extent(g, i + 1, NULL);
+        uint32_t pages = strcmp(name, "pages") ? cli_pages_seen(name, page, cells) : 0; /* the whole cache's */
+        if (pages) work[run.n_work++] = (weft_bound){ name, pages };
+    }
     run.spans = weft_program_spans(e->program, &run.n_spans);
     if (weft_program_spans_dropped(e->program))
         return WEFT_FAIL(err, WEFT_INTERNAL, "profile: %llu spans of a run found no room",
@@ -109,16 +113,22 @@ static int make_tokens(const weft_session *s, uint32_t n, tokens *out)
     return 0;
 }
 
-static uint32_t pages_of(const weft_session *s, uint32_t cells)
+static uint32_t page_of(const weft_session *s)
 {
-    uint32_t page = weft_session_settled(s)->page;
-    return (cells + page - 1) / page;
+    return weft_session_settled(s)->page;
 }
 
-/* The sequence becomes the first `from` tokens, then takes n more in; the last one's pick is `best`. */
-static weft_status eval(weft_session *s, tokens *t, uint32_t from, uint32_t n, weft_error *err)
+/* The sequence becomes the first n tokens: is cut down to them or, where it does not go back, takes them in again. */
+static weft_status rewind_to(weft_session *s, const tokens *t, uint32_t n, weft_error *err)
 {
-    WEFT_TRY(weft_session_truncate(s, 0, from, err));
+    if (!weft_session_truncate(s, 0, n, NULL)) return WEFT_OK;
+    WEFT_TRY(weft_session_truncate(s, 0, 0, err));
+    return weft_session_eval(s, t->batch, n, NULL, err);
+}
+
+/* The sequence of `from` tokens takes n more in; the last one's pick is `best`. */
+static weft_status go_on(weft_session *s, tokens *t, uint32_t from, uint32_t n, weft_error *err)
+{
     t->batch[from + n - 1].wants = WEFT_WANT_CANDIDATES;
     weft_status status = weft_session_eval(s, t->batch + from, n, &(weft_rows){ .candidates = &t->best }, err);
     t->batch[from + n - 1].wants = 0;
@@ -132,14 +142,17 @@ static weft_status run_prompts(profile_set *set, profile_entry *e, tokens *t, ui
     weft_session *s = set->run.session;
     uint32_t before = n_prompt - n_run;
     WEFT_TRY(cli_work_begin(&set->work, "profiling prompts", repeat, "runs", err));
-    if (before) WEFT_TRY(eval(s, t, 0, before, err));
     for (uint32_t i = 0; i < repeat; i++) {
         if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
-        if (i == 0 || is_middle(i, repeat)) WEFT_TRY(eval(s, t, before, n_run, err)); /* warm */
+        WEFT_TRY(rewind_to(s, t, before, err));
+        if (i == 0 || is_middle(i, repeat)) { /* warm */
+            WEFT_TRY(go_on(s, t, before, n_run, err));
+            WEFT_TRY(rewind_to(s, t, before, err));
+        }
         weft_program_spans_clear(e->program);
         uint64_t begin = weft_profile_now();
-        WEFT_TRY(eval(s, t, before, n_run, err));
-        WEFT_TRY(add_run(e, begin, pages_of(s, n_prompt), err));
+        WEFT_TRY(go_on(s, t, before, n_run, err));
+        WEFT_TRY(add_run(e, begin, n_prompt, page_of(s), err));
         WEFT_TRY(cli_work_did(&set->work, 1, err));
     }
     return WEFT_OK;
@@ -151,7 +164,7 @@ static weft_status decode_one(weft_session *s, profile_entry *e, tokens *t, bool
     weft_program_spans_clear(e->program);
     uint64_t begin = weft_profile_now();
     WEFT_TRY(weft_session_eval(s, &next, 1, &(weft_rows){ .candidates = &t->best }, err));
-    return counts ? add_run(e, begin, pages_of(s, weft_session_length(s, 0)), err) : WEFT_OK;
+    return counts ? add_run(e, begin, weft_session_length(s, 0), page_of(s), err) : WEFT_OK;
 }
 
 static weft_status run_decoding(profile_set *set, profile_entry *e, tokens *t, uint32_t n, uint32_t repeat,
@@ -161,7 +174,8 @@ static weft_status run_decoding(profile_set *set, profile_entry *e, tokens *t, u
     WEFT_TRY(cli_work_begin(&set->work, "profiling decoding", (uint64_t)repeat * (WARM_UP + n), "tokens", err));
     for (uint32_t i = 0; i < repeat; i++) {
         if (is_middle(i, repeat)) WEFT_TRY(conditions_turn(&set->conditions, err));
-        WEFT_TRY(eval(s, t, 0, DECODE_PROMPT, err));
+        WEFT_TRY(rewind_to(s, t, 0, err));
+        WEFT_TRY(go_on(s, t, 0, DECODE_PROMPT, err));
         for (uint32_t k = 0; k < WARM_UP + n; k++) {
             WEFT_TRY(decode_one(s, e, t, k >= WARM_UP, err));
             WEFT_TRY(cli_work_did(&set->work, 1, err));
@@ -304,7 +318,7 @@ static weft_status run_graph_once(profile_entry *e, bool counts, weft_error *err
     weft_program_spans_clear(e->program);
     uint64_t begin = weft_profile_now();
     WEFT_TRY(weft_program_run(e->program, err));
-    return counts ? add_run(e, begin, 0, err) : WEFT_OK;
+    return counts ? add_run(e, begin, 0, 0, err) : WEFT_OK;
 }
 
 static weft_status run_graph(profile_set *set, profile_entry *e, uint32_t repeat, weft_error *err)

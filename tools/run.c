@@ -1,4 +1,5 @@
 /* run.c: opening what a command runs on, from the common options, and --check and --verbose. */
+#include "models/pages.h"
 #include "tools/cli.h"
 
 #include <pthread.h>
@@ -229,4 +230,11 @@ int cli_check(cli_run *r, const weft_tokens *t)
             s.failed, s.worst);
     if (s.failed) return cli_fail("check: %u of %u results differ from the plain float32 path", s.failed, s.n);
     return s.spoilt ? cli_fail("check: there are results that are NaN or infinite, here and in the plain path") : 0;
+}
+
+uint32_t cli_pages_seen(const char *extent, uint32_t page, uint32_t cells)
+{
+    uint32_t window = 0;
+    if (strcmp(extent, "pages_each") && !weft__pages_extent(extent, &window)) return 0;
+    return weft__pages_of(page, window && window < cells ? window : cells);
 }
