@@ -466,7 +466,8 @@ static weft_status next(rewriting *r, weft_error *err)
 weft_status weft__oniguruma_rewrite(const char *pattern, size_t n, weft__bytes *out, weft_error *err)
 {
     rewriting r = { .p = pattern, .n = n, .out = out, .atom = SIZE_MAX };
-    while (r.i < r.n && !r.oom) WEFT_TRY(next(&r, err));
+    weft_status status = WEFT_OK;
+    while (r.i < r.n && !r.oom && status == WEFT_OK) status = next(&r, err);
     close_extra(&r);
-    return r.oom ? WEFT_OOM_FAIL(err, "a regular expression") : WEFT_OK;
+    return r.oom ? WEFT_OOM_FAIL(err, "a regular expression") : status; /* without memory a class may seem empty */
 }

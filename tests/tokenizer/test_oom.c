@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "models/checkpoint/file.h"
 #include "models/tokenizer/files.h"
 
 /* Small, but with every part that allocates. */
@@ -144,7 +145,57 @@ static void decoding(void)
     weft_tokenizer_close(tok);
 }
 
-static const weft_test tests[] = { { "opening", opening },
+/* Files of the fuzzer's corpus, which have every kind of component between them. First of all, as long as jansson has
+ * its own allocator: it does not survive a failure within a long string. */
+static void other_components(void)
+{
+    static const char *const names[] = { "llama.json",     "metaspace.json", "unigram.json",
+                                         "wordpiece.json", "affixes.json",   "regexes.json" };
+    static const char text[] = "<x> ab-a  A1\xEF\xAC\x81 e\xCC\x81q \xFF.";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[512], *data;
+        size_t n_data;
+        weft_tokenizer *tok = NULL;
+        weft_error err = { 0 };
+        weft_tokens t;
+        weft_text back;
+        snprintf(path, sizeof path, WEFT_TEST_ROOT "/tests/tokenizer/corpus/file/%s", names[i]);
+        if (!CHECK_OK(weft__file_read(path, 65536, &data, &n_data, &err), err)) continue;
+        OOM_LOOP(n)
+        {
+            weft_status status = weft_tokenizer_parse(data, n_data, "x", &tok, &err);
+            OOM_CHECK(status, err);
+            weft_tokenizer_close(tok);
+        }
+        if (!CHECK_OK(weft_tokenizer_parse(data, n_data, "x", &tok, &err), err)) continue;
+        OOM_LOOP(n)
+        {
+            weft_status status = weft_tokenizer_encode(tok, text, sizeof text - 1, NULL, &t, &err);
+            OOM_CHECK(status, err);
+            weft_tokens_free(&t);
+        }
+        static const int32_t ids[] = { 4, 5, 5, 2, 1, 3, 0 };
+        OOM_LOOP(n)
+        {
+            weft_decode_desc desc = { .repair = n % 2 };
+            weft_status status = weft_tokenizer_decode(tok, ids, sizeof ids / sizeof *ids, &desc, &back, &err);
+            OOM_CHECK(status, err);
+            weft_text_free(&back);
+        }
+        OOM_LOOP(n)
+        {
+            weft_token_stream *stream;
+            weft_status status = weft_token_stream_create(tok, NULL, &stream, &err);
+            OOM_CHECK(status, err);
+            weft_token_stream_destroy(stream);
+        }
+        weft_tokenizer_close(tok);
+        free(data);
+    }
+}
+
+static const weft_test tests[] = { { "other_components", other_components },
+                                   { "opening", opening },
                                    { "opening_folders", opening_folders },
                                    { "opening_a_path", opening_a_path },
                                    { "encoding", encoding },
