@@ -22,6 +22,7 @@ set(WEFT_PUBLIC_HEADERS
   models/model.h
   models/config.h
   models/inputs.h
+  models/blocks.h
   models/sampler.h
   models/checkpoint/checkpoint.h
   models/tokenizer/tokenizer.h)

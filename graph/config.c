@@ -64,14 +64,19 @@ uint32_t weft_config_u32(weft_graph *g, const weft_config *c, const char *key, u
     return (uint32_t)needed(g, c, key, (range){ .min = min, .max = max, .whole = true });
 }
 
+/* What may be absent. */
+static double wanted(weft_graph *g, const weft_config *c, const char *key, double fallback, range r)
+{
+    double x;
+    int found = number(g, c, key, r, &x);
+    if (!found) tell(c, &(weft_config_value){ .key = key, .number = fallback, .truth = r.truth });
+    return found > 0 ? x : fallback;
+}
+
 uint32_t weft_config_u32_or(weft_graph *g, const weft_config *c, const char *key, uint32_t fallback, uint32_t min,
                             uint32_t max)
 {
-    double x;
-    int found = number(g, c, key, (range){ .min = min, .max = max, .whole = true }, &x);
-    if (found > 0) return (uint32_t)x;
-    if (!found) tell(c, &(weft_config_value){ .key = key, .number = fallback });
-    return fallback;
+    return (uint32_t)wanted(g, c, key, fallback, (range){ .min = min, .max = max, .whole = true });
 }
 
 double weft_config_f64(weft_graph *g, const weft_config *c, const char *key, double min, double max)
@@ -79,9 +84,37 @@ double weft_config_f64(weft_graph *g, const weft_config *c, const char *key, dou
     return needed(g, c, key, (range){ .min = min, .max = max });
 }
 
+double weft_config_f64_or(weft_graph *g, const weft_config *c, const char *key, double fallback, double min, double max)
+{
+    return wanted(g, c, key, fallback, (range){ .min = min, .max = max });
+}
+
+static const range truth = { .max = 1, .whole = true, .truth = true };
+
 bool weft_config_bool(weft_graph *g, const weft_config *c, const char *key)
 {
-    return needed(g, c, key, (range){ .max = 1, .whole = true, .truth = true }) != 0;
+    return needed(g, c, key, truth) != 0;
+}
+
+bool weft_config_bool_or(weft_graph *g, const weft_config *c, const char *key, bool fallback)
+{
+    return wanted(g, c, key, fallback, truth) != 0;
+}
+
+/* As number(), of a text. */
+static int text(weft_graph *g, const weft_config *c, const char *key, const char **out)
+{
+    int found = c->text(c->ctx, key, out);
+    if (found < 0) WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a text", origin(c), spelled(c, key));
+    return found;
+}
+
+const char *weft_config_text_or(weft_graph *g, const weft_config *c, const char *key, const char *fallback)
+{
+    const char *x;
+    int found = text(g, c, key, &x);
+    if (found >= 0) tell(c, &(weft_config_value){ .key = key, .text = found ? x : fallback, .found = found });
+    return found > 0 ? x : fallback;
 }
 
 weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key)
@@ -106,15 +139,14 @@ weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key)
         { "linear", WEFT_ACT_NONE },
     };
     const char *name;
-    int found = c->text(c->ctx, key, &name);
+    int found = text(g, c, key, &name);
     for (size_t i = 0; found > 0 && i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i].name, name)) continue;
         tell(c, &(weft_config_value){ .key = key, .text = name, .found = true });
         return names[i].act;
     }
     if (!found) miss(g, c, key);
-    else if (found < 0) WEFT__STICKY(g, WEFT_FORMAT, "%s: '%s' is not a text", origin(c), spelled(c, key));
-    else
+    if (found > 0)
         WEFT__STICKY(g, WEFT_UNSUPPORTED, "%s: '%s' is '%.60s', an activation that is not known", origin(c),
                      spelled(c, key), name);
     return WEFT_ACT_NONE;

@@ -84,7 +84,12 @@ WEFT_API uint32_t weft_config_u32_or(weft_graph *g, const weft_config *c, const 
                                      uint32_t min, uint32_t max);
 /* Double, because what is derived from it is derived in double precision elsewhere. */
 WEFT_API double weft_config_f64(weft_graph *g, const weft_config *c, const char *key, double min, double max);
+WEFT_API double weft_config_f64_or(weft_graph *g, const weft_config *c, const char *key, double fallback, double min,
+                                   double max);
 WEFT_API bool weft_config_bool(weft_graph *g, const weft_config *c, const char *key);
+WEFT_API bool weft_config_bool_or(weft_graph *g, const weft_config *c, const char *key, bool fallback);
+/* Lent by the configuration. */
+WEFT_API const char *weft_config_text_or(weft_graph *g, const weft_config *c, const char *key, const char *fallback);
 /* An activation by any of its usual names: gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, relu, silu, swish, ... */
 WEFT_API weft_act weft_config_act(weft_graph *g, const weft_config *c, const char *key);
 

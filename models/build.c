@@ -58,9 +58,8 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
 {
     weft_graph_desc g = { .weight_types = t->data, .n_weight_types = t->n };
     WEFT_TRY(weft_graph_create(&g, out, err));
-    const weft_model_definition *d = m->definition;
     weft_model_inputs in = declare_inputs(*out, m, desc);
-    d->build(*out, &m->config, &in, d->ctx);
+    weft__definition_build(m, *out, &in);
     if (desc->candidates) add_candidates(*out, desc->candidates);
     weft_status s = weft_graph_seal(*out, err);
     if (!s) return WEFT_OK;

@@ -7,16 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config_types.h"
 #include "models/checkpoint/checkpoint_impl.h"
-#include "models/checkpoint/file.h"
 #include "models/checkpoint/json.h"
-
-#define MAX_FILE ((size_t)16 << 20)
 
 struct weft_config_file {
     json_t *root, *generation; /* generation: NULL if there is none */
-    const weft__config_type *type;
+    weft__config_keys keys;
     const char *origin, *generation_origin; /* paths */
     const char *replaced, *replaced_by;     /* a key that the files overrule, and who says so; NULL: none */
     double replacement;
@@ -60,19 +56,30 @@ static const char *rope_group(const weft_config_file *c)
     return is_true(json_object_get(c->root, "rope_scaling")) ? "rope_scaling" : "rope_parameters";
 }
 
+static bool is_of_rope(const char *path)
+{
+    return !strncmp(path, "rope_scaling.", 13) || !strncmp(path, "rope_parameters.", 16);
+}
+
 /* Whether a path into one of the two groups is one into the other. */
 static bool is_replaced(const weft_config_file *c, const char *path)
 {
-    const char *dot = strchr(path, '.'), *group = rope_group(c);
-    if (!dot || (strncmp(path, "rope_scaling.", 13) && strncmp(path, "rope_parameters.", 16))) return false;
-    return strncmp(path, group, (size_t)(dot - path)) != 0;
+    return is_of_rope(path) && strncmp(path, rope_group(c), (size_t)(strchr(path, '.') - path)) != 0;
 }
 
 typedef struct found {
     const json_t *v;            /* NULL: absent */
-    const char *path;           /* where; the key if absent */
+    const char *path;           /* where it is, or would be */
     const weft__config_key *row; /* NULL: none */
 } found;
+
+/* Where the file has not a key: it itself, but what is asked for as rope.* would be in the group. */
+static const char *usual_path(const weft_config_file *c, const char *key, const weft__config_key *row)
+{
+    for (size_t k = 0; row && !strncmp(key, "rope.", 5) && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++)
+        if (is_of_rope(row->spelling[k]) && !is_replaced(c, row->spelling[k])) return row->spelling[k];
+    return key;
+}
 
 /* Whether a value of this row counts as being there. */
 static bool counts(const weft__config_key *row, const json_t *v)
@@ -82,7 +89,8 @@ static bool counts(const weft__config_key *row, const json_t *v)
 
 static found find(const weft_config_file *c, const char *key)
 {
-    found f = { .path = key, .row = weft__config_key_find(c->type, key) };
+    found f = { .row = weft__config_key_find(&c->keys, key) };
+    f.path = usual_path(c, key, f.row);
     const char *const own[] = { key, NULL };
     const char *const *spelling = f.row && f.row->spelling[0] ? f.row->spelling : own;
     for (size_t k = 0; k < WEFT__MAX_SPELLINGS && spelling[k]; k++) {
@@ -102,12 +110,10 @@ static bool as_number(const json_t *v, double *out)
     return json_is_boolean(v);
 }
 
-static double position_scale(const weft_config_file *c)
+/* null, and the class takes it. */
+static bool says_none(const found *f)
 {
-    const char *type;
-    double factor;
-    if (weft_config_file_text(c, "rope_type", &type) != 1 || strcmp(type, "linear") != 0) return 1;
-    return weft_config_file_number(c, "rope_factor", &factor) == 1 ? 1 / factor : 1;
+    return f->v && f->row && f->row->nullable && json_is_null(f->v);
 }
 
 void weft__config_replace(weft_config_file *c, const char *key, double value, const char *source)
@@ -125,15 +131,12 @@ int weft_config_file_number(const weft_config_file *c, const char *key, double *
         *out = c->replacement;
         return 1;
     }
-    if (strcmp(key, "rope_position_scale") == 0) {
-        *out = position_scale(c);
-        return 1;
-    }
     const json_t *labels = json_object_get(c->root, "id2label");
     if (strcmp(key, "num_labels") == 0 && json_is_object(labels)) {
         *out = (double)json_object_size(labels);
         return 1;
     }
+    if (says_none(&f)) return 0;
     if (f.v) return as_number(f.v, out) ? 1 : -1;
     if (!f.row || f.row->fallback == WEFT__NO_DEFAULT) return 0;
     *out = f.row->number;
@@ -144,6 +147,7 @@ int weft_config_file_text(const weft_config_file *c, const char *key, const char
 {
     found f = find(c, key);
     *out = NULL;
+    if (says_none(&f)) return 0;
     if (f.v) {
         if (!json_is_string(f.v)) return -1;
         *out = json_string_value(f.v);
@@ -191,7 +195,7 @@ weft_status weft_config_file_tokens(const weft_config_file *c, const char *key, 
     if (v) return token_list(c->generation_origin, key, v, out, max, n, err);
     v = json_object_get(c->root, key);
     if (v) return token_list(c->origin, key, v, out, max, n, err);
-    const weft__config_key *row = weft__config_key_find(c->type, key);
+    const weft__config_key *row = weft__config_key_find(&c->keys, key);
     if (row && row->fallback == WEFT__DEFAULT_NUMBER && max) {
         *out = (int32_t)row->number;
         *n = 1;
@@ -215,8 +219,6 @@ const char *weft_config_file_source(const weft_config_file *c, const char *key,
     bool token = n > 9 && !strcmp(key + n - 9, "_token_id");
     if (c->replaced && !strcmp(key, c->replaced))
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", c->replaced_by);
-    else if (!strcmp(key, "rope_position_scale") && position_scale(c) != 1)
-        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: 1 / %s", base_name(c->origin), find(c, "rope_factor").path);
     else if (token && json_object_get(c->generation, key))
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", base_name(c->generation_origin));
     else if (!strcmp(key, "num_labels") && json_is_object(json_object_get(c->root, "id2label")))
@@ -225,8 +227,8 @@ const char *weft_config_file_source(const weft_config_file *c, const char *key,
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: %s", base_name(c->origin), f.path);
     else if (f.v)
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", base_name(c->origin));
-    else if (f.row && f.row->fallback != WEFT__NO_DEFAULT && weft__config_type_name(c->type))
-        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "default of %s", weft__config_type_name(c->type));
+    else if (f.row && f.row->fallback != WEFT__NO_DEFAULT && c->keys.type)
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "default of %s", c->keys.type);
     else
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "default");
     return buf;
@@ -280,7 +282,7 @@ static weft_status compare_spellings(weft_config_file *c, const weft__config_key
         return warn(c, err, "%s and %s differ; %s counts", f.path, row->unread, f.path);
     if (!f.v && !is_default(row, unread))
         return warn(c, err, "%s is not read for %s; the default counts", row->unread,
-                    weft__config_type_name(c->type));
+                    c->keys.type);
     return WEFT_OK;
 }
 
@@ -291,9 +293,9 @@ static weft_status find_contradictions(weft_config_file *c, weft_error *err)
     const json_t *b = json_object_get(c->root, "rope_parameters");
     if (is_true(a) && is_true(b) && json_equal(a, b) != 1)
         WEFT_TRY(warn(c, err, "rope_scaling and rope_parameters differ; rope_scaling counts alone"));
-    for (size_t i = 0; (row = weft__config_key_at(c->type, i)); i++)
+    for (size_t i = 0; (row = weft__config_key_at(&c->keys, i)); i++)
         WEFT_TRY(compare_spellings(c, row, err));
-    if (find(c, "rope_factor").v && !find(c, "rope_type").v)
+    if (find(c, "rope.factor").v && !find(c, "rope_type").v)
         return warn(c, err, "%s names no rope_type; its factor is ignored", rope_group(c));
     return WEFT_OK;
 }
@@ -302,7 +304,6 @@ static weft_status read_texts(weft_config_file *c, const char *text, size_t n, c
                               size_t n_generation, weft_error *err)
 {
     char twice[WEFT__QUOTE_SIZE];
-    const char *type = NULL, *architecture = NULL;
     WEFT_TRY(weft__json_parse_lenient(text, n, c->origin, &c->root, twice, err));
     if (*twice) WEFT_TRY(warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice, c->origin));
     if (generation)
@@ -311,15 +312,17 @@ static weft_status read_texts(weft_config_file *c, const char *text, size_t n, c
     if (*twice && generation)
         WEFT_TRY(warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice,
                       c->generation_origin));
-    weft_config_file_text(c, "model_type", &type);
-    weft_config_file_text(c, "architectures.0", &architecture);
-    c->type = weft__config_type_find(type, architecture);
+    return WEFT_OK;
+}
+
+weft_status weft__config_take_keys(weft_config_file *c, const weft__config_keys *keys, weft_error *err)
+{
+    c->keys = *keys;
     return find_contradictions(c, err);
 }
 
-weft_status weft_config_file_parse(const char *text, size_t n, const char *generation,
-                                  size_t n_generation, const char *origin, weft_config_file **out,
-                                  weft_error *err)
+weft_status weft__config_parse(const char *text, size_t n, const char *generation, size_t n_generation,
+                               const char *origin, weft_config_file **out, weft_error *err)
 {
     static const char name[] = "generation_config.json";
     weft_config_file *c = calloc(1, sizeof *c);
@@ -333,7 +336,6 @@ weft_status weft_config_file_parse(const char *text, size_t n, const char *gener
     memcpy(path, origin, folder);
     memcpy(path + folder, name, sizeof name);
     c->generation_origin = path;
-    c->type = weft__config_type_find(NULL, NULL);
     weft_status s = read_texts(c, text, n, generation, n_generation, err);
     if (s != WEFT_OK) {
         weft_config_file_close(c);
@@ -341,48 +343,6 @@ weft_status weft_config_file_parse(const char *text, size_t n, const char *gener
     }
     *out = c;
     return WEFT_OK;
-}
-
-/* generation_config.json may be absent. */
-static weft_status read_optional(const char *folder, const char *name, char **text, size_t *n,
-                                 weft_error *err)
-{
-    *text = NULL;
-    *n = 0;
-    char *path = weft__path_join(folder, name);
-    if (!path) return WEFT_OOM_FAIL(err, name);
-    weft_status s =
-        weft__path_exists(path) ? weft__file_read(path, MAX_FILE, text, n, err) : WEFT_OK;
-    free(path);
-    return s;
-}
-
-static weft_status open_in(const char *folder, const char *path, weft_config_file **out,
-                           weft_error *err)
-{
-    char *text = NULL, *generation = NULL;
-    size_t n = 0, n_generation = 0;
-    weft_status s = weft__file_read(path, MAX_FILE, &text, &n, err);
-    if (s == WEFT_OK)
-        s = read_optional(folder, "generation_config.json", &generation, &n_generation, err);
-    if (s == WEFT_OK) s = weft_config_file_parse(text, n, generation, n_generation, path, out, err);
-    free(generation);
-    free(text);
-    return s;
-}
-
-weft_status weft_config_file_open(const char *model, weft_config_file **out, weft_error *err)
-{
-    char *folder;
-    *out = NULL;
-    WEFT_TRY(weft__model_folder(model, &folder, err));
-    bool named = weft__ends_with(model, ".json") &&
-                 !weft__ends_with(model, ".safetensors.index.json") && !weft__path_is_folder(model);
-    char *path = named ? strdup(model) : weft__path_join(folder, "config.json");
-    weft_status s = path ? open_in(folder, path, out, err) : WEFT_OOM_FAIL(err, model);
-    free(path);
-    free(folder);
-    return s;
 }
 
 void weft_config_file_close(weft_config_file *c)
@@ -397,31 +357,17 @@ void weft_config_file_close(weft_config_file *c)
 
 /* ---- what a model definition sees ---- */
 
-/* The kinds of scaling that positions alone express. */
+/* What a definition asks for by name is for it to judge; but a group that is none would look like an absent one. */
 static weft_status check_rope(const weft_config_file *c, weft_error *err)
 {
-    char quoted[WEFT__QUOTE_SIZE];
     const char *type, *group = rope_group(c);
-    double factor;
     const json_t *v = json_object_get(c->root, group);
     if (v && !json_is_object(v) && !json_is_null(v))
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %s, not an object", c->origin, group,
                          weft__json_kind(v));
-    int has_type = weft_config_file_text(c, "rope_type", &type);
-    if (has_type < 0)
+    if (weft_config_file_text(c, "rope_type", &type) < 0)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is not a string", c->origin,
                          weft__config_spelling(c, "rope_type"));
-    if (!has_type || strcmp(type, "default") == 0) return WEFT_OK;
-    if (strcmp(type, "linear") != 0 && strcmp(type, "dynamic") != 0)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: rope_type \"%s\" is not supported", c->origin,
-                         weft__quote(quoted, type));
-    int has_factor = weft_config_file_number(c, "rope_factor", &factor);
-    if (has_factor != 1)
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type %s: factor is %s", c->origin, type,
-                         has_factor ? "not a number" : "missing");
-    if (!(factor >= 1e-6 && factor <= 1e6))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: rope_type %s: factor is %g, not in 1e-6..1e6",
-                         c->origin, type, factor);
     return WEFT_OK;
 }
 

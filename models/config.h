@@ -10,14 +10,15 @@
  * that the type's table has, by precedence, and for its default. A type without a table has no spellings and no
  * defaults: a key is then what the file has. Shared by all types:
  *
- *   dtype, rope_type, rope_factor   spelled dtype or torch_dtype; type and factor of the scaling
- *   num_labels                      computed: how many entries id2label has, if it is there
- *   rope_position_scale             computed: 1 / rope_factor if rope_type is linear, else 1
+ *   dtype, rope_type   spelled dtype or torch_dtype; rope_type or type in the group below
+ *   rope.factor, rope.low_freq_factor and what else a kind of rotary embedding has: in the group
+ *   num_labels         computed: how many entries id2label has, if it is there
  *
- * What the file says of rotary embeddings stands in rope_scaling or else in rope_parameters: as in transformers,
- * rope_scaling replaces all of rope_parameters unless it is null or empty.
+ * What the file says of rotary embeddings stands in the group rope_scaling or else in rope_parameters: as in
+ * transformers, rope_scaling replaces all of rope_parameters unless it is null or empty.
  *
- * Numbers are doubles. null counts as absent where the class has no default, and is a fault where it has one.
+ * Numbers are doubles. null counts as absent where the class has no default, says that there is none where the class
+ * takes it (sliding_window of some), and is a fault elsewhere.
  * Spellings that contradict each other are not refused (published folders do it): the order decides, and a note is
  * kept. A configuration does not change once it is open; any number of threads may read it. What it lends is valid as
  * long as it is. */
@@ -44,8 +45,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_config_file_parse(const char *text, size
 WEFT_API void weft_config_file_close(weft_config_file *c); /* accepts NULL */
 
 /* What a model definition reads: weft_config_u32 and its like, with errors that name the file and its spelling.
- * Borrows from c. UNSUPPORTED and FORMAT, by name, for what no definition would notice: a quantised checkpoint, a kind
- * of rotary scaling that is not supported, a scaling factor without sense. */
+ * Borrows from c. UNSUPPORTED and FORMAT, by name, for what no definition would notice: a quantised checkpoint, a group
+ * of rotary embeddings that is none. */
 WEFT_API WEFT_MUST_USE weft_status weft_config_file_view(const weft_config_file *c, weft_config *out, weft_error *err);
 
 /* 1 found (or the type's default), 0 absent, -1 of another type. Booleans read as the numbers 1 and 0; a string is

@@ -3,6 +3,12 @@
 #define WEFT_CONFIG_IMPL_H
 
 #include "models/config.h"
+#include "models/config_keys.h"
+
+/* weft_config_file_parse in two steps: of no type; then of one. Without the keys it knows none but the file's own. */
+weft_status weft__config_parse(const char *text, size_t n, const char *generation, size_t n_generation,
+                               const char *origin, weft_config_file **out, weft_error *err);
+weft_status weft__config_take_keys(weft_config_file *c, const weft__config_keys *keys, weft_error *err);
 
 /* What the tensors show counts more than the file: of one key. key and source must outlive c. Before anybody else reads
  * it. */

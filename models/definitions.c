@@ -6,32 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The library's own take no context. */
-typedef void plain_build(weft_graph *g, const weft_config *c, const weft_model_inputs *in);
-#define WEFT_MODEL(architecture, type, head, build)                                                      \
-    plain_build build;                                                                                   \
-    static void build##_row(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx) \
-    {                                                                                                    \
-        (void)ctx;                                                                                       \
-        build(g, c, in);                                                                                 \
-    }
-#include "models/models.def"
-#undef WEFT_MODEL
-
-static const weft_model_definition built_in[] = {
-#define WEFT_MODEL(architecture, type, head, build) { architecture, type, WEFT_HEAD_##head, build##_row, NULL },
-#include "models/models.def"
-#undef WEFT_MODEL
-};
-enum { N_BUILT_IN = sizeof built_in / sizeof *built_in };
-
-/* NULL past the end. */
-static const weft_model_definition *definition_at(const weft_model *m, uint32_t i)
-{
-    if (i < m->n_own) return &m->own[i];
-    return i - m->n_own < N_BUILT_IN ? &built_in[i - m->n_own] : NULL;
-}
-
 static weft_status check(const weft_model_definition *d, weft_error *err)
 {
     if (!d->architecture || !*d->architecture || !d->build)
@@ -52,20 +26,20 @@ weft_status weft__take_definitions(weft_model *m, const weft_model_desc *desc, w
     return WEFT_OK;
 }
 
-/* "A, B, C", each once; what does not fit is left out. */
+/* "A, B, C": the caller's, then the library's of language models; what does not fit is left out. */
 static void list_architectures(const weft_model *m, char *out, size_t size)
 {
     size_t n = 0;
-    const weft_model_definition *d;
-    for (uint32_t i = 0; (d = definition_at(m, i)) && n < size; i++) {
-        int more = snprintf(out + n, size - n, "%s%s", i ? ", " : "", d->architecture);
-        if (more > 0) n += (size_t)more;
-    }
+    const weft__arch *a;
+    for (uint32_t i = 0; i < m->n_own && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", m->own[i].architecture);
+    for (size_t i = 0; (a = weft__arch_at(i)) && n < size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", a->classes[0].name);
 }
 
 static weft_status unknown(const weft_model *m, const char *name, weft_error *err)
 {
-    char known[512];
+    char known[1024];
     if (!name)
         return WEFT_FAIL(err, WEFT_FORMAT,
                          "%s: no configuration of a model: neither 'architectures' nor 'model_type' says which it is; "
@@ -76,34 +50,49 @@ static weft_status unknown(const weft_model *m, const char *name, weft_error *er
                      name, known);
 }
 
-/* The caller's may leave the type open. */
-static bool is_of_type(const weft_model_definition *d, const char *type)
+/* The first of the caller's that the configuration names; NULL: none. They may leave the type open. */
+static const weft_model_definition *find_own(const weft_model *m, const char *name, const char *type)
 {
-    return d->type && !strcmp(d->type, type);
+    for (uint32_t i = 0; i < m->n_own; i++) {
+        const weft_model_definition *d = &m->own[i];
+        if (m->graph_alone || (name ? !strcmp(name, d->architecture) : type && d->type && !strcmp(d->type, type)))
+            return d;
+    }
+    return NULL;
+}
+
+/* A name alone does not do where the type is another one's. */
+static weft_status check_type(const weft_model *m, const char *name, const char *type, const char *wanted,
+                              weft_error *err)
+{
+    if (m->graph_alone || !type || !wanted || !strcmp(type, wanted)) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is of model_type '%s', not '%.100s'",
+                     m->config.origin, name, wanted, type);
 }
 
 weft_status weft__find_definition(weft_model *m, weft_error *err)
 {
     const char *name = NULL, *type = NULL;
-    const weft_model_definition *d;
     if (weft_config_file_text(m->hf, "architectures.0", &name) != 1) name = NULL;
     if (weft_config_file_text(m->hf, "model_type", &type) != 1) type = NULL;
-    for (uint32_t i = 0; (d = definition_at(m, i)); i++) {
-        bool match = m->graph_alone || (name ? !strcmp(name, d->architecture) : type && is_of_type(d, type));
-        if (!match) continue;
-        if (!m->graph_alone && type && d->type && !is_of_type(d, type))
-            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%s' is of model_type '%s', not '%.100s'",
-                             m->config.origin, name, d->type, type);
-        m->definition = d;
-        m->info.head = d->head;
-        return WEFT_OK;
+    if ((m->definition = find_own(m, name, type))) {
+        m->info.head = m->definition->head;
+        return check_type(m, name, type, m->definition->type, err);
     }
-    return unknown(m, name ? name : type, err);
+    if (name) m->class_ = weft__class_find(name, &m->arch);
+    else if ((m->arch = weft__arch_of_type(type))) m->class_ = &m->arch->classes[0];
+    if (!m->class_) return unknown(m, name ? name : type, err);
+    m->info.head = m->class_->head;
+    return check_type(m, name, type, m->arch->keys.type, err);
 }
 
-const weft_model_definition *weft__definition_of_head(const weft_model *m, weft_head head)
+void weft__definition_build(const weft_model *m, weft_graph *g, const weft_model_inputs *in)
 {
-    for (size_t i = 0; i < N_BUILT_IN && !weft__is_own_definition(m); i++)
-        if (!strcmp(built_in[i].type, m->definition->type) && built_in[i].head == head) return &built_in[i];
-    return NULL;
+    if (m->definition) m->definition->build(g, &m->config, in, m->definition->ctx);
+    else weft__arch_build(m->arch, m->class_, g, &m->config, in);
+}
+
+const char *weft__definition_name(const weft_model *m)
+{
+    return m->definition ? m->definition->architecture : m->class_->name;
 }

@@ -93,7 +93,7 @@ static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error
     uint32_t layers = count_hidden(g), width = row_of(g, "hidden.0"), row = row_of(g, outputs[i->head]);
     if (!row)
         return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'", m->path,
-                         m->definition->architecture, outputs[i->head]);
+                         weft__definition_name(m), outputs[i->head]);
     if (width) i->n_embed = width;
     if (layers) i->n_layer = layers - 1;
     if (i->head == WEFT_HEAD_LOGITS) i->n_vocab = row;
@@ -130,10 +130,10 @@ static weft_status survey(weft_model *m, weft_error *err)
     return s;
 }
 
-static void use(weft_model *m, const weft_model_definition *d)
+static void use(weft_model *m, const weft__class *k)
 {
-    m->definition = d;
-    m->info.head = d->head;
+    m->class_ = k;
+    m->info.head = k->head;
 }
 
 static weft_status keep_reason(weft_model *m, const weft_error *why, weft_error *err)
@@ -151,8 +151,8 @@ static weft_status settle_head(weft_model *m, weft_error *err)
 {
     weft_error why = { 0 };
     bool named = m->info.head == WEFT_HEAD_LOGITS;
-    const weft_model_definition *whole = weft__definition_of_head(m, WEFT_HEAD_LOGITS);
-    const weft_model_definition *base = weft__definition_of_head(m, WEFT_HEAD_NONE);
+    const weft__class *whole = m->arch ? weft__class_of_head(m->arch, WEFT_HEAD_LOGITS) : NULL;
+    const weft__class *base = m->arch ? weft__class_of_head(m->arch, WEFT_HEAD_NONE) : NULL;
     if (!m->checkpoint || !whole || !base || (!named && m->info.head != WEFT_HEAD_NONE)) return survey(m, err);
     WEFT_TRY(weft__model_settle_tie(m, err));
     use(m, whole);
@@ -172,7 +172,7 @@ static weft_status settle_head(weft_model *m, weft_error *err)
 static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_error *err)
 {
     m->info = (weft_model_info){
-        .head = m->info.head, .path = m->path, .architecture = m->definition->architecture,
+        .head = m->info.head, .path = m->path, .architecture = weft__definition_name(m),
         .n_layer = read_u32(m, "num_hidden_layers"), .n_embed = read_u32(m, "hidden_size"),
         .n_head = read_u32(m, "num_attention_heads"), .n_vocab = read_u32(m, "vocab_size"),
         .context = read_u32(m, "max_position_embeddings"), .has_weights = m->checkpoint != NULL,

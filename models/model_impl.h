@@ -2,9 +2,9 @@
 #ifndef WEFT_MODEL_IMPL_H
 #define WEFT_MODEL_IMPL_H
 
+#include "models/arch.h"
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/config_impl.h"
-#include "models/model.h"
 #include "models/tokenizer/files.h"
 
 /* What weft_model_setting gives. */
@@ -26,13 +26,16 @@ struct weft_model {
     weft_model_definition *own;  /* the caller's */
     uint32_t n_own;
     bool graph_alone;            /* own[0] is the model, whatever the configuration says */
-    const weft_model_definition *definition; /* one of own, or of the library's */
+    /* What the configuration names: one of own, or a class of the library's. */
+    const weft_model_definition *definition;
+    const weft__arch *arch;
+    const weft__class *class_;
     weft_dtype default_dtype; /* of weights without files: what the configuration says */
     weft_model_info info;
     int32_t eos[16]; /* every token that ends a text; info.eos is the first */
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
-    bool tied;                /* input embeddings and head are one (WEFT_TIED), by configuration and files */
+    bool tied;                /* input embeddings and head are one (weft__arch), by configuration and files */
     uint32_t n_scores;        /* in a row of the head; 0: it gives none */
     char **labels;            /* their names: info.n_labels */
     char *no_logits;          /* why a language model's head is missing; NULL: no more to say than info.head */
@@ -40,16 +43,12 @@ struct weft_model {
     size_t n_notes, note_cap;
 };
 
-static inline bool weft__is_own_definition(const weft_model *m)
-{
-    return m->n_own && m->definition >= m->own && m->definition < m->own + m->n_own;
-}
-
-/* definitions.c: keeps those of a description; finds the one that the configuration names (m->definition, the head);
- * the library's own of the same type with another head (NULL: none). */
+/* definitions.c: keeps those of a description; finds what the configuration names (definition or arch and class_, the
+ * head); emits its graph; its name. */
 weft_status weft__take_definitions(weft_model *m, const weft_model_desc *desc, weft_error *err);
 weft_status weft__find_definition(weft_model *m, weft_error *err);
-const weft_model_definition *weft__definition_of_head(const weft_model *m, weft_head head);
+void weft__definition_build(const weft_model *m, weft_graph *g, const weft_model_inputs *in);
+const char *weft__definition_name(const weft_model *m);
 
 /* As weft_model_open, but of `path` only the configuration is looked at. */
 weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);
@@ -59,7 +58,7 @@ weft_status weft__model_need_logits(const weft_model *m, weft_error *err);
 weft_status weft__model_need_scores(const weft_model *m, weft_error *err);
 weft_status weft__model_read_labels(weft_model *m, weft_error *err);
 void weft__model_free_labels(weft_model *m);
-/* The files' tensor for a weight of the graph, in whichever spelling (WEFT_SPELLING); NULL: there is none. */
+/* The files' tensor for a weight of the graph, in whichever spelling; NULL: there is none. */
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name);
 /* The same, checked: weft__checkpoint_weight. */
 weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err);

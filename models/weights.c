@@ -4,33 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How else files may spell the beginning of a tensor's name. */
-static const struct { const char *type, *name, *in_file; } spellings[] = {
-#define WEFT_SPELLING(type, name, in_file) { type, name, in_file },
-#include "models/models.def"
-#undef WEFT_SPELLING
-};
-
-static const struct { const char *type, *embed, *head; } ties[] = {
-#define WEFT_TIED(type, embed, head) { type, embed, head },
-#include "models/models.def"
-#undef WEFT_TIED
-};
-enum { N_TIES = sizeof ties / sizeof *ties };
-
-static bool is_of_type(const weft_model *m, const char *type)
-{
-    return m->definition->type && !strcmp(m->definition->type, type);
-}
-
+/* By the graph's name, else with another beginning (weft__arch.spellings). */
 static const weft__file_tensor *find_spelled(const weft_model *m, const char *name)
 {
     const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
-    for (size_t i = 0; !t && i < sizeof spellings / sizeof *spellings; i++) {
+    const weft__spelling *s = m->arch ? m->arch->spellings : NULL;
+    for (size_t i = 0; s && !t && i < WEFT__MAX_NAMES && s[i].name; i++) {
         char other[256];
-        size_t n = strlen(spellings[i].name);
-        if (!is_of_type(m, spellings[i].type) || strncmp(name, spellings[i].name, n)) continue;
-        int length = snprintf(other, sizeof other, "%s%s", spellings[i].in_file, name + n);
+        size_t n = strlen(s[i].name);
+        if (strncmp(name, s[i].name, n)) continue;
+        int length = snprintf(other, sizeof other, "%s%s", s[i].in_file, name + n);
         if (length > 0 && (size_t)length < sizeof other) t = weft__checkpoint_find(m->checkpoint, other);
     }
     return t;
@@ -39,8 +22,7 @@ static const weft__file_tensor *find_spelled(const weft_model *m, const char *na
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name)
 {
     const weft__file_tensor *t = find_spelled(m, name);
-    for (size_t i = 0; !t && m->tied && i < N_TIES; i++)
-        if (is_of_type(m, ties[i].type) && !strcmp(ties[i].embed, name)) t = find_spelled(m, ties[i].head);
+    if (!t && m->tied && !strcmp(m->arch->embed, name)) t = find_spelled(m, m->arch->head);
     return t;
 }
 
@@ -54,18 +36,14 @@ weft_status weft__model_settle_tie(weft_model *m, weft_error *err)
 {
     static const char key[] = "tie_word_embeddings";
     double tie;
-    if (!m->checkpoint || weft_config_file_number(m->hf, key, &tie) != 1 || tie == 0) return WEFT_OK;
+    if (!m->checkpoint || !m->arch || weft_config_file_number(m->hf, key, &tie) != 1 || tie == 0) return WEFT_OK;
     m->tied = true;
-    for (size_t i = 0; i < N_TIES; i++) {
-        if (!is_of_type(m, ties[i].type)) continue;
-        const weft__file_tensor *embed = find_spelled(m, ties[i].embed), *head = find_spelled(m, ties[i].head);
-        if (!embed || !head || same_tensor(embed, head)) continue;
-        m->tied = false;
-        weft__config_replace(m->hf, key, 0, "the files");
-        WEFT_TRY(weft__model_add_note(m, err, "%s is true, but the files have '%s' and '%s', which differ: both "
-                                      "are used", key, embed->name, head->name));
-    }
-    return WEFT_OK;
+    const weft__file_tensor *embed = find_spelled(m, m->arch->embed), *head = find_spelled(m, m->arch->head);
+    if (!embed || !head || same_tensor(embed, head)) return WEFT_OK;
+    m->tied = false;
+    weft__config_replace(m->hf, key, 0, "the files");
+    return weft__model_add_note(m, err, "%s is true, but the files have '%s' and '%s', which differ: both are used",
+                                key, embed->name, head->name);
 }
 
 weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err)

@@ -12,7 +12,8 @@ static void ask(const weft_config_file *c)
     static const char *const numbers[] = {
         "hidden_size",           "num_hidden_layers",      "rope_theta",
         "partial_rotary_factor", "layer_norm_eps",         "use_parallel_residual",
-        "rope_position_scale",   "rope_parameters.factor", "a.b.c"
+        "rope.factor",           "rope_parameters.factor", "sliding_window",
+        "a.b.c"
     };
     static const char *const texts[] = { "model_type", "hidden_act", "dtype", "rope_type",
                                          "architectures.0" };
@@ -36,9 +37,7 @@ static void ask(const weft_config_file *c)
             for (size_t k = 0; k < n; k++)
                 if (n > 4 || ids[k] < 0) abort();
     weft__config_context_limit(c);
-    if (weft_config_file_view(c, &view, &err) == WEFT_OK &&
-        (!view.number(view.ctx, "rope_position_scale", &x) || !(x > 0)))
-        abort();
+    if (weft_config_file_view(c, &view, &err) == WEFT_OK && view.text(view.ctx, "rope_type", &text) < 0) abort();
     for (size_t i = 0; weft_config_file_note(c, i); i++)
         if (!weft_config_file_note(c, i)[0]) abort();
 }

@@ -1,7 +1,7 @@
 /* test_definitions.c: architectures that the caller defines, beside and before the library's own, and a graph as a
  * model, without any configuration. */
 #include "folder.h"
-#include "models/model.h"
+#include "models/arch.h"
 #include "tests/oom.h"
 #include "tests/test.h"
 
@@ -12,17 +12,15 @@ static weft_error err;
 
 /* ---- definitions beside a configuration ---- */
 
-/* What a caller has not: the library's own, so that both can be compared bit for bit. */
-void weft__build_gpt_neox(weft_graph *g, const weft_config *c, const weft_model_inputs *in);
-
 typedef struct built { int times; double width; } built;
 
+/* What a caller has not: the library's own, so that both can be compared bit for bit. */
 static void build_own(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx)
 {
     built *b = ctx;
     b->times++;
     b->width = weft_config_u32(g, c, "hidden_size", 1, 1 << 20);
-    weft__build_gpt_neox(g, c, in);
+    weft__arch_build(&weft__arch_gpt_neox, &weft__arch_gpt_neox.classes[0], g, c, in);
 }
 
 static const folder_variant tiny = { "tiny",

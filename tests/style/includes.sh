@@ -46,9 +46,9 @@ function fault(why) {
 END { exit faults > 0 }
 '
 
-# Definitions of models: what they are given, which includes the graph, and the C library.
-awk '/^[ \t]*#[ \t]*include/ && !/"models\/inputs\.h"/ && !/<[a-z]*\.h>/ {
-    printf "%s:%d: %s: a model definition includes models/inputs.h alone\n", FILENAME, FNR, $0
+# Definitions of models see what they are given, the blocks and the graph, and the C library; blocks the graph alone.
+awk '/^[ \t]*#[ \t]*include/ && !/<[a-z]*\.h>/ && !(FILENAME ~ /arch\// ? /"models\/arch\.h"/ : /"models\/(inputs|blocks)\.h"/) {
+    printf "%s:%d: %s: a definition includes models/arch.h alone, blocks models/blocks.h\n", FILENAME, FNR, $0
     faults++
 }
-END { exit faults > 0 }' $(grep -lE '^void weft__build_[a-z0-9_]+\(' models/*.c)
+END { exit faults > 0 }' models/arch/*.c models/blocks*.[ch]

@@ -1,0 +1,60 @@
+/* arch.h: what a file of models/arch/ says of its architecture: the graph, the classes that Hugging Face has of it,
+ * what their configuration's keys mean, and what its tensors are called. models.def has a row for each. */
+#ifndef WEFT_ARCH_H
+#define WEFT_ARCH_H
+
+#include "models/blocks.h"
+#include "models/config_keys.h"
+#include "models/model.h"
+
+/* A class: in `architectures` of config.json. */
+typedef struct weft__class {
+    const char *name;
+    weft_head head;
+    const char *scores; /* the weight of a head that classifies */
+    bool bias;          /* that it has */
+} weft__class;
+
+/* How names may begin in files that begin otherwise in the graph. */
+typedef struct weft__spelling { const char *name, *in_file; } weft__spelling;
+
+enum { WEFT__MAX_CLASSES = 6, WEFT__MAX_NAMES = 4 };
+
+typedef struct weft__arch {
+    const char *family; /* names of its classes are this, then "Model" or "For" and a task */
+    /* Reads the configuration into x and emits the graph up to the last hidden state, which it returns: outputs
+     * hidden.0 .. hidden.N. The head is added by its class. */
+    weft_ref (*trunk)(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in);
+    weft__class classes[WEFT__MAX_CLASSES]; /* the language model's first; those without name are none */
+    weft__config_keys keys;
+    const char *embed, *head; /* weights that are one where tie_word_embeddings is true */
+    weft__spelling spellings[WEFT__MAX_NAMES];
+} weft__arch;
+
+#define WEFT_ARCH(type) extern const weft__arch weft__arch_##type;
+#include "models/models.def"
+#undef WEFT_ARCH
+
+/* arch.c. NULL past the end; of a type; of a class by its name, whose architecture *of is. */
+const weft__arch *weft__arch_at(size_t i);
+const weft__arch *weft__arch_of_type(const char *type);
+const weft__class *weft__class_find(const char *name, const weft__arch **of);
+const weft__class *weft__class_of_head(const weft__arch *a, weft_head head);
+/* The graph of a class. */
+void weft__arch_build(const weft__arch *a, const weft__class *k, weft_graph *g, const weft_config *c,
+                      const weft_model_inputs *in);
+
+/* ---- words for tables ---- */
+
+#define KEYS(type, table) .keys = { type, table, sizeof(table) / sizeof *(table) }
+/* The classes that a decoder has in transformers. */
+#define DECODER_CLASSES(family)                                                              \
+    .classes = { { family "ForCausalLM", WEFT_HEAD_LOGITS, NULL, false },                    \
+                 { family "Model", WEFT_HEAD_NONE, NULL, false },                            \
+                 { family "ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false }, \
+                 { family "ForTokenClassification", WEFT_HEAD_TOKENS, "score", true } }
+/* Names as LLaMA has them. */
+#define DECODER_NAMES \
+    .embed = "model.embed_tokens.weight", .head = "lm_head.weight", .spellings = { { "model.", "" } }
+
+#endif

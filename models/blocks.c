@@ -1,0 +1,254 @@
+/* blocks.c: see blocks.h. What the configuration says of rotary embeddings is in blocks_rotary.c. */
+#include "models/blocks.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what the blocks of a model share ---- */
+
+void weft_net_read(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in, weft_norm_kind norm,
+                   const char *eps)
+{
+    *x = (weft_net){ .g = g, .c = c, .in = in, .head.name = "lm_head" };
+    x->L = weft_config_u32(g, c, "num_hidden_layers", 1, 4096);
+    x->E = weft_config_u32(g, c, "hidden_size", 1, 1 << 20);
+    x->H = weft_config_u32(g, c, "num_attention_heads", 1, 1 << 16);
+    x->F = weft_config_u32_or(g, c, "intermediate_size", 4 * x->E, 1, 1 << 24);
+    x->V = weft_config_u32(g, c, "vocab_size", 1, 1 << 26);
+    (void)weft_config_u32(g, c, "max_position_embeddings", 1, 1 << 24); /* sessions take it: here it is checked */
+    x->act = weft_config_act(g, c, "hidden_act");
+    x->tied = weft_config_bool(g, c, "tie_word_embeddings");
+    x->norm = (weft_net_norm){ .kind = norm, .bias = norm == WEFT_NORM_LAYER };
+    x->norm.eps = (float)weft_config_f64(g, c, eps, 0, 1);
+}
+
+static void check_multiple(weft_net *x, const char *a, uint32_t n, const char *b, uint32_t of)
+{
+    if (n % of) weft_graph_fail(x->g, WEFT_FORMAT, "%s: %s %u is no multiple of %s %u", x->c->origin, a, n, b, of);
+}
+
+void weft_net_equal_heads(weft_net *x)
+{
+    x->G = x->H;
+    x->D = x->E / x->H;
+    check_multiple(x, "hidden_size", x->E, "num_attention_heads", x->H);
+}
+
+void weft_net_grouped_heads(weft_net *x)
+{
+    double given;
+    if (!x->c->number(x->c->ctx, "head_dim", &given)) weft_net_equal_heads(x);
+    x->D = weft_config_u32_or(x->g, x->c, "head_dim", x->E / x->H, 1, 1 << 16);
+    x->G = weft_config_u32_or(x->g, x->c, "num_key_value_heads", x->H, 1, 1 << 16);
+    check_multiple(x, "num_attention_heads", x->H, "num_key_value_heads", x->G);
+}
+
+/* ---- parts ---- */
+
+/* The last extent of a value; 0 after an error. */
+static uint32_t width_of(const weft_net *x, weft_ref r)
+{
+    const weft_value *v = weft_graph_value(x->g, r);
+    return v && v->dims.rank ? (uint32_t)v->dims.d[v->dims.rank - 1].n : 0;
+}
+
+static weft_ref vector(weft_net *x, uint32_t n, const char *name)
+{
+    return weft_weight(x->g, WEFT_ANY, WEFT_DIMS(n), name);
+}
+
+static weft_ref project(weft_net *x, weft_ref in, weft_ref weight, uint32_t n_out, bool bias)
+{
+    weft_ref y = weft_matmul_nt(x->g, in, weight);
+    return bias ? weft_add(x->g, y, vector(x, n_out, "bias")) : y;
+}
+
+weft_ref weft_block_linear(weft_net *x, weft_ref in, const char *name, uint32_t n_out, bool bias)
+{
+    weft_scope_begin(x->g, "%s", name);
+    weft_ref weight = weft_weight(x->g, WEFT_ANY, WEFT_DIMS(n_out, width_of(x, in)), "weight");
+    return weft_scope_end(x->g, project(x, in, weight, n_out, bias));
+}
+
+weft_ref weft_block_heads(weft_net *x, weft_ref in, const char *name, uint32_t heads, bool bias)
+{
+    weft_ref y = weft_block_linear(x, in, name, heads * x->D, bias);
+    return weft_reshape(x->g, y, WEFT_DIMS(x->in->T, heads, x->D));
+}
+
+void weft_block_split_heads(weft_net *x, weft_ref in, weft_ref out[3])
+{
+    int64_t at = 0;
+    for (int i = 0; i < 3; i++) {
+        const uint32_t heads = i ? x->G : x->H;
+        const int64_t n = (int64_t)heads * x->D;
+        out[i] = weft_reshape(x->g, weft_slice(x->g, in, 1, at, n), WEFT_DIMS(x->in->T, heads, x->D));
+        at += n;
+    }
+}
+
+weft_ref weft_block_norm(weft_net *x, weft_ref in, const char *name)
+{
+    const weft_net_norm *n = &x->norm;
+    weft_norm_desc d = { .kind = n->kind, .eps = n->eps, .one_plus = n->one_plus };
+    weft_scope_begin(x->g, "%s", name);
+    if (!n->plain) d.w = vector(x, width_of(x, in), "weight");
+    if (!n->plain && n->bias) d.b = vector(x, width_of(x, in), "bias");
+    return weft_scope_end(x->g, weft_norm(x->g, in, &d));
+}
+
+/* ---- attention ---- */
+
+/* Entry i of layer_types; NULL: it is no text, or there is none. */
+static const char *layer_type(const weft_net *x, uint32_t i)
+{
+    const char *text;
+    char key[32];
+    snprintf(key, sizeof key, "layer_types.%u", i);
+    return x->c->text(x->c->ctx, key, &text) == 1 ? text : NULL;
+}
+
+uint32_t weft_block_window(weft_net *x, uint32_t window, uint32_t i, bool otherwise)
+{
+    double ignored;
+    if (!x->c->number(x->c->ctx, "layer_types", &ignored)) return otherwise ? window : 0;
+    const char *type = layer_type(x, i);
+    bool slides = type && !strcmp(type, "sliding_attention"), full = type && !strcmp(type, "full_attention");
+    if ((!slides && !full) || layer_type(x, x->L))
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: 'layer_types' must say full_attention or sliding_attention for each of "
+                        "%u layers; for layer %u it says '%.40s'", x->c->origin, x->L, i, type ? type : "");
+    if (slides && !window)
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: 'layer_types' has sliding_attention, but there is no 'sliding_window'",
+                        x->c->origin);
+    return slides ? window : 0;
+}
+
+uint32_t weft_block_upper_window(weft_net *x, uint32_t i)
+{
+    bool wanted = weft_config_bool(x->g, x->c, "use_sliding_window");
+    uint32_t window = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
+    return weft_block_window(x, wanted ? window : 0, i, i >= weft_config_u32(x->g, x->c, "max_window_layers", 0, 4096));
+}
+
+weft_ref weft_block_attention(weft_net *x, weft_ref q, weft_ref k, weft_ref v, const weft_block_attention_desc *d)
+{
+    float scale = d->scale > 0 ? d->scale : (float)(1 / sqrt(x->D));
+    q = weft_block_rope(x, q, d->rotary);
+    k = weft_block_rope(x, k, d->rotary);
+    weft_ref y = weft_cached_attention_with(x->g, x->in, q, k, v, scale, d->window, NULL);
+    return weft_reshape(x->g, y, WEFT_DIMS(x->in->T, (int64_t)x->H * width_of(x, v)));
+}
+
+/* The norm of every head, by weights that are called `kind` (q or k) and `name`. */
+static weft_ref norm_heads(weft_net *x, weft_ref in, char kind, const char *name)
+{
+    char full[64];
+    snprintf(full, sizeof full, "%c_%s", kind, name);
+    return weft_block_norm(x, in, full);
+}
+
+weft_ref weft_block_self_attention(weft_net *x, weft_ref in, const weft_block_attention_desc *d)
+{
+    weft_scope_begin(x->g, "%s", d->scope ? d->scope : "self_attn");
+    weft_ref q = weft_block_heads(x, in, "q_proj", x->H, d->bias);
+    weft_ref k = weft_block_heads(x, in, "k_proj", x->G, d->bias);
+    weft_ref v = weft_block_heads(x, in, "v_proj", x->G, d->bias);
+    if (d->qk_norm) {
+        q = norm_heads(x, q, 'q', d->qk_norm);
+        k = norm_heads(x, k, 'k', d->qk_norm);
+    }
+    weft_ref y = weft_block_attention(x, q, k, v, d);
+    return weft_scope_end(x->g, weft_block_linear(x, y, d->out ? d->out : "o_proj", x->E, d->out_bias));
+}
+
+/* ---- feed-forward parts ---- */
+
+weft_ref weft_block_mlp(weft_net *x, weft_ref in, const char *up, const char *down, bool bias)
+{
+    weft_scope_begin(x->g, "mlp");
+    weft_ref y = weft_activation(x->g, weft_block_linear(x, in, up, x->F, bias), x->act);
+    return weft_scope_end(x->g, weft_block_linear(x, y, down, x->E, bias));
+}
+
+weft_ref weft_block_gated_mlp(weft_net *x, weft_ref in, bool bias)
+{
+    weft_scope_begin(x->g, "mlp");
+    weft_ref gate = weft_activation(x->g, weft_block_linear(x, in, "gate_proj", x->F, bias), x->act);
+    weft_ref y = weft_mul(x->g, gate, weft_block_linear(x, in, "up_proj", x->F, bias));
+    return weft_scope_end(x->g, weft_block_linear(x, y, "down_proj", x->E, bias));
+}
+
+weft_ref weft_block_fused_mlp(weft_net *x, weft_ref in)
+{
+    weft_ref half[2];
+    weft_scope_begin(x->g, "mlp");
+    weft_split(x->g, weft_block_linear(x, in, "gate_up_proj", 2 * x->F, false), 1, 2, half);
+    weft_ref y = weft_mul(x->g, weft_activation(x->g, half[0], x->act), half[1]);
+    return weft_scope_end(x->g, weft_block_linear(x, y, "down_proj", x->E, false));
+}
+
+weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention, bool mlp_bias)
+{
+    weft_ref y = weft_block_self_attention(x, weft_block_norm(x, in, "input_layernorm"), attention);
+    weft_ref h = weft_add(x->g, in, y);
+    y = weft_block_gated_mlp(x, weft_block_norm(x, h, "post_attention_layernorm"), mlp_bias);
+    return weft_add(x->g, h, y);
+}
+
+/* ---- from tokens to results ---- */
+
+weft_ref weft_block_embed(weft_net *x, const char *name)
+{
+    weft_scope_begin(x->g, "%s", name);
+    x->embed = weft_scope_end(x->g, weft_weight(x->g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "weight"));
+    return weft_gather(x->g, x->embed, x->in->tokens);
+}
+
+weft_ref weft_block_positions(weft_net *x, const char *name, uint32_t offset)
+{
+    const int32_t by = (int32_t)offset;
+    const uint32_t rows = offset + weft_config_u32(x->g, x->c, "max_position_embeddings", 1, 1 << 24);
+    weft_scope_begin(x->g, "%s", name);
+    weft_ref table = weft_weight(x->g, WEFT_ANY, WEFT_DIMS(rows, x->E), "weight");
+    weft_ref at = x->in->pos;
+    if (offset) at = weft_add(x->g, at, weft_constant(x->g, WEFT_I32, WEFT_DIMS(1), &by));
+    return weft_scope_end(x->g, weft_gather(x->g, table, at));
+}
+
+weft_ref weft_block_layers(weft_net *x, weft_ref in, const char *name, weft_block_layer *layer, const char *norm)
+{
+    weft_ref h = weft_output(x->g, in, "hidden.0");
+    for (uint32_t i = 0; i < x->L; i++) {
+        weft_scope_begin(x->g, "%s.%u", name, i);
+        h = weft_scope_end(x->g, layer(x, h, i));
+        if (i + 1 < x->L) weft_output(x->g, h, "hidden.%u", i + 1);
+    }
+    if (norm) h = weft_block_norm(x, h, norm);
+    return weft_output(x->g, h, "hidden.%u", x->L);
+}
+
+weft_ref weft_block_decoder(weft_net *x, weft_block_layer *layer)
+{
+    weft_scope_begin(x->g, "model");
+    weft_ref h = weft_block_embed(x, "embed_tokens");
+    return weft_scope_end(x->g, weft_block_layers(x, h, "layers", layer, "norm"));
+}
+
+void weft_block_logits(weft_net *x, weft_ref hidden)
+{
+    weft_scope_begin(x->g, "%s", x->head.name);
+    weft_ref weight = x->tied ? x->embed : weft_weight(x->g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "weight");
+    weft_ref h = weft_gather(x->g, hidden, x->in->rows);
+    weft_ref y = weft_scope_end(x->g, project(x, h, weight, x->V, x->head.bias));
+    float scale = x->head.scale > 0 ? x->head.scale : 1, cap = x->head.soft_cap;
+    if (scale != 1) y = weft_scale(x->g, y, scale);
+    if (cap > 0) y = weft_scale(x->g, weft_tanh(x->g, weft_scale(x->g, y, 1 / cap)), cap);
+    weft_output(x->g, y, "logits");
+}
+
+void weft_block_scores(weft_net *x, weft_ref hidden, const char *name, uint32_t n, bool bias)
+{
+    weft_ref h = weft_gather(x->g, hidden, x->in->rows);
+    weft_output(x->g, weft_block_linear(x, h, name, n, bias), "scores");
+}

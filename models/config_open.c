@@ -1,0 +1,85 @@
+/* config_open.c: a configuration from its files, read as the class of its model type reads it. */
+#include "models/arch.h"
+#include "models/checkpoint/checkpoint_impl.h"
+#include "models/checkpoint/file.h"
+#include "models/config_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_FILE ((size_t)16 << 20)
+
+static bool is_of_family(const char *architecture, const char *family)
+{
+    size_t n = strlen(family);
+    const char *task = architecture + n;
+    return !strncmp(architecture, family, n) && (!strcmp(task, "Model") || !strncmp(task, "For", 3));
+}
+
+/* Its model_type says it, or, if there is none, the class of its architecture. */
+static weft__config_keys keys_of(const weft_config_file *c)
+{
+    const char *type, *architecture;
+    const weft__arch *a;
+    if (weft_config_file_text(c, "model_type", &type) == 1)
+        return (a = weft__arch_of_type(type)) ? a->keys : (weft__config_keys){ 0 };
+    if (weft_config_file_text(c, "architectures.0", &architecture) == 1)
+        for (size_t i = 0; (a = weft__arch_at(i)); i++)
+            if (is_of_family(architecture, a->family)) return a->keys;
+    return (weft__config_keys){ 0 };
+}
+
+weft_status weft_config_file_parse(const char *text, size_t n, const char *generation, size_t n_generation,
+                                   const char *origin, weft_config_file **out, weft_error *err)
+{
+    WEFT_TRY(weft__config_parse(text, n, generation, n_generation, origin, out, err));
+    const weft__config_keys keys = keys_of(*out);
+    weft_status s = weft__config_take_keys(*out, &keys, err);
+    if (s == WEFT_OK) return WEFT_OK;
+    weft_config_file_close(*out);
+    *out = NULL;
+    return s;
+}
+
+/* generation_config.json may be absent. */
+static weft_status read_optional(const char *folder, const char *name, char **text, size_t *n,
+                                 weft_error *err)
+{
+    *text = NULL;
+    *n = 0;
+    char *path = weft__path_join(folder, name);
+    if (!path) return WEFT_OOM_FAIL(err, name);
+    weft_status s =
+        weft__path_exists(path) ? weft__file_read(path, MAX_FILE, text, n, err) : WEFT_OK;
+    free(path);
+    return s;
+}
+
+static weft_status open_in(const char *folder, const char *path, weft_config_file **out,
+                           weft_error *err)
+{
+    char *text = NULL, *generation = NULL;
+    size_t n = 0, n_generation = 0;
+    weft_status s = weft__file_read(path, MAX_FILE, &text, &n, err);
+    if (s == WEFT_OK)
+        s = read_optional(folder, "generation_config.json", &generation, &n_generation, err);
+    if (s == WEFT_OK) s = weft_config_file_parse(text, n, generation, n_generation, path, out, err);
+    free(generation);
+    free(text);
+    return s;
+}
+
+weft_status weft_config_file_open(const char *model, weft_config_file **out, weft_error *err)
+{
+    char *folder;
+    *out = NULL;
+    WEFT_TRY(weft__model_folder(model, &folder, err));
+    bool named = weft__ends_with(model, ".json") &&
+                 !weft__ends_with(model, ".safetensors.index.json") && !weft__path_is_folder(model);
+    char *path = named ? strdup(model) : weft__path_join(folder, "config.json");
+    weft_status s = path ? open_in(folder, path, out, err) : WEFT_OOM_FAIL(err, model);
+    free(path);
+    free(folder);
+    return s;
+}
+

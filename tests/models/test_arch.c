@@ -1,0 +1,410 @@
+/* test_arch.c: every architecture against transformers: small models of tests/reference/arch, whose weights are hashes
+ * of their names, with logits in double precision. In one run, in chunks, and as one of several sequences on pages.
+ *
+ *     test_arch CPU only=qwen3        # goldens whose names contain it */
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "models/model.h"
+#include "tests/checkpoint/temp.h"
+#include "tests/test.h"
+
+#define GOLDENS WEFT_TEST_ROOT "/tests/reference/arch"
+
+static weft_error err;
+static const char *only = ""; /* what a golden's name must contain */
+
+/* ---- goldens ---- */
+
+enum { MAX_IDS = 64, MAX_ROWS = 8, MAX_VOCAB = 128 };
+
+typedef struct golden {
+    char name[64];
+    json_t *root;
+    temp_folder folder; /* the model as a publisher's */
+    int32_t prompt[MAX_IDS], greedy[MAX_IDS];
+    size_t n_prompt, n_greedy, n_rows, n_vocab;
+    size_t row[MAX_ROWS]; /* of the prompt */
+    double logits[MAX_ROWS * MAX_VOCAB];
+} golden;
+
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/* As make.py's fill. */
+static void fill(const char *name, size_t rank, float *out, size_t n)
+{
+    uint64_t start = 0xcbf29ce484222325u;
+    size_t length = strlen(name);
+    for (const char *c = name; *c; c++) start = (start ^ (unsigned char)*c) * 0x100000001b3u;
+    bool gain = rank == 1 && length >= 6 && !strcmp(name + length - 6, "weight");
+    for (size_t i = 0; i < n; i++) {
+        double x = ((double)(mix(start + (i + 1) * 0x9e3779b97f4a7c15u) >> 48) / 32768 - 1) / 4;
+        out[i] = (float)(gain ? 1 + x : x);
+    }
+}
+
+static size_t elements(const json_t *shape)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < json_array_size(shape); i++) n *= (size_t)json_integer_value(json_array_get(shape, i));
+    return n;
+}
+
+static void write_weights(const golden *g)
+{
+    json_t *tensors = json_object_get(g->root, "tensors"), *shape, *header = json_object();
+    const char *name;
+    size_t at = 0;
+    json_object_foreach(tensors, name, shape) {
+        size_t bytes = 4 * elements(shape);
+        json_object_set_new(header, name, json_pack("{s:s, s:O, s:[I, I]}", "dtype", "F32", "shape", shape,
+                                                    "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
+        at += bytes;
+    }
+    char *text = json_dumps(header, JSON_COMPACT);
+    size_t n = text ? strlen(text) : 0, padded = (n + 7) / 8 * 8;
+    unsigned char *image = calloc(8 + padded + at + 1, 1);
+    if (CHECK(text && image)) {
+        for (int i = 0; i < 8; i++) image[i] = (unsigned char)((uint64_t)padded >> (8 * i));
+        memset(image + 8, ' ', padded);
+        memcpy(image + 8, text, n);
+        float *to = (float *)(void *)(image + 8 + padded);
+        json_object_foreach(tensors, name, shape) {
+            fill(name, json_array_size(shape), to, elements(shape));
+            to += elements(shape);
+        }
+        temp_write(&g->folder, "model.safetensors", image, 8 + padded + at);
+    }
+    free(image);
+    free(text);
+    json_decref(header);
+}
+
+static size_t read_ids(const golden *g, const char *key, int32_t *out)
+{
+    const json_t *list = json_object_get(g->root, key);
+    size_t n = json_array_size(list);
+    for (size_t i = 0; i < n && i < MAX_IDS; i++) out[i] = (int32_t)json_integer_value(json_array_get(list, i));
+    return n;
+}
+
+static bool golden_open(golden *g, const char *file)
+{
+    char path[512];
+    json_error_t fault;
+    *g = (golden){ 0 };
+    snprintf(path, sizeof path, GOLDENS "/%s", file);
+    snprintf(g->name, sizeof g->name, "%.*s", (int)strcspn(file, "."), file);
+    g->root = json_load_file(path, 0, &fault);
+    if (!CHECK(g->root != NULL)) return false;
+    int32_t rows[MAX_IDS];
+    const json_t *logits = json_object_get(g->root, "logits"), *config = json_object_get(g->root, "config");
+    g->n_prompt = read_ids(g, "prompt", g->prompt);
+    g->n_greedy = read_ids(g, "greedy", g->greedy);
+    g->n_rows = read_ids(g, "rows", rows);
+    g->n_vocab = json_array_size(json_array_get(logits, 0));
+    if (!CHECK(g->n_prompt && g->n_prompt <= MAX_IDS && g->n_greedy && g->n_greedy <= MAX_IDS) ||
+        !CHECK(g->n_rows && g->n_rows <= MAX_ROWS && g->n_vocab && g->n_vocab <= MAX_VOCAB))
+        return false;
+    for (size_t i = 0; i < g->n_rows; i++) {
+        g->row[i] = (size_t)rows[i];
+        for (size_t v = 0; v < g->n_vocab; v++)
+            g->logits[i * g->n_vocab + v] = json_number_value(json_array_get(json_array_get(logits, i), v));
+    }
+    char *text = json_dumps(config, 0);
+    g->folder = temp_make();
+    if (CHECK(text)) temp_write_text(&g->folder, "config.json", text);
+    free(text);
+    write_weights(g);
+    return true;
+}
+
+static void golden_close(golden *g)
+{
+    if (g->folder.path[0]) temp_remove(&g->folder);
+    json_decref(g->root);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_wanted(const struct dirent *e)
+{
+    const char *dot = strrchr(e->d_name, '.');
+    return dot && !strcmp(dot, ".json") && strstr(e->d_name, only);
+}
+
+static void each_golden(void (*test)(const golden *g, const char *device), const char *device)
+{
+    struct dirent **files;
+    int n = scandir(GOLDENS, &files, is_wanted, by_name);
+    CHECK(n > 0);
+    for (int i = 0; i < n; i++) {
+        golden g;
+        if (golden_open(&g, files[i]->d_name)) {
+            unsigned before = weft_test_now.failures;
+            test(&g, device);
+            if (weft_test_now.failures != before) printf("  in %s on %s\n", g.name, device);
+        }
+        golden_close(&g);
+        free(files[i]);
+    }
+    if (n >= 0) free(files);
+}
+
+/* ---- runs ---- */
+
+typedef struct run {
+    weft_model *m;
+    weft_backend *device;
+    weft_session *s;
+} run;
+
+static bool run_open(run *r, const golden *g, const char *device, const weft_session_desc *like)
+{
+    weft_session_desc d = *like;
+    *r = (run){ 0 };
+    d.devices = &r->device;
+    d.n_devices = 1;
+    return CHECK_OK(weft_model_open(g->folder.path, NULL, &r->m, &err), err) &&
+           CHECK_OK(weft_backend_open(device, &r->device, &err), err) &&
+           CHECK_OK(weft_session_create(r->m, &d, &r->s, &err), err);
+}
+
+static void run_close(run *r)
+{
+    weft_session_destroy(r->s);
+    weft_backend_close(r->device);
+    weft_model_close(r->m);
+}
+
+static bool wants(const golden *g, size_t i)
+{
+    for (size_t k = 0; k < g->n_rows; k++)
+        if (g->row[k] == i) return true;
+    return false;
+}
+
+static double error_of(const golden *g, const float *got, size_t stride)
+{
+    double error = 0, size = 0;
+    for (size_t i = 0; i < g->n_rows; i++)
+        for (size_t v = 0; v < g->n_vocab; v++) {
+            double want = g->logits[i * g->n_vocab + v], d = (double)got[i * stride * g->n_vocab + v] - want;
+            error += d * d;
+            size += want * want;
+        }
+    return sqrt(error / size);
+}
+
+/* The relative error of the prompt's logits, where n sequences run it token by token beside each other. */
+static double prompt_error(run *r, const golden *g, uint32_t n)
+{
+    weft_batch_token t[3 * MAX_IDS];
+    static float got[3 * MAX_ROWS * MAX_VOCAB];
+    size_t count = 0;
+    double worst = 0;
+    for (size_t i = 0; i < g->n_prompt; i++)
+        for (uint32_t s = 0; s < n; s++)
+            t[count++] = (weft_batch_token){ g->prompt[i], s, wants(g, i) ? WEFT_WANT_LOGITS : 0 };
+    if (!CHECK_OK(weft_session_eval(r->s, t, count, &(weft_rows){ .logits = got }, &err), err)) return INFINITY;
+    for (uint32_t s = 0; s < n; s++) worst = fmax(worst, error_of(g, got + s * g->n_vocab, n));
+    return worst;
+}
+
+static double run_error(const golden *g, const char *device, const weft_session_desc *like)
+{
+    run r;
+    uint32_t n = like->n_sequences ? like->n_sequences : 1;
+    double e = run_open(&r, g, device, like) ? prompt_error(&r, g, n) : INFINITY;
+    run_close(&r);
+    return e;
+}
+
+static void check_greedy(const golden *g, const char *device)
+{
+    run r;
+    weft_generated out;
+    const weft_generate_desc how = { .max_tokens = (uint32_t)g->n_greedy, .ignore_eos = true };
+    if (run_open(&r, g, device, &(weft_session_desc){ 0 }) &&
+        CHECK_OK(weft_generate(r.s, 0, g->prompt, g->n_prompt, &how, &out, &err), err)) {
+        CHECK_EQ_INT(out.n_tokens, g->n_greedy);
+        for (size_t i = 0; i < out.n_tokens && i < g->n_greedy; i++) CHECK_EQ_INT(out.tokens[i], g->greedy[i]);
+        weft_generated_free(&out);
+    }
+    run_close(&r);
+}
+
+static void meets(const golden *g, const char *device)
+{
+    const weft_session_desc whole = { .weights = WEFT_F32, .exact = true };
+    const weft_session_desc chunks = { .weights = WEFT_F32, .exact = true, .max_tokens = 7, .page = 16 };
+    const weft_session_desc batch = { .weights = WEFT_F32, .exact = true, .max_tokens = 20, .page = 16,
+                                      .n_sequences = 3 };
+    double a = run_error(g, device, &whole), b = run_error(g, device, &chunks), c = run_error(g, device, &batch);
+    double usual = run_error(g, device, &(weft_session_desc){ 0 });
+    printf("  %-24s %.2g, in chunks %.2g, beside others %.2g, usual precision %.2g\n", g->name, a, b, c, usual);
+    CHECK(a < 2e-5 && b < 2e-5 && c < 2e-5);
+    CHECK(usual < 3e-3);
+    check_greedy(g, device);
+}
+
+/* ---- configurations that make no sense ---- */
+
+/* The value at a dotted path is replaced, or made; NULL: taken out. False: there is no such object. */
+static bool set_path(json_t *root, const char *path, json_t *value)
+{
+    char part[64];
+    const char *dot;
+    while ((dot = strchr(path, '.'))) {
+        snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
+        if (!(root = json_object_get(root, part))) break;
+        path = dot + 1;
+    }
+    if (value && root) json_object_set(root, path, value);
+    else if (root) json_object_del(root, path);
+    return root != NULL;
+}
+
+/* Opens the configuration with the value (JSON) at the path; NULL with err if that fails. */
+static weft_model *open_with(const golden *g, const temp_folder *folder, const char *path, const char *value)
+{
+    weft_model *m = NULL;
+    json_t *config = json_deep_copy(json_object_get(g->root, "config"));
+    json_t *v = value ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
+    bool there = set_path(config, path, v);
+    char *text = json_dumps(config, 0);
+    if (CHECK(text && (v || !value) && (there || !v))) temp_write_text(folder, "config.json", text);
+    err = (weft_error){ 0 };
+    if (text) (void)!weft_model_open(temp_path(folder, "config.json"), NULL, &m, &err);
+    free(text);
+    json_decref(v);
+    json_decref(config);
+    return m;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+/* A value that no reader of the key can take is refused with the file's and the key's name. Of a key that is the
+ * class's default here the model's own name for it may not be the file's, which then is not read. */
+static void refuse(const golden *g, const temp_folder *folder, const char *path, bool is_default, const char *value)
+{
+    weft_model *m = open_with(g, folder, path, value);
+    bool fine = m ? is_default : strstr(err.text, "config.json") && strstr(err.text, last_part(path));
+    if (!CHECK(fine)) printf("  %s = %s: %s\n", path, value, m ? "opens" : err.text);
+    weft_model_close(m);
+}
+
+static void refuse_setting(const golden *g, const temp_folder *folder, const weft_setting_info *s)
+{
+    static const char *const no_number[] = { "\"x\"", "[1]", "-1", "1e300", NULL };
+    static const char *const no_text[] = { "7", "{}", "\"no_such\"", NULL };
+    const char *spelled = strstr(s->source, ": "), *path = spelled ? spelled + 2 : s->key;
+    bool is_default = !strncmp(s->source, "default", 7);
+    if (strstr(path, "_token_id") || (is_default && strchr(path, '.'))) return;
+    const char *const *value = s->kind == WEFT_SETTING_TEXT ? no_text : no_number;
+    for (; *value; value++) refuse(g, folder, path, is_default, *value);
+    weft_model_close(open_with(g, folder, path, "null")); /* may mean something */
+    if (!is_default) weft_model_close(open_with(g, folder, path, NULL));
+}
+
+static void refuses(const golden *g, const char *device)
+{
+    (void)device;
+    temp_folder folder = temp_make();
+    weft_model *m = open_with(g, &folder, "no_such_key", "1");
+    const weft_setting_info *s;
+    if (CHECK_OK(m ? WEFT_OK : err.status, err))
+        for (uint32_t i = 0; (s = weft_model_setting(m, i)); i++) refuse_setting(g, &folder, s);
+    weft_model_close(m);
+    temp_remove(&folder);
+}
+
+static void absurd_values_are_refused(void)
+{
+    each_golden(refuses, "");
+}
+
+/* What one key does not say. */
+static const struct { const char *golden, *path, *value, *fault; } faults[] = {
+    { "llama-biases.json", "num_key_value_heads", "3", "heads 4 is no multiple of num_key_value_heads 3" },
+    { "llama-yarn.json", "num_attention_heads", "5", "hidden_size 48 is no multiple of num_attention_heads 5" },
+    { "llama-biases.json", "head_dim", "11", "rotary dimensions in heads of 11" },
+    { "llama-3.json", "rope_scaling.high_freq_factor", "0.5", "high must be above low" },
+    { "llama-3.json", "rope_scaling.rope_type", "\"longrope\"", "rope_type \"longrope\" is not supported" },
+    { "llama-3.json", "rope_scaling", "3", "rope_scaling is an integer, not an object" },
+    { "qwen3-window.json", "layer_types", "[\"full_attention\"]", "'layer_types' must say" },
+    { "qwen3-window.json", "layer_types", "3", "'layer_types' must say" },
+    { "qwen3-window.json", "layer_types", "[\"full_attention\", 1, \"full_attention\"]", "for layer 1" },
+    { "qwen3-window.json", "num_hidden_layers", "2", "'layer_types' must say" },
+    { "qwen3-window.json", "use_sliding_window", "false", "there is no 'sliding_window'" },
+};
+
+static void faults_of_several_keys_are_told(void)
+{
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        golden g;
+        temp_folder folder = temp_make();
+        if (golden_open(&g, faults[i].golden)) {
+            weft_model *m = open_with(&g, &folder, faults[i].path, faults[i].value);
+            CHECK(!m);
+            CHECK_CONTAINS(err.text, faults[i].fault);
+            CHECK_CONTAINS(err.text, "config.json");
+            weft_model_close(m);
+        }
+        golden_close(&g);
+        temp_remove(&folder);
+    }
+}
+
+/* ---- devices ---- */
+
+static void cpu(void)
+{
+    static const char *const specs[] = { "cpu,isa=scalar,threads=1", "cpu,isa=avx2,threads=1",
+                                         "cpu,isa=avx512,threads=1", "cpu,isa=neon,threads=1" };
+    weft_backend *b;
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        if (weft_backend_open(specs[i], &b, &err)) continue; /* not this processor's */
+        weft_backend_close(b);
+        each_golden(meets, specs[i]);
+    }
+}
+
+static void vulkan(void)
+{
+    each_golden(meets, "vulkan:0");
+}
+
+static const weft_test tests[] = {
+    { "absurd values are refused", absurd_values_are_refused },
+    { "faults of several keys are told", faults_of_several_keys_are_told },
+    { "CPU", cpu },
+    { "Vulkan", vulkan },
+};
+
+weft_test_state weft_test_now;
+
+int main(int argc, char **argv)
+{
+    int n = 0;
+    for (int i = 1; i < argc; i++) {
+        if (!strncmp(argv[i], "only=", 5)) only = argv[i] + 5;
+        else argv[++n] = argv[i];
+    }
+    return test_run_all(tests, sizeof tests / sizeof *tests, n, argv + 1);
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Writes NAME.json for each small model below: its configuration, the tensors that transformers saves of it, a prompt,
+logits and a greedy continuation by transformers in double precision. No weights: an element is a hash of its tensor's
+name and its place (fill; test_arch.c has the same), so both sides make them.
+
+usage: make.py [NAME...]        (all; needs transformers and torch: 5.24.0 and 2.15.0 made what is there)
+
+A configuration stands as a publisher would write it: what it leaves out is the class's default.
+"""
+import contextlib
+import json
+import os
+import sys
+import tempfile
+
+import numpy
+import torch
+import transformers
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LENGTH, STEPS = 40, 6  # of the prompt, and greedy tokens after it
+ROWS = [0, 5, 23, LENGTH - 1]  # of the prompt, whose logits are kept
+MARGIN = 0.06  # of each greedy token before the next best: far above what half precision changes
+
+BASE = {"num_hidden_layers": 2, "hidden_size": 48, "intermediate_size": 64, "num_attention_heads": 4, "vocab_size": 61,
+        "max_position_embeddings": 64, "torch_dtype": "float32"}
+
+
+def base(**more):
+    return {**BASE, **more}
+
+
+LLAMA = base(architectures=["LlamaForCausalLM"], model_type="llama")
+MISTRAL = base(architectures=["MistralForCausalLM"], model_type="mistral")
+QWEN2 = base(architectures=["Qwen2ForCausalLM"], model_type="qwen2", num_hidden_layers=3)
+QWEN3 = base(architectures=["Qwen3ForCausalLM"], model_type="qwen3", num_hidden_layers=3)
+NEOX = base(architectures=["GPTNeoXForCausalLM"], model_type="gpt_neox")
+
+MODELS = {
+    "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
+    "gpt_neox-sequential": {**NEOX, "use_parallel_residual": False, "attention_bias": False, "hidden_act": "gelu_fast",
+                            "tie_word_embeddings": True, "rotary_pct": 0.5, "rotary_emb_base": 500,
+                            "rope_scaling": {"type": "linear", "factor": 2.0}},
+    # every head its own keys; the embedding is the head
+    "llama-3": {**LLAMA, "num_attention_heads": 3, "rope_theta": 50000.0, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+                "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                                 "original_max_position_embeddings": 16}},
+    "llama-biases": {**LLAMA, "num_key_value_heads": 2, "head_dim": 10, "attention_bias": True, "mlp_bias": True,
+                     "hidden_act": "gelu"},
+    "llama-linear": {**LLAMA, "num_key_value_heads": 1, "rope_scaling": {"type": "linear", "factor": 2.5}},
+    "llama-dynamic": {**LLAMA, "num_key_value_heads": 4, "rope_scaling": {"type": "dynamic", "factor": 2.0}},
+    "llama-yarn": {**LLAMA, "num_key_value_heads": 2, "rope_parameters": {
+        "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 16,
+        "beta_fast": 4, "beta_slow": 1, "mscale": 0.7, "mscale_all_dim": 0.4, "truncate": False}},
+    "mistral-window": {**MISTRAL, "num_key_value_heads": 2, "head_dim": 20, "sliding_window": 7, "rope_theta": 1000000.0},
+    "mistral-yarn": {**MISTRAL, "num_key_value_heads": 4, "sliding_window": None, "tie_word_embeddings": True,
+                     "rope_parameters": {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
+                                         "original_max_position_embeddings": 16}},
+    "qwen2-full": {**QWEN2, "num_key_value_heads": 2, "sliding_window": 7, "max_window_layers": 1, "rope_theta": 1e6,
+                   "tie_word_embeddings": True},
+    "qwen2-window": {**QWEN2, "num_attention_heads": 6, "num_key_value_heads": 2, "use_sliding_window": True,
+                     "sliding_window": 7, "max_window_layers": 1},
+    "qwen3-norms": {**QWEN3, "num_key_value_heads": 1, "head_dim": 20, "tie_word_embeddings": True},
+    "qwen3-window": {**QWEN3, "num_key_value_heads": 2, "head_dim": 16, "attention_bias": True, "use_sliding_window": True,
+                     "sliding_window": 5, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+                     "rope_parameters": {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 2.0,
+                                         "original_max_position_embeddings": 32, "attention_factor": 1.25}},
+}
+
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+def mix(z):
+    z = (z ^ z >> numpy.uint64(30)) * numpy.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ z >> numpy.uint64(27)) * numpy.uint64(0x94D049BB133111EB)
+    return z ^ z >> numpy.uint64(31)
+
+
+def fill(name, tensor):
+    """Sixteen bits of SplitMix64, from a start that is the name's FNV-1a: -1 to 1 in steps of 2^-15, of which a gain
+    is 1 + x / 4, all else x / 4."""
+    start = 0xCBF29CE484222325
+    for byte in name.encode():
+        start = (start ^ byte) * 0x100000001B3 % 2**64
+    with numpy.errstate(over="ignore"):
+        i = numpy.arange(1, tensor.numel() + 1, dtype=numpy.uint64)
+        bits = mix(numpy.uint64(start) + i * numpy.uint64(GOLDEN)) >> numpy.uint64(48)
+    x = torch.from_numpy(bits.astype(numpy.float64) / 32768 - 1) / 4
+    if tensor.dim() == 1 and name.endswith("weight"):
+        x = 1 + x
+    with torch.no_grad():
+        tensor.copy_(x.reshape(tensor.shape))
+
+
+@contextlib.contextmanager
+def in_double():
+    """Whatever asks for single precision in passing gets double."""
+    single, name, cast = torch.float32, torch.float, torch.Tensor.float
+    torch.float32 = torch.float = torch.float64
+    torch.Tensor.float = torch.Tensor.double
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.float32, torch.float, torch.Tensor.float = single, name, cast
+        torch.set_default_dtype(single)
+
+
+def make(values):
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "config.json"), "w") as f:
+            json.dump(values, f)
+        config = transformers.AutoConfig.from_pretrained(folder)
+    config.dtype = None
+    config._attn_implementation = "eager"
+    with in_double():
+        return getattr(transformers, values["architectures"][0])(config).eval()
+
+
+def saved(model):
+    """The tensors of its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        with safe_open(os.path.join(folder, "model.safetensors"), "np") as f:
+            return {name: f.get_slice(name).get_shape() for name in f.keys()}
+
+
+def load(model, tensors):
+    """Makes the file's tensors and lets transformers read them, so that its own rules of names hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = {}
+        for name, shape in tensors.items():
+            made[name] = torch.empty(shape, dtype=torch.float64)
+            fill(name, made[name])
+        model.config.save_pretrained(folder)
+        save_file(made, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+        with in_double():
+            again = type(model).from_pretrained(folder, dtype=torch.float64, attn_implementation="eager").eval()
+    return again
+
+
+def logits_of(model, ids):
+    with torch.no_grad(), in_double():
+        return model(torch.tensor([ids]), use_cache=False).logits[0]
+
+
+def continue_greedily(model, prompt):
+    """None if a choice is close."""
+    ids = list(prompt)
+    for _ in range(STEPS):
+        best = torch.topk(logits_of(model, ids)[-1], 2)
+        if best.values[0] - best.values[1] < MARGIN:
+            return None
+        ids.append(int(best.indices[0]))
+    return ids[len(prompt):]
+
+
+def golden(name):
+    values = MODELS[name]
+    model = make(values)
+    tensors = saved(model)
+    model = load(model, tensors)
+    for seed in range(1000):
+        prompt = [int(x) for x in numpy.random.default_rng(seed).integers(0, values["vocab_size"], LENGTH)]
+        greedy = continue_greedily(model, prompt)
+        if greedy:
+            break
+    logits = logits_of(model, prompt)
+    assert logits.dtype == torch.float64
+    return {"config": values, "tensors": tensors, "prompt": prompt, "greedy": greedy, "rows": ROWS,
+            "logits": [["%.10g" % x for x in logits[row].tolist()] for row in ROWS]}
+
+
+def write(name):
+    """A line for each part, and for each row of logits."""
+    g = golden(name)
+    rows = ",\n    ".join("[" + ", ".join(row) + "]" for row in g.pop("logits"))
+    parts = ["  %s: %s" % (json.dumps(k), json.dumps(v)) for k, v in g.items() if k != "tensors"]
+    tensors = ",\n    ".join("%s: %s" % (json.dumps(k), json.dumps(v)) for k, v in g["tensors"].items())
+    parts += ['  "tensors": {\n    ' + tensors + "\n  }", '  "logits": [\n    ' + rows + "\n  ]"]
+    with open(os.path.join(HERE, name + ".json"), "w") as f:
+        f.write("{\n" + ",\n".join(parts) + "\n}\n")
+    print(name)
+
+
+for name in sys.argv[1:] or MODELS:
+    write(name)
