@@ -29,6 +29,8 @@ typedef struct weft__arch {
     weft__config_keys keys;
     const char *embed, *head; /* weights that are one where tie_word_embeddings is true */
     weft__spelling spellings[WEFT__MAX_NAMES];
+    const char *transposed[WEFT__MAX_NAMES]; /* ends of the names of matrices that files hold as [in, out] */
+    bool bounded; /* positions are learned: there are none beyond max_position_embeddings */
 } weft__arch;
 
 #define WEFT_ARCH(type) extern const weft__arch weft__arch_##type;
@@ -53,7 +55,9 @@ void weft__arch_build(const weft__arch *a, const weft__class *k, weft_graph *g, 
                  { family "Model", WEFT_HEAD_NONE, NULL, false },                            \
                  { family "ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false }, \
                  { family "ForTokenClassification", WEFT_HEAD_TOKENS, "score", true } }
-/* Names as LLaMA has them. */
+/* Names as GPT-2 has them, and as LLaMA does. */
+#define GPT_NAMES \
+    .embed = "transformer.wte.weight", .head = "lm_head.weight", .spellings = { { "transformer.", "" } }
 #define DECODER_NAMES \
     .embed = "model.embed_tokens.weight", .head = "lm_head.weight", .spellings = { { "model.", "" } }
 

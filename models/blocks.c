@@ -35,13 +35,24 @@ void weft_net_equal_heads(weft_net *x)
     check_multiple(x, "hidden_size", x->E, "num_attention_heads", x->H);
 }
 
+static void read_key_heads(weft_net *x)
+{
+    x->G = weft_config_u32_or(x->g, x->c, "num_key_value_heads", x->H, 1, 1 << 16);
+    check_multiple(x, "num_attention_heads", x->H, "num_key_value_heads", x->G);
+}
+
+void weft_net_key_heads(weft_net *x)
+{
+    weft_net_equal_heads(x);
+    read_key_heads(x);
+}
+
 void weft_net_grouped_heads(weft_net *x)
 {
     double given;
     if (!x->c->number(x->c->ctx, "head_dim", &given)) weft_net_equal_heads(x);
     x->D = weft_config_u32_or(x->g, x->c, "head_dim", x->E / x->H, 1, 1 << 16);
-    x->G = weft_config_u32_or(x->g, x->c, "num_key_value_heads", x->H, 1, 1 << 16);
-    check_multiple(x, "num_attention_heads", x->H, "num_key_value_heads", x->G);
+    read_key_heads(x);
 }
 
 /* ---- parts ---- */

@@ -71,6 +71,7 @@ WEFT_API void weft_net_read(weft_net *x, weft_graph *g, const weft_config *c, co
  * of head_dim (else what the width is by heads). */
 WEFT_API void weft_net_equal_heads(weft_net *x);
 WEFT_API void weft_net_grouped_heads(weft_net *x);
+WEFT_API void weft_net_key_heads(weft_net *x); /* the first, and then num_key_value_heads */
 
 /* ---- parts ------------------------------------------------------------------------------------------------------ */
 

@@ -80,7 +80,9 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
         const weft_dims *want = &weft_graph_value(g, n->out[0])->dims;
         bool same = t->rank == want->rank;
         weft_text have = { 0 }, need = { 0 };
-        for (uint32_t k = 0; same && k < want->rank; k++) same = t->dims[k] == (uint64_t)want->d[k].n;
+        bool turned = weft__model_is_transposed(m, n->name);
+        for (uint32_t k = 0; same && k < want->rank; k++)
+            same = t->dims[turned ? want->rank - 1 - k : k] == (uint64_t)want->d[k].n;
         if (same) continue;
         weft_writer h = weft_text_writer(&have), w = weft_text_writer(&need);
         for (uint32_t k = 0; k < t->rank; k++) weft_writef(&h, "%s%llu", k ? ", " : "", (unsigned long long)t->dims[k]);

@@ -39,6 +39,7 @@ const weft__config_key *weft__config_key_at(const weft__config_keys *t, size_t i
 
 #define NUMBER(x) .fallback = WEFT__DEFAULT_NUMBER, .number = (x)
 #define TEXT(x)   .fallback = WEFT__DEFAULT_TEXT, .text = (x)
+#define ABSENT    .fallback = WEFT__NO_DEFAULT /* null, too */
 #define OR_NULL   .nullable = true
 /* Of rotary embeddings, from the group that counts, else under a name of its own. */
 #define ROPE_OR(key, own) { "rope_scaling." key, "rope_parameters." key, own }

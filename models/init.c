@@ -13,7 +13,8 @@ static const char *file_dtype_name(weft_dtype t)
 }
 
 /* The graph's weights as tensors of a file; names are borrowed from the graph. */
-static weft_status collect(const weft_graph *g, weft_dtype t, weft__file_tensor **out, size_t *n, weft_error *err)
+static weft_status collect(const weft_model *m, const weft_graph *g, weft_dtype t, weft__file_tensor **out, size_t *n,
+                           weft_error *err)
 {
     size_t cap = 0;
     *out = NULL;
@@ -26,7 +27,8 @@ static weft_status collect(const weft_graph *g, weft_dtype t, weft__file_tensor 
         weft__file_tensor tensor = { .name = node->name,
                                      .dtype = weft__file_dtype_find(file_dtype_name(t)),
                                      .rank = d->rank };
-        for (uint32_t k = 0; k < d->rank; k++) tensor.dims[k] = (uint64_t)d->d[k].n;
+        bool turned = weft__model_is_transposed(m, node->name);
+        for (uint32_t k = 0; k < d->rank; k++) tensor.dims[k] = (uint64_t)d->d[turned ? d->rank - 1 - k : k].n;
         (*out)[(*n)++] = tensor;
     }
     return WEFT_OK;
@@ -64,7 +66,7 @@ weft_status weft_model_init(const char *config, const char *folder, weft_dtype d
     WEFT_TRY(weft__model_open_config(config, &m, err));
     weft_status s = weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err);
     if (!s) {
-        s = collect(g, dtype, &tensors, &n, err);
+        s = collect(m, g, dtype, &tensors, &n, err);
         if (!s) s = write(m, folder, tensors, n, seed, shard_bytes, progress, err);
         free(tensors);
         weft_graph_destroy(g);

@@ -180,7 +180,8 @@ static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_er
     };
     if (!m->info.context) m->info.context = desc->context ? desc->context : DEFAULT_CONTEXT;
     m->info.context_limit = weft__config_context_limit(m->hf);
-    if (m->info.context_limit)
+    if (m->arch && m->arch->bounded) m->info.context_limit = m->info.context;
+    else if (m->info.context_limit)
         WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",
                                       m->info.context_limit));
     WEFT_TRY(read_special_tokens(m, desc, err));
@@ -262,6 +263,7 @@ void weft_model_close(weft_model *m)
 {
     if (!m) return;
     weft_tokenizer_close(m->tokenizer);
+    weft__model_free_turned(m);
     weft_checkpoint_close(m->checkpoint);
     weft__settings_clear(&m->settings);
     weft_config_file_close(m->hf);

@@ -73,8 +73,9 @@ WEFT_API void weft_model_close(weft_model *m);
 typedef struct weft_model_info {
     const char *path, *architecture; /* "GPTNeoXForCausalLM" */
     uint32_t n_layer, n_embed, n_head, n_vocab, context; /* n_head 0: not known */
-    /* > 0: no sequence may be longer, for beyond it the rotary scaling (dynamic) turns all earlier keys anew with each
-     * token. Sessions refuse a longer context; `pos` of a graph that is run otherwise must stay below it. */
+    /* > 0: no sequence may be longer: positions are learned, or the rotary scaling (dynamic) turns all earlier keys
+     * anew with each token beyond. Sessions refuse a longer context; `pos` of a graph that is run otherwise must stay
+     * below it. */
     uint32_t context_limit;
     int32_t bos, eos;                /* token ids, of several the first; -1: none */
     uint64_t parameters;             /* elements of the tensors that the graph uses */

@@ -35,6 +35,7 @@ struct weft_model {
     int32_t eos[16]; /* every token that ends a text; info.eos is the first */
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
+    void **turned;            /* per tensor: its transpose, where it was asked for; NULL: none was */
     bool tied;                /* input embeddings and head are one (weft__arch), by configuration and files */
     uint32_t n_scores;        /* in a row of the head; 0: it gives none */
     char **labels;            /* their names: info.n_labels */
@@ -62,6 +63,9 @@ void weft__model_free_labels(weft_model *m);
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name);
 /* The same, checked: weft__checkpoint_weight. */
 weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err);
+/* Whether files hold the weight with its two dims the other way round. */
+bool weft__model_is_transposed(const weft_model *m, const char *name);
+void weft__model_free_turned(weft_model *m);
 /* Whether tie_word_embeddings holds for the files: as in transformers 5, not where they have both tensors and these
  * differ. Then definitions are told so, and there is a note. Reads both. */
 weft_status weft__model_settle_tie(weft_model *m, weft_error *err);

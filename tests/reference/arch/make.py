@@ -38,7 +38,38 @@ QWEN2 = base(architectures=["Qwen2ForCausalLM"], model_type="qwen2", num_hidden_
 QWEN3 = base(architectures=["Qwen3ForCausalLM"], model_type="qwen3", num_hidden_layers=3)
 NEOX = base(architectures=["GPTNeoXForCausalLM"], model_type="gpt_neox")
 
+GPT2 = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_layer": 2, "n_embd": 48, "n_head": 4, "vocab_size": 61,
+        "n_positions": 64}
+GPTJ = {**GPT2, "architectures": ["GPTJForCausalLM"], "model_type": "gptj"}
+CODEGEN = {**GPT2, "architectures": ["CodeGenForCausalLM"], "model_type": "codegen"}
+BIGCODE = {**GPT2, "architectures": ["GPTBigCodeForCausalLM"], "model_type": "gpt_bigcode"}
+NEO = {"architectures": ["GPTNeoForCausalLM"], "model_type": "gpt_neo", "num_layers": 3, "hidden_size": 48, "num_heads": 4,
+       "vocab_size": 61, "max_position_embeddings": 64}
+PHI = base(architectures=["PhiForCausalLM"], model_type="phi")
+STABLELM = base(architectures=["StableLmForCausalLM"], model_type="stablelm")
+STARCODER2 = base(architectures=["Starcoder2ForCausalLM"], model_type="starcoder2")
+
 MODELS = {
+    "gpt2-usual": GPT2,
+    "gpt2-scales": {**GPT2, "n_inner": 72, "activation_function": "gelu", "scale_attn_weights": False,
+                    "scale_attn_by_inverse_layer_idx": True, "tie_word_embeddings": False, "layer_norm_epsilon": 1e-3},
+    "gptj-usual": {**GPTJ, "rotary_dim": 8},
+    "gptj-tied": {**GPTJ, "n_head": 3, "rotary_dim": 16, "n_inner": 72, "tie_word_embeddings": True},
+    "codegen-usual": {**CODEGEN, "rotary_dim": 8},
+    "codegen-wide": {**CODEGEN, "n_head": 8, "rotary_dim": 6, "n_inner": 72, "tie_word_embeddings": True},
+    "gpt_neo-local": {**NEO, "attention_types": [[["global", "local"], 1], [["local"], 1]], "window_size": 7},
+    "gpt_neo-untied": {**NEO, "attention_types": [[["global"], 3]], "intermediate_size": 72, "num_heads": 3,
+                       "tie_word_embeddings": False, "activation_function": "relu"},
+    "gpt_bigcode-one": BIGCODE,
+    "gpt_bigcode-each": {**BIGCODE, "multi_query": False, "scale_attn_weights": False, "tie_word_embeddings": False,
+                         "n_inner": 72},
+    "phi-partial": {**PHI, "partial_rotary_factor": 0.4},
+    "phi-norms": {**PHI, "num_key_value_heads": 2, "qk_layernorm": True, "rope_theta": 500.0, "tie_word_embeddings": True},
+    "stablelm-sequential": {**STABLELM, "num_key_value_heads": 2, "use_qkv_bias": True, "partial_rotary_factor": 0.5},
+    "stablelm-parallel": {**STABLELM, "num_attention_heads": 3, "num_key_value_heads": 3, "use_parallel_residual": True, "qk_layernorm": True,
+                          "tie_word_embeddings": True},
+    "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
+    "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
     "gpt_neox-sequential": {**NEOX, "use_parallel_residual": False, "attention_bias": False, "hidden_act": "gelu_fast",
                             "tie_word_embeddings": True, "rotary_pct": 0.5, "rotary_emb_base": 500,

@@ -1,0 +1,56 @@
+/* gpt_bigcode.c: SantaCoder, StarCoder: GPT-2 with one head of keys. Li et al., arXiv:2305.06161; Hugging Face's
+ * GPTBigCode classes are the reference. */
+#include "models/arch.h"
+
+/* One head of keys and values after all queries; or each head's own beside its queries. */
+static weft_ref attention(weft_net *x, weft_ref in)
+{
+    bool multi_query = weft_config_bool(x->g, x->c, "multi_query");
+    weft_ref qkv[3];
+    weft_scope_begin(x->g, "attn");
+    weft_ref y = weft_block_linear(x, in, "c_attn", (x->H + 2 * x->G) * x->D, true);
+    if (multi_query) weft_block_split_heads(x, y, qkv);
+    else y = weft_reshape(x->g, y, WEFT_DIMS(x->in->T, x->H, 3, x->D));
+    for (int i = 0; i < 3 && !multi_query; i++) qkv[i] = weft_select(x->g, y, 2, i);
+    float scale = weft_config_bool(x->g, x->c, "scale_attn_weights") ? 0 : 1;
+    y = weft_block_attention(x, qkv[0], qkv[1], qkv[2], &(weft_block_attention_desc){ .scale = scale });
+    return weft_scope_end(x->g, weft_block_linear(x, y, "c_proj", x->E, true));
+}
+
+static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
+{
+    (void)i;
+    weft_ref r = weft_add(x->g, in, attention(x, weft_block_norm(x, in, "ln_1")));
+    return weft_add(x->g, r, weft_block_mlp(x, weft_block_norm(x, r, "ln_2"), "c_fc", "c_proj", true));
+}
+
+static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
+{
+    weft_net_read(x, g, c, in, WEFT_NORM_LAYER, "layer_norm_eps");
+    weft_net_equal_heads(x);
+    if (weft_config_bool(g, c, "multi_query")) x->G = 1;
+    weft_scope_begin(g, "transformer");
+    weft_ref h = weft_block_embed(x, "wte");
+    h = weft_add(g, h, weft_block_positions(x, "wpe", 0));
+    return weft_scope_end(g, weft_block_layers(x, h, "h", layer, "ln_f"));
+}
+
+static const weft__config_key keys[] = {
+    { "vocab_size", NUMBER(50257) }, { "hidden_size", { "hidden_size", "n_embd" }, NUMBER(768) },
+    { "num_hidden_layers", { "num_hidden_layers", "n_layer" }, NUMBER(12) },
+    { "num_attention_heads", { "num_attention_heads", "n_head" }, NUMBER(12) },
+    { "max_position_embeddings", { "max_position_embeddings", "n_positions" }, NUMBER(1024) },
+    { "intermediate_size", { "n_inner" }, ABSENT },
+    { "hidden_act", { "activation_function" }, TEXT("gelu_pytorch_tanh") },
+    { "layer_norm_eps", { "layer_norm_epsilon" }, NUMBER(1e-5) }, { "initializer_range", NUMBER(0.02) },
+    { "scale_attn_weights", NUMBER(true) }, { "multi_query", NUMBER(true) }, { "tie_word_embeddings", NUMBER(true) },
+    { "bos_token_id", NUMBER(50256) }, { "eos_token_id", NUMBER(50256) },
+};
+
+const weft__arch weft__arch_gpt_bigcode = {
+    .family = "GPTBigCode", .trunk = trunk, KEYS("gpt_bigcode", keys), GPT_NAMES, .bounded = true,
+    .classes = { { "GPTBigCodeForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
+                 { "GPTBigCodeModel", WEFT_HEAD_NONE, NULL, false },
+                 { "GPTBigCodeForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },
+                 { "GPTBigCodeForTokenClassification", WEFT_HEAD_TOKENS, "classifier", true } },
+};
