@@ -216,6 +216,20 @@ weft_ref weft_block_embed(weft_net *x, const char *name)
     return weft_gather(x->g, x->embed, x->in->tokens);
 }
 
+float weft_block_rounded(weft_net *x, double v)
+{
+    static const struct { const char *name; int bits; } types[] = {
+        { "float32", 24 }, { "float16", 11 }, { "bfloat16", 8 }
+    };
+    const char *type = weft_config_text_or(x->g, x->c, "dtype", "float32");
+    int exponent, bits = 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!strcmp(!strncmp(type, "torch.", 6) ? type + 6 : type, types[i].name)) bits = types[i].bits;
+    if (!bits) weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: torch_dtype or dtype is '%.40s'", x->c->origin, type);
+    double fraction = frexp(v, &exponent);
+    return (float)ldexp(nearbyint(ldexp(fraction, bits)), exponent - bits);
+}
+
 weft_ref weft_block_positions(weft_net *x, const char *name, uint32_t offset)
 {
     const int32_t by = (int32_t)offset;

@@ -85,9 +85,10 @@ WEFT_API void weft_block_split_heads(weft_net *x, weft_ref in, weft_ref out[3]);
 WEFT_API weft_ref weft_block_norm(weft_net *x, weft_ref in, const char *name);
 
 /* The angles by which int(head * fraction) dimensions of each head turn, as the configuration describes them:
- * rope_theta, rope_type (default, linear, dynamic, llama3, yarn) and what that needs under rope.* (config.h). An odd
- * number of dimensions turns one more, at the frequencies of the odd number. Of `dynamic` what holds up to
- * max_position_embeddings, beyond which sessions go with no model of it. Nothing to turn: no angles. */
+ * rope_theta, rope_type (default, linear, dynamic, llama3, yarn, longrope) and what that needs under rope.* (config.h).
+ * An odd number of dimensions turns one more, at the frequencies of the odd number. Of `dynamic` what holds up to
+ * max_position_embeddings, beyond which sessions go with no model of it. Of `longrope` the long factors where a
+ * sequence may be longer than original_max_position_embeddings, else the short ones. Nothing to turn: no angles. */
 WEFT_API weft_rotary weft_block_rotary(weft_net *x, uint32_t head, double fraction);
 /* Of n dimensions in pairs (2i, 2i + 1), for classes whose theta is fixed. */
 WEFT_API weft_rotary weft_block_pair_rotary(weft_net *x, uint32_t n, float theta);
@@ -135,6 +136,8 @@ WEFT_API weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_
 WEFT_API weft_ref weft_block_embed(weft_net *x, const char *name);
 /* Rows of name.weight [max_position_embeddings + offset, E], each token's by its position and the offset. */
 WEFT_API weft_ref weft_block_positions(weft_net *x, const char *name, uint32_t offset);
+/* A number that the reference rounds to the type of its weights: as dtype of the configuration has it. */
+WEFT_API float weft_block_rounded(weft_net *x, double v);
 /* What a layer makes of the hidden state [T, E]; `i` from 0. */
 typedef weft_ref weft_block_layer(weft_net *x, weft_ref in, uint32_t i);
 /* x->L layers, each under name.i, then the norm (NULL: none): the last hidden state. Outputs hidden.0 (what comes in),

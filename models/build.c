@@ -37,7 +37,7 @@ static weft_model_inputs declare_inputs(weft_graph *g, const weft_model *m, cons
     uint32_t page = d->page ? d->page : weft__pages_usual(context);
     uint32_t n = d->n_sequences ? d->n_sequences : 1, each = weft__pages_of(page, context);
     uint32_t pages = d->cells ? weft__pages_of(page, d->cells) : n * each;
-    weft_model_inputs in = { .page = page, .kv = d->kv == WEFT_ANY ? WEFT_F16 : d->kv };
+    weft_model_inputs in = { .page = page, .context = context, .kv = d->kv == WEFT_ANY ? WEFT_F16 : d->kv };
     in.T = weft_extent(g, "tokens", d->max_tokens ? d->max_tokens : DEFAULT_TOKENS);
     in.R = weft_extent(g, "rows", d->max_rows ? d->max_rows : DEFAULT_ROWS);
     in.S = weft_extent(g, "sequences", n);

@@ -92,8 +92,10 @@ static found find(const weft_config_file *c, const char *key)
     found f = { .row = weft__config_key_find(&c->keys, key) };
     f.path = usual_path(c, key, f.row);
     const char *const own[] = { key, NULL };
+    if (!f.row && !strncmp(key, "rope.", 5)) f.v = at_path(json_object_get(c->root, rope_group(c)), key + 5);
+    if (!counts(f.row, f.v)) f.v = NULL;
     const char *const *spelling = f.row && f.row->spelling[0] ? f.row->spelling : own;
-    for (size_t k = 0; k < WEFT__MAX_SPELLINGS && spelling[k]; k++) {
+    for (size_t k = 0; !f.v && k < WEFT__MAX_SPELLINGS && spelling[k]; k++) {
         const json_t *v = is_replaced(c, spelling[k]) ? NULL : at_path(c->root, spelling[k]);
         if (!counts(f.row, v)) continue;
         f.v = v;

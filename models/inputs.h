@@ -37,6 +37,7 @@ typedef struct weft_model_inputs {
     weft_model_cache cache; /* of layers whose tokens see all before them; weft_window_cache has others */
     uint32_t page;      /* cells of a page */
     weft_dtype kv;      /* type of the caches' states */
+    uint32_t context;   /* tokens that a sequence may have */
 } weft_model_inputs;
 
 /* Attention of q [T, H, D] over the sequences' keys and values: stores k [T, G, D] and v [T, G, E] in the states "key"

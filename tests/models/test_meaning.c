@@ -162,8 +162,12 @@ static const struct {
       "'NoSuchForCausalLM' is not known; known are GPTNeoXForCausalLM" },
     { "{ \"architectures\": [\"GPTNeoXForCausalLM\"], \"model_type\": \"llama\" }",
       "'GPTNeoXForCausalLM' is of model_type 'gpt_neox', not 'llama'" },
-    { "{ " SMALL ", \"rope_scaling\": {\"type\": \"longrope\", \"factor\": 2} }",
-      "rope_type \"longrope\" is not supported" },
+    { "{ " SMALL ", \"rope_scaling\": {\"type\": \"spiral\", \"factor\": 2} }",
+      "rope_type \"spiral\" is not supported" },
+    { "{ " SMALL ", \"rotary_pct\": 0.04, \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, 2]} }",
+      "'rope.long_factor.0' is missing" },
+    { "{ " SMALL ", \"rotary_pct\": 0.04, \"rope_scaling\": {\"type\": \"su\", \"short_factor\": [1, 2, 3], "
+      "\"long_factor\": [1, 2]} }", "'rope.short_factor' must have 2 numbers" },
     { "{ " SMALL ", \"rope_scaling\": {\"type\": \"linear\"} }", "'rope_scaling.factor' is missing" },
     { "{ " SMALL ", \"rope_scaling\": {\"type\": \"dynamic\"} }", "'rope_scaling.factor' is missing" },
     { "{ " SMALL ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": \"2\"} }",
@@ -177,7 +181,7 @@ static const struct {
     { "{ " SMALL ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_fast\": -1} }",
       "'rope_scaling.beta_fast' is -1" },
     { "{ " SMALL ", \"rotary_pct\": 0.25, \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2} }",
-      "rope_type yarn of 25 dimensions, an odd number" },
+      "this rope_type of 25 dimensions, an odd number" },
     { "{ \"architectures\": NaN, \"model_type\": Infinity }", "neither 'architectures' nor 'model_type'" },
 };
 

@@ -48,6 +48,8 @@ NEO = {"architectures": ["GPTNeoForCausalLM"], "model_type": "gpt_neo", "num_lay
 PHI = base(architectures=["PhiForCausalLM"], model_type="phi")
 STABLELM = base(architectures=["StableLmForCausalLM"], model_type="stablelm")
 STARCODER2 = base(architectures=["Starcoder2ForCausalLM"], model_type="starcoder2")
+PHI3 = base(architectures=["Phi3ForCausalLM"], model_type="phi3", pad_token_id=0)
+GEMMA = base(architectures=["GemmaForCausalLM"], model_type="gemma")
 
 MODELS = {
     "gpt2-usual": GPT2,
@@ -68,6 +70,15 @@ MODELS = {
     "stablelm-sequential": {**STABLELM, "num_key_value_heads": 2, "use_qkv_bias": True, "partial_rotary_factor": 0.5},
     "stablelm-parallel": {**STABLELM, "num_attention_heads": 3, "num_key_value_heads": 3, "use_parallel_residual": True, "qk_layernorm": True,
                           "tie_word_embeddings": True},
+    "phi3-long": {**PHI3, "num_key_value_heads": 2, "original_max_position_embeddings": 16, "rope_scaling": {
+        "type": "longrope", "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5], "long_factor": [1.0, 1.5, 2.0, 3.5, 4.0, 4.5]}},
+    "phi3-short": {**PHI3, "original_max_position_embeddings": 64, "partial_rotary_factor": 0.75, "sliding_window": 9,
+                   "tie_word_embeddings": True, "num_attention_heads": 3, "rope_scaling": {
+                       "type": "longrope", "short_factor": [1.0, 1.1, 1.2, 1.3, 1.4, 1.5],
+                       "long_factor": [1.0, 1.5, 2.0, 3.5, 4.0, 4.5]}},
+    "gemma-one": {**GEMMA, "num_key_value_heads": 1, "head_dim": 20, "hidden_act": "gelu"},
+    "gemma-each": {**GEMMA, "num_key_value_heads": 4, "head_dim": 16, "tie_word_embeddings": False,
+                   "attention_bias": True, "rope_theta": 500.0},
     "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
     "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
