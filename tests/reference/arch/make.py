@@ -50,6 +50,7 @@ STABLELM = base(architectures=["StableLmForCausalLM"], model_type="stablelm")
 STARCODER2 = base(architectures=["Starcoder2ForCausalLM"], model_type="starcoder2")
 PHI3 = base(architectures=["Phi3ForCausalLM"], model_type="phi3", pad_token_id=0)
 GEMMA = base(architectures=["GemmaForCausalLM"], model_type="gemma")
+GRANITE = base(architectures=["GraniteForCausalLM"], model_type="granite")
 
 MODELS = {
     "gpt2-usual": GPT2,
@@ -79,6 +80,9 @@ MODELS = {
     "gemma-one": {**GEMMA, "num_key_value_heads": 1, "head_dim": 20, "hidden_act": "gelu"},
     "gemma-each": {**GEMMA, "num_key_value_heads": 4, "head_dim": 16, "tie_word_embeddings": False,
                    "attention_bias": True, "rope_theta": 500.0},
+    "granite-factors": {**GRANITE, "num_key_value_heads": 2, "embedding_multiplier": 12.0, "attention_multiplier": 0.2,
+                        "residual_multiplier": 0.22, "logits_scaling": 8.0, "tie_word_embeddings": True},
+    "granite-biases": {**GRANITE, "attention_bias": True, "mlp_bias": True, "attention_multiplier": 0.3},
     "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
     "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
