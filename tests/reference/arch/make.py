@@ -51,6 +51,7 @@ STARCODER2 = base(architectures=["Starcoder2ForCausalLM"], model_type="starcoder
 PHI3 = base(architectures=["Phi3ForCausalLM"], model_type="phi3", pad_token_id=0)
 GEMMA = base(architectures=["GemmaForCausalLM"], model_type="gemma")
 GRANITE = base(architectures=["GraniteForCausalLM"], model_type="granite")
+OLMO = base(architectures=["OlmoForCausalLM"], model_type="olmo")
 
 MODELS = {
     "gpt2-usual": GPT2,
@@ -83,6 +84,8 @@ MODELS = {
     "granite-factors": {**GRANITE, "num_key_value_heads": 2, "embedding_multiplier": 12.0, "attention_multiplier": 0.2,
                         "residual_multiplier": 0.22, "logits_scaling": 8.0, "tie_word_embeddings": True},
     "granite-biases": {**GRANITE, "attention_bias": True, "mlp_bias": True, "attention_multiplier": 0.3},
+    "olmo-clip": {**OLMO, "num_key_value_heads": 2, "clip_qkv": 0.7},
+    "olmo-biases": {**OLMO, "attention_bias": True, "tie_word_embeddings": True, "rope_theta": 500.0},
     "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
     "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
