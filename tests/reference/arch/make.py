@@ -52,6 +52,7 @@ PHI3 = base(architectures=["Phi3ForCausalLM"], model_type="phi3", pad_token_id=0
 GEMMA = base(architectures=["GemmaForCausalLM"], model_type="gemma")
 GRANITE = base(architectures=["GraniteForCausalLM"], model_type="granite")
 OLMO = base(architectures=["OlmoForCausalLM"], model_type="olmo")
+OLMO2 = base(architectures=["Olmo2ForCausalLM"], model_type="olmo2")
 
 MODELS = {
     "gpt2-usual": GPT2,
@@ -86,6 +87,8 @@ MODELS = {
     "granite-biases": {**GRANITE, "attention_bias": True, "mlp_bias": True, "attention_multiplier": 0.3},
     "olmo-clip": {**OLMO, "num_key_value_heads": 2, "clip_qkv": 0.7},
     "olmo-biases": {**OLMO, "attention_bias": True, "tie_word_embeddings": True, "rope_theta": 500.0},
+    "olmo2-grouped": {**OLMO2, "num_key_value_heads": 2},
+    "olmo2-biases": {**OLMO2, "attention_bias": True, "tie_word_embeddings": True, "rope_theta": 500000.0},
     "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
     "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
