@@ -15,6 +15,7 @@ enum { SHORT = 40 }; /* tokens of the longest prompt that is used */
 
 static const weft_session_desc exact = { .weights = WEFT_F32, .exact = true };
 static const weft_session_desc bf16_cache = { .weights = WEFT_F16, .kv = WEFT_BF16 };
+static const weft_session_desc q8_0_cache = { .weights = WEFT_F16, .kv = WEFT_Q8_0 };
 static const weft_session_desc f16 = { .weights = WEFT_F16 };
 /* few tokens at once: only weights exceed 256 KiB, and come in pieces */
 static const weft_session_desc exact_small = { .weights = WEFT_F32, .exact = true, .max_tokens = 64,
@@ -67,6 +68,7 @@ static void logits(void)
     CHECK(logits_error("vulkan:0", &exact) <= 2e-5);
     CHECK(logits_error("vulkan:0", &f16) <= 1e-3);
     CHECK(logits_error("vulkan:0", &bf16_cache) <= 5e-3);
+    CHECK(logits_error("vulkan:0", &q8_0_cache) <= 1e-2);
     CHECK(logits_error("vulkan:0,without=subgroup,staging=1,max-binding=262144", &exact_small) <= 2e-5);
 }
 
