@@ -55,6 +55,12 @@ void weft_net_grouped_heads(weft_net *x)
     read_key_heads(x);
 }
 
+void weft_net_refuse(weft_net *x, const char *key)
+{
+    if (weft_config_bool_or(x->g, x->c, key, false))
+        weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: '%s' is not supported", x->c->origin, key);
+}
+
 /* ---- parts ---- */
 
 /* The last extent of a value; 0 after an error. */
@@ -147,7 +153,8 @@ weft_ref weft_block_attention(weft_net *x, weft_ref q, weft_ref k, weft_ref v, c
     float scale = d->scale > 0 ? d->scale : (float)(1 / sqrt(x->D));
     q = weft_block_rope(x, q, d->rotary);
     k = weft_block_rope(x, k, d->rotary);
-    weft_ref y = weft_cached_attention_with(x->g, x->in, q, k, v, scale, d->window, NULL);
+    const weft_attention_desc more = { .soft_cap = d->soft_cap };
+    weft_ref y = weft_cached_attention_with(x->g, x->in, q, k, v, scale, d->window, &more);
     return weft_reshape(x->g, y, WEFT_DIMS(x->in->T, (int64_t)x->H * width_of(x, v)));
 }
 
@@ -207,6 +214,14 @@ weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_block_att
     return weft_add(x->g, h, y);
 }
 
+weft_ref weft_block_sandwich_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention)
+{
+    weft_ref y = weft_block_self_attention(x, weft_block_norm(x, in, "input_layernorm"), attention);
+    weft_ref h = weft_add(x->g, in, weft_block_norm(x, y, "post_attention_layernorm"));
+    y = weft_block_gated_mlp(x, weft_block_norm(x, h, "pre_feedforward_layernorm"), false);
+    return weft_add(x->g, h, weft_block_norm(x, y, "post_feedforward_layernorm"));
+}
+
 /* ---- from tokens to results ---- */
 
 weft_ref weft_block_embed(weft_net *x, const char *name)
@@ -255,8 +270,14 @@ weft_ref weft_block_layers(weft_net *x, weft_ref in, const char *name, weft_bloc
 
 weft_ref weft_block_decoder(weft_net *x, weft_block_layer *layer)
 {
+    return weft_block_scaled_decoder(x, 1, layer);
+}
+
+weft_ref weft_block_scaled_decoder(weft_net *x, float factor, weft_block_layer *layer)
+{
     weft_scope_begin(x->g, "model");
     weft_ref h = weft_block_embed(x, "embed_tokens");
+    if (factor != 1) h = weft_scale(x->g, h, factor);
     return weft_scope_end(x->g, weft_block_layers(x, h, "layers", layer, "norm"));
 }
 

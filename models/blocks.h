@@ -58,7 +58,7 @@ typedef struct weft_net {
     bool tied; /* the head's weight is the embedding's */
     weft_net_norm norm;
     weft_net_head head;
-    weft_rotary rotary;
+    weft_rotary rotary, local; /* local: of layers with a window, where those turn otherwise */
     weft_ref embed; /* the embedding's weight, for a head that is tied */
 } weft_net;
 
@@ -72,6 +72,9 @@ WEFT_API void weft_net_read(weft_net *x, weft_graph *g, const weft_config *c, co
 WEFT_API void weft_net_equal_heads(weft_net *x);
 WEFT_API void weft_net_grouped_heads(weft_net *x);
 WEFT_API void weft_net_key_heads(weft_net *x); /* the first, and then num_key_value_heads */
+
+/* A key that is true asks for what the graph has not: UNSUPPORTED, by name. */
+WEFT_API void weft_net_refuse(weft_net *x, const char *key);
 
 /* ---- parts ------------------------------------------------------------------------------------------------------ */
 
@@ -90,6 +93,8 @@ WEFT_API weft_ref weft_block_norm(weft_net *x, weft_ref in, const char *name);
  * max_position_embeddings, beyond which sessions go with no model of it. Of `longrope` the long factors where a
  * sequence may be longer than original_max_position_embeddings, else the short ones. Nothing to turn: no angles. */
 WEFT_API weft_rotary weft_block_rotary(weft_net *x, uint32_t head, double fraction);
+/* The same of a group of keys that is asked for as group.rope_theta, group.rope_type, group.factor and so on. */
+WEFT_API weft_rotary weft_block_group_rotary(weft_net *x, const char *group, uint32_t head, double fraction);
 /* Of n dimensions in pairs (2i, 2i + 1), for classes whose theta is fixed. */
 WEFT_API weft_rotary weft_block_pair_rotary(weft_net *x, uint32_t n, float theta);
 WEFT_API weft_ref weft_block_rope(weft_net *x, weft_ref in, const weft_rotary *r); /* NULL or no angles: in */
@@ -107,6 +112,7 @@ typedef struct weft_block_attention_desc {
     const weft_rotary *rotary; /* by which queries and keys turn */
     uint32_t window;           /* tokens that one sees, itself included; 0: its sequence from the start */
     float scale;               /* of scores; 0: D^-1/2 */
+    float soft_cap;            /* c > 0: c tanh(score / c) */
     /* Of weft_block_self_attention alone: */
     const char *scope, *out;   /* names of the whole and of the last projection; NULL: "self_attn", "o_proj" */
     bool bias, out_bias;       /* of the three projections; of the last one */
@@ -130,6 +136,10 @@ WEFT_API weft_ref weft_block_fused_mlp(weft_net *x, weft_ref in);
 WEFT_API weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention,
                                            bool mlp_bias);
 
+/* The same with norms of what the parts give, too: post_attention_layernorm of the first, pre_feedforward_layernorm and
+ * post_feedforward_layernorm around the second. */
+WEFT_API weft_ref weft_block_sandwich_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention);
+
 /* ---- from tokens to results ------------------------------------------------------------------------------------- */
 
 /* Rows of name.weight [V, E], which x->embed is then. */
@@ -144,8 +154,10 @@ typedef weft_ref weft_block_layer(weft_net *x, weft_ref in, uint32_t i);
  * hidden.i (after layer i), and the last one after the norm. */
 WEFT_API weft_ref weft_block_layers(weft_net *x, weft_ref in, const char *name, weft_block_layer *layer,
                                     const char *norm);
-/* Under "model" embed_tokens, layers.i and norm: a decoder as most have it. */
+/* Under "model" embed_tokens, layers.i and norm: a decoder as most have it; and with the embedding's rows times a
+ * factor. */
 WEFT_API weft_ref weft_block_decoder(weft_net *x, weft_block_layer *layer);
+WEFT_API weft_ref weft_block_scaled_decoder(weft_net *x, float factor, weft_block_layer *layer);
 /* The output "logits" [R, V] of the tokens that results are wanted of, by x->head. */
 WEFT_API void weft_block_logits(weft_net *x, weft_ref hidden);
 /* The output "scores" [R, n] of them. */

@@ -17,11 +17,10 @@ static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const we
     weft_net_read(x, g, c, in, WEFT_NORM_RMS, "rms_norm_eps");
     weft_net_grouped_heads(x);
     x->rotary = weft_block_rotary(x, x->D, 1);
+    weft_net_refuse(x, "use_bidirectional_attention");
     x->norm.one_plus = true;
     if (x->act == WEFT_ACT_GELU) x->act = WEFT_ACT_GELU_TANH; /* what "gelu" of the first files means */
-    weft_scope_begin(g, "model");
-    weft_ref h = weft_scale(g, weft_block_embed(x, "embed_tokens"), weft_block_rounded(x, sqrt(x->E)));
-    return weft_scope_end(g, weft_block_layers(x, h, "layers", layer, "norm"));
+    return weft_block_scaled_decoder(x, weft_block_rounded(x, sqrt(x->E)), layer);
 }
 
 static const weft__config_key keys[] = {

@@ -31,6 +31,7 @@ static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const we
 {
     weft_net_read(x, g, c, in, WEFT_NORM_LAYER, "layer_norm_eps");
     weft_net_equal_heads(x);
+    weft_net_refuse(x, "add_cross_attention");
     weft_scope_begin(g, "transformer");
     weft_ref h = weft_block_embed(x, "wte");
     h = weft_add(g, h, weft_block_positions(x, "wpe", 0));

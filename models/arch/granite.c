@@ -27,9 +27,7 @@ static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const we
     weft_net_grouped_heads(x);
     x->rotary = weft_block_rotary(x, x->D, 1);
     x->head.scale = 1 / factor(x, "logits_scaling");
-    weft_scope_begin(g, "model");
-    weft_ref h = weft_scale(g, weft_block_embed(x, "embed_tokens"), factor(x, "embedding_multiplier"));
-    return weft_scope_end(g, weft_block_layers(x, h, "layers", layer, "norm"));
+    return weft_block_scaled_decoder(x, factor(x, "embedding_multiplier"), layer);
 }
 
 static const weft__config_key keys[] = {

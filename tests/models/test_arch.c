@@ -397,6 +397,8 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "gpt_neo-local.json", "attention_types", "[[[\"global\", \"local\"], 1]]", "for each of 3 layers" },
     { "gpt_neo-local.json", "attention_types", "[[[\"global\", \"near\"], 2]]", "'attention_types' must say" },
     { "gpt_neo-local.json", "attention_types", "7", "'attention_types' must say" },
+    { "gpt2-usual.json", "add_cross_attention", "true", "'add_cross_attention' is not supported" },
+    { "gemma2-caps.json", "use_bidirectional_attention", "true", "'use_bidirectional_attention' is not supported" },
     { "gptj-usual.json", "rotary_dim", "7", "7 rotary dimensions, an odd number" },
     { "gptj-usual.json", "rotary_dim", "14", "14 rotary dimensions in heads of 12" },
     { "codegen-usual.json", "n_head", "1", NULL },

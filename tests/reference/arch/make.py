@@ -53,6 +53,7 @@ GEMMA = base(architectures=["GemmaForCausalLM"], model_type="gemma")
 GRANITE = base(architectures=["GraniteForCausalLM"], model_type="granite")
 OLMO = base(architectures=["OlmoForCausalLM"], model_type="olmo")
 OLMO2 = base(architectures=["Olmo2ForCausalLM"], model_type="olmo2")
+GEMMA2 = base(architectures=["Gemma2ForCausalLM"], model_type="gemma2", num_hidden_layers=3)
 
 MODELS = {
     "gpt2-usual": GPT2,
@@ -89,6 +90,11 @@ MODELS = {
     "olmo-biases": {**OLMO, "attention_bias": True, "tie_word_embeddings": True, "rope_theta": 500.0},
     "olmo2-grouped": {**OLMO2, "num_key_value_heads": 2},
     "olmo2-biases": {**OLMO2, "attention_bias": True, "tie_word_embeddings": True, "rope_theta": 500000.0},
+    "gemma2-caps": {**GEMMA2, "num_key_value_heads": 2, "head_dim": 16, "query_pre_attn_scalar": 12, "sliding_window": 7,
+                    "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0},
+    "gemma2-plain": {**GEMMA2, "num_key_value_heads": 4, "head_dim": 20, "query_pre_attn_scalar": 20, "sliding_window": 9,
+                     "layer_types": ["full_attention", "sliding_attention", "full_attention"], "attention_bias": True,
+                     "attn_logit_softcapping": None, "final_logit_softcapping": None, "tie_word_embeddings": False},
     "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
     "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
