@@ -299,6 +299,29 @@ static void a_failure_behind_the_window_empties(void)
     world_close(&w);
 }
 
+/* The same of a generation, whose tokens are a call each. */
+static void a_failed_generation_says_why(void)
+{
+    world w;
+    weft_generated r;
+    int32_t prompt[30];
+    for (uint32_t i = 0; i < 30; i++) prompt[i] = i < 29 ? word(i) : WINDOWS_NAN;
+    if (world_open(&w, "cpu,threads=1", &narrow, (weft_session_desc){ .max_tokens = 8 })) {
+        for (uint32_t n = 3; n <= 30; n += 27) {
+            CHECK_OK(go_on(w.s, 0, 0, 45, NULL), err);
+            CHECK_STATUS(weft_generate(w.s, 0, prompt + 30 - n, n, &(weft_generate_desc){ 0 }, &r, &err),
+                         WEFT_NOT_FINITE, err);
+            CHECK_EQ_INT(weft_session_length(w.s, 0), n == 3 ? 45 : 0);
+            CHECK_OK(weft_session_truncate(w.s, 0, 0, &err), err);
+        }
+        CHECK_OK(go_on(w.s, 0, 0, 45, NULL), err);
+        CHECK_OK(weft_generate(w.s, 0, prompt, 20, &(weft_generate_desc){ .max_tokens = 60 }, &r, &err), err);
+        CHECK_EQ_INT(weft_session_length(w.s, 0), 45 + 20 + 59);
+        weft_generated_free(&r);
+    }
+    world_close(&w);
+}
+
 /* ---- files, discarding, checks ---- */
 
 /* What is saved is what the next token sees: any pages take it. */
@@ -369,6 +392,7 @@ static void every_allocation_may_fail(void)
     weft_model *m;
     weft_backend *device = NULL;
     weft_session *s;
+    const int32_t text[3] = { 1, 2, 3 };
     weft_session_desc d = { .devices = &device, .n_devices = 1, .n_sequences = 2, .max_tokens = 8, .page = PAGE };
     if (CHECK_OK(windows_open(&mixed, 64, &m, &err), err) && CHECK_OK(weft_backend_open("cpu,threads=1", &device, &err),
                                                                       err))
@@ -378,7 +402,14 @@ static void every_allocation_may_fail(void)
             if (!status) status = go_on(s, 0, 0, 40, NULL);
             if (!status) status = weft_session_fork(s, 0, 1, &err);
             if (!status) status = go_on(s, 1, 40, 60, NULL);
+            weft_generated r = { 0 };
+            if (!status) {
+                status = weft_generate(s, 0, text, 3, &(weft_generate_desc){ .max_tokens = 20 }, &r, &err);
+                uint32_t length = weft_session_length(s, 0);
+                CHECK(status ? length == 40 || !length : length == 40 + 3 + 19);
+            }
             OOM_CHECK(status, err);
+            weft_generated_free(&r);
             weft_session_destroy(s);
         }
     weft_backend_close(device);
@@ -396,6 +427,7 @@ static const weft_test tests[] = {
     { "goes back within its window alone", goes_back_within_its_window_alone },
     { "shares what windows still have", shares_what_windows_still_have },
     { "a failure behind the window empties", a_failure_behind_the_window_empties },
+    { "a failed generation says why", a_failed_generation_says_why },
     { "saved in one page size, loaded in another", saved_in_one_page_size_loaded_in_another },
     { "checks leave windows alone", checks_leave_windows_alone },
     { "too many windows", too_many_windows },

@@ -41,7 +41,7 @@ weft_status windows_open(const windows_model *w, uint32_t context, weft_model **
     const weft_model_desc desc = { .graph = &d, .context = context };
     for (int i = 0; i < V * E; i++) {
         embed[i] = i / E == WINDOWS_NAN ? NAN : (float)sin(1.0 + i * 1.7 + i / E * 0.3);
-        head[i] = (float)cos(2.0 + i * 2.3);
+        head[i] = i / E == WINDOWS_NAN ? 0 : (float)cos(2.0 + i * 2.3); /* it is never the next */
     }
     weft_status s = weft_model_open(NULL, &desc, out, err);
     if (!s) weft_model_set_weights(*out, &source);
