@@ -456,11 +456,12 @@ weft_status weft__read_decoders(weft__decoders *list, const json_t *root, weft_e
     weft__decoder *step = NULL;
     bool none = weft__is_absent(json_object_get(root, "decoder"));
     WEFT_TRY(none ? add(list, NULL, &space_kind, &step, err) : weft__read_components(list, root, &set, err));
+    bool level = false, other = false;
     for (size_t i = 0; i < list->n; i++) {
-        bool level = list->step[i].kind == &level_kind;
-        if (!level && list->step[i].kind != &fuse_kind) return WEFT_OK;
-        list->bytes |= level;
+        level |= list->step[i].kind == &level_kind;
+        other |= list->step[i].kind != &level_kind && list->step[i].kind != &fuse_kind;
     }
+    list->bytes = level && !other;
     return WEFT_OK;
 }
 

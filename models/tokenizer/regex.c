@@ -1,8 +1,9 @@
 /* regex.c: regular expressions, compiled and matched.
  *
- * A match may take exponential time, and all matches of a text together may, too. PCRE2 counts the steps of one match
- * and stops at a limit, but does not tell how many it took. So each match first has a limit that all sound expressions
- * keep; one that needs more is tried again with a higher limit, which is then charged to the text as a whole. */
+ * A match may take exponential time, and all matches of a text together may, too. PCRE2 counts the steps of a match
+ * at one place and stops at a limit, but does not tell how many it took. So each place of a text first has a limit
+ * that most matches of sound expressions keep; where it takes more, it is tried again with a higher limit, which is
+ * charged to the text as a whole. */
 #include "regex.h"
 
 #include <stdlib.h>
@@ -12,11 +13,12 @@
 
 #include "oniguruma.h"
 
-/* Steps of one match, in turn. */
-static const uint32_t step_limits[] = { 5000, 200000, 10000000 };
-#define N_LIMITS (sizeof step_limits / sizeof *step_limits)
-/* Steps of all matches of a text that exceed the first limit: a second or so, and as much again per megabyte. */
-#define STEPS_MIN      100000000u
+/* Steps at one place: free, how much more at each try, at most. A step takes some 5 ns, without the JIT 35. */
+#define FREE_STEPS  100u
+#define STEPS_TIMES 10u
+#define MATCH_STEPS 10000000u
+/* Steps of a text that are not free. */
+#define TEXT_STEPS     15000000u
 #define STEPS_PER_BYTE 100u
 #define HEAP_LIMIT     65536u /* KiB */
 #define PATTERN_MAX    65536u
@@ -38,6 +40,7 @@ static weft_status compile(weft__regex *r, const char *pattern, size_t n, bool l
     PCRE2_SIZE at = 0;
     uint32_t flags = PCRE2_UTF;
     flags |= literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+    flags |= PCRE2_USE_OFFSET_LIMIT;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (!context) return WEFT_OOM_FAIL(err, "a regular expression");
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
@@ -86,7 +89,7 @@ weft__regex_scratch *weft__regex_scratch_create(void)
         weft__regex_scratch_destroy(scratch);
         return NULL;
     }
-    pcre2_set_match_limit(scratch->context, step_limits[0]);
+    pcre2_set_match_limit(scratch->context, FREE_STEPS);
     pcre2_set_heap_limit(scratch->context, HEAP_LIMIT);
     return scratch;
 }
@@ -101,36 +104,55 @@ void weft__regex_scratch_destroy(weft__regex_scratch *scratch)
 
 /* ---- matching ---- */
 
-/* PCRE2's result with the limit that stands in the context. */
-static int match_once(const weft__regex_walk *w)
+/* PCRE2's result of a search from `at` on, within the limits that stand in the context. */
+static int search(const weft__regex_walk *w, size_t at)
 {
     PCRE2_SPTR subject = (PCRE2_SPTR)w->text;
     weft__regex_scratch *s = w->scratch;
-    int rc = pcre2_match(w->regex->code, subject, w->n, w->at, PCRE2_NO_UTF_CHECK, s->data, s->context);
+    int rc = pcre2_match(w->regex->code, subject, w->n, at, PCRE2_NO_UTF_CHECK, s->data, s->context);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter has the heap */
-        rc = pcre2_match(w->regex->code, subject, w->n, w->at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s->data, s->context);
+        rc = pcre2_match(w->regex->code, subject, w->n, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s->data, s->context);
     return rc;
 }
 
-/* A match that is not cheap: again, with higher limits, as long as the text has steps left. */
-static int match_hard(weft__regex_walk *w)
+/* A match that begins at `at` and is not free: with higher limits, as long as the text has steps left. */
+static int match_dear(weft__regex_walk *w, size_t at)
 {
     int rc = PCRE2_ERROR_MATCHLIMIT;
-    uint64_t most = STEPS_MIN + STEPS_PER_BYTE * (uint64_t)w->n;
-    for (size_t i = 1; i < N_LIMITS && rc == PCRE2_ERROR_MATCHLIMIT; i++) {
-        w->spent += step_limits[i];
+    uint64_t most = TEXT_STEPS + STEPS_PER_BYTE * (uint64_t)w->n;
+    for (uint32_t limit = FREE_STEPS; limit < MATCH_STEPS && rc == PCRE2_ERROR_MATCHLIMIT;) {
+        limit = limit < MATCH_STEPS / STEPS_TIMES ? limit * STEPS_TIMES : MATCH_STEPS;
+        w->spent += limit;
         if (w->spent > most) break;
-        pcre2_set_match_limit(w->scratch->context, step_limits[i]);
-        rc = match_once(w);
+        pcre2_set_match_limit(w->scratch->context, limit);
+        rc = search(w, at);
     }
-    pcre2_set_match_limit(w->scratch->context, step_limits[0]);
+    pcre2_set_match_limit(w->scratch->context, FREE_STEPS);
+    return rc;
+}
+
+/* A search in which some place is not free: place by place up to that, and on from there. */
+static int search_dear(weft__regex_walk *w)
+{
+    int rc = PCRE2_ERROR_MATCHLIMIT;
+    for (size_t at = w->at, step; at <= w->n; at += step) {
+        pcre2_set_offset_limit(w->scratch->context, at);
+        rc = search(w, at);
+        bool dear = rc == PCRE2_ERROR_MATCHLIMIT;
+        if (dear) rc = match_dear(w, at);
+        pcre2_set_offset_limit(w->scratch->context, PCRE2_UNSET);
+        if (rc != PCRE2_ERROR_NOMATCH || at == w->n) return rc;
+        weft__utf8_decode(w->text + at, &step);
+        if (dear) rc = search(w, at + step);
+        if (dear && rc != PCRE2_ERROR_MATCHLIMIT) return rc;
+    }
     return rc;
 }
 
 static weft_status match_at(weft__regex_walk *w, bool *found, weft_error *err)
 {
-    int rc = match_once(w);
-    if (rc == PCRE2_ERROR_MATCHLIMIT) rc = match_hard(w);
+    int rc = search(w, w->at);
+    if (rc == PCRE2_ERROR_MATCHLIMIT) rc = search_dear(w);
     *found = rc >= 0;
     if (rc == PCRE2_ERROR_NOMATCH) return WEFT_OK;
     if (rc == PCRE2_ERROR_NOMEMORY) return WEFT_OOM_FAIL(err, "matching a regular expression");

@@ -376,6 +376,24 @@ static void explosive_expression(void)
     weft_tokenizer_close(tok);
 }
 
+/* Nor does one whose matches are each bearable, but of which a text has too many. */
+static void costly_text(void)
+{
+    static char file[8192], text[20000];
+    weft_tokenizer *tok;
+    weft_error err;
+    weft_tokens ids;
+    make_file(file, sizeof file, "%PRE%",
+              "{'type': 'Split', 'pattern': {'Regex': '(?:a|aa|a?a)*[0-9]'}, 'behavior': 'Isolated', 'invert': false}");
+    if (!CHECK_OK(weft_tokenizer_parse(file, strlen(file), "x", &tok, &err), err)) return;
+    for (size_t i = 0; i < sizeof text; i++) text[i] = i % 14 ? 'a' : ' ';
+    CHECK_OK(weft_tokenizer_encode(tok, text, 14, NULL, &ids, &err), err);
+    weft_tokens_free(&ids);
+    CHECK_STATUS(weft_tokenizer_encode(tok, text, sizeof text, NULL, &ids, &err), WEFT_LIMIT, err);
+    CHECK_CONTAINS(err.text, "regular expression failed");
+    weft_tokenizer_close(tok);
+}
+
 /* Whole files that are no tokenizer at all. */
 static void not_a_tokenizer(void)
 {
@@ -557,6 +575,7 @@ static const weft_test tests[] = {
     { "other_models", other_models },
     { "no_unknown_token", no_unknown_token },
     { "explosive_expression", explosive_expression },
+    { "costly_text", costly_text },
     { "ids_of_small_files", ids_of_small_files },
     { "not_a_tokenizer", not_a_tokenizer },
     { "broken_model", broken_model },
