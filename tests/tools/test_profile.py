@@ -353,6 +353,12 @@ def sources():
     check("decoding alone", len(rows_of(only)) == 1)
     long = run(model, *SHORT[:2], "--prompt-tokens", "50", "--chunk", "20", "--decode-tokens", "0", "--repeat", "1").stdout
     check("the last run of a long prompt", "tokens 20" in long and "pages_each 1" in long, long)
+    config = {"architectures": ["MistralForCausalLM"], "model_type": "mistral", "vocab_size": 512, "hidden_size": 64,
+              "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128,
+              "max_position_embeddings": 512, "sliding_window": 30}
+    gone = run(write("config.json", config), *SHORT[:2], "--prompt-tokens", "200", "--chunk", "60", "--decode-tokens", "0",
+               "--repeat", "2").stdout
+    check("the last run, again, though a window has left its beginning", "pages_30 1" in gone, gone)
     page = run(model, *SHORT, "--format", "html", "--output", path("page.html"), status=0)
     with open(path("page.html")) as f:
         check("a page", f.read(15).lower() == "<!doctype html>", page.stderr)
