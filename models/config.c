@@ -73,10 +73,10 @@ typedef struct found {
     const weft__config_key *row; /* NULL: none */
 } found;
 
-/* Where the file has not a key: it itself, but what is asked for as rope.* would be in the group. */
+/* Where the file has not a key: it itself, but what is asked for in a group would be in the file's. */
 static const char *usual_path(const weft_config_file *c, const char *key, const weft__config_key *row)
 {
-    for (size_t k = 0; row && !strncmp(key, "rope.", 5) && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++)
+    for (size_t k = 0; row && strchr(key, '.') && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++)
         if (is_of_rope(row->spelling[k]) && !is_replaced(c, row->spelling[k])) return row->spelling[k];
     return key;
 }

@@ -41,6 +41,15 @@ const weft__config_key *weft__config_key_at(const weft__config_keys *t, size_t i
 #define TEXT(x)   .fallback = WEFT__DEFAULT_TEXT, .text = (x)
 #define ABSENT    .fallback = WEFT__NO_DEFAULT /* null, too */
 #define OR_NULL   .nullable = true
+/* What a kind of rotary embedding may have, asked for as group.factor and so on, under one path or another: of classes
+ * that have a group for each type of layer. */
+#define ROPE_ROW(group, a, b, what) { .key = group "." what, .spelling = { a "." what, b "." what } }
+#define ROPE_ROWS(group, a, b)                                                                                        \
+    { .key = group ".rope_type", .spelling = { a ".rope_type", a ".type", b ".rope_type", b ".type" } },              \
+    ROPE_ROW(group, a, b, "factor"), ROPE_ROW(group, a, b, "original_max_position_embeddings"),                       \
+    ROPE_ROW(group, a, b, "low_freq_factor"), ROPE_ROW(group, a, b, "high_freq_factor"),                              \
+    ROPE_ROW(group, a, b, "beta_fast"), ROPE_ROW(group, a, b, "beta_slow"), ROPE_ROW(group, a, b, "mscale"),          \
+    ROPE_ROW(group, a, b, "mscale_all_dim"), ROPE_ROW(group, a, b, "attention_factor")
 /* Of rotary embeddings, from the group that counts, else under a name of its own. */
 #define ROPE_OR(key, own) { "rope_scaling." key, "rope_parameters." key, own }
 

@@ -306,8 +306,9 @@ static bool set_path(json_t *root, const char *path, json_t *value)
         if (!(root = json_object_get(root, part))) break;
         path = dot + 1;
     }
-    if (value && root) json_object_set(root, path, value);
-    else if (root) json_object_del(root, path);
+    if (json_is_array(root) && value) json_array_set(root, strtoul(path, NULL, 10), value);
+    else if (value && root) json_object_set(root, path, value);
+    else if (root && !json_is_array(root)) json_object_del(root, path);
     return root != NULL;
 }
 

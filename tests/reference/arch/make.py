@@ -54,6 +54,11 @@ GRANITE = base(architectures=["GraniteForCausalLM"], model_type="granite")
 OLMO = base(architectures=["OlmoForCausalLM"], model_type="olmo")
 OLMO2 = base(architectures=["Olmo2ForCausalLM"], model_type="olmo2")
 GEMMA2 = base(architectures=["Gemma2ForCausalLM"], model_type="gemma2", num_hidden_layers=3)
+GEMMA3 = base(architectures=["Gemma3ForCausalLM"], model_type="gemma3_text", num_hidden_layers=3)
+SMOLLM3 = base(architectures=["SmolLM3ForCausalLM"], model_type="smollm3", num_hidden_layers=3, pad_token_id=0)
+COHERE = base(architectures=["CohereForCausalLM"], model_type="cohere")
+COHERE2 = base(architectures=["Cohere2ForCausalLM"], model_type="cohere2", num_hidden_layers=3)
+OLMO3 = base(architectures=["Olmo3ForCausalLM"], model_type="olmo3", num_hidden_layers=4)
 
 MODELS = {
     "gpt2-usual": GPT2,
@@ -95,6 +100,32 @@ MODELS = {
     "gemma2-plain": {**GEMMA2, "num_key_value_heads": 4, "head_dim": 20, "query_pre_attn_scalar": 20, "sliding_window": 9,
                      "layer_types": ["full_attention", "sliding_attention", "full_attention"], "attention_bias": True,
                      "attn_logit_softcapping": None, "final_logit_softcapping": None, "tie_word_embeddings": False},
+    "gemma3_text-old": {**GEMMA3, "num_key_value_heads": 2, "head_dim": 16, "query_pre_attn_scalar": 12,
+                        "sliding_window": 7, "sliding_window_pattern": 2, "rope_theta": 5000.0,
+                        "rope_local_base_freq": 300.0, "rope_scaling": {"rope_type": "linear", "factor": 4.0}},
+    "gemma3_text-new": {**GEMMA3, "num_key_value_heads": 1, "head_dim": 20, "query_pre_attn_scalar": 20,
+                        "sliding_window": 9, "tie_word_embeddings": False, "attention_bias": True,
+                        "layer_types": ["full_attention", "sliding_attention", "full_attention"], "rope_parameters": {
+                            "full_attention": {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
+                                               "original_max_position_embeddings": 16},
+                            "sliding_attention": {"rope_type": "default", "rope_theta": 200.0}}},
+    "smollm3-every": {**SMOLLM3, "num_key_value_heads": 2, "no_rope_layer_interval": 2},
+    "smollm3-listed": {**SMOLLM3, "num_key_value_heads": None, "no_rope_layers": [0, 1, 1], "use_sliding_window": True,
+                       "sliding_window": 7, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False},
+    "cohere-plain": {**COHERE, "num_key_value_heads": 2, "logit_scale": 0.25},
+    "cohere-norms": {**COHERE, "num_key_value_heads": 2, "use_qk_norm": True, "attention_bias": True,
+                     "tie_word_embeddings": False, "rope_theta": 500.0, "logit_scale": 2.0},
+    "cohere2-pattern": {**COHERE2, "num_key_value_heads": 2, "sliding_window": 7, "sliding_window_pattern": 2,
+                        "logit_scale": 0.5},
+    "cohere2-listed": {**COHERE2, "sliding_window": 9, "attention_bias": True, "tie_word_embeddings": False,
+                       "layer_types": ["full_attention", "sliding_attention", "sliding_attention"], "logit_scale": 1.0},
+    "olmo3-usual": {**OLMO3, "num_key_value_heads": 2, "sliding_window": 7, "rope_theta": 5000.0, "rope_scaling": {
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 32.0, "beta_slow": 1.0,
+        "attention_factor": 1.2}},
+    "olmo3-listed": {**OLMO3, "sliding_window": 9, "attention_bias": True, "tie_word_embeddings": True, "layer_types": [
+        "full_attention", "sliding_attention", "sliding_attention", "full_attention"], "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "factor": 2.0}, "sliding_attention": {
+                "rope_type": "default", "rope_theta": 300.0}}},
     "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
     "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
