@@ -19,17 +19,33 @@ static weft_status read_wish(const json_t *config, const char *key, bool *given,
     return weft__read_bool(config, "the file", key, 0, out, err);
 }
 
+/* Whether a step of tokenizer.json puts a space, or what stands for one, before a text. */
+static bool has_prefix_space(const weft_tokenizer *tok)
+{
+    const char *name;
+    for (size_t i = 0; i < tok->pre.n; i++)
+        if (tok->pre.step[i].lead != WEFT__LEAD_NEVER) return true;
+    for (size_t i = 0; (name = weft__normalizer_name(&tok->normalizers, i)); i++)
+        if (strcmp(name, "Prepend") == 0) return true;
+    return false;
+}
+
+/* add_prefix_space. It counts where the last step is ByteLevel; other steps are as tokenizer.json has them. */
 static weft_status apply_prefix_space(weft_tokenizer *tok, const weft__trees *t, weft_error *err)
 {
     weft__pre_step *last = tok->pre.n ? &tok->pre.step[tok->pre.n - 1] : NULL;
-    bool given, wish, now = last && last->lead != WEFT__LEAD_NEVER;
+    bool given, wish, level = last && last->bytes;
+    bool now = level ? last->lead != WEFT__LEAD_NEVER : has_prefix_space(tok);
     WEFT_TRY(read_wish(t->file[WEFT__FILE_CONFIG], "add_prefix_space", &given, &wish, err));
-    if (!last || !last->bytes) return WEFT_OK; /* it is ByteLevel's */
+    if (given && wish != now && !level)
+        return weft__tokenizer_add_note(
+            tok, err, "%s: add_prefix_space is %s, but the steps of tokenizer.json decide, which put %s space there",
+            t->name[WEFT__FILE_CONFIG], wish ? "true" : "false", now ? "a" : "no");
     if (given && wish != now && keeps_prefix_space(t))
         return weft__tokenizer_add_note(
             tok, err, "%s: add_prefix_space is ignored, because its class takes tokenizer.json as it is",
             t->name[WEFT__FILE_CONFIG]);
-    if (keeps_prefix_space(t)) return WEFT_OK;
+    if (!level || keeps_prefix_space(t)) return WEFT_OK;
     if (given || weft__sets_prefix_space(t)) last->lead = wish ? WEFT__LEAD_ALWAYS : WEFT__LEAD_NEVER;
     return WEFT_OK;
 }

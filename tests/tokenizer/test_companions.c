@@ -13,6 +13,7 @@
 #define BASE   "{" MODEL ", 'pre_tokenizer': " LEVEL "}"
 #define MERGES "#version: 0.2\na b\n"
 #define REST   "'decoder': " LEVEL ", 'pre_tokenizer': " LEVEL
+#define META   "{" MODEL ", 'pre_tokenizer': {'type': 'Metaspace', 'replacement': '\xC4\xA0'}}"
 #define SPACED "{" MODEL ", 'pre_tokenizer': {'type': 'ByteLevel', 'add_prefix_space': true}}"
 /* One added token; a vocabulary of two tokens. */
 #define WITH(id, text) \
@@ -92,6 +93,14 @@ static const struct {
     { { T(SPACED), GPT2 }, "a", "[0]", NULL, 6 }, /* the class names <|endoftext|> */
     { { T(BASE), CONFIG("{'add_prefix_space': true, 'tokenizer_class': 'PreTrainedTokenizerFast'}") }, "a", "[0]",
       "tokenizer_config.json: add_prefix_space is ignored", -1 },
+    { { T(META), CONFIG("{'add_prefix_space': true}") }, "a", "[4,0]", NULL, -1 },
+    { { T(META), CONFIG("{'add_prefix_space': false}") }, "a", "[4,0]",
+      "add_prefix_space is false, but the steps of tokenizer.json decide, which put a space there", -1 },
+    { { T("{" MODEL "}"), CONFIG("{'add_prefix_space': true}") }, "a", "[0]",
+      "add_prefix_space is true, but the steps of tokenizer.json decide, which put no space there", -1 },
+    { { T("{" MODEL ", 'normalizer': {'type': 'Prepend', 'prepend': '\xC4\xA0'}}"),
+        CONFIG("{'add_prefix_space': true}") },
+      "a", "[4,0]", NULL, -1 },
 
     /* tokens around a text */
     { { T(BASE), CONFIG("{'bos_token': '<s>', 'add_bos_token': true}") }, "a", "[0]", "add_bos_token is true, but", 3 },
