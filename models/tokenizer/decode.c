@@ -253,7 +253,7 @@ static bool push_wordpiece(weft__decoding *d, size_t k, const char *token, size_
     const weft__decoder *step = &d->list->step[k];
     char *out = d->at[k].buffer, *end = out;
     if (d->at[k].n_tokens++ > 0 || d->alone) {
-        bool continues = n >= step->content.size && memcmp(token, step->content.data, step->content.size) == 0;
+        bool continues = step->content.size == 0 || is_content(step, token, n);
         if (continues) {
             token += step->content.size;
             n -= step->content.size;
