@@ -202,6 +202,29 @@ static void stop_strings(void)
     weft_tokenizer_close(tok);
 }
 
+/* What comes after a stop string counts for nothing, however much and whatever it is. */
+static void after_a_stop(void)
+{
+    static const char *const stop[] = { "x" };
+    weft_tokenizer *tok = open_bundled();
+    weft_token_stream_desc desc = { .stop = stop, .n_stop = 1 };
+    weft_token_stream *s;
+    weft_error err;
+    size_t n;
+    if (!tok) return;
+    if (CHECK_OK(weft_token_stream_create(tok, &desc, &s, &err), err)) {
+        weft_token_stream_push(s, byte_token(tok, 'x'), &n);
+        for (unsigned byte = 0; byte < 256; byte++) {
+            weft_token_stream_push(s, byte_token(tok, (uint8_t)byte), &n);
+            if (!CHECK(n == 0 && weft_token_stream_stopped(s) == 0)) break;
+        }
+        weft_token_stream_finish(s, &n);
+        CHECK(n == 0 && weft_token_stream_stopped(s) == 0);
+        weft_token_stream_destroy(s);
+    }
+    weft_tokenizer_close(tok);
+}
+
 /* A string that is not UTF-8 could never come, and is refused; a cut character at the end may complete one. */
 static void odd_stop_strings(void)
 {
@@ -495,6 +518,7 @@ static const weft_test tests[] = {
     { "empty_text", empty_text },     { "long_texts", long_texts },
     { "threads", threads },           { "colliding_words", colliding_words },
     { "stop_strings", stop_strings }, { "odd_stop_strings", odd_stop_strings },
-    { "alike_words", alike_words },   { "long texts tell and stop", long_texts_tell_and_stop },
+    { "after_a_stop", after_a_stop }, { "alike_words", alike_words },
+    { "long texts tell and stop", long_texts_tell_and_stop },
 };
 TEST_MAIN(tests)
