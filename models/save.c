@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { VERSION = 1, PIECE = 1 << 18 };
+enum { VERSION = 2, PIECE = 1 << 18 };
 #define SEED 0xcbf29ce484222325u
 
 static uint64_t mix(uint64_t h, const void *data, size_t n)
@@ -43,6 +43,22 @@ static uint64_t fingerprint(const weft_model *m)
     return h;
 }
 
+/* The graph's numbers that something reads. A definition may choose them by the context (rotations of long texts), and
+ * what lies in a cache is made with them. */
+static uint64_t constants(const weft_graph *g)
+{
+    const int64_t unbound[WEFT_MAX_EXTENTS] = { 0 }; /* a constant has no extents */
+    uint64_t h = SEED;
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            const weft_node *from = weft_graph_node_by_id(g, weft_graph_value(g, n->in[k])->node);
+            if (from->op == WEFT_OP_constant) h = mix(h, from->data, weft_value_bytes(g, n->in[k], unbound));
+        }
+    }
+    return h;
+}
+
 static const char *type_name(weft_dtype t)
 {
     return t == WEFT_ANY ? "as in the files" : weft_dtype_get(t)->name;
@@ -51,11 +67,13 @@ static const char *type_name(weft_dtype t)
 /* What must be equal, as a JSON text; to be freed. */
 static char *identity(const weft_session *s, uint32_t length, uint32_t discarded, size_t *n)
 {
-    char hex[24];
-    snprintf(hex, sizeof hex, "%016" PRIx64, fingerprint(s->m));
-    json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "version", VERSION, "architecture",
-                          s->m->info.architecture, "model", hex, "weights", type_name(s->desc.weights), "kv",
-                          type_name(s->desc.kv), "length", (json_int_t)length, "discarded", (json_int_t)discarded);
+    char model[24], numbers[24];
+    snprintf(model, sizeof model, "%016" PRIx64, fingerprint(s->m));
+    snprintf(numbers, sizeof numbers, "%016" PRIx64, constants(weft_session_graph(s)));
+    json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "version", VERSION, "architecture",
+                          s->m->info.architecture, "model", model, "constants", numbers, "weights",
+                          type_name(s->desc.weights), "kv", type_name(s->desc.kv), "length", (json_int_t)length,
+                          "discarded", (json_int_t)discarded);
     char *text = o ? weft__json_dump(o, JSON_COMPACT, n) : NULL;
     json_decref(o);
     return text;
@@ -183,6 +201,7 @@ static weft_status compare(const weft__safetensors *st, const json_t *is, const 
 {
     static const struct { const char *key, *what; } keys[] = {
         { "architecture", "of architecture" }, { "model", "of another model: its weights or settings hash to" },
+        { "constants", "of a graph for another context (longrope), whose constants hash to" },
         { "weights", "of a session with weights" }, { "kv", "of a session with a cache of" }
     };
     uint32_t version;

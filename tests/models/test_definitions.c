@@ -249,10 +249,62 @@ static void a_graph_reads_a_folders_weights(void)
     temp_remove(&folder);
 }
 
+/* Another embedding where texts may be longer than 32 tokens. */
+static void build_by_context(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx)
+{
+    const float near = 1, far = 2;
+    (void)c;
+    (void)ctx;
+    weft_ref a = weft_constant(g, WEFT_F32, WEFT_DIMS(1), &near), b = weft_constant(g, WEFT_F32, WEFT_DIMS(1), &far);
+    weft_ref h = weft_gather(g, weft_weight(g, WEFT_ANY, WEFT_DIMS(V, E), "embed"), in->tokens);
+    h = weft_output(g, weft_mul(g, h, in->context > 32 ? b : a), "hidden.0");
+    weft_output(g, weft_matmul_nt(g, weft_gather(g, h, in->rows), weft_weight(g, WEFT_ANY, WEFT_DIMS(V, E), "head")),
+                "logits");
+}
+
+/* A sequence of so many tokens' context to or from the file. */
+static weft_status keep(weft_model *m, uint32_t context, const char *path, bool load)
+{
+    weft_backend *cpu = NULL;
+    weft_session *s = NULL;
+    const weft_batch_token t = { 3, 0, 0 };
+    weft_session_desc d = { .devices = &cpu, .n_devices = 1, .context = context };
+    weft_status status = weft_backend_open("cpu,threads=1", &cpu, &err);
+    if (!status) status = weft_session_create(m, &d, &s, &err);
+    if (!status && !load) status = weft_session_eval(s, &t, 1, NULL, &err);
+    if (!status) status = load ? weft_session_load(s, 0, path, NULL, &err)
+                               : weft_session_save(s, 0, NULL, 0, path, &err);
+    weft_session_destroy(s);
+    weft_backend_close(cpu);
+    return status;
+}
+
+/* What a model's own context decides goes with a saved sequence: it is not gone on with by other numbers. */
+static void saved_with_the_numbers_of_its_context(void)
+{
+    const weft_model_definition d = { "by context", NULL, WEFT_HEAD_LOGITS, build_by_context, NULL };
+    const weft_model_desc desc = { .graph = &d };
+    const weft_weight_source source = { NULL, find };
+    temp_folder folder = temp_make();
+    const char *path = temp_path(&folder, "saved");
+    weft_model *m;
+    make_weights();
+    if (CHECK_OK(weft_model_open(NULL, &desc, &m, &err), err)) {
+        weft_model_set_weights(m, &source);
+        CHECK_OK(keep(m, 16, path, false), err);
+        CHECK_OK(keep(m, 32, path, true), err);
+        CHECK_STATUS(keep(m, 64, path, true), WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "of a graph for another context");
+    }
+    weft_model_close(m);
+    temp_remove(&folder);
+}
+
 static const weft_test tests[] = {
     { "an own architecture reads its configuration", an_own_architecture_reads_its_configuration },
     { "own definitions come first", own_definitions_come_first },
     { "a graph alone is a model", a_graph_alone_is_a_model },
     { "a graph reads a folder's weights", a_graph_reads_a_folders_weights },
+    { "saved with the numbers of its context", saved_with_the_numbers_of_its_context },
 };
 TEST_MAIN(tests)
