@@ -35,7 +35,7 @@ weft_model_cache weft_window_cache(weft_graph *g, const weft_model_inputs *in, u
     const weft_value *table = weft_graph_value(g, in->cache.table);
     if (!window || !table) return in->cache; /* no table: there was an error before */
     weft_dim each = table->dims.d[1];
-    if (window >= (uint64_t)bound_of(g, each) * in->page) return in->cache;
+    if (window > in->context) return in->cache;
     snprintf(pages, sizeof pages, "pages_%u", window);
     weft_model_cache c = { .window = window };
     c.cells = weft_dim_mul(weft_extent(g, pages, window_pages(g, in, window)), in->page);

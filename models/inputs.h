@@ -51,7 +51,8 @@ WEFT_API weft_ref weft_cached_attention_with(weft_graph *g, const weft_model_inp
                                              weft_ref v, float scale, uint32_t window, const weft_attention_desc *more);
 
 /* What these are made of, for layers that read another's state, or values that are a part of the keys. The cache of a
- * window, the same whenever it is asked for; in->cache if the window is 0 or no sequence can outgrow it. */
+ * window, the same whenever it is asked for; in->cache if the window is 0 or what follows the longest sequence would
+ * still see all of it. */
 WEFT_API weft_model_cache weft_window_cache(weft_graph *g, const weft_model_inputs *in, uint32_t window);
 /* Stores rows [T, G, D] in the state `name` [G, cells, D] of a cache, which it gives. */
 WEFT_API weft_ref weft_cache_store(weft_graph *g, const weft_model_inputs *in, const weft_model_cache *c, weft_ref rows,

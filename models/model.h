@@ -172,11 +172,12 @@ typedef struct weft_session_desc {
     weft_dtype weights, kv;   /* as in weft_model_graph_desc; kv ANY: f16, or f32 if exact */
     uint32_t context;         /* tokens per sequence; 0: the model's */
     uint32_t n_sequences;     /* 0: 1 */
-    /* Tokens that the cache has room for, over all sequences, in pages of `page` (a power of two from 16 to 256; 0:
-     * 64). A sequence takes the pages that it needs; those of a beginning that it shares are there once. 0: `context`
-     * for every sequence, so that none ever finds the cache full. Layers that see a window have a cache of their own:
-     * as many cells as windows and a run of max_tokens fill however they lie (n_sequences x (window + 3 pages) +
-     * max_tokens), if that is less; such a cache is never full before that of all tokens is. */
+    /* Tokens that the cache has room for, over all sequences, in pages of `page` (a power of two from 16 to 256; 0: 64,
+     * or 16 or 32 where the context is no longer). A sequence takes the pages that it needs; those of a beginning that
+     * it shares are there once. 0: `context` for every sequence, so that none ever finds the cache full. Layers that
+     * see a window have a cache of their own: as many cells as windows and a run of max_tokens fill however they lie
+     * (n_sequences x (window + 3 pages) + max_tokens), if that is less; such a cache is never full before that of all
+     * tokens is. */
     uint32_t cells, page;
     uint32_t max_tokens;      /* per run; 0: 512, or less where the devices' memory does not hold that */
     uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 (with scores: max_tokens) */
@@ -273,8 +274,8 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_submit(weft_session *s, const we
                                                        const weft_rows *out, weft_error *err);
 WEFT_API WEFT_MUST_USE weft_status weft_session_wait(weft_session *s, weft_error *err);
 /* From any thread: ends an evaluation or generation that is under way (submitted ones, too) before its next chunk:
- * CANCELLED, every sequence as it was; a generation that had begun to pick tokens ends with WEFT_STOP_CANCELLED. Where
- * none is under way nothing happens, then or later. */
+ * CANCELLED, its sequences as after any failure; a generation that had begun to pick tokens ends with
+ * WEFT_STOP_CANCELLED. Where none is under way nothing happens, then or later. */
 WEFT_API void weft_session_cancel(weft_session *s);
 WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* in a row; 0: it gives none */
 

@@ -27,7 +27,10 @@ const int32_t *weft_session_tokens(const weft_session *s, uint32_t sequence)
 
 uint32_t weft_session_cells_free(const weft_session *s)
 {
-    return s->groups[0].pages.n_free * s->desc.page;
+    const weft__group *widest = &s->groups[0]; /* the one that sees all, where there is one */
+    for (uint32_t i = 1; i < s->n_groups; i++)
+        if (widest->window && s->groups[i].window > widest->window) widest = &s->groups[i];
+    return widest->pages.n_free * s->desc.page;
 }
 
 weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n, weft_error *err)

@@ -140,6 +140,20 @@ static void a_long_text_needs_no_more_than_its_window(void)
     }
 }
 
+/* Of windows alone it is the widest that tells what is free, whichever layer comes first. */
+static void free_cells_are_those_of_the_widest_window(void)
+{
+    static const windows_model rising = { "rising", 2, { 5, 100 } }, falling = { "falling", 2, { 100, 5 } };
+    for (int i = 0; i < 2; i++) {
+        world w;
+        if (world_open(&w, "cpu,threads=1", i ? &rising : &falling, (weft_session_desc){ .max_tokens = 16 })) {
+            CHECK_OK(go_on(w.s, 0, 0, 5 * PAGE, NULL), err);
+            CHECK_EQ_INT(weft_session_cells_free(w.s), (bound_of(w.s, "pages_100") - 5) * PAGE);
+        }
+        world_close(&w);
+    }
+}
+
 /* The windows of many sequences and a run of any of them always fit. */
 static void windows_never_fill_their_cache(void)
 {
@@ -360,6 +374,27 @@ static void saved_in_one_page_size_loaded_in_another(void)
     temp_remove(&folder);
 }
 
+/* The window of a session that no longer text fits in is that of any other. */
+static void saved_where_the_context_ends_with_the_window(void)
+{
+    static const windows_model even = { "even", 1, { 2 * PAGE } };
+    world w, other;
+    float row[V];
+    temp_folder folder = temp_make();
+    const char *path = temp_path(&folder, "saved");
+    bool both = world_open(&w, "cpu,threads=1", &even, (weft_session_desc){ .context = 2 * PAGE, .exact = true });
+    if (world_open(&other, "cpu,threads=1", &even, (weft_session_desc){ .exact = true }) && both) {
+        CHECK_OK(go_on(w.s, 0, 0, 2 * PAGE, NULL), err);
+        CHECK_OK(weft_session_save(w.s, 0, NULL, 0, path, &err), err);
+        CHECK_OK(weft_session_load(other.s, 0, path, NULL, &err), err);
+        CHECK_OK(go_on(other.s, 0, 2 * PAGE, 50, row), err);
+        compare(&even, row, 50);
+    }
+    world_close(&w);
+    world_close(&other);
+    temp_remove(&folder);
+}
+
 static bool count(void *ctx, const weft_check_node *n)
 {
     unsigned *c = ctx;
@@ -431,6 +466,7 @@ static const weft_test tests[] = {
     { "tokens see their windows", tokens_see_their_windows },
     { "on Vulkan", on_vulkan },
     { "a long text needs no more than its window", a_long_text_needs_no_more_than_its_window },
+    { "free cells are those of the widest window", free_cells_are_those_of_the_widest_window },
     { "windows never fill their cache", windows_never_fill_their_cache },
     { "small caches", small_caches },
     { "a small cache is full and says so", a_small_cache_is_full_and_says_so },
@@ -440,6 +476,7 @@ static const weft_test tests[] = {
     { "a failure behind the window empties", a_failure_behind_the_window_empties },
     { "a failed generation says why", a_failed_generation_says_why },
     { "saved in one page size, loaded in another", saved_in_one_page_size_loaded_in_another },
+    { "saved where the context ends with the window", saved_where_the_context_ends_with_the_window },
     { "checks leave windows alone", checks_leave_windows_alone },
     { "too many windows", too_many_windows },
     { "every allocation may fail", every_allocation_may_fail },
