@@ -211,7 +211,8 @@ typedef struct weft_place {
 } weft_place;
 
 typedef struct weft_program_desc {
-    weft_backend *const *devices; /* the first is the one asked for; the others take what it cannot run, in order */
+    /* The first is the one asked for; the others take what it cannot run, in order. Each is there once. */
+    weft_backend *const *devices;
     uint32_t n_devices;
     /* Layers (groups of nodes whose scopes agree up to their first number, "model.layers.3") given to each of the
      * devices: n_devices numbers, the last device takes what is left. NULL: all to the first, unless `spread`. */

@@ -205,11 +205,22 @@ static weft_status create(weft__schedule *sch, const weft_graph *g, const weft_p
     return decide(sch, err);
 }
 
+/* Working memory is shared by device: one that is there twice would write over its own values. */
+static weft_status check_devices(const weft_program_desc *desc, weft_error *err)
+{
+    if (!desc->n_devices) return WEFT_FAIL(err, WEFT_INVALID, "a program needs at least one device");
+    for (uint32_t d = 1; d < desc->n_devices; d++)
+        for (uint32_t k = 0; k < d; k++)
+            if (desc->devices[d] == desc->devices[k])
+                return WEFT_FAIL(err, WEFT_INVALID, "device %u of a program is its device %u again", d, k);
+    return WEFT_OK;
+}
+
 weft_status weft__schedule_create(const weft_graph *g, const weft_program_desc *desc, const weft__schedule **out,
                                   weft_error *err)
 {
     *out = NULL;
-    if (!desc->n_devices) return WEFT_FAIL(err, WEFT_INVALID, "a program needs at least one device");
+    WEFT_TRY(check_devices(desc, err));
     weft__schedule *sch = calloc(1, sizeof *sch);
     if (!sch) return WEFT_OOM_FAIL(err, "the schedule");
     weft_status s = create(sch, g, desc, err);

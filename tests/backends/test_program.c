@@ -81,12 +81,14 @@ static void refuses_what_cannot_be_made(void)
     if (!CHECK(g != NULL) || !CHECK_OK(weft_backend_open("cpu,threads=1", &cpu, &err), err)) return;
     const weft_bound unknown = { "tokens", 4 }, large = { "t", 9 }, zero = { "t", 0 };
     const char *const outputs[] = { "y", "z" };
+    weft_backend *const twice[] = { cpu, cpu };
     const struct {
         weft_program_desc desc;
         weft_status status;
         const char *part;
     } bad[] = {
         { { .devices = &cpu, .n_devices = 0 }, WEFT_INVALID, "device" },
+        { { .devices = twice, .n_devices = 2 }, WEFT_INVALID, "device 1 of a program is its device 0 again" },
         { { .devices = &cpu, .n_devices = 1, .bounds = &unknown, .n_bounds = 1 },
           WEFT_NOT_FOUND,
           "tokens" },
