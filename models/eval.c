@@ -205,6 +205,7 @@ static weft_status finish(weft_session *s, weft_status status)
 {
     if (status) take_back(s, s->call.done > 0);
     end_call(s);
+    s->call.running = s->call.inside = false;
     weft__activity_end(s, s->call.began);
     return status;
 }
@@ -222,19 +223,18 @@ weft_status weft_session_submit(weft_session *s, const weft_batch_token *tokens,
 {
     WEFT_TRY(weft__check_idle(s, err));
     WEFT_TRY(check_batch(s, tokens, n, out, err));
-    s->call = (weft__call){ .tokens = tokens, .n = n, .out = out ? *out : (weft_rows){ 0 },
-                            .began = weft__activity_begin(s) };
+    s->call = (weft__call){ .running = true, .inside = true, .tokens = tokens, .n = n,
+                            .out = out ? *out : (weft_rows){ 0 }, .began = weft__activity_begin(s) };
     weft_status status = begin(s, err);
-    if (status) return finish(s, status);
-    s->call.running = true;
-    return WEFT_OK;
+    s->call.inside = false;
+    return status ? finish(s, status) : WEFT_OK;
 }
 
 weft_status weft_session_wait(weft_session *s, weft_error *err)
 {
     weft__call *c = &s->call;
-    if (!c->running) return WEFT_FAIL(err, WEFT_INVALID, "no evaluation is under way");
-    c->running = false;
+    if (!c->running || c->inside) return WEFT_FAIL(err, WEFT_INVALID, "no evaluation is to be waited for");
+    c->inside = true;
     weft_status status = c->n ? wait_chunk(s, err) : WEFT_OK;
     while (!status && c->done < c->n) {
         status = submit_chunk(s, err);
@@ -279,7 +279,11 @@ weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
     if (!t) return WEFT_OOM_FAIL(err, "a check");
     for (size_t i = 0; i < n; i++) t[i] = (weft_batch_token){ .id = ids[i] };
     weft_status status = check_batch(s, t, n, NULL, err);
-    if (!status) status = run_check(s, t, (uint32_t)n, report, ctx, err);
+    if (!status) {
+        s->call = (weft__call){ .running = true, .inside = true };
+        status = run_check(s, t, (uint32_t)n, report, ctx, err);
+        s->call.running = s->call.inside = false;
+    }
     free(t);
     return status;
 }

@@ -26,7 +26,7 @@ struct weft_session_plan {
 
 /* ---- the description ---- */
 
-/* Whole pages, at least one for every sequence. */
+/* Whole pages, no more than all sequences can fill. */
 static weft_status settle_cells(weft_session_desc *d, weft_error *err)
 {
     if (!d->page) d->page = weft__pages_usual(d->context);
@@ -64,10 +64,10 @@ static weft_status settle_outputs(weft_session_plan *p, weft_error *err)
 static weft_status settle_bounds(weft_session_desc *d, weft_error *err)
 {
     static const uint32_t usual[WEFT_SESSION_BOUNDS] = { 1, 8, 32, 128 };
-    if (!d->bounds[0]) memcpy(d->bounds, usual, sizeof usual);
     for (uint32_t i = 1; i < WEFT_SESSION_BOUNDS; i++)
-        if (d->bounds[i] && d->bounds[i] <= d->bounds[i - 1])
+        if (d->bounds[i] && (!d->bounds[i - 1] || d->bounds[i] <= d->bounds[i - 1]))
             return WEFT_FAIL(err, WEFT_INVALID, "bounds ascend: %u follows %u", d->bounds[i], d->bounds[i - 1]);
+    if (!d->bounds[0]) memcpy(d->bounds, usual, sizeof usual);
     for (uint32_t i = 0; i < WEFT_SESSION_BOUNDS; i++)
         if (d->bounds[i] >= d->max_tokens) d->bounds[i] = 0;
     return WEFT_OK;

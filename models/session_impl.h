@@ -27,9 +27,10 @@ typedef struct weft__division {
 /* What one run takes of a call: tokens, and the rows that they want. */
 typedef struct weft__cut { weft__runner *r; uint32_t n, n_rows; } weft__cut;
 
-/* An evaluation that was submitted and not waited for. */
+/* An evaluation from its submit to the end of its wait, or a check. */
 typedef struct weft__call {
     bool running;
+    bool inside; /* a function of it has not returned: it may be one of the caller's that calls */
     bool began; /* it is an activity of its own */
     const weft_batch_token *tokens;
     size_t n, done; /* tokens; those of chunks that were begun */

@@ -81,6 +81,42 @@ static void two_steps(const char *device)
     bundled_close(&b);
 }
 
+static weft_session *target;
+
+/* What a session calls from within finds it busy, and changes nothing. */
+static bool meddle(void *ctx, const weft_progress *p)
+{
+    const weft_batch_token t = { 1, 0, 0 };
+    uint32_t *told = ctx;
+    if (strcmp(p->what, "evaluating")) return true;
+    ++*told;
+    CHECK_STATUS(weft_session_truncate(target, 0, 0, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft_session_eval(target, &t, 1, NULL, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft_session_wait(target, &err), WEFT_INVALID, err);
+    return true;
+}
+
+static void called_from_within(void)
+{
+    bundled b;
+    uint32_t told = 0;
+    const weft_session_desc desc = { .n_sequences = 2, .max_tokens = 9, .context = 64, .progress = { meddle, &told } };
+    float want[2 * REF_VOCAB], got[2 * REF_VOCAB];
+    weft_batch_token t[LENGTH];
+    fill(t);
+    if (bundled_open(&b, "cpu,threads=1", &desc)) {
+        target = b.s;
+        CHECK_OK(weft_session_eval(b.s, t, LENGTH, &(weft_rows){ .logits = want }, &err), err);
+        CHECK(told > 3);
+        clear(b.s);
+        CHECK_OK(weft_session_submit(b.s, t, LENGTH, &(weft_rows){ .logits = got }, &err), err);
+        CHECK_OK(weft_session_wait(b.s, &err), err);
+        CHECK(!memcmp(got, want, sizeof want));
+        CHECK_EQ_INT(weft_session_length(b.s, 0), LENGTH / 2 + 1);
+    }
+    bundled_close(&b);
+}
+
 /* ---- which program ---- */
 
 /* Tokens run: 14 = 9 + 5, then 1, then 2; every program's launches tell whose turn it was. */
@@ -100,6 +136,11 @@ static void the_smallest_that_holds_them(const char *device)
         CHECK(bounds[0] == 2 && bounds[1] == 5 && bounds[2] == 0);
         CHECK(weft_session_program(b.s, 1) == weft_session_program(b.s, 2));
         CHECK(weft_session_program(b.s, 6) == weft_session_program(b.s, SIZE_MAX));
+        weft_session_plan *none;
+        for (uint32_t i = 0; i < 2; i++) { /* a gap among them, and before them */
+            const weft_session_desc gap = { .bounds = { 2 * i, 0, 5 } };
+            CHECK_STATUS(weft_session_plan_create(b.m, &gap, &none, &err), WEFT_INVALID, err);
+        }
         for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
             uint64_t before[3];
             for (int k = 0; k < 3; k++)
@@ -115,8 +156,6 @@ static void the_smallest_that_holds_them(const char *device)
 }
 
 /* ---- cancelling ---- */
-
-static weft_session *target;
 
 static bool cancel_here(void *ctx, int32_t id, const char *text, size_t n)
 {
@@ -200,6 +239,7 @@ static void from_another_thread(void)
 static void on_the_cpu(void)
 {
     two_steps("cpu,threads=2");
+    called_from_within();
     the_smallest_that_holds_them("cpu,threads=1");
     between_chunks("cpu,threads=2");
     from_another_thread();
