@@ -26,7 +26,7 @@ weft_status weft__take_definitions(weft_model *m, const weft_model_desc *desc, w
     return WEFT_OK;
 }
 
-/* "A, B, C": the caller's, then the library's of language models; what does not fit is left out. */
+/* "MyForCausalLM, GPTNeoX, Llama": the caller's architectures, then the families that the library has. */
 static void list_architectures(const weft_model *m, char *out, size_t size)
 {
     size_t n = 0;
@@ -34,7 +34,7 @@ static void list_architectures(const weft_model *m, char *out, size_t size)
     for (uint32_t i = 0; i < m->n_own && n < size; i++)
         n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", m->own[i].architecture);
     for (size_t i = 0; (a = weft__arch_at(i)) && n < size; i++)
-        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", a->classes[0].name);
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", a->family);
 }
 
 static weft_status unknown(const weft_model *m, const char *name, weft_error *err)
@@ -46,8 +46,8 @@ static weft_status unknown(const weft_model *m, const char *name, weft_error *er
                          "give the folder, or its config.json",
                          m->config.origin);
     list_architectures(m, known, sizeof known);
-    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%.100s' is not known; known are %s", m->config.origin,
-                     name, known);
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%.100s' is not known; known families are %s",
+                     m->config.origin, name, known);
 }
 
 /* The first of the caller's that the configuration names; NULL: none. They may leave the type open. */

@@ -72,9 +72,10 @@ static weft_status reserve(weft_session *s, const weft_batch_token *t, uint32_t 
     for (uint32_t i = 0; i < n; i++) s->running[t[i].sequence]++;
     for (uint32_t i = 0; i < s->desc.n_sequences; i++)
         for (uint32_t k = 0; s->running[i] && k < s->n_groups; k++) {
+            weft__group *g = &s->groups[k];
             weft__page_copy copy;
-            if (weft__pages_append(&s->groups[k].pages, i, s->running[i], &copy))
-                WEFT_TRY(weft__copy_cells(s, &s->groups[k], &copy, err));
+            if (weft__pages_copies(&g->pages, i, &copy)) WEFT_TRY(weft__copy_cells(s, g, &copy, err));
+            weft__pages_append(&g->pages, i, s->running[i]);
         }
     return WEFT_OK;
 }

@@ -91,20 +91,26 @@ uint64_t weft__pages_wanted(const weft__pages *p, const uint32_t *fresh)
     return n;
 }
 
-bool weft__pages_append(weft__pages *p, uint32_t sequence, uint32_t n, weft__page_copy *copy)
+bool weft__pages_copies(const weft__pages *p, uint32_t sequence, weft__page_copy *copy)
+{
+    const int32_t *tail = tail_of(p, sequence);
+    if (!tail || p->users[*tail] == 1) return false;
+    *copy = (weft__page_copy){ *tail, p->free[p->n_free - 1], p->lists[sequence].length % p->page };
+    return true;
+}
+
+void weft__pages_append(weft__pages *p, uint32_t sequence, uint32_t n)
 {
     weft__page_list *l = &p->lists[sequence];
-    int32_t *pages = weft__pages_row(p, sequence), *tail = n ? tail_of(p, sequence) : NULL;
-    bool shared = tail && p->users[*tail] > 1;
-    if (shared) {
-        *copy = (weft__page_copy){ *tail, take(p), l->length % p->page };
-        p->users[*tail]--;
-        *tail = copy->to;
+    int32_t *pages = weft__pages_row(p, sequence);
+    weft__page_copy copy;
+    if (weft__pages_copies(p, sequence, &copy)) {
+        p->users[copy.from]--;
+        pages[l->length / p->page] = take(p); /* copy.to */
     }
     uint32_t end = weft__pages_of(p->page, l->length + n);
     for (uint32_t i = weft__pages_of(p->page, l->length); i < end; i++) pages[i] = take(p);
     l->length += n;
-    return shared;
 }
 
 /* ---- sequences ---- */

@@ -31,9 +31,11 @@ void weft__pages_copy(weft__pages *to, const weft__pages *from);
 
 /* Pages that fresh[i] more tokens of each sequence i take from the pool. */
 uint64_t weft__pages_wanted(const weft__pages *p, const uint32_t *fresh);
-/* Gives n more positions of a sequence cells, for which there must be pages. True: *copy is to be carried out before
- * they are written. */
-bool weft__pages_append(weft__pages *p, uint32_t sequence, uint32_t n, weft__page_copy *copy);
+/* Whether a sequence goes on in a page of which it has begun its own copy: *copy is then to be carried out before
+ * weft__pages_append, for which there must be pages. */
+bool weft__pages_copies(const weft__pages *p, uint32_t sequence, weft__page_copy *copy);
+/* Gives n > 0 more positions of a sequence cells, for which there must be pages. */
+void weft__pages_append(weft__pages *p, uint32_t sequence, uint32_t n);
 /* Forgets all but the first n positions, where begin is not above n, or n is 0. */
 void weft__pages_truncate(weft__pages *p, uint32_t sequence, uint32_t n);
 /* Gives back the whole pages of positions below n. */

@@ -19,11 +19,10 @@ weft__cut weft__cut_run(weft_session *s, const weft_batch_token *t, size_t n)
 static bool try_run(weft_session *s, weft__group *g)
 {
     weft__pages *p = &g->trial;
-    weft__page_copy copy;
     if (weft__pages_wanted(p, s->running) > p->n_free) return false;
     for (uint32_t i = 0; i < s->desc.n_sequences; i++) {
         if (!s->running[i]) continue;
-        (void)weft__pages_append(p, i, s->running[i], &copy);
+        weft__pages_append(p, i, s->running[i]);
         weft__pages_discard(p, i, weft__first_seen(g, s->sequences[i].discarded, p->lists[i].length));
     }
     return true;

@@ -278,9 +278,8 @@ static weft_status fill(weft_session *s, uint32_t sequence, const weft__safetens
     weft__sequence *q = &s->sequences[sequence];
     for (uint32_t i = 0; i < s->n_groups; i++) {
         weft__pages *p = &s->groups[i].pages;
-        weft__page_copy none;
         weft__pages_begin(p, sequence, weft__first_seen(&s->groups[i], discarded, length));
-        (void)weft__pages_append(p, sequence, length - p->lists[sequence].length, &none);
+        weft__pages_append(p, sequence, length - p->lists[sequence].length);
     }
     memcpy(q->tokens, tensor(st, "tokens")->data, length * sizeof *q->tokens);
     q->length = length;

@@ -104,7 +104,7 @@ static void own_definitions_come_first(void)
     own.architecture = "MyForCausalLM";
     write_config(&folder, "YourForCausalLM", "gpt_neox");
     CHECK_STATUS(weft_model_open(folder.path, &desc, &m, &err), WEFT_UNSUPPORTED, err);
-    CHECK_CONTAINS(err.text, "'YourForCausalLM' is not known; known are MyForCausalLM, GPTNeoXForCausalLM");
+    CHECK_CONTAINS(err.text, "'YourForCausalLM' is not known; known families are MyForCausalLM, GPTNeoX");
     write_config(&folder, "MyForCausalLM", "another");
     CHECK_STATUS(weft_model_open(folder.path, &desc, &m, &err), WEFT_UNSUPPORTED, err);
     CHECK_CONTAINS(err.text, "'MyForCausalLM' is of model_type 'gpt_neox', not 'another'");

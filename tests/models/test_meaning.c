@@ -159,7 +159,7 @@ static const struct {
     { "{ " SMALL ", \"rotary_emb_base\": null }", "'rotary_emb_base' is not a number" },
     { "{ " SMALL ", \"rotary_pct\": 1.0, \"head_dim\": 128 }", "128 rotary dimensions in heads of 100" },
     { "{ \"architectures\": [\"NoSuchForCausalLM\"] }",
-      "'NoSuchForCausalLM' is not known; known are GPTNeoXForCausalLM" },
+      "'NoSuchForCausalLM' is not known; known families are GPTNeoX" },
     { "{ \"architectures\": [\"GPTNeoXForCausalLM\"], \"model_type\": \"llama\" }",
       "'GPTNeoXForCausalLM' is of model_type 'gpt_neox', not 'llama'" },
     { "{ " SMALL ", \"rope_scaling\": {\"type\": \"spiral\", \"factor\": 2} }",

@@ -58,6 +58,36 @@ static void a_failed_call_leaves_sequences_as_they_were(void)
     bundled_close(&b);
 }
 
+static weft_status no_copy(weft_buf *buf, const weft_state_span *spans, uint32_t n, weft_error *error)
+{
+    (void)buf, (void)spans, (void)n;
+    return WEFT_FAIL(error, WEFT_DEVICE_LOST, "the device is gone");
+}
+
+/* Two go on in a page that they have begun together, of which the copy fails. */
+static void a_failed_copy_too(void)
+{
+    bundled b;
+    float want[REF_VOCAB], got[REF_VOCAB];
+    const weft_session_desc desc = { .n_sequences = 2, .context = 64 };
+    if (bundled_open(&b, "cpu,threads=1", &desc)) {
+        uint32_t cells = weft_session_cells_free(b.s);
+        CHECK_OK(eval_tokens(b.s, 0, story, 4, false, want, &err), err);
+        CHECK_OK(weft_session_truncate(b.s, 0, 3, &err), err);
+        CHECK_OK(weft_session_fork(b.s, 0, 1, &err), err);
+        fail_after(&b, 0);
+        failing.buf_copy = no_copy;
+        CHECK_STATUS(eval_tokens(b.s, 1, story + 3, 1, false, got, &err), WEFT_DEVICE_LOST, err);
+        CHECK_EQ_INT(weft_session_length(b.s, 1), 3);
+        b.device->vt = real;
+        CHECK_OK(eval_tokens(b.s, 1, story + 3, 1, false, got, &err), err);
+        CHECK(relative_difference(got, want, REF_VOCAB) < 1e-3);
+        for (uint32_t i = 0; i < 2; i++) CHECK_OK(weft_session_truncate(b.s, i, 0, &err), err);
+        CHECK_EQ_INT(weft_session_cells_free(b.s), cells);
+    }
+    bundled_close(&b);
+}
+
 static void a_failed_generation_too(void)
 {
     bundled b;
@@ -301,6 +331,7 @@ static void a_shared_prefix_is_computed_once(void)
 
 static const weft_test tests[] = {
     { "a failed call leaves sequences as they were", a_failed_call_leaves_sequences_as_they_were },
+    { "a failed copy too", a_failed_copy_too },
     { "a failed generation too", a_failed_generation_too },
     { "hidden states of some tokens", hidden_states_of_some_tokens },
     { "generations go on", generations_go_on },
