@@ -255,8 +255,8 @@ typedef struct weft_program_memory { uint64_t weights, states, arena, constants;
 /* What the program needs on one device (below n_devices), weights and states as if it did not share them. */
 WEFT_API weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t device);
 /* What programs need that are made from one graph, on the same devices and split alike, and that share weights and
- * states, with which they share the largest arena. Bytes on one device; and whether every device has them, LIMIT with
- * the numbers if not. */
+ * states, with which they share arenas: what loading them in this order takes. Bytes on one device; and whether every
+ * device has them, LIMIT with the numbers if not. */
 WEFT_API uint64_t weft_programs_bytes(const weft_program *const *programs, uint32_t n, uint32_t device);
 WEFT_API WEFT_MUST_USE weft_status weft_programs_check_memory(const weft_program *const *programs, uint32_t n,
                                                               weft_error *err);

@@ -105,15 +105,19 @@ weft_program_memory weft_program_device_memory(const weft_program *p, uint32_t d
     return weft__schedule_memory(p->s, device);
 }
 
-/* Weights, states and the largest arena once, constants of all. */
+/* Weights and states once, constants of all, and the arenas that loading in this order takes: one that needs more than
+ * those before has a piece of its own (weft__states_arena). */
 static weft_program_memory memory_of(const weft_program *const *programs, uint32_t n, uint32_t device)
 {
     weft_program_memory sum = { 0 };
+    uint64_t most = 0;
     for (uint32_t i = 0; i < n; i++) {
         weft_program_memory m = weft__schedule_memory(programs[i]->s, device);
-        if (!i) sum = m;
-        else sum.constants += m.constants;
-        if (m.arena > sum.arena) sum.arena = m.arena;
+        uint64_t arena = m.arena > most ? m.arena : 0;
+        if (arena) most = arena;
+        m.arena = sum.arena + arena;
+        m.constants += sum.constants;
+        sum = m;
     }
     return sum;
 }

@@ -147,9 +147,10 @@ uint64_t weft_session_bytes(const weft_session *s)
         uint64_t most = 0;
         for (uint32_t i = 0; i < s->n_runners; i++) {
             uint64_t arena = weft_program_plan(s->runners[i].p)->arena_bytes[d];
-            if (arena > most) most = arena;
+            if (arena <= most) continue;
+            most = arena;
+            sum += arena; /* a piece of its own beside smaller ones */
         }
-        sum += most;
     }
     return sum;
 }
