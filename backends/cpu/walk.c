@@ -2,7 +2,6 @@
 #include "walk.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "graph/convert.h"
 
@@ -154,21 +153,6 @@ void cpu_row_store(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, co
     }
 }
 
-/* Four halves at a time: the sum carries into a half's sign bit where its other bits are at least those of infinity. */
-static bool any_infinite(const uint16_t *h, int64_t step, int64_t n)
-{
-    const uint64_t each = 0x0001000100010001u;
-    int64_t i = 0;
-    uint64_t found = 0;
-    for (; step == 1 && i + 4 <= n; i += 4) {
-        uint64_t four;
-        memcpy(&four, h + i, sizeof four);
-        found |= (four & each * 0x7fff) + each * (0x8000 - 0x7c00);
-    }
-    for (; i < n; i++) found |= (h[i * step] & 0x7fffu) + (0x8000 - 0x7c00);
-    return found & each * 0x8000;
-}
-
 void cpu_row_keep(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, const float *x,
                   int64_t n)
 {
@@ -177,9 +161,11 @@ void cpu_row_keep(const cpu_vec_ops *v, void *y, weft_dtype t, int64_t step, con
         return;
     }
     cpu_row_store(v, y, t, step, x, n);
+    if (t != WEFT_F16) return;
     uint16_t *h = y;
-    if (t != WEFT_F16 || !any_infinite(h, step, n)) return;
-    for (int64_t i = 0; i < n; i++)
+    uint32_t infinite = 0; /* hardly ever; without a branch it is a few instructions a row */
+    for (int64_t i = 0; i < n; i++) infinite |= (h[i * step] & 0x7fff) == 0x7c00;
+    for (int64_t i = 0; infinite && i < n; i++)
         if ((h[i * step] & 0x7fff) == 0x7c00 && !isinf(x[i])) h[i * step] |= WEFT_F16_OVERFLOW;
 }
 
