@@ -1,3 +1,19 @@
+# weft_test_turn(test): a label turn0 to turn3 for a test that tools/check does not run for each commit. ctest by itself
+# and tools/check --all run all of them.
+function(weft_test_turn test)
+  string(MD5 turn ${test})
+  string(SUBSTRING ${turn} 0 1 turn)
+  math(EXPR turn "0x${turn} % 4")
+  set_property(TEST ${test} APPEND PROPERTY LABELS turn${turn})
+endfunction()
+
+# weft_test_beside(test): the same where this build is one beside the usual one, which runs the test for each commit.
+function(weft_test_beside test)
+  if(WEFT_SANITIZE OR CMAKE_CROSSCOMPILING)
+    weft_test_turn(${test})
+  endif()
+endfunction()
+
 # weft_test(name SOURCES a.c b.c LABELS graph [LIBS weft_graph] [ARGS ...] [DEFINES ...] [TIMEOUT seconds]
 #           [DIRECTORY dir] [TARGET other])
 #
@@ -34,6 +50,7 @@ function(weft_test name)
   endif()
   add_test(NAME ${name} COMMAND ${arg_TARGET} ${arg_ARGS} WORKING_DIRECTORY ${arg_DIRECTORY})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77)
+  weft_test_beside(${name})
   if(threads IN_LIST arg_LABELS)
     add_dependencies(tests_threads ${arg_TARGET})
   endif()

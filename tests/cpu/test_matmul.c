@@ -9,6 +9,7 @@
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/k_matmul.h"
 #include "backends/cpu/pack.h"
+#include "tests/sample.h"
 #include "tests/test.h"
 
 #define CANARY -12345.5f
@@ -266,6 +267,15 @@ static const int64_t tokens[] = { 1, 2, 3, 5, 7, 8, 9, 13, 20, 24, 25, 61 };
 static const struct { int64_t n, k; } float_shapes[] = { { 1, 1 }, { 17, 7 }, { 31, 33 }, { 16, 257 }, { 35, 611 } };
 static const struct { int64_t n, k; } block_shapes[] = { { 1, 32 }, { 17, 64 }, { 31, 96 }, { 35, 1120 } };
 
+/* Emulation and sanitizers take a sample. */
+static void check_sampled(const matmul_case *m)
+{
+    char row[96];
+    snprintf(row, sizeof row, "%d %d %d %d %d %d", (int)m->isa, (int)m->type, m->exact, (int)m->t, (int)m->n,
+             (int)m->k);
+    if (sample_takes_slow(row, "matmul")) check_case(m);
+}
+
 static void sweep(cpu_isa isa, weft_dtype type)
 {
     bool blocks = type == WEFT_Q8_0 || type == WEFT_Q4_0;
@@ -276,16 +286,16 @@ static void sweep(cpu_isa isa, weft_dtype type)
     for (size_t s = 0; s < shapes; s++)
         for (size_t t = 0; t < sizeof tokens / sizeof *tokens; t++)
             for (int exact = 0; exact < 2; exact++, i++)
-                check_case(&(matmul_case){ .isa = isa, .type = type, .exact = exact, .t = tokens[t],
-                                           .n = blocks ? block_shapes[s].n : float_shapes[s].n,
-                                           .k = blocks ? block_shapes[s].k : float_shapes[s].k,
-                                           .act = (weft_act)(i % WEFT_ACT_COUNT), .bias = i % 3 != 0,
-                                           .residuals = (int)(i / 2 % 3), .threads = 1 + i % 3 });
+                check_sampled(&(matmul_case){ .isa = isa, .type = type, .exact = exact, .t = tokens[t],
+                                              .n = blocks ? block_shapes[s].n : float_shapes[s].n,
+                                              .k = blocks ? block_shapes[s].k : float_shapes[s].k,
+                                              .act = (weft_act)(i % WEFT_ACT_COUNT), .bias = i % 3 != 0,
+                                              .residuals = (int)(i / 2 % 3), .threads = 1 + i % 3 });
     /* Many tokens, which are split into blocks when there are more threads than panels, and grouped when there are
      * less. */
-    check_case(&(matmul_case){ .isa = isa, .type = type, .t = 131, .n = 19, .k = 64, .threads = 7 });
-    check_case(&(matmul_case){ .isa = isa, .type = type, .t = 51, .n = 547, .k = 96, .threads = 1, .bias = true });
-    check_case(&(matmul_case){ .isa = isa, .type = type, .t = 800, .n = 33, .k = 64, .threads = 2 });
+    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 131, .n = 19, .k = 64, .threads = 7 });
+    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 51, .n = 547, .k = 96, .threads = 1, .bias = true });
+    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 800, .n = 33, .k = 64, .threads = 2 });
 }
 
 #define SWEEPS(X)                                                                                  \

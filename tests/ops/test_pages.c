@@ -3,6 +3,7 @@
  * cells that no sequence has hold NaN. In deterministic programs a token's bits are the same alone, in any batch and in
  * any program over the same cache. */
 #include "backends/backend.h"
+#include "tests/sample.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -353,9 +354,18 @@ static void compare_on(const char *spec, void (*compare)(weft_backend *b, size_t
     weft_backend_close(b);
 }
 
+/* Whether a slow device takes row i of what is compared; it always takes the first. */
+static bool takes(const char *what, size_t i)
+{
+    char row[32];
+    snprintf(row, sizeof row, "%s %zu", what, i);
+    return i == 0 || sample_takes_slow(row, "pages");
+}
+
 static void pages_on(weft_backend *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (!takes("pages", i)) continue;
         compare_pages(b, &shapes[i], 1);
         compare_pages(b, &shapes[i], SEQUENCES);
     }
@@ -364,7 +374,8 @@ static void pages_on(weft_backend *b, size_t n)
 static void chunks_on(weft_backend *b, size_t n)
 {
     static const shape all[] = { { 64, 64, 70, WEFT_F16 }, { 16, 13, 70, WEFT_F32 }, { 16, 32, 70, WEFT_Q8_0 } };
-    for (size_t i = 0; i < n; i++) compare_chunks(b, &all[i]);
+    for (size_t i = 0; i < n; i++)
+        if (takes("chunks", i)) compare_chunks(b, &all[i]);
 }
 
 static const char *const cpus[] = { "cpu,isa=scalar", "cpu,isa=avx2,threads=1", "cpu,isa=avx2,threads=3",
