@@ -55,6 +55,13 @@ void weft__arch_build(const weft__arch *a, const weft__class *k, weft_graph *g, 
                  { family "Model", WEFT_HEAD_NONE, NULL, false },                            \
                  { family "ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false }, \
                  { family "ForTokenClassification", WEFT_HEAD_TOKENS, "score", true } }
+/* The classes of those that have one for tokens and one for spans besides, each with a bias. */
+#define SPAN_CLASSES(family)                                                                     \
+    .classes = { { family "ForCausalLM", WEFT_HEAD_LOGITS, NULL, false },                        \
+                 { family "Model", WEFT_HEAD_NONE, NULL, false },                                \
+                 { family "ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },     \
+                 { family "ForTokenClassification", WEFT_HEAD_TOKENS, "classifier", true },      \
+                 { family "ForQuestionAnswering", WEFT_HEAD_SPAN, "qa_outputs", true } }
 /* Names as GPT-2 has them, and as LLaMA does. */
 #define GPT_NAMES \
     .embed = "transformer.wte.weight", .head = "lm_head.weight", .spellings = { { "transformer.", "" } }

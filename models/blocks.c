@@ -23,9 +23,17 @@ void weft_net_read(weft_net *x, weft_graph *g, const weft_config *c, const weft_
     x->norm.eps = (float)weft_config_f64(g, c, eps, 0, 1);
 }
 
+/* A key as the file has it. */
+static const char *spelled(const weft_net *x, const char *key)
+{
+    return x->c->spelling ? x->c->spelling(x->c->ctx, key) : key;
+}
+
 static void check_multiple(weft_net *x, const char *a, uint32_t n, const char *b, uint32_t of)
 {
-    if (n % of) weft_graph_fail(x->g, WEFT_FORMAT, "%s: %s %u is no multiple of %s %u", x->c->origin, a, n, b, of);
+    if (n % of)
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: %s %u is no multiple of %s %u", x->c->origin, spelled(x, a), n,
+                        spelled(x, b), of);
 }
 
 void weft_net_equal_heads(weft_net *x)
@@ -58,7 +66,7 @@ void weft_net_grouped_heads(weft_net *x)
 void weft_net_refuse(weft_net *x, const char *key)
 {
     if (weft_config_bool_or(x->g, x->c, key, false))
-        weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: '%s' is not supported", x->c->origin, key);
+        weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: '%s' is not supported", x->c->origin, spelled(x, key));
 }
 
 /* ---- parts ---- */
@@ -105,6 +113,15 @@ void weft_block_split_heads(weft_net *x, weft_ref in, weft_ref out[3])
     }
 }
 
+void weft_block_split_groups(weft_net *x, weft_ref in, weft_ref out[3])
+{
+    const uint32_t each = x->H / x->G;
+    weft_ref y = weft_reshape(x->g, in, WEFT_DIMS(x->in->T, x->G, each + 2, x->D));
+    out[0] = weft_reshape(x->g, weft_slice(x->g, y, 2, 0, each), WEFT_DIMS(x->in->T, x->H, x->D));
+    out[1] = weft_select(x->g, y, 2, each);
+    out[2] = weft_select(x->g, y, 2, each + 1);
+}
+
 weft_ref weft_block_norm(weft_net *x, weft_ref in, const char *name)
 {
     const weft_net_norm *n = &x->norm;
@@ -148,12 +165,29 @@ uint32_t weft_block_upper_window(weft_net *x, uint32_t i)
     return weft_block_window(x, wanted ? window : 0, i, i >= weft_config_u32(x->g, x->c, "max_window_layers", 0, 4096));
 }
 
+weft_ref weft_block_alibi(weft_net *x)
+{
+    enum { MOST_HEADS = 1024 };
+    float slopes[MOST_HEADS];
+    uint32_t p = 1;
+    if (x->H > MOST_HEADS) {
+        weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: ALiBi of more than %d heads", x->c->origin, MOST_HEADS);
+        return (weft_ref){ 0 };
+    }
+    while (2 * p <= x->H) p *= 2;
+    for (uint32_t h = 0; h < x->H; h++) {
+        double i = h < p ? h + 1 : h - p + 0.5;
+        slopes[h] = (float)exp2(-8 * i / p);
+    }
+    return weft_constant(x->g, WEFT_F32, WEFT_DIMS(x->H), slopes);
+}
+
 weft_ref weft_block_attention(weft_net *x, weft_ref q, weft_ref k, weft_ref v, const weft_block_attention_desc *d)
 {
     float scale = d->scale > 0 ? d->scale : (float)(1 / sqrt(x->D));
     q = weft_block_rope(x, q, d->rotary);
     k = weft_block_rope(x, k, d->rotary);
-    const weft_attention_desc more = { .soft_cap = d->soft_cap };
+    const weft_attention_desc more = { .soft_cap = d->soft_cap, .slopes = x->slopes };
     weft_ref y = weft_cached_attention_with(x->g, x->in, q, k, v, scale, d->window, &more);
     return weft_reshape(x->g, y, WEFT_DIMS(x->in->T, (int64_t)x->H * width_of(x, v)));
 }
@@ -226,8 +260,13 @@ weft_ref weft_block_sandwich_layer(weft_net *x, weft_ref in, const weft_block_at
 
 weft_ref weft_block_embed(weft_net *x, const char *name)
 {
+    return weft_block_embed_of(x, name, x->E);
+}
+
+weft_ref weft_block_embed_of(weft_net *x, const char *name, uint32_t width)
+{
     weft_scope_begin(x->g, "%s", name);
-    x->embed = weft_scope_end(x->g, weft_weight(x->g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "weight"));
+    x->embed = weft_scope_end(x->g, weft_weight(x->g, WEFT_ANY, WEFT_DIMS(x->V, width), "weight"));
     return weft_gather(x->g, x->embed, x->in->tokens);
 }
 
@@ -284,7 +323,8 @@ weft_ref weft_block_scaled_decoder(weft_net *x, float factor, weft_block_layer *
 void weft_block_logits(weft_net *x, weft_ref hidden)
 {
     weft_scope_begin(x->g, "%s", x->head.name);
-    weft_ref weight = x->tied ? x->embed : weft_weight(x->g, WEFT_ANY, WEFT_DIMS(x->V, x->E), "weight");
+    weft_dims shape = WEFT_DIMS(x->V, width_of(x, hidden));
+    weft_ref weight = x->tied ? x->embed : weft_weight(x->g, WEFT_ANY, shape, "weight");
     weft_ref h = weft_gather(x->g, hidden, x->in->rows);
     weft_ref y = weft_scope_end(x->g, project(x, h, weight, x->V, x->head.bias));
     float scale = x->head.scale > 0 ? x->head.scale : 1, cap = x->head.soft_cap;

@@ -59,6 +59,7 @@ typedef struct weft_net {
     weft_net_norm norm;
     weft_net_head head;
     weft_rotary rotary, local; /* local: of layers with a window, where those turn otherwise */
+    weft_ref slopes; /* of scores along positions, in every attention: weft_block_alibi; none: no matter */
     weft_ref embed; /* the embedding's weight, for a head that is tied */
 } weft_net;
 
@@ -84,6 +85,8 @@ WEFT_API weft_ref weft_block_linear(weft_net *x, weft_ref in, const char *name, 
 WEFT_API weft_ref weft_block_heads(weft_net *x, weft_ref in, const char *name, uint32_t heads, bool bias);
 /* What holds queries, keys and values one after the other: in [T, (H + 2 G) D] -> out [T, H, D], [T, G, D] twice. */
 WEFT_API void weft_block_split_heads(weft_net *x, weft_ref in, weft_ref out[3]);
+/* What holds them group by group, the queries of a group before its key and its value: in [T, G (H/G + 2) D]. */
+WEFT_API void weft_block_split_groups(weft_net *x, weft_ref in, weft_ref out[3]);
 /* x->norm along the last axis, weights by name: of a hidden state, or of each head. */
 WEFT_API weft_ref weft_block_norm(weft_net *x, weft_ref in, const char *name);
 
@@ -98,6 +101,10 @@ WEFT_API weft_rotary weft_block_group_rotary(weft_net *x, const char *group, uin
 /* Of n dimensions in pairs (2i, 2i + 1), for classes whose theta is fixed. */
 WEFT_API weft_rotary weft_block_pair_rotary(weft_net *x, uint32_t n, float theta);
 WEFT_API weft_ref weft_block_rope(weft_net *x, weft_ref in, const weft_rotary *r); /* NULL or no angles: in */
+
+/* The slopes [H] of ALiBi (Press et al., arXiv:2108.12409): 2^(-8 i / p) for i from 1 to p, the largest power of two
+ * in H; heads beyond take those of 2p that lie between, 2^(-8 i / 2p) for i = 1, 3, 5 ... */
+WEFT_API weft_ref weft_block_alibi(weft_net *x);
 
 /* The window of layer i: `window` if layer_types calls it sliding_attention, 0 if full_attention; without such a list
  * it has the window where `otherwise` is true. */
@@ -144,6 +151,7 @@ WEFT_API weft_ref weft_block_sandwich_layer(weft_net *x, weft_ref in, const weft
 
 /* Rows of name.weight [V, E], which x->embed is then. */
 WEFT_API weft_ref weft_block_embed(weft_net *x, const char *name);
+WEFT_API weft_ref weft_block_embed_of(weft_net *x, const char *name, uint32_t width); /* for E */
 /* Rows of name.weight [max_position_embeddings + offset, E], each token's by its position and the offset. */
 WEFT_API weft_ref weft_block_positions(weft_net *x, const char *name, uint32_t offset);
 /* A number that the reference rounds to the type of its weights: as dtype of the configuration has it. */

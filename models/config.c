@@ -278,7 +278,7 @@ static weft_status compare_spellings(weft_config_file *c, const weft__config_key
         if (!v || json_is_null(v) || same_value(f.v, v)) continue;
         WEFT_TRY(warn(c, err, "%s and %s differ; %s counts", f.path, row->spelling[k], f.path));
     }
-    const json_t *unread = row->unread ? json_object_get(c->root, row->unread) : NULL;
+    const json_t *unread = row->unread ? at_path(c->root, row->unread) : NULL;
     if (!unread || json_is_null(unread)) return WEFT_OK;
     if (f.v && !same_value(f.v, unread))
         return warn(c, err, "%s and %s differ; %s counts", f.path, row->unread, f.path);

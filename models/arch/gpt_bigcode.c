@@ -2,18 +2,13 @@
  * GPTBigCode classes are the reference. */
 #include "models/arch.h"
 
-/* One head of keys and values after all queries; or each head's own beside its queries. */
 static weft_ref attention(weft_net *x, weft_ref in)
 {
-    bool multi_query = weft_config_bool(x->g, x->c, "multi_query");
+    float scale = weft_config_bool(x->g, x->c, "scale_attn_weights") ? 0 : 1;
     weft_ref qkv[3];
     weft_scope_begin(x->g, "attn");
-    weft_ref y = weft_block_linear(x, in, "c_attn", (x->H + 2 * x->G) * x->D, true);
-    if (multi_query) weft_block_split_heads(x, y, qkv);
-    else y = weft_reshape(x->g, y, WEFT_DIMS(x->in->T, x->H, 3, x->D));
-    for (int i = 0; i < 3 && !multi_query; i++) qkv[i] = weft_select(x->g, y, 2, i);
-    float scale = weft_config_bool(x->g, x->c, "scale_attn_weights") ? 0 : 1;
-    y = weft_block_attention(x, qkv[0], qkv[1], qkv[2], &(weft_block_attention_desc){ .scale = scale });
+    weft_block_split_groups(x, weft_block_linear(x, in, "c_attn", (x->H + 2 * x->G) * x->D, true), qkv);
+    weft_ref y = weft_block_attention(x, qkv[0], qkv[1], qkv[2], &(weft_block_attention_desc){ .scale = scale });
     return weft_scope_end(x->g, weft_block_linear(x, y, "c_proj", x->E, true));
 }
 

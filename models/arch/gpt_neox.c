@@ -4,12 +4,11 @@
 
 static weft_ref attention(weft_net *x, weft_ref in, bool bias)
 {
+    const weft_block_attention_desc how = { .rotary = &x->rotary };
+    weft_ref qkv[3];
     weft_scope_begin(x->g, "attention");
-    weft_ref qkv = weft_block_linear(x, in, "query_key_value", 3 * x->E, bias);
-    qkv = weft_reshape(x->g, qkv, WEFT_DIMS(x->in->T, x->H, 3, x->D)); /* per head: q, k, v */
-    weft_ref q = weft_block_rope(x, weft_select(x->g, qkv, 2, 0), &x->rotary);
-    weft_ref k = weft_block_rope(x, weft_select(x->g, qkv, 2, 1), &x->rotary);
-    weft_ref y = weft_block_attention(x, q, k, weft_select(x->g, qkv, 2, 2), &(weft_block_attention_desc){ 0 });
+    weft_block_split_groups(x, weft_block_linear(x, in, "query_key_value", 3 * x->E, bias), qkv);
+    weft_ref y = weft_block_attention(x, qkv[0], qkv[1], qkv[2], &how);
     return weft_scope_end(x->g, weft_block_linear(x, y, "dense", x->E, bias));
 }
 
