@@ -59,6 +59,7 @@ SMOLLM3 = base(architectures=["SmolLM3ForCausalLM"], model_type="smollm3", num_h
 COHERE = base(architectures=["CohereForCausalLM"], model_type="cohere")
 COHERE2 = base(architectures=["Cohere2ForCausalLM"], model_type="cohere2", num_hidden_layers=3)
 OLMO3 = base(architectures=["Olmo3ForCausalLM"], model_type="olmo3", num_hidden_layers=4)
+OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 
 MODELS = {
     "gpt2-usual": GPT2,
@@ -126,6 +127,10 @@ MODELS = {
         "full_attention", "sliding_attention", "sliding_attention", "full_attention"], "rope_parameters": {
             "full_attention": {"rope_type": "linear", "factor": 2.0}, "sliding_attention": {
                 "rope_type": "default", "rope_theta": 300.0}}},
+    "opt-usual": OPT,
+    "opt-350m": {**OPT, "do_layer_norm_before": False, "word_embed_proj_dim": 20, "num_attention_heads": 3},
+    "opt-bare": {**OPT, "_remove_final_layer_norm": True, "enable_bias": False, "layer_norm_elementwise_affine": False,
+                 "word_embed_proj_dim": 64, "activation_function": "gelu", "tie_word_embeddings": False},
     "starcoder2-window": {**STARCODER2, "sliding_window": 7, "rope_theta": 1e5},
     "starcoder2-plain": {**STARCODER2, "num_key_value_heads": 4, "use_bias": False, "tie_word_embeddings": False},
     "gpt_neox-parallel": {**NEOX, "rotary_pct": 0.25},
