@@ -404,6 +404,9 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "gptj-usual.json", "rotary_dim", "14", "14 rotary dimensions in heads of 12" },
     { "codegen-usual.json", "n_head", "1", NULL },
     { "codegen-usual.json", "n_embd", "50", "no multiple of" },
+    { "bloom-usual.json", "slow_but_exact", "true", "'slow_but_exact' is not supported" },
+    { "bloom-usual.json", "n_head", "2048", "no multiple" },
+    { "bloom-usual.json", "hidden_size", "7", NULL }, /* n_embed counts */
     { "qwen3-window.json", "use_sliding_window", "false", "there is no 'sliding_window'" },
 };
 

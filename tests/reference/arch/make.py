@@ -59,6 +59,7 @@ SMOLLM3 = base(architectures=["SmolLM3ForCausalLM"], model_type="smollm3", num_h
 COHERE = base(architectures=["CohereForCausalLM"], model_type="cohere")
 COHERE2 = base(architectures=["Cohere2ForCausalLM"], model_type="cohere2", num_hidden_layers=3)
 OLMO3 = base(architectures=["Olmo3ForCausalLM"], model_type="olmo3", num_hidden_layers=4)
+BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "n_embed": 48, "n_head": 4, "n_layer": 2, "vocab_size": 61}
 OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 
 MODELS = {
@@ -127,6 +128,9 @@ MODELS = {
         "full_attention", "sliding_attention", "sliding_attention", "full_attention"], "rope_parameters": {
             "full_attention": {"rope_type": "linear", "factor": 2.0}, "sliding_attention": {
                 "rope_type": "default", "rope_theta": 300.0}}},
+    "bloom-usual": {**BLOOM, "n_head": 6, "seq_length": 64},
+    "bloom-normed": {**BLOOM, "hidden_size": 32, "apply_residual_connection_post_layernorm": True,
+                     "tie_word_embeddings": False},
     "opt-usual": OPT,
     "opt-350m": {**OPT, "do_layer_norm_before": False, "word_embed_proj_dim": 20, "num_attention_heads": 3},
     "opt-bare": {**OPT, "_remove_final_layer_norm": True, "enable_bias": False, "layer_norm_elementwise_affine": False,
