@@ -404,6 +404,11 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "gptj-usual.json", "rotary_dim", "14", "14 rotary dimensions in heads of 12" },
     { "codegen-usual.json", "n_head", "1", NULL },
     { "codegen-usual.json", "n_embd", "50", "no multiple of" },
+    { "falcon-40b.json", "parallel_attn", "false", "'new_decoder_architecture' is true with this" },
+    { "falcon-7b.json", "num_ln_in_parallel_attn", "2", "'new_decoder_architecture' is false with this" },
+    { "falcon-40b.json", "num_kv_heads", "4", "no multiple of num_kv_heads 4" },
+    { "falcon-rw.json", "num_kv_heads", "3", "'num_kv_heads' is 3" },
+    { "falcon-7b.json", "num_kv_heads", "2", NULL },
     { "bloom-usual.json", "slow_but_exact", "true", "'slow_but_exact' is not supported" },
     { "bloom-usual.json", "n_head", "2048", "no multiple" },
     { "bloom-usual.json", "hidden_size", "7", NULL }, /* n_embed counts */

@@ -59,6 +59,7 @@ SMOLLM3 = base(architectures=["SmolLM3ForCausalLM"], model_type="smollm3", num_h
 COHERE = base(architectures=["CohereForCausalLM"], model_type="cohere")
 COHERE2 = base(architectures=["Cohere2ForCausalLM"], model_type="cohere2", num_hidden_layers=3)
 OLMO3 = base(architectures=["Olmo3ForCausalLM"], model_type="olmo3", num_hidden_layers=4)
+FALCON = base(architectures=["FalconForCausalLM"], model_type="falcon")
 BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "n_embed": 48, "n_head": 4, "n_layer": 2, "vocab_size": 61}
 OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 
@@ -128,6 +129,13 @@ MODELS = {
         "full_attention", "sliding_attention", "sliding_attention", "full_attention"], "rope_parameters": {
             "full_attention": {"rope_type": "linear", "factor": 2.0}, "sliding_attention": {
                 "rope_type": "default", "rope_theta": 300.0}}},
+    "falcon-7b": {**FALCON, "num_attention_heads": 3, "num_kv_heads": 3},
+    "falcon-40b": {**FALCON, "num_attention_heads": 6, "num_kv_heads": 2, "new_decoder_architecture": True,
+                   "multi_query": True, "parallel_attn": True, "rope_scaling": {"type": "linear", "factor": 2.0}},
+    "falcon-11b": {**FALCON, "num_kv_heads": 2, "new_decoder_architecture": True, "num_ln_in_parallel_attn": 1,
+                   "ffn_hidden_size": 72, "rope_theta": 500042.0, "bias": True, "tie_word_embeddings": False},
+    "falcon-rw": {**FALCON, "num_attention_heads": 6, "alibi": True, "bias": True, "multi_query": False,
+                  "parallel_attn": False, "activation": "gelu_new"},
     "bloom-usual": {**BLOOM, "n_head": 6, "seq_length": 64},
     "bloom-normed": {**BLOOM, "hidden_size": 32, "apply_residual_connection_post_layernorm": True,
                      "tie_word_embeddings": False},
@@ -206,13 +214,18 @@ def in_double():
         torch.set_default_dtype(single)
 
 
+def attention_of(model_type):
+    """Falcon's eager attention adds ALiBi twice, once with the mask; that of a model as it is loaded does not."""
+    return "sdpa" if model_type == "falcon" else "eager"
+
+
 def make(values):
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "config.json"), "w") as f:
             json.dump(values, f)
         config = transformers.AutoConfig.from_pretrained(folder)
     config.dtype = None
-    config._attn_implementation = "eager"
+    config._attn_implementation = attention_of(values["model_type"])
     with in_double():
         return getattr(transformers, values["architectures"][0])(config).eval()
 
@@ -235,8 +248,8 @@ def load(model, tensors):
         model.config.save_pretrained(folder)
         save_file(made, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
         with in_double():
-            again = type(model).from_pretrained(folder, dtype=torch.float64, attn_implementation="eager").eval()
-    return again
+            how = {"dtype": torch.float64, "attn_implementation": attention_of(model.config.model_type)}
+            return type(model).from_pretrained(folder, **how).eval()
 
 
 def logits_of(model, ids):

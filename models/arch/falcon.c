@@ -1,0 +1,65 @@
+/* falcon.c: Falcon 7B, 40B, 180B, Falcon 2 11B, Falcon-RW. Almazrouei et al., arXiv:2311.16867; Hugging Face's Falcon
+ * classes are the reference. */
+#include "models/arch.h"
+
+#include <math.h>
+
+static weft_ref attention(weft_net *x, weft_ref in, bool bias)
+{
+    weft_ref qkv[3];
+    weft_scope_begin(x->g, "self_attention");
+    weft_block_split_groups(x, weft_block_linear(x, in, "query_key_value", (x->H + 2 * x->G) * x->D, bias), qkv);
+    const weft_block_attention_desc how = { .rotary = &x->rotary };
+    weft_ref y = weft_block_attention(x, qkv[0], qkv[1], qkv[2], &how);
+    return weft_scope_end(x->g, weft_block_linear(x, y, "dense", x->E, bias));
+}
+
+/* Parts beside each other, after a norm each or one for both; or one after the other. */
+static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
+{
+    bool bias = weft_config_bool(x->g, x->c, "bias"), parallel = weft_config_bool(x->g, x->c, "parallel_attn");
+    bool grouped = weft_config_bool(x->g, x->c, "new_decoder_architecture");
+    bool two = weft_config_u32_or(x->g, x->c, "num_ln_in_parallel_attn", grouped ? 2 : 1, 1, 2) == 2 && parallel;
+    (void)i;
+    if (grouped ? !parallel : two)
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: 'new_decoder_architecture' is %s with this 'parallel_attn' and "
+                        "'num_ln_in_parallel_attn'", x->c->origin, grouped ? "true" : "false");
+    weft_ref n = weft_block_norm(x, in, two ? "ln_attn" : "input_layernorm");
+    weft_ref r = weft_add(x->g, in, attention(x, n, bias));
+    if (two) n = weft_block_norm(x, in, "ln_mlp");
+    if (!parallel) n = weft_block_norm(x, r, "post_attention_layernorm");
+    return weft_add(x->g, r, weft_block_mlp(x, n, "dense_h_to_4h", "dense_4h_to_h", bias));
+}
+
+static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
+{
+    weft_net_read(x, g, c, in, WEFT_NORM_LAYER, "layer_norm_eps");
+    weft_net_equal_heads(x);
+    if (weft_config_bool(g, c, "new_decoder_architecture")) weft_net_key_heads(x);
+    else if (weft_config_bool(g, c, "multi_query")) x->G = 1;
+    else x->G = weft_config_u32_or(g, c, "num_key_value_heads", x->H, x->H, x->H);
+    if (weft_config_bool(g, c, "alibi")) { /* which the scale of scores is of, too */
+        weft_ref slopes = weft_cast(g, weft_cast(g, weft_block_alibi(x), WEFT_BF16), WEFT_F32);
+        x->slopes = weft_scale(g, slopes, (float)(1 / sqrt(x->D)));
+    } else x->rotary = weft_block_rotary(x, x->D, 1);
+    weft_scope_begin(g, "transformer");
+    weft_ref h = weft_block_embed(x, "word_embeddings");
+    return weft_scope_end(g, weft_block_layers(x, h, "h", layer, "ln_f"));
+}
+
+static const weft__config_key keys[] = {
+    { "vocab_size", NUMBER(65024) }, { "hidden_size", { "n_embed", "hidden_size" }, NUMBER(4544) },
+    { "num_hidden_layers", NUMBER(32) }, { "num_attention_heads", NUMBER(71) }, { "num_ln_in_parallel_attn", ABSENT },
+    { "num_key_value_heads", { "num_kv_heads" }, ABSENT }, { "intermediate_size", { "ffn_hidden_size" }, ABSENT },
+    { "hidden_act", { "activation" }, TEXT("gelu") }, { "max_position_embeddings", NUMBER(2048) },
+    { "layer_norm_eps", { "layer_norm_epsilon" }, NUMBER(1e-5) }, { "initializer_range", NUMBER(0.02) },
+    { "alibi", NUMBER(false) }, { "new_decoder_architecture", NUMBER(false) }, { "multi_query", NUMBER(true) },
+    { "parallel_attn", NUMBER(true) }, { "bias", NUMBER(false) }, { "tie_word_embeddings", NUMBER(true) },
+    { "rope_theta", ROPE_OR("rope_theta", "rope_theta"), NUMBER(10000) }, { "bos_token_id", NUMBER(11) },
+    { "eos_token_id", NUMBER(11) },
+};
+
+const weft__arch weft__arch_falcon = {
+    .family = "Falcon", .trunk = trunk, KEYS("falcon", keys), SPAN_CLASSES("Falcon"),
+    .embed = "transformer.word_embeddings.weight", .head = "lm_head.weight", .spellings = { { "transformer.", "" } },
+};
