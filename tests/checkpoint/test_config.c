@@ -157,6 +157,8 @@ static void warns_in_words(void)
         { NEOX "\"rope_theta\":5,\"rotary_emb_base\":6}",
           "rotary_emb_base and rope_theta differ; rotary_emb_base counts" },
         { NEOX "\"rope_theta\":5}", "rope_theta is not read for gpt_neox; the default counts" },
+        { "{\"model_type\":\"mpt\",\"attn_config\":{\"alibi_bias_max\":16}}",
+          "attn_config.alibi_bias_max is not read for mpt; the default counts" },
         { NEOX "\"rope_scaling\":{\"factor\":5}}", "rope_scaling names no rope_type; its factor is ignored" },
         { NEOX "\"rope_parameters\":{\"rope_theta\":5},\"rotary_emb_base\":6}",
           "rope_parameters.rope_theta and rotary_emb_base differ; rope_parameters.rope_theta counts" },

@@ -409,6 +409,9 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "falcon-40b.json", "num_kv_heads", "4", "no multiple of num_kv_heads 4" },
     { "falcon-rw.json", "num_kv_heads", "3", "'num_kv_heads' is 3" },
     { "falcon-7b.json", "num_kv_heads", "2", NULL },
+    { "mpt-clip.json", "attn_config.qk_ln", "true", "'attn_config.qk_ln' is not supported" },
+    { "mpt-clip.json", "attn_config.alibi", "false", "without 'attn_config.alibi'" },
+    { "mpt-plain.json", "no_bias", "false", "or 'no_bias'" },
     { "bloom-usual.json", "slow_but_exact", "true", "'slow_but_exact' is not supported" },
     { "bloom-usual.json", "n_head", "2048", "no multiple" },
     { "bloom-usual.json", "hidden_size", "7", NULL }, /* n_embed counts */

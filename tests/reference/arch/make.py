@@ -60,6 +60,8 @@ COHERE = base(architectures=["CohereForCausalLM"], model_type="cohere")
 COHERE2 = base(architectures=["Cohere2ForCausalLM"], model_type="cohere2", num_hidden_layers=3)
 OLMO3 = base(architectures=["Olmo3ForCausalLM"], model_type="olmo3", num_hidden_layers=4)
 FALCON = base(architectures=["FalconForCausalLM"], model_type="falcon")
+MPT = {"architectures": ["MptForCausalLM"], "model_type": "mpt", "d_model": 48, "n_heads": 4, "n_layers": 2, "vocab_size": 61,
+       "max_seq_len": 64}
 BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "n_embed": 48, "n_head": 4, "n_layer": 2, "vocab_size": 61}
 OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 
@@ -136,6 +138,10 @@ MODELS = {
                    "ffn_hidden_size": 72, "rope_theta": 500042.0, "bias": True, "tie_word_embeddings": False},
     "falcon-rw": {**FALCON, "num_attention_heads": 6, "alibi": True, "bias": True, "multi_query": False,
                   "parallel_attn": False, "activation": "gelu_new"},
+    "mpt-plain": {**MPT, "n_heads": 6, "attn_config": {"alibi": True, "clip_qkv": None, "softmax_scale": None}},
+    "mpt-clip": {**MPT, "attn_config": {"clip_qkv": 0.7, "alibi_bias_max": 4, "softmax_scale": 0.2},
+                 "tie_word_embeddings": False},
+    "mpt-bare": {**MPT, "n_heads": 3, "layer_norm_epsilon": 1e-3},
     "bloom-usual": {**BLOOM, "n_head": 6, "seq_length": 64},
     "bloom-normed": {**BLOOM, "hidden_size": 32, "apply_residual_connection_post_layernorm": True,
                      "tie_word_embeddings": False},
