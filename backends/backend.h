@@ -171,6 +171,9 @@ WEFT_API void weft_states_destroy(weft_states *s);
 WEFT_API bool weft_states_get(const weft_states *s, uint32_t i, weft_state_info *out);
 WEFT_API uint32_t weft_states_find(const weft_states *s, const char *name);
 WEFT_API uint64_t weft_states_bytes(const weft_states *s); /* of all, on all devices */
+/* Of the arenas that their programs work in, on all devices: they are the states', because programs over the same
+ * states run in turn and share them. 0 before the first is loaded. */
+WEFT_API uint64_t weft_states_arena_bytes(const weft_states *s);
 /* Bytes of state i. INVALID: beyond its end, a number past the last. All four block, and belong between runs. */
 WEFT_API WEFT_MUST_USE weft_status weft_states_write(weft_states *s, uint32_t i, uint64_t offset, const void *src,
                                                     uint64_t n, weft_error *err);

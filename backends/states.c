@@ -73,6 +73,13 @@ uint64_t weft_states_bytes(const weft_states *s)
     return sum;
 }
 
+uint64_t weft_states_arena_bytes(const weft_states *s)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < s->n_arenas; i++) sum += s->arenas[i].bytes;
+    return sum;
+}
+
 /* ---- for programs ---- */
 
 static bool same(const entry *e, const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims)

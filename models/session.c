@@ -142,17 +142,7 @@ uint32_t weft_session_n_vocab(const weft_session *s)
 
 uint64_t weft_session_bytes(const weft_session *s)
 {
-    uint64_t sum = weft_weights_bytes(s->weights) + weft_states_bytes(s->states);
-    for (uint32_t d = 0; d < s->desc.n_devices; d++) {
-        uint64_t most = 0;
-        for (uint32_t i = 0; i < s->n_runners; i++) {
-            uint64_t arena = weft_program_plan(s->runners[i].p)->arena_bytes[d];
-            if (arena <= most) continue;
-            most = arena;
-            sum += arena; /* a piece of its own beside smaller ones */
-        }
-    }
-    return sum;
+    return weft_weights_bytes(s->weights) + weft_states_bytes(s->states) + weft_states_arena_bytes(s->states);
 }
 
 uint32_t weft_session_candidates(const weft_session *s)

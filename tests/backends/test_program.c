@@ -306,6 +306,8 @@ static void programs_share_states(void)
             .devices = &w.device, .n_devices = 1, .bounds = &bound, .n_bounds = 1
         };
         uint64_t bytes = weft_weights_bytes(w.weights), cells = weft_states_bytes(w.states);
+        uint64_t arena = weft_program_plan(w.p)->arena_bytes[0];
+        CHECK_EQ_INT(weft_states_arena_bytes(w.states), arena);
         CHECK_OK(small_run(w.p, 0, 5, y, sum, &err), err);
         for (uint32_t i = 5; i < 9; i++) CHECK_OK(small_run(w.p, i, 1, y, want, &err), err);
         CHECK_OK(weft_states_clear(w.states, &err), err);
@@ -313,6 +315,7 @@ static void programs_share_states(void)
             CHECK_OK(weft_program_load(one, w.weights, w.states, &err), err);
             CHECK_EQ_INT(weft_weights_bytes(w.weights), bytes);
             CHECK_EQ_INT(weft_states_bytes(w.states), cells);
+            CHECK_EQ_INT(weft_states_arena_bytes(w.states), arena); /* the smaller program works in the same */
             CHECK_OK(small_run(w.p, 0, 5, y, sum, &err), err);
             for (uint32_t i = 5; i < 9; i++) CHECK_OK(small_run(one, i, 1, y, sum, &err), err);
             for (uint32_t j = 0; j < SMALL_OUT; j++)
