@@ -63,6 +63,13 @@ void weft_net_grouped_heads(weft_net *x)
     read_key_heads(x);
 }
 
+void weft_net_read_decoder(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
+{
+    weft_net_read(x, g, c, in, WEFT_NORM_RMS, "rms_norm_eps");
+    weft_net_grouped_heads(x);
+    x->rotary = weft_block_rotary(x, x->D, 1);
+}
+
 void weft_net_refuse(weft_net *x, const char *key)
 {
     if (weft_config_bool_or(x->g, x->c, key, false))
@@ -132,6 +139,40 @@ weft_ref weft_block_norm(weft_net *x, weft_ref in, const char *name)
     return weft_scope_end(x->g, weft_norm(x->g, in, &d));
 }
 
+static weft_ref norm_together(weft_net *x, weft_ref in, uint32_t heads, const char *name)
+{
+    weft_ref rows = weft_reshape(x->g, in, WEFT_DIMS(x->in->T, (int64_t)heads * x->D));
+    return weft_reshape(x->g, weft_block_norm(x, rows, name), WEFT_DIMS(x->in->T, heads, x->D));
+}
+
+/* norms.J.weight of every head J, as one [heads, D]. */
+static weft_ref listed_gains(weft_net *x, uint32_t heads)
+{
+    weft_ref all = { 0 };
+    for (uint32_t j = 0; j < heads; j++) {
+        weft_scope_begin(x->g, "norms.%u", j);
+        weft_ref pair[2] = { all, vector(x, x->D, "weight") };
+        all = weft_scope_end(x->g, j ? weft_concat(x->g, pair, 2, 0) : pair[1]);
+    }
+    return weft_reshape(x->g, all, WEFT_DIMS(heads, x->D));
+}
+
+/* Each head by a gain of its own. */
+static weft_ref norm_by_own(weft_net *x, weft_ref in, uint32_t heads, const char *name)
+{
+    const weft_norm_desc plain = { .kind = x->norm.kind, .eps = x->norm.eps };
+    weft_scope_begin(x->g, "%s", name);
+    weft_ref gains = x->gains == WEFT_GAINS_LISTED ? listed_gains(x, heads)
+                                                   : weft_weight(x->g, WEFT_ANY, WEFT_DIMS(heads, x->D), "weight");
+    return weft_scope_end(x->g, weft_mul(x->g, weft_norm(x->g, in, &plain), gains));
+}
+
+weft_ref weft_block_norm_heads(weft_net *x, weft_ref in, uint32_t heads, const char *name)
+{
+    if (x->gains == WEFT_GAINS_SHARED) return weft_block_norm(x, in, name);
+    return x->gains == WEFT_GAINS_TOGETHER ? norm_together(x, in, heads, name) : norm_by_own(x, in, heads, name);
+}
+
 /* ---- attention ---- */
 
 /* Entry i of layer_types; NULL: it is no text, or there is none. */
@@ -141,6 +182,11 @@ static const char *layer_type(const weft_net *x, uint32_t i)
     char key[32];
     snprintf(key, sizeof key, "layer_types.%u", i);
     return x->c->text(x->c->ctx, key, &text) == 1 ? text : NULL;
+}
+
+uint32_t weft_net_window(weft_net *x)
+{
+    return weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
 }
 
 uint32_t weft_block_window(weft_net *x, uint32_t window, uint32_t i, bool otherwise)
@@ -161,7 +207,7 @@ uint32_t weft_block_window(weft_net *x, uint32_t window, uint32_t i, bool otherw
 uint32_t weft_block_upper_window(weft_net *x, uint32_t i)
 {
     bool wanted = weft_config_bool(x->g, x->c, "use_sliding_window");
-    uint32_t window = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
+    uint32_t window = weft_net_window(x);
     return weft_block_window(x, wanted ? window : 0, i, i >= weft_config_u32(x->g, x->c, "max_window_layers", 0, 4096));
 }
 
@@ -192,14 +238,6 @@ weft_ref weft_block_attention(weft_net *x, weft_ref q, weft_ref k, weft_ref v, c
     return weft_reshape(x->g, y, WEFT_DIMS(x->in->T, (int64_t)x->H * width_of(x, v)));
 }
 
-/* The norm of every head, by weights that are called `kind` (q or k) and `name`. */
-static weft_ref norm_heads(weft_net *x, weft_ref in, char kind, const char *name)
-{
-    char full[64];
-    snprintf(full, sizeof full, "%c_%s", kind, name);
-    return weft_block_norm(x, in, full);
-}
-
 weft_ref weft_block_self_attention(weft_net *x, weft_ref in, const weft_block_attention_desc *d)
 {
     weft_scope_begin(x->g, "%s", d->scope ? d->scope : "self_attn");
@@ -207,8 +245,10 @@ weft_ref weft_block_self_attention(weft_net *x, weft_ref in, const weft_block_at
     weft_ref k = weft_block_heads(x, in, "k_proj", x->G, d->bias);
     weft_ref v = weft_block_heads(x, in, "v_proj", x->G, d->bias);
     if (d->qk_norm) {
-        q = norm_heads(x, q, 'q', d->qk_norm);
-        k = norm_heads(x, k, 'k', d->qk_norm);
+        char name[2][64];
+        for (int i = 0; i < 2; i++) snprintf(name[i], sizeof name[i], "%c_%s", "qk"[i], d->qk_norm);
+        q = weft_block_norm_heads(x, q, x->H, name[0]);
+        k = weft_block_norm_heads(x, k, x->G, name[1]);
     }
     weft_ref y = weft_block_attention(x, q, k, v, d);
     return weft_scope_end(x->g, weft_block_linear(x, y, d->out ? d->out : "o_proj", x->E, d->out_bias));
@@ -246,6 +286,20 @@ weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_block_att
     weft_ref h = weft_add(x->g, in, y);
     y = weft_block_gated_mlp(x, weft_block_norm(x, h, "post_attention_layernorm"), mlp_bias);
     return weft_add(x->g, h, y);
+}
+
+weft_ref weft_block_parallel_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention)
+{
+    weft_ref n = weft_block_norm(x, in, "input_layernorm");
+    weft_ref h = weft_add(x->g, in, weft_block_self_attention(x, n, attention));
+    return weft_add(x->g, h, weft_block_gated_mlp(x, n, false));
+}
+
+weft_ref weft_block_postnorm_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention)
+{
+    weft_ref y = weft_block_self_attention(x, in, attention);
+    weft_ref h = weft_add(x->g, in, weft_block_norm(x, y, "post_attention_layernorm"));
+    return weft_add(x->g, h, weft_block_norm(x, weft_block_gated_mlp(x, h, false), "post_feedforward_layernorm"));
 }
 
 weft_ref weft_block_sandwich_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention)

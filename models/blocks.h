@@ -47,6 +47,14 @@ typedef struct weft_net_head {
     float soft_cap;   /* c > 0: c tanh(logit / c), after the scale */
 } weft_net_head;
 
+/* The weights of a norm of queries or keys. */
+typedef enum weft_net_gains {
+    WEFT_GAINS_SHARED,   /* name.weight [D], of each head */
+    WEFT_GAINS_OWN,      /* name.weight [heads, D] */
+    WEFT_GAINS_LISTED,   /* name.norms.J.weight [D], of head J */
+    WEFT_GAINS_TOGETHER, /* name.weight [heads D], of one norm over all heads of a token */
+} weft_net_gains;
+
 /* Sizes as in papers: L layers, E embedding, H heads of queries and G of keys, of D dimensions, F feed-forward, V
  * ids. */
 typedef struct weft_net {
@@ -57,6 +65,7 @@ typedef struct weft_net {
     weft_act act;
     bool tied; /* the head's weight is the embedding's */
     weft_net_norm norm;
+    weft_net_gains gains; /* where qk_norm asks for norms */
     weft_net_head head;
     weft_rotary rotary, local; /* local: of layers with a window, where those turn otherwise */
     weft_ref slopes; /* of scores along positions, in every attention: weft_block_alibi; none: no matter */
@@ -73,6 +82,8 @@ WEFT_API void weft_net_read(weft_net *x, weft_graph *g, const weft_config *c, co
 WEFT_API void weft_net_equal_heads(weft_net *x);
 WEFT_API void weft_net_grouped_heads(weft_net *x);
 WEFT_API void weft_net_key_heads(weft_net *x); /* the first, and then num_key_value_heads */
+/* All of it as most decoders have it: RMS norms with rms_norm_eps, grouped heads, and one rotation of whole heads. */
+WEFT_API void weft_net_read_decoder(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in);
 
 /* A key that is true asks for what the graph has not: UNSUPPORTED, by name. */
 WEFT_API void weft_net_refuse(weft_net *x, const char *key);
@@ -89,6 +100,8 @@ WEFT_API void weft_block_split_heads(weft_net *x, weft_ref in, weft_ref out[3]);
 WEFT_API void weft_block_split_groups(weft_net *x, weft_ref in, weft_ref out[3]);
 /* x->norm along the last axis, weights by name: of a hidden state, or of each head. */
 WEFT_API weft_ref weft_block_norm(weft_net *x, weft_ref in, const char *name);
+/* The same of the heads of queries or keys, [T, heads, D], by x->gains. */
+WEFT_API weft_ref weft_block_norm_heads(weft_net *x, weft_ref in, uint32_t heads, const char *name);
 
 /* The angles by which int(head * fraction) dimensions of each head turn, as the configuration describes them:
  * rope_theta, rope_type (default, linear, dynamic, llama3, yarn, longrope) and what that needs under rope.* (config.h).
@@ -106,6 +119,7 @@ WEFT_API weft_ref weft_block_rope(weft_net *x, weft_ref in, const weft_rotary *r
  * in H; heads beyond take those of 2p that lie between, 2^(-8 i / 2p) for i = 1, 3, 5 ... */
 WEFT_API weft_ref weft_block_alibi(weft_net *x);
 
+WEFT_API uint32_t weft_net_window(weft_net *x); /* sliding_window; 0: there is none */
 /* The window of layer i: `window` if layer_types calls it sliding_attention, 0 if full_attention; without such a list
  * it has the window where `otherwise` is true. */
 WEFT_API uint32_t weft_block_window(weft_net *x, uint32_t window, uint32_t i, bool otherwise);
@@ -123,8 +137,8 @@ typedef struct weft_block_attention_desc {
     /* Of weft_block_self_attention alone: */
     const char *scope, *out;   /* names of the whole and of the last projection; NULL: "self_attn", "o_proj" */
     bool bias, out_bias;       /* of the three projections; of the last one */
-    const char *qk_norm;       /* x->norm over each head of queries and keys before they turn; its weights are called
-                                * q_ and k_ and this, such as "norm"; NULL: none */
+    const char *qk_norm;       /* norms of queries and keys before they turn, whose weights are called q_ and k_ and
+                                * this, such as "norm"; NULL: none */
 } weft_block_attention_desc;
 /* q [T, H, D], k and v [T, G, D] with the sequences' cache -> [T, H D]. */
 WEFT_API weft_ref weft_block_attention(weft_net *x, weft_ref q, weft_ref k, weft_ref v,
@@ -142,9 +156,15 @@ WEFT_API weft_ref weft_block_fused_mlp(weft_net *x, weft_ref in);
 /* h = in + self_attention(input_layernorm(in)); h + gated_mlp(post_attention_layernorm(h)): a layer as most have it. */
 WEFT_API weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention,
                                            bool mlp_bias);
+/* in + self_attention(n) + gated_mlp(n) of n = input_layernorm(in): both parts beside each other. */
+WEFT_API weft_ref weft_block_parallel_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention);
 
-/* The same with norms of what the parts give, too: post_attention_layernorm of the first, pre_feedforward_layernorm and
- * post_feedforward_layernorm around the second. */
+/* h = in + post_attention_layernorm(self_attention(in)); h + post_feedforward_layernorm(gated_mlp(h)): norms of what
+ * the parts give alone. */
+WEFT_API weft_ref weft_block_postnorm_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention);
+
+/* h = in + post_attention_layernorm(self_attention(input_layernorm(in))), and then h +
+ * post_feedforward_layernorm(gated_mlp(pre_feedforward_layernorm(h))): norms on both sides. */
 WEFT_API weft_ref weft_block_sandwich_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention);
 
 /* ---- from tokens to results ------------------------------------------------------------------------------------- */

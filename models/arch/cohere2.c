@@ -6,13 +6,10 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
     bool bias = weft_config_bool(x->g, x->c, "attention_bias");
     uint32_t every = weft_config_u32(x->g, x->c, "sliding_window_pattern", 1, 4096);
-    uint32_t most = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
-    uint32_t window = weft_block_window(x, most, i, (i + 1) % every != 0);
+    uint32_t window = weft_block_window(x, weft_net_window(x), i, (i + 1) % every != 0);
     const weft_block_attention_desc attention = { .rotary = window ? &x->rotary : NULL, .window = window, .bias = bias,
                                                   .out_bias = bias };
-    weft_ref n = weft_block_norm(x, in, "input_layernorm");
-    weft_ref r = weft_add(x->g, in, weft_block_self_attention(x, n, &attention));
-    return weft_add(x->g, r, weft_block_gated_mlp(x, n, false));
+    return weft_block_parallel_layer(x, in, &attention);
 }
 
 static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)

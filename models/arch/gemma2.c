@@ -7,9 +7,9 @@
 static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
     bool bias = weft_config_bool(x->g, x->c, "attention_bias");
-    uint32_t window = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
     const weft_block_attention_desc attention = {
-        .rotary = &x->rotary, .window = weft_block_window(x, window, i, i % 2 == 0), .bias = bias, .out_bias = bias,
+        .rotary = &x->rotary, .bias = bias, .out_bias = bias,
+        .window = weft_block_window(x, weft_net_window(x), i, i % 2 == 0),
         .scale = (float)(1 / sqrt(weft_config_f64(x->g, x->c, "query_pre_attn_scalar", 1e-6, 1e6))),
         .soft_cap = (float)weft_config_f64_or(x->g, x->c, "attn_logit_softcapping", 0, 1e-6, 1e6),
     };
@@ -18,9 +18,7 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 
 static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
-    weft_net_read(x, g, c, in, WEFT_NORM_RMS, "rms_norm_eps");
-    weft_net_grouped_heads(x);
-    x->rotary = weft_block_rotary(x, x->D, 1);
+    weft_net_read_decoder(x, g, c, in);
     weft_net_refuse(x, "use_bidirectional_attention");
     x->norm.one_plus = true;
     x->head.soft_cap = (float)weft_config_f64_or(g, c, "final_logit_softcapping", 0, 1e-6, 1e6);

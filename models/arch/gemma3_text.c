@@ -9,8 +9,7 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
     bool bias = weft_config_bool(x->g, x->c, "attention_bias");
     uint32_t every = weft_config_u32(x->g, x->c, "sliding_window_pattern", 1, 4096);
-    uint32_t most = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
-    uint32_t window = weft_block_window(x, most, i, (i + 1) % every != 0);
+    uint32_t window = weft_block_window(x, weft_net_window(x), i, (i + 1) % every != 0);
     const weft_block_attention_desc attention = {
         .rotary = window ? &x->local : &x->rotary, .window = window, .bias = bias, .out_bias = bias, .qk_norm = "norm",
         .scale = (float)(1 / sqrt(weft_config_f64(x->g, x->c, "query_pre_attn_scalar", 1e-6, 1e6))),

@@ -4,16 +4,14 @@
 
 static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
-    uint32_t window = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
+    const weft_block_attention_desc attention = { &x->rotary, .window = weft_net_window(x) };
     (void)i;
-    return weft_block_prenorm_layer(x, in, &(weft_block_attention_desc){ &x->rotary, .window = window }, false);
+    return weft_block_prenorm_layer(x, in, &attention, false);
 }
 
 static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
-    weft_net_read(x, g, c, in, WEFT_NORM_RMS, "rms_norm_eps");
-    weft_net_grouped_heads(x);
-    x->rotary = weft_block_rotary(x, x->D, 1);
+    weft_net_read_decoder(x, g, c, in);
     return weft_block_decoder(x, layer);
 }
 

@@ -2,26 +2,13 @@
  * Hugging Face's Olmo3 classes are the reference. */
 #include "models/arch.h"
 
-static weft_ref attention(weft_net *x, weft_ref in, uint32_t window)
-{
-    const weft_block_attention_desc how = { .rotary = window ? &x->local : &x->rotary, .window = window };
-    bool bias = weft_config_bool(x->g, x->c, "attention_bias");
-    weft_scope_begin(x->g, "self_attn");
-    weft_ref q = weft_block_norm(x, weft_block_linear(x, in, "q_proj", x->H * x->D, bias), "q_norm");
-    weft_ref k = weft_block_norm(x, weft_block_linear(x, in, "k_proj", x->G * x->D, bias), "k_norm");
-    q = weft_reshape(x->g, q, WEFT_DIMS(x->in->T, x->H, x->D));
-    k = weft_reshape(x->g, k, WEFT_DIMS(x->in->T, x->G, x->D));
-    weft_ref v = weft_block_heads(x, in, "v_proj", x->G, bias);
-    weft_ref y = weft_block_attention(x, q, k, v, &how);
-    return weft_scope_end(x->g, weft_block_linear(x, y, "o_proj", x->E, bias));
-}
-
 static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
-    uint32_t most = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
-    weft_ref y = attention(x, in, weft_block_window(x, most, i, (i + 1) % 4 != 0));
-    weft_ref r = weft_add(x->g, in, weft_block_norm(x, y, "post_attention_layernorm"));
-    return weft_add(x->g, r, weft_block_norm(x, weft_block_gated_mlp(x, r, false), "post_feedforward_layernorm"));
+    bool bias = weft_config_bool(x->g, x->c, "attention_bias");
+    uint32_t window = weft_block_window(x, weft_net_window(x), i, (i + 1) % 4 != 0);
+    const weft_block_attention_desc attention = { window ? &x->local : &x->rotary, .window = window, .bias = bias,
+                                                  .out_bias = bias, .qk_norm = "norm" };
+    return weft_block_postnorm_layer(x, in, &attention);
 }
 
 static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
@@ -30,6 +17,7 @@ static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const we
     weft_net_grouped_heads(x);
     x->rotary = weft_block_group_rotary(x, "full", x->D, 1);
     x->local = weft_block_group_rotary(x, "local", x->D, 1);
+    x->gains = WEFT_GAINS_TOGETHER;
     return weft_block_decoder(x, layer);
 }
 

@@ -6,8 +6,7 @@
 
 static weft_ref attention(weft_net *x, weft_ref in)
 {
-    uint32_t window = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
-    const weft_block_attention_desc how = { &x->rotary, .window = window };
+    const weft_block_attention_desc how = { &x->rotary, .window = weft_net_window(x) };
     weft_ref qkv[3];
     weft_scope_begin(x->g, "self_attn");
     weft_block_split_heads(x, weft_block_linear(x, in, "qkv_proj", (x->H + 2 * x->G) * x->D, false), qkv);

@@ -12,9 +12,7 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 
 static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
-    weft_net_read(x, g, c, in, WEFT_NORM_RMS, "rms_norm_eps");
-    weft_net_grouped_heads(x);
-    x->rotary = weft_block_rotary(x, x->D, 1);
+    weft_net_read_decoder(x, g, c, in);
     return weft_block_decoder(x, layer);
 }
 

@@ -19,7 +19,7 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
     bool bias = weft_config_bool(x->g, x->c, "attention_bias"), turn = turns(x, i);
     bool windows = weft_config_bool(x->g, x->c, "use_sliding_window");
-    uint32_t window = windows ? weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30) : 0;
+    uint32_t window = windows ? weft_net_window(x) : 0;
     const weft_block_attention_desc attention = { .rotary = turn ? &x->rotary : NULL, .bias = bias, .out_bias = bias,
                                                   .window = weft_block_window(x, window, i, !turn) };
     return weft_block_prenorm_layer(x, in, &attention, weft_config_bool(x->g, x->c, "mlp_bias"));
@@ -27,9 +27,7 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 
 static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
-    weft_net_read(x, g, c, in, WEFT_NORM_RMS, "rms_norm_eps");
-    weft_net_grouped_heads(x);
-    x->rotary = weft_block_rotary(x, x->D, 1);
+    weft_net_read_decoder(x, g, c, in);
     return weft_block_decoder(x, layer);
 }
 

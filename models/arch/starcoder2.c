@@ -4,8 +4,8 @@
 static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
     bool bias = weft_config_bool(x->g, x->c, "use_bias");
-    uint32_t window = weft_config_u32_or(x->g, x->c, "sliding_window", 0, 1, 1 << 30);
-    const weft_block_attention_desc attention = { &x->rotary, .window = window, .bias = bias, .out_bias = bias };
+    const weft_block_attention_desc attention = { &x->rotary, .window = weft_net_window(x), .bias = bias,
+                                                  .out_bias = bias };
     (void)i;
     weft_ref y = weft_block_self_attention(x, weft_block_norm(x, in, "input_layernorm"), &attention);
     weft_ref r = weft_add(x->g, in, y);
