@@ -45,11 +45,12 @@ static uint32_t score_count(weft_graph *g, const weft_config *c, weft_head head)
     return head == WEFT_HEAD_SPAN ? 2 : weft_config_u32(g, c, "num_labels", 1, 1 << 16);
 }
 
-void weft__arch_build(const weft__arch *a, const weft__class *k, weft_graph *g, const weft_config *c,
+void weft__arch_build(const weft__arch *a, const weft__class *k, bool wrapped, weft_graph *g, const weft_config *c,
                       const weft_model_inputs *in)
 {
     weft_net x = { .g = g };
     weft_ref hidden = a->trunk(&x, g, c, in);
+    if (wrapped) x.head = (weft_net_head){ .name = x.head.name };
     if (k->head == WEFT_HEAD_LOGITS) weft_block_logits(&x, hidden);
     else if (k->scores) weft_block_scores(&x, hidden, k->scores, score_count(g, c, k->head), k->bias);
 }

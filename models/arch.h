@@ -4,6 +4,7 @@
 #define WEFT_ARCH_H
 
 #include "models/blocks.h"
+#include "models/config.h"
 #include "models/config_keys.h"
 #include "models/model.h"
 
@@ -18,7 +19,7 @@ typedef struct weft__class {
 /* How names may begin in files that begin otherwise in the graph. */
 typedef struct weft__spelling { const char *name, *in_file; } weft__spelling;
 
-enum { WEFT__MAX_CLASSES = 6, WEFT__MAX_NAMES = 4 };
+enum { WEFT__MAX_CLASSES = 6, WEFT__MAX_NAMES = 4, WEFT__MAX_NAME = 256 };
 
 typedef struct weft__arch {
     const char *family; /* names of its classes are this, then "Model" or "For" and a task */
@@ -33,6 +34,15 @@ typedef struct weft__arch {
     bool bounded; /* positions are learned: there are none beyond max_position_embeddings */
 } weft__arch;
 
+/* A model that sees or hears, of which the language model is run: wrappers.def. */
+enum { WEFT__WRAPPER_CLASSES = 2 };
+typedef struct weft__wrapper {
+    weft__config_wrap config;
+    const char *text_type; /* where text_config has no model_type */
+    weft__class classes[WEFT__WRAPPER_CLASSES];
+    weft__spelling spellings[WEFT__MAX_NAMES]; /* how the names of the language model begin in files */
+} weft__wrapper;
+
 #define WEFT_ARCH(type) extern const weft__arch weft__arch_##type;
 #include "models/models.def"
 #undef WEFT_ARCH
@@ -42,13 +52,18 @@ const weft__arch *weft__arch_at(size_t i);
 const weft__arch *weft__arch_of_type(const char *type);
 const weft__class *weft__class_find(const char *name, const weft__arch **of);
 const weft__class *weft__class_of_head(const weft__arch *a, weft_head head);
-/* The graph of a class. */
-void weft__arch_build(const weft__arch *a, const weft__class *k, weft_graph *g, const weft_config *c,
+/* The graph of a class; a wrapper's head is a product alone, without bias, scale or cap. */
+void weft__arch_build(const weft__arch *a, const weft__class *k, bool wrapped, weft_graph *g, const weft_config *c,
                       const weft_model_inputs *in);
+
+/* wrappers.c. NULL: there is none. */
+const weft__wrapper *weft__wrapper_of_type(const char *type);
+const weft__wrapper *weft__wrapper_of_class(const char *name);
+const weft__wrapper *weft__config_wrapper(const weft_config_file *c); /* config_open.c: that a configuration is of */
 
 /* ---- words for tables ---- */
 
-#define KEYS(type, table) .keys = { type, table, sizeof(table) / sizeof *(table) }
+#define KEYS(type, table) .keys = { type, table, sizeof(table) / sizeof *(table), NULL }
 /* The classes that a decoder has in transformers. */
 #define DECODER_CLASSES(family)                                                              \
     .classes = { { family "ForCausalLM", WEFT_HEAD_LOGITS, NULL, false },                    \

@@ -10,10 +10,14 @@
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/json.h"
 
+#define TIE "tie_word_embeddings"
+
 struct weft_config_file {
     json_t *root, *generation; /* generation: NULL if there is none */
+    const json_t *text;        /* what the type's keys stand in: root, or its text_config (NULL: there is none) */
     weft__config_keys keys;
     const char *origin, *generation_origin; /* paths */
+    const char *text_origin;                /* of `text`, for people */
     const char *replaced, *replaced_by;     /* a key that the files overrule, and who says so; NULL: none */
     double replacement;
     const char **notes;
@@ -50,10 +54,46 @@ static bool is_true(const json_t *v)
     return json_is_true(v) || json_object_size(v) || json_array_size(v);
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), k = strlen(end);
+    return n >= k && !strcmp(s + n - k, end);
+}
+
+/* Whether tie_word_embeddings is that beside text_config. */
+static bool ties_outside(const weft_config_file *c)
+{
+    return c->keys.wrap && (!c->keys.wrap->either || is_true(json_object_get(c->root, TIE)));
+}
+
+/* Outside of text_config is what describes the whole file, and token ids and dtype where they are there. */
+static bool is_outside(const weft_config_file *c, const char *path)
+{
+    static const char *const always[] = { "architectures", "model_type", "text_config", "quantization_config" };
+    size_t n = strcspn(path, ".");
+    if (!c->keys.wrap) return false;
+    if (!strcmp(path, TIE)) return ties_outside(c);
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        if (n == strlen(always[i]) && !strncmp(path, always[i], n)) return true;
+    const json_t *v = json_object_get(c->root, path);
+    return v && !json_is_null(v) && (ends_with(path, "dtype") || ends_with(path, "_token_id"));
+}
+
+/* What a path starts from. */
+static const json_t *place_of(const weft_config_file *c, const char *path)
+{
+    return is_outside(c, path) ? c->root : c->text;
+}
+
+static const weft__config_key *row_of(const weft_config_file *c, const char *key)
+{
+    return !strcmp(key, TIE) && ties_outside(c) ? &c->keys.wrap->tie : weft__config_key_find(&c->keys, key);
+}
+
 /* The group that says all about rotary embeddings. */
 static const char *rope_group(const weft_config_file *c)
 {
-    return is_true(json_object_get(c->root, "rope_scaling")) ? "rope_scaling" : "rope_parameters";
+    return is_true(json_object_get(c->text, "rope_scaling")) ? "rope_scaling" : "rope_parameters";
 }
 
 static bool is_of_rope(const char *path)
@@ -65,6 +105,12 @@ static bool is_of_rope(const char *path)
 static bool is_replaced(const weft_config_file *c, const char *path)
 {
     return is_of_rope(path) && strncmp(path, rope_group(c), (size_t)(strchr(path, '.') - path)) != 0;
+}
+
+/* What counts of what stands at a path of a row. */
+static const json_t *value_at(const weft_config_file *c, const char *path)
+{
+    return is_replaced(c, path) ? NULL : at_path(place_of(c, path), path);
 }
 
 typedef struct found {
@@ -89,14 +135,14 @@ static bool counts(const weft__config_key *row, const json_t *v)
 
 static found find(const weft_config_file *c, const char *key)
 {
-    found f = { .row = weft__config_key_find(&c->keys, key) };
+    found f = { .row = row_of(c, key) };
     f.path = usual_path(c, key, f.row);
     const char *const own[] = { key, NULL };
-    if (!f.row && !strncmp(key, "rope.", 5)) f.v = at_path(json_object_get(c->root, rope_group(c)), key + 5);
+    if (!f.row && !strncmp(key, "rope.", 5)) f.v = at_path(json_object_get(c->text, rope_group(c)), key + 5);
     if (!counts(f.row, f.v)) f.v = NULL;
     const char *const *spelling = f.row && f.row->spelling[0] ? f.row->spelling : own;
     for (size_t k = 0; !f.v && k < WEFT__MAX_SPELLINGS && spelling[k]; k++) {
-        const json_t *v = is_replaced(c, spelling[k]) ? NULL : at_path(c->root, spelling[k]);
+        const json_t *v = value_at(c, spelling[k]);
         if (!counts(f.row, v)) continue;
         f.v = v;
         f.path = spelling[k];
@@ -165,6 +211,12 @@ const char *weft__config_spelling(const weft_config_file *c, const char *key)
     return find(c, key).path;
 }
 
+/* The file, and what of it a path starts from. */
+static const char *origin_of(const weft_config_file *c, const char *path)
+{
+    return is_outside(c, path) ? c->origin : c->text_origin;
+}
+
 /* ---- token ids ---- */
 
 static weft_status token_list(const char *origin, const char *key, const json_t *v, int32_t *out,
@@ -195,8 +247,8 @@ weft_status weft_config_file_tokens(const weft_config_file *c, const char *key, 
     *n = 0;
     const json_t *v = json_object_get(c->generation, key);
     if (v) return token_list(c->generation_origin, key, v, out, max, n, err);
-    v = json_object_get(c->root, key);
-    if (v) return token_list(c->origin, key, v, out, max, n, err);
+    v = json_object_get(place_of(c, key), key);
+    if (v) return token_list(origin_of(c, key), key, v, out, max, n, err);
     const weft__config_key *row = weft__config_key_find(&c->keys, key);
     if (row && row->fallback == WEFT__DEFAULT_NUMBER && max) {
         *out = (int32_t)row->number;
@@ -219,6 +271,7 @@ const char *weft_config_file_source(const weft_config_file *c, const char *key,
     found f = find(c, key);
     size_t n = strlen(key);
     bool token = n > 9 && !strcmp(key + n - 9, "_token_id");
+    const char *file = base_name(origin_of(c, f.path));
     if (c->replaced && !strcmp(key, c->replaced))
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", c->replaced_by);
     else if (token && json_object_get(c->generation, key))
@@ -226,9 +279,9 @@ const char *weft_config_file_source(const weft_config_file *c, const char *key,
     else if (!strcmp(key, "num_labels") && json_is_object(json_object_get(c->root, "id2label")))
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: id2label", base_name(c->origin));
     else if (f.v && strcmp(f.path, key))
-        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: %s", base_name(c->origin), f.path);
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: %s", file, f.path);
     else if (f.v)
-        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", base_name(c->origin));
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", file);
     else if (f.row && f.row->fallback != WEFT__NO_DEFAULT && c->keys.type)
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "default of %s", c->keys.type);
     else
@@ -274,11 +327,11 @@ static weft_status compare_spellings(weft_config_file *c, const weft__config_key
 {
     found f = find(c, row->key);
     for (size_t k = 0; f.v && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++) {
-        const json_t *v = is_replaced(c, row->spelling[k]) ? NULL : at_path(c->root, row->spelling[k]);
+        const json_t *v = value_at(c, row->spelling[k]);
         if (!v || json_is_null(v) || same_value(f.v, v)) continue;
         WEFT_TRY(warn(c, err, "%s and %s differ; %s counts", f.path, row->spelling[k], f.path));
     }
-    const json_t *unread = row->unread ? at_path(c->root, row->unread) : NULL;
+    const json_t *unread = row->unread ? at_path(c->text, row->unread) : NULL;
     if (!unread || json_is_null(unread)) return WEFT_OK;
     if (f.v && !same_value(f.v, unread))
         return warn(c, err, "%s and %s differ; %s counts", f.path, row->unread, f.path);
@@ -291,8 +344,8 @@ static weft_status compare_spellings(weft_config_file *c, const weft__config_key
 static weft_status find_contradictions(weft_config_file *c, weft_error *err)
 {
     const weft__config_key *row;
-    const json_t *a = json_object_get(c->root, "rope_scaling");
-    const json_t *b = json_object_get(c->root, "rope_parameters");
+    const json_t *a = json_object_get(c->text, "rope_scaling");
+    const json_t *b = json_object_get(c->text, "rope_parameters");
     if (is_true(a) && is_true(b) && json_equal(a, b) != 1)
         WEFT_TRY(warn(c, err, "rope_scaling and rope_parameters differ; rope_scaling counts alone"));
     for (size_t i = 0; (row = weft__config_key_at(&c->keys, i)); i++)
@@ -317,9 +370,24 @@ static weft_status read_texts(weft_config_file *c, const char *text, size_t n, c
     return WEFT_OK;
 }
 
+static weft_status enter_text_config(weft_config_file *c, weft_error *err)
+{
+    static const char inside[] = ": text_config";
+    size_t n = strlen(c->origin);
+    char *origin = weft__arena_alloc(&c->arena, n + sizeof inside, 1);
+    if (!origin) return WEFT_OOM_FAIL(err, c->origin);
+    memcpy(origin, c->origin, n);
+    memcpy(origin + n, inside, sizeof inside);
+    c->text_origin = origin;
+    c->text = json_object_get(c->root, "text_config");
+    if (!json_is_object(c->text)) c->text = NULL;
+    return WEFT_OK;
+}
+
 weft_status weft__config_take_keys(weft_config_file *c, const weft__config_keys *keys, weft_error *err)
 {
     c->keys = *keys;
+    if (keys->wrap) WEFT_TRY(enter_text_config(c, err));
     return find_contradictions(c, err);
 }
 
@@ -338,11 +406,13 @@ weft_status weft__config_parse(const char *text, size_t n, const char *generatio
     memcpy(path, origin, folder);
     memcpy(path + folder, name, sizeof name);
     c->generation_origin = path;
+    c->text_origin = c->origin;
     weft_status s = read_texts(c, text, n, generation, n_generation, err);
     if (s != WEFT_OK) {
         weft_config_file_close(c);
         return s;
     }
+    c->text = c->root;
     *out = c;
     return WEFT_OK;
 }
@@ -363,12 +433,12 @@ void weft_config_file_close(weft_config_file *c)
 static weft_status check_rope(const weft_config_file *c, weft_error *err)
 {
     const char *type, *group = rope_group(c);
-    const json_t *v = json_object_get(c->root, group);
+    const json_t *v = json_object_get(c->text, group);
     if (v && !json_is_object(v) && !json_is_null(v))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %s, not an object", c->origin, group,
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is %s, not an object", c->text_origin, group,
                          weft__json_kind(v));
     if (weft_config_file_text(c, "rope_type", &type) < 0)
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is not a string", c->origin,
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s is not a string", c->text_origin,
                          weft__config_spelling(c, "rope_type"));
     return WEFT_OK;
 }
@@ -399,7 +469,7 @@ static const char *view_spelling(const void *ctx, const char *key)
 
 weft_config weft__config_view_unchecked(const weft_config_file *c)
 {
-    return (weft_config){ .ctx = c, .number = view_number, .text = view_text, .origin = c->origin,
+    return (weft_config){ .ctx = c, .number = view_number, .text = view_text, .origin = c->text_origin,
                           .spelling = view_spelling };
 }
 
@@ -414,9 +484,17 @@ weft_status weft_config_file_view(const weft_config_file *c, weft_config *out, w
                          "%s: checkpoints quantised by \"%s\" are not supported", c->origin,
                          weft__quote(quoted, method ? method : "?"));
     }
+    if (!c->text)
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: text_config is %s, not an object", c->origin,
+                         weft__json_kind(json_object_get(c->root, "text_config")));
     WEFT_TRY(check_rope(c, err));
     *out = weft__config_view_unchecked(c);
     return WEFT_OK;
+}
+
+const char *weft__config_origin(const weft_config_file *c)
+{
+    return c->origin;
 }
 
 const char *weft_config_file_note(const weft_config_file *c, size_t i)

@@ -16,6 +16,9 @@ void weft__config_replace(weft_config_file *c, const char *key, double value, co
 /* The path that counts for a key: where the file has it. The key itself where it has not. */
 const char *weft__config_spelling(const weft_config_file *c, const char *key);
 
+/* The file's path; a view's origin is that, or the part of it that the keys stand in. */
+const char *weft__config_origin(const weft_config_file *c);
+
 /* weft_config_file_view, whatever the file asks for. */
 weft_config weft__config_view_unchecked(const weft_config_file *c);
 

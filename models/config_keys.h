@@ -24,11 +24,20 @@ typedef struct weft__config_key {
     bool nullable; /* null says that there is none, whatever the default */
 } weft__config_key;
 
+/* A type whose language model has a configuration of its own, text_config, in which its keys stand. Outside stand, with
+ * what describes the file, tie_word_embeddings. */
+typedef struct weft__config_wrap {
+    const char *type;     /* model_type */
+    weft__config_key tie; /* tie_word_embeddings */
+    bool either;          /* text_config's counts where the one outside is false */
+} weft__config_wrap;
+
 /* Those of a model type. Of what is not known: without name, and with none but those that all types share. */
 typedef struct weft__config_keys {
     const char *type; /* model_type */
     const weft__config_key *own;
     size_t n_own;
+    const weft__config_wrap *wrap; /* what they stand in; NULL: nothing */
 } weft__config_keys;
 
 /* NULL: no row; the key is its own spelling and has no default. */

@@ -9,6 +9,14 @@
 
 #define MAX_FILE ((size_t)16 << 20)
 
+const weft__wrapper *weft__config_wrapper(const weft_config_file *c)
+{
+    const char *type, *architecture;
+    if (weft_config_file_text(c, "model_type", &type) == 1) return weft__wrapper_of_type(type);
+    bool named = weft_config_file_text(c, "architectures.0", &architecture) == 1;
+    return named ? weft__wrapper_of_class(architecture) : NULL;
+}
+
 static bool is_of_family(const char *architecture, const char *family)
 {
     size_t n = strlen(family);
@@ -16,11 +24,24 @@ static bool is_of_family(const char *architecture, const char *family)
     return !strncmp(architecture, family, n) && (!strcmp(task, "Model") || !strncmp(task, "For", 3));
 }
 
+/* Of the language model in a wrapper. */
+static weft__config_keys keys_inside(const weft_config_file *c, const weft__wrapper *w)
+{
+    const char *type;
+    if (weft_config_file_text(c, "text_config.model_type", &type) != 1) type = w->text_type;
+    const weft__arch *a = weft__arch_of_type(type);
+    weft__config_keys keys = a ? a->keys : (weft__config_keys){ 0 };
+    keys.wrap = &w->config;
+    return keys;
+}
+
 /* Its model_type says it, or, if there is none, the class of its architecture. */
 static weft__config_keys keys_of(const weft_config_file *c)
 {
     const char *type, *architecture;
     const weft__arch *a;
+    const weft__wrapper *w = weft__config_wrapper(c);
+    if (w) return keys_inside(c, w);
     if (weft_config_file_text(c, "model_type", &type) == 1)
         return (a = weft__arch_of_type(type)) ? a->keys : (weft__config_keys){ 0 };
     if (weft_config_file_text(c, "architectures.0", &architecture) == 1)

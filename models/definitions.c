@@ -70,6 +70,26 @@ static weft_status check_type(const weft_model *m, const char *name, const char 
                      m->config.origin, name, wanted, type);
 }
 
+/* The language model of one that sees or hears. */
+static weft_status find_wrapped(weft_model *m, const char *name, weft_error *err)
+{
+    const char *type;
+    const weft__wrapper *w = m->wrapper = weft__config_wrapper(m->hf);
+    if (weft_config_file_text(m->hf, "text_config.model_type", &type) != 1) type = w->text_type;
+    for (size_t k = 0; k < WEFT__WRAPPER_CLASSES; k++)
+        if (!name || !strcmp(w->classes[k].name, name)) m->class_ = m->class_ ? m->class_ : &w->classes[k];
+    if (!m->class_ || !(m->arch = weft__arch_of_type(type))) return unknown(m, m->class_ ? type : name, err);
+    m->info.head = m->class_->head;
+    return WEFT_OK;
+}
+
+const weft__class *weft__definition_class(const weft_model *m, weft_head head)
+{
+    for (size_t k = 0; m->wrapper && k < WEFT__WRAPPER_CLASSES; k++)
+        if (m->wrapper->classes[k].head == head) return &m->wrapper->classes[k];
+    return m->arch && !m->wrapper ? weft__class_of_head(m->arch, head) : NULL;
+}
+
 weft_status weft__find_definition(weft_model *m, weft_error *err)
 {
     const char *name = NULL, *type = NULL;
@@ -79,6 +99,7 @@ weft_status weft__find_definition(weft_model *m, weft_error *err)
         m->info.head = m->definition->head;
         return check_type(m, name, type, m->definition->type, err);
     }
+    if (weft__config_wrapper(m->hf)) return find_wrapped(m, name, err);
     if (name) m->class_ = weft__class_find(name, &m->arch);
     else if ((m->arch = weft__arch_of_type(type))) m->class_ = &m->arch->classes[0];
     if (!m->class_) return unknown(m, name ? name : type, err);
@@ -89,7 +110,7 @@ weft_status weft__find_definition(weft_model *m, weft_error *err)
 void weft__definition_build(const weft_model *m, weft_graph *g, const weft_model_inputs *in)
 {
     if (m->definition) m->definition->build(g, &m->config, in, m->definition->ctx);
-    else weft__arch_build(m->arch, m->class_, g, &m->config, in);
+    else weft__arch_build(m->arch, m->class_, m->wrapper != NULL, g, &m->config, in);
 }
 
 const char *weft__definition_name(const weft_model *m)

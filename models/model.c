@@ -101,6 +101,25 @@ static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error
     return WEFT_OK;
 }
 
+static weft_status note_ignored(weft_model *m, weft_error *err)
+{
+    size_t ignored = 0, first = 0;
+    for (size_t i = m->checkpoint ? weft_checkpoint_count(m->checkpoint) : 0; i-- > 0;)
+        if (!m->used[i]) first = i, ignored++;
+    const char *name = ignored ? weft__checkpoint_at(m->checkpoint, first)->name : "";
+    if (m->wrapper)
+        return weft__model_add_note(m, err,
+                                    "the language model of %s alone: what it sees or hears with is ignored, "
+                                    "%zu tensors%s%s%s",
+                                    m->wrapper->config.type, ignored, ignored ? ", '" : "", name,
+                                    ignored ? "' the first" : "");
+    if (ignored == 1)
+        return weft__model_add_note(m, err, "tensor '%s' is in the files but not in the model: ignored", name);
+    if (!ignored) return WEFT_OK;
+    return weft__model_add_note(m, err, "%zu tensors are in the files but not in the model, '%s' the first: ignored",
+                                ignored, name);
+}
+
 static weft_status describe_weights(weft_model *m, const weft_graph *g, weft_error *err)
 {
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
@@ -110,11 +129,7 @@ static weft_status describe_weights(weft_model *m, const weft_graph *g, weft_err
         const weft__file_tensor *t = m->checkpoint ? weft__model_tensor(m, n->name) : NULL;
         if (t) m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
     }
-    for (size_t i = 0; m->checkpoint && i < weft_checkpoint_count(m->checkpoint); i++)
-        if (!m->used[i])
-            WEFT_TRY(weft__model_add_note(m, err, "tensor '%s' is in the files but not in the model: ignored",
-                                          weft__checkpoint_at(m->checkpoint, i)->name));
-    return WEFT_OK;
+    return note_ignored(m, err);
 }
 
 /* Builds the graph once: that checks the configuration and every tensor before anything else happens, counts the
@@ -151,8 +166,8 @@ static weft_status settle_head(weft_model *m, weft_error *err)
 {
     weft_error why = { 0 };
     bool named = m->info.head == WEFT_HEAD_LOGITS;
-    const weft__class *whole = m->arch ? weft__class_of_head(m->arch, WEFT_HEAD_LOGITS) : NULL;
-    const weft__class *base = m->arch ? weft__class_of_head(m->arch, WEFT_HEAD_NONE) : NULL;
+    const weft__class *whole = weft__definition_class(m, WEFT_HEAD_LOGITS);
+    const weft__class *base = weft__definition_class(m, WEFT_HEAD_NONE);
     if (!m->checkpoint || !whole || !base || (!named && m->info.head != WEFT_HEAD_NONE)) return survey(m, err);
     WEFT_TRY(weft__model_settle_tie(m, err));
     use(m, whole);

@@ -30,6 +30,7 @@ struct weft_model {
     const weft_model_definition *definition;
     const weft__arch *arch;
     const weft__class *class_;
+    const weft__wrapper *wrapper; /* whose language model it is; NULL: nobody's */
     weft_dtype default_dtype; /* of weights without files: what the configuration says */
     weft_model_info info;
     int32_t eos[16]; /* every token that ends a text; info.eos is the first */
@@ -50,6 +51,7 @@ weft_status weft__take_definitions(weft_model *m, const weft_model_desc *desc, w
 weft_status weft__find_definition(weft_model *m, weft_error *err);
 void weft__definition_build(const weft_model *m, weft_graph *g, const weft_model_inputs *in);
 const char *weft__definition_name(const weft_model *m);
+const weft__class *weft__definition_class(const weft_model *m, weft_head head); /* the library's; NULL: it has none */
 
 /* As weft_model_open, but of `path` only the configuration is looked at. */
 weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);
@@ -59,6 +61,8 @@ weft_status weft__model_need_logits(const weft_model *m, weft_error *err);
 weft_status weft__model_need_scores(const weft_model *m, weft_error *err);
 weft_status weft__model_read_labels(weft_model *m, weft_error *err);
 void weft__model_free_labels(weft_model *m);
+/* What a weight of the graph is called in files that are written. Returns buf, or name. */
+const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__MAX_NAME]);
 /* The files' tensor for a weight of the graph, in whichever spelling; NULL: there is none. */
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name);
 /* The same, checked: weft__checkpoint_weight. */

@@ -5,19 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By the graph's name, else with another beginning (weft__arch.spellings). */
+/* A name with another beginning. False: it does not begin so, or is too long. */
+static bool spell(const weft__spelling *s, const char *name, char out[WEFT__MAX_NAME])
+{
+    size_t n = strlen(s->name);
+    if (strncmp(name, s->name, n)) return false;
+    int length = snprintf(out, WEFT__MAX_NAME, "%s%s", s->in_file, name + n);
+    return length > 0 && length < WEFT__MAX_NAME;
+}
+
+/* By the graph's name, else with another beginning (weft__arch.spellings, weft__wrapper.spellings). */
 static const weft__file_tensor *find_spelled(const weft_model *m, const char *name)
 {
+    char other[WEFT__MAX_NAME];
     const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
-    const weft__spelling *s = m->arch ? m->arch->spellings : NULL;
-    for (size_t i = 0; s && !t && i < WEFT__MAX_NAMES && s[i].name; i++) {
-        char other[256];
-        size_t n = strlen(s[i].name);
-        if (strncmp(name, s[i].name, n)) continue;
-        int length = snprintf(other, sizeof other, "%s%s", s[i].in_file, name + n);
-        if (length > 0 && (size_t)length < sizeof other) t = weft__checkpoint_find(m->checkpoint, other);
-    }
+    const weft__spelling *s = m->wrapper ? m->wrapper->spellings : m->arch ? m->arch->spellings : NULL;
+    for (size_t i = 0; s && !t && i < WEFT__MAX_NAMES && s[i].name; i++)
+        if (spell(&s[i], name, other)) t = weft__checkpoint_find(m->checkpoint, other);
     return t;
+}
+
+const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__MAX_NAME])
+{
+    for (size_t i = 0; m->wrapper && i < WEFT__MAX_NAMES && m->wrapper->spellings[i].name; i++)
+        if (spell(&m->wrapper->spellings[i], name, buf)) return buf;
+    return name;
 }
 
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name)

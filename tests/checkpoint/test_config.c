@@ -210,11 +210,63 @@ static void says_where_values_come_from(void)
     weft_config_file_close(c);
 }
 
+#define LLAVA "{\"model_type\":\"llava\",\"text_config\":"
+#define GEMMA "{\"model_type\":\"gemma3\",\"text_config\":"
+
+/* What transformers 5.24 makes of it: tie_word_embeddings of the whole, hidden_size of text_config, the first end token
+ * (-1: none); and where the last two come from. */
+static const struct {
+    const char *text;
+    double tie, width;
+    int32_t eos;
+    const char *from, *eos_from;
+} wrapped[] = {
+    { LLAVA "{}}", 0, 4096, 2, "default of llama", "default of llama" }, /* of no type: LLaMA's */
+    { LLAVA "{\"hidden_size\":8},\"hidden_size\":9}", 0, 8, 2, "c.json: text_config", "default of llama" },
+    { LLAVA "{\"model_type\":\"gemma\"}}", 1, 3072, 1, "default of gemma", "default of gemma" },
+    { LLAVA "{\"tie_word_embeddings\":true}}", 1, 4096, 2, "default of llama", "default of llama" },
+    { LLAVA "{\"tie_word_embeddings\":false},\"tie_word_embeddings\":true}", 1, 4096, 2, "default of llama",
+      "default of llama" },
+    { LLAVA "{\"eos_token_id\":[7,8]},\"eos_token_id\":null}", 0, 4096, 7, "default of llama", "c.json: text_config" },
+    { LLAVA "{\"eos_token_id\":7},\"eos_token_id\":[5,6]}", 0, 4096, 5, "default of llama", "c.json" },
+    { LLAVA "{\"eos_token_id\":null}}", 0, 4096, -1, "default of llama", "c.json: text_config" },
+    { GEMMA "{\"tie_word_embeddings\":false}}", 1, 2304, 1, "default of gemma3_text", "default of gemma3_text" },
+    { GEMMA "{},\"tie_word_embeddings\":false}", 0, 2304, 1, "default of gemma3_text", "default of gemma3_text" },
+    { "{\"architectures\":[\"Gemma3ForConditionalGeneration\"],\"text_config\":{\"hidden_size\":8}}", 1, 8, 1,
+      "c.json: text_config", "default of gemma3_text" },
+};
+
+static void reads_the_configuration_inside(void)
+{
+    char buf[WEFT_CONFIG_SOURCE_SIZE];
+    for (size_t i = 0; i < sizeof wrapped / sizeof *wrapped; i++) {
+        weft_config_file *c;
+        weft_error err = { 0 };
+        int32_t eos[4] = { -1 };
+        size_t n;
+        const char *text = wrapped[i].text;
+        if (!CHECK_OK(weft_config_file_parse(text, strlen(text), NULL, 0, "a/c.json", &c, &err), err)) continue;
+        bool ok = CHECK_NEAR(number(c, "tie_word_embeddings"), wrapped[i].tie, 0);
+        ok &= CHECK_NEAR(number(c, "hidden_size"), wrapped[i].width, 0);
+        ok &= CHECK_OK(weft_config_file_tokens(c, "eos_token_id", eos, 4, &n, &err), err);
+        ok &= CHECK_EQ_INT(eos[0], wrapped[i].eos);
+        ok &= CHECK_STR(weft_config_file_source(c, "hidden_size", buf), wrapped[i].from);
+        ok &= CHECK_STR(weft_config_file_source(c, "eos_token_id", buf), wrapped[i].eos_from);
+        ok &= CHECK_STR(origin_of(c), "a/c.json: text_config");
+        if (!ok) printf("  in %s\n", wrapped[i].text);
+        weft_config_file_close(c);
+    }
+}
+
 static const struct {
     const char *text;
     weft_status status;
     const char *fault;
 } unfit[] = {
+    { "{\"model_type\":\"llava\"}", WEFT_FORMAT, "text_config is nothing, not an object" },
+    { LLAVA "[]}", WEFT_FORMAT, "text_config is an array, not an object" },
+    { LLAVA "{\"rope_scaling\":3}}", WEFT_FORMAT, "text_config: rope_scaling is an integer, not an object" },
+    { LLAVA "{},\"quantization_config\":{\"quant_method\":\"awq\"}}", WEFT_UNSUPPORTED, "\"awq\"" },
     { "{\"rope_scaling\":{\"type\":3}}", WEFT_FORMAT, "rope_scaling.type is not a string" },
     { "{\"rope_scaling\":{\"type\":Infinity}}", WEFT_FORMAT, "rope_scaling.type is not a string" },
     { "{\"rope_scaling\":\"linear\"}", WEFT_FORMAT, "rope_scaling is a string, not an object" },
@@ -488,6 +540,7 @@ static const weft_test tests[] = {
     { "reads_dtype", reads_dtype },
     { "warns_in_words", warns_in_words },
     { "says_where_values_come_from", says_where_values_come_from },
+    { "reads_the_configuration_inside", reads_the_configuration_inside },
     { "refuses_what_no_model_would_notice", refuses_what_no_model_would_notice },
     { "refuses_absurd_numbers", refuses_absurd_numbers },
     { "refuses_bad_json", refuses_bad_json },

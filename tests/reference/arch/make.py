@@ -65,7 +65,42 @@ MPT = {"architectures": ["MptForCausalLM"], "model_type": "mpt", "d_model": 48, 
 BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "n_embed": 48, "n_head": 4, "n_layer": 2, "vocab_size": 61}
 OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 
+
+# What sees beside a language model, as small as it may be: nothing of it is read.
+CLIP = {"model_type": "clip_vision_model", "num_hidden_layers": 1, "hidden_size": 8, "intermediate_size": 8, "image_size": 8,
+        "num_attention_heads": 1, "patch_size": 8, "projection_dim": 8}
+SIGLIP = {**CLIP, "model_type": "siglip_vision_model"}
+PIXTRAL = {**CLIP, "model_type": "pixtral", "head_dim": 8}
+INTERN = {**CLIP, "model_type": "internvl_vision"}
+
+
+def text(values, **more):
+    """Of a wrapper's text_config."""
+    return {**{k: v for k, v in values.items() if k not in ("architectures", "torch_dtype")}, **more}
+
+
+def wrapper(family, model_type, vision, text_config, **more):
+    return {"architectures": [family + "ForConditionalGeneration"], "model_type": model_type, "torch_dtype": "float32",
+            "vision_config": vision, "text_config": text_config, **more}
+
+
 MODELS = {
+    "gemma3-listed": wrapper("Gemma3", "gemma3", SIGLIP, text(
+        GEMMA3, num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=12, sliding_window=7, final_logit_softcapping=2.0,
+        layer_types=["full_attention", "sliding_attention", "full_attention"], rope_scaling={
+            "rope_type": "linear", "factor": 8.0}, tie_word_embeddings=False), mm_tokens_per_image=1),
+    "llava-old": wrapper("Llava", "llava", CLIP, {k: v for k, v in text(
+        LLAMA, num_key_value_heads=2, rope_theta=500.0).items() if k != "model_type"}),
+    "llava-tied": wrapper("Llava", "llava", CLIP, text(QWEN2, num_key_value_heads=2, tie_word_embeddings=True)),
+    "mistral3-untied": wrapper("Mistral3", "mistral3", PIXTRAL, text(MISTRAL, num_key_value_heads=2, head_dim=20), tie_word_embeddings=False),
+    "llava_next-mistral": wrapper("LlavaNext", "llava_next", CLIP, text(MISTRAL, num_key_value_heads=2, sliding_window=7)),
+    "llava_onevision-qwen": wrapper("LlavaOnevision", "llava_onevision", SIGLIP, text(
+        QWEN2, num_key_value_heads=2, tie_word_embeddings=True)),
+    "internvl-qwen3": wrapper("InternVL", "internvl", INTERN, text(QWEN3, num_key_value_heads=2, head_dim=16), tie_word_embeddings=False),
+    "aya_vision-scale": wrapper("AyaVision", "aya_vision", SIGLIP, text(
+        COHERE2, num_key_value_heads=2, sliding_window=7, sliding_window_pattern=2)),
+    "idefics3-usual": wrapper("Idefics3", "idefics3", {**SIGLIP, "model_type": "idefics3_vision"}, text(
+        LLAMA, num_key_value_heads=2), scale_factor=1),
     "gpt2-usual": GPT2,
     "gpt2-scales": {**GPT2, "n_inner": 72, "activation_function": "gelu", "scale_attn_weights": False,
                     "scale_attn_by_inverse_layer_idx": True, "tie_word_embeddings": False, "layer_norm_epsilon": 1e-3},
@@ -236,6 +271,14 @@ def make(values):
         return getattr(transformers, values["architectures"][0])(config).eval()
 
 
+# Whose files have the names that a model has in memory, not the older ones that transformers saves.
+NEW_NAMES = ["llava-tied", "mistral3-untied"]
+
+
+def renamed(name):
+    return name.replace("language_model.lm_head", "lm_head").replace("language_model.model", "model.language_model")
+
+
 def saved(model):
     """The tensors of its file."""
     with tempfile.TemporaryDirectory() as folder:
@@ -276,11 +319,14 @@ def continue_greedily(model, prompt):
 
 def golden(name):
     values = MODELS[name]
+    words = values.get("text_config", values)
     model = make(values)
     tensors = saved(model)
+    if name in NEW_NAMES:
+        tensors = {renamed(key): shape for key, shape in tensors.items()}
     model = load(model, tensors)
     for seed in range(1000):
-        prompt = [int(x) for x in numpy.random.default_rng(seed).integers(0, values["vocab_size"], LENGTH)]
+        prompt = [int(x) for x in numpy.random.default_rng(seed).integers(0, words["vocab_size"], LENGTH)]
         greedy = continue_greedily(model, prompt)
         if greedy:
             break
