@@ -359,14 +359,25 @@ static void refuse(const golden *g, const temp_folder *folder, const char *path,
     weft_model_close(m);
 }
 
+/* Where the file has a setting, or would: a dotted path from its source, "config.json: text_config: rope_theta". */
+static void path_of(const golden *g, const weft_setting_info *s, char *out, size_t size)
+{
+    bool wrapped = json_object_get(json_object_get(g->root, "config"), "text_config") != NULL;
+    bool inside = strstr(s->source, "text_config") || (wrapped && !strncmp(s->source, "default", 7));
+    const char *spelled = strrchr(s->source, ':');
+    bool named = spelled && strcmp(spelled, ": text_config");
+    snprintf(out, size, "%s%s", inside ? "text_config." : "", named ? spelled + 2 : s->key);
+}
+
 static void refuse_setting(const golden *g, const temp_folder *folder, const weft_setting_info *s)
 {
     static const char *const no_number[] = { "\"x\"", "[1]", "-1", "1e300", NULL };
     static const char *const no_text[] = { "7", "{}", "\"no_such\"", NULL };
-    const char *spelled = strstr(s->source, ": "), *path = spelled ? spelled + 2 : s->key;
+    char path[256];
+    path_of(g, s, path, sizeof path);
     bool is_default = !strncmp(s->source, "default", 7);
     bool listed = strstr(path, "_factor."); /* of long lists the table below has faults */
-    if (listed || strstr(path, "_token_id") || (is_default && strchr(path, '.'))) return;
+    if (listed || strstr(path, "_token_id") || (is_default && strchr(s->key, '.'))) return;
     const char *const *value = s->kind == WEFT_SETTING_TEXT ? no_text : no_number;
     for (; *value; value++) refuse(g, folder, path, is_default, *value);
     weft_model_close(open_with(g, folder, path, "null")); /* may mean something */
