@@ -126,13 +126,17 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
 /* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay
- * readable as long as the weights live. */
+ * readable as long as the weights live. What lies in parts (experts that are a tensor each, projections that are one
+ * here and two there), or turned, is not put right first: it is read where it is. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;
     int64_t dims[WEFT_MAX_RANK];
     const void *data;
     uint64_t bytes;
+    const void *const *parts; /* NULL: it lies at `data`; else equally many whole rows at each, one after the other */
+    uint32_t n_parts;         /* the array itself must stay until the source is asked again */
+    bool turned; /* its last two dims lie the other way round at `data`, as [.., n, m]; no blocks, no parts */
 } weft_weight_data;
 
 /* Answers for names of the graph's weights. NOT_FOUND if there is no such tensor. Called while loading only. */

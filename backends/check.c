@@ -184,27 +184,38 @@ static void compare(const checker *c, weft_ref r, weft_check_node *out)
     out->rms = sqrt(squares / (double)out->n_values);
 }
 
-/* Whether a weight holds, as the type that it is stored in, what is no number. What cannot be read does not. */
-static bool is_spoilt(const checker *c, const weft_node *weight)
+/* Whether a row of k elements holds what is no number. */
+static bool is_row_spoilt(const unsigned char *row, weft_dtype t, int64_t k)
 {
     enum { PIECE = 1024 };
-    weft_weight_data w;
-    weft_dtype stored = weft_graph_value(c->p->s->g, weight->out[0])->dtype;
-    uint64_t step;
-    if (!c->source.find || c->source.find(c->source.ctx, weight->name, &w, NULL)) return false;
-    if (!weft_dtype_row_bytes(w.dtype, PIECE, &step)) return false;
-    int64_t left = 1;
-    for (uint32_t i = 0; i < w.rank; i++) left *= w.dims[i];
     float piece[PIECE];
-    unsigned char kept[PIECE * sizeof *piece];
-    for (const unsigned char *at = w.data; left > 0; left -= PIECE, at += step) {
-        int64_t n = left < PIECE ? left : PIECE;
-        if (!weft__convert_row(w.dtype, at, stored, kept, n) || !weft__convert_row(stored, kept, WEFT_F32, piece, n))
-            return false;
+    uint64_t step = 0;
+    (void)weft_dtype_row_bytes(t, PIECE, &step);
+    for (int64_t at = 0; at < k; at += PIECE, row += step) {
+        int64_t n = k - at < PIECE ? k - at : PIECE;
+        if (!weft__convert_row(t, row, WEFT_F32, piece, n)) return false;
         for (int64_t i = 0; i < n; i++)
             if (!isfinite(piece[i])) return true;
     }
     return false;
+}
+
+/* Whether a weight does, as the type that it is stored in. What cannot be read does not. */
+static bool is_spoilt(const checker *c, const weft_node *weight)
+{
+    weft_weight_data w;
+    weft_dtype stored = weft_graph_value(c->p->s->g, weight->out[0])->dtype;
+    uint64_t bytes;
+    if (!c->source.find || c->source.find(c->source.ctx, weight->name, &w, NULL)) return false;
+    int64_t rows = 1, k = w.rank ? w.dims[w.rank - 1] : 1;
+    for (uint32_t i = 0; i + 1 < w.rank; i++) rows *= w.dims[i];
+    if (!weft__converts(w.dtype, stored) || !weft_dtype_row_bytes(stored, k, &bytes)) return false;
+    void *room = malloc(bytes + 1);
+    bool spoilt = false;
+    for (int64_t i = 0; room && i < rows && !spoilt; i++)
+        spoilt = is_row_spoilt(weft__weight_rows(&w, i, 1, stored, room), stored, k);
+    free(room);
+    return spoilt;
 }
 
 static const char *find_spoilt_weight(const checker *c, const weft_node *n)

@@ -137,8 +137,8 @@ typedef struct weft_backend_vt {
     /* Room for one weight: weight_bytes in as many pieces as the device's limits ask for. NULL: as buf_create. */
     weft_status (*weight_create)(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                                  weft_buf **out, weft_error *err);
-    /* Converts src to type t and layout `layout`, filling buf (of weight_create). task counts the bytes of buf that
-     * are done, every few MiB; it may be NULL. */
+    /* Converts src to type t and layout `layout`, filling buf (of weight_create); reads it by weft__weight_rows. task
+     * counts the bytes of buf that are done, every few MiB; it may be NULL. */
     weft_status (*weight_write)(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
                                 weft__task *task, weft_error *err);
 
@@ -160,6 +160,14 @@ typedef struct weft_backend_vt {
     /* Adds the STEP spans of the last submit, whose wait is over. */
     weft_status (*exec_spans)(weft_exec *e, weft__span_log *log, weft_error *err);
 } weft_backend_vt;
+
+/* weight_rows.c. Rows [row, row + n) of a weight, seen as a matrix of its last dim, in type t: where they lie, or in
+ * `room` for n such rows. The types convert (weft__converts), and their blocks divide the rows. */
+const void *weft__weight_rows(const weft_weight_data *src, int64_t row, int64_t n, weft_dtype t, void *room);
+/* It lies at `data`, row by row. */
+bool weft__weight_is_plain(const weft_weight_data *src);
+/* INVALID: parts that are no whole rows, or what cannot be turned. */
+weft_status weft__weight_check(const weft_weight_data *src, weft_error *err);
 
 /* Every backend's object starts with this. */
 struct weft_backend {

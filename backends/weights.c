@@ -104,8 +104,10 @@ static weft_status check_bytes(const entry *e, const weft_weight_data *data, wef
     int64_t rows = 1;
     for (uint32_t i = 0; i + 1 < e->rank; i++) rows *= e->dims[i];
     if (weft_dtype_row_bytes(data->dtype, e->rank ? e->dims[e->rank - 1] : 1, &row) &&
-        !__builtin_mul_overflow(row, (uint64_t)rows, &bytes) && bytes == data->bytes)
-        return WEFT_OK;
+        !__builtin_mul_overflow(row, (uint64_t)rows, &bytes) && bytes == data->bytes) {
+        weft_status s = weft__weight_check(data, err);
+        return s ? weft__annotate(err, s, "weight '%s'", e->name) : WEFT_OK;
+    }
     return WEFT_FAIL(err, WEFT_FORMAT, "weight '%s' has %llu bytes of data, but its shape and type make %llu", e->name,
                      (unsigned long long)data->bytes, (unsigned long long)bytes);
 }
@@ -134,7 +136,8 @@ static weft_status load_weight(weft_weights *w, entry *e, weft__task *task, weft
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "weight '%s': %s cannot be turned into %s", e->name,
                          weft_dtype_get(data.dtype)->name, weft_dtype_get(e->dtype)->name);
     uint32_t align = weft_dtype_get(e->dtype)->block == 1 ? weft_dtype_get(e->dtype)->bytes : 2;
-    if (e->layout == WEFT_LAYOUT_PLAIN && data.dtype == e->dtype && (uintptr_t)data.data % align == 0) {
+    if (e->layout == WEFT_LAYOUT_PLAIN && data.dtype == e->dtype && weft__weight_is_plain(&data) &&
+        (uintptr_t)data.data % align == 0) {
         WEFT_TRY(e->b->vt->buf_wrap(e->b, data.data, data.bytes, &e->buf, err));
         e->borrowed = e->buf != NULL;
     }

@@ -19,6 +19,11 @@ typedef struct weft__class {
 /* How names may begin in files that begin otherwise in the graph. */
 typedef struct weft__spelling { const char *name, *in_file; } weft__spelling;
 
+/* A weight that files may have in other tensors: `name` ends its name in the graph, `of` theirs. Each holds equally
+ * many of its rows, one after the other. "#" counts experts, as the weight's first dim does: [E, m, n] is E times
+ * those of `of`, each [m or m / 2, n]. */
+typedef struct weft__parts { const char *name, *of[2]; } weft__parts;
+
 enum { WEFT__MAX_CLASSES = 6, WEFT__MAX_NAMES = 4, WEFT__MAX_NAME = 256 };
 
 typedef struct weft__arch {
@@ -31,6 +36,7 @@ typedef struct weft__arch {
     const char *embed, *head; /* weights that are one where tie_word_embeddings is true */
     weft__spelling spellings[WEFT__MAX_NAMES];
     const char *transposed[WEFT__MAX_NAMES]; /* ends of the names of matrices that files hold as [in, out] */
+    weft__parts parts[WEFT__MAX_NAMES];
     bool bounded; /* positions are learned: there are none beyond max_position_embeddings */
 } weft__arch;
 

@@ -69,29 +69,38 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     return named ? s : weft__annotate(err, s, "%s", m->path);
 }
 
+/* "32, 64" */
+static void write_dims(weft_text *out, uint32_t rank, const uint64_t *dims)
+{
+    weft_writer w = weft_text_writer(out);
+    for (uint32_t k = 0; k < rank; k++) weft_writef(&w, "%s%llu", k ? ", " : "", (unsigned long long)dims[k]);
+}
+
+static weft_status check_tensor(const weft__held *h, const weft__file_tensor *t, weft_error *err)
+{
+    if (t->rank == h->rank && !memcmp(t->dims, h->dims, t->rank * sizeof *t->dims)) return WEFT_OK;
+    weft_text have = { 0 }, need = { 0 };
+    write_dims(&have, t->rank, t->dims);
+    write_dims(&need, h->rank, h->dims);
+    weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but config.json makes it [%s]", t->file,
+                              t->name, have.data ? have.data : "", need.data ? need.data : "");
+    weft_text_free(&have);
+    weft_text_free(&need);
+    return s;
+}
+
 /* The files' tensors have the shapes that the graph says. */
 static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_error *err)
 {
     for (uint32_t i = 0; m->checkpoint && i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
-        if (n->op != WEFT_OP_weight) continue;
         const weft__file_tensor *t;
-        WEFT_TRY(weft__model_weight(m, n->name, &t, err));
-        const weft_dims *want = &weft_graph_value(g, n->out[0])->dims;
-        bool same = t->rank == want->rank;
-        weft_text have = { 0 }, need = { 0 };
-        bool turned = weft__model_is_transposed(m, n->name);
-        for (uint32_t k = 0; same && k < want->rank; k++)
-            same = t->dims[turned ? want->rank - 1 - k : k] == (uint64_t)want->d[k].n;
-        if (same) continue;
-        weft_writer h = weft_text_writer(&have), w = weft_text_writer(&need);
-        for (uint32_t k = 0; k < t->rank; k++) weft_writef(&h, "%s%llu", k ? ", " : "", (unsigned long long)t->dims[k]);
-        for (uint32_t k = 0; k < want->rank; k++) weft_writef(&w, "%s%lld", k ? ", " : "", (long long)want->d[k].n);
-        weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but config.json makes it [%s]", t->file,
-                                  t->name, have.data ? have.data : "", need.data ? need.data : "");
-        weft_text_free(&have);
-        weft_text_free(&need);
-        return s;
+        if (n->op != WEFT_OP_weight) continue;
+        weft__held held = weft__model_held(m, n->name, &weft_graph_value(g, n->out[0])->dims);
+        for (uint32_t k = 0; k < held.n; k++) {
+            WEFT_TRY(weft__held_tensor(m, &held, k, &t, err));
+            WEFT_TRY(check_tensor(&held, t, err));
+        }
     }
     return WEFT_OK;
 }
@@ -114,7 +123,7 @@ static bool *find_multiplied(const weft_graph *g)
 static weft_dtype choose_type(const weft_model *m, const weft_node *n, const weft_dims *dims, bool multiplied,
                               weft_dtype wanted)
 {
-    weft_dtype file = m->checkpoint ? weft__model_tensor(m, n->name)->dtype->type : m->default_dtype;
+    weft_dtype file = m->checkpoint ? weft__model_tensor(m, n->name, 0)->dtype->type : m->default_dtype;
     if (dims->rank < 2) return WEFT_F32;
     if (!multiplied || wanted == WEFT_ANY) return file;
     return dims->d[dims->rank - 1].n % weft_dtype_get(wanted)->block ? file : wanted;

@@ -4,6 +4,7 @@
 #include "models/model_impl.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_CONFIG = 16 << 20 };
 
@@ -12,26 +13,39 @@ static const char *file_dtype_name(weft_dtype t)
     return t == WEFT_F32 ? "F32" : t == WEFT_F16 ? "F16" : t == WEFT_BF16 ? "BF16" : NULL;
 }
 
-/* The graph's weights as tensors of a file, named in `names`. */
-static weft_status collect(const weft_model *m, const weft_graph *g, weft_dtype t, weft__arena *names,
-                           weft__file_tensor **out, size_t *n, weft_error *err)
+/* The tensors of a file. */
+typedef struct list {
+    weft__file_tensor *tensors;
+    size_t n, capacity;
+    weft__arena names;
+} list;
+
+/* Those that hold one weight. */
+static weft_status add(list *l, const weft_model *m, const weft__held *h, weft_dtype t, weft_error *err)
 {
-    char name[WEFT__MAX_NAME];
-    size_t cap = 0;
-    *out = NULL;
-    *n = 0;
+    if (!weft__grow(&l->tensors, &l->capacity, l->n + h->n, sizeof *l->tensors))
+        return WEFT_OOM_FAIL(err, "a list of tensors");
+    for (uint32_t i = 0; i < h->n; i++) {
+        char name[WEFT__MAX_NAME], buf[WEFT__MAX_NAME];
+        if (!weft__held_name(h, i, name))
+            return WEFT_FAIL(err, WEFT_LIMIT, "the name of weight '%s' is too long", h->name);
+        weft__file_tensor tensor = { .name = weft__arena_strdup(&l->names, weft__model_file_name(m, name, buf)),
+                                     .dtype = weft__file_dtype_find(file_dtype_name(t)), .rank = h->rank };
+        if (!tensor.name) return WEFT_OOM_FAIL(err, "a list of tensors");
+        memcpy(tensor.dims, h->dims, h->rank * sizeof *h->dims);
+        l->tensors[l->n++] = tensor;
+    }
+    return WEFT_OK;
+}
+
+/* The graph's weights as published files have them. */
+static weft_status collect(const weft_model *m, const weft_graph *g, weft_dtype t, list *out, weft_error *err)
+{
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *node = weft_graph_node(g, i);
         if (node->op != WEFT_OP_weight) continue;
-        if (!weft__grow(out, &cap, *n + 1, sizeof **out)) return WEFT_OOM_FAIL(err, "a list of tensors");
-        const weft_dims *d = &weft_graph_value(g, node->out[0])->dims;
-        weft__file_tensor tensor = { .name = weft__arena_strdup(names, weft__model_file_name(m, node->name, name)),
-                                     .dtype = weft__file_dtype_find(file_dtype_name(t)),
-                                     .rank = d->rank };
-        if (!tensor.name) return WEFT_OOM_FAIL(err, "a list of tensors");
-        bool turned = weft__model_is_transposed(m, node->name);
-        for (uint32_t k = 0; k < d->rank; k++) tensor.dims[k] = (uint64_t)d->d[turned ? d->rank - 1 - k : k].n;
-        (*out)[(*n)++] = tensor;
+        weft__held held = weft__model_held(m, node->name, &weft_graph_value(g, node->out[0])->dims);
+        WEFT_TRY(add(out, m, &held, t, err));
     }
     return WEFT_OK;
 }
@@ -61,18 +75,16 @@ weft_status weft_model_init(const char *config, const char *folder, weft_dtype d
 {
     weft_model *m;
     weft_graph *g;
-    weft__file_tensor *tensors;
-    weft__arena names = { 0 };
-    size_t n;
+    list l = { 0 };
     if (!file_dtype_name(dtype))
         return WEFT_FAIL(err, WEFT_INVALID, "%s: files hold f32, f16 or bf16", weft_dtype_get(dtype)->name);
     WEFT_TRY(weft__model_open_config(config, &m, err));
     weft_status s = weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err);
     if (!s) {
-        s = collect(m, g, dtype, &names, &tensors, &n, err);
-        if (!s) s = write(m, folder, tensors, n, seed, shard_bytes, progress, err);
-        free(tensors);
-        weft__arena_free(&names);
+        s = collect(m, g, dtype, &l, err);
+        if (!s) s = write(m, folder, l.tensors, l.n, seed, shard_bytes, progress, err);
+        free(l.tensors);
+        weft__arena_free(&l.names);
         weft_graph_destroy(g);
     }
     weft_model_close(m);

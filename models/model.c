@@ -126,8 +126,9 @@ static weft_status describe_weights(weft_model *m, const weft_graph *g, weft_err
         const weft_node *n = weft_graph_node(g, i);
         if (n->op != WEFT_OP_weight) continue;
         m->info.parameters += (uint64_t)weft_value_elements(g, n->out[0], NULL);
-        const weft__file_tensor *t = m->checkpoint ? weft__model_tensor(m, n->name) : NULL;
-        if (t) m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
+        const weft__file_tensor *t;
+        for (uint32_t k = 0; m->checkpoint && (t = weft__model_tensor(m, n->name, k)); k++)
+            m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
     }
     return note_ignored(m, err);
 }
@@ -278,7 +279,7 @@ void weft_model_close(weft_model *m)
 {
     if (!m) return;
     weft_tokenizer_close(m->tokenizer);
-    weft__model_free_turned(m);
+    free(m->parts);
     weft_checkpoint_close(m->checkpoint);
     weft__settings_clear(&m->settings);
     weft_config_file_close(m->hf);

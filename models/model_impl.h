@@ -36,7 +36,8 @@ struct weft_model {
     int32_t eos[16]; /* every token that ends a text; info.eos is the first */
     size_t n_eos;
     bool *used;               /* per tensor of the checkpoint */
-    void **turned;            /* per tensor: its transpose, where it was asked for; NULL: none was */
+    const void **parts;       /* of the weight that was asked for last */
+    size_t parts_capacity;
     bool tied;                /* input embeddings and head are one (weft__arch), by configuration and files */
     uint32_t n_scores;        /* in a row of the head; 0: it gives none */
     char **labels;            /* their names: info.n_labels */
@@ -63,13 +64,23 @@ weft_status weft__model_read_labels(weft_model *m, weft_error *err);
 void weft__model_free_labels(weft_model *m);
 /* What a weight of the graph is called in files that are written. Returns buf, or name. */
 const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__MAX_NAME]);
-/* The files' tensor for a weight of the graph, in whichever spelling; NULL: there is none. */
-const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name);
-/* The same, checked: weft__checkpoint_weight. */
-weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err);
-/* Whether files hold the weight with its two dims the other way round. */
+/* How files hold a weight of the graph: in n tensors with these dims. */
+typedef struct weft__held {
+    const char *name;         /* the weight's */
+    const weft__parts *parts; /* NULL: in one tensor of its name */
+    uint32_t n, rank;
+    uint64_t dims[WEFT_MAX_RANK];
+} weft__held;
+/* Of a weight with these dims: as the model's files have it, without files as they are published. */
+weft__held weft__model_held(const weft_model *m, const char *name, const weft_dims *d);
+bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__MAX_NAME]); /* false: it is too long */
+/* Tensor i of them, checked: weft__checkpoint_weight. */
+weft_status weft__held_tensor(const weft_model *m, const weft__held *h, uint32_t i, const weft__file_tensor **out,
+                              weft_error *err);
+/* The files' tensor i for a weight of the graph, in whichever spelling; NULL: no more, or none. */
+const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name, uint32_t i);
+/* Whether files hold the weight with its last two dims the other way round. */
 bool weft__model_is_transposed(const weft_model *m, const char *name);
-void weft__model_free_turned(weft_model *m);
 /* Whether tie_word_embeddings holds for the files: as in transformers 5, not where they have both tensors and these
  * differ. Then definitions are told so, and there is a note. Reads both. */
 weft_status weft__model_settle_tie(weft_model *m, weft_error *err);

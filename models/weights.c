@@ -1,9 +1,11 @@
-/* weights.c: the tensors of a model's files as the weights of its graph. */
+/* weights.c: the tensors of a model's files as the weights of its graph: found by name, one for each or several. */
 #include "models/model_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAX_PARTS = 1 << 20 };
 
 /* A name with another beginning. False: it does not begin so, or is too long. */
 static bool spell(const weft__spelling *s, const char *name, char out[WEFT__MAX_NAME])
@@ -32,11 +34,80 @@ const char *weft__model_file_name(const weft_model *m, const char *name, char bu
     return name;
 }
 
-const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name)
+static const weft__file_tensor *find_whole(const weft_model *m, const char *name)
 {
     const weft__file_tensor *t = find_spelled(m, name);
     if (!t && m->tied && !strcmp(m->arch->embed, name)) t = find_spelled(m, m->arch->head);
     return t;
+}
+
+/* ---- parts ---- */
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), k = strlen(end);
+    return n >= k && !strcmp(name + n - k, end);
+}
+
+static const weft__parts *parts_of(const weft_model *m, const char *name)
+{
+    const weft__parts *p = m->arch ? m->arch->parts : NULL;
+    for (size_t i = 0; p && i < WEFT__MAX_NAMES && p[i].name; i++)
+        if (ends_with(name, p[i].name)) return &p[i];
+    return NULL;
+}
+
+static uint32_t kinds_of(const weft__parts *p)
+{
+    return p->of[1] ? 2 : 1;
+}
+
+/* The name of part i; false: there are no so many, or the name is too long. */
+static bool name_part(const weft__parts *p, const char *name, uint32_t i, char out[WEFT__MAX_NAME])
+{
+    const int begin = (int)(strlen(name) - strlen(p->name));
+    const uint32_t kinds = kinds_of(p);
+    const char *end = p->of[i % kinds], *number = strchr(end, '#');
+    if (!number && i >= kinds) return false;
+    int n = number ? snprintf(out, WEFT__MAX_NAME, "%.*s%.*s%u%s", begin, name, (int)(number - end), end, i / kinds,
+                              number + 1)
+                   : snprintf(out, WEFT__MAX_NAME, "%.*s%s", begin, name, end);
+    return n > 0 && n < WEFT__MAX_NAME;
+}
+
+weft__held weft__model_held(const weft_model *m, const char *name, const weft_dims *d)
+{
+    weft__held h = { .name = name, .n = 1, .rank = d->rank };
+    const bool turned = weft__model_is_transposed(m, name) && d->rank > 1;
+    for (uint32_t k = 0; k < d->rank; k++) h.dims[k] = (uint64_t)d->d[k].n;
+    if (turned) {
+        h.dims[d->rank - 1] = (uint64_t)d->d[d->rank - 2].n;
+        h.dims[d->rank - 2] = (uint64_t)d->d[d->rank - 1].n;
+    }
+    h.parts = m->checkpoint && find_whole(m, name) ? NULL : parts_of(m, name);
+    if (!h.parts) return h;
+    h.n = kinds_of(h.parts);
+    if (strchr(h.parts->of[0], '#')) { /* the first dim counts them */
+        h.n *= (uint32_t)h.dims[0];
+        memmove(h.dims, h.dims + 1, --h.rank * sizeof *h.dims);
+    }
+    h.dims[0] /= kinds_of(h.parts);
+    return h;
+}
+
+bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__MAX_NAME])
+{
+    if (h->parts) return name_part(h->parts, h->name, i, out);
+    return snprintf(out, WEFT__MAX_NAME, "%s", h->name) < WEFT__MAX_NAME;
+}
+
+const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name, uint32_t i)
+{
+    char part[WEFT__MAX_NAME];
+    const weft__file_tensor *t = find_whole(m, name);
+    if (t) return i ? NULL : t;
+    const weft__parts *p = parts_of(m, name);
+    return p && name_part(p, name, i, part) ? find_spelled(m, part) : NULL;
 }
 
 static bool same_tensor(const weft__file_tensor *a, const weft__file_tensor *b)
@@ -59,66 +130,78 @@ weft_status weft__model_settle_tie(weft_model *m, weft_error *err)
                                 key, embed->name, head->name);
 }
 
-weft_status weft__model_weight(const weft_model *m, const char *name, const weft__file_tensor **out, weft_error *err)
+weft_status weft__held_tensor(const weft_model *m, const weft__held *h, uint32_t i, const weft__file_tensor **out,
+                              weft_error *err)
 {
-    const weft__file_tensor *t = weft__model_tensor(m, name);
-    return weft__checkpoint_weight(m->checkpoint, t ? t->name : name, out, err);
+    char name[WEFT__MAX_NAME];
+    const weft__file_tensor *t = weft__model_tensor(m, h->name, i);
+    const char *wanted = t ? t->name : weft__held_name(h, i, name) ? name : h->name;
+    return weft__checkpoint_weight(m->checkpoint, wanted, out, err);
 }
 
 bool weft__model_is_transposed(const weft_model *m, const char *name)
 {
-    size_t n = strlen(name);
-    for (size_t i = 0; m->arch && i < WEFT__MAX_NAMES && m->arch->transposed[i]; i++) {
-        size_t k = strlen(m->arch->transposed[i]);
-        if (n >= k && !strcmp(name + n - k, m->arch->transposed[i])) return true;
-    }
+    for (size_t i = 0; m->arch && i < WEFT__MAX_NAMES && m->arch->transposed[i]; i++)
+        if (ends_with(name, m->arch->transposed[i])) return true;
     return false;
 }
 
-/* [rows, columns] of elements of 2 or 4 bytes as [columns, rows], by tiles that stay in the cache. */
-static void turn(const unsigned char *in, size_t rows, size_t columns, size_t bytes, unsigned char *out)
-{
-    enum { TILE = 32 };
-    for (size_t r0 = 0; r0 < rows; r0 += TILE)
-        for (size_t c0 = 0; c0 < columns; c0 += TILE)
-            for (size_t r = r0; r < rows && r < r0 + TILE; r++)
-                for (size_t c = c0; c < columns && c < c0 + TILE; c++)
-                    if (bytes == 2) memcpy(out + (c * rows + r) * 2, in + (r * columns + c) * 2, 2);
-                    else memcpy(out + (c * rows + r) * 4, in + (r * columns + c) * 4, 4);
-}
+/* ---- the source ---- */
 
-/* A matrix's transpose: made when first asked for, kept as long as the model. */
-static weft_status transpose(weft_model *m, const weft__file_tensor *t, weft_weight_data *d, weft_error *err)
+/* Another part of the weight that *out is so far: as the first one, with the same type and dims. */
+static weft_status add_part(weft_model *m, const weft__file_tensor *first, const weft__file_tensor *t, uint32_t i,
+                            weft_weight_data *out, weft_error *err)
 {
-    size_t i = (size_t)(t - weft__checkpoint_at(m->checkpoint, 0)), bytes = weft_dtype_get(d->dtype)->bytes;
-    const int64_t rows = d->dims[0], columns = d->dims[1];
-    if (!m->turned) m->turned = calloc(weft_checkpoint_count(m->checkpoint) + 1, sizeof *m->turned);
-    if (!m->turned) return WEFT_OOM_FAIL(err, t->name);
-    if (!m->turned[i]) {
-        m->turned[i] = malloc(d->bytes + 1);
-        if (!m->turned[i]) return WEFT_OOM_FAIL(err, t->name);
-        turn(d->data, (size_t)rows, (size_t)columns, bytes, m->turned[i]);
-    }
-    d->data = m->turned[i];
-    d->dims[0] = columns;
-    d->dims[1] = rows;
+    weft_weight_data d;
+    const weft__file_tensor *checked;
+    WEFT_TRY(weft__checkpoint_weight(m->checkpoint, t->name, &checked, err));
+    WEFT_TRY(weft__checkpoint_data(m->checkpoint, t, &d, err));
+    if (t->dtype != first->dtype || t->rank != first->rank || memcmp(t->dims, first->dims, t->rank * sizeof *t->dims))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensors '%s' and '%s' are parts of one weight, but differ in type "
+                         "or shape", t->file, first->name, t->name);
+    if (!weft__grow(&m->parts, &m->parts_capacity, i + 1, sizeof *m->parts)) return WEFT_OOM_FAIL(err, t->name);
+    m->parts[i] = d.data;
+    if (!i) *out = d;
+    else out->bytes += d.bytes;
     return WEFT_OK;
 }
 
-void weft__model_free_turned(weft_model *m)
+static weft_status find_parts(weft_model *m, const char *name, const weft__parts *p, weft_weight_data *out,
+                              weft_error *err)
 {
-    for (size_t i = 0; m->turned && i < weft_checkpoint_count(m->checkpoint); i++) free(m->turned[i]);
-    free(m->turned);
+    const uint32_t kinds = kinds_of(p);
+    const weft__file_tensor *first = weft__model_tensor(m, name, 0), *t = first;
+    uint32_t n = 0;
+    for (; t && n < MAX_PARTS; t = weft__model_tensor(m, name, n)) WEFT_TRY(add_part(m, first, t, n++, out, err));
+    if (!n || n % kinds || out->rank + 1 > WEFT_MAX_RANK)
+        return weft__held_tensor(m, &(weft__held){ .name = name, .parts = p }, n, &t, err);
+    out->dims[0] *= kinds;
+    if (strchr(p->of[0], '#')) {
+        memmove(out->dims + 1, out->dims, out->rank++ * sizeof *out->dims);
+        out->dims[0] = n / kinds;
+    }
+    if (n == 1) return WEFT_OK;
+    out->data = NULL;
+    out->parts = m->parts;
+    out->n_parts = n;
+    return WEFT_OK;
 }
 
 static weft_status find_weight(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
 {
     weft_model *m = ctx;
     if (!m->checkpoint) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", m->path);
+    const weft__parts *p = find_whole(m, name) ? NULL : parts_of(m, name);
+    if (p) return find_parts(m, name, p, out, err);
     const weft__file_tensor *t;
-    WEFT_TRY(weft__model_weight(m, name, &t, err));
+    WEFT_TRY(weft__held_tensor(m, &(weft__held){ .name = name }, 0, &t, err));
     WEFT_TRY(weft__checkpoint_data(m->checkpoint, t, out, err));
-    return weft__model_is_transposed(m, name) && out->rank == 2 ? transpose(m, t, out, err) : WEFT_OK;
+    if (!weft__model_is_transposed(m, name) || out->rank < 2) return WEFT_OK;
+    const int64_t rows = out->dims[out->rank - 1];
+    out->dims[out->rank - 1] = out->dims[out->rank - 2];
+    out->dims[out->rank - 2] = rows;
+    out->turned = true;
+    return WEFT_OK;
 }
 
 weft_weight_source weft_model_weights(const weft_model *m)

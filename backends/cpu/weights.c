@@ -4,7 +4,6 @@
  * that are only selected from, if each is whole panels; everything else stays row-major in its own type. */
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/pack.h"
-#include "graph/convert.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,42 +53,33 @@ typedef struct load {
     cpu_isa isa;
     int64_t rows, k, group, n_groups;
     int64_t end; /* of the groups in this piece of the load */
-    uint64_t src_row, dst_row;
-    unsigned char *temp; /* per thread: a group of rows in the wanted type, if it differs from the file's */
+    uint64_t row_bytes;
+    unsigned char *temp; /* per thread: a group of rows, if they do not lie as they are wanted */
     atomic_llong next;
 } load;
-
-static const void *converted(const load *l, const unsigned char *src, int64_t n, unsigned char *temp)
-{
-    if (l->src->dtype == l->type) return src;
-    for (int64_t i = 0; i < n; i++)
-        weft__convert_row(l->src->dtype, src + (uint64_t)i * l->src_row, l->type, temp + (uint64_t)i * l->dst_row,
-                          l->k);
-    return temp;
-}
 
 static void load_groups(void *ctx, uint32_t thread, uint32_t n_threads)
 {
     load *l = ctx;
     (void)n_threads;
-    unsigned char *temp = l->temp ? l->temp + thread * (uint64_t)l->group * l->dst_row : NULL;
+    unsigned char *temp = l->temp ? l->temp + thread * (uint64_t)l->group * l->row_bytes : NULL;
     for (;;) {
         int64_t i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
         if (i >= l->end) return;
         int64_t row = i * l->group, n = l->rows - row < l->group ? l->rows - row : l->group;
-        const void *from = converted(l, (const unsigned char *)l->src->data + (uint64_t)row * l->src_row, n, temp);
+        const void *from = weft__weight_rows(l->src, row, n, l->type, temp);
         unsigned char *out = l->buf->data;
         if (l->layout == CPU_LAYOUT_PANEL)
             cpu_pack_panel(l->isa, l->type, from, n, l->k, out + (uint64_t)i * cpu_panel_stride(l->isa, l->type, l->k));
         else
-            memcpy(out + (uint64_t)row * l->dst_row, from, (uint64_t)n * l->dst_row);
+            memcpy(out + (uint64_t)row * l->row_bytes, from, (uint64_t)n * l->row_bytes);
     }
 }
 
 static weft_status load_all(load *l, weft__task *task, weft_error *err)
 {
     uint64_t bytes = l->layout == CPU_LAYOUT_PANEL ? cpu_panel_stride(l->isa, l->type, l->k)
-                                                   : l->dst_row * (uint64_t)l->group;
+                                                   : l->row_bytes * (uint64_t)l->group;
     int64_t piece = bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (bytes ? bytes : 1)) : 1;
     int64_t threads = cpu_pool_size(l->buf->b->pool); /* a group for each, however large */
     if (piece < threads) piece = threads;
@@ -109,13 +99,14 @@ weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, co
 {
     load l = { .buf = buf, .src = src, .layout = layout, .type = t, .isa = buf->b->isa };
     as_matrix(src->rank, src->dims, &l.rows, &l.k);
-    if (!weft_dtype_row_bytes(src->dtype, l.k, &l.src_row) || !weft_dtype_row_bytes(t, l.k, &l.dst_row))
+    uint64_t from;
+    if (!weft_dtype_row_bytes(src->dtype, l.k, &from) || !weft_dtype_row_bytes(t, l.k, &l.row_bytes))
         return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.k,
                          weft_dtype_get(t)->name);
     l.group = layout == CPU_LAYOUT_PANEL ? cpu_panel_rows(l.isa) : 16;
     l.n_groups = (l.rows + l.group - 1) / l.group;
-    if (src->dtype != t) {
-        l.temp = malloc(cpu_pool_size(buf->b->pool) * (size_t)l.group * l.dst_row);
+    if (src->dtype != t || !weft__weight_is_plain(src)) {
+        l.temp = malloc(cpu_pool_size(buf->b->pool) * (size_t)l.group * l.row_bytes);
         if (!l.temp) return WEFT_OOM_FAIL(err, "converting a weight");
     }
     weft_status s = load_all(&l, task, err);

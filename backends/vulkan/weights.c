@@ -2,7 +2,6 @@
 #include "backends/gpu/weights.h"
 
 #include "backends/vulkan/vk.h"
-#include "graph/convert.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +11,10 @@ typedef struct load {
     weft_dtype type;
     gpu_panels p;
     int64_t rows, columns, row; /* row: the first of the piece under way */
-    uint64_t src_row, dst_row;
-    unsigned char *line; /* one row in the wanted type */
+    uint64_t row_bytes;
+    unsigned char *lines; /* a group of rows, or one, in the wanted type */
     weft__task *task;
 } load;
-
-static const unsigned char *read_row(const load *l, int64_t row)
-{
-    const unsigned char *src = (const unsigned char *)l->src->data + (uint64_t)row * l->src_row;
-    if (l->src->dtype == l->type) return src;
-    weft__convert_row(l->src->dtype, src, l->type, l->line, l->columns);
-    return l->line;
-}
 
 /* One row of a group at dst: its chunks and scales, a panel's stride apart. */
 static void pack_row(const load *l, const unsigned char *src, uint32_t r, unsigned char *dst)
@@ -32,7 +23,7 @@ static void pack_row(const load *l, const unsigned char *src, uint32_t r, unsign
     unsigned char *quants = dst + 16 * ((uint64_t)panel * l->p.chunks * l->p.panel + lane);
     unsigned char *scales = dst + 16 * (uint64_t)l->p.group * l->p.chunks +
                             2 * ((uint64_t)panel * l->p.blocks * l->p.panel + lane);
-    uint64_t step = 16 * (uint64_t)l->p.panel, bytes = l->dst_row;
+    uint64_t step = 16 * (uint64_t)l->p.panel, bytes = l->row_bytes;
     if (!l->p.blocks) {
         for (uint64_t at = 0; at < bytes; at += 16, quants += step)
             memcpy(quants, src + at, bytes - at < 16 ? bytes - at : 16);
@@ -50,23 +41,26 @@ static void fill_panels(void *ctx, void *dst, uint64_t at, uint64_t n)
     load *l = ctx;
     (void)at;
     memset(dst, 0, n);
-    for (uint64_t done = 0; done < n; done += l->p.group_bytes, l->row += l->p.group)
-        for (uint32_t r = 0; r < l->p.group && l->row + r < l->rows; r++)
-            pack_row(l, read_row(l, l->row + r), r, (unsigned char *)dst + done);
+    for (uint64_t done = 0; done < n; done += l->p.group_bytes, l->row += l->p.group) {
+        const int64_t left = l->rows - l->row;
+        const uint32_t count = left < l->p.group ? (uint32_t)left : l->p.group;
+        const unsigned char *rows = weft__weight_rows(l->src, l->row, count, l->type, l->lines);
+        for (uint32_t r = 0; r < count; r++) pack_row(l, rows + r * l->row_bytes, r, (unsigned char *)dst + done);
+    }
 }
 
 static void fill_rows(void *ctx, void *dst, uint64_t at, uint64_t n)
 {
     load *l = ctx;
     (void)at;
-    for (uint64_t done = 0; done < n; done += l->dst_row, l->row++)
-        memcpy((unsigned char *)dst + done, read_row(l, l->row), l->dst_row);
+    for (uint64_t done = 0; done < n; done += l->row_bytes, l->row++)
+        memcpy((unsigned char *)dst + done, weft__weight_rows(l->src, l->row, 1, l->type, l->lines), l->row_bytes);
 }
 
 /* Whole units at a time, so that no row is cut where the staging ring goes on. */
 static weft_status fill_part(weft_buf *buf, const gpu_part *part, bool panels, load *l, weft_error *err)
 {
-    uint64_t unit = panels ? l->p.group_bytes : l->dst_row, piece = GPU_PIECE_BYTES / unit * unit;
+    uint64_t unit = panels ? l->p.group_bytes : l->row_bytes, piece = GPU_PIECE_BYTES / unit * unit;
     l->row = part->first_row;
     for (uint64_t at = 0, n; at < part->bytes; at += n) {
         n = part->bytes - at < piece ? part->bytes - at : piece;
@@ -83,17 +77,18 @@ weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, con
     load l = { .src = src, .type = t, .task = task };
     bool panels = layout == GPU_LAYOUT_PANEL;
     gpu_as_matrix(src->rank, src->dims, &l.rows, &l.columns);
-    if (!weft_dtype_row_bytes(src->dtype, l.columns, &l.src_row) || !weft_dtype_row_bytes(t, l.columns, &l.dst_row) ||
+    uint64_t from;
+    if (!weft_dtype_row_bytes(src->dtype, l.columns, &from) || !weft_dtype_row_bytes(t, l.columns, &l.row_bytes) ||
         (panels && !gpu_panels_of(&buf->vk->caps, t, l.columns, &l.p)))
         return WEFT_FAIL(err, WEFT_SHAPE, "rows of %lld elements do not fit %s", (long long)l.columns,
                          weft_dtype_get(t)->name);
-    if (l.dst_row > GPU_PIECE_BYTES)
-        return WEFT_FAIL(err, WEFT_LIMIT, "a row of %llu bytes is too long", (unsigned long long)l.dst_row);
-    l.line = malloc(l.dst_row ? l.dst_row : 1);
-    if (!l.line) return WEFT_OOM_FAIL(err, "a weight");
+    if (l.row_bytes > GPU_PIECE_BYTES)
+        return WEFT_FAIL(err, WEFT_LIMIT, "a row of %llu bytes is too long", (unsigned long long)l.row_bytes);
+    l.lines = malloc((panels ? l.p.group : 1) * l.row_bytes + 1);
+    if (!l.lines) return WEFT_OOM_FAIL(err, "a weight");
     weft_status s = WEFT_OK;
     for (uint32_t i = 0; i < buf->n_parts && !s; i++) s = fill_part(buf, &buf->parts[i], panels, &l, err);
     if (!s) s = vk_transfer_flush(buf->vk, err);
-    free(l.line);
+    free(l.lines);
     return s;
 }

@@ -2,6 +2,7 @@
 #include "small.h"
 
 #include "backends/contract.h"
+#include "graph/convert.h"
 
 static weft_error err;
 
@@ -110,7 +111,117 @@ static void what_is_there_needs_no_room(void)
     world_close(&w);
 }
 
+/* ---- where a weight's rows lie ---- */
+
+enum { EXPERTS = 2, ROWS = 32, WIDTH = 64, N_PARTS = 8, BYTES = EXPERTS * ROWS * WIDTH * 4 };
+
+/* Experts [2, 32, 64] as they are, in parts of 8 rows (fewer than a panel), and turned. */
+typedef struct lying {
+    float plain[EXPERTS * ROWS * WIDTH], part[N_PARTS][EXPERTS * ROWS * WIDTH / N_PARTS];
+    float turned[EXPERTS * ROWS * WIDTH];
+    const void *parts[N_PARTS];
+    weft_weight_data as[3];
+} lying;
+
+static void lay(lying *l)
+{
+    enum { PART = EXPERTS * ROWS * WIDTH / N_PARTS };
+    for (int i = 0; i < EXPERTS * ROWS * WIDTH; i++) {
+        int e = i / (ROWS * WIDTH), r = i / WIDTH % ROWS, c = i % WIDTH;
+        l->plain[i] = l->part[i / PART][i % PART] = l->turned[(e * WIDTH + c) * ROWS + r] = (float)(i % 251) / 8 - 9;
+    }
+    for (int i = 0; i < N_PARTS; i++) l->parts[i] = l->part[i];
+    const weft_weight_data plain = { .dtype = WEFT_F32, .rank = 3, .dims = { EXPERTS, ROWS, WIDTH }, .bytes = BYTES };
+    for (int i = 0; i < 3; i++) l->as[i] = plain;
+    l->as[0].data = l->plain;
+    l->as[1].parts = l->parts;
+    l->as[1].n_parts = N_PARTS;
+    l->as[2].data = l->turned;
+    l->as[2].turned = true;
+}
+
+static void rows_are_read_where_they_lie(void)
+{
+    static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_Q8_0 };
+    static lying l;
+    unsigned char want[BYTES], got[BYTES];
+    lay(&l);
+    for (int t = 0; t < 3; t++)
+        for (int64_t row = 0; row < EXPERTS * ROWS; row++)
+            for (int64_t n = 1; row + n <= EXPERTS * ROWS; n++) {
+                uint64_t bytes;
+                CHECK(weft_dtype_row_bytes(types[t], n * WIDTH, &bytes));
+                CHECK(weft__convert_row(WEFT_F32, l.plain + row * WIDTH, types[t], want, n * WIDTH));
+                for (int i = 0; i < 3; i++)
+                    CHECK(!memcmp(weft__weight_rows(&l.as[i], row, n, types[t], got), want, bytes));
+            }
+    CHECK(weft__weight_rows(&l.as[0], 3, 2, WEFT_F32, got) == l.plain + 3 * WIDTH); /* not copied */
+    CHECK(weft__weight_rows(&l.as[1], 8, 8, WEFT_F32, got) == l.part[1]);
+}
+
+static weft_status find_lying(void *ctx, const char *name, weft_weight_data *out, weft_error *e)
+{
+    (void)name, (void)e;
+    *out = *(const weft_weight_data *)ctx;
+    return WEFT_OK;
+}
+
+/* y = x times the second expert; rows of the first. Both layouts that a weight may be kept in. */
+static weft_status load_and_run(const weft_weight_data *data, bool packed, float *y)
+{
+    static const int32_t second[] = { 1 };
+    float x[WIDTH] = { [1] = 1, [60] = 2 };
+    weft_weight_source source = { (void *)(uintptr_t)data, find_lying };
+    weft_backend *device = NULL;
+    weft_weights *weights = NULL;
+    weft_program *p = NULL;
+    weft_graph *g;
+    WEFT_TRY(weft_graph_create(NULL, &g, &err));
+    weft_ref w = weft_weight(g, WEFT_F32, WEFT_DIMS(EXPERTS, ROWS, WIDTH), "net.w");
+    weft_ref in = weft_constant(g, WEFT_F32, WEFT_DIMS(1, WIDTH), x);
+    weft_ref ids = weft_constant(g, WEFT_I32, WEFT_DIMS(1, 1), second);
+    if (!packed) w = weft_mul(g, w, weft_constant(g, WEFT_F32, WEFT_DIMS(1), (const float[]){ 1 }));
+    weft_output(g, packed ? weft_linear_select(g, in, w, ids) : weft_select(g, weft_matmul_nt(g, w, in), 0, 1), "y");
+    weft_status s = weft_graph_seal(g, &err);
+    if (!s) s = weft_backend_open("cpu,threads=2", &device, &err);
+    if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &device, .n_devices = 1 }, &p, &err);
+    if (!s) s = weft_weights_create(&source, 1, &weights, &err);
+    if (!s) s = weft_program_load(p, weights, NULL, &err);
+    weft_ref out;
+    if (!s) s = weft_program_port(p, "y", &out, &err);
+    if (!s) s = weft_program_run(p, &err);
+    if (!s) s = weft_program_read(p, out, 0, y, ROWS * sizeof *y, &err);
+    weft_program_destroy(p);
+    weft_weights_destroy(weights);
+    weft_graph_destroy(g);
+    weft_backend_close(device);
+    return s;
+}
+
+static void weights_are_loaded_from_where_they_lie(void)
+{
+    static lying l;
+    lay(&l);
+    for (int i = 0; i < 3; i++)
+        for (int packed = 0; packed < 2; packed++) {
+            float y[ROWS] = { 0 };
+            if (!CHECK_OK(load_and_run(&l.as[i], packed, y), err)) continue;
+            const float *w = l.plain + ROWS * WIDTH;
+            for (int r = 0; r < ROWS; r++)
+                CHECK_NEAR((double)y[r], (double)(w[r * WIDTH + 1] + 2 * w[r * WIDTH + 60]), 0.1);
+        }
+    l.as[1].n_parts = 5;
+    CHECK_STATUS(load_and_run(&l.as[1], true, l.plain), WEFT_INVALID, err);
+    CHECK_CONTAINS(err.text, "weight 'net.w': 5 parts do not make 64 rows");
+    l.as[2].dtype = WEFT_Q8_0;
+    l.as[2].bytes = EXPERTS * ROWS * WIDTH / 32 * 34;
+    CHECK_STATUS(load_and_run(&l.as[2], true, l.plain), WEFT_INVALID, err);
+    CHECK_CONTAINS(err.text, "weight 'net.w': q8_0 of rank 3 cannot lie turned");
+}
+
 static const weft_test tests[] = {
+    { "rows are read where they lie", rows_are_read_where_they_lie },
+    { "weights are loaded from where they lie", weights_are_loaded_from_where_they_lie },
     { "a weight in two layouts", a_weight_in_two_layouts },
     { "what is there needs no room", what_is_there_needs_no_room },
 };

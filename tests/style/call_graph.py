@@ -18,7 +18,7 @@ ROOMS = ("graph", "backends", "models")
 
 # backends/, the lowest first.
 LEVELS = (
-    "names views process_memory",
+    "names views weight_rows process_memory",
     "gpu/",
     "cpu/ vulkan/ null",
     "backend",
