@@ -1,6 +1,7 @@
 /* blocks.h: what decoders are made of, above the graph: projections, norms, rotary embeddings, cached attention, feed-
- * forward parts, the stack of layers, heads. An architecture is these put together (models/arch/ has the library's own,
- * docs/adding-a-model.md walks through one), and what they do not have it writes with the graph's builders.
+ * forward parts, experts, the stack of layers, heads. An architecture is these put together (models/arch/ has the
+ * library's own, docs/adding-a-model.md walks through one), and what they do not have it writes with the graph's
+ * builders.
  *
  *     static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)         // of weft_block_layers
  *     {
@@ -153,11 +154,32 @@ WEFT_API weft_ref weft_block_gated_mlp(weft_net *x, weft_ref in, bool bias);
 /* The same where one weight, gate_up_proj, holds both, the gate first; without biases. */
 WEFT_API weft_ref weft_block_fused_mlp(weft_net *x, weft_ref in);
 
+/* Experts: n feed-forward parts, of which each token gets those that a router scores highest; of equal scores the first
+ * expert's counts. Zeros: nothing of it. */
+typedef struct weft_block_experts_desc {
+    uint32_t n, chosen;  /* experts; of them for a token */
+    uint32_t width;      /* of each */
+    bool normalised;     /* the weights of the chosen ones are 1 in sum (softmax of their scores, else of all) */
+    const char *router;  /* its name; NULL: "gate" */
+    bool bias;           /* of the router, and of every expert's projections ("gate_up_proj_bias") */
+    bool alternating;    /* rows of gate and up by turns, else those of the gate first */
+    weft_ref (*gated)(weft_net *x, weft_ref gate, weft_ref up); /* NULL: act(gate) * up */
+} weft_block_experts_desc;
+/* Reads num_experts, num_experts_per_tok, moe_intermediate_size (F without) and norm_topk_prob (false without). */
+WEFT_API weft_block_experts_desc weft_net_experts(weft_net *x);
+/* Under "mlp": the router, and "experts" with gate_up_proj [n, 2 width, E] and down_proj [n, E, width], each one
+ * weight, of which a run reads what its tokens chose. */
+WEFT_API weft_ref weft_block_experts(weft_net *x, weft_ref in, const weft_block_experts_desc *d);
+
 /* h = in + self_attention(input_layernorm(in)); h + gated_mlp(post_attention_layernorm(h)): a layer as most have it. */
 WEFT_API weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention,
                                            bool mlp_bias);
 /* in + self_attention(n) + gated_mlp(n) of n = input_layernorm(in): both parts beside each other. */
 WEFT_API weft_ref weft_block_parallel_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention);
+
+/* The first with experts for the second part. */
+WEFT_API weft_ref weft_block_sparse_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention,
+                                          const weft_block_experts_desc *experts);
 
 /* h = in + post_attention_layernorm(self_attention(in)); h + post_feedforward_layernorm(gated_mlp(h)): norms of what
  * the parts give alone. */

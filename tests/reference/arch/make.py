@@ -5,7 +5,9 @@ name and its place (fill; test_arch.c has the same), so both sides make them.
 
 usage: make.py [NAME...]        (all; needs transformers and torch: 5.24.0 and 2.15.0 made what is there)
 
-A configuration stands as a publisher would write it: what it leaves out is the class's default.
+A configuration stands as a publisher would write it: what it leaves out is the class's default. So do the tensors, but
+for models whose name says that experts are stacked: those are saved as transformers has them in memory, all experts of
+a layer in one tensor.
 """
 import contextlib
 import json
@@ -22,6 +24,7 @@ from safetensors.torch import save_file
 HERE = os.path.dirname(os.path.abspath(__file__))
 LENGTH, STEPS = 40, 6  # of the prompt, and greedy tokens after it
 ROWS = [0, 5, 23, LENGTH - 1]  # of the prompt, whose logits are kept
+GAP = 0.01  # of every score of an expert that is chosen before the next one's
 MARGIN = 0.06  # of each greedy token before the next best: far above what half precision changes
 
 BASE = {"num_hidden_layers": 2, "hidden_size": 48, "intermediate_size": 64, "num_attention_heads": 4, "vocab_size": 61,
@@ -64,6 +67,7 @@ MPT = {"architectures": ["MptForCausalLM"], "model_type": "mpt", "d_model": 48, 
        "max_seq_len": 64}
 BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "n_embed": 48, "n_head": 4, "n_layer": 2, "vocab_size": 61}
 OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
+MIXTRAL = base(architectures=["MixtralForCausalLM"], model_type="mixtral")
 
 
 # What sees beside a language model, as small as it may be: nothing of it is read.
@@ -214,6 +218,10 @@ MODELS = {
                      "sliding_window": 5, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
                      "rope_parameters": {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 2.0,
                                          "original_max_position_embeddings": 32, "attention_factor": 1.25}},
+    "mixtral-each": {**MIXTRAL, "num_local_experts": 5, "num_key_value_heads": 2, "sliding_window": 7},
+    "mixtral-stacked": {**MIXTRAL, "num_local_experts": 12, "num_experts_per_tok": 3, "num_key_value_heads": 4,
+                        "intermediate_size": 24, "tie_word_embeddings": True, "head_dim": 10, "rope_theta": 500.0,
+                        "hidden_act": "gelu"},
 }
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -279,10 +287,10 @@ def renamed(name):
     return name.replace("language_model.lm_head", "lm_head").replace("language_model.model", "model.language_model")
 
 
-def saved(model):
+def saved(model, published):
     """The tensors of its file."""
     with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, save_original_format=published)
         with safe_open(os.path.join(folder, "model.safetensors"), "np") as f:
             return {name: f.get_slice(name).get_shape() for name in f.keys()}
 
@@ -297,13 +305,30 @@ def load(model, tensors):
         model.config.save_pretrained(folder)
         save_file(made, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
         with in_double():
-            how = {"dtype": torch.float64, "attn_implementation": attention_of(model.config.model_type)}
+            how = {"dtype": torch.float64, "attn_implementation": attention_of(model.config.model_type),
+                   "experts_implementation": "eager"}
             return type(model).from_pretrained(folder, **how).eval()
 
 
 def logits_of(model, ids):
     with torch.no_grad(), in_double():
         return model(torch.tensor([ids]), use_cache=False).logits[0]
+
+
+def experts_are_clear(model, ids):
+    """Whether no choice of an expert is close."""
+    gaps = []
+
+    def look(module, _, scores):
+        best = torch.topk(scores[0], module.top_k + 1).values
+        gaps.append((best[:, -2] - best[:, -1]).min().item())
+
+    routers = [m for m in model.modules() if type(m).__name__.endswith("TopKRouter")]
+    hooks = [m.register_forward_hook(look) for m in routers if m.top_k < m.num_experts]
+    logits_of(model, ids)
+    for hook in hooks:
+        hook.remove()
+    return all(gap > GAP for gap in gaps)
 
 
 def continue_greedily(model, prompt):
@@ -314,14 +339,14 @@ def continue_greedily(model, prompt):
         if best.values[0] - best.values[1] < MARGIN:
             return None
         ids.append(int(best.indices[0]))
-    return ids[len(prompt):]
+    return ids[len(prompt):] if experts_are_clear(model, ids) else None
 
 
 def golden(name):
     values = MODELS[name]
     words = values.get("text_config", values)
     model = make(values)
-    tensors = saved(model)
+    tensors = saved(model, published="stacked" not in name)
     if name in NEW_NAMES:
         tensors = {renamed(key): shape for key, shape in tensors.items()}
     model = load(model, tensors)
