@@ -6,6 +6,7 @@
 #include "models/blocks.h"
 #include "models/config.h"
 #include "models/config_keys.h"
+#include "models/gguf_names.h"
 #include "models/model.h"
 
 /* A class: in `architectures` of config.json. */
@@ -37,6 +38,7 @@ typedef struct weft__arch {
     weft__spelling spellings[WEFT__MAX_NAMES];
     const char *transposed[WEFT__MAX_NAMES]; /* ends of the names of matrices that files hold as [in, out] */
     weft__parts parts[WEFT__MAX_NAMES];
+    weft__gguf gguf;
     bool bounded; /* positions are learned: there are none beyond max_position_embeddings */
 } weft__arch;
 
@@ -66,6 +68,9 @@ void weft__arch_build(const weft__arch *a, const weft__class *k, bool wrapped, w
 const weft__wrapper *weft__wrapper_of_type(const char *type);
 const weft__wrapper *weft__wrapper_of_class(const char *name);
 const weft__wrapper *weft__config_wrapper(const weft_config_file *c); /* config_open.c: that a configuration is of */
+
+/* gguf_names.c. What a weight of the graph is called in GGUF files; false: none has it. */
+bool weft__gguf_find(const weft__arch *a, const char *weight, weft__gguf_place *out);
 
 /* ---- words for tables ---- */
 

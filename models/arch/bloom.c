@@ -44,7 +44,12 @@ static const weft__config_key keys[] = {
     { "tie_word_embeddings", NUMBER(true) }, { "bos_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(2) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("word_embeddings_layernorm", "token_embd_norm"),
+};
+
 const weft__arch weft__arch_bloom = {
-    .family = "Bloom", .trunk = trunk, KEYS("bloom", keys), SPAN_CLASSES("Bloom"),
+    .family = "Bloom", .trunk = trunk, KEYS("bloom", keys),
+    GGUF("bloom", gguf), SPAN_CLASSES("Bloom"),
     .embed = "transformer.word_embeddings.weight", .head = "lm_head.weight", .spellings = { { "transformer.", "" } },
 };

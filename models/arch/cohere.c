@@ -33,7 +33,8 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_cohere = {
-    .family = "Cohere", .trunk = trunk, KEYS("cohere", keys), DECODER_NAMES,
+    .family = "Cohere", .trunk = trunk, KEYS("cohere", keys),
+    .gguf.arch = "command-r", DECODER_NAMES,
     .classes = { { "CohereForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "CohereModel", WEFT_HEAD_NONE, NULL, false } },
 };

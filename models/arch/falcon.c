@@ -59,7 +59,12 @@ static const weft__config_key keys[] = {
     { "eos_token_id", NUMBER(11) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("ln_attn", "attn_norm_2"), SAME("ln_mlp", "attn_norm"),
+};
+
 const weft__arch weft__arch_falcon = {
-    .family = "Falcon", .trunk = trunk, KEYS("falcon", keys), SPAN_CLASSES("Falcon"),
+    .family = "Falcon", .trunk = trunk, KEYS("falcon", keys),
+    GGUF("falcon", gguf), SPAN_CLASSES("Falcon"),
     .embed = "transformer.word_embeddings.weight", .head = "lm_head.weight", .spellings = { { "transformer.", "" } },
 };

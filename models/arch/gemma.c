@@ -31,6 +31,12 @@ static const weft__config_key keys[] = {
     { "eos_token_id", NUMBER(1) },
 };
 
+static const weft__gguf_name gguf[] = {
+    MORE("norm", "output_norm"), MORE("input_layernorm", "attn_norm"),
+    MORE("post_attention_layernorm", "ffn_norm"),
+};
+
 const weft__arch weft__arch_gemma = {
-    .family = "Gemma", DECODER_CLASSES("Gemma"), .trunk = trunk, KEYS("gemma", keys), DECODER_NAMES
+    .family = "Gemma", DECODER_CLASSES("Gemma"), .trunk = trunk, KEYS("gemma", keys),
+    GGUF("gemma", gguf), DECODER_NAMES
 };

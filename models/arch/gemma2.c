@@ -37,6 +37,11 @@ static const weft__config_key keys[] = {
     { "eos_token_id", NUMBER(1) },
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_SANDWICH,
+};
+
 const weft__arch weft__arch_gemma2 = {
-    .family = "Gemma2", DECODER_CLASSES("Gemma2"), .trunk = trunk, KEYS("gemma2", keys), DECODER_NAMES
+    .family = "Gemma2", DECODER_CLASSES("Gemma2"), .trunk = trunk, KEYS("gemma2", keys),
+    GGUF("gemma2", gguf), DECODER_NAMES
 };

@@ -46,8 +46,14 @@ static const weft__config_key keys[] = {
     ROPE_ROWS("local", "rope_parameters.sliding_attention", "rope_parameters.sliding_attention"),
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_SANDWICH, MORE("self_attn.q_norm", "attn_q_norm"),
+    MORE("self_attn.k_norm", "attn_k_norm"),
+};
+
 const weft__arch weft__arch_gemma3_text = {
-    .family = "Gemma3", .trunk = trunk, KEYS("gemma3_text", keys), DECODER_NAMES,
+    .family = "Gemma3", .trunk = trunk, KEYS("gemma3_text", keys),
+    GGUF("gemma3", gguf), DECODER_NAMES,
     .classes = { { "Gemma3ForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "Gemma3TextModel", WEFT_HEAD_NONE, NULL, false },
                  { "Gemma3TextForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false } },

@@ -50,7 +50,8 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_gpt2 = {
-    .family = "GPT2", .trunk = trunk, KEYS("gpt2", keys), GPT_NAMES,
+    .family = "GPT2", .trunk = trunk, KEYS("gpt2", keys),
+    .gguf.arch = "gpt2", GPT_NAMES,
     .classes = { { "GPT2LMHeadModel", WEFT_HEAD_LOGITS, NULL, false }, { "GPT2Model", WEFT_HEAD_NONE, NULL, false },
                  { "GPT2ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },
                  { "GPT2ForTokenClassification", WEFT_HEAD_TOKENS, "classifier", true },

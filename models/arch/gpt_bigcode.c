@@ -44,7 +44,8 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_gpt_bigcode = {
-    .family = "GPTBigCode", .trunk = trunk, KEYS("gpt_bigcode", keys), GPT_NAMES, .bounded = true,
+    .family = "GPTBigCode", .trunk = trunk, KEYS("gpt_bigcode", keys),
+    .gguf.arch = "starcoder", GPT_NAMES, .bounded = true,
     .classes = { { "GPTBigCodeForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "GPTBigCodeModel", WEFT_HEAD_NONE, NULL, false },
                  { "GPTBigCodeForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },

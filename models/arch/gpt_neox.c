@@ -48,8 +48,14 @@ static const weft__config_key keys[] = {
       NUMBER(0.25) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("final_layer_norm", "output_norm"), SAME("embed_out", "output"), SAME("attention.dense", "attn_output"),
+    GROUPS("attention.query_key_value", "attn_qkv"),
+};
+
 const weft__arch weft__arch_gpt_neox = {
     .family = "GPTNeoX", .trunk = trunk, KEYS("gpt_neox", keys),
+    GGUF("gptneox", gguf),
     .classes = { { "GPTNeoXForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "GPTNeoXModel", WEFT_HEAD_NONE, NULL, false },
                  { "GPTNeoXForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },

@@ -38,8 +38,13 @@ static const weft__config_key keys[] = {
     { "bos_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(2) },
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_PAIRED,
+};
+
 const weft__arch weft__arch_granite = {
-    .family = "Granite", .trunk = trunk, KEYS("granite", keys), DECODER_NAMES,
+    .family = "Granite", .trunk = trunk, KEYS("granite", keys),
+    GGUF("granite", gguf), DECODER_NAMES,
     .classes = { { "GraniteForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "GraniteModel", WEFT_HEAD_NONE, NULL, false } },
 };

@@ -25,6 +25,11 @@ static const weft__config_key keys[] = {
     { "eos_token_id", NUMBER(2) },
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_PAIRED,
+};
+
 const weft__arch weft__arch_llama = {
-    .family = "Llama", DECODER_CLASSES("Llama"), .trunk = trunk, KEYS("llama", keys), DECODER_NAMES
+    .family = "Llama", DECODER_CLASSES("Llama"), .trunk = trunk, KEYS("llama", keys),
+    GGUF("llama", gguf), DECODER_NAMES
 };

@@ -24,6 +24,11 @@ static const weft__config_key keys[] = {
     { "initializer_range", NUMBER(0.02) }, { "bos_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(2) },
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_PAIRED,
+};
+
 const weft__arch weft__arch_mistral = {
-    .family = "Mistral", DECODER_CLASSES("Mistral"), .trunk = trunk, KEYS("mistral", keys), DECODER_NAMES
+    .family = "Mistral", DECODER_CLASSES("Mistral"), .trunk = trunk, KEYS("mistral", keys),
+    GGUF("llama", gguf), DECODER_NAMES
 };

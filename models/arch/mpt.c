@@ -59,6 +59,13 @@ static const weft__config_key keys[] = {
     { "tie_word_embeddings", NUMBER(true) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("norm_f", "output_norm"), SAME("norm_1", "attn_norm"), SAME("norm_2", "ffn_norm"),
+    SAME("attn.Wqkv", "attn_qkv"), SAME("attn.out_proj", "attn_output"), SAME("ffn.up_proj", "ffn_up"),
+    SAME("ffn.down_proj", "ffn_down"),
+};
+
 const weft__arch weft__arch_mpt = {
-    .family = "Mpt", .trunk = trunk, KEYS("mpt", keys), SPAN_CLASSES("Mpt"), GPT_NAMES
+    .family = "Mpt", .trunk = trunk, KEYS("mpt", keys),
+    GGUF("mpt", gguf), SPAN_CLASSES("Mpt"), GPT_NAMES
 };

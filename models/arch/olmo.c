@@ -43,8 +43,14 @@ static const weft__config_key keys[] = {
     { "tie_word_embeddings", NUMBER(false) }, { "pad_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(50279) },
 };
 
+static const weft__gguf_name gguf[] = {
+    PAIRS("self_attn.q_proj.weight", "attn_q"), /* not of biases */
+    PAIRS("self_attn.k_proj.weight", "attn_k"),
+};
+
 const weft__arch weft__arch_olmo = {
-    .family = "Olmo", .trunk = trunk, KEYS("olmo", keys), DECODER_NAMES,
+    .family = "Olmo", .trunk = trunk, KEYS("olmo", keys),
+    GGUF("olmo", gguf), DECODER_NAMES,
     .classes = { { "OlmoForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "OlmoModel", WEFT_HEAD_NONE, NULL, false },
                  { "OlmoForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false } },
 };

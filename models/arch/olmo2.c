@@ -25,8 +25,13 @@ static const weft__config_key keys[] = {
     { "tie_word_embeddings", NUMBER(false) }, { "pad_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(50279) },
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_AFTER,
+};
+
 const weft__arch weft__arch_olmo2 = {
-    .family = "Olmo2", .trunk = trunk, KEYS("olmo2", keys), DECODER_NAMES,
+    .family = "Olmo2", .trunk = trunk, KEYS("olmo2", keys),
+    GGUF("olmo2", gguf), DECODER_NAMES,
     .classes = { { "Olmo2ForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "Olmo2Model", WEFT_HEAD_NONE, NULL, false },
                  { "Olmo2ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false } },
 };

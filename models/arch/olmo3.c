@@ -34,8 +34,13 @@ static const weft__config_key keys[] = {
     ROPE_ROWS("local", "rope_parameters.sliding_attention", "rope_parameters.sliding_attention"),
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_AFTER,
+};
+
 const weft__arch weft__arch_olmo3 = {
-    .family = "Olmo3", .trunk = trunk, KEYS("olmo3", keys), DECODER_NAMES,
+    .family = "Olmo3", .trunk = trunk, KEYS("olmo3", keys),
+    GGUF("olmo2", gguf), DECODER_NAMES,
     .classes = { { "Olmo3ForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "Olmo3Model", WEFT_HEAD_NONE, NULL, false },
                  { "Olmo3ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false } },
 };

@@ -34,6 +34,11 @@ static const weft__config_key keys[] = {
     { "eos_token_id", NUMBER(2) }, { "initializer_range", NUMBER(0.02) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("final_layernorm", "output_norm"), SAME("mlp.fc1", "ffn_up"), SAME("mlp.fc2", "ffn_down"),
+};
+
 const weft__arch weft__arch_phi = {
-    .family = "Phi", DECODER_CLASSES("Phi"), .trunk = trunk, KEYS("phi", keys), DECODER_NAMES
+    .family = "Phi", DECODER_CLASSES("Phi"), .trunk = trunk, KEYS("phi", keys),
+    GGUF("phi2", gguf), DECODER_NAMES
 };

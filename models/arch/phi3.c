@@ -44,6 +44,11 @@ static const weft__config_key keys[] = {
     { "pad_token_id", NUMBER(32000) }, { "initializer_range", NUMBER(0.02) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("self_attn.qkv_proj", "attn_qkv"), SAME("mlp.gate_up_proj", "ffn_up"),
+};
+
 const weft__arch weft__arch_phi3 = {
-    .family = "Phi3", DECODER_CLASSES("Phi3"), .trunk = trunk, KEYS("phi3", keys), DECODER_NAMES
+    .family = "Phi3", DECODER_CLASSES("Phi3"), .trunk = trunk, KEYS("phi3", keys),
+    GGUF("phi3", gguf), DECODER_NAMES
 };

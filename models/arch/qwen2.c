@@ -25,5 +25,6 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_qwen2 = {
-    .family = "Qwen2", DECODER_CLASSES("Qwen2"), .trunk = trunk, KEYS("qwen2", keys), DECODER_NAMES
+    .family = "Qwen2", DECODER_CLASSES("Qwen2"), .trunk = trunk, KEYS("qwen2", keys),
+    .gguf.arch = "qwen2", DECODER_NAMES
 };

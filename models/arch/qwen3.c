@@ -28,5 +28,6 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_qwen3 = {
-    .family = "Qwen3", DECODER_CLASSES("Qwen3"), .trunk = trunk, KEYS("qwen3", keys), DECODER_NAMES
+    .family = "Qwen3", DECODER_CLASSES("Qwen3"), .trunk = trunk, KEYS("qwen3", keys),
+    .gguf.arch = "qwen3", DECODER_NAMES
 };

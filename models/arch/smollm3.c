@@ -42,6 +42,11 @@ static const weft__config_key keys[] = {
     { "eos_token_id", NUMBER(128001) },
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_PAIRED,
+};
+
 const weft__arch weft__arch_smollm3 = {
-    .family = "SmolLM3", DECODER_CLASSES("SmolLM3"), .trunk = trunk, KEYS("smollm3", keys), DECODER_NAMES
+    .family = "SmolLM3", DECODER_CLASSES("SmolLM3"), .trunk = trunk, KEYS("smollm3", keys),
+    GGUF("smollm3", gguf), DECODER_NAMES
 };

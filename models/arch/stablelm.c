@@ -32,6 +32,12 @@ static const weft__config_key keys[] = {
     { "eos_token_id", NUMBER(0) },
 };
 
+static const weft__gguf_name gguf[] = {
+    ROW("self_attn.q_layernorm.norms", "attn_q_norm"),
+    ROW("self_attn.k_layernorm.norms", "attn_k_norm"),
+};
+
 const weft__arch weft__arch_stablelm = {
-    .family = "StableLm", DECODER_CLASSES("StableLm"), .trunk = trunk, KEYS("stablelm", keys), DECODER_NAMES
+    .family = "StableLm", DECODER_CLASSES("StableLm"), .trunk = trunk, KEYS("stablelm", keys),
+    GGUF("stablelm", gguf), DECODER_NAMES
 };

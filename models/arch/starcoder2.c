@@ -31,5 +31,6 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_starcoder2 = {
-    .family = "Starcoder2", DECODER_CLASSES("Starcoder2"), .trunk = trunk, KEYS("starcoder2", keys), DECODER_NAMES
+    .family = "Starcoder2", DECODER_CLASSES("Starcoder2"), .trunk = trunk, KEYS("starcoder2", keys),
+    .gguf.arch = "starcoder2", DECODER_NAMES
 };

@@ -373,5 +373,6 @@ def write(name):
     print(name)
 
 
-for name in sys.argv[1:] or MODELS:
-    write(name)
+if __name__ == "__main__":
+    for name in sys.argv[1:] or MODELS:
+        write(name)

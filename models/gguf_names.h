@@ -1,0 +1,62 @@
+/* gguf_names.h: what the weights of a graph are called in GGUF files, and how they lie there. llama.cpp, whose format
+ * it is, has names of its own for all architectures, and for some of them its converter changes the tensors, too. Most
+ * names follow from those of the checkpoint whatever the architecture: gguf_names.c has these. What an architecture has
+ * for itself stands in its own file (arch.h). */
+#ifndef WEFT_GGUF_NAMES_H
+#define WEFT_GGUF_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum weft__gguf_form {
+    WEFT__GGUF_SAME,
+    WEFT__GGUF_MORE,   /* 1 is added to every element */
+    WEFT__GGUF_PAIRS,  /* rows j and D/2 + j of a head, which turn together, are its rows 2j and 2j + 1 */
+    WEFT__GGUF_GROUPS, /* all queries, then all keys, then all values; in the graph group by group */
+    WEFT__GGUF_ROW,    /* name.J of the graph is row J of the file's one tensor */
+} weft__gguf_form;
+
+/* Names without what stands before all of a model's, without layer, and without .weight or .bias unless it is of one of
+ * them alone. */
+typedef struct weft__gguf_name {
+    const char *name, *in_file;
+    weft__gguf_form form;
+} weft__gguf_name;
+
+/* What an architecture's file says. */
+typedef struct weft__gguf {
+    const char *arch; /* general.architecture of its files; NULL: there are none */
+    const weft__gguf_name *own; /* what others do not have, or call otherwise */
+    size_t n_own;
+} weft__gguf;
+
+typedef struct weft__gguf_place {
+    char name[128];
+    weft__gguf_form form;
+    uint32_t row; /* ROW: which */
+} weft__gguf_place;
+
+/* Where the rows of a file's tensor are in the graph's: the file's row i, of H heads of queries and G of keys, of D. */
+uint32_t weft__gguf_row(weft__gguf_form form, uint32_t H, uint32_t G, uint32_t D, uint32_t i);
+
+/* ---- words for tables ---- */
+
+#define GGUF(arch, table) .gguf = { arch, table, sizeof(table) / sizeof *(table) }
+#define SAME(name, in_file)   { name, in_file, WEFT__GGUF_SAME }
+#define MORE(name, in_file)   { name, in_file, WEFT__GGUF_MORE }
+#define PAIRS(name, in_file)  { name, in_file, WEFT__GGUF_PAIRS }
+#define GROUPS(name, in_file) { name, in_file, WEFT__GGUF_GROUPS }
+#define ROW(name, in_file)    { name, in_file, WEFT__GGUF_ROW }
+/* Queries and keys whose halves turn with each other, and in llama.cpp neighbours. */
+#define GGUF_PAIRED PAIRS("self_attn.q_proj", "attn_q"), PAIRS("self_attn.k_proj", "attn_k")
+/* Norms after the parts that are called so. */
+#define GGUF_AFTER \
+    SAME("post_attention_layernorm", "post_attention_norm"), SAME("post_feedforward_layernorm", "post_ffw_norm")
+/* Norms on both sides, of gains that are stored less 1. */
+#define GGUF_SANDWICH                                                                       \
+    MORE("norm", "output_norm"), MORE("input_layernorm", "attn_norm"),                      \
+    MORE("post_attention_layernorm", "post_attention_norm"),                                \
+    MORE("pre_feedforward_layernorm", "ffn_norm"), MORE("post_feedforward_layernorm", "post_ffw_norm")
+
+#endif

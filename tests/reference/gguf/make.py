@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes names.txt: what llama.cpp's converter makes of the tensors of the small models in ../arch. For each model a
+line with what llama.cpp calls its architecture, then one for each tensor of the first layer and beside the layers, if
+no model of the type before had it: model, name, name in GGUF, and how it lies there:
+
+    same            as they are
+    turned          [in, out] as [out, in]
+    more            1 is added to each element
+    row J           it is row J of the other
+    rows R0 R1 ...  row i of the other is row Ri of it
+
+usage: make.py LLAMA_CPP        (its source tree, with conversion/ and gguf-py/: that in the sdist of llama-cpp-python
+                                 0.3.36 made what is there; needs what ../arch/make.py needs)
+
+Models that the converter refuses are left out.
+"""
+import json
+import logging
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+import torch
+from safetensors.torch import save_file
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ARCH = os.path.join(HERE, "..", "arch")
+sys.path[:0] = [sys.argv[1], os.path.join(sys.argv[1], "gguf-py"), ARCH]
+import conversion  # noqa: E402
+import gguf  # noqa: E402
+from make import fill  # noqa: E402
+
+
+def converted(values, tensors):
+    """The architecture, and name -> array, of the GGUF file."""
+    out = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in ("config", values), ("tokenizer", {"model": {"vocab": dict.fromkeys(
+                map(str, range(values["vocab_size"])), 0)}, "added_tokens": []}):
+            with open(os.path.join(folder, name + ".json"), "w") as f:
+                json.dump(content, f)
+        save_file(tensors, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+        name = values["architectures"][0].replace("MptFor", "MPTFor")  # as its own code calls it
+        model = conversion.get_model_class(name)(Path(folder), gguf.LlamaFileType.ALL_F32, Path(folder) / "x", eager=True)
+        model.gguf_writer.add_tensor = lambda name, data, **_: out.__setitem__(name, numpy.array(data))
+        model.prepare_tensors()
+    return gguf.MODEL_ARCH_NAMES[model.model_arch], out
+
+
+def attempt(values, tensors):
+    """It has no head of some models whose published ones share the embedding."""
+    without = {name: t for name, t in tensors.items() if name != "lm_head.weight"}
+    for some in tensors, without:
+        try:
+            arch, out = converted(values, some)
+            return arch, {name: placed(name, t, out) for name, t in some.items() if is_kept(name)}
+        except Exception as fault:
+            last = fault
+    raise last
+
+
+def form(a, b):
+    """How b lies in a; None if it does not."""
+    if a.shape == b.shape and numpy.array_equal(a, b):
+        return "same"
+    if a.shape == b.T.shape and numpy.array_equal(a, b.T):
+        return "turned"
+    if a.shape == b.shape and numpy.array_equal(a, b + numpy.float32(1)):
+        return "more"
+    if a.ndim == b.ndim + 1 and a.shape[1:] == b.shape:
+        at = [i for i in range(len(a)) if numpy.array_equal(a[i], b)]
+        return "row %d" % at[0] if at else None
+    if a.shape != b.shape or len(numpy.unique(b, axis=0)) != len(b):
+        return None
+    place = {row.tobytes(): i for i, row in enumerate(b)}
+    rows = [place.get(row.tobytes()) for row in a]
+    return None if None in rows else "rows " + " ".join(map(str, rows))
+
+
+def is_kept(name):
+    """Of layers the first."""
+    layer = re.search(r"\.([0-9]+)\.", name)
+    return not layer or layer[1] == "0"
+
+
+def placed(name, tensor, out):
+    found = [(other, form(a, tensor.numpy())) for other, a in out.items()]
+    found = [f for f in found if f[1]]
+    assert len(found) == 1, (name, found)
+    return " ".join([name, *found[0]])
+
+
+def lines(model, seen):
+    with open(os.path.join(ARCH, model + ".json")) as f:
+        golden = json.load(f)
+    tensors = {}
+    for name, shape in golden["tensors"].items():
+        tensors[name] = torch.empty(shape)
+        fill(name, tensors[name])
+    arch, places = attempt(golden["config"], tensors)
+    yield "%s general.architecture %s\n" % (model, arch)
+    for name, place in places.items():
+        if (arch, golden["config"]["model_type"], name) not in seen:
+            yield "%s %s\n" % (model, place)
+        seen.add((arch, golden["config"]["model_type"], name))
+
+
+logging.disable(logging.CRITICAL)
+written, seen = [], set()
+for file in sorted(os.listdir(ARCH)):
+    if not file.endswith(".json"):
+        continue
+    try:
+        written += lines(file[:-5], seen)
+    except Exception as fault:
+        print("%s: %s" % (file[:-5], str(fault)[:200]), file=sys.stderr)
+with open(os.path.join(HERE, "names.txt"), "w") as f:
+    f.write("".join(written))
