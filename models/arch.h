@@ -91,6 +91,11 @@ bool weft__gguf_find(const weft__arch *a, const char *weight, weft__gguf_place *
 /* Names as GPT-2 has them, and as LLaMA does. */
 #define GPT_NAMES \
     .embed = "transformer.wte.weight", .head = "lm_head.weight", .spellings = { { "transformer.", "" } }
+/* Experts as most published files have them. */
+#define EXPERT_PARTS                                                              \
+    { ".mlp.experts.gate_up_proj",                                                \
+      { ".mlp.experts.#.gate_proj.weight", ".mlp.experts.#.up_proj.weight" } },   \
+    { ".mlp.experts.down_proj", { ".mlp.experts.#.down_proj.weight" } }
 #define DECODER_NAMES \
     .embed = "model.embed_tokens.weight", .head = "lm_head.weight", .spellings = { { "model.", "" } }
 

@@ -233,7 +233,8 @@ weft_ref weft_block_attention(weft_net *x, weft_ref q, weft_ref k, weft_ref v, c
     float scale = d->scale > 0 ? d->scale : (float)(1 / sqrt(x->D));
     q = weft_block_rope(x, q, d->rotary);
     k = weft_block_rope(x, k, d->rotary);
-    const weft_attention_desc more = { .soft_cap = d->soft_cap, .slopes = x->slopes };
+    weft_attention_desc more = { .soft_cap = d->soft_cap, .slopes = x->slopes };
+    if (d->sinks) more.sinks = vector(x, x->H, d->sinks);
     weft_ref y = weft_cached_attention_with(x->g, x->in, q, k, v, scale, d->window, &more);
     return weft_reshape(x->g, y, WEFT_DIMS(x->in->T, (int64_t)x->H * width_of(x, v)));
 }
@@ -263,12 +264,22 @@ weft_ref weft_block_mlp(weft_net *x, weft_ref in, const char *up, const char *do
     return weft_scope_end(x->g, weft_block_linear(x, y, down, x->E, bias));
 }
 
+static weft_ref gated(weft_net *x, weft_ref in, const char *name, uint32_t width, bool bias)
+{
+    weft_scope_begin(x->g, "%s", name);
+    weft_ref gate = weft_activation(x->g, weft_block_linear(x, in, "gate_proj", width, bias), x->act);
+    weft_ref y = weft_mul(x->g, gate, weft_block_linear(x, in, "up_proj", width, bias));
+    return weft_scope_end(x->g, weft_block_linear(x, y, "down_proj", x->E, bias));
+}
+
 weft_ref weft_block_gated_mlp(weft_net *x, weft_ref in, bool bias)
 {
-    weft_scope_begin(x->g, "mlp");
-    weft_ref gate = weft_activation(x->g, weft_block_linear(x, in, "gate_proj", x->F, bias), x->act);
-    weft_ref y = weft_mul(x->g, gate, weft_block_linear(x, in, "up_proj", x->F, bias));
-    return weft_scope_end(x->g, weft_block_linear(x, y, "down_proj", x->E, bias));
+    return gated(x, in, "mlp", x->F, bias);
+}
+
+weft_ref weft_block_gated_part(weft_net *x, weft_ref in, const char *name, uint32_t width)
+{
+    return gated(x, in, name, width, false);
 }
 
 weft_ref weft_block_fused_mlp(weft_net *x, weft_ref in)

@@ -135,6 +135,7 @@ typedef struct weft_block_attention_desc {
     uint32_t window;           /* tokens that one sees, itself included; 0: its sequence from the start */
     float scale;               /* of scores; 0: D^-1/2 */
     float soft_cap;            /* c > 0: c tanh(score / c) */
+    const char *sinks;         /* a weight [H] of this name: a score besides, whose value is zero; NULL: none */
     /* Of weft_block_self_attention alone: */
     const char *scope, *out;   /* names of the whole and of the last projection; NULL: "self_attn", "o_proj" */
     bool bias, out_bias;       /* of the three projections; of the last one */
@@ -151,6 +152,8 @@ WEFT_API weft_ref weft_block_self_attention(weft_net *x, weft_ref in, const weft
 WEFT_API weft_ref weft_block_mlp(weft_net *x, weft_ref in, const char *up, const char *down, bool bias);
 /* Under "mlp": down_proj(act(gate_proj(in)) * up_proj(in)). */
 WEFT_API weft_ref weft_block_gated_mlp(weft_net *x, weft_ref in, bool bias);
+/* The same of another width than F, under another name; without biases. */
+WEFT_API weft_ref weft_block_gated_part(weft_net *x, weft_ref in, const char *name, uint32_t width);
 /* The same where one weight, gate_up_proj, holds both, the gate first; without biases. */
 WEFT_API weft_ref weft_block_fused_mlp(weft_net *x, weft_ref in);
 
@@ -167,6 +170,8 @@ typedef struct weft_block_experts_desc {
 } weft_block_experts_desc;
 /* Reads num_experts, num_experts_per_tok, moe_intermediate_size (F without) and norm_topk_prob (false without). */
 WEFT_API weft_block_experts_desc weft_net_experts(weft_net *x);
+/* Whether layer i has them: i + 1 is a multiple of decoder_sparse_step, and mlp_only_layers does not list i. */
+WEFT_API bool weft_net_is_sparse(weft_net *x, uint32_t i);
 /* Under "mlp": the router, and "experts" with gate_up_proj [n, 2 width, E] and down_proj [n, E, width], each one
  * weight, of which a run reads what its tokens chose. */
 WEFT_API weft_ref weft_block_experts(weft_net *x, weft_ref in, const weft_block_experts_desc *d);

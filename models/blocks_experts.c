@@ -13,6 +13,27 @@ weft_block_experts_desc weft_net_experts(weft_net *x)
     return d;
 }
 
+/* Entry k of mlp_only_layers; UINT32_MAX: there are no so many. */
+static uint32_t plain_layer(weft_net *x, uint32_t k)
+{
+    char key[40];
+    double ignored;
+    snprintf(key, sizeof key, "mlp_only_layers.%u", k);
+    return x->c->number(x->c->ctx, key, &ignored) ? weft_config_u32(x->g, x->c, key, 0, 1 << 20) : UINT32_MAX;
+}
+
+bool weft_net_is_sparse(weft_net *x, uint32_t i)
+{
+    const uint32_t step = weft_config_u32(x->g, x->c, "decoder_sparse_step", 1, 1 << 20);
+    double number;
+    const char *text;
+    if (x->c->number(x->c->ctx, "mlp_only_layers", &number) > 0 || x->c->text(x->c->ctx, "mlp_only_layers", &text) > 0)
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: 'mlp_only_layers' is no list", x->c->origin);
+    for (uint32_t k = 0, layer; (layer = plain_layer(x, k)) != UINT32_MAX; k++)
+        if (layer == i) return false;
+    return (i + 1) % step == 0;
+}
+
 /* What each token [T, K] is given: numbers of experts, and the weights of their results. */
 typedef struct chosen { weft_ref ids, weights; } chosen;
 

@@ -22,6 +22,7 @@ static const weft__config_key keys[] = {
     { "num_hidden_layers", NUMBER(32) }, { "num_attention_heads", NUMBER(32) }, { "hidden_act", TEXT("silu") },
     { "num_key_value_heads", NUMBER(8) }, { "sliding_window", ABSENT }, { "num_experts_per_tok", NUMBER(2) },
     { "num_experts", { "num_experts", "num_local_experts" }, NUMBER(8) }, { "tie_word_embeddings", NUMBER(false) },
+    { "moe_intermediate_size", { "intermediate_size" }, NUMBER(14336) },
     { "max_position_embeddings", NUMBER(131072) }, { "rms_norm_eps", NUMBER(1e-5) },
     { "rope_theta", ROPE_OR("rope_theta", "rope_theta"), NUMBER(1000000) }, { "initializer_range", NUMBER(0.02) },
     { "bos_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(2) },
