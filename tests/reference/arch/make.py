@@ -68,6 +68,7 @@ MPT = {"architectures": ["MptForCausalLM"], "model_type": "mpt", "d_model": 48, 
 BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "n_embed": 48, "n_head": 4, "n_layer": 2, "vocab_size": 61}
 OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 QWEN2MOE = base(architectures=["Qwen2MoeForCausalLM"], model_type="qwen2_moe", num_hidden_layers=4, moe_intermediate_size=20)
+QWEN3MOE = base(architectures=["Qwen3MoeForCausalLM"], model_type="qwen3_moe", num_hidden_layers=3, moe_intermediate_size=20)
 MIXTRAL = base(architectures=["MixtralForCausalLM"], model_type="mixtral")
 
 
@@ -224,6 +225,11 @@ MODELS = {
     "qwen2_moe-stacked": {**QWEN2MOE, "num_experts": 5, "num_experts_per_tok": 2, "num_key_value_heads": 4,
                           "shared_expert_intermediate_size": 28, "mlp_only_layers": [1, 2], "norm_topk_prob": True,
                           "qkv_bias": False, "tie_word_embeddings": True, "rope_theta": 500.0},
+    "qwen3_moe-each": {**QWEN3MOE, "num_experts": 9, "num_key_value_heads": 1, "head_dim": 20, "norm_topk_prob": True,
+                       "mlp_only_layers": [1], "tie_word_embeddings": True},
+    "qwen3_moe-stacked": {**QWEN3MOE, "num_experts": 6, "num_experts_per_tok": 2, "num_key_value_heads": 2, "head_dim": 16,
+                          "attention_bias": True, "decoder_sparse_step": 2, "use_sliding_window": True,
+                          "sliding_window": 5},
     "mixtral-each": {**MIXTRAL, "num_local_experts": 5, "num_key_value_heads": 2, "sliding_window": 7},
     "mixtral-stacked": {**MIXTRAL, "num_local_experts": 12, "num_experts_per_tok": 3, "num_key_value_heads": 4,
                         "intermediate_size": 24, "tie_word_embeddings": True, "head_dim": 10, "rope_theta": 500.0,
