@@ -69,6 +69,7 @@ BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "n_embed"
 OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 QWEN2MOE = base(architectures=["Qwen2MoeForCausalLM"], model_type="qwen2_moe", num_hidden_layers=4, moe_intermediate_size=20)
 QWEN3MOE = base(architectures=["Qwen3MoeForCausalLM"], model_type="qwen3_moe", num_hidden_layers=3, moe_intermediate_size=20)
+OLMOE = base(architectures=["OlmoeForCausalLM"], model_type="olmoe", intermediate_size=24)
 MIXTRAL = base(architectures=["MixtralForCausalLM"], model_type="mixtral")
 
 
@@ -230,6 +231,9 @@ MODELS = {
     "qwen3_moe-stacked": {**QWEN3MOE, "num_experts": 6, "num_experts_per_tok": 2, "num_key_value_heads": 2, "head_dim": 16,
                           "attention_bias": True, "decoder_sparse_step": 2, "use_sliding_window": True,
                           "sliding_window": 5},
+    "olmoe-each": {**OLMOE, "num_experts": 6, "num_experts_per_tok": 2, "num_key_value_heads": 2, "clip_qkv": 0.9},
+    "olmoe-stacked": {**OLMOE, "num_experts": 9, "norm_topk_prob": True, "attention_bias": True,
+                      "tie_word_embeddings": True, "rope_theta": 500.0},
     "mixtral-each": {**MIXTRAL, "num_local_experts": 5, "num_key_value_heads": 2, "sliding_window": 7},
     "mixtral-stacked": {**MIXTRAL, "num_local_experts": 12, "num_experts_per_tok": 3, "num_key_value_heads": 4,
                         "intermediate_size": 24, "tie_word_embeddings": True, "head_dim": 10, "rope_theta": 500.0,
