@@ -67,5 +67,6 @@ static const weft__gguf_name gguf[] = {
 
 const weft__arch weft__arch_mpt = {
     .family = "Mpt", .trunk = trunk, KEYS("mpt", keys),
-    GGUF("mpt", gguf), SPAN_CLASSES("Mpt"), GPT_NAMES
+    GGUF("mpt", gguf), SPAN_CLASSES("Mpt"), GPT_NAMES,
+    .classes[5] = { "MPTForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, /* published files are of MosaicML's own class */
 };

@@ -309,6 +309,44 @@ static void tensors_are_those_of_transformers(void)
     each_golden(inits, NULL);
 }
 
+/* What every name but the head's begins with, such as "model."; 0: they do not begin alike. */
+static size_t prefix_length(json_t *tensors)
+{
+    const char *name, *first = NULL;
+    json_t *shape;
+    json_object_foreach(tensors, name, shape) {
+        if (!strncmp(name, "lm_head.", 8) || !strncmp(name, "embed_out.", 10)) continue;
+        size_t n = strcspn(name, ".") + 1;
+        if (first && strncmp(first, name, n) != 0) return 0;
+        first = name;
+    }
+    return first ? strcspn(first, ".") + 1 : 0;
+}
+
+/* The base model saved by itself: the head's tensors are not there, and names begin behind the prefix. */
+static void opens_bare(const golden *g, weft_backend *device)
+{
+    (void)device;
+    json_t *tensors = json_object_get(g->root, "tensors"), *bare = json_object(), *shape;
+    const size_t n = prefix_length(tensors);
+    const char *name;
+    golden b = { .root = json_pack("{s:o}", "tensors", bare), .folder = g->folder };
+    weft_model *m = NULL;
+    json_object_foreach(tensors, name, shape)
+        if (strncmp(name, "lm_head.", 8) != 0 && strncmp(name, "embed_out.", 10) != 0)
+            json_object_set(bare, name + n, shape);
+    write_weights(&b);
+    if (!json_object_get(json_object_get(g->root, "config"), "text_config"))
+        CHECK_OK(weft_model_open(g->folder.path, NULL, &m, &err), err);
+    weft_model_close(m);
+    json_decref(b.root);
+}
+
+static void names_are_found_without_what_all_begin_with(void)
+{
+    each_golden(opens_bare, NULL);
+}
+
 /* ---- configurations that make no sense ---- */
 
 /* The value at a dotted path is replaced, or made; NULL: taken out. False: there is no such object. */
@@ -437,6 +475,7 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "falcon-7b.json", "num_kv_heads", "2", NULL },
     { "mpt-clip.json", "attn_config.qk_ln", "true", "'attn_config.qk_ln' is not supported" },
     { "mpt-clip.json", "attn_config.alibi", "false", "without 'attn_config.alibi'" },
+    { "mpt-plain.json", "architectures", "[\"MPTForCausalLM\"]", NULL }, /* as published */
     { "mpt-plain.json", "no_bias", "false", "or 'no_bias'" },
     { "bloom-usual.json", "slow_but_exact", "true", "'slow_but_exact' is not supported" },
     { "bloom-usual.json", "n_head", "2048", "no multiple" },
@@ -514,6 +553,7 @@ static void vulkan(void)
 
 static const weft_test tests[] = {
     { "tensors are those of transformers", tensors_are_those_of_transformers },
+    { "names are found without what all begin with", names_are_found_without_what_all_begin_with },
     { "learned positions are bounded", learned_positions_are_bounded },
     { "absurd values are refused", absurd_values_are_refused },
     { "faults of several keys are told", faults_of_several_keys_are_told },
