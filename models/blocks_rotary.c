@@ -68,6 +68,9 @@ static void read_bands(reading *r)
     r->d.low = (float)read_needed(r, "low_freq_factor");
     r->d.high = (float)read_needed(r, "high_freq_factor");
     r->d.original = read_original(r);
+    if (!(r->d.high > r->d.low))
+        weft_graph_fail(r->x->g, WEFT_FORMAT, "%s: '%s' must be above low_freq_factor", r->x->c->origin,
+                        key_of(r, "high_freq_factor"));
 }
 
 /* How much longer contexts sharpen attention, of which m is a share. */
@@ -141,8 +144,10 @@ static void read_kind(reading *r, const char *type_key)
 
 static weft_rotary make(weft_net *x, const weft_rope_desc *d, bool interleaved)
 {
-    if (d->n_rot > x->D)
-        weft_graph_fail(x->g, WEFT_FORMAT, "%s: %u rotary dimensions in heads of %u", x->c->origin, d->n_rot, x->D);
+    enum { MOST = 1024 };
+    if (d->n_rot > x->D || d->n_rot > MOST)
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: %u rotary dimensions in heads of %u (head_dim or hidden_size)",
+                        x->c->origin, d->n_rot, x->D);
     return (weft_rotary){ weft_rope_table(x->g, x->in->pos, d), interleaved };
 }
 
@@ -160,13 +165,15 @@ static weft_rotary read_rotary(reading *r, const char *theta_key, const char *ty
     if (!r->d.n_rot) return (weft_rotary){ 0 };
     if (r->d.n_rot % 2) {
         if (r->d.kind == WEFT_ROPE_YARN || r->d.factors.id)
-            weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: this rope_type of %u dimensions, an odd number", x->c->origin,
-                            r->d.n_rot);
+            weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: this rope_type of %u dimensions (head_dim), an odd number",
+                            x->c->origin, r->d.n_rot);
         /* frequencies theta^(-2i / n) of an odd n: those of n + 1 at the base theta^((n + 1) / n) */
         theta = pow(theta, (r->d.n_rot + 1.0) / r->d.n_rot);
         r->d.n_rot++;
     }
     r->d.theta = (float)theta;
+    if (r->d.kind == WEFT_ROPE_YARN && !(r->d.theta > 1))
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: '%s' must be above 1 for this rope_type", x->c->origin, theta_key);
     return make(x, &r->d, false);
 }
 

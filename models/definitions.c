@@ -99,7 +99,9 @@ weft_status weft__find_definition(weft_model *m, weft_error *err)
         m->info.head = m->definition->head;
         return check_type(m, name, type, m->definition->type, err);
     }
+    const weft__wrapper *of_other_type = weft__wrapper_of_class(name);
     if (weft__config_wrapper(m->hf)) return find_wrapped(m, name, err);
+    if (of_other_type) return check_type(m, name, type, of_other_type->config.type, err);
     if (name) m->class_ = weft__class_find(name, &m->arch);
     else if ((m->arch = weft__arch_of_type(type))) m->class_ = &m->arch->classes[0];
     if (!m->class_) return unknown(m, name ? name : type, err);

@@ -26,12 +26,14 @@ int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(vo
 
 static atomic_int_least64_t fail_at = -1, count, live;
 static atomic_bool failed;
+static atomic_size_t largest;
 
 void oom_arm(int64_t n)
 {
     fail_at = n;
     count = 0;
     failed = false;
+    largest = 0;
 }
 
 bool oom_disarm(void)
@@ -55,8 +57,15 @@ int64_t oom_live(void)
     return live;
 }
 
-static bool refuse(void)
+size_t oom_largest(void)
 {
+    return largest;
+}
+
+static bool refuse(size_t n_bytes)
+{
+    size_t most = largest;
+    while (n_bytes > most && !atomic_compare_exchange_weak(&largest, &most, n_bytes)) {}
     int64_t n = atomic_fetch_add(&count, 1);
     if (n != fail_at) return false;
     failed = true;
@@ -72,24 +81,24 @@ static void *counted(void *p)
 
 void *__wrap_malloc(size_t n)
 {
-    return refuse() ? NULL : counted(__real_malloc(n));
+    return refuse(n) ? NULL : counted(__real_malloc(n));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-    return refuse() ? NULL : counted(__real_calloc(n, size));
+    return refuse(n * size) ? NULL : counted(__real_calloc(n, size));
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
-    if (refuse()) return NULL;
+    if (refuse(n)) return NULL;
     void *q = __real_realloc(p, n);
     return p ? q : counted(q);
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t n)
 {
-    return refuse() ? NULL : counted(__real_aligned_alloc(alignment, n));
+    return refuse(n) ? NULL : counted(__real_aligned_alloc(alignment, n));
 }
 
 void __wrap_free(void *p)
@@ -107,10 +116,10 @@ char *__wrap_strdup(const char *s)
 
 void *__wrap_mmap(void *p, size_t n, int protection, int flags, int fd, off_t offset)
 {
-    return refuse() ? MAP_FAILED : __real_mmap(p, n, protection, flags, fd, offset);
+    return refuse(0) ? MAP_FAILED : __real_mmap(p, n, protection, flags, fd, offset);
 }
 
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), void *arg)
 {
-    return refuse() ? EAGAIN : __real_pthread_create(t, a, run, arg);
+    return refuse(0) ? EAGAIN : __real_pthread_create(t, a, run, arg);
 }

@@ -18,6 +18,7 @@ void oom_arm(int64_t n);
 bool oom_disarm(void);
 int64_t oom_count(void); /* allocations since oom_arm */
 int64_t oom_live(void);  /* blocks that are allocated now */
+size_t oom_largest(void); /* bytes of the largest request since oom_arm, mapped files aside */
 
 static inline bool oom_round_end(int64_t n, int64_t before)
 {
