@@ -15,12 +15,14 @@ static const weft__gguf_name usual[] = {
     SAME("attn.c_proj", "attn_output"), GROUPS("self_attention.query_key_value", "attn_qkv"),
     SAME("self_attention.dense", "attn_output"), SAME("mlp.gate_proj", "ffn_gate"), SAME("mlp.up_proj", "ffn_up"),
     SAME("mlp.down_proj", "ffn_down"), SAME("mlp.c_fc", "ffn_up"), SAME("mlp.c_proj", "ffn_down"),
-    SAME("mlp.dense_h_to_4h", "ffn_up"), SAME("mlp.dense_4h_to_h", "ffn_down"),
+    SAME("mlp.dense_h_to_4h", "ffn_up"), SAME("mlp.dense_4h_to_h", "ffn_down"), SAME("mlp.gate", "ffn_gate_inp"),
+    HALVES("mlp.experts.gate_up_proj", "ffn_gate_exps.weight", "ffn_up_exps.weight"),
+    SAME("mlp.experts.down_proj", "ffn_down_exps.weight"),
 };
 
 /* A weight's name in parts: its layer, what it is called in it, and "weight" or "bias". */
 typedef struct parts {
-    const char *name, *last;
+    const char *name, *last; /* last: "" of what has neither */
     int name_length;
     long layer; /* -1: it is of none */
 } parts;
@@ -39,23 +41,23 @@ static const char *after_layer(const char *name, long *layer)
     return name;
 }
 
-static bool split(const weft__arch *a, const char *weight, parts *p)
+static void split(const weft__arch *a, const char *weight, parts *p)
 {
     const char *prefix = a->spellings[0].name;
     if (prefix && !strncmp(weight, prefix, strlen(prefix))) weight += strlen(prefix);
     p->name = after_layer(weight, &p->layer);
     const char *dot = strrchr(p->name, '.');
-    if (!dot) return false;
-    p->name_length = (int)(dot - p->name);
-    p->last = dot + 1;
-    return !strcmp(p->last, "weight") || !strcmp(p->last, "bias");
+    bool ends = dot && (!strcmp(dot, ".weight") || !strcmp(dot, ".bias"));
+    p->last = ends ? dot + 1 : "";
+    p->name_length = ends ? (int)(dot - p->name) : (int)strlen(p->name);
 }
 
-/* Whether a row is of it: of all its parts, or of the one that the row names. */
+/* Whether a row is of it: of its weight and its bias, of the one that the row names, or of what has neither. */
 static bool is_of(const weft__gguf_name *row, const parts *p)
 {
+    if (!*p->last == !strchr(row->in_file, '.')) return false;
     return !strcmp(row->name, p->name) ||
-           ((int)strlen(row->name) == p->name_length && !strncmp(row->name, p->name, (size_t)p->name_length));
+           (*p->last && (int)strlen(row->name) == p->name_length && !strncmp(row->name, p->name, strlen(row->name)));
 }
 
 /* Of a row that is of name.J; false: of no such. */
@@ -77,17 +79,25 @@ static const weft__gguf_name *find(const weft__gguf *g, const parts *p, uint32_t
     return NULL;
 }
 
+static void compose(char *out, size_t size, const parts *p, const char *in_file)
+{
+    const char *dot = *p->last ? "." : "";
+    if (p->layer < 0) snprintf(out, size, "%s%s%s", in_file, dot, p->last);
+    else snprintf(out, size, "blk.%ld.%s%s%s", p->layer, in_file, dot, p->last);
+}
+
 bool weft__gguf_find(const weft__arch *a, const char *weight, weft__gguf_place *out)
 {
     static const weft__gguf_name embedding = SAME("", "token_embd");
     parts p;
     *out = (weft__gguf_place){ 0 };
-    if (!a->gguf.arch || !split(a, weight, &p)) return false;
+    if (!a->gguf.arch) return false;
+    split(a, weight, &p);
     const weft__gguf_name *row = strcmp(weight, a->embed) ? find(&a->gguf, &p, &out->row) : &embedding;
     if (!row) return false;
     out->form = row->form;
-    if (p.layer < 0) snprintf(out->name, sizeof out->name, "%s.%s", row->in_file, p.last);
-    else snprintf(out->name, sizeof out->name, "blk.%ld.%s.%s", p.layer, row->in_file, p.last);
+    compose(out->name, sizeof out->name, &p, row->in_file);
+    if (row->second) compose(out->second, sizeof out->second, &p, row->second);
     return true;
 }
 

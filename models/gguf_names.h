@@ -15,13 +15,15 @@ typedef enum weft__gguf_form {
     WEFT__GGUF_PAIRS,  /* rows j and D/2 + j of a head, which turn together, are its rows 2j and 2j + 1 */
     WEFT__GGUF_GROUPS, /* all queries, then all keys, then all values; in the graph group by group */
     WEFT__GGUF_ROW,    /* name.J of the graph is row J of the file's one tensor */
+    WEFT__GGUF_HALVES, /* two tensors: of each expert the first half of its rows, and the second */
 } weft__gguf_form;
 
-/* Names without what stands before all of a model's, without layer, and without .weight or .bias unless it is of one of
- * them alone. */
+/* Names without what stands before all of a model's, without layer, and without .weight or .bias unless the row is of
+ * one of them alone. Of what has neither, the file's name is whole. */
 typedef struct weft__gguf_name {
     const char *name, *in_file;
     weft__gguf_form form;
+    const char *second; /* HALVES: the other tensor */
 } weft__gguf_name;
 
 /* What an architecture's file says. */
@@ -32,7 +34,7 @@ typedef struct weft__gguf {
 } weft__gguf;
 
 typedef struct weft__gguf_place {
-    char name[128];
+    char name[128], second[128]; /* second: of HALVES */
     weft__gguf_form form;
     uint32_t row; /* ROW: which */
 } weft__gguf_place;
@@ -43,11 +45,12 @@ uint32_t weft__gguf_row(weft__gguf_form form, uint32_t H, uint32_t G, uint32_t D
 /* ---- words for tables ---- */
 
 #define GGUF(arch, table) .gguf = { arch, table, sizeof(table) / sizeof *(table) }
-#define SAME(name, in_file)   { name, in_file, WEFT__GGUF_SAME }
-#define MORE(name, in_file)   { name, in_file, WEFT__GGUF_MORE }
-#define PAIRS(name, in_file)  { name, in_file, WEFT__GGUF_PAIRS }
-#define GROUPS(name, in_file) { name, in_file, WEFT__GGUF_GROUPS }
-#define ROW(name, in_file)    { name, in_file, WEFT__GGUF_ROW }
+#define SAME(name, in_file)          { name, in_file, WEFT__GGUF_SAME, NULL }
+#define MORE(name, in_file)          { name, in_file, WEFT__GGUF_MORE, NULL }
+#define PAIRS(name, in_file)         { name, in_file, WEFT__GGUF_PAIRS, NULL }
+#define GROUPS(name, in_file)        { name, in_file, WEFT__GGUF_GROUPS, NULL }
+#define ROW(name, in_file)           { name, in_file, WEFT__GGUF_ROW, NULL }
+#define HALVES(name, in_file, other) { name, in_file, WEFT__GGUF_HALVES, other }
 /* Queries and keys whose halves turn with each other, and in llama.cpp neighbours. */
 #define GGUF_PAIRED PAIRS("self_attn.q_proj", "attn_q"), PAIRS("self_attn.k_proj", "attn_k")
 /* Norms after the parts that are called so. */

@@ -28,8 +28,13 @@ static const weft__config_key keys[] = {
     { "bos_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(2) },
 };
 
+static const weft__gguf_name gguf[] = {
+    GGUF_PAIRED,
+};
+
 const weft__arch weft__arch_mixtral = {
-    .family = "Mixtral", DECODER_CLASSES("Mixtral"), .trunk = trunk, KEYS("mixtral", keys), DECODER_NAMES,
+    .family = "Mixtral", DECODER_CLASSES("Mixtral"), .trunk = trunk, KEYS("mixtral", keys),
+    GGUF("llama", gguf), DECODER_NAMES,
     .parts = { { ".mlp.experts.gate_up_proj",
                  { ".block_sparse_moe.experts.#.w1.weight", ".block_sparse_moe.experts.#.w3.weight" } },
                { ".mlp.experts.down_proj", { ".block_sparse_moe.experts.#.w2.weight" } },

@@ -46,6 +46,7 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_olmoe = {
-    .family = "Olmoe", .trunk = trunk, KEYS("olmoe", keys), DECODER_NAMES, .parts = { EXPERT_PARTS },
+    .family = "Olmoe", .trunk = trunk, KEYS("olmoe", keys),
+    .gguf.arch = "olmoe", DECODER_NAMES, .parts = { EXPERT_PARTS },
     .classes = { { "OlmoeForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "OlmoeModel", WEFT_HEAD_NONE, NULL, false } },
 };

@@ -53,7 +53,13 @@ static const weft__config_key keys[] = {
     { "norm_topk_prob", NUMBER(false) }, { "decoder_sparse_step", NUMBER(1) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("mlp.shared_expert_gate", "ffn_gate_inp_shexp"), SAME("mlp.shared_expert.gate_proj", "ffn_gate_shexp"),
+    SAME("mlp.shared_expert.up_proj", "ffn_up_shexp"), SAME("mlp.shared_expert.down_proj", "ffn_down_shexp"),
+};
+
 const weft__arch weft__arch_qwen2_moe = {
-    .family = "Qwen2Moe", DECODER_CLASSES("Qwen2Moe"), .trunk = trunk, KEYS("qwen2_moe", keys), DECODER_NAMES,
+    .family = "Qwen2Moe", DECODER_CLASSES("Qwen2Moe"), .trunk = trunk, KEYS("qwen2_moe", keys),
+    GGUF("qwen2moe", gguf), DECODER_NAMES,
     .parts = { EXPERT_PARTS },
 };

@@ -32,6 +32,7 @@ static const weft__config_key keys[] = {
 };
 
 const weft__arch weft__arch_qwen3_moe = {
-    .family = "Qwen3Moe", DECODER_CLASSES("Qwen3Moe"), .trunk = trunk, KEYS("qwen3_moe", keys), DECODER_NAMES,
+    .family = "Qwen3Moe", DECODER_CLASSES("Qwen3Moe"), .trunk = trunk, KEYS("qwen3_moe", keys),
+    .gguf.arch = "qwen3moe", DECODER_NAMES,
     .parts = { EXPERT_PARTS },
 };

@@ -78,16 +78,63 @@ static bool form_is(const model *m, const line *l, const weft__gguf_place *p)
     if (!strcmp(l->form, "same")) return p->form == WEFT__GGUF_SAME && !is_turned(m->arch, l->name);
     if (!strcmp(l->form, "turned")) return p->form == WEFT__GGUF_SAME && is_turned(m->arch, l->name);
     if (!strcmp(l->form, "more")) return p->form == WEFT__GGUF_MORE;
+    if (!strcmp(l->form, "half")) return p->form == WEFT__GGUF_HALVES;
     return !strcmp(l->form, "rows") && rows_are(m, p->form, l->rest);
+}
+
+/* A number and then `after`; without such: nothing. */
+static bool ends_as(const char *text, const char *after, unsigned *n)
+{
+    char *end;
+    if (!after) return !*text;
+    *n = (unsigned)strtoul(text, &end, 10);
+    return !strcmp(end, after);
+}
+
+/* What the graph has in place of a file's tensor: a name that ends like one of a weight's parts ends as the weight
+ * does; the expert, and which of the weight's tensors it is. False: it has it itself. */
+static bool is_part(const weft__arch *a, const char *name, char *whole, size_t size, unsigned *expert, int *half)
+{
+    for (const weft__parts *w = a->parts; w < a->parts + WEFT__MAX_NAMES && w->name; w++)
+        for (*half = 0; *half < 2 && w->of[*half]; ++*half) {
+            const char *of = w->of[*half], *hash = strchr(of, '#');
+            size_t before = hash ? (size_t)(hash - of) : strlen(of);
+            for (const char *at = name; (at = strchr(at, '.')); at++) {
+                if (strncmp(at, of, before) != 0 || !ends_as(at + before, hash ? hash + 1 : NULL, expert)) continue;
+                snprintf(whole, size, "%.*s%s", (int)(at - name), name, w->name);
+                return true;
+            }
+        }
+    return false;
+}
+
+/* A name of the graph. */
+static bool whole_is(const model *m, const line *l)
+{
+    weft__gguf_place p;
+    if (!weft__gguf_find(m->arch, l->name, &p)) return false;
+    bool second = !strcmp(l->form, "half") && strtoul(l->rest, NULL, 10) == 1;
+    return !strcmp(second ? p.second : p.name, l->in_file) && form_is(m, l, &p);
+}
+
+/* A tensor of one expert, or of a weight that the graph calls otherwise. */
+static bool part_is(const model *m, const line *l)
+{
+    char whole[160];
+    unsigned expert = 0;
+    int half;
+    weft__gguf_place p;
+    if (!is_part(m->arch, l->name, whole, sizeof whole, &expert, &half)) return false;
+    if (!weft__gguf_find(m->arch, whole, &p) || strcmp(half ? p.second : p.name, l->in_file) != 0) return false;
+    return !strcmp(l->form, "row") ? strtoul(l->rest, NULL, 10) == expert : !strcmp(l->form, "same");
 }
 
 static void check_line(const model *m, const line *l)
 {
-    weft__gguf_place p;
     const char *arch = m->arch->gguf.arch;
     bool fine = !strcmp(l->name, "general.architecture")
                     ? arch && !strcmp(arch, l->in_file)
-                    : weft__gguf_find(m->arch, l->name, &p) && !strcmp(p.name, l->in_file) && form_is(m, l, &p);
+                    : part_is(m, l) || whole_is(m, l);
     if (!CHECK(fine)) printf("  %s %s: not %s, or not in this form\n", l->model, l->name, l->in_file);
 }
 

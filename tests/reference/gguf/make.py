@@ -7,12 +7,13 @@ no model of the type before had it: model, name, name in GGUF, and how it lies t
     turned          [in, out] as [out, in]
     more            1 is added to each element
     row J           it is row J of the other
+    half 0, half 1  the first or the second half of each of its experts is the other's
     rows R0 R1 ...  row i of the other is row Ri of it
 
 usage: make.py LLAMA_CPP        (its source tree, with conversion/ and gguf-py/: that in the sdist of llama-cpp-python
                                  0.3.36 made what is there; needs what ../arch/make.py needs)
 
-Models that the converter refuses are left out.
+Models that the converter refuses are left out, and tensors that it has no name for.
 """
 import json
 import logging
@@ -51,15 +52,17 @@ def converted(values, tensors):
 
 
 def attempt(values, tensors):
-    """It has no head of some models whose published ones share the embedding."""
-    without = {name: t for name, t in tensors.items() if name != "lm_head.weight"}
-    for some in tensors, without:
+    """What it has no name for is left out: heads of types whose published models share the embedding, dense layers of
+    types whose published models have none."""
+    while True:
         try:
-            arch, out = converted(values, some)
-            return arch, {name: placed(name, t, out) for name, t in some.items() if is_kept(name)}
-        except Exception as fault:
-            last = fault
-    raise last
+            arch, out = converted(values, tensors)
+            return arch, {name: placed(name, t, out) for name, t in tensors.items() if is_kept(name)}
+        except ValueError as fault:
+            unknown = re.search(r"Can not map tensor '(lm_head\.weight|.*mlp\.(gate|up|down)_proj\.weight)'", str(fault))
+            if not unknown or unknown[1] not in tensors:
+                raise
+            tensors = {name: t for name, t in tensors.items() if name != unknown[1]}
 
 
 def form(a, b):
@@ -73,6 +76,9 @@ def form(a, b):
     if a.ndim == b.ndim + 1 and a.shape[1:] == b.shape:
         at = [i for i in range(len(a)) if numpy.array_equal(a[i], b)]
         return "row %d" % at[0] if at else None
+    if a.ndim == b.ndim == 3 and a.shape[1] * 2 == b.shape[1]:
+        at = [i for i in (0, 1) if numpy.array_equal(a, numpy.split(b, 2, axis=1)[i])]
+        return "half %d" % at[0] if at else None
     if a.shape != b.shape or len(numpy.unique(b, axis=0)) != len(b):
         return None
     place = {row.tobytes(): i for i, row in enumerate(b)}
@@ -81,16 +87,16 @@ def form(a, b):
 
 
 def is_kept(name):
-    """Of layers the first."""
+    """Of layers the first, of experts two."""
     layer = re.search(r"\.([0-9]+)\.", name)
-    return not layer or layer[1] == "0"
+    return (not layer or layer[1] == "0") and not re.search(r"\.experts\.([2-9]|[0-9]{2,})\.", name)
 
 
 def placed(name, tensor, out):
     found = [(other, form(a, tensor.numpy())) for other, a in out.items()]
-    found = [f for f in found if f[1]]
-    assert len(found) == 1, (name, found)
-    return " ".join([name, *found[0]])
+    found = [" ".join([name, other, how]) for other, how in found if how]
+    assert len(found) == 1 or name == "lm_head.weight" or all(" half " in line for line in found) and len(found) == 2, (name, found)
+    return found
 
 
 def lines(model, seen):
@@ -104,7 +110,7 @@ def lines(model, seen):
     yield "%s general.architecture %s\n" % (model, arch)
     for name, place in places.items():
         if (arch, golden["config"]["model_type"], name) not in seen:
-            yield "%s %s\n" % (model, place)
+            yield from ("%s %s\n" % (model, line) for line in place)
         seen.add((arch, golden["config"]["model_type"], name))
 
 
