@@ -32,6 +32,11 @@ static void round_row(unsigned char *root, int64_t at, int64_t step, int64_t n)
     }
 }
 
+bool weft__norms_input(const weft_node *n)
+{
+    return n->op == WEFT_OP_linear && n->attrs.linear.norm;
+}
+
 bool weft__rounds_to_int8(const weft_program *p, const weft_node *n)
 {
     const weft_graph *g = p->s->g;
@@ -39,6 +44,7 @@ bool weft__rounds_to_int8(const weft_program *p, const weft_node *n)
     const weft_ref root = weft__behind_views(g, n->in[0]);
     const weft_op op = weft__maker(g, root)->op;
     if (p->s->choices[n->id].arithmetic != WEFT_ARITH_INT8 || x->dtype != WEFT_F32) return false;
+    if (weft__norms_input(n)) return true;
     for (uint32_t i = 1; i < n->n_in; i++)
         if (weft__behind_views(g, n->in[i]).id == root.id) return false; /* added, too, as it is */
     return op != WEFT_OP_weight && op != WEFT_OP_constant;

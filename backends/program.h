@@ -50,8 +50,10 @@ weft_status weft__write_value(weft_program *p, weft_ref r, uint64_t offset, cons
 weft_status weft__read_value(weft_program *p, weft_ref r, uint64_t offset, void *dst, uint64_t n, weft_error *err);
 
 /* check_int8.c. Whether a step rounds its activations in[0] to 8 bits, and in a way that a reference can be given; then
- * the bytes of the value behind in[0]'s views, with what in[0] shows of them rounded. */
+ * the bytes of the value behind in[0]'s views, with what in[0] shows of them rounded. Where it norms them first, what
+ * is rounded is the result of that. */
 bool weft__rounds_to_int8(const weft_program *p, const weft_node *n);
+bool weft__norms_input(const weft_node *n);
 void weft__round_to_int8(const weft_program *p, weft_ref x, unsigned char *root);
 
 /* spans.c */

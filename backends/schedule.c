@@ -1,5 +1,6 @@
 /* schedule.c: from a graph to a plan.
  *
+ * 0. unfuse (schedule_unfuse.c): what passes made of several nodes and no kernel runs so is several nodes again.
  * 1. place (schedule_place.c): each node goes to the first device that has a kernel for it; views and sources follow
  *    their data. Where layers are split (schedule_split.c), "first" counts from the layer's device.
  * 2. legalise (schedule_legalise.c): where a value crosses devices a transfer is put in, where a kernel cannot read a
@@ -198,6 +199,7 @@ static weft_status create(weft__schedule *sch, const weft_graph *g, const weft_p
     if (desc->outputs) WEFT_TRY(weft_graph_keep_outputs(sch->g, desc->outputs, desc->n_outputs, err));
     if (!desc->as_built) WEFT_TRY(weft_graph_optimise(sch->g, NULL, 0, err));
     WEFT_TRY(set_bounds(sch, desc, err));
+    WEFT_TRY(weft__unfuse(sch, err));
     if (desc->split) {
         WEFT_TRY(take_split(sch, desc->split, err));
         WEFT_TRY(weft__split_nodes(sch, err));

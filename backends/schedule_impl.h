@@ -3,9 +3,18 @@
 #define WEFT_SCHEDULE_IMPL_H
 
 #include "backends/schedule.h"
+#include "graph/linear.h"
 
 /* schedule_place.c. Chooses layouts, a device and a kernel for every node of the graph as it is now. */
 weft_status weft__place(weft__schedule *s, weft_error *err);
+/* What it begins with: every weight's layout on every device, from all its uses. */
+weft_status weft__choose_layouts(weft__schedule *s, weft_error *err);
+/* Whether a device has a kernel for a node, by those layouts, and which. */
+weft_place_reason weft__try_device(const weft__schedule *s, const weft_node *n, uint32_t device,
+                                   weft_kernel_choice *choice);
+
+/* schedule_unfuse.c. Takes apart the products for which a device has no kernel as they are. */
+weft_status weft__unfuse(weft__schedule *s, weft_error *err);
 
 /* schedule_legalise.c. Puts in the transfers and copies that the placement needs. *changed: some were put in; they are
  * placed by another round. */

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 /* How a node uses its input number i, if that is a weight. */
-static uint32_t use_of(weft_op op, uint32_t i)
+static uint32_t use_of(const weft_node *n, uint32_t i)
 {
-    switch ((int)op) {
+    switch ((int)n->op) {
     case WEFT_OP_linear:
+        return i == 1 || (i == 2 && n->attrs.linear.gated) ? WEFT_USE_MULTIPLIED : WEFT_USE_ELEMENTS;
     case WEFT_OP_matmul_nt: return i == 1 ? WEFT_USE_MULTIPLIED : WEFT_USE_ELEMENTS;
     case WEFT_OP_linear_select: return i == 1 ? WEFT_USE_SELECTED : WEFT_USE_ELEMENTS;
     case WEFT_OP_gather: return i == 0 ? WEFT_USE_GATHERED : WEFT_USE_ELEMENTS;
@@ -28,7 +29,7 @@ static void choose_layout(weft__schedule *sch, weft_ref weight, uint32_t uses)
 }
 
 /* Every weight's layout on every device, from all its uses. */
-static weft_status choose_layouts(weft__schedule *sch, weft_error *err)
+weft_status weft__choose_layouts(weft__schedule *sch, weft_error *err)
 {
     sch->value_limit = weft_graph_value_limit(sch->g);
     uint32_t n_nodes = weft_graph_node_count(sch->g);
@@ -41,7 +42,7 @@ static weft_status choose_layouts(weft__schedule *sch, weft_error *err)
     }
     for (uint32_t i = 0; i < n_nodes; i++) {
         const weft_node *n = weft_graph_node(sch->g, i);
-        for (uint32_t j = 0; j < n->n_in; j++) uses[n->in[j].id] |= use_of(n->op, j);
+        for (uint32_t j = 0; j < n->n_in; j++) uses[n->in[j].id] |= use_of(n, j);
     }
     for (uint32_t i = 0; i < n_nodes; i++) {
         const weft_node *n = weft_graph_node(sch->g, i);
@@ -51,12 +52,15 @@ static weft_status choose_layouts(weft__schedule *sch, weft_error *err)
     return WEFT_OK;
 }
 
-static weft_place_reason try_device(const weft__schedule *sch, const weft_node *n, uint32_t d,
-                                    weft_kernel_choice *choice)
+weft_place_reason weft__try_device(const weft__schedule *sch, const weft_node *n, uint32_t d,
+                                   weft_kernel_choice *choice)
 {
     const weft_backend *b = sch->devices[d];
     weft_layout layouts[WEFT_MAX_INPUTS];
-    for (uint32_t i = 0; i < n->n_in; i++) layouts[i] = sch->layouts[weft__at(sch, d, n->in[i].id)];
+    for (uint32_t i = 0; i < n->n_in; i++) { /* what has come in since layouts were chosen is no weight */
+        const uint32_t id = n->in[i].id;
+        layouts[i] = id < sch->value_limit ? sch->layouts[weft__at(sch, d, id)] : WEFT_LAYOUT_PLAIN;
+    }
     weft_kernel_query q = { sch->g, n, sch->bounds, layouts, sch->exact, sch->deterministic };
     return b->vt->choose(b, &q, choice);
 }
@@ -68,7 +72,7 @@ static weft_status place_node(weft__schedule *sch, const weft_node *n, weft_erro
     uint32_t first = sch->first_device ? sch->first_device[n->id] : 0;
     if (first) refused = sch->by_memory ? WEFT_PLACE_MEMORY : WEFT_PLACE_SPLIT;
     for (uint32_t d = first; d < sch->n_devices; d++) {
-        weft_place_reason why = try_device(sch, n, d, &sch->choices[n->id]);
+        weft_place_reason why = weft__try_device(sch, n, d, &sch->choices[n->id]);
         if (why == WEFT_PLACE_REQUESTED && sch->strict && sch->choices[n->id].instead_of)
             return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: kernel %s is disabled, and strict forbids another",
                              weft__node_text(n, name, sizeof name), sch->choices[n->id].instead_of);
@@ -95,7 +99,7 @@ static weft_status place_copy(weft__schedule *sch, const weft_node *n, weft_erro
     char name[256];
     uint32_t d = sch->device_of[n->id];
     sch->reasons[n->id] = WEFT_PLACE_FOLLOWS;
-    if (try_device(sch, n, d, &sch->choices[n->id]) == WEFT_PLACE_REQUESTED) return WEFT_OK;
+    if (weft__try_device(sch, n, d, &sch->choices[n->id]) == WEFT_PLACE_REQUESTED) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: device %u (%s) cannot copy it",
                      weft__node_text(n, name, sizeof name), d, sch->devices[d]->vt->name);
 }
@@ -134,7 +138,7 @@ static void place_followers(weft__schedule *sch)
 
 weft_status weft__place(weft__schedule *sch, weft_error *err)
 {
-    WEFT_TRY(choose_layouts(sch, err));
+    WEFT_TRY(weft__choose_layouts(sch, err));
     uint32_t n_nodes = weft_graph_node_count(sch->g);
     for (uint32_t i = 0; i < n_nodes; i++) {
         const weft_node *n = weft_graph_node(sch->g, i);

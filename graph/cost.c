@@ -57,13 +57,16 @@ static weft_cost cost_rows(const work *w)
     return c;
 }
 
-/* K multiply-adds per element of the result; an epilogue's bias, activation and residuals count one each. */
+/* K multiply-adds per element of the result, twice as many of a gated product; what follows (bias, activation,
+ * residuals) counts one each, a norm of x as one by itself. */
 static weft_cost cost_matmul(const work *w)
 {
     const weft_dims *a = &weft_graph_value(w->g, w->n->in[0])->dims;
+    const weft_attr_linear none = { 0 }, *l = w->n->op == WEFT_OP_linear ? &w->n->attrs.linear : &none;
     int64_t dims[WEFT_MAX_RANK];
     weft_dims_resolve(w->g, a, w->values, dims);
-    weft_cost c = stream(w, 2 * (double)dims[a->rank - 1] + (double)(w->n->n_in - 2));
+    weft_cost c = stream(w, (l->gated ? 4 : 2) * (double)dims[a->rank - 1] + (double)(w->n->n_in - 2));
+    if (l->norm) c.flops += 8 * elements(w, w->n->in[0]);
     return c;
 }
 

@@ -7,7 +7,8 @@
 enum { MAX_ROUNDS = 8 }; /* of one pass; each that exists reaches its fixed point in two or three */
 
 /* In the default order: what simplifies first, then what counts readers. */
-#define PASS_LIST(X) X(eval) X(fold) X(cse) X(dce) X(fuse_norm) X(fuse_linear) X(fuse_rope)
+#define PASS_LIST(X) X(eval) X(fold) X(cse) X(dce) X(fuse_norm) X(fuse_linear) X(fuse_gate) X(fuse_reading) \
+    X(fuse_rope)
 
 static const struct {
     const char *name;

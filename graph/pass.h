@@ -10,7 +10,8 @@
 #include "graph/graph_impl.h"
 
 weft__pass_fn weft__pass_eval, weft__pass_fold, weft__pass_cse, weft__pass_dce;
-weft__pass_fn weft__pass_fuse_norm, weft__pass_fuse_linear, weft__pass_fuse_rope;
+weft__pass_fn weft__pass_fuse_norm, weft__pass_fuse_linear, weft__pass_fuse_gate, weft__pass_fuse_reading;
+weft__pass_fn weft__pass_fuse_rope;
 
 /* The node that makes a value; NULL for none. */
 const weft_node *weft__producer(const weft_graph *g, weft_ref r);

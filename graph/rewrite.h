@@ -1,15 +1,22 @@
-/* rewrite.h: the one change that schedulers make to a sealed graph: a copy or transfer in front of an input. */
+/* rewrite.h: the changes that schedulers make to a sealed graph: a copy or transfer in front of an input, a fused
+ * product taken apart where no kernel runs it as one. Nodes keep their ids, and values theirs. Order is restored by
+ * rewrite_finish. */
 #ifndef WEFT_REWRITE_H
 #define WEFT_REWRITE_H
 
 #include "graph/graph.h"
 
 /* Puts a node `op` (copy or transfer) between input number `input` of node `node` and its value, or, if *made is not 0,
- * lets that input read *made, which an earlier call gave for the same value. Order is restored by rewrite_finish. */
+ * lets that input read *made, which an earlier call gave for the same value. */
 weft_status weft__rewrite_insert(weft_graph *g, weft_op op, uint32_t node, uint32_t input, weft_ref *made,
                                  weft_error *err);
 /* The same for output number `output`. */
 weft_status weft__rewrite_output(weft_graph *g, weft_op op, uint32_t output, weft_ref *made, weft_error *err);
+/* Node `node`, a product with a norm of its input, reads the result of a norm instead: of a new node, or, if *made is
+ * not 0, of the one that an earlier call gave for the same input, gain and attributes. */
+weft_status weft__rewrite_part_norm(weft_graph *g, uint32_t node, weft_ref *made, weft_error *err);
+/* Node `node`, a gated product without a norm, becomes the multiplication of two products, which are new. */
+weft_status weft__rewrite_part_gate(weft_graph *g, uint32_t node, weft_error *err);
 /* Sorts and verifies. */
 weft_status weft__rewrite_finish(weft_graph *g, weft_error *err);
 

@@ -1,4 +1,5 @@
 /* shape_rows.c: the shape rules of ops that work along the last axis: norms, reductions, choices, products. */
+#include "graph/linear.h"
 #include "graph/shape_rule.h"
 
 #include <math.h>
@@ -120,26 +121,50 @@ weft_status weft__shape_matmul_nt(const weft__rule *r)
     return matmul_dims(r, true);
 }
 
-/* act(x w^T + bias) + residuals: x [.., M, K], w [N, K], bias [N], each residual as the result. */
-weft_status weft__shape_linear(const weft__rule *r)
+static weft_status need_linear_attrs(const weft__rule *r)
 {
     const weft_attr_linear *a = &r->attrs->linear;
+    WEFT_TRY(weft__need_flag(r, a->has_bias, "has_bias"));
+    WEFT_TRY(weft__need_flag(r, a->gated, "gated"));
+    WEFT_TRY(weft__need_flag(r, a->norm, "norm"));
+    WEFT_TRY(weft__need_flag(r, a->one_plus, "one_plus"));
+    if ((unsigned)a->act >= WEFT_ACT_COUNT) return WEFT_FAIL(r->err, WEFT_INVALID, "linear: no such activation");
+    if (!isfinite(a->eps) || a->eps < 0)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: eps is %g", (double)a->eps);
+    if (!a->norm && (a->eps != 0 || a->one_plus))
+        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: eps or one_plus without a norm");
+    if (a->gated && a->n_residual) return WEFT_FAIL(r->err, WEFT_INVALID, "linear: a gated product takes no residuals");
+    if (a->n_residual < 0 || a->n_residual > WEFT_MAX_INPUTS || r->n_in != weft__linear_inputs_of(a).count)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: %u inputs for %d bias and %d residuals%s%s", r->n_in,
+                         a->has_bias, a->n_residual, a->gated ? ", gated" : "", a->norm ? ", with a norm" : "");
+    return WEFT_OK;
+}
+
+/* What linear.h says: x [.., M, K], w and up [N, K], biases [N], gain [K], each residual as the result. */
+weft_status weft__shape_linear(const weft__rule *r)
+{
     WEFT_TRY(weft__need_float(r, 0));
     WEFT_TRY(weft__need_numbers(r, 1));
-    WEFT_TRY(weft__need_flag(r, a->has_bias, "has_bias"));
-    if ((unsigned)a->act >= WEFT_ACT_COUNT) return WEFT_FAIL(r->err, WEFT_INVALID, "linear: no such activation");
-    if (a->n_residual < 0 || a->n_residual > WEFT_MAX_INPUTS ||
-        r->n_in != 2u + (uint32_t)a->has_bias + (uint32_t)a->n_residual)
-        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: %u inputs for %d bias and %d residuals", r->n_in, a->has_bias,
-                         a->n_residual);
+    WEFT_TRY(need_linear_attrs(r));
     if (r->v[1]->dims.rank != 2) return weft__rule_refuse(r, "the weight must be a matrix");
     WEFT_TRY(matmul_dims(r, true));
+    const weft__linear_inputs in = weft__linear_inputs_of(&r->attrs->linear);
+    const weft_value *w = r->v[1];
     for (uint32_t i = 2; i < r->n_in; i++) {
+        if (i == in.up) {
+            if (r->v[i]->dtype != w->dtype || !weft__dims_equal(&r->v[i]->dims, &w->dims))
+                return weft__rule_refuse(r, "the second weight is not as the first");
+            continue;
+        }
         WEFT_TRY(weft__need_float(r, i));
-        bool bias = a->has_bias && i == 2;
-        bool fits = bias ? weft__is_vector_of(r->v[i], r->v[1]->dims.d[0])
-                         : weft__dims_equal(&r->v[i]->dims, &r->out->dims[0]);
-        if (!fits) return weft__rule_refuse(r, bias ? "the bias does not fit" : "a residual does not fit");
+        bool bias = i == in.bias || i == in.up_bias;
+        bool fits = bias ? weft__is_vector_of(r->v[i], w->dims.d[0])
+                    : i == in.gain ? weft__is_vector_of(r->v[i], w->dims.d[1])
+                                   : weft__dims_equal(&r->v[i]->dims, &r->out->dims[0]);
+        if (!fits)
+            return weft__rule_refuse(r, bias           ? "the bias does not fit"
+                                        : i == in.gain ? "the norm's weight does not fit"
+                                                       : "a residual does not fit");
     }
     return WEFT_OK;
 }

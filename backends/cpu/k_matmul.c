@@ -1,16 +1,23 @@
 /* k_matmul.c: what the packed matrix multiplication of every instruction set has in common: finding the operands. */
 #include "k_matmul.h"
 
+#include "graph/linear.h"
 #include "pack.h"
 
 void cpu_mm_operands(const cpu_call *c, mm_operands *m)
 {
-    uint32_t next = 2;
     *m = (mm_operands){ .x = c->in, .w = c->in + 1, .y = c->out, .act = WEFT_ACT_NONE };
     if (c->op == WEFT_OP_linear) {
-        m->act = c->attrs->linear.act;
-        if (c->attrs->linear.has_bias) m->bias = c->in + next++;
-        for (int32_t i = 0; i < c->attrs->linear.n_residual && i < 2; i++) m->residual[i] = c->in + next++;
+        const weft_attr_linear *a = &c->attrs->linear;
+        const weft__linear_inputs at = weft__linear_inputs_of(a);
+        m->act = a->act;
+        m->eps = a->eps;
+        m->one_plus = a->one_plus;
+        if (at.up) m->up = c->in + at.up;
+        if (at.bias) m->bias = c->in + at.bias;
+        if (at.up_bias) m->up_bias = c->in + at.up_bias;
+        if (at.gain) m->gain = c->in + at.gain;
+        for (int32_t i = 0; i < a->n_residual && i < 2; i++) m->residual[i] = c->in + at.residual + i;
     }
     m->n = m->w->dim[m->w->rank - 2];
     m->k = m->w->dim[m->w->rank - 1];
@@ -28,6 +35,11 @@ static bool rows_of_floats(const cpu_tensor *t, const cpu_tensor *y)
     return true;
 }
 
+static bool is_vector(const cpu_tensor *t)
+{
+    return !t || (t->layout == CPU_LAYOUT_PLAIN && t->rank == 1 && t->stride[0] == 1 && is_float(t->dtype));
+}
+
 bool cpu_mm_accepts(const cpu_call *c)
 {
     mm_operands m;
@@ -36,9 +48,9 @@ bool cpu_mm_accepts(const cpu_call *c)
     if (!is_float(m.x->dtype) || m.x->layout != CPU_LAYOUT_PLAIN || m.x->stride[m.x->rank - 1] != 1 ||
         !rows_of_floats(m.y, m.y))
         return false;
-    if (m.bias && (m.bias->layout != CPU_LAYOUT_PLAIN || m.bias->rank != 1 || m.bias->stride[0] != 1 ||
-                   !is_float(m.bias->dtype)))
-        return false;
+    if (!is_vector(m.bias) || !is_vector(m.up_bias) || !is_vector(m.gain)) return false;
+    if (m.gain && m.x->dtype != WEFT_F32) return false;
+    if (m.up && (m.up->layout != CPU_LAYOUT_PANEL || m.up->dtype != m.w->dtype)) return false;
     for (int i = 0; i < 2; i++)
         if (m.residual[i] && !rows_of_floats(m.residual[i], m.y)) return false;
     return cpu_panel_fits(m.w->dtype, m.k);

@@ -1,9 +1,11 @@
-/* k_matmul.h: y = act(x w^T + bias) + residuals with packed weights (pack.h), between the parts of the kernel.
+/* k_matmul.h: products with packed weights (pack.h) as graph/linear.h has them, between the parts of the kernel.
  *
  * A multiplication has two phases. Phase 0 brings the rows of x into tiles of up to 24 tokens, K outermost, in the form
  * the weight type wants (f32, bf16 pairs, or int8 blocks with scales). Phase 1 runs micro-kernels of one panel by one
  * tile over blocks of K; sums wait in the thread's own block of floats until K is through, then bias, activation and
  * residuals are applied and y is written, once. One token needs no phase 0: each thread prepares x for itself.
+ * A gated product walks through the panels of both matrices in turn and writes what one makes of the other; a norm of x
+ * is applied as x is prepared.
  *
  * k_matmul_tile.h holds all of it and is compiled once per instruction set. */
 #ifndef CPU_K_MATMUL_H
@@ -16,8 +18,11 @@ typedef enum mm_format { MM_F32, MM_F16, MM_BF16, MM_BF16_DOT, MM_Q8, MM_Q4, MM_
 
 /* The operands of op linear or matmul_nt, found in a call. */
 typedef struct mm_operands {
-    const cpu_tensor *x, *w, *bias, *residual[2], *y; /* bias and residuals NULL when absent */
+    /* NULL when absent: up, biases, gain, residuals */
+    const cpu_tensor *x, *w, *up, *bias, *up_bias, *gain, *residual[2], *y;
     weft_act act;
+    float eps;
+    bool one_plus;
     int64_t tokens, n, k;
 } mm_operands;
 

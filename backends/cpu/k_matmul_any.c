@@ -25,6 +25,7 @@ static bool accepts(const cpu_call *c)
 {
     const cpu_tensor *a = &c->in[0], *b = &c->in[1];
     bool block = c->op != WEFT_OP_matmul && cpu_is_block(b->dtype);
+    if (c->op == WEFT_OP_linear && (c->attrs->linear.gated || c->attrs->linear.norm)) return false;
     for (uint32_t i = 2; i < c->n_in; i++)
         if (c->in[i].layout != CPU_LAYOUT_PLAIN || !cpu_is_float(c->in[i].dtype)) return false;
     return a->layout == CPU_LAYOUT_PLAIN && b->layout == CPU_LAYOUT_PLAIN &&

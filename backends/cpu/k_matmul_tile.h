@@ -6,8 +6,11 @@
 #ifndef CPU_K_MATMUL_TILE_H
 #define CPU_K_MATMUL_TILE_H
 
+#include <math.h>
+
 #include "k_matmul_micro.h"
 #include "pack.h"
+#include "vec_ops.h"
 #include "vmath.h"
 
 #define MM_TOKENS 768 /* of a token block: their sums for MM_GROUP panels stay in the second-level cache */
@@ -96,7 +99,7 @@ typedef struct mm_plan {
     int64_t k_even;       /* K, rounded up to even */
     int64_t k_block, panels, group, tokens_block;
     uint64_t stride;      /* bytes of a panel */
-    const unsigned char *w; /* the first panel */
+    const unsigned char *w, *up; /* the first panel; of the second matrix, or NULL */
     const int32_t *order; /* the row of y of each token; NULL: as they lie */
     int64_t share;        /* rows of y, by order, that have one row of x */
     unsigned char *x;     /* tiles, in order of tokens */
@@ -156,11 +159,13 @@ static void mm_plan_init(const cpu_call *c, mm_plan *p)
     *p = (mm_plan){ .c = c, .share = 1 };
     cpu_mm_operands(c, &p->m);
     p->w = p->m.w->data;
+    p->up = p->m.up ? p->m.up->data : NULL;
     p->format = mm_format_of(p->m.w->dtype, c->exact);
     p->unpack = c->exact && weft_dtype_get(p->m.w->dtype)->class_ == WEFT_DTYPE_BLOCK;
     p->widest = mm_is_int(p->format) ? MM_TILE_Q : MM_TILE_F;
     p->k_even = p->m.k + (p->m.k & 1);
-    p->panels = (p->m.n + VLEN - 1) / VLEN;
+    const int64_t pair = p->m.up ? 2 : 1; /* panels that one result needs */
+    p->panels = (p->m.n + VLEN - 1) / VLEN * pair;
     p->stride = cpu_panel_stride(c->isa, p->m.w->dtype, p->m.k);
     p->k_block = mm_is_int(p->format) ? MM_INT_K : MM_RAW_K;
     p->alone = cpu_mm_alone(c);
@@ -171,8 +176,8 @@ static void mm_plan_init(const cpu_call *c, mm_plan *p)
     /* A few tokens read the weights as one stream; many want the group, unless that leaves threads without work. */
     int64_t want = 4 * (int64_t)c->n_threads;
     p->tokens_block = MM_TOKENS;
-    p->group = p->m.tokens > 24 ? MM_GROUP : 1;
-    while (p->group > 1 && p->panels / p->group < want) p->group /= 2;
+    p->group = p->m.tokens > 24 ? MM_GROUP : pair;
+    while (p->group > pair && p->panels / p->group < want) p->group /= 2;
     if (p->m.tokens > 24 && p->panels < want) p->tokens_block = 48;
 }
 
@@ -293,13 +298,47 @@ static const float *mm_floats_of(const cpu_tensor *x, const void *row, int64_t k
     return buf;
 }
 
-/* The same for whole tiles of rows that are floats: squares of four tokens by four elements. */
-static void mm_prepare_squares(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t k, int64_t real, float *out)
+/* The norm of a tile's rows: what each is multiplied with, and a step's gains. */
+typedef struct mm_norm {
+    float factor[24], buf[MM_PREP_STEP];
+    const float *gain;
+} mm_norm;
+
+static void mm_measure(const mm_plan *p, int64_t t0, int tt, mm_norm *n)
 {
+    for (int t = 0; t < tt && t0 + t < p->m.tokens; t++) {
+        float squares = cpu_vec(p->c->isa)->sum_squares(mm_x_row(p, t0 + t), p->m.k, 0.0f);
+        n->factor[t] = 1.0f / sqrtf(squares / (float)p->m.k + p->m.eps);
+    }
+}
+
+static void mm_take_gains(const mm_plan *p, int64_t k0, int64_t k, mm_norm *n)
+{
+    n->gain = mm_floats_of(p->m.gain, p->m.gain->data, k0, k, n->buf);
+    if (!p->m.one_plus) return;
+    for (int64_t i = 0; i < k; i++) n->buf[i] = 1.0f + n->gain[i];
+    n->gain = n->buf;
+}
+
+/* k elements of row t of a tile that begins with token t0, in buf unless they are read where they are. */
+static const float *mm_row_of(const mm_plan *p, const mm_norm *norm, int64_t t0, int t, int64_t k0, int64_t k,
+                              float *buf)
+{
+    const float *x = mm_floats_of(p->m.x, mm_x_row(p, t0 + t), k0, k, buf);
+    if (!p->m.gain) return x;
+    cpu_vec(p->c->isa)->normalise(buf, x, k, 0.0f, norm->factor[t], norm->gain, NULL);
+    return buf;
+}
+
+/* The same for whole tiles of rows that are floats: squares of four tokens by four elements. */
+static void mm_prepare_squares(const mm_plan *p, const mm_norm *norm, int64_t t0, int tt, int64_t k0, int64_t k,
+                               int64_t real, float *out)
+{
+    float buf[4][MM_PREP_STEP];
     for (int t = 0; t < tt; t += 4) {
         const float *x[4];
         int64_t i = 0;
-        for (int j = 0; j < 4; j++) x[j] = (const float *)mm_x_row(p, t0 + t + j) + k0;
+        for (int j = 0; j < 4; j++) x[j] = mm_row_of(p, norm, t0, t + j, k0, real, buf[j]);
         for (; i + 4 <= real; i += 4) {
             vec_u32 v[4];
             VEC_UNROLL(4)
@@ -317,15 +356,18 @@ static void mm_prepare_squares(const mm_plan *p, int64_t t0, int tt, int64_t k0,
 static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t k, unsigned char *out)
 {
     float buf[MM_PREP_STEP];
+    mm_norm norm;
     const bool floats = !mm_is_int(p->format) && p->format != MM_BF16_DOT;
     const bool squares = floats && p->m.x->dtype == WEFT_F32 && tt % 4 == 0 && t0 + tt <= p->m.tokens;
+    if (p->m.gain) mm_measure(p, t0, tt, &norm);
     for (int64_t end = k0 + k; k0 < end; k0 += MM_PREP_STEP) {
         const int64_t n = k0 + MM_PREP_STEP < end ? MM_PREP_STEP : end - k0;
         const int64_t inside = k0 + n < p->m.k ? n : p->m.k - k0;
-        if (squares) mm_prepare_squares(p, t0, tt, k0, n, inside, (float *)(void *)out);
+        if (p->m.gain) mm_take_gains(p, k0, inside, &norm);
+        if (squares) mm_prepare_squares(p, &norm, t0, tt, k0, n, inside, (float *)(void *)out);
         for (int t = 0; t < tt && !squares; t++) {
             const bool real = t0 + t < p->m.tokens;
-            const float *x = real ? mm_floats_of(p->m.x, mm_x_row(p, t0 + t), k0, inside, buf) : NULL;
+            const float *x = real ? mm_row_of(p, &norm, t0, t, k0, inside, buf) : NULL;
             if (mm_is_int(p->format))
                 mm_prepare_int(p->format == MM_Q8 ? VEC_Q8_BIAS : 8, x, tt, t, n, out);
             else if (!floats)
@@ -340,7 +382,8 @@ static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t
 /* One token, by the thread that uses it: the row as it is, if it can be. */
 static void mm_prepare_one(mm_plan *p)
 {
-    if (p->m.x->dtype == WEFT_F32 && !mm_is_int(p->format) && p->format != MM_BF16_DOT && p->m.k % 2 == 0)
+    if (p->m.x->dtype == WEFT_F32 && !mm_is_int(p->format) && p->format != MM_BF16_DOT && p->m.k % 2 == 0 &&
+        !p->m.gain)
         p->x = cpu_mm_row(p->m.x, 0);
     else
         mm_prepare(p, 0, 1, 0, p->k_even, p->x);
@@ -413,15 +456,18 @@ static void mm_find_rows(const mm_plan *p, int64_t t0, int64_t n, mm_rows *r)
     }
 }
 
-/* Bias, activation and residuals for up to VLEN outputs from n0 on; then y is written. */
-static void mm_store(const mm_plan *p, const float *sums, const mm_rows *r, int64_t n0)
+/* Bias, activation, the gated products `up` (or NULL) and residuals for up to VLEN outputs from n0 on; then y is
+ * written. */
+static void mm_store(const mm_plan *p, const float *sums, const float *up, const mm_rows *r, int64_t n0)
 {
     const mm_operands *m = &p->m;
     const int64_t n = m->n - n0 < VLEN ? m->n - n0 : VLEN;
     const bool full = n == VLEN;
     const vf bias = m->bias ? mm_bias(m->bias, n0, n) : vf_set1(0);
+    const vf up_bias = m->up_bias ? mm_bias(m->up_bias, n0, n) : vf_set1(0);
     for (int t = 0; t < r->n; t++) {
         vf v = vf_act(m->act, vf_load(sums + t * VLEN) + bias);
+        if (up) v *= vf_load(up + t * VLEN) + up_bias;
         for (int i = 0; i < 2 && m->residual[i]; i++) {
             const float *add = r->residual[i][t] + n0;
             v += full ? vf_load(add) : vf_load_n(add, n);
@@ -431,27 +477,33 @@ static void mm_store(const mm_plan *p, const float *sums, const mm_rows *r, int6
     }
 }
 
+/* Where panel i has element k0. The panels of a gated product are those of its two matrices in turn. */
+static const unsigned char *mm_panel(const mm_plan *p, int64_t i, int64_t k0)
+{
+    const unsigned char *w = p->up && i % 2 ? p->up : p->w;
+    return w + (uint64_t)(p->up ? i / 2 : i) * p->stride + mm_w_bytes(p->m.w->dtype, k0);
+}
+
 /* Panels p0..p0+np times tokens t0..t1. */
 static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, int64_t t1)
 {
-    const unsigned char *w = p->w + (uint64_t)p0 * p->stride;
-    const weft_dtype read = p->unpack ? WEFT_F32 : p->m.w->dtype;
+    const int64_t pair = p->up ? 2 : 1;
     for (int64_t k0 = 0; k0 < p->k_even; k0 += p->k_block) {
         int64_t k = k0 + p->k_block < p->k_even ? p->k_block : p->k_even - k0;
-        const unsigned char *at = w + mm_w_bytes(p->m.w->dtype, k0);
-        uint64_t stride = p->stride;
-        if (p->unpack) {
-            for (int64_t i = 0; i < np; i++)
-                mm_unpack(p->m.w->dtype, at + (uint64_t)i * stride, k, p->unpacked + i * MM_RAW_K * VLEN);
-            at = (const unsigned char *)p->unpacked;
-            stride = (uint64_t)mm_w_bytes(read, MM_RAW_K);
+        const unsigned char *at[MM_GROUP];
+        for (int64_t i = 0; i < np; i++) {
+            float *unpacked = p->unpacked + i * MM_RAW_K * VLEN;
+            at[i] = mm_panel(p, p0 + i, k0);
+            if (!p->unpack) continue;
+            mm_unpack(p->m.w->dtype, at[i], k, unpacked);
+            at[i] = (const unsigned char *)unpacked;
         }
         for (int64_t t = t0; t < t1;) {
             int size = mm_size_for(p, p->m.tokens - t), tt = mm_tile_size[size];
             const unsigned char *x = p->x + mm_x_bytes(p->format, t, p->k_even) + mm_x_bytes(p->format, tt, k0);
             float *sums = p->sums + (t - t0) * np * VLEN;
             for (int64_t i = 0; i < np; i++)
-                mm_micros[p->format][size](at + (uint64_t)i * stride, x, sums + i * tt * VLEN, k, k0 > 0);
+                mm_micros[p->format][size](at[i], x, sums + i * tt * VLEN, k, k0 > 0);
             t += tt;
         }
     }
@@ -459,8 +511,10 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
         int tt = mm_tile_size[mm_size_for(p, p->m.tokens - t)];
         mm_rows rows;
         mm_find_rows(p, t, t + tt < t1 ? tt : t1 - t, &rows);
-        for (int64_t i = 0; i < np; i++)
-            mm_store(p, p->sums + ((t - t0) * np + i * tt) * VLEN, &rows, (p0 + i) * VLEN);
+        const float *sums = p->sums + (t - t0) * np * VLEN;
+        for (int64_t i = 0; i < np; i += pair)
+            mm_store(p, sums + i * tt * VLEN, p->up ? sums + (i + 1) * tt * VLEN : NULL, &rows,
+                     (p0 + i) / pair * VLEN);
         t += tt;
     }
 }

@@ -36,6 +36,7 @@ static bool any_accepts(const gpu_call *c)
 {
     bool linear = c->op == WEFT_OP_linear;
     if (linear && c->attrs->linear.n_residual > MAX_RESIDUALS) return false;
+    if (linear && (c->attrs->linear.gated || c->attrs->linear.norm)) return false;
     bool accepts = c->op == WEFT_OP_matmul ? gpu_accepts_plain(c) : gpu_accepts_stored(c, 1u << W);
     return accepts && c->in[0].rank >= 2 && c->in[1].rank >= 2;
 }

@@ -8,6 +8,7 @@ bool gpu_linear_accepts(const gpu_call *c)
     const gpu_tensor *x = &c->in[0], *w = &c->in[1];
     if (w->layout != GPU_LAYOUT_PANEL || w->rank != 2 || x->dtype == WEFT_I32) return false;
     if (c->op == WEFT_OP_linear && c->attrs->linear.n_residual > MAX_RESIDUALS) return false;
+    if (c->op == WEFT_OP_linear && (c->attrs->linear.gated || c->attrs->linear.norm)) return false;
     return gpu_elements(x) <= INT32_MAX && gpu_elements(c->out) <= INT32_MAX;
 }
 

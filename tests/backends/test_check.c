@@ -14,7 +14,7 @@ static weft_status find(void *ctx, const char *name, weft_weight_data *out, weft
 {
     (void)ctx;
     (void)e;
-    bool matrix = *name == 'w';
+    bool matrix = *name == 'w' || *name == 'u';
     *out = (weft_weight_data){ .dtype = WEFT_F32, .rank = matrix ? 2 : 1, .dims = { OUT, matrix ? IN : 0 },
                                .data = weights, .bytes = sizeof(float) * (matrix ? OUT * IN : OUT) };
     return WEFT_OK;
@@ -53,14 +53,19 @@ static bool note(void *ctx, const weft_check_node *n)
     return true;
 }
 
-/* How x gets to the product: as it is; a part of longer rows that begins within a block; as what is added, too. */
-typedef enum way { AS_IT_IS, A_SLICE, ADDED } way;
+/* How x gets to the product: as it is; a part of longer rows that begins within a block; as what is added, too; by a
+ * norm that the product makes itself, of a part, with a second product as its gate. */
+typedef enum way { AS_IT_IS, A_SLICE, ADDED, NORMED } way;
 
 static void build(weft_graph *g, weft_dtype type, way w)
 {
-    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(TOKENS, w == A_SLICE ? 2 * IN : IN), "x");
-    if (w == A_SLICE) x = weft_slice(g, x, 1, 13, IN);
+    const bool slice = w == A_SLICE || w == NORMED;
+    weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(TOKENS, slice ? 2 * IN : IN), "x");
+    if (slice) x = weft_slice(g, x, 1, 13, IN);
+    if (w == NORMED) x = weft_rms_norm(g, x, weft_weight(g, WEFT_F32, WEFT_DIMS(IN), "gain"), 1e-5f);
     weft_ref y = weft_matmul_nt(g, x, weft_weight(g, type, WEFT_DIMS(OUT, IN), "w"));
+    if (w == NORMED)
+        y = weft_mul(g, y, weft_sigmoid(g, weft_matmul_nt(g, x, weft_weight(g, type, WEFT_DIMS(OUT, IN), "u"))));
     weft_output(g, w == ADDED ? weft_add(g, x, y) : y, "y");
 }
 
@@ -89,7 +94,7 @@ static bool check_way(const char *spec, weft_dtype type, bool exact, bool plant,
     if (!s) s = weft_weights_create(&source, 1, &loaded, &err);
     if (!s) s = weft_program_load(p, loaded, NULL, &err);
     for (int i = 0; i < 2 * TOKENS * IN; i++) x[i] = (float)(i * 37 % 101) * 0.02f - 1.0f;
-    uint64_t n_x = TOKENS * (how == A_SLICE ? 2 * IN : IN);
+    uint64_t n_x = TOKENS * (how == A_SLICE || how == NORMED ? 2 * IN : IN);
     if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, 4 * n_x, &err);
     if (!s) s = weft_program_check(p, &source, note, out, &err);
     CHECK_OK(s, err);
@@ -151,6 +156,12 @@ static void activations_are_rounded_where_they_lie(void)
         CHECK_EQ_INT(r.failed, 0);
         CHECK(r.tolerance < 1e-3 * r.rms);
         CHECK(check_way("cpu", types[i], false, true, A_SLICE, &r));
+        CHECK_EQ_INT(r.failed, 1);
+        CHECK(check_way("cpu", types[i], false, false, NORMED, &r));
+        CHECK_EQ_INT(r.failed, 0);
+        CHECK_EQ_INT(r.n, 1);
+        CHECK(r.tolerance < 1e-3 * r.rms);
+        CHECK(check_way("cpu", types[i], false, true, NORMED, &r));
         CHECK_EQ_INT(r.failed, 1);
         CHECK(check_way("cpu", types[i], false, false, ADDED, &r));
         CHECK_EQ_INT(r.failed, 0);

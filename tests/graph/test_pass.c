@@ -461,6 +461,90 @@ static void fuse_linear_prefers_the_deeper_branch(void)
     }
 }
 
+/* ---- fuse_gate, fuse_reading ---- */
+
+/* act(n gate^T + ..) * (n up^T + ..) of a norm of h, under "mlp", as most feed-forward parts begin. */
+typedef struct gated {
+    weft_graph *g;
+    weft_ref h, normed, gate, up, gate_bias, up_bias;
+} gated;
+
+static gated make_gated(weft_dtype type, weft_dtype other, int64_t width)
+{
+    gated p = { .g = test_graph() };
+    weft_dim T = weft_extent(p.g, "tokens", 4);
+    p.h = weft_input(p.g, WEFT_F32, WEFT_DIMS(T, 8), "h");
+    p.normed = weft_rms_norm(p.g, p.h, weft_weight(p.g, WEFT_F32, WEFT_DIMS(8), "norm.weight"), 1e-5f);
+    weft_scope_begin(p.g, "mlp");
+    p.gate = weft_matmul_nt(p.g, p.normed, weft_weight(p.g, type, WEFT_DIMS(6, 8), "gate.weight"));
+    p.up = weft_matmul_nt(p.g, p.normed, weft_weight(p.g, other, WEFT_DIMS(width, 8), "up.weight"));
+    p.gate_bias = weft_weight(p.g, WEFT_F32, WEFT_DIMS(6), "gate.bias");
+    p.up_bias = weft_weight(p.g, WEFT_F16, WEFT_DIMS(width), "up.bias");
+    return p;
+}
+
+static void fuse_gate(void)
+{
+    static const char *const names[] = { "fuse_linear", "fuse_gate", "fuse_reading" };
+    weft_error err = { 0 };
+    gated p = make_gated(WEFT_F16, WEFT_F16, 6);
+    weft_ref y = weft_add(p.g, p.up, p.up_bias);
+    weft_output(p.g, weft_scope_end(p.g, weft_mul(p.g, y, weft_silu(p.g, weft_add(p.g, p.gate, p.gate_bias)))), "y");
+    seal(p.g);
+    CHECK_OK(weft_graph_optimise(p.g, names, 1, &err), err);
+    golden(p.g, "fuse_gate", "pass_fuse_gate");
+    p = make_gated(WEFT_F16, WEFT_F16, 6);
+    weft_output(p.g, weft_scope_end(p.g, weft_mul(p.g, weft_silu(p.g, p.gate), p.up)), "y");
+    seal(p.g);
+    CHECK_OK(weft_graph_optimise(p.g, names, 2, &err), err);
+    golden(p.g, "fuse_reading", "pass_fuse_reading");
+}
+
+static void fuse_gate_leaves_alone(void)
+{
+    for (int way = 0; way < 8; way++) {
+        gated p = make_gated(WEFT_F16, way == 0 ? WEFT_F32 : WEFT_F16, way == 1 ? 1 : 6); /* another type, size */
+        weft_ref gate = weft_silu(p.g, p.gate), up = p.up;
+        if (way == 2) up = weft_add(p.g, up, p.up_bias);       /* a bias on one side */
+        if (way == 3) up = weft_gelu(p.g, up);                 /* two activations */
+        if (way == 4) weft_output(p.g, gate, "gate");          /* read elsewhere, too */
+        if (way == 5) weft_output(p.g, weft_exp(p.g, up), "e");
+        if (way == 6) up = gate;                               /* a square */
+        if (way == 7) up = weft_matmul_nt(p.g, p.h, weft_weight(p.g, WEFT_F16, WEFT_DIMS(6, 8), "v")); /* another x */
+        weft_output(p.g, weft_scope_end(p.g, weft_mul(p.g, gate, up)), "y");
+        run(p.g, NULL);
+        for (uint32_t i = 0; i < weft_graph_node_count(p.g); i++) {
+            const weft_node *n = weft_graph_node(p.g, i);
+            CHECK(n->op != WEFT_OP_linear || !n->attrs.linear.gated);
+        }
+        CHECK_EQ_INT(count(p.g, WEFT_OP_mul), 1);
+        weft_graph_destroy(p.g);
+    }
+}
+
+/* A norm stays that somebody else reads, or a product in another place than as x, or that has no weight; so does one
+ * of rows that are rounded, or whose weight is computed. */
+static void fuse_reading_leaves_alone(void)
+{
+    for (int way = 0; way < 6; way++) {
+        weft_graph *g = test_graph();
+        weft_ref x = weft_input(g, way == 4 ? WEFT_F16 : WEFT_F32, WEFT_DIMS(4, 8), "x");
+        weft_ref gain = weft_weight(g, WEFT_F32, WEFT_DIMS(8), "gain");
+        weft_ref w = weft_weight(g, WEFT_F16, WEFT_DIMS(8, 8), "w");
+        if (way == 0) gain = weft_exp(g, gain);
+        weft_ref n = weft_rms_norm(g, x, way == 1 ? (weft_ref){ 0 } : gain, 1e-5f), y = weft_matmul_nt(g, n, w);
+        if (way == 2) weft_output(g, weft_exp(g, n), "e");
+        if (way == 3) y = weft_add(g, y, n);
+        if (way == 5) n = weft_norm(g, x, &(weft_norm_desc){ WEFT_NORM_RMS, .w = gain, .eps = 1e-6f, .group = 4 });
+        if (way == 5) y = weft_matmul_nt(g, n, w);
+        weft_output(g, y, "y");
+        run(g, NULL);
+        CHECK_EQ_INT(count(g, WEFT_OP_rms_norm), 1);
+        CHECK_EQ_INT(only(g, WEFT_OP_linear)->attrs.linear.norm, 0);
+        weft_graph_destroy(g);
+    }
+}
+
 /* ---- fuse_rope ---- */
 
 /* Rows [T, 2, 4] of x rotated; a state's rows are heads first (axis 1) or tokens first (axis 0). */
@@ -642,6 +726,9 @@ static const weft_test tests[] = {
     { "fuse_linear refuses what does not fit", fuse_linear_refuses_what_does_not_fit },
     { "fuse_linear wants a weight matrix", fuse_linear_wants_a_weight_matrix },
     { "fuse_linear prefers the deeper branch", fuse_linear_prefers_the_deeper_branch },
+    { "fuse_gate and fuse_reading", fuse_gate },
+    { "fuse_gate leaves alone", fuse_gate_leaves_alone },
+    { "fuse_reading leaves alone", fuse_reading_leaves_alone },
     { "fuse_rope", fuse_rope },
     { "fuse_rope leaves alone", fuse_rope_leaves_alone },
     { "old values are read first", old_values_are_read_first },

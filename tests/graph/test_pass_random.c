@@ -157,7 +157,7 @@ static weft_ref step(tails *t)
 {
     weft_graph *g = t->g;
     weft_ref x = any(t), last = t->pool[t->n - 1], c;
-    uint32_t kind = (uint32_t)(next(&t->state) % 16);
+    uint32_t kind = (uint32_t)(next(&t->state) % 19);
     if (next(&t->state) % 4) x = last; /* long chains are likelier to match */
     if (kind < 4) return weft_matmul_nt(g, x, weight(t, WEFT_DIMS(8, 8)));
     if (kind < 6) return weft_add(g, x, weight(t, WEFT_DIMS(8)));
@@ -167,6 +167,11 @@ static weft_ref step(tails *t)
     if (kind == 11) return weft_layer_norm(g, any(t), weight(t, WEFT_DIMS(8)), weight(t, WEFT_DIMS(8)), 1e-5f);
     if (kind == 12) return weft_transpose(g, weft_transpose(g, x, 0, 1), -2, -1);
     if (kind == 13) return weft_scale(g, weft_scale(g, x, 0.5f), 3.0f);
+    if (kind == 16) return weft_rms_norm(g, any(t), weight(t, WEFT_DIMS(8)), 1e-5f);
+    if (kind > 16) {
+        weft_ref y = weft_matmul_nt(g, x, weight(t, WEFT_DIMS(8, 8)));
+        return weft_mul(g, weft_silu(g, weft_matmul_nt(g, x, weight(t, WEFT_DIMS(8, 8)))), y);
+    }
     c = constant(t);
     if (next(&t->state) % 2) c = weft_sub(g, weft_exp(g, c), constant(t));
     return next(&t->state) % 2 ? weft_mul(g, c, x) : weft_add(g, x, constant(t));

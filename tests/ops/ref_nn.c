@@ -242,27 +242,55 @@ bool ref_op_linear_select(const ref_call *c)
     return true;
 }
 
-/* act(x w^T + bias) + residuals: x, w, [bias], residuals. */
+/* out = x w^T + bias, of w and bias by number; bias 0: none. */
+static bool biased(const ref_call *c, const ref_tensor *x, uint32_t w, uint32_t bias, ref_tensor *out)
+{
+    const ref_tensor *in[2] = { x, c->in[w] };
+    const ref_call product = { c->n, in, 2, c->mode, c->extents, out };
+    if (!matmul(&product, true)) return false;
+    const int64_t N = out->dim[out->rank - 1];
+    for (int64_t i = 0; i < out->n && bias; i++) {
+        const double v = out->v[i] + c->in[bias]->v[i % N];
+        ref_set(out, i, v, out->e[i] + c->in[bias]->e[i % N] + REF_U * fabs(v));
+    }
+    return true;
+}
+
+/* What the second product makes of the first. */
+static void gate(ref_tensor *y, const ref_tensor *up)
+{
+    for (int64_t i = 0; i < y->n; i++) {
+        const double a = y->v[i], b = up->v[i], e = fabs(a) * up->e[i] + fabs(b) * y->e[i] + y->e[i] * up->e[i];
+        ref_set(y, i, a * b, e + REF_U * fabs(a * b));
+    }
+}
+
+/* x, w, then by the attributes the second matrix, biases, the norm's weight; the rest are residuals. */
 bool ref_op_linear(const ref_call *c)
 {
-    const weft_attr_linear *attrs = &c->n->attrs.linear;
-    uint32_t first = 2u + (attrs->has_bias ? 1u : 0u);
-    if (!matmul(c, true)) return false;
-    int64_t N = c->out->dim[c->out->rank - 1];
-    for (int64_t i = 0; i < c->out->n; i++) {
-        double v = c->out->v[i], e = c->out->e[i];
-        if (attrs->has_bias) {
-            v += c->in[2]->v[i % N];
-            e += c->in[2]->e[i % N] + REF_U * fabs(v);
-        }
-        v = ref_act(attrs->act, v, &e);
-        for (uint32_t k = first; k < c->n_in; k++) {
+    const weft_attr_linear *a = &c->n->attrs.linear;
+    const bool two = a->has_bias && a->gated;
+    uint32_t next = 2, up = a->gated ? next++ : 0, bias = a->has_bias ? next++ : 0, up_bias = two ? next++ : 0;
+    ref_tensor normed = { 0 }, gated = { 0 };
+    const ref_tensor *x = c->in[0];
+    if (a->norm) {
+        weft_node as = { .op = WEFT_OP_rms_norm, .attrs.norm = { .eps = a->eps, .one_plus = a->one_plus } };
+        norm(&(ref_call){ &as, c->in, 1, c->mode, c->extents, NULL }, &normed, c->in[next++], NULL);
+        x = &normed;
+    }
+    bool ok = biased(c, x, 1, bias, c->out) && (!up || biased(c, x, up, up_bias, &gated));
+    for (int64_t i = 0; ok && i < c->out->n; i++) {
+        double e = c->out->e[i], v = ref_act(a->act, c->out->v[i], &e);
+        for (uint32_t k = next; k < c->n_in; k++) {
             v += c->in[k]->v[i];
             e += c->in[k]->e[i] + REF_U * (fabs(v) + fabs(c->in[k]->v[i]));
         }
         ref_set(c->out, i, v, e);
     }
-    return true;
+    if (ok && up) gate(c->out, &gated);
+    ref_free(&normed);
+    ref_free(&gated);
+    return ok;
 }
 
 /* ---- rotary embedding ---- */

@@ -22,7 +22,8 @@ LEVELS = (
     "gpu/",
     "cpu/ vulkan/ null",
     "backend",
-    "schedule schedule_legalise schedule_memory schedule_place schedule_split",
+    "schedule schedule_legalise schedule_memory schedule_place schedule_split "
+    "schedule_unfuse",
     "weights states spans program program_io program_print program_run",
     "check check_int8 selftest program_create",
     "launch roof conditions",
