@@ -5,8 +5,9 @@
  * graph's order is kept. With several devices a second number comes first, how often the path has
  * changed device, so that each device gets few, long runs of steps. What depends on weights and
  * constants only, or on sources directly, would all come first and lie about: it is moved to the
- * level before its first reader. Memory can still grow where a wide graph has many short
- * independent branches. */
+ * level before its first reader. So is what writes into a state, so that stores of one reader come
+ * together, which may share a launch; whoever touched the state before it still does. Memory can
+ * still grow where a wide graph has many short independent branches. */
 #include "graph/plan_impl.h"
 
 #include <stdlib.h>
@@ -80,7 +81,7 @@ static void place_step(const weft__planner *p, const weft_node *n, place *places
         if (producer(p->g, n->in[i]) && slots[n->in[i].id].storage == WEFT_STORAGE_STATE)
             touch(&touched[slots[n->in[i].id].root.id], s);
     s->fixed_data = s->fixed_data && !state;
-    s->movable = !state && (s->fixed_data || s->depth == 1);
+    s->movable = writes || (!state && (s->fixed_data || s->depth == 1));
 }
 
 static void place_all(const weft__planner *p, place *places, place *touched)

@@ -1,7 +1,7 @@
 /* linear.glsl: what the kernels for y = act(x w^T + bias) + residuals with a PANEL matrix share: their operands,
  * reading x four columns at a time, and the end of a sum. Include after weights.glsl and math.glsl, with VECTORS
  * (x is f32 in groups of four that are aligned) and TAIL (the last chunk of a row has fewer columns) defined.
- * With SELECT defined, select.glsl has another end of a sum.
+ * With SELECT defined, select.glsl has another end of a sum, with FUSED fused.glsl.
  *
  * u0: the panel's params; u1: rows of x per step of its first axis, act, residuals, has bias; u2: blocks of
  * columns, rows of x at the bounds, x's first element / 4, rows of the matrix. */
@@ -10,7 +10,14 @@
 #define BIAS 2
 #define RES0 3
 #define RES1 4
+#ifdef FUSED
+#define UP RES0 /* a gated product has no residuals */
+#define UP_BIAS RES1
+#define GAIN 5
+#define Y 6
+#else
 #define Y 5
+#endif
 
 vec4 x_quad(uint j, uint col, uint k)
 {
@@ -24,7 +31,7 @@ vec4 x_quad(uint j, uint col, uint k)
     return v;
 }
 
-#ifndef SELECT
+#if !defined(SELECT) && !defined(FUSED)
 void finish(uint j, uint row, uint col, uint n_cols, float v)
 {
     if (row >= P.job[j].t[W].stride_b.w || col >= n_cols) return;

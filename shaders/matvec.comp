@@ -6,6 +6,7 @@
  * columns (rows of x).
  *
  * DOT: x was quantised to bytes before, in an earlier launch.
+ * FUSED: a second matrix whose product gates the first one's, a norm of x, or both (fused.glsl).
  * SELECT: linear_select: a column is a token's choice, which names the matrix (select.glsl). */
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -16,7 +17,11 @@
 #ifdef DOT
 #extension GL_EXT_spirv_intrinsics : require
 #endif
+#ifdef FUSED
+#define IN_SLOTS 6
+#else
 #define IN_SLOTS 5
+#endif
 #define OUT_SLOTS 1
 #include "common.glsl"
 
@@ -39,10 +44,20 @@ const uint SLICES = BLOCK / PANEL_ROWS;
 #ifdef SELECT
 #include "select.glsl"
 #endif
+#ifdef FUSED
+layout(constant_id = 8) const uint GATED = 0;
+layout(constant_id = 9) const uint NORM = 0;
+const uint ALL_ROWS = ROWS * (1 + GATED);    /* of both matrices */
+const uint SUMS = (ALL_ROWS + 1) * COLS;     /* after them the squares of x */
+#include "fused.glsl"
+#else
+const uint ALL_ROWS = ROWS;
+const uint SUMS = ROWS * COLS;
+#endif
 
 /* Sums meet in shared memory and are finished in a loop: unrolled, the ends of all sums are most of the code, and of
  * what drivers take to compile. */
-const uint SUMS = ROWS * COLS;
+const uint RESULTS = ROWS * COLS;
 #ifdef SUBGROUP
 layout(constant_id = 7) const uint SUBGROUPS = 1; /* of a workgroup */
 shared float part[SUBGROUPS * SUMS];
@@ -51,18 +66,27 @@ shared float part[BLOCK * SUMS];
 #endif
 
 /* Of this invocation: sums by row and column, and a chunk of each row with its scale. */
-float sum[SUMS], s[ROWS];
-uvec4 w[ROWS];
+float sum[SUMS], s[ALL_ROWS];
+uvec4 w[ALL_ROWS];
 
 /* Weights 4 i .. 4 i + 3 of chunk k. */
 void add_quad(uint j, uint col0, uint last_col, uint k, uint i)
 {
-    vec4 v[ROWS];
-    [[unroll]] for (uint r = 0; r < ROWS; r++)
+    vec4 v[ALL_ROWS];
+    [[unroll]] for (uint r = 0; r < ALL_ROWS; r++)
         v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r] : chunk_quad(WEIGHT_TYPE, w[r], i);
+#ifdef FUSED
+    vec4 gain = NORM != 0 ? gain_quad(j, k * PER_CHUNK + 4 * i) : vec4(1.0);
+#endif
     [[unroll]] for (uint c = 0; c < COLS; c++) {
         vec4 x = x_quad(j, min(col0 + c, last_col), k * PER_CHUNK + 4 * i);
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+#ifdef FUSED
+        if (NORM != 0) {
+            sum[ALL_ROWS * COLS + c] = add_squares(sum[ALL_ROWS * COLS + c], x);
+            x *= gain;
+        }
+#endif
+        [[unroll]] for (uint r = 0; r < ALL_ROWS; r++) {
             float a = sum[r * COLS + c];
             a = fma(v[r].x, x.x, a);
             a = fma(v[r].y, x.y, a);
@@ -72,15 +96,29 @@ void add_quad(uint j, uint col0, uint last_col, uint k, uint i)
     }
 }
 
-#ifdef SUBGROUP
-/* Sum i of the workgroup, of what its subgroups have left in shared memory. */
-void finish_sum(uint j, uint row0, uint col0, uint n_cols, uint i)
+/* Sum i of the workgroup, of what its subgroups, or the first slice's lanes, have left in shared memory. */
+float total(uint i, uint lane)
 {
+#ifdef SUBGROUP
     float v = part[i];
     for (uint k = 1; k < gl_NumSubgroups; k++) v += part[k * SUMS + i];
-    finish(j, row0 + i / COLS, col0 + i % COLS, n_cols, v);
-}
+    return v;
+#else
+    return part[i * BLOCK + lane];
 #endif
+}
+
+void finish_sum(uint j, uint row0, uint col0, uint n_cols, uint i, uint lane)
+{
+    uint row = row0 + i / COLS * PANEL_ROWS + lane, c = i % COLS;
+#ifdef FUSED
+    float up = GATED != 0 ? total(RESULTS + i, lane) : 1.0;
+    float factor = NORM != 0 ? norm_factor(j, total(ALL_ROWS * COLS + c, lane)) : 1.0;
+    finish(j, row, col0 + c, n_cols, total(i, lane) * factor, up * factor);
+#else
+    finish(j, row, col0 + c, n_cols, total(i, lane));
+#endif
+}
 
 void main()
 {
@@ -106,13 +144,21 @@ void main()
 #endif
         chunk[r] = chunk_base(q, row);
         scale[r] = scale_base(q, row);
-        [[unroll]] for (uint c = 0; c < COLS; c++) sum[r * COLS + c] = 0.0;
     }
+    [[unroll]] for (uint i = 0; i < SUMS; i++) sum[i] = 0.0;
     for (uint k = slice; k < q.x; k += SLICES) {
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             w[r] = in_v[IN(j, W)].d[chunk[r] + k * PANEL_ROWS];
             s[r] = SCALED ? load_half(IN(j, W), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
         }
+#ifdef FUSED
+        if (GATED != 0)
+            [[unroll]] for (uint r = 0; r < ROWS; r++) {
+                w[ALL_ROWS - ROWS + r] = in_v[IN(j, UP)].d[chunk[r] + k * PANEL_ROWS];
+                s[ALL_ROWS - ROWS + r] =
+                    SCALED ? load_half(IN(j, UP), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
+            }
+#endif
 #ifdef DOT
         [[unroll]] for (uint c = 0; c < COLS; c++) {
             quantized x = x_chunk(j, min(col0 + c, last_col), k);
@@ -131,9 +177,9 @@ void main()
     }
     barrier();
     uint i = gl_LocalInvocationID.x;
-    if (i < SUMS) finish_sum(j, row0, col0, n_cols, i);
-    if (SUMS > BLOCK) /* not on GPUs */
-        for (i += BLOCK; i < SUMS; i += BLOCK) finish_sum(j, row0, col0, n_cols, i);
+    if (i < RESULTS) finish_sum(j, row0, col0, n_cols, i, 0);
+    if (RESULTS > BLOCK) /* not on GPUs */
+        for (i += BLOCK; i < RESULTS; i += BLOCK) finish_sum(j, row0, col0, n_cols, i, 0);
 #else
     uint me = gl_LocalInvocationID.x;
     [[unroll]] for (uint i = 0; i < SUMS; i++) part[i * BLOCK + me] = sum[i];
@@ -144,7 +190,6 @@ void main()
     }
     /* The lanes of the first slice have their rows' sums: each reads what it wrote. */
     if (slice == 0)
-        [[dont_unroll]] for (uint i = 0; i < SUMS; i++)
-            finish(j, row0 + i / COLS * PANEL_ROWS + lane, col0 + i % COLS, n_cols, part[i * BLOCK + lane]);
+        [[dont_unroll]] for (uint i = 0; i < RESULTS; i++) finish_sum(j, row0, col0, n_cols, i, lane);
 #endif
 }

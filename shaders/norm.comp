@@ -34,12 +34,12 @@ float affine(uint j, uint w, uint b, uint i, float v)
 
 void main()
 {
-    const uint j = 0;
-    uint groups = P.job[j].u0.w, row = group_number() / groups, at[6], last = tensor_rank(j, X) - 1;
+    uint j = job_of_group(), group = group_number() - P.job[j].groups.x;
+    uint groups = P.job[j].u0.w, row = group / groups, at[6], last = tensor_rank(j, X) - 1;
     uint bound = walk_dim(j, last), n = P.job[j].u1.x, kind = P.job[j].u0.z;
     if (row >= P.job[j].u0.x || !walk(j, X, row * bound, at)) return;
     if (n == 0) n = tensor_dim(j, X, last);
-    uint first = group_number() % groups * n, type = tensor_dtype(j, X), to = row * bound + first;
+    uint first = group % groups * n, type = tensor_dtype(j, X), to = row * bound + first;
     uint step = tensor_stride(j, X, last), from = walk_offset(j, X, at) + first * step;
     float mean = 0.0, square = 0.0;
     if (kind == 0) {

@@ -11,7 +11,7 @@
 #define WEFT_BINDING_RUN 1
 #define WEFT_BINDING_IN 2
 #define WEFT_BINDING_OUT 3
-#define WEFT_MAX_IN 12
+#define WEFT_MAX_IN 18
 #define WEFT_MAX_OUT 4
 #define WEFT_MAX_SLOTS 13   /* of one job */
 #define WEFT_MAX_JOBS 3     /* nodes that share a launch */

@@ -1,4 +1,5 @@
-/* k_matvec.c: host sides of matvec.comp (linear and matmul_nt with a PANEL matrix, for a few rows of x at a time) and
+/* k_matvec.c: host sides of matvec.comp (linear and matmul_nt with a PANEL matrix, for a few rows of x at a time; gated
+ * products, and those that norm x) and
  * of matmul_lanes.comp (many rows, on processors, where tuning->columns says so). */
 #include "backends/gpu/linear.h"
 
@@ -26,16 +27,33 @@ static uint32_t blocks_of(const gpu_call *c)
     return gpu_groups(gpu_linear_columns(c), columns_of(c));
 }
 
+static bool is_gated(const gpu_call *c)
+{
+    return c->op == WEFT_OP_linear && c->attrs->linear.gated;
+}
+
+static bool has_norm(const gpu_call *c)
+{
+    return c->op == WEFT_OP_linear && c->attrs->linear.norm;
+}
+
+/* Of each matrix, per group of lanes: two matrices have as many rows in flight as one. */
+static uint32_t rows_of(const gpu_call *c)
+{
+    uint32_t rows = gpu_linear_rows(c);
+    return is_gated(c) && rows > 1 ? rows / 2 : rows;
+}
+
 /* Everything that the specialization constants are made of. */
 static uint64_t variant(const gpu_call *c)
 {
     return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16 |
-           gpu_linear_rows(c) << 8 | columns_of(c);
+           (uint64_t)has_norm(c) << 15 | (uint64_t)is_gated(c) << 14 | rows_of(c) << 8 | columns_of(c);
 }
 
 static void describe(const gpu_call *c, uint32_t part, gpu_launch *l)
 {
-    uint32_t columns = columns_of(c), rows = gpu_linear_rows(c), panel = c->caps->tuning->panel, blocks = blocks_of(c);
+    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->caps->tuning->panel, blocks = blocks_of(c);
     gpu_linear_describe(c, part, blocks, l);
     gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, panel * rows) * blocks);
     uint32_t block = gpu_workgroup(c->caps, c->caps->tuning->block);
@@ -62,6 +80,40 @@ static void launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     l->shader = WEFT_SHADER_matvec_subgroup;
     describe_subgroup(c, i, l);
+}
+
+/* ---- gated, or with a norm ---- */
+
+static bool accepts_fused(const gpu_call *c)
+{
+    return gpu_linear_is_fused(c) && gpu_linear_accepts_fused(c) &&
+           (c->deterministic || gpu_linear_columns(c) <= MAX_COLUMNS);
+}
+
+static bool accepts_fused_subgroup(const gpu_call *c)
+{
+    return c->caps->subgroup_ops && c->caps->tuning->panel == 1 && accepts_fused(c);
+}
+
+static void describe_fused(const gpu_call *c, gpu_launch *l)
+{
+    l->spec[8] = is_gated(c);
+    l->spec[9] = has_norm(c);
+    l->n_specs = 10;
+}
+
+static void launch_fused(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    l->shader = WEFT_SHADER_matvec_fused;
+    describe(c, i, l);
+    describe_fused(c, l);
+}
+
+static void launch_fused_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    l->shader = WEFT_SHADER_matvec_fused_subgroup;
+    describe_subgroup(c, i, l);
+    describe_fused(c, l);
 }
 
 /* ---- x as bytes: quantised in a launch of its own, then multiplied by the integer dot product ---- */
@@ -141,10 +193,17 @@ static void lanes_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 }
 
 const gpu_kernel gpu_matvec = { .name = "matvec", .accepts = accepts, .launches = gpu_linear_launches, .launch = launch,
-                                .variant = variant, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
+                                .variant = variant, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 3 };
 const gpu_kernel gpu_matvec_subgroup = { .name = "matvec_subgroup", .accepts = accepts_subgroup,
                                          .launches = gpu_linear_launches, .launch = launch_subgroup, .variant = variant,
-                                         .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 2 };
+                                         .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 3 };
+const gpu_kernel gpu_matvec_fused = { .name = "matvec_fused", .accepts = accepts_fused, .launches = gpu_linear_launches,
+                                      .launch = launch_fused, .variant = variant, .need = WEFT_NEED_DENSE, .ins = 6,
+                                      .outs = 1, .jobs = 3 };
+const gpu_kernel gpu_matvec_fused_subgroup = { .name = "matvec_fused_subgroup", .accepts = accepts_fused_subgroup,
+                                               .launches = gpu_linear_launches, .launch = launch_fused_subgroup,
+                                               .variant = variant, .need = WEFT_NEED_DENSE, .ins = 6, .outs = 1,
+                                               .jobs = 3 };
 const gpu_kernel gpu_matvec_dot = { .name = "matvec_dot", .accepts = accepts_dot, .scratch = dot_scratch,
                                     .launches = dot_launches, .launch = dot_launch, .need = WEFT_NEED_DENSE, .ins = 5,
                                     .outs = 1, .arithmetic = WEFT_ARITH_INT8 };

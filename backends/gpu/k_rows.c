@@ -78,7 +78,7 @@ static void top_k_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 }
 
 const gpu_kernel gpu_norm = { .name = "norm", .accepts = gpu_accepts_plain, .launch = norm_launch,
-                              .need = WEFT_NEED_ANY, .ins = 5, .outs = 2, .inplace = true };
+                              .need = WEFT_NEED_ANY, .ins = 5, .outs = 2, .jobs = 2, .inplace = true };
 const gpu_kernel gpu_softmax = { .name = "softmax", .accepts = gpu_accepts_plain, .launch = softmax_launch,
                                  .need = WEFT_NEED_ANY, .ins = 1, .outs = 1, .inplace = true };
 const gpu_kernel gpu_reduce = { .name = "reduce", .accepts = gpu_accepts_plain, .launch = reduce_launch,

@@ -1,14 +1,34 @@
 /* linear.c: see linear.h. */
 #include "backends/gpu/linear.h"
 
-enum { X = 0, W = 1, BIAS = 2, RES0 = 3, Y = 5, MAX_RESIDUALS = 2 };
+enum { X = 0, W = 1, BIAS = 2, RES0 = 3, UP = RES0, UP_BIAS = 4, GAIN = 5, Y = 5, FUSED_Y = 6, MAX_RESIDUALS = 2 };
+
+static const weft_attr_linear *attrs_of(const gpu_call *c)
+{
+    static const weft_attr_linear none; /* of matmul_nt */
+    return c->op == WEFT_OP_linear ? &c->attrs->linear : &none;
+}
+
+bool gpu_linear_is_fused(const gpu_call *c)
+{
+    return attrs_of(c)->gated || attrs_of(c)->norm;
+}
 
 bool gpu_linear_accepts(const gpu_call *c)
 {
+    return !gpu_linear_is_fused(c) && gpu_linear_accepts_fused(c);
+}
+
+bool gpu_linear_accepts_fused(const gpu_call *c)
+{
     const gpu_tensor *x = &c->in[0], *w = &c->in[1];
+    const weft__linear_inputs at = weft__linear_inputs_of(attrs_of(c));
     if (w->layout != GPU_LAYOUT_PANEL || w->rank != 2 || x->dtype == WEFT_I32) return false;
-    if (c->op == WEFT_OP_linear && c->attrs->linear.n_residual > MAX_RESIDUALS) return false;
-    if (c->op == WEFT_OP_linear && (c->attrs->linear.gated || c->attrs->linear.norm)) return false;
+    if (attrs_of(c)->n_residual > MAX_RESIDUALS) return false;
+    if (at.up && c->in[at.up].layout != GPU_LAYOUT_PANEL) return false;
+    if (at.gain && (c->in[at.gain].dtype != WEFT_F32 || c->in[at.gain].layout != GPU_LAYOUT_PLAIN ||
+                    w->dim[1] % 4 || c->in[at.gain].first % 4 || !gpu_is_dense(&c->in[at.gain])))
+        return false; /* read four at a time */
     return gpu_elements(x) <= INT32_MAX && gpu_elements(c->out) <= INT32_MAX;
 }
 
@@ -48,21 +68,27 @@ bool gpu_linear_tail(const gpu_call *c)
 void gpu_linear_describe(const gpu_call *c, uint32_t part, uint32_t blocks, gpu_launch *l)
 {
     const gpu_tensor *x = &c->in[X], *w = &c->in[W];
-    bool linear = c->op == WEFT_OP_linear;
-    uint32_t bias = linear && c->attrs->linear.has_bias ? 1 : 0, residuals = c->n_in - 2 - bias;
+    const weft_attr_linear *a = attrs_of(c);
+    const weft__linear_inputs at = weft__linear_inputs_of(a);
+    const uint32_t residuals = (uint32_t)a->n_residual;
     uint32_t columns = (uint32_t)gpu_linear_columns(c);
     gpu_bind_in(c, l, X, 0, 0);
     gpu_bind_in(c, l, W, 1, part);
     if (!w->parts) l->job.t[W].stride_b.w = (uint32_t)w->dim[0];
-    if (bias) gpu_bind_in(c, l, BIAS, 2, 0);
-    for (uint32_t i = 0; i < residuals; i++) gpu_bind_in(c, l, RES0 + i, 2 + bias + i, 0);
-    gpu_bind_out(c, l, Y, 0);
+    if (at.up) gpu_bind_in(c, l, UP, at.up, part);
+    if (at.bias) gpu_bind_in(c, l, BIAS, at.bias, 0);
+    if (at.up_bias) gpu_bind_in(c, l, UP_BIAS, at.up_bias, 0);
+    if (at.gain) gpu_bind_in(c, l, GAIN, at.gain, 0);
+    for (uint32_t i = 0; i < residuals; i++) gpu_bind_in(c, l, RES0 + i, at.residual + i, 0);
+    gpu_bind_out(c, l, gpu_linear_is_fused(c) ? FUSED_Y : Y, 0);
     if (x->rank == 1) { /* a single row */
         l->job.t[X].dim_a.x = 1;
         l->job.t[X].extent_a.x = 0;
     }
     l->job.u0 = gpu_panel_params(c->caps, w);
     l->job.u1 = (weft_uvec4){ x->rank > 1 ? columns / (uint32_t)x->dim[0] : 1,
-                              linear ? (uint32_t)c->attrs->linear.act : WEFT_ACT_NONE, residuals, bias };
+                              (uint32_t)a->act, residuals, (uint32_t)a->has_bias };
     l->job.u2 = (weft_uvec4){ blocks, columns, (uint32_t)(x->first / 4), (uint32_t)w->dim[0] };
+    l->job.u3 = (weft_uvec4){ (uint32_t)a->gated, (uint32_t)a->one_plus, 0, 0 };
+    l->job.f0.x = a->eps;
 }

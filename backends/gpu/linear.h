@@ -4,8 +4,11 @@
 #define GPU_LINEAR_H
 
 #include "backends/gpu/weights.h"
+#include "graph/linear.h"
 
 bool gpu_linear_accepts(const gpu_call *c);
+bool gpu_linear_is_fused(const gpu_call *c); /* gated or with a norm: shaders/fused.glsl, whose slots are one more */
+bool gpu_linear_accepts_fused(const gpu_call *c); /* that, too */
 uint32_t gpu_linear_launches(const gpu_call *c); /* one per part of the matrix */
 int64_t gpu_linear_columns(const gpu_call *c);   /* rows of x at the bounds: columns of the product */
 uint32_t gpu_linear_rows(const gpu_call *c);     /* of the matrix, per group of lanes */
