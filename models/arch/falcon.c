@@ -4,6 +4,12 @@
 
 #include <math.h>
 
+/* null is false. */
+static bool flag(weft_net *x, const char *key)
+{
+    return weft_config_bool_or(x->g, x->c, key, false);
+}
+
 static weft_ref attention(weft_net *x, weft_ref in, bool bias)
 {
     weft_ref qkv[3];
@@ -17,8 +23,7 @@ static weft_ref attention(weft_net *x, weft_ref in, bool bias)
 /* Parts beside each other, after a norm each or one for both; or one after the other. */
 static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
-    bool bias = weft_config_bool(x->g, x->c, "bias"), parallel = weft_config_bool(x->g, x->c, "parallel_attn");
-    bool grouped = weft_config_bool(x->g, x->c, "new_decoder_architecture");
+    bool bias = flag(x, "bias"), parallel = flag(x, "parallel_attn"), grouped = flag(x, "new_decoder_architecture");
     bool two = weft_config_u32_or(x->g, x->c, "num_ln_in_parallel_attn", grouped ? 2 : 1, 1, 2) == 2 && parallel;
     (void)i;
     if (grouped ? !parallel : two)
@@ -35,10 +40,10 @@ static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const we
 {
     weft_net_read(x, g, c, in, WEFT_NORM_LAYER, "layer_norm_eps");
     weft_net_equal_heads(x);
-    if (weft_config_bool(g, c, "new_decoder_architecture")) weft_net_key_heads(x);
-    else if (weft_config_bool(g, c, "multi_query")) x->G = 1;
+    if (flag(x, "new_decoder_architecture")) weft_net_key_heads(x);
+    else if (flag(x, "multi_query")) x->G = 1;
     else x->G = weft_config_u32_or(g, c, "num_key_value_heads", x->H, x->H, x->H);
-    if (weft_config_bool(g, c, "alibi")) { /* which the scale of scores is of, too */
+    if (flag(x, "alibi")) { /* added before scores are scaled */
         weft_ref slopes = weft_cast(g, weft_cast(g, weft_block_alibi(x), WEFT_BF16), WEFT_F32);
         x->slopes = weft_scale(g, slopes, (float)(1 / sqrt(x->D)));
     } else x->rotary = weft_block_rotary(x, x->D, 1);
@@ -53,10 +58,10 @@ static const weft__config_key keys[] = {
     { "num_key_value_heads", { "num_kv_heads" }, ABSENT }, { "intermediate_size", { "ffn_hidden_size" }, ABSENT },
     { "hidden_act", { "activation" }, TEXT("gelu") }, { "max_position_embeddings", NUMBER(2048) },
     { "layer_norm_eps", { "layer_norm_epsilon" }, NUMBER(1e-5) }, { "initializer_range", NUMBER(0.02) },
-    { "alibi", NUMBER(false) }, { "new_decoder_architecture", NUMBER(false) }, { "multi_query", NUMBER(true) },
-    { "parallel_attn", NUMBER(true) }, { "bias", NUMBER(false) }, { "tie_word_embeddings", NUMBER(true) },
-    { "rope_theta", ROPE_OR("rope_theta", "rope_theta"), NUMBER(10000) }, { "bos_token_id", NUMBER(11) },
-    { "eos_token_id", NUMBER(11) },
+    { "alibi", NUMBER(false), OR_NULL }, { "new_decoder_architecture", NUMBER(false), OR_NULL },
+    { "multi_query", NUMBER(true), OR_NULL }, { "parallel_attn", NUMBER(true), OR_NULL },
+    { "bias", NUMBER(false), OR_NULL }, { "tie_word_embeddings", NUMBER(true) }, { "bos_token_id", NUMBER(11) },
+    { "rope_theta", ROPE_OR("rope_theta", "rope_theta"), NUMBER(10000) }, { "eos_token_id", NUMBER(11) },
 };
 
 static const weft__gguf_name gguf[] = {

@@ -380,6 +380,7 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "falcon-7b.json", "num_ln_in_parallel_attn", "2", "'new_decoder_architecture' is false with this" },
     { "falcon-40b.json", "num_kv_heads", "4", "no multiple of num_kv_heads 4" },
     { "falcon-rw.json", "num_kv_heads", "3", "'num_kv_heads' is 3" },
+    { "falcon-7b.json", "alibi", "null", NULL },
     { "falcon-7b.json", "num_kv_heads", "2", NULL },
     { "mpt-clip.json", "attn_config.qk_ln", "true", "'attn_config.qk_ln' is not supported" },
     { "mpt-clip.json", "attn_config.alibi", "false", "without 'attn_config.alibi'" },
