@@ -130,7 +130,7 @@ static const char *usual_path(const weft_config_file *c, const char *key, const 
 /* Whether a value of this row counts as being there. */
 static bool counts(const weft__config_key *row, const json_t *v)
 {
-    return v && !(json_is_null(v) && (!row || row->fallback == WEFT__NO_DEFAULT));
+    return v && !(json_is_null(v) && (!row || (row->fallback == WEFT__NO_DEFAULT && !row->falsy)));
 }
 
 static found find(const weft_config_file *c, const char *key)
@@ -185,6 +185,7 @@ int weft_config_file_number(const weft_config_file *c, const char *key, double *
         return 1;
     }
     if (says_none(&f)) return 0;
+    if (f.v && f.row && f.row->falsy && json_is_null(f.v)) return 1; /* 0 */
     if (f.v) return as_number(f.v, out) ? 1 : -1;
     if (!f.row || f.row->fallback == WEFT__NO_DEFAULT) return 0;
     *out = f.row->number;

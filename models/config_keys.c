@@ -14,7 +14,8 @@ static const weft__config_key common[] = {
       .spelling = { "rope_scaling.rope_type", "rope_scaling.type", "rope_parameters.rope_type",
                     "rope_parameters.type" } },
     ROPE("factor"), ROPE("low_freq_factor"), ROPE("high_freq_factor"), ROPE("beta_fast"), ROPE("beta_slow"),
-    ROPE("mscale"), ROPE("mscale_all_dim"), ROPE("attention_factor"), ROPE("truncate"),
+    ROPE("mscale"), ROPE("mscale_all_dim"), ROPE("attention_factor"),
+    { .key = "rope.truncate", .spelling = ROPE_OR("truncate", NULL), OR_FALSE },
     { .key = "rope.original_max_position_embeddings", /* what stands outside wins */
       .spelling = { "original_max_position_embeddings", "rope_scaling.original_max_position_embeddings",
                     "rope_parameters.original_max_position_embeddings" } },

@@ -22,6 +22,7 @@ typedef struct weft__config_key {
     double number; /* true is 1 */
     const char *text;
     bool nullable; /* null says that there is none, whatever the default */
+    bool falsy;    /* null is false: the class looks only at whether it is true */
 } weft__config_key;
 
 /* A type whose language model has a configuration of its own, text_config, in which its keys stand. Outside stand, with
@@ -50,8 +51,9 @@ const weft__config_key *weft__config_key_at(const weft__config_keys *t, size_t i
 #define TEXT(x)   .fallback = WEFT__DEFAULT_TEXT, .text = (x)
 #define ABSENT    .fallback = WEFT__NO_DEFAULT /* null, too */
 #define OR_NULL   .nullable = true
+#define OR_FALSE  .falsy = true
 /* What a kind of rotary embedding may have, asked for as group.factor and so on, under one path or another: of classes
- * that have a group for each type of layer. */
+ * that have a group for each type of layer. Without `truncate`, which transformers does not look for there. */
 #define ROPE_ROW(group, a, b, what) { .key = group "." what, .spelling = { a "." what, b "." what } }
 #define ROPE_ROWS(group, a, b)                                                                                        \
     { .key = group ".rope_type", .spelling = { a ".rope_type", a ".type", b ".rope_type", b ".type" } },              \

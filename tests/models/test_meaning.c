@@ -79,6 +79,46 @@ static void rotates_as_the_reference(void)
     temp_remove(&t);
 }
 
+/* What truncate makes of yarn's ramp: null is not true, and so false. In groups by type of layer nobody reads it. */
+static const struct { const char *key, *rope; } ramps[] = {
+    { "rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 4%s}" },
+    { "rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 4%s}" },
+    { "rope_parameters", "{\"full_attention\": {\"rope_type\": \"yarn\", \"factor\": 4%s}}" },
+};
+static const struct { const char *more; int untruncated; } truncations[] = {
+    { "", 0 }, { ", \"truncate\": true", 0 }, { ", \"truncate\": false", 1 }, { ", \"truncate\": null", 1 },
+};
+
+static void check_truncation(const temp_folder *t, size_t k, size_t i)
+{
+    char text[1024], rope[256];
+    const bool several = strstr(ramps[k].rope, "full_attention") != NULL;
+    snprintf(rope, sizeof rope, ramps[k].rope, truncations[i].more);
+    snprintf(text, sizeof text, "{\"model_type\": \"%s\", \"num_hidden_layers\": 1, \"hidden_size\": 16, "
+             "\"num_attention_heads\": 2, \"num_key_value_heads\": 1, \"head_dim\": 8, \"intermediate_size\": 8, "
+             "\"vocab_size\": 8, \"layer_types\": [\"full_attention\"], \"%s\": %s}",
+             several ? "gemma3_text" : "llama", ramps[k].key, rope);
+    weft_model *m = open_text(t, text);
+    weft_graph *g = NULL;
+    if (CHECK_OK(m ? WEFT_OK : err.status, err) &&
+        CHECK_OK(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, &err), err)) {
+        const weft_attr_rope_table *a = find_rotation(g);
+        const int want = several ? 0 : truncations[i].untruncated;
+        if (CHECK(a && a->kind == WEFT_ROPE_YARN) && !CHECK_EQ_INT(a->untruncated, want))
+            printf("  in %s\n", text);
+    }
+    weft_graph_destroy(g);
+    weft_model_close(m);
+}
+
+static void truncates_as_the_reference(void)
+{
+    temp_folder t = temp_make();
+    for (size_t k = 0; k < sizeof ramps / sizeof *ramps; k++)
+        for (size_t i = 0; i < sizeof truncations / sizeof *truncations; i++) check_truncation(&t, k, i);
+    temp_remove(&t);
+}
+
 /* Beyond its own length dynamic scaling would make what is cached wrong: a session of that length is refused. */
 static void refuses_what_dynamic_scaling_cannot_keep(void)
 {
@@ -202,6 +242,7 @@ static void refuses_only_what_is_needed(void)
 
 static const weft_test tests[] = {
     { "rotates_as_the_reference", rotates_as_the_reference },
+    { "truncates_as_the_reference", truncates_as_the_reference },
     { "refuses_what_dynamic_scaling_cannot_keep", refuses_what_dynamic_scaling_cannot_keep },
     { "tells_every_setting", tells_every_setting },
     { "refuses_only_what_is_needed", refuses_only_what_is_needed },
