@@ -32,12 +32,13 @@ def kept(values):
 
 
 def defaults(model_type):
-    """What the class makes of nothing, and of what it makes None (sliding_window without use_sliding_window) the field's
-    own default."""
+    """What the class makes of nothing, and of what it makes None, or no window (sliding_window without
+    use_sliding_window), the field's own default."""
     config = CONFIG_MAPPING[model_type]()
     values = config.to_dict()
     for k, field in type(config).__dataclass_fields__.items():
-        if values.get(k) is None and isinstance(field.default, (bool, int, float, str)):
+        none = values.get(k) is None or (k == "sliding_window" and not values[k])
+        if none and isinstance(field.default, (bool, int, float, str)):
             values[k] = field.default
     return kept(values)
 
