@@ -221,7 +221,7 @@ static const struct {
     { "{ " SMALL ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_fast\": -1} }",
       "'rope_scaling.beta_fast' is -1" },
     { "{ " SMALL ", \"rotary_pct\": 0.25, \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2} }",
-      "this rope_type of 25 dimensions, an odd number" },
+      "this rope_type of 25 dimensions (head_dim), an odd number" },
     { "{ \"architectures\": NaN, \"model_type\": Infinity }", "neither 'architectures' nor 'model_type'" },
 };
 
