@@ -166,7 +166,6 @@ typedef struct weft_block_experts_desc {
     const char *router;  /* its name; NULL: "gate" */
     bool bias;           /* of the router, and of every expert's projections ("gate_up_proj_bias") */
     bool alternating;    /* rows of gate and up by turns, else those of the gate first */
-    weft_ref (*gated)(weft_net *x, weft_ref gate, weft_ref up); /* NULL: act(gate) * up */
 } weft_block_experts_desc;
 /* Reads num_experts, num_experts_per_tok, moe_intermediate_size (F without) and norm_topk_prob (false without). */
 WEFT_API weft_block_experts_desc weft_net_experts(weft_net *x);
@@ -175,6 +174,10 @@ WEFT_API bool weft_net_is_sparse(weft_net *x, uint32_t i);
 /* Under "mlp": the router, and "experts" with gate_up_proj [n, 2 width, E] and down_proj [n, E, width], each one
  * weight, of which a run reads what its tokens chose. */
 WEFT_API weft_ref weft_block_experts(weft_net *x, weft_ref in, const weft_block_experts_desc *d);
+/* With something else than act(gate) * up. */
+typedef weft_ref weft_block_gate(weft_net *x, weft_ref gate, weft_ref up);
+WEFT_API weft_ref weft_block_gated_experts(weft_net *x, weft_ref in, const weft_block_experts_desc *d,
+                                           weft_block_gate *gated);
 
 /* h = in + self_attention(input_layernorm(in)); h + gated_mlp(post_attention_layernorm(h)): a layer as most have it. */
 WEFT_API weft_ref weft_block_prenorm_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention,

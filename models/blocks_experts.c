@@ -71,7 +71,7 @@ static void divide(weft_net *x, weft_ref both, const weft_block_experts_desc *d,
     for (int i = 0; i < 2; i++) half[i] = weft_select(x->g, both, 3, i);
 }
 
-weft_ref weft_block_experts(weft_net *x, weft_ref in, const weft_block_experts_desc *d)
+weft_ref weft_block_gated_experts(weft_net *x, weft_ref in, const weft_block_experts_desc *d, weft_block_gate *gated)
 {
     weft_ref half[2];
     weft_scope_begin(x->g, "mlp");
@@ -79,12 +79,21 @@ weft_ref weft_block_experts(weft_net *x, weft_ref in, const weft_block_experts_d
     weft_scope_begin(x->g, "experts");
     weft_ref y = project(x, in, c.ids, "gate_up_proj", d->n, x->E, 2 * d->width, d->bias);
     divide(x, y, d, half);
-    y = d->gated ? d->gated(x, half[0], half[1])
-                 : weft_mul(x->g, weft_activation(x->g, half[0], x->act), half[1]);
+    y = gated(x, half[0], half[1]);
     y = project(x, y, c.ids, "down_proj", d->n, d->width, x->E, d->bias);
     weft_ref by = weft_reshape(x->g, c.weights, WEFT_DIMS(x->in->T, 1, d->chosen));
     y = weft_scope_end(x->g, weft_reshape(x->g, weft_matmul(x->g, by, y), WEFT_DIMS(x->in->T, x->E)));
     return weft_scope_end(x->g, y);
+}
+
+static weft_ref usual_gate(weft_net *x, weft_ref gate, weft_ref up)
+{
+    return weft_mul(x->g, weft_activation(x->g, gate, x->act), up);
+}
+
+weft_ref weft_block_experts(weft_net *x, weft_ref in, const weft_block_experts_desc *d)
+{
+    return weft_block_gated_experts(x, in, d, usual_gate);
 }
 
 weft_ref weft_block_sparse_layer(weft_net *x, weft_ref in, const weft_block_attention_desc *attention,
