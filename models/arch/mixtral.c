@@ -28,9 +28,7 @@ static const weft__config_key keys[] = {
     { "bos_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(2) },
 };
 
-static const weft__gguf_name gguf[] = {
-    GGUF_PAIRED,
-};
+static const weft__gguf_name gguf[] = { GGUF_PAIRED };
 
 const weft__arch weft__arch_mixtral = {
     .family = "Mixtral", DECODER_CLASSES("Mixtral"), .trunk = trunk, KEYS("mixtral", keys),

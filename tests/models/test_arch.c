@@ -395,6 +395,14 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "llava-old.json", "architectures", "[\"LlavaForEverything\"]", "architecture 'LlavaForEverything' is not known" },
     { "llava-old.json", "architectures", "[\"LlavaModel\"]", NULL },
     { "qwen3-window.json", "use_sliding_window", "false", "there is no 'sliding_window'" },
+    { "qwen3_moe-each.json", "mlp_only_layers", "1", "'mlp_only_layers' is no list" },
+    { "qwen3_moe-each.json", "mlp_only_layers", "\"1\"", "'mlp_only_layers' is no list" },
+    { "qwen3_moe-each.json", "mlp_only_layers", "[1, \"x\"]", "'mlp_only_layers.1' is not a number" },
+    { "qwen3_moe-each.json", "mlp_only_layers", "null", NULL },
+    { "qwen3_moe-each.json", "num_experts", "7", "'num_experts_per_tok' is 8, must be a whole number from 1 to 7" },
+    { "olmoe-each.json", "moe_intermediate_size", "7", NULL }, /* not of this class */
+    { "gpt_oss-usual.json", "sliding_window", "null", "'sliding_window' is not a number" },
+    { "gpt_oss-usual.json", "quantization_config", "{\"quant_method\": \"mxfp4\"}", "quantised by \"mxfp4\"" },
 };
 
 static void faults_of_several_keys_are_told(void)

@@ -70,6 +70,7 @@ OPT = base(architectures=["OPTForCausalLM"], model_type="opt", ffn_dim=64)
 QWEN2MOE = base(architectures=["Qwen2MoeForCausalLM"], model_type="qwen2_moe", num_hidden_layers=4, moe_intermediate_size=20)
 QWEN3MOE = base(architectures=["Qwen3MoeForCausalLM"], model_type="qwen3_moe", num_hidden_layers=3, moe_intermediate_size=20)
 OLMOE = base(architectures=["OlmoeForCausalLM"], model_type="olmoe", intermediate_size=24)
+GPTOSS = base(architectures=["GptOssForCausalLM"], model_type="gpt_oss", num_hidden_layers=3, intermediate_size=20)
 MIXTRAL = base(architectures=["MixtralForCausalLM"], model_type="mixtral")
 
 
@@ -234,6 +235,15 @@ MODELS = {
     "olmoe-each": {**OLMOE, "num_experts": 6, "num_experts_per_tok": 2, "num_key_value_heads": 2, "clip_qkv": 0.9},
     "olmoe-stacked": {**OLMOE, "num_experts": 9, "norm_topk_prob": True, "attention_bias": True,
                       "tie_word_embeddings": True, "rope_theta": 500.0},
+    # no word of rotary embeddings; a limit that is met
+    "gpt_oss-usual": {**GPTOSS, "num_local_experts": 6, "num_key_value_heads": 2, "head_dim": 20, "sliding_window": 7,
+                      "swiglu_limit": 0.7},
+    "gpt_oss-listed": {**GPTOSS, "num_local_experts": 5, "num_experts_per_tok": 2, "num_key_value_heads": 1, "head_dim": 16,
+                       "layer_types": ["full_attention", "sliding_attention", "sliding_attention"], "sliding_window": 5,
+                       "attention_bias": False, "tie_word_embeddings": True, "rope_theta": 10000.0,
+                       "swiglu_alpha": 1.2, "rope_scaling": {
+                           "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16,
+                           "beta_fast": 4.0, "beta_slow": 1.0, "truncate": False}},
     "mixtral-each": {**MIXTRAL, "num_local_experts": 5, "num_key_value_heads": 2, "sliding_window": 7},
     "mixtral-stacked": {**MIXTRAL, "num_local_experts": 12, "num_experts_per_tok": 3, "num_key_value_heads": 4,
                         "intermediate_size": 24, "tie_word_embeddings": True, "head_dim": 10, "rope_theta": 500.0,
