@@ -56,15 +56,39 @@ function(weft_test name)
   endif()
 endfunction()
 
+function(weft_fuzz_seeds name target kind from)
+  if(NOT TARGET fuzz_seeds)
+    add_executable(fuzz_seeds ${PROJECT_SOURCE_DIR}/tests/fuzz_seeds.c)
+    target_link_libraries(fuzz_seeds PRIVATE PkgConfig::jansson weft_build)
+  endif()
+  set(folder ${PROJECT_BINARY_DIR}/seeds/${name})
+  file(MAKE_DIRECTORY ${folder})
+  file(GLOB files CONFIGURE_DEPENDS ${from} ${from}/*.json)
+  add_custom_command(OUTPUT ${folder}.stamp
+    COMMAND fuzz_seeds ${kind} ${from} ${folder}
+    COMMAND ${CMAKE_COMMAND} -E touch ${folder}.stamp
+    DEPENDS fuzz_seeds ${files}
+    VERBATIM)
+  add_custom_target(fuzz_seeds_${name} DEPENDS ${folder}.stamp)
+  add_dependencies(${target} fuzz_seeds_${name})
+endfunction()
+
 # weft_fuzz(name SOURCES fuzz_x.c CORPUS dir [LABELS ...] [LIBS ...]): a libFuzzer target (LLVMFuzzerTestOneInput) as the
 # program fuzz_<name> with WEFT_FUZZ; in every other build the same source, driven by tests/fuzz_replay.c, becomes a test
-# that runs the seed corpus once.
+# that runs the seed corpora once. SEEDS kind from: more seeds, which fuzz_seeds makes when it is built, in the build's
+# folder seeds/<name>.
 function(weft_fuzz name)
   if(NOT WEFT_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;LABELS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;LABELS;LIBS;SEEDS")
+  set(corpora ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
+  set(target test_fuzz_${name})
+  if(arg_SEEDS)
+    list(APPEND corpora ${PROJECT_BINARY_DIR}/seeds/${name})
+  endif()
   if(WEFT_FUZZ)
+    set(target fuzz_${name})
     if(NOT arg_LIBS)
       set(arg_LIBS weft_models)
     endif()
@@ -73,6 +97,9 @@ function(weft_fuzz name)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
     weft_test(fuzz_${name} SOURCES ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz_replay.c LIBS ${arg_LIBS}
-      ARGS ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS} LABELS fuzz ${arg_LABELS})
+      ARGS ${corpora} LABELS fuzz ${arg_LABELS})
+  endif()
+  if(arg_SEEDS)
+    weft_fuzz_seeds(${name} ${target} ${arg_SEEDS})
   endif()
 endfunction()

@@ -1,4 +1,4 @@
-/* fuzz_replay.c: runs a libFuzzer target over the files of its seed corpus, once each, in builds without libFuzzer. */
+/* fuzz_replay.c: runs a libFuzzer target over the files of its seed corpora, once each, in builds without libFuzzer. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,22 +23,27 @@ static bool replay(const char *path)
     return ok;
 }
 
-int main(int argc, char **argv)
+/* The files of a folder; false: it has none, or one cannot be read. */
+static bool replay_all(const char *folder)
 {
-    DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
-    if (!dir) {
-        fprintf(stderr, "usage: %s CORPUS_FOLDER\n", argv[0]);
-        return 2;
-    }
+    DIR *dir = opendir(folder);
     unsigned n = 0, unread = 0;
-    for (struct dirent *e; (e = readdir(dir));) {
+    for (struct dirent *e; dir && (e = readdir(dir));) {
         char path[4096];
         if (e->d_name[0] == '.') continue;
-        snprintf(path, sizeof path, "%s/%s", argv[1], e->d_name);
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         n++;
         if (!replay(path)) unread++;
     }
-    closedir(dir);
-    printf("%u inputs, %u could not be read\n", n, unread);
-    return n == 0 || unread ? 1 : 0;
+    if (dir) closedir(dir);
+    printf("%s: %u inputs, %u could not be read\n", folder, n, unread);
+    return n && !unread;
+}
+
+int main(int argc, char **argv)
+{
+    bool fine = argc > 1;
+    if (!fine) fprintf(stderr, "usage: %s CORPUS_FOLDER...\n", argv[0]);
+    for (int i = 1; i < argc; i++) fine &= replay_all(argv[i]);
+    return fine ? 0 : 1;
 }

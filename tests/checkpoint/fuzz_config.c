@@ -1,9 +1,12 @@
-/* fuzz_config.c: any bytes as config.json, with generation_config.json after a zero byte, asked
- * for what models ask. */
+/* fuzz_config.c: any bytes as config.json, with generation_config.json after a zero byte, asked for what models ask,
+ * and opened as a model without weights: of every architecture, by the seeds, which are the goldens' configurations. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "models/config_impl.h"
+#include "models/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,6 +45,31 @@ static void ask(const weft_config_file *c)
         if (!weft_config_file_note(c, i)[0]) abort();
 }
 
+static char folder[] = "/tmp/fuzz-config-XXXXXX", path[64];
+
+static void forget_folder(void)
+{
+    unlink(path);
+    rmdir(folder);
+}
+
+/* A model or an error that says something. */
+static void open_model(const uint8_t *data, size_t n)
+{
+    weft_model *m;
+    weft_error err = { 0 };
+    if (!*path) {
+        if (!mkdtemp(folder) || atexit(forget_folder)) abort();
+        snprintf(path, sizeof path, "%s/config.json", folder);
+    }
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, n, f) != n || fclose(f)) abort();
+    if (weft_model_open(path, NULL, &m, &err) != WEFT_OK && !strstr(err.text, "config.json")) abort();
+    for (uint32_t i = 0; m && weft_model_setting(m, i); i++)
+        if (!*weft_model_setting(m, i)->source) abort();
+    weft_model_close(m);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     weft_config_file *c;
@@ -56,5 +84,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (!err.text[0] || c)
         abort();
     weft_config_file_close(c);
+    open_model(data, n);
     return 0;
 }
