@@ -16,6 +16,7 @@ typedef enum weft__gguf_form {
     WEFT__GGUF_GROUPS, /* all queries, then all keys, then all values; in the graph group by group */
     WEFT__GGUF_ROW,    /* name.J of the graph is row J of the file's one tensor */
     WEFT__GGUF_HALVES, /* two tensors: of each expert the first half of its rows, and the second */
+    WEFT__GGUF_TURNS,  /* two tensors: of each expert every other row from the first on, and from the second on */
 } weft__gguf_form;
 
 /* Names without what stands before all of a model's, without layer, and without .weight or .bias unless the row is of
@@ -23,7 +24,7 @@ typedef enum weft__gguf_form {
 typedef struct weft__gguf_name {
     const char *name, *in_file;
     weft__gguf_form form;
-    const char *second; /* HALVES: the other tensor */
+    const char *second; /* HALVES, TURNS: the other tensor */
 } weft__gguf_name;
 
 /* What an architecture's file says. */
@@ -34,7 +35,7 @@ typedef struct weft__gguf {
 } weft__gguf;
 
 typedef struct weft__gguf_place {
-    char name[128], second[128]; /* second: of HALVES */
+    char name[128], second[128]; /* second: the other of two */
     weft__gguf_form form;
     uint32_t row; /* ROW: which */
 } weft__gguf_place;
@@ -51,6 +52,7 @@ uint32_t weft__gguf_row(weft__gguf_form form, uint32_t H, uint32_t G, uint32_t D
 #define GROUPS(name, in_file)        { name, in_file, WEFT__GGUF_GROUPS, NULL }
 #define ROW(name, in_file)           { name, in_file, WEFT__GGUF_ROW, NULL }
 #define HALVES(name, in_file, other) { name, in_file, WEFT__GGUF_HALVES, other }
+#define TURNS(name, in_file, other)  { name, in_file, WEFT__GGUF_TURNS, other }
 /* Queries and keys whose halves turn with each other, and in llama.cpp neighbours. */
 #define GGUF_PAIRED PAIRS("self_attn.q_proj", "attn_q"), PAIRS("self_attn.k_proj", "attn_k")
 /* Norms after the parts that are called so. */

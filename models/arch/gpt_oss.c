@@ -61,8 +61,16 @@ static const weft__config_key keys[] = {
     { "swiglu_alpha", NUMBER(1.702) }, { "swiglu_limit", NUMBER(7) },
 };
 
+static const weft__gguf_name gguf[] = {
+    SAME("post_attention_layernorm", "post_attention_norm"), SAME("self_attn.sinks", "attn_sinks.weight"),
+    SAME("mlp.router", "ffn_gate_inp"), SAME("mlp.experts.down_proj_bias", "ffn_down_exps.bias"),
+    TURNS("mlp.experts.gate_up_proj", "ffn_gate_exps.weight", "ffn_up_exps.weight"),
+    TURNS("mlp.experts.gate_up_proj_bias", "ffn_gate_exps.bias", "ffn_up_exps.bias"),
+};
+
 const weft__arch weft__arch_gpt_oss = {
-    .family = "GptOss", .trunk = trunk, KEYS("gpt_oss", keys), DECODER_NAMES,
+    .family = "GptOss", .trunk = trunk, KEYS("gpt_oss", keys),
+    GGUF("gpt-oss", gguf), DECODER_NAMES,
     .transposed = { ".experts.gate_up_proj", ".experts.down_proj" },
     .classes = { { "GptOssForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "GptOssModel", WEFT_HEAD_NONE, NULL, false },
                  { "GptOssForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },

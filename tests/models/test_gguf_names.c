@@ -79,6 +79,7 @@ static bool form_is(const model *m, const line *l, const weft__gguf_place *p)
     if (!strcmp(l->form, "turned")) return p->form == WEFT__GGUF_SAME && is_turned(m->arch, l->name);
     if (!strcmp(l->form, "more")) return p->form == WEFT__GGUF_MORE;
     if (!strcmp(l->form, "half")) return p->form == WEFT__GGUF_HALVES;
+    if (!strcmp(l->form, "turn")) return p->form == WEFT__GGUF_TURNS;
     return !strcmp(l->form, "rows") && rows_are(m, p->form, l->rest);
 }
 
@@ -113,7 +114,7 @@ static bool whole_is(const model *m, const line *l)
 {
     weft__gguf_place p;
     if (!weft__gguf_find(m->arch, l->name, &p)) return false;
-    bool second = !strcmp(l->form, "half") && strtoul(l->rest, NULL, 10) == 1;
+    bool second = (!strcmp(l->form, "half") || !strcmp(l->form, "turn")) && strtoul(l->rest, NULL, 10) == 1;
     return !strcmp(second ? p.second : p.name, l->in_file) && form_is(m, l, &p);
 }
 

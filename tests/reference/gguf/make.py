@@ -7,7 +7,7 @@ no model of the type before had it: model, name, name in GGUF, and how it lies t
     turned          [in, out] as [out, in]
     more            1 is added to each element
     row J           it is row J of the other
-    half 0, half 1  the first or the second half of each of its experts is the other's
+    half J, turn J  the first or the second half of each of its experts; every other row, or element, of them, from J on
     rows R0 R1 ...  row i of the other is row Ri of it
 
 usage: make.py LLAMA_CPP        (its source tree, with conversion/ and gguf-py/: that in the sdist of llama-cpp-python
@@ -15,6 +15,7 @@ usage: make.py LLAMA_CPP        (its source tree, with conversion/ and gguf-py/:
 
 Models that the converter refuses are left out, and tensors that it has no name for.
 """
+import itertools
 import json
 import logging
 import os
@@ -65,20 +66,24 @@ def attempt(values, tensors):
             tensors = {name: t for name, t in tensors.items() if name != unknown[1]}
 
 
+def equal(a, b):
+    return a.shape == b.shape and numpy.array_equal(a, b)
+
+
 def form(a, b):
     """How b lies in a; None if it does not."""
-    if a.shape == b.shape and numpy.array_equal(a, b):
-        return "same"
-    if a.shape == b.T.shape and numpy.array_equal(a, b.T):
-        return "turned"
-    if a.shape == b.shape and numpy.array_equal(a, b + numpy.float32(1)):
-        return "more"
-    if a.ndim == b.ndim + 1 and a.shape[1:] == b.shape:
-        at = [i for i in range(len(a)) if numpy.array_equal(a[i], b)]
-        return "row %d" % at[0] if at else None
-    if a.ndim == b.ndim == 3 and a.shape[1] * 2 == b.shape[1]:
-        at = [i for i in (0, 1) if numpy.array_equal(a, numpy.split(b, 2, axis=1)[i])]
-        return "half %d" % at[0] if at else None
+    turned = b.swapaxes(-1, -2) if b.ndim > 1 else b
+    for how, c in ("same", b), ("turned", turned), ("more", b + numpy.float32(1)):
+        if equal(a, c):
+            return how
+    if a.ndim == b.ndim + 1:
+        return next(("row %d" % i for i in range(len(a)) if equal(a[i], b)), None)
+    for i, whole in itertools.product((0, 1), (b, turned) if b.ndim > 1 else ()):
+        n = whole.shape[1] // 2
+        if equal(a, whole[:, i * n:(i + 1) * n]):
+            return "half %d" % i
+        if equal(a, whole[:, i::2]):
+            return "turn %d" % i
     if a.shape != b.shape or len(numpy.unique(b, axis=0)) != len(b):
         return None
     place = {row.tobytes(): i for i, row in enumerate(b)}
@@ -95,7 +100,7 @@ def is_kept(name):
 def placed(name, tensor, out):
     found = [(other, form(a, tensor.numpy())) for other, a in out.items()]
     found = [" ".join([name, other, how]) for other, how in found if how]
-    assert len(found) == 1 or name == "lm_head.weight" or all(" half " in line for line in found) and len(found) == 2, (name, found)
+    assert len(found) == 1 or name == "lm_head.weight" or all(" half " in line or " turn " in line for line in found) and len(found) == 2, (name, found)
     return found
 
 
