@@ -25,6 +25,7 @@ def run(args, until=None, end_by=None):
     exit status."""
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which the tests may run, ignores it
         os.execv(weft, [weft, *args])
     shown, pressed = b"", False
     while True:
