@@ -106,6 +106,11 @@ if(NOT output MATCHES "^Once upon a time.+")
 endif()
 message(STATUS "README: its example builds and runs")
 
+# Everything that docs/define-a-model.md says.
+run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${prefix}/${LIBDIR} PKG_CONFIG_PATH=${prefix}/${LIBDIR}/pkgconfig
+  "PATH=${prefix}/bin:$ENV{PATH}" CC=${CC} FLAGS=${FLAGS} sh ${here}/define.sh ${here}/../../docs/define-a-model.md ${WORK}/define)
+message(STATUS "docs/define-a-model.md: ${output}")
+
 file(GLOB headers ${prefix}/include/weft/*.h)
 list(LENGTH headers n_headers)
 if(n_headers LESS 4)
