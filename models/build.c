@@ -105,6 +105,17 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
     return WEFT_OK;
 }
 
+/* The matrix that scores experts decides which ones count: it is not rounded. */
+static void spare_router(const weft_graph *g, weft_ref ids, bool *multiplied)
+{
+    const weft_node *n = weft_graph_node_by_id(g, weft_graph_value(g, ids)->node);
+    for (; n->n_in; n = weft_graph_node_by_id(g, weft_graph_value(g, n->in[0])->node))
+        if (n->op == WEFT_OP_matmul_nt) {
+            multiplied[n->in[1].id] = false;
+            return;
+        }
+}
+
 /* The weights that products take in blocks: matrices, and experts. */
 static bool *find_multiplied(const weft_graph *g)
 {
@@ -114,6 +125,10 @@ static bool *find_multiplied(const weft_graph *g)
         const weft_node *n = weft_graph_node(g, i);
         bool matrix = n->op == WEFT_OP_matmul_nt && weft_graph_value(g, n->in[1])->dims.rank == 2;
         if (matrix || n->op == WEFT_OP_linear_select) multiplied[n->in[1].id] = true;
+    }
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op == WEFT_OP_linear_select) spare_router(g, n->in[2], multiplied);
     }
     return multiplied;
 }

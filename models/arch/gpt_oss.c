@@ -22,7 +22,7 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
                                                   .window = weft_block_window(x, weft_net_window(x), i, i % 2 == 0) };
     weft_block_experts_desc experts = weft_net_experts(x);
     experts.router = "router";
-    experts.normalised = experts.bias = experts.alternating = true;
+    experts.bias = experts.alternating = true;
     weft_ref y = weft_block_self_attention(x, weft_block_norm(x, in, "input_layernorm"), &attention);
     weft_ref h = weft_add(x->g, in, y);
     y = weft_block_gated_experts(x, weft_block_norm(x, h, "post_attention_layernorm"), &experts, gated);
@@ -58,6 +58,7 @@ static const weft__config_key keys[] = {
     { "tie_word_embeddings", NUMBER(false) }, { "initializer_range", NUMBER(0.02) }, { "attention_bias", NUMBER(true) },
     { "sliding_window", NUMBER(128) }, { "num_experts", { "num_experts", "num_local_experts" }, NUMBER(128) },
     { "num_experts_per_tok", NUMBER(4) }, { "moe_intermediate_size", { "intermediate_size" }, NUMBER(2880) },
+    { "norm_topk_prob", { "" }, NUMBER(true) }, /* of the class, not of files */
     { "swiglu_alpha", NUMBER(1.702) }, { "swiglu_limit", NUMBER(7) },
 };
 

@@ -5,8 +5,7 @@
 static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
 {
     const weft_block_attention_desc attention = { &x->rotary, .window = weft_net_window(x) };
-    weft_block_experts_desc experts = weft_net_experts(x);
-    experts.normalised = true;
+    const weft_block_experts_desc experts = weft_net_experts(x);
     (void)i;
     return weft_block_sparse_layer(x, in, &attention, &experts);
 }
@@ -22,7 +21,7 @@ static const weft__config_key keys[] = {
     { "num_hidden_layers", NUMBER(32) }, { "num_attention_heads", NUMBER(32) }, { "hidden_act", TEXT("silu") },
     { "num_key_value_heads", NUMBER(8) }, { "sliding_window", ABSENT }, { "num_experts_per_tok", NUMBER(2) },
     { "num_experts", { "num_experts", "num_local_experts" }, NUMBER(8) }, { "tie_word_embeddings", NUMBER(false) },
-    { "moe_intermediate_size", { "intermediate_size" }, NUMBER(14336) },
+    { "moe_intermediate_size", { "intermediate_size" }, NUMBER(14336) }, { "norm_topk_prob", { "" }, NUMBER(true) },
     { "max_position_embeddings", NUMBER(131072) }, { "rms_norm_eps", NUMBER(1e-5) },
     { "rope_theta", ROPE_OR("rope_theta", "rope_theta"), NUMBER(1000000) }, { "initializer_range", NUMBER(0.02) },
     { "bos_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(2) },

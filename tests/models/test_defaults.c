@@ -47,6 +47,7 @@ static bool is_constant(const char *type, const char *key)
         { "gemma3_text", "sliding_window_pattern" }, { "cohere2", "sliding_window_pattern" },
         { "olmo", "layer_norm_eps" }, { "opt", "layer_norm_eps" }, { "mpt", "hidden_act" }, { "mpt", "alibi_bias_max" },
         { "bloom", "hidden_act" }, { "bloom", "max_position_embeddings" },
+        { "mixtral", "norm_topk_prob" }, { "gpt_oss", "norm_topk_prob" },
     };
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!strcmp(constants[i][0], type) && !strcmp(constants[i][1], key)) return true;

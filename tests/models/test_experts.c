@@ -206,7 +206,36 @@ static void decoding_reads_the_chosen_experts(void)
     temp_remove(&folder);
 }
 
+/* ---- types ---- */
+
+static weft_dtype type_of(const weft_graph *g, const char *name)
+{
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        if (n->op == WEFT_OP_weight && !strcmp(n->name, name)) return weft_graph_value(g, n->out[0])->dtype;
+    }
+    return WEFT_ANY;
+}
+
+static void routers_are_not_rounded(void)
+{
+    temp_folder folder = make(WEFT_F16);
+    weft_model *m = NULL;
+    weft_graph *g = NULL;
+    if (CHECK_OK(weft_model_open(temp_path(&folder, "made"), NULL, &m, &err), err) &&
+        CHECK_OK(weft_model_graph(m, &(weft_model_graph_desc){ .weights = WEFT_Q4_0 }, &g, &err), err)) {
+        CHECK_EQ_INT(type_of(g, "model.layers.1.mlp.gate.weight"), WEFT_F16);
+        CHECK_EQ_INT(type_of(g, "model.layers.1.mlp.experts.gate_up_proj"), WEFT_Q4_0);
+        CHECK_EQ_INT(type_of(g, "model.layers.1.self_attn.q_proj.weight"), WEFT_Q4_0);
+        CHECK_EQ_INT(type_of(g, "lm_head.weight"), WEFT_Q4_0);
+    }
+    weft_graph_destroy(g);
+    weft_model_close(m);
+    temp_remove(&folder);
+}
+
 static const weft_test tests[] = {
+    { "routers are not rounded", routers_are_not_rounded },
     { "what is missing is named", what_is_missing_is_named },
     { "parts of several types are refused", parts_of_several_types_are_refused },
     { "equal scores choose the first experts", equal_scores_choose_the_first_experts },
