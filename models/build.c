@@ -101,6 +101,8 @@ static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_e
             WEFT_TRY(weft__held_tensor(m, &held, k, &t, err));
             WEFT_TRY(check_tensor(&held, t, err));
         }
+        if (held.parts && (t = weft__model_tensor(m, n->name, held.n)))
+            return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is one more than config.json makes", t->file, t->name);
     }
     return WEFT_OK;
 }

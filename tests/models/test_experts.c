@@ -63,6 +63,17 @@ static void what_is_missing_is_named(void)
     }
 }
 
+static void more_than_there_should_be_are_refused(void)
+{
+    weft_model *m = NULL;
+    temp_folder folder = make(WEFT_F16);
+    rename_tensor(&folder, "layers.1.mlp.experts.0.gate_proj", "layers.0.mlp.experts.6.gate_proj");
+    CHECK_STATUS(weft_model_open(temp_path(&folder, "made"), NULL, &m, &err), WEFT_SHAPE, err);
+    CHECK_CONTAINS(err.text, "layers.0.mlp.experts.6.gate_proj.weight' is one more than config.json makes");
+    weft_model_close(m);
+    temp_remove(&folder);
+}
+
 /* An index that takes one tensor from another folder's file. */
 static void mix(const temp_folder *to, const temp_folder *with, const char *tensor)
 {
@@ -237,6 +248,7 @@ static void routers_are_not_rounded(void)
 static const weft_test tests[] = {
     { "routers are not rounded", routers_are_not_rounded },
     { "what is missing is named", what_is_missing_is_named },
+    { "more than there should be are refused", more_than_there_should_be_are_refused },
     { "parts of several types are refused", parts_of_several_types_are_refused },
     { "equal scores choose the first experts", equal_scores_choose_the_first_experts },
     { "decoding reads the chosen experts", decoding_reads_the_chosen_experts },
