@@ -70,6 +70,7 @@ typedef struct weft_net {
     weft_net_head head;
     weft_rotary rotary, local; /* local: of layers with a window, where those turn otherwise */
     weft_ref slopes; /* of scores along positions, in every attention: weft_block_alibi; none: no matter */
+    weft_ref own;   /* what an architecture's trunk has for its layers */
     weft_ref embed; /* the embedding's weight, for a head that is tied */
 } weft_net;
 

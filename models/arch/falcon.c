@@ -2,12 +2,43 @@
  * classes are the reference. */
 #include "models/arch.h"
 
-#include <math.h>
-
 /* null is false. */
 static bool flag(weft_net *x, const char *key)
 {
     return weft_config_bool_or(x->g, x->c, key, false);
+}
+
+static weft_ref rounded(weft_net *x, weft_ref r)
+{
+    return weft_cast(x->g, weft_cast(x->g, r, WEFT_BF16), WEFT_F32);
+}
+
+/* What heads of a group share, as each head's own. */
+static weft_ref each_head(weft_net *x, weft_ref in)
+{
+    weft_ref y = weft_reshape(x->g, in, WEFT_DIMS(x->in->T, x->G, 1, x->D));
+    y = weft_broadcast(x->g, y, WEFT_DIMS(x->in->T, x->G, x->H / x->G, x->D));
+    return weft_reshape(x->g, y, WEFT_DIMS(x->in->T, x->H, x->D));
+}
+
+/* ALiBi as these classes have it: (query key + slope position) D^-1/2, where slope, position and their product are
+ * bfloat16, which takes far positions for each other. So the product is a dimension of keys, that queries have as 1. */
+static weft_ref alibi(weft_net *x)
+{
+    weft_ref slope = rounded(x, weft_reshape(x->g, weft_block_alibi(x), WEFT_DIMS(x->H, 1)));
+    weft_ref position = rounded(x, weft_reshape(x->g, x->in->pos, WEFT_DIMS(x->in->T, 1, 1)));
+    return rounded(x, weft_mul(x->g, slope, position));
+}
+
+static void add_alibi(weft_net *x, weft_ref qkv[3])
+{
+    const float one = 1;
+    weft_ref ones = weft_constant(x->g, WEFT_F32, WEFT_DIMS(1), &one);
+    weft_ref q[2] = { qkv[0], weft_broadcast(x->g, ones, WEFT_DIMS(x->in->T, x->H, 1)) };
+    weft_ref k[2] = { each_head(x, qkv[1]), x->own };
+    qkv[0] = weft_concat(x->g, q, 2, 2);
+    qkv[1] = weft_concat(x->g, k, 2, 2);
+    qkv[2] = each_head(x, qkv[2]);
 }
 
 static weft_ref attention(weft_net *x, weft_ref in, bool bias)
@@ -15,6 +46,7 @@ static weft_ref attention(weft_net *x, weft_ref in, bool bias)
     weft_ref qkv[3];
     weft_scope_begin(x->g, "self_attention");
     weft_block_split_groups(x, weft_block_linear(x, in, "query_key_value", (x->H + 2 * x->G) * x->D, bias), qkv);
+    if (x->own.id) add_alibi(x, qkv);
     const weft_block_attention_desc how = { .rotary = &x->rotary };
     weft_ref y = weft_block_attention(x, qkv[0], qkv[1], qkv[2], &how);
     return weft_scope_end(x->g, weft_block_linear(x, y, "dense", x->E, bias));
@@ -43,10 +75,8 @@ static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const we
     if (flag(x, "new_decoder_architecture")) weft_net_key_heads(x);
     else if (flag(x, "multi_query")) x->G = 1;
     else x->G = weft_config_u32_or(g, c, "num_key_value_heads", x->H, x->H, x->H);
-    if (flag(x, "alibi")) { /* added before scores are scaled */
-        weft_ref slopes = weft_cast(g, weft_cast(g, weft_block_alibi(x), WEFT_BF16), WEFT_F32);
-        x->slopes = weft_scale(g, slopes, (float)(1 / sqrt(x->D)));
-    } else x->rotary = weft_block_rotary(x, x->D, 1);
+    if (flag(x, "alibi")) x->own = alibi(x);
+    else x->rotary = weft_block_rotary(x, x->D, 1);
     weft_scope_begin(g, "transformer");
     weft_ref h = weft_block_embed(x, "word_embeddings");
     return weft_scope_end(g, weft_block_layers(x, h, "h", layer, "ln_f"));
