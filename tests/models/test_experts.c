@@ -4,6 +4,7 @@
 
 #include "models/model.h"
 #include "tests/checkpoint/temp.h"
+#include "tests/oom.h"
 
 static weft_error err;
 
@@ -113,6 +114,38 @@ static void parts_of_several_types_are_refused(void)
     weft_model_close(m);
     temp_remove(&folder);
     temp_remove(&other);
+}
+
+static weft_status open_and_find(const char *path, weft_weight_data *out)
+{
+    weft_model *m;
+    WEFT_TRY(weft_model_open(path, NULL, &m, &err));
+    weft_weight_source source = weft_model_weights(m);
+    weft_status s = source.find(source.ctx, "model.layers.1.mlp.experts.down_proj", out, &err);
+    weft_model_close(m);
+    return s;
+}
+
+static void allocations_may_fail(void)
+{
+    char made[TEMP_PATH], again[TEMP_PATH], json[TEMP_PATH];
+    temp_folder folder = make(WEFT_F16);
+    snprintf(made, sizeof made, "%s", temp_path(&folder, "made"));
+    snprintf(json, sizeof json, "%s", temp_path(&folder, "config.json"));
+    snprintf(again, sizeof again, "%s", temp_path(&folder, "again"));
+    OOM_LOOP(n)
+    {
+        weft_weight_data d = { 0 };
+        weft_status s = open_and_find(made, &d);
+        OOM_CHECK(s, err);
+        if (!s) CHECK_EQ_INT(d.n_parts, EXPERTS);
+    }
+    OOM_LOOP(n)
+    {
+        weft_status s = weft_model_init(json, again, WEFT_F16, 1, 0, NULL, &err);
+        OOM_CHECK(s, err);
+    }
+    temp_remove(&folder);
 }
 
 /* ---- which experts ---- */
@@ -249,6 +282,7 @@ static const weft_test tests[] = {
     { "routers are not rounded", routers_are_not_rounded },
     { "what is missing is named", what_is_missing_is_named },
     { "more than there should be are refused", more_than_there_should_be_are_refused },
+    { "allocations may fail", allocations_may_fail },
     { "parts of several types are refused", parts_of_several_types_are_refused },
     { "equal scores choose the first experts", equal_scores_choose_the_first_experts },
     { "decoding reads the chosen experts", decoding_reads_the_chosen_experts },
