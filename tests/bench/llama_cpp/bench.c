@@ -55,8 +55,9 @@ static void prompt(llama_token *t, int32_t n)
 
 static void keep_logits(const char *path)
 {
+    const size_t n = (size_t)n_vocab;
     FILE *f = fopen(path, "wb");
-    if (!f || fwrite(llama_get_logits_ith(ctx, -1), sizeof(float), (size_t)n_vocab, f) != (size_t)n_vocab || fclose(f)) {
+    if (!f || fwrite(llama_get_logits_ith(ctx, -1), sizeof(float), n, f) != n || fclose(f)) {
         perror(path);
         exit(1);
     }
