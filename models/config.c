@@ -110,7 +110,7 @@ static bool is_replaced(const weft_config_file *c, const char *path)
 /* What counts of what stands at a path of a row. */
 static const json_t *value_at(const weft_config_file *c, const char *path)
 {
-    return is_replaced(c, path) ? NULL : at_path(place_of(c, path), path);
+    return !*path || is_replaced(c, path) ? NULL : at_path(place_of(c, path), path); /* "": of no file */
 }
 
 typedef struct found {

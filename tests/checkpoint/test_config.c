@@ -132,6 +132,10 @@ static void knows_no_spellings_of_other_types(void)
     CHECK_EQ_INT(weft_config_file_text(c, "hidden_act", &act), 1);
     CHECK_STR(act, "gelu");
     weft_config_file_close(c);
+    c = parse("{\"model_type\":\"bloom\",\"\":\"relu\",\"hidden_act\":\"relu\"}", NULL); /* no file says it */
+    CHECK_EQ_INT(weft_config_file_text(c, "hidden_act", &act), 1);
+    CHECK_STR(act, "gelu_tanh");
+    weft_config_file_close(c);
 }
 
 static void reads_dtype(void)
