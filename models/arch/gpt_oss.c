@@ -1,7 +1,6 @@
 /* gpt_oss.c: gpt-oss-20b, gpt-oss-120b: experts with a clamped gate, attention with sinks, and a window in every other
  * layer. OpenAI, arXiv:2508.10925; Hugging Face's GptOss classes are the reference. */
 #include <float.h>
-#include <math.h>
 
 #include "models/arch.h"
 
@@ -29,17 +28,13 @@ static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
     return weft_add(x->g, h, y);
 }
 
-/* A configuration that says nothing of rotary embeddings has these. */
+/* A configuration that says nothing of rotary embeddings has the class's own. */
 static weft_rotary rotary(weft_net *x)
 {
     double ignored;
     const void *c = x->c->ctx;
-    if (x->c->number(c, "rope_scaling", &ignored) || x->c->number(c, "rope_parameters", &ignored))
-        return weft_block_rotary(x, x->D, 1);
-    weft_rope_desc d = { .kind = WEFT_ROPE_YARN, .n_rot = x->D, .factor = 32, .original = 4096, .low = 1, .high = 32,
-                         .untruncated = true, .scale = (float)(0.1 * log(32) + 1) };
-    d.theta = (float)weft_config_f64(x->g, x->c, "rope_theta", 1, 1e12);
-    return (weft_rotary){ weft_rope_table(x->g, x->in->pos, &d), false };
+    bool said = x->c->number(c, "rope_scaling", &ignored) || x->c->number(c, "rope_parameters", &ignored);
+    return said ? weft_block_rotary(x, x->D, 1) : weft_block_group_rotary(x, "usual", x->D, 1);
 }
 
 static weft_ref trunk(weft_net *x, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
@@ -60,6 +55,11 @@ static const weft__config_key keys[] = {
     { "num_experts_per_tok", NUMBER(4) }, { "moe_intermediate_size", { "intermediate_size" }, NUMBER(2880) },
     { "norm_topk_prob", { "" }, NUMBER(true) }, /* of the class, not of files */
     { "swiglu_alpha", NUMBER(1.702) }, { "swiglu_limit", NUMBER(7) },
+    { "usual.rope_theta", ROPE_OR("rope_theta", "rope_theta"), NUMBER(150000) },
+    { "usual.rope_type", { "rope_parameters.rope_type" }, TEXT("yarn") },
+    { "usual.factor", { "rope_parameters.factor" }, NUMBER(32) },
+    { "usual.truncate", { "rope_parameters.truncate" }, NUMBER(false) },
+    { "usual.original_max_position_embeddings", { "rope_parameters.original_max_position_embeddings" }, NUMBER(4096) },
 };
 
 static const weft__gguf_name gguf[] = {
