@@ -35,20 +35,27 @@ static char *put_in(const char *text, const char *value)
     return out;
 }
 
+char *altered_text(const json_t *root, const char *path, const char *value)
+{
+    json_t *copy = json_deep_copy(root), *mark = value ? json_string(MARK) : NULL;
+    bool there = set_path(copy, path, mark);
+    char *text = json_dumps(copy, 0), *whole = text ? put_in(text, value) : NULL;
+    CHECK(whole && (there || !value));
+    free(text);
+    json_decref(mark);
+    json_decref(copy);
+    return whole;
+}
+
 weft_model *altered_open(const json_t *config, const temp_folder *folder, const char *path, const char *value,
                          weft_error *err)
 {
     weft_model *m = NULL;
-    json_t *copy = json_deep_copy(config), *mark = value ? json_string(MARK) : NULL;
-    bool there = set_path(copy, path, mark);
-    char *text = json_dumps(copy, 0), *whole = text ? put_in(text, value) : NULL;
-    if (CHECK(whole && (there || !value))) temp_write_text(folder, "config.json", whole);
+    char *whole = altered_text(config, path, value);
     *err = (weft_error){ 0 };
+    if (whole) temp_write_text(folder, "config.json", whole);
     if (whole) (void)!weft_model_open(temp_path(folder, "config.json"), NULL, &m, err);
     free(whole);
-    free(text);
-    json_decref(mark);
-    json_decref(copy);
     return m;
 }
 

@@ -1,4 +1,4 @@
-/* altered.h: a golden's configuration with one of its values replaced. */
+/* altered.h: a file of JSON, such as a golden's configuration, with one of its values replaced. */
 #ifndef TEST_ALTERED_H
 #define TEST_ALTERED_H
 
@@ -7,8 +7,9 @@
 #include "models/model.h"
 #include "tests/checkpoint/temp.h"
 
-/* Opens the configuration with the value (JSON, or what Python takes for it) at the dotted path; NULL: without it. NULL
- * with err if that fails. */
+/* The text with the value (JSON, or what Python takes for it) at the dotted path; NULL: without it. To be freed. */
+char *altered_text(const json_t *root, const char *path, const char *value);
+/* Opens such a configuration. NULL with err if that fails. */
 weft_model *altered_open(const json_t *config, const temp_folder *folder, const char *path, const char *value,
                          weft_error *err);
 
