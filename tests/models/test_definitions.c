@@ -20,7 +20,7 @@ static void build_own(weft_graph *g, const weft_config *c, const weft_model_inpu
     built *b = ctx;
     b->times++;
     b->width = weft_config_u32(g, c, "hidden_size", 1, 1 << 20);
-    weft__arch_build(&weft__arch_gpt_neox, &weft__arch_gpt_neox.classes[0], g, c, in);
+    weft__arch_build(&weft__arch_gpt_neox, &weft__arch_gpt_neox.classes[0], false, g, c, in);
 }
 
 static const folder_variant tiny = { "tiny",
