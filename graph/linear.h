@@ -8,6 +8,8 @@
 
 #include "graph/types.h"
 
+enum { WEFT__MAX_RESIDUALS = 2 }; /* of a product */
+
 /* Numbers of inputs; 0: the node has none such. */
 typedef struct weft__linear_inputs {
     uint32_t up, bias, up_bias, gain, residual /* the first */;

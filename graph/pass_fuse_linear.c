@@ -8,12 +8,13 @@
  * two branches that are added, the later one takes the addition, and the earlier one's result is ready by then. A
  * product of a state's old value takes no residual, nor does one that has such a residual take another: the residual
  * may need the store. */
+#include "graph/linear.h"
 #include "graph/map.h"
 #include "graph/pass.h"
 
 #include <stdlib.h>
 
-enum { MAX_RESIDUALS = 2, MAX_PARTS = 3 + MAX_RESIDUALS };
+enum { MAX_RESIDUALS = WEFT__MAX_RESIDUALS, MAX_PARTS = 3 + MAX_RESIDUALS };
 
 /* What has matched so far: the nodes from the product to the last one taken up. */
 typedef struct chain {

@@ -79,7 +79,7 @@ weft_status weft__pass_fuse_reading(weft_graph *g, bool *changed, weft_error *er
     if (!s && !takers) s = WEFT_OOM_FAIL(err, "a pass");
     if (!s) s = fuse_all(&e, &readers, takers, err);
     free(takers);
-    if (!s || readers.count) weft__readers_destroy(&readers);
+    weft__readers_destroy(&readers);
     weft__edit_end(&e, changed);
     return s;
 }

@@ -134,7 +134,10 @@ static weft_status need_linear_attrs(const weft__rule *r)
     if (!a->norm && (a->eps != 0 || a->one_plus))
         return WEFT_FAIL(r->err, WEFT_INVALID, "linear: eps or one_plus without a norm");
     if (a->gated && a->n_residual) return WEFT_FAIL(r->err, WEFT_INVALID, "linear: a gated product takes no residuals");
-    if (a->n_residual < 0 || a->n_residual > WEFT_MAX_INPUTS || r->n_in != weft__linear_inputs_of(a).count)
+    if (a->n_residual > WEFT__MAX_RESIDUALS)
+        return WEFT_FAIL(r->err, WEFT_INVALID, "linear: %d residuals, more than %d", a->n_residual,
+                         WEFT__MAX_RESIDUALS);
+    if (a->n_residual < 0 || r->n_in != weft__linear_inputs_of(a).count)
         return WEFT_FAIL(r->err, WEFT_INVALID, "linear: %u inputs for %d bias and %d residuals%s%s", r->n_in,
                          a->has_bias, a->n_residual, a->gated ? ", gated" : "", a->norm ? ", with a norm" : "");
     return WEFT_OK;

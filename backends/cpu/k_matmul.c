@@ -17,7 +17,7 @@ void cpu_mm_operands(const cpu_call *c, mm_operands *m)
         if (at.bias) m->bias = c->in + at.bias;
         if (at.up_bias) m->up_bias = c->in + at.up_bias;
         if (at.gain) m->gain = c->in + at.gain;
-        for (int32_t i = 0; i < a->n_residual && i < 2; i++) m->residual[i] = c->in + at.residual + i;
+        for (int32_t i = 0; i < a->n_residual; i++) m->residual[i] = c->in + at.residual + i;
     }
     m->n = m->w->dim[m->w->rank - 2];
     m->k = m->w->dim[m->w->rank - 1];

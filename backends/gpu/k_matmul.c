@@ -1,7 +1,7 @@
 /* k_matmul.c: host sides of matmul_tile.comp (a PANEL matrix, many rows of x) and matmul_any.comp (plain tensors). */
 #include "backends/gpu/linear.h"
 
-enum { X = 0, W = 1, NO_ROWS = 6, ANY_TILE = 16, ANY_BLOCK = 64, MAX_RESIDUALS = 2 };
+enum { X = 0, W = 1, NO_ROWS = 6, ANY_TILE = 16, ANY_BLOCK = 64 };
 
 /* ---- a PANEL matrix, in tiles ---- */
 
@@ -35,7 +35,6 @@ static void tile_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 static bool any_accepts(const gpu_call *c)
 {
     bool linear = c->op == WEFT_OP_linear;
-    if (linear && c->attrs->linear.n_residual > MAX_RESIDUALS) return false;
     if (linear && (c->attrs->linear.gated || c->attrs->linear.norm)) return false;
     bool accepts = c->op == WEFT_OP_matmul ? gpu_accepts_plain(c) : gpu_accepts_stored(c, 1u << W);
     return accepts && c->in[0].rank >= 2 && c->in[1].rank >= 2;

@@ -1,6 +1,6 @@
 /* k_matvec.c: host sides of matvec.comp (linear and matmul_nt with a PANEL matrix, for a few rows of x at a time; gated
- * products, and those that norm x) and
- * of matmul_lanes.comp (many rows, on processors, where tuning->columns says so). */
+ * products, and those that norm x) and of matmul_lanes.comp (many rows, on processors, where tuning->columns says
+ * so). */
 #include "backends/gpu/linear.h"
 
 enum { MAX_COLUMNS = 8, X = 0, W = 1, Y = 5 };

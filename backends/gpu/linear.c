@@ -1,7 +1,7 @@
 /* linear.c: see linear.h. */
 #include "backends/gpu/linear.h"
 
-enum { X = 0, W = 1, BIAS = 2, RES0 = 3, UP = RES0, UP_BIAS = 4, GAIN = 5, Y = 5, FUSED_Y = 6, MAX_RESIDUALS = 2 };
+enum { X = 0, W = 1, BIAS = 2, RES0 = 3, UP = RES0, UP_BIAS = 4, GAIN = 5, Y = 5, FUSED_Y = 6 };
 
 static const weft_attr_linear *attrs_of(const gpu_call *c)
 {
@@ -24,7 +24,6 @@ bool gpu_linear_accepts_fused(const gpu_call *c)
     const gpu_tensor *x = &c->in[0], *w = &c->in[1];
     const weft__linear_inputs at = weft__linear_inputs_of(attrs_of(c));
     if (w->layout != GPU_LAYOUT_PANEL || w->rank != 2 || x->dtype == WEFT_I32) return false;
-    if (attrs_of(c)->n_residual > MAX_RESIDUALS) return false;
     if (at.up && c->in[at.up].layout != GPU_LAYOUT_PANEL) return false;
     if (at.gain && (c->in[at.gain].dtype != WEFT_F32 || c->in[at.gain].layout != GPU_LAYOUT_PLAIN ||
                     w->dim[1] % 4 || c->in[at.gain].first % 4 || !gpu_is_dense(&c->in[at.gain])))
