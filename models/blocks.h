@@ -170,7 +170,8 @@ typedef struct weft_block_experts_desc {
 } weft_block_experts_desc;
 /* Reads num_experts, num_experts_per_tok, moe_intermediate_size (F without) and norm_topk_prob (false without). */
 WEFT_API weft_block_experts_desc weft_net_experts(weft_net *x);
-/* Whether layer i has them: i + 1 is a multiple of decoder_sparse_step, and mlp_only_layers does not list i. */
+/* Whether layer i has them: there are any (num_experts), i + 1 is a multiple of decoder_sparse_step, and
+ * mlp_only_layers does not list i. */
 WEFT_API bool weft_net_is_sparse(weft_net *x, uint32_t i);
 /* Under "mlp": the router, and "experts" with gate_up_proj [n, 2 width, E] and down_proj [n, E, width], each one
  * weight, of which a run reads what its tokens chose. */

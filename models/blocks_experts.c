@@ -29,9 +29,13 @@ bool weft_net_is_sparse(weft_net *x, uint32_t i)
     const char *text;
     if (x->c->number(x->c->ctx, "mlp_only_layers", &number) > 0 || x->c->text(x->c->ctx, "mlp_only_layers", &text) > 0)
         weft_graph_fail(x->g, WEFT_FORMAT, "%s: 'mlp_only_layers' is no list", x->c->origin);
-    for (uint32_t k = 0, layer; (layer = plain_layer(x, k)) != UINT32_MAX; k++)
+    for (uint32_t k = 0, layer; (layer = plain_layer(x, k)) != UINT32_MAX; k++) {
         if (layer == i) return false;
-    return (i + 1) % step == 0;
+        if (k < x->L) continue; /* a list without end would be read for each layer */
+        weft_graph_fail(x->g, WEFT_FORMAT, "%s: 'mlp_only_layers' lists more than %u layers", x->c->origin, x->L);
+        return false;
+    }
+    return (i + 1) % step == 0 && weft_config_u32(x->g, x->c, "num_experts", 0, 4096);
 }
 
 /* What each token [T, K] is given: numbers of experts, and the weights of their results. */

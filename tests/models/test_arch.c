@@ -399,6 +399,8 @@ static const struct { const char *golden, *path, *value, *fault; } faults[] = {
     { "qwen3_moe-each.json", "mlp_only_layers", "\"1\"", "'mlp_only_layers' is no list" },
     { "qwen3_moe-each.json", "mlp_only_layers", "[1, \"x\"]", "'mlp_only_layers.1' is not a number" },
     { "qwen3_moe-each.json", "mlp_only_layers", "null", NULL },
+    { "qwen3_moe-each.json", "mlp_only_layers", "[7, 7, 7, 7]", "'mlp_only_layers' lists more than 3 layers" },
+    { "qwen3_moe-each.json", "num_experts", "0", NULL }, /* the other kind of layer, all of them */
     { "qwen3_moe-each.json", "num_experts", "7", "'num_experts_per_tok' is 8, must be a whole number from 1 to 7" },
     { "olmoe-each.json", "moe_intermediate_size", "7", NULL }, /* not of this class */
     { "gpt_oss-usual.json", "sliding_window", "null", "'sliding_window' is not a number" },
