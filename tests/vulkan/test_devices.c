@@ -94,7 +94,7 @@ static void a12_limits(void)
     weft_device_info info;
     if (!load_shim()) return;
     list_devices((const char *const[]){ "v3dv" }, 1); /* 8 storage buffers */
-    check_refused("maxPerStageDescriptorStorageBuffers 8; 16 are needed");
+    check_refused("maxPerStageDescriptorStorageBuffers 8; 22 are needed");
     CHECK_STATUS(weft_backend_open(listed, &b, &err), WEFT_UNSUPPORTED, err);
     for (int i = 0; i < 5; i++) {
         begin(0, 0);
