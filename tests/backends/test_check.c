@@ -1,5 +1,6 @@
 /* test_check.c: how near a check looks. A device's copy of a weight is planted with an error of one percent in one row:
  * every kernel that computes in float32 or with whole numbers is found out, whatever the type of the weight. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "backends/contract.h"
@@ -169,9 +170,39 @@ static void activations_are_rounded_where_they_lie(void)
     }
 }
 
+/* A run shorter than its bound: rows lie as far apart as the bound has them, and each is compared as far as it goes. */
+static void short_rows_are_walked_whole(void)
+{
+    enum { N = 3, BOUND = 8, LENGTH = 5 };
+    weft_backend *b = NULL;
+    weft_program *p = NULL;
+    weft_graph *g = NULL;
+    float x[N][BOUND] = { { 0 } };
+    report r = { 0 };
+    for (int i = 0; i < LENGTH; i++) x[0][i] = x[1][i] = 1, x[2][i] = 100;
+    weft_status s = weft_backend_open("cpu,threads=1", &b, &err);
+    if (!s) s = weft_graph_create(NULL, &g, &err);
+    if (!s) weft_output(g, weft_relu(g, weft_input(g, WEFT_F32, WEFT_DIMS(N, weft_extent(g, "t", BOUND)), "x")), "y");
+    if (!s) s = weft_graph_seal(g, &err);
+    const weft_program_desc d = { .devices = &b, .n_devices = 1 };
+    if (!s) s = weft_program_create(g, &d, &p, &err);
+    if (!s) s = weft_program_load(p, NULL, NULL, &err);
+    if (!s) s = weft_program_set_extent(p, "t", LENGTH, &err);
+    if (!s) s = weft_program_write(p, weft_graph_find(weft_program_graph(p), "x"), 0, x, sizeof x, &err);
+    if (!s) s = weft_program_check(p, NULL, note, &r, &err);
+    CHECK_OK(s, err);
+    CHECK_EQ_INT(r.n, 1);
+    CHECK_EQ_INT(r.failed, 0);
+    CHECK_NEAR(r.rms, sqrt((2.0 + 100 * 100) / N), 1e-3);
+    weft_program_destroy(p);
+    weft_graph_destroy(g);
+    weft_backend_close(b);
+}
+
 static const weft_test tests[] = {
     { "one percent of one row is found", one_percent_of_one_row_is_found },
     { "tolerance follows the arithmetic", tolerance_follows_the_arithmetic },
     { "activations are rounded where they lie", activations_are_rounded_where_they_lie },
+    { "short rows are walked whole", short_rows_are_walked_whole },
 };
 TEST_MAIN(tests)

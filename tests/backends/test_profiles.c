@@ -509,20 +509,28 @@ static void traces_are_cut_to_the_run(void)
     close_world(&w);
 }
 
-/* Spans are shown of a run of median length, though the first runs, which were kept at first, were all longer. */
-static void spans_are_of_the_median_run(void)
+/* Spans are shown of a run of median length, though the first runs, which were kept at first, were all longer, or
+ * some shorter and some longer. */
+static void check_spans_shown(bool both_sides)
 {
     weft_text text = { 0 };
     weft_writer writer = weft_text_writer(&text);
     world w;
     if (open_world(&w, &(weft_profile_desc){ .mode = WEFT_PROFILE_SCHEDULED })) {
-        for (uint64_t i = 0; i < 40; i++) add_relu_run(&w, i < 12 ? 1000 * (i + 2) : 500);
+        for (uint64_t i = 0; i < 40; i++)
+            add_relu_run(&w, i >= 12 ? 500 : !both_sides ? 1000 * (i + 2) : i % 2 ? 900 : 100);
         CHECK_OK(weft_profile_finish(w.prof, &err), err);
         CHECK_OK(weft_profile_trace((const weft_profile *const *)&w.prof, 1, &writer, &err), err);
         CHECK_CONTAINS(text.data, "\"dur\": 0.5,");
     }
     weft_text_free(&text);
     close_world(&w);
+}
+
+static void spans_are_of_the_median_run(void)
+{
+    check_spans_shown(false);
+    check_spans_shown(true);
 }
 
 /* ---- memory ---- */

@@ -108,6 +108,13 @@ static weft_status exec_create(weft_backend *b, const weft_exec_desc *desc, weft
     return touched(b, e);
 }
 
+static bool joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
+                  const weft_kernel_choice *next)
+{
+    (void)b, (void)launch, (void)n, (void)next;
+    return true;
+}
+
 static const weft_backend_vt *table_vt(void)
 {
     static weft_backend_vt vt;
@@ -119,6 +126,7 @@ static const weft_backend_vt *table_vt(void)
     vt.probe = probe;
     vt.verdict = verdict;
     vt.judge = judge;
+    vt.joins = joins;
     vt.buf_create = buf_create;
     vt.exec_create = exec_create;
     return &vt;
@@ -212,6 +220,29 @@ static void places_on_the_first_device(void)
     }
     weft__schedule_destroy(s);
     end(&w);
+}
+
+/* Steps share a launch, if the device can, as far as none needs what another one makes. */
+static void steps_join_up_to_a_barrier(void)
+{
+    static const char apart[] = "weft-graph 1\n"
+                                "%1 = input \"x\" : f32[4, 8]\n"
+                                "%2 = relu %1\n"
+                                "%3 = gelu %1\n"
+                                "%4 = tanh %2\n"
+                                "output \"y\" = %3\n"
+                                "output \"z\" = %4\n";
+    world w;
+    const char *const texts[] = { CHAIN, apart };
+    for (int i = 0; i < 2; i++) {
+        if (!begin(&w, 1, texts[i])) return;
+        const weft__schedule *s = make(&w);
+        CHECK(s && s->plan->n_launches == (i ? 2 : 4));
+        for (uint32_t k = 0; s && k < s->plan->n_steps; k++)
+            CHECK(!s->plan->steps[k].joined || !s->plan->steps[k].barrier);
+        weft__schedule_destroy(s);
+        end(&w);
+    }
 }
 
 /* What the first device lacks is on the second, between two transfers, with the reason; strict refuses it. */
@@ -597,6 +628,7 @@ static void survives_failing_allocations(void)
 
 static const weft_test tests[] = {
     { "places on the first device", places_on_the_first_device },
+    { "steps join up to a barrier", steps_join_up_to_a_barrier },
     { "falls back", falls_back },
     { "avoids what failed", avoids_what_failed },
     { "tests until nothing is untested", tests_until_nothing_is_untested },

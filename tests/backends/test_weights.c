@@ -73,6 +73,39 @@ static void a_weight_in_two_layouts(void)
     world_close(&w);
 }
 
+static _Alignas(16) unsigned char askew[1 + SMALL_OUT * SMALL_IN * sizeof(float)];
+
+static weft_status find_askew(void *ctx, const char *name, weft_weight_data *out, weft_error *e)
+{
+    WEFT_TRY(small_find(ctx, name, out, e));
+    out->data = memcpy(askew + 1, out->data, out->bytes);
+    return WEFT_OK;
+}
+
+/* Rows that a device reads as they are in the file stay there, unless no number of them can stand where they do. */
+static void data_is_borrowed_where_it_is_aligned(void)
+{
+    static const int32_t index[] = { 5, 1, 5 };
+    for (int moved = 0; moved < 2; moved++) {
+        float rows[3 * SMALL_IN];
+        weft_weights *weights = NULL;
+        world w;
+        if (world_open(&w)) {
+            const weft_weight_source source = { &w.values, moved ? find_askew : small_find };
+            CHECK_OK(weft_weights_create(&source, 1, &weights, &err), err);
+            CHECK_OK(weft_program_load(w.p[1], weights, NULL, &err), err);
+            CHECK_EQ_INT(weft_weights_bytes(weights), moved ? sizeof w.values.w : 0);
+            CHECK_OK(run(w.p[1], index, sizeof index, rows, sizeof rows), err);
+            for (uint32_t i = 0; i < 3; i++)
+                CHECK(!memcmp(rows + i * SMALL_IN, w.values.w + index[i] * SMALL_IN, SMALL_IN * sizeof *rows));
+        }
+        weft_program_destroy(w.p[1]);
+        w.p[1] = NULL;
+        weft_weights_destroy(weights);
+        world_close(&w);
+    }
+}
+
 /* ---- a device with little room ---- */
 
 static weft_backend_vt small_device;
@@ -223,6 +256,7 @@ static const weft_test tests[] = {
     { "rows are read where they lie", rows_are_read_where_they_lie },
     { "weights are loaded from where they lie", weights_are_loaded_from_where_they_lie },
     { "a weight in two layouts", a_weight_in_two_layouts },
+    { "data is borrowed where it is aligned", data_is_borrowed_where_it_is_aligned },
     { "what is there needs no room", what_is_there_needs_no_room },
 };
 TEST_MAIN(tests)
