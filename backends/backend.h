@@ -139,7 +139,7 @@ typedef struct weft_weight_data {
     bool turned; /* its last two dims lie the other way round at `data`, as [.., n, m]; no blocks, no parts */
 } weft_weight_data;
 
-/* Answers for names of the graph's weights. NOT_FOUND if there is no such tensor. Called while loading only. */
+/* Fills *out, which is zeros, for a name of the graph's. NOT_FOUND: there is none. Called while loading only. */
 typedef struct weft_weight_source {
     void *ctx;
     weft_status (*find)(void *ctx, const char *name, weft_weight_data *out, weft_error *err);

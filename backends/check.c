@@ -241,7 +241,7 @@ static bool is_row_spoilt(const unsigned char *row, weft_dtype t, int64_t k)
 /* Whether a weight does, as the type that it is stored in. What cannot be read does not. */
 static bool is_spoilt(const checker *c, const weft_node *weight)
 {
-    weft_weight_data w;
+    weft_weight_data w = { 0 };
     weft_dtype stored = weft_graph_value(c->p->s->g, weight->out[0])->dtype;
     uint64_t bytes;
     if (!c->source.find || c->source.find(c->source.ctx, weight->name, &w, NULL)) return false;

@@ -115,8 +115,10 @@ static weft_status check_bytes(const entry *e, const weft_weight_data *data, wef
 static weft_status find_data(weft_weights *w, const entry *e, weft_weight_data *data, weft_error *err)
 {
     weft_status found = WEFT_NOT_FOUND;
-    for (uint32_t i = 0; i < w->n_sources && found == WEFT_NOT_FOUND; i++)
+    for (uint32_t i = 0; i < w->n_sources && found == WEFT_NOT_FOUND; i++) {
+        *data = (weft_weight_data){ 0 };
         found = w->sources[i].find(w->sources[i].ctx, e->name, data, err);
+    }
     if (!w->n_sources) return WEFT_FAIL(err, WEFT_NOT_FOUND, "weight '%s': there is no source of weights", e->name);
     WEFT_TRY(found);
     char want[160], have[160];

@@ -195,6 +195,8 @@ static void rows_are_read_where_they_lie(void)
 static weft_status find_lying(void *ctx, const char *name, weft_weight_data *out, weft_error *e)
 {
     (void)name, (void)e;
+    CHECK(!out->rank && !out->data && !out->bytes); /* a source need not set what it does not know */
+    CHECK(!out->parts && !out->n_parts && !out->turned);
     *out = *(const weft_weight_data *)ctx;
     return WEFT_OK;
 }
