@@ -56,6 +56,14 @@ weft_ref weft_cache_store(weft_graph *g, const weft_model_inputs *in, const weft
         weft_graph_fail(g, WEFT_SHAPE, "a cache takes rows [tokens, heads, width]");
         return rows;
     }
+    const weft_dtype_info *kv = weft_dtype_get(in->kv);
+    if (v->dims.d[2].n % kv->block) {
+        weft_graph_fail(g, WEFT_UNSUPPORTED,
+                        "a cache of %s holds heads of a width that %u divides, here it is %lld: keep it in f16, bf16 or "
+                        "f32 (--kv)",
+                        kv->name, kv->block, (long long)v->dims.d[2].n);
+        return rows;
+    }
     weft_ref state = weft_state(g, in->kv, WEFT_DIMS(v->dims.d[1], c->cells, v->dims.d[2]), name);
     return weft_store(g, state, weft_transpose(g, rows, 0, 1), c->cell, 1);
 }

@@ -220,6 +220,16 @@ static weft_status open_config(weft_model *m, const char *path, weft_error *err)
     return WEFT_OK;
 }
 
+/* Of configurations that were made smaller and kept their end token. */
+static weft_status note_eos(weft_model *m, weft_error *err)
+{
+    uint32_t n = m->info.n_vocab, beyond = 0;
+    for (size_t i = 0; i < m->n_eos; i++) beyond += m->eos[i] >= 0 && (uint32_t)m->eos[i] >= n;
+    if (!n || !beyond || beyond < m->n_eos) return WEFT_OK;
+    return weft__model_add_note(m, err, "eos_token_id %d is beyond the vocabulary of %u: no text ends by it",
+                                m->eos[0], n);
+}
+
 static weft_status open_model(weft_model *m, const char *path, const weft_model_desc *desc, bool config_only,
                               weft_error *err)
 {
@@ -236,6 +246,7 @@ static weft_status open_model(weft_model *m, const char *path, const weft_model_
     for (size_t i = 0; (note = weft_config_file_note(m->hf, i)); i++)
         WEFT_TRY(weft__model_add_note(m, err, "%s", note));
     WEFT_TRY(settle_head(m, err));
+    WEFT_TRY(note_eos(m, err));
     WEFT_TRY(weft__settings_finish(m, err));
     return weft__model_read_labels(m, err);
 }

@@ -199,10 +199,11 @@ static weft_status check_number(const weft__safetensors *st, const json_t *o, co
 /* The file's object against the session's own. */
 static weft_status compare(const weft__safetensors *st, const json_t *is, const json_t *must, weft_error *err)
 {
-    static const struct { const char *key, *what; } keys[] = {
-        { "architecture", "of architecture" }, { "model", "of another model: its weights or settings hash to" },
-        { "constants", "of a graph for another context (longrope), whose constants hash to" },
-        { "weights", "of a session with weights" }, { "kv", "of a session with a cache of" }
+    static const struct { const char *key, *what, *remedy; } keys[] = {
+        { "architecture", "of architecture", "" }, { "model", "of another model: its weights or settings hash to", "" },
+        { "constants", "of a graph for another context (longrope), whose constants hash to", "" },
+        { "weights", "of a session with weights", "; open the session with those (--weights)" },
+        { "kv", "of a session with a cache of", "; open the session with such a one (--kv)" }
     };
     uint32_t version;
     char there[WEFT__QUOTE_SIZE];
@@ -215,8 +216,8 @@ static weft_status compare(const weft__safetensors *st, const json_t *is, const 
         const char *b = json_string_value(json_object_get(must, keys[i].key));
         if (!a) return WEFT_FAIL(err, WEFT_FORMAT, "%s: no saved sequence: '%s'", st->file, keys[i].key);
         if (strcmp(a, b))
-            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: a sequence %s %s, here it is %s", st->file, keys[i].what,
-                             weft__quote(there, a), b);
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: a sequence %s %s, here it is %s%s", st->file, keys[i].what,
+                             weft__quote(there, a), b, keys[i].remedy);
     }
     return WEFT_OK;
 }

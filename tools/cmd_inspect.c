@@ -10,17 +10,21 @@ static const cli_option options[] = {
     { .name = NULL },
 };
 
-enum { MAX_LABELS = 12 };
+enum { MAX_LABELS = 12, KEY = 23, MAX_VALUE = 24 };
 
 /* What the definition asked for, with where that comes from. */
 static void print_config(const weft_model *m, const weft_model_info *i)
 {
     const weft_setting_info *s;
-    printf("%s\n  architecture            %s\n", i->path, i->architecture);
+    int key = KEY, value = 11; /* columns */
     for (uint32_t k = 0; (s = weft_model_setting(m, k)); k++) {
-        int key = (int)strlen(s->key), over = key > 23 ? key - 23 : 0; /* the sources stay aligned */
-        printf("  %-23s %-*s %s\n", s->key, over < 11 ? 11 - over : 0, s->value, s->source);
+        int length = (int)strlen(s->key), wide = (int)strlen(s->value);
+        if (length > key) key = length;
+        if (wide > value && wide <= MAX_VALUE) value = wide;
     }
+    printf("%s\n  %-*s %s\n", i->path, key, "architecture", i->architecture);
+    for (uint32_t k = 0; (s = weft_model_setting(m, k)); k++)
+        printf("  %-*s %-*s %s\n", key, s->key, value, s->value, s->source);
     printf("  parameters              %llu\n", (unsigned long long)i->parameters);
 }
 
@@ -69,7 +73,7 @@ static void print_tensors(const weft_model *m, bool list)
     }
     printf("  tensors                 %zu, %.1f MiB%s\n", n, (double)bytes / 1048576.0,
            n ? "" : " (no files: configuration only)");
-    if (unused) printf("  ignored tensors        %zu\n", unused);
+    if (unused) printf("  ignored tensors         %zu\n", unused);
 }
 
 /* ---- tokenizers ---- */
@@ -104,7 +108,7 @@ static void print_tokenizer(const weft_tokenizer *tok)
     printf("  tokenizer               %u ids, %u of them added tokens\n", weft_tokenizer_size(tok),
            weft_tokenizer_added_count(tok));
     print_components(tok);
-    for (size_t k = 0; (note = weft_tokenizer_note(tok, NULL, k)); k++) printf("  note                   %s\n", note);
+    for (size_t k = 0; (note = weft_tokenizer_note(tok, NULL, k)); k++) printf("  note                    %s\n", note);
 }
 
 static json_t *tokenizer_json(const weft_tokenizer *tok)
@@ -251,7 +255,7 @@ static int run_inspect(const cli_args *a)
         print_head(source.model, &info);
         print_tensors(source.model, cli_has(a, "tensors"));
         for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)
-            printf("  note                   %s\n", note);
+            printf("  note                    %s\n", note);
         status = print_model_tokenizer(source.model, &info);
         for (uint32_t k = 0; k < source.devices.n; k++) print_needs(&source, k);
         if (*hint) printf("  %s\n", hint);

@@ -36,6 +36,22 @@ static void total_row(const report *r, const char *what, uint64_t bytes, const c
     else printf("  %-14s %12.1f MiB%s%s\n", what, mib(bytes), *note ? "  " : "", note);
 }
 
+/* Beside the programs for prompts and for one token there are some for runs between, each of at most so many tokens. */
+static void print_others(const report *r, uint32_t d)
+{
+    const cli_source *s = r->source;
+    char text[64], note[96];
+    for (uint32_t n = 2; s->plan; n++) {
+        const weft_program *p = weft_session_plan_program(s->plan, n);
+        const weft_plan *plan = weft_program_plan(p);
+        if (p == s->programs[0]) break;
+        if (p == weft_session_plan_program(s->plan, n + 1)) continue;
+        snprintf(text, sizeof text, "%u tokens", n);
+        snprintf(note, sizeof note, "in the same memory; %.1f without sharing", mib(plan->arena_unshared[d]));
+        total_row(r, text, plan->arena_bytes[d], note);
+    }
+}
+
 static void print_totals(const report *r, uint32_t d)
 {
     const cli_source *s = r->source;
@@ -57,6 +73,7 @@ static void print_totals(const report *r, uint32_t d)
                  mib(plan->arena_unshared[d]));
         total_row(r, text, plan->arena_bytes[d], note);
     }
+    print_others(r, d);
     uint64_t total = cli_source_bytes(s, d);
     total_row(r, "total", total, "");
     if (device.memory_known)

@@ -55,6 +55,17 @@ static void tell_devices(const cli_run *r)
     }
 }
 
+/* The lengths of runs that have a program: the two above, and those between, planned alike. */
+static void tell_programs(const cli_run *r)
+{
+    uint32_t most = weft_session_settled(r->session)->max_tokens;
+    fprintf(stderr, "programs for runs of up to");
+    for (uint32_t n = 1; n <= most; n++)
+        if (n == most || weft_session_program(r->session, n) != weft_session_program(r->session, n + 1))
+            fprintf(stderr, "%s %u", n > 1 ? "," : "", n);
+    fprintf(stderr, " tokens\n");
+}
+
 static void describe(const cli_run *r)
 {
     const char *note;
@@ -63,6 +74,7 @@ static void describe(const cli_run *r)
     weft_program *prompt = weft_session_program(r->session, SIZE_MAX), *decode = weft_session_program(r->session, 1);
     tell_places(r, prompt, "prompt");
     if (decode != prompt) tell_places(r, decode, "decode");
+    tell_programs(r);
     weft_load_times t = weft_session_load_times(r->session);
     fprintf(stderr, "graph %.1f ms, plan %.1f ms, load %.1f ms, %.1f MiB (step by step: weft graph --stage planned)\n",
             1e3 * t.graph, 1e3 * t.plan, 1e3 * t.load, (double)weft_session_bytes(r->session) / 1048576.0);

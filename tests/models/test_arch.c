@@ -425,6 +425,36 @@ static void faults_of_several_keys_are_told(void)
     }
 }
 
+/* The class's end token of a vocabulary that was made small. */
+static void an_end_that_never_comes_is_noted(void)
+{
+    golden g;
+    weft_model *m = NULL;
+    const char *note;
+    bool told = false;
+    if (golden_open(&g, "gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err))
+        for (uint32_t i = 0; (note = weft_model_note(m, i)); i++)
+            told |= !strcmp(note, "eos_token_id 50256 is beyond the vocabulary of 61: no text ends by it");
+    CHECK(told);
+    weft_model_close(m);
+    golden_close(&g);
+}
+
+/* Heads of 12 numbers do not divide into blocks. */
+static void a_cache_in_blocks_says_what_would_do(void)
+{
+    golden g;
+    weft_model *m = NULL;
+    weft_session_plan *p = NULL;
+    if (golden_open(&g, "gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err)) {
+        weft_status s = weft_session_plan_create(m, &(weft_session_desc){ .kv = WEFT_Q8_0 }, &p, &err);
+        CHECK_STATUS(s, WEFT_UNSUPPORTED, err);
+        CHECK_CONTAINS(err.text, "a cache of q8_0 holds heads of a width that 32 divides, here it is 12: keep it in");
+    }
+    weft_model_close(m);
+    golden_close(&g);
+}
+
 static void learned_positions_are_bounded(void)
 {
     golden g;
@@ -475,6 +505,8 @@ static const weft_test tests[] = {
     { "tensors are those of transformers", tensors_are_those_of_transformers },
     { "names are found without what all begin with", names_are_found_without_what_all_begin_with },
     { "learned positions are bounded", learned_positions_are_bounded },
+    { "what a cache in blocks takes, and types that are others", a_cache_in_blocks_says_what_would_do },
+    { "notes are of an end that never comes", an_end_that_never_comes_is_noted },
     { "faults of several keys are told", faults_of_several_keys_are_told },
     { "CPU", cpu },
     { "Vulkan", vulkan },

@@ -219,10 +219,17 @@ for kv in q8_0 q4_0; do
 done
 "$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv q8_0 --save-state "$dir/state8" >/dev/null
 "$weft" generate "$model" --load-state "$dir/state8" --max-tokens 3 --kv q8_0 >/dev/null || bad "a saved cache of q8_0"
-fails "a cache of another type" 1 "a cache of q8_0, here it is f16" "$weft" generate "$model" --load-state "$dir/state8"
+fails "a cache of another type" 1 "a cache of q8_0, here it is f16; open the session with such a one (--kv)" "$weft" generate "$model" --load-state "$dir/state8"
 cache() { "$weft" memory "$model" "$@" --format md | sed -n 's/^| states | \([0-9.]*\) .*/\1/p'; }
 same "memory: a cache of q8_0 is 17/32 of one of f16" 3.0,1.6,0.8 "$(cache),$(cache --kv q8_0),$(cache --kv q4_0)"
 holds "a cache of bf16" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv bf16 --check >/dev/null 2>&1'
+
+holds "memory: the arenas of all programs" '"$weft" memory "$model" --device cpu | grep -cE "^  (prompt arena|decode arena|[0-9]+ tokens) " | grep -qx 5'
+holds "verbose: the programs there are" '"$weft" generate "$model" --tokens 1 --max-tokens 1 --device cpu --chunk 8 --verbose 2>&1 | grep -qx "programs for runs of up to 1, 8 tokens"'
+cat >"$dir/long.json" <<END
+{"model_type": "gemma3_text", "num_hidden_layers": 1, "vocab_size": 64}
+END
+holds "inspect: sources stand below each other" '"$weft" inspect "$dir/long.json" --device cpu | awk "/^  parameters/ { exit } NR > 2 && match(\$0, / (long.json|default of)/) { print RSTART }" | sort -u | wc -l | grep -qx 1'
 
 # ---- too large: what would help, and that it does; limits of the process count as memory ----
 small() { (ulimit -v 300000; "$@"); } # under sanitizers nothing starts in so little
