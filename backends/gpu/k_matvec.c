@@ -84,9 +84,19 @@ static void launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 
 /* ---- gated, or with a norm ---- */
 
+/* Whether the integer dot product is wanted, which takes x as bytes. */
+static bool dot_is_wanted(const gpu_call *c)
+{
+    const weft_dtype type = c->in[W].dtype;
+    const uint32_t least = gpu_for_bits(&c->caps->dot_least, type);
+    if (!gpu_format_of(type)->dot || c->exact || !least) return false;
+    return (gpu_linear_columns(c) > 1 && !c->deterministic) || c->in[W].dim[1] >= least;
+}
+
+/* What the integer dot product is wanted for is taken apart. */
 static bool accepts_fused(const gpu_call *c)
 {
-    return gpu_linear_is_fused(c) && gpu_linear_accepts_fused(c) &&
+    return gpu_linear_is_fused(c) && !dot_is_wanted(c) && gpu_linear_accepts_fused(c) &&
            (c->deterministic || gpu_linear_columns(c) <= MAX_COLUMNS);
 }
 
@@ -120,10 +130,7 @@ static void launch_fused_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 
 static bool accepts_dot(const gpu_call *c)
 {
-    weft_dtype type = c->in[W].dtype;
-    if (!gpu_format_of(type)->dot || c->exact || !accepts(c)) return false;
-    uint32_t least = gpu_for_bits(&c->caps->dot_least, type);
-    return least && ((gpu_linear_columns(c) > 1 && !c->deterministic) || c->in[W].dim[1] >= least);
+    return dot_is_wanted(c) && accepts(c);
 }
 
 static bool accepts_dot_subgroup(const gpu_call *c)

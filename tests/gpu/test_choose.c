@@ -23,24 +23,29 @@ typedef struct sample {
     gpu_rules rules;
 } sample;
 
-/* y = x w^T for three rows of x. */
-static void product_of(sample *s, const char *type)
+/* A product of three rows of x and w. */
+static void sample_of(sample *s, const char *type, const char *product)
 {
-    static char text[256];
+    static char text[512];
     snprintf(text, sizeof text, "weft-graph 1\n%%1 = input \"x\" : f32[3, 256]\n%%2 = weight \"w\" : %s[96, 256]\n"
-             "%%3 = matmul_nt %%1, %%2\noutput \"y\" = %%3\n", type);
+             "%%3 = weight \"n\" : f32[256]\n%%4 = %s\noutput \"y\" = %%4\n", type, product);
     *s = (sample){ .caps = radeon() };
     s->rules = (gpu_rules){ .caps = &s->caps, .without = "", .verdicts = &verdicts };
     verdicts.n = 0;
     if (!CHECK_OK(weft_graph_parse(text, strlen(text), "sample", NULL, &s->g, &err), err)) return;
     for (uint32_t i = 0; i < weft_graph_node_count(s->g); i++)
-        if (weft_graph_node(s->g, i)->op == WEFT_OP_matmul_nt) s->product = weft_graph_node(s->g, i);
+        if (weft_graph_node(s->g, i)->n_in) s->product = weft_graph_node(s->g, i);
+}
+
+static void product_of(sample *s, const char *type)
+{
+    sample_of(s, type, "matmul_nt %1, %2");
 }
 
 static weft_place_reason choose(sample *s, weft_kernel_choice *out)
 {
     static const int64_t no_bounds[WEFT_MAX_EXTENTS];
-    weft_layout layouts[] = { GPU_LAYOUT_PLAIN, GPU_LAYOUT_PANEL };
+    weft_layout layouts[] = { GPU_LAYOUT_PLAIN, GPU_LAYOUT_PANEL, GPU_LAYOUT_PLAIN };
     weft_kernel_query q = { .g = s->g, .node = s->product, .bounds = no_bounds, .layouts = layouts };
     return gpu_choose(&s->rules, &q, out);
 }
@@ -84,6 +89,31 @@ static void nothing_left(void)
     s.rules.without = "+matvec_subgroup+matvec+matmul_lanes+matmul_tile+matmul_any+";
     CHECK_EQ_INT(choose(&s, &c), WEFT_PLACE_DISABLED);
     weft_graph_destroy(s.g);
+}
+
+/* A product that norms x reads it as floats: not where bytes are wanted, which its parts then take. */
+static void bytes_before_norms(void)
+{
+    static const char *const types[] = { "q8_0", "f16" }; /* of the second there are no bytes */
+    static const char normed[] = "linear %1, %2, %3 {has_bias = 0, act = none, n_residual = 0, norm = 1, eps = 1e-05}";
+    for (int t = 0; t < 2; t++) {
+        sample s;
+        weft_kernel_choice c;
+        char name[64];
+        snprintf(name, sizeof name, "matvec_fused_subgroup/%s", types[t]);
+        sample_of(&s, types[t], normed);
+        CHECK_EQ_INT(choose(&s, &c), WEFT_PLACE_REQUESTED);
+        CHECK_STR(c.name, name);
+        s.caps.dot_least = (gpu_by_bits){ 1, 1, 1 };
+        CHECK_EQ_INT(choose(&s, &c) == WEFT_PLACE_REQUESTED, t == 1);
+        weft_graph_destroy(s.g);
+        product_of(&s, types[t]);
+        s.caps.dot_least = (gpu_by_bits){ 1, 1, 1 };
+        snprintf(name, sizeof name, "%s/%s", t ? "matvec_subgroup" : "matvec_dot_subgroup", types[t]);
+        CHECK_EQ_INT(choose(&s, &c), WEFT_PLACE_REQUESTED);
+        CHECK_STR(c.name, name);
+        weft_graph_destroy(s.g);
+    }
 }
 
 static void verdicts_of_forms(void)
@@ -130,6 +160,7 @@ static void rows_of_makers(void)
 static const weft_test tests[] = {
     { "failed forms", failed_forms },
     { "nothing left", nothing_left },
+    { "bytes before norms", bytes_before_norms },
     { "verdicts of forms", verdicts_of_forms },
     { "rows of makers", rows_of_makers },
 };
