@@ -69,7 +69,8 @@ static bool ties_outside(const weft_config_file *c)
 /* Outside of text_config is what describes the whole file, and token ids and dtype where they are there. */
 static bool is_outside(const weft_config_file *c, const char *path)
 {
-    static const char *const always[] = { "architectures", "model_type", "text_config", "quantization_config" };
+    static const char *const always[] = { "architectures", "model_type", "text_config", "quantization_config",
+                                          "vision_config", "audio_config" };
     size_t n = strcspn(path, ".");
     if (!c->keys.wrap) return false;
     if (!strcmp(path, TIE)) return ties_outside(c);

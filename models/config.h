@@ -15,7 +15,7 @@
  *   num_labels         computed: how many entries id2label has, if it is there
  *
  * Of a model that sees or hears beside a language model (wrappers.def) the keys stand in its text_config, read as the
- * class of the type that is named there; beside it count tie_word_embeddings, and dtype and token ids where they are.
+ * class of that type; beside it count tie_word_embeddings, vision_config, audio_config, and dtype and token ids if set.
  *
  * What the file says of rotary embeddings stands in the group rope_scaling or else in rope_parameters: as in
  * transformers, rope_scaling replaces all of rope_parameters unless it is null or empty.

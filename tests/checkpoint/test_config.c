@@ -262,6 +262,18 @@ static void reads_the_configuration_inside(void)
     }
 }
 
+/* A definition of somebody's own may read what the library's do not. */
+static void reads_what_stands_beside_it(void)
+{
+    weft_config_file *c = parse(LLAVA "{\"hidden_size\":8},\"hidden_size\":7,\"vision_config\":{\"hidden_size\":9},"
+                                "\"audio_config\":{\"hidden_size\":10}}", NULL);
+    CHECK_NEAR(number(c, "hidden_size"), 8, 0);
+    CHECK_NEAR(number(c, "text_config.hidden_size"), 8, 0);
+    CHECK_NEAR(number(c, "vision_config.hidden_size"), 9, 0);
+    CHECK_NEAR(number(c, "audio_config.hidden_size"), 10, 0);
+    weft_config_file_close(c);
+}
+
 static const struct {
     const char *text;
     weft_status status;
@@ -545,6 +557,7 @@ static const weft_test tests[] = {
     { "warns_in_words", warns_in_words },
     { "says_where_values_come_from", says_where_values_come_from },
     { "reads_the_configuration_inside", reads_the_configuration_inside },
+    { "reads_what_stands_beside_it", reads_what_stands_beside_it },
     { "refuses_what_no_model_would_notice", refuses_what_no_model_would_notice },
     { "refuses_absurd_numbers", refuses_absurd_numbers },
     { "refuses_bad_json", refuses_bad_json },
