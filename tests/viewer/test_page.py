@@ -299,6 +299,7 @@ def test_diff(p):
     first = p.js("document.querySelector('#view-table tbody tr').innerText")
     check("the largest change first", "attention" in first and "+50.0 %" in first, first)
     check("the verdict has the warning", "disturbed" in text, text[:200])
+    check("a change beyond the noise", "within the noise" not in text, text[:200])
     check("and the panel", f"B: {BUSY}" in p.panel(), p.panel())
     p.open("view=graph&unfold=1&once=1")
     same("coloured by change", "change", p.js("weft.view.colour"))
@@ -309,6 +310,13 @@ def test_diff(p):
     check("a change is of the first profile's time", abs(change - 0.5) < 1e-6, change)
     p.js("[...document.querySelectorAll('#documents button')][1].click()")
     same("the other document", 1, p.js("weft.view.doc"))
+
+
+def test_near(p):
+    """Half a percent: more than the noise of 400 runs, less than that of 16, which is what many runs have at least."""
+    p.open()
+    text = p.js("document.getElementById('view-table').innerText")
+    check("noise is that of 16 runs at most", "within the noise" in text, text[:200])
 
 
 def test_media(p):
@@ -370,7 +378,9 @@ def main(weft, make_page, configs):
         print("skipped: no chromium")
         return 77
     with tempfile.TemporaryDirectory() as folder:
-        one, two, small, other = (os.path.join(folder, f"{n}.html") for n in ("one", "two", "small", "other"))
+        one, two, near, small, other = (
+            os.path.join(folder, f"{n}.html") for n in ("one", "two", "near", "small", "other")
+        )
         big = os.path.join(configs, "gpt-neox-20b.json")
         a = documents.add_check(documents.add_profile(documents.dump(weft, big)), 57)
         b = documents.add_profile(documents.dump(weft, big), {"attention": 1.5}, [BUSY])
@@ -384,6 +394,12 @@ def main(weft, make_page, configs):
             raise
         documents.write_page(make_page, two, "two", a, b)
         c = documents.dump(weft, os.path.join(configs, "pythia-160m.json"))
+        d, e = (documents.add_profile(documents.dump(weft, os.path.join(configs, "pythia-160m.json"))) for _ in range(2))
+        for document, factor in (d, 1), (e, 1.005):
+            for program in document["programs"]:
+                program["profile"]["runs"] = 400
+                program["profile"]["seconds"]["median"] *= factor
+        documents.write_page(make_page, near, "near", d, e)
         documents.write_page(make_page, small, "small", c)
         documents.write_page(make_page, other, "other", other_attribute(c))
         print(f"size: {os.path.getsize(one):,} bytes, of which {os.path.getsize(one + '.0.json'):,} are the document")
@@ -395,6 +411,7 @@ def main(weft, make_page, configs):
             test_stages(p, a)
             test_media(p)
             test_diff(Page(chromium, two))
+            test_near(Page(chromium, near))
             test_geometry.run(p, Page(chromium, two))
             test_timeline.run(p, a)
             test_export.run(p, folder)
