@@ -1,6 +1,7 @@
 # Run by `cmake -P`: installs BUILD into WORK/prefix, builds and runs consumer/main.c against it by find_package and by
 # pkg-config, compiles each public header alone, as C11 and as C++, and links every function that they declare.
 cmake_minimum_required(VERSION 3.22)
+string(REGEX MATCH "^[0-9]+\\.[0-9]+" SERIES ${VERSION})
 set(prefix ${WORK}/prefix)
 set(here ${CMAKE_CURRENT_LIST_DIR})
 
@@ -32,7 +33,7 @@ foreach(file bin/weft ${LIBDIR}/libweft.so.${VERSION} ${LIBDIR}/libweft.so.${SOV
 endforeach()
 
 run(${CMAKE_COMMAND} -S ${here}/consumer -B ${WORK}/consumer -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${prefix}
-  -DCMAKE_C_COMPILER=${CC} -DCMAKE_C_FLAGS=${FLAGS})
+  -DCMAKE_C_COMPILER=${CC} -DCMAKE_C_FLAGS=${FLAGS} -DSERIES=${SERIES})
 run(${CMAKE_COMMAND} --build ${WORK}/consumer)
 expect_program("find_package" ${WORK}/consumer/consumer)
 
