@@ -7,10 +7,11 @@
 /* (up + 1) gate sigmoid(alpha gate), of both no larger than the limit. */
 static weft_ref gated(weft_net *x, weft_ref gate, weft_ref up)
 {
-    const float alpha = (float)weft_config_f64(x->g, x->c, "swiglu_alpha", 1e-6, 1e6), one = 1;
+    const float alpha = (float)weft_config_f64(x->g, x->c, "swiglu_alpha", 1e-6, 1e6), number = 1;
     const float limit = (float)weft_config_f64(x->g, x->c, "swiglu_limit", 1e-6, 1e6);
     gate = weft_clamp(x->g, gate, -FLT_MAX, limit);
-    up = weft_add(x->g, weft_clamp(x->g, up, -limit, limit), weft_constant(x->g, WEFT_F32, WEFT_DIMS(1), &one));
+    weft_ref one = weft_constant(x->g, WEFT_F32, WEFT_DIMS(1), &number);
+    up = weft_add(x->g, weft_clamp(x->g, up, -limit, limit), one);
     return weft_mul(x->g, weft_mul(x->g, gate, weft_sigmoid(x->g, weft_scale(x->g, gate, alpha))), up);
 }
 

@@ -23,7 +23,8 @@ static weft_ref feed_forward(weft_net *x, weft_ref in, uint32_t i)
 {
     if (!weft_net_is_sparse(x, i)) return weft_block_gated_mlp(x, in, false);
     const weft_block_experts_desc experts = weft_net_experts(x);
-    return weft_add(x->g, weft_block_experts(x, in, &experts), shared(x, in));
+    weft_ref y = shared(x, in);
+    return weft_add(x->g, weft_block_experts(x, in, &experts), y);
 }
 
 static weft_ref layer(weft_net *x, weft_ref in, uint32_t i)
