@@ -1,265 +1,12 @@
-/* test_arch.c: every architecture against transformers: small models of tests/reference/arch, whose weights are hashes
- * of their names, with logits in double precision. In one run, in chunks, and as one of several sequences on pages.
+/* test_arch.c: every architecture against transformers: the small models of tests/reference/arch.
  *
  *     test_arch CPU only=qwen3        # goldens whose names contain it */
-#include <dirent.h>
-#include <math.h>
-#include <stdlib.h>
-
-#include <jansson.h>
-
 #include "altered.h"
+#include "golden.h"
 #include "tests/sample.h"
-#include "tests/test.h"
-
-#define GOLDENS WEFT_TEST_ROOT "/tests/reference/arch"
 
 static weft_error err;
 static const char *only = ""; /* what a golden's name must contain */
-
-/* ---- goldens ---- */
-
-enum { MAX_IDS = 64, MAX_ROWS = 8, MAX_VOCAB = 128 };
-
-typedef struct golden {
-    char name[64];
-    json_t *root;
-    temp_folder folder; /* the model as a publisher's */
-    int32_t prompt[MAX_IDS], greedy[MAX_IDS];
-    size_t n_prompt, n_greedy, n_rows, n_vocab;
-    size_t row[MAX_ROWS]; /* of the prompt */
-    double logits[MAX_ROWS * MAX_VOCAB];
-} golden;
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-/* As make.py's fill. */
-static void fill(const char *name, size_t rank, float *out, size_t n)
-{
-    uint64_t start = 0xcbf29ce484222325u;
-    size_t length = strlen(name);
-    for (const char *c = name; *c; c++) start = (start ^ (unsigned char)*c) * 0x100000001b3u;
-    bool gain = rank == 1 && length >= 6 && !strcmp(name + length - 6, "weight");
-    for (size_t i = 0; i < n; i++) {
-        double x = ((double)(mix(start + (i + 1) * 0x9e3779b97f4a7c15u) >> 48) / 32768 - 1) / 4;
-        out[i] = (float)(gain ? 1 + x : x);
-    }
-}
-
-static size_t elements(const json_t *shape)
-{
-    size_t n = 1;
-    for (size_t i = 0; i < json_array_size(shape); i++) n *= (size_t)json_integer_value(json_array_get(shape, i));
-    return n;
-}
-
-static void write_weights(const golden *g)
-{
-    json_t *tensors = json_object_get(g->root, "tensors"), *shape, *header = json_object();
-    const char *name;
-    size_t at = 0;
-    json_object_foreach(tensors, name, shape) {
-        size_t bytes = 4 * elements(shape);
-        json_object_set_new(header, name, json_pack("{s:s, s:O, s:[I, I]}", "dtype", "F32", "shape", shape,
-                                                    "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
-        at += bytes;
-    }
-    char *text = json_dumps(header, JSON_COMPACT);
-    size_t n = text ? strlen(text) : 0, padded = (n + 7) / 8 * 8;
-    unsigned char *image = calloc(8 + padded + at + 1, 1);
-    if (CHECK(text && image)) {
-        for (int i = 0; i < 8; i++) image[i] = (unsigned char)((uint64_t)padded >> (8 * i));
-        memset(image + 8, ' ', padded);
-        memcpy(image + 8, text, n);
-        float *to = (float *)(void *)(image + 8 + padded);
-        json_object_foreach(tensors, name, shape) {
-            fill(name, json_array_size(shape), to, elements(shape));
-            to += elements(shape);
-        }
-        temp_write(&g->folder, "model.safetensors", image, 8 + padded + at);
-    }
-    free(image);
-    free(text);
-    json_decref(header);
-}
-
-static size_t read_ids(const golden *g, const char *key, int32_t *out)
-{
-    const json_t *list = json_object_get(g->root, key);
-    size_t n = json_array_size(list);
-    for (size_t i = 0; i < n && i < MAX_IDS; i++) out[i] = (int32_t)json_integer_value(json_array_get(list, i));
-    return n;
-}
-
-static bool golden_open(golden *g, const char *file)
-{
-    char path[512];
-    json_error_t fault;
-    *g = (golden){ 0 };
-    snprintf(path, sizeof path, GOLDENS "/%s", file);
-    snprintf(g->name, sizeof g->name, "%.*s", (int)strcspn(file, "."), file);
-    g->root = json_load_file(path, 0, &fault);
-    if (!CHECK(g->root != NULL)) return false;
-    int32_t rows[MAX_IDS];
-    const json_t *logits = json_object_get(g->root, "logits"), *config = json_object_get(g->root, "config");
-    g->n_prompt = read_ids(g, "prompt", g->prompt);
-    g->n_greedy = read_ids(g, "greedy", g->greedy);
-    g->n_rows = read_ids(g, "rows", rows);
-    g->n_vocab = json_array_size(json_array_get(logits, 0));
-    if (!CHECK(g->n_prompt && g->n_prompt <= MAX_IDS && g->n_greedy && g->n_greedy <= MAX_IDS) ||
-        !CHECK(g->n_rows && g->n_rows <= MAX_ROWS && g->n_vocab && g->n_vocab <= MAX_VOCAB))
-        return false;
-    for (size_t i = 0; i < g->n_rows; i++) {
-        g->row[i] = (size_t)rows[i];
-        for (size_t v = 0; v < g->n_vocab; v++)
-            g->logits[i * g->n_vocab + v] = json_number_value(json_array_get(json_array_get(logits, i), v));
-    }
-    char *text = json_dumps(config, 0);
-    g->folder = temp_make();
-    if (CHECK(text)) temp_write_text(&g->folder, "config.json", text);
-    free(text);
-    write_weights(g);
-    return true;
-}
-
-static void golden_close(golden *g)
-{
-    if (g->folder.path[0]) temp_remove(&g->folder);
-    json_decref(g->root);
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_wanted(const struct dirent *e)
-{
-    const char *dot = strrchr(e->d_name, '.');
-    return dot && !strcmp(dot, ".json") && strstr(e->d_name, only);
-}
-
-static void each_golden(void (*test)(const golden *g, weft_backend *device), weft_backend *device)
-{
-    struct dirent **files;
-    int n = scandir(GOLDENS, &files, is_wanted, by_name);
-    CHECK(n > 0);
-    for (int i = 0; i < n; i++) {
-        golden g;
-        if (golden_open(&g, files[i]->d_name)) {
-            unsigned before = weft_test_now.failures;
-            test(&g, device);
-            if (weft_test_now.failures != before) printf("  in %s\n", g.name);
-        }
-        golden_close(&g);
-        free(files[i]);
-    }
-    if (n >= 0) free(files);
-}
-
-/* ---- runs ---- */
-
-static bool wants(const golden *g, size_t i)
-{
-    for (size_t k = 0; k < g->n_rows; k++)
-        if (g->row[k] == i) return true;
-    return false;
-}
-
-static double error_of(const golden *g, const float *got, size_t stride)
-{
-    double error = 0, size = 0;
-    for (size_t i = 0; i < g->n_rows; i++)
-        for (size_t v = 0; v < g->n_vocab; v++) {
-            double want = g->logits[i * g->n_vocab + v], d = (double)got[i * stride * g->n_vocab + v] - want;
-            error += d * d;
-            size += want * want;
-        }
-    return sqrt(error / size);
-}
-
-enum { BESIDE = 3 }; /* sequences at once */
-
-/* The relative error of the prompt's logits, where n sequences run it token by token beside each other. */
-static double prompt_error(weft_session *s, const golden *g, uint32_t n)
-{
-    weft_batch_token t[BESIDE * MAX_IDS];
-    static float got[BESIDE * MAX_ROWS * MAX_VOCAB];
-    size_t count = 0;
-    double worst = 0;
-    for (uint32_t i = 0; i < n; i++) CHECK_OK(weft_session_truncate(s, i, 0, &err), err);
-    for (size_t i = 0; i < g->n_prompt; i++)
-        for (uint32_t k = 0; k < n; k++)
-            t[count++] = (weft_batch_token){ g->prompt[i], k, wants(g, i) ? WEFT_WANT_LOGITS : 0 };
-    if (!CHECK_OK(weft_session_eval(s, t, count, &(weft_rows){ .logits = got }, &err), err)) return INFINITY;
-    for (uint32_t k = 0; k < n; k++) worst = fmax(worst, error_of(g, got + k * g->n_vocab, n));
-    return worst;
-}
-
-static void check_greedy(weft_session *s, const golden *g)
-{
-    weft_generated out;
-    const weft_generate_desc how = { .max_tokens = (uint32_t)g->n_greedy, .ignore_eos = true };
-    CHECK_OK(weft_session_truncate(s, 0, 0, &err), err);
-    if (!CHECK_OK(weft_generate(s, 0, g->prompt, g->n_prompt, &how, &out, &err), err)) return;
-    CHECK_EQ_INT(out.n_tokens, g->n_greedy);
-    for (size_t i = 0; i < out.n_tokens && i < g->n_greedy; i++) CHECK_EQ_INT(out.tokens[i], g->greedy[i]);
-    weft_generated_free(&out);
-}
-
-typedef struct errors { double whole, chunks, beside, usual; } errors;
-
-/* In one run; in chunks of 7 tokens, and as one of several sequences in such chunks, on small pages; as sessions are by
- * default, and on from there. */
-static void run_whole(weft_session *s, const golden *g, errors *e)
-{
-    e->whole = prompt_error(s, g, 1);
-}
-
-static void run_pieces(weft_session *s, const golden *g, errors *e)
-{
-    e->chunks = prompt_error(s, g, 1);
-    e->beside = prompt_error(s, g, BESIDE);
-}
-
-static void run_usual(weft_session *s, const golden *g, errors *e)
-{
-    e->usual = prompt_error(s, g, 1);
-    check_greedy(s, g);
-}
-
-static void meets(const golden *g, weft_backend *device)
-{
-    static const struct {
-        weft_session_desc d;
-        void (*run)(weft_session *s, const golden *g, errors *e);
-    } ways[] = {
-        { { .weights = WEFT_F32, .exact = true }, run_whole },
-        { { .weights = WEFT_F32, .exact = true, .max_tokens = 7, .page = 16, .n_sequences = BESIDE }, run_pieces },
-        { { 0 }, run_usual },
-    };
-    weft_model *m;
-    errors e = { INFINITY, INFINITY, INFINITY, INFINITY };
-    if (!CHECK_OK(weft_model_open(g->folder.path, NULL, &m, &err), err)) return;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        weft_session *s = NULL;
-        weft_session_desc d = ways[i].d;
-        d.devices = &device;
-        d.n_devices = 1;
-        if (CHECK_OK(weft_session_create(m, &d, &s, &err), err)) ways[i].run(s, g, &e);
-        weft_session_destroy(s);
-    }
-    printf("  %-24s %.2g, in chunks %.2g, beside others %.2g, usual precision %.2g\n", g->name, e.whole, e.chunks,
-           e.beside, e.usual);
-    CHECK(e.whole < 2e-5 && e.chunks < 2e-5 && e.beside < 2e-5);
-    CHECK(e.usual < 3e-3);
-    weft_model_close(m);
-}
 
 /* ---- random weights ---- */
 
@@ -305,7 +52,7 @@ static void inits(const golden *g, weft_backend *device)
 
 static void tensors_are_those_of_transformers(void)
 {
-    each_golden(inits, NULL);
+    golden_each("arch", only, inits, NULL);
 }
 
 /* What every name but the head's begins with, such as "model."; 0: they do not begin alike. */
@@ -334,7 +81,7 @@ static void opens_bare(const golden *g, weft_backend *device)
     json_object_foreach(tensors, name, shape)
         if (strncmp(name, "lm_head.", 8) != 0 && strncmp(name, "embed_out.", 10) != 0)
             json_object_set(bare, name + n, shape);
-    write_weights(&b);
+    golden_write_weights(&b);
     if (!json_object_get(json_object_get(g->root, "config"), "text_config"))
         CHECK_OK(weft_model_open(g->folder.path, NULL, &m, &err), err);
     weft_model_close(m);
@@ -343,7 +90,7 @@ static void opens_bare(const golden *g, weft_backend *device)
 
 static void names_are_found_without_what_all_begin_with(void)
 {
-    each_golden(opens_bare, NULL);
+    golden_each("arch", only, opens_bare, NULL);
 }
 
 /* ---- configurations that make no sense ---- */
@@ -411,8 +158,10 @@ static void faults_of_several_keys_are_told(void)
 {
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         golden g;
+        char path[64];
         temp_folder folder = temp_make();
-        if (golden_open(&g, faults[i].golden)) {
+        snprintf(path, sizeof path, "arch/%s", faults[i].golden);
+        if (golden_open(&g, path)) {
             weft_model *m = altered_open(json_object_get(g.root, "config"), &folder, faults[i].path, faults[i].value,
                                          &err);
             CHECK((m != NULL) == !faults[i].fault);
@@ -432,7 +181,7 @@ static void an_end_that_never_comes_is_noted(void)
     weft_model *m = NULL;
     const char *note;
     bool told = false;
-    if (golden_open(&g, "gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err))
+    if (golden_open(&g, "arch/gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err))
         for (uint32_t i = 0; (note = weft_model_note(m, i)); i++)
             told |= !strcmp(note, "eos_token_id 50256 is beyond the vocabulary of 61: no text ends by it");
     CHECK(told);
@@ -446,7 +195,7 @@ static void a_cache_in_blocks_says_what_would_do(void)
     golden g;
     weft_model *m = NULL;
     weft_session_plan *p = NULL;
-    if (golden_open(&g, "gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err)) {
+    if (golden_open(&g, "arch/gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err)) {
         weft_status s = weft_session_plan_create(m, &(weft_session_desc){ .kv = WEFT_Q8_0 }, &p, &err);
         CHECK_STATUS(s, WEFT_UNSUPPORTED, err);
         CHECK_CONTAINS(err.text, "a cache of q8_0 holds heads of a width that 32 divides, here it is 12: keep it in");
@@ -460,7 +209,7 @@ static void learned_positions_are_bounded(void)
     golden g;
     weft_model *m = NULL;
     weft_session_plan *p = NULL;
-    if (golden_open(&g, "gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err)) {
+    if (golden_open(&g, "arch/gpt2-usual.json") && CHECK_OK(weft_model_open(g.folder.path, NULL, &m, &err), err)) {
         CHECK_EQ_INT(weft_model_info_get(m)->context_limit, 64);
         weft_status s = weft_session_plan_create(m, &(weft_session_desc){ .context = 65 }, &p, &err);
         CHECK_STATUS(s, WEFT_UNSUPPORTED, err);
@@ -474,17 +223,14 @@ static void learned_positions_are_bounded(void)
 
 /* ---- devices ---- */
 
+static void meets(const golden *g, weft_backend *device)
+{
+    golden_meets(g, NULL, device);
+}
+
 static void cpu(void)
 {
-    static const char *const specs[] = { "cpu,isa=scalar,threads=1", "cpu,isa=avx2,threads=1",
-                                         "cpu,isa=avx512,threads=1", "cpu,isa=neon,threads=1" };
-    weft_backend *b;
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
-        if (weft_backend_open(specs[i], &b, &err)) continue; /* not this processor's */
-        printf("  %s\n", specs[i]);
-        each_golden(meets, b);
-        weft_backend_close(b);
-    }
+    golden_each_on_cpu("arch", only, meets);
 }
 
 /* Drivers compile the kernels of every session: a run takes a sample where others do. */
@@ -497,7 +243,7 @@ static void vulkan(void)
 {
     weft_backend *b;
     if (!CHECK_OK(weft_backend_open("vulkan:0", &b, &err), err)) return;
-    each_golden(meets_some, b);
+    golden_each("arch", only, meets_some, b);
     weft_backend_close(b);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes NAME.json for each small model below: its configuration, the tensors that transformers saves of it, a prompt,
 logits and a greedy continuation by transformers in double precision. No weights: an element is a hash of its tensor's
-name and its place (fill; test_arch.c has the same), so both sides make them.
+name and its place (fill; tests/models/golden.c has the same), so both sides make them.
 
 usage: make.py [NAME...]        (all; needs transformers and torch: 5.24.0 and 2.15.0 made what is there)
 
