@@ -9,6 +9,7 @@ set(WEFT_PUBLIC_HEADERS
   graph/build.h
   graph/graph.h
   graph/plan.h
+  graph/text.h
   graph/types.h
   graph/op.def
   graph/rope.def

@@ -51,14 +51,28 @@ const char *weft__double_text(double x, char buf[WEFT__FLOAT_TEXT])
     return plain_point(buf);
 }
 
+/* The decimal number of a text with the locale's decimal point in it; false if it is none or too long. */
+static bool with_point(const char *text, char *buf, size_t size)
+{
+    const char *p = point(), *dot = strchr(text, '.');
+    if (!*text || text[strspn(text, "0123456789+-.eE")]) return false;
+    int n = dot ? snprintf(buf, size, "%.*s%s%s", (int)(dot - text), text, p, dot + 1)
+                : snprintf(buf, size, "%s", text);
+    return n >= 0 && (size_t)n < size;
+}
+
 bool weft__float_scan(const char *text, float *out)
 {
     char buf[2 * WEFT__FLOAT_TEXT], *end;
-    const char *p = point(), *dot = strchr(text, '.');
-    if (!*text || text[strspn(text, "0123456789+-.eE")]) return false;
-    int n = dot ? snprintf(buf, sizeof buf, "%.*s%s%s", (int)(dot - text), text, p, dot + 1)
-                : snprintf(buf, sizeof buf, "%s", text);
-    if (n < 0 || (size_t)n >= sizeof buf) return false;
+    if (!with_point(text, buf, sizeof buf)) return false;
     *out = strtof(buf, &end);
+    return !*end && isfinite(*out);
+}
+
+bool weft__double_scan(const char *text, double *out)
+{
+    char buf[2 * WEFT__FLOAT_TEXT], *end;
+    if (!with_point(text, buf, sizeof buf)) return false;
+    *out = strtod(buf, &end);
     return !*end && isfinite(*out);
 }

@@ -39,7 +39,13 @@ typedef struct weft_text_attr {
     weft_text_kind kind;
     bool optional; /* 0, "" where it is not given */
 } weft_text_attr;
-typedef struct weft_text_value { int64_t whole; double number; const char *word; weft_act act; bool given; } weft_text_value;
+typedef struct weft_text_value {
+    int64_t whole;
+    double number;
+    const char *word;
+    weft_act act;
+    bool given;
+} weft_text_value;
 
 /* A block of the caller's, which texts use like an op: %y = cached_attention %q, %k, %v {scale = 0.125}. */
 typedef struct weft_text_block {
@@ -73,11 +79,12 @@ WEFT_API WEFT_MUST_USE weft_status weft_graph_text_build(const weft_graph_text *
 WEFT_API WEFT_MUST_USE weft_status weft_graph_text_format(const weft_graph_text *t, const weft_writer *w,
                                                           weft_error *err);
 
-/* `model "Name" head`; NULL: the text does not say. Lent. */
+WEFT_API uint32_t weft_graph_text_version(const weft_graph_text *t); /* 1 or 2 */
+/* `model "Name" head`; NULL: the text does not say. head may be NULL. Lent. */
 WEFT_API const char *weft_graph_text_model(const weft_graph_text *t, const char **head);
 
-/* What the text says of how files hold weights: word i of "spelled", "transposed", "parts", "embed", "head"; with its
- * strings. NULL past the end. Lent. */
+/* What the text says of how files hold weights: the word of its i-th `files` statement, which is "spelled",
+ * "transposed", "parts" or "tied", and its strings. NULL past the end. Lent. */
 WEFT_API const char *weft_graph_text_files(const weft_graph_text *t, uint32_t i, const char *const **strings,
                                            uint32_t *n);
 
