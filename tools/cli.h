@@ -2,7 +2,8 @@
  * and shell completion all come; opening models and devices; error lines; JSON output.
  *
  * A subcommand is one file cmd_<name>.c with a `const cli_command`. It returns the exit status: 0, 1 after a failure
- * that was reported on stderr as one line "weft: what: why", 2 for wrong usage. */
+ * that was reported on stderr as one line "weft: what: why" (with the line and a mark below, of a fault in a text),
+ * 2 for wrong usage. */
 #ifndef WEFT_CLI_H
 #define WEFT_CLI_H
 
@@ -154,6 +155,9 @@ typedef struct cli_source {
     uint32_t n;               /* programs; 0: not planned */
     char title[128];          /* "gpt-neox-20b" */
 } cli_source;
+/* Whether a file begins as a graph text does, comments aside. What cannot be read is none: opening it as a model says
+ * why. */
+bool cli_is_graph_text(const char *path);
 /* 0, or an exit status; close in any case. planned: on the devices of the options; else none is opened. */
 int cli_source_open(const cli_args *a, bool planned, cli_source *out);
 void cli_source_close(cli_source *s);

@@ -1,7 +1,10 @@
-/* cmd_graph.c: `weft graph`: a graph as built, after the passes, or as planned: as text, as a drawing, as data. */
+/* cmd_graph.c: `weft graph`: a graph as built, after the passes, or as planned: as text, as a drawing, as data. A graph
+ * text as text is that text in its canonical form. */
+#include "graph/text.h"
 #include "tools/cli.h"
 #include "tools/page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const cli_option options[] = {
@@ -91,11 +94,30 @@ static const struct {
     { "html", WEFT_DUMP_JSON },
 };
 
+/* Comments stay, and nothing is looked up or built: a text that lacks a parameter is formatted, too. */
+static int format_text(const cli_args *a, const char *file)
+{
+    weft_error err;
+    weft_text out = { 0 };
+    weft_writer w = weft_text_writer(&out);
+    weft_graph_text *t = NULL;
+    size_t n;
+    char *text = cli_read_file(a->model, &n);
+    if (!text) return 1;
+    bool failed = weft_graph_text_read(text, n, a->model, &t, &err) || weft_graph_text_format(t, &w, &err);
+    int status = failed ? cli_report(&err) : cli_write_file(file ? file : "-", out.data, out.size);
+    weft_graph_text_destroy(t);
+    weft_text_free(&out);
+    free(text);
+    return status;
+}
+
 static int run_graph(const cli_args *a)
 {
     const char *stage_name = cli_text(a, "stage", "built"), *format = cli_text(a, "format", "text");
     const char *file = cli_text(a, "output", NULL);
     int stage = !strcmp(stage_name, "planned") ? PLANNED : !strcmp(stage_name, "optimised") ? OPTIMISED : BUILT;
+    if (stage == BUILT && !strcmp(format, "text") && cli_is_graph_text(a->model)) return format_text(a, file);
     weft_text text = { 0 };
     bool html = !strcmp(format, "html");
     weft_writer w = file || html ? weft_text_writer(&text) : cli_stdout();

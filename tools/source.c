@@ -20,15 +20,16 @@ static void make_title(const char *path, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)(n - begin), path + begin);
 }
 
-/* Whether a file begins as a graph text does. What cannot be read is none: opening it as a model says why. */
-static bool is_graph_text(const char *path)
+bool cli_is_graph_text(const char *path)
 {
     static const char first[] = "weft-graph ";
-    char head[sizeof first - 1];
+    char head[4096], *at = head;
     FILE *f = fopen(path, "rb");
-    bool is = f && fread(head, 1, sizeof head, f) == sizeof head && !memcmp(head, first, sizeof head);
+    size_t n = f ? fread(head, 1, sizeof head - 1, f) : 0;
     if (f) fclose(f);
-    return is;
+    head[n] = 0;
+    for (size_t blanks; (blanks = strspn(at, " \t\r\n")) || *at == '#';) at += blanks ? blanks : strcspn(at, "\n");
+    return !strncmp(at, first, sizeof first - 1);
 }
 
 static int open_text(const char *path, cli_source *out)
@@ -87,7 +88,7 @@ static int plan_text(const cli_args *a, cli_source *out)
 int cli_source_open(const cli_args *a, bool planned, cli_source *out)
 {
     *out = (cli_source){ 0 };
-    bool text = is_graph_text(a->model);
+    bool text = cli_is_graph_text(a->model);
     int status = text ? open_text(a->model, out) : cli_model_open(a, &out->model);
     make_title(a->named, out->title, sizeof out->title);
     if (!status && planned) status = cli_devices_open(a, &out->devices);

@@ -183,6 +183,15 @@ holds "inspect --json of a tokenizer" '"$weft" inspect "$model/tokenizer.json" -
 "$weft" graph "$model" >"$dir/built" && "$weft" graph "$model" --stage optimised >"$dir/optimised" || bad "graph"
 holds "built graph has matmuls" 'grep -q matmul_nt "$dir/built" && ! grep -q "= linear" "$dir/built"'
 holds "optimised graph has fused nodes" 'grep -q "= linear" "$dir/optimised"'
+# a graph text as text is that text in its canonical form, which needs no values of parameters; a fault has its line
+printf '# mine\nweft-graph 2\nparam n:int # how many\n%%x=op%%y{a=(n*2),\n b=1}\n' >"$dir/my.weft"
+formatted=$(printf '# mine\nweft-graph 2\nparam n : int  # how many\n%%x = op %%y {a = n * 2, b = 1}')
+same "graph formats a text" "$formatted" "$("$weft" graph "$dir/my.weft" --format text)"
+"$weft" graph "$dir/my.weft" --output "$dir/my.weft" || bad "graph formats a text in its place"
+same "graph formats a text in its place" "$formatted" "$(cat "$dir/my.weft")"
+echo 'let k = ?' >>"$dir/my.weft"
+"$weft" graph "$dir/my.weft" >"$dir/out" 2>"$dir/err" && bad "a fault in a text"
+same "a fault in a text is shown" "$(printf 'weft: %s:5:9: expected an expression\n    let k = ?\n            ^' "$dir/my.weft")" "$(cat "$dir/err")"
 holds "planned graph has kernels" '"$weft" graph "$model" --stage planned --device null | grep -q "steps: "'
 holds "devices" '"$weft" devices | grep -q "^cpu " && "$weft" devices --json | grep -q "\"name\": \"cpu\""'
 holds "bench --json" '"$weft" bench "$model" --prompt-tokens 16 --decode-tokens 4 --repeat 1 --json | grep -q "\"fraction_of_limit\""'
