@@ -1,6 +1,6 @@
 /* main.c: the `weft` program: finds the subcommand and lets it work. */
+#include "graph/guess.h"
 #include "tools/cli.h"
-#include "tools/guess.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@ static const cli_command *find(const char *name)
 static int refuse(const char *name)
 {
     static const char *const words[] = { "help", "--help", "--version", "--man", "--completion" };
-    guess g = { .word = name };
+    weft__guess g = { .word = name };
     char hint[80];
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) guess_try(&g, words[i], strlen(words[i]));
-    for (const cli_command *const *c = cli_commands; *c; c++) guess_try(&g, (*c)->name, strlen((*c)->name));
-    return cli_misuse("%s: no such command%s; see `weft --help`", name, guess_text(&g, hint, sizeof hint));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) weft__guess_try(&g, words[i], strlen(words[i]));
+    for (const cli_command *const *c = cli_commands; *c; c++) weft__guess_try(&g, (*c)->name, strlen((*c)->name));
+    return cli_misuse("%s: no such command%s; see `weft --help`", name, weft__guess_text(&g, hint, sizeof hint));
 }
 
 /* `weft help COMMAND`, and the words that are no commands. 0..2: done, -1: no such word. */

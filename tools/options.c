@@ -1,6 +1,6 @@
 /* options.c: parsing of a subcommand's options with getopt_long, from its table. */
+#include "graph/guess.h"
 #include "tools/cli.h"
-#include "tools/guess.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -102,7 +102,7 @@ void cli_each_choice(const char *choices, void (*use)(void *ctx, const char *wor
 
 static void try_choice(void *ctx, const char *word, size_t n)
 {
-    guess_try(ctx, word, n);
+    weft__guess_try(ctx, word, n);
 }
 
 static bool is_choice(const char *choices, const char *value)
@@ -126,10 +126,11 @@ static int refuse_number(const cli_option *o, const char *value)
 static int check_value(const cli_option *o, const char *value)
 {
     if (o->choices && !is_choice(o->choices, value)) {
-        guess g = { .word = value };
+        weft__guess g = { .word = value };
         char hint[80];
         cli_each_choice(o->choices, try_choice, &g);
-        return cli_misuse("--%s %s: expected %s%s", o->name, value, o->choices, guess_text(&g, hint, sizeof hint));
+        return cli_misuse("--%s %s: expected %s%s", o->name, value, o->choices,
+                          weft__guess_text(&g, hint, sizeof hint));
     }
     if (o->kind != CLI_WHOLE && o->kind != CLI_REAL) return 0;
     char *end;
@@ -179,15 +180,15 @@ static int refuse_word(const cli_command *c, const char *word, const cli_option 
     const char *name = word + strspn(word, "-");
     char bare[48], hint[80];
     snprintf(bare, sizeof bare, "%.*s", (int)strcspn(name, "="), name);
-    guess g = { .word = bare };
-    for (unsigned i = 0; i < n && word[1] == '-'; i++) guess_try(&g, all[i]->name, strlen(all[i]->name));
+    weft__guess g = { .word = bare };
+    for (unsigned i = 0; i < n && word[1] == '-'; i++) weft__guess_try(&g, all[i]->name, strlen(all[i]->name));
     if (*g.best) {
         memmove(g.best + 2, g.best, sizeof g.best - 2);
         memcpy(g.best, "--", 2);
         g.best[sizeof g.best - 1] = 0;
     }
-    return cli_misuse("%s: unknown option %s%s; see `weft %s --help`", c->name, word, guess_text(&g, hint, sizeof hint),
-                      c->name);
+    return cli_misuse("%s: unknown option %s%s; see `weft %s --help`", c->name, word,
+                      weft__guess_text(&g, hint, sizeof hint), c->name);
 }
 
 /* What getopt_long gives for option i that has no letter. */

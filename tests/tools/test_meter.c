@@ -2,7 +2,7 @@
  * are taken for. */
 #include "tests/test.h"
 
-#include "tools/guess.h"
+#include "graph/guess.h"
 #include "tools/meter.h"
 
 static double now;
@@ -120,17 +120,17 @@ static const char *meant(const char *word)
     static const char *const words[] = { "generate", "logits", "embed", "perplexity", "prompt", "max-tokens", "q8_0",
                                          "q4_0" };
     static char text[80];
-    guess g = { .word = word };
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) guess_try(&g, words[i], strlen(words[i]));
-    return guess_text(&g, text, sizeof text);
+    weft__guess g = { .word = word };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) weft__guess_try(&g, words[i], strlen(words[i]));
+    return weft__guess_text(&g, text, sizeof text);
 }
 
 static void what_was_meant(void)
 {
-    CHECK_EQ_INT(guess_distance("", "abc"), 3);
-    CHECK_EQ_INT(guess_distance("kitten", "sitting"), 3);
-    CHECK_EQ_INT(guess_distance("ab", "ba"), 1);
-    CHECK_EQ_INT(guess_distance("genrate", "generate"), 1);
+    CHECK_EQ_INT(weft__guess_distance("", "abc"), 3);
+    CHECK_EQ_INT(weft__guess_distance("kitten", "sitting"), 3);
+    CHECK_EQ_INT(weft__guess_distance("ab", "ba"), 1);
+    CHECK_EQ_INT(weft__guess_distance("genrate", "generate"), 1);
     CHECK_STR(meant("genrate"), " (did you mean 'generate'?)");
     CHECK_STR(meant("pormpt"), " (did you mean 'prompt'?)");
     CHECK_STR(meant("max_token"), " (did you mean 'max-tokens'?)");

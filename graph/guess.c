@@ -1,5 +1,5 @@
 /* guess.c: "did you mean": the distance of Damerau and Levenshtein (optimal string alignment). */
-#include "tools/guess.h"
+#include "graph/guess.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-unsigned guess_distance(const char *a, const char *b)
+unsigned weft__guess_distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
     unsigned d[MOST][MOST]; /* d[i][j]: of the first i bytes of a and j of b */
@@ -31,21 +31,21 @@ unsigned guess_distance(const char *a, const char *b)
 }
 
 /* Near: a few slips for its length, or the word is a beginning. */
-void guess_try(guess *g, const char *candidate, size_t n)
+void weft__guess_try(weft__guess *g, const char *candidate, size_t n)
 {
     char word[MOST];
     if (n >= sizeof word) return;
     memcpy(word, candidate, n);
     word[n] = 0;
     size_t length = strlen(g->word);
-    unsigned distance = guess_distance(g->word, word);
+    unsigned distance = weft__guess_distance(g->word, word);
     if (length > 1 && !strncmp(g->word, word, length)) distance = 1;
     if (distance > 1 + length / 4 || (*g->best && distance >= g->distance)) return;
     memcpy(g->best, word, n + 1);
     g->distance = distance;
 }
 
-const char *guess_text(const guess *g, char *buf, size_t size)
+const char *weft__guess_text(const weft__guess *g, char *buf, size_t size)
 {
     snprintf(buf, size, *g->best ? " (did you mean '%s'?)" : "%s", g->best);
     return buf;
