@@ -39,7 +39,7 @@ static const char *difference(const pair *p, const weft_node *x, const weft_node
 {
     if (x->op != y->op) return "op";
     if (!same_text(x->name, y->name)) return "name";
-    if (!same_text(x->scope, y->scope)) return "scope";
+    if (!(weft_op_get(x->op)->traits & WEFT_TRAIT_SOURCE) && !same_text(x->scope, y->scope)) return "scope";
     if (!weft__attrs_equal(x->op, &x->attrs, &y->attrs)) return "attributes";
     if (x->n_in != y->n_in) return "number of inputs";
     for (uint32_t i = 0; i < x->n_in; i++)

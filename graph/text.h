@@ -64,7 +64,11 @@ typedef struct weft_graph_text_desc {
     uint32_t n_params;
     const weft_text_block *blocks;
     uint32_t n_blocks;
-    void *ctx; /* handed to blocks */
+    void *ctx; /* handed to blocks and `made` */
+    /* Told of each node (its id) that a statement of the text has made or named (a weight that is named twice: again);
+     * not of those of a caller's block. It may refuse one with weft_graph_fail, which is told at the statement's place
+     * as any fault is. NULL: nobody. */
+    void (*made)(void *ctx, weft_graph *g, uint32_t node);
 } weft_graph_text_desc;
 
 /* Emits the text's nodes into a graph that is not sealed. Extents and inputs that the graph has already are taken (an
@@ -74,6 +78,11 @@ typedef struct weft_graph_text_desc {
  * has the error, too, and is good for nothing. */
 WEFT_API WEFT_MUST_USE weft_status weft_graph_text_build(const weft_graph_text *t, const weft_graph_text_desc *desc,
                                                          weft_graph *g, weft_error *err);
+
+/* Reads, builds and seals: weft_graph_parse for texts that need something from outside. desc and with may be NULL. */
+WEFT_API WEFT_MUST_USE weft_status weft_graph_parse_with(const char *text, size_t n, const char *origin,
+                                                         const weft_graph_desc *desc, const weft_graph_text_desc *with,
+                                                         weft_graph **out, weft_error *err);
 
 /* The text in its canonical form, comments kept: reading that and writing it again gives the same bytes. */
 WEFT_API WEFT_MUST_USE weft_status weft_graph_text_format(const weft_graph_text *t, const weft_writer *w,
