@@ -1,6 +1,7 @@
-/* test_oom.c: every allocation of building, sealing, cloning, printing and parsing fails once: OOM each time, nothing
- * lost. */
+/* test_oom.c: every allocation of building, sealing, cloning, printing, parsing, reading and formatting fails once: OOM
+ * each time, nothing lost. */
 #include "block.h"
+#include "graph/text.h"
 #include "support.h"
 #include "tests/oom.h"
 
@@ -93,6 +94,51 @@ static void parsing(void)
     weft_graph_destroy(g);
 }
 
+/* Comments, lists, strings, bodies: whatever the tree of a text is made of. */
+static const char language[] =
+    "# a\nweft-graph 2  # b\nmodel \"M\" logits\nfiles tied \"a\", \"b\"\n"
+    "param n : [int] = [1, 2] in 0..9 from \"n\", \"m\"\n"
+    "block f(%x, n, m = 2) {  # c\n    %x, %y = op \"w.{n}\" %x {a = [n * 2, -n], b = (1, 2)} : f32[n], f32[m]\n"
+    "    return %x, %y\n    # d\n}\n"
+    "repeat i in 0..n[0] {\n    if i % 2 == 0 {\n        output \"{i}\" = %x\n    } else {\n"
+    "        let k = max(1, i) ? 1.5 : 0x7fc0\n    }\n}\n# e\n";
+
+static void reading(void)
+{
+    char flat[] = "weft-graph 1\n%1 = constant : f32[2] @ \"s\" node 3 from 4, 5 data 1, -2\n";
+    weft_error err = { 0 };
+    OOM_LOOP(n)
+    {
+        weft_graph_text *t;
+        weft_status s = weft_graph_text_read(language, sizeof language - 1, "text", &t, &err);
+        OOM_CHECK(s, err);
+        weft_graph_text_destroy(t);
+    }
+    OOM_LOOP(n)
+    {
+        weft_graph_text *t;
+        weft_status s = weft_graph_text_read(flat, sizeof flat - 1, NULL, &t, &err);
+        OOM_CHECK(s, err);
+        weft_graph_text_destroy(t);
+    }
+}
+
+static void formatting(void)
+{
+    weft_graph_text *t;
+    weft_error err = { 0 };
+    if (!CHECK_OK(weft_graph_text_read(language, sizeof language - 1, "text", &t, &err), err)) return;
+    OOM_LOOP(n)
+    {
+        weft_text out = { 0 };
+        weft_writer w = weft_text_writer(&out);
+        weft_status s = weft_graph_text_format(t, &w, &err);
+        CHECK_STATUS(s, oom_failed() ? WEFT_IO : WEFT_OK, err);
+        weft_text_free(&out);
+    }
+    weft_graph_text_destroy(t);
+}
+
 /* Verifying, sorting, counting uses and keeping outputs leave a graph as it was when they fail. */
 static void changing(void)
 {
@@ -127,6 +173,6 @@ static void changing(void)
 
 static const weft_test tests[] = {
     { "building", building }, { "cloning", cloning },   { "printing", printing },
-    { "parsing", parsing },   { "changing", changing },
+    { "parsing", parsing },   { "changing", changing }, { "reading", reading },   { "formatting", formatting },
 };
 TEST_MAIN(tests)
