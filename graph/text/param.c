@@ -106,10 +106,12 @@ static weft_status read_given(weft__run *r, const param *p, const char *name, we
 
 weft_status weft__run_params_used(weft__run *r)
 {
-    for (uint32_t i = 0; i < r->desc->n_params; i++)
-        if (!r->param_used[i])
-            return weft__run_unknown(r, &(weft__ident){ r->desc->params[i].name, NULL }, "the text has no parameter",
-                                     false, NULL, 0);
+    for (uint32_t i = 0; i < r->desc->n_params; i++) {
+        if (r->param_used[i]) continue;
+        weft__ident name = { r->desc->params[i].name, NULL };
+        weft__run_unknown(r, &name, "the text has no parameter", false, NULL, 0);
+        return r->err->status = WEFT_NOT_FOUND;
+    }
     return WEFT_OK;
 }
 
@@ -303,7 +305,13 @@ static weft_status require_one(weft__run *r, const weft__stmt *s, const char *ke
                           found ? weft__datum_text(&have, had) : "none");
 }
 
-/* require "key" = none: of a number, a truth or a text. */
+static weft_status key_of(weft__run *r, const weft__stmt *s, const char *name, uint32_t i, char key[KEY])
+{
+    int wrote = snprintf(key, KEY, "%s.%u", name, i);
+    return wrote > 0 && wrote < KEY ? WEFT_OK : weft__run_fail(r, s->at, WEFT_LIMIT, "the key is too long");
+}
+
+/* No number, truth or text is called so. */
 static weft_status require_absent(weft__run *r, const weft__stmt *s, const char *key)
 {
     const weft_config *c = r->desc->config;
@@ -324,10 +332,9 @@ weft_status weft__run_require(weft__run *r, const weft__stmt *s)
     WEFT_TRY(weft__eval_word(r, s->value, &d));
     if (d.kind != DATUM_LIST) return require_one(r, s, name, &d);
     for (uint32_t i = 0; i < d.n; i++) {
-        int wrote = snprintf(key, sizeof key, "%s.%u", name, i);
-        if (wrote < 0 || (size_t)wrote >= sizeof key)
-            return weft__run_fail(r, s->at, WEFT_LIMIT, "the key is too long");
+        WEFT_TRY(key_of(r, s, name, i, key));
         WEFT_TRY(require_one(r, s, key, &d.list[i]));
     }
-    return WEFT_OK;
+    WEFT_TRY(key_of(r, s, name, d.n, key));
+    return require_absent(r, s, key);
 }
