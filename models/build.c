@@ -53,6 +53,11 @@ static weft_model_inputs declare_inputs(weft_graph *g, const weft_model *m, cons
     return in;
 }
 
+static bool begins(const char *text, const char *with)
+{
+    return !strncmp(text, with, strlen(with));
+}
+
 static weft_status build(const weft_model *m, const weft_model_graph_desc *desc, const weight_types *t,
                          weft_graph **out, weft_error *err)
 {
@@ -65,44 +70,16 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     if (!s) return WEFT_OK;
     weft_graph_destroy(*out);
     *out = NULL;
-    bool named = err && !strncmp(err->text, m->path, strlen(m->path)); /* by the configuration's own messages */
-    return named ? s : weft__annotate(err, s, "%s", m->path);
+    const char *origin = weft__definition_origin(m);
+    bool named = err && (begins(err->text, origin) || begins(err->text, m->path)); /* by messages of their own */
+    return named ? s : weft__annotate(err, s, "%s", origin);
 }
 
-/* "32, 64" */
-static void write_dims(weft_text *out, uint32_t rank, const uint64_t *dims)
+static weft_status check_weights(const weft_model *m, const weft_graph *g, weft_error *err)
 {
-    weft_writer w = weft_text_writer(out);
-    for (uint32_t k = 0; k < rank; k++) weft_writef(&w, "%s%llu", k ? ", " : "", (unsigned long long)dims[k]);
-}
-
-static weft_status check_tensor(const weft__held *h, const weft__file_tensor *t, weft_error *err)
-{
-    if (t->rank == h->rank && !memcmp(t->dims, h->dims, t->rank * sizeof *t->dims)) return WEFT_OK;
-    weft_text have = { 0 }, need = { 0 };
-    write_dims(&have, t->rank, t->dims);
-    write_dims(&need, h->rank, h->dims);
-    weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but config.json makes it [%s]", t->file,
-                              t->name, have.data ? have.data : "", need.data ? need.data : "");
-    weft_text_free(&have);
-    weft_text_free(&need);
-    return s;
-}
-
-/* The files' tensors have the shapes that the graph says. */
-static weft_status check_shapes(const weft_model *m, const weft_graph *g, weft_error *err)
-{
-    for (uint32_t i = 0; m->checkpoint && i < weft_graph_node_count(g); i++) {
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
-        const weft__file_tensor *t;
-        if (n->op != WEFT_OP_weight) continue;
-        weft__held held = weft__model_held(m, n->name, &weft_graph_value(g, n->out[0])->dims);
-        for (uint32_t k = 0; k < held.n; k++) {
-            WEFT_TRY(weft__held_tensor(m, &held, k, &t, err));
-            WEFT_TRY(check_tensor(&held, t, err));
-        }
-        if (held.parts && (t = weft__model_tensor(m, n->name, held.n)))
-            return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is one more than config.json makes", t->file, t->name);
+        if (n->op == WEFT_OP_weight) WEFT_TRY(weft__model_check_weight(m, g, n, err));
     }
     return WEFT_OK;
 }
@@ -179,7 +156,7 @@ weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *d
     weft_graph *draft;
     weight_types t = { 0 };
     WEFT_TRY(build(m, desc, &t, &draft, err));
-    weft_status s = check_shapes(m, draft, err);
+    weft_status s = check_weights(m, draft, err);
     if (!s) s = choose_types(m, draft, desc->weights, &t, err);
     if (!s) s = build(m, desc, &t, out, err);
     free(t.data);

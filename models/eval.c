@@ -40,9 +40,9 @@ static weft_status check_token(const weft_session *s, const weft_batch_token *t,
 {
     if (t->sequence >= s->desc.n_sequences)
         return WEFT_FAIL(err, WEFT_INVALID, "token %zu: sequence %u of %u", i, t->sequence, s->desc.n_sequences);
-    if (t->id < 0 || (uint32_t)t->id >= s->m->info.n_vocab)
+    if (t->id < 0 || (uint32_t)t->id >= s->m->n_ids)
         return WEFT_FAIL(err, WEFT_INVALID, "token %zu: id %d is not below the vocabulary's %u", i, t->id,
-                         s->m->info.n_vocab);
+                         s->m->n_ids);
     if (s->before[t->sequence] + s->fresh[t->sequence] == s->desc.context)
         return WEFT_FAIL(err, WEFT_LIMIT, "sequence %u would have more than the context's %u tokens", t->sequence,
                          s->desc.context);

@@ -50,8 +50,16 @@ static weft_status collect(const weft_model *m, const weft_graph *g, weft_dtype 
     return WEFT_OK;
 }
 
-static weft_status write(const weft_model *m, const char *folder, const weft__file_tensor *tensors, size_t n,
-                         uint64_t seed, uint64_t shard_bytes, const weft_progress_sink *progress, weft_error *err)
+/* A text that the model is goes with it, so that the folder can be opened by itself. */
+static weft_status write_text(const weft_model *m, weft_text *out, weft_error *err)
+{
+    const weft_writer w = weft_text_writer(out);
+    weft_status s = m->text.tree ? weft_graph_text_format(m->text.tree, &w, err) : WEFT_OK;
+    return s == WEFT_IO && out->failed ? WEFT_OOM_FAIL(err, m->text.origin) : s;
+}
+
+/* d says what is to be written, and where. */
+static weft_status write(const weft_model *m, weft__write_desc *d, uint64_t seed, weft_error *err)
 {
     double range;
     int found = weft_config_file_number(m->hf, "initializer_range", &range);
@@ -60,29 +68,36 @@ static weft_status write(const weft_model *m, const char *folder, const weft__fi
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: 'initializer_range' must be a number from 0 to 10", m->config.origin);
     char *config;
     size_t size;
+    weft_text text = { 0 };
     WEFT_TRY(weft__file_read(weft__config_origin(m->hf), MAX_CONFIG, &config, &size, err));
-    weft__random_init init = { .tensors = tensors, .seed = seed, .deviation = (float)range };
-    weft__write_desc d = { .folder = folder, .tensors = tensors, .n_tensors = n, .shard_bytes = shard_bytes,
-                           .config = config, .config_size = size, .fill = weft__random_fill, .ctx = &init,
-                           .progress = progress };
-    weft_status s = weft__checkpoint_write(&d, err);
+    weft_status s = write_text(m, &text, err);
+    const weft__write_text texts[] = { { WEFT__TEXT_FILE, text.data, text.size }, { "config.json", config, size } };
+    weft__random_init init = { .tensors = d->tensors, .seed = seed, .deviation = (float)range };
+    d->texts = m->text.tree ? texts : texts + 1;
+    d->n_texts = m->text.tree ? 2 : 1;
+    d->fill = weft__random_fill;
+    d->ctx = &init;
+    if (!s) s = weft__checkpoint_write(d, err);
+    weft_text_free(&text);
     free(config);
     return s;
 }
 
-weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype, uint64_t seed,
-                            uint64_t shard_bytes, const weft_progress_sink *progress, weft_error *err)
+weft_status weft_model_init(const char *config, const weft_model_desc *desc, const char *folder, weft_dtype dtype,
+                            uint64_t seed, uint64_t shard_bytes, const weft_progress_sink *progress, weft_error *err)
 {
     weft_model *m;
     weft_graph *g;
     list l = { 0 };
     if (!file_dtype_name(dtype))
         return WEFT_FAIL(err, WEFT_INVALID, "%s: files hold f32, f16 or bf16", weft_dtype_get(dtype)->name);
-    WEFT_TRY(weft__model_open_config(config, &m, err));
+    WEFT_TRY(weft__model_open_config(config, desc, &m, err));
     weft_status s = weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err);
     if (!s) {
         s = collect(m, g, dtype, &l, err);
-        if (!s) s = write(m, folder, l.tensors, l.n, seed, shard_bytes, progress, err);
+        weft__write_desc d = { .folder = folder, .tensors = l.tensors, .n_tensors = l.n, .shard_bytes = shard_bytes,
+                               .progress = progress };
+        if (!s) s = write(m, &d, seed, err);
         free(l.tensors);
         weft__arena_free(&l.names);
         weft_graph_destroy(g);

@@ -20,10 +20,16 @@ static weft_dtype config_dtype(const weft_model *m)
     return WEFT_F16;
 }
 
+/* A configuration that is named itself. */
+static bool is_config(const char *path)
+{
+    return weft__ends_with(path, ".json") && !weft__ends_with(path, ".index.json") && !weft__path_is_folder(path);
+}
+
 static weft_status open_files(weft_model *m, weft_error *err)
 {
     /* a configuration; weights or not */
-    if (weft__ends_with(m->path, ".json") && !weft__ends_with(m->path, ".index.json")) {
+    if (is_config(m->path)) {
         static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
         bool has_weights = false;
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -63,76 +69,6 @@ static weft_status read_special_tokens(weft_model *m, const weft_model_desc *des
     return WEFT_OK;
 }
 
-/* ---- what the graph shows ---- */
-
-enum { DEFAULT_CONTEXT = 2048 }; /* of graphs without a cache */
-
-/* The last extent of an output; 0: no such output. */
-static uint32_t row_of(const weft_graph *g, const char *output)
-{
-    weft_ref r = weft_graph_find(g, output);
-    const weft_dims *d = r.id ? &weft_graph_value(g, r)->dims : NULL;
-    return d && d->rank && d->d[d->rank - 1].n <= UINT32_MAX ? (uint32_t)d->d[d->rank - 1].n : 0;
-}
-
-static uint32_t count_hidden(const weft_graph *g)
-{
-    uint32_t n = 0;
-    char name[32] = "hidden.0";
-    while (weft_graph_find(g, name).id) snprintf(name, sizeof name, "hidden.%u", ++n);
-    return n;
-}
-
-/* Where the configuration has not the keys, the graph's shapes say it. */
-static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error *err)
-{
-    static const char *const outputs[] = { [WEFT_HEAD_LOGITS] = "logits", [WEFT_HEAD_NONE] = "hidden.0",
-                                           [WEFT_HEAD_SEQUENCE] = "scores", [WEFT_HEAD_TOKENS] = "scores",
-                                           [WEFT_HEAD_SPAN] = "scores" };
-    weft_model_info *i = &m->info;
-    uint32_t layers = count_hidden(g), width = row_of(g, "hidden.0"), row = row_of(g, outputs[i->head]);
-    if (!row)
-        return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'", m->path,
-                         weft__definition_name(m), outputs[i->head]);
-    if (width) i->n_embed = width;
-    if (layers) i->n_layer = layers - 1;
-    if (i->head == WEFT_HEAD_LOGITS) i->n_vocab = row;
-    m->n_scores = i->head == WEFT_HEAD_LOGITS || i->head == WEFT_HEAD_NONE ? 0 : row;
-    return WEFT_OK;
-}
-
-static weft_status note_ignored(weft_model *m, weft_error *err)
-{
-    size_t ignored = 0, first = 0;
-    for (size_t i = m->checkpoint ? weft_checkpoint_count(m->checkpoint) : 0; i-- > 0;)
-        if (!m->used[i]) first = i, ignored++;
-    const char *name = ignored ? weft__checkpoint_at(m->checkpoint, first)->name : "";
-    if (m->wrapper)
-        return weft__model_add_note(m, err,
-                                    "the language model of %s alone: what it sees or hears with is ignored, "
-                                    "%zu tensors%s%s%s",
-                                    m->wrapper->config.type, ignored, ignored ? ", '" : "", name,
-                                    ignored ? "' the first" : "");
-    if (ignored == 1)
-        return weft__model_add_note(m, err, "tensor '%s' is in the files but not in the model: ignored", name);
-    if (!ignored) return WEFT_OK;
-    return weft__model_add_note(m, err, "%zu tensors are in the files but not in the model, '%s' the first: ignored",
-                                ignored, name);
-}
-
-static weft_status describe_weights(weft_model *m, const weft_graph *g, weft_error *err)
-{
-    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
-        const weft_node *n = weft_graph_node(g, i);
-        if (n->op != WEFT_OP_weight) continue;
-        m->info.parameters += (uint64_t)weft_value_elements(g, n->out[0], NULL);
-        const weft__file_tensor *t;
-        for (uint32_t k = 0; m->checkpoint && (t = weft__model_tensor(m, n->name, k)); k++)
-            m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
-    }
-    return note_ignored(m, err);
-}
-
 /* Builds the graph once: that checks the configuration and every tensor before anything else happens, counts the
  * parameters, and finds the tensors that nothing asks for. */
 static weft_status survey(weft_model *m, weft_error *err)
@@ -140,8 +76,7 @@ static weft_status survey(weft_model *m, weft_error *err)
     weft_graph *g;
     weft__settings_listen(m);
     WEFT_TRY(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err));
-    weft_status s = describe_graph(m, g, err);
-    if (!s) s = describe_weights(m, g, err);
+    weft_status s = weft__model_describe(m, g, err);
     weft_graph_destroy(g);
     return s;
 }
@@ -169,6 +104,7 @@ static weft_status settle_head(weft_model *m, weft_error *err)
     bool named = m->info.head == WEFT_HEAD_LOGITS;
     const weft__class *whole = weft__definition_class(m, WEFT_HEAD_LOGITS);
     const weft__class *base = weft__definition_class(m, WEFT_HEAD_NONE);
+    if (m->text.tree) WEFT_TRY(weft__model_settle_tie(m, err));
     if (!m->checkpoint || !whole || !base || (!named && m->info.head != WEFT_HEAD_NONE)) return survey(m, err);
     WEFT_TRY(weft__model_settle_tie(m, err));
     use(m, whole);
@@ -185,6 +121,8 @@ static weft_status settle_head(weft_model *m, weft_error *err)
     return s;
 }
 
+enum { DEFAULT_CONTEXT = 2048 }; /* where nothing says it */
+
 static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_error *err)
 {
     m->info = (weft_model_info){
@@ -192,11 +130,12 @@ static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_er
         .n_layer = read_u32(m, "num_hidden_layers"), .n_embed = read_u32(m, "hidden_size"),
         .n_head = read_u32(m, "num_attention_heads"), .n_vocab = read_u32(m, "vocab_size"),
         .context = read_u32(m, "max_position_embeddings"), .has_weights = m->checkpoint != NULL,
-        .file_bytes = m->checkpoint ? weft_checkpoint_bytes(m->checkpoint) : 0,
+        .file_bytes = m->checkpoint ? weft_checkpoint_bytes(m->checkpoint) : 0, .text = m->text.origin,
     };
     if (!m->info.context) m->info.context = desc->context ? desc->context : DEFAULT_CONTEXT;
     m->info.context_limit = weft__config_context_limit(m->hf);
-    if (m->arch && m->arch->bounded) m->info.context_limit = m->info.context;
+    m->bounded = !m->definition && m->arch->bounded;
+    if (m->bounded) m->info.context_limit = m->info.context;
     else if (m->info.context_limit)
         WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",
                                       m->info.context_limit));
@@ -204,18 +143,30 @@ static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_er
     return !m->folder ? WEFT_OK : weft__tokenizer_in_folder(m->folder, &m->info.has_tokenizer, err);
 }
 
+/* Whether the model can do without a configuration: its graph says all. */
+static weft_status says_all(const weft_model *m, bool *out, weft_error *err)
+{
+    char *text = weft__text_folder_path(m);
+    if (m->folder && !text) return WEFT_OOM_FAIL(err, "a path");
+    *out = m->graph_alone || m->text.tree || (text && weft__path_exists(text));
+    free(text);
+    return WEFT_OK;
+}
+
 /* The configuration; of a graph by itself one that may be empty. */
 static weft_status open_config(weft_model *m, const char *path, weft_error *err)
 {
-    bool needed = !m->graph_alone;
+    bool alone = false;
     if (path) WEFT_TRY(weft__model_folder(path, &m->folder, err));
+    WEFT_TRY(says_all(m, &alone, err));
     char *file = m->folder ? weft__path_join(m->folder, "config.json") : NULL;
     if (m->folder && !file) return WEFT_OOM_FAIL(err, "a path");
-    bool there = file && (needed || weft__path_exists(file));
+    bool there = file && (!alone || is_config(path) || weft__path_exists(file));
     free(file);
+    const char *origin = m->graph_alone ? m->path : "config.json (there is none)";
     if (there) WEFT_TRY(weft_config_file_open(path, &m->hf, err));
-    else WEFT_TRY(weft_config_file_parse("{}", 2, NULL, 0, m->path, &m->hf, err));
-    if (needed) return weft_config_file_view(m->hf, &m->config, err);
+    else WEFT_TRY(weft_config_file_parse("{}", 2, NULL, 0, origin, &m->hf, err));
+    if (!m->graph_alone) return weft_config_file_view(m->hf, &m->config, err);
     m->config = weft__config_view_unchecked(m->hf); /* what it asks for is for the graph to know */
     return WEFT_OK;
 }
@@ -233,9 +184,11 @@ static weft_status note_eos(weft_model *m, weft_error *err)
 static weft_status open_model(weft_model *m, const char *path, const weft_model_desc *desc, bool config_only,
                               weft_error *err)
 {
-    if (!path && !desc->graph) return WEFT_FAIL(err, WEFT_INVALID, "a model needs a path, or a graph of its own");
+    if (!path && !desc->graph && !desc->text)
+        return WEFT_FAIL(err, WEFT_INVALID, "a model needs a path, or a graph of its own");
     WEFT_TRY(weft__take_definitions(m, desc, err));
-    m->path = strdup(path ? path : desc->graph->architecture);
+    WEFT_TRY(weft__text_take(m, desc, err));
+    m->path = strdup(path ? path : m->text.tree ? m->text.origin : desc->graph->architecture);
     if (!m->path) return WEFT_OOM_FAIL(err, "a model");
     WEFT_TRY(open_config(m, path, err));
     WEFT_TRY(weft__find_definition(m, err));
@@ -272,9 +225,9 @@ weft_status weft_model_open(const char *path, const weft_model_desc *desc, weft_
     return open_any(path, desc, false, out, err);
 }
 
-weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err)
+weft_status weft__model_open_config(const char *path, const weft_model_desc *desc, weft_model **out, weft_error *err)
 {
-    return open_any(path, NULL, true, out, err);
+    return open_any(path, desc, true, out, err);
 }
 
 weft_status weft_model_tokenizer(weft_model *m, const weft_tokenizer **out, weft_error *err)
@@ -300,6 +253,7 @@ void weft_model_close(weft_model *m)
     free(m->no_logits);
     free(m->used);
     free(m->own);
+    weft__text_clear(&m->text);
     free(m->folder);
     free(m->path);
     free(m);

@@ -14,6 +14,7 @@
 #ifndef WEFT_MODEL_H
 #define WEFT_MODEL_H
 
+#include "graph/text.h"
 #include "models/checkpoint/checkpoint.h"
 #include "models/inputs.h"
 #include "models/sampler.h"
@@ -56,16 +57,25 @@ typedef struct weft_model_desc {
     /* The model is this one, whatever its architecture and type are called, and no config.json is needed: the graph
      * says how many layers and ids there are (a config.json that is there is handed to `build`). */
     const weft_model_definition *graph;
+    /* The same in words (graph/text.h): the model is this text, which finds its parameters in config.json, and its
+     * weights by the names that files of the configuration's architecture have and by its own `files`. Copied. */
+    const char *text;
+    size_t n_text;
+    const char *text_origin;        /* its file, for messages; NULL: "graph" */
+    const weft_graph_param *params; /* that count before config.json, also of a folder's model.weft; copied */
+    uint32_t n_params;
     uint32_t context; /* tokens that a sequence may have where the configuration does not say it; 0: 2048 */
     const int32_t *eos; /* the tokens that end a text, at most 16, instead of the configuration's */
     uint32_t n_eos;
 } weft_model_desc;
 
 /* path: a folder with config.json and, for all that needs them, safetensors and tokenizer.json; or a config.json by
- * itself (then graphs and plans can be made, but nothing can run). With desc->graph also one .safetensors file, or NULL
- * (weft_model_set_weights then gives the weights). desc may be NULL. Files are mapped, not read. The tokenizer is read
- * on first use. INVALID: a definition without name or function, or one that makes no output of its head. FORMAT, IO,
- * NOT_FOUND, UNSUPPORTED name the file and the fault. */
+ * itself (then graphs and plans can be made, but nothing can run). With desc->graph or text also one .safetensors file,
+ * or NULL (weft_model_set_weights then gives the weights). A folder whose architecture nobody knows is what its
+ * model.weft says, a text; a note says so. desc may be NULL. Files are mapped, not read. The tokenizer is read on first
+ * use. INVALID: a definition without name or function, or one that makes no output of its head. FORMAT, IO, NOT_FOUND,
+ * UNSUPPORTED name the file and the fault; of a text also line and column, where a weight is asked for that the files
+ * have not, or in another shape. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_open(const char *path, const weft_model_desc *desc, weft_model **out,
                                                    weft_error *err);
 WEFT_API void weft_model_close(weft_model *m);
@@ -83,6 +93,7 @@ typedef struct weft_model_info {
     bool has_weights, has_tokenizer;
     weft_head head;
     uint32_t n_labels; /* scores in a row; 0 if the head gives none */
+    const char *text;  /* the graph's text that it is: its file; NULL: it is none */
 } weft_model_info;
 WEFT_API const weft_model_info *weft_model_info_get(const weft_model *m); /* lent, as long as the model */
 WEFT_API const weft_config *weft_model_config(const weft_model *m);
@@ -137,9 +148,10 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_graph(const weft_model *m, const w
 /* Writes a randomly initialised checkpoint of the model that a config.json describes into a new folder: matrices normal
  * with the configuration's initializer_range (default 0.02), norm gains 1, biases 0; the same bits for the same seed
  * everywhere. dtype: WEFT_F32, WEFT_F16 or WEFT_BF16. In shards of at most shard_bytes (0: 5 GB) and bounded memory.
+ * desc: as weft_model_open takes it, with that config.json; NULL: none. A text goes into the folder, as model.weft.
  * progress may be NULL; cancelled, no file is left. */
-WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const char *folder, weft_dtype dtype,
-                                                   uint64_t seed, uint64_t shard_bytes,
+WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const weft_model_desc *desc, const char *folder,
+                                                   weft_dtype dtype, uint64_t seed, uint64_t shard_bytes,
                                                    const weft_progress_sink *progress, weft_error *err);
 
 /* ---- text ------------------------------------------------------------------------------------------------------ */

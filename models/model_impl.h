@@ -5,6 +5,7 @@
 #include "models/arch.h"
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/config_impl.h"
+#include "models/text.h"
 #include "models/tokenizer/files.h"
 
 /* What weft_model_setting gives. */
@@ -26,9 +27,10 @@ struct weft_model {
     weft_model_definition *own;  /* the caller's */
     uint32_t n_own;
     bool graph_alone;            /* own[0] is the model, whatever the configuration says */
-    /* What the configuration names: one of own, or a class of the library's. */
+    weft__model_text text;       /* that is the model */
+    /* What the configuration names: one of own or the text, or a class of the library's. */
     const weft_model_definition *definition;
-    const weft__arch *arch;
+    const weft__arch *arch;      /* beside a text: whose names the files have */
     const weft__class *class_;
     const weft__wrapper *wrapper; /* whose language model it is; NULL: nobody's */
     weft_dtype default_dtype; /* of weights without files: what the configuration says */
@@ -39,6 +41,8 @@ struct weft_model {
     const void **parts;       /* of the weight that was asked for last */
     size_t parts_capacity;
     bool tied;                /* input embeddings and head are one (weft__arch), by configuration and files */
+    bool bounded;             /* info.context_limit is how many positions were learned */
+    uint32_t n_ids;           /* that may be evaluated: the embedding's rows, at most info.n_vocab */
     uint32_t n_scores;        /* in a row of the head; 0: it gives none */
     char **labels;            /* their names: info.n_labels */
     char *no_logits;          /* why a language model's head is missing; NULL: no more to say than info.head */
@@ -52,10 +56,13 @@ weft_status weft__take_definitions(weft_model *m, const weft_model_desc *desc, w
 weft_status weft__find_definition(weft_model *m, weft_error *err);
 void weft__definition_build(const weft_model *m, weft_graph *g, const weft_model_inputs *in);
 const char *weft__definition_name(const weft_model *m);
+const char *weft__definition_origin(const weft_model *m); /* for messages: the text's file, or the model */
 const weft__class *weft__definition_class(const weft_model *m, weft_head head); /* the library's; NULL: it has none */
 
 /* As weft_model_open, but of `path` only the configuration is looked at. */
-weft_status weft__model_open_config(const char *path, weft_model **out, weft_error *err);
+weft_status weft__model_open_config(const char *path, const weft_model_desc *desc, weft_model **out, weft_error *err);
+/* describe.c: what a graph shows of the model where the configuration does not say it, and which tensors it uses. */
+weft_status weft__model_describe(weft_model *m, const weft_graph *g, weft_error *err);
 weft_status weft__model_add_note(weft_model *m, weft_error *err, const char *fmt, ...) WEFT_PRINTF(3, 4);
 /* NOT_FOUND, with the reason, if the head is no language model's, or gives no scores. */
 weft_status weft__model_need_logits(const weft_model *m, weft_error *err);
@@ -79,6 +86,8 @@ weft_status weft__held_tensor(const weft_model *m, const weft__held *h, uint32_t
                               weft_error *err);
 /* The files' tensor i for a weight of the graph, in whichever spelling; NULL: no more, or none. */
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name, uint32_t i);
+/* The files have a weight's tensors in the shapes that the graph says. */
+weft_status weft__model_check_weight(const weft_model *m, const weft_graph *g, const weft_node *n, weft_error *err);
 /* Whether files hold the weight with its last two dims the other way round. */
 bool weft__model_is_transposed(const weft_model *m, const char *name);
 /* Whether tie_word_embeddings holds for the files: as in transformers 5, not where they have both tensors and these

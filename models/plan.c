@@ -81,7 +81,7 @@ static weft_status settle(weft_session_plan *p, weft_error *err)
     if (!d->n_sequences) d->n_sequences = 1;
     if (!d->context) d->context = p->m->info.context;
     if (p->m->info.context_limit && d->context > p->m->info.context_limit)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, p->m->arch && p->m->arch->bounded ?
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, p->m->bounded ?
                          "%s: a context of %u tokens: there are learned positions for %u" :
                          "%s: a context of %u tokens: rope_type dynamic turns all keys anew with each token beyond %u, "
                          "which a cache cannot follow", p->m->path, d->context, p->m->info.context_limit);

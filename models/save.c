@@ -23,12 +23,13 @@ static uint64_t mix(uint64_t h, const void *data, size_t n)
 
 /* ---- whose a sequence is ---- */
 
-/* Names and shapes of all tensors, settings, and some of each tensor's bytes: models that differ differ here, without
- * all of their data being read. */
+/* Names and shapes of all tensors, settings, the text that says what is done with them, and some of each tensor's
+ * bytes: models that differ differ here, without all of their data being read. */
 static uint64_t fingerprint(const weft_model *m)
 {
     const weft_setting_info *set;
     uint64_t h = mix(SEED, m->info.architecture, strlen(m->info.architecture));
+    if (m->text.tree) h = mix(h, &m->text.hash, sizeof m->text.hash);
     for (uint32_t i = 0; (set = weft_model_setting(m, i)); i++) {
         h = mix(h, set->key, strlen(set->key) + 1);
         h = mix(h, set->value, strlen(set->value) + 1);

@@ -16,14 +16,53 @@ static bool spell(const weft__spelling *s, const char *name, char out[WEFT__MAX_
     return length > 0 && length < WEFT__MAX_NAME;
 }
 
-/* By the graph's name, else with another beginning (weft__arch.spellings, weft__wrapper.spellings). */
+/* ---- how files name and hold weights: a text's own rows come first, then the architecture's ---- */
+
+/* NULL past the end, in all three. */
+static const weft__spelling *spelling_at(const weft_model *m, size_t i)
+{
+    const weft__text_names *own = &m->text.names;
+    if (i < own->n_spellings) return &own->spellings[i];
+    const weft__spelling *s = m->wrapper ? m->wrapper->spellings : m->arch ? m->arch->spellings : NULL;
+    i -= own->n_spellings;
+    return s && i < WEFT__MAX_NAMES && s[i].name ? &s[i] : NULL;
+}
+
+static const weft__parts *parts_at(const weft_model *m, size_t i)
+{
+    const weft__text_names *own = &m->text.names;
+    if (i < own->n_parts) return &own->parts[i];
+    i -= own->n_parts;
+    return m->arch && i < WEFT__MAX_NAMES && m->arch->parts[i].name ? &m->arch->parts[i] : NULL;
+}
+
+static const char *transposed_at(const weft_model *m, size_t i)
+{
+    const weft__text_names *own = &m->text.names;
+    if (i < own->n_transposed) return own->transposed[i];
+    i -= own->n_transposed;
+    return m->arch && i < WEFT__MAX_NAMES ? m->arch->transposed[i] : NULL;
+}
+
+/* The weights that are one where configuration and files say so; false: nobody says which they are. */
+static bool find_tied(const weft_model *m, const char **embed, const char **head)
+{
+    const weft__text_names *own = &m->text.names;
+    *embed = own->embed ? own->embed : m->arch ? m->arch->embed : NULL;
+    *head = own->embed ? own->head : m->arch ? m->arch->head : NULL;
+    return *embed && *head;
+}
+
+/* ---- tensors by the graph's names ---- */
+
+/* By the graph's name, else with another beginning. */
 static const weft__file_tensor *find_spelled(const weft_model *m, const char *name)
 {
     char other[WEFT__MAX_NAME];
     const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
-    const weft__spelling *s = m->wrapper ? m->wrapper->spellings : m->arch ? m->arch->spellings : NULL;
-    for (size_t i = 0; s && !t && i < WEFT__MAX_NAMES && s[i].name; i++)
-        if (spell(&s[i], name, other)) t = weft__checkpoint_find(m->checkpoint, other);
+    const weft__spelling *s;
+    for (size_t i = 0; !t && (s = spelling_at(m, i)); i++)
+        if (spell(s, name, other)) t = weft__checkpoint_find(m->checkpoint, other);
     return t;
 }
 
@@ -36,8 +75,9 @@ const char *weft__model_file_name(const weft_model *m, const char *name, char bu
 
 static const weft__file_tensor *find_whole(const weft_model *m, const char *name)
 {
+    const char *embed, *head;
     const weft__file_tensor *t = find_spelled(m, name);
-    if (!t && m->tied && !strcmp(m->arch->embed, name)) t = find_spelled(m, m->arch->head);
+    if (!t && m->tied && find_tied(m, &embed, &head) && !strcmp(embed, name)) t = find_spelled(m, head);
     return t;
 }
 
@@ -51,9 +91,9 @@ static bool ends_with(const char *name, const char *end)
 
 static const weft__parts *parts_of(const weft_model *m, const char *name)
 {
-    const weft__parts *p = m->arch ? m->arch->parts : NULL;
-    for (size_t i = 0; p && i < WEFT__MAX_NAMES && p[i].name; i++)
-        if (ends_with(name, p[i].name)) return &p[i];
+    const weft__parts *p;
+    for (size_t i = 0; (p = parts_at(m, i)); i++)
+        if (ends_with(name, p->name)) return p;
     return NULL;
 }
 
@@ -75,6 +115,14 @@ static bool name_part(const weft__parts *p, const char *name, uint32_t i, char o
     return n > 0 && n < WEFT__MAX_NAME;
 }
 
+/* Whether a weight of these dims can be in such parts. */
+static bool divides(const weft__parts *p, const weft__held *h)
+{
+    const bool counted = strchr(p->of[0], '#') != NULL;
+    if (counted && (h->rank < 2 || h->dims[0] > MAX_PARTS / kinds_of(p))) return false;
+    return h->rank > 0 && h->dims[counted] % kinds_of(p) == 0;
+}
+
 weft__held weft__model_held(const weft_model *m, const char *name, const weft_dims *d)
 {
     weft__held h = { .name = name, .n = 1, .rank = d->rank };
@@ -85,6 +133,7 @@ weft__held weft__model_held(const weft_model *m, const char *name, const weft_di
         h.dims[d->rank - 2] = (uint64_t)d->d[d->rank - 1].n;
     }
     h.parts = m->checkpoint && find_whole(m, name) ? NULL : parts_of(m, name);
+    if (h.parts && !divides(h.parts, &h)) h.parts = NULL;
     if (!h.parts) return h;
     h.n = kinds_of(h.parts);
     if (strchr(h.parts->of[0], '#')) { /* the first dim counts them */
@@ -119,13 +168,17 @@ static bool same_tensor(const weft__file_tensor *a, const weft__file_tensor *b)
 weft_status weft__model_settle_tie(weft_model *m, weft_error *err)
 {
     static const char key[] = "tie_word_embeddings";
+    const char *a, *b;
     double tie;
-    if (!m->checkpoint || !m->arch || weft_config_file_number(m->hf, key, &tie) != 1 || tie == 0) return WEFT_OK;
+    if (!m->checkpoint || !find_tied(m, &a, &b)) return WEFT_OK;
+    int said = weft_config_file_number(m->hf, key, &tie);
+    if (said == 1 ? tie == 0 : !m->text.names.embed) return WEFT_OK;
     m->tied = true;
-    const weft__file_tensor *embed = find_spelled(m, m->arch->embed), *head = find_spelled(m, m->arch->head);
+    const weft__file_tensor *embed = find_spelled(m, a), *head = find_spelled(m, b);
     if (!embed || !head || same_tensor(embed, head)) return WEFT_OK;
     m->tied = false;
     weft__config_replace(m->hf, key, 0, "the files");
+    if (said != 1) return WEFT_OK;
     return weft__model_add_note(m, err, "%s is true, but the files have '%s' and '%s', which differ: both are used",
                                 key, embed->name, head->name);
 }
@@ -141,9 +194,54 @@ weft_status weft__held_tensor(const weft_model *m, const weft__held *h, uint32_t
 
 bool weft__model_is_transposed(const weft_model *m, const char *name)
 {
-    for (size_t i = 0; m->arch && i < WEFT__MAX_NAMES && m->arch->transposed[i]; i++)
-        if (ends_with(name, m->arch->transposed[i])) return true;
+    const char *end;
+    for (size_t i = 0; (end = transposed_at(m, i)); i++)
+        if (ends_with(name, end)) return true;
     return false;
+}
+
+/* ---- checks ---- */
+
+/* "32, 64" */
+static void write_dims(weft_text *out, uint32_t rank, const uint64_t *dims)
+{
+    weft_writer w = weft_text_writer(out);
+    for (uint32_t k = 0; k < rank; k++) weft_writef(&w, "%s%llu", k ? ", " : "", (unsigned long long)dims[k]);
+}
+
+/* Who decides shapes. */
+static const char *says(const weft_model *m)
+{
+    return m->text.tree ? "the text" : "config.json";
+}
+
+static weft_status check_tensor(const weft_model *m, const weft__held *h, const weft__file_tensor *t, weft_error *err)
+{
+    if (t->rank == h->rank && !memcmp(t->dims, h->dims, t->rank * sizeof *t->dims)) return WEFT_OK;
+    weft_text have = { 0 }, need = { 0 };
+    write_dims(&have, t->rank, t->dims);
+    write_dims(&need, h->rank, h->dims);
+    weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but %s makes it [%s]", t->file, t->name,
+                              have.data ? have.data : "", says(m),
+                              need.data ? need.data : "");
+    weft_text_free(&have);
+    weft_text_free(&need);
+    return s;
+}
+
+weft_status weft__model_check_weight(const weft_model *m, const weft_graph *g, const weft_node *n, weft_error *err)
+{
+    const weft__file_tensor *t;
+    if (!m->checkpoint) return WEFT_OK;
+    weft__held held = weft__model_held(m, n->name, &weft_graph_value(g, n->out[0])->dims);
+    for (uint32_t k = 0; k < held.n; k++) {
+        WEFT_TRY(weft__held_tensor(m, &held, k, &t, err));
+        WEFT_TRY(check_tensor(m, &held, t, err));
+    }
+    if (held.parts && (t = weft__model_tensor(m, n->name, held.n)))
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is one more than %s makes", t->file, t->name,
+                         says(m));
+    return WEFT_OK;
 }
 
 /* ---- the source ---- */

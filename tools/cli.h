@@ -48,6 +48,7 @@ typedef struct cli_command {
     bool runs;                  /* takes the common options of running a model (cli_run_options) and those of devices */
     bool plans;                 /* takes the options of devices (cli_device_options) */
     bool sources;               /* takes those of cli_source_open (cli_source_options) */
+    bool graphs;                /* takes a graph's text (cli_graph_options), as all do that run or are sources */
     const cli_option *options;  /* ends with name NULL */
     int (*run)(const cli_args *a);
 } cli_command;
@@ -56,11 +57,11 @@ extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_tokenize, cli_detokenize,
     cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init, cli_devices;
 extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_model_options[],
-    cli_common_options[];
+    cli_graph_options[], cli_common_options[];
 
 /* The tables of options that a command takes, with their titles; ends with options NULL. */
 typedef struct cli_table { const char *title; const cli_option *options; } cli_table;
-enum { CLI_MAX_TABLES = 7 };
+enum { CLI_MAX_TABLES = 8 };
 void cli_tables(const cli_command *c, cli_table out[CLI_MAX_TABLES]);
 /* Calls `use` with the words of "a|b|c". */
 void cli_each_choice(const char *choices, void (*use)(void *ctx, const char *word, size_t n), void *ctx);
@@ -116,7 +117,12 @@ typedef struct cli_run {
 /* Everything that the common options say; desc's other fields are the command's. *out is zero, or holds a model that
  * the command has opened itself. 0, or an exit status. Call cli_run_close in any case. */
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
+/* given.c: MODEL, with the text that --graph and --param give; or, where MODEL is a text, that without weights. */
 int cli_model_open(const cli_args *a, weft_model **out);
+int cli_model_init(const cli_args *a, weft_dtype dtype, uint64_t seed, uint64_t shard_bytes); /* of `weft init` */
+/* Whether a file begins as a graph's text does, comments aside. What cannot be read is none: opening it as a model says
+ * why. */
+bool cli_is_graph_text(const char *path);
 /* Where MODEL is a name on the Hugging Face hub and no path: the path of its snapshot in the cache. 0, or 1 after a
  * message, which has the command that fetches it. */
 int cli_find_model(cli_args *a);
@@ -139,8 +145,8 @@ uint32_t cli_pages_seen(const char *extent, uint32_t page, uint32_t cells);
  * CLI_MAX_DEVICES entries. 0, or an exit status. */
 int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *split, weft_session_desc *desc);
 
-/* What MODEL names (a model folder, a config.json by itself, or a graph text) and, where it is planned, the programs
- * that running it takes, not loaded: those of the session's plan, or the one of a graph text. */
+/* What MODEL names (a model folder, a config.json by itself, or a graph text, be it a model's or not) and, where it is
+ * planned, the programs that running it takes, not loaded: those of the session's plan, or the one of a graph text. */
 typedef struct cli_source {
     weft_model *model;        /* NULL: a graph text */
     weft_session_desc desc;   /* of a model: what is planned; borrows what follows, so the source must not be moved */
@@ -155,9 +161,6 @@ typedef struct cli_source {
     uint32_t n;               /* programs; 0: not planned */
     char title[128];          /* "gpt-neox-20b" */
 } cli_source;
-/* Whether a file begins as a graph text does, comments aside. What cannot be read is none: opening it as a model says
- * why. */
-bool cli_is_graph_text(const char *path);
 /* 0, or an exit status; close in any case. planned: on the devices of the options; else none is opened. */
 int cli_source_open(const cli_args *a, bool planned, cli_source *out);
 void cli_source_close(cli_source *s);

@@ -14,17 +14,12 @@ static const cli_option options[] = {
 static int run_init(const cli_args *a)
 {
     weft_dtype t = WEFT_F16;
-    weft_error err;
-    weft_progress_sink progress = cli_progress();
     cli_dtype(cli_text(a, "dtype", "f16"), &t);
-    if (weft_model_init(a->model, a->second, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0),
-                        &progress, &err))
-        return cli_report(&err);
-    return 0;
+    return cli_model_init(a, t, cli_u64(a, "seed", 0), cli_u64(a, "shard-size", 0));
 }
 
 const cli_command cli_init = {
     .name = "init", .summary = "Writes a randomly initialised checkpoint for a configuration",
-    .positional = "CONFIG.json DIR",
+    .positional = "CONFIG.json DIR", .graphs = true,
     .options = options, .run = run_init,
 };

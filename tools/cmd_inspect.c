@@ -23,6 +23,7 @@ static void print_config(const weft_model *m, const weft_model_info *i)
         if (wide > value && wide <= MAX_VALUE) value = wide;
     }
     printf("%s\n  %-*s %s\n", i->path, key, "architecture", i->architecture);
+    if (i->text) printf("  %-*s %s\n", key, "graph", i->text);
     for (uint32_t k = 0; (s = weft_model_setting(m, k)); k++)
         printf("  %-*s %-*s %s\n", key, s->key, value, s->value, s->source);
     printf("  parameters              %llu\n", (unsigned long long)i->parameters);
@@ -248,6 +249,7 @@ static int run_inspect(const cli_args *a)
     if (!status && cli_has(a, "json")) {
         json_t *o = object(&source, &info);
         if (*hint) json_object_set_new(o, "hint", json_string(hint));
+        if (info.text) json_object_set_new(o, "graph", cli_json_text(info.text));
         status = cli_print_json(o);
     } else if (!status) {
         const char *note;

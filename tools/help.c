@@ -83,6 +83,8 @@ void cli_man(FILE *f)
     man_options(f, cli_device_options);
     fprintf(f, ".SS Options of every command that runs a model\n");
     man_options(f, cli_run_options);
+    fprintf(f, ".SS Options of every command that opens a model's graph, and of init\n");
+    man_options(f, cli_graph_options);
     fprintf(f, ".SS Options of every command\n");
     man_options(f, cli_model_options);
     man_options(f, cli_common_options);

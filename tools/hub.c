@@ -25,7 +25,7 @@ static bool join(char *out, const char *folder, const char *name)
 /* "owner/name" or "name", by the hub's rules; what looks like a file is none. */
 static bool is_hub_name(const char *s)
 {
-    static const char *const files[] = { ".json", ".safetensors", ".gguf", ".bin", ".txt", ".git" };
+    static const char *const files[] = { ".json", ".safetensors", ".gguf", ".bin", ".txt", ".weft", ".git" };
     size_t n = strlen(s), slashes = 0;
     if (!n || n > MAX_NAME || strstr(s, "--") || strstr(s, "..")) return false;
     for (size_t i = 0; i < n; i++) {

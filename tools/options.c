@@ -59,6 +59,14 @@ const cli_option cli_model_options[] = {
     { .name = NULL },
 };
 
+const cli_option cli_graph_options[] = {
+    { .name = "graph", .kind = CLI_TEXT, .value = "FILE",
+      .help = "the model's graph is this text, whatever its architecture is; config.json has its parameters" },
+    { .name = "param", .kind = CLI_TEXT, .value = "NAME=VALUE", .repeats = true,
+      .help = "a parameter of the text, instead of what config.json says" },
+    { .name = NULL },
+};
+
 const cli_option cli_common_options[] = {
     { .name = "quiet", .kind = CLI_FLAG, .help = "no line on the terminal that says how far long work is" },
     { .name = "help", .letter = 'h', .kind = CLI_FLAG, .help = "print this help" },
@@ -70,6 +78,7 @@ void cli_tables(const cli_command *c, cli_table out[CLI_MAX_TABLES])
     bool model = c->positional && !strncmp(c->positional, "MODEL", 5);
     const cli_table all[] = { { "Options", c->options },
                               { "Model", model ? cli_model_options : NULL },
+                              { "Graph", c->runs || c->sources || c->graphs ? cli_graph_options : NULL },
                               { "Plan", c->sources ? cli_source_options : NULL },
                               { "Devices", c->runs || c->plans ? cli_device_options : NULL },
                               { "Running", c->runs ? cli_run_options : NULL },

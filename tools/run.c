@@ -11,12 +11,6 @@ bool cli_dtype(const char *name, weft_dtype *out)
     return weft_dtype_parse(name, out);
 }
 
-int cli_model_open(const cli_args *a, weft_model **out)
-{
-    weft_error err;
-    return weft_model_open(a->model, NULL, out, &err) ? cli_report_open(a, &err) : 0;
-}
-
 /* How many nodes of a program are where, by reason. */
 static void tell_places(const cli_run *r, const weft_program *p, const char *name)
 {
@@ -117,11 +111,17 @@ static int tell_failed(const cli_run *r, const weft_session_desc *d, const weft_
     return *hint ? cli_fail("%s; %s", err->text, hint) : cli_report(err);
 }
 
-/* A configuration by itself, for which the command has no weights of its own. */
-static bool is_bare(weft_model *m)
+/* A configuration or a text by itself, for which the command has no weights of its own. */
+static int check_weights(const cli_args *a, weft_model *m)
 {
     weft_model_info info = *weft_model_info_get(m);
-    return !info.has_weights && weft_model_weights(m).ctx == m;
+    if (info.has_weights || weft_model_weights(m).ctx != m) return 0;
+    if (cli_is_graph_text(a->model))
+        return cli_fail("%s: a graph's text has no weights: name the folder that has them, and it by --graph %s",
+                        a->named, a->named);
+    const char *text = cli_text(a, "graph", NULL);
+    return cli_fail("%s: a configuration without weights: `weft init %s DIR%s%s` writes random ones", a->named,
+                    a->named, text ? " --graph " : "", text ? text : "");
 }
 
 static void tell_spilled(const cli_run *r)
@@ -160,9 +160,7 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     weft_error err;
     double start = weft__seconds();
     int status = out->model ? 0 : cli_model_open(a, &out->model);
-    if (!status && is_bare(out->model))
-        status = cli_fail("%s: a configuration without weights: `weft init %s DIR` writes random ones", a->named,
-                          a->named);
+    if (!status) status = check_weights(a, out->model);
     if (!status) status = cli_devices_open(a, &out->devices);
     out->open_seconds = weft__seconds() - start;
     uint32_t split[CLI_MAX_DEVICES];

@@ -14,32 +14,31 @@ static void make_title(const char *path, char *out, size_t size)
     while (n > 1 && path[n - 1] == '/') n--;
     size_t begin = n;
     while (begin && path[begin - 1] != '/') begin--;
-    const char *dot = memrchr(path + begin, '.', n - begin);
-    if (dot && dot > path + begin && (!strncmp(dot, ".json", n - (size_t)(dot - path)) || !strncmp(dot, ".txt", 4)))
-        n = (size_t)(dot - path);
+    static const char *const ends[] = { ".json", ".txt", ".weft" };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t k = strlen(ends[i]);
+        if (n <= begin + k || strncmp(path + n - k, ends[i], k)) continue;
+        n -= k;
+        break;
+    }
     snprintf(out, size, "%.*s", (int)(n - begin), path + begin);
 }
 
-bool cli_is_graph_text(const char *path)
-{
-    static const char first[] = "weft-graph ";
-    char head[4096], *at = head;
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(head, 1, sizeof head - 1, f) : 0;
-    if (f) fclose(f);
-    head[n] = 0;
-    for (size_t blanks; (blanks = strspn(at, " \t\r\n")) || *at == '#';) at += blanks ? blanks : strcspn(at, "\n");
-    return !strncmp(at, first, sizeof first - 1);
-}
-
-static int open_text(const char *path, cli_source *out)
+/* A text that says that it is a model's, or that is no graph by itself, is a model without weights (out->model). */
+static int open_text(const cli_args *a, cli_source *out)
 {
     weft_error err;
     size_t n;
-    char *text = cli_read_file(path, &n);
+    weft_graph_text *t = NULL;
+    char *text = cli_read_file(a->model, &n);
     if (!text) return 1;
-    weft_status s = weft_graph_parse(text, n, path, NULL, &out->text, &err);
+    weft_status s = weft_graph_text_read(text, n, a->model, &t, &err);
+    const bool is_model = !s && weft_graph_text_model(t, NULL);
+    if (!s && !is_model) s = weft_graph_parse(text, n, a->model, NULL, &out->text, &err);
+    const bool with_inputs = !is_model && s && t && weft_graph_text_version(t) > 1;
+    weft_graph_text_destroy(t);
     free(text);
+    if (is_model || with_inputs) return cli_model_open(a, &out->model);
     out->graph = out->text;
     return s ? cli_report(&err) : 0;
 }
@@ -88,11 +87,10 @@ static int plan_text(const cli_args *a, cli_source *out)
 int cli_source_open(const cli_args *a, bool planned, cli_source *out)
 {
     *out = (cli_source){ 0 };
-    bool text = cli_is_graph_text(a->model);
-    int status = text ? open_text(a->model, out) : cli_model_open(a, &out->model);
+    int status = cli_is_graph_text(a->model) ? open_text(a, out) : cli_model_open(a, &out->model);
     make_title(a->named, out->title, sizeof out->title);
     if (!status && planned) status = cli_devices_open(a, &out->devices);
-    if (!status && !text) return plan_model(a, out);
+    if (!status && out->model) return plan_model(a, out);
     return !status && planned ? plan_text(a, out) : status;
 }
 

@@ -25,13 +25,13 @@ typedef struct job {
     uint64_t total;
     json_t *weight_map;
     size_t n_written, n_renamed; /* shards */
-    bool index_written, index_renamed, config_written, folder_made;
+    size_t texts_written, texts_renamed;
+    bool index_written, index_renamed, folder_made;
     unsigned char *buffer; /* [WEFT__WRITE_PIECE] */
     weft__task task;
 } job;
 
-#define INDEX_NAME  "model.safetensors.index.json"
-#define CONFIG_NAME "config.json"
+#define INDEX_NAME "model.safetensors.index.json"
 
 /* ---- names ---- */
 
@@ -207,9 +207,9 @@ static weft_status write_all_files(job *j, weft_error *err)
         WEFT_TRY(write_shard(j, i, err));
     }
     if (j->n_shards > 1) WEFT_TRY(write_index(j, err));
-    if (d->config) {
-        j->config_written = true;
-        WEFT_TRY(write_text(j, CONFIG_NAME, d->config, d->config_size, err));
+    for (size_t i = 0; i < d->n_texts; i++) {
+        j->texts_written++;
+        WEFT_TRY(write_text(j, d->texts[i].name, d->texts[i].text, d->texts[i].size, err));
     }
     for (size_t i = 0; i < j->n_shards; i++) {
         shard_name(j, i, name);
@@ -220,7 +220,11 @@ static weft_status write_all_files(job *j, weft_error *err)
         WEFT_TRY(rename_named(j, INDEX_NAME, err));
         j->index_renamed = true;
     }
-    return d->config ? rename_named(j, CONFIG_NAME, err) : WEFT_OK;
+    for (size_t i = 0; i < d->n_texts; i++) {
+        WEFT_TRY(rename_named(j, d->texts[i].name, err));
+        j->texts_renamed++;
+    }
+    return WEFT_OK;
 }
 
 static void undo(const job *j)
@@ -231,7 +235,7 @@ static void undo(const job *j)
         remove_named(j, name, i >= j->n_renamed);
     }
     if (j->index_written) remove_named(j, INDEX_NAME, !j->index_renamed);
-    if (j->config_written) remove_named(j, CONFIG_NAME, true);
+    for (size_t i = 0; i < j->texts_written; i++) remove_named(j, j->desc->texts[i].name, i >= j->texts_renamed);
     if (j->folder_made) rmdir(j->desc->folder);
 }
 

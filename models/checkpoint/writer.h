@@ -1,7 +1,8 @@
 /* writer.h: writes a checkpoint folder, in shards, with one buffer of memory whatever the model's size.
  *
  * The tensors are declared first; their data is then asked for in order, piece by piece. Files get
- * their names only when all of them are complete (config.json last), and a failure leaves nothing behind. */
+ * their names only when all of them are complete (the texts last, in their order), and a failure leaves nothing
+ * behind. */
 #ifndef WEFT_CHECKPOINT_WRITER_H
 #define WEFT_CHECKPOINT_WRITER_H
 
@@ -13,13 +14,16 @@
 typedef weft_status (*weft__tensor_fill)(void *ctx, size_t index, uint64_t offset, void *out,
                                          size_t n, weft_error *err);
 
+/* A small file beside the tensors. */
+typedef struct weft__write_text { const char *name, *text; size_t size; } weft__write_text;
+
 typedef struct weft__write_desc {
     const char *folder; /* made if it does not exist; must not hold a checkpoint yet */
     const weft__file_tensor *tensors; /* name, dtype, rank and dims are read */
     size_t n_tensors;
     uint64_t shard_bytes; /* most data in one file (a larger tensor gets a file of its own); 0 means 5 GB */
-    const char *config;   /* text of config.json; may be NULL */
-    size_t config_size;
+    const weft__write_text *texts; /* config.json and others */
+    size_t n_texts;
     weft__tensor_fill fill;
     void *ctx;
     const weft_progress_sink *progress; /* told after each piece; may be NULL */

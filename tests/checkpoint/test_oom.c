@@ -34,8 +34,8 @@ static weft_status write_all(const char *folder, weft_error *err)
                            .tensors = tensors,
                            .n_tensors = 3,
                            .shard_bytes = 20,
-                           .config = "{}",
-                           .config_size = 2,
+                           .texts = &(const weft__write_text){ "config.json", "{}", 2 },
+                           .n_texts = 1,
                            .fill = weft__random_fill,
                            .ctx = &r };
     return weft__checkpoint_write(&d, err);

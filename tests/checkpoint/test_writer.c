@@ -62,8 +62,8 @@ static void round_trip(uint64_t shard_bytes, size_t n_files)
                            .tensors = tensors,
                            .n_tensors = N_TENSORS,
                            .shard_bytes = shard_bytes,
-                           .config = "{\"a\":1}",
-                           .config_size = 7,
+                           .texts = &(const weft__write_text){ "config.json", "{\"a\":1}", 7 },
+                           .n_texts = 1,
                            .fill = pattern_fill,
                            .ctx = &ctx };
     CHECK_OK(weft__checkpoint_write(&d, &err), err);
@@ -150,8 +150,8 @@ static void failed_fill_leaves_nothing(void)
                                .tensors = tensors,
                                .n_tensors = N_TENSORS,
                                .shard_bytes = 14013,
-                               .config = "{}",
-                               .config_size = 2,
+                               .texts = &(const weft__write_text){ "config.json", "{}", 2 },
+                               .n_texts = 1,
                                .fill = pattern_fill,
                                .ctx = &ctx };
         CHECK_STATUS(weft__checkpoint_write(&d, &err), WEFT_CANCELLED, err);
@@ -164,8 +164,8 @@ static void failed_fill_leaves_nothing(void)
                            .tensors = tensors,
                            .n_tensors = N_TENSORS,
                            .shard_bytes = 14013,
-                           .config = "{}",
-                           .config_size = 2,
+                           .texts = &(const weft__write_text){ "config.json", "{}", 2 },
+                           .n_texts = 1,
                            .fill = pattern_fill,
                            .ctx = &ctx };
     CHECK_STATUS(weft__checkpoint_write(&d, &err), WEFT_CANCELLED, err);

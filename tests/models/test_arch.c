@@ -41,7 +41,7 @@ static void inits(const golden *g, weft_backend *device)
     weft_model *m = NULL;
     char path[TEMP_PATH];
     snprintf(path, sizeof path, "%s", temp_path(&folder, "made"));
-    if (CHECK_OK(weft_model_init(temp_path(&g->folder, "config.json"), path, WEFT_F16, 1, 0, NULL, &err), err) &&
+    if (CHECK_OK(weft_model_init(temp_path(&g->folder, "config.json"), NULL, path, WEFT_F16, 1, 0, NULL, &err), err) &&
         CHECK_OK(weft_checkpoint_open(path, &made, &err), err) &&
         CHECK_OK(weft_model_open(g->folder.path, NULL, &m, &err), err))
         check_made(g, m, made);

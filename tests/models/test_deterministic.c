@@ -66,8 +66,8 @@ static bool gated_open(bundled *b, const char *device, weft_session_desc d)
     temp_write_text(&folder, "config.json", config);
     d.devices = &b->device;
     d.n_devices = 1;
-    bool ok = CHECK_OK(weft_model_init(temp_path(&folder, "config.json"), temp_path(&folder, "model"), WEFT_F16, 1, 0,
-                                       NULL, &err), err) &&
+    bool ok = CHECK_OK(weft_model_init(temp_path(&folder, "config.json"), NULL, temp_path(&folder, "model"),
+                                       WEFT_F16, 1, 0, NULL, &err), err) &&
               CHECK_OK(weft_model_open(temp_path(&folder, "model"), NULL, &b->m, &err), err) &&
               CHECK_OK(weft_backend_open(device, &b->device, &err), err) &&
               CHECK_OK(weft_session_create(b->m, &d, &b->s, &err), err);

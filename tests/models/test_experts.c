@@ -23,7 +23,7 @@ static temp_folder make(weft_dtype t)
     char made[TEMP_PATH];
     temp_write_text(&folder, "config.json", config);
     snprintf(made, sizeof made, "%s", temp_path(&folder, "made"));
-    CHECK_OK(weft_model_init(temp_path(&folder, "config.json"), made, t, 1, 0, NULL, &err), err);
+    CHECK_OK(weft_model_init(temp_path(&folder, "config.json"), NULL, made, t, 1, 0, NULL, &err), err);
     return folder;
 }
 
@@ -142,7 +142,7 @@ static void allocations_may_fail(void)
     }
     OOM_LOOP(n)
     {
-        weft_status s = weft_model_init(json, again, WEFT_F16, 1, 0, NULL, &err);
+        weft_status s = weft_model_init(json, NULL, again, WEFT_F16, 1, 0, NULL, &err);
         OOM_CHECK(s, err);
     }
     temp_remove(&folder);

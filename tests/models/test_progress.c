@@ -20,7 +20,7 @@ static weft_status init(const weft_progress_sink *sink)
 {
     char from[TEMP_PATH];
     snprintf(from, sizeof from, "%s", temp_path(&folder, "c.json"));
-    return weft_model_init(from, temp_path(&folder, "m"), WEFT_F16, 1, 2000000, sink, &err);
+    return weft_model_init(from, NULL, temp_path(&folder, "m"), WEFT_F16, 1, 2000000, sink, &err);
 }
 
 static void init_leaves_no_file(void)

@@ -29,7 +29,7 @@ static bool make_model(void)
     FILE *f = fopen(in_folder("c.json"), "w");
     if (!CHECK(f && fputs(config, f) >= 0)) return false;
     fclose(f);
-    return CHECK_OK(weft_model_init(in_folder("c.json"), in_folder("m"), WEFT_F16, 1, 0, NULL, &err), err) &&
+    return CHECK_OK(weft_model_init(in_folder("c.json"), NULL, in_folder("m"), WEFT_F16, 1, 0, NULL, &err), err) &&
            CHECK(!symlink(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox/tokenizer.json",
                           in_folder("m/tokenizer.json")));
 }
