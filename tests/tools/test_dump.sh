@@ -124,7 +124,8 @@ holds "memory: text and document agree" '"$weft" memory "$model" --device cpu | 
 
 # ---- what cannot be ----
 sed 's/gelu %4/gelu %9/' "$dir/text" >"$dir/broken"
-fails "a graph text with a fault" 1 "broken:7:" "$weft" graph "$dir/broken"
+"$weft" graph "$dir/broken" --stage optimised >"$dir/out" 2>"$dir/err"; same "a graph text with a fault: exit status" 1 $?
+holds "a graph text with a fault: place, line and mark" 'head -1 "$dir/err" | grep -q "^weft: .*broken:7:" && sed -n 2p "$dir/err" | grep -qF "gelu %9" && [ "$(wc -l <"$dir/err")" -eq 3 ]'
 fails "layers" 2 "--layers" "$weft" graph "$model" --format dot --layers 3-1
 fails "layers with a sign" 2 "--layers" "$weft" graph "$model" --format dot --layers 3--1
 fails "layers with a tail" 2 "--layers" "$weft" graph "$model" --format dot --layers 3-4x
