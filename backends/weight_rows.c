@@ -75,7 +75,7 @@ const void *weft__weight_rows(const weft_weight_data *src, int64_t row, int64_t 
     const uint64_t step = row_bytes(src->dtype, k), to = row_bytes(t, k);
     for (int64_t done = 0, count; done < n; done += count) { /* each of the pieces that they lie in */
         const int64_t first = row + done, place = first % each;
-        unsigned char *out = (unsigned char *)room + (uint64_t)done * to;
+        unsigned char *out = room ? (unsigned char *)room + (uint64_t)done * to : NULL; /* of rows as they are */
         count = n - done < each - place ? n - done : each - place;
         if (src->turned) {
             turn_rows(src, first, count, t, out);
