@@ -58,6 +58,27 @@ static bool begins(const char *text, const char *with)
     return !strncmp(text, with, strlen(with));
 }
 
+/* What lies in pages lies in those of the session: with others it would be read from other cells. */
+static weft_status check_pages(const weft_model *m, const weft_graph *g, uint32_t page, weft_error *err)
+{
+    const char *origin = weft__definition_origin(m);
+    uint32_t window;
+    for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
+        const weft_node *n = weft_graph_node(g, i);
+        const weft_dims *d = n->n_out ? &weft_graph_value(g, n->out[0])->dims : NULL;
+        if (n->op == WEFT_OP_attention && n->attrs.attention.page && (uint32_t)n->attrs.attention.page != page)
+            return WEFT_FAIL(err, WEFT_INVALID, "%s: %s: attention to pages of %d cells, but the session's have %u",
+                             origin, n->scope, n->attrs.attention.page, page);
+        for (uint32_t k = 0; n->op == WEFT_OP_state && k < d->rank; k++) {
+            const char *extent = d->d[k].extent ? weft_graph_extent(g, d->d[k].extent, NULL) : "";
+            if (weft__pages_extent(extent, &window) && d->d[k].n != page)
+                return WEFT_FAIL(err, WEFT_INVALID, "%s: state '%s' has %lld cells a page, but the session's have %u",
+                                 origin, n->name, (long long)d->d[k].n, page);
+        }
+    }
+    return WEFT_OK;
+}
+
 static weft_status build(const weft_model *m, const weft_model_graph_desc *desc, const weight_types *t,
                          weft_graph **out, weft_error *err)
 {
@@ -67,6 +88,7 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     weft__definition_build(m, *out, &in);
     if (desc->candidates) add_candidates(*out, desc->candidates);
     weft_status s = weft_graph_seal(*out, err);
+    if (!s) s = check_pages(m, *out, in.page, err);
     if (!s) return WEFT_OK;
     weft_graph_destroy(*out);
     *out = NULL;

@@ -414,6 +414,48 @@ static const struct { const char *text; weft_status status; const char *says; } 
     { BEGIN "model \"M\" heads\n" INPUTS H HIDDEN, WEFT_FORMAT, "heads" },
 };
 
+/* Pages of the text's own are the session's only by chance. */
+static void pages_are_the_sessions(void)
+{
+    static const char text[] = BEGIN
+        "param page : int from \"session.page\"\nparam cells : int = page\n" INPUTS
+        "extent sequences 1\nextent pages 1\nextent pages_each 1\n"
+        "%first = input \"first\" : i32[tokens]\n%pos = input \"pos\" : i32[tokens]\n"
+        "%cell = input \"cell\" : i32[tokens]\n%sequence = input \"sequence\" : i32[tokens]\n"
+        "%table = input \"table\" : i32[sequences, pages_each]\n" H QKV
+        "%s = state \"s\" : f16[1, cells*pages, 6]\n%t = permute %k {order = (1, 0, 2)}\n"
+        "%s = store %s, %t, %cell {axis = 1}\n"
+        "%y = attention %k, %s, %s, %first, %pos, %sequence, %table {scale = 1, page = page}\n"
+        "%h = reshape %y {dims = [tokens, 6]}\n" HIDDEN;
+    static const struct { weft_graph_param p; weft_status status; const char *says; } cases[] = {
+        { { "cells", NULL, 64 }, WEFT_OK, NULL },
+        { { "cells", NULL, 128 }, WEFT_INVALID, "state 's' has 128 cells a page, but the session's have 64" },
+        { { "page", NULL, 32 }, WEFT_INVALID, "state 's' has 32 cells a page, but the session's have 64" },
+        { { "page", NULL, 16 }, WEFT_INVALID, "cells a page" },
+    };
+    weft_model *m;
+    weft_graph *g;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weft_model_desc d = of(text);
+        d.params = &cases[i].p;
+        d.n_params = 1;
+        CHECK_STATUS(weft_model_open(NULL, &d, &m, &err), cases[i].status, err);
+        if (cases[i].says) CHECK_CONTAINS(err.text, cases[i].says);
+        if (m) { /* right for pages of 64 alone, for the number stands in the text */
+            CHECK_OK(weft_model_graph(m, &(weft_model_graph_desc){ .page = 64 }, &g, &err), err);
+            weft_graph_destroy(g);
+            CHECK_STATUS(weft_model_graph(m, &(weft_model_graph_desc){ .page = 32 }, &g, &err), WEFT_INVALID, err);
+        }
+        weft_model_close(m);
+    }
+    weft_model_desc d = of(text);
+    if (CHECK_OK(weft_model_open(NULL, &d, &m, &err), err)) { /* of what the session says always */
+        CHECK_OK(weft_model_graph(m, &(weft_model_graph_desc){ .page = 32 }, &g, &err), err);
+        weft_graph_destroy(g);
+    }
+    weft_model_close(m);
+}
+
 static void texts_that_no_session_can_run(void)
 {
     weft_model *m;
@@ -469,5 +511,6 @@ static const weft_test tests[] = {
     { "what sessions decide", what_sessions_decide },
     { "texts that no session can run", texts_that_no_session_can_run },
     { "parts that cannot be", parts_that_cannot_be },
+    { "pages are the session's", pages_are_the_sessions },
 };
 TEST_MAIN(tests)
