@@ -47,8 +47,8 @@ static weft_status unknown(const weft_model *m, const char *name, weft_error *er
                          "give the folder, or its config.json",
                          m->config.origin);
     list_architectures(m, known, sizeof known);
-    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%.100s' is not known; known families are %s",
-                     m->config.origin, name, known);
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: architecture '%.100s' is not known; known families are %s; "
+                     "a text can say what it is (model.weft in its folder, or --graph)", m->config.origin, name, known);
 }
 
 /* The first of the caller's that the configuration names; NULL: none. They may leave the type open. */

@@ -65,26 +65,12 @@ static weft_status read_head(weft_model *m, const weft_graph *g, uint32_t *width
 
 /* ---- inputs ---- */
 
-/* A session writes these, and those of windows: "cell_128". */
-static bool is_fed(const char *name)
-{
-    static const char *const inputs[] = { "tokens", "pos", "sequence", "reset", "rows", "cell", "first", "table" };
-    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
-        const size_t n = strlen(inputs[i]);
-        const char *window = name + n + 1;
-        if (strncmp(name, inputs[i], n)) continue;
-        if (!name[n] || (i > 4 && name[n] == '_' && *window && !window[strspn(window, "0123456789")])) return true;
-    }
-    return false;
-}
-
 static weft_status check_inputs(const weft_model *m, const weft_graph *g, weft_error *err)
 {
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
-        if (n->op == WEFT_OP_input && !is_fed(n->name))
-            return WEFT_FAIL(err, WEFT_INVALID, "%s: no session has numbers for the input '%s'",
-                             weft__definition_origin(m), n->name);
+        weft_status s = n->op == WEFT_OP_input ? weft__input_check(n->name, err) : WEFT_OK;
+        if (s) return weft__annotate(err, s, "%s", weft__definition_origin(m));
     }
     return WEFT_OK;
 }

@@ -95,7 +95,8 @@ static weft_status read_definition(weft_model *m, weft_error *err)
                                              .build = build, .ctx = m };
     t->says_head = name && head;
     if (t->says_head && !find_head(head, &t->definition.head))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: no model has a head called '%s'", t->origin, head);
+        return WEFT_FAIL(err, WEFT_FORMAT, "%s: no model has a head called '%s': it is one of logits, none, sequence, "
+                         "tokens and span", t->origin, head);
     return read_names(t, err);
 }
 

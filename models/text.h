@@ -47,8 +47,10 @@ typedef struct weft__text_use {
 
 /* text_use.c. From here on the use must not be moved. */
 void weft__text_use_begin(weft__text_use *use);
-/* weft_graph_text_desc.made: holds weights against the files, so that a fault is told where the text asks for it. */
+/* weft_graph_text_desc.made. */
 void weft__text_made(void *use, weft_graph *g, uint32_t node);
+/* Whether sessions write an input of this name; else INVALID with those that they write. */
+weft_status weft__input_check(const char *name, weft_error *err);
 
 /* text_blocks.c: what texts use beside ops, with a weft__text_use as context. */
 extern const weft_text_block weft__text_blocks[];

@@ -82,6 +82,15 @@ static int read_given(const cli_args *a, given *g, weft_model_desc *out)
     return 0;
 }
 
+/* That a model is what its folder's own text says is told even where nobody asked; inspect prints it with the rest. */
+static void tell_own_text(const cli_args *a, const weft_model *m, const weft_model_desc *desc)
+{
+    const char *text = weft_model_info_get(m)->text;
+    if (!text || desc->text || a->command == &cli_inspect || cli_has(a, "verbose")) return;
+    cli_progress_end();
+    fprintf(stderr, "note: %s: its architecture is not known, its graph is %s\n", a->named, text);
+}
+
 int cli_model_open(const cli_args *a, weft_model **out)
 {
     weft_error err;
@@ -90,6 +99,7 @@ int cli_model_open(const cli_args *a, weft_model **out)
     int status = read_given(a, &g, &desc);
     const char *path = !status && cli_is_graph_text(a->model) ? NULL : a->model;
     if (!status && weft_model_open(path, &desc, out, &err)) status = cli_report_open(a, &err);
+    if (!status) tell_own_text(a, *out, &desc);
     forget(&g);
     return status;
 }

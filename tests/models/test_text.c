@@ -188,6 +188,7 @@ static void a_folder_brings_its_own(void)
     write_config(&folder, "BigramForCausalLM", "");
     CHECK_STATUS(weft_model_open(folder.path, NULL, &m, &err), WEFT_UNSUPPORTED, err);
     CHECK_CONTAINS(err.text, "'BigramForCausalLM' is not known");
+    CHECK_CONTAINS(err.text, "model.weft in its folder, or --graph");
     temp_write_text(&folder, "model.weft", bigram);
     if (CHECK_OK(weft_model_open(folder.path, NULL, &m, &err), err)) {
         CHECK(find_note(m, "model.weft says, for architecture 'BigramForCausalLM' is not known") != NULL);
@@ -298,7 +299,7 @@ static void weights_that_do_not_fit_are_shown(void)
     write_weights(&folder, "embed", "haed", false);
     CHECK_STATUS(weft_model_open(folder.path, &d, &m, &err), WEFT_NOT_FOUND, err);
     CHECK_CONTAINS(err.text, "my.weft:13:1: ");
-    CHECK_CONTAINS(err.text, "no tensor head");
+    CHECK_CONTAINS(err.text, "no tensor head (did you mean 'haed'?)");
     CHECK_CONTAINS(err.text, "\n    %w = weight \"head\" : any[vocab_size, E]\n");
     write_weights(&folder, "embed", "head", true);
     CHECK_STATUS(weft_model_open(folder.path, &d, &m, &err), WEFT_SHAPE, err);
@@ -395,7 +396,7 @@ static const struct { const char *text; weft_status status; const char *says; } 
     { BEGIN INPUTS H HIDDEN "%s = slice %h {axis = 1, start = 0, size = 2}\noutput \"hidden.1\" = %s\n",
       WEFT_INVALID, "'hidden.1' has 2 numbers a token, hidden.0 6" },
     { BEGIN INPUTS "%x = input \"mask\" : f32[tokens, 6]\n" H "%h = mul %h, %x\n" HIDDEN, WEFT_INVALID,
-      "no session has numbers for the input 'mask'" },
+      "my.weft:6:1: no session has numbers for the input 'mask'; it has tokens, pos," },
     { BEGIN INPUTS "%x = input \"pos_16\" : i32[tokens]\n" H HIDDEN, WEFT_INVALID, "'pos_16'" },
     { BEGIN "extent tokens 512\n%tokens = input \"tokens\" : f32[tokens]\noutput \"hidden.0\" = %tokens\n",
       WEFT_SHAPE, "'tokens'" },

@@ -100,6 +100,7 @@ same "with --graph it runs" "$want" "$("$weft" generate "$dir/new" --tokens $ids
 cp "$text" "$dir/new/model.weft"
 same "with its own text, too" "$want" "$("$weft" generate "$dir/new" --tokens $ids --max-tokens 8 --verbose 2>"$dir/err")"
 note="the model is what $dir/new/model.weft says, for architecture 'LamaForCausalLM' is not known"
+holds "which is told without --verbose, too" '"$weft" generate "$dir/new" --tokens 1 --max-tokens 1 2>&1 >/dev/null | grep -qxF "note: $dir/new: its architecture is not known, its graph is $dir/new/model.weft"'
 holds "which is said" 'grep -qF "note: $note" "$dir/err"'
 holds "by inspect, too" '"$weft" inspect "$dir/new" >"$dir/i" && grep -qF "  note                    $note" "$dir/i" && grep -qF "  graph                   $dir/new/model.weft" "$dir/i"'
 holds "--graph counts before it" '"$weft" inspect "$dir/new" --graph "$dir/gelu.weft" | grep -qF "$dir/gelu.weft"'
@@ -109,6 +110,9 @@ rm "$model/model.weft"
 "$weft" init "$dir/new/config.json" "$dir/made" --seed 3 && same "init by the folder's text" "$want" "$("$weft" generate "$dir/made" --tokens $ids --max-tokens 8)"
 rm "$dir/new/model.weft"
 "$weft" init "$dir/new/config.json" "$dir/made2" --seed 3 --graph "$text" && same "init --graph" "$want" "$("$weft" generate "$dir/made2" --tokens $ids --max-tokens 8)"
+
+mkdir "$dir/odd" && cp "$dir/config.json" "$dir/odd/some.json"
+holds "a configuration of another name" '"$weft" graph "$dir/odd/some.json" --graph "$text" --stage optimised | grep -q "output \"logits\""'
 
 # ---- a text in place of MODEL: a model without weights ----
 sizes="--param vocab_size=64 --param L=2 --param E=32 --param F=48 --param H=4 --param eps=1e-5 --param theta=10000 --param hidden_act=silu --param tied=false"
