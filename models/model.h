@@ -106,7 +106,8 @@ WEFT_API size_t weft_model_pooled_token(const weft_model *m, const int32_t *ids,
 typedef enum weft_setting_kind { WEFT_SETTING_NUMBER, WEFT_SETTING_TRUTH, WEFT_SETTING_TEXT } weft_setting_kind;
 typedef struct weft_setting_info {
     const char *key, *value; /* "rope_theta", "10000"; "true", "gelu_new" */
-    const char *source;      /* "config.json", "config.json: rotary_emb_base", "default of gpt_neox", "default" */
+    const char *source; /* "config.json", "config.json: rotary_emb_base", "default of gpt_neox", "default"; "given": to
+                         * a text, by the name of its parameter */
     double number;           /* 1 and 0 of a truth, NaN of a text */
     weft_setting_kind kind;
 } weft_setting_info;

@@ -21,17 +21,30 @@ static bool is_recorded(const weft__settings *s, const char *key)
     return false;
 }
 
-static void record(weft_model *m, weft_setting_kind kind, const char *key, const char *value, double number)
+static void record_from(weft__settings *s, weft_setting_kind kind, const char *key, const char *value, double number,
+                        const char *source)
 {
-    weft__settings *s = &m->settings;
-    char source[WEFT_CONFIG_SOURCE_SIZE];
     if (is_recorded(s, key) || s->failed) return;
     weft_setting_info info = { .kind = kind, .number = number };
     s->failed = !weft__grow(&s->list, &s->capacity, s->n + 1, sizeof *s->list) ||
                 !(info.key = weft__arena_strdup(&s->texts, key)) ||
                 !(info.value = weft__arena_strdup(&s->texts, value)) ||
-                !(info.source = weft__arena_strdup(&s->texts, weft_config_file_source(m->hf, key, source)));
+                !(info.source = weft__arena_strdup(&s->texts, source));
     if (!s->failed) s->list[s->n++] = info;
+}
+
+static void record(weft_model *m, weft_setting_kind kind, const char *key, const char *value, double number)
+{
+    char source[WEFT_CONFIG_SOURCE_SIZE];
+    record_from(&m->settings, kind, key, value, number, weft_config_file_source(m->hf, key, source));
+}
+
+/* "12", "0.5" */
+static const char *number_text(double x, char text[WEFT__FLOAT_TEXT])
+{
+    if (x != floor(x) || fabs(x) >= 1e15) return weft__double_text(x, text);
+    snprintf(text, WEFT__FLOAT_TEXT, "%.0f", x);
+    return text;
 }
 
 /* weft_config.asked */
@@ -43,9 +56,7 @@ static void hear(void *sink, const weft_config_value *v)
     } else if (v->truth) {
         record(sink, WEFT_SETTING_TRUTH, v->key, v->number != 0 ? "true" : "false", v->number);
     } else {
-        bool whole = v->number == floor(v->number) && fabs(v->number) < 1e15;
-        if (whole) snprintf(text, sizeof text, "%.0f", v->number);
-        record(sink, WEFT_SETTING_NUMBER, v->key, whole ? text : weft__double_text(v->number, text), v->number);
+        record(sink, WEFT_SETTING_NUMBER, v->key, number_text(v->number, text), v->number);
     }
 }
 
@@ -67,10 +78,23 @@ static void record_tokens(weft_model *m, const char *key, const int32_t *ids, si
     record(m, n == 1 ? WEFT_SETTING_NUMBER : WEFT_SETTING_TEXT, key, text, n == 1 ? ids[0] : (double)NAN);
 }
 
+/* What the caller has given to a text. */
+static void record_params(weft_model *m)
+{
+    char text[WEFT__FLOAT_TEXT];
+    for (uint32_t i = 0; i < m->text.n_params; i++) {
+        const weft_graph_param *p = &m->text.params[i];
+        if (p->text) record_from(&m->settings, WEFT_SETTING_TEXT, p->name, p->text, (double)NAN, "given");
+        else
+            record_from(&m->settings, WEFT_SETTING_NUMBER, p->name, number_text(p->number, text), p->number, "given");
+    }
+}
+
 weft_status weft__settings_finish(weft_model *m, weft_error *err)
 {
     m->config.asked = NULL;
     m->config.sink = NULL;
+    record_params(m);
     record_tokens(m, "bos_token_id", &m->info.bos, m->info.bos >= 0);
     record_tokens(m, "eos_token_id", m->eos, m->n_eos);
     return m->settings.failed ? WEFT_OOM_FAIL(err, "a model's settings") : WEFT_OK;

@@ -74,6 +74,7 @@ same "classify: a head of the text's own" 48 "$("$weft" classify "$model" --grap
 holds "a parameter instead of the configuration's" '"$weft" generate "$model" --tokens 1 --max-tokens 1 --graph "$text" --param L=1 --verbose 2>&1 | grep -q "^note: 9 tensors are in the files but not in the model"'
 holds "several, words too" '"$weft" logits "$model" --tokens $ids --output "$dir/a" --graph "$text" --param hidden_act=gelu --param "theta=1e4" && "$weft" logits "$model" --tokens $ids --output "$dir/b" --graph "$dir/gelu.weft" && cmp -s "$dir/a" "$dir/b"'
 holds "a truth" '"$weft" inspect "$model" --graph "$text" --param tied=true | grep -q "lm_head.weight. is in the files but not in the model"'
+holds "inspect says which" '"$weft" inspect "$model" --graph "$text" --param L=1 --param hidden_act=gelu | grep -cE "^  (L +1|hidden_act +gelu) +given$" | grep -qx 2'
 fails "no value" 2 "--param L: expected NAME=VALUE" "$weft" inspect "$model" --graph "$text" --param L
 fails "no such parameter" 1 "layers" "$weft" inspect "$model" --graph "$text" --param layers=1
 fails "a parameter of another kind" 1 "'L'" "$weft" inspect "$model" --graph "$text" --param L=many
