@@ -28,6 +28,9 @@ weft_status weft__run_block(weft__run *r, const weft__stmt *s)
 {
     if (weft__names_find(&r->blocks, s->name.text, false))
         return weft__run_fail(r, s->name.at, WEFT_FORMAT, "given twice: block '%s'", s->name.text);
+    if (s->n_attrs > WEFT__TEXT_ATTRS)
+        return weft__run_fail(r, s->name.at, WEFT_LIMIT, "block '%s' has more than %d attributes", s->name.text,
+                              (int)WEFT__TEXT_ATTRS);
     weft__datum *defaults = weft__heap_alloc(&r->heap, s->n_attrs, sizeof *defaults);
     block *b = weft__heap_alloc(&r->heap, 1, sizeof *b);
     if (!b || !defaults) return WEFT_OOM_FAIL(r->err, "blocks of a text");
@@ -108,21 +111,21 @@ static weft_status bind_taken(weft__run *r, const block *b, const weft_ref *in, 
     return WEFT_OK;
 }
 
-weft_status weft__block_enter(weft__run *r, const weft__stmt *s, const weft_ref *in, const weft__stmt **body)
+weft_status weft__block_enter(weft__run *r, const weft__stmt *s, const weft_ref *in, const weft__stmt **out)
 {
     const block *b = find(r, s->word.text);
-    *body = NULL;
+    *out = NULL;
     if (!b) return WEFT_OK;
     if (s->label || s->n_items)
         return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' takes values and attributes alone", s->word.text);
     if (s->n_inputs != b->s->n_inputs)
-        return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' takes %u values, not %u", s->word.text,
-                              b->s->n_inputs, s->n_inputs);
+        return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' takes %u value%s, not %u", s->word.text,
+                              b->s->n_inputs, b->s->n_inputs == 1 ? "" : "s", s->n_inputs);
     weft__datum *attrs = weft__heap_alloc(&r->heap, b->s->n_attrs, sizeof *attrs);
     if (!attrs) return WEFT_OOM_FAIL(r->err, "blocks of a text");
     WEFT_TRY(give_attrs(r, s, b, attrs));
     WEFT_TRY(enter(r, s, b));
-    *body = b->s->body;
+    *out = b->s;
     return bind_taken(r, b, in, attrs);
 }
 
@@ -135,8 +138,8 @@ weft_status weft__block_leave(weft__run *r, weft_ref *out)
     if (!f->returned)
         return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' ended without a return", s->word.text);
     if (f->n_out != s->n_results)
-        return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' gives %u results, not %u", s->word.text, f->n_out,
-                              s->n_results);
+        return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' gives %u result%s, not %u", s->word.text, f->n_out,
+                              f->n_out == 1 ? "" : "s", s->n_results);
     memcpy(out, f->out, f->n_out * sizeof *out);
     return WEFT_OK;
 }

@@ -136,8 +136,8 @@ static weft_status eval_index(weft__run *r, const weft__expr *e, bool words, wef
     if (list.kind != DATUM_LIST) return weft__run_unfit(r, e->args[0], &list, "a list");
     WEFT_TRY(weft__eval_whole(r, e->args[1], INT64_MIN, INT64_MAX, &at));
     if (at < 0 || at >= list.n)
-        return weft__run_fail(r, e->args[1]->at, WEFT_FORMAT, "the list has %u elements, and none at %lld", list.n,
-                              (long long)at);
+        return weft__run_fail(r, e->args[1]->at, WEFT_FORMAT, "the list has %u element%s, and none at %lld", list.n,
+                              list.n == 1 ? "" : "s", (long long)at);
     *out = list.list[at];
     return WEFT_OK;
 }

@@ -1,6 +1,5 @@
 /* expand.c: the statements of a text run, first to be counted, then to make nodes (run.h). */
 #include "graph/text/run.h"
-#include "graph/text/place.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,17 +40,16 @@ static weft_status run_extent(weft__run *r, const weft__stmt *s)
 /* A block of the text; *found false: there is none of this name. */
 static weft_status run_call(weft__run *r, const weft__stmt *s, const weft_ref *in, weft_ref *out, bool *found)
 {
-    const weft__stmt *body;
-    uint32_t depth = r->depth;
-    WEFT_TRY(weft__block_enter(r, s, in, &body));
-    *found = r->depth > depth;
-    if (!*found) return WEFT_OK;
-    WEFT_TRY(run_body(r, body));
+    const weft__stmt *block;
+    WEFT_TRY(weft__block_enter(r, s, in, &block));
+    *found = block != NULL;
+    if (!block) return WEFT_OK;
+    WEFT_TRY(run_body(r, block->body));
     return weft__block_leave(r, out);
 }
 
-/* The text's blocks count before the caller's, and these before ops: what comes to be called as they are called is
- * theirs still. */
+/* The text's blocks count before the caller's, and these before ops: a text stays what it is if an op comes to be called
+ * as one of its blocks is. */
 static weft_status run_node(weft__run *r, const weft__stmt *s)
 {
     weft_ref in[WEFT_MAX_INPUTS] = { { 0 } }, out[WEFT_MAX_INPUTS] = { { 0 } };

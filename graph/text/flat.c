@@ -85,14 +85,15 @@ static weft_status flat_node(weft__run *r, const weft__stmt *s)
     if (s->n_origins && !set_origins(r, s, n)) return WEFT_OOM_FAIL(r->err, "origins");
     memcpy(out, n->out, sizeof out);
     if (l.dtype[0] == WEFT_ANY) l.dtype[0] = l.d.dtype;
+    WEFT_TRY(weft__node_made(r, s, out[0]));
     return weft__line_compare(r, s, &l, out);
 }
 
 static weft_status run_flat(weft__run *r, const weft__stmt *s)
 {
     weft__heap_mark mark = weft__heap_at(&r->heap);
-    if (r->nodes++ == WEFT__TEXT_NODES)
-        return weft__run_fail(r, s->at, WEFT_LIMIT, "the text has more than %d lines", (int)WEFT__TEXT_NODES);
+    if (s->kind == STMT_NODE && r->nodes++ == WEFT__TEXT_NODES)
+        return weft__run_fail(r, s->at, WEFT_LIMIT, "the text makes more than %d nodes", (int)WEFT__TEXT_NODES);
     WEFT_TRY(s->kind == STMT_EXTENT ? flat_extent(r, s) : s->kind == STMT_OUTPUT ? flat_output(r, s) : flat_node(r, s));
     weft__heap_release(&r->heap, mark);
     return WEFT_OK;

@@ -84,7 +84,7 @@ weft_status weft__node_compare(weft__run *r, const weft__stmt *s, const weft_ref
 
 /* ---- making nodes ---- */
 
-static weft_status tell_made(weft__run *r, const weft__stmt *s, weft_ref made)
+weft_status weft__node_made(weft__run *r, const weft__stmt *s, weft_ref made)
 {
     if (r->desc->made) r->desc->made(r->desc->ctx, r->g, weft_graph_value(r->g, made)->node);
     return weft__run_sticky(r, s->at);
@@ -122,7 +122,7 @@ static weft_status make_op(weft__run *r, const weft__stmt *s, weft_op op, const 
     WEFT_TRY(weft__line_read(r, s, op, &l));
     if (weft_op_get(op)->traits & WEFT_TRAIT_SOURCE) {
         WEFT_TRY(make_source(r, s, &l, out));
-        return tell_made(r, s, out[0]);
+        return weft__node_made(r, s, out[0]);
     }
     l.d.in = in;
     l.d.n_in = s->n_inputs;
@@ -130,7 +130,7 @@ static weft_status make_op(weft__run *r, const weft__stmt *s, weft_op op, const 
     const weft_node *n = weft__graph_make(r->g, &l.d, r->err);
     if (!n) return weft__run_locate(r, s->at, r->err->status);
     memcpy(out, n->out, n->n_out * sizeof *out);
-    WEFT_TRY(tell_made(r, s, out[0]));
+    WEFT_TRY(weft__node_made(r, s, out[0]));
     return weft__line_compare(r, s, &l, out);
 }
 
@@ -143,7 +143,7 @@ static weft_status make_activation(weft__run *r, const weft__stmt *s, const weft
     WEFT_TRY(weft__field_act(r, s->attrs[0].value, &act));
     *out = weft_activation(r->g, in[0], act);
     WEFT_TRY(weft__run_sticky(r, s->at));
-    if (act != WEFT_ACT_NONE) WEFT_TRY(tell_made(r, s, *out));
+    if (act != WEFT_ACT_NONE) WEFT_TRY(weft__node_made(r, s, *out));
     return weft__node_compare(r, s, out);
 }
 
@@ -182,7 +182,8 @@ weft_status weft__node_bind(weft__run *r, const weft__stmt *s, const weft_ref *o
 weft_status weft__node_rename(weft__run *r, const weft__stmt *s, const weft_ref *in)
 {
     if (s->n_inputs != s->n_results)
-        return weft__run_fail(r, s->at, WEFT_FORMAT, "%u names for %u values", s->n_results, s->n_inputs);
+        return weft__run_fail(r, s->at, WEFT_FORMAT, "%u name%s for %u value%s", s->n_results,
+                              s->n_results == 1 ? "" : "s", s->n_inputs, s->n_inputs == 1 ? "" : "s");
     WEFT_TRY(weft__node_compare(r, s, in));
     return weft__node_bind(r, s, in);
 }

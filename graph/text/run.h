@@ -15,6 +15,7 @@ enum {
     WEFT__TEXT_STEPS = 64000000,      /* parts of expressions and elements of data */
     WEFT__TEXT_BODIES = 128,          /* bodies and blocks within each other while the text runs */
     WEFT__TEXT_LIST = 65536,          /* elements of a parameter */
+    WEFT__TEXT_ATTRS = 256,           /* of a block */
 };
 
 /* A block that is running; the first frame is the text's. */
@@ -126,6 +127,7 @@ weft_status weft__line_read(weft__run *r, const weft__stmt *s, weft_op op, weft_
 /* Types that are given must be what the results are. */
 weft_status weft__line_compare(weft__run *r, const weft__stmt *s, const weft__line *l, const weft_ref *out);
 weft_status weft__node_compare(weft__run *r, const weft__stmt *s, const weft_ref *out); /* the same of any results */
+weft_status weft__node_made(weft__run *r, const weft__stmt *s, weft_ref made); /* tells the caller */
 weft_status weft__node_inputs(weft__run *r, const weft__stmt *s, weft_ref *in);
 weft_status weft__node_bind(weft__run *r, const weft__stmt *s, const weft_ref *out);
 weft_status weft__node_rename(weft__run *r, const weft__stmt *s, const weft_ref *in); /* %a = %b */
@@ -136,8 +138,9 @@ weft_status weft__node_unknown(weft__run *r, const weft__stmt *s); /* the fault:
 
 /* ---- block.c ---- */
 weft_status weft__run_block(weft__run *r, const weft__stmt *s); /* its definition */
-/* A use: a frame for the block, if there is one of this name, and what it runs. leave: what it has returned. */
-weft_status weft__block_enter(weft__run *r, const weft__stmt *s, const weft_ref *in, const weft__stmt **body);
+/* A use: a frame for the block, whose definition is given (NULL: there is none of this name). leave: what it has
+ * returned. */
+weft_status weft__block_enter(weft__run *r, const weft__stmt *s, const weft_ref *in, const weft__stmt **out);
 weft_status weft__block_leave(weft__run *r, weft_ref *out);
 
 /* ---- host.c ---- */

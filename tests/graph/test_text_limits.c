@@ -72,6 +72,15 @@ static void nesting(void)
     weft_graph_destroy(g);
 }
 
+static void attributes(void)
+{
+    static char text[8192];
+    size_t used = (size_t)snprintf(text, sizeof text, "%sblock b(%%x", V2 X);
+    for (int i = 0; i <= 256; i++) used += (size_t)snprintf(text + used, sizeof text - used, ", a%d", i);
+    snprintf(text + used, sizeof text - used, ") {\n    return %%x\n}\n");
+    too_much(text, "t:3:7: block 'b' has more than 256 attributes");
+}
+
 /* A long chain is no nesting. */
 static void else_if(void)
 {
@@ -151,11 +160,11 @@ static void names(void)
     NOT("block b(%x, n) {\n    return %x\n}\n"
         "%y = b %x {m = 1}", "t:6:12: no attribute is called 'm' (did you mean 'n'?)");
     NOT("block b(%x, n) {\n    return %x\n}\n%y = b %x {n = 1, n = 1}", "t:6:19: given twice: 'n'");
-    NOT("block b(%x) {\n    return %x\n}\n%y = b %x, %x", "t:6:6: block 'b' takes 1 values, not 2");
+    NOT("block b(%x) {\n    return %x\n}\n%y = b %x, %x", "t:6:6: block 'b' takes 1 value, not 2");
     NOT("block b(%x) {\n    return %x, %x\n}\n%y = b %x", "t:6:6: block 'b' gives 2 results, not 1");
     NOT("block b(%x) {\n    if false {\n        return %x\n    }\n}\n"
         "%y = b %x", "t:8:6: block 'b' ended without a return");
-    NOT("%y, %z = %x", "t:3:1: 2 names for 1 values");
+    NOT("%y, %z = %x", "t:3:1: 2 names for 1 value");
     NOT("let a = none + 1", "+ of numbers: one is a word");
     NOT("if 1 {\n}", "t:3:4: true or false is wanted, not 1");
     NOT("repeat i in 0..2.5 {\n}", "t:3:16: a whole number is wanted, not 2.5");
@@ -211,6 +220,7 @@ static const weft_test tests[] = {
     { "statements", statements },
     { "blocks_that_double", blocks_that_double },
     { "nesting", nesting },
+    { "attributes", attributes },
     { "else_if", else_if },
     { "expressions", expressions },
     { "traces", traces },

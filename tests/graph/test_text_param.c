@@ -245,6 +245,28 @@ static void blocks_of_the_caller(void)
         "        ^");
 }
 
+static void count_made(void *ctx, weft_graph *g, uint32_t node)
+{
+    uint32_t *n = ctx;
+    if (weft_graph_node_by_id(g, node)) ++*n;
+}
+
+/* A weight that is named twice, twice; what is no node, and nodes of the caller's blocks, not at all. */
+static void tells_what_is_made(void)
+{
+    uint32_t n = 0;
+    weft_graph_text_desc with = { .blocks = &twins, .n_blocks = 1, .ctx = &n, .made = count_made };
+    weft_graph *g = text_graph(V2 X "%w = weight \"w\" : any[1]\n%w = weight \"w\" : any[1]\n%x = mul %x, %w\n"
+                                    "%x = activation %x {act = none}\n%y, %x = twins %x {factor = 2}\n"
+                                    "output \"y\" = %x\n", &with);
+    CHECK_EQ_INT(n, 4 + 1); /* emit() counts, too */
+    weft_graph_destroy(g);
+    n = 0;
+    g = text_graph("weft-graph 1\n%1 = input \"x\" : f32[1]\n%2 = gelu %1\noutput \"y\" = %2\n", &with);
+    CHECK_EQ_INT(n, 2);
+    weft_graph_destroy(g);
+}
+
 /* A text's block hides one of the caller's, and an op; in the block itself they are what they were. */
 static void blocks_before_ops(void)
 {
@@ -306,6 +328,7 @@ static const weft_test tests[] = {
     { "refuses", refuses },
     { "requirements", requirements },
     { "blocks_of_the_caller", blocks_of_the_caller },
+    { "tells_what_is_made", tells_what_is_made },
     { "blocks_before_ops", blocks_before_ops },
     { "extents_and_inputs_that_are_there", extents_and_inputs_that_are_there },
     { "version_1_needs_an_empty_graph", version_1_needs_an_empty_graph },
