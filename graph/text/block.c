@@ -55,14 +55,6 @@ static const block *find(const weft__run *r, const char *name)
     return b && b->rank < weft__run_frame(r)->rank ? b : NULL;
 }
 
-static weft_status no_attr(weft__run *r, const weft__ident *name, const weft__stmt *of)
-{
-    const char *names[16];
-    uint32_t n = 0;
-    for (; n < of->n_attrs && n < 16; n++) names[n] = of->attrs[n].name.text;
-    return weft__run_unknown(r, name, "no attribute is called", false, names, n);
-}
-
 /* What the use gives, into `out` by the block's attributes; evaluated where it stands. */
 static weft_status give_attrs(weft__run *r, const weft__stmt *s, const block *b, weft__datum *out)
 {
@@ -72,7 +64,8 @@ static weft_status give_attrs(weft__run *r, const weft__stmt *s, const block *b,
         const weft__ident *name = &s->attrs[k].name;
         uint32_t i = 0;
         while (i < b->s->n_attrs && strcmp(b->s->attrs[i].name.text, name->text)) i++;
-        if (i == b->s->n_attrs) return no_attr(r, name, b->s);
+        if (i == b->s->n_attrs)
+            return weft__run_unknown(r, name, "no attribute is called", b->s->attrs, i, sizeof *b->s->attrs);
         if (given[i]) return weft__run_fail(r, name->at, WEFT_FORMAT, "given twice: '%s'", name->text);
         WEFT_TRY(weft__eval(r, s->attrs[k].value, &out[i]));
         given[i] = true;
@@ -138,8 +131,8 @@ weft_status weft__block_leave(weft__run *r, weft_ref *out)
     if (!f->returned)
         return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' ended without a return", s->word.text);
     if (f->n_out != s->n_results)
-        return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' gives %u result%s, not %u", s->word.text, f->n_out,
-                              f->n_out == 1 ? "" : "s", s->n_results);
+        return weft__run_fail(r, s->word.at, WEFT_FORMAT, "block '%s' gives %u result%s, not %u", s->word.text,
+                              f->n_out, f->n_out == 1 ? "" : "s", s->n_results);
     memcpy(out, f->out, f->n_out * sizeof *out);
     return WEFT_OK;
 }

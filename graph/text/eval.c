@@ -43,7 +43,7 @@ static weft_status eval_name(weft__run *r, const weft__expr *e, bool words, weft
     else if (words || r->t->version == 1 || is_word_of_fields(e->text))
         *out = weft__characters(DATUM_WORD, e->text);
     else
-        return weft__run_unknown(r, &(weft__ident){ e->text, e->at }, "no parameter is called", false, NULL, 0);
+        return weft__run_unbound(r, &(weft__ident){ e->text, e->at }, "no parameter is called", false);
     return WEFT_OK;
 }
 

@@ -249,18 +249,13 @@ static const struct function {
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
-static weft_status no_function(weft__run *r, const weft__expr *e)
-{
-    const char *names[FUNCTIONS];
-    for (uint32_t i = 0; i < FUNCTIONS; i++) names[i] = functions[i].name;
-    return weft__run_unknown(r, &(weft__ident){ e->text, e->at }, "no function is called", false, names, FUNCTIONS);
-}
-
 weft_status weft__eval_call(weft__run *r, const weft__expr *e, const weft__datum *args, weft__datum *out)
 {
     const struct function *f = functions;
     while (f < functions + FUNCTIONS && strcmp(f->name, e->text)) f++;
-    if (f == functions + FUNCTIONS) return no_function(r, e);
+    if (f == functions + FUNCTIONS)
+        return weft__run_unknown(r, &(weft__ident){ e->text, e->at }, "no function is called", functions, FUNCTIONS,
+                                 sizeof *functions);
     if (e->n < f->min || e->n > f->max)
         return weft__run_fail(r, e->at, WEFT_FORMAT, "%s takes %u argument%s%s, not %u", f->name, f->min,
                               f->min == 1 ? "" : "s", f->max > f->min ? " or more" : "", e->n);

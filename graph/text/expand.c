@@ -48,8 +48,8 @@ static weft_status run_call(weft__run *r, const weft__stmt *s, const weft_ref *i
     return weft__block_leave(r, out);
 }
 
-/* The text's blocks count before the caller's, and these before ops: a text stays what it is if an op comes to be called
- * as one of its blocks is. */
+/* The text's blocks count before the caller's, and these before ops: a text stays what it is if an op comes to be
+ * called as one of its blocks is. */
 static weft_status run_node(weft__run *r, const weft__stmt *s)
 {
     weft_ref in[WEFT_MAX_INPUTS] = { { 0 } }, out[WEFT_MAX_INPUTS] = { { 0 } };

@@ -113,7 +113,7 @@ static weft_status word_of(weft__run *r, const weft__expr *e, const char *wanted
 static weft_status no_word(weft__run *r, const weft__expr *e, const char *what, const char *word,
                            const char *const *names, uint32_t n)
 {
-    return weft__run_unknown(r, &(weft__ident){ word, e->at }, what, false, names, n);
+    return weft__run_unknown(r, &(weft__ident){ word, e->at }, what, names, n, sizeof *names);
 }
 
 static weft_status dtype_of(weft__run *r, const weft__expr *e, weft_dtype *out)
@@ -166,9 +166,8 @@ static weft_status rope_field(weft__run *r, const weft__expr *e, void *field)
 
 static weft_status no_extent(weft__run *r, const char *at, const char *name)
 {
-    return weft__run_unknown(r, &(weft__ident){ name, at },
-                             r->t->version == 1 ? "no extent is called" : "no parameter or extent is called", false,
-                             NULL, 0);
+    return weft__run_unbound(r, &(weft__ident){ name, at },
+                             r->t->version == 1 ? "no extent is called" : "no parameter or extent is called", false);
 }
 
 static weft_status dim_of(weft__run *r, const weft__expr *e, const weft__datum *d, weft_dim *out)
@@ -227,14 +226,6 @@ weft_status weft__field_type(weft__run *r, const weft__type *type, weft_dtype *d
 
 /* ---- attributes ---- */
 
-static weft_status no_attr(weft__run *r, const weft__ident *name, const weft__attr_field *f, uint32_t n)
-{
-    const char *names[32];
-    uint32_t i = 0;
-    for (; i < n && i < 32; i++) names[i] = f[i].name;
-    return weft__run_unknown(r, name, "no attribute is called", false, names, i);
-}
-
 /* Every field of the op once, in any order; optional ones are 0 if not given. */
 weft_status weft__field_attrs(weft__run *r, const weft__stmt *s, weft_op op, weft_attrs *attrs)
 {
@@ -249,7 +240,7 @@ weft_status weft__field_attrs(weft__run *r, const weft__stmt *s, weft_op op, wef
         const weft__ident *name = &s->attrs[k].name;
         uint32_t i = 0;
         while (i < n && strcmp(f[i].name, name->text)) i++;
-        if (i == n) return no_attr(r, name, f, n);
+        if (i == n) return weft__run_unknown(r, name, "no attribute is called", f, n, sizeof *f);
         if (seen >> i & 1) return weft__run_fail(r, name->at, WEFT_FORMAT, "given twice: '%s'", name->text);
         seen |= 1u << i;
         WEFT_TRY(field_of[f[i].type](r, s->attrs[k].value, (char *)attrs + f[i].offset));

@@ -26,14 +26,6 @@ static weft_status host_value(weft__run *r, const weft_text_attr *a, const weft_
     }
 }
 
-static weft_status no_host_attr(weft__run *r, const weft__ident *name, const weft_text_block *b)
-{
-    const char *names[16];
-    uint32_t n = 0;
-    for (; n < b->n_attrs && n < 16; n++) names[n] = b->attrs[n].name;
-    return weft__run_unknown(r, name, "no attribute is called", false, names, n);
-}
-
 static weft_status host_values(weft__run *r, const weft__stmt *s, const weft_text_block *b, weft_text_value *values)
 {
     for (uint32_t i = 0; i < b->n_attrs; i++) values[i].word = "";
@@ -41,7 +33,8 @@ static weft_status host_values(weft__run *r, const weft__stmt *s, const weft_tex
         const weft__ident *name = &s->attrs[k].name;
         uint32_t i = 0;
         while (i < b->n_attrs && strcmp(b->attrs[i].name, name->text)) i++;
-        if (i == b->n_attrs) return no_host_attr(r, name, b);
+        if (i == b->n_attrs)
+            return weft__run_unknown(r, name, "no attribute is called", b->attrs, i, sizeof *b->attrs);
         if (values[i].given) return weft__run_fail(r, name->at, WEFT_FORMAT, "given twice: '%s'", name->text);
         WEFT_TRY(host_value(r, &b->attrs[i], s->attrs[k].value, &values[i]));
     }

@@ -157,8 +157,8 @@ weft_status weft__node_unknown(weft__run *r, const weft__stmt *s)
     for (uint32_t i = 0; i < r->desc->n_blocks && n < BLOCKS; i++) names[n++] = r->desc->blocks[i].name;
     for (unsigned op = 0; op < WEFT_OP_COUNT; op++) names[n++] = weft_op_get((weft_op)op)->name;
     names[n++] = "activation";
-    return weft__run_unknown(r, &s->word, r->t->version == 1 ? "no op is called" : "no op or block is called", false,
-                             names, n);
+    return weft__run_unknown(r, &s->word, r->t->version == 1 ? "no op is called" : "no op or block is called", names, n,
+                             sizeof *names);
 }
 
 /* ---- statements ---- */

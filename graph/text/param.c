@@ -109,7 +109,7 @@ weft_status weft__run_params_used(weft__run *r)
     for (uint32_t i = 0; i < r->desc->n_params; i++) {
         if (r->param_used[i]) continue;
         weft__ident name = { r->desc->params[i].name, NULL };
-        weft__run_unknown(r, &name, "the text has no parameter", false, NULL, 0);
+        weft__run_unbound(r, &name, "the text has no parameter", false);
         return r->err->status = WEFT_NOT_FOUND;
     }
     return WEFT_OK;
@@ -239,7 +239,8 @@ static weft_status describe(weft__run *r, const weft__stmt *s, param *p)
     static const char *const types[PARAM_TYPES] = { "int", "float", "bool", "text", "dtype", "act" };
     unsigned t = 0;
     while (t < PARAM_TYPES && strcmp(types[t], s->word.text)) t++;
-    if (t == PARAM_TYPES) return weft__run_unknown(r, &s->word, "no type of parameters is called", false, types, t);
+    if (t == PARAM_TYPES)
+        return weft__run_unknown(r, &s->word, "no type of parameters is called", types, t, sizeof *types);
     double most = t == PARAM_INT ? 9007199254740992.0 : t == PARAM_BOOL ? 1 : DBL_MAX;
     *p = (param){ s, (param_type)t, { t == PARAM_BOOL ? 0 : -most, most, t == PARAM_INT || t == PARAM_BOOL,
                                       t == PARAM_BOOL } };

@@ -78,16 +78,33 @@ static void try_names(weft__guess *guess, const weft__names *names, bool is_valu
     }
 }
 
-weft_status weft__run_unknown(weft__run *r, const weft__ident *name, const char *what, bool is_value,
-                              const char *const *more, uint32_t n)
+static weft_status unknown(weft__run *r, const weft__ident *name, const char *what, const weft__guess *guess)
+{
+    char hint[80];
+    return weft__run_fail(r, name->at, WEFT_FORMAT, "%s '%.*s'%s", what, WEFT__TEXT_WORD, name->text,
+                          weft__guess_text(guess, hint, sizeof hint));
+}
+
+weft_status weft__run_unknown(weft__run *r, const weft__ident *name, const char *what, const void *rows, uint32_t n,
+                              size_t size)
 {
     weft__guess guess = { .word = name->text };
-    char hint[80];
-    for (uint32_t i = 0; i < n; i++) weft__guess_try(&guess, more[i], strlen(more[i]));
-    if (!more) try_names(&guess, &weft__run_frame(r)->names, is_value, false);
-    if (!more && r->depth && !is_value) try_names(&guess, &r->frames[0]->names, false, true);
-    return weft__run_fail(r, name->at, WEFT_FORMAT, "%s '%.*s'%s", what, WEFT__TEXT_WORD, name->text,
-                          weft__guess_text(&guess, hint, sizeof hint));
+    for (uint32_t i = 0; i < n; i++) {
+        const char *word;
+        memcpy(&word, (const char *)rows + i * size, sizeof word);
+        weft__guess_try(&guess, word, strlen(word));
+    }
+    return unknown(r, name, what, &guess);
+}
+
+weft_status weft__run_unbound(weft__run *r, const weft__ident *name, const char *what, bool is_value)
+{
+    weft__guess guess = { .word = name->text };
+    try_names(&guess, &weft__run_frame(r)->names, is_value, false);
+    if (r->depth && !is_value) try_names(&guess, &r->frames[0]->names, false, true);
+    for (uint32_t i = 0; i < r->g->n_extents && !is_value; i++)
+        weft__guess_try(&guess, r->g->extents[i].name, strlen(r->g->extents[i].name));
+    return unknown(r, name, what, &guess);
 }
 
 weft_status weft__run_unfit(weft__run *r, const weft__expr *e, const weft__datum *d, const char *wanted)
@@ -135,7 +152,7 @@ weft_status weft__run_value(weft__run *r, const weft__ident *name, weft_ref *out
 {
     const weft__entry *e = weft__names_find(&weft__run_frame(r)->names, name->text, true);
     *out = (weft_ref){ e ? e->ref.id : 0 };
-    return e ? WEFT_OK : weft__run_unknown(r, name, "no value here is called", true, NULL, 0);
+    return e ? WEFT_OK : weft__run_unbound(r, name, "no value here is called", true);
 }
 
 weft_status weft__run_bind_value(weft__run *r, const weft__ident *name, weft_ref ref)

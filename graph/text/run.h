@@ -71,9 +71,10 @@ static inline weft__frame *weft__run_frame(const weft__run *r)
 weft_status weft__run_fail(weft__run *r, const char *at, weft_status status, const char *fmt, ...) WEFT_PRINTF(4, 5);
 weft_status weft__run_locate(weft__run *r, const char *at, weft_status status);
 weft_status weft__run_sticky(weft__run *r, const char *at);
-/* "what 'name'", and the name known here that is near; `more` (may be NULL) are n names besides. */
-weft_status weft__run_unknown(weft__run *r, const weft__ident *name, const char *what, bool is_value,
-                              const char *const *more, uint32_t n);
+/* "what 'name'", and the nearest of n names, which rows of `size` bytes begin with. unbound: of those known here. */
+weft_status weft__run_unknown(weft__run *r, const weft__ident *name, const char *what, const void *rows, uint32_t n,
+                              size_t size);
+weft_status weft__run_unbound(weft__run *r, const weft__ident *name, const char *what, bool is_value);
 /* "a whole number is wanted, not 1.5" */
 weft_status weft__run_unfit(weft__run *r, const weft__expr *e, const weft__datum *d, const char *wanted);
 /* Work done: LIMIT if that is too much. */
