@@ -169,8 +169,9 @@ static void fields(void)
                   "%y = permute %y {order = (1, 0)}\noutput \"y\" = %y\n",
                NULL,
                "weft-graph 1\n%1 = input \"x\" : f32[4, 64]\n%9 = weight \"w\" : f32[64]\n"
-               "%2 = scale %1 {factor = 0.125}\n%3 = scale %2 {factor = 0x3f800001}\n%4 = scale %3 {factor = 0x3f800001}\n"
-               "%5 = rms_norm %4, %9 {eps = 1e-06, group = 32, one_plus = 1}\n%6 = cast %5 {dtype = f16}\n"
+               "%2 = scale %1 {factor = 0.125}\n%3 = scale %2 {factor = 0x3f800001}\n"
+               "%4 = scale %3 {factor = 0x3f800001}\n%5 = rms_norm %4, %9 {eps = 1e-06, group = 32, one_plus = 1}\n"
+               "%6 = cast %5 {dtype = f16}\n"
                "%7 = permute %6 {order = (1, 0)}\noutput \"y\" = %7\n");
 #define NODE(line, status, why) text_fails(V2 "%x = input \"x\" : f32[4, 64]\n%y = " line "\n", NULL, status, why)
     NODE("scale %x {factor = 1e39}", WEFT_FORMAT, "t:3:25: not a number of this type: '1e39'");
@@ -191,7 +192,8 @@ static void fields(void)
     NODE("gelu \"x\" %x", WEFT_FORMAT, "only inputs, weights and states have names");
     NODE("gelu %x : f32[4, 65]", WEFT_SHAPE, "t:3:1: %y is given as f32[4, 65], but is f32[4, 64]");
     NODE("gelu %x : f32[4, 64], f32[4, 64]", WEFT_FORMAT, "more types than results");
-    NODE("matmul %x, %x", WEFT_SHAPE, "t:3:1: matmul: inner sizes differ: [4, 64] x [4, 64]\n    %y = matmul %x, %x\n");
+    NODE("matmul %x, %x", WEFT_SHAPE,
+         "t:3:1: matmul: inner sizes differ: [4, 64] x [4, 64]\n    %y = matmul %x, %x\n");
     NODE("constant : f32[2] data 1", WEFT_FORMAT, "the number of elements does not fit");
     NODE("constant : f32[2] data [1]", WEFT_FORMAT, "the number of elements does not fit");
     NODE("constant : i32[1] data [1.5]", WEFT_FORMAT, "a whole number is wanted, not 1.5");

@@ -215,6 +215,28 @@ static void without_memory(void)
     weft_graph_text_destroy(t);
 }
 
+/* Other characters at every place of a good text: it may be good or bad then, but a verdict comes, and a good one has
+ * passed the verifier. */
+static void survives_any_character(void)
+{
+    static const char others[] = "%{}[]()\"= \n,.:0129-+*/?<aixyL#_";
+    char *text = strdup(every);
+    if (!text) exit(1);
+    for (size_t i = 0; text[i]; i++) {
+        char old = text[i];
+        for (const char *c = others; *c; c++) {
+            weft_error err = { 0 };
+            weft_graph *g;
+            text[i] = *c;
+            weft_status s = weft_graph_parse(text, sizeof every - 1, "t", NULL, &g, &err);
+            CHECK(s == WEFT_OK ? err.status == WEFT_OK : err.status == s && *err.text && !g);
+            weft_graph_destroy(g);
+        }
+        text[i] = old;
+    }
+    free(text);
+}
+
 static const weft_test tests[] = {
     { "nodes", nodes },
     { "statements", statements },
@@ -226,5 +248,6 @@ static const weft_test tests[] = {
     { "traces", traces },
     { "names", names },
     { "without_memory", without_memory },
+    { "survives_any_character", survives_any_character },
 };
 TEST_MAIN(tests)
