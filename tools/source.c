@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* "gpt-neox-20b" of models/configs/gpt-neox-20b.json; the folder's name of folder/ and folder/config.json. */
-static void make_title(const char *path, char *out, size_t size)
+static void write_name(const char *path, char *out, size_t size)
 {
     size_t n = strlen(path);
     static const char config[] = "/config.json";
@@ -22,6 +22,21 @@ static void make_title(const char *path, char *out, size_t size)
         break;
     }
     snprintf(out, size, "%.*s", (int)(n - begin), path + begin);
+}
+
+/* And of the text that says what it is: "pythia-160m, wider". "." has the name of the folder that it is. */
+static void make_title(const cli_args *a, char *out, size_t size)
+{
+    const char *text = cli_text(a, "graph", NULL);
+    write_name(a->named, out, size);
+    char *real = !strcmp(out, ".") || !strcmp(out, "..") ? realpath(a->named, NULL) : NULL;
+    if (real) write_name(real, out, size);
+    free(real);
+    size_t n = strlen(out);
+    if (text && n + 3 < size) {
+        memcpy(out + n, ", ", 2);
+        write_name(text, out + n + 2, size - n - 2);
+    }
 }
 
 /* A text that says that it is a model's, or that is no graph by itself, is a model without weights (out->model). */
@@ -88,7 +103,7 @@ int cli_source_open(const cli_args *a, bool planned, cli_source *out)
 {
     *out = (cli_source){ 0 };
     int status = cli_is_graph_text(a->model) ? open_text(a, out) : cli_model_open(a, &out->model);
-    make_title(a->named, out->title, sizeof out->title);
+    make_title(a, out->title, sizeof out->title);
     if (!status && planned) status = cli_devices_open(a, &out->devices);
     if (!status && out->model) return plan_model(a, out);
     return !status && planned ? plan_text(a, out) : status;

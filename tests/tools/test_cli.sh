@@ -285,6 +285,7 @@ same "the default folder" "$want" "$(mkdir "$dir/me" && ln -s "$dir/xdg" "$dir/m
 same "~ is the home folder" "$want" "$(once env HF_HUB_CACHE='~/hub' HOME="$dir")"
 mkdir -p "$dir/some/tiny.neox_1"; fails "a path that exists wins" 1 "some/tiny.neox_1" env -C "$dir" "$weft" tokenize some/tiny.neox_1 --prompt x
 holds "a title is the name that was given" '"$weft" memory some/tiny.neox_1 | head -1 | grep -qxF "tiny.neox_1"'
+holds "and that of a folder that is called by a dot" 'mkdir -p "$dir/dotted" && cp "$model/config.json" "$dir/dotted" && (cd "$dir/dotted" && "$weft" memory ./config.json) | head -1 | grep -qxF "dotted"'
 
 # ---- usage and errors ----
 fails "no such model" 1 "$dir/none" "$weft" generate "$dir/none" --prompt x

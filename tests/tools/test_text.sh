@@ -63,6 +63,7 @@ holds "inspect" '"$weft" inspect "$model" --graph "$text" >"$dir/i" && grep -qF 
 holds "inspect --json" '"$weft" inspect "$model" --graph "$text" --json | grep -qF "\"graph\": \"$text\""'
 totals() { "$weft" memory "$model" "$@" | grep MiB | head -8; }
 same "memory" "$(totals)" "$(totals --graph "$text")"
+holds "a title names both" '"$weft" memory "$model" --graph "$text" | head -1 | grep -qxF "$(basename "$model"), $(basename "$text" .weft)"'
 holds "graph" '"$weft" graph "$model" --graph "$dir/gelu.weft" --stage optimised | grep -q "act = gelu"'
 holds "graph --stage planned" '"$weft" graph "$model" --graph "$dir/gelu.weft" --stage planned --device null | grep -q "steps: "'
 holds "bench" '"$weft" bench "$model" --graph "$text" --prompt-tokens 4 --decode-tokens 2 --repeat 1 --json | grep -q "\"fraction_of_limit\""'
