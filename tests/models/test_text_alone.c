@@ -68,6 +68,58 @@ static void a_folder_brings_it_along(void)
     weft_backend_close(b);
 }
 
+/* ---- states and caches of one sequence ---- */
+
+enum { HALF = 20 };
+
+/* Goes on with the prompt from token `from` to `to`; the logits of its last token are the golden's last. */
+static void go_on(weft_session *s, const golden *g, uint32_t sequence, size_t from, size_t to)
+{
+    weft_batch_token t[GOLDEN_IDS];
+    float got[GOLDEN_VOCAB];
+    double error = 0, size = 0;
+    for (size_t i = from; i < to; i++) t[i - from] = (weft_batch_token){ g->prompt[i], sequence, 0 };
+    t[to - from - 1].wants = WEFT_WANT_LOGITS;
+    if (!CHECK_OK(weft_session_eval(s, t, to - from, &(weft_rows){ .logits = got }, &err), err)) return;
+    const double *want = g->logits + (g->n_rows - 1) * g->n_vocab;
+    if (to - 1 != g->row[g->n_rows - 1]) return;
+    for (size_t v = 0; v < g->n_vocab; v++) {
+        error += ((double)got[v] - want[v]) * ((double)got[v] - want[v]);
+        size += want[v] * want[v];
+    }
+    CHECK(error < 4e-10 * size);
+}
+
+/* What a sequence carries along, pages of two caches and rows of two states, is forked, saved and loaded. */
+static void forks_and_files(void)
+{
+    golden g;
+    weft_model *m = NULL;
+    weft_backend *b = NULL;
+    weft_session *s = NULL;
+    weft_session_desc d = { .devices = &b, .n_devices = 1, .n_sequences = 3, .max_tokens = 7, .page = 16,
+                            .weights = WEFT_F32, .kv = WEFT_F32, .exact = true };
+    if (read_text() && golden_open(&g, "text/braid-usual.json") &&
+        CHECK_OK(weft_backend_open("cpu,threads=1", &b, &err), err) &&
+        CHECK_OK(weft_model_open(g.folder.path, &braid, &m, &err), err) &&
+        CHECK_OK(weft_session_create(m, &d, &s, &err), err)) {
+        const char *path = temp_path(&g.folder, "saved");
+        go_on(s, &g, 0, 0, HALF);
+        CHECK_OK(weft_session_fork(s, 0, 2, &err), err);
+        CHECK_OK(weft_session_save(s, 0, NULL, 0, path, &err), err);
+        CHECK_OK(weft_session_load(s, 1, path, NULL, &err), err);
+        for (uint32_t i = 0; i < 3; i++) go_on(s, &g, i, HALF, g.n_prompt);
+        weft_status back = weft_session_truncate(s, 0, (uint32_t)g.n_prompt - 1, &err);
+        CHECK_STATUS(back, WEFT_UNSUPPORTED, err); /* the windows' cells are there still, but a state has no past */
+        CHECK_OK(weft_session_truncate(s, 0, 0, &err), err);
+        go_on(s, &g, 0, 0, g.n_prompt);
+    }
+    weft_session_destroy(s);
+    weft_model_close(m);
+    weft_backend_close(b);
+    golden_close(&g);
+}
+
 /* ---- what it refuses ---- */
 
 static const struct { const char *path, *value, *fault; } faults[] = {
@@ -102,6 +154,7 @@ static const weft_test tests[] = {
     { "it is at most 150 lines", it_is_at_most_150_lines },
     { "CPU", cpu },
     { "a folder brings it along", a_folder_brings_it_along },
+    { "forks and files", forks_and_files },
     { "faults are told at their lines", faults_are_told_at_their_lines },
     { "Vulkan", vulkan },
 };
