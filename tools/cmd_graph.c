@@ -94,9 +94,15 @@ static const struct {
     { "html", WEFT_DUMP_JSON },
 };
 
+static bool is_stdin(const cli_args *a)
+{
+    return !strcmp(a->model, "-");
+}
+
 /* Comments stay, and nothing is looked up or built: a text that lacks a parameter is formatted, too. */
 static int format_text(const cli_args *a, const char *file)
 {
+    const char *origin = is_stdin(a) ? "standard input" : a->model;
     weft_error err;
     weft_text out = { 0 };
     weft_writer w = weft_text_writer(&out);
@@ -104,7 +110,7 @@ static int format_text(const cli_args *a, const char *file)
     size_t n;
     char *text = cli_read_file(a->model, &n);
     if (!text) return 1;
-    bool failed = weft_graph_text_read(text, n, a->model, &t, &err) || weft_graph_text_format(t, &w, &err);
+    bool failed = weft_graph_text_read(text, n, origin, &t, &err) || weft_graph_text_format(t, &w, &err);
     int status = failed ? cli_report(&err) : cli_write_file(file ? file : "-", out.data, out.size);
     weft_graph_text_destroy(t);
     weft_text_free(&out);
@@ -117,7 +123,8 @@ static int run_graph(const cli_args *a)
     const char *stage_name = cli_text(a, "stage", "built"), *format = cli_text(a, "format", "text");
     const char *file = cli_text(a, "output", NULL);
     int stage = !strcmp(stage_name, "planned") ? PLANNED : !strcmp(stage_name, "optimised") ? OPTIMISED : BUILT;
-    if (stage == BUILT && !strcmp(format, "text") && cli_is_graph_text(a->model)) return format_text(a, file);
+    bool is_text = is_stdin(a) || cli_is_graph_text(a->model);
+    if (stage == BUILT && !strcmp(format, "text") && is_text) return format_text(a, file);
     weft_text text = { 0 };
     bool html = !strcmp(format, "html");
     weft_writer w = file || html ? weft_text_writer(&text) : cli_stdout();

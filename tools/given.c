@@ -27,6 +27,7 @@ bool cli_is_graph_text(const char *path)
     size_t n = f ? fread(head, 1, sizeof head - 1, f) : 0;
     if (f) fclose(f);
     head[n] = 0;
+    if (!strncmp(at, "\xef\xbb\xbf", 3)) at += 3; /* UTF-8, as some editors mark it */
     for (size_t blanks; (blanks = strspn(at, " \t\r\n")) || *at == '#';) at += blanks ? blanks : strcspn(at, "\n");
     return !strncmp(at, first, sizeof first - 1);
 }

@@ -154,7 +154,7 @@ int cli_find_model(cli_args *a)
     char cache[MAX_PATH], repository[MAX_PATH], path[MAX_PATH];
     struct stat st;
     a->named = a->model;
-    if (!lstat(a->model, &st) || !is_hub_name(a->model)) return 0;
+    if (!strcmp(a->model, "-") || !lstat(a->model, &st) || !is_hub_name(a->model)) return 0;
     if (!cache_folder(cache) || !repository_folder(cache, a->model, repository)) return 0;
     if (!exists(repository)) {
         if (looks_local(a->model)) return 0;

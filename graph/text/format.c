@@ -13,7 +13,7 @@
 enum {
     WIDTH = 100,
     INDENT = 4,
-    MAY_BREAK = 1, /* a character that stands for a space where a line may be broken; no text has it */
+    MAY_BREAK = 1, /* stands for a space where a line may be broken; no statement has this character */
 };
 
 typedef struct pen {
@@ -38,8 +38,8 @@ static void put_blanks(pen *p, uint32_t n)
     p->ok = p->ok && weft_writef(p->w, "%*s", (int)n, "");
 }
 
-/* Writes the line; where it is too long it goes on in the next, indented. */
-static void end_line(pen *p)
+/* Writes the line; where it is too long it goes on in the next, indented. remark: behind it; NULL: none. */
+static void end_line(pen *p, const char *remark)
 {
     const char *part = p->line.data ? p->line.data : "";
     static const char at_break[] = { MAY_BREAK, 0 };
@@ -59,15 +59,9 @@ static void end_line(pen *p)
             p->ok = p->ok && weft_writef(p->w, " ");
         }
     }
-    p->ok = p->ok && weft_writef(p->w, "\n");
+    p->ok = p->ok && (remark ? weft_writef(p->w, "  %s\n", remark) : weft_writef(p->w, "\n"));
     p->line.size = 0;
     if (p->line.data) *p->line.data = 0;
-}
-
-static void end_remarked(pen *p, const char *remark)
-{
-    if (remark) PUT(p, "  %s", remark);
-    end_line(p);
 }
 
 static void put_comments(pen *p, const weft__comments *c)
@@ -280,7 +274,7 @@ static void put_body(pen *p, const weft__stmt *first, const weft__comments *end)
 static void put_braces(pen *p, const weft__stmt *s)
 {
     PUT(p, " {");
-    end_remarked(p, s->remark);
+    end_line(p, s->remark);
     put_body(p, s->body, &s->body_end);
     PUT(p, "}");
 }
@@ -386,7 +380,7 @@ static void put_if(pen *p, const weft__stmt *s)
     }
     if (!s->other && !s->other_end.n) return;
     PUT(p, " else {");
-    end_line(p);
+    end_line(p, NULL);
     put_body(p, s->other, &s->other_end);
     PUT(p, "}");
 }
@@ -429,7 +423,7 @@ static void put_statement(pen *p, const weft__stmt *s)
     put_comments(p, &s->before);
     if (s->kind != STMT_NODE) PUT(p, "%s ", row->word);
     put[s->kind](p, s);
-    end_remarked(p, row->body ? NULL : s->remark); /* with a body it stands behind the opening brace */
+    end_line(p, row->body ? NULL : s->remark); /* with a body it stands behind the opening brace */
 }
 
 static void put_body(pen *p, const weft__stmt *first, const weft__comments *end)
@@ -446,7 +440,7 @@ weft_status weft_graph_text_format(const weft_graph_text *t, const weft_writer *
     p.into = weft_text_writer(&p.line);
     put_comments(&p, &t->head);
     PUT(&p, "weft-graph %" PRIu32, t->version);
-    end_remarked(&p, t->head_remark);
+    end_line(&p, t->head_remark);
     for (const weft__stmt *s = t->body; s && p.ok; s = s->next) put_statement(&p, s);
     put_comments(&p, &t->end);
     weft_text_free(&p.line);

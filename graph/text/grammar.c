@@ -34,6 +34,11 @@ bool weft__statement_parse(const char *word, weft__stmt_kind *out)
     return false;
 }
 
+const char *weft__statement_word(uint32_t i)
+{
+    return i < STMT_KINDS ? statements[i].word : NULL;
+}
+
 static const weft__files_row files_rows[] = {
     { "spelled", "as", 2, 2 },
     { "transposed", ",", 1, 1 },
@@ -46,6 +51,11 @@ const weft__files_row *weft__files_row_get(const char *word)
     for (size_t i = 0; i < sizeof files_rows / sizeof *files_rows; i++)
         if (!strcmp(files_rows[i].word, word)) return &files_rows[i];
     return NULL;
+}
+
+const char *weft__files_word(uint32_t i)
+{
+    return i < sizeof files_rows / sizeof *files_rows ? files_rows[i].word : NULL;
 }
 
 /* ---- expressions ---- */

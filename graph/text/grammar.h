@@ -16,6 +16,7 @@ typedef struct weft__statement {
 const weft__statement *weft__statement_get(weft__stmt_kind k);
 /* By its word; false: there is none. */
 bool weft__statement_parse(const char *word, weft__stmt_kind *out);
+const char *weft__statement_word(uint32_t i); /* NULL past the end */
 
 /* How tightly parts of expressions are bound, the loosest first. */
 typedef enum weft__level {
@@ -51,5 +52,6 @@ typedef struct weft__files_row {
 } weft__files_row;
 /* NULL: no row is called so. */
 const weft__files_row *weft__files_row_get(const char *word);
+const char *weft__files_word(uint32_t i); /* NULL past the end */
 
 #endif

@@ -218,9 +218,8 @@ weft_status weft__lex_value(weft__lex *l, weft__ident *out)
 weft_status weft__lex_whole(weft__lex *l, uint32_t *out)
 {
     weft__expr x;
-    const char *start = l->at;
     if (!weft__lex_is_digit(weft__lex_peek(l))) return weft__lex_fail(l, "expected a number");
-    start = l->at;
+    const char *start = l->at;
     WEFT_TRY(weft__lex_number(l, start, false, &x));
     if (x.kind != EXPR_INT || x.i < 1 || x.i > UINT32_MAX)
         return weft__lex_fail_at(l, start, "the number is out of range");

@@ -2,6 +2,7 @@
  * text's own; and what a text requires of a configuration is checked. All of it in the run that counts. */
 #include "graph/attr.h"
 #include "graph/lookup.h"
+#include "graph/text/grammar.h"
 #include "graph/text/run.h"
 
 #include <float.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum param_type {
+typedef enum param_type { /* as weft__param_type has them */
     PARAM_INT, PARAM_FLOAT, PARAM_BOOL, PARAM_TEXT, PARAM_DTYPE, PARAM_ACT, PARAM_TYPES
 } param_type;
 
@@ -236,11 +237,11 @@ static weft_status read_default(weft__run *r, const param *p, weft__datum *out)
 
 static weft_status describe(weft__run *r, const weft__stmt *s, param *p)
 {
-    static const char *const types[PARAM_TYPES] = { "int", "float", "bool", "text", "dtype", "act" };
-    unsigned t = 0;
-    while (t < PARAM_TYPES && strcmp(types[t], s->word.text)) t++;
-    if (t == PARAM_TYPES)
-        return weft__run_unknown(r, &s->word, "no type of parameters is called", types, t, sizeof *types);
+    const char *known;
+    uint32_t t = 0;
+    while ((known = weft__param_type(t)) && strcmp(known, s->word.text) != 0) t++;
+    if (!known || t >= PARAM_TYPES)
+        return weft__run_fail(r, s->word.at, WEFT_FORMAT, "no type of parameters is called '%s'", s->word.text);
     double most = t == PARAM_INT ? 9007199254740992.0 : t == PARAM_BOOL ? 1 : DBL_MAX;
     *p = (param){ s, (param_type)t, { t == PARAM_BOOL ? 0 : -most, most, t == PARAM_INT || t == PARAM_BOOL,
                                       t == PARAM_BOOL } };

@@ -10,7 +10,6 @@
 enum {
     WIDTH = 100,   /* bytes of a line that are shown */
     LEAST = 24,    /* fewer are no use */
-    BEHIND = 30,   /* of them, behind the place, if there are so many */
     MARGIN = 4,    /* spaces before the line and the mark */
     AROUND = 2 * MARGIN + 2 + 3 * 3 + 2, /* margins, ends of lines, "..." three times, the mark, the end */
 };
@@ -52,7 +51,7 @@ static window window_of(const weft_graph_text *t, const char *at, size_t width)
     window w = { .begin = line_begin(t, at), .end = nl ? nl : end, .at = at };
     while (w.end > at && w.end[-1] == '\r') w.end--;
     if ((size_t)(w.end - w.begin) <= width) return w;
-    size_t behind = (size_t)(w.end - at) < BEHIND ? (size_t)(w.end - at) : BEHIND;
+    size_t behind = (size_t)(w.end - at) < width / 3 ? (size_t)(w.end - at) : width / 3;
     if ((size_t)(at - w.begin) + behind > width) {
         w.begin = at - (width - behind);
         w.cut_before = true;

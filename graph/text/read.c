@@ -4,6 +4,7 @@
  * those who expand it. */
 #include "graph/text.h"
 
+#include "graph/guess.h"
 #include "graph/text/place.h"
 #include "graph/text/read.h"
 
@@ -13,6 +14,18 @@
 typedef weft_status take_fn(weft__reader *r, weft__stmt *s);
 
 static weft_status take_body(weft__reader *r, weft__stmt **first, weft__comments *end);
+
+/* "what 'word'", with the nearest of the words there are. */
+static weft_status fail_unknown(const weft__reader *r, const weft__ident *word, const char *what,
+                                const char *(*known)(uint32_t i))
+{
+    weft__guess guess = { .word = word->text };
+    char hint[80];
+    const char *candidate;
+    for (uint32_t i = 0; (candidate = known(i)); i++) weft__guess_try(&guess, candidate, strlen(candidate));
+    return weft__text_fail(r->in.t, word->at, r->in.err, WEFT_FORMAT, "%s '%s'%s", what, word->text,
+                           weft__guess_text(&guess, hint, sizeof hint));
+}
 
 /* ---- parts of statements ---- */
 
@@ -149,7 +162,7 @@ static weft_status take_files(weft__reader *r, weft__stmt *s)
     size_t begin = r->pile_size;
     WEFT_TRY(weft__lex_word(l, "expected a word such as spelled", &s->word));
     const weft__files_row *row = weft__files_row_get(s->word.text);
-    if (!row) return weft__lex_fail_word(l, s->word.at, "nothing that is said of files is called", s->word.text);
+    if (!row) return fail_unknown(r, &s->word, "nothing that is said of files is called", weft__files_word);
     for (uint32_t i = 0; i < row->min || (i < row->max && weft__lex_is(l, ",")); i++) {
         const char *between = i == 1 ? row->between : ",";
         if (i && !weft__lex_accept(l, between))
@@ -169,7 +182,7 @@ static weft_status take_param_type(weft__reader *r, weft__stmt *s)
     s->list = opened;
     for (uint32_t i = 0; (known = weft__param_type(i)); i++)
         if (!strcmp(known, s->word.text)) return opened ? weft__lex_close(l, ']', opened) : WEFT_OK;
-    return weft__lex_fail_word(l, s->word.at, "no type of parameters is called", s->word.text);
+    return fail_unknown(r, &s->word, "no type of parameters is called", weft__param_type);
 }
 
 static weft_status take_param(weft__reader *r, weft__stmt *s)
@@ -378,7 +391,7 @@ static weft_status take_kind(weft__reader *r, weft__stmt *s)
     WEFT_TRY(weft__lex_word(l, wanted, &word));
     bool known = weft__statement_parse(word.text, &s->kind);
     const weft__statement *row = weft__statement_get(s->kind);
-    if (!known && full) return weft__lex_fail_word(l, word.at, "no statement is called", word.text);
+    if (!known && full) return fail_unknown(r, &word, "no statement is called", weft__statement_word);
     if (!known || (!full && !row->flat)) return weft__lex_fail_at(l, word.at, wanted);
     if (r->depth && !row->inner)
         return weft__lex_fail_word(l, word.at, "stands in the text itself, not in a body:", word.text);
@@ -414,11 +427,13 @@ static weft_status take_body(weft__reader *r, weft__stmt **first, weft__comments
     return weft__lex_take(l, true, end);
 }
 
-/* weft-graph 2 */
+/* weft-graph 2; before it what some editors put there to say that this is UTF-8 */
 static weft_status take_head(weft__reader *r)
 {
+    static const char mark[] = "\xef\xbb\xbf";
     weft__lex *l = &r->in;
     weft_graph_text *t = l->t;
+    if (t->size >= sizeof mark - 1 && !memcmp(l->at, mark, sizeof mark - 1)) l->at += sizeof mark - 1;
     WEFT_TRY(weft__lex_above(l, true));
     if (!weft__lex_accept(l, "weft-graph")) return weft__lex_fail(l, "this is not a weft-graph text");
     weft__lex_blanks(l);

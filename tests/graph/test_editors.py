@@ -73,6 +73,17 @@ def check_textmate(path, statements, reserved, types):
     check("TextMate: types", next(w for n, w in words if n == "storage.type.weft"), types)
 
 
+def check_extension(folder):
+    """the files that the extension of Visual Studio Code names are there, and say the same"""
+    data = json.load(open(os.path.join(folder, "package.json")))["contributes"]
+    grammar, language = data["grammars"][0], data["languages"][0]
+    textmate = json.load(open(os.path.join(folder, grammar["path"])))
+    json.load(open(os.path.join(folder, language["configuration"])))
+    check("extension: scope", grammar["scopeName"], textmate["scopeName"])
+    check("extension: files", [e.removeprefix(".") for e in language["extensions"]], textmate["fileTypes"])
+    check("extension: language", grammar["language"], language["id"])
+
+
 def check_vim_words(path, statements, reserved, types):
     text = open(path).read()
     lists = [set(m.split(r"\|")) for m in re.findall(r"\\%\((\w+(?:\\\|\w+)+)\\\)", text)]
@@ -117,6 +128,7 @@ def main(root):
     textmate, vim = (os.path.join(root, "docs/editors", n) for n in ("weft.tmLanguage.json", "weft.vim"))
     check("the reader's statements", "repeat" in words[0] and len(words[0]) > 10, True)
     check_textmate(textmate, *words)
+    check_extension(os.path.dirname(textmate))
     check_types(root, textmate)
     check_vim_words(vim, *words)
     if shutil.which("vim"):

@@ -74,6 +74,7 @@ static const char *const untidy[][2] = {
     { HEAD "let a = f(\n  1, # one\n\n  2)  # two\n", HEAD "# one\nlet a = f(1, 2)  # two\n" },
     { HEAD "let a = - 1 + -b - - c\n", HEAD "let a = -1 + -b - -c\n" },
     { HEAD "let a = \"\\{x} {  y+1 } {\"{ b }\"}\"\n", HEAD "let a = \"\\{x} {y + 1} {\"{b}\"}\"\n" },
+    { "\xef\xbb\xbf" HEAD "let a = 1\n", HEAD "let a = 1\n" },
     { HEAD "let a = 1.50+1E+06\n", HEAD "let a = 1.50 + 1E+06\n" },
 };
 
@@ -96,6 +97,7 @@ static void keeps_comments(void)
                    HEAD "if a {  # b\n} else if c {  # d\n} else {\n    # e\n}\n");
     language_check(HEAD "if a {\n} else {\n # b\n if c {\n }\n}\n",
                    HEAD "if a {\n} else {\n    # b\n    if c {\n    }\n}\n");
+    language_check(HEAD "let a = 1 # \x01\t\x7f\xff\n", HEAD "let a = 1  # \x01\t\x7f\xff\n");
     language_check(HEAD "%a = op %b { # c\n  d = 1, # e\n  f = 2 # g\n} # h\n",
                    HEAD "# c\n# e\n# g\n%a = op %b {d = 1, f = 2}  # h\n");
 }
@@ -295,6 +297,7 @@ static void says_what_it_is(void)
 /* Rows: what follows the first line, and the beginning of the error. */
 static const char *const refused[][2] = {
     { "nonsense\n", "t:2:1: no statement is called 'nonsense'\n    nonsense\n    ^" },
+    { "repaet i in 0..3 {\n}\n", "t:2:1: no statement is called 'repaet' (did you mean 'repeat'?)" },
     { "  = 3\n", "t:2:3: expected a statement\n      = 3\n      ^" },
     { "}\n", "t:2:1: expected a statement" },
     { "let a = 1 2\n", "t:2:11: unexpected text at the end of the line\n    let a = 1 2\n              ^" },
@@ -334,7 +337,8 @@ static const char *const refused[][2] = {
     { "model \"{a}\"\n", "t:2:7: nothing is put in here" },
     { "model \"a\" 3\n", "t:2:11: expected a head" },
     { "files\n", "t:2:6: expected a word such as spelled" },
-    { "files spelt \"a\" as \"b\"\n", "t:2:7: nothing that is said of files is called 'spelt'" },
+    { "files named \"a\" as \"b\"\n", "t:2:7: nothing that is said of files is called 'named'" },
+    { "files speled \"a\" as \"b\"\n", "t:2:7: nothing that is said of files is called 'speled' (did you mean 's" },
     { "files spelled \"a\"\n", "t:2:18: expected 'as'" },
     { "files spelled \"a\" as \"b\", \"c\"\n", "t:2:25: unexpected text" },
     { "files parts \"a\" from \"b\", \"c\", \"d\"\n", "t:2:30: unexpected text" },
@@ -342,6 +346,7 @@ static const char *const refused[][2] = {
     { "files tied \"a\", \"{b}\"\n", "t:2:17: nothing is put in here" },
     { "param x\n", "t:2:8: expected ':'" },
     { "param x : number\n", "t:2:11: no type of parameters is called 'number'" },
+    { "param x : flaot\n", "t:2:11: no type of parameters is called 'flaot' (did you mean 'float'?)" },
     { "param x : [int\n", "t:3:1: expected ']' for the '[' of line 2" },
     { "param x : int = a == b\n", "t:2:19: unexpected text" },
     { "param x : int in 1\n", "t:2:19: expected '..'" },
@@ -501,10 +506,11 @@ static void cuts_long_lines(void)
 static void fits_the_record(void)
 {
     char origin[600];
-    for (size_t n = 0; n < sizeof origin - 1; n += 7) {
+    for (size_t n = 0; n < sizeof origin - 1; n++) {
         weft_error err = { 0 };
         weft_graph_text *t;
-        static const char text[] = HEAD "let a = \"12345678901234567890123456789012345678901234567890\" !\n";
+        static const char text[] = HEAD "let a = \"123456789012345678901234567890123456789012345678\" ! 123456789012345"
+                                        "678901234567890123456789012345678901234567890123456789012345678901234567890\n";
         memset(origin, 'o', n);
         origin[n] = 0;
         CHECK_EQ_INT(weft_graph_text_read(text, sizeof text - 1, origin, &t, &err), WEFT_FORMAT);

@@ -187,6 +187,7 @@ holds "optimised graph has fused nodes" 'grep -q "= linear" "$dir/optimised"'
 printf '# mine\nweft-graph 2\nparam n:int # how many\n%%x=op%%y{a=(n*2),\n b=1}\n' >"$dir/my.weft"
 formatted=$(printf '# mine\nweft-graph 2\nparam n : int  # how many\n%%x = op %%y {a = n * 2, b = 1}')
 same "graph formats a text" "$formatted" "$("$weft" graph "$dir/my.weft" --format text)"
+same "graph formats standard input" "$formatted" "$("$weft" graph - <"$dir/my.weft")"
 "$weft" graph "$dir/my.weft" --output "$dir/my.weft" || bad "graph formats a text in its place"
 same "graph formats a text in its place" "$formatted" "$(cat "$dir/my.weft")"
 echo 'let k = ?' >>"$dir/my.weft"
