@@ -2,6 +2,8 @@
  *
  * A builder normalises its arguments (negative axes, another axis than the last) and hands over to weft__graph_make,
  * which checks them. The first error stays in g->error, and every later call returns id 0 at once. */
+#include "graph/attr.h"
+#include "graph/calls.h"
 #include "graph/graph_impl.h"
 #include "graph/map.h"
 
@@ -279,7 +281,9 @@ weft_ref weft_activation(weft_graph *g, weft_ref x, weft_act act)
 {
     if (act == WEFT_ACT_NONE) return x;
     if ((unsigned)act >= WEFT_ACT_COUNT) return WEFT__STICKY(g, WEFT_INVALID, "no such activation");
-    return add1(g, weft__op_of_act(act), NULL, x);
+    const weft__call_attr a = { .name = "act", .word = weft__act_name(act) };
+    weft__call_begin(g, "activation", &x, 1, &a, 1);
+    return weft__call_end(g, add1(g, weft__op_of_act(act), NULL, x));
 }
 
 weft_ref weft_cast(weft_graph *g, weft_ref x, weft_dtype t)

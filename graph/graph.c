@@ -51,6 +51,7 @@ void weft_graph_destroy(weft_graph *g)
     free(g->outputs);
     free(g->output_names);
     free(g->names);
+    free(g->calls);
     weft__arena_free(&g->arena);
     free(g);
 }

@@ -9,6 +9,7 @@
 
 #define WEFT__MAX_NAME 1023 /* bytes of a name or scope */
 
+typedef struct weft__call weft__call; /* calls.h */
 typedef struct weft__extent_def { const char *name; uint32_t bound; } weft__extent_def;
 
 struct weft_graph {
@@ -36,6 +37,9 @@ struct weft_graph {
     char scope[512];
     uint32_t scope_ends[32]; /* lengths of `scope` to return to */
     uint32_t scope_depth;
+    weft__call *calls; /* by their first node */
+    size_t call_cap;
+    uint32_t n_calls, call_depth;
     weft_error error; /* the first builder error; status WEFT_OK while there is none */
     bool sealed;
 };

@@ -59,6 +59,7 @@ weft_status weft_graph_optimise(weft_graph *g, const char *const *names, uint32_
     if (!names) names = weft_pass_names(&n);
     for (uint32_t i = 0; i < n; i++)
         if (!find_pass(names[i])) return WEFT_FAIL(err, WEFT_NOT_FOUND, "no pass is called '%s'", names[i]);
+    g->n_calls = 0;
     for (uint32_t i = 0; i < n; i++) {
         weft_status s = run_pass(g, find_pass(names[i]), err);
         if (s != WEFT_OK) return weft__annotate(err, s, "after pass %s", names[i]);

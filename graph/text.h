@@ -84,6 +84,10 @@ WEFT_API WEFT_MUST_USE weft_status weft_graph_parse_with(const char *text, size_
                                                          const weft_graph_desc *desc, const weft_graph_text_desc *with,
                                                          weft_graph **out, weft_error *err);
 
+/* The text of a sealed graph, in version 2: it becomes an equal graph (ids may differ, and in which scopes sources
+ * stand). Layers that are alike become a repeat. */
+WEFT_API WEFT_MUST_USE weft_status weft_graph_text_of(const weft_graph *g, weft_graph_text **out, weft_error *err);
+
 /* The text in its canonical form, comments kept: reading that and writing it again gives the same bytes. */
 WEFT_API WEFT_MUST_USE weft_status weft_graph_text_format(const weft_graph_text *t, const weft_writer *w,
                                                           weft_error *err);

@@ -213,19 +213,9 @@ uint32_t weft_block_upper_window(weft_net *x, uint32_t i)
 
 weft_ref weft_block_alibi(weft_net *x)
 {
-    enum { MOST_HEADS = 1024 };
-    float slopes[MOST_HEADS];
-    uint32_t p = 1;
-    if (x->H > MOST_HEADS) {
-        weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: ALiBi of more than %d heads", x->c->origin, MOST_HEADS);
-        return (weft_ref){ 0 };
-    }
-    while (2 * p <= x->H) p *= 2;
-    for (uint32_t h = 0; h < x->H; h++) {
-        double i = h < p ? h + 1 : h - p + 0.5;
-        slopes[h] = (float)exp2(-8 * i / p);
-    }
-    return weft_constant(x->g, WEFT_F32, WEFT_DIMS(x->H), slopes);
+    if (x->H <= WEFT_ALIBI_HEADS) return weft_alibi_slopes(x->g, x->H);
+    weft_graph_fail(x->g, WEFT_UNSUPPORTED, "%s: ALiBi of more than %d heads", x->c->origin, WEFT_ALIBI_HEADS);
+    return (weft_ref){ 0 };
 }
 
 weft_ref weft_block_attention(weft_net *x, weft_ref q, weft_ref k, weft_ref v, const weft_block_attention_desc *d)

@@ -117,8 +117,7 @@ WEFT_API weft_rotary weft_block_group_rotary(weft_net *x, const char *group, uin
 WEFT_API weft_rotary weft_block_pair_rotary(weft_net *x, uint32_t n, float theta);
 WEFT_API weft_ref weft_block_rope(weft_net *x, weft_ref in, const weft_rotary *r); /* NULL or no angles: in */
 
-/* The slopes [H] of ALiBi (Press et al., arXiv:2108.12409): 2^(-8 i / p) for i from 1 to p, the largest power of two
- * in H; heads beyond take those of 2p that lie between, 2^(-8 i / 2p) for i = 1, 3, 5 ... */
+/* weft_alibi_slopes of the model's heads. */
 WEFT_API weft_ref weft_block_alibi(weft_net *x);
 
 WEFT_API uint32_t weft_net_window(weft_net *x); /* sliding_window; 0: there is none */

@@ -1,5 +1,8 @@
 #include "models/inputs.h"
 
+#include "graph/calls.h"
+
+#include <math.h>
 #include <stdio.h>
 
 /* ---- the cache of a window ---- */
@@ -78,16 +81,49 @@ weft_ref weft_cache_attention(weft_graph *g, const weft_model_inputs *in, const 
     return weft_attention_with(g, q, keys, values, c->first, in->pos, scale, &d);
 }
 
+/* Texts have all of it as one op, of which `in` are q, k, v, sinks, slopes, bias. */
+static void begin_call(weft_graph *g, const weft_ref in[6], float scale, uint32_t window, float soft_cap)
+{
+    const weft__call_attr attrs[] = {
+        { .name = "scale", .number = scale }, { .name = "window", .number = window, .whole = true },
+        { .name = "soft_cap", .number = soft_cap },
+        { .name = "sinks", .number = in[3].id != 0, .whole = true, .flag = true },
+        { .name = "slopes", .number = in[4].id != 0, .whole = true, .flag = true },
+        { .name = "bias", .number = in[5].id != 0, .whole = true, .flag = true },
+    };
+    weft__call_begin(g, "cached_attention", in, 6, attrs, sizeof attrs / sizeof *attrs);
+}
+
 weft_ref weft_cached_attention_with(weft_graph *g, const weft_model_inputs *in, weft_ref q, weft_ref k, weft_ref v,
                                     float scale, uint32_t window, const weft_attention_desc *more)
 {
+    const weft_attention_desc d = more ? *more : (weft_attention_desc){ .page = 0 };
+    begin_call(g, (weft_ref[]){ q, k, v, d.sinks, d.slopes, d.bias }, scale, window, d.soft_cap);
     weft_model_cache c = weft_window_cache(g, in, window);
     weft_ref keys = weft_cache_store(g, in, &c, k, "key"), values = weft_cache_store(g, in, &c, v, "value");
-    return weft_cache_attention(g, in, &c, q, keys, values, scale, more);
+    return weft__call_end(g, weft_cache_attention(g, in, &c, q, keys, values, scale, more));
 }
 
 weft_ref weft_cached_attention(weft_graph *g, const weft_model_inputs *in, weft_ref q, weft_ref k, weft_ref v,
                                float scale)
 {
     return weft_cached_attention_with(g, in, q, k, v, scale, 0, NULL);
+}
+
+weft_ref weft_alibi_slopes(weft_graph *g, uint32_t heads)
+{
+    float slopes[WEFT_ALIBI_HEADS];
+    const weft__call_attr n = { .name = "heads", .number = heads, .whole = true };
+    uint32_t p = 1;
+    if (heads > WEFT_ALIBI_HEADS) {
+        weft_graph_fail(g, WEFT_UNSUPPORTED, "ALiBi of more than %d heads", WEFT_ALIBI_HEADS);
+        return (weft_ref){ 0 };
+    }
+    while (2 * p <= heads) p *= 2;
+    for (uint32_t h = 0; h < heads; h++) {
+        double i = h < p ? h + 1 : h - p + 0.5;
+        slopes[h] = (float)exp2(-8 * i / p);
+    }
+    weft__call_begin(g, "alibi", NULL, 0, &n, 1);
+    return weft__call_end(g, weft_constant(g, WEFT_F32, WEFT_DIMS(heads), slopes));
 }

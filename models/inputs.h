@@ -50,6 +50,11 @@ WEFT_API weft_ref weft_cached_attention(weft_graph *g, const weft_model_inputs *
 WEFT_API weft_ref weft_cached_attention_with(weft_graph *g, const weft_model_inputs *in, weft_ref q, weft_ref k,
                                              weft_ref v, float scale, uint32_t window, const weft_attention_desc *more);
 
+/* The slopes [H] of ALiBi (Press et al., arXiv:2108.12409), for attention's `slopes`: 2^(-8 i / p) for i from 1 to p,
+ * the largest power of two in H; heads beyond take those of 2p that lie between, 2^(-8 i / 2p) for i = 1, 3, 5 ... */
+enum { WEFT_ALIBI_HEADS = 1024 }; /* at most */
+WEFT_API weft_ref weft_alibi_slopes(weft_graph *g, uint32_t heads);
+
 /* What these are made of, for layers that read another's state, or values that are a part of the keys. The cache of a
  * window, the same whenever it is asked for; in->cache if the window is 0 or what follows the longest sequence would
  * still see all of it. */

@@ -1,0 +1,465 @@
+/* write.c: see write.h. A unit's statement is written from its first place; what differs in the others, slot by slot in
+ * the order of weft__place_slots, is an expression. */
+#include "graph/text/write.h"
+
+#include "graph/attr.h"
+#include "graph/convert.h"
+#include "graph/rope.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- slots of a unit, one after the other ---- */
+
+typedef struct column {
+    weft__writing *w;
+    const weft__unit *u;
+    const weft__place **places; /* those that count */
+    weft__slot (*slots)[WEFT__MAX_SLOTS];
+    uint32_t n, next;
+} column;
+
+static bool counts(const weft__writing *w, const weft__place *p)
+{
+    return p->sample >= w->s->n_samples || !w->s->samples[p->sample].left_out;
+}
+
+static bool column_begin(column *c, weft__writing *w, const weft__unit *u)
+{
+    *c = (column){ .w = w, .u = u };
+    c->places = weft__fold_alloc(w->f, u->n, sizeof *c->places);
+    c->slots = weft__fold_alloc(w->f, u->n, sizeof *c->slots);
+    for (uint32_t i = 0; !w->f->failed && i < u->n; i++) {
+        if (!counts(w, &u->places[i])) continue;
+        weft__place_slots(u, &u->places[i], c->slots[c->n]);
+        c->places[c->n++] = &u->places[i];
+    }
+    return !w->f->failed;
+}
+
+static weft__slot *values(column *c)
+{
+    weft__slot *v = weft__fold_alloc(c->w->f, c->n, sizeof *v);
+    for (uint32_t i = 0; v && i < c->n; i++) v[i] = c->slots[i][c->next];
+    return v;
+}
+
+static weft__expr *next(column *c)
+{
+    weft__slot *v = values(c);
+    weft__expr *e = v ? weft__solve(c->w->s, c->places, c->n, c->u->depth, v) : NULL;
+    c->next++;
+    if (e || c->w->f->failed) return e;
+    c->w->unsolved++;
+    return weft__expr_whole(c->w->f, 0);
+}
+
+/* Whether the next slot is 0 everywhere. */
+static bool is_nothing(const column *c)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        const weft__slot *v = &c->slots[i][c->next];
+        float zero = 0;
+        if (v->kind == SLOT_WORD || v->whole) return false;
+        if (v->kind == SLOT_FLOAT && memcmp(&v->number, &zero, sizeof zero) != 0) return false;
+    }
+    return true;
+}
+
+/* ---- labels, dims, fields ---- */
+
+static weft__expr *characters(weft__fold *f, const char *s, size_t n)
+{
+    weft__expr *e = weft__fold_alloc(f, 1, sizeof *e);
+    char *copy = weft__fold_alloc(f, n + 1, 1);
+    if (!e || !copy) return NULL;
+    memcpy(copy, s, n);
+    e->kind = EXPR_TEXT;
+    e->text = copy;
+    return e;
+}
+
+enum { MAX_PARTS = 64 };
+
+/* The parts of a label: characters, and numbers that are not the same everywhere. */
+static uint32_t label_parts(column *c, const char *label, weft__expr *parts[MAX_PARTS], uint32_t n)
+{
+    weft__fold *f = c->w->f;
+    const char *from = label, *begin;
+    for (int64_t x; (x = weft__label_number(&label, &begin)) >= 0 && n + 3 < MAX_PARTS;) {
+        weft__expr *e = next(c);
+        if (!e || e->kind == EXPR_INT) continue; /* as it is spelled */
+        if (begin > from) parts[n++] = characters(f, from, (size_t)(begin - from));
+        parts[n++] = e;
+        from = label;
+    }
+    if (*from) parts[n++] = characters(f, from, strlen(from));
+    return n;
+}
+
+/* Neighbouring characters become one part, for that is how texts are read. */
+static weft__expr *string(weft__fold *f, weft__expr **parts, uint32_t n)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n && !f->failed; i++) {
+        bool both = kept && parts[i]->kind == EXPR_TEXT && parts[kept - 1]->kind == EXPR_TEXT;
+        if (!both) {
+            parts[kept++] = parts[i];
+            continue;
+        }
+        size_t a = strlen(parts[kept - 1]->text), b = strlen(parts[i]->text);
+        char *joined = weft__fold_alloc(f, a + b + 1, 1);
+        if (!joined) break;
+        memcpy(joined, parts[kept - 1]->text, a);
+        memcpy(joined + a, parts[i]->text, b);
+        parts[kept - 1]->text = joined;
+    }
+    return weft__expr_many(f, EXPR_STRING, NULL, parts, kept);
+}
+
+static weft__expr *label(column *c)
+{
+    weft__expr *parts[MAX_PARTS];
+    uint32_t n = label_parts(c, c->u->places[0].label, parts, 0);
+    return string(c->w->f, parts, n);
+}
+
+static weft__expr *dims(column *c, const weft_dims *d)
+{
+    weft__expr *parts[WEFT_MAX_RANK];
+    weft__fold *f = c->w->f;
+    for (uint32_t i = 0; i < d->rank; i++) {
+        const char *extent = weft_graph_extent(c->w->g, d->d[i].extent, NULL);
+        parts[i] = next(c);
+        if (!extent || !parts[i]) continue;
+        c->w->extents[d->d[i].extent] = true;
+        weft__expr *name = weft__expr_name(f, extent);
+        bool once = parts[i]->kind == EXPR_INT && parts[i]->i == 1;
+        parts[i] = once ? name : weft__expr_many(f, EXPR_BINARY, "*", (weft__expr *[]){ parts[i], name }, 2);
+    }
+    return weft__expr_many(f, EXPR_LIST, NULL, parts, d->rank);
+}
+
+static weft__expr *perm(weft__fold *f, const weft_perm *p)
+{
+    weft__expr *parts[WEFT_MAX_RANK];
+    for (uint32_t i = 0; i < p->rank; i++) parts[i] = weft__expr_whole(f, p->axis[i]);
+    return weft__expr_many(f, EXPR_TUPLE, NULL, parts, p->rank);
+}
+
+static weft__expr *field(column *c, const weft__attr_field *f, const void *at)
+{
+    weft__attr_any x;
+    memcpy(&x, at, weft__attr_size(f));
+    switch (f->type) {
+    case ATTR_dtype: return weft__expr_name(c->w->f, weft_dtype_get(x.dtype)->name);
+    case ATTR_act: return weft__expr_name(c->w->f, weft__act_name(x.act));
+    case ATTR_rope: return weft__expr_name(c->w->f, weft__rope_name(x.rope));
+    case ATTR_dims: return dims(c, &x.dims);
+    case ATTR_perm: return perm(c->w->f, &x.perm);
+    default: return next(c);
+    }
+}
+
+/* ---- statements ---- */
+
+weft__stmt *weft__stmt_make(weft__fold *f, weft__stmt_kind kind)
+{
+    weft__stmt *s = weft__fold_alloc(f, 1, sizeof *s);
+    if (s) s->kind = kind;
+    return s;
+}
+
+weft__stmt **weft__stmt_end(weft__stmt **list)
+{
+    while (*list) list = &(*list)->next;
+    return list;
+}
+
+static void add_attr(column *c, weft__stmt *s, const char *name, weft__expr *value)
+{
+    s->attrs[s->n_attrs].name.text = name;
+    s->attrs[s->n_attrs++].value = value;
+    if (!value) c->w->f->failed = true;
+}
+
+static void write_fields(column *c, weft__stmt *s, const weft_node *n)
+{
+    uint32_t n_fields;
+    const weft__attr_field *f = weft__attr_fields(n->op, &n_fields);
+    for (uint32_t i = 0; i < n_fields; i++) {
+        bool number = f[i].type == ATTR_f32 || f[i].type == ATTR_i32 || f[i].type == ATTR_i64;
+        if (f[i].optional && number && is_nothing(c)) c->next++;
+        else if (!f[i].optional || number || weft__attr_shown(&f[i], &n->attrs))
+            add_attr(c, s, f[i].name, field(c, &f[i], (const char *)&n->attrs + f[i].offset));
+    }
+}
+
+static weft__expr *half(weft__fold *f, weft_dtype t, uint16_t bits)
+{
+    float x = t == WEFT_F16 ? weft__f32_from_f16(bits) : weft__f32_from_bf16(bits);
+    if (x - x == 0) return weft__expr_float(f, x);
+    weft__expr *e = weft__fold_alloc(f, 1, sizeof *e);
+    if (e) *e = (weft__expr){ .kind = EXPR_BITS, .i = bits, .digits = 4 };
+    return e;
+}
+
+/* What all places have alike. */
+static weft__expr *element(weft__fold *f, weft_dtype t, const char *at)
+{
+    float x;
+    int32_t k;
+    uint16_t bits;
+    memcpy(&bits, at, sizeof bits);
+    if (t == WEFT_F16 || t == WEFT_BF16) return half(f, t, bits);
+    memcpy(&k, at, sizeof k);
+    memcpy(&x, at, sizeof x);
+    return t == WEFT_I32 ? weft__expr_whole(f, k) : weft__expr_float(f, x);
+}
+
+static void write_data(column *c, weft__stmt *s, const weft_node *n)
+{
+    const weft_graph *g = c->u->places[0].g;
+    const weft_dtype t = weft_graph_value(g, n->out[0])->dtype;
+    const size_t size = weft_dtype_get(t)->bytes, count = (size_t)weft_value_elements(g, n->out[0], NULL);
+    s->items = weft__fold_alloc(c->w->f, count, sizeof *s->items);
+    if (!s->items) return;
+    s->n_items = (uint32_t)count;
+    for (size_t i = 0; i < count; i++)
+        s->items[i] = weft__data_is_slots(g, n) ? next(c)
+                                                : element(c->w->f, t, (const char *)n->data + i * size);
+}
+
+static void write_type(column *c, weft__stmt *s, const weft_node *n)
+{
+    const weft_value *v = weft_graph_value(c->u->places[0].g, n->out[0]);
+    bool any = c->w->f->calls && n->op == WEFT_OP_weight; /* the files decide */
+    s->types = weft__fold_alloc(c->w->f, 1, sizeof *s->types);
+    if (!s->types) return;
+    s->n_types = 1;
+    s->types[0].dtype = weft__expr_name(c->w->f, weft_dtype_get(any ? WEFT_ANY : v->dtype)->name);
+    s->types[0].dims = dims(c, &v->dims);
+}
+
+static void write_values(weft__writing *w, weft__stmt *s, const weft__unit *u)
+{
+    weft_ref refs[WEFT_MAX_INPUTS];
+    s->n_inputs = weft__place_inputs(&u->places[0], refs);
+    s->n_results = weft__place_results(&u->places[0], refs);
+    s->inputs = weft__fold_alloc(w->f, s->n_inputs, sizeof *s->inputs);
+    s->results = weft__fold_alloc(w->f, s->n_results, sizeof *s->results);
+    for (uint32_t i = 0; s->inputs && i < s->n_inputs; i++) s->inputs[i].text = u->input[i];
+    for (uint32_t i = 0; s->results && i < s->n_results; i++) s->results[i].text = u->result[i];
+}
+
+static void write_call(column *c, weft__stmt *s, const weft__call *call)
+{
+    s->word.text = call->name;
+    for (uint32_t i = 0; i < call->n_attrs; i++) {
+        if (i && is_nothing(c)) c->next++; /* the first is needed */
+        else add_attr(c, s, call->attrs[i].name, next(c));
+    }
+}
+
+static void write_node(column *c, weft__stmt *s, const weft_node *n)
+{
+    s->word.text = weft_op_get(n->op)->name;
+    write_fields(c, s, n);
+    if (weft_op_get(n->op)->traits & WEFT_TRAIT_SOURCE) write_type(c, s, n);
+    if (n->data) write_data(c, s, n);
+}
+
+static weft__stmt *write_statement(column *c)
+{
+    enum { MOST_ATTRS = 16 };
+    const weft__unit *u = c->u;
+    const weft__place *p = &u->places[0];
+    weft__stmt *s = weft__stmt_make(c->w->f, u->kind == UNIT_OUTPUT ? STMT_OUTPUT : STMT_NODE);
+    if (!s) return NULL;
+    s->attrs = weft__fold_alloc(c->w->f, MOST_ATTRS, sizeof *s->attrs);
+    write_values(c->w, s, u);
+    if (c->w->f->failed || u->kind == UNIT_BIND) return s;
+    if (p->label) s->label = label(c);
+    if (u->kind == UNIT_NODE) write_node(c, s, p->node);
+    if (u->kind == UNIT_CALL) write_call(c, s, p->call);
+    return s;
+}
+
+/* ---- bodies ---- */
+
+/* Places at which a list of units is gone through. */
+typedef struct context {
+    const weft__place *at;
+    uint32_t n, depth;
+} context;
+
+static weft__stmt *write_list(weft__writing *w, const weft__unit *list, const context *c);
+
+static bool same_place(const weft__place *a, const weft__place *b, uint32_t depth)
+{
+    return a->sample == b->sample && !memcmp(a->counter, b->counter, depth * sizeof *a->counter);
+}
+
+/* At which of them a unit is; *all: at each. */
+static bool *presence(weft__writing *w, const weft__unit *u, const context *c, bool *all)
+{
+    bool *there = weft__fold_alloc(w->f, c->n, sizeof *there);
+    uint32_t k = 0;
+    for (uint32_t i = 0; there && i < c->n && k < u->n; i++) {
+        there[i] = same_place(&u->places[k], &c->at[i], c->depth);
+        k += there[i];
+    }
+    *all = k == c->n;
+    if (k < u->n) w->unsolved++; /* never: places are those of what is around */
+    return there;
+}
+
+static weft__expr *condition(weft__writing *w, const context *c, const bool *there)
+{
+    const weft__place **places = weft__fold_alloc(w->f, c->n, sizeof *places);
+    bool *kept = weft__fold_alloc(w->f, c->n, sizeof *kept);
+    uint32_t n = 0;
+    for (uint32_t i = 0; places && kept && i < c->n; i++) {
+        if (!counts(w, &c->at[i])) continue;
+        places[n] = &c->at[i];
+        kept[n++] = there[i];
+    }
+    weft__expr *e = w->f->failed ? NULL : weft__solve_truth(w->s, places, n, c->depth, kept);
+    if (e || w->f->failed) return e;
+    w->unsolved++;
+    return weft__expr_whole(w->f, 1);
+}
+
+static weft__stmt *write_repeat(weft__writing *w, const weft__unit *u)
+{
+    column col;
+    weft__stmt *s = weft__stmt_make(w->f, STMT_REPEAT);
+    context inside = { .depth = u->depth + 1 };
+    uint32_t turns = 0;
+    for (uint32_t i = 0; i < u->n; i++) turns += (uint32_t)(u->places[i].hi - u->places[i].lo);
+    weft__place *at = weft__fold_alloc(w->f, turns, sizeof *at);
+    if (!s || !at || !column_begin(&col, w, u)) return NULL;
+    for (uint32_t i = 0; i < u->n; i++)
+        for (int64_t t = u->places[i].lo; t < u->places[i].hi; t++) {
+            weft__place *p = &at[inside.n++];
+            *p = u->places[i];
+            memmove(p->counter + 1, p->counter, (WEFT__LOOPS - 1) * sizeof *p->counter);
+            p->counter[0] = t;
+        }
+    inside.at = at;
+    s->name.text = w->s->counter[u->depth];
+    s->lo = next(&col);
+    s->hi = next(&col);
+    s->body = write_list(w, u->body, &inside);
+    return s;
+}
+
+/* Scopes with nothing but a scope in them are one. */
+static weft__stmt *write_scope(weft__writing *w, const weft__unit *u)
+{
+    column col;
+    weft__expr *parts[MAX_PARTS];
+    uint32_t n = 0;
+    weft__stmt *s = weft__stmt_make(w->f, STMT_SCOPE);
+    for (;; u = u->body) {
+        if (!s || !column_begin(&col, w, u)) return NULL;
+        n = label_parts(&col, u->places[0].label, parts, n);
+        if (!u->body || u->body->next || u->body->kind != UNIT_SCOPE || u->body->n != u->n || n + 8 > MAX_PARTS) break;
+        parts[n++] = characters(w->f, ".", 1);
+    }
+    context inside = { u->places, u->n, u->depth };
+    s->label = string(w->f, parts, n);
+    s->body = write_list(w, u->body, &inside);
+    return s;
+}
+
+static weft__stmt *write_unit(weft__writing *w, const weft__unit *u)
+{
+    column col;
+    if (u->kind == UNIT_REPEAT) return write_repeat(w, u);
+    if (u->kind == UNIT_SCOPE) return write_scope(w, u);
+    return column_begin(&col, w, u) ? write_statement(&col) : NULL;
+}
+
+static bool is_there(weft__writing *w, const weft__unit *u, const context *c, const bool *there)
+{
+    bool all;
+    const bool *its = presence(w, u, c, &all);
+    return its && !memcmp(its, there, c->n * sizeof *its);
+}
+
+/* Units that are at the same places, from *list on. */
+static weft__stmt *write_branch(weft__writing *w, const weft__unit **list, const context *c, const bool *there)
+{
+    weft__stmt *head = NULL, **last = &head;
+    do {
+        *last = write_unit(w, *list);
+        if (!*last) return NULL;
+        last = &(*last)->next;
+        *list = (*list)->next;
+    } while (*list && is_there(w, *list, c, there));
+    return head;
+}
+
+/* if, and else where what follows is at all other places. */
+static weft__stmt *write_if(weft__writing *w, const weft__unit **list, const context *c, const bool *there)
+{
+    weft__stmt *s = weft__stmt_make(w->f, STMT_IF);
+    if (!s) return NULL;
+    s->value = condition(w, c, there);
+    s->body = write_branch(w, list, c, there);
+    if (!*list || w->f->failed) return s;
+    bool all, opposite = true;
+    const bool *other = presence(w, *list, c, &all);
+    for (uint32_t i = 0; other && i < c->n; i++) opposite = opposite && other[i] != there[i];
+    if (other && opposite) s->other = write_branch(w, list, c, other);
+    return s;
+}
+
+static weft__stmt *write_list(weft__writing *w, const weft__unit *list, const context *c)
+{
+    weft__stmt *head = NULL, **last = &head;
+    while (list && !w->f->failed) {
+        bool all;
+        const bool *there = presence(w, list, c, &all);
+        if (!there) break;
+        if (all) {
+            *last = write_unit(w, list);
+            list = list->next;
+        } else {
+            *last = write_if(w, &list, c, there);
+        }
+        if (*last) last = &(*last)->next;
+    }
+    return w->f->failed ? NULL : head;
+}
+
+weft__stmt *weft__write_units(weft__writing *w, const weft__unit *list)
+{
+    const uint32_t n = w->s->n_samples ? w->s->n_samples : 1;
+    weft__place *at = weft__fold_alloc(w->f, n, sizeof *at);
+    uint32_t kept = 0;
+    for (uint32_t k = 0; at && k < n; k++) {
+        uint32_t i = 0;
+        while (i < list->n && list->places[i].sample != k) i++;
+        if (i < list->n) at[kept++].sample = k; /* a sample that was joined */
+    }
+    context top = { at, kept, 0 };
+    return at ? write_list(w, list, &top) : NULL;
+}
+
+weft__stmt *weft__write_extents(weft__writing *w, bool all)
+{
+    weft__stmt *head = NULL, **last = &head;
+    const char *name;
+    uint32_t bound;
+    for (uint32_t i = 1; (name = weft_graph_extent(w->g, i, &bound)); i++) {
+        if (!all && !w->extents[i]) continue;
+        *last = weft__stmt_make(w->f, STMT_EXTENT);
+        if (!*last) return NULL;
+        (*last)->name.text = name;
+        (*last)->value = weft__expr_whole(w->f, bound);
+        last = &(*last)->next;
+    }
+    return head;
+}
