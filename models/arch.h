@@ -25,7 +25,7 @@ typedef struct weft__spelling { const char *name, *in_file; } weft__spelling;
  * those of `of`, each [m or m / 2, n]. */
 typedef struct weft__parts { const char *name, *of[2]; } weft__parts;
 
-enum { WEFT__MAX_CLASSES = 6, WEFT__MAX_NAMES = 4, WEFT__MAX_NAME = 256 };
+enum { WEFT__MAX_CLASSES = 6, WEFT__MAX_NAMES = 4, WEFT__TENSOR_NAME = 256 };
 
 typedef struct weft__arch {
     const char *family; /* names of its classes are this, then "Model" or "For" and a task */

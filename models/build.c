@@ -31,7 +31,7 @@ static weft_ref declare(weft_graph *g, weft_dim n, const char *name)
     return weft_input(g, WEFT_I32, WEFT_DIMS(n), name);
 }
 
-static weft_model_inputs declare_inputs(weft_graph *g, const weft_model *m, const weft_model_graph_desc *d)
+weft_model_inputs weft__model_inputs(weft_graph *g, const weft_model *m, const weft_model_graph_desc *d)
 {
     uint32_t context = d->context ? d->context : m->info.context;
     uint32_t page = d->page ? d->page : weft__pages_usual(context);
@@ -84,8 +84,8 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
 {
     weft_graph_desc g = { .weight_types = t->data, .n_weight_types = t->n };
     WEFT_TRY(weft_graph_create(&g, out, err));
-    weft_model_inputs in = declare_inputs(*out, m, desc);
-    weft__definition_build(m, *out, &in);
+    weft_model_inputs in = weft__model_inputs(*out, m, desc);
+    weft__definition_build(m, *out, &m->config, &in);
     if (desc->candidates) add_candidates(*out, desc->candidates);
     weft_status s = weft_graph_seal(*out, err);
     if (!s) s = check_pages(m, *out, in.page, err);

@@ -182,10 +182,10 @@ weft_status weft__find_definition(weft_model *m, weft_error *err)
     return check_params(m, err);
 }
 
-void weft__definition_build(const weft_model *m, weft_graph *g, const weft_model_inputs *in)
+void weft__definition_build(const weft_model *m, weft_graph *g, const weft_config *c, const weft_model_inputs *in)
 {
-    if (m->definition) m->definition->build(g, &m->config, in, m->definition->ctx);
-    else weft__arch_build(m->arch, m->class_, m->wrapper != NULL, g, &m->config, in);
+    if (m->definition) m->definition->build(g, c, in, m->definition->ctx);
+    else weft__arch_build(m->arch, m->class_, m->wrapper != NULL, g, c, in);
 }
 
 const char *weft__definition_name(const weft_model *m)

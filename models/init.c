@@ -26,7 +26,7 @@ static weft_status add(list *l, const weft_model *m, const weft__held *h, weft_d
     if (!weft__grow(&l->tensors, &l->capacity, l->n + h->n, sizeof *l->tensors))
         return WEFT_OOM_FAIL(err, "a list of tensors");
     for (uint32_t i = 0; i < h->n; i++) {
-        char name[WEFT__MAX_NAME], buf[WEFT__MAX_NAME];
+        char name[WEFT__TENSOR_NAME], buf[WEFT__TENSOR_NAME];
         if (!weft__held_name(h, i, name))
             return WEFT_FAIL(err, WEFT_LIMIT, "the name of weight '%s' is too long", h->name);
         weft__file_tensor tensor = { .name = weft__arena_strdup(&l->names, weft__model_file_name(m, name, buf)),

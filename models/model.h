@@ -119,8 +119,7 @@ WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
  * is tensor i of them. */
 WEFT_API const weft_checkpoint *weft_model_checkpoint(const weft_model *m);
 WEFT_API bool weft_model_uses(const weft_model *m, size_t i);
-/* The weights of its graph, by the graph's names, which files may spell otherwise: a source for weft_weights_create.
- * Valid as long as the model. */
+/* The weights by the graph's names, as a source for weft_weights_create; valid as long as the model. */
 WEFT_API weft_weight_source weft_model_weights(const weft_model *m);
 /* Takes weights from `source` (copied) instead of files: for models opened from a config.json by itself. What it gives
  * must have the shapes of the model's graph. */
@@ -135,8 +134,7 @@ typedef struct weft_model_graph_desc {
     uint32_t n_sequences; /* 0: 1 */
     uint32_t cells;       /* of each cache at most, whole pages; 0: context of every sequence */
     uint32_t page;        /* cells of a page, a power of two from 16 to 256; 0: 64, or less for a short context */
-    uint32_t max_tokens; /* per run; 0: 512 */
-    uint32_t max_rows;   /* of logits per run; 0: 8 */
+    uint32_t max_tokens, max_rows; /* per run; 0: 512, and 8 (of logits) */
     /* > 0: also the outputs candidate.id (i32) and, above 1, candidate.logit, each [rows, candidates] (of one:
      * [rows]): the largest logits, descending, the lowest id first among equals; and candidate.mean [rows] of all
      * logits, which is finite where all of them are */
@@ -145,6 +143,10 @@ typedef struct weft_model_graph_desc {
 /* The sealed graph, before any pass. Every weight is checked against the files (missing or mis-shaped: by name). */
 WEFT_API WEFT_MUST_USE weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc,
                                                     weft_graph **out, weft_error *err);
+
+/* The graph as a text (graph/text.h) that follows config.json: keys are parameters, or what the text holds for only is
+ * required. It is found by asking the definition for graphs of other configurations. A model that is a text: that. */
+WEFT_API WEFT_MUST_USE weft_status weft_model_print_text(const weft_model *m, const weft_writer *w, weft_error *err);
 
 /* Writes a randomly initialised checkpoint of the model that a config.json describes into a new folder: matrices normal
  * with the configuration's initializer_range (default 0.02), norm gains 1, biases 0; the same bits for the same seed

@@ -54,7 +54,10 @@ struct weft_model {
  * head); emits its graph; its name. */
 weft_status weft__take_definitions(weft_model *m, const weft_model_desc *desc, weft_error *err);
 weft_status weft__find_definition(weft_model *m, weft_error *err);
-void weft__definition_build(const weft_model *m, weft_graph *g, const weft_model_inputs *in);
+/* Of another configuration than the model's, too. */
+void weft__definition_build(const weft_model *m, weft_graph *g, const weft_config *c, const weft_model_inputs *in);
+/* The inputs that a session of this description has. */
+weft_model_inputs weft__model_inputs(weft_graph *g, const weft_model *m, const weft_model_graph_desc *d);
 const char *weft__definition_name(const weft_model *m);
 const char *weft__definition_origin(const weft_model *m); /* for messages: the text's file, or the model */
 const weft__class *weft__definition_class(const weft_model *m, weft_head head); /* the library's; NULL: it has none */
@@ -70,7 +73,7 @@ weft_status weft__model_need_scores(const weft_model *m, weft_error *err);
 weft_status weft__model_read_labels(weft_model *m, weft_error *err);
 void weft__model_free_labels(weft_model *m);
 /* What a weight of the graph is called in files that are written. Returns buf, or name. */
-const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__MAX_NAME]);
+const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__TENSOR_NAME]);
 /* How files hold a weight of the graph: in n tensors with these dims. */
 typedef struct weft__held {
     const char *name;         /* the weight's */
@@ -80,7 +83,7 @@ typedef struct weft__held {
 } weft__held;
 /* Of a weight with these dims: as the model's files have it, without files as they are published. */
 weft__held weft__model_held(const weft_model *m, const char *name, const weft_dims *d);
-bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__MAX_NAME]); /* false: it is too long */
+bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__TENSOR_NAME]); /* false: it is too long */
 /* Tensor i of them, checked: weft__checkpoint_weight. */
 weft_status weft__held_tensor(const weft_model *m, const weft__held *h, uint32_t i, const weft__file_tensor **out,
                               weft_error *err);

@@ -8,12 +8,12 @@
 enum { MAX_PARTS = 1 << 20 };
 
 /* A name with another beginning. False: it does not begin so, or is too long. */
-static bool spell(const weft__spelling *s, const char *name, char out[WEFT__MAX_NAME])
+static bool spell(const weft__spelling *s, const char *name, char out[WEFT__TENSOR_NAME])
 {
     size_t n = strlen(s->name);
     if (strncmp(name, s->name, n)) return false;
-    int length = snprintf(out, WEFT__MAX_NAME, "%s%s", s->in_file, name + n);
-    return length > 0 && length < WEFT__MAX_NAME;
+    int length = snprintf(out, WEFT__TENSOR_NAME, "%s%s", s->in_file, name + n);
+    return length > 0 && length < WEFT__TENSOR_NAME;
 }
 
 /* ---- how files name and hold weights: a text's own rows come first, then the architecture's ---- */
@@ -58,7 +58,7 @@ static bool find_tied(const weft_model *m, const char **embed, const char **head
 /* By the graph's name, else with another beginning. */
 static const weft__file_tensor *find_spelled(const weft_model *m, const char *name)
 {
-    char other[WEFT__MAX_NAME];
+    char other[WEFT__TENSOR_NAME];
     const weft__file_tensor *t = weft__checkpoint_find(m->checkpoint, name);
     const weft__spelling *s;
     for (size_t i = 0; !t && (s = spelling_at(m, i)); i++)
@@ -66,7 +66,7 @@ static const weft__file_tensor *find_spelled(const weft_model *m, const char *na
     return t;
 }
 
-const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__MAX_NAME])
+const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__TENSOR_NAME])
 {
     for (size_t i = 0; m->wrapper && i < WEFT__MAX_NAMES && m->wrapper->spellings[i].name; i++)
         if (spell(&m->wrapper->spellings[i], name, buf)) return buf;
@@ -103,16 +103,16 @@ static uint32_t kinds_of(const weft__parts *p)
 }
 
 /* The name of part i; false: there are no so many, or the name is too long. */
-static bool name_part(const weft__parts *p, const char *name, uint32_t i, char out[WEFT__MAX_NAME])
+static bool name_part(const weft__parts *p, const char *name, uint32_t i, char out[WEFT__TENSOR_NAME])
 {
     const int begin = (int)(strlen(name) - strlen(p->name));
     const uint32_t kinds = kinds_of(p);
     const char *end = p->of[i % kinds], *number = strchr(end, '#');
     if (!number && i >= kinds) return false;
-    int n = number ? snprintf(out, WEFT__MAX_NAME, "%.*s%.*s%u%s", begin, name, (int)(number - end), end, i / kinds,
+    int n = number ? snprintf(out, WEFT__TENSOR_NAME, "%.*s%.*s%u%s", begin, name, (int)(number - end), end, i / kinds,
                               number + 1)
-                   : snprintf(out, WEFT__MAX_NAME, "%.*s%s", begin, name, end);
-    return n > 0 && n < WEFT__MAX_NAME;
+                   : snprintf(out, WEFT__TENSOR_NAME, "%.*s%s", begin, name, end);
+    return n > 0 && n < WEFT__TENSOR_NAME;
 }
 
 /* Whether a weight of these dims can be in such parts. */
@@ -144,15 +144,15 @@ weft__held weft__model_held(const weft_model *m, const char *name, const weft_di
     return h;
 }
 
-bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__MAX_NAME])
+bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__TENSOR_NAME])
 {
     if (h->parts) return name_part(h->parts, h->name, i, out);
-    return snprintf(out, WEFT__MAX_NAME, "%s", h->name) < WEFT__MAX_NAME;
+    return snprintf(out, WEFT__TENSOR_NAME, "%s", h->name) < WEFT__TENSOR_NAME;
 }
 
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name, uint32_t i)
 {
-    char part[WEFT__MAX_NAME];
+    char part[WEFT__TENSOR_NAME];
     const weft__file_tensor *t = find_whole(m, name);
     if (t) return i ? NULL : t;
     const weft__parts *p = parts_of(m, name);
@@ -186,7 +186,7 @@ weft_status weft__model_settle_tie(weft_model *m, weft_error *err)
 weft_status weft__held_tensor(const weft_model *m, const weft__held *h, uint32_t i, const weft__file_tensor **out,
                               weft_error *err)
 {
-    char name[WEFT__MAX_NAME];
+    char name[WEFT__TENSOR_NAME];
     const weft__file_tensor *t = weft__model_tensor(m, h->name, i);
     const char *wanted = t ? t->name : weft__held_name(h, i, name) ? name : h->name;
     return weft__checkpoint_weight(m->checkpoint, wanted, out, err);

@@ -10,8 +10,9 @@
 static const cli_option options[] = {
     { .name = "stage", .kind = CLI_TEXT, .value = "STAGE", .choices = "built|optimised|planned",
       .help = "how far it has come (default: built)" },
-    { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|dot|json|model-explorer|html",
-      .help = "json and the page in html hold all stages up to --stage; dot is for Graphviz (default: text)" },
+    { .name = "format", .kind = CLI_TEXT, .value = "FORMAT", .choices = "text|flat|dot|json|model-explorer|html",
+      .help = "text follows config.json and can be edited; flat has every node with its id, as later stages always "
+              "have; json and the page in html hold all stages up to --stage; dot is for Graphviz (default: text)" },
     { .name = "program", .kind = CLI_TEXT, .value = "NAME", .choices = "prompt|decode",
       .help = "which of a planned model's programs (default: both in json, else prompt)" },
     { .name = "layers", .kind = CLI_TEXT, .value = "A-B",
@@ -87,7 +88,8 @@ static const struct {
     const char *name;
     weft_dump_format format;
 } formats[] = {
-    { "text", WEFT_DUMP_TEXT },
+    { "text", WEFT_DUMP_TEXT }, /* of a stage that has no text of its own */
+    { "flat", WEFT_DUMP_TEXT },
     { "dot", WEFT_DUMP_DOT },
     { "json", WEFT_DUMP_JSON },
     { "model-explorer", WEFT_DUMP_MODEL_EXPLORER },
@@ -125,6 +127,7 @@ static int run_graph(const cli_args *a)
     int stage = !strcmp(stage_name, "planned") ? PLANNED : !strcmp(stage_name, "optimised") ? OPTIMISED : BUILT;
     bool is_text = is_stdin(a) || cli_is_graph_text(a->model);
     if (stage == BUILT && !strcmp(format, "text") && is_text) return format_text(a, file);
+    weft_error err;
     weft_text text = { 0 };
     bool html = !strcmp(format, "html");
     weft_writer w = file || html ? weft_text_writer(&text) : cli_stdout();
@@ -134,7 +137,9 @@ static int run_graph(const cli_args *a)
     int status = cli_source_open(a, stage == PLANNED, &s);
     if (!status && cli_has(a, "program") && (stage != PLANNED || !s.model))
         status = cli_misuse("--program: only a planned model has programs of these names");
-    if (!status) status = dump(a, &s, stage, formats[f].format, &w);
+    bool follows = s.model && stage == BUILT && !strcmp(format, "text");
+    if (!status && follows) status = weft_model_print_text(s.model, &w, &err) ? cli_report(&err) : 0;
+    else if (!status) status = dump(a, &s, stage, formats[f].format, &w);
     if (!status && html) status = cli_page_write(s.title, text.data, text.size, NULL, 0, file);
     else if (!status && file) status = cli_write_file(file, text.data, text.size);
     weft_text_free(&text);

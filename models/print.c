@@ -1,0 +1,425 @@
+/* print.c: a model's graph as a text that follows its configuration: parameters for the keys that matter, requirements
+ * for what the text holds for only. The text is read back and built for every configuration that was tried; what does
+ * not come out the same is no parameter. */
+#include "models/follow.h"
+#include "models/text.h"
+
+#include "graph/attr.h"
+#include "graph/same.h"
+#include "graph/text/grammar.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct printing {
+    const weft_model *m;
+    weft__follows x;
+    weft_graph_text *tree; /* being made; the arena is its own */
+    weft__fold *f;         /* to allocate from it */
+    weft__stmt **last;     /* where the next statement goes */
+} printing;
+
+/* ---- statements ---- */
+
+static weft__stmt *add(printing *p, weft__stmt_kind kind)
+{
+    weft__stmt *s = weft__stmt_make(p->f, kind);
+    if (!s) return NULL;
+    *p->last = s;
+    p->last = &s->next;
+    return s;
+}
+
+/* A line of comment, or a blank one, above a statement. */
+static void comment(printing *p, weft__comments *c, const char *line)
+{
+    const char **lines = weft__fold_alloc(p->f, (size_t)c->n + 1, sizeof *lines);
+    char *copy = weft__fold_alloc(p->f, strlen(line) + 1, 1);
+    if (!lines || !copy) return;
+    memcpy(copy, line, strlen(line));
+    if (c->n) memcpy(lines, c->lines, c->n * sizeof *lines);
+    lines[c->n] = copy;
+    *c = (weft__comments){ lines, c->n + 1 };
+}
+
+static weft__expr *text_of(printing *p, const char *text)
+{
+    return weft__expr_text(p->f, text);
+}
+
+static void set_strings(printing *p, weft__stmt *s, const char *const *strings, uint32_t n)
+{
+    const char **copy = weft__fold_alloc(p->f, n, sizeof *copy);
+    for (uint32_t i = 0; copy && i < n; i++) copy[i] = strings[i];
+    s->strings = copy;
+    s->n_strings = n;
+}
+
+static void add_files(printing *p, const char *word, const char *const *strings, uint32_t n)
+{
+    weft__stmt *s = add(p, STMT_FILES);
+    if (!s) return;
+    s->word.text = word;
+    set_strings(p, s, strings, n);
+}
+
+/* How files of the architecture, and of what it is wrapped in, hold weights. */
+static void add_names(printing *p, const weft__arch *a, const weft__wrapper *w)
+{
+    for (size_t i = 0; w && i < WEFT__MAX_NAMES && w->spellings[i].name; i++)
+        add_files(p, "spelled", (const char *[]){ w->spellings[i].name, w->spellings[i].in_file }, 2);
+    for (size_t i = 0; i < WEFT__MAX_NAMES && a->spellings[i].name; i++)
+        add_files(p, "spelled", (const char *[]){ a->spellings[i].name, a->spellings[i].in_file }, 2);
+    for (size_t i = 0; i < WEFT__MAX_NAMES && a->transposed[i]; i++) add_files(p, "transposed", &a->transposed[i], 1);
+    for (size_t i = 0; i < WEFT__MAX_NAMES && a->parts[i].name; i++) {
+        const char *const s[] = { a->parts[i].name, a->parts[i].of[0], a->parts[i].of[1] };
+        add_files(p, "parts", s, s[2] ? 3 : 2);
+    }
+    if (a->embed && a->head) add_files(p, "tied", (const char *[]){ a->embed, a->head }, 2);
+}
+
+static void add_model(printing *p)
+{
+    static const char *const heads[] = { [WEFT_HEAD_LOGITS] = "logits", [WEFT_HEAD_NONE] = "none",
+                                         [WEFT_HEAD_SEQUENCE] = "sequence", [WEFT_HEAD_TOKENS] = "tokens",
+                                         [WEFT_HEAD_SPAN] = "span" };
+    weft__stmt *s = add(p, STMT_MODEL);
+    if (!s) return;
+    s->label = text_of(p, weft__definition_name(p->m));
+    s->word.text = heads[p->m->info.head];
+    if (p->m->arch) add_names(p, p->m->arch, p->m->wrapper);
+}
+
+/* ---- parameters ---- */
+
+static const char *type_of(const weft__param *q, const weft__follow *f)
+{
+    if (q->kind == PARAM_WORD || (q->kind == PARAM_LIST && f->text)) return "text";
+    bool whole = q->kind == PARAM_WHOLE;
+    if (q->kind == PARAM_LIST) whole = true;
+    for (uint32_t i = 0; q->kind == PARAM_LIST && i < f->list.n; i++)
+        whole = whole && f->list.numbers[i] == floor(f->list.numbers[i]);
+    return whole ? "int" : "float";
+}
+
+static weft__expr *number(printing *p, double x)
+{
+    if (x == floor(x) && fabs(x) < 1e15) return weft__expr_whole(p->f, (int64_t)x);
+    return weft__expr_double(p->f, x);
+}
+
+static weft__expr *list_of(printing *p, const weft__param_list *l)
+{
+    weft__expr **items = weft__fold_alloc(p->f, l->n, sizeof *items);
+    for (uint32_t i = 0; items && i < l->n; i++)
+        items[i] = l->words ? text_of(p, l->words[i]) : number(p, l->numbers[i]);
+    return items ? weft__expr_many(p->f, EXPR_LIST, NULL, items, l->n) : NULL;
+}
+
+static weft__expr *default_of(printing *p, uint32_t m)
+{
+    const weft__follow *f = &p->x.at[m];
+    const weft__param *q = &p->x.params[m];
+    weft__expr *e = NULL;
+    if (q->kind == PARAM_LIST) return list_of(p, &f->list);
+    if (q->kind == PARAM_WORD) return text_of(p, f->word);
+    if (!f->found) e = weft__general_default(&p->x.general, p->x.params, p->x.n, m, p->x.given[m]);
+    if (e || p->f->failed) return e;
+    return q->kind == PARAM_FLOAT ? weft__expr_double(p->f, f->number) : number(p, f->number);
+}
+
+/* The keys: the definition's, and the file's own where it spells it otherwise. */
+static void set_keys(printing *p, weft__stmt *s, const weft__follow *f, const char *name)
+{
+    const char *spelled = weft__config_spelling(p->m->hf, f->key);
+    char *copy = weft__fold_alloc(p->f, strlen(spelled) + 1, 1);
+    if (!copy) return;
+    memcpy(copy, spelled, strlen(spelled));
+    const char *const keys[] = { f->key, copy };
+    bool same = f->is_list || !strcmp(f->key, spelled);
+    if (!same || strcmp(f->key, name) != 0) set_strings(p, s, keys, same ? 1 : 2);
+}
+
+static void add_param(printing *p, uint32_t m)
+{
+    const weft__param *q = &p->x.params[m];
+    const weft__follow *f = &p->x.at[m];
+    weft__expr *value = default_of(p, m);
+    weft__stmt *s = add(p, STMT_PARAM);
+    if (!s) return;
+    s->name.text = q->name;
+    s->word.text = type_of(q, f);
+    s->list = q->kind == PARAM_LIST;
+    s->value = value;
+    set_keys(p, s, f, q->name);
+}
+
+/* derived: what the key would be follows others, where it is absent. */
+static void add_require(printing *p, const weft__follow *f, bool derived, const char *key, const char *word,
+                        double x)
+{
+    weft__stmt *s = add(p, STMT_REQUIRE);
+    if (!s) return;
+    s->label = text_of(p, key);
+    s->list = !f->found;
+    if (derived || (!f->told && !f->found)) return; /* none */
+    if (word) s->value = text_of(p, word);
+    else if (f->truth) s->value = weft__expr_name(p->f, x != 0 ? "true" : "false");
+    else s->value = number(p, x);
+}
+
+static void require_key(printing *p, uint32_t m)
+{
+    const weft__follow *f = &p->x.at[m];
+    const bool derived = weft__param_is_derived(&p->x.params[m], p->x.general.n_samples);
+    if (!f->is_list) {
+        add_require(p, f, derived, f->key, f->text ? f->word : NULL, f->number);
+        return;
+    }
+    for (uint32_t i = 0; i < f->list.n; i++) {
+        char *key = weft__fold_alloc(p->f, strlen(f->key) + 12, 1);
+        if (!key) return;
+        sprintf(key, "%s.%u", f->key, i);
+        const double x = f->list.numbers ? f->list.numbers[i] : 0;
+        add_require(p, f, false, key, f->list.words ? f->list.words[i] : NULL, x);
+    }
+}
+
+/* Those that the configuration says first: defaults of the others are computed from them. */
+static void add_params(printing *p)
+{
+    weft__stmt **first = p->last;
+    for (int found = 1; found >= 0; found--)
+        for (uint32_t m = 0; m < p->x.n; m++)
+            if (p->x.params[m].used && p->x.at[m].found == (bool)found) add_param(p, m);
+    if (*first) comment(p, &(*first)->before, "");
+    first = p->last;
+    for (uint32_t m = 0; m < p->x.n; m++)
+        if (p->x.params[m].literal && p->x.at[m].verdict != FOLLOW_NOTHING) require_key(p, m);
+    if (*first) comment(p, &(*first)->before, "");
+}
+
+/* ---- names of parameters ---- */
+
+static bool is_taken(const printing *p, const char *name, uint32_t before)
+{
+    const char *extent;
+    weft_act act;
+    weft_dtype type;
+    if (weft__is_reserved(name) || weft__act_parse(name, &act) || weft_dtype_parse(name, &type)) return true;
+    for (uint32_t i = 1; (extent = weft_graph_extent(p->x.general.first, i, NULL)); i++)
+        if (!strcmp(extent, name)) return true;
+    for (uint32_t m = 0; m < before; m++)
+        if (!strcmp(p->x.params[m].name, name)) return true;
+    return false;
+}
+
+static void name_param(printing *p, uint32_t m)
+{
+    const char *key = p->x.at[m].key;
+    size_t n = 0;
+    char *name = weft__fold_alloc(p->f, strlen(key) + 8, 1);
+    if (!name) return;
+    for (; key[n]; n++) {
+        bool letter = (key[n] >= 'a' && key[n] <= 'z') || (key[n] >= 'A' && key[n] <= 'Z') || key[n] == '_';
+        name[n] = letter || (n && key[n] >= '0' && key[n] <= '9') ? key[n] : '_';
+    }
+    while (n + 1 < strlen(key) + 8 && is_taken(p, name, m)) name[n++] = '_';
+    p->x.params[m].name = name;
+}
+
+/* ---- quotients that are written often ---- */
+
+/* What people call them. */
+static const struct { const char *of, *by, *name; } quotients[] = {
+    { "hidden_size", "num_attention_heads", "head_size" },
+    { "num_attention_heads", "num_key_value_heads", "heads_per_group" },
+};
+enum { N_QUOTIENTS = sizeof quotients / sizeof *quotients };
+
+static int quotient_of(const weft__expr *e)
+{
+    bool names = e->kind == EXPR_BINARY && !strcmp(e->text, "/") && e->args[0]->kind == EXPR_NAME &&
+                 e->args[1]->kind == EXPR_NAME;
+    for (int i = 0; names && i < N_QUOTIENTS; i++)
+        if (!strcmp(e->args[0]->text, quotients[i].of) && !strcmp(e->args[1]->text, quotients[i].by)) return i;
+    return -1;
+}
+
+typedef void visit_fn(void *ctx, weft__expr *e);
+
+static void visit_expr(weft__expr *e, visit_fn *visit, void *ctx)
+{
+    if (!e) return;
+    for (uint32_t i = 0; i < e->n; i++) visit_expr(e->args[i], visit, ctx);
+    visit(ctx, e);
+}
+
+static void visit_all(weft__stmt *s, visit_fn *visit, void *ctx)
+{
+    for (; s; s = s->next) {
+        weft__expr *const own[] = { s->label, s->value, s->lo, s->hi };
+        for (size_t i = 0; i < 4; i++) visit_expr(own[i], visit, ctx);
+        for (uint32_t i = 0; i < s->n_attrs; i++) visit_expr(s->attrs[i].value, visit, ctx);
+        for (uint32_t i = 0; i < s->n_types; i++) visit_expr(s->types[i].dims, visit, ctx);
+        for (uint32_t i = 0; i < s->n_items; i++) visit_expr(s->items[i], visit, ctx);
+        visit_all(s->body, visit, ctx);
+        visit_all(s->other, visit, ctx);
+    }
+}
+
+static void count_quotient(void *ctx, weft__expr *e)
+{
+    uint32_t *count = ctx;
+    int i = quotient_of(e);
+    if (i >= 0) count[i]++;
+}
+
+static void name_quotient(void *ctx, weft__expr *e)
+{
+    const uint32_t *count = ctx;
+    int i = quotient_of(e);
+    if (i < 0 || count[i] < 2) return;
+    e->kind = EXPR_NAME;
+    e->text = quotients[i].name;
+    e->n = 0;
+}
+
+static void add_lets(printing *p, weft__stmt *body)
+{
+    uint32_t count[N_QUOTIENTS] = { 0 };
+    weft__stmt **first = p->last;
+    visit_all(body, count_quotient, count);
+    for (int i = 0; i < N_QUOTIENTS; i++)
+        if (is_taken(p, quotients[i].name, p->x.n)) count[i] = 0;
+    visit_all(body, name_quotient, count);
+    for (int i = 0; i < N_QUOTIENTS; i++) {
+        weft__stmt *s = count[i] > 1 ? add(p, STMT_LET) : NULL;
+        if (!s) continue;
+        s->name.text = quotients[i].name;
+        s->value = weft__expr_many(p->f, EXPR_BINARY, "/",
+                                   (weft__expr *[]){ weft__expr_name(p->f, quotients[i].of),
+                                                     weft__expr_name(p->f, quotients[i].by) }, 2);
+    }
+    if (*first) comment(p, &(*first)->before, "");
+}
+
+/* ---- the whole ---- */
+
+static void add_head(printing *p)
+{
+    char line[256];
+    const char *name = weft__definition_name(p->m);
+    snprintf(line, sizeof line, "# %.80s as Weft makes it of %.120s.", name, p->m->config.origin);
+    comment(p, &p->tree->head, line);
+    comment(p, &p->tree->head, "# It follows a configuration by the parameters, and holds for what `require` says.");
+}
+
+/* The tree, of the parameters that are not literal. */
+static bool make_tree(printing *p)
+{
+    weft__stmt *body = weft__general_write(&p->x.general, p->x.params, p->x.n), **first;
+    if (!body) return false;
+    weft__writing w = { .f = p->f, .g = p->x.general.first, .extents = p->x.general.extents };
+    p->tree->head = (weft__comments){ 0 };
+    p->tree->body = NULL;
+    p->last = &p->tree->body;
+    add_head(p);
+    add_model(p);
+    add_params(p);
+    add_lets(p, body);
+    first = p->last;
+    *p->last = weft__write_extents(&w, false);
+    p->last = weft__stmt_end(p->last);
+    *p->last = body;
+    if (*first) comment(p, &(*first)->before, "");
+    return !p->f->failed;
+}
+
+/* The text gives the graph of a trial; where that has other statements, or numbers that the text does not speak of, it
+ * may refuse. */
+static bool holds(printing *p, const weft_graph_text *t, size_t i, weft_error *err)
+{
+    const weft__trial *trial = &p->x.trials[i];
+    const weft__sample *s = &p->x.general.samples[trial->sample];
+    bool may_refuse = i && (!trial->sample || s->left_out);
+    weft_graph *g;
+    p->x.probe.said = trial->said;
+    p->x.probe.n_said = trial->n_said;
+    if (weft__probe_build(&p->x.probe, t, &g, err)) return may_refuse;
+    bool same = weft__graph_same(trial->graph, g, err) == WEFT_OK;
+    weft_graph_destroy(g);
+    return same;
+}
+
+/* Makes literal what a trial changed in which the text does not hold. */
+static bool blame(printing *p, size_t i)
+{
+    const weft__trial *trial = &p->x.trials[i];
+    bool any = false;
+    for (uint32_t m = 0; m < p->x.n; m++) {
+        bool said = false;
+        for (uint32_t k = 0; k < trial->n_said; k++) said = said || !strcmp(trial->said[k].key, p->x.at[m].key);
+        if (!said || p->x.params[m].literal || (trial->changed >= 0 && (uint32_t)trial->changed != m)) continue;
+        p->x.params[m].literal = any = true;
+    }
+    return any;
+}
+
+/* Whether the text is true; if not, and *again: there is a smaller one to try. */
+static bool verify(printing *p, const char *text, size_t n, bool *again, weft_error *err)
+{
+    weft_graph_text *t;
+    bool ok = true;
+    *again = false;
+    if (weft_graph_text_read(text, n, "the printed text", &t, err)) return false;
+    for (size_t i = 0; i < p->x.n_trials; i++)
+        if (!holds(p, t, i, err)) {
+            ok = false;
+            *again = (i && blame(p, i)) || *again;
+        }
+    weft_graph_text_destroy(t);
+    return ok;
+}
+
+static weft_status print(printing *p, weft_text *out, weft_error *err)
+{
+    for (uint32_t tries = 0; tries <= p->x.n + 1; tries++) {
+        weft_writer w = weft_text_writer(out);
+        bool again;
+        out->size = 0;
+        if (!make_tree(p)) break;
+        WEFT_TRY(weft_graph_text_format(p->tree, &w, err));
+        if (verify(p, out->data, out->size, &again, err)) return WEFT_OK;
+        if (!again) return weft__annotate(err, WEFT_INTERNAL, "%s: its graph has no text", p->m->path);
+    }
+    if (p->f->failed) return WEFT_OOM_FAIL(err, "a model's text");
+    return WEFT_FAIL(err, WEFT_INTERNAL, "%s: its graph has no text", p->m->path);
+}
+
+static weft_status find_and_print(printing *p, weft_text *out, weft_error *err)
+{
+    WEFT_TRY(weft__follows_find(&p->x, p->m, &p->tree->arena, err));
+    p->f = &p->x.general.fold;
+    for (uint32_t m = 0; m < p->x.n; m++) name_param(p, m);
+    if (p->f->failed) return WEFT_OOM_FAIL(err, "a model's text");
+    return print(p, out, err);
+}
+
+weft_status weft_model_print_text(const weft_model *m, const weft_writer *w, weft_error *err)
+{
+    printing p = { .m = m };
+    weft_text out = { 0 };
+    if (m->text.tree) return weft_graph_text_format(m->text.tree, w, err);
+    p.tree = calloc(1, sizeof *p.tree);
+    if (!p.tree) return WEFT_OOM_FAIL(err, "a model's text");
+    p.tree->version = WEFT__TEXT_VERSION;
+    weft_status s = find_and_print(&p, &out, err);
+    if (s == WEFT_OK && !weft_writef(w, "%s", out.data)) s = WEFT_FAIL(err, WEFT_IO, "a text could not be written");
+    weft__follows_free(&p.x);
+    weft_graph_text_destroy(p.tree);
+    weft_text_free(&out);
+    return s;
+}

@@ -1,0 +1,306 @@
+/* test_print.c: every architecture as the text that is printed of it: it reads back to an equal graph, at its own
+ * configuration and at others of the same architecture for which it holds, and runs to the same bits.
+ *
+ *     test_model_print CPU only=qwen3        # goldens whose names contain it */
+#include <stdlib.h>
+
+#include "altered.h"
+#include "golden.h"
+#include "graph/same.h"
+#include "tests/sample.h"
+#include "tests/test.h"
+
+#define CONFIGS WEFT_TEST_ROOT "/models/configs/"
+
+static weft_error err;
+static const char *only = ""; /* what a golden's name must contain */
+
+static char *print(const weft_model *m)
+{
+    weft_text text = { 0 };
+    weft_writer w = weft_text_writer(&text);
+    if (CHECK_OK(weft_model_print_text(m, &w, &err), err)) return text.data;
+    weft_text_free(&text);
+    return NULL;
+}
+
+static char *format(const char *text)
+{
+    weft_graph_text *t;
+    weft_text out = { 0 };
+    weft_writer w = weft_text_writer(&out);
+    if (!CHECK_OK(weft_graph_text_read(text, strlen(text), "t", &t, &err), err)) return NULL;
+    CHECK_OK(weft_graph_text_format(t, &w, &err), err);
+    weft_graph_text_destroy(t);
+    return out.data;
+}
+
+/* The folder's model, as the library has it or as the text says. */
+static weft_status open_as(const char *path, const char *text, weft_model **out)
+{
+    const weft_model_desc desc = { .text = text, .n_text = text ? strlen(text) : 0, .text_origin = "printed" };
+    return weft_model_open(path, &desc, out, &err);
+}
+
+static weft_graph *graph_of(const weft_model *m)
+{
+    weft_graph *g = NULL;
+    return weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, &err) == WEFT_OK ? g : NULL;
+}
+
+/* The text is the folder's model, too: 1; it is for others, and says so: 0. */
+static int holds(const char *path, const char *text)
+{
+    weft_model *own = NULL, *other = NULL;
+    int held = 0;
+    if (!CHECK_OK(open_as(path, NULL, &own), err)) return 0;
+    weft_graph *want = graph_of(own), *got = NULL;
+    if (open_as(path, text, &other) == WEFT_OK && (got = graph_of(other)))
+        held = CHECK(want != NULL) && CHECK_OK(weft__graph_same(want, got, &err), err);
+    weft_graph_destroy(want);
+    weft_graph_destroy(got);
+    weft_model_close(own);
+    weft_model_close(other);
+    return held;
+}
+
+/* ---- what is printed ---- */
+
+static char *printed_of(const char *path)
+{
+    weft_model *m;
+    if (!CHECK_OK(open_as(path, NULL, &m), err)) return NULL;
+    char *text = print(m);
+    weft_model_close(m);
+    return text;
+}
+
+static void check_text(const char *path)
+{
+    char *text = printed_of(path), *again = text ? format(text) : NULL;
+    if (!text || !again) return;
+    CHECK_STR(again, text);
+    CHECK_EQ_INT(holds(path, text), 1);
+    weft_model *m = NULL;
+    free(again);
+    again = CHECK_OK(open_as(path, text, &m), err) ? print(m) : NULL; /* of a model that is a text: that */
+    if (again) CHECK_STR(again, text);
+    weft_model_close(m);
+    free(again);
+    free(text);
+}
+
+static void reads_back(const golden *g, weft_backend *device)
+{
+    (void)device;
+    check_text(g->folder.path);
+}
+
+static void texts_read_back(void)
+{
+    golden_each("arch", only, reads_back, NULL);
+}
+
+static size_t count_lines(const char *s)
+{
+    size_t n = 0;
+    for (; *s; s++) n += *s == '\n';
+    return n;
+}
+
+/* Large ones are pages; what follows the configuration has no number of it among its nodes. */
+static void large_models_are_a_page(void)
+{
+    static const char *const files[] = { "gpt-neox-20b", "pythia-160m", "pythia-1.4b", "pythia-6.9b" };
+    char path[512];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, CONFIGS "%s.json", files[i]);
+        check_text(path);
+        char *text = printed_of(path);
+        if (!text) continue;
+        CHECK(count_lines(text) <= 120);
+        CHECK_CONTAINS(text, "repeat i in 0..num_hidden_layers {");
+        CHECK_CONTAINS(text, "any[intermediate_size, hidden_size]");
+        for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
+            snprintf(path, sizeof path, CONFIGS "%s.json", files[k]);
+            CHECK_EQ_INT(holds(path, text), 1); /* as long and wide as that one says */
+        }
+        free(text);
+    }
+}
+
+/* ---- other configurations ---- */
+
+/* With an architecture's first golden as the text, each other one of it is that, or is refused by a require. */
+typedef struct series {
+    char *text, class_[64];
+    uint32_t tried, held;
+} series;
+static series now;
+
+static void holds_for_others(const golden *g, weft_backend *device)
+{
+    (void)device;
+    weft_model *m;
+    if (!CHECK_OK(open_as(g->folder.path, NULL, &m), err)) return;
+    const char *class_ = weft_model_info_get(m)->architecture;
+    if (strcmp(class_, now.class_) != 0) {
+        free(now.text);
+        snprintf(now.class_, sizeof now.class_, "%s", class_);
+        now.text = print(m);
+    } else if (now.text) {
+        now.tried++;
+        err.text[0] = 0;
+        if (holds(g->folder.path, now.text)) now.held++;
+        else if (!strstr(err.text, "the text is for a model")) printf("  %s: %s\n", g->name, err.text);
+    }
+    weft_model_close(m);
+}
+
+static void texts_hold_for_others(void)
+{
+    now = (series){ 0 };
+    golden_each("arch", only, holds_for_others, NULL);
+    printf("  of %u other configurations of an architecture %u are the same text\n", now.tried, now.held);
+    CHECK(*only || now.held >= 1);
+    free(now.text);
+}
+
+/* One key of a configuration changed: the printed text still is the model, or says what it is for. */
+static const struct { const char *golden, *path, *value; bool holds; } changes[] = {
+    { "qwen3-norms", "num_hidden_layers", "5", true },
+    { "qwen3-norms", "num_attention_heads", "8", true },
+    { "qwen3-norms", "head_dim", "32", true },
+    { "qwen3-norms", "hidden_act", "\"relu\"", true },
+    { "qwen3-norms", "attention_bias", "true", false },
+    { "qwen3-norms", "tie_word_embeddings", "false", false },
+    { "llama-3", "rope_scaling.rope_type", "\"linear\"", false },
+    { "mistral-window", "sliding_window", "3", true },
+    { "mistral-window", "num_key_value_heads", "1", true },
+    { "gemma3_text-old", "sliding_window_pattern", "3", true },
+    { "cohere2-pattern", "num_hidden_layers", "7", true },
+    { "cohere2-listed", "layer_types.0", "\"full_attention\"", true },
+    { "gpt2-scales", "n_layer", "6", true },
+    { "mixtral-stacked", "num_local_experts", "5", true },
+    { "mixtral-stacked", "num_experts_per_tok", "1", true },
+    { "olmo3-usual", "num_hidden_layers", "9", true },
+    { "gpt_neox-parallel", "use_parallel_residual", "false", false },
+    { "bloom-usual", "n_head", "8", true },
+    { "mpt-plain", "d_model", "96", true },
+};
+
+static void follows_a_configuration(void)
+{
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char file[80], *text = NULL, *config = NULL;
+        golden g;
+        snprintf(file, sizeof file, "arch/%s.json", changes[i].golden);
+        temp_folder folder = temp_make();
+        if (golden_open(&g, file) && (text = printed_of(g.folder.path))) {
+            config = altered_text(json_object_get(g.root, "config"), changes[i].path, changes[i].value);
+            temp_write_text(&folder, "config.json", config);
+            err.text[0] = 0;
+            bool held = holds(temp_path(&folder, "config.json"), text);
+            if (!CHECK(held == changes[i].holds))
+                printf("  %s: %s %s: %s\n", changes[i].golden, changes[i].path, changes[i].value, err.text);
+            if (!changes[i].holds) CHECK_CONTAINS(err.text, changes[i].path + (strcspn(changes[i].path, ".") + 1) %
+                                                                  (strlen(changes[i].path) + 1));
+        }
+        free(text);
+        free(config);
+        temp_remove(&folder);
+        golden_close(&g);
+    }
+}
+
+/* ---- heads ---- */
+
+static const char *const heads[] = { "LlamaModel", "LlamaForSequenceClassification", "LlamaForTokenClassification",
+                                     "GPT2ForQuestionAnswering", "GPT2Model" };
+
+static void heads_are_printed(void)
+{
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        char name[80], *config = NULL;
+        golden g;
+        temp_folder folder = temp_make();
+        snprintf(name, sizeof name, "[\"%s\"]", heads[i]);
+        if (golden_open(&g, heads[i][0] == 'L' ? "arch/llama-biases.json" : "arch/gpt2-usual.json")) {
+            config = altered_text(json_object_get(g.root, "config"), "architectures", name);
+            temp_write_text(&folder, "config.json", config);
+            check_text(temp_path(&folder, "config.json"));
+        }
+        free(config);
+        temp_remove(&folder);
+        golden_close(&g);
+    }
+}
+
+/* ---- runs ---- */
+
+static bool run(const golden *g, const char *text, weft_backend *device, float *logits)
+{
+    weft_model *m = NULL;
+    weft_session *s = NULL;
+    weft_batch_token t[GOLDEN_IDS];
+    const weft_session_desc d = { .devices = &device, .n_devices = 1, .max_tokens = 7, .page = 16 };
+    for (size_t i = 0; i < g->n_prompt; i++)
+        t[i] = (weft_batch_token){ g->prompt[i], 0, i + 2 >= g->n_prompt ? WEFT_WANT_LOGITS : 0 };
+    bool ok = CHECK_OK(open_as(g->folder.path, text, &m), err) && CHECK_OK(weft_session_create(m, &d, &s, &err), err) &&
+              CHECK_OK(weft_session_eval(s, t, g->n_prompt, &(weft_rows){ .logits = logits }, &err), err);
+    weft_session_destroy(s);
+    weft_model_close(m);
+    return ok;
+}
+
+static void gives_the_same_bits(const golden *g, weft_backend *device)
+{
+    static float want[2 * GOLDEN_VOCAB], got[2 * GOLDEN_VOCAB];
+    char *text = printed_of(g->folder.path);
+    if (text && run(g, NULL, device, want) && run(g, text, device, got))
+        CHECK(!memcmp(want, got, 2 * g->n_vocab * sizeof *want));
+    free(text);
+}
+
+static void cpu(void)
+{
+    weft_backend *b;
+    if (!CHECK_OK(weft_backend_open("cpu", &b, &err), err)) return;
+    golden_each("arch", only, gives_the_same_bits, b);
+    weft_backend_close(b);
+}
+
+static void gives_some_the_same_bits(const golden *g, weft_backend *device)
+{
+    if (sample_takes(g->name, "vulkan_print")) gives_the_same_bits(g, device);
+}
+
+static void vulkan(void)
+{
+    weft_backend *b;
+    if (!CHECK_OK(weft_backend_open("vulkan:0", &b, &err), err)) return;
+    golden_each("arch", only, gives_some_the_same_bits, b);
+    weft_backend_close(b);
+}
+
+static const weft_test tests[] = {
+    { "texts read back", texts_read_back },
+    { "large models are a page", large_models_are_a_page },
+    { "texts hold for others", texts_hold_for_others },
+    { "a text follows a configuration", follows_a_configuration },
+    { "heads are printed", heads_are_printed },
+    { "CPU", cpu },
+    { "Vulkan", vulkan },
+};
+
+weft_test_state weft_test_now;
+
+int main(int argc, char **argv)
+{
+    int n = 0;
+    for (int i = 1; i < argc; i++) {
+        if (!strncmp(argv[i], "only=", 5)) only = argv[i] + 5;
+        else argv[++n] = argv[i];
+    }
+    return test_run_all(tests, sizeof tests / sizeof *tests, n, argv + 1);
+}
