@@ -322,7 +322,9 @@ static bool make_tree(printing *p)
 {
     weft__stmt *body = weft__general_write(&p->x.general, p->x.params, p->x.n), **first;
     if (!body) return false;
-    weft__writing w = { .f = p->f, .g = p->x.general.first, .extents = p->x.general.extents };
+    weft__solver s = { .f = p->f, .params = p->x.params, .n_params = p->x.n };
+    weft__writing w = { .f = p->f, .s = &s, .g = p->x.general.first, .extents = p->x.general.extents };
+    weft__name_counters(&s, w.g);
     p->tree->head = (weft__comments){ 0 };
     p->tree->body = NULL;
     p->last = &p->tree->body;
@@ -333,8 +335,13 @@ static bool make_tree(printing *p)
     first = p->last;
     *p->last = weft__write_extents(&w, false);
     p->last = weft__stmt_end(p->last);
-    *p->last = body;
     if (*first) comment(p, &(*first)->before, "");
+    first = p->last;
+    *p->last = weft__write_blocks(&w, body);
+    for (weft__stmt *b = *first; b; b = b->next) comment(p, &b->before, "");
+    p->last = weft__stmt_end(p->last);
+    *p->last = body;
+    if (*first && body != *first) comment(p, &body->before, "");
     return !p->f->failed;
 }
 

@@ -117,9 +117,19 @@ static weft__expr *as_float(weft__problem *p, weft__expr *x)
     return e;
 }
 
+static bool is_float(const weft__problem *p, const weft__expr *e)
+{
+    if (e->kind == EXPR_CALL) return strcmp(e->text, "int") != 0;
+    for (uint32_t m = 0; m < p->s->n_params && e->kind == EXPR_NAME; m++)
+        if (!strcmp(p->s->params[m].name, e->text)) return p->s->params[m].kind == PARAM_FLOAT;
+    for (uint32_t i = 0; i < e->n; i++)
+        if (is_float(p, e->args[i])) return true;
+    return e->kind == EXPR_FLOAT;
+}
+
 static weft__expr *combine(weft__problem *p, char op, weft__expr *x, weft__expr *y)
 {
-    if (op == '/' && p->floats && x) x = as_float(p, x);
+    if (op == '/' && p->floats && x && y && !is_float(p, y)) x = as_float(p, x);
     bool less = op == '+' && y && y->kind == EXPR_INT && y->i < 0;
     if (less) return weft__problem_binary(p, "-", x, weft__expr_whole(p->s->f, -y->i));
     if (op == '*' && y && y->kind == EXPR_INT && x && x->kind == EXPR_NAME) return weft__problem_binary(p, "*", y, x);

@@ -344,6 +344,50 @@ static void choose_all(naming *m)
     free_lives(&l);
 }
 
+/* ---- what scopes give ---- */
+
+/* By class: how many units read it. */
+static void count_reads(const naming *m, const weft__unit *u, uint32_t *reads, uint32_t by)
+{
+    for (; u; u = u->next) {
+        for (uint32_t k = 0; k < WEFT_MAX_INPUTS && u->kind <= UNIT_OUTPUT; k++)
+            if (m->v.reads[u->id * WEFT_MAX_INPUTS + k]) reads[class_read(m, u, k)] += by;
+        count_reads(m, u->body, reads, by);
+    }
+}
+
+static void find_given(naming *m, weft__unit *u, uint32_t *reads)
+{
+    for (; u; u = u->next) {
+        const char *gives = NULL;
+        bool several = false;
+        if (u->kind == UNIT_SCOPE) {
+            count_reads(m, u->body, reads, UINT32_MAX); /* without its own */
+            for (const weft__unit *in = u->body; in; in = in->next)
+                for (uint32_t k = 0; k < WEFT_MAX_OUTPUTS && in->kind < UNIT_OUTPUT; k++) {
+                    if (!in->result[k] || !reads[class_made(m, in, k)]) continue;
+                    several = several || (gives && strcmp(gives, in->result[k]) != 0);
+                    gives = in->result[k];
+                }
+            count_reads(m, u->body, reads, 1);
+        }
+        u->gives = several ? NULL : gives;
+        find_given(m, u->body, reads);
+    }
+}
+
+static void find_all_given(naming *m, weft__unit *list)
+{
+    uint32_t *reads = calloc((size_t)m->v.n_defs + 1, sizeof *reads);
+    if (reads) {
+        count_reads(m, list, reads, 1);
+        find_given(m, list, reads);
+    } else {
+        m->f->failed = true;
+    }
+    free(reads);
+}
+
 bool weft__units_name(weft__fold *f, weft__unit *list)
 {
     naming m = { .f = f };
@@ -358,6 +402,7 @@ bool weft__units_name(weft__fold *f, weft__unit *list)
         for (uint32_t i = 0; i < m.v.n_units; i++)
             if (m.v.units[i]->kind < UNIT_OUTPUT) hint_results(&m, m.v.units[i]);
         choose_all(&m);
+        if (!f->failed) find_all_given(&m, list);
     }
     free(m.hint);
     free(m.carried);

@@ -46,6 +46,7 @@ weft_status weft_graph_text_of(const weft_graph *g, weft_graph_text **out, weft_
     weft__stmt *body = w.extents ? statements(&w, false) : NULL;
     if (!body && !f.failed) body = statements(&w, true);
     t->body = weft__write_extents(&w, true);
+    *weft__stmt_end(&t->body) = body ? weft__write_blocks(&w, body) : NULL;
     *weft__stmt_end(&t->body) = body;
     if (!f.failed && body) {
         *out = t;

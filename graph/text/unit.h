@@ -45,6 +45,7 @@ typedef struct weft__unit {
     uint32_t id;     /* names.c */
     struct weft__unit *next, *body;
     const char *result[WEFT_MAX_OUTPUTS], *input[WEFT_MAX_INPUTS]; /* names.c: of values */
+    const char *gives; /* of a scope: the only value that others read; NULL: there are several, or none */
 } weft__unit;
 
 /* What is being printed. */

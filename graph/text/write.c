@@ -369,6 +369,8 @@ static weft__stmt *write_scope(weft__writing *w, const weft__unit *u)
     }
     context inside = { u->places, u->n, u->depth };
     s->label = string(w->f, parts, n);
+    if (u->gives && (s->results = weft__fold_alloc(w->f, 1, sizeof *s->results))) /* for blocks.c */
+        s->results[s->n_results++].text = u->gives;
     s->body = write_list(w, u->body, &inside);
     return s;
 }

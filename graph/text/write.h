@@ -20,6 +20,9 @@ weft__stmt *weft__write_extents(weft__writing *w, bool all);
 weft__stmt **weft__stmt_end(weft__stmt **list); /* where the next statement goes */
 
 
+/* blocks.c. Makes scopes in the list that say the same uses of blocks, which it gives; NULL: none, or failed. */
+weft__stmt *weft__write_blocks(weft__writing *w, weft__stmt *list);
+
 /* of_graph.c. Names for counters, which are neither extents nor parameters. */
 void weft__name_counters(weft__solver *s, const weft_graph *g);
 
