@@ -20,7 +20,10 @@ weft_status cpu_pool_create(uint32_t n_threads, uint32_t spin_us, cpu_pool **out
 void cpu_pool_destroy(cpu_pool *p);
 uint32_t cpu_pool_size(const cpu_pool *p);
 void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx); /* returns when every thread has finished; takes no lock */
-void cpu_pool_barrier(cpu_pool *p);                      /* within a job: all threads meet */
+/* Within a job: all threads meet. Who has to wait asks `look`, unless it is NULL, and brings nearer what it is told,
+ * until the last one is there. */
+typedef cpu_ahead *cpu_look(void *ctx);
+void cpu_pool_barrier(cpu_pool *p, cpu_look *look, void *ctx);
 
 /* ---- kernels ---- */
 /* The first fitting kernel of the op for the types and sizes of the call, and its row's instruction set; NULL, with

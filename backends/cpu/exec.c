@@ -14,6 +14,7 @@ typedef struct step {
     cpu_call call;
     const cpu_kernel *kernel;
     uint32_t n_phases, plan_step;
+    uint32_t ahead; /* the next step, from this one on, whose weights can be brought nearer; n_steps: none */
     bool barrier;
 } step;
 
@@ -160,6 +161,9 @@ static bool compile(weft_exec *e, const weft_exec_desc *d)
         e->steps[e->n_steps].plan_step = i;
         if (!compile_step(e, d, ps, &e->steps[e->n_steps++])) return false;
     }
+    uint32_t ahead = e->n_steps;
+    for (uint32_t i = e->n_steps; i-- > 0; e->steps[i].ahead = ahead)
+        if (e->steps[i].kernel->ahead) ahead = i;
     e->counters = weft__arena_alloc(&e->arena, (size_t)e->n_steps * MAX_PHASES, sizeof *e->counters);
     return e->counters != NULL;
 }
@@ -205,18 +209,41 @@ static void patch_extents(weft_exec *e, const int64_t *extents)
     }
 }
 
+/* What a thread has brought nearer, and of which step; `at` is the step that it is to begin. */
+typedef struct look_ahead {
+    const weft_exec *e;
+    uint32_t thread, at, step;
+    cpu_ahead weights;
+} look_ahead;
+
+/* The weights of the next product of this run, from where the thread has left off. */
+static cpu_ahead *next_weights(void *ctx)
+{
+    look_ahead *l = ctx;
+    const uint32_t next = l->e->steps[l->at].ahead;
+    if (next == l->step || next >= l->e->first + l->e->n) return &l->weights;
+    cpu_call call = l->e->steps[next].call;
+    call.thread = l->thread;
+    l->weights = l->e->steps[next].kernel->ahead(&call);
+    l->step = next;
+    return &l->weights;
+}
+
 static void run_steps(void *ctx, uint32_t thread, uint32_t n_threads)
 {
     const weft_exec *e = ctx;
     stamp *times = e->stamps ? e->stamps + thread * e->stamp_stride : NULL;
+    look_ahead look = { .e = e, .thread = thread, .step = UINT32_MAX };
     (void)n_threads;
     for (uint32_t i = e->first; i < e->first + e->n; i++) {
         const step *s = &e->steps[i];
         cpu_call call = s->call;
         call.thread = thread;
+        call.turn = look.at = i;
         for (uint32_t phase = 0; phase < s->n_phases; phase++) {
-            if (phase || (s->barrier && i > e->first)) cpu_pool_barrier(e->b->pool);
+            if (phase || (s->barrier && i > e->first)) cpu_pool_barrier(e->b->pool, next_weights, &look);
             if (times && !phase) times[i].begin = weft__nanoseconds();
+            call.ahead = look.step == i ? &look.weights : NULL;
             call.phase = phase;
             call.next = &e->counters[(size_t)i * MAX_PHASES + phase];
             s->kernel->run(&call);

@@ -56,12 +56,17 @@ bool cpu_mm_accepts(const cpu_call *c)
     return cpu_panel_fits(m.w->dtype, m.k);
 }
 
+bool cpu_mm_any_tile(const cpu_call *c)
+{
+    bool whole = cpu_is_block(c->in[1].dtype) && !c->exact; /* sums are of whole numbers */
+    return whole || !c->deterministic;
+}
+
 bool cpu_mm_alone(const cpu_call *c)
 {
     mm_operands m;
     cpu_mm_operands(c, &m);
-    bool whole = weft_dtype_get(m.w->dtype)->class_ == WEFT_DTYPE_BLOCK && !c->exact; /* sums are of whole numbers */
-    return m.tokens == 1 && (whole || !c->deterministic);
+    return m.tokens == 1 && cpu_mm_any_tile(c);
 }
 
 uint32_t cpu_mm_phases(const cpu_call *c)

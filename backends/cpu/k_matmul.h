@@ -29,8 +29,9 @@ typedef struct mm_operands {
 void cpu_mm_operands(const cpu_call *c, mm_operands *m);
 /* Whether the packed kernels run this call: f32 y and residuals, x and bias of any float type, PANEL w that fits. */
 bool cpu_mm_accepts(const cpu_call *c);
-/* One token is multiplied without tiles; not so in deterministic programs, whose sums in floats have the order of
- * tiles. */
+/* One token is multiplied without tiles, where its sums may have another order than in a tile of several: not in
+ * deterministic programs, unless they are sums of whole numbers. */
+bool cpu_mm_any_tile(const cpu_call *c);
 bool cpu_mm_alone(const cpu_call *c);
 uint32_t cpu_mm_phases(const cpu_call *c); /* 1 for a token alone, else 2 */
 

@@ -37,6 +37,13 @@ typedef struct cpu_tensor {
     int64_t dim[WEFT_MAX_RANK], stride[WEFT_MAX_RANK];
 } cpu_tensor;
 
+/* Weights that a thread will read next, in one or two streams of which `left` bytes are still far. They do not depend
+ * on what the thread waits for, so a thread that waits brings them nearer. */
+typedef struct cpu_ahead {
+    const unsigned char *at[2]; /* the second may be NULL */
+    int64_t left;
+} cpu_ahead;
+
 typedef struct cpu_call {
     const cpu_tensor *in, *out; /* an absent optional input has data NULL (only at the end of the list) */
     uint32_t n_in, n_out;
@@ -46,9 +53,10 @@ typedef struct cpu_call {
     bool exact, deterministic;
     uint32_t n_threads;
     /* the rest is set in run() only */
-    uint32_t thread, phase;
+    uint32_t thread, phase, turn; /* turn: of the step in its program */
     unsigned char *scratch; /* 64-byte aligned, of the size that scratch() gave at the bounds; shared by all threads */
     atomic_uint *next;      /* chunk counter of this step and phase, 0 at first */
+    cpu_ahead *ahead;       /* of this step, where the thread has begun to; or NULL */
 } cpu_call;
 
 /* accepts, scratch, phases and arithmetic see a call with tensors at their bounds (phases: at the run's sizes) and data
@@ -60,6 +68,7 @@ typedef struct cpu_kernel {
     uint64_t (*scratch)(const cpu_call *c);   /* NULL: none */
     uint32_t (*phases)(const cpu_call *c);    /* NULL: 1; at most 4; depends on the sizes alone */
     weft_arith (*arithmetic)(const cpu_call *c); /* NULL: float32 */
+    cpu_ahead (*ahead)(const cpu_call *c);       /* what this thread reads first of the weights; NULL: nothing */
     uint8_t need;                             /* WEFT_NEED_* for inputs that are no weights */
     bool inplace;                             /* correct when out[0] is in[0] */
 } cpu_kernel;
@@ -87,6 +96,18 @@ static inline int64_t cpu_bytes(weft_dtype t, int64_t n)
     return n / weft_dtype_get(t)->block * weft_dtype_get(t)->bytes;
 }
 
+/* Brings the next `lines` of 64 bytes of each stream into the second-level cache. */
+static inline void cpu_bring(cpu_ahead *a, int lines)
+{
+    for (; lines > 0 && a->left > 0; lines--, a->left -= 64) {
+        __builtin_prefetch(a->at[0], 0, 2);
+        a->at[0] += 64;
+        if (!a->at[1]) continue;
+        __builtin_prefetch(a->at[1], 0, 2);
+        a->at[1] += 64;
+    }
+}
+
 /* The next chunk of at most `chunk` of n items; false when none is left. */
 static inline bool cpu_claim(const cpu_call *c, int64_t n, int64_t chunk, int64_t *begin, int64_t *end)
 {
@@ -96,12 +117,14 @@ static inline bool cpu_claim(const cpu_call *c, int64_t n, int64_t chunk, int64_
     return *begin < n;
 }
 
-/* A fair fixed share of n items for this thread, in multiples of `unit`. */
+/* A fair fixed share of n items for this thread, in multiples of `unit`. Fewer units than threads go to other threads
+ * than those of the step before, for which nobody may have to wait. */
 static inline void cpu_share(const cpu_call *c, int64_t n, int64_t unit, int64_t *begin, int64_t *end)
 {
     int64_t units = (n + unit - 1) / unit;
-    *begin = units * c->thread / c->n_threads * unit;
-    *end = units * (c->thread + 1) / c->n_threads * unit;
+    int64_t thread = units < c->n_threads ? (c->thread + c->turn) % c->n_threads : c->thread;
+    *begin = units * thread / c->n_threads * unit;
+    *end = units * (thread + 1) / c->n_threads * unit;
     if (*begin > n) *begin = n;
     if (*end > n) *end = n;
 }

@@ -46,11 +46,12 @@ static inline void pause_cpu(void)
 #endif
 }
 
-/* Spins until (*word == value) is `equal`; gives the processor away now and then. */
-static void spin_until(const cpu_pool *p, atomic_uint *word, unsigned value, bool equal)
+/* Spins until (*word == value) is `equal`; gives the processor away now and then. `ahead` may be NULL. */
+static void spin_until(const cpu_pool *p, atomic_uint *word, unsigned value, bool equal, cpu_ahead *ahead)
 {
     for (unsigned i = 1; (atomic_load_explicit(word, memory_order_acquire) == value) != equal; i++) {
-        pause_cpu();
+        if (ahead && ahead->left > 0) cpu_bring(ahead, 2);
+        else pause_cpu();
         if (i % p->patience == 0) sched_yield();
     }
 }
@@ -147,10 +148,10 @@ void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx)
         publish(p);
     }
     job(ctx, 0, p->n_threads);
-    spin_until(p, &p->done, p->n_threads - 1, true);
+    spin_until(p, &p->done, p->n_threads - 1, true, NULL);
 }
 
-void cpu_pool_barrier(cpu_pool *p)
+void cpu_pool_barrier(cpu_pool *p, cpu_look *look, void *ctx)
 {
     if (p->n_threads == 1) return;
     unsigned turn = atomic_load_explicit(&p->barrier_turn, memory_order_relaxed);
@@ -158,6 +159,6 @@ void cpu_pool_barrier(cpu_pool *p)
         atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
         atomic_store_explicit(&p->barrier_turn, turn + 1, memory_order_release);
     } else {
-        spin_until(p, &p->barrier_turn, turn, false);
+        spin_until(p, &p->barrier_turn, turn, false, look ? look(ctx) : NULL);
     }
 }

@@ -87,13 +87,22 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(w, w));
 }
 
-/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x
- * is -127..127. Sums of two products stay below 2^15: 2 * 128 * 127 = 32512. */
+/* Per lane: s + the four products of bytes of w, of a q8_0 panel (here signed), and x, which is -127..127. Sums of two
+ * products stay below 2^15: 2 * 128 * 127 = 32512. */
 #define VEC_Q8_BIAS 0
-VEC_FN vi vi_dot_q4(vi s, vi w, vi x)
+VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
 {
-    return _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+    vi pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+    return _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
-VEC_FN vi vi_dot_q8(vi s, vi w, vi x) { return vi_dot_q4(s, _mm256_abs_epi8(w), _mm256_sign_epi8(x, w)); }
+/* The same of nibbles 0..15, for a block of 32: the sums of 16 products of each half lane stay below 2^15, too
+ * (16 * 15 * 127 = 30480), and are added up once, with what they begin with. */
+VEC_FN vi vi_begin_q4(vi start)
+{
+    (void)start;
+    return _mm256_setzero_si256();
+}
+VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return _mm256_add_epi16(s, _mm256_maddubs_epi16(w, x)); }
+VEC_FN vi vi_end_q4(vi s, vi start) { return _mm256_add_epi32(start, _mm256_madd_epi16(s, _mm256_set1_epi16(1))); }
 
 #endif

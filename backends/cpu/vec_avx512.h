@@ -70,7 +70,14 @@ VEC_FN void vi_store_i8(int8_t *p, vi x) { _mm_storeu_si128((__m128i *)(void *)p
  * added) or nibbles 0..15; x is -127..127. */
 #define VEC_Q8_BIAS 128
 VEC_FN vi vi_dot_q8(vi s, vi w, vi x) { return _mm512_dpbusd_epi32(s, w, x); }
+/* A block's products with nibbles go from vi_begin_q4 over vi_dot_q4 to vi_end_q4, which says `start` again. */
+VEC_FN vi vi_begin_q4(vi start) { return start; }
 VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return _mm512_dpbusd_epi32(s, w, x); }
+VEC_FN vi vi_end_q4(vi s, vi start)
+{
+    (void)start;
+    return s;
+}
 #ifdef __AVX512BF16__
 /* s + both products of pairs of bf16. A processor may have all the rest of this file without it. */
 #define VEC_BF16_DOT 1

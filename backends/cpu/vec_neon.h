@@ -80,6 +80,13 @@ VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
     return vaddq_s32(s, vpaddq_s32(vpaddlq_s16(lo), vpaddlq_s16(hi)));
 #endif
 }
+/* A block's products with nibbles go from vi_begin_q4 over vi_dot_q4 to vi_end_q4, which says `start` again. */
+VEC_FN vi vi_begin_q4(vi start) { return start; }
 VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return vi_dot_q8(s, w, x); }
+VEC_FN vi vi_end_q4(vi s, vi start)
+{
+    (void)start;
+    return s;
+}
 
 #endif

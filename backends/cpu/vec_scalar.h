@@ -121,6 +121,13 @@ VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
     for (unsigned n = 0; n < 32; n += 8) s += vi_sar(vi_shl(w, 24 - n), 24) * vi_sar(vi_shl(x, 24 - n), 24);
     return s;
 }
+/* A block's products with nibbles go from vi_begin_q4 over vi_dot_q4 to vi_end_q4, which says `start` again. */
+VEC_FN vi vi_begin_q4(vi start) { return start; }
 VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return vi_dot_q8(s, w, x); }
+VEC_FN vi vi_end_q4(vi s, vi start)
+{
+    (void)start;
+    return s;
+}
 
 #endif

@@ -47,8 +47,40 @@ static void meet(void *ctx, uint32_t thread, uint32_t n_threads)
     (void)thread;
     for (int i = 0; i < ROUNDS; i++) {
         atomic_fetch_add(&s->arrived[i], 1);
-        cpu_pool_barrier(pool);
+        cpu_pool_barrier(pool, NULL, NULL);
         if (atomic_load(&s->arrived[i]) != n_threads) atomic_fetch_add(&s->early, 1);
+    }
+}
+
+/* One thread is the last to come; the others look for what to bring nearer, which is there or lies beyond what is. */
+typedef struct looks {
+    atomic_uint n;
+    cpu_ahead ahead[8];
+} looks;
+
+static cpu_ahead *look(void *ctx)
+{
+    looks *l = ctx;
+    unsigned n = atomic_fetch_add(&l->n, 1);
+    return n % 3 ? &l->ahead[n % 8] : NULL;
+}
+
+static void meet_and_look(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    (void)thread, (void)n_threads;
+    cpu_pool_barrier(pool, look, ctx);
+}
+
+static void who_waits_looks_ahead(void)
+{
+    for (uint32_t threads = 1; threads <= 6; threads++) {
+        if (!CHECK_OK(cpu_pool_create(threads, 10, &pool, &err), err)) continue;
+        looks l = { 0 };
+        for (int i = 0; i < 8; i++)
+            l.ahead[i] = (cpu_ahead){ { (unsigned char *)&l, i % 2 ? (unsigned char *)&l : NULL }, i * 1000 };
+        for (int i = 0; i < ROUNDS; i++) cpu_pool_run(pool, meet_and_look, &l);
+        CHECK_EQ_INT(l.n, (threads - 1) * ROUNDS);
+        cpu_pool_destroy(pool);
     }
 }
 
@@ -127,7 +159,7 @@ static void come_late(void *ctx, uint32_t thread, uint32_t n_threads)
     (void)n_threads;
     unsigned start = atomic_load(&given_away);
     while (!thread && atomic_load(&given_away) - start < TIMES) {}
-    cpu_pool_barrier(pool);
+    cpu_pool_barrier(pool, NULL, NULL);
 }
 
 /* More threads than processors: whoever is waited for may not be running. No clock decides here. */
@@ -145,6 +177,7 @@ static void who_waits_gives_the_processor_away(void)
 static const weft_test tests[] = {
     { "every thread runs every job", every_thread_runs_every_job },
     { "barriers hold", barriers_hold },
+    { "who waits looks ahead", who_waits_looks_ahead },
     { "memory is seen", memory_is_seen },
     { "sleepers wake", sleepers_wake },
     { "pools come and go", pools_come_and_go },

@@ -309,6 +309,41 @@ static void sweep(cpu_isa isa, weft_dtype type)
 SWEEPS(X)
 #undef X
 
+/* Sums as large as they can be: weights that are all their largest or smallest byte or nibble, and activations that
+ * are all 127 steps, of one sign. */
+static void check_ends(cpu_isa isa, weft_dtype type, unsigned char byte, int64_t t, float sign)
+{
+    const matmul_case m = { .isa = isa, .type = type, .t = t, .n = 17, .k = 96, .threads = 1 };
+    operands o = make_operands(&m);
+    const size_t block = type == WEFT_Q8_0 ? 34 : 18, rows = cpu_panel_rows(isa), row = row_size(type, m.k);
+    const double value = type == WEFT_Q8_0 ? (double)(signed char)byte : (double)(byte & 15) - 8;
+    for (size_t i = 0; i < (size_t)m.n * row; i += block) {
+        memcpy(o.stored + i, (uint16_t[]){ 0x3c00 }, 2); /* a scale of 1 */
+        memset(o.stored + i + 2, byte, block - 2);
+    }
+    for (int64_t n = 0, i = 0; n < m.n; n += (int64_t)rows, i++)
+        cpu_pack_panel(isa, type, o.stored + (size_t)n * row, m.n - n < (int64_t)rows ? m.n - n : (int64_t)rows, m.k,
+                       o.packed + (uint64_t)i * cpu_panel_stride(isa, type, m.k));
+    for (int64_t i = 0; i < t * o.ldx; i++) o.x[i] = sign;
+    if (run_kernel(&m, &o))
+        for (int64_t i = 0; i < t; i++)
+            for (int64_t n = 0; n < m.n; n++)
+                if (!CHECK(fabs((double)o.y[i * o.ldy + n] - (double)sign * value * (double)m.k) <= 0.01))
+                    printf("  isa %d type %d byte %d T %d\n", (int)isa, (int)type, byte, (int)t);
+    free_operands(&o);
+}
+
+static void sums_hold_the_largest_products(void)
+{
+    static const unsigned char bytes[] = { 0x80, 0x7f, 0x81 }, nibbles[] = { 0x00, 0xff };
+    for (cpu_isa isa = 0; isa < CPU_ISA_COUNT; isa++)
+        for (int64_t t = 1; t < 14 && cpu_isa_runs(isa); t += 3)
+            for (float sign = -1; sign < 2; sign += 2) {
+                for (size_t i = 0; i < sizeof bytes; i++) check_ends(isa, WEFT_Q8_0, bytes[i], t, sign);
+                for (size_t i = 0; i < sizeof nibbles; i++) check_ends(isa, WEFT_Q4_0, nibbles[i], t, sign);
+            }
+}
+
 /* A program's scratch is laid out for the most tokens of a run; every smaller run must do with it. */
 static void scratch_serves_smaller_runs(void)
 {
@@ -344,6 +379,7 @@ static const weft_test tests[] = {
 #define X(name, isa, type) { #name " " #type, name##_##type },
     SWEEPS(X)
 #undef X
+    { "sums hold the largest products", sums_hold_the_largest_products },
     { "scratch serves smaller runs", scratch_serves_smaller_runs },
     { "sizes are checked", sizes_are_checked },
 };
