@@ -1,15 +1,16 @@
 #!/bin/sh
 # page.sh PAGE FOLDER: does in FOLDER what a page says. A block marked with a language and a name, such as `c tide.c`, is a
-# piece of that file, which is its pieces one after the other. Of blocks marked `console` every command is run and must print
-# what stands below it, errors included. FOLDER has the repository's examples/ and models/ beside what the page makes. CC,
-# CXX and FLAGS are the compilers; LD_LIBRARY_PATH, PKG_CONFIG_PATH and PATH lead to what is installed.
+# piece of that file, which is its pieces one after the other, an empty line between them. Of blocks marked `console` every
+# command is run and must print what stands below it, errors included. FOLDER has the repository's examples/ and models/
+# beside what the page makes. CC, CXX and FLAGS are the compilers; LD_LIBRARY_PATH, PKG_CONFIG_PATH and PATH lead to what is
+# installed.
 set -eu
 page=$1 folder=$2
 root=$(cd "$(dirname "$0")/../.." && pwd)
 rm -rf "$folder"
 mkdir -p "$folder/bin"
 awk -v folder="$folder" '
-    /^```/ { if (file) file = ""; else if (NF == 2) { file = folder "/" $2; next } }
+    /^```/ { if (file) file = ""; else if (NF == 2) { file = folder "/" $2; if (begun[file]++) print "" > file; next } }
     file { print > file }' "$page"
 awk '$0 == "```console" { on = 1; next } /^```/ { on = 0 } on' "$page" | awk -v folder="$folder" '
     /^\$ / { n++; print substr($0, 3) > (folder "/command." n); printf "" > (folder "/wanted." n); next }
