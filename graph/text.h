@@ -60,6 +60,7 @@ typedef struct weft_text_block {
 
 typedef struct weft_graph_text_desc {
     const weft_config *config;      /* where parameters are looked up by their keys; NULL: nowhere */
+    bool undemanding;               /* what the text requires of a configuration is not looked at, for there is none */
     const weft_graph_param *params; /* count before the configuration */
     uint32_t n_params;
     const weft_text_block *blocks;

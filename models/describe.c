@@ -59,7 +59,7 @@ static weft_status read_head(weft_model *m, const weft_graph *g, uint32_t *width
         *head = weft_graph_find(g, heads[WEFT_HEAD_LOGITS].output).id ? WEFT_HEAD_LOGITS : WEFT_HEAD_NONE;
     WEFT_TRY(read_width(m, g, heads[*head].output, heads[*head].extent, width, err));
     if (*width) return WEFT_OK;
-    return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'", m->path,
+    return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'", weft__definition_origin(m),
                      weft__definition_name(m), heads[*head].output);
 }
 

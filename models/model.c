@@ -164,6 +164,7 @@ static weft_status open_config(weft_model *m, const char *path, weft_error *err)
     bool there = file && (!alone || is_config(path) || weft__path_exists(file));
     free(file);
     const char *origin = m->graph_alone ? m->path : "config.json (there is none)";
+    m->unconfigured = !there;
     if (there) WEFT_TRY(weft_config_file_open(path, &m->hf, err));
     else WEFT_TRY(weft_config_file_parse("{}", 2, NULL, 0, origin, &m->hf, err));
     if (!m->graph_alone) return weft_config_file_view(m->hf, &m->config, err);

@@ -19,6 +19,7 @@ typedef struct weft__settings {
 struct weft_model {
     char *path, *folder; /* as given; the folder it means */
     weft_config_file *hf;
+    bool unconfigured; /* there is no file of it: hf is empty */
     weft_config config;
     weft__settings settings;
     weft_checkpoint *checkpoint; /* NULL: configuration alone */

@@ -16,7 +16,8 @@ static void build(weft_graph *g, const weft_config *c, const weft_model_inputs *
 {
     const weft_model *m = ctx;
     weft__text_use use = { .m = m, .below = c, .in = in };
-    const weft_graph_text_desc desc = { .config = &use.config, .params = m->text.params, .n_params = m->text.n_params,
+    const weft_graph_text_desc desc = { .config = &use.config, .undemanding = m->unconfigured,
+                                        .params = m->text.params, .n_params = m->text.n_params,
                                         .blocks = weft__text_blocks, .n_blocks = weft__text_block_count,
                                         .made = weft__text_made, .ctx = &use };
     weft__text_use_begin(&use);

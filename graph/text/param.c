@@ -329,7 +329,7 @@ weft_status weft__run_require(weft__run *r, const weft__stmt *s)
     weft__datum d;
     char key[KEY];
     const char *name = weft__expr_plain(s->label);
-    if (!r->counting || !r->desc->config) return WEFT_OK;
+    if (!r->counting || !r->desc->config || r->desc->undemanding) return WEFT_OK;
     if (!s->value) return require_absent(r, s, name);
     WEFT_TRY(weft__eval_word(r, s->value, &d));
     if (d.kind != DATUM_LIST) return require_one(r, s, name, &d);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A model's graph as text, for every command that opens a model: --graph and --param, a folder's own model.weft, a text in
-# place of MODEL. usage: test_text.sh WEFT TEXT (tests/models/llama.weft)
+# place of MODEL; and the edit that the README shows. usage: test_text.sh WEFT TEXT (tests/models/llama.weft) TREE
 set -u
-weft=$1 text=$2
+weft=$1 text=$2 tree=$3
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export VK_ICD_FILENAMES=$dir/none.json VK_DRIVER_FILES=$dir/none.json XDG_CACHE_HOME=$dir/cache
@@ -118,7 +118,7 @@ holds "a configuration of another name" '"$weft" graph "$dir/odd/some.json" --gr
 
 # ---- a text in place of MODEL: a model without weights ----
 sizes="--param vocab_size=64 --param L=2 --param E=32 --param F=48 --param H=4 --param eps=1e-5 --param theta=10000 --param hidden_act=silu --param tied=false"
-grep -v '^require' "$text" >"$dir/lone.weft"
+cp "$text" "$dir/lone.weft" # what it requires of a configuration does not matter: there is none
 holds "memory" '"$weft" memory "$dir/lone.weft" $sizes --context 64 | head -1 | grep -qxF lone'
 holds "graph" '"$weft" graph "$dir/lone.weft" $sizes --stage optimised | grep -q "output \"logits\""'
 holds "inspect" '"$weft" inspect "$dir/lone.weft" $sizes | grep -q "no files: configuration only"'
@@ -127,6 +127,33 @@ holds "profile: random weights" '"$weft" profile "$dir/lone.weft" $sizes --conte
 fails "nothing to run with" 1 "a graph's text has no weights" "$weft" generate "$dir/lone.weft" $sizes --tokens 1
 fails "no parameters" 1 "'vocab_size'" "$weft" memory "$dir/lone.weft"
 fails "two texts" 2 "is a graph's text already" "$weft" memory "$dir/lone.weft" --graph "$text"
+
+# ---- the edit that the README shows: its commands give what stands there ----
+awk '/^```/{ if (on && hit) exit; on = !on; hit = 0; n = 0; next } on { line[++n] = $0; hit = hit || /windows.weft/ }
+     END { for (i = 1; i <= n; i++) print line[i] }' "$tree/README.md" >"$dir/readme"
+case $weft in /*) ;; *) weft=$PWD/$weft ;; esac
+mkdir "$dir/tour" && ln -s "$(cd "$tree" && pwd)/models" "$dir/tour/models"
+# What diff prints, without its options, makes the second file of the first.
+edit() {
+    awk 'NR == FNR { if (/^[0-9]/) { split($0, r, /[acd]/); split(r[1], f, ","); what = /a/ ? "a" : "c"; at = f[1]
+                         if (what == "c") for (i = f[1]; i <= (f[2] ? f[2] : f[1]); i++) gone[i] = 1 }
+                     if (/^> /) more[at] = more[at] substr($0, 3) "\n"; next }
+         { if (!(FNR in gone)) print; printf "%s", more[FNR] }' "$1" "$2" >"$3"
+}
+run_tour() { # the command, what it should print
+    local command=${1#vi windows.weft && }
+    [ "$command" = "$1" ] || { printf '%s\n' "$2" >"$dir/diff"; edit "$dir/diff" "$dir/tour/whole.weft" "$dir/tour/windows.weft"; }
+    same "README: $command" "$2" "$(cd "$dir/tour" && weft() { "$weft" "$@"; } && eval "$command" 2>&1)"
+}
+commands=0 command= output=
+while IFS= read -r line; do
+    case $line in
+    '$ '*) [ -z "$command" ] || run_tour "$command" "$output"; command=${line#??} output= commands=$((commands + 1)) ;;
+    *) output=${output:+$output$'\n'}$line ;;
+    esac
+done <"$dir/readme"
+run_tour "$command" "$output"
+same "README: commands" 6 "$commands"
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
