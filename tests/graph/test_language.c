@@ -478,6 +478,19 @@ static void shows_the_line(void)
     check_shown("let a = ", "\x1b[31m", "\n    let a = !?[31m\n            ^");
 }
 
+/* What stands above the mark in an error; NULL: it has no line. Whole characters are shown. */
+static const char *marked(const char *error)
+{
+    const char *line = strchr(error, '\n'), *mark = line ? strchr(line + 1, '\n') : NULL, *at = line;
+    if (!mark || !CHECK(mark[strlen(mark) - 1] == '^')) return NULL;
+    for (size_t i = strlen(mark) - 1; i; i--) /* as many characters into the line as the mark is into its own */
+        do at++;
+        while (((unsigned char)*at & 0xc0) == 0x80);
+    const char *cut = strstr(line, "...");
+    CHECK(!cut || ((unsigned char)cut[3] & 0xc0) != 0x80);
+    return at;
+}
+
 /* Of a long line, what stands around the place: the mark stands below it wherever that is. */
 static void cuts_long_lines(void)
 {
@@ -487,17 +500,12 @@ static void cuts_long_lines(void)
         for (int behind = 0; behind < 200; behind += 1 + behind) {
             weft_error err = { 0 };
             weft_graph_text *t;
-            int n = snprintf(text, sizeof text, HEAD "let a = \"%.*s\xc3\xa4\xc3\xa4%.*s\" !%.*s\n", before, fill, 40,
-                             fill, behind, fill);
+            int n = snprintf(text, sizeof text, HEAD "let a = \"%.*s\xc3\xa4\xc3\xa4%.*s\" !%.*s\n", before, fill,
+                             40 + before % 60, fill, behind, fill);
             CHECK_EQ_INT(weft_graph_text_read(text, (size_t)n, "some/where.weft", &t, &err), WEFT_FORMAT);
-            char *line = strchr(err.text, '\n'), *mark = line ? strchr(line + 1, '\n') : NULL;
-            if (!CHECK(mark && strlen(err.text) < 300 && mark[strlen(mark) - 1] == '^')) return;
-            const char *at = line;
-            for (size_t i = strlen(mark) - 1; i; i--) /* as many characters into the line as the mark is into its own */
-                do at++;
-                while (((unsigned char)*at & 0xc0) == 0x80);
-            CHECK_EQ_INT(*at, '!');
-            CHECK_EQ_INT(strstr(line, "...") != NULL, n - 14 > 100);
+            const char *at = marked(err.text);
+            if (!CHECK(at && *at == '!' && strlen(err.text) < 300)) return;
+            CHECK_EQ_INT(strstr(err.text, "...") != NULL, n - 14 > 100);
         }
     }
 }
@@ -514,10 +522,8 @@ static void fits_the_record(void)
         memset(origin, 'o', n);
         origin[n] = 0;
         CHECK_EQ_INT(weft_graph_text_read(text, sizeof text - 1, origin, &t, &err), WEFT_FORMAT);
-        size_t used = strlen(err.text);
-        bool marked = used && err.text[used - 1] == '^';
-        CHECK(used < sizeof err.text && (marked || !strchr(err.text, '\n')));
-        if (n < 200) CHECK(marked);
+        const char *at = marked(err.text);
+        CHECK(strlen(err.text) < sizeof err.text && (at ? *at == '!' : n > 200 && !strchr(err.text, '\n')));
     }
 }
 
