@@ -323,6 +323,13 @@ static bool set_entry(weft__said *s, const weft__follow *f, uint32_t i, uint32_t
     return s->numbers ? l->numbers[i] != l->numbers[from] : strcmp(l->words[i], l->words[from]) != 0;
 }
 
+static bool is_uniform(const weft__follow *f)
+{
+    for (uint32_t i = 1; i < f->list.n; i++)
+        if (strcmp(f->list.words[i], f->list.words[0]) != 0) return false;
+    return true;
+}
+
 /* A list with its entries but the first in the other order, or with one that is like the one before it. */
 static void try_list(weft__follows *x, uint32_t m)
 {
@@ -338,7 +345,8 @@ static void try_list(weft__follows *x, uint32_t m)
         s = resized(x, f, f->list.n);
         if (set_entry(&s, f, i, i - 1)) (void)try_value(x, m, &s);
     }
-    if (f->joined) f->verdict = FOLLOW_PARAM;
+    x->params[m].idle = f->text && is_uniform(f); /* of one word: another is refused */
+    if (f->joined || x->params[m].idle) f->verdict = FOLLOW_PARAM;
 }
 
 static void try_key(weft__follows *x, uint32_t m)

@@ -193,12 +193,60 @@ static void add_params(printing *p)
     weft__stmt **first = p->last;
     for (int found = 1; found >= 0; found--)
         for (uint32_t m = 0; m < p->x.n; m++)
-            if (p->x.params[m].used && p->x.at[m].found == (bool)found) add_param(p, m);
+            if ((p->x.params[m].used || p->x.params[m].idle) && p->x.at[m].found == (bool)found) add_param(p, m);
     if (*first) comment(p, &(*first)->before, "");
     first = p->last;
     for (uint32_t m = 0; m < p->x.n; m++)
         if (p->x.params[m].literal && p->x.at[m].verdict != FOLLOW_NOTHING) require_key(p, m);
     if (*first) comment(p, &(*first)->before, "");
+}
+
+/* ---- words that a list may have ---- */
+
+static weft__expr *many(printing *p, weft__expr_kind kind, const char *text, weft__expr *x, weft__expr *y)
+{
+    return weft__expr_many(p->f, kind, text, (weft__expr *[]){ x, y }, 2);
+}
+
+/* Each word of a list once. */
+static weft__expr *words_of(printing *p, const weft__param_list *l)
+{
+    weft__expr **items = weft__fold_alloc(p->f, l->n, sizeof *items);
+    uint32_t n = 0;
+    for (uint32_t i = 0; items && i < l->n; i++) {
+        uint32_t j = 0;
+        while (j < i && strcmp(l->words[j], l->words[i])) j++;
+        if (j == i) items[n++] = text_of(p, l->words[i]);
+    }
+    return items ? weft__expr_many(p->f, EXPR_LIST, NULL, items, n) : NULL;
+}
+
+/* repeat i in 0..len(list) { if not list[i] in [..] { fail ".." } } */
+static void add_guard(printing *p, uint32_t m, const char *counter)
+{
+    const weft__follow *f = &p->x.at[m];
+    weft__expr *list = weft__expr_name(p->f, p->x.params[m].name), *i = weft__expr_name(p->f, counter);
+    weft__expr *entry = many(p, EXPR_INDEX, NULL, list, i);
+    weft__expr *known = many(p, EXPR_BINARY, "in", entry, words_of(p, &f->list));
+    weft__expr *const says[] = { weft__expr_characters(p->f, f->key), weft__expr_characters(p->f, "."), i,
+                                 weft__expr_characters(p->f, " is '"), entry, weft__expr_characters(p->f, "'") };
+    weft__stmt *s = add(p, STMT_REPEAT), *when = weft__stmt_make(p->f, STMT_IF), *fail = weft__stmt_make(p->f, STMT_FAIL);
+    if (!s || !when || !fail) return;
+    comment(p, &s->before, "");
+    s->name.text = counter;
+    s->lo = weft__expr_whole(p->f, 0);
+    s->hi = weft__expr_many(p->f, EXPR_CALL, "len", &list, 1);
+    s->body = when;
+    when->value = weft__expr_many(p->f, EXPR_UNARY, "not", &known, 1);
+    when->body = fail;
+    fail->label = weft__expr_string(p->f, says, sizeof says / sizeof *says);
+}
+
+static void add_guards(printing *p, const char *counter)
+{
+    for (uint32_t m = 0; m < p->x.n; m++)
+        if (p->x.params[m].kind == PARAM_LIST && p->x.at[m].text && (p->x.params[m].used || p->x.params[m].idle))
+            add_guard(p, m, counter);
 }
 
 /* ---- names of parameters ---- */
@@ -332,6 +380,7 @@ static bool make_tree(printing *p)
     add_model(p);
     add_params(p);
     add_lets(p, body);
+    add_guards(p, s.counter[0]);
     first = p->last;
     *p->last = weft__write_extents(&w, false);
     p->last = weft__stmt_end(p->last);

@@ -92,3 +92,32 @@ weft__expr *weft__expr_text(weft__fold *f, const char *text)
     if (part) part->text = text;
     return weft__expr_many(f, EXPR_STRING, NULL, &part, part != NULL);
 }
+
+weft__expr *weft__expr_characters(weft__fold *f, const char *text)
+{
+    weft__expr *e = make(f, EXPR_TEXT);
+    if (e) e->text = text;
+    return e;
+}
+
+static weft__expr *joined(weft__fold *f, const char *a, const char *b)
+{
+    char *text = weft__fold_alloc(f, strlen(a) + strlen(b) + 1, 1);
+    if (!text) return NULL;
+    memcpy(text, a, strlen(a));
+    memcpy(text + strlen(a), b, strlen(b));
+    return weft__expr_characters(f, text);
+}
+
+/* Neighbouring characters become one part, for that is how texts are read. */
+weft__expr *weft__expr_string(weft__fold *f, weft__expr *const *parts, uint32_t n)
+{
+    weft__expr **kept = weft__fold_alloc(f, n, sizeof *kept);
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < n && !f->failed; i++) {
+        bool both = k && parts[i]->kind == EXPR_TEXT && kept[k - 1]->kind == EXPR_TEXT;
+        if (both) kept[k - 1] = joined(f, kept[k - 1]->text, parts[i]->text);
+        else kept[k++] = parts[i];
+    }
+    return f->failed ? NULL : weft__expr_many(f, EXPR_STRING, NULL, kept, k);
+}

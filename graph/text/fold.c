@@ -147,13 +147,23 @@ static uint32_t deepest(const weft__unit *u)
     return most;
 }
 
-/* Puts a repeat in the place of a row's units; false: it cannot be said, or saves nothing. */
+/* A row's repeat, and what stands before it; NULL: it cannot be said, or saves nothing. */
+static weft__unit *make_repeat(weft__fold *f, const list *l, const row *r, bool late, weft__unit **before)
+{
+    f->late = late;
+    weft__unit *u = repeat_of(f, l, r);
+    f->late = false;
+    if (!u || u->lines >= saved(l, r) + saved(l, r) / (r->n - 1) || deepest(u->body) > WEFT__LOOPS) return NULL;
+    return weft__units_bind(f, u, before) ? u : NULL;
+}
+
+/* Puts a repeat in the place of a row's units. */
 static bool fold_row(weft__fold *f, list *l, const row *r)
 {
-    weft__unit *u = repeat_of(f, l, r), *before = NULL;
+    weft__unit *before = NULL, *u = make_repeat(f, l, r, false, &before);
     const uint32_t end = r->start + r->n * r->period;
-    if (!u || u->lines >= saved(l, r) + saved(l, r) / (r->n - 1) || deepest(u->body) > WEFT__LOOPS) return false;
-    if (!weft__units_bind(f, u, &before)) return false;
+    if (!u && !f->failed) u = make_repeat(f, l, r, true, &before);
+    if (!u) return false;
     uint32_t at = r->start;
     for (; before && at + 1 < end; before = before->next) l->at[at++] = before;
     l->at[at++] = u;

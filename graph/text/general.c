@@ -69,7 +69,7 @@ static void leave_out(weft__general *x, const weft__param *params, uint32_t n)
     for (uint32_t k = 1; k < x->n_samples; k++) {
         x->samples[k].left_out = x->samples[k].dropped;
         for (uint32_t m = 0; m < n; m++)
-            if (params[m].literal && differs_in(&params[m], 0, k, x->n_samples)) x->samples[k].left_out = true;
+            if (params[m].literal && !params[m].idle && differs_in(&params[m], 0, k, x->n_samples)) x->samples[k].left_out = true;
     }
 }
 
@@ -120,7 +120,7 @@ weft__stmt *weft__general_write(weft__general *x, weft__param *params, uint32_t 
         weft__stmt *list;
         uint32_t unsolved;
         leave_out(x, params, n);
-        for (uint32_t m = 0; m < n; m++) params[m].literal = params[m].literal || !is_known(x, m);
+        for (uint32_t m = 0; m < n; m++) params[m].literal = params[m].literal || !(params[m].idle || is_known(x, m));
         unsolved = write(x, params, n, &s, &list);
         if (!unsolved || x->fold.failed) return x->fold.failed ? NULL : list;
         if (drop_odd(x, &s)) continue;

@@ -137,7 +137,9 @@ static bool interleave(weft__fold *f, table *t, weft__unit **list)
     weft__unit **last = list;
     while (i < t->n_a || j < t->n_b) {
         uint32_t w = i < t->n_a && j < t->n_b ? worth(t->a[i], t->b[j]) : 0;
-        if (w && *best(t, i, j) == w + *best(t, i + 1, j + 1)) {
+        bool later = f->late && i < t->n_a && j < t->n_b &&
+                     (*best(t, i, j) == *best(t, i + 1, j) || *best(t, i, j) == *best(t, i, j + 1));
+        if (w && !later && *best(t, i, j) == w + *best(t, i + 1, j + 1)) {
             *last = t->a[i++];
             const weft__unit *b = t->b[j++];
             if (!add_places(f, *last, b) || !weft__units_join(f, &(*last)->body, b->body, true)) return false;

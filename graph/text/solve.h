@@ -21,6 +21,7 @@ typedef struct weft__param {
     const weft__param_list *lists;
     const bool *given; /* by sample: it is said, not what others make it; NULL: always */
     bool literal; /* may not be named: samples in which it is another are left out */
+    bool idle; /* no sample has another, and none needs to: all that it may be is checked otherwise */
     bool used;
 } weft__param;
 
@@ -55,6 +56,8 @@ weft__expr *weft__expr_float(weft__fold *f, float x);
 weft__expr *weft__expr_double(weft__fold *f, double x);
 weft__expr *weft__expr_name(weft__fold *f, const char *name);
 weft__expr *weft__expr_text(weft__fold *f, const char *text); /* a string without braces */
+weft__expr *weft__expr_characters(weft__fold *f, const char *text); /* a part of a string */
+weft__expr *weft__expr_string(weft__fold *f, weft__expr *const *parts, uint32_t n);
 weft__expr *weft__expr_many(weft__fold *f, weft__expr_kind kind, const char *text, weft__expr *const *args, uint32_t n);
 
 #endif

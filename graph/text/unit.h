@@ -53,6 +53,7 @@ typedef struct weft__fold {
     weft__arena *arena;
     bool calls;      /* calls may be written as such, by a text that is built where inputs are there */
     bool failed;     /* out of memory */
+    bool late;       /* of equal ways to join lists the one that has later units in common */
     uint32_t *last_read; /* by value of the graph that was made last: the order of its last reader */
     uint32_t names;  /* that binds gave: the most of any graph */
 } weft__fold;

@@ -68,18 +68,15 @@ static bool is_nothing(const column *c)
 
 /* ---- labels, dims, fields ---- */
 
-static weft__expr *characters(weft__fold *f, const char *s, size_t n)
-{
-    weft__expr *e = weft__fold_alloc(f, 1, sizeof *e);
-    char *copy = weft__fold_alloc(f, n + 1, 1);
-    if (!e || !copy) return NULL;
-    memcpy(copy, s, n);
-    e->kind = EXPR_TEXT;
-    e->text = copy;
-    return e;
-}
-
 enum { MAX_PARTS = 64 };
+
+static weft__expr *part_of(weft__fold *f, const char *s, size_t n)
+{
+    char *copy = weft__fold_alloc(f, n + 1, 1);
+    if (!copy) return NULL;
+    memcpy(copy, s, n);
+    return weft__expr_characters(f, copy);
+}
 
 /* The parts of a label: characters, and numbers that are not the same everywhere. */
 static uint32_t label_parts(column *c, const char *label, weft__expr *parts[MAX_PARTS], uint32_t n)
@@ -89,39 +86,19 @@ static uint32_t label_parts(column *c, const char *label, weft__expr *parts[MAX_
     for (int64_t x; (x = weft__label_number(&label, &begin)) >= 0 && n + 3 < MAX_PARTS;) {
         weft__expr *e = next(c);
         if (!e || e->kind == EXPR_INT) continue; /* as it is spelled */
-        if (begin > from) parts[n++] = characters(f, from, (size_t)(begin - from));
+        if (begin > from) parts[n++] = part_of(f, from, (size_t)(begin - from));
         parts[n++] = e;
         from = label;
     }
-    if (*from) parts[n++] = characters(f, from, strlen(from));
+    if (*from) parts[n++] = weft__expr_characters(f, from);
     return n;
-}
-
-/* Neighbouring characters become one part, for that is how texts are read. */
-static weft__expr *string(weft__fold *f, weft__expr **parts, uint32_t n)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < n && !f->failed; i++) {
-        bool both = kept && parts[i]->kind == EXPR_TEXT && parts[kept - 1]->kind == EXPR_TEXT;
-        if (!both) {
-            parts[kept++] = parts[i];
-            continue;
-        }
-        size_t a = strlen(parts[kept - 1]->text), b = strlen(parts[i]->text);
-        char *joined = weft__fold_alloc(f, a + b + 1, 1);
-        if (!joined) break;
-        memcpy(joined, parts[kept - 1]->text, a);
-        memcpy(joined + a, parts[i]->text, b);
-        parts[kept - 1]->text = joined;
-    }
-    return weft__expr_many(f, EXPR_STRING, NULL, parts, kept);
 }
 
 static weft__expr *label(column *c)
 {
     weft__expr *parts[MAX_PARTS];
     uint32_t n = label_parts(c, c->u->places[0].label, parts, 0);
-    return string(c->w->f, parts, n);
+    return weft__expr_string(c->w->f, parts, n);
 }
 
 static weft__expr *dims(column *c, const weft_dims *d)
@@ -365,10 +342,10 @@ static weft__stmt *write_scope(weft__writing *w, const weft__unit *u)
         if (!s || !column_begin(&col, w, u)) return NULL;
         n = label_parts(&col, u->places[0].label, parts, n);
         if (!u->body || u->body->next || u->body->kind != UNIT_SCOPE || u->body->n != u->n || n + 8 > MAX_PARTS) break;
-        parts[n++] = characters(w->f, ".", 1);
+        parts[n++] = weft__expr_characters(w->f, ".");
     }
     context inside = { u->places, u->n, u->depth };
-    s->label = string(w->f, parts, n);
+    s->label = weft__expr_string(w->f, parts, n);
     if (u->gives && (s->results = weft__fold_alloc(w->f, 1, sizeof *s->results))) /* for blocks.c */
         s->results[s->n_results++].text = u->gives;
     s->body = write_list(w, u->body, &inside);
