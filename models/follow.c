@@ -238,14 +238,23 @@ static outcome try_value(weft__follows *x, uint32_t m, const weft__said *value)
 
 /* ---- numbers ---- */
 
-static bool builds(weft__follows *x, const weft__said *value)
+/* The graph of that alone; NULL: it is refused, or failed. */
+static weft_graph *build_with(weft__follows *x, const weft__said *value)
 {
     weft_graph *g;
+    weft_error err;
     x->probe.said = value;
     x->probe.n_said = 1;
-    if (weft__probe_build(&x->probe, NULL, &g, NULL)) return false;
+    if (!x->failed && weft__probe_build(&x->probe, NULL, &g, &err) == WEFT_OK) return g;
+    x->failed = x->failed || err.status == WEFT_OOM;
+    return NULL;
+}
+
+static bool builds(weft__follows *x, const weft__said *value)
+{
+    weft_graph *g = build_with(x, value);
     weft_graph_destroy(g);
-    return true;
+    return g != NULL;
 }
 
 /* Whether a fraction will do. */
@@ -293,13 +302,12 @@ static void try_number(weft__follows *x, uint32_t m)
 /* Whether the graph is the same with another value; false, too, if that is refused. */
 static bool is_idle(weft__follows *x, const weft__said *value)
 {
-    weft_graph *g;
-    x->probe.said = value;
-    x->probe.n_said = 1;
-    if (weft__probe_build(&x->probe, NULL, &g, NULL)) return false;
-    bool same = weft__graph_same(x->trials[0].graph, g, NULL) == WEFT_OK;
+    weft_error err;
+    weft_graph *g = build_with(x, value);
+    weft_status same = g ? weft__graph_same(x->trials[0].graph, g, &err) : WEFT_INVALID;
+    x->failed = x->failed || same == WEFT_OOM;
     weft_graph_destroy(g);
-    return same;
+    return same == WEFT_OK;
 }
 
 static void try_word(weft__follows *x, uint32_t m)

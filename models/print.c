@@ -404,10 +404,11 @@ static bool holds(printing *p, const weft_graph_text *t, size_t i, weft_error *e
     weft_graph *g;
     p->x.probe.said = trial->said;
     p->x.probe.n_said = trial->n_said;
-    if (weft__probe_build(&p->x.probe, t, &g, err)) return may_refuse;
-    bool same = weft__graph_same(trial->graph, g, err) == WEFT_OK;
-    weft_graph_destroy(g);
-    return same;
+    weft_status built = weft__probe_build(&p->x.probe, t, &g, err);
+    weft_status same = built ? built : weft__graph_same(trial->graph, g, err);
+    if (!built) weft_graph_destroy(g);
+    if (same == WEFT_OOM) p->f->failed = true;
+    return same == WEFT_OK || (built && may_refuse);
 }
 
 /* Makes literal what a trial changed in which the text does not hold. */
@@ -431,7 +432,7 @@ static bool verify(printing *p, const char *text, size_t n, bool *again, weft_er
     bool ok = true;
     *again = false;
     if (weft_graph_text_read(text, n, "the printed text", &t, err)) return false;
-    for (size_t i = 0; i < p->x.n_trials; i++)
+    for (size_t i = 0; i < p->x.n_trials && !p->f->failed; i++)
         if (!holds(p, t, i, err)) {
             ok = false;
             *again = (i && blame(p, i)) || *again;
@@ -448,7 +449,9 @@ static weft_status print(printing *p, weft_text *out, weft_error *err)
         out->size = 0;
         if (!make_tree(p)) break;
         WEFT_TRY(weft_graph_text_format(p->tree, &w, err));
-        if (verify(p, out->data, out->size, &again, err)) return WEFT_OK;
+        bool held = verify(p, out->data, out->size, &again, err);
+        if (p->f->failed) break;
+        if (held) return WEFT_OK;
         if (!again) return weft__annotate(err, WEFT_INTERNAL, "%s: its graph has no text", p->m->path);
     }
     if (p->f->failed) return WEFT_OOM_FAIL(err, "a model's text");

@@ -286,10 +286,25 @@ static void put_call(const weft_writer *w, const weft__call *c)
         if (c->attrs[i].flag) weft_writef(w, " %g", c->attrs[i].number);
 }
 
+/* A text, and whether there was memory for all of it. */
+typedef struct sink {
+    weft_text text;
+    weft_writer into;
+    bool failed;
+} sink;
+
+static bool write_sink(void *ctx, const char *data, size_t n)
+{
+    sink *s = ctx;
+    s->failed = s->failed || !s->into.write(s->into.ctx, data, n);
+    return !s->failed;
+}
+
 static const char *signature(weft__fold *f, const weft__unit *u, const weft__place *p)
 {
-    weft_text t = { 0 };
-    weft_writer w = weft_text_writer(&t);
+    sink s = { .failed = false };
+    weft_writer w = { &s, write_sink };
+    s.into = weft_text_writer(&s.text);
     if (p->node) put_node(&w, p->g, p->node);
     else if (p->call) put_call(&w, p->call);
     else weft_writef(&w, u->kind == UNIT_SCOPE ? "scope" : "output");
@@ -297,8 +312,8 @@ static const char *signature(weft__fold *f, const weft__unit *u, const weft__pla
         weft_writef(&w, " ");
         put_stem(&w, p->label);
     }
-    char *sig = t.data ? weft__arena_strdup(f->arena, t.data) : NULL;
-    weft_text_free(&t);
+    char *sig = s.text.data && !s.failed ? weft__arena_strdup(f->arena, s.text.data) : NULL;
+    weft_text_free(&s.text);
     if (!sig) f->failed = true;
     return sig;
 }

@@ -5,6 +5,7 @@
 #include "graph/same.h"
 #include "language.h"
 #include "support.h"
+#include "tests/oom.h"
 #include "tests/random_graph.h"
 #include "tests/sample.h"
 
@@ -252,7 +253,23 @@ static void random_graphs_round_trip(void)
     }
 }
 
+static void allocations_may_fail(void)
+{
+    for (uint64_t seed = 10; seed < 13; seed++) {
+        weft_graph *g = make_layered(seed);
+        weft_graph_text *t;
+        OOM_LOOP (n) {
+            weft_status s = weft_graph_text_of(g, &t, &err);
+            OOM_CHECK(s, err);
+            CHECK((t != NULL) == (s == WEFT_OK));
+            weft_graph_text_destroy(t);
+        }
+        weft_graph_destroy(g);
+    }
+}
+
 static const weft_test tests[] = {
+    { "allocations_may_fail", allocations_may_fail },
     { "layers_round_trip", layers_round_trip },
     { "random_graphs_round_trip", random_graphs_round_trip },
 };

@@ -7,6 +7,7 @@
 #include "altered.h"
 #include "golden.h"
 #include "graph/same.h"
+#include "tests/oom.h"
 #include "tests/sample.h"
 #include "tests/test.h"
 
@@ -237,6 +238,29 @@ static void heads_are_printed(void)
     }
 }
 
+/* ---- memory ---- */
+
+/* There are many allocations: some of them fail, from the first ones to the last. */
+static void allocations_may_fail(void)
+{
+    golden g;
+    weft_model *m = NULL;
+    weft_text text = { 0 };
+    if (golden_open(&g, "arch/cohere2-listed.json")) CHECK_OK(open_as(g.folder.path, NULL, &m), err);
+    for (int64_t n = 0, step = 1, more = m != NULL; more; n += step, step += step / 8 + 1) {
+        const int64_t before = oom_live();
+        weft_writer w = weft_text_writer(&text);
+        oom_arm(n);
+        weft_status s = weft_model_print_text(m, &w, &err);
+        more = oom_disarm();
+        CHECK_EQ_INT(s, more ? s == WEFT_IO ? WEFT_IO : WEFT_OOM : WEFT_OK);
+        weft_text_free(&text);
+        CHECK_EQ_INT(oom_live(), before);
+    }
+    weft_model_close(m);
+    golden_close(&g);
+}
+
 /* ---- runs ---- */
 
 static bool run(const golden *g, const char *text, weft_backend *device, float *logits)
@@ -287,6 +311,7 @@ static const weft_test tests[] = {
     { "texts hold for others", texts_hold_for_others },
     { "a text follows a configuration", follows_a_configuration },
     { "heads are printed", heads_are_printed },
+    { "memory may fail", allocations_may_fail },
     { "CPU", cpu },
     { "Vulkan", vulkan },
 };
