@@ -230,7 +230,8 @@ static void add_guard(printing *p, uint32_t m, const char *counter)
     weft__expr *known = many(p, EXPR_BINARY, "in", entry, words_of(p, &f->list));
     weft__expr *const says[] = { weft__expr_characters(p->f, f->key), weft__expr_characters(p->f, "."), i,
                                  weft__expr_characters(p->f, " is '"), entry, weft__expr_characters(p->f, "'") };
-    weft__stmt *s = add(p, STMT_REPEAT), *when = weft__stmt_make(p->f, STMT_IF), *fail = weft__stmt_make(p->f, STMT_FAIL);
+    weft__stmt *s = add(p, STMT_REPEAT), *when = weft__stmt_make(p->f, STMT_IF);
+    weft__stmt *fail = weft__stmt_make(p->f, STMT_FAIL);
     if (!s || !when || !fail) return;
     comment(p, &s->before, "");
     s->name.text = counter;

@@ -6,7 +6,7 @@
 
 bool weft__general_begin(weft__general *x, weft__arena *arena, const weft_graph *g)
 {
-    *x = (weft__general){ .fold = { .arena = arena, .calls = true }, .first = g };
+    *x = (weft__general){ .fold = { .arena = arena, .calls = true, .keeps_labels = true }, .first = g };
     x->list = weft__units_of(&x->fold, g, 0);
     if (x->list) weft__units_fold(&x->fold, &x->list);
     if (!weft__grow(&x->samples, &x->sample_cap, 1, sizeof *x->samples)) x->fold.failed = true;
@@ -19,24 +19,30 @@ void weft__general_end(weft__general *x)
 {
     free(x->samples);
     x->samples = NULL;
+    weft__arena_free(&x->fold.scratch);
 }
 
-static weft__unit *folded(weft__general *x, const weft_graph *g, uint32_t sample)
+/* Joins the list with that of a graph, whose units are gone after it. */
+static bool join(weft__general *x, const weft_graph *g)
 {
-    weft__unit *list = weft__units_of(&x->fold, g, sample);
-    if (list) weft__units_fold(&x->fold, &list);
-    return x->fold.failed ? NULL : list;
+    weft__arena scratch = { 0 };
+    weft__fold f = { .arena = &scratch, .calls = true };
+    weft__unit *list = weft__units_of(&f, g, x->n_samples);
+    if (list) weft__units_fold(&f, &list);
+    bool joined = list && !f.failed && weft__units_fit(x->list, list) &&
+                  weft__units_join(&x->fold, &x->list, list, false);
+    x->fold.failed = x->fold.failed || f.failed;
+    weft__arena_free(&scratch);
+    return joined && !x->fold.failed;
 }
 
 uint32_t weft__general_add(weft__general *x, const weft_graph *g, uint32_t like, int32_t changed)
 {
-    weft__unit *list = folded(x, g, x->n_samples);
-    if (!list || !weft__units_fit(x->list, list)) return 0;
     if (!weft__grow(&x->samples, &x->sample_cap, (size_t)x->n_samples + 1, sizeof *x->samples)) {
         x->fold.failed = true;
         return 0;
     }
-    if (!weft__units_join(&x->fold, &x->list, list, false)) return 0;
+    if (!join(x, g)) return 0;
     x->samples[x->n_samples] = (weft__sample){ .like = like, .changed = changed };
     return x->n_samples++;
 }
@@ -69,7 +75,8 @@ static void leave_out(weft__general *x, const weft__param *params, uint32_t n)
     for (uint32_t k = 1; k < x->n_samples; k++) {
         x->samples[k].left_out = x->samples[k].dropped;
         for (uint32_t m = 0; m < n; m++)
-            if (params[m].literal && !params[m].idle && differs_in(&params[m], 0, k, x->n_samples)) x->samples[k].left_out = true;
+            if (params[m].literal && !params[m].idle && differs_in(&params[m], 0, k, x->n_samples))
+                x->samples[k].left_out = true;
     }
 }
 

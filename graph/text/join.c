@@ -13,6 +13,13 @@ void *weft__fold_alloc(weft__fold *f, size_t n, size_t size)
     return p;
 }
 
+void *weft__fold_scratch(weft__fold *f, size_t n, size_t size)
+{
+    void *p = f->failed ? NULL : weft__arena_alloc(&f->scratch, n, size);
+    if (!p) f->failed = true;
+    return p;
+}
+
 bool weft__units_add_place(weft__fold *f, weft__unit *u, const weft__place *p)
 {
     if (u->n == u->cap) {
@@ -79,8 +86,11 @@ bool weft__units_fit(const weft__unit *a, const weft__unit *b)
 
 static bool add_places(weft__fold *f, weft__unit *a, const weft__unit *b)
 {
-    for (uint32_t i = 0; i < b->n; i++)
-        if (!weft__units_add_place(f, a, &b->places[i])) return false;
+    for (uint32_t i = 0; i < b->n; i++) {
+        weft__place p = b->places[i];
+        if (f->keeps_labels && b->kind == UNIT_SCOPE) p.label = weft__arena_strdup(f->arena, p.label);
+        if ((b->kind == UNIT_SCOPE && !p.label) || !weft__units_add_place(f, a, &p)) return !(f->failed = true);
+    }
     return true;
 }
 

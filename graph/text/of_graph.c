@@ -48,6 +48,7 @@ weft_status weft_graph_text_of(const weft_graph *g, weft_graph_text **out, weft_
     t->body = weft__write_extents(&w, true);
     *weft__stmt_end(&t->body) = body ? weft__write_blocks(&w, body) : NULL;
     *weft__stmt_end(&t->body) = body;
+    weft__arena_free(&f.scratch);
     if (!f.failed && body) {
         *out = t;
         return WEFT_OK;

@@ -8,7 +8,7 @@
 
 static double *add_atom(weft__problem *p, weft__expr *e, bool whole, int32_t param, int32_t other)
 {
-    double *at = e && p->n_atoms < WEFT__MAX_ATOMS ? weft__fold_alloc(p->s->f, p->n, sizeof *at) : NULL;
+    double *at = e && p->n_atoms < WEFT__MAX_ATOMS ? weft__fold_scratch(p->s->f, p->n, sizeof *at) : NULL;
     if (at) p->atoms[p->n_atoms++] = (weft__atom){ e, at, whole, param, other };
     return at;
 }
@@ -103,7 +103,7 @@ static bool same_truths(const void *values, uint32_t i, uint32_t j)
 /* Where the places of each sample begin, which stand together; [n_samples] is the end. */
 static uint32_t *find_begins(const weft__problem *p)
 {
-    uint32_t *begin = weft__fold_alloc(p->s->f, (size_t)p->s->n_samples + 1, sizeof *begin), i = 0;
+    uint32_t *begin = weft__fold_scratch(p->s->f, (size_t)p->s->n_samples + 1, sizeof *begin), i = 0;
     for (uint32_t k = 0; begin && k <= p->s->n_samples; k++) {
         while (i < p->n && p->places[i]->sample < k) i++;
         begin[k] = i;
@@ -127,7 +127,7 @@ static bool differs(const weft__problem *p, const uint32_t *begin, uint32_t a, u
 static void find_moves(weft__problem *p, const void *values, same_fn *same)
 {
     uint32_t *begin = find_begins(p);
-    p->moves = weft__fold_alloc(p->s->f, (size_t)p->s->n_params + 1, sizeof *p->moves);
+    p->moves = weft__fold_scratch(p->s->f, (size_t)p->s->n_params + 1, sizeof *p->moves);
     for (uint32_t k = 1; begin && p->moves && k < p->s->n_samples; k++) {
         const weft__sample *x = &p->s->samples[k];
         if (x->changed < 0 || (uint32_t)x->changed >= p->s->n_params || p->moves[x->changed]) continue;
@@ -206,8 +206,8 @@ static weft__expr *solve(weft__solver *s, const weft__place *const *places, uint
 
 static weft__expr *part(weft__problem *p, const weft__slot *v, const bool *mask, bool of, int level)
 {
-    const weft__place **places = weft__fold_alloc(p->s->f, p->n, sizeof *places);
-    weft__slot *values = weft__fold_alloc(p->s->f, p->n, sizeof *values);
+    const weft__place **places = weft__fold_scratch(p->s->f, p->n, sizeof *places);
+    weft__slot *values = weft__fold_scratch(p->s->f, p->n, sizeof *values);
     uint32_t n = 0;
     for (uint32_t i = 0; places && values && i < p->n; i++) {
         if (mask[i] != of) continue;
@@ -220,7 +220,7 @@ static weft__expr *part(weft__problem *p, const weft__slot *v, const bool *mask,
 /* What is so where a parameter says it, and else otherwise: p > 0 ? one : other. */
 static weft__expr *by_param(weft__problem *p, const weft__slot *v, int level)
 {
-    bool *mask = weft__fold_alloc(p->s->f, p->n, sizeof *mask);
+    bool *mask = weft__fold_scratch(p->s->f, p->n, sizeof *mask);
     for (uint32_t a = 0; mask && level < 2 && a < p->n_atoms; a++) {
         const weft__atom *x = &p->atoms[a];
         bool any = false, all = true;
@@ -242,7 +242,7 @@ static weft__expr *by_param(weft__problem *p, const weft__slot *v, int level)
 /* condition ? one : other */
 static weft__expr *piecewise(weft__problem *p, const weft__slot *v, int level)
 {
-    bool *mask = weft__fold_alloc(p->s->f, p->n, sizeof *mask);
+    bool *mask = weft__fold_scratch(p->s->f, p->n, sizeof *mask);
     if (!mask || level > 1 || !p->depth || !split(p, v, mask)) return NULL;
     weft__expr *when = weft__solve_truth(p->s, p->places, p->n, p->depth, mask);
     weft__expr *x = when ? part(p, v, mask, true, level) : NULL, *y = x ? part(p, v, mask, false, level) : NULL;
@@ -299,8 +299,8 @@ weft__expr *weft__solve(weft__solver *s, const weft__place *const *places, uint3
                         const weft__slot *v)
 {
     /* What is the same in all turns is looked at once for each sample. */
-    const weft__place **few = weft__fold_alloc(s->f, n, sizeof *few);
-    weft__slot *values = weft__fold_alloc(s->f, n, sizeof *values);
+    const weft__place **few = weft__fold_scratch(s->f, n, sizeof *few);
+    weft__slot *values = weft__fold_scratch(s->f, n, sizeof *values);
     uint32_t k = 0;
     bool turns = false;
     for (uint32_t i = 0; few && values && i < n; i++) {

@@ -51,7 +51,9 @@ typedef struct weft__unit {
 /* What is being printed. */
 typedef struct weft__fold {
     weft__arena *arena;
+    weft__arena scratch; /* of the unit that is being written; to be freed */
     bool calls;      /* calls may be written as such, by a text that is built where inputs are there */
+    bool keeps_labels; /* of units that are joined to its own, and go */
     bool failed;     /* out of memory */
     bool late;       /* of equal ways to join lists the one that has later units in common */
     uint32_t *last_read; /* by value of the graph that was made last: the order of its last reader */
@@ -59,6 +61,7 @@ typedef struct weft__fold {
 } weft__fold;
 
 void *weft__fold_alloc(weft__fold *f, size_t n, size_t size); /* NULL: failed is set */
+void *weft__fold_scratch(weft__fold *f, size_t n, size_t size); /* the same, for a while */
 
 /* The units of a graph, in order. NULL: an empty graph, or failed. */
 weft__unit *weft__units_of(weft__fold *f, const weft_graph *g, uint32_t sample);

@@ -15,8 +15,9 @@ typedef struct column {
     weft__writing *w;
     const weft__unit *u;
     const weft__place **places; /* those that count */
-    weft__slot (*slots)[WEFT__MAX_SLOTS];
-    uint32_t n, next;
+    weft__slot *slots; /* by place, n_slots of each */
+    weft__slot *values; /* scratch: one of each place */
+    uint32_t n, n_slots, next;
 } column;
 
 static bool counts(const weft__writing *w, const weft__place *p)
@@ -24,24 +25,33 @@ static bool counts(const weft__writing *w, const weft__place *p)
     return p->sample >= w->s->n_samples || !w->s->samples[p->sample].left_out;
 }
 
+/* One at a time: the scratch of the one before is gone. */
 static bool column_begin(column *c, weft__writing *w, const weft__unit *u)
 {
-    *c = (column){ .w = w, .u = u };
-    c->places = weft__fold_alloc(w->f, u->n, sizeof *c->places);
-    c->slots = weft__fold_alloc(w->f, u->n, sizeof *c->slots);
+    weft__slot all[WEFT__MAX_SLOTS];
+    weft__arena_free(&w->f->scratch);
+    *c = (column){ .w = w, .u = u, .n_slots = weft__place_slots(u, &u->places[0], all) };
+    c->places = weft__fold_scratch(w->f, u->n, sizeof *c->places);
+    c->slots = weft__fold_scratch(w->f, (size_t)u->n * c->n_slots, sizeof *c->slots);
+    c->values = weft__fold_scratch(w->f, u->n, sizeof *c->values);
     for (uint32_t i = 0; !w->f->failed && i < u->n; i++) {
         if (!counts(w, &u->places[i])) continue;
-        weft__place_slots(u, &u->places[i], c->slots[c->n]);
+        weft__place_slots(u, &u->places[i], all);
+        if (c->n_slots) memcpy(c->slots + (size_t)c->n * c->n_slots, all, c->n_slots * sizeof *all);
         c->places[c->n++] = &u->places[i];
     }
     return !w->f->failed;
 }
 
+static const weft__slot *slot_of(const column *c, uint32_t place)
+{
+    return &c->slots[(size_t)place * c->n_slots + c->next];
+}
+
 static weft__slot *values(column *c)
 {
-    weft__slot *v = weft__fold_alloc(c->w->f, c->n, sizeof *v);
-    for (uint32_t i = 0; v && i < c->n; i++) v[i] = c->slots[i][c->next];
-    return v;
+    for (uint32_t i = 0; i < c->n; i++) c->values[i] = *slot_of(c, i);
+    return c->values;
 }
 
 static weft__expr *next(column *c)
@@ -58,7 +68,7 @@ static weft__expr *next(column *c)
 static bool is_nothing(const column *c)
 {
     for (uint32_t i = 0; i < c->n; i++) {
-        const weft__slot *v = &c->slots[i][c->next];
+        const weft__slot *v = slot_of(c, i);
         float zero = 0;
         if (v->kind == SLOT_WORD || v->whole) return false;
         if (v->kind == SLOT_FLOAT && memcmp(&v->number, &zero, sizeof zero) != 0) return false;

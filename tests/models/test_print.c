@@ -77,10 +77,11 @@ static char *printed_of(const char *path)
     return text;
 }
 
-static void check_text(const char *path)
+/* Gives the text. */
+static char *check_text(const char *path)
 {
     char *text = printed_of(path), *again = text ? format(text) : NULL;
-    if (!text || !again) return;
+    if (!text || !again) return text;
     CHECK_STR(again, text);
     CHECK_EQ_INT(holds(path, text), 1);
     weft_model *m = NULL;
@@ -89,13 +90,13 @@ static void check_text(const char *path)
     if (again) CHECK_STR(again, text);
     weft_model_close(m);
     free(again);
-    free(text);
+    return text;
 }
 
 static void reads_back(const golden *g, weft_backend *device)
 {
     (void)device;
-    if (sample_takes(g->name, "print")) check_text(g->folder.path);
+    if (sample_takes(g->name, "print")) free(check_text(g->folder.path));
 }
 
 static void texts_read_back(void)
@@ -117,8 +118,7 @@ static void large_models_are_a_page(void)
     char path[512];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, CONFIGS "%s.json", files[i]);
-        check_text(path);
-        char *text = printed_of(path);
+        char *text = check_text(path);
         if (!text) continue;
         CHECK(count_lines(text) <= 120);
         CHECK_CONTAINS(text, "repeat i in 0..num_hidden_layers {");
@@ -230,7 +230,7 @@ static void heads_are_printed(void)
         if (golden_open(&g, heads[i][0] == 'L' ? "arch/llama-biases.json" : "arch/gpt2-usual.json")) {
             config = altered_text(json_object_get(g.root, "config"), "architectures", name);
             temp_write_text(&folder, "config.json", config);
-            check_text(temp_path(&folder, "config.json"));
+            free(check_text(temp_path(&folder, "config.json")));
         }
         free(config);
         temp_remove(&folder);
