@@ -172,13 +172,11 @@ static void mm_plan_init(const cpu_call *c, bool alone, mm_plan *p)
     /* Deterministic: tiles that add up a token's products in one order, whatever is beside it. */
     if (c->deterministic && !mm_is_int(p->format))
         while (MM_CHAINS(mm_tile_size[p->narrowest]) != MM_CHAINS(p->widest)) p->narrowest++;
-    /* A few tokens read the weights as one stream; many want the group, and one token, which goes through the panels
-     * one after the other, pays less for it; unless that leaves threads without work. */
+    /* A few tokens read the weights as one stream; many want the group, unless that leaves threads without work. */
     int64_t want = 4 * (int64_t)c->n_threads;
     p->tokens_block = MM_TOKENS;
-    p->group = mm_is_stream(p) && !p->alone ? pair : MM_GROUP;
-    while (p->group > pair && (p->panels / p->group < want || (alone && p->group * (int64_t)p->stride > 2 * MM_PIECE)))
-        p->group /= 2;
+    p->group = mm_is_stream(p) ? pair : MM_GROUP;
+    while (p->group > pair && p->panels / p->group < want) p->group /= 2;
     if (!mm_is_stream(p) && p->panels < want) p->tokens_block = 48;
 }
 

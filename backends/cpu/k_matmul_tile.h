@@ -122,10 +122,31 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
     }
 }
 
+/* Whether a token alone goes through each panel at once. */
+static bool mm_is_simple(const mm_plan *p) { return p->alone && !p->unpack && p->k_even <= p->k_block; }
+
+/* The same of such a token and panels p0..p1, or as many as there are, with nothing to keep account of. */
+static void mm_multiply_one(const mm_plan *p, int64_t p0, int64_t p1)
+{
+    mm_micro *micro = mm_micros[p->format][0];
+    float *sums = p->sums, *up = p->up ? sums + VLEN : NULL;
+    mm_rows rows;
+    mm_find_rows(p, 0, 1, &rows);
+    for (int64_t i = p0; i < p1 && i < p->panels; i += up ? 2 : 1) {
+        micro(mm_panel(p, i, 0), p->x, sums, p->k_even, false);
+        if (up) micro(mm_panel(p, i + 1, 0), p->x, up, p->k_even, false);
+        mm_store(p, sums, up, &rows, (up ? i / 2 : i) * VLEN);
+    }
+}
+
 /* Items first..last: a group of panels times a block of tokens each. */
 static void mm_items(const void *plan, int64_t first, int64_t last)
 {
     const mm_plan *p = plan;
+    if (mm_is_simple(p)) {
+        mm_multiply_one(p, first * p->group, last * p->group);
+        return;
+    }
     int64_t blocks = (p->m.tokens + p->tokens_block - 1) / p->tokens_block;
     for (int64_t i = first; i < last; i++) {
         int64_t p0 = i / blocks * p->group, t0 = i % blocks * p->tokens_block;

@@ -188,6 +188,10 @@ static void mm_select_items(const void *selection, int64_t first, int64_t last)
         mm_plan p = mm_product(s, i / groups);
         end = (i / groups + 1) * groups < last ? (i / groups + 1) * groups : last;
         if (p.alone) mm_select_prepare_one(s, &p, i % groups * p.group);
+        if (mm_is_simple(&p)) {
+            mm_multiply_one(&p, i % groups * p.group, (end - i + i % groups) * p.group);
+            continue;
+        }
         for (int64_t j = i; j < end; j++) {
             int64_t p0 = j % groups * p.group, np = p0 + p.group < p.panels ? p.group : p.panels - p0;
             for (int64_t t = 0; t < p.m.tokens; t += p.tokens_block)
