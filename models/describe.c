@@ -1,8 +1,10 @@
 /* describe.c: what a model's graph shows of it: how many layers, ids and positions there are, and which of the files'
  * tensors it uses. */
+#include "graph/guess.h"
 #include "models/model_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- outputs ---- */
@@ -29,6 +31,26 @@ static weft_status read_width(const weft_model *m, const weft_graph *g, const ch
     return WEFT_OK;
 }
 
+/* Behind a gap nobody would count what there is. */
+static weft_status check_gaps(const weft_model *m, const weft_graph *g, uint32_t n, weft_error *err)
+{
+    static const char begin[] = "hidden.";
+    const size_t k = sizeof begin - 1;
+    uint32_t n_outputs;
+    const weft_named *outputs = weft_graph_outputs(g, &n_outputs);
+    char number[16];
+    for (uint32_t i = 0; i < n_outputs; i++) {
+        const char *name = outputs[i].name;
+        if (strncmp(name, begin, k)) continue;
+        const unsigned long at = strtoul(name + k, NULL, 10);
+        snprintf(number, sizeof number, "%lu", at < n ? at : 0);
+        if (at < n && !strcmp(name + k, number)) continue;
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: there is an output '%s', but no 'hidden.%u': they are hidden.0 (the "
+                         "embedding) to hidden.N (behind the last layer)", weft__definition_origin(m), name, n);
+    }
+    return WEFT_OK;
+}
+
 /* hidden.0, hidden.1 and so on, which are equally wide. *n: how many there are. */
 static weft_status read_hidden(const weft_model *m, const weft_graph *g, uint32_t *n, uint32_t *width, weft_error *err)
 {
@@ -38,7 +60,7 @@ static weft_status read_hidden(const weft_model *m, const weft_graph *g, uint32_
     for (*n = 0;; ++*n) {
         snprintf(name, sizeof name, "hidden.%u", *n);
         WEFT_TRY(read_width(m, g, name, "tokens", &other, err));
-        if (!other) return WEFT_OK;
+        if (!other) return check_gaps(m, g, *n, err);
         if (!*n) *width = other;
         if (other != *width)
             return WEFT_FAIL(err, WEFT_INVALID, "%s: the output '%s' has %u numbers a token, hidden.0 %u",
@@ -59,8 +81,13 @@ static weft_status read_head(weft_model *m, const weft_graph *g, uint32_t *width
         *head = weft_graph_find(g, heads[WEFT_HEAD_LOGITS].output).id ? WEFT_HEAD_LOGITS : WEFT_HEAD_NONE;
     WEFT_TRY(read_width(m, g, heads[*head].output, heads[*head].extent, width, err));
     if (*width) return WEFT_OK;
-    return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'", weft__definition_origin(m),
-                     weft__definition_name(m), heads[*head].output);
+    char hint[80];
+    uint32_t n;
+    weft__guess near = { .word = heads[*head].output };
+    const weft_named *outputs = weft_graph_outputs(g, &n);
+    for (uint32_t i = 0; i < n; i++) weft__guess_try(&near, outputs[i].name, strlen(outputs[i].name));
+    return WEFT_FAIL(err, WEFT_INVALID, "%s: the definition of %s makes no output '%s'%s", weft__definition_origin(m),
+                     weft__definition_name(m), heads[*head].output, weft__guess_text(&near, hint, sizeof hint));
 }
 
 /* ---- inputs ---- */

@@ -12,6 +12,14 @@ static const weft_text_attr attention_attrs[] = {
     [SLOPES] = { "slopes", WEFT_TEXT_TRUTH, true },      [BIAS] = { "bias", WEFT_TEXT_TRUTH, true },
 };
 
+/* Whether one of the nodes from `begin` on is a state. */
+static bool makes_states(const weft_graph *g, uint32_t begin)
+{
+    for (uint32_t i = begin; i < weft_graph_node_count(g); i++)
+        if (weft_graph_node(g, i)->op == WEFT_OP_state) return true;
+    return false;
+}
+
 /* weft_cached_attention_with of q, k, v and those of sinks, slopes and bias that its attributes name, in this order. */
 static void emit_attention(void *ctx, weft_graph *g, const weft_ref *in, uint32_t n_in, const weft_text_value *v,
                            weft_ref *out)
@@ -31,7 +39,11 @@ static void emit_attention(void *ctx, weft_graph *g, const weft_ref *in, uint32_
                         "values, and one each where sinks, slopes or bias is 1", n_in, named);
     if (window < 0 || window > INT32_MAX)
         weft_graph_fail(g, WEFT_INVALID, "cached_attention: a window of %lld tokens", (long long)window);
+    const uint32_t begin = weft_graph_node_count(g);
     *out = weft_cached_attention_with(g, use->in, in[0], in[1], in[2], (float)v[SCALE].number, (uint32_t)window, &more);
+    if (out->id && !makes_states(g, begin))
+        weft_graph_fail(g, WEFT_INVALID, "cached_attention: the keys and values of this scope are another's: each "
+                        "attention needs a scope of its own");
 }
 
 /* ---- alibi ---- */

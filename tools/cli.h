@@ -120,8 +120,10 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
 /* given.c: MODEL, with the text that --graph and --param give; or, where MODEL is a text, that without weights. */
 int cli_model_open(const cli_args *a, weft_model **out);
 int cli_model_init(const cli_args *a, weft_dtype dtype, uint64_t seed, uint64_t shard_bytes); /* of `weft init` */
-/* Whether a file begins as a graph's text does, comments aside. What cannot be read is none: opening it as a model says
- * why. */
+/* MODEL is a text: a graph, or, where it says that it is a model's or needs a session, a model without weights. */
+int cli_text_open(const cli_args *a, weft_graph **graph, weft_model **model);
+/* Whether a file begins as a graph's text does, comments aside. What cannot be read is none: opening it as a model
+ * says why. */
 bool cli_is_graph_text(const char *path);
 /* Where MODEL is a name on the Hugging Face hub and no path: the path of its snapshot in the cache. 0, or 1 after a
  * message, which has the command that fetches it. */

@@ -53,6 +53,10 @@ static int read_param(given *g, const char *option)
 {
     const char *equals = strchr(option, '=');
     if (!equals || equals == option) return cli_misuse("--param %s: expected NAME=VALUE", option);
+    const size_t n = (size_t)(equals - option);
+    for (uint32_t i = 0; i < g->n_params; i++)
+        if (strlen(g->params[i].name) == n && !strncmp(g->params[i].name, option, n))
+            return cli_misuse("--param %s: '%s' is given twice", option, g->params[i].name);
     char *copy = strdup(option);
     if (!copy) return cli_fail("out of memory");
     copy[equals - option] = 0;
@@ -83,13 +87,16 @@ static int read_given(const cli_args *a, given *g, weft_model_desc *out)
     return 0;
 }
 
-/* That a model is what its folder's own text says is told even where nobody asked; inspect prints it with the rest. */
+/* That a model is what its folder's own text says, or that it is not, is told even where nobody asked; inspect prints
+ * it with the rest. */
 static void tell_own_text(const cli_args *a, const weft_model *m, const weft_model_desc *desc)
 {
-    const char *text = weft_model_info_get(m)->text;
-    if (!text || desc->text || a->command == &cli_inspect || cli_has(a, "verbose")) return;
+    const char *note, *text = weft_model_info_get(m)->text;
+    if (desc->text || a->command == &cli_inspect || cli_has(a, "verbose")) return;
     cli_progress_end();
-    fprintf(stderr, "note: %s: its architecture is not known, its graph is %s\n", a->named, text);
+    if (text) fprintf(stderr, "note: %s: its architecture is not known, its graph is %s\n", a->named, text);
+    for (uint32_t i = 0; !text && (note = weft_model_note(m, i)); i++)
+        if (strstr(note, "model.weft is not used")) fprintf(stderr, "note: %s\n", note);
 }
 
 int cli_model_open(const cli_args *a, weft_model **out)
@@ -103,6 +110,30 @@ int cli_model_open(const cli_args *a, weft_model **out)
     if (!status) tell_own_text(a, *out, &desc);
     forget(&g);
     return status;
+}
+
+/* Whether a text that is no graph by itself may be a model's: it uses what sessions have, or asks for parameters. */
+static bool may_be_model(const given *g, weft_status why)
+{
+    return why == WEFT_NOT_FOUND || strstr(g->text, "cached_attention") || strstr(g->text, "alibi");
+}
+
+int cli_text_open(const cli_args *a, weft_graph **graph, weft_model **model)
+{
+    weft_error err;
+    given g = { 0 };
+    weft_model_desc desc = { 0 };
+    weft_graph_text *t = NULL;
+    int status = read_given(a, &g, &desc);
+    const weft_graph_text_desc with = { .params = g.params, .n_params = g.n_params };
+    weft_status s = status ? WEFT_OK : weft_graph_text_read(g.text, g.n_text, a->model, &t, &err);
+    const bool is_model = t && weft_graph_text_model(t, NULL);
+    if (t && !is_model) s = weft_graph_parse_with(g.text, g.n_text, a->model, NULL, &with, graph, &err);
+    const bool tries = t && weft_graph_text_version(t) > 1 && (is_model || (s && may_be_model(&g, s)));
+    weft_graph_text_destroy(t);
+    forget(&g);
+    if (tries) return cli_model_open(a, model);
+    return s ? cli_report(&err) : status;
 }
 
 int cli_model_init(const cli_args *a, weft_dtype dtype, uint64_t seed, uint64_t shard_bytes)

@@ -39,23 +39,11 @@ static void make_title(const cli_args *a, char *out, size_t size)
     }
 }
 
-/* A text that says that it is a model's, or that is no graph by itself, is a model without weights (out->model). */
 static int open_text(const cli_args *a, cli_source *out)
 {
-    weft_error err;
-    size_t n;
-    weft_graph_text *t = NULL;
-    char *text = cli_read_file(a->model, &n);
-    if (!text) return 1;
-    weft_status s = weft_graph_text_read(text, n, a->model, &t, &err);
-    const bool is_model = !s && weft_graph_text_model(t, NULL);
-    if (!s && !is_model) s = weft_graph_parse(text, n, a->model, NULL, &out->text, &err);
-    const bool with_inputs = !is_model && s && t && weft_graph_text_version(t) > 1;
-    weft_graph_text_destroy(t);
-    free(text);
-    if (is_model || with_inputs) return cli_model_open(a, &out->model);
+    int status = cli_text_open(a, &out->text, &out->model);
     out->graph = out->text;
-    return s ? cli_report(&err) : 0;
+    return status;
 }
 
 static int plan_model(const cli_args *a, cli_source *out)

@@ -108,6 +108,7 @@ holds "by inspect, too" '"$weft" inspect "$dir/new" >"$dir/i" && grep -qF "  not
 holds "--graph counts before it" '"$weft" inspect "$dir/new" --graph "$dir/gelu.weft" | grep -qF "$dir/gelu.weft"'
 cp "$text" "$model/model.weft"
 holds "a known one needs none" '"$weft" inspect "$model" | grep -qF "$model/model.weft is not used, for LlamaForCausalLM is known (--graph"'
+holds "which is told where it runs" '"$weft" generate "$model" --tokens 1 --max-tokens 1 2>&1 >/dev/null | grep -qxF "note: $model/model.weft is not used, for LlamaForCausalLM is known (--graph takes it all the same)"'
 rm "$model/model.weft"
 "$weft" init "$dir/new/config.json" "$dir/made" --seed 3 && same "init by the folder's text" "$want" "$("$weft" generate "$dir/made" --tokens $ids --max-tokens 8)"
 rm "$dir/new/model.weft"
@@ -126,6 +127,12 @@ holds "bench: random weights" '"$weft" bench "$dir/lone.weft" $sizes --context 6
 holds "profile: random weights" '"$weft" profile "$dir/lone.weft" $sizes --context 64 --prompt-tokens 4 --decode-tokens 1 --repeat 1 >/dev/null'
 fails "nothing to run with" 1 "a graph's text has no weights" "$weft" generate "$dir/lone.weft" $sizes --tokens 1
 fails "no parameters" 1 "'vocab_size'" "$weft" memory "$dir/lone.weft"
+printf 'weft-graph 2\nextent n 4\nparam k : int = 2\n%%x = input "x" : f32[n, k]\n%%y = gelu %%x\noutput "y" = %%y\n' >"$dir/graph.weft"
+holds "a graph that is no model" '"$weft" graph "$dir/graph.weft" --stage optimised | grep -qF "f32[n, 2]"'
+holds "and its parameters" '"$weft" graph "$dir/graph.weft" --stage optimised --param k=3 | grep -qF "f32[n, 3]"'
+sed 's/gelu/gleu/' "$dir/graph.weft" >"$dir/fault.weft"
+fails "its faults are its own" 1 "fault.weft:5:6: no op or block is called 'gleu'" "$weft" memory "$dir/fault.weft"
+fails "a parameter twice" 2 "'k' is given twice" "$weft" memory "$dir/graph.weft" --param k=1 --param k=2
 fails "two texts" 2 "is a graph's text already" "$weft" memory "$dir/lone.weft" --graph "$text"
 
 # ---- the edit that the README shows: its commands give what stands there ----
