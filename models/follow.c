@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_KEYS = 256, ENOUGH = 2, MAX_TRIALS = 1024 };
+enum { MAX_KEYS = 256, ENOUGH = 2, MAX_TRIALS = 1024, MAX_NODES = 600000 }; /* of all trials */
 
 static void *alloc(weft__follows *x, size_t n, size_t size)
 {
@@ -171,7 +171,7 @@ static outcome add_trial(weft__follows *x, const weft__said *said, uint32_t n, u
 {
     weft_error err;
     weft__trial t = { .n_said = n, .changed = changed };
-    if (x->failed || x->n_trials + 1 >= MAX_TRIALS) return REFUSED;
+    if (x->failed || x->n_trials + 1 >= MAX_TRIALS || x->n_nodes > MAX_NODES) return REFUSED;
     t.said = alloc(x, n, sizeof *t.said);
     if (x->failed || !weft__grow(&x->trials, &x->trial_cap, x->n_trials + 1, sizeof *x->trials)) {
         x->failed = true;
@@ -184,6 +184,7 @@ static outcome add_trial(weft__follows *x, const weft__said *said, uint32_t n, u
         x->failed = x->failed || err.status == WEFT_OOM;
         return REFUSED;
     }
+    x->n_nodes += weft_graph_node_count(t.graph);
     t.sample = weft__general_add(&x->general, t.graph, like, changed);
     x->failed = x->failed || x->general.fold.failed;
     x->trials[x->n_trials++] = t;
@@ -284,12 +285,20 @@ static uint32_t alternatives(const weft__follow *f, bool whole, double out[16])
     return kept;
 }
 
+/* A session's length is tried at its least, too. */
+static uint32_t lengths(const weft__follow *f, double out[16])
+{
+    out[0] = f->number > 1 ? 1 : 2;
+    out[1] = 2 * f->number;
+    return 2;
+}
+
 static void try_number(weft__follows *x, uint32_t m)
 {
     double values[16];
     weft__follow *f = &x->at[m];
-    const bool whole = is_whole(x, f);
-    const uint32_t n = alternatives(f, whole, values);
+    const bool session = !strcmp(f->key, WEFT__SESSION_CONTEXT), whole = session || is_whole(x, f);
+    const uint32_t n = session ? lengths(f, values) : alternatives(f, whole, values);
     x->params[m].kind = whole ? PARAM_WHOLE : PARAM_FLOAT;
     f->verdict = FOLLOW_NEEDED;
     for (uint32_t i = 0; i < n && f->joined < ENOUGH && !x->failed; i++)
@@ -434,6 +443,7 @@ weft_status weft__follows_find(weft__follows *x, const weft_model *m, weft__aren
     *x = (weft__follows){ .probe = { .m = m, .arena = arena } };
     WEFT_TRY(begin(x, err));
     for (uint32_t i = 0; i < x->n && !x->failed; i++) try_key(x, i);
+    x->n_alone = x->n_trials;
     try_together(x, false);
     try_together(x, true);
     return x->failed ? WEFT_OOM_FAIL(err, "a model's text") : WEFT_OK;

@@ -46,7 +46,8 @@ typedef struct weft__follows {
     uint32_t n;
     size_t given_cap;
     weft__trial *trials;
-    size_t n_trials, trial_cap;
+    size_t n_trials, trial_cap, n_nodes;
+    size_t n_alone; /* the first ones, in which one key is another */
     bool failed;
 } weft__follows;
 

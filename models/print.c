@@ -13,12 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_TOKENS = 1 << 24 }; /* that are looked at of a session */
+
 typedef struct printing {
     const weft_model *m;
     weft__follows x;
     weft_graph_text *tree; /* being made; the arena is its own */
     weft__fold *f;         /* to allocate from it */
     weft__stmt **last;     /* where the next statement goes */
+    uint32_t least, most;  /* tokens of a session for which the text holds; most 0: it holds for all */
 } printing;
 
 /* ---- statements ---- */
@@ -187,17 +190,28 @@ static void require_key(printing *p, uint32_t m)
     }
 }
 
+static bool is_session(const printing *p, uint32_t m)
+{
+    return !strcmp(p->x.at[m].key, WEFT__SESSION_CONTEXT);
+}
+
+static bool is_named(const printing *p, uint32_t m)
+{
+    const bool limited = p->least > 1 || (p->most && p->most < MOST_TOKENS);
+    return p->x.params[m].used || p->x.params[m].idle || (limited && is_session(p, m));
+}
+
 /* Those that the configuration says first: defaults of the others are computed from them. */
 static void add_params(printing *p)
 {
     weft__stmt **first = p->last;
     for (int found = 1; found >= 0; found--)
         for (uint32_t m = 0; m < p->x.n; m++)
-            if ((p->x.params[m].used || p->x.params[m].idle) && p->x.at[m].found == (bool)found) add_param(p, m);
+            if (is_named(p, m) && p->x.at[m].found == (bool)found) add_param(p, m);
     if (*first) comment(p, &(*first)->before, "");
     first = p->last;
     for (uint32_t m = 0; m < p->x.n; m++)
-        if (p->x.params[m].literal && p->x.at[m].verdict != FOLLOW_NOTHING) require_key(p, m);
+        if (p->x.params[m].literal && p->x.at[m].verdict != FOLLOW_NOTHING && !is_session(p, m)) require_key(p, m);
     if (*first) comment(p, &(*first)->before, "");
 }
 
@@ -243,8 +257,29 @@ static void add_guard(printing *p, uint32_t m, const char *counter)
     fail->label = weft__expr_string(p->f, says, sizeof says / sizeof *says);
 }
 
+/* if session_context > most { fail ".." } */
+static void add_limit(printing *p, uint32_t m, const char *sign, uint32_t n, const char *words)
+{
+    char line[96], *copy = weft__fold_alloc(p->f, sizeof line, 1);
+    weft__stmt *s = add(p, STMT_IF), *fail = weft__stmt_make(p->f, STMT_FAIL);
+    if (!s || !fail || !copy) return;
+    snprintf(copy, sizeof line, "the text is for sequences of at %s %u tokens", words, n);
+    comment(p, &s->before, "");
+    s->value = many(p, EXPR_BINARY, sign, weft__expr_name(p->f, p->x.params[m].name), weft__expr_whole(p->f, n));
+    s->body = fail;
+    fail->label = text_of(p, copy);
+}
+
+static void add_limits(printing *p, uint32_t m)
+{
+    if (p->least > 1) add_limit(p, m, "<", p->least, "least");
+    if (p->most && p->most < MOST_TOKENS) add_limit(p, m, ">", p->most, "most");
+}
+
 static void add_guards(printing *p, const char *counter)
 {
+    for (uint32_t m = 0; m < p->x.n; m++)
+        if (p->most && is_session(p, m)) add_limits(p, m);
     for (uint32_t m = 0; m < p->x.n; m++)
         if (p->x.params[m].kind == PARAM_LIST && p->x.at[m].text && (p->x.params[m].used || p->x.params[m].idle))
             add_guard(p, m, counter);
@@ -426,6 +461,48 @@ static bool blame(printing *p, size_t i)
     return any;
 }
 
+/* Whether the text holds for sessions of n tokens. */
+static bool holds_for(printing *p, const weft_graph_text *t, uint32_t n)
+{
+    const weft__said said = { .key = WEFT__SESSION_CONTEXT, .kind = SAID_NUMBER, .number = n };
+    weft_graph *want = NULL, *got = NULL;
+    weft_error err = { .status = WEFT_OK };
+    p->x.probe.said = &said;
+    p->x.probe.n_said = 1;
+    bool same = !weft__probe_build(&p->x.probe, NULL, &want, &err) && !weft__probe_build(&p->x.probe, t, &got, &err) &&
+                !weft__graph_same(want, got, &err);
+    if (!same && err.status == WEFT_OOM) p->f->failed = true;
+    weft_graph_destroy(want);
+    weft_graph_destroy(got);
+    return same;
+}
+
+/* The last length from `good` towards `bad` for which it does. */
+static uint32_t last_good(printing *p, const weft_graph_text *t, uint32_t good, uint32_t bad)
+{
+    if (good == bad || holds_for(p, t, bad)) return bad;
+    while ((good > bad ? good - bad : bad - good) > 1 && !p->f->failed) {
+        const uint32_t middle = good / 2 + bad / 2 + (good % 2 + bad % 2) / 2;
+        if (holds_for(p, t, middle)) good = middle;
+        else bad = middle;
+    }
+    return good;
+}
+
+/* What a session's length decides is not said, but for which lengths it is as it is. Whether this was found now. */
+static bool find_limits(printing *p, const weft_graph_text *t)
+{
+    uint32_t now = p->x.probe.m->info.context;
+    bool found = false;
+    for (uint32_t m = 0; m < p->x.n; m++) {
+        if (!is_session(p, m) || !p->x.params[m].literal || p->most || !now) continue;
+        p->least = last_good(p, t, now, 1);
+        p->most = last_good(p, t, now, now < MOST_TOKENS ? MOST_TOKENS : now);
+        found = true;
+    }
+    return found;
+}
+
 /* Whether the text is true; if not, and *again: there is a smaller one to try. */
 static bool verify(printing *p, const char *text, size_t n, bool *again, weft_error *err)
 {
@@ -433,11 +510,16 @@ static bool verify(printing *p, const char *text, size_t n, bool *again, weft_er
     bool ok = true;
     *again = false;
     if (weft_graph_text_read(text, n, "the printed text", &t, err)) return false;
-    for (size_t i = 0; i < p->x.n_trials && !p->f->failed; i++)
-        if (!holds(p, t, i, err)) {
-            ok = false;
-            *again = (i && blame(p, i)) || *again;
-        }
+    for (size_t i = 0; i < p->x.n_trials && !p->f->failed; i++) {
+        if (i >= p->x.n_alone && !ok) break; /* of several changes the guilty one is known first */
+        if (holds(p, t, i, err)) continue;
+        ok = false;
+        *again = (i && blame(p, i)) || *again;
+    }
+    if (find_limits(p, t)) {
+        *again = true;
+        ok = false;
+    }
     weft_graph_text_destroy(t);
     return ok;
 }

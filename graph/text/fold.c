@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PERIOD = 32, MOST_TRIES = 8 };
+enum { MAX_PERIOD = 32, MOST_TRIES = 8, MOST_ROWS = 64, LONGEST = 8192 }; /* of a list, whose work is bounded */
 
 /* Turns of `period` units each, from unit `start` on. */
 typedef struct row {
@@ -181,13 +181,14 @@ static weft__unit *chain(const list *l)
 static void fold_list(weft__fold *f, list *l)
 {
     bool *refused = calloc((size_t)l->n + 1, 1);
-    uint32_t tries = 0;
+    uint32_t tries = 0, rows = 0;
     if (!refused) f->failed = true;
-    while (refused && !f->failed && tries < MOST_TRIES) {
+    while (refused && !f->failed && tries < MOST_TRIES && rows < MOST_ROWS && l->n <= LONGEST) {
         row r = find_row(l, refused);
         if (!r.n) break;
         if (fold_row(f, l, &r)) {
             memset(refused, 0, l->n);
+            rows++;
         } else {
             refused[r.start] = true;
             tries++;

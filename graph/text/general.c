@@ -29,7 +29,7 @@ static bool join(weft__general *x, const weft_graph *g)
     weft__fold f = { .arena = &scratch, .calls = true };
     weft__unit *list = weft__units_of(&f, g, x->n_samples);
     if (list) weft__units_fold(&f, &list);
-    bool joined = list && !f.failed && weft__units_fit(x->list, list) &&
+    bool joined = list && !f.failed && weft__units_fit(x->list, list, true) &&
                   weft__units_join(&x->fold, &x->list, list, false);
     x->fold.failed = x->fold.failed || f.failed;
     weft__arena_free(&scratch);

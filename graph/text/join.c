@@ -64,23 +64,24 @@ weft__unit *weft__units_copy(weft__fold *f, const weft__unit *list)
     return head;
 }
 
-static bool same_data(const weft__place *a, const weft__place *b)
+static bool same_data(const weft__place *a, const weft__place *b, bool samples)
 {
     if (!a->node || !a->node->data || weft__data_is_slots(a->g, a->node)) return true;
     uint64_t n = weft_value_bytes(a->g, a->node->out[0], NULL);
-    return n == weft_value_bytes(b->g, b->node->out[0], NULL) && !memcmp(a->node->data, b->node->data, (size_t)n);
+    if (n != weft_value_bytes(b->g, b->node->out[0], NULL)) return false;
+    return (samples && weft__data_is_list(a->g, a->node)) || !memcmp(a->node->data, b->node->data, (size_t)n);
 }
 
 /* Apart from their bodies. */
-static bool same_kind(const weft__unit *a, const weft__unit *b)
+static bool same_kind(const weft__unit *a, const weft__unit *b, bool samples)
 {
-    return a->kind == b->kind && !strcmp(a->sig, b->sig) && same_data(a->places, b->places);
+    return a->kind == b->kind && !strcmp(a->sig, b->sig) && same_data(a->places, b->places, samples);
 }
 
-bool weft__units_fit(const weft__unit *a, const weft__unit *b)
+bool weft__units_fit(const weft__unit *a, const weft__unit *b, bool samples)
 {
     for (; a && b; a = a->next, b = b->next)
-        if (!same_kind(a, b) || !weft__units_fit(a->body, b->body)) return false;
+        if (!same_kind(a, b, samples) || !weft__units_fit(a->body, b->body, samples)) return false;
     return !a && !b;
 }
 
@@ -106,8 +107,8 @@ static uint32_t list_of(weft__unit *list, weft__unit *out[MAX_LIST])
 /* Lines that two units may share: those of a scope's shell alone count little. */
 static uint32_t worth(const weft__unit *a, const weft__unit *b)
 {
-    if (!same_kind(a, b)) return 0;
-    return a->kind == UNIT_REPEAT && !weft__units_fit(a->body, b->body) ? 0 : 1 + (a->lines + b->lines) / 2;
+    if (!same_kind(a, b, false)) return 0;
+    return a->kind == UNIT_REPEAT && !weft__units_fit(a->body, b->body, false) ? 0 : 1 + (a->lines + b->lines) / 2;
 }
 
 typedef struct table {
@@ -187,16 +188,17 @@ static bool join_loosely(weft__fold *f, weft__unit **a, const weft__unit *b)
     return joined;
 }
 
-static bool equal_shells(const weft__unit *a, const weft__unit *b)
+static bool equal_shells(const weft__unit *a, const weft__unit *b, bool samples)
 {
     for (; a && b; a = a->next, b = b->next)
-        if (!same_kind(a, b) || (a->kind == UNIT_REPEAT && !weft__units_fit(a->body, b->body))) return false;
+        if (!same_kind(a, b, samples) || (a->kind == UNIT_REPEAT && !weft__units_fit(a->body, b->body, samples)))
+            return false;
     return !a && !b;
 }
 
 bool weft__units_join(weft__fold *f, weft__unit **a, const weft__unit *b, bool loose)
 {
-    if (!equal_shells(*a, b)) return loose && join_loosely(f, a, b);
+    if (!equal_shells(*a, b, !loose)) return loose && join_loosely(f, a, b);
     for (weft__unit *u = *a; u; u = u->next, b = b->next) {
         if (!add_places(f, u, b) || !weft__units_join(f, &u->body, b->body, loose)) return false;
         if (u->kind == UNIT_SCOPE) u->lines = 2 + weft__units_lines(u->body);

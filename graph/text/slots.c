@@ -38,6 +38,12 @@ bool weft__data_is_slots(const weft_graph *g, const weft_node *n)
     return (t == WEFT_F32 || t == WEFT_I32) && weft_value_elements(g, n->out[0], NULL) <= SHORT_DATA;
 }
 
+bool weft__data_is_list(const weft_graph *g, const weft_node *n)
+{
+    const weft_value *v = weft_graph_value(g, n->out[0]);
+    return v->dtype == WEFT_F32 && v->dims.rank == 1;
+}
+
 typedef struct list {
     weft__slot *out;
     uint32_t n;

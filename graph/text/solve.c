@@ -325,3 +325,17 @@ weft__expr *weft__solve_truth(weft__solver *s, const weft__place *const *places,
     if (!e && !s->f->failed) blame(&p);
     return e;
 }
+
+static bool same_data(const void *values, uint32_t i, uint32_t j)
+{
+    const weft__place *const *places = values;
+    const weft_node *a = places[i]->node, *b = places[j]->node;
+    return !memcmp(a->data, b->data, (size_t)weft_value_bytes(places[i]->g, a->out[0], NULL));
+}
+
+void weft__solve_blame(weft__solver *s, const weft__place *const *places, uint32_t n)
+{
+    weft__problem p = { .s = s, .places = places, .n = n };
+    find_moves(&p, places, same_data);
+    if (!s->f->failed) blame(&p);
+}

@@ -50,6 +50,9 @@ weft__expr *weft__solve(weft__solver *s, const weft__place *const *places, uint3
 weft__expr *weft__solve_truth(weft__solver *s, const weft__place *const *places, uint32_t n, uint32_t depth,
                               const bool *values);
 
+/* Notes who moves constants' data. */
+void weft__solve_blame(weft__solver *s, const weft__place *const *places, uint32_t n);
+
 /* Expressions. NULL (failed) where a part is. */
 weft__expr *weft__expr_whole(weft__fold *f, int64_t x);
 weft__expr *weft__expr_float(weft__fold *f, float x);

@@ -2,8 +2,8 @@
  * are one unit with many places.
  *
  * units.c makes them from a graph, a place each. fold.c makes repeats of layers that are alike, join.c puts units
- * together, names.c finds names for values, slots.c and solve.c say numbers that differ between places by what they
- * follow, write.c makes the tree. Everything lies in one arena. */
+ * together, values.c, bind.c and names.c find names for values, slots.c and solve.c say numbers that differ between
+ * places by what they follow, write.c and blocks.c make the tree. Everything lies in one arena. */
 #ifndef WEFT_TEXT_UNIT_H
 #define WEFT_TEXT_UNIT_H
 
@@ -76,7 +76,8 @@ bool weft__units_join(weft__fold *f, weft__unit **a, const weft__unit *b, bool l
 weft__unit *weft__units_copy(weft__fold *f, const weft__unit *list);
 uint32_t weft__units_lines(const weft__unit *list);
 bool weft__units_add_place(weft__fold *f, weft__unit *u, const weft__place *p);
-bool weft__units_fit(const weft__unit *a, const weft__unit *b); /* equal but for places and numbers */
+/* Equal but for places and numbers; `samples`: of several graphs, of which a parameter may give constants' data. */
+bool weft__units_fit(const weft__unit *a, const weft__unit *b, bool samples);
 
 /* fold.c. Makes repeats within a list and the bodies of its scopes. */
 void weft__units_fold(weft__fold *f, weft__unit **list);
@@ -105,5 +106,6 @@ uint32_t weft__place_slots(const weft__unit *u, const weft__place *p, weft__slot
  * and those beyond 15 digits are none. */
 int64_t weft__label_number(const char **at, const char **begin);
 bool weft__data_is_slots(const weft_graph *g, const weft_node *n); /* of a constant; else all of it is equal */
+bool weft__data_is_list(const weft_graph *g, const weft_node *n); /* a parameter may be all of it */
 
 #endif

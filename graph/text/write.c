@@ -204,17 +204,63 @@ static weft__expr *element(weft__fold *f, weft_dtype t, const char *at)
     return t == WEFT_I32 ? weft__expr_whole(f, k) : weft__expr_float(f, x);
 }
 
+static bool same_numbers(const weft__place *p, const weft__param_list *l)
+{
+    const float *data = p->node->data;
+    if (weft_value_elements(p->g, p->node->out[0], NULL) != (int64_t)l->n) return false;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (data[i] != (float)l->numbers[i]) return false;
+    return true;
+}
+
+/* The parameter whose list is the data at all places; NULL: there is none. */
+static weft__param *list_of_data(const column *c)
+{
+    for (uint32_t m = 0; m < c->w->s->n_params; m++) {
+        weft__param *q = &c->w->s->params[m];
+        uint32_t i = 0;
+        if (q->kind != PARAM_LIST || q->literal || !q->lists[0].numbers) continue;
+        while (i < c->n && same_numbers(c->places[i], &q->lists[c->places[i]->sample])) i++;
+        if (i == c->n) return q;
+    }
+    return NULL;
+}
+
+static bool data_differs(const column *c)
+{
+    const size_t bytes = (size_t)weft_value_bytes(c->places[0]->g, c->places[0]->node->out[0], NULL);
+    for (uint32_t i = 1; i < c->n; i++)
+        if (memcmp(c->places[0]->node->data, c->places[i]->node->data, bytes) != 0) return true;
+    return false;
+}
+
+/* All of it by a parameter's name. */
+static bool write_list(column *c, weft__stmt *s, uint32_t count)
+{
+    const weft_node *n = c->u->places[0].node;
+    weft__param *q = weft__data_is_list(c->u->places[0].g, n) && data_differs(c) ? list_of_data(c) : NULL;
+    if (!q) return false;
+    q->used = true;
+    s->items[0] = weft__expr_name(c->w->f, q->name);
+    s->n_items = 1;
+    if (weft__data_is_slots(c->u->places[0].g, n)) c->next += count;
+    return true;
+}
+
 static void write_data(column *c, weft__stmt *s, const weft_node *n)
 {
     const weft_graph *g = c->u->places[0].g;
     const weft_dtype t = weft_graph_value(g, n->out[0])->dtype;
     const size_t size = weft_dtype_get(t)->bytes, count = (size_t)weft_value_elements(g, n->out[0], NULL);
+    const bool slots = weft__data_is_slots(g, n);
     s->items = weft__fold_alloc(c->w->f, count, sizeof *s->items);
-    if (!s->items) return;
+    if (!s->items || write_list(c, s, (uint32_t)count)) return;
     s->n_items = (uint32_t)count;
     for (size_t i = 0; i < count; i++)
-        s->items[i] = weft__data_is_slots(g, n) ? next(c)
-                                                : element(c->w->f, t, (const char *)n->data + i * size);
+        s->items[i] = slots ? next(c) : element(c->w->f, t, (const char *)n->data + i * size);
+    if (slots || !data_differs(c)) return;
+    weft__solve_blame(c->w->s, c->places, c->n); /* it follows something, and nothing is it */
+    c->w->unsolved++;
 }
 
 static void write_type(column *c, weft__stmt *s, const weft_node *n)
@@ -280,7 +326,7 @@ typedef struct context {
     uint32_t n, depth;
 } context;
 
-static weft__stmt *write_list(weft__writing *w, const weft__unit *list, const context *c);
+static weft__stmt *write_body(weft__writing *w, const weft__unit *list, const context *c);
 
 static bool same_place(const weft__place *a, const weft__place *b, uint32_t depth)
 {
@@ -337,7 +383,7 @@ static weft__stmt *write_repeat(weft__writing *w, const weft__unit *u)
     s->name.text = w->s->counter[u->depth];
     s->lo = next(&col);
     s->hi = next(&col);
-    s->body = write_list(w, u->body, &inside);
+    s->body = write_body(w, u->body, &inside);
     return s;
 }
 
@@ -358,7 +404,7 @@ static weft__stmt *write_scope(weft__writing *w, const weft__unit *u)
     s->label = weft__expr_string(w->f, parts, n);
     if (u->gives && (s->results = weft__fold_alloc(w->f, 1, sizeof *s->results))) /* for blocks.c */
         s->results[s->n_results++].text = u->gives;
-    s->body = write_list(w, u->body, &inside);
+    s->body = write_body(w, u->body, &inside);
     return s;
 }
 
@@ -405,7 +451,7 @@ static weft__stmt *write_if(weft__writing *w, const weft__unit **list, const con
     return s;
 }
 
-static weft__stmt *write_list(weft__writing *w, const weft__unit *list, const context *c)
+static weft__stmt *write_body(weft__writing *w, const weft__unit *list, const context *c)
 {
     weft__stmt *head = NULL, **last = &head;
     while (list && !w->f->failed) {
@@ -434,7 +480,7 @@ weft__stmt *weft__write_units(weft__writing *w, const weft__unit *list)
         if (i < list->n) at[kept++].sample = k; /* a sample that was joined */
     }
     context top = { at, kept, 0 };
-    return at ? write_list(w, list, &top) : NULL;
+    return at ? write_body(w, list, &top) : NULL;
 }
 
 weft__stmt *weft__write_extents(weft__writing *w, bool all)

@@ -215,6 +215,32 @@ static void follows_a_configuration(void)
     }
 }
 
+/* Which factors a rotation has is decided by how long sessions are: the text is for those that have what it says. */
+static void sessions_are_as_long_as_the_text_says(void)
+{
+    static const struct { uint32_t context; bool holds; } lengths[] = { { 16, false }, { 17, true }, { 64, true },
+                                                                        { 2000, true } };
+    golden g;
+    weft_model *own = NULL, *m = NULL;
+    char *text = golden_open(&g, "arch/phi3-long.json") ? printed_of(g.folder.path) : NULL;
+    if (text && CHECK_OK(open_as(g.folder.path, NULL, &own), err) && CHECK_OK(open_as(g.folder.path, text, &m), err))
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            const weft_model_graph_desc d = { .context = lengths[i].context };
+            weft_graph *want = NULL, *got = NULL;
+            CHECK_OK(weft_model_graph(own, &d, &want, &err), err);
+            weft_status s = weft_model_graph(m, &d, &got, &err);
+            if (!lengths[i].holds) CHECK(s != WEFT_OK);
+            if (!lengths[i].holds) CHECK_CONTAINS(err.text, "the text is for sequences of at least 17 tokens");
+            if (lengths[i].holds && CHECK_OK(s, err)) CHECK_OK(weft__graph_same(want, got, &err), err);
+            weft_graph_destroy(want);
+            weft_graph_destroy(got);
+        }
+    weft_model_close(own);
+    weft_model_close(m);
+    free(text);
+    golden_close(&g);
+}
+
 /* ---- heads ---- */
 
 static const char *const heads[] = { "LlamaModel", "LlamaForSequenceClassification", "LlamaForTokenClassification",
@@ -310,6 +336,7 @@ static const weft_test tests[] = {
     { "large models are a page", large_models_are_a_page },
     { "texts hold for others", texts_hold_for_others },
     { "a text follows a configuration", follows_a_configuration },
+    { "sessions are as long as the text says", sessions_are_as_long_as_the_text_says },
     { "heads are printed", heads_are_printed },
     { "memory may fail", allocations_may_fail },
     { "CPU", cpu },
