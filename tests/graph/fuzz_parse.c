@@ -1,9 +1,10 @@
 /* fuzz_parse.c: any bytes as a graph's text. What reads is written so that it reads and is written the same. What
- * builds, with a configuration and a block of the caller's, must print, parse back to the same text and survive the
- * passes. */
+ * builds, with a configuration and a block of the caller's, must print, parse back to the same text, be a text with
+ * repeats that builds the same, and survive the passes. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/same.h"
 #include "graph/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -90,6 +91,23 @@ static weft_status build(const char *data, size_t n, const char *origin, weft_gr
 
 /* ---- what is built ---- */
 
+/* A text of version 2 that a graph is made into. */
+static void try_text_of(const weft_graph *g)
+{
+    weft_error err;
+    weft_graph_text *t;
+    weft_graph *back;
+    weft_text text = { 0 };
+    weft_writer w = weft_text_writer(&text);
+    need(weft_graph_text_of(g, &t, &err) == WEFT_OK);
+    need(weft_graph_text_format(t, &w, &err) == WEFT_OK);
+    need(build(text.data, text.size, "text", &back, &err) == WEFT_OK);
+    need(weft__graph_same(g, back, &err) == WEFT_OK);
+    weft_graph_destroy(back);
+    weft_graph_text_destroy(t);
+    weft_text_free(&text);
+}
+
 static void try_passes(weft_graph *g)
 {
     weft_error err;
@@ -111,7 +129,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     need(build(first.data, first.size, "printed", &back, &err) == WEFT_OK);
     print(back, &second);
     need(same(&first, &second));
-    if (weft_graph_node_count(g) < 5000) try_passes(back);
+    if (weft_graph_node_count(g) < 5000) {
+        try_text_of(g);
+        try_passes(back);
+    }
     weft_graph_destroy(back);
     weft_graph_destroy(g);
     weft_text_free(&first);
