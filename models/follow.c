@@ -79,11 +79,14 @@ static void add_key(weft__follows *x, const weft__asked *a)
 {
     uint32_t entry;
     size_t length = weft__list_key(a->key, &entry);
+    weft__follow *f = length ? find(x, a->key, length) : NULL;
+    if (f && f->is_list && entry < f->list.n) return;
     const uint32_t n = length ? entries(x, a->key, length) : 0;
-    weft__follow *f = find(x, a->key, n ? length : strlen(a->key));
+    if (!n) f = find(x, a->key, strlen(a->key));
     if (f && n && !f->is_list) *f = (weft__follow){ .key = f->key, .is_list = true, .found = true, .told = true };
     if (f && (!n || f->list.n)) return;
-    if (!f && x->n == MAX_KEYS) return;
+    if (!f && x->n == MAX_KEYS) x->crowded = true;
+    if (!f && x->crowded) return;
     if (!f) f = &x->at[x->n++];
     *f = (weft__follow){ .key = n ? copy_part(x, a->key, length) : a->key, .is_list = n != 0, .told = a->told || n,
                          .found = n || is_there(a), .truth = a->truth, .number = a->number, .word = a->text };
@@ -116,7 +119,8 @@ static void add_keys(weft__follows *x)
         bool beyond = weft__list_key(a->key, &entry) && entry && !is_there(a); /* the end of a list */
         if (!is_group(a) && !beyond && !has_entries(x, a->key)) add_key(x, a);
     }
-    if (!x->failed && x->n < MAX_KEYS)
+    x->crowded = x->crowded || x->n == MAX_KEYS;
+    if (!x->failed && !x->crowded)
         x->at[x->n++] = (weft__follow){ .key = WEFT__SESSION_CONTEXT, .found = true, .told = true,
                                         .number = x->probe.m->info.context };
 }
@@ -159,37 +163,59 @@ static void note_values(weft__follows *x, const weft__trial *t)
         if (!grow_values(x, m, t->sample)) return;
         const weft__asked *a = weft__probe_asked(&x->probe, f->key);
         const weft__said *s = said_of(t, f->key);
-        ((double *)(uintptr_t)p->numbers)[t->sample] = s ? s->number : a && a->told ? a->number : f->number;
-        ((const char **)(uintptr_t)p->words)[t->sample] = f->act ? act_word(s ? s->text : f->word) : "";
+        const bool absent = s && s->kind == SAID_ABSENT;
+        const bool told = a && a->told && (!s || absent);
+        const char *word = told && a->text ? a->text : s && !absent ? s->text : f->word;
+        ((double *)(uintptr_t)p->numbers)[t->sample] = told ? a->number : s ? s->number : f->number;
+        ((const char **)(uintptr_t)p->words)[t->sample] = f->act ? act_word(word) : "";
         ((weft__param_list *)(uintptr_t)p->lists)[t->sample] =
             s && s->kind == SAID_LIST ? (weft__param_list){ s->texts, s->numbers, s->n } : f->list;
-        x->given[m][t->sample] = s ? true : a && a->told ? a->found : f->found;
+        x->given[m][t->sample] = s ? !absent : a && a->told ? a->found : f->found;
     }
 }
 
-static outcome add_trial(weft__follows *x, const weft__said *said, uint32_t n, uint32_t like, int32_t changed)
+/* No more is tried. */
+static bool is_enough(const weft__follows *x)
+{
+    return x->failed || x->n_trials + 1 >= MAX_TRIALS || x->n_nodes > MAX_NODES;
+}
+
+/* The graph of what is said, which the text is held against. NULL: it is refused, or enough was tried. */
+static weft__trial *build_trial(weft__follows *x, const weft__said *said, uint32_t n, int32_t changed)
 {
     weft_error err;
     weft__trial t = { .n_said = n, .changed = changed };
-    if (x->failed || x->n_trials + 1 >= MAX_TRIALS || x->n_nodes > MAX_NODES) return REFUSED;
+    if (is_enough(x)) return NULL;
     t.said = alloc(x, n, sizeof *t.said);
     if (x->failed || !weft__grow(&x->trials, &x->trial_cap, x->n_trials + 1, sizeof *x->trials)) {
         x->failed = true;
-        return REFUSED;
+        return NULL;
     }
     if (n) memcpy(t.said, said, n * sizeof *said);
     x->probe.said = t.said;
     x->probe.n_said = n;
     if (weft__probe_build(&x->probe, NULL, &t.graph, &err)) {
         x->failed = x->failed || err.status == WEFT_OOM;
-        return REFUSED;
+        return NULL;
     }
     x->n_nodes += weft_graph_node_count(t.graph);
-    t.sample = weft__general_add(&x->general, t.graph, like, changed);
+    x->trials[x->n_trials] = t;
+    return &x->trials[x->n_trials++];
+}
+
+/* The last trial becomes a sample, if it has the same statements. */
+static outcome join(weft__follows *x, weft__trial *t, uint32_t like)
+{
+    t->sample = weft__general_add(&x->general, t->graph, like, t->changed);
     x->failed = x->failed || x->general.fold.failed;
-    x->trials[x->n_trials++] = t;
-    if (t.sample) note_values(x, &t);
-    return t.sample ? JOINED : OTHER;
+    if (t->sample) note_values(x, t);
+    return t->sample ? JOINED : OTHER;
+}
+
+static outcome add_trial(weft__follows *x, const weft__said *said, uint32_t n, uint32_t like, int32_t changed)
+{
+    weft__trial *t = build_trial(x, said, n, changed);
+    return t ? join(x, t, like) : REFUSED;
 }
 
 /* A list as long as another number of layers needs. */
@@ -321,12 +347,12 @@ static bool is_idle(weft__follows *x, const weft__said *value)
 
 static void try_word(weft__follows *x, uint32_t m)
 {
-    static const char *const acts[] = { "silu", "relu", "gelu", "gelu_tanh" };
+    static const char *const acts[] = { "silu", "relu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu2", "tanh" };
     weft__follow *f = &x->at[m];
     x->params[m].kind = PARAM_WORD;
     f->verdict = FOLLOW_NEEDED;
-    for (size_t i = 0; f->act && i < sizeof acts / sizeof *acts && f->joined < ENOUGH; i++)
-        if (strcmp(act_word(f->word), act_word(acts[i])) != 0)
+    for (size_t i = 0; f->act && i < sizeof acts / sizeof *acts; i++) /* all: some definitions take one for another */
+        if (strcmp(f->word, acts[i]) != 0)
             (void)try_value(x, m, &(weft__said){ .key = f->key, .kind = SAID_TEXT, .text = acts[i] });
     if (f->joined) f->verdict = FOLLOW_PARAM;
 }
@@ -389,10 +415,51 @@ static uint32_t alone(const weft__follows *x, uint32_t m, const weft__said *s)
 {
     for (size_t i = 0; i < x->n_trials; i++) {
         const weft__trial *t = &x->trials[i];
-        if (t->changed == (int32_t)m && t->sample && t->said[0].number == s->number && t->said[0].text == s->text)
+        if (t->changed == (int32_t)m && t->sample && t->said[0].kind == s->kind && t->said[0].number == s->number &&
+            t->said[0].text == s->text)
             return t->sample;
     }
     return 0;
+}
+
+/* ---- absence ---- */
+
+static bool may_be_absent(const weft__follow *f)
+{
+    return f->verdict == FOLLOW_PARAM && f->found && strcmp(f->key, WEFT__SESSION_CONTEXT) != 0;
+}
+
+/* A configuration that has the key not, as others of the architecture may. */
+static void try_absent(weft__follows *x, uint32_t m)
+{
+    weft__follow *f = &x->at[m];
+    const weft__said none = { .key = f->key, .kind = SAID_ABSENT };
+    if (is_enough(x)) f->absence = ABSENT_OTHER; /* for all that is known */
+    weft__trial *t = build_trial(x, &none, 1, (int32_t)m);
+    if (!t) return;
+    const weft__asked *a = weft__probe_asked(&x->probe, f->key);
+    const bool none_of_it = !a || !a->told || (!a->text && a->number <= 0); /* such as no window */
+    f->absence = ABSENT_OTHER;
+    if (f->is_list || none_of_it || join(x, t, 0) != JOINED) return;
+    f->absence = ABSENT_SAME;
+    f->word_absent = a->text;
+}
+
+/* The same where one of the others is another: what is taken instead may follow that. */
+static void try_absent_beside(weft__follows *x, uint32_t m)
+{
+    const weft__said none = { .key = x->at[m].key, .kind = SAID_ABSENT };
+    const uint32_t like = alone(x, m, &none);
+    for (uint32_t k = 0; k < x->n && x->at[m].absence == ABSENT_SAME; k++) {
+        const weft__follow *f = &x->at[k];
+        for (uint32_t i = 0; k != m && f->verdict == FOLLOW_PARAM && i < f->n_other; i++) {
+            weft__said said[MOST_SAID] = { none };
+            uint32_t n = 1;
+            if (f->other[i].kind == SAID_NUMBER) n = say_number(x, f, f->other[i].number, f->lists, said, n);
+            else said[n++] = f->other[i];
+            (void)add_trial(x, said, n, like, (int32_t)k);
+        }
+    }
 }
 
 /* One key after the other is changed, so that each is seen where others are different, too: `backwards` from the last
@@ -430,6 +497,9 @@ static weft_status begin(weft__follows *x, weft_error *err)
     }
     x->trials[x->n_trials++] = t;
     add_keys(x);
+    if (x->crowded)
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: more than %d keys are asked for, a text follows no more",
+                         x->probe.m->path, MAX_KEYS - 1);
     x->params = alloc(x, x->n, sizeof *x->params);
     x->given = alloc(x, x->n, sizeof *x->given);
     if (!x->failed) note_values(x, &x->trials[0]);
@@ -443,9 +513,12 @@ weft_status weft__follows_find(weft__follows *x, const weft_model *m, weft__aren
     *x = (weft__follows){ .probe = { .m = m, .arena = arena } };
     WEFT_TRY(begin(x, err));
     for (uint32_t i = 0; i < x->n && !x->failed; i++) try_key(x, i);
+    for (uint32_t i = 0; i < x->n && !x->failed; i++)
+        if (may_be_absent(&x->at[i])) try_absent(x, i);
     x->n_alone = x->n_trials;
     try_together(x, false);
     try_together(x, true);
+    for (uint32_t i = 0; i < x->n && !x->failed; i++) try_absent_beside(x, i);
     return x->failed ? WEFT_OOM_FAIL(err, "a model's text") : WEFT_OK;
 }
 

@@ -12,6 +12,13 @@ typedef enum weft__verdict {
     FOLLOW_NOTHING, /* the graph is the same whatever it is */
 } weft__verdict;
 
+/* What the definition makes of a configuration that has the key not. */
+typedef enum weft__absence {
+    ABSENT_REFUSED, /* nothing */
+    ABSENT_SAME,    /* the same statements, of what it takes instead */
+    ABSENT_OTHER,   /* other ones */
+} weft__absence;
+
 /* A key. */
 typedef struct weft__follow {
     const char *key;  /* of a list: without the entry's number */
@@ -19,7 +26,9 @@ typedef struct weft__follow {
     bool is_list, truth, text; /* what it is; else a number */
     bool found;       /* the configuration has it */
     bool told;        /* the definition got a value; else it asked whether there is one */
+    weft__absence absence; /* of a parameter that the configuration has */
     bool act;         /* a text that names an activation */
+    const char *word_absent; /* what the definition takes instead of such a text */
     double number;
     const char *word;
     weft__param_list list;
@@ -48,7 +57,7 @@ typedef struct weft__follows {
     weft__trial *trials;
     size_t n_trials, trial_cap, n_nodes;
     size_t n_alone; /* the first ones, in which one key is another */
-    bool failed;
+    bool failed, crowded; /* more keys than are looked at */
 } weft__follows;
 
 /* Everything but the graphs lies in the arena, which outlives x. */

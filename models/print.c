@@ -1,11 +1,10 @@
 /* print.c: a model's graph as a text that follows its configuration: parameters for the keys that matter, requirements
  * for what the text holds for only. The text is read back and built for every configuration that was tried; what does
  * not come out the same is no parameter. */
-#include "models/follow.h"
+#include "models/print.h"
 #include "models/text.h"
 
 #include "graph/attr.h"
-#include "graph/same.h"
 #include "graph/text/grammar.h"
 
 #include <math.h>
@@ -13,20 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TOKENS = 1 << 24 }; /* that are looked at of a session */
-
-typedef struct printing {
-    const weft_model *m;
-    weft__follows x;
-    weft_graph_text *tree; /* being made; the arena is its own */
-    weft__fold *f;         /* to allocate from it */
-    weft__stmt **last;     /* where the next statement goes */
-    uint32_t least, most;  /* tokens of a session for which the text holds; most 0: it holds for all */
-} printing;
-
 /* ---- statements ---- */
 
-static weft__stmt *add(printing *p, weft__stmt_kind kind)
+static weft__stmt *add(weft__printing *p, weft__stmt_kind kind)
 {
     weft__stmt *s = weft__stmt_make(p->f, kind);
     if (!s) return NULL;
@@ -36,7 +24,7 @@ static weft__stmt *add(printing *p, weft__stmt_kind kind)
 }
 
 /* A line of comment, or a blank one, above a statement. */
-static void comment(printing *p, weft__comments *c, const char *line)
+static void comment(weft__printing *p, weft__comments *c, const char *line)
 {
     const char **lines = weft__fold_alloc(p->f, (size_t)c->n + 1, sizeof *lines);
     char *copy = weft__fold_alloc(p->f, strlen(line) + 1, 1);
@@ -47,12 +35,12 @@ static void comment(printing *p, weft__comments *c, const char *line)
     *c = (weft__comments){ lines, c->n + 1 };
 }
 
-static weft__expr *text_of(printing *p, const char *text)
+static weft__expr *text_of(weft__printing *p, const char *text)
 {
     return weft__expr_text(p->f, text);
 }
 
-static void set_strings(printing *p, weft__stmt *s, const char *const *strings, uint32_t n)
+static void set_strings(weft__printing *p, weft__stmt *s, const char *const *strings, uint32_t n)
 {
     const char **copy = weft__fold_alloc(p->f, n, sizeof *copy);
     for (uint32_t i = 0; copy && i < n; i++) copy[i] = strings[i];
@@ -60,7 +48,7 @@ static void set_strings(printing *p, weft__stmt *s, const char *const *strings, 
     s->n_strings = n;
 }
 
-static void add_files(printing *p, const char *word, const char *const *strings, uint32_t n)
+static void add_files(weft__printing *p, const char *word, const char *const *strings, uint32_t n)
 {
     weft__stmt *s = add(p, STMT_FILES);
     if (!s) return;
@@ -69,7 +57,7 @@ static void add_files(printing *p, const char *word, const char *const *strings,
 }
 
 /* How files of the architecture, and of what it is wrapped in, hold weights. */
-static void add_names(printing *p, const weft__arch *a, const weft__wrapper *w)
+static void add_names(weft__printing *p, const weft__arch *a, const weft__wrapper *w)
 {
     for (size_t i = 0; w && i < WEFT__MAX_NAMES && w->spellings[i].name; i++)
         add_files(p, "spelled", (const char *[]){ w->spellings[i].name, w->spellings[i].in_file }, 2);
@@ -83,7 +71,7 @@ static void add_names(printing *p, const weft__arch *a, const weft__wrapper *w)
     if (a->embed && a->head) add_files(p, "tied", (const char *[]){ a->embed, a->head }, 2);
 }
 
-static void add_model(printing *p)
+static void add_model(weft__printing *p)
 {
     static const char *const heads[] = { [WEFT_HEAD_LOGITS] = "logits", [WEFT_HEAD_NONE] = "none",
                                          [WEFT_HEAD_SEQUENCE] = "sequence", [WEFT_HEAD_TOKENS] = "tokens",
@@ -107,13 +95,13 @@ static const char *type_of(const weft__param *q, const weft__follow *f)
     return whole ? "int" : "float";
 }
 
-static weft__expr *number(printing *p, double x)
+static weft__expr *number(weft__printing *p, double x)
 {
     if (x == floor(x) && fabs(x) < 1e15) return weft__expr_whole(p->f, (int64_t)x);
     return weft__expr_double(p->f, x);
 }
 
-static weft__expr *list_of(printing *p, const weft__param_list *l)
+static weft__expr *list_of(weft__printing *p, const weft__param_list *l)
 {
     weft__expr **items = weft__fold_alloc(p->f, l->n, sizeof *items);
     for (uint32_t i = 0; items && i < l->n; i++)
@@ -121,20 +109,54 @@ static weft__expr *list_of(printing *p, const weft__param_list *l)
     return items ? weft__expr_many(p->f, EXPR_LIST, NULL, items, l->n) : NULL;
 }
 
-static weft__expr *default_of(printing *p, uint32_t m)
+/* It is what the definition takes, by others, where the configuration has it not. */
+static bool is_computed(const weft__follow *f)
+{
+    return !f->found || f->absence == ABSENT_SAME;
+}
+
+/* What the definition takes where the configuration has it not; of one that has it, as if the first sample had not, if
+ * that is the same. NULL: that cannot be said. */
+static weft__expr *computed(weft__printing *p, uint32_t m, bool first)
 {
     const weft__follow *f = &p->x.at[m];
     const weft__param *q = &p->x.params[m];
-    weft__expr *e = NULL;
+    const uint32_t n = p->x.general.n_samples;
+    bool *given = weft__fold_alloc(p->f, n, sizeof *given);
+    if (q->kind == PARAM_WORD) return !first || !strcmp(f->word_absent, f->word) ? text_of(p, f->word_absent) : NULL;
+    if (!given) return NULL;
+    memcpy(given, p->x.given[m], n * sizeof *given);
+    if (first) given[0] = false;
+    return weft__general_default(&p->x.general, p->x.params, p->x.n, m, given);
+}
+
+/* The model's own. */
+static weft__expr *value_of(weft__printing *p, uint32_t m)
+{
+    const weft__follow *f = &p->x.at[m];
+    const weft__param *q = &p->x.params[m];
     if (q->kind == PARAM_LIST) return list_of(p, &f->list);
     if (q->kind == PARAM_WORD) return text_of(p, f->word);
-    if (!f->found) e = weft__general_default(&p->x.general, p->x.params, p->x.n, m, p->x.given[m]);
-    if (e || p->f->failed) return e;
     return q->kind == PARAM_FLOAT ? weft__expr_double(p->f, f->number) : number(p, f->number);
 }
 
+/* What a parameter is by itself, and where a configuration has not the key, if that is something else: what the
+ * definition makes of it. */
+static void set_default(weft__printing *p, uint32_t m, weft__stmt *s)
+{
+    const weft__follow *f = &p->x.at[m];
+    const bool refused = f->found && f->absence == ABSENT_REFUSED;
+    const bool words = p->x.params[m].kind >= PARAM_WORD;
+    if (is_computed(f) && !(words && !f->found)) s->value = computed(p, m, true);
+    if (s->value || p->f->failed) return;
+    s->value = value_of(p, m);
+    if (!f->found || refused) return;
+    if (f->absence == ABSENT_SAME) s->absent = computed(p, m, false);
+    if (!s->absent) s->absent = weft__expr_name(p->f, "none");
+}
+
 /* The keys: the definition's, and the file's own where it spells it otherwise. */
-static void set_keys(printing *p, weft__stmt *s, const weft__follow *f, const char *name)
+static void set_keys(weft__printing *p, weft__stmt *s, const weft__follow *f, const char *name)
 {
     const char *spelled = weft__config_spelling(p->m->hf, f->key);
     char *copy = weft__fold_alloc(p->f, strlen(spelled) + 1, 1);
@@ -145,22 +167,22 @@ static void set_keys(printing *p, weft__stmt *s, const weft__follow *f, const ch
     if (!same || strcmp(f->key, name) != 0) set_strings(p, s, keys, same ? 1 : 2);
 }
 
-static void add_param(printing *p, uint32_t m)
+static weft__stmt *make_param(weft__printing *p, uint32_t m)
 {
     const weft__param *q = &p->x.params[m];
     const weft__follow *f = &p->x.at[m];
-    weft__expr *value = default_of(p, m);
-    weft__stmt *s = add(p, STMT_PARAM);
-    if (!s) return;
+    weft__stmt *s = weft__stmt_make(p->f, STMT_PARAM);
+    if (!s) return NULL;
     s->name.text = q->name;
     s->word.text = type_of(q, f);
     s->list = q->kind == PARAM_LIST;
-    s->value = value;
+    set_default(p, m, s);
     set_keys(p, s, f, q->name);
+    return s;
 }
 
 /* derived: what the key would be follows others, where it is absent. */
-static void add_require(printing *p, const weft__follow *f, bool derived, const char *key, const char *word,
+static void add_require(weft__printing *p, const weft__follow *f, bool derived, const char *key, const char *word,
                         double x)
 {
     weft__stmt *s = add(p, STMT_REQUIRE);
@@ -173,7 +195,7 @@ static void add_require(printing *p, const weft__follow *f, bool derived, const 
     else s->value = number(p, x);
 }
 
-static void require_key(printing *p, uint32_t m)
+static void require_key(weft__printing *p, uint32_t m)
 {
     const weft__follow *f = &p->x.at[m];
     const bool derived = weft__param_is_derived(&p->x.params[m], p->x.general.n_samples);
@@ -190,40 +212,42 @@ static void require_key(printing *p, uint32_t m)
     }
 }
 
-static bool is_session(const printing *p, uint32_t m)
+static bool is_named(const weft__printing *p, uint32_t m)
 {
-    return !strcmp(p->x.at[m].key, WEFT__SESSION_CONTEXT);
+    const bool limited = p->least > 1 || (p->most && p->most < WEFT__MOST_TOKENS);
+    return p->x.params[m].used || p->x.params[m].idle || (limited && weft__print_is_session(p, m));
 }
 
-static bool is_named(const printing *p, uint32_t m)
+/* Those first from which others are computed, which then are used, too. */
+static void add_params(weft__printing *p)
 {
-    const bool limited = p->least > 1 || (p->most && p->most < MOST_TOKENS);
-    return p->x.params[m].used || p->x.params[m].idle || (limited && is_session(p, m));
-}
-
-/* Those that the configuration says first: defaults of the others are computed from them. */
-static void add_params(printing *p)
-{
-    weft__stmt **first = p->last;
-    for (int found = 1; found >= 0; found--)
-        for (uint32_t m = 0; m < p->x.n; m++)
-            if (is_named(p, m) && p->x.at[m].found == (bool)found) add_param(p, m);
+    weft__stmt **first = p->last, **params = weft__fold_alloc(p->f, p->x.n, sizeof *params);
+    if (!params) return;
+    for (uint32_t m = p->x.n; m--;)
+        if (is_named(p, m)) params[m] = make_param(p, m);
+    for (int computed_ones = 0; computed_ones < 2; computed_ones++)
+        for (uint32_t m = 0; m < p->x.n; m++) {
+            if (!params[m] || is_computed(&p->x.at[m]) != (bool)computed_ones) continue;
+            *p->last = params[m];
+            p->last = &params[m]->next;
+        }
     if (*first) comment(p, &(*first)->before, "");
     first = p->last;
     for (uint32_t m = 0; m < p->x.n; m++)
-        if (p->x.params[m].literal && p->x.at[m].verdict != FOLLOW_NOTHING && !is_session(p, m)) require_key(p, m);
+        if (p->x.params[m].literal && p->x.at[m].verdict != FOLLOW_NOTHING && !weft__print_is_session(p, m))
+            require_key(p, m);
     if (*first) comment(p, &(*first)->before, "");
 }
 
 /* ---- words that a list may have ---- */
 
-static weft__expr *many(printing *p, weft__expr_kind kind, const char *text, weft__expr *x, weft__expr *y)
+static weft__expr *many(weft__printing *p, weft__expr_kind kind, const char *text, weft__expr *x, weft__expr *y)
 {
     return weft__expr_many(p->f, kind, text, (weft__expr *[]){ x, y }, 2);
 }
 
 /* Each word of a list once. */
-static weft__expr *words_of(printing *p, const weft__param_list *l)
+static weft__expr *words_of(weft__printing *p, const weft__param_list *l)
 {
     weft__expr **items = weft__fold_alloc(p->f, l->n, sizeof *items);
     uint32_t n = 0;
@@ -236,7 +260,7 @@ static weft__expr *words_of(printing *p, const weft__param_list *l)
 }
 
 /* repeat i in 0..len(list) { if not list[i] in [..] { fail ".." } } */
-static void add_guard(printing *p, uint32_t m, const char *counter)
+static void add_guard(weft__printing *p, uint32_t m, const char *counter)
 {
     const weft__follow *f = &p->x.at[m];
     weft__expr *list = weft__expr_name(p->f, p->x.params[m].name), *i = weft__expr_name(p->f, counter);
@@ -258,7 +282,7 @@ static void add_guard(printing *p, uint32_t m, const char *counter)
 }
 
 /* if session_context > most { fail ".." } */
-static void add_limit(printing *p, uint32_t m, const char *sign, uint32_t n, const char *words)
+static void add_limit(weft__printing *p, uint32_t m, const char *sign, uint32_t n, const char *words)
 {
     char line[96], *copy = weft__fold_alloc(p->f, sizeof line, 1);
     weft__stmt *s = add(p, STMT_IF), *fail = weft__stmt_make(p->f, STMT_FAIL);
@@ -270,16 +294,16 @@ static void add_limit(printing *p, uint32_t m, const char *sign, uint32_t n, con
     fail->label = text_of(p, copy);
 }
 
-static void add_limits(printing *p, uint32_t m)
+static void add_limits(weft__printing *p, uint32_t m)
 {
     if (p->least > 1) add_limit(p, m, "<", p->least, "least");
-    if (p->most && p->most < MOST_TOKENS) add_limit(p, m, ">", p->most, "most");
+    if (p->most && p->most < WEFT__MOST_TOKENS) add_limit(p, m, ">", p->most, "most");
 }
 
-static void add_guards(printing *p, const char *counter)
+static void add_guards(weft__printing *p, const char *counter)
 {
     for (uint32_t m = 0; m < p->x.n; m++)
-        if (p->most && is_session(p, m)) add_limits(p, m);
+        if (p->most && weft__print_is_session(p, m)) add_limits(p, m);
     for (uint32_t m = 0; m < p->x.n; m++)
         if (p->x.params[m].kind == PARAM_LIST && p->x.at[m].text && (p->x.params[m].used || p->x.params[m].idle))
             add_guard(p, m, counter);
@@ -287,7 +311,7 @@ static void add_guards(printing *p, const char *counter)
 
 /* ---- names of parameters ---- */
 
-static bool is_taken(const printing *p, const char *name, uint32_t before)
+static bool is_taken(const weft__printing *p, const char *name, uint32_t before)
 {
     const char *extent;
     weft_act act;
@@ -300,7 +324,7 @@ static bool is_taken(const printing *p, const char *name, uint32_t before)
     return false;
 }
 
-static void name_param(printing *p, uint32_t m)
+static void name_param(weft__printing *p, uint32_t m)
 {
     const char *key = p->x.at[m].key;
     size_t n = 0;
@@ -371,7 +395,7 @@ static void name_quotient(void *ctx, weft__expr *e)
     e->n = 0;
 }
 
-static void add_lets(printing *p, weft__stmt *body)
+static void add_lets(weft__printing *p, weft__stmt *body)
 {
     uint32_t count[N_QUOTIENTS] = { 0 };
     weft__stmt **first = p->last;
@@ -392,7 +416,7 @@ static void add_lets(printing *p, weft__stmt *body)
 
 /* ---- the whole ---- */
 
-static void add_head(printing *p)
+static void add_head(weft__printing *p)
 {
     char line[256];
     const char *name = weft__definition_name(p->m);
@@ -402,7 +426,7 @@ static void add_head(printing *p)
 }
 
 /* The tree, of the parameters that are not literal. */
-static bool make_tree(printing *p)
+static bool make_tree(weft__printing *p)
 {
     weft__stmt *body = weft__general_write(&p->x.general, p->x.params, p->x.n), **first;
     if (!body) return false;
@@ -430,109 +454,15 @@ static bool make_tree(printing *p)
     return !p->f->failed;
 }
 
-/* The text gives the graph of a trial; where that has other statements, or numbers that the text does not speak of, it
- * may refuse. */
-static bool holds(printing *p, const weft_graph_text *t, size_t i, weft_error *err)
+static weft_status print(weft__printing *p, weft_text *out, weft_error *err)
 {
-    const weft__trial *trial = &p->x.trials[i];
-    const weft__sample *s = &p->x.general.samples[trial->sample];
-    bool may_refuse = i && (!trial->sample || s->left_out);
-    weft_graph *g;
-    p->x.probe.said = trial->said;
-    p->x.probe.n_said = trial->n_said;
-    weft_status built = weft__probe_build(&p->x.probe, t, &g, err);
-    weft_status same = built ? built : weft__graph_same(trial->graph, g, err);
-    if (!built) weft_graph_destroy(g);
-    if (same == WEFT_OOM) p->f->failed = true;
-    return same == WEFT_OK || (built && may_refuse);
-}
-
-/* Makes literal what a trial changed in which the text does not hold. */
-static bool blame(printing *p, size_t i)
-{
-    const weft__trial *trial = &p->x.trials[i];
-    bool any = false;
-    for (uint32_t m = 0; m < p->x.n; m++) {
-        bool said = false;
-        for (uint32_t k = 0; k < trial->n_said; k++) said = said || !strcmp(trial->said[k].key, p->x.at[m].key);
-        if (!said || p->x.params[m].literal || (trial->changed >= 0 && (uint32_t)trial->changed != m)) continue;
-        p->x.params[m].literal = any = true;
-    }
-    return any;
-}
-
-/* Whether the text holds for sessions of n tokens. */
-static bool holds_for(printing *p, const weft_graph_text *t, uint32_t n)
-{
-    const weft__said said = { .key = WEFT__SESSION_CONTEXT, .kind = SAID_NUMBER, .number = n };
-    weft_graph *want = NULL, *got = NULL;
-    weft_error err = { .status = WEFT_OK };
-    p->x.probe.said = &said;
-    p->x.probe.n_said = 1;
-    bool same = !weft__probe_build(&p->x.probe, NULL, &want, &err) && !weft__probe_build(&p->x.probe, t, &got, &err) &&
-                !weft__graph_same(want, got, &err);
-    if (!same && err.status == WEFT_OOM) p->f->failed = true;
-    weft_graph_destroy(want);
-    weft_graph_destroy(got);
-    return same;
-}
-
-/* The last length from `good` towards `bad` for which it does. */
-static uint32_t last_good(printing *p, const weft_graph_text *t, uint32_t good, uint32_t bad)
-{
-    if (good == bad || holds_for(p, t, bad)) return bad;
-    while ((good > bad ? good - bad : bad - good) > 1 && !p->f->failed) {
-        const uint32_t middle = good / 2 + bad / 2 + (good % 2 + bad % 2) / 2;
-        if (holds_for(p, t, middle)) good = middle;
-        else bad = middle;
-    }
-    return good;
-}
-
-/* What a session's length decides is not said, but for which lengths it is as it is. Whether this was found now. */
-static bool find_limits(printing *p, const weft_graph_text *t)
-{
-    uint32_t now = p->x.probe.m->info.context;
-    bool found = false;
-    for (uint32_t m = 0; m < p->x.n; m++) {
-        if (!is_session(p, m) || !p->x.params[m].literal || p->most || !now) continue;
-        p->least = last_good(p, t, now, 1);
-        p->most = last_good(p, t, now, now < MOST_TOKENS ? MOST_TOKENS : now);
-        found = true;
-    }
-    return found;
-}
-
-/* Whether the text is true; if not, and *again: there is a smaller one to try. */
-static bool verify(printing *p, const char *text, size_t n, bool *again, weft_error *err)
-{
-    weft_graph_text *t;
-    bool ok = true;
-    *again = false;
-    if (weft_graph_text_read(text, n, "the printed text", &t, err)) return false;
-    for (size_t i = 0; i < p->x.n_trials && !p->f->failed; i++) {
-        if (i >= p->x.n_alone && !ok) break; /* of several changes the guilty one is known first */
-        if (holds(p, t, i, err)) continue;
-        ok = false;
-        *again = (i && blame(p, i)) || *again;
-    }
-    if (find_limits(p, t)) {
-        *again = true;
-        ok = false;
-    }
-    weft_graph_text_destroy(t);
-    return ok;
-}
-
-static weft_status print(printing *p, weft_text *out, weft_error *err)
-{
-    for (uint32_t tries = 0; tries <= p->x.n + 1; tries++) {
+    for (uint32_t tries = 0; tries <= 2 * p->x.n + 1; tries++) {
         weft_writer w = weft_text_writer(out);
         bool again;
         out->size = 0;
         if (!make_tree(p)) break;
         WEFT_TRY(weft_graph_text_format(p->tree, &w, err));
-        bool held = verify(p, out->data, out->size, &again, err);
+        bool held = weft__print_verify(p, out->data, out->size, &again, err);
         if (p->f->failed) break;
         if (held) return WEFT_OK;
         if (!again) return weft__annotate(err, WEFT_INTERNAL, "%s: its graph has no text", p->m->path);
@@ -541,7 +471,7 @@ static weft_status print(printing *p, weft_text *out, weft_error *err)
     return WEFT_FAIL(err, WEFT_INTERNAL, "%s: its graph has no text", p->m->path);
 }
 
-static weft_status find_and_print(printing *p, weft_text *out, weft_error *err)
+static weft_status find_and_print(weft__printing *p, weft_text *out, weft_error *err)
 {
     WEFT_TRY(weft__follows_find(&p->x, p->m, &p->tree->arena, err));
     p->f = &p->x.general.fold;
@@ -552,7 +482,7 @@ static weft_status find_and_print(printing *p, weft_text *out, weft_error *err)
 
 weft_status weft_model_print_text(const weft_model *m, const weft_writer *w, weft_error *err)
 {
-    printing p = { .m = m };
+    weft__printing p = { .m = m };
     weft_text out = { 0 };
     if (m->text.tree) return weft_graph_text_format(m->text.tree, w, err);
     p.tree = calloc(1, sizeof *p.tree);

@@ -13,14 +13,21 @@ size_t weft__list_key(const char *key, uint32_t *entry)
     return at - 1;
 }
 
+/* What is absent is so by either of its names. */
+static bool is_said(const weft__probe *p, const weft__said *s, const char *key, size_t list)
+{
+    const size_t n = strlen(s->key);
+    if (s->kind == SAID_LIST) return list == n && !strncmp(s->key, key, list);
+    if (!strcmp(s->key, key)) return true;
+    if (s->kind != SAID_ABSENT) return false;
+    return (list == n && !strncmp(s->key, key, list)) || !strcmp(weft__config_spelling(p->m->hf, s->key), key);
+}
+
 const weft__said *weft__probe_said(const weft__probe *p, const char *key, uint32_t *entry)
 {
     size_t list = weft__list_key(key, entry);
-    for (uint32_t i = p->n_said; i--;) {
-        const weft__said *s = &p->said[i];
-        bool is_list = s->kind == SAID_LIST;
-        if (!is_list ? !strcmp(s->key, key) : list && strlen(s->key) == list && !strncmp(s->key, key, list)) return s;
-    }
+    for (uint32_t i = p->n_said; i--;)
+        if (is_said(p, &p->said[i], key, list)) return &p->said[i];
     return NULL;
 }
 
@@ -68,7 +75,7 @@ static int number(const void *ctx, const char *key, double *out)
     *out = 0;
     if (!s) found = weft_config_file_number(p->m->hf, key, out);
     else if (s->kind == SAID_LIST) found = entry >= s->n ? 0 : s->numbers ? 1 : -1;
-    else found = s->kind == SAID_NUMBER ? 1 : -1;
+    else found = s->kind == SAID_NUMBER ? 1 : s->kind == SAID_ABSENT ? 0 : -1;
     if (s && found > 0) *out = s->kind == SAID_LIST ? s->numbers[entry] : s->number;
     weft__asked *a = record(p, key);
     if (a) a->as_number = found;
@@ -85,7 +92,7 @@ static int text(const void *ctx, const char *key, const char **out)
     *out = NULL;
     if (!s) found = weft_config_file_text(p->m->hf, key, out);
     else if (s->kind == SAID_LIST) found = entry >= s->n ? 0 : s->texts ? 1 : -1;
-    else found = s->kind == SAID_TEXT ? 1 : -1;
+    else found = s->kind == SAID_TEXT ? 1 : s->kind == SAID_ABSENT ? 0 : -1;
     if (s && found > 0) *out = s->kind == SAID_LIST ? s->texts[entry] : s->text;
     weft__asked *a = record(p, key);
     if (a) a->as_text = found;

@@ -8,7 +8,7 @@
 #define WEFT__SESSION_CONTEXT "session.context"
 
 /* What is said of a key instead of the configuration. */
-typedef enum weft__said_kind { SAID_NUMBER, SAID_TEXT, SAID_LIST } weft__said_kind;
+typedef enum weft__said_kind { SAID_NUMBER, SAID_TEXT, SAID_LIST, SAID_ABSENT } weft__said_kind;
 typedef struct weft__said {
     const char *key;
     weft__said_kind kind;

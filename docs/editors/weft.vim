@@ -8,6 +8,7 @@ endif
 syntax match   weftComment   /#.*/ contains=@Spell
 syntax match   weftHead      /^\s*weft-graph\s\+\d\+/
 syntax match   weftStatement /^\s*\%(model\|files\|param\|require\|let\|extent\|output\|scope\|repeat\|if\|block\|return\|fail\)\>/
+syntax match   weftWord      /\<else\>/
 syntax match   weftStatement /\%(}\s*\)\@<=else\%(\s\+if\)\?\>/
 syntax keyword weftWord      in from as data node
 syntax keyword weftOperator  and or not

@@ -82,6 +82,7 @@ typedef struct weft__stmt {
                          * REQUIRE: weft__expr_plain */
     weft__expr *value;  /* of LET, PARAM (its default), EXTENT, IF (the condition), REQUIRE */
     weft__expr *lo, *hi; /* REPEAT; PARAM: its range */
+    weft__expr *absent;  /* PARAM: what it is where a configuration has none of its keys; the name none: refused */
     weft__ident *results, *inputs; /* names of values without the '%': NODE, OUTPUT, RETURN, BLOCK (what it takes) */
     uint32_t n_results, n_inputs;
     weft__named_expr *attrs; /* NODE; BLOCK: what it takes besides */

@@ -253,7 +253,8 @@ weft_status weft__field_attrs(weft__run *r, const weft__stmt *s, weft_op op, wef
 
 /* ---- data of constants ---- */
 
-static void put_float(weft__run *r, weft_dtype t, const float_field *f, size_t at)
+/* False: the type has no such number. */
+static bool put_float(weft__run *r, weft_dtype t, const float_field *f, size_t at)
 {
     uint16_t half = (uint16_t)f->bits;
     size_t size = weft_dtype_get(t)->bytes;
@@ -263,6 +264,9 @@ static void put_float(weft__run *r, weft_dtype t, const float_field *f, size_t a
         memcpy(r->data + at, &half, sizeof half);
     else
         memcpy(r->data + at, &f->bits, sizeof f->bits);
+    if (f->is_bits || size != 2) return true;
+    memcpy(&half, r->data + at, sizeof half);
+    return isfinite(t == WEFT_F16 ? weft__f32_from_f16(half) : weft__f32_from_bf16(half));
 }
 
 /* An element that is written out, or one of a list (d). */
@@ -273,8 +277,8 @@ static weft_status put_element(weft__run *r, const weft__expr *e, const weft__da
     if (t != WEFT_I32) {
         size_t digits = 2 * weft_dtype_get(t)->bytes;
         WEFT_TRY(d ? float_of(r, e, d, digits, &f) : read_float(r, e, digits, &f));
-        put_float(r, t, &f, at);
-        return WEFT_OK;
+        if (put_float(r, t, &f, at)) return WEFT_OK;
+        return weft__run_fail(r, e->at, WEFT_FORMAT, "not a number of this type: %g", (double)f.x);
     }
     WEFT_TRY(d ? whole_of(r, e, d, INT32_MIN, INT32_MAX, &x) : weft__field_whole(r, e, INT32_MIN, INT32_MAX, &x));
     int32_t narrow = (int32_t)x;

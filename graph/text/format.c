@@ -305,6 +305,9 @@ static void put_param(pen *p, const weft__stmt *s)
     }
     if (s->n_strings) PUT(p, " from ");
     put_strings(p, s, ",");
+    if (!s->absent) return;
+    PUT(p, " else ");
+    put_expr(p, s->absent, LEVEL_SUM);
 }
 
 static void put_require(pen *p, const weft__stmt *s)

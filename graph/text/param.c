@@ -109,6 +109,10 @@ weft_status weft__run_params_used(weft__run *r)
 {
     for (uint32_t i = 0; i < r->desc->n_params; i++) {
         if (r->param_used[i]) continue;
+        for (uint32_t k = 0; k < i; k++)
+            if (!strcmp(r->desc->params[k].name, r->desc->params[i].name))
+                return weft__run_fail(r, NULL, WEFT_INVALID, "parameter '%.60s' is given twice",
+                                      r->desc->params[i].name);
         weft__ident name = { r->desc->params[i].name, NULL };
         weft__run_unbound(r, &name, "the text has no parameter", false);
         return r->err->status = WEFT_NOT_FOUND;
@@ -182,9 +186,9 @@ static weft_status keep(weft__run *r, weft__datum *d)
     return d->text ? WEFT_OK : WEFT_OOM_FAIL(r->err, "parameters of a text");
 }
 
-static weft_status default_list(weft__run *r, const param *p, const weft__datum *d, weft__datum *out)
+static weft_status default_list(weft__run *r, const param *p, const weft__expr *e, const weft__datum *d,
+                                weft__datum *out)
 {
-    const weft__expr *e = p->s->value;
     if (d->kind != DATUM_LIST) return weft__run_unfit(r, e, d, "a list");
     weft__datum *list = weft__arena_alloc(&r->kept, d->n, sizeof *list);
     if (!list) return WEFT_OOM_FAIL(r->err, "parameters of a text");
@@ -221,13 +225,22 @@ static weft_status missing(weft__run *r, const param *p)
                           p->s->n_strings > 1 ? " or what else it may be called" : "");
 }
 
+/* What stands behind `else` is for configurations that lack it. NULL: it has no value. */
+static const weft__expr *default_of(const weft__run *r, const param *p)
+{
+    const weft__expr *e = p->s->absent;
+    if (!e || !r->desc->config || r->desc->undemanding) return p->s->value;
+    return e->kind == EXPR_NAME && !strcmp(e->text, "none") ? NULL : e;
+}
+
 static weft_status read_default(weft__run *r, const param *p, weft__datum *out)
 {
     weft__datum d;
-    if (!p->s->value) return missing(r, p);
-    WEFT_TRY(is_text(p->type) ? weft__eval_word(r, p->s->value, &d) : weft__eval(r, p->s->value, &d));
-    if (p->s->list) return default_list(r, p, &d, out);
-    WEFT_TRY(fit(r, p, p->s->value->at, &d, out));
+    const weft__expr *e = default_of(r, p);
+    if (!e) return missing(r, p);
+    WEFT_TRY(is_text(p->type) ? weft__eval_word(r, e, &d) : weft__eval(r, e, &d));
+    if (p->s->list) return default_list(r, p, e, &d, out);
+    WEFT_TRY(fit(r, p, e->at, &d, out));
     WEFT_TRY(keep(r, out));
     tell_default(r, p, p->s->n_strings ? p->s->strings[0] : p->s->name.text, out);
     return WEFT_OK;

@@ -199,6 +199,7 @@ static weft_status take_param(weft__reader *r, weft__stmt *s)
         while (weft__lex_accept(l, ","));
     }
     WEFT_TRY(weft__read_pop(r, begin, sizeof *s->strings, &s->strings, &s->n_strings));
+    if (weft__lex_accept(l, "else")) WEFT_TRY(weft__read_expr(r, LEVEL_SUM, &s->absent));
     return end_line(r, s);
 }
 

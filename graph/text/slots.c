@@ -72,7 +72,9 @@ static void add_dims(list *l, const weft_dims *d)
 static void add_label(list *l, const char *label)
 {
     const char *begin;
-    for (int64_t x; label && (x = weft__label_number(&label, &begin)) >= 0;) add_whole(l, x);
+    int64_t x;
+    for (int k = 0; label && k < WEFT__LABEL_NUMBERS && (x = weft__label_number(&label, &begin)) >= 0; k++)
+        add_whole(l, x);
 }
 
 static void add_field(list *l, const weft__attr_field *f, const void *at)

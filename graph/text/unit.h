@@ -10,7 +10,12 @@
 #include "graph/calls.h"
 #include "graph/text/ast.h"
 
-enum { WEFT__LOOPS = 4, WEFT__MAX_SLOTS = 64, WEFT__SWAPS = 4 };
+enum {
+    WEFT__LOOPS = 4,
+    WEFT__MAX_SLOTS = 64,
+    WEFT__LABEL_NUMBERS = 24, /* of a label that count; those behind them are characters like others */
+    WEFT__SWAPS = 4,
+};
 
 /* A value that is read by the name that a bind gave it. Such names have ids beyond the graph's values. */
 typedef struct weft__swap { uint32_t value, name, input; } weft__swap; /* by which input */

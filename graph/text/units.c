@@ -242,10 +242,9 @@ static void settle_all(items *s)
 static void put_stem(const weft_writer *w, const char *label)
 {
     const char *begin, *from = label;
-    for (bool more = true; more; from = label) {
-        more = weft__label_number(&label, &begin) >= 0;
-        weft_writef(w, "%.*s%s", (int)(begin - from), from, more ? "#" : "");
-    }
+    for (int k = 0; k < WEFT__LABEL_NUMBERS && weft__label_number(&label, &begin) >= 0; k++, from = label)
+        weft_writef(w, "%.*s#", (int)(begin - from), from);
+    weft_writef(w, "%s", from);
 }
 
 static void put_dims(const weft_writer *w, const weft_dims *d)

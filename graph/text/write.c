@@ -78,7 +78,7 @@ static bool is_nothing(const column *c)
 
 /* ---- labels, dims, fields ---- */
 
-enum { MAX_PARTS = 64 };
+enum { LABEL_PARTS = 2 * WEFT__LABEL_NUMBERS + 2, MAX_PARTS = 2 * LABEL_PARTS };
 
 static weft__expr *part_of(weft__fold *f, const char *s, size_t n)
 {
@@ -88,12 +88,12 @@ static weft__expr *part_of(weft__fold *f, const char *s, size_t n)
     return weft__expr_characters(f, copy);
 }
 
-/* The parts of a label: characters, and numbers that are not the same everywhere. */
+/* The parts of a label, at most LABEL_PARTS: characters, and numbers that are not the same everywhere. */
 static uint32_t label_parts(column *c, const char *label, weft__expr *parts[MAX_PARTS], uint32_t n)
 {
     weft__fold *f = c->w->f;
     const char *from = label, *begin;
-    for (int64_t x; (x = weft__label_number(&label, &begin)) >= 0 && n + 3 < MAX_PARTS;) {
+    for (int k = 0; k < WEFT__LABEL_NUMBERS && weft__label_number(&label, &begin) >= 0; k++) {
         weft__expr *e = next(c);
         if (!e || e->kind == EXPR_INT) continue; /* as it is spelled */
         if (begin > from) parts[n++] = part_of(f, from, (size_t)(begin - from));
@@ -397,7 +397,8 @@ static weft__stmt *write_scope(weft__writing *w, const weft__unit *u)
     for (;; u = u->body) {
         if (!s || !column_begin(&col, w, u)) return NULL;
         n = label_parts(&col, u->places[0].label, parts, n);
-        if (!u->body || u->body->next || u->body->kind != UNIT_SCOPE || u->body->n != u->n || n + 8 > MAX_PARTS) break;
+        if (!u->body || u->body->next || u->body->kind != UNIT_SCOPE || u->body->n != u->n) break;
+        if (n + LABEL_PARTS >= MAX_PARTS) break;
         parts[n++] = weft__expr_characters(w->f, ".");
     }
     context inside = { u->places, u->n, u->depth };

@@ -18,6 +18,7 @@ SAMPLE = [
     ("weft-graph 2  # comment", "HH##"),
     ("param L : int = 28 in 1..4096 from \"n layer\" # a", "S..T.NWNW\"\"##"),
     ("param b : bool = true", "S..T.C"),
+    ("param n : int = 2 from \"n\" else 1", "S..T.NW\"WN"),
     ("%w.1 = weight \"embed\" : any[ size, f16 ]", "V.O\".T.T."),
     ("    %x, %y = top_k %w.1 {k = min( i % 2, 0xff )}", "VV.OV..F..NN."),
     ("    } else if a and not b in [ 1e-6 ] {", ".S S.LL.W.N..".replace(" ", "")),

@@ -198,6 +198,8 @@ static void fields(void)
     NODE("constant : f32[2] data [1]", WEFT_FORMAT, "the number of elements does not fit");
     NODE("constant : i32[1] data [1.5]", WEFT_FORMAT, "a whole number is wanted, not 1.5");
     NODE("constant : f16[1] data 0x123456", WEFT_FORMAT, "not a number of this type");
+    NODE("constant : f16[1] data 65520", WEFT_FORMAT, "not a number of this type: 65520");
+    NODE("constant : bf16[2] data [1, -3.4e38]", WEFT_FORMAT, "not a number of this type: -3.4e+38");
     NODE("weight \"w\"", WEFT_FORMAT, "a source needs a type");
     NODE("weight : f32[1]", WEFT_FORMAT, "weight: a name is wanted");
     NODE("input \"x\" : f32[4, 64]", WEFT_INVALID, "t:3:1: input 'x': the name is taken");

@@ -268,7 +268,28 @@ static void allocations_may_fail(void)
     }
 }
 
+/* Names of many numbers, which go up in a repeat. */
+static void names_of_many_numbers(void)
+{
+    for (int n = 20; n <= 500; n += 20) {
+        weft_graph *g = NULL;
+        char name[1024];
+        if (!CHECK_OK(weft_graph_create(NULL, &g, &err), err)) return;
+        weft_ref x = weft_input(g, WEFT_F32, WEFT_DIMS(3), "x");
+        for (int turn = 0; turn < 4; turn++) {
+            int used = 0;
+            for (int i = 0; i < n; i++) used += snprintf(name + used, sizeof name - (size_t)used, "%d.", turn);
+            snprintf(name + used, sizeof name - (size_t)used, "w");
+            x = weft_add(g, x, weft_weight(g, WEFT_F32, WEFT_DIMS(3), name));
+        }
+        weft_output(g, x, "y");
+        if (CHECK_OK(weft_graph_seal(g, &err), err)) free(round_trip(g));
+        weft_graph_destroy(g);
+    }
+}
+
 static const weft_test tests[] = {
+    { "names_of_many_numbers", names_of_many_numbers },
     { "allocations_may_fail", allocations_may_fail },
     { "layers_round_trip", layers_round_trip },
     { "random_graphs_round_trip", random_graphs_round_trip },

@@ -99,6 +99,33 @@ static void precedence(void)
     shows(V2 "param hidden_size : int = 1\n" SHOW("hidden_size"), &file, "64");
 }
 
+/* What stands behind `else` is for configurations that have none of the keys, and no others. */
+static void absence(void)
+{
+    config c = { some, sizeof some / sizeof *some, "" };
+    const weft_config of = config_of(&c);
+    const weft_graph_param given[] = { { "n", NULL, 7 } };
+    weft_graph_text_desc file = { .config = &of }, none = { .config = &of, .undemanding = true }, both = file;
+    both.params = given;
+    both.n_params = 1;
+    const char *text = V2 "param E : int = 8 from \"hidden_size\"\n"
+                          "param n : int = 5 from \"absent\", \"also\" else 2 * E\n" SHOW("n");
+    shows(text, NULL, "5");
+    shows(text, &none, "5");
+    shows(text, &file, "128");
+    CHECK_STR(c.asked, "hidden_size=64 absent=5? hidden_size=64 absent=128? ");
+    shows(text, &both, "7");
+    shows(V2 "param n : int = 5 from \"n_embd\" else none\n" SHOW("n"), &file, "32");
+    shows(V2 "param n : int = 5 from \"absent\" else none\n" SHOW("n"), NULL, "5");
+    shows(V2 "param a : [int] = [1] from \"absent\" else [2, 3]\n" SHOW("len(a)"), &file, "2");
+    shows(V2 "param a : act = relu from \"absent\" else silu\n" SHOW("a"), &file, "silu");
+    text_fails(V2 "param n : int = 5 from \"absent\" else none\n", &file, WEFT_NOT_FOUND,
+               "t:2:7: parameter 'n' has no value: config.json has no 'absent'");
+    text_fails(V2 "param n : int = 5 in 1..9 from \"absent\" else 10\n", &file, WEFT_FORMAT,
+               "t:2:46: parameter 'n' is 10, must be from 1 to 9");
+    text_fails(V2 "param a : [int] = [1] else 2\n", &file, WEFT_FORMAT, "t:2:28: a list is wanted, not 2");
+}
+
 static void asks_once_and_tells_defaults(void)
 {
     config c = { some, sizeof some / sizeof *some, "" };
@@ -162,6 +189,11 @@ static void refuses(void)
     weft_graph_text_desc with = { .params = wrong, .n_params = 1 };
     text_fails(V2 "param heads : int = 1\n" SHOW("heads"), &with, WEFT_NOT_FOUND,
                "t: the text has no parameter 'heds' (did you mean 'heads'?)");
+    const weft_graph_param twice[] = { { "heads", NULL, 1 }, { "heads", NULL, 1 } };
+    with.params = twice;
+    with.n_params = 2;
+    text_fails(V2 "param heads : int = 1\n" SHOW("heads"), &with, WEFT_INVALID, "t: parameter 'heads' is given twice");
+    with.n_params = 1;
     with.params = kind;
     text_fails(V2 "param heads : int = 1\n" SHOW("heads"), &with, WEFT_FORMAT, "parameter 'heads' is a text: a");
 }
@@ -323,6 +355,7 @@ static void version_1_needs_an_empty_graph(void)
 
 static const weft_test tests[] = {
     { "precedence", precedence },
+    { "absence", absence },
     { "asks_once_and_tells_defaults", asks_once_and_tells_defaults },
     { "types", types },
     { "refuses", refuses },

@@ -189,6 +189,11 @@ static const struct { const char *golden, *path, *value; bool holds; } changes[]
     { "gpt_neox-parallel", "use_parallel_residual", "false", false },
     { "bloom-usual", "n_head", "8", true },
     { "mpt-plain", "d_model", "96", true },
+    { "cohere-norms", "num_key_value_heads", "null", true },
+    { "gemma2-caps", "sliding_window", "null", false },
+    { "gemma2-caps", "final_logit_softcapping", "null", false },
+    { "codegen-wide", "n_inner", "null", true },
+    { "gemma-each", "hidden_act", "\"gelu\"", false },
 };
 
 static void follows_a_configuration(void)
@@ -239,6 +244,113 @@ static void sessions_are_as_long_as_the_text_says(void)
     weft_model_close(m);
     free(text);
     golden_close(&g);
+}
+
+/* ---- keys that are not there ---- */
+
+static weft_graph *graph_at(const char *path, const char *text)
+{
+    weft_model *m = NULL;
+    weft_graph *g = open_as(path, text, &m) == WEFT_OK ? graph_of(m) : NULL;
+    weft_model_close(m);
+    return g;
+}
+
+/* What the definition takes the text takes, too, or refuses it. */
+typedef struct lacking {
+    const golden *g;
+    temp_folder folder;
+    char *text;
+    uint32_t same, refused;
+} lacking;
+
+static void is_true_of(lacking *x, const char *path, const char *value)
+{
+    char *config = altered_text(json_object_get(x->g->root, "config"), path, value);
+    temp_write_text(&x->folder, "config.json", config);
+    const char *file = temp_path(&x->folder, "config.json");
+    weft_graph *want = graph_at(file, NULL), *got = want ? graph_at(file, x->text) : NULL;
+    if (got && !CHECK_OK(weft__graph_same(want, got, &err), err))
+        printf("  %s: %s is %s\n", x->g->name, path, value ? value : "not there");
+    x->same += got != NULL;
+    x->refused += want && !got;
+    weft_graph_destroy(want);
+    weft_graph_destroy(got);
+    free(config);
+}
+
+/* Without them it is 1, by which definitions do not multiply. */
+static bool is_factor(const char *key)
+{
+    return !strcmp(key, "embedding_multiplier") || !strcmp(key, "logits_scaling");
+}
+
+static void each_key(lacking *x, const char *in, const json_t *object)
+{
+    static const char *const acts[] = { "silu", "relu", "gelu", "gelu_new", "gelu_pytorch_tanh", "quick_gelu" };
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+        char path[ALTERED_PATH], quoted[40];
+        if (!strcmp(key, "architectures") || !strcmp(key, "model_type")) continue;
+        if (is_factor(key)) continue;
+        snprintf(path, sizeof path, "%s%s", in, key);
+        is_true_of(x, path, NULL);
+        is_true_of(x, path, "null");
+        for (size_t i = 0; strstr(key, "act") && json_is_string(value) && i < sizeof acts / sizeof *acts; i++) {
+            snprintf(quoted, sizeof quoted, "\"%s\"", acts[i]);
+            is_true_of(x, path, quoted);
+        }
+        snprintf(path, sizeof path, "%s%s.", in, key);
+        if (json_is_object(value)) each_key(x, path, value);
+    }
+}
+
+static void lacks_keys(const golden *g, weft_backend *device)
+{
+    (void)device;
+    if (!sample_takes(g->name, "print_keys")) return;
+    lacking x = { .g = g, .folder = temp_make(), .text = printed_of(g->folder.path) };
+    if (x.text) each_key(&x, "", json_object_get(g->root, "config"));
+    CHECK(x.same > 0);
+    temp_remove(&x.folder);
+    free(x.text);
+}
+
+static void texts_hold_without_keys(void)
+{
+    golden_each("arch", only, lacks_keys, NULL);
+}
+
+/* ---- many keys ---- */
+
+static void build_many(weft_graph *g, const weft_config *c, const weft_model_inputs *in, void *ctx)
+{
+    const unsigned *n = ctx;
+    for (unsigned i = 0; i < *n; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "key%u", i);
+        (void)weft_config_u32_or(g, c, key, 1, 0, 9);
+    }
+    weft_ref embed = weft_weight(g, WEFT_ANY, WEFT_DIMS(8, 4), "embed");
+    weft_output(g, weft_gather(g, embed, in->tokens), "hidden.0");
+}
+
+/* None is forgotten: what asks for more than are looked at has no text. */
+static void too_many_keys_are_told(void)
+{
+    unsigned n = 20;
+    const weft_model_definition own = { "Many", NULL, WEFT_HEAD_NONE, build_many, &n };
+    weft_model *m = NULL;
+    weft_text text = { 0 };
+    weft_writer w = weft_text_writer(&text);
+    if (!CHECK_OK(weft_model_open(NULL, &(weft_model_desc){ .graph = &own }, &m, &err), err)) return;
+    CHECK_OK(weft_model_print_text(m, &w, &err), err);
+    n = 256;
+    CHECK_EQ_INT(weft_model_print_text(m, &w, &err), WEFT_LIMIT);
+    CHECK_CONTAINS(err.text, "more than 255 keys");
+    weft_text_free(&text);
+    weft_model_close(m);
 }
 
 /* ---- heads ---- */
@@ -335,9 +447,11 @@ static const weft_test tests[] = {
     { "texts read back", texts_read_back },
     { "large models are a page", large_models_are_a_page },
     { "texts hold for others", texts_hold_for_others },
+    { "texts hold where a key is not there", texts_hold_without_keys },
     { "a text follows a configuration", follows_a_configuration },
     { "sessions are as long as the text says", sessions_are_as_long_as_the_text_says },
     { "heads are printed", heads_are_printed },
+    { "texts follow no more keys than they look at", too_many_keys_are_told },
     { "memory may fail", allocations_may_fail },
     { "CPU", cpu },
     { "Vulkan", vulkan },
