@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define WEFT_VERSION_MAJOR 0
-#define WEFT_VERSION_MINOR 5
+#define WEFT_VERSION_MINOR 6
 #define WEFT_VERSION_PATCH 0
 
 #if defined(__GNUC__)
