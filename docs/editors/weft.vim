@@ -1,6 +1,8 @@
 " Vim syntax of Weft's graph texts (docs/graph-text.md). Copy it to ~/.vim/syntax/weft.vim, and write into
 " ~/.vim/ftdetect/weft.vim:
 "   autocmd BufRead,BufNewFile *.weft setfiletype weft
+" `:make` then leads to a fault of the text, of which MODEL is a folder or a config.json that it is for, after
+"   set makeprg=weft\ graph\ MODEL\ --graph\ %\ --format\ flat\ --output\ /dev/null errorformat=weft:\ %f:%l:%c:\ %m
 if exists('b:current_syntax')
   finish
 endif
