@@ -394,6 +394,16 @@ weft_status weft__graph_weight_dtype(weft_graph *g, const char *name, weft_dtype
 
 /* ---- sticky errors ---- */
 
+/* Puts the open scope before the kept error; of a long one its end, which says most, so that the fault is seen, too. */
+static void say_scope(weft_graph *g)
+{
+    enum { MOST = 200 };
+    size_t n = strlen(g->scope);
+    bool cut = n > MOST;
+    if (g->scope_depth)
+        weft__annotate(&g->error, g->error.status, "%s%s", cut ? "..." : "", g->scope + (cut ? n - MOST : 0));
+}
+
 weft_ref weft__graph_sticky(weft_graph *g, weft_status status, const char *file, int line, const char *fmt, ...)
 {
     if (!g || g->error.status != WEFT_OK) return (weft_ref){ 0 };
@@ -401,7 +411,7 @@ weft_ref weft__graph_sticky(weft_graph *g, weft_status status, const char *file,
     va_start(args, fmt);
     weft__fail_v(&g->error, status, file, line, fmt, args);
     va_end(args);
-    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
+    say_scope(g);
     return (weft_ref){ 0 };
 }
 
@@ -412,7 +422,7 @@ void weft_graph_fail(weft_graph *g, weft_status status, const char *fmt, ...)
     va_start(args, fmt);
     weft__fail_v(&g->error, status == WEFT_OK ? WEFT_INVALID : status, __FILE__, __LINE__, fmt, args);
     va_end(args);
-    if (g->scope_depth) weft__annotate(&g->error, status, "%s", g->scope);
+    say_scope(g);
 }
 
 weft_status weft__graph_broken(const weft_graph *g, weft_error *err)

@@ -34,7 +34,7 @@ struct weft_graph {
     uint32_t name_cap, n_names;
     weft_graph_desc desc; /* bounds copied into the arena */
     uint32_t next_weight_type; /* position in desc.weight_types after the one found last */
-    char scope[512];
+    char scope[WEFT__MAX_NAME + 1];
     uint32_t scope_ends[32]; /* lengths of `scope` to return to */
     uint32_t scope_depth;
     weft__call *calls; /* by their first node */

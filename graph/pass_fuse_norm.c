@@ -35,7 +35,7 @@ static void common_scope(const char *a, const char *b, char *buf, size_t size)
 
 static weft_status pair(weft__edit *e, const weft_node *a, const weft_node *b, weft_error *err)
 {
-    char scope[512];
+    char scope[WEFT__MAX_NAME + 1];
     uint32_t from[2] = { a->id, b->id };
     weft_ref in[5] = { a->in[0], a->in[1], a->in[2], b->in[1], b->in[2] };
     common_scope(a->scope, b->scope, scope, sizeof scope);

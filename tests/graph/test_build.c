@@ -130,8 +130,8 @@ static void scopes_have_limits(void)
     for (int i = 0; i < 33; i++) weft_scope_begin(g, "a");
     test_fails(g, WEFT_LIMIT, "nested too deep");
     g = test_graph();
-    weft_scope_begin(g, "%0300d", 1);
-    weft_scope_begin(g, "%0300d", 1);
+    weft_scope_begin(g, "%0600d", 1);
+    weft_scope_begin(g, "%0600d", 1);
     test_fails(g, WEFT_LIMIT, "a scope's name is too long");
     g = test_graph();
     weft_scope_begin(g, "%s", "");

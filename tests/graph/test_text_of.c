@@ -288,7 +288,25 @@ static void names_of_many_numbers(void)
     }
 }
 
+/* The longest that a node of a flat text may stand in: one part, or many. */
+static void scopes_of_any_length(void)
+{
+    for (int part = 1; part <= 1100; part += 157) {
+        char scope[1024], flat[1400];
+        for (int i = 0; i < 1023; i++) scope[i] = i % (part + 1) == part && i < 1022 ? '.' : (char)('a' + i % 7);
+        scope[1023] = 0;
+        snprintf(flat, sizeof flat,
+                 "weft-graph 1\n%%1 = input \"x\" : f32[3]\n%%2 = relu %%1 : f32[3] @ \"%s\"\n"
+                 "output \"y\" = %%2\n", scope);
+        weft_graph *g = NULL;
+        if (!CHECK_OK(weft_graph_parse(flat, strlen(flat), "flat", NULL, &g, &err), err)) return;
+        free(round_trip(g));
+        weft_graph_destroy(g);
+    }
+}
+
 static const weft_test tests[] = {
+    { "scopes_of_any_length", scopes_of_any_length },
     { "names_of_many_numbers", names_of_many_numbers },
     { "allocations_may_fail", allocations_may_fail },
     { "layers_round_trip", layers_round_trip },
