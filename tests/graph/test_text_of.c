@@ -293,7 +293,10 @@ static void scopes_of_any_length(void)
 {
     for (int part = 1; part <= 1100; part += 157) {
         char scope[1024], flat[1400];
-        for (int i = 0; i < 1023; i++) scope[i] = i % (part + 1) == part && i < 1022 ? '.' : (char)('a' + i % 7);
+        for (int i = 0; i < 1023; i++) {
+            scope[i] = (char)('a' + i % 7);
+            if (i % (part + 1) == part && i < 1022) scope[i] = '.';
+        }
         scope[1023] = 0;
         snprintf(flat, sizeof flat,
                  "weft-graph 1\n%%1 = input \"x\" : f32[3]\n%%2 = relu %%1 : f32[3] @ \"%s\"\n"
