@@ -37,7 +37,8 @@ weft_model_inputs weft__model_inputs(weft_graph *g, const weft_model *m, const w
     uint32_t page = d->page ? d->page : weft__pages_usual(context);
     uint32_t n = d->n_sequences ? d->n_sequences : 1, each = weft__pages_of(page, context);
     uint32_t pages = d->cells ? weft__pages_of(page, d->cells) : n * each;
-    weft_model_inputs in = { .page = page, .context = context, .kv = d->kv == WEFT_ANY ? WEFT_F16 : d->kv };
+    weft_dtype kv = d->kv == WEFT_ANY ? WEFT_F16 : d->kv, kv_values = d->kv_values == WEFT_ANY ? kv : d->kv_values;
+    weft_model_inputs in = { .page = page, .context = context, .kv = kv, .kv_values = kv_values };
     in.T = weft_extent(g, "tokens", d->max_tokens ? d->max_tokens : DEFAULT_TOKENS);
     in.R = weft_extent(g, "rows", d->max_rows ? d->max_rows : DEFAULT_ROWS);
     in.S = weft_extent(g, "sequences", n);
@@ -165,15 +166,20 @@ static weft_status choose_types(const weft_model *m, const weft_graph *draft, we
     return complete ? WEFT_OK : WEFT_OOM_FAIL(err, "a model's graph");
 }
 
+static weft_status check_cache(const weft_model *m, weft_dtype t, weft_error *err)
+{
+    if (t == WEFT_ANY || weft_dtype_get(t)->encodes) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: a cache cannot be kept in %s", m->path, weft_dtype_get(t)->name);
+}
+
 weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc, weft_graph **out, weft_error *err)
 {
     *out = NULL;
     if (desc->weights != WEFT_ANY && !weft_dtype_get(desc->weights)->encodes)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weights cannot be turned into %s", m->path,
                          weft_dtype_get(desc->weights)->name);
-    if (desc->kv != WEFT_ANY && !weft_dtype_get(desc->kv)->encodes)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: a cache cannot be kept in %s", m->path,
-                         weft_dtype_get(desc->kv)->name);
+    WEFT_TRY(check_cache(m, desc->kv, err));
+    WEFT_TRY(check_cache(m, desc->kv_values, err));
     if (desc->candidates) WEFT_TRY(weft__model_need_logits(m, err));
     weft_graph *draft;
     weight_types t = { 0 };

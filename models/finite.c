@@ -26,7 +26,7 @@ uint32_t weft__count_not_finite(const float *x, uint32_t n, uint32_t *first)
     return count;
 }
 
-typedef struct search { weft_session *s; const char *found; } search;
+typedef struct search { weft_session *s; bool found; weft_state_info *state; } search;
 
 static bool can_be_marked(weft_dtype t)
 {
@@ -51,13 +51,14 @@ static weft_status look(void *ctx, const weft__division *d, uint64_t offset, uin
     for (uint64_t at = 0; at < bytes && !c->found; at += step) {
         uint64_t n = bytes - at < step ? bytes - at : step;
         WEFT_TRY(weft_states_read(c->s->states, d->state, offset + at, piece, n, err));
-        if (has_mark(piece, n, unit)) c->found = info.name;
+        c->found = has_mark(piece, n, unit);
     }
+    if (c->found) *c->state = info;
     return WEFT_OK;
 }
 
-const char *weft__overflowed_state(weft_session *s, uint32_t sequence)
+bool weft__overflowed_state(weft_session *s, uint32_t sequence, weft_state_info *out)
 {
-    search c = { s, NULL };
-    return weft__each_part(s, sequence, false, look, &c, NULL) ? NULL : c.found;
+    search c = { s, false, out };
+    return !weft__each_part(s, sequence, false, look, &c, NULL) && c.found;
 }

@@ -51,15 +51,14 @@ weft_model_cache weft_window_cache(weft_graph *g, const weft_model_inputs *in, u
 /* ---- keys and values ---- */
 
 /* The cells of one head follow each other: its keys are one stream. */
-weft_ref weft_cache_store(weft_graph *g, const weft_model_inputs *in, const weft_model_cache *c, weft_ref rows,
-                          const char *name)
+weft_ref weft_cache_store(weft_graph *g, const weft_model_cache *c, weft_ref rows, weft_dtype type, const char *name)
 {
     const weft_value *v = weft_graph_value(g, rows);
     if (!v || v->dims.rank != 3) {
         weft_graph_fail(g, WEFT_SHAPE, "a cache takes rows [tokens, heads, width]");
         return rows;
     }
-    const weft_dtype_info *kv = weft_dtype_get(in->kv);
+    const weft_dtype_info *kv = weft_dtype_get(type);
     if (v->dims.d[2].n % kv->block) {
         weft_graph_fail(g, WEFT_UNSUPPORTED,
                         "a cache of %s holds heads of a width that %u divides, here it is %lld: keep it in f16, bf16 or "
@@ -67,7 +66,7 @@ weft_ref weft_cache_store(weft_graph *g, const weft_model_inputs *in, const weft
                         kv->name, kv->block, (long long)v->dims.d[2].n);
         return rows;
     }
-    weft_ref state = weft_state(g, in->kv, WEFT_DIMS(v->dims.d[1], c->cells, v->dims.d[2]), name);
+    weft_ref state = weft_state(g, type, WEFT_DIMS(v->dims.d[1], c->cells, v->dims.d[2]), name);
     return weft_store(g, state, weft_transpose(g, rows, 0, 1), c->cell, 1);
 }
 
@@ -100,7 +99,8 @@ weft_ref weft_cached_attention_with(weft_graph *g, const weft_model_inputs *in, 
     const weft_attention_desc d = more ? *more : (weft_attention_desc){ .page = 0 };
     begin_call(g, (weft_ref[]){ q, k, v, d.sinks, d.slopes, d.bias }, scale, window, d.soft_cap);
     weft_model_cache c = weft_window_cache(g, in, window);
-    weft_ref keys = weft_cache_store(g, in, &c, k, "key"), values = weft_cache_store(g, in, &c, v, "value");
+    weft_ref keys = weft_cache_store(g, &c, k, in->kv, "key");
+    weft_ref values = weft_cache_store(g, &c, v, in->kv_values, "value");
     return weft__call_end(g, weft_cache_attention(g, in, &c, q, keys, values, scale, more));
 }
 

@@ -36,7 +36,7 @@ typedef struct weft_model_inputs {
     weft_ref rows;      /* [R] tokens that results are wanted of */
     weft_model_cache cache; /* of layers whose tokens see all before them; weft_window_cache has others */
     uint32_t page;      /* cells of a page */
-    weft_dtype kv;      /* type of the caches' states */
+    weft_dtype kv, kv_values; /* types of the caches' states: of keys, of values */
     uint32_t context;   /* tokens that a sequence may have */
 } weft_model_inputs;
 
@@ -59,8 +59,9 @@ WEFT_API weft_ref weft_alibi_slopes(weft_graph *g, uint32_t heads);
  * window, the same whenever it is asked for; in->cache if the window is 0 or what follows the longest sequence would
  * still see all of it. */
 WEFT_API weft_model_cache weft_window_cache(weft_graph *g, const weft_model_inputs *in, uint32_t window);
-/* Stores rows [T, G, D] in the state `name` [G, cells, D] of a cache, which it gives. */
-WEFT_API weft_ref weft_cache_store(weft_graph *g, const weft_model_inputs *in, const weft_model_cache *c, weft_ref rows,
+/* Stores rows [T, G, D] in the state `name` [G, cells, D] of a cache, which it gives. type: in->kv, of values
+ * in->kv_values. */
+WEFT_API weft_ref weft_cache_store(weft_graph *g, const weft_model_cache *c, weft_ref rows, weft_dtype type,
                                    const char *name);
 WEFT_API weft_ref weft_cache_attention(weft_graph *g, const weft_model_inputs *in, const weft_model_cache *c,
                                        weft_ref q, weft_ref keys, weft_ref values, float scale,

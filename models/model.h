@@ -129,7 +129,8 @@ typedef struct weft_model_graph_desc {
     /* How matrices are stored; WEFT_ANY: as the files have them. Tables that are only looked up keep the files' type,
      * vectors become f32. */
     weft_dtype weights;
-    weft_dtype kv; /* of the cache, any that floats can be turned into; blocks divide the heads. WEFT_ANY: f16 */
+    weft_dtype kv;        /* of the cache, any that floats can be turned into; blocks divide the heads. WEFT_ANY: f16 */
+    weft_dtype kv_values; /* of its values, where they are kept otherwise than its keys; WEFT_ANY: as `kv` */
     uint32_t context;     /* tokens of a sequence; 0: max_position_embeddings */
     uint32_t n_sequences; /* 0: 1 */
     uint32_t cells;       /* of each cache at most, whole pages; 0: context of every sequence */
@@ -184,7 +185,7 @@ typedef struct weft_session_desc {
     uint32_t n_devices;       /* at most 16 */
     const uint32_t *split;    /* layers per device, as in weft_program_desc; may be NULL */
     bool spread;              /* layers that the first device cannot hold go to the others */
-    weft_dtype weights, kv;   /* as in weft_model_graph_desc; kv ANY: f16, or f32 if exact */
+    weft_dtype weights, kv, kv_values; /* as in weft_model_graph_desc; kv ANY: f16, or f32 if exact */
     uint32_t context;         /* tokens per sequence; 0: the model's */
     uint32_t n_sequences;     /* 0: 1 */
     /* Tokens that the cache has room for, over all sequences, in pages of `page` (a power of two from 16 to 256; 0: 64,

@@ -95,6 +95,7 @@ static weft_status settle(weft_session_plan *p, weft_error *err)
     if (d->max_rows > d->max_tokens) d->max_rows = d->max_tokens;
     WEFT_TRY(settle_bounds(d, err));
     if (d->kv == WEFT_ANY) d->kv = d->exact ? WEFT_F32 : WEFT_F16;
+    if (d->kv_values == WEFT_ANY) d->kv_values = d->kv;
     return WEFT_OK;
 }
 
@@ -170,9 +171,10 @@ static weft_status create(weft_session_plan *p, const weft_session_desc *asked, 
     WEFT_TRY(settle(p, err));
     name_outputs(p);
     const weft_session_desc *d = &p->desc;
-    weft_model_graph_desc g = { .weights = d->weights, .kv = d->kv, .max_tokens = d->max_tokens,
-                                .context = d->context, .n_sequences = d->n_sequences, .cells = d->cells,
-                                .page = d->page, .max_rows = d->max_rows, .candidates = d->candidates };
+    weft_model_graph_desc g = { .weights = d->weights, .kv = d->kv, .kv_values = d->kv_values,
+                                .max_tokens = d->max_tokens, .context = d->context, .n_sequences = d->n_sequences,
+                                .cells = d->cells, .page = d->page, .max_rows = d->max_rows,
+                                .candidates = d->candidates };
     double start = weft__seconds();
     WEFT_TRY(weft_model_graph(p->m, &g, &p->g, err));
     p->times.graph = weft__seconds() - start;

@@ -13,12 +13,12 @@ static weft_status fail_token(weft_session *s, uint32_t at, const char *what, we
 {
     int32_t id = weft__batch(s, WEFT__TOKENS)[at], pos = weft__batch(s, WEFT__POS)[at];
     int32_t sequence = weft__batch(s, WEFT__SEQUENCE)[at];
-    const char *state = weft__overflowed_state(s, (uint32_t)sequence);
+    weft_state_info state;
     char cause[256] = "";
-    if (state)
+    if (weft__overflowed_state(s, (uint32_t)sequence, &state))
         snprintf(cause, sizeof cause,
-                 "; the cache '%s' was given a number %stoo large for %s: bf16 and f32 (kv) hold it", state,
-                 s->desc.kv == WEFT_F16 ? "beyond 65504, " : "", weft_dtype_get(s->desc.kv)->name);
+                 "; the cache '%s' was given a number %stoo large for %s: bf16 and f32 (kv) hold it", state.name,
+                 state.dtype == WEFT_F16 ? "beyond 65504, " : "", weft_dtype_get(state.dtype)->name);
     return WEFT_FAIL(err, WEFT_NOT_FINITE, "token %d at position %d of sequence %d: %s%s", id, pos, sequence, what,
                      cause);
 }

@@ -65,15 +65,23 @@ static const char *type_name(weft_dtype t)
     return t == WEFT_ANY ? "as in the files" : weft_dtype_get(t)->name;
 }
 
+/* Of keys and values, if they differ as --kv takes them: "q8_0,q4_0". */
+static void name_cache(const weft_session_desc *d, char *out, size_t size)
+{
+    bool two = d->kv != d->kv_values;
+    snprintf(out, size, "%s%s%s", type_name(d->kv), two ? "," : "", two ? type_name(d->kv_values) : "");
+}
+
 /* What must be equal, as a JSON text; to be freed. */
 static char *identity(const weft_session *s, uint32_t length, uint32_t discarded, size_t *n)
 {
-    char model[24], numbers[24];
+    char model[24], numbers[24], cache[48];
+    name_cache(&s->desc, cache, sizeof cache);
     snprintf(model, sizeof model, "%016" PRIx64, fingerprint(s->m));
     snprintf(numbers, sizeof numbers, "%016" PRIx64, constants(weft_session_graph(s)));
     json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "version", VERSION, "architecture",
                           s->m->info.architecture, "model", model, "constants", numbers, "weights",
-                          type_name(s->desc.weights), "kv", type_name(s->desc.kv), "length", (json_int_t)length,
+                          type_name(s->desc.weights), "kv", cache, "length", (json_int_t)length,
                           "discarded", (json_int_t)discarded);
     char *text = o ? weft__json_dump(o, JSON_COMPACT, n) : NULL;
     json_decref(o);

@@ -131,8 +131,8 @@ weft_status weft__read_results(weft_session *s, weft__runner *r, const weft_batc
 /* Those that are rows of the run; hidden states stand at their tokens. */
 #define WEFT__WANT_ROW (WEFT_WANT_LOGITS | WEFT_WANT_CANDIDATES | WEFT_WANT_SCORES)
 
-/* finite.c. The name of the first state of f16 that was given a number too large for it in what it has of the sequence;
- * NULL: none, or it cannot be told. Reads states back: for when something has gone wrong. */
-const char *weft__overflowed_state(weft_session *s, uint32_t sequence);
+/* finite.c. The first state that was given a number too large for its type in what it has of the sequence; false: none,
+ * or it cannot be told. Reads states back: for when something has gone wrong. */
+bool weft__overflowed_state(weft_session *s, uint32_t sequence, weft_state_info *out);
 
 #endif

@@ -23,6 +23,7 @@ typedef struct cli_option {
     const char *help;   /* one sentence, no full stop */
     const char *choices; /* "f16|q8_0": the values there are; may be NULL */
     bool repeats;       /* may be given more than once */
+    bool pair;          /* two of the choices may be given, with a comma between them */
 } cli_option;
 #define CLI_U64_MAX 0x1p64
 

@@ -24,8 +24,8 @@ const cli_option cli_run_options[] = {
       .help = "how matrices are stored in memory (default: as in the files)",
       .choices = formats + 1 },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT",
-      .help = "how the cache is stored (default: f16, f32 with --exact)",
-      .choices = formats + 1 },
+      .help = "how the cache is stored, or keys and values, as in q8_0,q4_0 (default: f16, f32 with --exact)",
+      .choices = formats + 1, .pair = true },
     { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens a sequence can have (default: the model's)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
@@ -43,8 +43,8 @@ const cli_option cli_run_options[] = {
 const cli_option cli_source_options[] = {
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = formats + 1,
       .help = "how matrices are stored (default: as in the files)" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = formats + 1,
-      .help = "how the cache is stored (default: f16, f32 with --exact)" },
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = formats + 1, .pair = true,
+      .help = "how the cache is stored, or keys and values, as in q8_0,q4_0 (default: f16, f32 with --exact)" },
     { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens of the cache (default: the model's context)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
@@ -114,9 +114,8 @@ static void try_choice(void *ctx, const char *word, size_t n)
     weft__guess_try(ctx, word, n);
 }
 
-static bool is_choice(const char *choices, const char *value)
+static bool is_choice(const char *choices, const char *value, size_t n)
 {
-    size_t n = strlen(value);
     for (const char *p = choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
         if (n && !strncmp(p, value, n) && (p[n] == 0 || p[n] == '|')) return true;
     return false;
@@ -131,11 +130,19 @@ static int refuse_number(const cli_option *o, const char *value)
                       (unsigned long long)most);
 }
 
+static bool is_allowed(const cli_option *o, const char *value)
+{
+    size_t first = o->pair ? strcspn(value, ",") : strlen(value);
+    const char *second = value[first] ? value + first + 1 : NULL;
+    return is_choice(o->choices, value, first) && (!second || is_choice(o->choices, second, strlen(second)));
+}
+
 /* 0, or 2 after a message. */
 static int check_value(const cli_option *o, const char *value)
 {
-    if (o->choices && !is_choice(o->choices, value)) {
-        weft__guess g = { .word = value };
+    if (o->choices && !is_allowed(o, value)) {
+        const char *last = o->pair ? strrchr(value, ',') : NULL;
+        weft__guess g = { .word = last ? last + 1 : value };
         char hint[80];
         cli_each_choice(o->choices, try_choice, &g);
         return cli_misuse("--%s %s: expected %s%s", o->name, value, o->choices,

@@ -135,6 +135,16 @@ static void tell_spilled(const cli_run *r)
     }
 }
 
+/* "q8_0", or of keys and values: "q8_0,q4_0". */
+static void read_cache_types(const char *text, weft_session_desc *desc)
+{
+    char keys[32];
+    const char *comma = strchr(text, ',');
+    snprintf(keys, sizeof keys, "%.*s", comma ? (int)(comma - text) : (int)strlen(text), text);
+    cli_dtype(keys, &desc->kv);
+    if (comma) cli_dtype(comma + 1, &desc->kv_values);
+}
+
 int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *split, weft_session_desc *desc)
 {
     bool given;
@@ -145,7 +155,7 @@ int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *spli
     desc->split = given ? split : NULL;
     desc->spread = true;
     if (cli_has(a, "weights")) cli_dtype(cli_text(a, "weights", ""), &desc->weights);
-    if (cli_has(a, "kv")) cli_dtype(cli_text(a, "kv", ""), &desc->kv);
+    if (cli_has(a, "kv")) read_cache_types(cli_text(a, "kv", ""), desc);
     if (cli_has(a, "context")) desc->context = cli_u32(a, "context", 0);
     if (cli_has(a, "chunk")) desc->max_tokens = cli_u32(a, "chunk", 0);
     desc->exact = cli_has(a, "exact");

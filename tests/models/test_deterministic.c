@@ -98,9 +98,10 @@ static void one_way(const char *device, weft_session_desc d, uint32_t length, bo
 }
 
 static const weft_session_desc ways[] = {
-    { .weights = WEFT_F16 }, { .weights = WEFT_Q8_0 }, { .weights = WEFT_Q4_0, .kv = WEFT_Q8_0 },
-    { .weights = WEFT_F32, .exact = true },
-    { .weights = WEFT_Q4_0, .exact = true }, { .weights = WEFT_BF16, .kv = WEFT_BF16 },
+    { .weights = WEFT_F16 }, { .weights = WEFT_Q8_0 },
+    { .weights = WEFT_Q4_0, .kv = WEFT_Q8_0, .kv_values = WEFT_Q4_0 }, { .weights = WEFT_F32, .exact = true },
+    { .weights = WEFT_Q4_0, .exact = true },
+    { .weights = WEFT_BF16, .kv = WEFT_BF16 },
 };
 enum { N_WAYS = sizeof ways / sizeof *ways };
 

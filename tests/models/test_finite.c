@@ -281,6 +281,15 @@ static void what_blocks_cannot_hold_is_named(void)
             CHECK_CONTAINS(err.text, caches[i].text);
             weft_session_destroy(s);
         }
+        /* of keys and values only those of a type that holds no such number */
+        for (size_t i = 0; open && i < 2; i++) {
+            weft_session *s = session(&w, (weft_session_desc){ .kv = i ? WEFT_F32 : WEFT_Q4_0,
+                                                               .kv_values = i ? WEFT_Q4_0 : WEFT_F32 });
+            if (s && i == value) CHECK_STATUS(eval_tokens(s, 0, ids, 4, false, out, &err), WEFT_NOT_FINITE, err);
+            else if (s) CHECK_OK(eval_tokens(s, 0, ids, 4, false, out, &err), err);
+            if (i == value) CHECK_CONTAINS(err.text, "too large for q4_0");
+            weft_session_destroy(s);
+        }
         world_close(&w);
     }
 }

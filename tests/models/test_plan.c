@@ -79,6 +79,7 @@ static void is_what_a_session_runs(void)
         { .exact = true, .max_rows = 20, .bounds = { 5 } },
         { .weights = WEFT_Q8_0, .kv = WEFT_F32, .max_tokens = 1 },
         { .kv = WEFT_Q8_0, .n_sequences = 2 },
+        { .kv = WEFT_Q8_0, .kv_values = WEFT_Q4_0 },
     };
     if (!begin(&w, TINY)) return;
     for (size_t i = 0; i < sizeof descs / sizeof *descs; i++) {

@@ -95,12 +95,15 @@ static void logits_other_formats(void)
 /* What the type of the cache costs, everything else being exact. */
 static void logits_of_caches(void)
 {
-    static const struct { weft_dtype kv; double limit; } caches[] = { { WEFT_F16, 5e-4 }, { WEFT_BF16, 5e-3 },
-                                                                      { WEFT_Q8_0, 1e-2 }, { WEFT_Q4_0, 2e-1 } };
+    static const struct { weft_dtype kv, values; double limit; } caches[] = {
+        { WEFT_F16, WEFT_F16, 5e-4 }, { WEFT_BF16, WEFT_BF16, 5e-3 }, { WEFT_Q8_0, WEFT_Q8_0, 1e-2 },
+        { WEFT_Q8_0, WEFT_Q4_0, 2e-1 }, { WEFT_Q4_0, WEFT_Q8_0, 2e-1 }, { WEFT_Q4_0, WEFT_Q4_0, 2e-1 }
+    };
     for (size_t i = 0; i < sizeof caches / sizeof *caches; i++) {
-        printf("  a cache of %s\n", weft_dtype_get(caches[i].kv)->name);
-        compare_logits(device, &(weft_session_desc){ .weights = WEFT_F32, .kv = caches[i].kv, .exact = true },
-                       REF_QUICK ? SHORT : ALL, caches[i].limit);
+        printf("  a cache of %s and %s\n", weft_dtype_get(caches[i].kv)->name, weft_dtype_get(caches[i].values)->name);
+        const weft_session_desc d = { .weights = WEFT_F32, .kv = caches[i].kv, .kv_values = caches[i].values,
+                                      .exact = true };
+        compare_logits(device, &d, REF_QUICK ? SHORT : ALL, caches[i].limit);
     }
 }
 

@@ -224,14 +224,22 @@ holds "embed names the token" 'grep -q "token 0 at position 1" "$dir/err"'
 fails "perplexity" 1 "token 3 at position 0" "$weft" perplexity "$dir/nan" --tokens 3,4,5 --json
 "$weft" generate "$dir/nan" --tokens 3,4,5 --check >"$dir/out" 2>"$dir/err"; same "--check: exit status" 1 $?
 holds "--check names the node and the weight" 'grep -qE "the first NaN or infinity is made by .*; the weight .* has some" "$dir/err"'
-for kv in q8_0 q4_0; do
+for kv in q8_0 q4_0 q8_0,q4_0 f16,q8_0; do
     holds "a cache of $kv" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv $kv --check >/dev/null 2>&1'
 done
 "$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv q8_0 --save-state "$dir/state8" >/dev/null
 "$weft" generate "$model" --load-state "$dir/state8" --max-tokens 3 --kv q8_0 >/dev/null || bad "a saved cache of q8_0"
 fails "a cache of another type" 1 "a cache of q8_0, here it is f16; open the session with such a one (--kv)" "$weft" generate "$model" --load-state "$dir/state8"
+"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv q8_0,q4_0 --save-state "$dir/state84" >/dev/null
+"$weft" generate "$model" --load-state "$dir/state84" --max-tokens 3 --kv q8_0,q4_0 >/dev/null || bad "a saved cache of q8_0 and q4_0"
+fails "a cache with other values" 1 "a cache of q8_0,q4_0, here it is q8_0; open" "$weft" generate "$model" --load-state "$dir/state84" --kv q8_0
+fails "a format that values cannot have" 2 "--kv q8_0,q4: expected" "$weft" generate "$model" --prompt x --kv q8_0,q4
+fails "no format of values" 2 "--kv q8_0,: expected" "$weft" generate "$model" --prompt x --kv q8_0,
+fails "a third format" 2 "--kv f16,f16,f16: expected" "$weft" generate "$model" --prompt x --kv f16,f16,f16
+fails "two formats of weights" 2 "--weights q8_0,q4_0: expected" "$weft" generate "$model" --prompt x --weights q8_0,q4_0
 cache() { "$weft" memory "$model" "$@" --format md | sed -n 's/^| states | \([0-9.]*\) .*/\1/p'; }
 same "memory: a cache of q8_0 is 17/32 of one of f16" 3.0,1.6,0.8 "$(cache),$(cache --kv q8_0),$(cache --kv q4_0)"
+same "memory: keys and values of their own" 2.3,2.3 "$(cache --kv f16,q8_0),$(cache --kv q8_0,f16)"
 holds "a cache of bf16" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv bf16 --check >/dev/null 2>&1'
 
 holds "memory: the arenas of all programs" '"$weft" memory "$model" --device cpu | grep -cE "^  (prompt arena|decode arena|[0-9]+ tokens) " | grep -qx 5'
