@@ -70,7 +70,7 @@ const weft__wrapper *weft__wrapper_of_class(const char *name);
 const weft__wrapper *weft__config_wrapper(const weft_config_file *c); /* config_open.c: that a configuration is of */
 
 /* gguf_names.c. What a weight of the graph is called in GGUF files; false: none has it. */
-bool weft__gguf_find(const weft__arch *a, const char *weight, weft__gguf_place *out);
+bool weft__gguf_place_of(const weft__arch *a, const char *weight, weft__gguf_place *out);
 
 /* ---- words for tables ---- */
 

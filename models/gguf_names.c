@@ -86,7 +86,7 @@ static void compose(char *out, size_t size, const parts *p, const char *in_file)
     else snprintf(out, size, "blk.%ld.%s%s%s", p->layer, in_file, dot, p->last);
 }
 
-bool weft__gguf_find(const weft__arch *a, const char *weight, weft__gguf_place *out)
+bool weft__gguf_place_of(const weft__arch *a, const char *weight, weft__gguf_place *out)
 {
     static const weft__gguf_name embedding = SAME("", "token_embd");
     parts p;

@@ -113,7 +113,7 @@ static bool is_part(const weft__arch *a, const char *name, char *whole, size_t s
 static bool whole_is(const model *m, const line *l)
 {
     weft__gguf_place p;
-    if (!weft__gguf_find(m->arch, l->name, &p)) return false;
+    if (!weft__gguf_place_of(m->arch, l->name, &p)) return false;
     bool second = (!strcmp(l->form, "half") || !strcmp(l->form, "turn")) && strtoul(l->rest, NULL, 10) == 1;
     return !strcmp(second ? p.second : p.name, l->in_file) && form_is(m, l, &p);
 }
@@ -126,7 +126,7 @@ static bool part_is(const model *m, const line *l)
     int half;
     weft__gguf_place p;
     if (!is_part(m->arch, l->name, whole, sizeof whole, &expert, &half)) return false;
-    if (!weft__gguf_find(m->arch, whole, &p) || strcmp(half ? p.second : p.name, l->in_file) != 0) return false;
+    if (!weft__gguf_place_of(m->arch, whole, &p) || strcmp(half ? p.second : p.name, l->in_file) != 0) return false;
     return !strcmp(l->form, "row") ? strtoul(l->rest, NULL, 10) == expert : !strcmp(l->form, "same");
 }
 
@@ -187,7 +187,7 @@ static void a_norm_of_each_head_is_a_row(void)
 {
     weft__gguf_place p;
     const weft__arch *a = weft__arch_of_type("stablelm");
-    CHECK(weft__gguf_find(a, "model.layers.12.self_attn.k_layernorm.norms.7.weight", &p));
+    CHECK(weft__gguf_place_of(a, "model.layers.12.self_attn.k_layernorm.norms.7.weight", &p));
     CHECK_STR(p.name, "blk.12.attn_k_norm.weight");
     CHECK(p.form == WEFT__GGUF_ROW && p.row == 7);
 }
@@ -198,8 +198,8 @@ static void other_names_are_not_found(void)
                                          "model.layers.x.mlp.up_proj.weight", "mlp", "model.layers.0.mlp.up_proj" };
     weft__gguf_place p;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!CHECK(!weft__gguf_find(weft__arch_of_type("llama"), names[i], &p))) printf("  %s\n", names[i]);
-    CHECK(!weft__gguf_find(weft__arch_of_type("opt"), "model.decoder.layers.0.fc1.weight", &p));
+        if (!CHECK(!weft__gguf_place_of(weft__arch_of_type("llama"), names[i], &p))) printf("  %s\n", names[i]);
+    CHECK(!weft__gguf_place_of(weft__arch_of_type("opt"), "model.decoder.layers.0.fc1.weight", &p));
 }
 
 static const weft_test tests[] = {
