@@ -1,18 +1,13 @@
-/* checkpoint.c: opens the files of a model folder and merges their tensors. The data structure is
- * one array of tensor records sorted by name, copied from those of the files, which stay open
- * (mapped) as long as the checkpoint. */
+/* checkpoint.c: opens the files of a model, of either format, and merges their tensors. The data structure is one array
+ * of tensor records sorted by name, copied from those of the files, which stay open (mapped) as long as the checkpoint.
+ * folder.c says which files a path means. */
 #include "checkpoint_impl.h"
 #include "json.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SINGLE_FILE "model.safetensors"
-#define INDEX_FILE  "model.safetensors.index.json"
 #define MAX_INDEX   ((size_t)64 << 20) /* bytes; that of a 20B model is about 60 kB */
-
-/* ---- what MODEL means ---- */
 
 /* "x-00002-of-00007.safetensors" */
 static bool is_shard_name(const char *name)
@@ -25,54 +20,6 @@ static bool is_shard_name(const char *name)
         if (pattern[i] == '#' ? c < '0' || c > '9' : c != pattern[i]) return false;
     }
     return true;
-}
-
-weft_status weft__model_folder(const char *model, char **folder, weft_error *err)
-{
-    const char *name = weft__path_name(model);
-    *folder = NULL;
-    if (weft__path_is_folder(model))
-        *folder = strdup(model);
-    else if (!weft__path_exists(model))
-        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no such file or folder", model);
-    else if (weft__path_is_dangling(model))
-        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: the link leads nowhere", model);
-    else if (weft__ends_with(name, ".gguf"))
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "%s: GGUF files are not supported yet; name a Hugging Face folder", model);
-    else if (weft__ends_with(name, ".safetensors") || weft__ends_with(name, ".json"))
-        *folder = weft__path_parent(model);
-    else
-        return WEFT_FAIL(err, WEFT_INVALID, "%s: neither a model folder nor a .safetensors file",
-                         model);
-    return *folder ? WEFT_OK : WEFT_OOM_FAIL(err, model);
-}
-
-/* There is neither a model.safetensors nor an index: says what is there instead. */
-static weft_status no_weights(const char *folder, weft_error *err)
-{
-    bool torch = false, gguf = false;
-    char other[WEFT__QUOTE_SIZE] = "";
-    DIR *dir = opendir(folder);
-    if (!dir) return WEFT_FAIL(err, WEFT_IO, "%s: the folder cannot be read", folder);
-    for (struct dirent *e; (e = readdir(dir));) {
-        torch = torch || weft__ends_with(e->d_name, ".bin") || weft__ends_with(e->d_name, ".pt") ||
-                weft__ends_with(e->d_name, ".pth");
-        gguf = gguf || weft__ends_with(e->d_name, ".gguf");
-        if (weft__ends_with(e->d_name, ".safetensors")) weft__quote(other, e->d_name);
-    }
-    closedir(dir);
-    if (other[0])
-        return WEFT_FAIL(err, WEFT_NOT_FOUND,
-                         "%s: has %s but no " INDEX_FILE " and no " SINGLE_FILE, folder, other);
-    if (gguf)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "%s: holds GGUF files only, which are not supported yet", folder);
-    if (torch)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED,
-                         "%s: holds PyTorch .bin files only; save the model as safetensors",
-                         folder);
-    return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no " SINGLE_FILE " and no " INDEX_FILE, folder);
 }
 
 /* ---- the index ---- */
@@ -130,22 +77,34 @@ weft_status weft__checkpoint_check_index(const char *text, size_t n, const char 
 
 /* ---- opening ---- */
 
+static weft_status add_tensors(weft_checkpoint *ck, const weft__file_tensor *tensors, size_t n, const char *path,
+                               weft_error *err)
+{
+    if (!weft__grow(&ck->tensors, &ck->tensors_capacity, ck->n_tensors + n, sizeof *ck->tensors))
+        return WEFT_OOM_FAIL(err, path);
+    for (size_t i = 0; i < n; i++) {
+        ck->tensors[ck->n_tensors++] = tensors[i];
+        ck->bytes += tensors[i].size;
+    }
+    return WEFT_OK;
+}
+
 static weft_status add_file(weft_checkpoint *ck, const char *path, weft__safetensors **out,
                             weft_error *err)
 {
     if (!weft__grow(&ck->files, &ck->files_capacity, ck->n_files + 1, sizeof *ck->files))
         return WEFT_OOM_FAIL(err, path);
     WEFT_TRY(weft__safetensors_open(path, out, err));
-    weft__safetensors *st = *out;
-    ck->files[ck->n_files++] = st;
-    if (!weft__grow(&ck->tensors, &ck->tensors_capacity, ck->n_tensors + st->n_tensors,
-                    sizeof *ck->tensors))
-        return WEFT_OOM_FAIL(err, path);
-    if (st->n_tensors)
-        memcpy(ck->tensors + ck->n_tensors, st->tensors, st->n_tensors * sizeof *st->tensors);
-    ck->n_tensors += st->n_tensors;
-    ck->bytes += st->data_size;
-    return WEFT_OK;
+    ck->files[ck->n_files++] = *out;
+    return add_tensors(ck, (*out)->tensors, (*out)->n_tensors, path, err);
+}
+
+static weft_status add_gguf(weft_checkpoint *ck, const char *path, weft_error *err)
+{
+    size_t n;
+    WEFT_TRY(weft__gguf_open(path, &ck->gguf, err));
+    const weft__file_tensor *tensors = weft__gguf_tensors(ck->gguf, &n);
+    return add_tensors(ck, tensors, n, path, err);
 }
 
 /* The shard of that name, opened when it is met first. */
@@ -252,12 +211,12 @@ static weft_status open_index(weft_checkpoint *ck, const char *folder, const cha
 }
 
 /* As transformers does: model.safetensors if it is there, else the index. A file named by MODEL comes before both. */
-static weft_status open_files(weft_checkpoint *ck, const char *model, const char *folder,
+static weft_status open_safetensors(weft_checkpoint *ck, const char *model, const char *folder,
                               weft_error *err)
 {
     weft__safetensors *st;
-    char *single = weft__path_join(folder, SINGLE_FILE),
-         *index = weft__path_join(folder, INDEX_FILE);
+    char *single = weft__path_join(folder, WEFT__SINGLE_FILE),
+         *index = weft__path_join(folder, WEFT__INDEX_FILE);
     weft_status s;
     const char *name = weft__path_name(model);
     bool file = !weft__path_is_folder(model), indexed = index && weft__path_exists(index);
@@ -273,9 +232,20 @@ static weft_status open_files(weft_checkpoint *ck, const char *model, const char
     else if (indexed)
         s = open_index(ck, folder, index, err);
     else
-        s = no_weights(folder, err);
+        s = weft__folder_without_weights(folder, err);
     free(single);
     free(index);
+    return s;
+}
+
+static weft_status open_files(weft_checkpoint *ck, const char *model, weft_error *err)
+{
+    char *folder, *gguf;
+    WEFT_TRY(weft__model_folder(model, &folder, err));
+    weft_status s = weft__model_gguf(model, &gguf, err);
+    if (!s) s = gguf ? add_gguf(ck, gguf, err) : open_safetensors(ck, model, folder, err);
+    free(gguf);
+    free(folder);
     return s;
 }
 
@@ -289,19 +259,16 @@ static weft_status describe(weft_checkpoint *ck, weft_error *err)
         const weft__file_tensor *t = &ck->tensors[i];
         ck->infos[i] = (weft_tensor_info){ .name = t->name, .dtype = t->dtype->name, .type = t->dtype->type,
                                            .rank = t->rank, .dims = (const int64_t *)t->dims, .data = t->data,
-                                           .bytes = t->size, .file = t->file };
+                                           .bytes = t->size, .file = t->file, .big_endian = t->swapped };
     }
     return WEFT_OK;
 }
 
 weft_status weft_checkpoint_open(const char *model, weft_checkpoint **out, weft_error *err)
 {
-    char *folder;
     *out = NULL;
-    WEFT_TRY(weft__model_folder(model, &folder, err));
     weft_checkpoint *ck = calloc(1, sizeof *ck);
-    weft_status s = ck ? open_files(ck, model, folder, err) : WEFT_OOM_FAIL(err, model);
-    free(folder);
+    weft_status s = ck ? open_files(ck, model, err) : WEFT_OOM_FAIL(err, model);
     if (s == WEFT_OK) s = describe(ck, err);
     if (s != WEFT_OK) {
         weft_checkpoint_close(ck);
@@ -316,6 +283,7 @@ void weft_checkpoint_close(weft_checkpoint *ck)
     if (!ck) return;
     for (size_t i = 0; i < ck->n_files; i++) weft__safetensors_destroy(ck->files[i]);
     free(ck->files);
+    weft__gguf_close(ck->gguf);
     for (size_t i = 0; ck->converted && i < ck->n_tensors; i++) free(ck->converted[i]);
     free(ck->converted);
     free(ck->infos);
@@ -364,5 +332,10 @@ const char *weft_checkpoint_note(const weft_checkpoint *ck, size_t i)
 
 size_t weft__checkpoint_file_count(const weft_checkpoint *ck)
 {
-    return ck->n_files;
+    return ck->gguf ? weft__gguf_header_of(ck->gguf).n_files : ck->n_files;
+}
+
+const weft__gguf_file *weft__checkpoint_gguf(const weft_checkpoint *ck)
+{
+    return ck->gguf;
 }

@@ -166,6 +166,17 @@ bool weft__path_is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool weft__file_begins(const char *path, const char *text)
+{
+    int fd;
+    size_t size, n = strlen(text);
+    char begin[16];
+    if (n > sizeof begin || open_regular(path, &fd, &size, NULL)) return false;
+    ssize_t got = read(fd, begin, n);
+    close(fd);
+    return got == (ssize_t)n && memcmp(begin, text, n) == 0;
+}
+
 bool weft__ends_with(const char *s, const char *tail)
 {
     size_t n = strlen(s), m = strlen(tail);

@@ -35,6 +35,7 @@ const char *weft__path_name(const char *path);
 bool weft__path_exists(const char *path);
 bool weft__path_is_dangling(const char *path); /* a link to nothing */
 bool weft__path_is_folder(const char *path);
+bool weft__file_begins(const char *path, const char *text); /* a regular file, with that text */
 bool weft__ends_with(const char *s, const char *tail);
 
 /* A name from a file as it may stand in a message: control characters as '?', cut to fit. Returns buf. */

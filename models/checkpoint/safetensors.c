@@ -74,7 +74,9 @@ static weft_status make_dtype(weft__safetensors *st, const char *name, const wef
     weft__file_dtype *t = weft__arena_alloc(&st->arena, 1, sizeof *t);
     if (!t || !(t->name = weft__arena_strdup(&st->arena, weft__quote(clean, name))))
         return WEFT_OOM_FAIL(err, st->file);
+    t->block = 1;
     t->bytes = 0;
+    t->ggml = -1;
     t->type = WEFT_ANY;
     *out = t;
     return WEFT_OK;
@@ -93,7 +95,7 @@ static weft_status read_tensor(weft__safetensors *st, const char *key, const jso
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s: dtype is %s, not a string", st->file,
                          name, weft__json_kind(dtype));
     t->dtype = weft__file_dtype_find(json_string_value(dtype));
-    if (!t->dtype) WEFT_TRY(make_dtype(st, json_string_value(dtype), &t->dtype, err));
+    if (!t->dtype || t->dtype->block > 1) WEFT_TRY(make_dtype(st, json_string_value(dtype), &t->dtype, err));
     WEFT_TRY(read_shape(st, name, json_object_get(v, "shape"), t, err));
     WEFT_TRY(read_offsets(st, name, json_object_get(v, "data_offsets"), data, t, err));
     t->name = weft__arena_strdup(&st->arena, key);
@@ -117,15 +119,6 @@ static weft_status check_metadata(const weft__safetensors *st, json_t *meta, wef
                              st->file, weft__quote(name, key), weft__json_kind(v));
     }
     return WEFT_OK;
-}
-
-static int compare_position(const void *a, const void *b)
-{
-    const weft__file_tensor *x = a, *y = b;
-    uintptr_t p = (uintptr_t)x->data, q = (uintptr_t)y->data;
-    if (p != q) return p < q ? -1 : 1;
-    if (x->size != y->size) return x->size < y->size ? -1 : 1;
-    return strcmp(x->name, y->name);
 }
 
 /* The tensors cover the data exactly once. */
@@ -169,7 +162,7 @@ static weft_status read_header(weft__safetensors *st, json_t *header, const unsi
         else
             WEFT_TRY(read_tensor(st, key, v, data, &st->tensors[st->n_tensors++], err));
     }
-    qsort(st->tensors, st->n_tensors, sizeof *st->tensors, compare_position);
+    qsort(st->tensors, st->n_tensors, sizeof *st->tensors, weft__file_tensor_compare_place);
     WEFT_TRY(check_tiling(st, data, err));
     qsort(st->tensors, st->n_tensors, sizeof *st->tensors, weft__file_tensor_compare);
     return WEFT_OK;

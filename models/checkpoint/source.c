@@ -14,7 +14,9 @@ weft_status weft__checkpoint_weight(const weft_checkpoint *ck, const char *name,
     *out = NULL;
     if (!t)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no tensor %s",
-                         ck->n_files == 1 ? ck->files[0]->file : "the checkpoint", name);
+                         ck->gguf          ? weft__gguf_path(ck->gguf)
+                         : ck->n_files == 1 ? ck->files[0]->file
+                                            : "the checkpoint", name);
     if (t->also_in)
         return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s is also in %s, and the index does not say which counts",
                          t->file, name, t->also_in);
@@ -22,19 +24,23 @@ weft_status weft__checkpoint_weight(const weft_checkpoint *ck, const char *name,
         return WEFT_FAIL(err, WEFT_UNSUPPORTED,
                          "%s: tensor %s: weights of type %s are not supported", t->file, name,
                          t->dtype->name);
+    if (t->swapped && !t->dtype->layout)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor %s: big-endian weights of type %s are not supported",
+                         t->file, name, t->dtype->name);
     *out = t;
     return WEFT_OK;
 }
 
-/* ---- types that no graph has ---- */
+/* ---- types that no graph has, and other byte orders ---- */
 
 /* Doubles, of any alignment, as the nearest floats. What is finite stays finite or is refused. */
-static weft_status convert(const weft__file_tensor *t, float *out, weft_error *err)
+static weft_status narrow(const weft__file_tensor *t, float *out, weft_error *err)
 {
     const unsigned char *in = t->data;
     for (size_t i = 0; i < t->size / sizeof(double); i++) {
         double x;
-        memcpy(&x, in + i * sizeof x, sizeof x);
+        if (t->swapped) weft__file_swap(t->dtype, in + i * sizeof x, &x, sizeof x);
+        else memcpy(&x, in + i * sizeof x, sizeof x);
         out[i] = (float)x;
         if (isfinite(x) && !isfinite(out[i]))
             return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor %s: element %zu, %g, is beyond the range of float32",
@@ -43,14 +49,21 @@ static weft_status convert(const weft__file_tensor *t, float *out, weft_error *e
     return WEFT_OK;
 }
 
-/* An F64 tensor's values as f32: made when first asked for, kept as long as the checkpoint. */
-static weft_status converted(const weft_checkpoint *ck, const weft__file_tensor *t, const float **out, weft_error *err)
+static bool is_narrowed(const weft__file_tensor *t)
 {
-    float **kept = &ck->converted[t - ck->tensors];
+    return t->dtype->bytes != weft_dtype_get(t->dtype->type)->bytes;
+}
+
+/* A tensor's values as a graph has them: made when first asked for, kept as long as the checkpoint. */
+static weft_status converted(const weft_checkpoint *ck, const weft__file_tensor *t, const void **out, weft_error *err)
+{
+    void **kept = &ck->converted[t - ck->tensors];
     if (!*kept) {
-        float *made = malloc(t->size / 2 + 1);
+        void *made = malloc((is_narrowed(t) ? t->size / 2 : t->size) + 1);
         if (!made) return WEFT_OOM_FAIL(err, t->name);
-        weft_status s = convert(t, made, err);
+        weft_status s = WEFT_OK;
+        if (is_narrowed(t)) s = narrow(t, made, err);
+        else weft__file_swap(t->dtype, t->data, made, t->size);
         if (s) {
             free(made);
             return s;
@@ -80,11 +93,9 @@ weft_status weft__checkpoint_data(const weft_checkpoint *ck, const weft__file_te
     prefetch(t);
     *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size };
     memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
-    if (t->dtype->bytes == weft_dtype_get(out->dtype)->bytes) return WEFT_OK;
-    const float *values = NULL;
-    WEFT_TRY(converted(ck, t, &values, err));
-    out->data = values;
-    out->bytes = t->size / 2;
+    if (!t->swapped && !is_narrowed(t)) return WEFT_OK;
+    WEFT_TRY(converted(ck, t, &out->data, err));
+    if (is_narrowed(t)) out->bytes = t->size / 2;
     return WEFT_OK;
 }
 

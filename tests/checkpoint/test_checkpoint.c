@@ -138,7 +138,7 @@ static void finds_what_model_names(void)
     temp_write_text(&t, "notes.txt", "x");
     expect(temp_path(&t, "notes.txt"), WEFT_INVALID, "neither a model folder nor");
     temp_write_text(&t, "m.gguf", "GGUF");
-    expect(temp_path(&t, "m.gguf"), WEFT_UNSUPPORTED, "GGUF files are not supported yet");
+    expect(temp_path(&t, "m.gguf"), WEFT_FORMAT, "the file ends within the header");
     temp_remove(&t);
 }
 
@@ -188,11 +188,11 @@ static void tells_incomplete_downloads(void)
 static void says_what_is_there_instead(void)
 {
     temp_folder t = temp_make();
-    expect(t.path, WEFT_NOT_FOUND, "no model.safetensors and no model.safetensors.index.json");
+    expect(t.path, WEFT_NOT_FOUND, "no model.safetensors, no model.safetensors.index.json and no GGUF file");
     temp_write_text(&t, "pytorch_model.bin", "PK");
     expect(t.path, WEFT_UNSUPPORTED, "PyTorch .bin files only");
     temp_write_text(&t, "q4.gguf", "GGUF");
-    expect(t.path, WEFT_UNSUPPORTED, "GGUF files only");
+    expect(t.path, WEFT_FORMAT, "q4.gguf: the file ends within the header");
     temp_write_safetensors(&t, "weights.safetensors", ONE("a"), 8);
     expect(t.path, WEFT_NOT_FOUND, "has weights.safetensors but no");
     CHECK(mkfifo(temp_path(&t, "model.safetensors"), 0600) == 0);
