@@ -31,13 +31,6 @@ WEFT_WORD int magnitude_at(weft_floats x, int i)
     return bits & 0x7fffffff;
 }
 
-WEFT_WORD float float_of_bits(int bits)
-{
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
 /* a / b, to the nearest. */
 WEFT_WORD float quotient(float a, float b)
 {

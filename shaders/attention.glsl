@@ -31,6 +31,7 @@ layout(constant_id = 10) const uint DRESS = 0;   /* what is made of scores: CAPP
 #define Y 10
 #define SCRATCH 11
 
+#define STATES_ONLY
 #include "blocks.glsl"
 
 const uint NOWHERE = 0xffffffffu; /* no cell, no sequence */

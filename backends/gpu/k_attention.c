@@ -10,9 +10,15 @@ enum { CAPPED = 1, SLOPED = 2, BIASED = 4, WITH_SINK = 8 }; /* DRESS of attentio
 enum { MAX_TOKENS = 8, TILE_ROWS = 8, LEAST_PIECE = 512, MAX_PIECES = 8 };
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
 
+/* Keys and values in blocks are of types that caches can have (STATES_ONLY in attention.glsl). */
+static bool is_kept(const gpu_tensor *t)
+{
+    return t->n_parts == 1 && weft_dtype_get(t->dtype)->encodes;
+}
+
 static bool accepts(const gpu_call *c)
 {
-    if (!gpu_accepts_stored(c, 1u << K | 1u << V) || c->in[K].n_parts > 1 || c->in[V].n_parts > 1) return false;
+    if (!gpu_accepts_stored(c, 1u << K | 1u << V) || !is_kept(&c->in[K]) || !is_kept(&c->in[V])) return false;
     if (c->in[Q].dim[2] > 1024 || c->in[V].dim[2] > 1024) return false;
     for (uint32_t i = FIRST; i < c->n_in; i++)
         if (c->in[i].dtype != WEFT_I32 && c->in[i].dtype != WEFT_F32) return false;

@@ -16,7 +16,7 @@ syntax keyword weftWord      in from as data node
 syntax keyword weftOperator  and or not
 syntax keyword weftConstant  true false none
 syntax match   weftType      /\<\%(int\|float\|bool\|text\|dtype\|act\)\>/
-syntax match   weftType      /\<\%(any\|bf16\|[fiq]\d\+\%(_\w\+\)\?\)\>/
+syntax match   weftType      /\<\%(any\|bf16\|mxfp4\|nvfp4\|[fi]\d\+\|[it]\?q\d\+_\w\+\)\>/
 syntax match   weftNumber    /\<\%(0x\x\+\|\d\+\%(\.\d\+\)\?\%([eE][-+]\?\d\+\)\?\)\>/
 syntax match   weftFunction  /\<\h\w*\ze(/
 syntax match   weftOp        /\%(^\s*%[^="{]*=\s*\)\@<=\h\w*/

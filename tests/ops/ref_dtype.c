@@ -112,6 +112,153 @@ static void read_q4_0(const uint8_t *p, double *out)
     }
 }
 
+static double half_in(const uint8_t *p)
+{
+    return half_value((uint16_t)(p[0] | p[1] << 8));
+}
+
+static void read_q4_1(const uint8_t *p, double *out)
+{
+    for (int j = 0; j < 16; j++) {
+        out[j] = half_in(p) * (p[4 + j] & 15) + half_in(p + 2);
+        out[j + 16] = half_in(p) * (p[4 + j] >> 4) + half_in(p + 2);
+    }
+}
+
+/* Nibbles in 16 bytes at `low`, their fifth bits in a word of 32 at `high`. */
+static void five_bits(const uint8_t *low, const uint8_t *high, int *q)
+{
+    uint32_t fifth = (uint32_t)high[0] | (uint32_t)high[1] << 8 | (uint32_t)high[2] << 16 | (uint32_t)high[3] << 24;
+    for (int j = 0; j < 32; j++) q[j] = (j < 16 ? low[j] & 15 : low[j - 16] >> 4) + (fifth >> j & 1 ? 16 : 0);
+}
+
+static void read_q5_0(const uint8_t *p, double *out)
+{
+    int q[32];
+    five_bits(p + 6, p + 2, q);
+    for (int j = 0; j < 32; j++) out[j] = half_in(p) * (q[j] - 16);
+}
+
+static void read_q5_1(const uint8_t *p, double *out)
+{
+    int q[32];
+    five_bits(p + 8, p + 4, q);
+    for (int j = 0; j < 32; j++) out[j] = half_in(p) * q[j] + half_in(p + 2);
+}
+
+/* The 256 numbers of 2 bits in 64 bytes: two halves of 32 bytes, each first the lowest pairs of all its bytes. */
+static void two_bits(const uint8_t *p, int *q)
+{
+    for (int half = 0; half < 2; half++, p += 32)
+        for (int shift = 0; shift < 8; shift += 2)
+            for (int j = 0; j < 32; j++) *q++ = p[j] >> shift & 3;
+}
+
+/* The 256 nibbles of 128 bytes: parts of `run` bytes, each first the low nibbles of all its bytes. */
+static void four_bits(const uint8_t *p, int run, int *q)
+{
+    for (int part = 0; part < 128; part += run, p += run)
+        for (int shift = 0; shift < 8; shift += 4)
+            for (int j = 0; j < run; j++) *q++ = p[j] >> shift & 15;
+}
+
+static void read_q2_K(const uint8_t *p, double *out)
+{
+    int q[256];
+    two_bits(p + 16, q);
+    for (int j = 0; j < 256; j++)
+        out[j] = half_in(p + 80) * (p[j / 16] & 15) * q[j] - half_in(p + 82) * (p[j / 16] >> 4);
+}
+
+static void read_q3_K(const uint8_t *p, double *out)
+{
+    int q[256], scale[16];
+    const uint8_t *s = p + 96;
+    two_bits(p + 32, q);
+    for (int g = 0; g < 16; g++) {
+        scale[g] = g < 8 ? s[g] & 15 : s[g - 8] >> 4;
+        scale[g] += (s[8 + g % 4] >> g / 4 * 2 & 3) * 16 - 32;
+    }
+    for (int j = 0; j < 256; j++) {
+        bool high = p[j % 32] >> j / 32 & 1;
+        out[j] = half_in(p + 108) * scale[j / 16] * (high ? q[j] : q[j] - 4);
+    }
+}
+
+/* The 8 scales and minima of q4_K and q5_K out of 12 bytes: as ggml packs 16 numbers of 6 bits. */
+static void six_bits(const uint8_t *p, int *scale, int *minimum)
+{
+    for (int j = 0; j < 4; j++) {
+        scale[j] = p[j] & 63;
+        minimum[j] = p[4 + j] & 63;
+        scale[4 + j] = (p[8 + j] & 15) + (p[j] >> 6) * 16;
+        minimum[4 + j] = (p[8 + j] >> 4) + (p[4 + j] >> 6) * 16;
+    }
+}
+
+static void read_q4_K(const uint8_t *p, double *out)
+{
+    int q[256], scale[8], minimum[8];
+    four_bits(p + 16, 32, q);
+    six_bits(p + 4, scale, minimum);
+    for (int j = 0; j < 256; j++)
+        out[j] = half_in(p) * scale[j / 32] * q[j] - half_in(p + 2) * minimum[j / 32];
+}
+
+static void read_q5_K(const uint8_t *p, double *out)
+{
+    int q[256], scale[8], minimum[8];
+    four_bits(p + 48, 32, q);
+    six_bits(p + 4, scale, minimum);
+    for (int j = 0; j < 256; j++) {
+        q[j] += p[16 + j % 32] & 1 << j / 32 ? 16 : 0;
+        out[j] = half_in(p) * scale[j / 32] * q[j] - half_in(p + 2) * minimum[j / 32];
+    }
+}
+
+static void read_q6_K(const uint8_t *p, double *out)
+{
+    int low[256], high[256];
+    four_bits(p, 64, low);
+    two_bits(p + 128, high);
+    for (int j = 0; j < 256; j++)
+        out[j] = half_in(p + 208) * (int8_t)p[192 + j / 16] * (low[j] + high[j] * 16 - 32);
+}
+
+static const int8_t iq4[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+
+static void read_iq4_nl(const uint8_t *p, double *out)
+{
+    for (int j = 0; j < 16; j++) {
+        out[j] = half_in(p) * iq4[p[2 + j] & 15];
+        out[j + 16] = half_in(p) * iq4[p[2 + j] >> 4];
+    }
+}
+
+static void read_iq4_xs(const uint8_t *p, double *out)
+{
+    int high = p[2] | p[3] << 8;
+    for (int g = 0; g < 8; g++) {
+        int scale = (p[4 + g / 2] >> g % 2 * 4 & 15) + (high >> 2 * g & 3) * 16 - 32;
+        for (int j = 0; j < 16; j++) {
+            int byte = p[8 + 16 * g + j];
+            out[32 * g + j] = half_in(p) * scale * iq4[byte & 15];
+            out[32 * g + j + 16] = half_in(p) * scale * iq4[byte >> 4];
+        }
+    }
+}
+
+/* OCP's microscaling: a byte of exponent, and numbers of 4 bits. */
+static void read_mxfp4(const uint8_t *p, double *out)
+{
+    static const double e2m1[8] = { 0, 0.5, 1, 1.5, 2, 3, 4, 6 };
+    for (int j = 0; j < 32; j++) {
+        int q = j < 16 ? p[1 + j] & 15 : p[1 + j - 16] >> 4;
+        double v = ldexp(e2m1[q & 7], p[0] - 127);
+        out[j] = q & 8 ? -v : v;
+    }
+}
+
 static void put_half(uint8_t *p, double v)
 {
     uint16_t bits = half_bits(v);
