@@ -1,8 +1,8 @@
-/* gguf_impl.h: an open GGUF file, for the files that read it. */
+/* gguf_impl.h: an open GGUF file, and one that is written, for the files that read and write them. */
 #ifndef WEFT_CHECKPOINT_GGUF_IMPL_H
 #define WEFT_CHECKPOINT_GGUF_IMPL_H
 
-#include "gguf.h"
+#include "gguf_out.h"
 
 struct weft__gguf_file {
     weft__gguf_value *values;         /* in the file's order */
@@ -26,5 +26,10 @@ WEFT_MUST_USE weft_status weft__gguf_sort(weft__gguf_file *f, weft_error *err);
 /* A whole number of 2, 4 or 8 bytes at p. */
 uint64_t weft__gguf_whole(const unsigned char *p, size_t bytes, bool swapped);
 size_t weft__gguf_type_bytes(weft__gguf_type t); /* 0: strings, arrays */
+
+/* What a file that is written consists of: bytes, whole numbers of 1 to 8 bytes, texts with their lengths. */
+void weft__gguf_add(weft__gguf_bytes *b, const void *data, size_t n);
+void weft__gguf_add_whole(weft__gguf_bytes *b, uint64_t x, size_t bytes);
+void weft__gguf_add_text(weft__gguf_bytes *b, const char *text, size_t size);
 
 #endif
