@@ -127,7 +127,11 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_
 
 /* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay
  * readable as long as the weights live. What lies in parts (experts that are a tensor each, projections that are one
- * here and two there), or turned, is not put right first: it is read where it is. */
+ * here and two there), or turned, is not put right first: it is read where it is.
+ *
+ * `done`, which may be NULL, is told of bytes that were read into a device's memory and are not needed now, so that
+ * the pages of a mapped file can be given back: loading then takes no more memory than what is loaded. They stay
+ * readable. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;
@@ -137,6 +141,7 @@ typedef struct weft_weight_data {
     const void *const *parts; /* NULL: it lies at `data`; else equally many whole rows at each, one after the other */
     uint32_t n_parts;         /* the array itself must stay until the source is asked again */
     bool turned; /* its last two dims lie the other way round at `data`, as [.., n, m]; no blocks, no parts */
+    void (*done)(const void *data, uint64_t bytes);
 } weft_weight_data;
 
 /* Fills *out, which is zeros, for a name of the graph's. NOT_FOUND: there is none. Called while loading only. */

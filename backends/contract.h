@@ -164,6 +164,9 @@ typedef struct weft_backend_vt {
 /* weight_rows.c. Rows [row, row + n) of a weight, seen as a matrix of its last dim, in type t: where they lie, or in
  * `room` for n such rows. The types convert (weft__converts), and their blocks divide the rows. */
 const void *weft__weight_rows(const weft_weight_data *src, int64_t row, int64_t n, weft_dtype t, void *room);
+/* They, or as many as there are, have been read (weft_weight_data.done): told after each piece of what is large, and of
+ * the whole in the end. Of what lies turned nothing is told before its last row. */
+void weft__weight_done(const weft_weight_data *src, int64_t row, int64_t n);
 /* It lies at `data`, row by row. */
 bool weft__weight_is_plain(const weft_weight_data *src);
 /* INVALID: parts that are no whole rows, or what cannot be turned. */

@@ -88,3 +88,21 @@ const void *weft__weight_rows(const weft_weight_data *src, int64_t row, int64_t 
     }
     return room;
 }
+
+void weft__weight_done(const weft_weight_data *src, int64_t row, int64_t n)
+{
+    const int64_t rows = row_count(src), each = src->n_parts ? rows / src->n_parts : rows;
+    const uint64_t step = row_bytes(src->dtype, row_length(src));
+    if (n > rows - row) n = rows - row;
+    if (!src->done || n <= 0) return;
+    if (src->turned) {
+        if (row + n == rows) src->done(src->data, src->bytes);
+        return;
+    }
+    for (int64_t done = 0, count; done < n; done += count) {
+        const int64_t first = row + done, place = first % each;
+        const unsigned char *from = src->n_parts ? src->parts[first / each] : src->data;
+        count = n - done < each - place ? n - done : each - place;
+        src->done(from + (uint64_t)place * step, (uint64_t)count * step);
+    }
+}

@@ -148,6 +148,7 @@ static weft_status load_weight(weft_weights *w, entry *e, weft__task *task, weft
         WEFT_TRY(vt->weight_create ? vt->weight_create(e->b, e->layout, e->dtype, e->rank, e->dims, &e->buf, err)
                                    : vt->buf_create(e->b, e->bytes, &e->buf, err));
         weft_status s = vt->weight_write(e->buf, e->layout, e->dtype, &data, task, err);
+        weft__weight_done(&data, 0, INT64_MAX);
         if (s) {
             vt->buf_destroy(e->buf);
             e->buf = NULL;

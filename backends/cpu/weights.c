@@ -88,6 +88,7 @@ static weft_status load_all(load *l, weft__task *task, weft_error *err)
         atomic_store_explicit(&l->next, first, memory_order_relaxed);
         l->end = first + n;
         cpu_pool_run(l->buf->b->pool, load_groups, l);
+        weft__weight_done(l->src, first * l->group, n * l->group);
         if (l->end < l->n_groups) /* the last piece's rows may be fewer: the caller tells of the end */
             WEFT_TRY(weft__task_reach(task, task ? task->at.done + (uint64_t)n * bytes : 0, err));
     }

@@ -85,16 +85,26 @@ static void prefetch(const weft__file_tensor *t)
     madvise((void *)begin, (uintptr_t)t->data + t->size - begin, MADV_WILLNEED);
 }
 
+/* Pages that were read need not be in this process's memory: they are in the system's, as long as it has room. Those at
+ * the ends may hold other tensors' bytes, which are then mapped again when they are looked at. */
+static void give_back(const void *data, uint64_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data & ~(page - 1);
+    if (bytes) madvise((void *)begin, (uintptr_t)data + bytes - begin, MADV_DONTNEED);
+}
+
 weft_status weft__checkpoint_data(const weft_checkpoint *ck, const weft__file_tensor *t, weft_weight_data *out,
                                   weft_error *err)
 {
     if (t->rank > WEFT_MAX_RANK)
         return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, t->name, t->rank);
     prefetch(t);
-    *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size };
+    *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size,
+                               .done = give_back };
     memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
     if (!t->swapped && !is_narrowed(t)) return WEFT_OK;
     WEFT_TRY(converted(ck, t, &out->data, err));
+    out->done = NULL;
     if (is_narrowed(t)) out->bytes = t->size / 2;
     return WEFT_OK;
 }

@@ -106,6 +106,64 @@ static void data_is_borrowed_where_it_is_aligned(void)
     }
 }
 
+/* ---- bytes that were read ---- */
+
+static const unsigned char *told_from;
+static unsigned told[SMALL_OUT * SMALL_IN * sizeof(float)]; /* of each byte: how often */
+static bool strange;                                        /* other bytes were told of */
+
+static void tell(const void *data, uint64_t bytes)
+{
+    const size_t at = (size_t)((const unsigned char *)data - told_from);
+    if (at > sizeof told / sizeof *told || bytes > sizeof told / sizeof *told - at) strange = true;
+    else
+        for (uint64_t i = 0; i < bytes; i++) told[at + i]++;
+}
+
+enum way { WHOLE, IN_PARTS, TURNED };
+static enum way way;
+
+static weft_status find_told(void *ctx, const char *name, weft_weight_data *out, weft_error *e)
+{
+    static const void *parts[SMALL_OUT / 2];
+    WEFT_TRY(small_find(ctx, name, out, e));
+    told_from = out->data;
+    out->done = tell;
+    out->turned = way == TURNED;
+    if (way != IN_PARTS) return WEFT_OK;
+    for (uint32_t i = 0; i < SMALL_OUT / 2; i++) parts[i] = told_from + (SMALL_OUT / 2 - 1 - i) * 2 * SMALL_IN * 4;
+    out->data = NULL;
+    out->parts = parts;
+    out->n_parts = SMALL_OUT / 2;
+    return WEFT_OK;
+}
+
+/* What a device has in its own memory is not needed in the file's: all of it is told, and nothing else, as often for
+ * one byte as for the next. What it reads in the source's memory is not told. */
+static void bytes_that_were_read_are_told(void)
+{
+    for (int i = 0; i < 4; i++) {
+        const int borrowed = i == 3;
+        weft_weights *weights = NULL;
+        world w;
+        way = borrowed ? WHOLE : (enum way)i;
+        memset(told, 0, sizeof told);
+        strange = false;
+        if (world_open(&w)) {
+            const weft_weight_source source = { &w.values, find_told };
+            CHECK_OK(weft_weights_create(&source, 1, &weights, &err), err);
+            CHECK_OK(weft_program_load(w.p[borrowed], weights, NULL, &err), err);
+            bool even = !strange && (told[0] == 0) == (borrowed != 0);
+            for (size_t k = 1; k < sizeof told / sizeof *told; k++) even &= told[k] == told[0];
+            CHECK(even);
+        }
+        weft_program_destroy(w.p[borrowed]);
+        w.p[borrowed] = NULL;
+        weft_weights_destroy(weights);
+        world_close(&w);
+    }
+}
+
 /* ---- a device with little room ---- */
 
 static weft_backend_vt small_device;
@@ -259,6 +317,7 @@ static const weft_test tests[] = {
     { "weights are loaded from where they lie", weights_are_loaded_from_where_they_lie },
     { "a weight in two layouts", a_weight_in_two_layouts },
     { "data is borrowed where it is aligned", data_is_borrowed_where_it_is_aligned },
+    { "bytes that were read are told", bytes_that_were_read_are_told },
     { "what is there needs no room", what_is_there_needs_no_room },
 };
 TEST_MAIN(tests)
