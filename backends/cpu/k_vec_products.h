@@ -27,7 +27,9 @@ VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, i
             for (int i = 0; i < 4; i++)
                 r[i] = vf_fma(x, load_as_n(t, k, at[i] + full, d - full), r[i]);
         }
-        for (int i = 0; i < n; i++) s[j + i] = vf_sum(r[i]);
+        float sums[4];
+        vf_sum4(sums, r);
+        memcpy(s + j, sums, (size_t)n * sizeof *s);
     }
 }
 
@@ -65,6 +67,10 @@ static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int6
         dot_rows_as(WEFT_F16, s, q, k, rows, d, stride);
     else if (t == WEFT_BF16)
         dot_rows_as(WEFT_BF16, s, q, k, rows, d, stride);
+    else if (t == WEFT_Q8_0)
+        dot_units(WEFT_Q8_0, s, q, k, rows, d, stride);
+    else if (t == WEFT_Q4_0)
+        dot_units(WEFT_Q4_0, s, q, k, rows, d, stride);
     else
         dot_rows_by_piece(s, q, k, t, rows, d, stride);
 }
@@ -121,6 +127,10 @@ static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int6
         add_rows_as(WEFT_F16, o, p, v, rows, d, stride);
     else if (t == WEFT_BF16)
         add_rows_as(WEFT_BF16, o, p, v, rows, d, stride);
+    else if (t == WEFT_Q8_0)
+        add_units(WEFT_Q8_0, o, p, v, rows, d, stride);
+    else if (t == WEFT_Q4_0)
+        add_units(WEFT_Q4_0, o, p, v, rows, d, stride);
     else
         add_rows_by_piece(o, p, v, t, rows, d, stride);
 }

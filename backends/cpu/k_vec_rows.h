@@ -5,6 +5,7 @@
 
 #include "graph/convert.h"
 #include "k_map_rows.h"
+#include "k_vec_blocks.h"
 #include "vmath.h"
 
 #define LANES ((int64_t)VLEN)
@@ -38,6 +39,10 @@ static void load(float *y, const void *x, weft_dtype t, int64_t n)
         load_loop(WEFT_F16, y, x, n);
     else if (t == WEFT_BF16)
         load_loop(WEFT_BF16, y, x, n);
+    else if (t == WEFT_Q8_0)
+        load_units(WEFT_Q8_0, y, x, n);
+    else if (t == WEFT_Q4_0)
+        load_units(WEFT_Q4_0, y, x, n);
     else if (t != WEFT_F32)
         (void)weft__convert_row(t, x, WEFT_F32, y, n);
     else if (y != x)

@@ -37,6 +37,14 @@ VEC_FN float vf_sum(vf x)
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
+/* The sums of four vectors, each added up in the same order. */
+VEC_FN void vf_sum4(float *p, const vf x[4])
+{
+    __m256 a = _mm256_add_ps(_mm256_unpacklo_ps(x[0], x[1]), _mm256_unpackhi_ps(x[0], x[1]));
+    __m256 b = _mm256_add_ps(_mm256_unpacklo_ps(x[2], x[3]), _mm256_unpackhi_ps(x[2], x[3]));
+    __m256 s = _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xee));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
 VEC_FN float vf_hmax(vf x)
 {
     __m128 s = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
@@ -48,6 +56,19 @@ VEC_FN vf vf_load_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si12
 VEC_FN void vf_store_f16(uint16_t *p, vf x)
 {
     _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+/* An f16 at any address, and four of them. */
+VEC_FN float vec_half(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return _cvtsh_ss(h);
+}
+VEC_FN void vec_halves(float *y, const unsigned char *const p[4])
+{
+    uint64_t h = 0;
+    for (int i = 0; i < 4; i++) h |= (uint64_t)(p[i][0] | p[i][1] << 8) << 16 * i;
+    _mm_storeu_ps(y, _mm_cvtph_ps(_mm_cvtsi64_si128((long long)h)));
 }
 VEC_FN vf vf_load_bf16(const uint16_t *p)
 {
@@ -66,6 +87,9 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
 }
 
 VEC_FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+/* Bytes, signed and not. */
+VEC_FN vi vi_load_i8(const void *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+VEC_FN vi vi_load_u8(const void *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 VEC_FN vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
 VEC_FN vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return _mm256_and_si256(x, _mm256_set1_epi32(m)); }

@@ -29,6 +29,15 @@ VEC_FN vf vi_to_vf(vi x) { return _mm512_cvtepi32_ps(x); }
 /* x 2^n for integral n, with overflow to infinity and gradual underflow */
 VEC_FN vf vf_scale2(vf x, vf n) { return _mm512_scalef_ps(x, n); }
 VEC_FN float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
+/* The sums of four vectors, each added up in the same order. */
+VEC_FN void vf_sum4(float *p, const vf x[4])
+{
+    __m512 a = _mm512_add_ps(_mm512_unpacklo_ps(x[0], x[1]), _mm512_unpackhi_ps(x[0], x[1]));
+    __m512 b = _mm512_add_ps(_mm512_unpacklo_ps(x[2], x[3]), _mm512_unpackhi_ps(x[2], x[3]));
+    __m512 s = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1)));
+}
 VEC_FN float vf_hmax(vf x) { return _mm512_reduce_max_ps(x); }
 
 VEC_FN vf vf_load_f16(const uint16_t *p)
@@ -38,6 +47,19 @@ VEC_FN vf vf_load_f16(const uint16_t *p)
 VEC_FN void vf_store_f16(uint16_t *p, vf x)
 {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+/* An f16 at any address, and four of them. */
+VEC_FN float vec_half(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
+}
+VEC_FN void vec_halves(float *y, const unsigned char *const p[4])
+{
+    uint64_t h = 0;
+    for (int i = 0; i < 4; i++) h |= (uint64_t)(p[i][0] | p[i][1] << 8) << 16 * i;
+    _mm_storeu_ps(y, _mm_cvtph_ps(_mm_cvtsi64_si128((long long)h)));
 }
 VEC_FN vf vf_load_bf16(const uint16_t *p)
 {
@@ -54,6 +76,9 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
 }
 
 VEC_FN vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+/* Bytes, signed and not. */
+VEC_FN vi vi_load_i8(const void *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+VEC_FN vi vi_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 VEC_FN vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
 VEC_FN vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return _mm512_and_si512(x, _mm512_set1_epi32(m)); }

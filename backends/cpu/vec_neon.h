@@ -32,10 +32,28 @@ VEC_FN vf vf_scale2(vf x, vf n)
     return x * a * b;
 }
 VEC_FN float vf_sum(vf x) { return vaddvq_f32(x); }
+/* The sums of four vectors, each added up in the same order. */
+VEC_FN void vf_sum4(float *p, const vf x[4])
+{
+    vst1q_f32(p, vpaddq_f32(vpaddq_f32(x[0], x[1]), vpaddq_f32(x[2], x[3])));
+}
 VEC_FN float vf_hmax(vf x) { return vmaxvq_f32(x); }
 
 VEC_FN vf vf_load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 VEC_FN void vf_store_f16(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+/* An f16 at any address, and four of them. */
+VEC_FN float vec_half(const void *p)
+{
+    uint16_t h;
+    memcpy(&h, p, sizeof h);
+    return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(h))), 0);
+}
+VEC_FN void vec_halves(float *y, const unsigned char *const p[4])
+{
+    uint16_t h[4];
+    for (int i = 0; i < 4; i++) memcpy(&h[i], p[i], sizeof h[i]);
+    vst1q_f32(y, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(h))));
+}
 VEC_FN vf vf_load_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
 VEC_FN void vf_store_bf16(uint16_t *p, vf x)
 {
@@ -47,6 +65,19 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
 }
 
 VEC_FN vi vi_load(const void *p) { return vreinterpretq_s32_s8(vld1q_s8(p)); }
+/* Bytes, signed and not. */
+VEC_FN vi vi_load_i8(const void *p)
+{
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)))));
+}
+VEC_FN vi vi_load_u8(const void *p)
+{
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four))))));
+}
 VEC_FN vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
 VEC_FN vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return vandq_s32(x, vdupq_n_s32(m)); }
