@@ -3,80 +3,11 @@
  * Tables by type of what reads a row as f32 and what writes f32 as a row make up every pair. */
 #include "graph/block_encode.h"
 #include "graph/convert.h"
+#include "graph/quantize/quantize.h"
 
 #include <string.h>
 
 #define BLOCK 32 /* elements in a block of q8_0 and q4_0, which have loops of their own */
-
-static inline uint32_t bits_of(float x)
-{
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static inline float float_of(uint32_t u)
-{
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
-}
-
-/* ---- 16-bit floats; every case is computed and one is selected, so that loops have no branches ---- */
-
-static inline float f32_from_f16(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, rest = h & 0x7fff;
-    uint32_t normal = (rest << 13) + (112u << 23); /* exponent bias 15 to 127 */
-    uint32_t special = (rest << 13) | 0x7f800000u | (rest > 0x7c00 ? 0x400000u : 0);
-    uint32_t small = bits_of((float)(int32_t)rest * 0x1p-24f); /* denormals count in 2^-24 */
-    uint32_t u = rest < 0x400 ? small : normal;
-    return float_of((rest >= 0x7c00 ? special : u) | sign);
-}
-
-static inline uint16_t f16_from_f32(float x)
-{
-    uint32_t u = bits_of(x), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
-    uint32_t normal = (a - (112u << 23) + 0xfff + (a >> 13 & 1)) >> 13; /* ties to even; may carry into infinity */
-    uint32_t small = bits_of(float_of(a) + 0.5f) - bits_of(0.5f);       /* one unit of 0.5 is 2^-24 */
-    uint32_t nan = 0x7e00 | (a >> 13 & 0x3ff);
-    uint32_t r = a < 113u << 23 ? small : normal;
-    r = a >= 143u << 23 ? 0x7c00 : r;
-    r = a > 0x7f800000u ? nan : r;
-    return (uint16_t)(r | sign);
-}
-
-static inline float f32_from_bf16(uint16_t h)
-{
-    return float_of((uint32_t)h << 16);
-}
-
-static inline uint16_t bf16_from_f32(float x)
-{
-    uint32_t u = bits_of(x);
-    uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16, nan = u >> 16 | 0x40;
-    return (uint16_t)((u & 0x7fffffff) > 0x7f800000u ? nan : rounded);
-}
-
-float weft__f32_from_f16(uint16_t h)
-{
-    return f32_from_f16(h);
-}
-
-uint16_t weft__f16_from_f32(float x)
-{
-    return f16_from_f32(x);
-}
-
-float weft__f32_from_bf16(uint16_t h)
-{
-    return f32_from_bf16(h);
-}
-
-uint16_t weft__bf16_from_f32(float x)
-{
-    return bf16_from_f32(x);
-}
 
 /* ---- rows to f32 ---- */
 
@@ -90,7 +21,7 @@ static void read_f16(const unsigned char *restrict src, float *restrict dst, siz
     for (size_t i = 0; i < n; i++) {
         uint16_t h;
         memcpy(&h, src + 2 * i, sizeof h);
-        dst[i] = f32_from_f16(h);
+        dst[i] = weft__f32_from_f16(h);
     }
 }
 
@@ -99,7 +30,7 @@ static void read_bf16(const unsigned char *restrict src, float *restrict dst, si
     for (size_t i = 0; i < n; i++) {
         uint16_t h;
         memcpy(&h, src + 2 * i, sizeof h);
-        dst[i] = f32_from_bf16(h);
+        dst[i] = weft__f32_from_bf16(h);
     }
 }
 
@@ -119,7 +50,7 @@ static float block_scale(const unsigned char *block)
 {
     uint16_t h;
     memcpy(&h, block, sizeof h);
-    return f32_from_f16(h);
+    return weft__f32_from_f16(h);
 }
 
 static void read_q8_0(const unsigned char *restrict src, float *restrict dst, size_t n)
@@ -151,7 +82,7 @@ static void write_f32(const float *restrict src, unsigned char *restrict dst, si
 static void write_f16(const float *restrict src, unsigned char *restrict dst, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint16_t h = f16_from_f32(src[i]);
+        uint16_t h = weft__f16_from_f32(src[i]);
         memcpy(dst + 2 * i, &h, sizeof h);
     }
 }
@@ -159,12 +90,12 @@ static void write_f16(const float *restrict src, unsigned char *restrict dst, si
 static void write_bf16(const float *restrict src, unsigned char *restrict dst, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        uint16_t h = bf16_from_f32(src[i]);
+        uint16_t h = weft__bf16_from_f32(src[i]);
         memcpy(dst + 2 * i, &h, sizeof h);
     }
 }
 
-/* Formats that encode, as block_encode.h says. */
+/* Formats that encode, as block_encode.h says; others are quantised by a search. */
 #define WRITER_0(name, block, bytes)
 #define WRITER_1(name, block, bytes)                                                                \
     static void write_##name(const float *restrict src, unsigned char *restrict dst, size_t n)      \
@@ -219,7 +150,7 @@ bool weft__decode_row(weft_dtype from, const void *src, float *dst, int64_t n)
 bool weft__converts(weft_dtype from, weft_dtype to)
 {
     if ((unsigned)from >= WEFT_DTYPE_COUNT || (unsigned)to >= WEFT_DTYPE_COUNT || from == WEFT_ANY) return false;
-    return from == to || (reader_of(from) && writers[to]);
+    return from == to || (reader_of(from) && weft_dtype_quantizes(to));
 }
 
 bool weft__convert_row(weft_dtype from, const void *src, weft_dtype to, void *dst, int64_t n)
@@ -242,7 +173,8 @@ bool weft__convert_row(weft_dtype from, const void *src, weft_dtype to, void *ds
     for (size_t left = (size_t)n; left; s += s_step, d += d_step) {
         size_t m = left < PIECE ? left : PIECE;
         reader_of(from)(s, piece, m);
-        writers[to](piece, d, m);
+        if (writers[to]) writers[to](piece, d, m);
+        else weft__quantize_row(to, piece, NULL, d, (int64_t)m);
         left -= m;
     }
     return true;

@@ -1,12 +1,14 @@
 /* convert.h: values of one stored type as values of another: the reference for loading, quantising and constants.
+ * (half.h has floats of 16 bits.)
  *
- * f32 to f16 and bf16 rounds to nearest even; infinities stay, NaNs become quiet ones, f16 denormals are exact.
- * Blocks are quantised as GGUF files hold them, by block_encode.h: one f16 scale per 32 elements, chosen from the
- * largest. A block with what is no finite number, or of which the scale is none, is all NaN. */
+ * Blocks are quantised as GGUF files hold them: by block_encode.h, one f16 scale per 32 elements, chosen from the
+ * largest; of other formats by a search of the scales (graph/quantize/). A block with what is no finite number, or of
+ * which the scale is none, is all NaN. */
 #ifndef WEFT_CONVERT_H
 #define WEFT_CONVERT_H
 
 #include "graph/graph.h"
+#include "graph/half.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -17,13 +19,8 @@ extern "C" {
  * the scale of a block that is too large for f16. */
 enum { WEFT_F16_OVERFLOW = 0x7fff };
 
-float weft__f32_from_f16(uint16_t h);
-uint16_t weft__f16_from_f32(float x);
-float weft__f32_from_bf16(uint16_t h);
-uint16_t weft__bf16_from_f32(float x);
-
-/* Whether values of one type can be turned into another's: floats and blocks into types that have a writer
- * (weft_dtype_info.encodes), anything into itself. */
+/* Whether values of one type can be turned into another's: floats and blocks into types that weights can be quantised
+ * to (weft_dtype_quantizes), anything into itself. */
 bool weft__converts(weft_dtype from, weft_dtype to);
 
 /* Rows of a block type as f32 by the formula of its row in block.def, however slow. False if it has none, or n is no

@@ -24,6 +24,15 @@ const weft_dtype_info *weft_dtype_get(weft_dtype t)
     return (unsigned)t < WEFT_DTYPE_COUNT && dtypes[t].name ? &dtypes[t] : &unknown;
 }
 
+bool weft_dtype_quantizes(weft_dtype t)
+{
+    static const bool searched[WEFT_DTYPE_COUNT] = {
+#define WEFT_SEARCH(id, name, groups, size, lo, hi, table, scale_lo, scale_hi, min_hi, pack) [WEFT_##id] = true,
+#include "graph/quantize/search.def"
+    };
+    return weft_dtype_get(t)->encodes || ((unsigned)t < WEFT_DTYPE_COUNT && searched[t]);
+}
+
 bool weft_dtype_parse(const char *name, weft_dtype *out)
 {
     for (unsigned t = 0; t < WEFT_DTYPE_COUNT; t++) {

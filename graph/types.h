@@ -35,11 +35,14 @@ typedef struct weft_dtype_info {
     uint32_t bits;         /* of one value, what a block has besides left out */
     uint32_t group;        /* elements that share a scale: a block or a part of one */
     bool minimum;          /* groups have an offset beside their scale */
-    bool encodes;          /* floats can be turned into it; else it is only read, or holds integers */
+    bool encodes;          /* floats can be turned into it on every device: for weights, and for states */
 } weft_dtype_info;
 
 WEFT_API const weft_dtype_info *weft_dtype_get(weft_dtype t); /* never NULL; unknown: name "?", block 1, bytes 0 */
 WEFT_API bool weft_dtype_parse(const char *name, weft_dtype *out);
+/* Whether weights can be turned into it when they are loaded or written: it encodes, or its scales are searched for.
+ * Other types are only read, or hold integers. */
+WEFT_API bool weft_dtype_quantizes(weft_dtype t);
 /* Bytes of a row of n elements; false if n is negative, no multiple of the block, or the size overflows. */
 WEFT_API bool weft_dtype_row_bytes(weft_dtype t, int64_t n, uint64_t *out);
 

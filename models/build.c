@@ -175,7 +175,7 @@ static weft_status check_cache(const weft_model *m, weft_dtype t, weft_error *er
 weft_status weft_model_graph(const weft_model *m, const weft_model_graph_desc *desc, weft_graph **out, weft_error *err)
 {
     *out = NULL;
-    if (desc->weights != WEFT_ANY && !weft_dtype_get(desc->weights)->encodes)
+    if (desc->weights != WEFT_ANY && !weft_dtype_quantizes(desc->weights))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weights cannot be turned into %s", m->path,
                          weft_dtype_get(desc->weights)->name);
     WEFT_TRY(check_cache(m, desc->kv, err));

@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What weights, and keys and values, can be turned into, with '|' before each. */
-static const char formats[] = ""
+/* What keys and values, and weights, can be turned into, with '|' before each. */
 #define CHOICE_0(name)
 #define CHOICE_1(name) "|" #name
 #define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) CHOICE_##encodes(name)
+static const char cache_formats[] = ""
 #include "graph/dtype.def"
+    ;
+static const char formats[] = ""
+#include "graph/dtype.def"
+#define WEFT_SEARCH(id, name, groups, size, lo, hi, table, scale_lo, scale_hi, min_hi, pack) CHOICE_1(name)
+#include "graph/quantize/search.def"
     ;
 #undef WEFT_DTYPE
 #undef CHOICE_0
@@ -25,7 +30,7 @@ const cli_option cli_run_options[] = {
       .choices = formats + 1 },
     { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT",
       .help = "how the cache is stored, or keys and values, as in q8_0,q4_0 (default: f16, f32 with --exact)",
-      .choices = formats + 1, .pair = true },
+      .choices = cache_formats + 1, .pair = true },
     { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens a sequence can have (default: the model's)" },
     { .name = "chunk", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
@@ -43,7 +48,7 @@ const cli_option cli_run_options[] = {
 const cli_option cli_source_options[] = {
     { .name = "weights", .kind = CLI_TEXT, .value = "FORMAT", .choices = formats + 1,
       .help = "how matrices are stored (default: as in the files)" },
-    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = formats + 1, .pair = true,
+    { .name = "kv", .kind = CLI_TEXT, .value = "FORMAT", .choices = cache_formats + 1, .pair = true,
       .help = "how the cache is stored, or keys and values, as in q8_0,q4_0 (default: f16, f32 with --exact)" },
     { .name = "context", .letter = 'c', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens of the cache (default: the model's context)" },

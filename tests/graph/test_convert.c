@@ -212,7 +212,7 @@ static void every_pair(void)
     for (weft_dtype a = WEFT_F32; a < WEFT_DTYPE_COUNT; a++)
         for (weft_dtype b = WEFT_F32; b < WEFT_DTYPE_COUNT; b++) {
             bool blocks = weft_dtype_get(a)->block > 1 || weft_dtype_get(b)->block > 1;
-            CHECK(weft__converts(a, b) == (a == b || (a != WEFT_I32 && weft_dtype_get(b)->encodes)));
+            CHECK(weft__converts(a, b) == (a == b || (a != WEFT_I32 && weft_dtype_quantizes(b))));
             if (!weft_dtype_get(a)->encodes || !weft_dtype_get(b)->encodes) continue;
             int64_t n = blocks ? N : N - 13;
             uint64_t size;
