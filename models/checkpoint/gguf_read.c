@@ -9,7 +9,7 @@
 
 #include "graph/json.h"
 
-#define MAX_ENTRIES ((uint64_t)1 << 16) /* values, or tensors, of a file; models have up to some thousands */
+#define MAX_ENTRIES ((uint64_t)1 << 14) /* values, or tensors, of a file; models have up to some thousands */
 #define MAX_NAME    ((size_t)1 << 16)   /* bytes */
 
 /* The fewest bytes that one takes in the file. */
