@@ -1,16 +1,14 @@
 /* k_matmul_micro.h: the micro-kernels of k_matmul_tile.h, each one panel of VLEN rows by one tile of `tt` tokens, over
  * k elements: c[tt][VLEN] (+)= x w^T. All have the type mm_micro and are generated for every format and tile size.
  *
- * Tiles of x, token fastest:  f32 [k][tt]    bf16 [k/2][tt][2]
- *   int8: per block of 32  { f32 scale[tt]; int32 start[tt]; int8 q[8][tt][4] }, where start is what the sum of
- *   products begins with: minus the bias of the weights' bytes times the sum of q. */
+ * Tiles of x, token fastest:  f32 [k][tt]    bf16 [k/2][tt][2]    int8: k_matmul_blocks.h, which has those of formats
+ * of blocks. */
 #ifndef CPU_K_MATMUL_MICRO_H
 #define CPU_K_MATMUL_MICRO_H
 
 #include "k_matmul.h"
 #include "vec.h"
 
-#define MM_BLOCK 32
 #define MM_FETCH 1024 /* how many bytes ahead weights are asked for: 512 to 8192 are as good or worse */
 
 /* `add`: to what c holds; else c is overwritten. k is even, and a multiple of 32 for the block formats. */
@@ -19,6 +17,13 @@ typedef void mm_micro(const unsigned char *w, const unsigned char *x, float *c, 
 VEC_FN int32_t mm_word(const void *p)
 {
     int32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+VEC_FN float mm_float(const void *p)
+{
+    float v;
     memcpy(&v, p, sizeof v);
     return v;
 }
@@ -135,62 +140,6 @@ VEC_FN void mm_bf16_dot(const int tt, const unsigned char *w, const unsigned cha
     mm_finish(sum, tt, c, add);
 }
 #endif
-
-/* One block of 32: scale points at VLEN halves, quant at the block's bytes. */
-VEC_FN void mm_block(mm_format f, const int tt, const unsigned char *scale, const unsigned char *quant,
-                     const unsigned char *x, vf *sum)
-{
-    vi s[12];
-    const unsigned char *start = x + tt * 4, *q = x + tt * 8;
-    if (f == MM_Q8) {
-        VEC_UNROLL(12)
-        for (int t = 0; t < tt; t++) s[t] = vi_set1(mm_word(start + t * 4));
-        VEC_UNROLL(8)
-        for (int g = 0; g < 8; g++) {
-            vi w = vi_load(quant + g * VLEN * 4);
-            VEC_UNROLL(12)
-            for (int t = 0; t < tt; t++) s[t] = vi_dot_q8(s[t], w, vi_set1(mm_word(q + (g * tt + t) * 4)));
-        }
-    } else {
-        VEC_UNROLL(12)
-        for (int t = 0; t < tt; t++) s[t] = vi_begin_q4(vi_set1(mm_word(start + t * 4)));
-        VEC_UNROLL(4)
-        for (int g = 0; g < 4; g++) {
-            vi both = vi_load(quant + g * VLEN * 4);
-            vi lo = vi_and(both, 0x0f0f0f0f), hi = vi_and(vi_shr(both, 4), 0x0f0f0f0f);
-            VEC_UNROLL(12)
-            for (int t = 0; t < tt; t++) s[t] = vi_dot_q4(s[t], lo, vi_set1(mm_word(q + (g * tt + t) * 4)));
-            VEC_UNROLL(12)
-            for (int t = 0; t < tt; t++) s[t] = vi_dot_q4(s[t], hi, vi_set1(mm_word(q + ((g + 4) * tt + t) * 4)));
-        }
-        VEC_UNROLL(12)
-        for (int t = 0; t < tt; t++) s[t] = vi_end_q4(s[t], vi_set1(mm_word(start + t * 4)));
-    }
-    vf d = vf_load_f16((const uint16_t *)(const void *)scale);
-    VEC_UNROLL(12)
-    for (int t = 0; t < tt; t++) {
-        float dx;
-        memcpy(&dx, x + t * 4, 4);
-        sum[t] = vf_fma(vi_to_vf(s[t]), d * vf_set1(dx), sum[t]);
-    }
-}
-
-VEC_FN void mm_blocks(mm_format f, const int tt, const unsigned char *w, const unsigned char *x, float *c, int64_t k,
-                      bool add)
-{
-    const int64_t quants = VLEN * (f == MM_Q8 ? 32 : 16), pair = 2 * (quants + 2 * VLEN), x_block = tt * (8 + MM_BLOCK);
-    vf sum[12];
-    VEC_UNROLL(12)
-    for (int t = 0; t < tt; t++) sum[t] = vf_set1(0);
-    int64_t blocks = k / MM_BLOCK;
-    for (; blocks >= 2; blocks -= 2, w += pair, x += 2 * x_block) {
-        mm_fetch(tt, w, pair);
-        mm_block(f, tt, w, w + 4 * VLEN, x, sum);
-        mm_block(f, tt, w + 2 * VLEN, w + 4 * VLEN + quants, x + x_block, sum);
-    }
-    if (blocks) mm_block(f, tt, w, w + 4 * VLEN, x, sum);
-    mm_finish(sum, tt, c, add);
-}
 
 #define MM_MICRO(name, tt, call)                                                                   \
     static void name##_##tt(const unsigned char *w, const unsigned char *x, float *c, int64_t k, bool add) \

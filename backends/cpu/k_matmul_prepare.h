@@ -8,44 +8,55 @@
 #include "k_matmul_plan.h"
 #include "vec_ops.h"
 
-/* 32 floats to int8 with one scale; returns the sum of the bytes. Where one of them is NaN or infinite, the scale is
- * NaN, and so is what is multiplied with it: the maximum alone would pass over a NaN. */
-VEC_FN int32_t mm_quantise(const float *x, int8_t *q, float *scale)
+/* 32 floats to int8 with one scale; sums are those of the bytes of both halves. Where one of the floats is NaN or
+ * infinite, the scale is NaN, and so is what is multiplied with it: the maximum alone would pass over a NaN. */
+VEC_FN void mm_quantise(const float *x, int8_t *q, float *scale, int32_t sums[2])
 {
     vf top = vf_set1(0), nothing = vf_set1(0);
-    for (int i = 0; i < MM_BLOCK; i += VLEN) {
+    sums[0] = sums[1] = 0;
+    for (int i = 0; i < CPU_CHUNK; i += VLEN) {
         vf v = vf_abs(vf_load(x + i));
         top = vf_max(v, top);
         nothing = vf_fma(v, vf_set1(0), nothing);
     }
     *scale = vf_sum(nothing);
     if (*scale != 0.0f) {
-        memset(q, 0, MM_BLOCK);
-        return 0;
+        memset(q, 0, CPU_CHUNK);
+        return;
     }
     float most = vf_hmax(top);
     vf inverse = vf_set1(most > 0 ? 127.0f / most : 0.0f);
-    vi sum = vi_set1(0);
-    for (int i = 0; i < MM_BLOCK; i += VLEN) {
-        vi v = vf_to_vi(vf_load(x + i) * inverse);
-        vi_store_i8(q + i, v);
-        sum = vi_add(sum, v);
+    for (int half = 0; half < 2; half++) {
+        vi sum = vi_set1(0);
+        for (int i = half * 16; i < half * 16 + 16; i += VLEN) {
+            vi v = vf_to_vi(vf_load(x + i) * inverse);
+            vi_store_i8(q + i, v);
+            sum = vi_add(sum, v);
+        }
+        sums[half] = vi_sum(sum);
     }
     *scale = most / 127.0f;
-    return vi_sum(sum);
 }
 
-/* k elements (whole blocks) of token t of a tile as int8 blocks; x NULL is zeros. */
-static void mm_prepare_int(int32_t bias, const float *x, int tt, int t, int64_t k, unsigned char *out)
+/* k elements (whole chunks) of token t of a tile as int8, for panels of format f; x NULL is zeros. */
+static void mm_prepare_int(const cpu_panel_format *f, const float *x, int tt, int t, int64_t k, unsigned char *out)
 {
-    for (int64_t i = 0; i < k; i += MM_BLOCK, out += tt * (8 + MM_BLOCK)) {
-        int8_t q[MM_BLOCK] = { 0 };
+    const int32_t offset = mm_offset(f);
+    const bool minimum = cpu_panel_has_minimum(f);
+    for (int64_t i = 0; i < k; i += CPU_CHUNK, out += tt * mm_x_chunk(f)) {
+        int8_t q[CPU_CHUNK] = { 0 };
         float scale = 0;
-        int32_t start = 0;
-        if (x) start = -bias * mm_quantise(x + i, q, &scale);
+        int32_t sums[2] = { 0 };
+        if (x) mm_quantise(x + i, q, &scale, sums);
+        if (f->groups == 1) sums[0] += sums[1];
         memcpy(out + 4 * t, &scale, 4);
-        memcpy(out + 4 * (tt + t), &start, 4);
-        for (int g = 0; g < 8; g++) memcpy(out + 4 * (2 * tt + g * tt + t), q + 4 * g, 4);
+        for (int g = 0; g < f->groups; g++) {
+            const float part = scale * (float)sums[g];
+            const int32_t start = -offset * sums[g];
+            memcpy(out + 4 * ((g + 1) * tt + t), minimum ? (const void *)&part : &start, 4);
+        }
+        unsigned char *quads = out + tt * mm_x_head(f);
+        for (int g = 0; g < 8; g++) memcpy(quads + 4 * (g * tt + t), q + 4 * g, 4);
     }
 }
 
@@ -152,7 +163,7 @@ static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t
             const bool real = t0 + t < p->m.tokens;
             const float *x = real ? mm_row_of(p, &norm, t0, t, k0, inside, buf) : NULL;
             if (mm_is_int(p->format))
-                mm_prepare_int(p->format == MM_Q8 ? VEC_Q8_BIAS : 8, x, tt, t, n, out);
+                mm_prepare_int(p->row, x, tt, t, n, out);
             else if (!floats)
                 mm_prepare_bf16(x, tt, t, n, real ? inside : 0, (uint16_t *)(void *)out);
             else

@@ -9,30 +9,6 @@
 #include "k_matmul_prepare.h"
 #include "vmath.h"
 
-/* k elements of a block-format panel from its start w as f32 [k][VLEN]. */
-static void mm_unpack(weft_dtype t, const unsigned char *w, int64_t k, float *out)
-{
-    const bool q8 = t == WEFT_Q8_0;
-    const int64_t quants = VLEN * (q8 ? 32 : 16), pair = 2 * (quants + 2 * VLEN);
-    for (int64_t b = 0; b < k / MM_BLOCK; b++, out += MM_BLOCK * VLEN) {
-        const unsigned char *in = w + b / 2 * pair, *quant = in + 4 * VLEN + b % 2 * quants;
-        vf d = vf_load_f16((const uint16_t *)(const void *)(in + b % 2 * 2 * VLEN));
-        for (int g = 0; g < (q8 ? 8 : 4); g++) {
-            vi v = vi_load(quant + g * VLEN * 4);
-            if (q8 && VEC_Q8_BIAS) v = vi_xor(v, (int32_t)0x80808080);
-            for (unsigned j = 0; j < 4; j++) {
-                float *o = out + (g * 4 + (int)j) * VLEN;
-                if (q8) {
-                    vf_store(o, d * vi_to_vf(vi_sar(vi_shl(v, 24 - 8 * j), 24)));
-                } else {
-                    vf_store(o, d * (vi_to_vf(vi_and(vi_shr(v, 8 * j), 15)) - vf_set1(8)));
-                    vf_store(o + 16 * VLEN, d * (vi_to_vf(vi_and(vi_shr(v, 8 * j + 4), 15)) - vf_set1(8)));
-                }
-            }
-        }
-    }
-}
-
 /* n <= VLEN floats of the bias from n0 on. */
 static vf mm_bias(const cpu_tensor *b, int64_t n0, int64_t n)
 {
@@ -84,7 +60,7 @@ static void mm_store(const mm_plan *p, const float *sums, const float *up, const
 static const unsigned char *mm_panel(const mm_plan *p, int64_t i, int64_t k0)
 {
     const unsigned char *w = p->up && i % 2 ? p->up : p->w;
-    return w + (uint64_t)(p->up ? i / 2 : i) * p->stride + mm_w_bytes(p->m.w->dtype, k0);
+    return w + (uint64_t)(p->up ? i / 2 : i) * p->stride + mm_w_bytes(p, k0);
 }
 
 /* Panels p0..p0+np times tokens t0..t1. */
@@ -95,11 +71,11 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
         int64_t k = k0 + p->k_block < p->k_even ? p->k_block : p->k_even - k0;
         const unsigned char *at[MM_GROUP];
         for (int64_t i = 0; i < np; i++) {
-            float *unpacked = p->unpacked + i * MM_RAW_K * VLEN;
+            unsigned char *turned = p->turned + i * mm_turned_panel(p);
             at[i] = mm_panel(p, p0 + i, k0);
-            if (!p->unpack) continue;
-            mm_unpack(p->m.w->dtype, at[i], k, unpacked);
-            at[i] = (const unsigned char *)unpacked;
+            if (!p->turn) continue;
+            p->turn(at[i], k, turned);
+            at[i] = turned;
         }
         for (int64_t t = t0; t < t1;) {
             int size = mm_size_for(p, p->m.tokens - t), tt = mm_tile_size[size];
@@ -123,7 +99,7 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
 }
 
 /* Whether a token alone goes through each panel at once. */
-static bool mm_is_simple(const mm_plan *p) { return p->alone && !p->unpack && p->k_even <= p->k_block; }
+static bool mm_is_simple(const mm_plan *p) { return p->alone && !p->turn && p->k_even <= p->k_block; }
 
 /* The same of such a token and panels p0..p1, or as many as there are, with nothing to keep account of. */
 static void mm_multiply_one(const mm_plan *p, int64_t p0, int64_t p1)
@@ -231,7 +207,8 @@ static bool mm_accepts(const cpu_call *c) { return c->isa == MM_ISA && cpu_mm_ac
 
 static weft_arith mm_arithmetic(const cpu_call *c)
 {
-    const mm_format f = mm_format_of(c->in[1].dtype, c->exact);
+    mm_turn *turn;
+    const mm_format f = mm_format_of(c->in[1].dtype, c->exact, false, &turn);
     return mm_is_int(f) ? WEFT_ARITH_INT8 : f == MM_BF16_DOT ? WEFT_ARITH_BF16 : WEFT_ARITH_F32;
 }
 

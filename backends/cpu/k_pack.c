@@ -1,14 +1,13 @@
-/* k_pack.c: the PANEL layout (pack.h), written and read back element by element in plain C. The multiplication kernels
- * have their own, vectorised readers; this file is the definition of the layout. Loops over R are written for a
- * constant R and instantiated for each, which is what makes packing run at memory speed. */
+/* k_pack.c: the PANEL layout (pack.h) of float types, written and read back element by element in plain C, and what all
+ * types have in common; k_pack_blocks.c has the others. The multiplication kernels have their own, vectorised readers;
+ * these files are the definition of the layout. Loops over R are written for a constant R and instantiated for each,
+ * which is what makes packing run at memory speed. */
 #include "pack.h"
 
 #include <string.h>
 
 #define CPU_VEC_SCALAR
 #include "vec.h"
-
-#define BLOCK 32 /* elements of a quantised block */
 
 uint32_t cpu_panel_rows(cpu_isa isa)
 {
@@ -22,29 +21,28 @@ uint32_t cpu_panel_rows(cpu_isa isa)
     return 4;
 }
 
-bool cpu_panel_fits(weft_dtype t, int64_t k)
+bool cpu_panel_is_biased(cpu_isa isa) { return isa == CPU_AVX512; }
+
+const cpu_panel_format *cpu_panel_of(weft_dtype t)
 {
     switch (t) {
-    case WEFT_F32:
-    case WEFT_F16:
-    case WEFT_BF16: return k > 0;
-    case WEFT_Q8_0:
-    case WEFT_Q4_0: return k > 0 && k % BLOCK == 0;
-    default: return false;
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
+    case WEFT_##id: return &cpu_panel_##id;
+#include "panel.def"
+    default: return NULL;
     }
+}
+
+bool cpu_panel_fits(weft_dtype t, int64_t k)
+{
+    return k > 0 && (cpu_is_float(t) || (cpu_panel_of(t) && k % weft_dtype_get(t)->block == 0));
 }
 
 /* Bytes per row of a panel. */
 static uint64_t row_bytes(weft_dtype t, int64_t k)
 {
-    uint64_t even = (uint64_t)k + ((uint64_t)k & 1u), pairs = ((uint64_t)k + 2 * BLOCK - 1) / (2 * BLOCK);
-    switch (t) {
-    case WEFT_F32: return even * 4;
-    case WEFT_F16:
-    case WEFT_BF16: return even * 2;
-    case WEFT_Q8_0: return pairs * 2 * (2 + BLOCK);
-    default: return pairs * 2 * (2 + BLOCK / 2);
-    }
+    const uint64_t even = (uint64_t)k + ((uint64_t)k & 1u);
+    return cpu_is_float(t) ? even * (uint64_t)cpu_size(t) : (uint64_t)cpu_panel_row(cpu_panel_of(t), k);
 }
 
 uint64_t cpu_panel_stride(cpu_isa isa, weft_dtype t, int64_t k)
@@ -116,53 +114,23 @@ VEC_FN void pack_bf16(const uint8_t *src, int64_t rows, int64_t k, int64_t R, ui
     }
 }
 
-/* Blocks of 2 + size bytes. flip is xored into every quant word; pad is what rows that do not exist hold. */
-VEC_FN void pack_blocks(const uint8_t *src, int64_t rows, int64_t k, int64_t R, size_t size, uint32_t flip,
-                        uint32_t pad, uint8_t *out)
-{
-    size_t block = 2 + size, row = (size_t)(k / BLOCK) * block;
-    for (int64_t b = 0; b < k / BLOCK; b++) {
-        uint8_t *pair = out + (size_t)(b / 2) * (size_t)R * 2 * block;
-        uint8_t *scale = pair + (size_t)(b % 2) * (size_t)R * 2;
-        uint8_t *quant = pair + (size_t)R * (4 + (size_t)(b % 2) * size);
-        for (size_t r = 0; r < (size_t)R; r++) {
-            const uint8_t *in = src + r * row + (size_t)b * block;
-            bool real = (int64_t)r < rows;
-            uint16_t d = 0;
-            if (real) memcpy(&d, in, 2);
-            memcpy(scale + 2 * r, &d, 2);
-            for (size_t g = 0; g < size / 4; g++) {
-                uint32_t q = pad;
-                if (real) memcpy(&q, in + 2 + 4 * g, 4);
-                q ^= flip;
-                memcpy(quant + (g * (size_t)R + r) * 4, &q, 4);
-            }
-        }
-    }
-    if (k / BLOCK % 2) { /* the unused half of the last pair: scales, then quants */
-        uint8_t *pair = out + (size_t)(k / BLOCK / 2) * (size_t)R * 2 * block;
-        memset(pair + 2 * R, 0, (size_t)R * 2);
-        memset(pair + (size_t)R * (4 + size), 0, (size_t)R * size);
-    }
-}
-
-VEC_FN void pack_any(weft_dtype t, const void *src, int64_t rows, int64_t k, int64_t R, void *out)
+VEC_FN void pack_any(weft_dtype t, const void *src, int64_t rows, int64_t k, bool biased, int64_t R, void *out)
 {
     switch (t) {
     case WEFT_F32: pack_f32(src, rows, k, R, out); break;
     case WEFT_F16: pack_16(src, rows, k, R, out); break;
     case WEFT_BF16: pack_bf16(src, rows, k, R, out); break;
-    case WEFT_Q8_0: pack_blocks(src, rows, k, R, BLOCK, R == 16 ? 0x80808080u : 0, 0, out); break;
-    default: pack_blocks(src, rows, k, R, BLOCK / 2, 0, 0x88888888u, out); break;
+    default: cpu_pack_blocks(t, src, rows, k, biased, (size_t)R, out); break;
     }
 }
 
 void cpu_pack_panel(cpu_isa isa, weft_dtype t, const void *src, int64_t rows, int64_t k, void *out)
 {
+    const bool biased = cpu_panel_is_biased(isa);
     switch (cpu_panel_rows(isa)) {
-    case 16: pack_any(t, src, rows, k, 16, out); break;
-    case 8: pack_any(t, src, rows, k, 8, out); break;
-    default: pack_any(t, src, rows, k, 4, out); break;
+    case 16: pack_any(t, src, rows, k, biased, 16, out); break;
+    case 8: pack_any(t, src, rows, k, biased, 8, out); break;
+    default: pack_any(t, src, rows, k, biased, 4, out); break;
     }
 }
 
@@ -171,25 +139,6 @@ static float half(const void *p)
     uint16_t h[VLEN] = { 0 };
     memcpy(h, p, 2);
     return vf_load_f16(h)[0];
-}
-
-static void unpack_blocks(const uint8_t *panel, int64_t k, size_t R, size_t r, bool q8, float *out)
-{
-    size_t size = q8 ? BLOCK : BLOCK / 2, block = 2 + size;
-    for (size_t b = 0; b < (size_t)k / BLOCK; b++) {
-        const uint8_t *pair = panel + b / 2 * R * 2 * block;
-        const uint8_t *quant = pair + R * (4 + b % 2 * size);
-        float d = half(pair + (b % 2 * R + r) * 2);
-        for (size_t i = 0; i < size; i++) {
-            uint8_t q = quant[(i / 4 * R + r) * 4 + i % 4];
-            if (q8) {
-                out[b * BLOCK + i] = d * (float)(R == 16 ? q - 128 : (int8_t)q);
-            } else {
-                out[b * BLOCK + i] = d * (float)((q & 15) - 8);
-                out[b * BLOCK + i + 16] = d * (float)((q >> 4) - 8);
-            }
-        }
-    }
 }
 
 void cpu_unpack_row(cpu_isa isa, weft_dtype t, const void *packed, int64_t k, int64_t row, float *out)
@@ -211,6 +160,8 @@ void cpu_unpack_row(cpu_isa isa, weft_dtype t, const void *packed, int64_t k, in
             memcpy(out + i, &u, 4);
         }
         break;
-    default: unpack_blocks(panel, k, (size_t)R, (size_t)r, t == WEFT_Q8_0, out); break;
+    default:
+        cpu_unpack_blocks(cpu_panel_of(t), panel, k, cpu_panel_is_biased(isa), (size_t)R, (size_t)r, out);
+        break;
     }
 }

@@ -62,24 +62,24 @@ static uint64_t mm_select_scratch(const cpu_call *c)
     mm_plan *p = &s.all;
     p->group = MM_GROUP; /* fewer tokens than at the bounds may want these */
     if (p->m.tokens > MM_TOKENS) p->tokens_block = MM_TOKENS;
-    int64_t own = round_64(mm_sums_bytes(p)) + round_64(mm_unpacked_bytes(p)) + mm_order_bytes(&s) + mm_x_one(p);
+    int64_t own = round_64(mm_sums_bytes(p)) + round_64(mm_turned_bytes(p)) + mm_order_bytes(&s) + mm_x_one(p);
     return (uint64_t)(mm_tiles_bytes(&s) + own * c->n_threads);
 }
 
 static void mm_select_place(mm_selection *s)
 {
     mm_plan *p = &s->all;
-    int64_t sums = round_64(mm_sums_bytes(p)), unpacked = round_64(mm_unpacked_bytes(p)), order = mm_order_bytes(s);
+    int64_t sums = round_64(mm_sums_bytes(p)), turned = round_64(mm_turned_bytes(p)), order = mm_order_bytes(s);
     unsigned char *at = p->c->scratch;
     p->x = at;
-    at += mm_tiles_bytes(s) + (sums + unpacked + order + mm_x_one(p)) * p->c->thread;
+    at += mm_tiles_bytes(s) + (sums + turned + order + mm_x_one(p)) * p->c->thread;
     p->sums = (float *)(void *)at;
-    p->unpacked = (float *)(void *)(at + sums);
-    s->order = (int32_t *)(void *)(at + sums + unpacked);
+    p->turned = at + sums;
+    s->order = (int32_t *)(void *)(at + sums + turned);
     s->end = s->order + p->m.tokens;
     s->expert = s->end + s->experts;
     s->tokens = s->expert + p->m.tokens;
-    if (p->alone) p->x = at + sums + unpacked + order;
+    if (p->alone) p->x = at + sums + turned + order;
 }
 
 /* Tokens of the tiles that n of them fill. */

@@ -5,17 +5,22 @@
  * stream and one vector load gives R rows at once:
  *   f32, f16    [K'][R], K' = K rounded up to even
  *   bf16        [K'/2][R][2]
- *   q8_0, q4_0  pairs of blocks of 32 (an odd last block leaves its second half unused):
- *               f16 scale [2][R], then q8_0: int8 [2][8][R][4]; q4_0: nibbles as stored, uint8 [2][4][R][4], where byte
- *               i of a row holds elements i (low) and i + 16 (high).
- * For AVX-512, whose dot product takes unsigned by signed bytes, q8_0 quants are stored with 128 added. */
+ *   block types panel.h, one row of panel.def each
+ * Where a set's dot product takes unsigned by signed bytes, signed ones are stored with 128 added. */
 #ifndef CPU_PACK_H
 #define CPU_PACK_H
 
 #include "kernel.h"
+#include "panel.h"
 
 /* Lanes of an instruction set, and thereby rows of a panel. */
 uint32_t cpu_panel_rows(cpu_isa isa);
+
+/* Whether signed bytes are stored with 128 added. */
+bool cpu_panel_is_biased(cpu_isa isa);
+
+/* The row of a block type in panel.def; NULL: it is not packed. */
+const cpu_panel_format *cpu_panel_of(weft_dtype t);
 
 /* Whether a matrix of this type and row length can be packed: float types any, block types whole blocks. */
 bool cpu_panel_fits(weft_dtype t, int64_t k);
@@ -30,5 +35,10 @@ void cpu_pack_panel(cpu_isa isa, weft_dtype t, const void *src, int64_t rows, in
 
 /* Row `row` of a packed matrix as k floats: for gathers from tied embeddings, and for reading weights back. */
 void cpu_unpack_row(cpu_isa isa, weft_dtype t, const void *packed, int64_t k, int64_t row, float *out);
+
+/* The part of both that is about block types, for panels of R rows: k_pack_blocks.c. r is a row of the panel. */
+void cpu_pack_blocks(weft_dtype t, const void *src, int64_t rows, int64_t k, bool biased, size_t R, void *out);
+void cpu_unpack_blocks(const cpu_panel_format *f, const void *panel, int64_t k, bool biased, size_t R, size_t r,
+                       float *out);
 
 #endif

@@ -87,17 +87,23 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
 }
 
 VEC_FN vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+VEC_FN void vi_store(void *p, vi x) { _mm256_storeu_si256((__m256i *)p, x); }
 /* Bytes, signed and not. */
 VEC_FN vi vi_load_i8(const void *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 VEC_FN vi vi_load_u8(const void *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 VEC_FN vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
 VEC_FN vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+VEC_FN vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+VEC_FN vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return _mm256_and_si256(x, _mm256_set1_epi32(m)); }
 VEC_FN vi vi_xor(vi x, int32_t m) { return _mm256_xor_si256(x, _mm256_set1_epi32(m)); }
 VEC_FN vi vi_shl(vi x, unsigned n) { return _mm256_slli_epi32(x, (int)n); }
 VEC_FN vi vi_shr(vi x, unsigned n) { return _mm256_srli_epi32(x, (int)n); }
 VEC_FN vi vi_sar(vi x, unsigned n) { return _mm256_srai_epi32(x, (int)n); }
 VEC_FN vf vi_as_vf(vi x) { return _mm256_castsi256_ps(x); }
+/* 16 bytes, and for each byte of i, which is 0..15, one of them */
+VEC_FN vi vi_table(const void *p) { return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)p)); }
+VEC_FN vi vi_lookup(vi table, vi i) { return _mm256_shuffle_epi8(table, i); }
 VEC_FN int32_t vi_sum(vi x)
 {
     __m128i s = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
@@ -111,22 +117,22 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(w, w));
 }
 
-/* Per lane: s + the four products of bytes of w, of a q8_0 panel (here signed), and x, which is -127..127. Sums of two
- * products stay below 2^15: 2 * 128 * 127 = 32512. */
-#define VEC_Q8_BIAS 0
-VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
+/* Sums of four products of bytes of w and of x per lane, x in -127..127, for w in 0..most or, `bytes`, signed with
+ * VEC_BIAS added: vi_dot_begin(s), up to VEC_DOT_DEPTH(most) times vi_dot, vi_dot_end, which is s and the products.
+ * Here both half lanes' sums of w in 0..most stay below 2^15 until then: depth * 2 * most * 127; and so do two products
+ * of signed bytes, 2 * 128 * 127. */
+#define VEC_BIAS            0
+#define VEC_DOT_DEPTH(most) ((most) <= 15 ? 8 : (most) <= 31 ? 4 : (most) <= 63 ? 2 : 1)
+VEC_FN vi vi_dot_begin(vi s, int bytes) { return bytes ? s : _mm256_setzero_si256(); }
+VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
 {
+    if (!bytes) return _mm256_add_epi16(s, _mm256_maddubs_epi16(w, x));
     vi pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
     return _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
-/* The same of nibbles 0..15, for a block of 32: the sums of 16 products of each half lane stay below 2^15, too
- * (16 * 15 * 127 = 30480), and are added up once, with what they begin with. */
-VEC_FN vi vi_begin_q4(vi start)
+VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
 {
-    (void)start;
-    return _mm256_setzero_si256();
+    return bytes ? sum : _mm256_add_epi32(s, _mm256_madd_epi16(sum, _mm256_set1_epi16(1)));
 }
-VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return _mm256_add_epi16(s, _mm256_maddubs_epi16(w, x)); }
-VEC_FN vi vi_end_q4(vi s, vi start) { return _mm256_add_epi32(start, _mm256_madd_epi16(s, _mm256_set1_epi16(1))); }
 
 #endif

@@ -76,32 +76,46 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
 }
 
 VEC_FN vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+VEC_FN void vi_store(void *p, vi x) { _mm512_storeu_si512(p, x); }
 /* Bytes, signed and not. */
 VEC_FN vi vi_load_i8(const void *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 VEC_FN vi vi_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 VEC_FN vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
 VEC_FN vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+VEC_FN vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+VEC_FN vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return _mm512_and_si512(x, _mm512_set1_epi32(m)); }
 VEC_FN vi vi_xor(vi x, int32_t m) { return _mm512_xor_si512(x, _mm512_set1_epi32(m)); }
 VEC_FN vi vi_shl(vi x, unsigned n) { return _mm512_slli_epi32(x, n); }
 VEC_FN vi vi_shr(vi x, unsigned n) { return _mm512_srli_epi32(x, n); }
 VEC_FN vi vi_sar(vi x, unsigned n) { return _mm512_srai_epi32(x, n); }
 VEC_FN vf vi_as_vf(vi x) { return _mm512_castsi512_ps(x); }
+/* 16 bytes, and for each byte of i, which is 0..15, one of them */
+VEC_FN vi vi_table(const void *p) { return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)p)); }
+VEC_FN vi vi_lookup(vi table, vi i) { return _mm512_shuffle_epi8(table, i); }
 VEC_FN int32_t vi_sum(vi x) { return _mm512_reduce_add_epi32(x); }
 /* Lanes, which are in -128..127, to bytes. */
 VEC_FN void vi_store_i8(int8_t *p, vi x) { _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(x)); }
 
-/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here unsigned, with VEC_Q8_BIAS
- * added) or nibbles 0..15; x is -127..127. */
-#define VEC_Q8_BIAS 128
-VEC_FN vi vi_dot_q8(vi s, vi w, vi x) { return _mm512_dpbusd_epi32(s, w, x); }
-/* A block's products with nibbles go from vi_begin_q4 over vi_dot_q4 to vi_end_q4, which says `start` again. */
-VEC_FN vi vi_begin_q4(vi start) { return start; }
-VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return _mm512_dpbusd_epi32(s, w, x); }
-VEC_FN vi vi_end_q4(vi s, vi start)
+/* Sums of four products of bytes of w and of x per lane, x in -127..127, for w in 0..most or, `bytes`, signed with
+ * VEC_BIAS added: vi_dot_begin(s), up to VEC_DOT_DEPTH(most) times vi_dot, vi_dot_end, which is s and the products. */
+#define VEC_BIAS            128
+#define VEC_DOT_DEPTH(most) 8
+VEC_FN vi vi_dot_begin(vi s, int bytes)
 {
-    (void)start;
+    (void)bytes;
     return s;
+}
+VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
+{
+    (void)bytes;
+    return _mm512_dpbusd_epi32(s, w, x);
+}
+VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
+{
+    (void)s;
+    (void)bytes;
+    return sum;
 }
 #ifdef __AVX512BF16__
 /* s + both products of pairs of bf16. A processor may have all the rest of this file without it. */

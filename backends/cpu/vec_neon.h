@@ -65,6 +65,7 @@ VEC_FN void vf_store_bf16(uint16_t *p, vf x)
 }
 
 VEC_FN vi vi_load(const void *p) { return vreinterpretq_s32_s8(vld1q_s8(p)); }
+VEC_FN void vi_store(void *p, vi x) { vst1q_s8(p, vreinterpretq_s8_s32(x)); }
 /* Bytes, signed and not. */
 VEC_FN vi vi_load_i8(const void *p)
 {
@@ -80,6 +81,8 @@ VEC_FN vi vi_load_u8(const void *p)
 }
 VEC_FN vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
 VEC_FN vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
+VEC_FN vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
+VEC_FN vi vi_or(vi a, vi b) { return vorrq_s32(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return vandq_s32(x, vdupq_n_s32(m)); }
 VEC_FN vi vi_xor(vi x, int32_t m) { return veorq_s32(x, vdupq_n_s32(m)); }
 VEC_FN vi vi_shl(vi x, unsigned n) { return vshlq_s32(x, vdupq_n_s32((int32_t)n)); }
@@ -89,6 +92,12 @@ VEC_FN vi vi_shr(vi x, unsigned n)
 }
 VEC_FN vi vi_sar(vi x, unsigned n) { return vshlq_s32(x, vdupq_n_s32(-(int32_t)n)); }
 VEC_FN vf vi_as_vf(vi x) { return vreinterpretq_f32_s32(x); }
+/* 16 bytes, and for each byte of i, which is 0..15, one of them */
+VEC_FN vi vi_table(const void *p) { return vi_load(p); }
+VEC_FN vi vi_lookup(vi table, vi i)
+{
+    return vreinterpretq_s32_s8(vqtbl1q_s8(vreinterpretq_s8_s32(table), vreinterpretq_u8_s32(i)));
+}
 VEC_FN int32_t vi_sum(vi x) { return vaddvq_s32(x); }
 /* Lanes, which are in -128..127, to bytes. */
 VEC_FN void vi_store_i8(int8_t *p, vi x)
@@ -98,11 +107,18 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
     memcpy(p, &b, 4);
 }
 
-/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x
- * is -127..127. */
-#define VEC_Q8_BIAS 0
-VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
+/* Sums of four products of bytes of w and of x per lane, x in -127..127, for w in 0..most or, `bytes`, signed with
+ * VEC_BIAS added: vi_dot_begin(s), up to VEC_DOT_DEPTH(most) times vi_dot, vi_dot_end, which is s and the products. */
+#define VEC_BIAS            0
+#define VEC_DOT_DEPTH(most) 8
+VEC_FN vi vi_dot_begin(vi s, int bytes)
 {
+    (void)bytes;
+    return s;
+}
+VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
+{
+    (void)bytes;
 #ifdef __ARM_FEATURE_DOTPROD
     return vdotq_s32(s, vreinterpretq_s8_s32(w), vreinterpretq_s8_s32(x));
 #else
@@ -111,13 +127,11 @@ VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
     return vaddq_s32(s, vpaddq_s32(vpaddlq_s16(lo), vpaddlq_s16(hi)));
 #endif
 }
-/* A block's products with nibbles go from vi_begin_q4 over vi_dot_q4 to vi_end_q4, which says `start` again. */
-VEC_FN vi vi_begin_q4(vi start) { return start; }
-VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return vi_dot_q8(s, w, x); }
-VEC_FN vi vi_end_q4(vi s, vi start)
+VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
 {
-    (void)start;
-    return s;
+    (void)s;
+    (void)bytes;
+    return sum;
 }
 
 #endif

@@ -98,14 +98,38 @@ VEC_FN vi vi_load(const void *p)
     memcpy(&x, p, sizeof x);
     return x;
 }
+VEC_FN void vi_store(void *p, vi x) { memcpy(p, &x, sizeof x); }
+/* VLEN bytes to lanes */
+VEC_FN vi vi_load_u8(const void *p)
+{
+    const uint8_t *b = p;
+    return (vi){ b[0], b[1], b[2], b[3] };
+}
+VEC_FN vi vi_load_i8(const void *p)
+{
+    const int8_t *b = p;
+    return (vi){ b[0], b[1], b[2], b[3] };
+}
 VEC_FN vi vi_set1(int32_t x) { return (vi){ x, x, x, x }; }
 VEC_FN vi vi_add(vi a, vi b) { return (vi)((vec_bits)a + (vec_bits)b); } /* wraps, as the instructions do */
+VEC_FN vi vi_sub(vi a, vi b) { return (vi)((vec_bits)a - (vec_bits)b); }
+VEC_FN vi vi_or(vi a, vi b) { return a | b; }
 VEC_FN vi vi_and(vi x, int32_t m) { return x & m; }
 VEC_FN vi vi_xor(vi x, int32_t m) { return x ^ m; }
 VEC_FN vi vi_shl(vi x, unsigned n) { return (vi)((vec_bits)x << n); }
 VEC_FN vi vi_shr(vi x, unsigned n) { return (vi)((vec_bits)x >> n); }
 VEC_FN vi vi_sar(vi x, unsigned n) { return x >> (int)n; }
 VEC_FN vf vi_as_vf(vi x) { return (vf)x; }
+/* 16 bytes, and for each byte of i, which is 0..15, one of them */
+VEC_FN vi vi_table(const void *p) { return vi_load(p); }
+VEC_FN vi vi_lookup(vi table, vi i)
+{
+    uint8_t t[16], at[16];
+    vi_store(t, table);
+    vi_store(at, i);
+    for (int j = 0; j < 16; j++) at[j] = t[at[j] & 15];
+    return vi_load(at);
+}
 VEC_FN int32_t vi_sum(vi x) { return x[0] + x[1] + x[2] + x[3]; }
 /* Lanes, which are in -128..127, to bytes. */
 VEC_FN void vi_store_i8(int8_t *p, vi x)
@@ -113,21 +137,26 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
     for (int i = 0; i < VLEN; i++) p[i] = (int8_t)x[i];
 }
 
-/* Per lane: s + the four products of bytes of w and x. w holds bytes of a q8_0 panel (here signed) or nibbles 0..15; x
- * is -127..127. */
-#define VEC_Q8_BIAS 0
-VEC_FN vi vi_dot_q8(vi s, vi w, vi x)
+/* Sums of four products of bytes of w and of x per lane, x in -127..127, for w in 0..most or, `bytes`, signed with
+ * VEC_BIAS added: vi_dot_begin(s), up to VEC_DOT_DEPTH(most) times vi_dot, vi_dot_end, which is s and the products. */
+#define VEC_BIAS            0
+#define VEC_DOT_DEPTH(most) 8
+VEC_FN vi vi_dot_begin(vi s, int bytes)
 {
+    (void)bytes;
+    return s;
+}
+VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
+{
+    (void)bytes;
     for (unsigned n = 0; n < 32; n += 8) s += vi_sar(vi_shl(w, 24 - n), 24) * vi_sar(vi_shl(x, 24 - n), 24);
     return s;
 }
-/* A block's products with nibbles go from vi_begin_q4 over vi_dot_q4 to vi_end_q4, which says `start` again. */
-VEC_FN vi vi_begin_q4(vi start) { return start; }
-VEC_FN vi vi_dot_q4(vi s, vi w, vi x) { return vi_dot_q8(s, w, x); }
-VEC_FN vi vi_end_q4(vi s, vi start)
+VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
 {
-    (void)start;
-    return s;
+    (void)s;
+    (void)bytes;
+    return sum;
 }
 
 #endif

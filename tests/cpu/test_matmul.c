@@ -9,6 +9,7 @@
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/k_matmul.h"
 #include "backends/cpu/pack.h"
+#include "graph/convert.h"
 #include "tests/sample.h"
 #include "tests/test.h"
 
@@ -37,20 +38,53 @@ static double from_half(uint16_t h)
     return h & 0x8000 ? -x : x;
 }
 
+static bool is_block(weft_dtype t) { return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK; }
+
 static size_t row_size(weft_dtype t, int64_t k)
 {
-    switch (t) {
-    case WEFT_F32: return (size_t)k * 4;
-    case WEFT_Q8_0: return (size_t)k / 32 * 34;
-    case WEFT_Q4_0: return (size_t)k / 32 * 18;
-    default: return (size_t)k * 2;
+    uint64_t bytes;
+    return weft_dtype_row_bytes(t, k, &bytes) ? (size_t)bytes : 0;
+}
+
+/* Where blocks have their scales: halves, or mxfp4's exponent. Anything may stand in their other bytes. */
+static const struct { weft_dtype t; int half[2], exponent; } scales[] = {
+    { WEFT_Q8_0, { 0, -1 }, -1 }, { WEFT_Q4_0, { 0, -1 }, -1 }, { WEFT_Q4_1, { 0, 2 }, -1 },
+    { WEFT_Q5_0, { 0, -1 }, -1 }, { WEFT_Q5_1, { 0, 2 }, -1 }, { WEFT_Q2_K, { 80, 82 }, -1 },
+    { WEFT_Q3_K, { 108, -1 }, -1 }, { WEFT_Q4_K, { 0, 2 }, -1 }, { WEFT_Q5_K, { 0, 2 }, -1 },
+    { WEFT_Q6_K, { 208, -1 }, -1 }, { WEFT_IQ4_NL, { 0, -1 }, -1 }, { WEFT_IQ4_XS, { 0, -1 }, -1 },
+    { WEFT_MXFP4, { -1, -1 }, 0 },
+};
+
+static void put_scales(weft_dtype t, unsigned char *block, uint16_t d, uint16_t m, int exponent)
+{
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        if (scales[i].t != t) continue;
+        for (int j = 0; j < 2; j++)
+            if (scales[i].half[j] >= 0) memcpy(block + scales[i].half[j], j ? &m : &d, 2);
+        if (scales[i].exponent >= 0) block[scales[i].exponent] = (unsigned char)exponent;
     }
+}
+
+/* Random blocks, with every byte that is no scale, and their values by the formula of block.def. */
+static void make_blocks(weft_dtype t, int64_t k, unsigned char *out, double *value)
+{
+    const weft_dtype_info *info = weft_dtype_get(t);
+    for (unsigned char *b = out; b < out + row_size(t, k); b += info->bytes) {
+        for (uint32_t i = 0; i < info->bytes; i++) b[i] = (unsigned char)((uniform() + 1) * 128);
+        const double d = 0.01 * (1.5 + uniform()) * (uniform() < 0 ? -1 : 1), m = 0.05 * uniform();
+        put_scales(t, b, half_of(d), half_of(m), 121 + (int)(uniform() * 3));
+    }
+    float *f = malloc((size_t)k * sizeof *f + 1);
+    if (!f || !weft__decode_row(t, out, f, k)) abort();
+    for (int64_t i = 0; i < k; i++) value[i] = (double)f[i];
+    free(f);
 }
 
 /* A random weight row in storage, and its values. */
 static void make_row(weft_dtype t, int64_t k, unsigned char *out, double *value)
 {
-    for (int64_t i = 0; i < k; i++) {
+    if (is_block(t)) make_blocks(t, k, out, value);
+    for (int64_t i = 0; i < k && !is_block(t); i++) {
         if (t == WEFT_F32) {
             float f = (float)uniform();
             memcpy(out + i * 4, &f, 4);
@@ -59,7 +93,7 @@ static void make_row(weft_dtype t, int64_t k, unsigned char *out, double *value)
             uint16_t h = half_of(uniform());
             memcpy(out + i * 2, &h, 2);
             value[i] = from_half(h);
-        } else if (t == WEFT_BF16) {
+        } else {
             float f = (float)uniform();
             uint32_t u;
             memcpy(&u, &f, 4);
@@ -67,24 +101,6 @@ static void make_row(weft_dtype t, int64_t k, unsigned char *out, double *value)
             memcpy(out + i * 2, (unsigned char *)&u + 2, 2);
             memcpy(&f, &u, 4);
             value[i] = (double)f;
-        } else {
-            bool q8 = t == WEFT_Q8_0;
-            unsigned char *block = out + i / 32 * (q8 ? 34 : 18);
-            if (i % 32 == 0) {
-                uint16_t d = half_of(0.01 * (1.5 + uniform()) * (uniform() < 0 ? -1 : 1));
-                memcpy(block, &d, 2);
-            }
-            uint16_t d;
-            memcpy(&d, block, 2);
-            int q = (int)floor((uniform() + 1) * (q8 ? 128 : 8)); /* every byte and nibble, -128 too */
-            if (q8) {
-                block[2 + i % 32] = (unsigned char)(q - 128);
-                value[i] = from_half(d) * (q - 128);
-            } else {
-                unsigned char *at = block + 2 + i % 16;
-                *at = i % 32 < 16 ? (unsigned char)q : (unsigned char)((unsigned)*at | (unsigned)q << 4);
-                value[i] = from_half(d) * (q - 8);
-            }
         }
     }
 }
@@ -112,6 +128,7 @@ typedef struct matmul_case {
     bool bias;
     int residuals;
     uint32_t threads;
+    bool deterministic;
 } matmul_case;
 
 static void *must(size_t n)
@@ -132,14 +149,13 @@ static float *random_floats(int64_t n)
 /* How far one output may be off: x and w of its row, `sizes` the sum of |x w|. */
 static double tolerance(const matmul_case *m, const float *x, const double *w, double sizes)
 {
-    double rounding = 0;
-    bool blocks = m->type == WEFT_Q8_0 || m->type == WEFT_Q4_0;
+    double rounding = 0, step = 0; /* of a uniform error, variance step^2 / 12 */
     for (int64_t k = 0; k < m->k && !m->exact; k++) {
-        double step = 0; /* of a uniform error, variance step^2 / 12 */
         if (m->type == WEFT_BF16) {
             step = fabs((double)x[k]) * 0x1p-7;
-        } else if (blocks) {
-            for (int64_t i = k / 32 * 32; i < k / 32 * 32 + 32; i++) step = fmax(step, fabs((double)x[i]) / 127);
+        } else if (is_block(m->type) && k % 32 == 0) {
+            step = 0;
+            for (int64_t i = k; i < k + 32; i++) step = fmax(step, fabs((double)x[i]) / 127);
         }
         rounding += step * step * w[k] * w[k] / 12;
     }
@@ -205,7 +221,8 @@ static bool run_kernel(const matmul_case *m, const operands *o)
     for (int i = 0; i < m->residuals; i++)
         in[n_in++] = (cpu_tensor){ o->res[i], WEFT_F32, 0, 2, { m->t, m->n }, { o->ldy, 1 } };
     cpu_call call = { .in = in, .out = &out, .n_in = n_in, .n_out = 1, .op = WEFT_OP_linear, .attrs = &attrs,
-                      .isa = m->isa, .exact = m->exact, .n_threads = m->threads };
+                      .isa = m->isa, .exact = m->exact, .deterministic = m->deterministic,
+                      .n_threads = m->threads };
     if (!CHECK(kernel->accepts(&call))) return false;
     unsigned char *scratch = must(kernel->scratch(&call));
     memset(scratch, 0xff, kernel->scratch(&call));
@@ -255,8 +272,11 @@ static void check_case(const matmul_case *m)
     for (int64_t n = 0; n < m->n; n += 5) {
         cpu_unpack_row(m->isa, m->type, o.packed, m->k, n, row);
         bool same = true;
+        double most = 0; /* where a minimum is added, what is rounded may be larger than the sum */
+        for (int64_t k = 0; k < m->k; k++) most = fmax(most, fabs(o.w[n * m->k + k]));
         for (int64_t k = 0; k < m->k; k++)
-            same = same && fabs((double)row[k] - o.w[n * m->k + k]) <= 1e-7 * fabs(o.w[n * m->k + k]);
+            same = same && fabs((double)row[k] - o.w[n * m->k + k]) <=
+                               (is_block(m->type) ? 2e-7 * most : 1e-7 * fabs(o.w[n * m->k + k]));
         CHECK(same);
     }
     free(row);
@@ -266,6 +286,7 @@ static void check_case(const matmul_case *m)
 static const int64_t tokens[] = { 1, 2, 3, 5, 7, 8, 9, 13, 20, 24, 25, 61 };
 static const struct { int64_t n, k; } float_shapes[] = { { 1, 1 }, { 17, 7 }, { 31, 33 }, { 16, 257 }, { 35, 611 } };
 static const struct { int64_t n, k; } block_shapes[] = { { 1, 32 }, { 17, 64 }, { 31, 96 }, { 35, 1120 } };
+static const struct { int64_t n, k; } long_shapes[] = { { 1, 256 }, { 17, 512 }, { 9, 768 }, { 5, 1280 } };
 
 /* Emulation and sanitizers take a sample. */
 static void check_sampled(const matmul_case *m)
@@ -278,8 +299,10 @@ static void check_sampled(const matmul_case *m)
 
 static void sweep(cpu_isa isa, weft_dtype type)
 {
-    bool blocks = type == WEFT_Q8_0 || type == WEFT_Q4_0;
-    size_t shapes = blocks ? sizeof block_shapes / sizeof *block_shapes : sizeof float_shapes / sizeof *float_shapes;
+    const bool blocks = is_block(type);
+    const bool wide = weft_dtype_get(type)->block > 32; /* 256 */
+    const size_t block_n = sizeof block_shapes / sizeof *block_shapes; /* and long ones */
+    const size_t shapes = blocks ? block_n : sizeof float_shapes / sizeof *float_shapes;
     unsigned i = 0;
     if ((isa != CPU_SCALAR && cpu_kernel_of(WEFT_OP_linear, isa) == &cpu_linear_scalar) || !cpu_isa_runs(isa))
         TEST_SKIP("not in this build or not on this processor");
@@ -287,39 +310,49 @@ static void sweep(cpu_isa isa, weft_dtype type)
         for (size_t t = 0; t < sizeof tokens / sizeof *tokens; t++)
             for (int exact = 0; exact < 2; exact++, i++)
                 check_sampled(&(matmul_case){ .isa = isa, .type = type, .exact = exact, .t = tokens[t],
-                                              .n = blocks ? block_shapes[s].n : float_shapes[s].n,
-                                              .k = blocks ? block_shapes[s].k : float_shapes[s].k,
+                                              .n = wide ? long_shapes[s].n
+                                                   : blocks ? block_shapes[s].n
+                                                            : float_shapes[s].n,
+                                              .k = wide ? long_shapes[s].k
+                                                   : blocks ? block_shapes[s].k
+                                                            : float_shapes[s].k,
                                               .act = (weft_act)(i % WEFT_ACT_COUNT), .bias = i % 3 != 0,
                                               .residuals = (int)(i / 2 % 3), .threads = 1 + i % 3 });
     /* Many tokens, which are split into blocks when there are more threads than panels, and grouped when there are
      * less. */
-    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 131, .n = 19, .k = 64, .threads = 7 });
-    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 51, .n = 547, .k = 96, .threads = 1, .bias = true });
-    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 800, .n = 33, .k = 64, .threads = 2 });
+    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 131, .n = 19, .k = wide ? 256 : 64, .threads = 7 });
+    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 51, .n = 547, .k = wide ? 256 : 96, .threads = 1,
+                                  .bias = true });
+    check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 800, .n = 33, .k = wide ? 256 : 64, .threads = 2 });
 }
 
-#define SWEEPS(X)                                                                                  \
-    X(scalar, SCALAR, F32) X(scalar, SCALAR, F16) X(scalar, SCALAR, BF16) \
-    X(scalar, SCALAR, Q8_0) X(scalar, SCALAR, Q4_0) \
-    X(avx2, AVX2, F32) X(avx2, AVX2, F16) X(avx2, AVX2, BF16) X(avx2, AVX2, Q8_0) X(avx2, AVX2, Q4_0) \
-    X(avx512, AVX512, F32) X(avx512, AVX512, F16) X(avx512, AVX512, BF16) \
-    X(avx512, AVX512, Q8_0) X(avx512, AVX512, Q4_0) \
-    X(neon, NEON, F32) X(neon, NEON, F16) X(neon, NEON, BF16) X(neon, NEON, Q8_0) X(neon, NEON, Q4_0)
+#define TYPES(X, isa, ISA)                                                                         \
+    X(isa, ISA, F32) X(isa, ISA, F16) X(isa, ISA, BF16) X(isa, ISA, Q8_0) X(isa, ISA, Q4_0) X(isa, ISA, Q4_1) \
+    X(isa, ISA, Q5_0) X(isa, ISA, Q5_1) X(isa, ISA, Q2_K) X(isa, ISA, Q3_K) X(isa, ISA, Q4_K) X(isa, ISA, Q5_K) \
+    X(isa, ISA, Q6_K) X(isa, ISA, IQ4_NL) X(isa, ISA, IQ4_XS) X(isa, ISA, MXFP4)
+#define SWEEPS(X) TYPES(X, scalar, SCALAR) TYPES(X, avx2, AVX2) TYPES(X, avx512, AVX512) TYPES(X, neon, NEON)
 #define X(name, isa, type) static void name##_##type(void) { sweep(CPU_##isa, WEFT_##type); }
 SWEEPS(X)
 #undef X
 
-/* Sums as large as they can be: weights that are all their largest or smallest byte or nibble, and activations that
- * are all 127 steps, of one sign. */
+/* Sums as large as they can be: blocks of which every byte but the scales is the same, all bits or none among them, and
+ * activations that are all 127 steps, of one sign. */
 static void check_ends(cpu_isa isa, weft_dtype type, unsigned char byte, int64_t t, float sign)
 {
-    const matmul_case m = { .isa = isa, .type = type, .t = t, .n = 17, .k = 96, .threads = 1 };
+    const weft_dtype_info *info = weft_dtype_get(type);
+    const matmul_case m = { .isa = isa, .type = type, .t = t, .n = 17, .k = 3 * info->block, .threads = 1 };
     operands o = make_operands(&m);
-    const size_t block = type == WEFT_Q8_0 ? 34 : 18, rows = cpu_panel_rows(isa), row = row_size(type, m.k);
-    const double value = type == WEFT_Q8_0 ? (double)(signed char)byte : (double)(byte & 15) - 8;
-    for (size_t i = 0; i < (size_t)m.n * row; i += block) {
-        memcpy(o.stored + i, (uint16_t[]){ 0x3c00 }, 2); /* a scale of 1 */
-        memset(o.stored + i + 2, byte, block - 2);
+    const size_t rows = cpu_panel_rows(isa), row = row_size(type, m.k);
+    float *value = must((size_t)m.k * sizeof *value);
+    for (size_t i = 0; i < (size_t)m.n * row; i += info->bytes) {
+        memset(o.stored + i, byte, info->bytes);
+        put_scales(type, o.stored + i, 0x3c00, 0x3c00, 127); /* 1 */
+    }
+    CHECK(weft__decode_row(type, o.stored, value, m.k));
+    double want = 0, sizes = 0;
+    for (int64_t k = 0; k < m.k; k++) {
+        want += (double)sign * (double)value[k];
+        sizes += fabs((double)value[k]);
     }
     for (int64_t n = 0, i = 0; n < m.n; n += (int64_t)rows, i++)
         cpu_pack_panel(isa, type, o.stored + (size_t)n * row, m.n - n < (int64_t)rows ? m.n - n : (int64_t)rows, m.k,
@@ -328,30 +361,56 @@ static void check_ends(cpu_isa isa, weft_dtype type, unsigned char byte, int64_t
     if (run_kernel(&m, &o))
         for (int64_t i = 0; i < t; i++)
             for (int64_t n = 0; n < m.n; n++)
-                if (!CHECK(fabs((double)o.y[i * o.ldy + n] - (double)sign * value * (double)m.k) <= 0.01))
-                    printf("  isa %d type %d byte %d T %d\n", (int)isa, (int)type, byte, (int)t);
+                if (!CHECK(fabs((double)o.y[i * o.ldy + n] - want) <= 3e-6 * sizes))
+                    printf("  isa %d type %d byte %d T %d: %g, not %g\n", (int)isa, (int)type, byte, (int)t,
+                           (double)o.y[i * o.ldy + n], want);
+    free(value);
     free_operands(&o);
 }
 
 static void sums_hold_the_largest_products(void)
 {
-    static const unsigned char bytes[] = { 0x80, 0x7f, 0x81 }, nibbles[] = { 0x00, 0xff };
+    static const unsigned char bytes[] = { 0x00, 0xff, 0x80, 0x7f, 0x81, 0x77 };
     for (cpu_isa isa = 0; isa < CPU_ISA_COUNT; isa++)
-        for (int64_t t = 1; t < 14 && cpu_isa_runs(isa); t += 3)
-            for (float sign = -1; sign < 2; sign += 2) {
-                for (size_t i = 0; i < sizeof bytes; i++) check_ends(isa, WEFT_Q8_0, bytes[i], t, sign);
-                for (size_t i = 0; i < sizeof nibbles; i++) check_ends(isa, WEFT_Q4_0, nibbles[i], t, sign);
+        for (size_t type = 0; type < sizeof scales / sizeof *scales; type++)
+            for (int64_t t = 1; t < 14 && cpu_isa_runs(isa); t += 3)
+                for (float sign = -1; sign < 2; sign += 2)
+                    for (size_t i = 0; i < sizeof bytes; i++) check_ends(isa, scales[type].t, bytes[i], t, sign);
+}
+
+/* In a deterministic program a token's results do not depend on how many others are beside it, though one is multiplied
+ * by other kernels than several: to the bit. */
+static void tokens_do_not_tell_each_other(void)
+{
+    for (cpu_isa isa = 0; isa < CPU_ISA_COUNT; isa++)
+        for (size_t type = 0; type < sizeof scales / sizeof *scales && cpu_isa_runs(isa); type++) {
+            const weft_dtype t = scales[type].t;
+            matmul_case m = { .isa = isa, .type = t, .t = 14, .n = 21, .k = 1280, .threads = 1, .deterministic = true };
+            operands o = make_operands(&m);
+            float *alone = random_floats(o.ldy), *y = o.y;
+            bool same = run_kernel(&m, &o);
+            m.t = 1;
+            o.y = alone;
+            for (int64_t i = 0; i < 14; i++, o.x += o.ldx) {
+                same = same && run_kernel(&m, &o);
+                same = same && !memcmp(alone, y + i * o.ldy, (size_t)m.n * sizeof *alone);
             }
+            if (!CHECK(same)) printf("  isa %d type %d\n", (int)isa, (int)t);
+            o.x -= 14 * o.ldx;
+            o.y = y;
+            free(alone);
+            free_operands(&o);
+        }
 }
 
 /* A program's scratch is laid out for the most tokens of a run; every smaller run must do with it. */
 static void scratch_serves_smaller_runs(void)
 {
     for (cpu_isa isa = 0; isa < CPU_ISA_COUNT; isa++)
-        for (weft_dtype t = WEFT_F32; t <= WEFT_Q4_0 && cpu_isa_runs(isa); t++)
+        for (weft_dtype t = WEFT_F32; t <= WEFT_MXFP4 && cpu_isa_runs(isa); t++)
             for (uint32_t threads = 1; threads < 40; threads = threads * 2 + 1) {
-                cpu_tensor in[2] = { { NULL, WEFT_F32, 0, 2, { 1, 64 }, { 64, 1 } },
-                                     { NULL, t, CPU_LAYOUT_PANEL, 2, { 99, 64 }, { 64, 1 } } };
+                cpu_tensor in[2] = { { NULL, WEFT_F32, 0, 2, { 1, 256 }, { 256, 1 } },
+                                     { NULL, t, CPU_LAYOUT_PANEL, 2, { 99, 256 }, { 256, 1 } } };
                 cpu_tensor out = { NULL, WEFT_F32, 0, 2, { 1, 99 }, { 99, 1 } };
                 cpu_call call = { .in = in, .out = &out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt, .isa = isa,
                                   .n_threads = threads };
@@ -368,6 +427,12 @@ static void scratch_serves_smaller_runs(void)
 static void sizes_are_checked(void)
 {
     CHECK(!cpu_panel_fits(WEFT_Q8_0, 48));
+    CHECK(!cpu_panel_fits(WEFT_Q4_K, 384));
+    /* K-quants take little more than in their files: bytes of 256 numbers of a row */
+    CHECK_EQ_INT(cpu_panel_bytes(CPU_AVX2, WEFT_Q4_K, 8, 256), 8 * 148);
+    CHECK_EQ_INT(cpu_panel_bytes(CPU_AVX2, WEFT_Q6_K, 8, 256), 8 * 212);
+    CHECK_EQ_INT(cpu_panel_bytes(CPU_AVX2, WEFT_Q2_K, 8, 256), 8 * 84);
+    CHECK_EQ_INT(cpu_panel_bytes(CPU_AVX2, WEFT_MXFP4, 8, 2880), 8 * (90 * 16 + 23 * 4));
     CHECK(!cpu_panel_fits(WEFT_I32, 32));
     CHECK(cpu_panel_fits(WEFT_F16, 7));
     CHECK(cpu_panel_bytes(CPU_SCALAR, WEFT_F32, INT64_MAX, 1 << 20) == UINT64_MAX);
@@ -380,6 +445,7 @@ static const weft_test tests[] = {
     SWEEPS(X)
 #undef X
     { "sums hold the largest products", sums_hold_the_largest_products },
+    { "tokens do not tell each other", tokens_do_not_tell_each_other },
     { "scratch serves smaller runs", scratch_serves_smaller_runs },
     { "sizes are checked", sizes_are_checked },
 };
