@@ -7,7 +7,7 @@
 layout(constant_id = 1) const uint HEAD = 64;    /* elements of a query and of a key */
 layout(constant_id = 2) const uint K_TYPE = F16;
 layout(constant_id = 5) const uint V_TYPE = F16;
-layout(constant_id = 3) const uint VECTORS = 1;  /* heads are multiples of four and aligned, types are plain */
+layout(constant_id = 3) const uint VECTORS = 1;  /* rows are read four elements at a time: see cells.glsl */
 
 layout(constant_id = 7) const uint PAGED = 0;
 layout(constant_id = 9) const uint VALUE = 64;   /* elements of a value and of a result */
@@ -33,6 +33,7 @@ layout(constant_id = 10) const uint DRESS = 0;   /* what is made of scores: CAPP
 
 #define STATES_ONLY
 #include "blocks.glsl"
+#include "cells.glsl"
 
 const uint NOWHERE = 0xffffffffu; /* no cell, no sequence */
 
@@ -41,20 +42,10 @@ uint kv_base(uint t, uint group, uint cell)
     return tensor_first(0, t) + group * tensor_stride(0, t, 0) + cell * tensor_stride(0, t, 1);
 }
 
-/* Two elements of f16 or bf16. */
-vec2 unpack_pair(uint type, uint w)
-{
-    return type == F16 ? unpackHalf2x16(w) : vec2(uintBitsToFloat(w << 16), uintBitsToFloat(w & 0xffff0000u));
-}
-
 /* Elements d .. d + 3 of a row of K. */
 vec4 key_quad(uint base, uint d)
 {
-    if (VECTORS != 0 && K_TYPE == F32) return in_f4[K].d[(base + d) / 4];
-    if (VECTORS != 0) {
-        uint w = (base + d) / 2;
-        return vec4(unpack_pair(K_TYPE, in_u[K].d[w]), unpack_pair(K_TYPE, in_u[K].d[w + 1]));
-    }
+    if (VECTORS != 0) return row_quad(K, K_TYPE, base + d);
     vec4 v = vec4(0.0);
     for (uint c = 0; c < 4; c++)
         if (d + c < HEAD) v[c] = load_stored(K, K_TYPE, base + d + c);
@@ -70,10 +61,23 @@ vec4 query_quad(uint base, uint d)
     return v;
 }
 
+/* The product of the block that element d of a key begins, and a query. */
+float unit_times_query(uint key, uint query, uint d)
+{
+    unit_words u = load_unit(K, K_TYPE, key + d);
+    vec4 s = vec4(0.0);
+    [[unroll]] for (uint k = 0; k < 8; k++) s = fma(unit_quad(K_TYPE, u, k), query_quad(query, d + 4 * k), s);
+    return u.scale * (s.x + s.y + (s.z + s.w));
+}
+
 /* The product of a key and a query. Unrolled or not: by the driver's choice, or the walk stays a loop. */
 float key_times_query(uint key, uint query, bool stay)
 {
     vec4 s = vec4(0.0);
+    if (VECTORS != 0 && in_units(K_TYPE)) {
+        [[dont_unroll]] for (uint d = 0; d < HEAD; d += 32) s.x += unit_times_query(key, query, d);
+        return s.x;
+    }
     if (stay) [[dont_unroll]] for (uint d = 0; d < HEAD; d += 4) s = fma(key_quad(key, d), query_quad(query, d), s);
     else for (uint d = 0; d < HEAD; d += 4) s = fma(key_quad(key, d), query_quad(query, d), s);
     return s.x + s.y + (s.z + s.w);

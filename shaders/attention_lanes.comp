@@ -25,9 +25,9 @@ const float UNSEEN = -1e30;
 /* Elements base .. base + 7 of K or V. */
 void load_eight(uint slot, uint type, uint base, out vec4 a, out vec4 b)
 {
-    if (type == F32) {
-        a = in_f4[slot].d[base / 4];
-        b = in_f4[slot].d[base / 4 + 1];
+    if (type == F32 || in_units(type)) {
+        a = row_quad(slot, type, base);
+        b = row_quad(slot, type, base + 4);
     } else {
         uvec4 u = in_v[slot].d[base / 8];
         a = vec4(unpack_pair(type, u.x), unpack_pair(type, u.y));

@@ -24,12 +24,16 @@ const float UNSEEN = -1e30;
 
 shared float score[KEYS];
 shared uint where[PAGED != 0 ? KEYS : 1]; /* cells of the scores; NOWHERE: there is none */
-const uint LANES = VALUE < BLOCK ? BLOCK / VALUE : 1; /* invocations that share an element of the head */
-shared float values[BLOCK];
+const uint WIDE = VECTORS != 0 ? 4 : 1; /* elements of the head that an invocation sums */
+const uint PARTS = (VALUE + WIDE - 1) / WIDE;
+const uint LANES = PARTS < BLOCK ? BLOCK / PARTS : 1; /* invocations that share those */
+shared vec4 values[BLOCK];
 
-float value_of(uint group, uint cell, uint d)
+/* WIDE elements of a value from d on. */
+vec4 value_of(uint group, uint cell, uint d)
 {
-    return load_stored(V, V_TYPE, kv_base(V, group, cell) + d);
+    uint at = kv_base(V, group, cell) + d;
+    return VECTORS != 0 ? row_quad(V, V_TYPE, at) : vec4(load_stored(V, V_TYPE, at));
 }
 
 void write_result(uint token, uint head, uint d, float v)
@@ -91,25 +95,27 @@ void main()
     barrier();
 
     uint base = ((token * heads + head) * n_splits + split) * (VALUE + 2);
-    for (uint d0 = 0; d0 < VALUE; d0 += BLOCK / LANES) {
-        uint d = d0 + me % (BLOCK / LANES), lane = me / (BLOCK / LANES);
-        float v = 0.0;
-        if (d < VALUE)
+    for (uint part0 = 0; part0 < PARTS; part0 += BLOCK / LANES) {
+        uint d = (part0 + me % (BLOCK / LANES)) * WIDE, lane = me / (BLOCK / LANES);
+        vec4 v = vec4(0.0);
+        if (d < VALUE && lane < LANES)
             for (uint i = lane; i < n; i += LANES) {
                 uint cell = PAGED != 0 ? where[i] : begin + i;
-                if (cell != NOWHERE) v = fma(score[i], value_of(group, cell, d), v);
+                if (cell != NOWHERE) v = fma(vec4(score[i]), value_of(group, cell, d), v);
             }
         if (LANES > 1) {
             values[me] = v;
             barrier();
-            v = 0.0;
+            v = vec4(0.0);
             if (lane == 0)
                 for (uint k = 0; k < LANES; k++) v += values[me + k * (BLOCK / LANES)];
             barrier();
         }
         if (lane != 0 || d >= VALUE) continue;
-        if (used == 1) write_result(token, head, d, finished(head, v, most, sum));
-        else shared_f[OUT(0, SCRATCH)].d[base + 2 + d] = v;
+        [[unroll]] for (uint c = 0; c < WIDE; c++) {
+            if (used == 1) write_result(token, head, d + c, finished(head, v[c], most, sum));
+            else shared_f[OUT(0, SCRATCH)].d[base + 2 + d + c] = v[c];
+        }
     }
     if (used == 1) return;
     if (me == 0) {

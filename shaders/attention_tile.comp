@@ -38,7 +38,7 @@ shared uint where[PAGED != 0 ? BLOCK : 1]; /* cells of the scores */
 /* Elements d and d + 1 of a row of V. */
 vec2 value_pair(uint base, uint d)
 {
-    if (VECTORS != 0 && V_TYPE != F32) return unpack_pair(V_TYPE, in_u[V].d[(base + d) / 2]);
+    if (VECTORS != 0) return row_pair(V, V_TYPE, base + d);
     float odd = d + 1 < VALUE ? load_stored(V, V_TYPE, base + d + 1) : 0.0;
     return vec2(load_stored(V, V_TYPE, base + d), odd);
 }

@@ -54,12 +54,18 @@ static uint32_t counters(const gpu_call *c)
     return splits_of(c) > 1 ? (uint32_t)(c->in[Q].dim[0] * c->in[Q].dim[1]) : 0;
 }
 
-/* Vectors of four: heads that are multiples of four, everything aligned, queries of f32, no blocks. */
+/* Keys and values that cells.glsl reads four elements at a time. */
+static bool in_quads(weft_dtype t)
+{
+    return gpu_plain_type(t) || t == WEFT_Q8_0 || t == WEFT_Q4_0;
+}
+
+/* Vectors of four: heads that are multiples of four, everything aligned, queries of f32. */
 static bool vectors(const gpu_call *c)
 {
     for (uint32_t i = 0; i <= V; i++) {
         const gpu_tensor *t = &c->in[i];
-        bool type = i == Q ? t->dtype == WEFT_F32 : gpu_plain_type(t->dtype);
+        bool type = i == Q ? t->dtype == WEFT_F32 : in_quads(t->dtype);
         if (!type || t->dim[2] % 4 || t->first % 4 || t->stride[0] % 4 || t->stride[1] % 4 || t->stride[2] != 1)
             return false;
     }
