@@ -53,7 +53,8 @@ vec2 row_pair(uint slot, uint type, uint at)
     uint i, unit = unit_at(type, at, i);
     if (type == F32) return vec2(in_f[slot].d[at], in_f[slot].d[at + 1]);
     if (type == Q8_0) return signed_bytes(half_word(slot, unit + 2 + i)).xy * unit_scale(slot, unit);
-    if (type == Q4_0) return signed_nibbles(half_word(slot, unit + 2 + i % 16) >> i / 16 * 4).xy * unit_scale(slot, unit);
+    if (type == Q4_0)
+        return signed_nibbles(half_word(slot, unit + 2 + i % 16) >> i / 16 * 4).xy * unit_scale(slot, unit);
     return unpack_pair(type, in_u[slot].d[at / 2]);
 }
 

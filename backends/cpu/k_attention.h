@@ -29,6 +29,13 @@ typedef struct cpu_attention_args {
     float scale, soft_cap; /* 0: no cap */
 } cpu_attention_args;
 
+enum { CPU_ATTENTION_QUERIES = 64 }; /* that a thread has buffers for */
+
+/* A thread's buffers, and the parts that threads share. */
+typedef struct cpu_attention_own {
+    float *q, *scores, *result, *k, *v, *max, *sum, *correct, *lo, *hi, *parts;
+} cpu_attention_own;
+
 bool cpu_attention_accepts(const cpu_call *c);
 cpu_attention_args cpu_attention_of(const cpu_call *c);
 
@@ -61,6 +68,8 @@ static inline int64_t cpu_attention_run(const cpu_attention_args *a, int64_t seq
     return end - from < a->page - within ? end - from : a->page - within;
 }
 
+/* Scores as a cap leaves them: most tanh(score / most). */
+void cpu_attention_cap(const cpu_vec_ops *v, float *scores, int64_t n, float most);
 /* Makes of query t's scores with positions [from, from + n) what caps, slopes and a bias do. */
 void cpu_attention_dress(const cpu_vec_ops *v, const cpu_attention_args *a, int64_t t, int64_t h,
                          int64_t from, int64_t n, float *scores);
@@ -68,6 +77,14 @@ void cpu_attention_dress(const cpu_vec_ops *v, const cpu_attention_args *a, int6
 /* What the sum of weighted values is to be multiplied with: the weights are exp(score - max), sum is
  * theirs, and a sink adds its own. NaN scores make the sum NaN, and so the result. */
 float cpu_attention_factor(const cpu_attention_args *a, int64_t h, float max, float sum);
+
+/* k_attention_query.c: all tokens' results, in as many phases; query t of head h alone. */
+void cpu_attention_by_query(const cpu_call *c, const cpu_vec_ops *v, const cpu_attention_args *a,
+                            const cpu_attention_own *o);
+uint32_t cpu_attention_phases(const cpu_call *c);
+uint64_t cpu_attention_parts_bytes(const cpu_call *c);
+void cpu_attention_whole(const cpu_vec_ops *v, const cpu_attention_args *a, const cpu_attention_own *o,
+                         int64_t t, int64_t h);
 
 static inline const void *cpu_attention_row(const cpu_cells *c, int64_t group, int64_t cell)
 {
