@@ -109,7 +109,8 @@ WEFT_API weft_ref weft_block_norm_heads(weft_net *x, weft_ref in, uint32_t heads
  * rope_theta, rope_type (default, linear, dynamic, llama3, yarn, longrope) and what that needs under rope.* (config.h).
  * An odd number of dimensions turns one more, at the frequencies of the odd number. Of `dynamic` what holds up to
  * max_position_embeddings, beyond which sessions go with no model of it. Of `longrope` the long factors where a
- * sequence may be longer than original_max_position_embeddings, else the short ones. Nothing to turn: no angles. */
+ * sequence may be longer than original_max_position_embeddings, else the short ones. `divided` is of GGUF files: a list
+ * of `divisors` of the frequencies. Nothing to turn: no angles. */
 WEFT_API weft_rotary weft_block_rotary(weft_net *x, uint32_t head, double fraction);
 /* The same of a group of keys that is asked for as group.rope_theta, group.rope_type, group.factor and so on. */
 WEFT_API weft_rotary weft_block_group_rotary(weft_net *x, const char *group, uint32_t head, double fraction);

@@ -123,11 +123,18 @@ static void read_longrope(reading *r)
     r->d.factors = r->x->in->context > original ? far : near;
 }
 
+/* The same for every length, as GGUF files have it. */
+static void read_divided(reading *r)
+{
+    r->d.factors = read_factors(r, "divisors");
+}
+
 static void read_kind(reading *r, const char *type_key)
 {
     static const struct { const char *name; void (*read)(reading *r); } kinds[] = {
         { "default", NULL }, { "linear", read_linear }, { "dynamic", read_dynamic }, { "llama3", read_bands },
         { "yarn", read_yarn }, { "longrope", read_longrope }, { "su", read_longrope },
+        { "divided", read_divided },
     };
     weft_net *x = r->x;
     double ignored;

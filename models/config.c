@@ -14,6 +14,8 @@
 
 struct weft_config_file {
     json_t *root, *generation; /* generation: NULL if there is none */
+    json_t *spelled; /* of a file with words of its own: its word for a key. The root's keys are then those that
+                      * definitions ask for. NULL: the root is the file */
     const json_t *text;        /* what the type's keys stand in: root, or its text_config (NULL: there is none) */
     weft__config_keys keys;
     const char *origin, *generation_origin; /* paths */
@@ -123,7 +125,7 @@ typedef struct found {
 /* Where the file has not a key: it itself, but what is asked for in a group would be in the file's. */
 static const char *usual_path(const weft_config_file *c, const char *key, const weft__config_key *row)
 {
-    for (size_t k = 0; row && strchr(key, '.') && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++)
+    for (size_t k = 0; row && !c->spelled && strchr(key, '.') && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++)
         if (is_of_rope(row->spelling[k]) && !is_replaced(c, row->spelling[k])) return row->spelling[k];
     return key;
 }
@@ -139,9 +141,10 @@ static found find(const weft_config_file *c, const char *key)
     found f = { .row = row_of(c, key) };
     f.path = usual_path(c, key, f.row);
     const char *const own[] = { key, NULL };
-    if (!f.row && !strncmp(key, "rope.", 5)) f.v = at_path(json_object_get(c->text, rope_group(c)), key + 5);
+    if (!f.row && !c->spelled && !strncmp(key, "rope.", 5))
+        f.v = at_path(json_object_get(c->text, rope_group(c)), key + 5);
     if (!counts(f.row, f.v)) f.v = NULL;
-    const char *const *spelling = f.row && f.row->spelling[0] ? f.row->spelling : own;
+    const char *const *spelling = f.row && f.row->spelling[0] && !c->spelled ? f.row->spelling : own;
     for (size_t k = 0; !f.v && k < WEFT__MAX_SPELLINGS && spelling[k]; k++) {
         const json_t *v = value_at(c, spelling[k]);
         if (!counts(f.row, v)) continue;
@@ -208,9 +211,16 @@ int weft_config_file_text(const weft_config_file *c, const char *key, const char
     return *out ? 1 : -1;
 }
 
+/* What the file calls what stands at a path. */
+static const char *word_of(const weft_config_file *c, const char *path)
+{
+    const char *own = json_string_value(json_object_get(c->spelled, path));
+    return own ? own : path;
+}
+
 const char *weft__config_spelling(const weft_config_file *c, const char *key)
 {
-    return find(c, key).path;
+    return word_of(c, find(c, key).path);
 }
 
 /* The file, and what of it a path starts from. */
@@ -280,8 +290,8 @@ const char *weft_config_file_source(const weft_config_file *c, const char *key,
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", base_name(c->generation_origin));
     else if (!strcmp(key, "num_labels") && json_is_object(json_object_get(c->root, "id2label")))
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: id2label", base_name(c->origin));
-    else if (f.v && strcmp(f.path, key))
-        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: %s", file, f.path);
+    else if (f.v && strcmp(word_of(c, f.path), key))
+        snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s: %s", file, word_of(c, f.path));
     else if (f.v)
         snprintf(buf, WEFT_CONFIG_SOURCE_SIZE, "%s", file);
     else if (f.row && f.row->fallback != WEFT__NO_DEFAULT && c->keys.type)
@@ -308,9 +318,7 @@ static bool is_default(const weft__config_key *row, const json_t *v)
     return json_is_string(v) && row->text && !strcmp(json_string_value(v), row->text);
 }
 
-static weft_status warn(weft_config_file *c, weft_error *err, const char *fmt, ...) WEFT_PRINTF(3, 4);
-
-static weft_status warn(weft_config_file *c, weft_error *err, const char *fmt, ...)
+weft_status weft__config_warn(weft_config_file *c, weft_error *err, const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -331,14 +339,14 @@ static weft_status compare_spellings(weft_config_file *c, const weft__config_key
     for (size_t k = 0; f.v && k < WEFT__MAX_SPELLINGS && row->spelling[k]; k++) {
         const json_t *v = value_at(c, row->spelling[k]);
         if (!v || json_is_null(v) || same_value(f.v, v)) continue;
-        WEFT_TRY(warn(c, err, "%s and %s differ; %s counts", f.path, row->spelling[k], f.path));
+        WEFT_TRY(weft__config_warn(c, err, "%s and %s differ; %s counts", f.path, row->spelling[k], f.path));
     }
     const json_t *unread = row->unread ? at_path(c->text, row->unread) : NULL;
     if (!unread || json_is_null(unread)) return WEFT_OK;
     if (f.v && !same_value(f.v, unread))
-        return warn(c, err, "%s and %s differ; %s counts", f.path, row->unread, f.path);
+        return weft__config_warn(c, err, "%s and %s differ; %s counts", f.path, row->unread, f.path);
     if (!f.v && !is_default(row, unread))
-        return warn(c, err, "%s is not read for %s; the default counts", row->unread,
+        return weft__config_warn(c, err, "%s is not read for %s; the default counts", row->unread,
                     c->keys.type);
     return WEFT_OK;
 }
@@ -349,11 +357,11 @@ static weft_status find_contradictions(weft_config_file *c, weft_error *err)
     const json_t *a = json_object_get(c->text, "rope_scaling");
     const json_t *b = json_object_get(c->text, "rope_parameters");
     if (is_true(a) && is_true(b) && json_equal(a, b) != 1)
-        WEFT_TRY(warn(c, err, "rope_scaling and rope_parameters differ; rope_scaling counts alone"));
+        WEFT_TRY(weft__config_warn(c, err, "rope_scaling and rope_parameters differ; rope_scaling counts alone"));
     for (size_t i = 0; (row = weft__config_key_at(&c->keys, i)); i++)
         WEFT_TRY(compare_spellings(c, row, err));
     if (find(c, "rope.factor").v && !find(c, "rope_type").v)
-        return warn(c, err, "%s names no rope_type; its factor is ignored", rope_group(c));
+        return weft__config_warn(c, err, "%s names no rope_type; its factor is ignored", rope_group(c));
     return WEFT_OK;
 }
 
@@ -362,12 +370,13 @@ static weft_status read_texts(weft_config_file *c, const char *text, size_t n, c
 {
     char twice[WEFT__QUOTE_SIZE];
     WEFT_TRY(weft__json_parse_lenient(text, n, c->origin, &c->root, twice, err));
-    if (*twice) WEFT_TRY(warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice, c->origin));
+    if (*twice)
+        WEFT_TRY(weft__config_warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice, c->origin));
     if (generation)
         WEFT_TRY(weft__json_parse_lenient(generation, n_generation, c->generation_origin, &c->generation,
                                           twice, err));
     if (*twice && generation)
-        WEFT_TRY(warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice,
+        WEFT_TRY(weft__config_warn(c, err, "the key \"%s\" stands twice in %s; the last counts", twice,
                       c->generation_origin));
     return WEFT_OK;
 }
@@ -390,25 +399,33 @@ weft_status weft__config_take_keys(weft_config_file *c, const weft__config_keys 
 {
     c->keys = *keys;
     if (keys->wrap) WEFT_TRY(enter_text_config(c, err));
-    return find_contradictions(c, err);
+    return c->spelled ? WEFT_OK : find_contradictions(c, err);
 }
 
-weft_status weft__config_parse(const char *text, size_t n, const char *generation, size_t n_generation,
-                               const char *origin, weft_config_file **out, weft_error *err)
+/* Empty; it names generation_config.json beside `origin`. */
+static weft_config_file *create(const char *origin)
 {
     static const char name[] = "generation_config.json";
     weft_config_file *c = calloc(1, sizeof *c);
-    *out = NULL;
     size_t folder = (size_t)(base_name(origin) - origin);
     char *path = c ? weft__arena_alloc(&c->arena, folder + sizeof name, 1) : NULL;
     if (!path || !(c->origin = weft__arena_strdup(&c->arena, origin))) {
         weft_config_file_close(c);
-        return WEFT_OOM_FAIL(err, origin);
+        return NULL;
     }
     memcpy(path, origin, folder);
     memcpy(path + folder, name, sizeof name);
     c->generation_origin = path;
     c->text_origin = c->origin;
+    return c;
+}
+
+weft_status weft__config_parse(const char *text, size_t n, const char *generation, size_t n_generation,
+                               const char *origin, weft_config_file **out, weft_error *err)
+{
+    *out = NULL;
+    weft_config_file *c = create(origin);
+    if (!c) return WEFT_OOM_FAIL(err, origin);
     weft_status s = read_texts(c, text, n, generation, n_generation, err);
     if (s != WEFT_OK) {
         weft_config_file_close(c);
@@ -419,11 +436,26 @@ weft_status weft__config_parse(const char *text, size_t n, const char *generatio
     return WEFT_OK;
 }
 
+weft_status weft__config_from_tree(json_t *tree, json_t *spelled, const char *origin, weft_config_file **out,
+                                   weft_error *err)
+{
+    *out = create(origin);
+    if (!*out) {
+        json_decref(tree);
+        json_decref(spelled);
+        return WEFT_OOM_FAIL(err, origin);
+    }
+    (*out)->text = (*out)->root = tree;
+    (*out)->spelled = spelled;
+    return WEFT_OK;
+}
+
 void weft_config_file_close(weft_config_file *c)
 {
     if (!c) return;
     json_decref(c->root);
     json_decref(c->generation);
+    json_decref(c->spelled);
     free(c->notes);
     weft__arena_free(&c->arena);
     free(c);

@@ -2,6 +2,8 @@
 #ifndef WEFT_CONFIG_IMPL_H
 #define WEFT_CONFIG_IMPL_H
 
+#include <jansson.h>
+
 #include "models/config.h"
 #include "models/config_keys.h"
 
@@ -9,6 +11,14 @@
 weft_status weft__config_parse(const char *text, size_t n, const char *generation, size_t n_generation,
                                const char *origin, weft_config_file **out, weft_error *err);
 weft_status weft__config_take_keys(weft_config_file *c, const weft__config_keys *keys, weft_error *err);
+
+/* A configuration of what a file says in words of its own: `tree` has the keys that definitions ask for (an object for
+ * what has a dot in its name), `spelled` the file's word for each. Takes both, whatever comes of it. Then give it its
+ * type's keys, whose defaults count but no spellings. */
+weft_status weft__config_from_tree(json_t *tree, json_t *spelled, const char *origin, weft_config_file **out,
+                                   weft_error *err);
+/* Keeps a note. */
+weft_status weft__config_warn(weft_config_file *c, weft_error *err, const char *fmt, ...) WEFT_PRINTF(3, 4);
 
 /* What the tensors show counts more than the file: of one key. key and source must outlive c. Before anybody else reads
  * it. */

@@ -3,6 +3,7 @@
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/file.h"
 #include "models/config_impl.h"
+#include "models/gguf_config.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,10 +91,25 @@ static weft_status open_in(const char *folder, const char *path, weft_config_fil
     return s;
 }
 
+static weft_status open_gguf(const char *path, weft_config_file **out, weft_error *err)
+{
+    weft__gguf_file *f;
+    WEFT_TRY(weft__gguf_open(path, &f, err));
+    weft_status s = weft__gguf_config(f, out, err);
+    weft__gguf_close(f);
+    return s;
+}
+
 weft_status weft_config_file_open(const char *model, weft_config_file **out, weft_error *err)
 {
-    char *folder;
+    char *folder, *gguf;
     *out = NULL;
+    WEFT_TRY(weft__model_gguf(model, &gguf, err));
+    if (gguf) {
+        weft_status s = open_gguf(gguf, out, err);
+        free(gguf);
+        return s;
+    }
     WEFT_TRY(weft__model_folder(model, &folder, err));
     bool named = weft__ends_with(model, ".json") &&
                  !weft__ends_with(model, ".safetensors.index.json") && !weft__path_is_folder(model);

@@ -171,6 +171,23 @@ static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error
 
 /* ---- tensors ---- */
 
+/* What a GGUF file has for the library's own definition is all of the model: what is not read would be a fault of the
+ * reader's. Factors of rotary embeddings are read with the configuration. */
+static weft_status check_unused(const weft_model *m, weft_error *err)
+{
+    static const char *const read[] = { "rope_freqs.", "rope_factors_long.", "rope_factors_short." };
+    if (m->definition) return WEFT_OK;
+    for (size_t i = 0; i < weft_checkpoint_count(m->checkpoint); i++) {
+        const weft__file_tensor *t = weft__checkpoint_at(m->checkpoint, i);
+        bool known = m->used[i] || strstr(t->name, ".attn_rot_embd"); /* of old files: what rope_theta says */
+        for (size_t k = 0; k < sizeof read / sizeof *read; k++) known |= !strncmp(t->name, read[k], strlen(read[k]));
+        if (!known)
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor '%s' is of no part of %s that is supported", t->file,
+                             t->name, weft__definition_name(m));
+    }
+    return WEFT_OK;
+}
+
 static weft_status note_ignored(weft_model *m, weft_error *err)
 {
     size_t ignored = 0, first = 0;
@@ -200,6 +217,7 @@ static weft_status describe_weights(weft_model *m, const weft_graph *g, weft_err
         for (uint32_t k = 0; m->checkpoint && (t = weft__model_tensor(m, n->name, k)); k++)
             m->used[t - weft__checkpoint_at(m->checkpoint, 0)] = true;
     }
+    if (m->checkpoint && weft__checkpoint_gguf(m->checkpoint)) return check_unused(m, err);
     return note_ignored(m, err);
 }
 

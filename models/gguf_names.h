@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "models/gguf_keys.h"
+
 typedef enum weft__gguf_form {
     WEFT__GGUF_SAME,
     WEFT__GGUF_MORE,   /* 1 is added to every element */
@@ -30,8 +32,15 @@ typedef struct weft__gguf_name {
 /* What an architecture's file says. */
 typedef struct weft__gguf {
     const char *arch; /* general.architecture of its files; NULL: there are none */
+    /* Of several with one name the one whose files have this key with a number above 0 (without the architecture in
+     * front), else the first that asks for none. */
+    const char *has;
     const weft__gguf_name *own; /* what others do not have, or call otherwise */
     size_t n_own;
+    const weft__gguf_key *keys; /* they count before the usual ones */
+    size_t n_keys;
+    const char *rope; /* the group that rotary embeddings are asked for in; NULL: "rope" */
+    uint32_t period;  /* where nothing says it, the last of so many layers sees all, the others a window; 0: all do */
 } weft__gguf;
 
 typedef struct weft__gguf_place {
@@ -45,7 +54,8 @@ uint32_t weft__gguf_row(weft__gguf_form form, uint32_t H, uint32_t G, uint32_t D
 
 /* ---- words for tables ---- */
 
-#define GGUF(arch, table) .gguf = { arch, table, sizeof(table) / sizeof *(table) }
+#define GGUF(name, table)     .gguf.arch = name, .gguf.own = table, .gguf.n_own = sizeof(table) / sizeof *(table)
+#define GGUF_KEYS(table)      .gguf.keys = table, .gguf.n_keys = sizeof(table) / sizeof *(table)
 #define SAME(name, in_file)          { name, in_file, WEFT__GGUF_SAME, NULL }
 #define MORE(name, in_file)          { name, in_file, WEFT__GGUF_MORE, NULL }
 #define PAIRS(name, in_file)         { name, in_file, WEFT__GGUF_PAIRS, NULL }

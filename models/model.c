@@ -157,11 +157,15 @@ static weft_status says_all(const weft_model *m, bool *out, weft_error *err)
 static weft_status open_config(weft_model *m, const char *path, weft_error *err)
 {
     bool alone = false;
+    char *gguf = NULL;
+    if (path) WEFT_TRY(weft__model_gguf(path, &gguf, err));
+    const bool own = gguf != NULL; /* the file has it */
+    free(gguf);
     if (path) WEFT_TRY(weft__model_folder(path, &m->folder, err));
     WEFT_TRY(says_all(m, &alone, err));
     char *file = m->folder ? weft__path_join(m->folder, "config.json") : NULL;
     if (m->folder && !file) return WEFT_OOM_FAIL(err, "a path");
-    bool there = file && (!alone || is_config(path) || weft__path_exists(file));
+    bool there = file && (!alone || own || is_config(path) || weft__path_exists(file));
     free(file);
     const char *origin = m->graph_alone ? m->path : "config.json (there is none)";
     m->unconfigured = !there;
@@ -245,6 +249,7 @@ void weft_model_close(weft_model *m)
     if (!m) return;
     weft_tokenizer_close(m->tokenizer);
     free(m->parts);
+    weft__gguf_free(m->made);
     weft_checkpoint_close(m->checkpoint);
     weft__settings_clear(&m->settings);
     weft_config_file_close(m->hf);

@@ -41,6 +41,8 @@ struct weft_model {
     bool *used;               /* per tensor of the checkpoint */
     const void **parts;       /* of the weight that was asked for last */
     size_t parts_capacity;
+    weft_weight_data unread;  /* of a GGUF file: what that one was read from, with its `done` */
+    struct weft__made *made;  /* weights of a GGUF file that are other numbers there */
     bool tied;                /* input embeddings and head are one (weft__arch), by configuration and files */
     bool bounded;             /* info.context_limit is how many positions were learned */
     uint32_t n_ids;           /* that may be evaluated: the embedding's rows, at most info.n_vocab */
@@ -94,6 +96,16 @@ const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *nam
 weft_status weft__model_check_weight(const weft_model *m, const weft_graph *g, const weft_node *n, weft_error *err);
 /* Whether files hold the weight with its last two dims the other way round. */
 bool weft__model_is_transposed(const weft_model *m, const char *name);
+/* shapes.c: who decides shapes, for messages; a tensor has not the dims that the graph makes. */
+const char *weft__model_shaper(const weft_model *m);
+weft_status weft__model_shape_fault(const weft_model *m, const weft__file_tensor *t, uint32_t rank,
+                                    const uint64_t *dims, weft_error *err);
+/* gguf_weights.c: the same three of GGUF files, whose tensors are found and put right by what the architecture's file
+ * says of them. weft__gguf_free: what was made for them. */
+const weft__file_tensor *weft__gguf_tensor(const weft_model *m, const char *name, uint32_t i);
+weft_status weft__gguf_check_weight(const weft_model *m, const weft_node *n, const weft_dims *d, weft_error *err);
+weft_status weft__gguf_weight(weft_model *m, const char *name, weft_weight_data *out, weft_error *err);
+void weft__gguf_free(struct weft__made *made);
 /* Whether tie_word_embeddings holds for the files: as in transformers 5, not where they have both tensors and these
  * differ. Then definitions are told so, and there is a note. Reads both. */
 weft_status weft__model_settle_tie(weft_model *m, weft_error *err);

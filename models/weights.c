@@ -7,6 +7,11 @@
 
 enum { MAX_PARTS = 1 << 20 };
 
+static bool is_gguf(const weft_model *m)
+{
+    return m->checkpoint && weft__checkpoint_gguf(m->checkpoint);
+}
+
 /* A name with another beginning. False: it does not begin so, or is too long. */
 static bool spell(const weft__spelling *s, const char *name, char out[WEFT__TENSOR_NAME])
 {
@@ -153,6 +158,7 @@ bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__TENSOR_NAME
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name, uint32_t i)
 {
     char part[WEFT__TENSOR_NAME];
+    if (is_gguf(m)) return weft__gguf_tensor(m, name, i);
     const weft__file_tensor *t = find_whole(m, name);
     if (t) return i ? NULL : t;
     const weft__parts *p = parts_of(m, name);
@@ -202,37 +208,17 @@ bool weft__model_is_transposed(const weft_model *m, const char *name)
 
 /* ---- checks ---- */
 
-/* "32, 64" */
-static void write_dims(weft_text *out, uint32_t rank, const uint64_t *dims)
-{
-    weft_writer w = weft_text_writer(out);
-    for (uint32_t k = 0; k < rank; k++) weft_writef(&w, "%s%llu", k ? ", " : "", (unsigned long long)dims[k]);
-}
-
-/* Who decides shapes. */
-static const char *says(const weft_model *m)
-{
-    return m->text.tree ? "the text" : "config.json";
-}
-
 static weft_status check_tensor(const weft_model *m, const weft__held *h, const weft__file_tensor *t, weft_error *err)
 {
     if (t->rank == h->rank && !memcmp(t->dims, h->dims, t->rank * sizeof *t->dims)) return WEFT_OK;
-    weft_text have = { 0 }, need = { 0 };
-    write_dims(&have, t->rank, t->dims);
-    write_dims(&need, h->rank, h->dims);
-    weft_status s = WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is [%s], but %s makes it [%s]", t->file, t->name,
-                              have.data ? have.data : "", says(m),
-                              need.data ? need.data : "");
-    weft_text_free(&have);
-    weft_text_free(&need);
-    return s;
+    return weft__model_shape_fault(m, t, h->rank, h->dims, err);
 }
 
 weft_status weft__model_check_weight(const weft_model *m, const weft_graph *g, const weft_node *n, weft_error *err)
 {
     const weft__file_tensor *t;
     if (!m->checkpoint) return WEFT_OK;
+    if (is_gguf(m)) return weft__gguf_check_weight(m, n, &weft_graph_value(g, n->out[0])->dims, err);
     weft__held held = weft__model_held(m, n->name, &weft_graph_value(g, n->out[0])->dims);
     for (uint32_t k = 0; k < held.n; k++) {
         WEFT_TRY(weft__held_tensor(m, &held, k, &t, err));
@@ -240,7 +226,7 @@ weft_status weft__model_check_weight(const weft_model *m, const weft_graph *g, c
     }
     if (held.parts && (t = weft__model_tensor(m, n->name, held.n)))
         return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' is one more than %s makes", t->file, t->name,
-                         says(m));
+                         weft__model_shaper(m));
     return WEFT_OK;
 }
 
@@ -289,6 +275,7 @@ static weft_status find_weight(void *ctx, const char *name, weft_weight_data *ou
 {
     weft_model *m = ctx;
     if (!m->checkpoint) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", m->path);
+    if (is_gguf(m)) return weft__gguf_weight(m, name, out, err);
     const weft__parts *p = find_whole(m, name) ? NULL : parts_of(m, name);
     if (p) return find_parts(m, name, p, out, err);
     const weft__file_tensor *t;

@@ -32,9 +32,13 @@ static const weft__config_key keys[] = {
     { "pad_token_id", NUMBER(0) }, { "bos_token_id", NUMBER(5) }, { "eos_token_id", NUMBER(255001) },
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    THERE("use_qk_norm", "blk.0.attn_q_norm.weight"),
+};
+
 const weft__arch weft__arch_cohere = {
     .family = "Cohere", .trunk = trunk, KEYS("cohere", keys),
-    .gguf.arch = "command-r", DECODER_NAMES,
+    .gguf.arch = "command-r", GGUF_KEYS(gguf_keys), DECODER_NAMES,
     .classes = { { "CohereForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "CohereModel", WEFT_HEAD_NONE, NULL, false } },
 };

@@ -98,8 +98,14 @@ static const weft__gguf_name gguf[] = {
     SAME("ln_attn", "attn_norm_2"), SAME("ln_mlp", "attn_norm"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    FACT("new_decoder_architecture", true), FACT("parallel_attn", true), FACT("alibi", false),
+    THERE("bias", "blk.0.attn_qkv.bias"),
+    ONE_MORE("num_ln_in_parallel_attn", "blk.0.attn_norm_2.weight"),
+};
+
 const weft__arch weft__arch_falcon = {
     .family = "Falcon", .trunk = trunk, KEYS("falcon", keys),
-    GGUF("falcon", gguf), SPAN_CLASSES("Falcon"),
+    GGUF("falcon", gguf), GGUF_KEYS(gguf_keys), SPAN_CLASSES("Falcon"),
     .embed = "transformer.word_embeddings.weight", .head = "lm_head.weight", .spellings = { { "transformer.", "" } },
 };

@@ -41,7 +41,12 @@ static const weft__gguf_name gguf[] = {
     GGUF_SANDWICH,
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN("attn_logit_softcapping", "attn_logit_softcapping"),
+    TAKEN("final_logit_softcapping", "final_logit_softcapping"), WIDTH("query_pre_attn_scalar", 46) /* of 27B */,
+};
+
 const weft__arch weft__arch_gemma2 = {
     .family = "Gemma2", DECODER_CLASSES("Gemma2"), .trunk = trunk, KEYS("gemma2", keys),
-    GGUF("gemma2", gguf), DECODER_NAMES
+    GGUF("gemma2", gguf), GGUF_KEYS(gguf_keys), .gguf.period = 2, DECODER_NAMES
 };

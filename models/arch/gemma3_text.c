@@ -51,9 +51,14 @@ static const weft__gguf_name gguf[] = {
     MORE("self_attn.k_norm", "attn_k_norm"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN("final_logit_softcapping", "final_logit_softcapping"), WIDTH("query_pre_attn_scalar", 62) /* of 27B */,
+    TAKEN_OR("local.rope_theta", "rope.freq_base_swa", 10000),
+};
+
 const weft__arch weft__arch_gemma3_text = {
     .family = "Gemma3", .trunk = trunk, KEYS("gemma3_text", keys),
-    GGUF("gemma3", gguf), DECODER_NAMES,
+    GGUF("gemma3", gguf), GGUF_KEYS(gguf_keys), .gguf.period = 6, .gguf.rope = "full", DECODER_NAMES,
     .classes = { { "Gemma3ForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "Gemma3TextModel", WEFT_HEAD_NONE, NULL, false },
                  { "Gemma3TextForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false } },

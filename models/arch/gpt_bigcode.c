@@ -43,9 +43,13 @@ static const weft__config_key keys[] = {
     { "bos_token_id", NUMBER(50256) }, { "eos_token_id", NUMBER(50256) },
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    IS("multi_query", "attention.head_count_kv", 1),
+};
+
 const weft__arch weft__arch_gpt_bigcode = {
     .family = "GPTBigCode", .trunk = trunk, KEYS("gpt_bigcode", keys),
-    .gguf.arch = "starcoder", GPT_NAMES, .bounded = true,
+    .gguf.arch = "starcoder", GGUF_KEYS(gguf_keys), GPT_NAMES, .bounded = true,
     .classes = { { "GPTBigCodeForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "GPTBigCodeModel", WEFT_HEAD_NONE, NULL, false },
                  { "GPTBigCodeForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },

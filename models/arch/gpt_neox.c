@@ -53,9 +53,13 @@ static const weft__gguf_name gguf[] = {
     GROUPS("attention.query_key_value", "attn_qkv"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN("use_parallel_residual", "use_parallel_residual"), THERE("attention_bias", "blk.0.attn_qkv.bias"),
+};
+
 const weft__arch weft__arch_gpt_neox = {
     .family = "GPTNeoX", .trunk = trunk, KEYS("gpt_neox", keys),
-    GGUF("gptneox", gguf),
+    GGUF("gptneox", gguf), GGUF_KEYS(gguf_keys),
     .classes = { { "GPTNeoXForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "GPTNeoXModel", WEFT_HEAD_NONE, NULL, false },
                  { "GPTNeoXForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },

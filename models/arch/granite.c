@@ -42,9 +42,14 @@ static const weft__gguf_name gguf[] = {
     GGUF_PAIRED,
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_OR("embedding_multiplier", "embedding_scale", 1), TAKEN_OR("residual_multiplier", "residual_scale", 1),
+    TAKEN_OR("logits_scaling", "logit_scale", 1), SCALE("attention_multiplier", "attention.scale"),
+};
+
 const weft__arch weft__arch_granite = {
     .family = "Granite", .trunk = trunk, KEYS("granite", keys),
-    GGUF("granite", gguf), DECODER_NAMES,
+    GGUF("granite", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES,
     .classes = { { "GraniteForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "GraniteModel", WEFT_HEAD_NONE, NULL, false } },
 };

@@ -31,7 +31,7 @@ static const weft__gguf_name gguf[] = { GGUF_PAIRED };
 
 const weft__arch weft__arch_mixtral = {
     .family = "Mixtral", DECODER_CLASSES("Mixtral"), .trunk = trunk, KEYS("mixtral", keys),
-    GGUF("llama", gguf), DECODER_NAMES,
+    GGUF("llama", gguf), .gguf.has = "expert_count", DECODER_NAMES,
     .parts = { { ".mlp.experts.gate_up_proj",
                  { ".block_sparse_moe.experts.#.w1.weight", ".block_sparse_moe.experts.#.w3.weight" } },
                { ".mlp.experts.down_proj", { ".block_sparse_moe.experts.#.w2.weight" } },

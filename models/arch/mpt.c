@@ -65,8 +65,12 @@ static const weft__gguf_name gguf[] = {
     SAME("ffn.down_proj", "ffn_down"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    IS("alibi", "attention.max_alibi_bias", 8), LACKS("no_bias", "blk.0.attn_norm.bias"),
+};
+
 const weft__arch weft__arch_mpt = {
     .family = "Mpt", .trunk = trunk, KEYS("mpt", keys),
-    GGUF("mpt", gguf), SPAN_CLASSES("Mpt"), GPT_NAMES,
+    GGUF("mpt", gguf), GGUF_KEYS(gguf_keys), SPAN_CLASSES("Mpt"), GPT_NAMES,
     .classes[5] = { "MPTForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, /* published files are of MosaicML's own class */
 };

@@ -38,9 +38,14 @@ static const weft__gguf_name gguf[] = {
     GGUF_AFTER,
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_OR("local.rope_theta", "rope.freq_base", 10000), TAKEN("local.rope_theta", "rope.freq_base_swa"),
+};
+
 const weft__arch weft__arch_olmo3 = {
     .family = "Olmo3", .trunk = trunk, KEYS("olmo3", keys),
-    GGUF("olmo2", gguf), DECODER_NAMES,
+    GGUF("olmo2", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES,
+    .gguf.has = "attention.sliding_window", .gguf.period = 4, .gguf.rope = "full",
     .classes = { { "Olmo3ForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "Olmo3Model", WEFT_HEAD_NONE, NULL, false },
                  { "Olmo3ForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false } },
 };

@@ -45,8 +45,12 @@ static const weft__config_key keys[] = {
     { "initializer_range", NUMBER(0.02) }, { "pad_token_id", NUMBER(1) }, { "eos_token_id", NUMBER(50279) },
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_OR("norm_topk_prob", "expert_weights_norm", false),
+};
+
 const weft__arch weft__arch_olmoe = {
     .family = "Olmoe", .trunk = trunk, KEYS("olmoe", keys),
-    .gguf.arch = "olmoe", DECODER_NAMES, .parts = { EXPERT_PARTS },
+    .gguf.arch = "olmoe", GGUF_KEYS(gguf_keys), DECODER_NAMES, .parts = { EXPERT_PARTS },
     .classes = { { "OlmoeForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "OlmoeModel", WEFT_HEAD_NONE, NULL, false } },
 };

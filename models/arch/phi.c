@@ -38,7 +38,11 @@ static const weft__gguf_name gguf[] = {
     SAME("final_layernorm", "output_norm"), SAME("mlp.fc1", "ffn_up"), SAME("mlp.fc2", "ffn_down"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    THERE("qk_layernorm", "blk.0.attn_q_norm.weight"),
+};
+
 const weft__arch weft__arch_phi = {
     .family = "Phi", DECODER_CLASSES("Phi"), .trunk = trunk, KEYS("phi", keys),
-    GGUF("phi2", gguf), DECODER_NAMES
+    GGUF("phi2", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES
 };

@@ -48,7 +48,11 @@ static const weft__gguf_name gguf[] = {
     SAME("self_attn.qkv_proj", "attn_qkv"), SAME("mlp.gate_up_proj", "ffn_up"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_SOME("sliding_window", "attention.sliding_window"),
+};
+
 const weft__arch weft__arch_phi3 = {
     .family = "Phi3", DECODER_CLASSES("Phi3"), .trunk = trunk, KEYS("phi3", keys),
-    GGUF("phi3", gguf), DECODER_NAMES
+    GGUF("phi3", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES
 };

@@ -59,8 +59,14 @@ static const weft__gguf_name gguf[] = {
     SAME("mlp.shared_expert.up_proj", "ffn_up_shexp"), SAME("mlp.shared_expert.down_proj", "ffn_down_shexp"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    THERE("qkv_bias", "blk.0.attn_q.bias"),
+    TAKEN("shared_expert_intermediate_size", "expert_shared_feed_forward_length"),
+    TAKEN_OR("norm_topk_prob", "expert_weights_norm", false),
+};
+
 const weft__arch weft__arch_qwen2_moe = {
     .family = "Qwen2Moe", DECODER_CLASSES("Qwen2Moe"), .trunk = trunk, KEYS("qwen2_moe", keys),
-    GGUF("qwen2moe", gguf), DECODER_NAMES,
+    GGUF("qwen2moe", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES,
     .parts = { EXPERT_PARTS },
 };

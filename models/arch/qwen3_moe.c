@@ -31,8 +31,12 @@ static const weft__config_key keys[] = {
     { "norm_topk_prob", NUMBER(false) }, { "decoder_sparse_step", NUMBER(1) },
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_OR("norm_topk_prob", "expert_weights_norm", true),
+};
+
 const weft__arch weft__arch_qwen3_moe = {
     .family = "Qwen3Moe", DECODER_CLASSES("Qwen3Moe"), .trunk = trunk, KEYS("qwen3_moe", keys),
-    .gguf.arch = "qwen3moe", DECODER_NAMES,
+    .gguf.arch = "qwen3moe", GGUF_KEYS(gguf_keys), DECODER_NAMES,
     .parts = { EXPERT_PARTS },
 };

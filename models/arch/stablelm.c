@@ -37,7 +37,12 @@ static const weft__gguf_name gguf[] = {
     ROW("self_attn.k_layernorm.norms", "attn_k_norm"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    LACKS("use_parallel_residual", "blk.0.ffn_norm.weight"), THERE("use_qkv_bias", "blk.0.attn_q.bias"),
+    THERE("qk_layernorm", "blk.0.attn_q_norm.weight"),
+};
+
 const weft__arch weft__arch_stablelm = {
     .family = "StableLm", DECODER_CLASSES("StableLm"), .trunk = trunk, KEYS("stablelm", keys),
-    GGUF("stablelm", gguf), DECODER_NAMES
+    GGUF("stablelm", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES
 };

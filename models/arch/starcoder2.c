@@ -30,7 +30,11 @@ static const weft__config_key keys[] = {
     { "bos_token_id", NUMBER(50256) }, { "eos_token_id", NUMBER(50256) },
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    THERE("use_bias", "blk.0.attn_q.bias"),
+};
+
 const weft__arch weft__arch_starcoder2 = {
     .family = "Starcoder2", DECODER_CLASSES("Starcoder2"), .trunk = trunk, KEYS("starcoder2", keys),
-    .gguf.arch = "starcoder2", DECODER_NAMES
+    .gguf.arch = "starcoder2", GGUF_KEYS(gguf_keys), DECODER_NAMES
 };

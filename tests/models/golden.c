@@ -18,8 +18,7 @@ static uint64_t mix(uint64_t z)
     return z ^ z >> 31;
 }
 
-/* As make.py's fill. */
-static void fill(const char *name, size_t rank, float *out, size_t n)
+void golden_fill(const char *name, size_t rank, float *out, size_t n)
 {
     uint64_t start = 0xcbf29ce484222325u;
     size_t length = strlen(name);
@@ -58,7 +57,7 @@ void golden_write_weights(const golden *g)
         memcpy(image + 8, text, n);
         float *to = (float *)(void *)(image + 8 + padded);
         json_object_foreach(tensors, name, shape) {
-            fill(name, json_array_size(shape), to, elements(shape));
+            golden_fill(name, json_array_size(shape), to, elements(shape));
             to += elements(shape);
         }
         temp_write(&g->folder, "model.safetensors", image, 8 + padded + at);
@@ -76,18 +75,36 @@ static size_t read_ids(const golden *g, const char *key, int32_t *out)
     return n;
 }
 
-bool golden_open(golden *g, const char *file)
+static json_t *load(const char *file)
 {
     char path[512];
     json_error_t fault;
+    snprintf(path, sizeof path, GOLDENS "/%s", file);
+    json_t *root = json_load_file(path, 0, &fault);
+    if (!CHECK(root != NULL)) printf("  %s: %s\n", path, fault.text);
+    return root;
+}
+
+/* What another one says of the model, if it names that. */
+static bool read_other(golden *g)
+{
+    const char *other = json_string_value(json_object_get(g->root, "golden"));
+    if (!other) return true;
+    json_t *root = load(other);
+    bool fine = root && !json_object_update(g->root, root);
+    json_decref(root);
+    return fine;
+}
+
+bool golden_read(golden *g, const char *file)
+{
     const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
     *g = (golden){ 0 };
-    snprintf(path, sizeof path, GOLDENS "/%s", file);
     snprintf(g->name, sizeof g->name, "%.*s", (int)strcspn(name, "."), name);
-    g->root = json_load_file(path, 0, &fault);
-    if (!CHECK(g->root != NULL)) return false;
+    g->root = load(file);
+    if (!g->root || !CHECK(read_other(g))) return false;
     int32_t rows[GOLDEN_IDS];
-    const json_t *logits = json_object_get(g->root, "logits"), *config = json_object_get(g->root, "config");
+    const json_t *logits = json_object_get(g->root, "logits");
     g->n_prompt = read_ids(g, "prompt", g->prompt);
     g->n_greedy = read_ids(g, "greedy", g->greedy);
     g->n_rows = read_ids(g, "rows", rows);
@@ -100,8 +117,14 @@ bool golden_open(golden *g, const char *file)
         for (size_t v = 0; v < g->n_vocab; v++)
             g->logits[i * g->n_vocab + v] = json_number_value(json_array_get(json_array_get(logits, i), v));
     }
-    char *text = json_dumps(config, 0);
     g->folder = temp_make();
+    return true;
+}
+
+bool golden_open(golden *g, const char *file)
+{
+    if (!golden_read(g, file)) return false;
+    char *text = json_dumps(json_object_get(g->root, "config"), 0);
     if (CHECK(text)) temp_write_text(&g->folder, "config.json", text);
     free(text);
     golden_write_weights(g);
@@ -139,15 +162,15 @@ static size_t list(const char *folder, const char *only, char *names[MAX_GOLDENS
     return n;
 }
 
-void golden_each(const char *folder, const char *only, void (*test)(const golden *g, weft_backend *device),
-                 weft_backend *device)
+void golden_each_of(const char *folder, const char *only, bool (*open)(golden *g, const char *file),
+                    void (*test)(const golden *g, weft_backend *device), weft_backend *device)
 {
     char *names[MAX_GOLDENS];
     size_t n = list(folder, only, names);
     CHECK(n > 0);
     for (size_t i = 0; i < n; i++) {
         golden g;
-        if (golden_open(&g, names[i])) {
+        if (open(&g, names[i])) {
             unsigned before = weft_test_now.failures;
             test(&g, device);
             if (weft_test_now.failures != before) printf("  in %s\n", g.name);
@@ -155,6 +178,12 @@ void golden_each(const char *folder, const char *only, void (*test)(const golden
         golden_close(&g);
         free(names[i]);
     }
+}
+
+void golden_each(const char *folder, const char *only, void (*test)(const golden *g, weft_backend *device),
+                 weft_backend *device)
+{
+    golden_each_of(folder, only, golden_open, test, device);
 }
 
 /* ---- runs ---- */
@@ -256,7 +285,8 @@ void golden_meets(const golden *g, const weft_model_desc *desc, weft_backend *de
     weft_model_close(m);
 }
 
-void golden_each_on_cpu(const char *folder, const char *only, void (*test)(const golden *g, weft_backend *device))
+void golden_each_on_cpu(const char *folder, const char *only, bool (*open)(golden *g, const char *file),
+                        void (*test)(const golden *g, weft_backend *device))
 {
     static const char *const specs[] = { "cpu,isa=scalar,threads=1", "cpu,isa=avx2,threads=1",
                                          "cpu,isa=avx512,threads=1", "cpu,isa=neon,threads=1" };
@@ -264,7 +294,7 @@ void golden_each_on_cpu(const char *folder, const char *only, void (*test)(const
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         if (weft_backend_open(specs[i], &b, &err)) continue; /* not this processor's */
         printf("  %s\n", specs[i]);
-        golden_each(folder, only, test, b);
+        golden_each_of(folder, only, open, test, b);
         weft_backend_close(b);
     }
 }

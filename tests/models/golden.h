@@ -25,6 +25,11 @@ typedef struct golden {
  * closed in any case. */
 bool golden_open(golden *g, const char *file);
 void golden_close(golden *g);
+/* The same, but for what is in the folder: nothing. A file may leave it to another one, "golden", what the reference
+ * says. */
+bool golden_read(golden *g, const char *file);
+/* What a tensor of a publisher's is: make.py's fill. */
+void golden_fill(const char *name, size_t rank, float *out, size_t n);
 /* The tensors that g->root lists, into its folder. */
 void golden_write_weights(const golden *g);
 
@@ -32,10 +37,15 @@ void golden_write_weights(const golden *g);
 void golden_each(const char *folder, const char *only, void (*test)(const golden *g, weft_backend *device),
                  weft_backend *device);
 
+/* The same by another way of opening. */
+void golden_each_of(const char *folder, const char *only, bool (*open)(golden *g, const char *file),
+                    void (*test)(const golden *g, weft_backend *device), weft_backend *device);
+
 /* Opens it with a description (NULL: as users do), and compares logits and greedy tokens. */
 void golden_meets(const golden *g, const weft_model_desc *desc, weft_backend *device);
 
 /* The same on every kind of vectors that this processor has. */
-void golden_each_on_cpu(const char *folder, const char *only, void (*test)(const golden *g, weft_backend *device));
+void golden_each_on_cpu(const char *folder, const char *only, bool (*open)(golden *g, const char *file),
+                        void (*test)(const golden *g, weft_backend *device));
 
 #endif

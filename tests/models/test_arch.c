@@ -230,7 +230,7 @@ static void meets(const golden *g, weft_backend *device)
 
 static void cpu(void)
 {
-    golden_each_on_cpu("arch", only, meets);
+    golden_each_on_cpu("arch", only, golden_open, meets);
 }
 
 /* Drivers compile the kernels of every session: a run takes a sample where others do. */

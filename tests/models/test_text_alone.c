@@ -37,7 +37,7 @@ static void meets(const golden *g, weft_backend *device)
 
 static void cpu(void)
 {
-    if (read_text()) golden_each_on_cpu("text", "", meets);
+    if (read_text()) golden_each_on_cpu("text", "", golden_open, meets);
 }
 
 static void meets_some(const golden *g, weft_backend *device)
