@@ -46,6 +46,17 @@ static const weft__gguf_value *look(reader *r, const char *key, char full[KEY_SI
     return v;
 }
 
+/* What a publisher wrote before it became a float: the shortest decimal number that gives it. */
+static double as_written(const weft__gguf_value *v, double x)
+{
+    char text[32];
+    for (int digits = 6; v->element == WEFT__GGUF_F32 && isfinite(x) && digits < 10; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if ((float)strtod(text, NULL) == (float)x) return strtod(text, NULL);
+    }
+    return x;
+}
+
 /* A number, or of a list, which has one for each layer, the one that all are. */
 static weft_status read_number(reader *r, const char *key, bool *found, double *out)
 {
@@ -60,6 +71,7 @@ static weft_status read_number(reader *r, const char *key, bool *found, double *
     for (uint64_t i = 1; i < v->count; i++)
         if (!weft__gguf_number(v, i, &other) || other != *out)
             return WEFT_FAIL(r->err, WEFT_UNSUPPORTED, "%s: %s is not the same in every layer", r->path, full);
+    *out = as_written(v, *out);
     return WEFT_OK;
 }
 
