@@ -70,16 +70,11 @@ void load_weights(uint j, uvec4 q, uint row0, uint chunk0)
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
     for (uint i = gl_LocalInvocationID.x; i < TILE_ROWS * CHUNKS; i += BLOCK) {
         uint r = i / CHUNKS, c = i % CHUNKS, row = min(row0 + r, padded - 1), to = r * STRIDE + c * (PER_CHUNK / 8);
-        uvec4 w = uvec4(0);
-        float s = 1.0;
-        if (chunk0 + c < q.x) {
-            w = in_v[IN(j, W)].d[chunk_base(q, row) + (chunk0 + c) * PANEL_ROWS];
-            if (SCALED) s = load_half(IN(j, W), scale_base(q, row) + (chunk0 + c) * PER_CHUNK / 32 * PANEL_ROWS);
-        }
-        if (WEIGHT_TYPE == F16) tile_a[to] = w;
+        weight_chunk w = no_chunk();
+        if (chunk0 + c < q.x) w = load_chunk(IN(j, W), find_row(q, row), chunk0 + c);
+        if (WEIGHT_TYPE == F16) tile_a[to] = w.low;
         else [[unroll]] for (uint k = 0; k < PER_CHUNK / 8; k++)
-            tile_a[to + k] = uvec4(to_halves(chunk_quad(WEIGHT_TYPE, w, 2 * k) * s),
-                                   to_halves(chunk_quad(WEIGHT_TYPE, w, 2 * k + 1) * s));
+            tile_a[to + k] = uvec4(to_halves(chunk_quad(w, 2 * k)), to_halves(chunk_quad(w, 2 * k + 1)));
     }
 }
 

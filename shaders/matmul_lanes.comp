@@ -38,14 +38,13 @@ void main()
     uint n_cols = tensor_dim(0, X, 0) * P.job[0].u1.x;
     if (col0 >= n_cols || row0 >= P.job[0].t[W].stride_b.w) return;
     uvec4 q = P.job[0].u0;
-    uint chunk[ROWS], scale[ROWS];
+    weight_row rows[ROWS];
     float sum[ROWS * COLS];
     uint padded = (P.job[0].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         /* rows past the end read the last group's padding */
         uint row = min(row0 + r * PANEL_ROWS, padded - PANEL_ROWS) + lane;
-        chunk[r] = chunk_base(q, row);
-        scale[r] = scale_base(q, row);
+        rows[r] = find_row(q, row);
         [[unroll]] for (uint c = 0; c < COLS; c++) sum[r * COLS + c] = 0.0;
     }
     for (uint k = 0; k < q.x; k++) {
@@ -55,10 +54,8 @@ void main()
             x[i] = x_quad(0, min(col0 + e / QUADS, last_col), k * PER_CHUNK + 4 * (e % QUADS));
         }
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            uvec4 bits = in_v[W].d[chunk[r] + k * PANEL_ROWS];
-            float s = SCALED ? load_half(W, scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
-            [[unroll]] for (uint i = 0; i < QUADS; i++)
-                w[r * QUADS + i] = SCALED ? chunk_quad(WEIGHT_TYPE, bits, i) * s : chunk_quad(WEIGHT_TYPE, bits, i);
+            weight_chunk c = load_chunk(W, rows[r], k);
+            [[unroll]] for (uint i = 0; i < QUADS; i++) w[r * QUADS + i] = chunk_quad(c, i);
         }
         [[unroll]] for (uint c = 0; c < COLS; c++)
             [[unroll]] for (uint i = 0; i < QUADS; i++) {

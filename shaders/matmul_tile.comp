@@ -30,14 +30,10 @@ void load_weights(uint j, uvec4 q, uint row0, uint chunk0)
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
     for (uint i = gl_LocalInvocationID.x; i < TILE_ROWS * CHUNKS; i += BLOCK) {
         uint r = i / CHUNKS, c = chunk0 + i % CHUNKS, row = min(row0 + r, padded - 1);
-        uvec4 w = uvec4(0);
-        float s = 1.0;
-        if (c < q.x) {
-            w = in_v[IN(j, W)].d[chunk_base(q, row) + c * PANEL_ROWS];
-            if (SCALED) s = load_half(IN(j, W), scale_base(q, row) + c * PER_CHUNK / 32 * PANEL_ROWS);
-        }
+        weight_chunk w = no_chunk();
+        if (c < q.x) w = load_chunk(IN(j, W), find_row(q, row), c);
         [[unroll]] for (uint k = 0; k < PER_CHUNK / 4; k++) {
-            vec4 v = chunk_quad(WEIGHT_TYPE, w, k) * s;
+            vec4 v = chunk_quad(w, k);
             uint to = (i % CHUNKS * PER_CHUNK + 4 * k) * (TILE_ROWS + 1) + r;
             [[unroll]] for (uint e = 0; e < 4; e++) tile_w[to + e * (TILE_ROWS + 1)] = v[e];
         }

@@ -65,16 +65,15 @@ shared float part[SUBGROUPS * SUMS];
 shared float part[BLOCK * SUMS];
 #endif
 
-/* Of this invocation: sums by row and column, and a chunk of each row with its scale. */
-float sum[SUMS], s[ALL_ROWS];
-uvec4 w[ALL_ROWS];
+/* Of this invocation: sums by row and column, and a chunk of each row. */
+float sum[SUMS];
+weight_chunk w[ALL_ROWS];
 
 /* Weights 4 i .. 4 i + 3 of chunk k. */
 void add_quad(uint j, uint col0, uint last_col, uint k, uint i)
 {
     vec4 v[ALL_ROWS];
-    [[unroll]] for (uint r = 0; r < ALL_ROWS; r++)
-        v[r] = SCALED ? chunk_quad(WEIGHT_TYPE, w[r], i) * s[r] : chunk_quad(WEIGHT_TYPE, w[r], i);
+    [[unroll]] for (uint r = 0; r < ALL_ROWS; r++) v[r] = chunk_quad(w[r], i);
 #ifdef FUSED
     vec4 gain = NORM != 0 ? gain_quad(j, k * PER_CHUNK + 4 * i) : vec4(1.0);
 #endif
@@ -133,7 +132,7 @@ void main()
 #endif
     uint lane = gl_LocalInvocationID.x % PANEL_ROWS, slice = SLICES == 1 ? 0 : gl_LocalInvocationID.x / PANEL_ROWS;
     uvec4 q = P.job[j].u0;
-    uint chunk[ROWS], scale[ROWS];
+    weight_row rows[ROWS];
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
     [[unroll]] for (uint r = 0; r < ROWS; r++) {
         /* rows past the end read the last group's padding */
@@ -142,27 +141,19 @@ void main()
 #else
         uint row = min(row0 + r * PANEL_ROWS, padded - PANEL_ROWS) + lane;
 #endif
-        chunk[r] = chunk_base(q, row);
-        scale[r] = scale_base(q, row);
+        rows[r] = find_row(q, row);
     }
     [[unroll]] for (uint i = 0; i < SUMS; i++) sum[i] = 0.0;
     for (uint k = slice; k < q.x; k += SLICES) {
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            w[r] = in_v[IN(j, W)].d[chunk[r] + k * PANEL_ROWS];
-            s[r] = SCALED ? load_half(IN(j, W), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
-        }
+        [[unroll]] for (uint r = 0; r < ROWS; r++) w[r] = load_chunk(IN(j, W), rows[r], k);
 #ifdef FUSED
         if (GATED != 0)
-            [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                w[ALL_ROWS - ROWS + r] = in_v[IN(j, UP)].d[chunk[r] + k * PANEL_ROWS];
-                s[ALL_ROWS - ROWS + r] =
-                    SCALED ? load_half(IN(j, UP), scale[r] + k * PER_CHUNK / 32 * PANEL_ROWS) : 1.0;
-            }
+            [[unroll]] for (uint r = 0; r < ROWS; r++) w[ALL_ROWS - ROWS + r] = load_chunk(IN(j, UP), rows[r], k);
 #endif
 #ifdef DOT
         [[unroll]] for (uint c = 0; c < COLS; c++) {
             quantized x = x_chunk(j, min(col0 + c, last_col), k);
-            [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r * COLS + c] += s[r] * dot_chunk(w[r], x);
+            [[unroll]] for (uint r = 0; r < ROWS; r++) sum[r * COLS + c] += dot_chunk(w[r], x);
         }
 #else
         if (VECTORS != 0) [[unroll]] for (uint i = 0; i < PER_CHUNK / 4; i++) add_quad(j, col0, last_col, k, i);

@@ -1,5 +1,5 @@
-/* quantize.comp: rows of x as signed bytes in blocks of 32, each with a scale and the sum of its bytes, for products by
- * the integer dot product (dot.glsl reads it). An invocation makes a block. */
+/* quantize.comp: rows of x as signed bytes in blocks of 32, each with a scale and the sums of its two halves (16 bits
+ * each), for products by the integer dot product (dot.glsl reads it). An invocation makes a block. */
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -29,14 +29,14 @@ void main()
         finite = finite && all(lessThan(floatBitsToUint(a), uvec4(0x7f800000u)));
     }
     float inverse = finite && most > 0.0 ? 127.0 / most : 0.0;
-    int sum = 0;
+    ivec2 sum = ivec2(0);
     [[unroll]] for (uint k = 0; k < 8; k++) {
         ivec4 q = finite ? ivec4(roundEven(v[k] * inverse)) : ivec4(0);
-        sum += q.x + q.y + q.z + q.w;
+        sum[k / 4] += q.x + q.y + q.z + q.w;
         out_u[OUT(j, Y)].d[i * 8 + k] = uint(q.x) & 255u | (uint(q.y) & 255u) << 8 | (uint(q.z) & 255u) << 16 |
                                         uint(q.w) << 24;
     }
     uint at = bounds * blocks * 8 + 2 * i; /* a scale that is not a number makes the sums so */
     out_u[OUT(j, Y)].d[at] = finite ? floatBitsToUint(most / 127.0) : 0x7fc00000u;
-    out_u[OUT(j, Y)].d[at + 1] = uint(sum);
+    out_u[OUT(j, Y)].d[at + 1] = uint(sum.x) & 0xffffu | uint(sum.y) << 16;
 }

@@ -47,7 +47,7 @@ static uint32_t rows_of(const gpu_call *c)
 /* Everything that the specialization constants are made of. */
 static uint64_t variant(const gpu_call *c)
 {
-    return (uint64_t)c->in[W].dim[1] << 24 | (uint64_t)c->in[X].dtype << 20 | (uint64_t)c->in[W].dtype << 16 |
+    return (uint64_t)c->in[W].dim[1] << 32 | (uint64_t)c->in[X].dtype << 24 | (uint64_t)c->in[W].dtype << 16 |
            (uint64_t)has_norm(c) << 15 | (uint64_t)is_gated(c) << 14 | rows_of(c) << 8 | columns_of(c);
 }
 

@@ -1,6 +1,8 @@
 /* weights.c: how weights lie on the device, and the parts they are cut into so that they can be bound. */
 #include "backends/gpu/weights.h"
 
+#include "shaders/formats.h"
+
 enum { MIN_GROUP = 8 };
 
 void gpu_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *columns)
@@ -13,7 +15,9 @@ void gpu_as_matrix(uint32_t rank, const int64_t *dims, int64_t *rows, int64_t *c
 const gpu_format *gpu_format_of(weft_dtype t)
 {
     static const gpu_format formats[WEFT_DTYPE_COUNT] = {
-#define GPU_FORMAT(id, ...) [WEFT_##id] = { __VA_ARGS__ },
+#define GPU_FORMAT(id, weights, low, high, codes, zero, scales, ...)                         \
+    [WEFT_##id] = { weights, low, high, SCALE_BYTES_OF(SCALES_##scales), UPPER_BYTES_OF(SCALES_##scales), \
+                    low < 32, SCALES_##scales != SCALES_NONE },
 #include "backends/gpu/formats.def"
 #undef GPU_FORMAT
     };
@@ -25,14 +29,25 @@ static bool is_block(weft_dtype t)
     return weft_dtype_get(t)->class_ == WEFT_DTYPE_BLOCK;
 }
 
+/* What a row of n columns has of something that `per` columns share. */
+static uint32_t shared_by(int64_t n, uint32_t per)
+{
+    return (uint32_t)((n + per - 1) / per);
+}
+
 bool gpu_panels_of(const gpu_caps *f, weft_dtype t, int64_t columns, gpu_panels *out)
 {
-    uint32_t n = gpu_format_of(t)->per_chunk, group = weft_dtype_get(t)->group, panel = f->tuning->panel;
-    if (!n || columns <= 0 || columns > 1 << 24 || columns % group) return false;
-    *out = (gpu_panels){ .panel = panel, .group = panel > MIN_GROUP ? panel : MIN_GROUP, .per_chunk = n,
-                         .chunks = (uint32_t)((columns + n - 1) / n) };
-    if (is_block(t)) out->blocks = (uint32_t)((columns / group + 1) / 2 * 2);
-    out->group_bytes = (uint64_t)out->group * (16 * (uint64_t)out->chunks + 2 * (uint64_t)out->blocks);
+    const gpu_format *w = gpu_format_of(t);
+    uint32_t panel = f->tuning->panel;
+    if (!w->per_chunk || columns <= 0 || columns > 1 << 24 || columns % weft_dtype_get(t)->block) return false;
+    *out = (gpu_panels){ .panel = panel, .group = panel > MIN_GROUP ? panel : MIN_GROUP, .per_chunk = w->per_chunk,
+                         .low_bytes = w->per_chunk * w->low / 8, .high_bytes = w->per_chunk * w->high / 8,
+                         .scale_bytes = w->scale_bytes, .upper_bytes = w->upper_bytes };
+    out->chunks = shared_by(columns, w->per_chunk);
+    out->scales = w->scale_bytes ? (shared_by(columns, 32) + 1) / 2 * 2 : 0;
+    out->uppers = w->upper_bytes ? shared_by(columns, 256) : 0;
+    out->group_bytes = out->group * ((uint64_t)out->chunks * (out->low_bytes + out->high_bytes) +
+                                     out->scales * out->scale_bytes + out->uppers * out->upper_bytes);
     return out->group_bytes <= GPU_PIECE_BYTES && out->group_bytes <= f->max_binding;
 }
 
@@ -42,7 +57,7 @@ weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t)
     int64_t rows, columns;
     gpu_as_matrix(t->rank, t->dim, &rows, &columns);
     if (!gpu_panels_of(f, t->dtype, columns, &p)) return (weft_uvec4){ 0, 0, 0, 0 };
-    return (weft_uvec4){ p.chunks, (uint32_t)(p.group_bytes / 16), p.blocks, (uint32_t)columns };
+    return (weft_uvec4){ p.chunks, (uint32_t)(p.group_bytes / 16), p.scales, (uint32_t)columns };
 }
 
 /* ---- layouts ---- */

@@ -16,26 +16,6 @@ typedef struct load {
     weft__task *task;
 } load;
 
-/* One row of a group at dst: its chunks and scales, a panel's stride apart. */
-static void pack_row(const load *l, const unsigned char *src, uint32_t r, unsigned char *dst)
-{
-    uint32_t panel = r / l->p.panel, lane = r % l->p.panel;
-    unsigned char *quants = dst + 16 * ((uint64_t)panel * l->p.chunks * l->p.panel + lane);
-    unsigned char *scales = dst + 16 * (uint64_t)l->p.group * l->p.chunks +
-                            2 * ((uint64_t)panel * l->p.blocks * l->p.panel + lane);
-    uint64_t step = 16 * (uint64_t)l->p.panel, bytes = l->row_bytes;
-    if (!l->p.blocks) {
-        for (uint64_t at = 0; at < bytes; at += 16, quants += step)
-            memcpy(quants, src + at, bytes - at < 16 ? bytes - at : 16);
-        return;
-    }
-    uint32_t block = weft_dtype_get(l->type)->bytes;
-    for (uint64_t at = 0; at < bytes; at += block, scales += 2 * (uint64_t)l->p.panel) {
-        memcpy(scales, src + at, 2);
-        for (uint32_t q = 2; q < block; q += 16, quants += step) memcpy(quants, src + at + q, 16);
-    }
-}
-
 static void fill_panels(void *ctx, void *dst, uint64_t at, uint64_t n)
 {
     load *l = ctx;
@@ -45,7 +25,8 @@ static void fill_panels(void *ctx, void *dst, uint64_t at, uint64_t n)
         const int64_t left = l->rows - l->row;
         const uint32_t count = left < l->p.group ? (uint32_t)left : l->p.group;
         const unsigned char *rows = weft__weight_rows(l->src, l->row, count, l->type, l->lines);
-        for (uint32_t r = 0; r < count; r++) pack_row(l, rows + r * l->row_bytes, r, (unsigned char *)dst + done);
+        for (uint32_t r = 0; r < count; r++)
+            gpu_pack_row(&l->p, l->type, rows + r * l->row_bytes, l->row_bytes, r, (unsigned char *)dst + done);
     }
 }
 

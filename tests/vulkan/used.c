@@ -102,7 +102,8 @@ static weft_status add_model(used_list *l, weft_backend *b, const char *name, we
 {
     static const way ways[] = { { .weights = WEFT_F16, .candidates = 1 },  { .weights = WEFT_F16, .candidates = 40 },
                                 { .weights = WEFT_BF16, .candidates = 1 }, { .weights = WEFT_Q8_0, .candidates = 1 },
-                                { .weights = WEFT_Q4_0, .candidates = 1 }, { .weights = WEFT_F32, .candidates = 1 },
+                                { .weights = WEFT_Q4_0, .candidates = 1 }, { .weights = WEFT_Q4_K, .candidates = 1 },
+                                { .weights = WEFT_Q6_K, .candidates = 1 }, { .weights = WEFT_F32, .candidates = 1 },
                                 { .weights = WEFT_F32, .kv = WEFT_F32, .exact = true, .candidates = 1 } };
     char path[512];
     weft_model *m;

@@ -1,0 +1,122 @@
+/* pack.c: rows of a checkpoint's blocks become rows of panels (weights.h), by the rows of formats.def. */
+#include "backends/gpu/weights.h"
+
+#include "graph/block_words.h"
+#include "shaders/formats.h"
+
+#include <string.h>
+
+enum { MAX_BLOCK = 256, GROUP = 32 };
+
+typedef struct bits { uint32_t at, run, n; } bits; /* of a weight, n of them, in the file's block */
+
+typedef struct source {
+    bits low, high;
+    uint32_t (*scale)(const unsigned char *b, int g);
+    uint32_t (*upper)(const unsigned char *b);
+} source;
+
+/* n bytes from `at` on as a number. */
+static inline uint32_t bytes_at(const unsigned char *b, int at, int n)
+{
+    uint32_t v = 0;
+    for (int i = 0; i < n; i++) v |= (uint32_t)b[at + i] << 8 * i;
+    return v;
+}
+
+/* Two signed or unsigned bytes. */
+static inline uint32_t two_bytes(int low, int high)
+{
+    return ((uint32_t)low & 255u) | ((uint32_t)high & 255u) << 8;
+}
+
+#define GPU_FORMAT(id, weights, low, high, codes, zero, scales, low_at, low_run, high_at, high_run, scale, upper) \
+    static uint32_t scale_##id(const unsigned char *b, int g)                                                      \
+    {                                                                                                               \
+        (void)b, (void)g;                                                                                           \
+        return (uint32_t)(scale);                                                                                   \
+    }                                                                                                               \
+    static uint32_t upper_##id(const unsigned char *b)                                                              \
+    {                                                                                                               \
+        (void)b;                                                                                                    \
+        return (uint32_t)(upper);                                                                                   \
+    }
+#include "backends/gpu/formats.def"
+#undef GPU_FORMAT
+
+static const source sources[WEFT_DTYPE_COUNT] = {
+#define GPU_FORMAT(id, weights, low, high, codes, zero, scales, low_at, low_run, high_at, high_run, scale, upper) \
+    [WEFT_##id] = { { low_at, low_run, low }, { high_at, high_run, high }, scale_##id, upper_##id },
+#include "backends/gpu/formats.def"
+#undef GPU_FORMAT
+};
+
+/* Into codes[i] << shift, the bits of weights 0 .. n - 1. */
+static void read_bits(const unsigned char *block, const bits *from, uint32_t n, uint32_t shift, unsigned char *codes)
+{
+    const uint32_t mask = (1u << from->n) - 1;
+    const unsigned char *b = block + from->at;
+    for (uint32_t i = 0; i < n; b += from->run)
+        for (uint32_t down = 0; down < 8 && i < n; down += from->n, i += from->run)
+            for (uint32_t k = 0; k < from->run; k++) codes[i + k] |= (unsigned char)((b[k] >> down & mask) << shift);
+}
+
+/* Bits `shift` .. shift + n - 1 of the codes of a chunk of `count`, as a plane has them. */
+static void write_bits(const unsigned char *codes, uint32_t count, uint32_t shift, uint32_t n, unsigned char *to)
+{
+    const uint32_t mask = (1u << n) - 1, run = count * n / 8;
+    for (uint32_t up = 0; up < 8; up += n, codes += run)
+        for (uint32_t k = 0; k < run; k++) to[k] |= (unsigned char)((codes[k] >> shift & mask) << up);
+}
+
+static void put_bytes(unsigned char *to, uint32_t v, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) to[i] = (unsigned char)(v >> 8 * i);
+}
+
+typedef struct places { unsigned char *low, *high, *scale, *upper; } places; /* a row's planes */
+
+static places places_of(const gpu_panels *p, uint32_t r, unsigned char *group)
+{
+    uint64_t first = r / p->panel * p->panel, lane = r % p->panel, g = p->group; /* first row of the panel */
+    places at = { .low = group + (first * p->chunks + lane) * p->low_bytes };
+    unsigned char *plane = group + g * p->chunks * p->low_bytes;
+    at.high = plane + (first * p->chunks + lane) * p->high_bytes;
+    plane += g * p->chunks * p->high_bytes;
+    at.scale = plane + (first * p->scales + lane) * p->scale_bytes;
+    plane += g * p->scales * p->scale_bytes;
+    at.upper = plane + (first * p->uppers + lane) * p->upper_bytes;
+    return at;
+}
+
+static void pack_block(const gpu_panels *p, const source *s, const unsigned char *b, uint32_t n, places *at)
+{
+    unsigned char codes[MAX_BLOCK] = { 0 };
+    const uint32_t stride = p->panel;
+    read_bits(b, &s->low, n, 0, codes);
+    if (s->high.n) read_bits(b, &s->high, n, s->low.n, codes);
+    for (uint32_t i = 0; i < n; i += p->per_chunk) {
+        write_bits(codes + i, p->per_chunk, 0, s->low.n, at->low);
+        if (s->high.n) write_bits(codes + i, p->per_chunk, s->low.n, s->high.n, at->high);
+        at->low += stride * p->low_bytes;
+        at->high += stride * p->high_bytes;
+    }
+    for (uint32_t g = 0; g < n / GROUP; g++, at->scale += stride * p->scale_bytes)
+        put_bytes(at->scale, s->scale(b, (int)g), p->scale_bytes);
+    put_bytes(at->upper, s->upper(b), p->upper_bytes);
+    at->upper += stride * p->upper_bytes;
+}
+
+void gpu_pack_row(const gpu_panels *p, weft_dtype t, const unsigned char *row, uint64_t bytes, uint32_t r,
+                  unsigned char *group)
+{
+    places at = places_of(p, r, group);
+    const weft_dtype_info *info = weft_dtype_get(t);
+    const uint64_t step = (uint64_t)p->panel * p->low_bytes;
+    if (info->class_ == WEFT_DTYPE_BLOCK) {
+        for (uint64_t i = 0; i < bytes; i += info->bytes) pack_block(p, &sources[t], row + i, info->block, &at);
+        return;
+    }
+    for (uint64_t i = 0; i < bytes; i += p->low_bytes, at.low += step)
+        memcpy(at.low, row + i, bytes - i < p->low_bytes ? bytes - i : p->low_bytes);
+}
