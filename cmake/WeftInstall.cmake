@@ -24,6 +24,7 @@ set(WEFT_PUBLIC_HEADERS
   models/config.h
   models/inputs.h
   models/blocks.h
+  models/quantize/imatrix.h
   models/sampler.h
   models/checkpoint/checkpoint.h
   models/tokenizer/tokenizer.h)

@@ -253,25 +253,24 @@ weft_status weft_session_eval(weft_session *s, const weft_batch_token *tokens, s
 
 /* ---- checking ---- */
 
-static weft_status run_check(weft_session *s, const weft_batch_token *t, uint32_t n,
-                             bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
+static weft_status run_visit(weft_session *s, const weft_batch_token *t, uint32_t n, weft__visit *visit, void *ctx,
+                             weft_error *err)
 {
     weft__cut c = weft__cut_run(s, t, n);
-    weft_weight_source source = weft_model_weights(s->m);
     weft_status status = reserve(s, t, c.n, err);
     bool reserved = !status;
     if (reserved) {
         fill_batch(s, t, c.n);
         status = write_batch(s, &c, err);
-        if (!status) status = weft_program_check(c.r->p, &source, report, ctx, err);
+        if (!status) status = visit(ctx, c.r->p, err);
     }
     take_back(s, reserved);
     end_call(s);
     return status;
 }
 
-weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
-                               bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
+weft_status weft__session_visit(weft_session *s, const int32_t *ids, size_t n, weft__visit *visit, void *ctx,
+                                weft_error *err)
 {
     WEFT_TRY(weft__check_idle(s, err));
     if (!n) return WEFT_FAIL(err, WEFT_INVALID, "a check needs at least one token");
@@ -282,9 +281,28 @@ weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
     weft_status status = check_batch(s, t, n, NULL, err);
     if (!status) {
         s->call = (weft__call){ .running = true, .inside = true };
-        status = run_check(s, t, (uint32_t)n, report, ctx, err);
+        status = run_visit(s, t, (uint32_t)n, visit, ctx, err);
         s->call.running = s->call.inside = false;
     }
     free(t);
     return status;
+}
+
+typedef struct check {
+    weft_weight_source source;
+    bool (*report)(void *ctx, const weft_check_node *node);
+    void *ctx;
+} check;
+
+static weft_status check_program(void *ctx, weft_program *p, weft_error *err)
+{
+    const check *c = ctx;
+    return weft_program_check(p, &c->source, c->report, c->ctx, err);
+}
+
+weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
+                               bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
+{
+    check c = { weft_model_weights(s->m), report, ctx };
+    return weft__session_visit(s, ids, n, check_program, &c, err);
 }

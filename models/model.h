@@ -206,7 +206,7 @@ typedef struct weft_session_desc {
     uint32_t outputs;
     uint32_t candidates; /* of WEFT_WANT_CANDIDATES; more than the vocabulary: all */
     uint32_t layer;      /* of WEFT_WANT_HIDDEN: 0 embeddings, n_layer the final norm */
-    bool exact, strict;
+    bool exact, strict, as_built; /* as in weft_program_desc */
     bool deterministic; /* as in weft_program_desc: a token's results do not depend on what is run beside it */
     /* Told of testing kernels, loading, compiling, checking, and of evaluating more tokens than one run takes. As long
      * as the session lives. */

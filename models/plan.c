@@ -131,7 +131,7 @@ static weft_status add_program(weft_session_plan *p, const weft_session_desc *as
     weft_program_desc d = { .devices = asked->devices, .n_devices = asked->n_devices, .bounds = bounds, .n_bounds = 2,
                             .split = split_of(p, asked, split), .spread = asked->spread && !p->n_programs,
                             .outputs = p->outputs, .n_outputs = p->n_outputs, .strict = asked->strict,
-                            .exact = asked->exact, .deterministic = asked->deterministic,
+                            .exact = asked->exact, .as_built = asked->as_built, .deterministic = asked->deterministic,
                             .progress = asked->progress };
     double start = weft__seconds();
     WEFT_TRY(weft_program_create(p->g, &d, &p->programs[p->n_programs], err));

@@ -106,6 +106,12 @@ void weft__groups_leave_behind(weft_session *s, uint32_t sequence);
 /* `to`, which is empty, has the first n tokens of `from`. */
 void weft__groups_share(weft_session *s, uint32_t from, uint32_t to, uint32_t n);
 
+/* eval.c. Calls `visit` with the program that tokens behind sequence 0 would be run with, their inputs being written:
+ * it runs it or its steps. n above max_tokens: the first. The sequence is left as weft_session_check says. */
+typedef weft_status weft__visit(void *ctx, weft_program *p, weft_error *err);
+WEFT_MUST_USE weft_status weft__session_visit(weft_session *s, const int32_t *ids, size_t n, weft__visit *visit,
+                                              void *ctx, weft_error *err);
+
 /* room.c. What the next run takes of n tokens of a call. */
 weft__cut weft__cut_run(weft_session *s, const weft_batch_token *t, size_t n);
 /* LIMIT: some cache has no room for the call, of which s->fresh tells how many tokens each sequence gets. */

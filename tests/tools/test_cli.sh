@@ -209,6 +209,11 @@ grep -v initializer_range "$model/config.json" >"$dir/plain.json"
 holds "its weights are not all zero" '! cmp -s -n 16384 "$dir/l" /dev/zero'
 fails "init does not overwrite" 1 "$dir/new" "$weft" init "$model/config.json" "$dir/new"
 
+# ---- imatrix ----
+"$weft" imatrix "$model" --file "$dir/story" --chunk 32 --output "$dir/story.gguf" || bad "imatrix"
+holds "imatrix says what it is" 'grep -qa "imatrix.chunk_count" "$dir/story.gguf" && grep -qa "blk.5.ffn_down.weight.in_sum2" "$dir/story.gguf"'
+fails "imatrix of nothing" 2 "--output is missing" "$weft" imatrix "$model" --tokens 1,2
+
 # ---- numbers that are none: an error that says where, never an ending ----
 cp -r "$dir/plain" "$dir/nan" && chmod -R u+w "$dir/nan"
 printf '\377\377\377\377' | dd of="$dir/nan/model.safetensors" bs=1 seek=$(($(size "$dir/nan/model.safetensors") - 4)) conv=notrunc 2>/dev/null
@@ -350,7 +355,7 @@ fails "unknown format" 2 "q9_9" "$weft" generate "$model" --prompt x --weights q
 fails "cannot write" 1 "$dir/no/where" "$weft" logits "$model" --tokens 1 --output "$dir/no/where"
 "$weft" >/dev/null 2>&1; same "nothing at all: exit status" 2 $?
 holds "version" '"$weft" --version | grep -qE "^weft [0-9]+\.[0-9]+\.[0-9]+$"'
-for c in generate logits embed classify tokenize detokenize perplexity inspect bench graph init devices; do
+for c in generate logits embed classify tokenize detokenize perplexity inspect bench graph init imatrix devices; do
     holds "$c --help" '"$weft" $c --help | grep -q "^usage: weft $c"'
     holds "man page has $c" '"$weft" --man | grep -q "^.SS weft $c"'
 done
