@@ -161,7 +161,8 @@ static double tolerance(const checker *c, const weft_node *n, weft_dtype out, do
                        : out == WEFT_BF16 ? 8e-3 * largest
                                           : 2e-4 * rms + 2e-5 * largest;
     /* a step: what lies half-way may go to the other side where a device rounds products otherwise */
-    if (type->class_ == WEFT_DTYPE_BLOCK) return is_on_cpu(c, n) ? 0.0 : ldexp(largest, 1 - (int)type->bits);
+    if (type->class_ == WEFT_DTYPE_BLOCK)
+        return is_on_cpu(c, n) ? 0.0 : 2 * largest / (ldexp(1, (int)type->bits) - type->minimum);
     switch (c->p->s->choices[n->id].arithmetic) {
     case WEFT_ARITH_INT8:
         if (!c->rounded) return 0.1 * rms;

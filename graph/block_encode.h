@@ -3,8 +3,8 @@
  * b where the block is put. GLSL's side of the words below is shaders/encode.glsl.
  *
  * A block begins with its scale, an f16. It is NaN where one of the floats is NaN or infinite, and WEFT_F16_OVERFLOW, a
- * NaN, too, where it would be too large: nothing that is no number is lost, and all of its block is none. Floats of
- * which the scale is below the least normal float32 are zeros. */
+ * NaN, too, where it or the block's offset would be too large: nothing that is no number is lost, and all of its
+ * block is none. Floats of which the scale is below the least normal float32 are zeros. */
 #ifndef WEFT_BLOCK_ENCODE_H
 #define WEFT_BLOCK_ENCODE_H
 
@@ -78,14 +78,43 @@ WEFT_WORD int nearest(float v)
     return whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
 }
 
-/* Floats are divided by the scale before it is rounded to f16. */
-WEFT_WORD void encode_q8_0(weft_floats x, weft_room b)
+/* The largest magnitude of 32 floats, as bits. */
+WEFT_WORD int most_of(weft_floats x)
 {
     int most = 0;
     for (int i = 0; i < 32; i++) {
         int m = magnitude_at(x, i);
         most = m > most ? m : most;
     }
+    return most;
+}
+
+/* The first float of that magnitude, with its sign; of zeros 0. */
+WEFT_WORD float extreme_of(weft_floats x, int most)
+{
+    float extreme = 0.0f;
+    for (int i = 31; i >= 0; i--) extreme = magnitude_at(x, i) == most ? float_at(x, i) : extreme;
+    return most > 0 ? extreme : 0.0f;
+}
+
+WEFT_WORD float least_of(weft_floats x)
+{
+    float least = float_at(x, 0);
+    for (int i = 1; i < 32; i++) least = float_at(x, i) < least ? float_at(x, i) : least;
+    return least;
+}
+
+WEFT_WORD float greatest_of(weft_floats x)
+{
+    float greatest = float_at(x, 0);
+    for (int i = 1; i < 32; i++) greatest = float_at(x, i) > greatest ? float_at(x, i) : greatest;
+    return greatest;
+}
+
+/* Floats are divided by the scale before it is rounded to f16. */
+WEFT_WORD void encode_q8_0(weft_floats x, weft_room b)
+{
+    int most = most_of(x);
     bool finite = is_finite(most);
     float d = finite ? quotient(float_of_bits(most), 127.0f) : 0.0f, inverse = inverse_of(d);
     put_scale(b, d, finite);
@@ -95,32 +124,107 @@ WEFT_WORD void encode_q8_0(weft_floats x, weft_room b)
     }
 }
 
-/* A float that was scaled to -8..8 as a nibble; halves go up. */
-WEFT_WORD int nibble_of(float v)
+/* ---- codes around zero: the float of the largest magnitude becomes the least, so the scale carries its sign ---- */
+
+/* A float that was scaled to -most..most as 0..2 most - 1; halves go up. */
+WEFT_WORD int code_around(float v, int most)
 {
-    WEFT_PRECISE float moved = v + 8.5f;
+    WEFT_PRECISE float moved = v + (to_float(most) + 0.5f);
     int n = to_int(moved);
-    return n > 15 ? 15 : n;
+    return n < 2 * most ? n : 2 * most - 1;
 }
 
-/* The float of the largest magnitude becomes -8 exactly, so the scale carries its sign. */
 WEFT_WORD void encode_q4_0(weft_floats x, weft_room b)
 {
-    int most = 0;
-    float extreme = 0.0f;
-    for (int i = 0; i < 32; i++) {
-        int m = magnitude_at(x, i);
-        extreme = m > most ? float_at(x, i) : extreme;
-        most = m > most ? m : most;
-    }
+    int most = most_of(x);
     bool finite = is_finite(most);
-    float d = finite ? extreme * -0.125f : 0.0f, inverse = inverse_of(d);
+    float d = finite ? extreme_of(x, most) * -0.125f : 0.0f, inverse = inverse_of(d);
     put_scale(b, d, finite);
     for (int i = 0; i < 16; i++) {
         WEFT_PRECISE float low = float_at(x, i) * inverse;
         WEFT_PRECISE float high = float_at(x, i + 16) * inverse;
-        put_byte(b, 2 + i, nibble_of(finite ? low : 0.0f) | nibble_of(finite ? high : 0.0f) << 4);
+        put_byte(b, 2 + i, code_around(finite ? low : 0.0f, 8) | code_around(finite ? high : 0.0f, 8) << 4);
     }
+}
+
+/* The fifth bits of 32 codes, bit i of `low` and of `high` those of codes i and i + 16. */
+WEFT_WORD void put_fifths(weft_room b, int at, int low, int high)
+{
+    put_byte(b, at, low & 255);
+    put_byte(b, at + 1, low >> 8);
+    put_byte(b, at + 2, high & 255);
+    put_byte(b, at + 3, high >> 8);
+}
+
+WEFT_WORD void encode_q5_0(weft_floats x, weft_room b)
+{
+    int most = most_of(x), fifths = 0, fifths_high = 0;
+    bool finite = is_finite(most);
+    float d = finite ? extreme_of(x, most) * -0.0625f : 0.0f, inverse = inverse_of(d);
+    put_scale(b, d, finite);
+    for (int i = 0; i < 16; i++) {
+        WEFT_PRECISE float scaled = float_at(x, i) * inverse;
+        WEFT_PRECISE float scaled_high = float_at(x, i + 16) * inverse;
+        int low = code_around(finite ? scaled : 0.0f, 16), high = code_around(finite ? scaled_high : 0.0f, 16);
+        put_byte(b, 6 + i, (low & 15) | (high & 15) << 4);
+        fifths = fifths | low >> 4 << i;
+        fifths_high = fifths_high | high >> 4 << i;
+    }
+    put_fifths(b, 2, fifths, fifths_high);
+}
+
+/* ---- codes from the least float on, which is the block's second f16 ---- */
+
+/* The scale and the least of floats. False: f16 cannot hold both, or one of the floats is no number, and nor is the
+ * scale. */
+WEFT_WORD bool put_range(weft_room b, float d, float least, bool finite)
+{
+    int h = half_of(least), scale = half_of(d);
+    bool fits = (h & 0x7fff) < 0x7c00 && (scale & 0x7fff) < 0x7c00;
+    put_scale(b, fits ? d : 3e38f, finite);
+    fits = fits && finite;
+    put_byte(b, 2, fits ? h & 255 : 0);
+    put_byte(b, 3, fits ? h >> 8 : 0);
+    return fits;
+}
+
+/* Halves go up. */
+WEFT_WORD int code_from(float v, float least, float inverse)
+{
+    WEFT_PRECISE float moved = v - least;
+    WEFT_PRECISE float scaled = moved * inverse;
+    WEFT_PRECISE float up = scaled + 0.5f;
+    return to_int(up);
+}
+
+WEFT_WORD void encode_q4_1(weft_floats x, weft_room b)
+{
+    bool finite = is_finite(most_of(x));
+    float least = finite ? least_of(x) : 0.0f, greatest = finite ? greatest_of(x) : 0.0f;
+    float d = quotient(greatest - least, 15.0f), inverse = inverse_of(d);
+    bool fits = put_range(b, d, least, finite);
+    for (int i = 0; i < 16; i++) {
+        int low = fits ? code_from(float_at(x, i), least, inverse) : 0;
+        int high = fits ? code_from(float_at(x, i + 16), least, inverse) : 0;
+        put_byte(b, 4 + i, (low < 15 ? low : 15) | (high < 15 ? high : 15) << 4);
+    }
+}
+
+WEFT_WORD void encode_q5_1(weft_floats x, weft_room b)
+{
+    int fifths = 0, fifths_high = 0;
+    bool finite = is_finite(most_of(x));
+    float least = finite ? least_of(x) : 0.0f, greatest = finite ? greatest_of(x) : 0.0f;
+    float d = quotient(greatest - least, 31.0f), inverse = inverse_of(d);
+    bool fits = put_range(b, d, least, finite);
+    for (int i = 0; i < 16; i++) {
+        int low = fits ? code_from(float_at(x, i), least, inverse) : 0;
+        int high = fits ? code_from(float_at(x, i + 16), least, inverse) : 0;
+        put_byte(b, 8 + i, (low & 15) | (high & 15) << 4);
+        fifths = fifths | low >> 4 << i;
+        fifths_high = fifths_high | high >> 4 << i;
+    }
+    put_fifths(b, 4, fifths, fifths_high);
 }
 
 #endif

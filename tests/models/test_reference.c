@@ -89,6 +89,9 @@ static void logits_other_formats(void)
     compare_logits(device, &(weft_session_desc){ .weights = WEFT_BF16 }, SHORT, 2e-2);
     compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q8_0 }, SHORT, 2e-2);
     compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q8_0, .exact = true }, SHORT, 2e-2);
+    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q5_1 }, SHORT, 1e-1);
+    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q5_0 }, SHORT, 1e-1);
+    compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q4_1 }, SHORT, 2e-1);
     compare_logits(device, &(weft_session_desc){ .weights = WEFT_Q4_0 }, SHORT, 2e-1);
 }
 
@@ -97,7 +100,8 @@ static void logits_of_caches(void)
 {
     static const struct { weft_dtype kv, values; double limit; } caches[] = {
         { WEFT_F16, WEFT_F16, 5e-4 }, { WEFT_BF16, WEFT_BF16, 5e-3 }, { WEFT_Q8_0, WEFT_Q8_0, 1e-2 },
-        { WEFT_Q8_0, WEFT_Q4_0, 2e-1 }, { WEFT_Q4_0, WEFT_Q8_0, 2e-1 }, { WEFT_Q4_0, WEFT_Q4_0, 2e-1 }
+        { WEFT_Q8_0, WEFT_Q4_0, 2e-1 }, { WEFT_Q4_0, WEFT_Q8_0, 2e-1 }, { WEFT_Q4_0, WEFT_Q4_0, 2e-1 },
+        { WEFT_Q4_1, WEFT_Q4_1, 2e-1 }, { WEFT_Q5_0, WEFT_Q5_0, 1e-1 }, { WEFT_Q5_1, WEFT_Q5_1, 1e-1 }
     };
     for (size_t i = 0; i < sizeof caches / sizeof *caches; i++) {
         printf("  a cache of %s and %s\n", weft_dtype_get(caches[i].kv)->name, weft_dtype_get(caches[i].values)->name);

@@ -287,21 +287,70 @@ static void write_q8_0(const double *v, uint8_t *p)
     for (int j = 0; j < 32; j++) p[2 + j] = (uint8_t)(int8_t)roundf((float)v[j] * inverse);
 }
 
-/* ggml's rule in float32: scale = the element of largest magnitude / -8. */
+/* ggml's rule in float32: scale = the element of largest magnitude / -most; halves go up. False: all is NaN. */
+static bool quantise_around(const double *v, int most, uint8_t *p, size_t bytes, int *q)
+{
+    float extreme = 0.0f;
+    for (int j = 0; j < 32; j++)
+        if (fabsf((float)v[j]) > fabsf(extreme)) extreme = (float)v[j];
+    float d = extreme / (float)-most, inverse = d != 0.0f ? 1.0f / d : 0.0f;
+    if (put_nan(v, d, p, bytes)) return false;
+    put_half(p, (double)d);
+    for (int j = 0; j < 32; j++) {
+        int t = (int)((float)v[j] * inverse + ((float)most + 0.5f));
+        q[j] = t < 2 * most ? t : 2 * most - 1;
+    }
+    return true;
+}
+
+/* ggml's rule in float32: offset = the least, scale = the range / most. */
+static bool quantise_from(const double *v, int most, uint8_t *p, size_t bytes, int *q)
+{
+    float least = (float)v[0], greatest = (float)v[0];
+    for (int j = 1; j < 32; j++) {
+        least = (float)v[j] < least ? (float)v[j] : least;
+        greatest = (float)v[j] > greatest ? (float)v[j] : greatest;
+    }
+    float d = (greatest - least) / (float)most, inverse = d >= 1.17549435e-38f ? 1.0f / d : 0.0f;
+    if (put_nan(v, isfinite(ref_round(WEFT_F16, (double)least)) ? d : INFINITY, p, bytes)) return false;
+    put_half(p, (double)d);
+    put_half(p + 2, (double)least);
+    for (int j = 0; j < 32; j++) {
+        int t = (int)(((float)v[j] - least) * inverse + 0.5f);
+        q[j] = t < most ? t : most;
+    }
+    return true;
+}
+
+/* Codes of 4 bits, or of 5 with the fifth ones at `high`. */
+static void put_codes(const int *q, uint8_t *low, uint8_t *high)
+{
+    for (int j = 0; j < 16; j++) low[j] = (uint8_t)((q[j] & 15) | (q[j + 16] & 15) << 4);
+    for (int j = 0; j < 32 && high; j++) high[j / 8] = (uint8_t)(high[j / 8] | q[j] >> 4 << j % 8);
+}
+
 static void write_q4_0(const double *v, uint8_t *p)
 {
-    float most = 0.0f;
-    for (int j = 0; j < 32; j++)
-        if (fabsf((float)v[j]) > fabsf(most)) most = (float)v[j];
-    float d = most / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
-    if (put_nan(v, d, p, 18)) return;
-    put_half(p, (double)d);
-    unsigned q[32];
-    for (int j = 0; j < 32; j++) {
-        int t = (int)((float)v[j] * inverse + 8.5f);
-        q[j] = t > 15 ? 15u : (unsigned)t;
-    }
-    for (int j = 0; j < 16; j++) p[2 + j] = (uint8_t)(q[j] | q[j + 16] << 4);
+    int q[32];
+    if (quantise_around(v, 8, p, 18, q)) put_codes(q, p + 2, NULL);
+}
+
+static void write_q5_0(const double *v, uint8_t *p)
+{
+    int q[32];
+    if (quantise_around(v, 16, p, 22, q)) put_codes(q, p + 6, p + 2);
+}
+
+static void write_q4_1(const double *v, uint8_t *p)
+{
+    int q[32];
+    if (quantise_from(v, 15, p, 20, q)) put_codes(q, p + 4, NULL);
+}
+
+static void write_q5_1(const double *v, uint8_t *p)
+{
+    int q[32];
+    if (quantise_from(v, 31, p, 24, q)) put_codes(q, p + 8, p + 4);
 }
 
 typedef void read_block(const uint8_t *p, double *out);
@@ -312,7 +361,10 @@ static read_block *const readers[WEFT_DTYPE_COUNT] = {
 #include "graph/block.def"
 #undef WEFT_BLOCK
 };
-static write_block *const writers[WEFT_DTYPE_COUNT] = { [WEFT_Q8_0] = write_q8_0, [WEFT_Q4_0] = write_q4_0 };
+static write_block *const writers[WEFT_DTYPE_COUNT] = {
+    [WEFT_Q8_0] = write_q8_0, [WEFT_Q4_0] = write_q4_0, [WEFT_Q5_0] = write_q5_0,
+    [WEFT_Q4_1] = write_q4_1, [WEFT_Q5_1] = write_q5_1,
+};
 
 /* Bytes of which a format without a writer makes numbers as large as v's: drawn until they do. */
 static void draw_block(weft_dtype dtype, const double *v, uint8_t *p, uint64_t *state)
@@ -388,7 +440,8 @@ void ref_encode(weft_dtype dtype, const double *v, int64_t n, void *bytes)
  * rounded the other way, and what another scale makes of it. */
 static void widen_block(const weft_dtype_info *info, const double *v, double *e)
 {
-    double most = 0.0, error = 0.0, last = ldexp(1.0, 1 - (int)info->bits);
+    double most = 0.0, error = 0.0, codes = ldexp(1.0, (int)info->bits);
+    double last = info->minimum ? 2.0 / (codes - 1.0) : 2.0 / codes; /* a step, of the largest magnitude */
     for (uint32_t j = 0; j < info->block; j++) {
         most = fmax(most, fabs(v[j]));
         error = fmax(error, e[j]);

@@ -63,7 +63,7 @@ holds "min-p, penalty" '"$weft" generate "$model" --prompt "A" --temperature 1 -
 plain() { "$weft" generate "$model" --tokens 424,436,260,398 --max-tokens 30 --ignore-eos --json "$@" | tr -d ' \n' | sed 's/.*"tokens":\[\([0-9,]*\)\].*/\1/' | tr , '\n'; echo; }
 same "presence penalty: no token twice, nor any of the prompt's" 34 "$( (plain --presence-penalty 100; printf '%s\n' 424 436 260 398) | sort -u | wc -l | tr -d ' ')"
 same "frequency reward: one token for ever" 1 "$(plain --frequency-penalty=-100 | sort -u | wc -l | tr -d ' ')"
-for w in f32 f16 bf16 q8_0 q4_0; do
+for w in f32 f16 bf16 q8_0 q4_0 q5_1; do
     holds "weights $w pass --check" '"$weft" generate "$model" --prompt "Once upon a time" --max-tokens 2 --weights $w --check >/dev/null 2>"$dir/err"'
 done
 holds "a check of more tokens than a run takes" '"$weft" generate "$model" --prompt "Once upon a time" --max-tokens 1 --chunk 3 --check >/dev/null 2>&1'
@@ -229,7 +229,7 @@ holds "embed names the token" 'grep -q "token 0 at position 1" "$dir/err"'
 fails "perplexity" 1 "token 3 at position 0" "$weft" perplexity "$dir/nan" --tokens 3,4,5 --json
 "$weft" generate "$dir/nan" --tokens 3,4,5 --check >"$dir/out" 2>"$dir/err"; same "--check: exit status" 1 $?
 holds "--check names the node and the weight" 'grep -qE "the first NaN or infinity is made by .*; the weight .* has some" "$dir/err"'
-for kv in q8_0 q4_0 q8_0,q4_0 f16,q8_0; do
+for kv in q8_0 q4_0 q5_0,q4_1 q8_0,q4_0 f16,q8_0; do
     holds "a cache of $kv" '"$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv $kv --check >/dev/null 2>&1'
 done
 "$weft" generate "$model" --prompt "Once" --max-tokens 3 --kv q8_0 --save-state "$dir/state8" >/dev/null
@@ -262,8 +262,8 @@ if small "$weft" --version >/dev/null 2>&1; then
     holds "inspect says so" 'small "$weft" inspect "$model" --context 400000 | grep -qF "it would fit with \`--context 25000\`"'
     holds "inspect --json" 'small "$weft" inspect "$model" --context 400000 --json | grep -q "\"hint\": \"it would fit"'
     sed 's/"hidden_size": 256/"hidden_size": 2048/; s/"intermediate_size": 1024/"intermediate_size": 8192/' "$model/config.json" >"$dir/large.json"
-    holds "memory: smaller weights" 'small "$weft" memory "$dir/large.json" | tee "$dir/out" | grep -qF "it would fit with \`--weights q4_0\`"'
-    holds "they do" '! small "$weft" memory "$dir/large.json" --weights q4_0 | grep -q "does NOT fit"'
+    holds "memory: smaller weights" 'small "$weft" memory "$dir/large.json" | tee "$dir/out" | grep -qF "it would fit with \`--weights q5_1\`"'
+    holds "they do" '! small "$weft" memory "$dir/large.json" --weights q5_1 | grep -q "does NOT fit"'
     holds "too large anyhow" '(ulimit -v 150000; "$weft" memory "$dir/large.json") | grep -qF "too large even with \`--weights q4_0 --context 128\`"'
 fi
 holds "no hint where it fits" '! "$weft" inspect "$model" | grep -q "it would"'

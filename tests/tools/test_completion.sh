@@ -52,7 +52,7 @@ gives() {
 gives "a command" per -- perplexity
 gives "an option" generate --pro -- --prompt --prompt-file
 gives "an option of devices" embed --no-c -- --no-cache
-gives "choices" generate --weights q -- q4_0 q8_0
+gives "choices" generate --kv q5 -- q5_0 q5_1
 gives "choices of a command's own" embed --pool m -- mean
 gives "a device" generate --device v -- vulkan
 gives "files" tokenize m --file mob -- moby.txt
