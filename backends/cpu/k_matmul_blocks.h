@@ -148,16 +148,14 @@ VEC_FN void mm_blocks(const cpu_panel_format *f, const int tt, const unsigned ch
         const unsigned char *at = w + header;
         int64_t i = 0;
         n = left < f->span ? left : f->span;
-        for (; i + 2 <= n; i += 2, at += 2 * chunk, x += 2 * x_chunk) {
+        for (; tt <= 2 && i + 2 <= n; i += 2, at += 2 * chunk, x += 2 * x_chunk) {
             mm_fetch(tt, at, 2 * chunk + 2 * header / f->span);
             mm_chunk(f, table, tt, w, at, i, x, sum);
             mm_chunk(f, table, tt, w, at + chunk, i + 1, x + x_chunk, sum);
         }
-        if (i < n) {
+        for (; i < n; i++, at += chunk, x += x_chunk) { /* wider tiles keep more in registers than two chunks leave */
             mm_fetch(tt, at, chunk + header / f->span);
             mm_chunk(f, table, tt, w, at, i, x, sum);
-            at += chunk;
-            x += x_chunk;
         }
         w = at;
     }

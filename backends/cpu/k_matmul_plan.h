@@ -9,7 +9,7 @@
 #define MM_TOKENS 768 /* of a token block: their sums for MM_GROUP panels stay in the second-level cache */
 #define MM_GROUP  4   /* panels that share a tile of x while it is in the first-level cache */
 #define MM_RAW_K  256 /* K block of f32 tiles; short sums are also more accurate */
-#define MM_INT_K  1024
+#define MM_INT_K  512 /* of int8 tiles: MM_GROUP panels and a tile fit the first-level cache */
 #define MM_PREP_K    1024 /* K block of the preparation of x that a thread claims, */
 #define MM_PREP_STEP 256  /* and what it does of it at once */
 #define MM_PIECE     8192  /* bytes of a stream of weights that are worth being claimed */

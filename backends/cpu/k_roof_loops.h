@@ -48,9 +48,14 @@ static int32_t roof_dot(uint64_t rounds)
     vi sum[ROOF_CHAINS], a = vi_set1(0x01010101), b = vi_set1(0x00010001);
     VEC_UNROLL(24)
     for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vi_set1(i);
-    for (uint64_t r = 0; r < rounds; r++)
+    for (uint64_t r = 0; r < rounds; r++) {
+        VEC_KEEP(a); /* every product is computed */
         VEC_UNROLL(24)
-        for (int i = 0; i < ROOF_CHAINS; i++) sum[i] = vi_dot(sum[i], a, b, 0);
+        for (int i = 0; i < ROOF_CHAINS; i++) {
+            VEC_KEEP(b);
+            sum[i] = vi_dot(sum[i], a, b, 0);
+        }
+    }
     VEC_UNROLL(24)
     for (int i = 1; i < ROOF_CHAINS; i++) sum[0] = vi_add(sum[0], sum[i]);
     return vi_sum(vi_and(sum[0], 0xffff)); /* the sums wrapped round long ago; this one must not */

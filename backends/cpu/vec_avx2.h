@@ -7,6 +7,8 @@
 #define VLEN 8
 typedef __m256 vf;
 typedef __m256i vi;
+/* Hides from the compiler what x is: it would add up sums in another order, or take products out of a loop. */
+#define VEC_KEEP(x) __asm__("" : "+x"(x))
 
 VEC_FN vf vf_set1(float x) { return _mm256_set1_ps(x); }
 VEC_FN vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
@@ -126,9 +128,14 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
 VEC_FN vi vi_dot_begin(vi s, int bytes) { return bytes ? s : _mm256_setzero_si256(); }
 VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
 {
-    if (!bytes) return _mm256_add_epi16(s, _mm256_maddubs_epi16(w, x));
-    vi pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-    return _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    if (bytes) {
+        vi pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+        s = _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    } else {
+        s = _mm256_add_epi16(s, _mm256_maddubs_epi16(w, x));
+    }
+    VEC_KEEP(s); /* another order would want more registers than there are */
+    return s;
 }
 VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
 {

@@ -7,6 +7,8 @@
 #define VLEN 16
 typedef __m512 vf;
 typedef __m512i vi;
+/* Hides from the compiler what x is: it would add up sums in another order, or take products out of a loop. */
+#define VEC_KEEP(x) __asm__("" : "+v"(x))
 
 VEC_FN vf vf_set1(float x) { return _mm512_set1_ps(x); }
 VEC_FN vf vf_load(const float *p) { return _mm512_loadu_ps(p); }

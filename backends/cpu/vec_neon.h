@@ -7,6 +7,8 @@
 #define VLEN 4
 typedef float32x4_t vf;
 typedef int32x4_t vi;
+/* Hides from the compiler what x is: it would add up sums in another order, or take products out of a loop. */
+#define VEC_KEEP(x) __asm__("" : "+w"(x))
 
 VEC_FN vf vf_set1(float x) { return vdupq_n_f32(x); }
 VEC_FN vf vf_load(const float *p) { return vld1q_f32(p); }

@@ -8,6 +8,8 @@
 #define VLEN 4
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
+/* Hides from the compiler what x is: it would add up sums in another order, or take products out of a loop. */
+#define VEC_KEEP(x) __asm__("" : "+m"(x))
 typedef uint32_t vec_bits __attribute__((vector_size(16)));
 
 VEC_FN vf vf_set1(float x) { return (vf){ x, x, x, x }; }

@@ -1,10 +1,11 @@
 /* bench_matmul.c: speed of the packed matrix multiplication beside the machine's roofs, measured in turns in one run.
  *
- *   bench_matmul [threads [seconds per line [isa]]]
+ *   bench_matmul [threads [seconds per line [isa [type ..]]]]
  *
  * Decode (T = 1) rotates over enough copies of the weights to leave every cache; each turn also reads as many bytes in
- * a bare loop, so that the ratio holds on a machine whose bandwidth wavers. Prompt (T = 512) counts 2 T N K operations
- * against the peak of f32 multiply-adds (f32, f16, bf16) or int8 dot products (q8_0, q4_0).
+ * a bare loop, so that the ratio holds on a machine whose bandwidth wavers. Several sequences (T = 8) and a prompt
+ * (T = 512) count 2 T N K operations against the peak of f32 multiply-adds (f32, f16, bf16) or int8 dot products of
+ * numbers below 16 (formats of blocks; where those are 16-bit sums, as with AVX2, bytes reach half of it at most).
  *
  * One thread's time is its processor's: what others run does not count in it, but for the memory that they use. */
 #define _GNU_SOURCE /* madvise */
@@ -131,11 +132,11 @@ static void line(bench *b, const char *type, weft_dtype t, int64_t tokens, int64
     measure(b, seconds, &ours, &reads);
     if (tokens == 1) {
         double gb = 1e-9 * (double)(b->bytes * b->copies);
-        printf("%-5s T %4d N %6d K %5d  %7.2f GB/s, read %7.2f GB/s: %5.1f %%\n", type, (int)tokens, (int)n, (int)k,
+        printf("%-6s T %4d N %6d K %5d  %7.2f GB/s, read %7.2f GB/s: %5.1f %%\n", type, (int)tokens, (int)n, (int)k,
                gb / ours, gb / reads, 100 * reads / ours);
     } else {
         double gflop = 2e-9 * (double)(tokens * n * k);
-        printf("%-5s T %4d N %6d K %5d  %7.1f GFLOP/s, %5.1f %% of the peak\n", type, (int)tokens, (int)n, (int)k,
+        printf("%-6s T %4d N %6d K %5d  %7.1f GFLOP/s, %5.1f %% of the peak\n", type, (int)tokens, (int)n, (int)k,
                gflop / ours, 1e11 * gflop / ours / peak);
     }
     fflush(stdout);
@@ -146,11 +147,16 @@ static void line(bench *b, const char *type, weft_dtype t, int64_t tokens, int64
     free(b->call.scratch);
 }
 
+/* Of the types that are named behind the first three arguments, or any. */
+static bool wanted(weft_dtype t, int argc, char **argv)
+{
+    bool any = argc < 5;
+    for (int i = 4; i < argc; i++) any = any || !strcmp(argv[i], weft_dtype_get(t)->name);
+    return any;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct { const char *name; weft_dtype t; } types[] = {
-        { "f32", WEFT_F32 }, { "f16", WEFT_F16 }, { "bf16", WEFT_BF16 }, { "q8_0", WEFT_Q8_0 }, { "q4_0", WEFT_Q4_0 }
-    };
     static const struct { int64_t n, k; } shapes[] = { /* pythia-160m, 410m, 1.4b and the head of 410m */
         { 2304, 768 }, { 768, 3072 }, { 4096, 1024 }, { 1024, 4096 }, { 8192, 2048 }, { 50304, 1024 }
     };
@@ -179,12 +185,13 @@ int main(int argc, char **argv)
         weft__cpu_peak(&backend, 0.5, NULL, &flops, &ops, &err)) return 1;
     printf("%s, %u threads: stream %.1f GB/s, f32 %.1f GFLOP/s, int8 %.1f GOP/s\n", cpu_isa_name(isa), threads,
            1e-9 * stream, 1e-9 * flops, 1e-9 * ops);
-    for (int tokens = 1; tokens <= 512; tokens *= 512)
-        for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+    static const int tokens[] = { 1, 8, 512 };
+    for (size_t i = 0; i < 3; i++)
+        for (weft_dtype t = WEFT_F32; t < WEFT_DTYPE_COUNT; t++)
             for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-                if (tokens == 1 || shapes[s].n < 10000)
-                    line(&b, types[t].name, types[t].t, tokens, shapes[s].n, shapes[s].k, seconds,
-                         types[t].t == WEFT_Q8_0 || types[t].t == WEFT_Q4_0 ? ops : flops);
+                if (wanted(t, argc, argv) && cpu_panel_fits(t, shapes[s].k) && (i == 0 || shapes[s].n < 10000))
+                    line(&b, weft_dtype_get(t)->name, t, tokens[i], shapes[s].n, shapes[s].k, seconds,
+                         cpu_panel_of(t) ? ops : flops);
     cpu_pool_destroy(b.pool);
     return 0;
 }
