@@ -316,8 +316,11 @@ static weft_status put_lists(reader *r, bool *out)
     const weft__file_tensor *near = find_tensor(r, "rope_factors_short.weight");
     const weft__file_tensor *far = find_tensor(r, "rope_factors_long.weight");
     const weft__file_tensor *one = find_tensor(r, "rope_freqs.weight");
-    *out = (near && far) || one;
-    if (near && far) {
+    *out = near || far || one;
+    if (!near != !far)
+        return WEFT_FAIL(r->err, WEFT_FORMAT, "%s: of rope_factors_short.weight and rope_factors_long.weight one is "
+                         "missing", r->path);
+    if (near) {
         WEFT_TRY(put_factors(r, "short_factor", near));
         WEFT_TRY(put_factors(r, "long_factor", far));
         WEFT_TRY(put_rope(r, "original_max_position_embeddings", "rope.scaling.original_context_length", NAN));
@@ -338,6 +341,13 @@ static weft_status put_yarn(reader *r)
     return put_rope(r, "beta_slow", "rope.scaling.yarn_beta_slow", NAN);
 }
 
+static bool is_plain(const weft__gguf_string *s)
+{
+    for (size_t i = 0; i < s->size; i++)
+        if (s->text[i] <= ' ' || s->text[i] > '~') return false;
+    return true;
+}
+
 /* How angles are scaled: by a factor where no type says otherwise. */
 static weft_status put_scaling(reader *r)
 {
@@ -348,8 +358,9 @@ static weft_status put_scaling(reader *r)
     double factor = 1;
     WEFT_TRY(put_lists(r, &lists));
     const weft__gguf_value *v = look(r, key, full);
-    if (weft__gguf_text(v, 0, &text) && text.size < sizeof type)
-        snprintf(type, sizeof type, "%.*s", (int)text.size, text.text);
+    if (v && !(weft__gguf_text(v, 0, &text) && text.size < sizeof type && is_plain(&text)))
+        return WEFT_FAIL(r->err, WEFT_FORMAT, "%s: %s is no text of a type", r->path, full);
+    if (v) snprintf(type, sizeof type, "%.*s", (int)text.size, text.text);
     WEFT_TRY(read_number(r, "rope.scaling.factor", &found, &factor));
     if (!found) WEFT_TRY(read_number(r, "rope.scale_linear", &found, &factor));
     if (lists) return WEFT_OK;
@@ -441,7 +452,7 @@ static void find_arch(reader *r)
     weft__gguf_string name;
     const weft__arch *a;
     const weft__gguf_value *v = weft__gguf_find(r->f, "general.architecture");
-    if (!weft__gguf_text(v, 0, &name) || name.size >= sizeof r->arch) return;
+    if (!weft__gguf_text(v, 0, &name) || name.size >= sizeof r->arch || !is_plain(&name)) return;
     snprintf(r->arch, sizeof r->arch, "%.*s", (int)name.size, name.text);
     for (size_t i = 0; (a = weft__arch_at(i)); i++) {
         if (!a->gguf.arch || strcmp(a->gguf.arch, r->arch) != 0 || !is_meant(r, a)) continue;

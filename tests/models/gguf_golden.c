@@ -115,16 +115,18 @@ static array listed(const json_t *values)
 
 /* ---- the file ---- */
 
-static unsigned char *read_head(const golden *g, size_t *size)
+/* Of less than a MiB. */
+static unsigned char *read_bytes(const golden *g, const char *end, size_t *size)
 {
+    enum { MOST = 1 << 20 };
     char path[512];
-    snprintf(path, sizeof path, WEFT_TEST_ROOT "/tests/reference/gguf/%s.head", g->name);
+    snprintf(path, sizeof path, WEFT_TEST_ROOT "/tests/reference/gguf/%s.%s", g->name, end);
     FILE *f = fopen(path, "rb");
-    unsigned char *head = malloc(1 << 16);
-    *size = f && head ? fread(head, 1, 1 << 16, f) : 0;
+    unsigned char *bytes = malloc(MOST);
+    *size = f && bytes ? fread(bytes, 1, MOST, f) : 0;
     if (f) fclose(f);
-    CHECK(*size > 0 && *size < 1 << 16);
-    return head;
+    CHECK(*size > 0 && *size < MOST);
+    return bytes;
 }
 
 unsigned char *gguf_golden_image(const golden *g, size_t *size, size_t *head)
@@ -132,7 +134,7 @@ unsigned char *gguf_golden_image(const golden *g, size_t *size, size_t *head)
     enum { ALIGNMENT = 32 };
     json_t *files = json_object_get(g->root, "files"), *recipe;
     size_t i;
-    unsigned char *image = read_head(g, head);
+    unsigned char *image = read_bytes(g, "head", head);
     *size = *head;
     CHECK(json_array_size(files) > 0);
     json_array_foreach(files, i, recipe) {
@@ -158,7 +160,8 @@ bool gguf_golden_open(golden *g, const char *file)
 {
     size_t size, head;
     if (!golden_read(g, file)) return false;
-    unsigned char *image = gguf_golden_image(g, &size, &head);
+    const bool whole = !json_object_get(g->root, "files");
+    unsigned char *image = whole ? read_bytes(g, "gguf", &size) : gguf_golden_image(g, &size, &head);
     if (image) temp_write(&g->folder, "model.gguf", image, size);
     free(image);
     return image != NULL;

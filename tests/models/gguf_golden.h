@@ -1,6 +1,7 @@
 /* gguf_golden.h: the small models of tests/reference/gguf as GGUF files. What stands before their data llama.cpp's
  * converter wrote; the data are made here, from what a publisher's tensors are and how the converter was seen to change
- * them (files.py), for a golden's folder to have a model.gguf alone. */
+ * them (files.py), for a golden's folder to have a model.gguf alone. Quantised ones are whole
+ * files there. */
 #ifndef TEST_GGUF_GOLDEN_H
 #define TEST_GGUF_GOLDEN_H
 

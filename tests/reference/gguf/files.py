@@ -4,10 +4,15 @@ llama.cpp's converter makes of it; and for each of that file's tensors, in its o
 and how ("from", several are stacked; "form", with rows for that of them, and "turned" first, as names.txt has them; or
 "values"), with what ../arch/make.py says of the model, or where that is ("golden").
 
-usage: files.py LLAMA_CPP [NAME...]     (its source tree, as for make.py, and what that needs; all)
+Of quantised ones it writes NAME.gguf, the whole file, whose tensors llama.cpp's library quantised, and NAME.json with
+what transformers makes of the numbers in it; "usual" is how far sessions may be from that which keep to the file's types.
+
+usage: files.py LLAMA_CPP LIBGGML_BASE [NAME...]    (its source tree, as for make.py, and what that needs; a
+                                                     libggml-base.so of llama.cpp; all)
 
 Models that files can say all of are those of ../arch; others are changed to what the converter writes.
 """
+import ctypes
 import itertools
 import json
 import logging
@@ -58,16 +63,68 @@ CHANGED = {
     "gemma3": changed("gemma3_text-old", query_pre_attn_scalar=16, num_hidden_layers=7, sliding_window_pattern=None),
     "mixtral": changed("mixtral-each", sliding_window=None),
     "phi": changed("phi-partial", intermediate_size=192),
-    "qwen2_moe": changed("qwen2_moe-each", mlp_only_layers=None, decoder_sparse_step=None, norm_topk_prob=None,
-                         use_sliding_window=None),
-    "qwen3_moe": changed("qwen3_moe-each", mlp_only_layers=None, decoder_sparse_step=None, norm_topk_prob=True,
-                         use_sliding_window=None),
+    "qwen2_moe": changed("qwen2_moe-each", num_hidden_layers=2, decoder_sparse_step=None, use_sliding_window=None),
+    "qwen3_moe": changed("qwen3_moe-each", num_hidden_layers=2, mlp_only_layers=None),
     "smollm3": changed("smollm3-every", num_hidden_layers=5, no_rope_layer_interval=None),
 }
 
 
-def converted(values, tensors):
-    """Everything before the data, and name -> array, of the GGUF file."""
+# By the ends of names; vectors and routers stay as they are.
+QUANTISED = {
+    "llama-k": ({**make.LLAMA, "num_hidden_layers": 1, "hidden_size": 256, "intermediate_size": 256, "num_key_value_heads": 2,
+                 "head_dim": 32, "rope_theta": 500.0}, {
+        "token_embd": "Q6_K", "output": "Q4_1", "attn_q": "Q2_K", "attn_k": "Q3_K", "attn_v": "Q5_K", "attn_output": "IQ4_NL",
+        "ffn_gate": "Q4_K", "ffn_up": "IQ4_XS", "ffn_down": "Q3_K"}),
+    "gpt_neox-q4_0": ({**make.NEOX, "num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 2, "rotary_pct": 0.25}, {
+        "token_embd": "Q8_0", "output": "Q8_0", "attn_qkv": "Q4_0", "attn_output": "Q5_0", "ffn_up": "Q4_0",
+        "ffn_down": "Q5_1"}),
+    "gpt_oss-mxfp4": ({**make.GPTOSS, "num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 32, "head_dim": 16,
+                       "num_local_experts": 5, "num_experts_per_tok": 2, "num_key_value_heads": 2, "sliding_window": 7}, {
+        "token_embd": "Q8_0", "output": "F16", "attn_q": "Q8_0", "attn_k": "BF16", "attn_v": "Q5_1", "attn_output": "Q8_0",
+        "ffn_gate_exps": "MXFP4", "ffn_up_exps": "MXFP4", "ffn_down_exps": "MXFP4"}),
+    "mixtral-q5_0": ({**make.MIXTRAL, "num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 32, "num_local_experts": 5,
+                      "num_key_value_heads": 2}, {
+        "token_embd": "Q5_0", "output": "Q5_1", "attn_q": "Q5_0", "attn_k": "Q4_1", "attn_v": "Q8_0", "attn_output": "IQ4_NL",
+        "ffn_gate_exps": "Q5_0", "ffn_up_exps": "Q5_0", "ffn_down_exps": "Q4_1"}),
+}
+
+
+def quantised(array, kind):
+    """As llama.cpp's library does it; the bytes of each row."""
+    rows = numpy.ascontiguousarray(array, dtype=numpy.float32).reshape(-1, array.shape[-1])
+    block, size = gguf.GGML_QUANT_SIZES[kind]
+    out = numpy.zeros((*array.shape[:-1], array.shape[-1] // block * size), dtype=numpy.uint8)
+    chunk = ctypes.CDLL(sys.argv[2]).ggml_quantize_chunk
+    chunk.restype = ctypes.c_size_t
+    chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64,
+                      ctypes.c_void_p]
+    assert chunk(int(kind), rows.ctypes.data, out.ctypes.data, 0, len(rows), rows.shape[1], None) == out.nbytes
+    return out
+
+
+def quantise(writer, types, kept):
+    """Tensors become what `types` says, and kept[name] the numbers that they were and that they are."""
+    write = writer.add_tensor
+
+    def add(name, data, **_):
+        data = numpy.array(data)
+        kind = types.get(name.split(".")[-2], "F32") if data.ndim > 1 and name.endswith(".weight") else "F32"
+        kind = gguf.GGMLQuantizationType[kind]
+        if kind == gguf.GGMLQuantizationType.F32:
+            write(name, data)
+            kept[name] = data, data
+            return
+        made = quantised(data, kind) if kind not in (gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16) else \
+            gguf.quants.quantize(data, kind)
+        write(name, made, raw_dtype=kind)
+        kept[name] = data, gguf.quants.dequantize(made, kind).reshape(data.shape)
+
+    writer.add_tensor = add
+
+
+def converted(values, tensors, types=None):
+    """Everything before the data, and name -> array, of the GGUF file; of a quantised one all, and each tensor before and
+    after."""
     out = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, content in ("config", values), ("tokenizer", {"model": {"vocab": dict.fromkeys(
@@ -79,8 +136,12 @@ def converted(values, tensors):
         path = Path(folder) / "x.gguf"
         model = conversion.get_model_class(name)(Path(folder), gguf.LlamaFileType.ALL_F32, path, eager=True)
         model.set_vocab = lambda: model.gguf_writer.add_tokenizer_model("none")
-        model.metadata_override = None
+        model.hparams = {**values, **model.hparams}  # transformers calls some of them otherwise than publishers
+        if types:
+            quantise(model.gguf_writer, types, out)
         model.write()
+        if types:
+            return path.read_bytes(), out
         reader = gguf.GGUFReader(path)
         for t in reader.tensors:
             assert t.tensor_type == gguf.GGMLQuantizationType.F32, t.name
@@ -97,7 +158,7 @@ def forms(a, b):
         if numpy.array_equal(a, b + numpy.float32(1)):
             yield {"form": "more"}
         place = {row.tobytes(): i for i, row in enumerate(b)}
-        if len(place) == len(b) and all(row.tobytes() in place for row in a):
+        if sorted(row.tobytes() for row in a) == sorted(row.tobytes() for row in b):
             yield {"form": "rows", "rows": [place[row.tobytes()] for row in a]}
     for i in range(2):
         if b.ndim > 1 and b.shape[1] % 2 == 0:
@@ -157,6 +218,62 @@ def write(name):
     print(name, len(head))
 
 
+def changed_as(how, a):
+    """What a recipe makes of an array."""
+    form = how["form"].split()
+    a = a.swapaxes(-1, -2) if how.get("turned") else a
+    if form[0] == "rows":
+        return a[how["rows"]]
+    n = a.shape[1] // 2 if a.ndim > 1 else 0
+    i = int(form[1]) if len(form) > 1 else 0
+    return {"half": lambda: a[:, i * n:(i + 1) * n], "turn": lambda: a[:, i::2]}.get(form[0], lambda: a)()
+
+
+def taken_back(tensors, files):
+    """The model's tensors from the numbers of the file's."""
+    out = {name: t.clone() for name, t in tensors.items()}
+    sources = list(stacks(tensors))
+    for name, (before, after) in files.items():
+        how = recipe(name, before, sources)
+        if "values" in how:
+            continue
+        sizes = [tensors[n].numel() for n in how["from"]]
+        places = numpy.stack([numpy.arange(s).reshape(tensors[n].shape) + sum(sizes[:i])
+                              for i, (n, s) in enumerate(zip(how["from"], sizes))])
+        places = changed_as(how, places if len(sizes) > 1 else places[0])
+        flat = numpy.zeros(sum(sizes), dtype=numpy.float32)
+        which = numpy.zeros(sum(sizes), dtype=bool)
+        flat[places.reshape(-1)] = (after - 1 if how["form"] == "more" else after).reshape(-1)
+        which[places.reshape(-1)] = True
+        for i, n in enumerate(how["from"]):
+            part = slice(sum(sizes[:i]), sum(sizes[:i + 1]))
+            values = out[n].numpy().reshape(-1)
+            values[which[part]] = flat[part][which[part]]
+    return out
+
+
+def write_quantised(name):
+    make.MODELS[name], types = QUANTISED[name]
+    values = make.MODELS[name]
+    shapes = make.saved(make.make(values), published=True)
+    tensors = {n: torch.empty(shape) for n, shape in shapes.items()}
+    for n, t in tensors.items():
+        make.fill(n, t)
+    image, files = converted(values, tensors, types)
+    known, fill = taken_back(tensors, files), make.fill
+    make.fill = lambda n, t: t.copy_(known[n].double())
+    out = make.golden(name)
+    make.fill = fill
+    out["logits"] = [[float(x) for x in row] for row in out["logits"]]
+    out["usual"] = 0.03
+    del out["tensors"]
+    with open(os.path.join(HERE, name + ".gguf"), "wb") as f:
+        f.write(image)
+    with open(os.path.join(HERE, name + ".json"), "w") as f:
+        f.write("{\n" + ",\n".join("  %s: %s" % (json.dumps(k), json.dumps(v)) for k, v in out.items()) + "\n}\n")
+    print(name, len(image))
+
+
 logging.disable(logging.CRITICAL)
-for name in sys.argv[2:] or AS_THEY_ARE + list(CHANGED):
-    write(name)
+for name in sys.argv[3:] or AS_THEY_ARE + list(CHANGED) + list(QUANTISED):
+    (write_quantised if name in QUANTISED else write)(name)
