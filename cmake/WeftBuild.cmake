@@ -63,15 +63,18 @@ endfunction()
 # and the others see WEFT_CPU_<ISA> defined to 1 for each that stays. Floating-point contraction is left at the
 # compiler's default: a kernel is compared with the oracle by tolerance, and fused multiply-adds are wanted there.
 set(WEFT_ISA_avx2 "x86_64|AMD64|amd64" -mavx2 -mfma -mf16c)
+set(WEFT_ISA_avxvnni "x86_64|AMD64|amd64" -mavx2 -mfma -mf16c -mavxvnni)
 set(WEFT_ISA_avx512 "x86_64|AMD64|amd64" -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512bf16 -mavx2
   -mfma -mf16c)
 set(WEFT_ISA_neon "aarch64|arm64|ARM64" "")
+set(WEFT_ISA_dotprod "aarch64|arm64|ARM64" -march=armv8.2-a+dotprod)
+set(WEFT_ISA_i8mm "aarch64|arm64|ARM64" -march=armv8.2-a+dotprod+i8mm)
 
 function(weft_kernel_sources out_sources out_definitions)
   include(CheckCCompilerFlag)
   set(sources ${ARGN})
   set(definitions "")
-  foreach(isa avx2 avx512 neon)
+  foreach(isa avx2 avxvnni avx512 neon dotprod i8mm)
     set(flags ${WEFT_ISA_${isa}})
     list(POP_FRONT flags processors)
     set(usable FALSE)

@@ -29,7 +29,8 @@ static weft_status parse_isa(const char *s, cpu_isa *out, weft_error *err)
         *out = i;
         return WEFT_OK;
     }
-    return WEFT_FAIL(err, WEFT_INVALID, "cpu: isa=%s: expected scalar, avx2, avx512 or neon", s);
+    return WEFT_FAIL(err, WEFT_INVALID,
+                     "cpu: isa=%s: expected scalar, avx2, avxvnni, avx512, neon, dotprod or i8mm", s);
 }
 
 static weft_status parse_option(const char *item, options *o, weft_error *err)

@@ -9,18 +9,22 @@
 
 #if defined(CPU_X86)
 #include <cpuid.h>
+#elif defined(CPU_ARM)
+#include <sys/auxv.h>
 #endif
 
 const char *cpu_isa_name(cpu_isa isa)
 {
-    static const char *const names[CPU_ISA_COUNT] = { "scalar", "avx2", "avx512", "neon" };
+    static const char *const names[CPU_ISA_COUNT] = { "scalar", "avx2",    "avxvnni", "avx512",
+                                                      "neon",   "dotprod", "i8mm" };
     return names[isa];
 }
 
 bool cpu_isa_includes(cpu_isa have, cpu_isa need)
 {
     if (need == CPU_SCALAR || have == need) return true;
-    return have == CPU_AVX512 && need == CPU_AVX2;
+    if (need == CPU_AVX2) return have == CPU_AVXVNNI || have == CPU_AVX512;
+    return need == CPU_NEON && (have == CPU_DOTPROD || have == CPU_I8MM);
 }
 
 bool cpu_isa_runs(cpu_isa isa)
@@ -29,19 +33,29 @@ bool cpu_isa_runs(cpu_isa isa)
 #if defined(CPU_X86)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == CPU_AVX2) return avx2; /* F16C is older than AVX2 */
+#ifdef WEFT_CPU_AVXVNNI
+    unsigned a, b, c, d;
+    if (isa == CPU_AVXVNNI) return avx2 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+#endif
     if (isa == CPU_AVX512)
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni");
 #elif defined(CPU_ARM)
     if (isa == CPU_NEON) return true;
+#ifdef WEFT_CPU_DOTPROD
+    if (isa == CPU_DOTPROD) return getauxval(AT_HWCAP) >> 20 & 1; /* HWCAP_ASIMDDP */
+#endif
+#ifdef WEFT_CPU_I8MM
+    if (isa == CPU_I8MM) return getauxval(AT_HWCAP2) >> 13 & 1; /* HWCAP2_I8MM */
+#endif
 #endif
     return false;
 }
 
 cpu_isa cpu_isa_best(void)
 {
-    static const cpu_isa order[] = { CPU_AVX512, CPU_AVX2, CPU_NEON };
+    static const cpu_isa order[] = { CPU_AVX512, CPU_AVXVNNI, CPU_AVX2, CPU_I8MM, CPU_DOTPROD, CPU_NEON };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         if (cpu_isa_runs(order[i])) return order[i];
     return CPU_SCALAR;

@@ -51,8 +51,9 @@ bool cpu_select_accepts(const cpu_call *c);  /* the same of linear_select: exper
 /* Row r of a tensor [.., T, D] of a float type when its leading dims are counted through. */
 void *cpu_mm_row(const cpu_tensor *t, int64_t r);
 
-extern const cpu_kernel cpu_linear_scalar, cpu_linear_avx2, cpu_linear_avx512, cpu_linear_neon;
-extern const cpu_kernel cpu_linear_select_scalar, cpu_linear_select_avx2, cpu_linear_select_avx512,
-    cpu_linear_select_neon;
+extern const cpu_kernel cpu_linear_scalar, cpu_linear_avx2, cpu_linear_avxvnni, cpu_linear_avx512, cpu_linear_neon,
+    cpu_linear_dotprod, cpu_linear_i8mm;
+extern const cpu_kernel cpu_linear_select_scalar, cpu_linear_select_avx2, cpu_linear_select_avxvnni,
+    cpu_linear_select_avx512, cpu_linear_select_neon, cpu_linear_select_dotprod, cpu_linear_select_i8mm;
 
 #endif

@@ -106,6 +106,45 @@ VEC_FN void mm_group(const cpu_panel_format *f, vi table, const int tt, const un
     }
 }
 
+/* The same where a set multiplies pairs of rows and of tokens, two quads at once; tt is even. */
+#ifdef VEC_DOT_PAIRS
+VEC_FN void mm_group_pairs(const cpu_panel_format *f, vi table, const int tt, const unsigned char *chunk,
+                           const unsigned char *q, int g, vi *s)
+{
+    const int quads = 8 / f->groups;
+    vi low[6], high[6];
+    VEC_UNROLL(6)
+    for (int t = 0; t < tt / 2; t++) low[t] = high[t] = vi_set1(0);
+    VEC_UNROLL(4)
+    for (int i = g * quads; i < (g + 1) * quads; i += 2) {
+        const vi w = mm_quad(f, table, chunk, i), v = mm_quad(f, table, chunk, i + 1);
+        VEC_UNROLL(6)
+        for (int t = 0; t < tt / 2; t++) {
+            const vi x = vi_load_pair(q + (i * tt + 2 * t) * 4, q + ((i + 1) * tt + 2 * t) * 4);
+            low[t] = vi_dot_pairs(low[t], vi_zip_low(w, v), x);
+            high[t] = vi_dot_pairs(high[t], vi_zip_high(w, v), x);
+        }
+    }
+    VEC_UNROLL(6)
+    for (int t = 0; t < tt / 2; t++) {
+        s[2 * t] = vi_add(s[2 * t], vi_even(low[t], high[t]));
+        s[2 * t + 1] = vi_add(s[2 * t + 1], vi_odd(low[t], high[t]));
+    }
+}
+#endif
+
+VEC_FN void mm_products(const cpu_panel_format *f, vi table, const int tt, const unsigned char *chunk,
+                        const unsigned char *q, int g, vi *s)
+{
+#ifdef VEC_DOT_PAIRS
+    if (tt % 2 == 0) {
+        mm_group_pairs(f, table, tt, chunk, q, g, s);
+        return;
+    }
+#endif
+    mm_group(f, table, tt, chunk, q, g, s);
+}
+
 /* Chunk c of a span: its products with a tile's chunk x are added to sum. */
 VEC_FN void mm_chunk(const cpu_panel_format *f, vi table, const int tt, const unsigned char *header,
                      const unsigned char *chunk, int64_t c, const unsigned char *x, vf *sum)
@@ -119,7 +158,7 @@ VEC_FN void mm_chunk(const cpu_panel_format *f, vi table, const int tt, const un
         vi s[12];
         VEC_UNROLL(12)
         for (int t = 0; t < tt; t++) s[t] = vi_set1(begins ? mm_word(words + (g * tt + t) * 4) : 0);
-        mm_group(f, table, tt, chunk, q, g, s);
+        mm_products(f, table, tt, chunk, q, g, s);
         mm_scale(f, header, c, g, &d, &m[g]);
         VEC_UNROLL(12)
         for (int t = 0; t < tt; t++) {

@@ -13,15 +13,18 @@ uint32_t cpu_panel_rows(cpu_isa isa)
 {
     switch (isa) {
     case CPU_AVX512: return 16;
-    case CPU_AVX2: return 8;
+    case CPU_AVX2:
+    case CPU_AVXVNNI: return 8;
     case CPU_SCALAR:
     case CPU_NEON:
+    case CPU_DOTPROD:
+    case CPU_I8MM:
     case CPU_ISA_COUNT: break;
     }
     return 4;
 }
 
-bool cpu_panel_is_biased(cpu_isa isa) { return isa == CPU_AVX512; }
+bool cpu_panel_is_biased(cpu_isa isa) { return isa == CPU_AVX512 || isa == CPU_AVXVNNI; }
 
 const cpu_panel_format *cpu_panel_of(weft_dtype t)
 {

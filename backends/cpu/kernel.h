@@ -12,8 +12,11 @@
 typedef enum cpu_isa {
     CPU_SCALAR,
     CPU_AVX2 /* + FMA, F16C */,
+    CPU_AVXVNNI /* AVX2 + VNNI of 256 bits: only products with int8 have kernels of their own */,
     CPU_AVX512 /* F BW VL DQ + VNNI */,
     CPU_NEON,
+    CPU_DOTPROD /* NEON + dot products of bytes, */,
+    CPU_I8MM /* and products of matrices of bytes: the same holds of both */,
     CPU_ISA_COUNT
 } cpu_isa;
 

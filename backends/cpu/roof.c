@@ -24,8 +24,17 @@ const cpu_roof_loops *cpu_roof_of(cpu_isa isa)
 #ifdef WEFT_CPU_AVX512
     case CPU_AVX512: return &cpu_roof_avx512;
 #endif
+#ifdef WEFT_CPU_AVXVNNI
+    case CPU_AVXVNNI: return &cpu_roof_avxvnni;
+#endif
 #ifdef WEFT_CPU_AVX2
     case CPU_AVX2: return &cpu_roof_avx2;
+#endif
+#ifdef WEFT_CPU_I8MM
+    case CPU_I8MM: return &cpu_roof_i8mm;
+#endif
+#ifdef WEFT_CPU_DOTPROD
+    case CPU_DOTPROD: return &cpu_roof_dotprod;
 #endif
 #ifdef WEFT_CPU_NEON
     case CPU_NEON: return &cpu_roof_neon;

@@ -23,6 +23,7 @@ typedef struct cpu_roof_loops {
 
 const cpu_roof_loops *cpu_roof_of(cpu_isa isa);
 
-extern const cpu_roof_loops cpu_roof_scalar, cpu_roof_avx2, cpu_roof_avx512, cpu_roof_neon;
+extern const cpu_roof_loops cpu_roof_scalar, cpu_roof_avx2, cpu_roof_avxvnni, cpu_roof_avx512, cpu_roof_neon,
+    cpu_roof_dotprod, cpu_roof_i8mm;
 
 #endif

@@ -2,8 +2,9 @@
  *
  * A kernel is written once over `vf` (VLEN floats) and `vi` (VLEN 32-bit integers) and compiled once per instruction
  * set by a file whose name ends in that set. The type in use follows from the compiler's flags; a file that defines
- * CPU_VEC_SCALAR before this header gets four-float vectors in plain C, whatever the flags. vf and vi are compiler
- * vectors: + - * / work on them. CPU_NAME(f) is f with the instruction set appended.
+ * CPU_VEC_SCALAR before this header gets four-float vectors in plain C, whatever the flags; CPU_VEC_AVXVNNI,
+ * CPU_VEC_DOTPROD and CPU_VEC_I8MM ask for products of bytes that AVX2 and NEON alone do not have. vf and vi are
+ * compiler vectors: + - * / work on them. CPU_NAME(f) is f with the instruction set appended.
  *
  * Of two operands, vf_min and vf_max return the second if one is a NaN (NEON: the NaN), so the value goes second. */
 #ifndef CPU_VEC_H
@@ -33,10 +34,20 @@
 #define CPU_NAME(f) f##_avx512
 #elif !defined(CPU_VEC_SCALAR) && defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include "vec_avx2.h"
+#ifdef CPU_VEC_AVXVNNI
+#define CPU_NAME(f) f##_avxvnni
+#else
 #define CPU_NAME(f) f##_avx2
+#endif
 #elif !defined(CPU_VEC_SCALAR) && defined(__aarch64__)
 #include "vec_neon.h"
+#if defined(CPU_VEC_I8MM)
+#define CPU_NAME(f) f##_i8mm
+#elif defined(CPU_VEC_DOTPROD)
+#define CPU_NAME(f) f##_dotprod
+#else
 #define CPU_NAME(f) f##_neon
+#endif
 #else
 #include "vec_scalar.h"
 #define CPU_NAME(f) f##_scalar

@@ -121,8 +121,28 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
 
 /* Sums of four products of bytes of w and of x per lane, x in -127..127, for w in 0..most or, `bytes`, signed with
  * VEC_BIAS added: vi_dot_begin(s), up to VEC_DOT_DEPTH(most) times vi_dot, vi_dot_end, which is s and the products.
- * Here both half lanes' sums of w in 0..most stay below 2^15 until then: depth * 2 * most * 127; and so do two products
- * of signed bytes, 2 * 128 * 127. */
+ * With AVX2 alone both half lanes' sums of w in 0..most stay below 2^15 until then: depth * 2 * most * 127; and so do
+ * two products of signed bytes, 2 * 128 * 127. */
+#ifdef CPU_VEC_AVXVNNI /* unsigned by signed, into lanes of 32 bits */
+#define VEC_BIAS            128
+#define VEC_DOT_DEPTH(most) 8
+VEC_FN vi vi_dot_begin(vi s, int bytes)
+{
+    (void)bytes;
+    return s;
+}
+VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
+{
+    (void)bytes;
+    return _mm256_dpbusd_avx_epi32(s, w, x);
+}
+VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
+{
+    (void)s;
+    (void)bytes;
+    return sum;
+}
+#else
 #define VEC_BIAS            0
 #define VEC_DOT_DEPTH(most) ((most) <= 15 ? 8 : (most) <= 31 ? 4 : (most) <= 63 ? 2 : 1)
 VEC_FN vi vi_dot_begin(vi s, int bytes) { return bytes ? s : _mm256_setzero_si256(); }
@@ -141,5 +161,6 @@ VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
 {
     return bytes ? sum : _mm256_add_epi32(s, _mm256_madd_epi16(sum, _mm256_set1_epi16(1)));
 }
+#endif
 
 #endif

@@ -121,7 +121,7 @@ VEC_FN vi vi_dot_begin(vi s, int bytes)
 VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
 {
     (void)bytes;
-#ifdef __ARM_FEATURE_DOTPROD
+#if defined(CPU_VEC_DOTPROD) || defined(CPU_VEC_I8MM)
     return vdotq_s32(s, vreinterpretq_s8_s32(w), vreinterpretq_s8_s32(x));
 #else
     int8x16_t a = vreinterpretq_s8_s32(w), b = vreinterpretq_s8_s32(x);
@@ -135,5 +135,25 @@ VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
     (void)bytes;
     return sum;
 }
+
+#ifdef CPU_VEC_I8MM
+/* Products of pairs of rows and pairs of tokens: of two quads w and v, rows 0 and 1 (vi_zip_low) or 2 and 3
+ * (vi_zip_high) with 8 bytes each; of x the same of two tokens, from where either quad has both tokens' words. Sums are
+ * { row 0 token 0, row 0 token 1, row 1 token 0, row 1 token 1 }: even lanes of both are one token's rows. */
+#define VEC_DOT_PAIRS 1
+VEC_FN vi vi_zip_low(vi w, vi v) { return vzip1q_s32(w, v); }
+VEC_FN vi vi_zip_high(vi w, vi v) { return vzip2q_s32(w, v); }
+VEC_FN vi vi_even(vi a, vi b) { return vuzp1q_s32(a, b); }
+VEC_FN vi vi_odd(vi a, vi b) { return vuzp2q_s32(a, b); }
+VEC_FN vi vi_load_pair(const void *p, const void *q)
+{
+    int32x2_t a = vreinterpret_s32_s8(vld1_s8(p)), b = vreinterpret_s32_s8(vld1_s8(q));
+    return vcombine_s32(vzip1_s32(a, b), vzip2_s32(a, b));
+}
+VEC_FN vi vi_dot_pairs(vi s, vi w, vi x)
+{
+    return vmmlaq_s32(s, vreinterpretq_s8_s32(w), vreinterpretq_s8_s32(x));
+}
+#endif
 
 #endif

@@ -20,10 +20,13 @@ const cpu_vec_ops *cpu_vec(cpu_isa isa)
 #endif
 #ifdef WEFT_CPU_AVX2
     case CPU_AVX2:
+    case CPU_AVXVNNI:
         return &cpu_vec_avx2;
 #endif
 #ifdef WEFT_CPU_NEON
     case CPU_NEON:
+    case CPU_DOTPROD:
+    case CPU_I8MM:
         return &cpu_vec_neon;
 #endif
     default:

@@ -113,7 +113,8 @@ static bool check_product(const char *spec, weft_dtype type, bool exact, bool pl
 
 static void one_percent_of_one_row_is_found(void)
 {
-    static const char *const specs[] = { "cpu,isa=scalar", "cpu,isa=avx2", "cpu,isa=avx512", "cpu,isa=neon" };
+    static const char *const specs[] = { "cpu,isa=scalar", "cpu,isa=avx2", "cpu,isa=avxvnni", "cpu,isa=avx512",
+                                         "cpu,isa=neon",   "cpu,isa=dotprod", "cpu,isa=i8mm" };
     static const weft_dtype types[] = { WEFT_F32, WEFT_F16, WEFT_BF16, WEFT_Q8_0, WEFT_Q4_0 };
     for (int i = 0; i < OUT * IN; i++) weights[i] = (float)(i * 53 % 97) * 0.02f - 0.9f;
     for (size_t k = 0; k < sizeof specs / sizeof *specs; k++)

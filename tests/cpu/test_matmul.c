@@ -149,15 +149,16 @@ static float *random_floats(int64_t n)
 /* How far one output may be off: x and w of its row, `sizes` the sum of |x w|. */
 static double tolerance(const matmul_case *m, const float *x, const double *w, double sizes)
 {
-    double rounding = 0, step = 0; /* of a uniform error, variance step^2 / 12 */
-    for (int64_t k = 0; k < m->k && !m->exact; k++) {
-        if (m->type == WEFT_BF16) {
-            step = fabs((double)x[k]) * 0x1p-7;
-        } else if (is_block(m->type) && k % 32 == 0) {
-            step = 0;
-            for (int64_t i = k; i < k + 32; i++) step = fmax(step, fabs((double)x[i]) / 127);
+    double rounding = 0;
+    const bool rounds = !m->exact && (m->type == WEFT_BF16 || is_block(m->type));
+    for (int64_t at = 0; at < m->k && rounds; at += 32) {
+        const int64_t end = at + 32 < m->k ? at + 32 : m->k;
+        float most = 0;
+        for (int64_t k = at; k < end; k++) most = fmaxf(most, fabsf(x[k]));
+        for (int64_t k = at; k < end; k++) { /* a uniform error of a step has variance step^2 / 12 */
+            const double step = m->type == WEFT_BF16 ? fabs((double)x[k]) * 0x1p-7 : (double)most / 127;
+            rounding += step * step * w[k] * w[k] / 12;
         }
-        rounding += step * step * w[k] * w[k] / 12;
     }
     return 1.2 * (0x1p-24 * (4 + sqrt((double)m->k)) * sizes + 6 * sqrt(rounding)) + 1e-6;
 }
@@ -240,6 +241,16 @@ static bool run_kernel(const matmul_case *m, const operands *o)
     return true;
 }
 
+/* Whether a row that was read back is w. Where a minimum is added, what is rounded may be larger than the sum. */
+static bool is_row(const matmul_case *m, const float *row, const double *w)
+{
+    double most = 0;
+    for (int64_t k = 0; k < m->k; k++) most = fabs(w[k]) > most ? fabs(w[k]) : most;
+    for (int64_t k = 0; k < m->k; k++)
+        if (!(fabs((double)row[k] - w[k]) <= (is_block(m->type) ? 2e-7 * most : 1e-7 * fabs(w[k])))) return false;
+    return true;
+}
+
 static void check_case(const matmul_case *m)
 {
     operands o = make_operands(m);
@@ -271,13 +282,7 @@ static void check_case(const matmul_case *m)
     float *row = must((size_t)m->k * sizeof *row);
     for (int64_t n = 0; n < m->n; n += 5) {
         cpu_unpack_row(m->isa, m->type, o.packed, m->k, n, row);
-        bool same = true;
-        double most = 0; /* where a minimum is added, what is rounded may be larger than the sum */
-        for (int64_t k = 0; k < m->k; k++) most = fmax(most, fabs(o.w[n * m->k + k]));
-        for (int64_t k = 0; k < m->k; k++)
-            same = same && fabs((double)row[k] - o.w[n * m->k + k]) <=
-                               (is_block(m->type) ? 2e-7 * most : 1e-7 * fabs(o.w[n * m->k + k]));
-        CHECK(same);
+        CHECK(is_row(m, row, o.w + n * m->k));
     }
     free(row);
     free_operands(&o);
@@ -330,7 +335,9 @@ static void sweep(cpu_isa isa, weft_dtype type)
     X(isa, ISA, F32) X(isa, ISA, F16) X(isa, ISA, BF16) X(isa, ISA, Q8_0) X(isa, ISA, Q4_0) X(isa, ISA, Q4_1) \
     X(isa, ISA, Q5_0) X(isa, ISA, Q5_1) X(isa, ISA, Q2_K) X(isa, ISA, Q3_K) X(isa, ISA, Q4_K) X(isa, ISA, Q5_K) \
     X(isa, ISA, Q6_K) X(isa, ISA, IQ4_NL) X(isa, ISA, IQ4_XS) X(isa, ISA, MXFP4)
-#define SWEEPS(X) TYPES(X, scalar, SCALAR) TYPES(X, avx2, AVX2) TYPES(X, avx512, AVX512) TYPES(X, neon, NEON)
+#define SWEEPS(X)                                                                                  \
+    TYPES(X, scalar, SCALAR) TYPES(X, avx2, AVX2) TYPES(X, avxvnni, AVXVNNI) TYPES(X, avx512, AVX512) \
+    TYPES(X, neon, NEON) TYPES(X, dotprod, DOTPROD) TYPES(X, i8mm, I8MM)
 #define X(name, isa, type) static void name##_##type(void) { sweep(CPU_##isa, WEFT_##type); }
 SWEEPS(X)
 #undef X

@@ -22,8 +22,8 @@ typedef struct options {
     bool verbose;
 } options;
 
-static const char *const all_devices[] = { "cpu,isa=scalar", "cpu,isa=avx2", "cpu,isa=avx512",
-                                           "cpu,isa=neon" };
+static const char *const all_devices[] = { "cpu,isa=scalar", "cpu,isa=avx2", "cpu,isa=avxvnni",
+                                           "cpu,isa=avx512", "cpu,isa=neon", "cpu,isa=dotprod", "cpu,isa=i8mm" };
 
 static bool wanted(const options *o, const op_case *c)
 {

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const devices[] = { "cpu,isa=scalar", "cpu,isa=avx2", "cpu,isa=avx512",
-                                       "cpu,isa=neon" };
+static const char *const devices[] = { "cpu,isa=scalar", "cpu,isa=avx2", "cpu,isa=avxvnni",
+                                       "cpu,isa=avx512", "cpu,isa=neon", "cpu,isa=dotprod", "cpu,isa=i8mm" };
 
 typedef struct tally {
     unsigned graphs, failed, outputs, unsure;
