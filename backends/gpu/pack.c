@@ -51,22 +51,49 @@ static const source sources[WEFT_DTYPE_COUNT] = {
 #undef GPU_FORMAT
 };
 
+/* Eight bytes at once, or four: what is shifted from one byte into the next is masked out. */
+static const uint64_t each_byte = UINT64_C(0x0101010101010101);
+
+/* codes[0 .. 7] |= (from[0 .. 7] >> down & mask) << up */
+static inline void move_bits(const unsigned char *from, uint32_t down, uint64_t mask, uint32_t up, uint32_t n,
+                             unsigned char *to)
+{
+    uint64_t v = 0, old = 0;
+    memcpy(&v, from, n);
+    memcpy(&old, to, n);
+    v = old | (v >> down & mask) << up;
+    memcpy(to, &v, n);
+}
+
+/* Runs of one byte: bits 0 .. 7 of each are eight weights. */
+static void read_single_bits(const unsigned char *b, uint32_t n, uint32_t shift, unsigned char *codes)
+{
+    for (uint32_t i = 0; i < n; i++) codes[i] |= (unsigned char)((b[i / 8] >> i % 8 & 1) << shift);
+}
+
 /* Into codes[i] << shift, the bits of weights 0 .. n - 1. */
 static void read_bits(const unsigned char *block, const bits *from, uint32_t n, uint32_t shift, unsigned char *codes)
 {
-    const uint32_t mask = (1u << from->n) - 1;
+    const uint64_t mask = ((1u << from->n) - 1) * each_byte;
     const unsigned char *b = block + from->at;
+    if (from->run == 1) {
+        read_single_bits(b, n, shift, codes);
+        return;
+    }
     for (uint32_t i = 0; i < n; b += from->run)
         for (uint32_t down = 0; down < 8 && i < n; down += from->n, i += from->run)
-            for (uint32_t k = 0; k < from->run; k++) codes[i + k] |= (unsigned char)((b[k] >> down & mask) << shift);
+            for (uint32_t k = 0; k < from->run; k += 8) move_bits(b + k, down, mask, shift, 8, codes + i + k);
 }
 
 /* Bits `shift` .. shift + n - 1 of the codes of a chunk of `count`, as a plane has them. */
 static void write_bits(const unsigned char *codes, uint32_t count, uint32_t shift, uint32_t n, unsigned char *to)
 {
-    const uint32_t mask = (1u << n) - 1, run = count * n / 8;
-    for (uint32_t up = 0; up < 8; up += n, codes += run)
-        for (uint32_t k = 0; k < run; k++) to[k] |= (unsigned char)((codes[k] >> shift & mask) << up);
+    const uint64_t mask = ((1u << n) - 1) * each_byte;
+    const uint32_t run = count * n / 8;
+    for (uint32_t up = 0; up < 8; up += n, codes += run) {
+        if (run == 4) move_bits(codes, shift, mask, up, 4, to);
+        for (uint32_t k = 0; k + 8 <= run; k += 8) move_bits(codes + k, shift, mask, up, 8, to + k);
+    }
 }
 
 static void put_bytes(unsigned char *to, uint32_t v, uint32_t n)
@@ -93,10 +120,12 @@ static void pack_block(const gpu_panels *p, const source *s, const unsigned char
 {
     unsigned char codes[MAX_BLOCK] = { 0 };
     const uint32_t stride = p->panel;
-    read_bits(b, &s->low, n, 0, codes);
+    const bool as_stored = s->low.run == p->low_bytes; /* the file's runs are the chunk's */
+    if (!as_stored) read_bits(b, &s->low, n, 0, codes);
     if (s->high.n) read_bits(b, &s->high, n, s->low.n, codes);
     for (uint32_t i = 0; i < n; i += p->per_chunk) {
-        write_bits(codes + i, p->per_chunk, 0, s->low.n, at->low);
+        if (as_stored) memcpy(at->low, b + s->low.at + i * s->low.n / 8, p->low_bytes);
+        else write_bits(codes + i, p->per_chunk, 0, s->low.n, at->low);
         if (s->high.n) write_bits(codes + i, p->per_chunk, s->low.n, s->high.n, at->high);
         at->low += stride * p->low_bytes;
         at->high += stride * p->high_bytes;
