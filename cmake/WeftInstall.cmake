@@ -22,6 +22,7 @@ set(WEFT_PUBLIC_HEADERS
   backends/profile.h
   models/model.h
   models/config.h
+  models/convert.h
   models/inputs.h
   models/blocks.h
   models/quantize/imatrix.h

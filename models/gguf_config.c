@@ -489,3 +489,10 @@ weft_status weft__gguf_config(const weft__gguf_file *f, weft_config_file **out, 
     *out = NULL;
     return s;
 }
+
+const weft__gguf_key *weft__gguf_key_at(const weft__arch *a, size_t i)
+{
+    if (i < a->gguf.n_keys) return &a->gguf.keys[i];
+    i -= a->gguf.n_keys;
+    return i < sizeof usual / sizeof *usual ? &usual[i] : NULL;
+}

@@ -1,6 +1,7 @@
 /* gguf_export.c: see gguf_export.h. What gguf_names.h says of a weight is done to it here; gguf_weights.c undoes it.
  * Its data structure is a list of tensors and, beside it, of what each is made of. */
 #include "models/gguf_export.h"
+#include "models/gguf_factors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ typedef struct origin {
     const char *weight; /* of the graph; of a stack its row 0; of a GGUF file the tensor's own name */
     weft__gguf_form form;
     bool second; /* HALVES, TURNS: the other of two */
+    float *values; /* NULL, or they, which the configuration says */
 } origin;
 
 /* Row `row` of the stack that is tensor `index`. */
@@ -119,6 +121,20 @@ static weft_status add_weight(weft__gguf_export *e, const weft_graph *g, const w
     return *p.second ? add(e, p.second, &from, &t, err) : WEFT_OK;
 }
 
+/* Divisors of the rotary frequencies, which have no key. */
+static weft_status add_factors(weft__gguf_export *e, weft_error *err)
+{
+    weft__gguf_factors f;
+    for (uint32_t i = 0; weft__gguf_factors_of(e->model, i, &f); i++) {
+        weft__file_tensor t = { .dtype = row_of(WEFT_F32), .rank = 1, .dims = { f.n } };
+        float *values = weft__arena_alloc(&e->names, f.n, sizeof *values);
+        if (!values) return WEFT_OOM_FAIL(err, f.name);
+        memcpy(values, f.values, f.n * sizeof *values);
+        WEFT_TRY(add(e, f.name, &(origin){ .weight = f.name, .values = values }, &t, err));
+    }
+    return WEFT_OK;
+}
+
 static weft_status add_all(weft__gguf_export *e, weft_error *err)
 {
     weft_graph *g;
@@ -134,7 +150,7 @@ static weft_status add_all(weft__gguf_export *e, weft_error *err)
         if (node->op == WEFT_OP_weight) s = add_weight(e, g, node, err);
     }
     weft_graph_destroy(g);
-    return s;
+    return s ? s : add_factors(e, err);
 }
 
 /* Those of a GGUF file, in the order of their names. */
@@ -323,7 +339,9 @@ weft_status weft__gguf_export_data(weft__gguf_export *e, size_t i, weft_weight_d
         WEFT_TRY(weft__checkpoint_weight(e->model->checkpoint, t->name, &from, err));
         return weft__checkpoint_data(e->model->checkpoint, from, out, err);
     }
-    if (e->origins[i].form == WEFT__GGUF_ROW) WEFT_TRY(stack(e, i, out, err));
+    if (e->origins[i].values)
+        *out = (weft_weight_data){ .dtype = WEFT_F32, .data = e->origins[i].values };
+    else if (e->origins[i].form == WEFT__GGUF_ROW) WEFT_TRY(stack(e, i, out, err));
     else {
         WEFT_TRY(e->source.find(e->source.ctx, e->origins[i].weight, out, err));
         WEFT_TRY(transform(e, &e->origins[i], out, err));
@@ -398,6 +416,11 @@ void weft__gguf_export_free(weft__gguf_export *e)
     free(e->parts);
     free(e->made);
     free(e);
+}
+
+weft_model *weft__gguf_export_model(const weft__gguf_export *e)
+{
+    return e->model;
 }
 
 const char *weft__gguf_export_arch(const weft__gguf_export *e)

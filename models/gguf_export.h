@@ -14,6 +14,7 @@ typedef struct weft__gguf_export weft__gguf_export;
 WEFT_MUST_USE weft_status weft__gguf_export_make(weft_model *m, weft__gguf_export **out, weft_error *err);
 void weft__gguf_export_free(weft__gguf_export *e); /* accepts NULL */
 
+weft_model *weft__gguf_export_model(const weft__gguf_export *e); /* that it is of */
 /* "llama": general.architecture. */
 const char *weft__gguf_export_arch(const weft__gguf_export *e);
 

@@ -112,6 +112,7 @@ weft_status weft__model_settle_tie(weft_model *m, weft_error *err);
 
 /* Records what definitions ask of m->config, from here (anew) to there. */
 void weft__settings_listen(weft_model *m);
+const weft_setting_info *weft__setting_find(const weft_model *m, const char *key); /* NULL: it was not asked for */
 weft_status weft__settings_finish(weft_model *m, weft_error *err);
 void weft__settings_clear(weft__settings *s);
 

@@ -100,6 +100,13 @@ weft_status weft__settings_finish(weft_model *m, weft_error *err)
     return m->settings.failed ? WEFT_OOM_FAIL(err, "a model's settings") : WEFT_OK;
 }
 
+const weft_setting_info *weft__setting_find(const weft_model *m, const char *key)
+{
+    for (size_t i = 0; i < m->settings.n; i++)
+        if (!strcmp(m->settings.list[i].key, key)) return &m->settings.list[i];
+    return NULL;
+}
+
 const weft_setting_info *weft_model_setting(const weft_model *m, uint32_t i)
 {
     return i < m->settings.n ? &m->settings.list[i] : NULL;

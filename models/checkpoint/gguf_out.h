@@ -48,6 +48,9 @@ typedef struct weft__gguf_write_desc {
                                                                                                   row), in order */
     void *ctx;
     size_t piece; /* bytes asked for at most at once, if a row is not longer; 0: WEFT__WRITE_PIECE */
+    /* Looks at the complete file, which still has another name; a failure leaves nothing. May be NULL. */
+    weft_status (*check)(void *ctx, const char *path, weft_error *err);
+    void *check_ctx;
     const char *what; /* static text for the progress; NULL: "writing weights" */
     const weft_progress_sink *progress; /* told after each piece; may be NULL */
 } weft__gguf_write_desc;

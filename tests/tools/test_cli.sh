@@ -371,6 +371,15 @@ holds "letters as elsewhere" '[ "$("$weft" generate -m "$model" -p "Once upon a 
 holds "-f" '[ "$("$weft" tokenize "$model" -f "$dir/prompt")" = "$("$weft" tokenize "$model" --file "$dir/prompt")" ]'
 holds "-h" '"$weft" generate -h | grep -q "  -p, --prompt TEXT"'
 "$weft" init "$model/config.json" "$dir/seeded" --seed 18446744073709551615 || bad "init with the largest seed"
+# ---- convert ----
+"$weft" convert "$model" "$dir/tiny.gguf" || bad "convert to GGUF"
+"$weft" convert "$dir/tiny.gguf" "$dir/tiny/" || bad "convert to a folder"
+holds "the folder's files come back" 'cmp -s "$model/config.json" "$dir/tiny/config.json" && cmp -s "$model/tokenizer.json" "$dir/tiny/tokenizer.json"'
+same "the words, too" "Once upon a time$story" "$("$weft" generate "$dir/tiny" --prompt "Once upon a time" --max-tokens 16)"
+ids() { "$weft" generate "$1" --tokens 424,436,260,398 --max-tokens 16 --json | tr -d ' \n' | grep -o '"tokens":\[[0-9,]*'; }
+same "the GGUF file's tokens" "$(ids "$model")" "$(ids "$dir/tiny.gguf")"
+fails "convert onto a folder" 1 "is no empty folder" "$weft" convert "$dir/tiny.gguf" "$dir/tiny"
+fails "convert without a target" 2 "OUT" "$weft" convert "$model"
 "$weft" generate "$model" --prompt x -n 2 --verbose --device cpu 2>"$dir/err" >/dev/null
 holds "--verbose sums up" 'grep -q "^device 0: cpu" "$dir/err" && grep -qE "^  [0-9]+ on device 0: on the device that was asked for" "$dir/err" && grep -q "tokens/s" "$dir/err" && [ "$(wc -l <"$dir/err")" -lt 20 ]'
 # what memory and graph show is what a session runs: the same steps, the same bytes, one program where it has one

@@ -1,0 +1,233 @@
+/* test_convert.c: models from safetensors to GGUF and back: the same tensors, bit for bit, and the same files beside
+ * them, or a refusal that says what the format has no way to say. */
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "models/checkpoint/checkpoint_impl.h"
+#include "models/checkpoint/gguf_out.h"
+#include "models/convert.h"
+#include "tests/checkpoint/temp.h"
+
+#define REFERENCE WEFT_TEST_ROOT "/tests/reference/"
+
+static weft_error err;
+
+/* A random model of a configuration of tests/reference/arch, in the folder "model". */
+static bool make(const temp_folder *t, const char *name, weft_dtype type)
+{
+    char path[512];
+    snprintf(path, sizeof path, REFERENCE "arch/%s.json", name);
+    json_t *root = json_load_file(path, 0, NULL);
+    char *text = json_dumps(json_object_get(root, "config"), JSON_INDENT(1));
+    temp_write_text(t, "config.json", text ? text : "");
+    free(text);
+    json_decref(root);
+    return CHECK_OK(weft_model_init(temp_path(t, "config.json"), NULL, temp_path(t, "model"), type, 3, 0, NULL, &err),
+                    err);
+}
+
+static weft_status convert(const temp_folder *t, const char *from, const char *to, const weft_convert_desc *d)
+{
+    weft_model *m;
+    weft_status s = weft_model_open(temp_path(t, from), NULL, &m, &err);
+    if (s) return s;
+    s = weft_model_convert(m, temp_path(t, to), d, &err);
+    weft_model_close(m);
+    return s;
+}
+
+static bool same_file(const temp_folder *t, const char *a, const char *b)
+{
+    char *x = NULL, *y = NULL;
+    size_t n = 0, k = 0;
+    bool same = CHECK_OK(weft__file_read(temp_path(t, a), 1 << 20, &x, &n, &err), err) &&
+                CHECK_OK(weft__file_read(temp_path(t, b), 1 << 20, &y, &k, &err), err) && n == k && !memcmp(x, y, n);
+    free(x);
+    free(y);
+    return same;
+}
+
+static bool same_tensors(const temp_folder *t, const char *a, const char *b)
+{
+    weft_checkpoint *x = NULL, *y = NULL;
+    const weft_tensor_info *p, *q;
+    bool same = CHECK_OK(weft_checkpoint_open(temp_path(t, a), &x, &err), err) &&
+                CHECK_OK(weft_checkpoint_open(temp_path(t, b), &y, &err), err) &&
+                weft_checkpoint_count(x) == weft_checkpoint_count(y);
+    for (size_t i = 0; same && (p = weft_checkpoint_tensor(x, i)); i++) {
+        q = weft_checkpoint_find(y, p->name);
+        same = q && q->rank == p->rank && !memcmp(q->dims, p->dims, p->rank * sizeof *p->dims) &&
+               q->type == p->type && q->bytes == p->bytes && !memcmp(q->data, p->data, p->bytes);
+        if (!same) printf("  tensor %s differs\n", p->name);
+    }
+    weft_checkpoint_close(x);
+    weft_checkpoint_close(y);
+    return same;
+}
+
+/* ---- there and back ---- */
+
+/* Whether a model goes there and back as it is; else it is refused, and nothing is left. */
+static bool goes_there_and_back(const char *name)
+{
+    temp_folder t = temp_make();
+    bool done = false;
+    if (make(&t, name, WEFT_F32)) {
+        weft_status s = convert(&t, "model", "x.gguf", NULL);
+        CHECK_EQ_INT(temp_count(t.path), s ? 2 : 3);
+        if (s) CHECK_STATUS(s, WEFT_UNSUPPORTED, err);
+        else {
+            done = CHECK_OK(convert(&t, "x.gguf", "back", NULL), err) && CHECK(same_tensors(&t, "model", "back")) &&
+                   CHECK(same_file(&t, "model/config.json", "back/config.json"));
+            CHECK_EQ_INT(temp_count(t.path), 4);
+            if (!done) printf("  %s\n", name);
+        }
+    }
+    temp_remove(&t);
+    return done;
+}
+
+static void every_model_goes_there_and_back_or_is_refused(void)
+{
+    static char text[1 << 14];
+    char model[64], last[64] = "";
+    unsigned done = 0, refused = 0;
+    FILE *f = fopen(REFERENCE "gguf/names.txt", "r");
+    if (!CHECK(f != NULL)) return;
+    while (fgets(text, sizeof text, f)) {
+        if (sscanf(text, "%63s", model) != 1 || !strcmp(model, last)) continue;
+        snprintf(last, sizeof last, "%s", model);
+        if (goes_there_and_back(model)) done++;
+        else refused++;
+    }
+    fclose(f);
+    printf("  %u models, %u refused\n", done, refused);
+    CHECK(done >= 30 && done + refused >= 50);
+}
+
+static void says_what_cannot_be_said(void)
+{
+    static const struct { const char *name, *text; } cases[] = {
+        { "bloom-normed", "apply_residual_connection_post_layernorm is true" },
+        { "mixtral-each", "sliding_window is 7" },
+        { "gemma2-caps", "no way to say that query_pre_attn_scalar is 12" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        temp_folder t = temp_make();
+        if (make(&t, cases[i].name, WEFT_F16)) {
+            CHECK_STATUS(convert(&t, "model", "x.gguf", NULL), WEFT_UNSUPPORTED, err);
+            CHECK_CONTAINS(err.text, cases[i].text);
+        }
+        temp_remove(&t);
+    }
+}
+
+static weft_status copy(void *ctx, size_t index, uint64_t offset, void *out, size_t n, weft_error *e)
+{
+    (void)e;
+    memcpy(out, (const unsigned char *)((const weft__file_tensor *)ctx)[index].data + offset, n);
+    return WEFT_OK;
+}
+
+/* A GGUF file without what remembers its folder's files. */
+static bool forget_files(const temp_folder *t, const char *from, const char *to)
+{
+    weft__gguf_file *f;
+    weft__gguf_kv kv = { 0 };
+    const weft__gguf_value *v;
+    size_t n;
+    if (!CHECK_OK(weft__gguf_open(temp_path(t, from), &f, &err), err)) return false;
+    for (size_t k = 0; (v = weft__gguf_at(f, k)); k++)
+        if (strncmp(v->key, "huggingface.", 12)) weft__gguf_put_copy(&kv, v);
+    const weft__file_tensor *tensors = weft__gguf_tensors(f, &n);
+    bool done = CHECK_OK(weft__gguf_write(&(weft__gguf_write_desc){ .path = temp_path(t, to), .values = &kv,
+                                              .tensors = tensors, .n_tensors = n, .fill = copy,
+                                              .ctx = (void *)(uintptr_t)tensors }, &err), err);
+    weft__gguf_kv_free(&kv);
+    weft__gguf_close(f);
+    return done;
+}
+
+/* A file that was not made of a folder: its configuration is what its metadata say. */
+static void makes_a_configuration(void)
+{
+    static const char *const names[] = { "gpt_neox-parallel", "llama-linear", "qwen3-norms", "gpt2-usual", "falcon-40b",
+                                         "gemma-each", "granite-factors", "olmoe-each", "phi3-short", "cohere2-pattern"
+};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        temp_folder t = temp_make();
+        if (make(&t, names[i], WEFT_F32) && CHECK_OK(convert(&t, "model", "x.gguf", NULL), err) &&
+            forget_files(&t, "x.gguf", "y.gguf") && CHECK_OK(convert(&t, "y.gguf", "back", NULL), err) &&
+            !CHECK(same_tensors(&t, "model", "back")))
+            printf("  %s\n", names[i]);
+        temp_remove(&t);
+    }
+}
+
+/* ---- types ---- */
+
+static void folders_have_the_type_that_is_asked_for(void)
+{
+    temp_folder t = temp_make();
+    weft_checkpoint *ck;
+    if (make(&t, "llama-linear", WEFT_F32) && CHECK_OK(convert(&t, "model", "x.gguf", NULL), err) &&
+        CHECK_OK(convert(&t, "x.gguf", "back", &(weft_convert_desc){ .dtype = WEFT_BF16, .shard_bytes = 20000 }), err)
+                 &&
+        CHECK_OK(weft_checkpoint_open(temp_path(&t, "back"), &ck, &err), err)) {
+        CHECK(weft__checkpoint_file_count(ck) > 1);
+        for (size_t i = 0; i < weft_checkpoint_count(ck); i++) CHECK(weft_checkpoint_tensor(ck, i)->type == WEFT_BF16);
+        weft_checkpoint_close(ck);
+    }
+    CHECK_STATUS(convert(&t, "model", "y.gguf", &(weft_convert_desc){ .dtype = WEFT_F16 }), WEFT_INVALID, err);
+    CHECK_STATUS(convert(&t, "x.gguf", "z", &(weft_convert_desc){ .dtype = WEFT_Q8_0 }), WEFT_INVALID, err);
+    CHECK_STATUS(convert(&t, "x.gguf", "back", NULL), WEFT_INVALID, err);
+    CHECK_CONTAINS(err.text, "is no empty folder");
+    temp_remove(&t);
+}
+
+/* ---- killed ---- */
+
+static bool die(void *ctx, const weft_progress *p)
+{
+    (void)ctx;
+    if (p->total && p->done > p->total / 2) raise(SIGKILL);
+    return true;
+}
+
+static bool is_killed(const temp_folder *t, const char *from, const char *to)
+{
+    int status = 0;
+    const weft_progress_sink sink = { die, NULL };
+    pid_t child = fork();
+    if (!child) _exit(convert(t, from, to, &(weft_convert_desc){ .progress = &sink }) ? 3 : 4);
+    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status);
+}
+
+/* What stood there stays, and the next run begins anew. */
+static void killed_it_leaves_the_target(void)
+{
+    temp_folder t = temp_make();
+    if (make(&t, "gpt_neox-parallel", WEFT_F16)) {
+        temp_write_text(&t, "x.gguf", "old");
+        CHECK(is_killed(&t, "model", "x.gguf"));
+        CHECK(temp_count(t.path) == 4 && !weft__file_begins(temp_path(&t, "x.gguf"), "GGUF"));
+        CHECK_OK(convert(&t, "model", "x.gguf", NULL), err);
+        CHECK(temp_count(t.path) == 3 && weft__file_begins(temp_path(&t, "x.gguf"), "GGUF"));
+        CHECK(is_killed(&t, "x.gguf", "back"));
+        CHECK(!weft__path_exists(temp_path(&t, "back")) && weft__path_exists(temp_path(&t, "back.partial")));
+        CHECK_OK(convert(&t, "x.gguf", "back", NULL), err);
+        CHECK(temp_count(t.path) == 4 && weft__path_exists(temp_path(&t, "back/config.json")));
+    }
+    temp_remove(&t);
+}
+
+static const weft_test tests[] = {
+    { "every_model_goes_there_and_back_or_is_refused", every_model_goes_there_and_back_or_is_refused },
+    { "says_what_cannot_be_said", says_what_cannot_be_said },
+    { "makes_a_configuration", makes_a_configuration },
+    { "folders_have_the_type_that_is_asked_for", folders_have_the_type_that_is_asked_for },
+    { "killed_it_leaves_the_target", killed_it_leaves_the_target },
+};
+TEST_MAIN(tests)
