@@ -10,6 +10,7 @@
 #include "models/checkpoint/gguf.h"
 #include "models/checkpoint/json.h"
 #include "models/config_impl.h"
+#include "models/tokenizer/gguf.h"
 
 enum { KEY_SIZE = 128, MAX_LAYERS = 1 << 16, MAX_FACTORS = 512 };
 
@@ -393,6 +394,20 @@ static weft_status put_token(reader *r, const char *path)
     return put_from(r, path, there ? json_integer(id) : json_null(), key, true);
 }
 
+/* All that end a text or a turn; one alone is no list. */
+static weft_status put_ends(reader *r)
+{
+    int32_t ids[16];
+    size_t n = weft__gguf_end_tokens(r->f, ids, sizeof ids / sizeof *ids);
+    const char *key = "tokenizer.ggml.eos_token_id";
+    if (n < 2) return put_from(r, "eos_token_id", n ? json_integer(ids[0]) : json_null(), key, true);
+    json_t *list = json_array();
+    bool ok = list != NULL;
+    for (size_t i = 0; i < n && ok; i++) ok = json_array_append_new(list, json_integer(ids[i])) == 0;
+    if (!ok) json_decref(list);
+    return put_from(r, "eos_token_id", ok ? list : NULL, key, true);
+}
+
 /* ---- the whole ---- */
 
 static weft_status put_name(reader *r)
@@ -421,7 +436,7 @@ static weft_status put_all(reader *r)
         return WEFT_FAIL(r->err, WEFT_FORMAT, "%s: neither %s.attention.layer_norm_rms_epsilon nor "
                          "%s.attention.layer_norm_epsilon is there", r->path, r->arch, r->arch);
     WEFT_TRY(put_token(r, "bos_token_id"));
-    return put_token(r, "eos_token_id");
+    return put_ends(r);
 }
 
 /* What would have to change a computation, were it known. */

@@ -121,6 +121,12 @@ static weft_status settle_head(weft_model *m, weft_error *err)
     return s;
 }
 
+/* NULL: it comes from no GGUF file, or without its weights. */
+static const weft__gguf_file *gguf_of(const weft_model *m)
+{
+    return m->checkpoint ? weft__checkpoint_gguf(m->checkpoint) : NULL;
+}
+
 enum { DEFAULT_CONTEXT = 2048 }; /* where nothing says it */
 
 static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_error *err)
@@ -140,7 +146,7 @@ static weft_status fill_info(weft_model *m, const weft_model_desc *desc, weft_er
         WEFT_TRY(weft__model_add_note(m, err, "rope_type dynamic: contexts beyond %u tokens are refused",
                                       m->info.context_limit));
     WEFT_TRY(read_special_tokens(m, desc, err));
-    return !m->folder ? WEFT_OK : weft__tokenizer_in_folder(m->folder, &m->info.has_tokenizer, err);
+    return weft__tokenizer_in_model(gguf_of(m), m->folder, &m->info.has_tokenizer, err);
 }
 
 /* Whether the model can do without a configuration: its graph says all. */
@@ -239,7 +245,7 @@ weft_status weft_model_tokenizer(weft_model *m, const weft_tokenizer **out, weft
 {
     *out = NULL;
     if (!m->folder) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no files, so no tokenizer", m->path);
-    if (!m->tokenizer) WEFT_TRY(weft__tokenizer_open_folder(m->folder, m->info.bos, &m->tokenizer, err));
+    if (!m->tokenizer) WEFT_TRY(weft__tokenizer_open_model(gguf_of(m), m->folder, m->info.bos, &m->tokenizer, err));
     *out = m->tokenizer;
     return WEFT_OK;
 }

@@ -11,9 +11,13 @@ typedef struct weft__merge {
     int32_t id;
 } weft__merge;
 
+#define WEFT__NO_RANK UINT32_MAX
+
 /* Zero-initialise; weft__bpe_free at the end, also after a failure. */
 typedef struct weft__bpe {
-    weft__merge *merges; /* hash of pairs */
+    uint32_t *rank;      /* [ids]: any two neighbours merge that are the text of a token together, the lowest rank first
+                          * (WEFT__NO_RANK: never), as in SentencePiece; NULL: by the rules alone */
+    weft__merge *merges; /* the rules: hash of pairs */
     uint32_t merge_mask; /* number of slots - 1, a power of two - 1 */
     int32_t byte_id[256];     /* the token of each byte's character in the byte-level alphabet, -1 = none */
     int32_t fallback_id[256]; /* "<0x00>" and so on, -1 = none */
@@ -29,12 +33,18 @@ void weft__bpe_free(weft__bpe *m);
 weft_status weft__bpe_reserve_merges(weft__bpe *m, size_t n, weft_error *err);
 void weft__bpe_add_merge(weft__bpe *m, int32_t left, int32_t right, uint32_t rank, int32_t id);
 
+/* Ranks instead of rules, from scores[0..v->n): the highest score first, of equal ones the lowest id. Tokens without
+ * the model's mark get none, nor do those for single bytes. Errors: FORMAT (a score that is not a number), OOM. */
+weft_status weft__bpe_rank(weft__bpe *m, const weft__vocab *v, const double *scores, weft_error *err);
+
 /* Scratch of weft__bpe_encode, kept from word to word. Zero-initialise; free. */
 typedef struct weft__bpe_scratch {
     struct weft__bpe_symbol *symbols;
     struct weft__bpe_candidate *heap;
     size_t n_symbols, symbol_capacity, heap_size, heap_capacity;
     weft__bytes text;
+    const weft__vocab *vocab; /* of the call: it, and the word */
+    weft__span word;
 } weft__bpe_scratch;
 void weft__bpe_scratch_free(weft__bpe_scratch *s);
 

@@ -1,4 +1,5 @@
-/* files.c: opening a tokenizer: a tokenizer.json by itself, or all that a folder has. */
+/* files.c: opening a tokenizer: a tokenizer.json by itself, all that a folder has, or the metadata of a GGUF file. */
+#include "gguf.h"
 #include "internal.h"
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/file.h"
@@ -70,6 +71,25 @@ weft_status weft__tokenizer_open_folder(const char *folder, int32_t bos, weft_to
     return status;
 }
 
+/* ---- of a model ---- */
+
+weft_status weft__tokenizer_in_model(const weft__gguf_file *gguf, const char *folder, bool *there, weft_error *err)
+{
+    *there = gguf && weft__gguf_has_tokenizer(gguf);
+    return *there || !folder ? WEFT_OK : weft__tokenizer_in_folder(folder, there, err);
+}
+
+weft_status weft__tokenizer_open_model(const weft__gguf_file *gguf, const char *folder, int32_t bos,
+                                       weft_tokenizer **out, weft_error *err)
+{
+    bool beside = false;
+    *out = NULL;
+    if (!gguf) return weft__tokenizer_open_folder(folder, bos, out, err);
+    if (folder && !weft__gguf_has_tokenizer(gguf)) WEFT_TRY(weft__tokenizer_in_folder(folder, &beside, err));
+    return beside ? weft__tokenizer_open_folder(folder, bos, out, err)
+                  : weft__tokenizer_from_gguf(gguf, bos, out, err);
+}
+
 /* ---- by itself ---- */
 
 static weft_status open_alone(const char *path, weft_tokenizer **out, weft_error *err)
@@ -97,15 +117,36 @@ static weft_status read_bos(const char *path, int32_t *bos, weft_error *err)
     return status == WEFT_OOM ? WEFT_OOM_FAIL(err, path) : WEFT_OK;
 }
 
+static weft_status open_gguf(const char *path, const char *folder, weft_tokenizer **out, weft_error *err)
+{
+    weft__gguf_file *f;
+    WEFT_TRY(weft__gguf_open(path, &f, err));
+    weft_status status = weft__tokenizer_open_model(f, folder, -1, out, err);
+    weft__gguf_close(f);
+    return status;
+}
+
+static weft_status open_in_folder(const char *path, const char *folder, weft_tokenizer **out, weft_error *err)
+{
+    char *gguf;
+    int32_t bos;
+    WEFT_TRY(weft__model_gguf(path, &gguf, err));
+    if (gguf) {
+        weft_status status = open_gguf(gguf, folder, out, err);
+        free(gguf);
+        return status;
+    }
+    WEFT_TRY(read_bos(path, &bos, err));
+    return weft__tokenizer_open_folder(folder, bos, out, err);
+}
+
 weft_status weft_tokenizer_open(const char *path, weft_tokenizer **out, weft_error *err)
 {
     char *folder;
-    int32_t bos;
     *out = NULL;
     if (weft__ends_with(path, "tokenizer.json") && !weft__path_is_folder(path)) return open_alone(path, out, err);
     WEFT_TRY(weft__model_folder(path, &folder, err));
-    weft_status status = read_bos(path, &bos, err);
-    if (status == WEFT_OK) status = weft__tokenizer_open_folder(folder, bos, out, err);
+    weft_status status = open_in_folder(path, folder, out, err);
     free(folder);
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef WEFT_TOKENIZER_FILES_H
 #define WEFT_TOKENIZER_FILES_H
 
+#include "models/checkpoint/gguf.h"
 #include "tokenizer.h"
 
 /* The files of a folder that say what its tokenizer is. config.json counts only where there is no tokenizer.json. */
@@ -36,5 +37,12 @@ WEFT_MUST_USE weft_status weft__tokenizer_open_folder(const char *folder, int32_
                                                       weft_error *err);
 /* Whether the folder has one: tokenizer.json, or vocab.json and merges.txt. */
 WEFT_MUST_USE weft_status weft__tokenizer_in_folder(const char *folder, bool *there, weft_error *err);
+
+/* The tokenizer of a model: that of its GGUF file, if it comes from one (NULL: it does not) and that has one, else the
+ * folder's (NULL: it has none). */
+WEFT_MUST_USE weft_status weft__tokenizer_in_model(const weft__gguf_file *gguf, const char *folder, bool *there,
+                                                   weft_error *err);
+WEFT_MUST_USE weft_status weft__tokenizer_open_model(const weft__gguf_file *gguf, const char *folder, int32_t bos,
+                                                     weft_tokenizer **out, weft_error *err);
 
 #endif

@@ -13,6 +13,7 @@ typedef struct weft__model_kind {
     weft_status (*begin)(weft__model *m, const json_t *object, bool byte_level, weft_error *err);
     weft_status (*vocab)(const json_t *object, json_t **out, weft_error *err);
     weft_status (*read)(weft__model *m, const json_t *object, const weft__vocab *v, weft_error *err);
+    weft_status (*fill)(weft__model *m, const weft__model_lists *lists, const weft__vocab *v, weft_error *err);
     weft_status (*encode)(const weft__model *m, const weft__vocab *v, weft__model_scratch *s, const char *word,
                           size_t n, weft__ids *out, weft_error *err);
 } weft__model_kind;
@@ -67,25 +68,21 @@ static weft_status begin_bpe(weft__model *m, const json_t *object, bool byte_lev
 }
 
 /* The two halves of a merge: "a b" or ["a", "b"]. */
-static weft_status read_merge(const json_t *item, size_t index, weft__span *left, weft__span *right,
-                              weft_error *err)
+static bool read_merge(const void *merges, size_t index, weft__span *left, weft__span *right)
 {
+    const json_t *item = json_array_get(merges, index);
     if (json_is_array(item) && json_array_size(item) == 2) {
         const json_t *a = json_array_get(item, 0), *b = json_array_get(item, 1);
-        if (json_is_string(a) && json_is_string(b)) {
-            *left = (weft__span){ json_string_value(a), json_string_length(a) };
-            *right = (weft__span){ json_string_value(b), json_string_length(b) };
-            return WEFT_OK;
-        }
-    } else if (json_is_string(item)) {
-        const char *text = json_string_value(item), *space = strchr(text, ' ');
-        if (space && !strchr(space + 1, ' ')) {
-            *left = (weft__span){ text, (size_t)(space - text) };
-            *right = (weft__span){ space + 1, strlen(space + 1) };
-            return WEFT_OK;
-        }
+        *left = (weft__span){ json_string_value(a), json_string_length(a) };
+        *right = (weft__span){ json_string_value(b), json_string_length(b) };
+        return json_is_string(a) && json_is_string(b);
     }
-    return WEFT_FAIL(err, WEFT_FORMAT, "merge %zu is not a pair of tokens", index);
+    const char *text = json_string_value(item), *space = text ? strchr(text, ' ') : NULL;
+    if (text && strncmp(text, "#version", 8) == 0) return true; /* the first line of a merges.txt */
+    if (!space || strchr(space + 1, ' ')) return false;
+    *left = (weft__span){ text, (size_t)(space - text) };
+    *right = (weft__span){ space + 1, strlen(space + 1) };
+    return true;
 }
 
 /* The model's id of a merge's part. */
@@ -98,12 +95,14 @@ static weft_status find_merge_part(const weft__vocab *v, size_t index, const cha
                      weft__quote_text(text, n).text);
 }
 
-static weft_status add_merge(weft__bpe *m, const weft__vocab *v, const json_t *item, size_t index, uint32_t rank,
+static weft_status add_merge(weft__bpe *m, const weft__vocab *v, const weft__model_lists *lists, size_t index,
                              weft__bytes *whole, weft_error *err)
 {
     weft__span left = { 0 }, right = { 0 };
     int32_t left_id, right_id, id;
-    WEFT_TRY(read_merge(item, index, &left, &right, err));
+    if (!lists->merge(lists->ctx, index, &left, &right))
+        return WEFT_FAIL(err, WEFT_FORMAT, "merge %zu is not a pair of tokens", index);
+    if (!left.data) return WEFT_OK;
     WEFT_TRY(find_merge_part(v, index, left.data, left.n, &left_id, err));
     WEFT_TRY(find_merge_part(v, index, right.data, right.n, &right_id, err));
     whole->size = 0;
@@ -113,24 +112,17 @@ static weft_status add_merge(weft__bpe *m, const weft__vocab *v, const json_t *i
     if (!weft__bytes_append(whole, left.data, left.n) || !weft__bytes_append(whole, right.data + skip, right.n - skip))
         return WEFT_OOM_FAIL(err, "the merges");
     WEFT_TRY(find_merge_part(v, index, whole->data, whole->size, &id, err));
-    weft__bpe_add_merge(m, left_id, right_id, rank, id);
+    weft__bpe_add_merge(m, left_id, right_id, (uint32_t)index, id);
     return WEFT_OK;
 }
 
-static weft_status read_merges(weft__bpe *m, const weft__vocab *v, const json_t *merges, weft_error *err)
+static weft_status add_merges(weft__bpe *m, const weft__vocab *v, const weft__model_lists *lists, weft_error *err)
 {
-    size_t n = json_array_size(merges);
-    WEFT_TRY(weft__bpe_reserve_merges(m, n, err));
+    WEFT_TRY(weft__bpe_reserve_merges(m, lists->n_merges, err));
     weft__bytes whole = { 0 };
     weft_status status = WEFT_OK;
-    uint32_t rank = 0;
-    for (size_t i = 0; i < n && status == WEFT_OK; i++) {
-        const json_t *item = json_array_get(merges, i);
-        const char *text = json_string_value(item);
-        if (text && strncmp(text, "#version", 8) == 0)
-            continue; /* the first line of a merges.txt */
-        status = add_merge(m, v, item, i, rank++, &whole, err);
-    }
+    for (size_t i = 0; i < lists->n_merges && status == WEFT_OK; i++)
+        status = add_merge(m, v, lists, i, &whole, err);
     free(whole.data);
     return status;
 }
@@ -162,14 +154,23 @@ static weft_status read_unknown(weft__model *m, const weft__vocab *v, const json
                      name.text);
 }
 
-static weft_status read_bpe(weft__model *m, const json_t *object, const weft__vocab *v, weft_error *err)
+/* The tokens of single bytes, and the merges or ranks. */
+static weft_status fill_bpe(weft__model *m, const weft__model_lists *lists, const weft__vocab *v, weft_error *err)
 {
     for (unsigned b = 0; b < 256; b++) {
         char text[4];
         m->bpe.byte_id[b] = weft__vocab_find_model(v, text, weft__utf8_encode(weft__byte_char((uint8_t)b), text));
     }
     weft__vocab_byte_tokens(v, m->bpe.fallback_id);
-    WEFT_TRY(read_merges(&m->bpe, v, json_object_get(object, "merges"), err));
+    m->bpe.unk_id = lists->unk_id;
+    return lists->scores ? weft__bpe_rank(&m->bpe, v, lists->scores, err) : add_merges(&m->bpe, v, lists, err);
+}
+
+static weft_status read_bpe(weft__model *m, const json_t *object, const weft__vocab *v, weft_error *err)
+{
+    const json_t *merges = json_object_get(object, "merges");
+    weft__model_lists lists = { .n_merges = json_array_size(merges), .merge = read_merge, .ctx = merges, .unk_id = -1 };
+    WEFT_TRY(fill_bpe(m, &lists, v, err));
     return read_unknown(m, v, object, err);
 }
 
@@ -211,26 +212,40 @@ static weft_status vocab_list(const json_t *object, json_t **out, weft_error *er
 
 enum { UNK_PENALTY = 10 }; /* below the least score of all */
 
-static weft_status read_unigram(weft__model *m, const json_t *object, const weft__vocab *v, weft_error *err)
+/* scores[id] of the tokens; ids that are none have no score. */
+static weft_status fill_unigram(weft__model *m, const weft__model_lists *lists, const weft__vocab *v, weft_error *err)
 {
-    const json_t *list = json_object_get(object, "vocab"), *unk = json_object_get(object, "unk_id");
     weft__unigram *u = &m->unigram;
-    size_t n = json_array_size(list);
     double least = INFINITY;
     u->score = calloc((size_t)v->n + 1, sizeof *u->score);
     if (!u->score) return WEFT_OOM_FAIL(err, "the vocabulary");
-    for (size_t i = 0; i < n; i++) {
-        double score;
-        if (!weft__json_number(json_array_get(json_array_get(list, i), 1), &score) || !isfinite(score))
-            return WEFT_FAIL(err, WEFT_FORMAT, "the score of entry %zu is not finite", i);
-        u->score[i] = score;
-        least = score < least ? score : least;
+    for (uint32_t i = 0; i < v->n; i++) {
+        if (!v->of_model[i]) continue;
+        if (!isfinite(lists->scores[i])) return WEFT_FAIL(err, WEFT_FORMAT, "the score of entry %u is not finite", i);
+        u->score[i] = lists->scores[i];
+        least = u->score[i] < least ? u->score[i] : least;
     }
     u->unk_score = least - UNK_PENALTY;
-    u->unk_id = -1;
-    if (!weft__is_absent(unk)) WEFT_TRY(weft__read_id(unk, "unk_id", (uint32_t)n, &u->unk_id, err));
+    u->unk_id = lists->unk_id;
     weft__vocab_byte_tokens(v, u->fallback_id);
     return weft__prefixes_build(&u->tokens, v, err);
+}
+
+static weft_status read_unigram(weft__model *m, const json_t *object, const weft__vocab *v, weft_error *err)
+{
+    const json_t *list = json_object_get(object, "vocab"), *unk = json_object_get(object, "unk_id");
+    size_t n = json_array_size(list);
+    double *scores = calloc((size_t)v->n + 1, sizeof *scores);
+    weft__model_lists lists = { .scores = scores, .unk_id = -1 };
+    weft_status status = scores ? WEFT_OK : WEFT_OOM_FAIL(err, "the vocabulary");
+    for (size_t i = 0; i < n && status == WEFT_OK; i++)
+        if (!weft__json_number(json_array_get(json_array_get(list, i), 1), &scores[i]))
+            status = WEFT_FAIL(err, WEFT_FORMAT, "the score of entry %zu is not finite", i);
+    if (status == WEFT_OK && !weft__is_absent(unk))
+        status = weft__read_id(unk, "unk_id", (uint32_t)n, &lists.unk_id, err);
+    if (status == WEFT_OK) status = fill_unigram(m, &lists, v, err);
+    free(scores);
+    return status;
 }
 
 static weft_status encode_unigram(const weft__model *m, const weft__vocab *v, weft__model_scratch *s, const char *word,
@@ -253,15 +268,22 @@ static weft_status begin_wordpiece(weft__model *m, const json_t *object, bool by
     return read_text(object, "continuing_subword_prefix", &m->wordpiece.prefix, err);
 }
 
+static weft_status fill_wordpiece(weft__model *m, const weft__model_lists *lists, const weft__vocab *v,
+                                  weft_error *err)
+{
+    m->wordpiece.unk_id = lists->unk_id;
+    return weft__prefixes_build(&m->wordpiece.tokens, v, err);
+}
+
 static weft_status read_wordpiece(weft__model *m, const json_t *object, const weft__vocab *v, weft_error *err)
 {
     const json_t *unk = json_object_get(object, "unk_token");
     if (!json_is_string(unk)) return WEFT_FAIL(err, WEFT_FORMAT, "the model's \"unk_token\" is not a text");
-    m->wordpiece.unk_id = weft__vocab_find_model(v, json_string_value(unk), json_string_length(unk));
-    if (m->wordpiece.unk_id < 0)
+    weft__model_lists lists = { .unk_id = weft__vocab_find_model(v, json_string_value(unk), json_string_length(unk)) };
+    if (lists.unk_id < 0)
         return WEFT_FAIL(err, WEFT_FORMAT, "the unk_token %s is not in the vocabulary",
                          weft__quote_text(json_string_value(unk), json_string_length(unk)).text);
-    return weft__prefixes_build(&m->wordpiece.tokens, v, err);
+    return fill_wordpiece(m, &lists, v, err);
 }
 
 static weft_status encode_wordpiece(const weft__model *m, const weft__vocab *v, weft__model_scratch *s,
@@ -275,9 +297,9 @@ static weft_status encode_wordpiece(const weft__model *m, const weft__vocab *v, 
 /* ---- kinds ---- */
 
 static const weft__model_kind kinds[] = {
-    { "BPE", begin_bpe, vocab_object, read_bpe, encode_bpe },
-    { "Unigram", begin_unigram, vocab_list, read_unigram, encode_unigram },
-    { "WordPiece", begin_wordpiece, vocab_object, read_wordpiece, encode_wordpiece },
+    { "BPE", begin_bpe, vocab_object, read_bpe, fill_bpe, encode_bpe },
+    { "Unigram", begin_unigram, vocab_list, read_unigram, fill_unigram, encode_unigram },
+    { "WordPiece", begin_wordpiece, vocab_object, read_wordpiece, fill_wordpiece, encode_wordpiece },
 };
 
 weft_status weft__model_begin(weft__model *m, const json_t *object, bool byte_level, weft_error *err)
@@ -301,6 +323,11 @@ weft_status weft__model_vocab(const weft__model *m, const json_t *object, json_t
 weft_status weft__model_read(weft__model *m, const json_t *object, const weft__vocab *v, weft_error *err)
 {
     return m->kind->read(m, object, v, err);
+}
+
+weft_status weft__model_fill(weft__model *m, const weft__model_lists *lists, const weft__vocab *v, weft_error *err)
+{
+    return m->kind->fill(m, lists, v, err);
 }
 
 const char *weft__model_name(const weft__model *m)

@@ -122,14 +122,7 @@ static weft_status note_moved(weft_tokenizer *tok, const weft__trees *t,
     return WEFT_OK;
 }
 
-/* The texts of all ids while they are put together. */
-typedef struct id_texts {
-    weft__span *data;
-    size_t size;
-    uint32_t n; /* the largest id and one more */
-} id_texts;
-
-static weft_status start_texts(id_texts *texts, json_t *vocab, weft_error *err)
+static weft_status start_texts(weft__id_texts *texts, json_t *vocab, weft_error *err)
 {
     size_t n = json_object_size(vocab);
     if (n == 0) return WEFT_FAIL(err, WEFT_FORMAT, "the vocabulary is empty");
@@ -140,8 +133,8 @@ static weft_status start_texts(id_texts *texts, json_t *vocab, weft_error *err)
     return read_vocab(vocab, texts->data, (uint32_t)texts->size, &texts->n, err);
 }
 
-static weft_status build_vocab(weft_tokenizer *tok, id_texts *texts, const weft__added_list *list,
-                               weft_error *err)
+weft_status weft__build_vocab(weft_tokenizer *tok, weft__id_texts *texts, const weft__added_list *list,
+                              weft_error *err)
 {
     size_t size = texts->size + list->n; /* new ids are counted on from the last one */
     weft__span *grown = realloc(texts->data, size * sizeof *grown);
@@ -161,19 +154,18 @@ static weft_status read_tokens(weft_tokenizer *tok, const weft__trees *t, json_t
                                weft_error *err)
 {
     weft__added_list list = { 0 };
-    id_texts texts = { 0 };
+    weft__id_texts texts = { 0 };
     weft_status status = in_file(t, WEFT__FILE_TOKENIZER, start_texts(&texts, vocab, err), err);
     if (status == WEFT_OK) status = weft__added_collect(&list, t, vocab, err);
     if (status == WEFT_OK)
-        status = in_file(t, WEFT__FILE_TOKENIZER, build_vocab(tok, &texts, &list, err), err);
+        status = in_file(t, WEFT__FILE_TOKENIZER, weft__build_vocab(tok, &texts, &list, err), err);
     if (status == WEFT_OK) status = note_moved(tok, t, &list, err);
     free(texts.data);
     weft__added_free(&list);
     return status;
 }
 
-/* What needs no vocabulary. */
-static weft_status read_shape(weft_tokenizer *tok, const json_t *root, weft_error *err)
+weft_status weft__read_shape(weft_tokenizer *tok, const json_t *root, weft_error *err)
 {
     const json_t *version = json_object_get(root, "version");
     if (version && (!json_is_string(version) || strcmp(json_string_value(version), "1.0") != 0))
@@ -206,7 +198,7 @@ static weft_status append_token(void *ctx, uint32_t id, weft__bytes *out, weft_e
     return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "the vocabulary");
 }
 
-static weft_status read_token_bytes(weft_tokenizer *tok, weft_error *err)
+weft_status weft__read_token_bytes(weft_tokenizer *tok, weft_error *err)
 {
     token_bytes t = { .vocab = &tok->vocab };
     WEFT_TRY(weft__decoders_measure(&tok->decoders, tok->vocab.longest, err));
@@ -220,7 +212,7 @@ static weft_status read_token_bytes(weft_tokenizer *tok, weft_error *err)
 /* What needs it. */
 static weft_status read_rest(weft_tokenizer *tok, const json_t *root, weft_error *err)
 {
-    WEFT_TRY(read_token_bytes(tok, err));
+    WEFT_TRY(weft__read_token_bytes(tok, err));
     return weft__read_post_processor(tok, root, err);
 }
 
@@ -229,7 +221,7 @@ static weft_status read_trees(weft_tokenizer *tok, const weft__trees *t, weft_er
     const json_t *root = t->file[WEFT__FILE_TOKENIZER], *model = json_object_get(root, "model");
     unsigned merges = t->from_vocab ? WEFT__FILE_MERGES : WEFT__FILE_TOKENIZER; /* the vocabulary was checked before */
     json_t *vocab = NULL;
-    WEFT_TRY(in_file(t, WEFT__FILE_TOKENIZER, read_shape(tok, root, err), err));
+    WEFT_TRY(in_file(t, WEFT__FILE_TOKENIZER, weft__read_shape(tok, root, err), err));
     weft_status status = in_file(t, WEFT__FILE_TOKENIZER, weft__model_vocab(&tok->model, model, &vocab, err), err);
     if (status == WEFT_OK) status = read_tokens(tok, t, vocab, err);
     json_decref(vocab);

@@ -58,6 +58,22 @@ typedef struct weft__added_list {
 weft_status weft__added_collect(weft__added_list *list, const weft__trees *t, const json_t *vocab,
                                 weft_error *err);
 void weft__added_free(weft__added_list *list);
+/* The texts of all ids while they are put together. */
+typedef struct weft__id_texts {
+    weft__span *data; /* NULL texts: no token has that id */
+    size_t size;
+    uint32_t n; /* the largest id and one more */
+} weft__id_texts;
+
+/* What needs no vocabulary: normalizers, pre-tokenizers, decoders, the kind of the model. */
+weft_status weft__read_shape(weft_tokenizer *tok, const json_t *root, weft_error *err);
+/* The vocabulary from the model's texts, to which it adds those of the added tokens. Errors: FORMAT, UNSUPPORTED,
+ * OOM. */
+weft_status weft__build_vocab(weft_tokenizer *tok, weft__id_texts *texts, const weft__added_list *list,
+                              weft_error *err);
+/* What each token is in a text, with the decoders. */
+weft_status weft__read_token_bytes(weft_tokenizer *tok, weft_error *err);
+
 /* The text of bos_token and the like; data NULL if the files name none. */
 weft_status weft__named_token(const weft__trees *t, weft_named_token which, weft__span *out, weft_error *err);
 

@@ -1,4 +1,5 @@
-/* tokenizer.h: text to token ids and back, from a Hugging Face tokenizer.json and the files beside it.
+/* tokenizer.h: text to token ids and back, from a Hugging Face tokenizer.json and the files beside it, or the metadata
+ * of a GGUF file.
  *
  *     weft_tokenizer *tok;
  *     weft_tokens t;
@@ -25,9 +26,10 @@ extern "C" {
 
 typedef struct weft_tokenizer weft_tokenizer;
 
-/* path: a model folder or any file of one (as for weft_model_open, but nothing beside the tokenizer's files needs to be
- * there); or a tokenizer.json, and then nothing beside it is read. Reads and closes the files. NOT_FOUND: there is no
- * tokenizer. FORMAT (a broken file), UNSUPPORTED (a kind that is not known here), IO, OOM; the text names the file. */
+/* path: a model folder, any file of one or a GGUF file (as for weft_model_open, but nothing beside the tokenizer's
+ * files needs to be there); or a tokenizer.json, and then nothing beside it is read. Reads and closes the files.
+ * NOT_FOUND: there is no tokenizer. FORMAT (a broken file), UNSUPPORTED (a kind that is not known here), IO, OOM; the
+ * text names the file. */
 WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_open(const char *path, weft_tokenizer **out, weft_error *err);
 /* A tokenizer.json in memory; `name` stands in messages where the path would. `data` is not kept. */
 WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_parse(const void *data, size_t size, const char *name,
