@@ -64,10 +64,16 @@ vec4 query_quad(uint base, uint d)
 /* The product of the block that element d of a key begins, and a query. */
 float unit_times_query(uint key, uint query, uint d)
 {
-    unit_words u = load_unit(K, K_TYPE, key + d);
+    uint w[8], i, unit = unit_at(K_TYPE, key + d, i);
+    unit_head h = load_head(K, K_TYPE, unit);
     vec4 s = vec4(0.0);
-    [[unroll]] for (uint k = 0; k < 8; k++) s = fma(unit_quad(K_TYPE, u, k), query_quad(query, d + 4 * k), s);
-    return u.scale * (s.x + s.y + (s.z + s.w));
+    load_numbers(K, K_TYPE, unit, w);
+    [[unroll]] for (uint k = 0; k < 8; k++) {
+        bool high = K_TYPE != Q8_0 && k >= 4;
+        vec4 x = unit_quad(K_TYPE, h, w[high ? k - 4 : k], high ? 4 : 0, 4 * k);
+        s = fma(x, query_quad(query, d + 4 * k), s);
+    }
+    return unit_factor(K_TYPE, h) * (s.x + s.y + (s.z + s.w));
 }
 
 /* The product of a key and a query. Unrolled or not: by the driver's choice, or the walk stays a loop. */

@@ -67,10 +67,11 @@ static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int6
         dot_rows_as(WEFT_F16, s, q, k, rows, d, stride);
     else if (t == WEFT_BF16)
         dot_rows_as(WEFT_BF16, s, q, k, rows, d, stride);
-    else if (t == WEFT_Q8_0)
-        dot_units(WEFT_Q8_0, s, q, k, rows, d, stride);
-    else if (t == WEFT_Q4_0)
-        dot_units(WEFT_Q4_0, s, q, k, rows, d, stride);
+#define USE(type)       \
+    else if (t == type) \
+        dot_units(type, s, q, k, rows, d, stride);
+    UNIT_TYPES(USE)
+#undef USE
     else
         dot_rows_by_piece(s, q, k, t, rows, d, stride);
 }
@@ -127,10 +128,11 @@ static void add_rows(float *o, const float *p, const void *v, weft_dtype t, int6
         add_rows_as(WEFT_F16, o, p, v, rows, d, stride);
     else if (t == WEFT_BF16)
         add_rows_as(WEFT_BF16, o, p, v, rows, d, stride);
-    else if (t == WEFT_Q8_0)
-        add_units(WEFT_Q8_0, o, p, v, rows, d, stride);
-    else if (t == WEFT_Q4_0)
-        add_units(WEFT_Q4_0, o, p, v, rows, d, stride);
+#define USE(type)       \
+    else if (t == type) \
+        add_units(type, o, p, v, rows, d, stride);
+    UNIT_TYPES(USE)
+#undef USE
     else
         add_rows_by_piece(o, p, v, t, rows, d, stride);
 }

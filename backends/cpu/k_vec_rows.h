@@ -39,10 +39,11 @@ static void load(float *y, const void *x, weft_dtype t, int64_t n)
         load_loop(WEFT_F16, y, x, n);
     else if (t == WEFT_BF16)
         load_loop(WEFT_BF16, y, x, n);
-    else if (t == WEFT_Q8_0)
-        load_units(WEFT_Q8_0, y, x, n);
-    else if (t == WEFT_Q4_0)
-        load_units(WEFT_Q4_0, y, x, n);
+#define USE(type)       \
+    else if (t == type) \
+        load_units(type, y, x, n);
+    UNIT_TYPES(USE)
+#undef USE
     else if (t != WEFT_F32)
         (void)weft__convert_row(t, x, WEFT_F32, y, n);
     else if (y != x)

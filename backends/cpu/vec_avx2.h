@@ -94,6 +94,13 @@ VEC_FN void vi_store(void *p, vi x) { _mm256_storeu_si256((__m256i *)p, x); }
 VEC_FN vi vi_load_i8(const void *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 VEC_FN vi vi_load_u8(const void *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
 VEC_FN vi vi_set1(int32_t x) { return _mm256_set1_epi32(x); }
+/* x in lanes whose bits are set, the first lane's the lowest; else 0 */
+VEC_FN vi vi_where(uint32_t bits, int32_t x)
+{
+    __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i set = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)bits), lanes), lanes);
+    return _mm256_and_si256(set, _mm256_set1_epi32(x));
+}
 VEC_FN vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 VEC_FN vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
 VEC_FN vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }

@@ -83,6 +83,8 @@ VEC_FN void vi_store(void *p, vi x) { _mm512_storeu_si512(p, x); }
 VEC_FN vi vi_load_i8(const void *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 VEC_FN vi vi_load_u8(const void *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
 VEC_FN vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
+/* x in lanes whose bits are set, the first lane's the lowest; else 0 */
+VEC_FN vi vi_where(uint32_t bits, int32_t x) { return _mm512_maskz_set1_epi32((__mmask16)bits, x); }
 VEC_FN vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 VEC_FN vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
 VEC_FN vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }

@@ -82,6 +82,12 @@ VEC_FN vi vi_load_u8(const void *p)
     return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four))))));
 }
 VEC_FN vi vi_set1(int32_t x) { return vdupq_n_s32(x); }
+/* x in lanes whose bits are set, the first lane's the lowest; else 0 */
+VEC_FN vi vi_where(uint32_t bits, int32_t x)
+{
+    const uint32x4_t lanes = { 1, 2, 4, 8 };
+    return vreinterpretq_s32_u32(vandq_u32(vtstq_u32(vdupq_n_u32(bits), lanes), vdupq_n_u32((uint32_t)x)));
+}
 VEC_FN vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 VEC_FN vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
 VEC_FN vi vi_or(vi a, vi b) { return vorrq_s32(a, b); }

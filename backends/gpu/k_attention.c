@@ -57,7 +57,8 @@ static uint32_t counters(const gpu_call *c)
 /* Keys and values that cells.glsl reads four elements at a time. */
 static bool in_quads(weft_dtype t)
 {
-    return gpu_plain_type(t) || t == WEFT_Q8_0 || t == WEFT_Q4_0;
+    bool units = t == WEFT_Q8_0 || t == WEFT_Q4_0 || t == WEFT_Q4_1 || t == WEFT_Q5_0 || t == WEFT_Q5_1;
+    return gpu_plain_type(t) || units;
 }
 
 /* Vectors of four: heads that are multiples of four, everything aligned, queries of f32. */
