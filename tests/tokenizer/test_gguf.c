@@ -177,20 +177,24 @@ static void published(void)
 
 /* ---- small ones ---- */
 
-/* Opens what a text says, in which ' stands for ". */
-static weft_status open_small(const char *text, weft_tokenizer **out, weft_error *err)
+/* What a text says, in which ' stands for ". */
+static image image_of(const char *text)
 {
     char copy[2048];
     snprintf(copy, sizeof copy, "%s", text);
     for (char *at = copy; *at; at++) *at = *at == '\'' ? '"' : *at;
-    json_error_t why;
-    json_t *file = json_loads(copy, 0, &why);
-    *out = NULL;
-    if (!CHECK(file)) return WEFT_INVALID;
+    json_t *file = json_loads(copy, 0, NULL);
+    CHECK(file != NULL);
     image f = make_image(file, json_object_get(file, "pre"));
+    json_decref(file);
+    return f;
+}
+
+static weft_status open_small(const char *text, weft_tokenizer **out, weft_error *err)
+{
+    image f = image_of(text);
     weft_status status = open_image(&f, out, err);
     free(f.data.data);
-    json_decref(file);
     return status;
 }
 
@@ -231,6 +235,40 @@ static void broken(void)
         if (!CHECK(!tok && strstr(err.text, rows[i].message) && strstr(err.text, "x.gguf")))
             printf("  row %zu: %s\n", i, err.text);
     }
+}
+
+/* Every byte in turn is another one: a tokenizer or an error, and what opens also encodes. */
+static void altered(void)
+{
+    static const char *const files[] = {
+        "{'keys':{'model':'gpt2','bos_token_id':1,'add_bos_token':true},'pre':'llama3','tokens':['a','<s>','b','ab'],"
+        "'types':[1,3,4,1],'merges':['a b']}",
+        "{'keys':{'model':'llama'},'tokens':['<unk>','a','b','ab'],'types':[2,1,6,1],'scores':[0,-1,-2,-3]}",
+        "{'keys':{'model':'t5','precompiled_charsmap':[4,0,0,0,0,0,0,0]},'tokens':['a','b'],'types':[1,3],'scores':[0,-1]}",
+        "{'keys':{'model':'bert','unknown_token_id':0},'tokens':['\\u2581a','b'],'types':[1,1]}",
+    };
+    static const unsigned char changes[] = { 1, 3, 0x20, 0x80, 0xFF };
+    size_t n_open = 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        image f = image_of(files[i]);
+        for (size_t at = 0; at < f.data.size * sizeof changes; at++) {
+            weft_tokenizer *tok;
+            weft_tokens ids;
+            weft_error err;
+            char *byte = &f.data.data[at / sizeof changes], before = *byte;
+            *byte = (char)(before ^ changes[at % sizeof changes]);
+            if (open_image(&f, &tok, &err) == WEFT_OK) {
+                if (weft_tokenizer_encode(tok, "ab <s> c", 8, NULL, &ids, &err) == WEFT_OK) weft_tokens_free(&ids);
+                n_open++;
+            } else {
+                CHECK(!tok && err.text[0]);
+            }
+            weft_tokenizer_close(tok);
+            *byte = before;
+        }
+        free(f.data.data);
+    }
+    CHECK(n_open > 100);
 }
 
 static void not_utf8(void)
@@ -450,6 +488,7 @@ static void from_a_path(void)
 
 static const weft_test tests[] = { { "published", published },
                                    { "broken", broken },
+                                   { "altered", altered },
                                    { "not_utf8", not_utf8 },
                                    { "scores", scores },
                                    { "notes", notes },
