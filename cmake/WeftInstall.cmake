@@ -26,6 +26,7 @@ set(WEFT_PUBLIC_HEADERS
   models/inputs.h
   models/blocks.h
   models/quantize/imatrix.h
+  models/quantize/quantize.h
   models/sampler.h
   models/checkpoint/checkpoint.h
   models/tokenizer/tokenizer.h)

@@ -53,6 +53,6 @@ static int run_imatrix(const cli_args *a)
 }
 
 const cli_command cli_imatrix = {
-    .name = "imatrix", .summary = "Gathers how much the columns of a model's weights matter",
+    .name = "imatrix", .summary = "Gathers how much the columns of a model's weights matter, for quantize",
     .positional = "MODEL", .runs = true, .options = options, .run = run_imatrix,
 };

@@ -8,9 +8,8 @@
 
 const cli_command *const cli_commands[] = {
     &cli_generate, &cli_logits, &cli_embed, &cli_classify, &cli_tokenize, &cli_detokenize, &cli_perplexity,
-    &cli_inspect, &cli_bench, &cli_kernels, &cli_profile, &cli_graph, &cli_memory, &cli_convert, &cli_init,
-    &cli_imatrix,
-    &cli_devices, NULL,
+    &cli_inspect, &cli_bench, &cli_kernels, &cli_profile, &cli_graph, &cli_memory, &cli_init,
+    &cli_convert, &cli_quantize, &cli_imatrix, &cli_devices, NULL,
 };
 
 static const cli_command *find(const char *name)

@@ -145,6 +145,8 @@ static float choose_group(const weft__fit_shape *s, const float *x, const float 
 {
     float least = INFINITY;
     int middle = fit_clamp(f->d != 0 ? fit_round(g->scale / f->d) : 0, s->scale_lo, s->scale_hi);
+    *scale = middle;
+    *min = is_free(s);
     for (int to = middle - 1; to <= middle + 1; to++) {
         if (to < s->scale_lo || to > s->scale_hi) continue;
         int best = min_for(s, g, f->d * (float)to - g->scale, f->m);

@@ -93,6 +93,7 @@ static float choose(const weft__fit_shape *s, const weft__fit_input *in, float d
         const float *x = in->x + g * s->size, *w = in->w + g * s->size;
         int middle = fit_clamp(fit_round(near[g]), s->scale_lo, s->scale_hi);
         float least = INFINITY;
+        scale[g] = middle;
         for (int to = middle - 1; to <= middle + 1; to++) {
             if (to < s->scale_lo || to > s->scale_hi) continue;
             float e = error_at(s, x, w, d * (float)to);

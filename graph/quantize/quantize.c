@@ -22,8 +22,12 @@ static const searched formats[WEFT_DTYPE_COUNT] = {
 #include "graph/quantize/search.def"
 };
 
-/* Scales n floats so that the largest magnitude is 1 to 2. False: one of them is no finite number. */
-static bool prepare(const float *x, const float *importance, float least, int n, weft__fit_input *in)
+/* Of the mean importance: so that nothing is of none at all. */
+static const float LEAST = 0x1p-10f;
+
+/* Scales n floats so that the largest magnitude is 1 to 2, and their importance by its mean. False: one of them is no
+ * finite number. */
+static bool prepare(const float *x, const float *importance, double mean, int n, weft__fit_input *in)
 {
     float most = 0;
     bool finite = true;
@@ -34,7 +38,7 @@ static bool prepare(const float *x, const float *importance, float least, int n,
     in->exponent = most > 0 && finite ? ilogbf(most) : 0;
     for (int i = 0; i < n; i++) {
         in->x[i] = ldexpf(x[i], -in->exponent);
-        in->w[i] = importance ? importance[i] + least : 1;
+        in->w[i] = importance ? (float)((double)importance[i] / mean) + LEAST : 1;
     }
     return finite;
 }
@@ -111,12 +115,12 @@ bool weft__quantize_row(weft_dtype t, const float *x, const float *importance, v
     const weft_dtype_info *info = weft_dtype_get(t);
     double mean = 0;
     for (int64_t i = 0; importance && i < n; i++) mean += (double)importance[i] / (double)n;
-    float least = mean > 0 ? (float)(mean * 0x1p-10) : 1; /* so that nothing is of no importance at all */
+    if (!(mean > 0)) importance = NULL;
     unsigned char *b = out;
     memset(out, 0, (size_t)size);
     for (int64_t at = 0; at < n; at += info->block, b += info->bytes) {
         weft__fit_input in;
-        bool finite = prepare(x + at, importance ? importance + at : NULL, least, (int)info->block, &in);
+        bool finite = prepare(x + at, importance ? importance + at : NULL, mean, (int)info->block, &in);
         if (t == WEFT_MXFP4) quantize_mxfp4(&in, finite, b);
         else quantize_block(&formats[t], &in, finite, b);
     }

@@ -1,5 +1,5 @@
 /* imatrix.h: gathers how much the columns of a model's matrices matter: over many tokens, the squares of what each is
- * multiplied with. The file is llama.cpp's of that name.
+ * multiplied with. The file is llama.cpp's of that name, and weft_model_quantize reads it.
  *
  *     weft_session_desc how = { .as_built = true, .max_tokens = 512, .context = 512, ... };
  *     if (weft_imatrix_create(session, &gathered, &err)) ...

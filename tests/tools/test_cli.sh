@@ -212,6 +212,13 @@ fails "init does not overwrite" 1 "$dir/new" "$weft" init "$model/config.json" "
 # ---- imatrix ----
 "$weft" imatrix "$model" --file "$dir/story" --chunk 32 --output "$dir/story.gguf" || bad "imatrix"
 holds "imatrix says what it is" 'grep -qa "imatrix.chunk_count" "$dir/story.gguf" && grep -qa "blk.5.ffn_down.weight.in_sum2" "$dir/story.gguf"'
+"$weft" quantize "$model" "$dir/q.gguf" --weights q4_K --imatrix "$dir/story.gguf" --keep "output.weight=q8_0" --verbose >"$dir/out" || bad "quantize"
+holds "quantize says what becomes of tensors" 'grep -qE "^blk.0.attn_qkv.weight +F16 -> Q4_K +110592 bytes, by importance$" "$dir/out" && grep -qE "^output.weight +F16 -> Q8_0 " "$dir/out"'
+holds "quantize sums up" 'grep -qE "q.gguf: 76 tensors, 26 of them turned into other types: .* bits a weight" "$dir/out"'
+holds "a quantised model runs" '[ "$("$weft" generate "$dir/q.gguf" -p "Once upon a time" -n 3)" = "Once upon a time, there was" ]'
+fails "quantize to nothing known" 2 "q4_K_XL" "$weft" quantize "$model" "$dir/q2.gguf" --weights q4_K_XL
+fails "a pattern without a type" 1 "PATTERN=TYPE" "$weft" quantize "$model" "$dir/q2.gguf" --keep output
+holds "no file is left of it" '[ ! -e "$dir/q2.gguf" ] && [ ! -e "$dir/q2.gguf.partial" ]'
 fails "imatrix of nothing" 2 "--output is missing" "$weft" imatrix "$model" --tokens 1,2
 
 # ---- numbers that are none: an error that says where, never an ending ----
@@ -355,7 +362,7 @@ fails "unknown format" 2 "q9_9" "$weft" generate "$model" --prompt x --weights q
 fails "cannot write" 1 "$dir/no/where" "$weft" logits "$model" --tokens 1 --output "$dir/no/where"
 "$weft" >/dev/null 2>&1; same "nothing at all: exit status" 2 $?
 holds "version" '"$weft" --version | grep -qE "^weft [0-9]+\.[0-9]+\.[0-9]+$"'
-for c in generate logits embed classify tokenize detokenize perplexity inspect bench graph init imatrix devices; do
+for c in generate logits embed classify tokenize detokenize perplexity inspect bench graph init quantize imatrix devices; do
     holds "$c --help" '"$weft" $c --help | grep -q "^usage: weft $c"'
     holds "man page has $c" '"$weft" --man | grep -q "^.SS weft $c"'
 done
