@@ -189,9 +189,11 @@ static weft_status collect_added(reading *r, weft_error *err)
     return WEFT_OK;
 }
 
-/* Tokens that the model gives itself. */
+/* Tokens that the model gives itself, and names of what are no tokens. */
 static void mark_model(reading *r)
 {
+    for (weft_named_token k = 0; k < WEFT_TOKEN_COUNT; k++)
+        if (!weft_tokenizer_token(r->tok, r->tok->named[k])) r->tok->named[k] = -1;
     for (uint32_t i = 0; i < r->texts.n; i++)
         if (r->types[i] == TYPE_CONTROL || r->types[i] == TYPE_UNKNOWN) r->tok->vocab.of_model[i] = 0;
 }

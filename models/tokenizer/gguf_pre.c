@@ -170,7 +170,7 @@ weft_status weft__gguf_pre_add(const weft__gguf_pre *row, json_t *root, weft_err
     }
     if (ok && !leveled) ok = json_array_append_new(steps, level(false)) == 0;
     json_t *normalizer = row->flags & NFC ? json_pack("{s:s}", "type", "NFC") : json_null();
-    ok = ok && json_object_set_new(root, "normalizer", normalizer) == 0;
+    ok = json_object_set_new(root, "normalizer", normalizer) == 0 && ok; /* which takes it in any case */
     json_t *sequence = ok ? json_pack("{s:s, s:O}", "type", "Sequence", "pretokenizers", steps) : NULL;
     ok = ok && json_object_set_new(root, "pre_tokenizer", sequence) == 0;
     json_decref(steps);

@@ -407,6 +407,10 @@ static void kinds_of_tokens(void)
     CHECK(weft_tokenizer_is_special(tok, 1));
     check_ids(tok, "<s>a", "1 0");
     weft_tokenizer_close(tok);
+    CHECK_OK(open_small("{'keys':{'model':'gpt2','eos_token_id':1,'bos_token_id':2},'pre':'gpt-2','tokens':['a','',"
+                        "'[PAD2]'],'types':[1,3,5],'merges':[]}", &tok, &err), err);
+    for (weft_named_token k = 0; k < WEFT_TOKEN_COUNT; k++) CHECK(weft_tokenizer_named(tok, k) == -1);
+    weft_tokenizer_close(tok);
 }
 
 /* ---- ends and templates ---- */

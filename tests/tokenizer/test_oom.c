@@ -8,6 +8,8 @@
 
 #include "models/checkpoint/file.h"
 #include "models/tokenizer/files.h"
+#include "models/tokenizer/gguf.h"
+#include "models/tokenizer/vocab.h"
 
 /* Small, but with every part that allocates. */
 static const char file[] = "{\"added_tokens\":["
@@ -95,6 +97,45 @@ static void opening_a_path(void)
         weft_tokenizer_close(tok);
     }
     temp_remove(&t);
+}
+
+/* The metadata of GGUF files. */
+#define GGUF     "GGUF\3\0\0\0\0\0\0\0\0\0\0\0"
+#define TEXT_KEY(n, key)  n "\0\0\0\0\0\0\0" "tokenizer.ggml." key "\x8\0\0\0"
+#define ARRAY_KEY(n, key) n "\0\0\0\0\0\0\0" "tokenizer.ggml." key "\x9\0\0\0"
+#define ONE   "\1\0\0\0\0\0\0\0"
+#define TWO   "\2\0\0\0\0\0\0\0"
+#define THREE "\3\0\0\0\0\0\0\0"
+#define FOUR  "\4\0\0\0\0\0\0\0"
+#define FIVE  "\5\0\0\0\0\0\0\0"
+#define TOKENS ARRAY_KEY("\x15", "tokens") "\x8\0\0\0" THREE ONE "a" ONE "b" TWO "ab"
+#define TYPES  ARRAY_KEY("\x19", "token_type") "\x5\0\0\0" THREE "\1\0\0\0" "\4\0\0\0" "\1\0\0\0"
+
+static void gguf_files(void)
+{
+    static const char gpt2[] = GGUF FIVE TEXT_KEY("\x14", "model") FOUR "gpt2" TEXT_KEY("\x12", "pre") FIVE "qwen2"
+        TOKENS TYPES ARRAY_KEY("\x15", "merges") "\x8\0\0\0" ONE THREE "a b";
+    static const char llama[] = GGUF TWO TEXT_KEY("\x14", "model") FIVE "llama" TOKENS;
+    static const char t5[] = GGUF TWO TEXT_KEY("\x14", "model") TWO "t5" TOKENS;
+    static const char bert[] = GGUF TWO TEXT_KEY("\x14", "model") FOUR "bert" TOKENS;
+    static const weft__span files[] = { { gpt2, sizeof gpt2 - 1 }, { llama, sizeof llama - 1 }, { t5, sizeof t5 - 1 },
+                                        { bert, sizeof bert - 1 } };
+    json_set_alloc_funcs(malloc, free);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    {
+        weft_error err = { 0 };
+        weft__gguf_file *f;
+        if (!CHECK_OK(weft__gguf_parse(files[i].data, files[i].n, "x.gguf", &f, &err), err)) continue;
+        OOM_LOOP(n)
+        {
+            weft_tokenizer *tok;
+            weft_status status = weft__tokenizer_from_gguf(f, -1, &tok, &err);
+            OOM_CHECK(status, err);
+            CHECK((status == WEFT_OK) == (tok != NULL));
+            weft_tokenizer_close(tok);
+        }
+        weft__gguf_close(f);
+    }
 }
 
 static void encoding(void)
@@ -198,6 +239,7 @@ static const weft_test tests[] = { { "other_components", other_components },
                                    { "opening", opening },
                                    { "opening_folders", opening_folders },
                                    { "opening_a_path", opening_a_path },
+                                   { "gguf_files", gguf_files },
                                    { "encoding", encoding },
                                    { "decoding", decoding } };
 TEST_MAIN(tests)
