@@ -201,6 +201,30 @@ VEC_FN void mm_blocks(const cpu_panel_format *f, const int tt, const unsigned ch
     mm_finish(sum, tt, c, add);
 }
 
+/* One token and MM_STREAMS panels `apart` bytes from each other (mm_lone). */
+VEC_FN void mm_blocks_apart(const cpu_panel_format *f, const unsigned char *w, int64_t apart, const unsigned char *x,
+                            float *c, int64_t k)
+{
+    const int64_t header = cpu_panel_header(f) * VLEN, chunk = cpu_panel_chunk(f) * VLEN;
+    const vi table = mm_table(f);
+    vf sum[MM_STREAMS];
+    VEC_UNROLL(4)
+    for (int s = 0; s < MM_STREAMS; s++) sum[s] = vf_set1(0);
+    for (int64_t left = k / CPU_CHUNK, n; left > 0; left -= n) {
+        const unsigned char *at = w + header;
+        n = left < f->span ? left : f->span;
+        for (int64_t i = 0; i < n; i++, at += chunk, x += mm_x_chunk(f)) {
+            VEC_UNROLL(4)
+            for (int s = 0; s < MM_STREAMS; s++) {
+                mm_fetch(1, at + s * apart, chunk + header / f->span);
+                mm_chunk(f, table, 1, w + s * apart, at + s * apart, i, x, sum + s);
+            }
+        }
+        w = at;
+    }
+    mm_finish(sum, MM_STREAMS, c, false);
+}
+
 /* What a panel is turned into before it is multiplied; k is a multiple of its format's span, or all that is left. */
 typedef void mm_turn(const unsigned char *w, int64_t k, unsigned char *out);
 

@@ -90,6 +90,25 @@ static mm_micro *const mm_micros[MM_FORMAT_COUNT][MM_SIZES] = {
 #include "panel.def"
 };
 
+#define MM_LONE(name, call)                                                                        \
+    static void name##_apart(const unsigned char *w, int64_t apart, const unsigned char *x, float *c, int64_t k) \
+    {                                                                                              \
+        call;                                                                                      \
+    }
+MM_LONE(mm_f32, mm_floats_apart(MM_F32, w, apart, x, c, k))
+MM_LONE(mm_f16, mm_floats_apart(MM_F16, w, apart, x, c, k))
+MM_LONE(mm_bf16, mm_floats_apart(MM_BF16, w, apart, x, c, k))
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
+    MM_LONE(mm_##id, mm_blocks_apart(&cpu_panel_##id, w, apart, x, c, k))
+#include "panel.def"
+static mm_lone *const mm_lones[MM_FORMAT_COUNT] = { /* NULL: none */
+    [MM_F32] = mm_f32_apart,
+    [MM_F16] = mm_f16_apart,
+    [MM_BF16] = mm_bf16_apart,
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) [MM_##id] = mm_##id##_apart,
+#include "panel.def"
+};
+
 /* How block types are multiplied: the formats of one token and of several, and what makes the latter and floats. */
 static const struct mm_kind {
     mm_format one, several;

@@ -323,6 +323,10 @@ static void sweep(cpu_isa isa, weft_dtype type)
                                                             : float_shapes[s].k,
                                               .act = (weft_act)(i % WEFT_ACT_COUNT), .bias = i % 3 != 0,
                                               .residuals = (int)(i / 2 % 3), .threads = 1 + i % 3 });
+    /* One token, and enough panels for several streams of them. */
+    for (int exact = 0; exact < 2; exact++)
+        check_sampled(&(matmul_case){ .isa = isa, .type = type, .exact = exact, .t = 1, .n = 347,
+                                      .k = wide ? 768 : 96, .threads = 2, .residuals = 1 });
     /* Many tokens, which are split into blocks when there are more threads than panels, and grouped when there are
      * less. */
     check_sampled(&(matmul_case){ .isa = isa, .type = type, .t = 131, .n = 19, .k = wide ? 256 : 64, .threads = 7 });
