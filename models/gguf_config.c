@@ -31,7 +31,6 @@ static const weft__gguf_key usual[] = {
     TAKEN("max_position_embeddings", "context_length"), TAKEN("layer_norm_eps", "attention.layer_norm_epsilon"),
     TAKEN("norm_epsilon", "attention.layer_norm_epsilon"), TAKEN("rms_norm_eps", "attention.layer_norm_rms_epsilon"),
     TAKEN("num_experts", "expert_count"), TAKEN("num_experts_per_tok", "expert_used_count"),
-    TAKEN_OR("logit_scale", "logit_scale", 1), TAKEN_SOME("clip_qkv", "attention.clamp_kqv"),
     THERE("attention_bias", "blk.0.attn_q.bias"), THERE("mlp_bias", "blk.0.ffn_up.bias"),
     LACKS("tie_word_embeddings", "output.weight"),
 };
@@ -242,7 +241,7 @@ static weft_status put_windows(reader *r)
 {
     bool found;
     double window;
-    if (!r->a->gguf.period) return WEFT_OK;
+    if (!r->a->gguf.period) return put(r, "sliding_window", json_null());
     WEFT_TRY(read_number(r, "attention.sliding_window", &found, &window));
     if (found && window > 0) {
         WEFT_TRY(put_number(r, "sliding_window", window, "attention.sliding_window"));
@@ -439,13 +438,35 @@ static weft_status put_all(reader *r)
     return put_ends(r);
 }
 
-/* What would have to change a computation, were it known. */
+/* Whether a key that nothing has read says what is so without it; NaN: no number does. */
+static bool is_neutral(const weft__gguf_value *v, const char *key)
+{
+    static const struct { const char *key; double number; } matter[] = {
+        { "attention.causal", true }, { "attention.scale", NAN }, { "attention.temperature_scale", 0 },
+        { "attention.clamp_kqv", 0 }, { "attention.max_alibi_bias", 0 }, { "attention.shared_kv_layers", 0 },
+        { "attention.key_length_swa", NAN }, { "attention.value_length_swa", NAN }, { "attn_logit_softcapping", 0 },
+        { "embedding_scale", 1 }, { "expert_gating_func", 1 }, { "expert_group_count", 0 },
+        { "expert_weights_scale", 1 }, { "final_logit_softcapping", 0 }, { "logit_scale", 1 },
+        { "residual_scale", 1 }, { "rope.dimension_count_swa", NAN }, { "rope.freq_base_swa", NAN },
+        { "rope.scaling.attn_factor", 1 }, { "rope.scaling.yarn_ext_factor", 1 },
+        { "rope.scaling.yarn_log_multiplier", 0 }, { "swiglu_clamp_exp", 0 },
+    };
+    double x;
+    for (size_t i = 0; i < sizeof matter / sizeof *matter; i++)
+        if (!strcmp(matter[i].key, key)) return weft__gguf_number(v, 0, &x) && x == matter[i].number;
+    return true;
+}
+
+/* What nothing has read: refused where it changes what is computed, else noted. */
 static weft_status check_rest(reader *r, weft_config_file *c)
 {
     const weft__gguf_value *v;
     const size_t n = strlen(r->arch);
     for (size_t i = 0; (v = weft__gguf_at(r->f, i)); i++) {
         if (strncmp(v->key, r->arch, n) != 0 || v->key[n] != '.' || json_object_get(r->seen, v->key)) continue;
+        if (!is_neutral(v, v->key + n + 1))
+            return WEFT_FAIL(r->err, WEFT_UNSUPPORTED, "%s: %s is not supported for models of %s", r->path, v->key,
+                             r->a->keys.type);
         WEFT_TRY(weft__config_warn(c, r->err, "%s is not read", v->key));
     }
     return WEFT_OK;
@@ -470,7 +491,8 @@ static void find_arch(reader *r)
     if (!weft__gguf_text(v, 0, &name) || name.size >= sizeof r->arch || !is_plain(&name)) return;
     snprintf(r->arch, sizeof r->arch, "%.*s", (int)name.size, name.text);
     for (size_t i = 0; (a = weft__arch_at(i)); i++) {
-        if (!a->gguf.arch || strcmp(a->gguf.arch, r->arch) != 0 || !is_meant(r, a)) continue;
+        bool also = a->gguf.also && !strcmp(a->gguf.also, r->arch);
+        if (!a->gguf.arch || (strcmp(a->gguf.arch, r->arch) && !also) || !is_meant(r, a)) continue;
         if (!r->a || a->gguf.has) r->a = a;
     }
 }

@@ -32,6 +32,7 @@ typedef struct weft__gguf_name {
 /* What an architecture's file says. */
 typedef struct weft__gguf {
     const char *arch; /* general.architecture of its files; NULL: there are none */
+    const char *also; /* another that some have; NULL: none */
     /* Of several with one name the one whose files have this key with a number above 0 (without the architecture in
      * front), else the first that asks for none. */
     const char *has;

@@ -33,7 +33,7 @@ static const weft__config_key keys[] = {
 };
 
 static const weft__gguf_key gguf_keys[] = {
-    THERE("use_qk_norm", "blk.0.attn_q_norm.weight"),
+    TAKEN_OR("logit_scale", "logit_scale", 1), THERE("use_qk_norm", "blk.0.attn_q_norm.weight"),
 };
 
 const weft__arch weft__arch_cohere = {

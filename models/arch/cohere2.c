@@ -33,9 +33,13 @@ static const weft__config_key keys[] = {
     { "bos_token_id", NUMBER(5) }, { "eos_token_id", NUMBER(255001) },
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_OR("logit_scale", "logit_scale", 1),
+};
+
 const weft__arch weft__arch_cohere2 = {
     .family = "Cohere2", .trunk = trunk, KEYS("cohere2", keys),
-    .gguf.arch = "cohere2", .gguf.period = 4, DECODER_NAMES,
+    .gguf.arch = "cohere2", GGUF_KEYS(gguf_keys), .gguf.period = 4, DECODER_NAMES,
     .classes = { { "Cohere2ForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "Cohere2Model", WEFT_HEAD_NONE, NULL, false } },
 };

@@ -28,7 +28,11 @@ static const weft__gguf_name gguf[] = {
     GGUF_PAIRED,
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_SOME("sliding_window", "attention.sliding_window"),
+};
+
 const weft__arch weft__arch_mistral = {
     .family = "Mistral", DECODER_CLASSES("Mistral"), .trunk = trunk, KEYS("mistral", keys),
-    GGUF("llama", gguf), DECODER_NAMES
+    GGUF("llama", gguf), GGUF_KEYS(gguf_keys), .gguf.also = "mistral3", DECODER_NAMES
 };

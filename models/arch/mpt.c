@@ -67,6 +67,7 @@ static const weft__gguf_name gguf[] = {
 
 static const weft__gguf_key gguf_keys[] = {
     IS("alibi", "attention.max_alibi_bias", 8), LACKS("no_bias", "blk.0.attn_norm.bias"),
+    TAKEN_SOME("clip_qkv", "attention.clamp_kqv"),
 };
 
 const weft__arch weft__arch_mpt = {

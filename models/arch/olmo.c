@@ -48,9 +48,13 @@ static const weft__gguf_name gguf[] = {
     PAIRS("self_attn.k_proj.weight", "attn_k"),
 };
 
+static const weft__gguf_key gguf_keys[] = {
+    TAKEN_SOME("clip_qkv", "attention.clamp_kqv"),
+};
+
 const weft__arch weft__arch_olmo = {
     .family = "Olmo", .trunk = trunk, KEYS("olmo", keys),
-    GGUF("olmo", gguf), DECODER_NAMES,
+    GGUF("olmo", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES,
     .classes = { { "OlmoForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "OlmoModel", WEFT_HEAD_NONE, NULL, false },
                  { "OlmoForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false } },
 };

@@ -46,7 +46,7 @@ static const weft__config_key keys[] = {
 };
 
 static const weft__gguf_key gguf_keys[] = {
-    TAKEN_OR("norm_topk_prob", "expert_weights_norm", false),
+    TAKEN_OR("norm_topk_prob", "expert_weights_norm", false), TAKEN_SOME("clip_qkv", "attention.clamp_kqv"),
 };
 
 const weft__arch weft__arch_olmoe = {
