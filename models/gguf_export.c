@@ -27,6 +27,7 @@ struct weft__gguf_export {
     weft_weight_source source;
     const char *arch;
     bool plain; /* the model is a GGUF file */
+    weft_dtype type; /* of a plan; WEFT_ANY: it is none */
     weft__file_tensor *tensors;
     origin *origins;
     size_t n, tensors_capacity, origins_capacity;
@@ -95,21 +96,31 @@ static weft_status add_row(weft__gguf_export *e, const weft__gguf_place *p, cons
     return e->rows[e->n_rows - 1].weight ? WEFT_OK : WEFT_OOM_FAIL(err, "a list of tensors");
 }
 
+static const weft__file_dtype *planned_type(const weft__gguf_export *e, const weft_dims *d)
+{
+    const weft_dtype types[] = { e->type, WEFT_Q8_0, WEFT_F16 };
+    const int64_t length = d->rank ? d->d[d->rank - 1].n : 1;
+    for (int i = 0; i < 2; i++)
+        if (length % weft_dtype_get(types[i])->block == 0) return row_of(types[i]);
+    return row_of(types[2]);
+}
+
 static weft_status add_weight(weft__gguf_export *e, const weft_graph *g, const weft_node *node, weft_error *err)
 {
     weft__gguf_place p;
     const weft_dims *d = &weft_graph_value(g, node->out[0])->dims;
-    const weft__file_tensor *in_files = weft__model_tensor(e->model, node->name, 0);
+    const weft__file_tensor *in_files = e->type ? NULL : weft__model_tensor(e->model, node->name, 0);
     if (!weft__gguf_place_of(e->model->arch, node->name, &p))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "llama.cpp's %s has no weight '%s'", e->arch, node->name);
-    if (!in_files) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no weight '%s'", e->model->path, node->name);
-    weft__file_tensor t = { .rank = d->rank, .dtype = row_of(in_files->dtype->type) };
+    if (!in_files && !e->type)
+        return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no weight '%s'", e->model->path, node->name);
+    weft__file_tensor t = { .rank = d->rank, .dtype = in_files ? row_of(in_files->dtype->type) : planned_type(e, d) };
     origin from = { .weight = node->name, .form = p.form };
     for (uint32_t k = 0; k < d->rank; k++) t.dims[k] = (uint64_t)d->d[k].n;
     if (is_single(p.name, p.form == WEFT__GGUF_ROW ? 2 : d->rank)) t.dtype = row_of(WEFT_F32);
     if (!t.dtype)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: GGUF has no weights of type %s", node->name,
-                         in_files->dtype->name);
+                         in_files ? in_files->dtype->name : weft_dtype_get(e->type)->name);
     if (p.form == WEFT__GGUF_ROW) return add_row(e, &p, &from, &t, err);
     if (*p.second) {
         if (t.rank < 2 || t.dims[1] % 2)
@@ -141,7 +152,7 @@ static weft_status add_all(weft__gguf_export *e, weft_error *err)
     if (!e->model->arch || !e->model->arch->gguf.arch)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: llama.cpp has no architecture for %s", e->model->path,
                          e->model->info.architecture);
-    if (!e->model->checkpoint) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", e->model->path);
+    if (!e->model->checkpoint && !e->type) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", e->model->path);
     e->arch = e->model->arch->gguf.arch;
     WEFT_TRY(weft_model_graph(e->model, &(weft_model_graph_desc){ 0 }, &g, err));
     weft_status s = WEFT_OK;
@@ -387,13 +398,14 @@ static uint32_t read_u32(const weft_model *m, const char *key, uint32_t otherwis
     return weft_config_file_number(m->hf, key, &x) == 1 && x >= 1 && x <= UINT32_MAX ? (uint32_t)x : otherwise;
 }
 
-weft_status weft__gguf_export_make(weft_model *m, weft__gguf_export **out, weft_error *err)
+static weft_status make(weft_model *m, weft_dtype type, weft__gguf_export **out, weft_error *err)
 {
     weft__gguf_export *e = calloc(1, sizeof *e);
     *out = e;
     if (!e) return WEFT_OOM_FAIL(err, m->path);
     e->model = m;
     e->source = weft_model_weights(m);
+    e->type = type;
     e->plain = m->checkpoint && weft__checkpoint_gguf(m->checkpoint);
     e->H = read_u32(m, "num_attention_heads", 1);
     e->G = read_u32(m, "num_key_value_heads", e->H);
@@ -404,6 +416,16 @@ weft_status weft__gguf_export_make(weft_model *m, weft__gguf_export **out, weft_
     weft__gguf_export_free(e);
     *out = NULL;
     return s;
+}
+
+weft_status weft__gguf_export_make(weft_model *m, weft__gguf_export **out, weft_error *err)
+{
+    return make(m, WEFT_ANY, out, err);
+}
+
+weft_status weft__gguf_export_plan(weft_model *m, weft_dtype type, weft__gguf_export **out, weft_error *err)
+{
+    return make(m, type, out, err);
 }
 
 void weft__gguf_export_free(weft__gguf_export *e)

@@ -12,6 +12,10 @@ typedef struct weft__gguf_export weft__gguf_export;
 /* m stays, and belongs to the export as long as it lives: its weights may not be asked for otherwise. UNSUPPORTED: an
  * architecture, or a weight, that llama.cpp has no name for; NOT_FOUND: no files; OOM; what the model's files lack. */
 WEFT_MUST_USE weft_status weft__gguf_export_make(weft_model *m, weft__gguf_export **out, weft_error *err);
+/* Of a model without files, whose matrices are to have that type where their rows are whole blocks of it, else q8_0 or
+ * f16. There is no data. */
+WEFT_MUST_USE weft_status weft__gguf_export_plan(weft_model *m, weft_dtype type, weft__gguf_export **out,
+                                                 weft_error *err);
 void weft__gguf_export_free(weft__gguf_export *e); /* accepts NULL */
 
 weft_model *weft__gguf_export_model(const weft__gguf_export *e); /* that it is of */

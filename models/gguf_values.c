@@ -240,7 +240,8 @@ static weft_status put_files(job *j)
     static const char *const names[] = { "config.json", "generation_config.json", "tokenizer_config.json",
                                          "special_tokens_map.json", "chat_template.jinja" };
     for (size_t i = 0; j->m->folder && i < sizeof names / sizeof *names; i++) {
-        char *path = weft__path_join(j->m->folder, names[i]), *text, key[KEY_SIZE];
+        const char *config = weft__config_origin(j->m->hf); /* it may have another name */
+        char *path = i ? weft__path_join(j->m->folder, names[i]) : strdup(config), *text, key[KEY_SIZE];
         if (!path) return WEFT_OOM_FAIL(j->err, j->m->path);
         size_t size;
         weft_status s = WEFT_OK;
@@ -296,4 +297,40 @@ weft_status weft__gguf_export_values(weft__gguf_export *e, weft__gguf_kv *kv, we
     weft_status s = put_all(&j);
     weft_text_free(&j.written);
     return s;
+}
+
+/* ---- types ---- */
+
+/* general.file_type: that of most bytes. */
+static uint32_t file_type(const weft__file_tensor *t, size_t n)
+{
+    static const struct { const char *dtype; uint32_t number; } types[] = {
+        { "F32", 0 }, { "F16", 1 }, { "Q4_0", 2 }, { "Q4_1", 3 }, { "Q8_0", 7 }, { "Q5_0", 8 }, { "Q5_1", 9 },
+        { "Q2_K", 10 }, { "Q3_K", 12 }, { "Q4_K", 15 }, { "Q5_K", 17 }, { "Q6_K", 18 }, { "IQ4_NL", 25 },
+        { "IQ4_XS", 30 }, { "BF16", 32 }, { "MXFP4", 38 },
+    };
+    uint64_t most = 0;
+    uint32_t number = 0;
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        uint64_t bytes = 0, size;
+        for (size_t i = 0; i < n; i++)
+            if (!strcmp(t[i].dtype->name, types[k].dtype) && weft__file_size(t[i].dtype, t[i].rank, t[i].dims, &size))
+                bytes += size;
+        if (bytes > most) number = types[k].number;
+        if (bytes > most) most = bytes;
+    }
+    return number;
+}
+
+static bool has_blocks(const weft__file_tensor *t, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (t[i].dtype->block > 1) return true;
+    return false;
+}
+
+void weft__gguf_put_types(weft__gguf_kv *kv, const weft__file_tensor *tensors, size_t n)
+{
+    weft__gguf_put_u32(kv, "general.file_type", file_type(tensors, n));
+    if (has_blocks(tensors, n)) weft__gguf_put_u32(kv, "general.quantization_version", 2);
 }

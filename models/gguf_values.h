@@ -14,4 +14,7 @@
  * that the keys cannot say; what reading the tokenizer gives; OOM. */
 WEFT_MUST_USE weft_status weft__gguf_export_values(weft__gguf_export *e, weft__gguf_kv *kv, weft_error *err);
 
+/* general.file_type, after what most bytes are of, and general.quantization_version where there are blocks. */
+void weft__gguf_put_types(weft__gguf_kv *kv, const weft__file_tensor *tensors, size_t n);
+
 #endif

@@ -1,6 +1,8 @@
 /* init.c: a randomly initialised checkpoint, from a configuration alone: its graph says which tensors there are. */
+#include "graph/convert.h"
 #include "models/checkpoint/file.h"
 #include "models/checkpoint/random_init.h"
+#include "models/init_gguf.h"
 #include "models/model_impl.h"
 
 #include <stdlib.h>
@@ -58,21 +60,26 @@ static weft_status write_text(const weft_model *m, weft_text *out, weft_error *e
     return s == WEFT_IO && out->failed ? WEFT_OOM_FAIL(err, m->text.origin) : s;
 }
 
-/* d says what is to be written, and where. */
-static weft_status write(const weft_model *m, weft__write_desc *d, uint64_t seed, weft_error *err)
+static weft_status read_range(const weft_model *m, float *out, weft_error *err)
 {
     double range;
     int found = weft_config_file_number(m->hf, "initializer_range", &range);
     if (!found) range = 0.02;
-    if (found < 0 || !(range >= 0 && range <= 10))
-        return WEFT_FAIL(err, WEFT_FORMAT, "%s: 'initializer_range' must be a number from 0 to 10", m->config.origin);
+    *out = (float)range;
+    if (found >= 0 && range >= 0 && range <= 10) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_FORMAT, "%s: 'initializer_range' must be a number from 0 to 10", m->config.origin);
+}
+
+/* d says what is to be written, and where. */
+static weft_status write(const weft_model *m, weft__write_desc *d, uint64_t seed, float range, weft_error *err)
+{
     char *config;
     size_t size;
     weft_text text = { 0 };
     WEFT_TRY(weft__file_read(weft__config_origin(m->hf), MAX_CONFIG, &config, &size, err));
     weft_status s = write_text(m, &text, err);
     const weft__write_text texts[] = { { WEFT__TEXT_FILE, text.data, text.size }, { "config.json", config, size } };
-    weft__random_init init = { .tensors = d->tensors, .seed = seed, .deviation = (float)range };
+    weft__random_init init = { .tensors = d->tensors, .seed = seed, .deviation = range };
     d->texts = m->text.tree ? texts : texts + 1;
     d->n_texts = m->text.tree ? 2 : 1;
     d->fill = weft__random_fill;
@@ -83,24 +90,38 @@ static weft_status write(const weft_model *m, weft__write_desc *d, uint64_t seed
     return s;
 }
 
+static weft_status write_folder(const weft_model *m, weft__write_desc *d, weft_dtype dtype, uint64_t seed, float range,
+                                weft_error *err)
+{
+    weft_graph *g;
+    list l = { 0 };
+    WEFT_TRY(weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err));
+    weft_status s = collect(m, g, dtype, &l, err);
+    d->tensors = l.tensors;
+    d->n_tensors = l.n;
+    if (!s) s = write(m, d, seed, range, err);
+    free(l.tensors);
+    weft__arena_free(&l.names);
+    weft_graph_destroy(g);
+    return s;
+}
+
 weft_status weft_model_init(const char *config, const weft_model_desc *desc, const char *folder, weft_dtype dtype,
                             uint64_t seed, uint64_t shard_bytes, const weft_progress_sink *progress, weft_error *err)
 {
     weft_model *m;
-    weft_graph *g;
-    list l = { 0 };
-    if (!file_dtype_name(dtype))
+    float range;
+    const bool gguf = weft__ends_with(folder, ".gguf");
+    if (!gguf && !file_dtype_name(dtype))
         return WEFT_FAIL(err, WEFT_INVALID, "%s: files hold f32, f16 or bf16", weft_dtype_get(dtype)->name);
+    if (gguf && (shard_bytes || !weft__converts(WEFT_F32, dtype)))
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: is one file, of a type that values can be turned into", folder);
     WEFT_TRY(weft__model_open_config(config, desc, &m, err));
-    weft_status s = weft_model_graph(m, &(weft_model_graph_desc){ 0 }, &g, err);
-    if (!s) {
-        s = collect(m, g, dtype, &l, err);
-        weft__write_desc d = { .folder = folder, .tensors = l.tensors, .n_tensors = l.n, .shard_bytes = shard_bytes,
-                               .progress = progress };
-        if (!s) s = write(m, &d, seed, err);
-        free(l.tensors);
-        weft__arena_free(&l.names);
-        weft_graph_destroy(g);
+    weft_status s = read_range(m, &range, err);
+    if (!s && gguf) s = weft__init_gguf(m, folder, dtype, seed, range, progress, err);
+    else if (!s) {
+        weft__write_desc d = { .folder = folder, .shard_bytes = shard_bytes, .progress = progress };
+        s = write_folder(m, &d, dtype, seed, range, err);
     }
     weft_model_close(m);
     return s;

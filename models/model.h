@@ -151,9 +151,9 @@ WEFT_API WEFT_MUST_USE weft_status weft_model_print_text(const weft_model *m, co
 
 /* Writes a randomly initialised checkpoint of the model that a config.json describes into a new folder: matrices normal
  * with the configuration's initializer_range (default 0.02), norm gains 1, biases 0; the same bits for the same seed
- * everywhere. dtype: WEFT_F32, WEFT_F16 or WEFT_BF16. In shards of at most shard_bytes (0: 5 GB) and bounded memory.
- * desc: as weft_model_open takes it, with that config.json; NULL: none. A text goes into the folder, as model.weft.
- * progress may be NULL; cancelled, no file is left. */
+ * everywhere. dtype: WEFT_F32, WEFT_F16 or WEFT_BF16. In shards of at most shard_bytes (0: 5 GB) and bounded memory. A
+ * folder "x.gguf": a GGUF file, of any dtype that quantises. desc: as weft_model_open takes it, with that config.json;
+ * NULL: none. A text goes into the folder, as model.weft. progress may be NULL; cancelled, no file is left. */
 WEFT_API WEFT_MUST_USE weft_status weft_model_init(const char *config, const weft_model_desc *desc, const char *folder,
                                                    weft_dtype dtype, uint64_t seed, uint64_t shard_bytes,
                                                    const weft_progress_sink *progress, weft_error *err);

@@ -7,6 +7,7 @@
  * than 0.01 within three deviations and 0.03 within four, largest value 4.93. */
 #include "random_init.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/convert.h"
@@ -63,6 +64,42 @@ weft__init_kind weft__init_kind_of(const weft__file_tensor *t)
     return n >= 6 && strcmp(t->name + n - 6, "weight") == 0 ? WEFT__INIT_ONE : WEFT__INIT_ZERO;
 }
 
+/* Normal values, quantised. */
+static weft_status make_pool(const weft__random_init *r, weft_dtype t, weft__random_pool *out, weft_error *err)
+{
+    enum { VALUES = 1 << 18 };
+    const weft_dtype_info *info = weft_dtype_get(t);
+    *out = (weft__random_pool){ .n = VALUES / info->block, .bytes = info->bytes };
+    if (!weft__converts(WEFT_F32, t))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "random %s values are not supported", info->name);
+    float *values = malloc(VALUES * sizeof *values);
+    out->blocks = malloc(out->n * out->bytes);
+    const bool room = values && out->blocks;
+    if (room) {
+        make_floats(r, WEFT__INIT_NORMAL, start_of(r->seed, info->name), 0, values, VALUES);
+        weft__convert_row(WEFT_F32, values, t, out->blocks, VALUES);
+    }
+    free(values);
+    if (room) return WEFT_OK;
+    free(out->blocks);
+    out->blocks = NULL;
+    return WEFT_OOM_FAIL(err, "random values");
+}
+
+/* Whole blocks: which of the pool's a place has is a function of seed, name and place. */
+static weft_status fill_blocks(const weft__random_init *r, const weft__file_tensor *t, uint64_t offset, void *out,
+                               size_t n, weft_error *err)
+{
+    weft__random_pool *p = &r->pools[t->dtype->type];
+    if (!p->blocks) WEFT_TRY(make_pool(r, t->dtype->type, p, err));
+    const uint64_t start = start_of(r->seed, t->name), first = offset / p->bytes;
+    for (size_t i = 0; i < n / p->bytes; i++) {
+        const size_t chosen = (size_t)(mix(start + (first + i) * GOLDEN) % p->n);
+        memcpy((unsigned char *)out + i * p->bytes, p->blocks + chosen * p->bytes, p->bytes);
+    }
+    return WEFT_OK;
+}
+
 weft_status weft__random_fill(void *ctx, size_t index, uint64_t offset, void *out, size_t n,
                               weft_error *err)
 {
@@ -70,6 +107,7 @@ weft_status weft__random_fill(void *ctx, size_t index, uint64_t offset, void *ou
     const weft__file_tensor *t = &r->tensors[index];
     weft_dtype type = t->dtype->type;
     size_t bytes = t->dtype->bytes;
+    if (t->dtype->block > 1 && r->pools) return fill_blocks(r, t, offset, out, n, err);
     if ((type != WEFT_F32 && type != WEFT_F16 && type != WEFT_BF16) || bytes != weft_dtype_get(type)->bytes)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "tensor %s: random %s values are not supported",
                          t->name, t->dtype->name);

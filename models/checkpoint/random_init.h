@@ -13,12 +13,20 @@ typedef enum weft__init_kind { WEFT__INIT_NORMAL, WEFT__INIT_ZERO, WEFT__INIT_ON
  * one, any other vector (a bias) is zero. */
 weft__init_kind weft__init_kind_of(const weft__file_tensor *t);
 
-/* Context of weft__random_fill. The tensors' dtypes are F32, F16 or BF16. */
+/* Random blocks of a quantised type, of which a tensor's are chosen: as fast as copying, whatever quantising takes. */
+typedef struct weft__random_pool {
+    unsigned char *blocks; /* NULL: not made yet; to be freed */
+    size_t n, bytes;       /* how many, and of each */
+} weft__random_pool;
+
+/* Context of weft__random_fill. The tensors' dtypes are F32, F16 or BF16, or with pools any that values are turned
+ * into. */
 typedef struct weft__random_init {
     const weft__file_tensor *tensors;
     const weft__init_kind *kinds; /* one per tensor, or NULL for weft__init_kind_of */
     uint64_t seed;
     float deviation; /* of the normal ones: the config's initializer_range */
+    weft__random_pool *pools; /* by type [WEFT_DTYPE_COUNT], all zero at first; NULL: no blocks */
 } weft__random_init;
 
 /* A weft__tensor_fill; ctx is a weft__random_init. */

@@ -1,10 +1,12 @@
 /* test_convert.c: models from safetensors to GGUF and back: the same tensors, bit for bit, and the same files beside
  * them, or a refusal that says what the format has no way to say. */
 #include <jansson.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "graph/convert.h"
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/gguf_out.h"
 #include "models/convert.h"
@@ -187,6 +189,53 @@ static void folders_have_the_type_that_is_asked_for(void)
     temp_remove(&t);
 }
 
+/* ---- random models ---- */
+
+/* Normal values, whatever the type; the same for the same seed. */
+static void check_values(const weft_tensor_info *t, const weft_tensor_info *again, const weft_tensor_info *other)
+{
+    const int64_t n = t->dims[0] * t->dims[1];
+    float *x = malloc((size_t)n * sizeof *x);
+    double sum = 0, squares = 0;
+    if (!CHECK(x && weft__convert_row(t->type, t->data, WEFT_F32, x, n))) return free(x);
+    for (int64_t i = 0; i < n; i++) sum += x[i], squares += (double)x[i] * x[i];
+    CHECK(fabs(sum / (double)n) < 2e-3 && fabs(sqrt(squares / (double)n) - 0.02) < 2e-3);
+    CHECK(!memcmp(t->data, again->data, t->bytes) && memcmp(t->data, other->data, t->bytes) != 0);
+    free(x);
+}
+
+static void random_models_have_any_type(void)
+{
+    static const char config[] = "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForCausalLM\"],"
+                                 "\"hidden_size\":256,\"num_hidden_layers\":1,\"num_attention_heads\":4,"
+                                 "\"intermediate_size\":96,\"vocab_size\":64,\"tie_word_embeddings\":false}";
+    static const weft_dtype types[] = { WEFT_F16, WEFT_Q8_0, WEFT_Q4_0, WEFT_Q2_K, WEFT_Q4_K, WEFT_Q6_K, WEFT_IQ4_XS,
+                                        WEFT_MXFP4 };
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        temp_folder t = temp_make();
+        weft_checkpoint *ck[3] = { NULL };
+        bool made = true;
+        temp_write_text(&t, "config.json", config);
+        for (uint64_t i = 0; made && i < 3; i++) {
+            const char *path = temp_path(&t, i == 0 ? "a.gguf" : i == 1 ? "b.gguf" : "c.gguf");
+            made = CHECK_OK(weft_model_init(temp_path(&t, "config.json"), NULL, path, types[k], i / 2, 0, NULL, &err),
+                            err) &&
+                   CHECK_OK(weft_checkpoint_open(path, &ck[i], &err), err);
+        }
+        for (size_t i = 0; made && i < weft_checkpoint_count(ck[0]); i++) {
+            const weft_tensor_info *x = weft_checkpoint_tensor(ck[0], i);
+            weft_dtype want = x->rank < 2 ? WEFT_F32 : x->dims[1] % weft_dtype_get(types[k])->block ? WEFT_Q8_0 :
+                                                                                   types[k];
+            if (!CHECK_EQ_INT(x->type, want)) printf("  %s\n", x->name);
+            if (x->rank == 2) check_values(x, weft_checkpoint_tensor(ck[1], i), weft_checkpoint_tensor(ck[2], i));
+        }
+        for (int i = 0; i < 3; i++) weft_checkpoint_close(ck[i]);
+        temp_remove(&t);
+    }
+    CHECK_STATUS(weft_model_init("none.json", NULL, "x.gguf", WEFT_I32, 0, 0, NULL, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft_model_init("none.json", NULL, "x.gguf", WEFT_F16, 0, 5, NULL, &err), WEFT_INVALID, err);
+}
+
 /* ---- killed ---- */
 
 static bool die(void *ctx, const weft_progress *p)
@@ -228,6 +277,7 @@ static const weft_test tests[] = {
     { "says_what_cannot_be_said", says_what_cannot_be_said },
     { "makes_a_configuration", makes_a_configuration },
     { "folders_have_the_type_that_is_asked_for", folders_have_the_type_that_is_asked_for },
+    { "random_models_have_any_type", random_models_have_any_type },
     { "killed_it_leaves_the_target", killed_it_leaves_the_target },
 };
 TEST_MAIN(tests)

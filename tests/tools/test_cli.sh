@@ -385,6 +385,10 @@ holds "the folder's files come back" 'cmp -s "$model/config.json" "$dir/tiny/con
 same "the words, too" "Once upon a time$story" "$("$weft" generate "$dir/tiny" --prompt "Once upon a time" --max-tokens 16)"
 ids() { "$weft" generate "$1" --tokens 424,436,260,398 --max-tokens 16 --json | tr -d ' \n' | grep -o '"tokens":\[[0-9,]*'; }
 same "the GGUF file's tokens" "$(ids "$model")" "$(ids "$dir/tiny.gguf")"
+"$weft" init "$model/config.json" "$dir/r.gguf" --format gguf --weights q4_K || bad "init a GGUF file"
+holds "its types" '"$weft" inspect "$dir/r.gguf" --tensors | grep -qF "Q4_K  [256, 1024] blk.0.ffn_down.weight"'
+fails "init --format" 2 "a GGUF file's name ends with .gguf" "$weft" init "$model/config.json" "$dir/r" --format gguf
+fails "init --weights of a folder" 2 "is for GGUF files" "$weft" init "$model/config.json" "$dir/r" --weights q4_K
 fails "convert onto a folder" 1 "is no empty folder" "$weft" convert "$dir/tiny.gguf" "$dir/tiny"
 fails "convert without a target" 2 "OUT" "$weft" convert "$model"
 "$weft" generate "$model" --prompt x -n 2 --verbose --device cpu 2>"$dir/err" >/dev/null
