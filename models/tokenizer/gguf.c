@@ -330,6 +330,32 @@ static weft_status read_all(reading *r, weft_error *err)
     return read_template(r, err);
 }
 
+/* ---- a tokenizer.json in the file ---- */
+
+#define WHOLE_FILE "tokenizer.huggingface.json"
+
+static weft__tokenizer_file file_in(const weft__gguf_file *f, const char *key)
+{
+    weft__gguf_string text;
+    if (!text_at(f, key, &text)) return (weft__tokenizer_file){ 0 };
+    return (weft__tokenizer_file){ key, text.text, text.size };
+}
+
+/* The files of a folder as they were, which some files keep: they say more than the file's own keys. */
+static weft_status read_files(const weft__gguf_file *f, int32_t bos, weft_tokenizer **out, weft_error *err)
+{
+    const weft__tokenizer_file files[WEFT__N_FILES] = {
+        [WEFT__FILE_TOKENIZER] = file_in(f, WHOLE_FILE),
+        [WEFT__FILE_CONFIG] = file_in(f, "huggingface.tokenizer_config.json"),
+        [WEFT__FILE_SPECIAL] = file_in(f, "huggingface.special_tokens_map.json"),
+    };
+    int64_t id;
+    WEFT_TRY(weft__tokenizer_parse_files(files, out, err));
+    bool named = bos < 0 && weft__gguf_integer(weft__gguf_find(f, KEY("bos_token_id")), 0, &id);
+    (*out)->other_bos = named && id >= 0 && id < (*out)->vocab.n ? (int32_t)id : bos;
+    return WEFT_OK;
+}
+
 static weft_status open_reading(reading *r, int32_t bos, weft_error *err)
 {
     r->tok = calloc(1, sizeof *r->tok);
@@ -341,7 +367,12 @@ static weft_status open_reading(reading *r, int32_t bos, weft_error *err)
 weft_status weft__tokenizer_from_gguf(const weft__gguf_file *f, int32_t bos, weft_tokenizer **out, weft_error *err)
 {
     reading r = { .f = f };
+    weft__gguf_string whole;
     *out = NULL;
+    if (text_at(f, WHOLE_FILE, &whole)) {
+        weft_status read = read_files(f, bos, out, err);
+        return read == WEFT_OK ? WEFT_OK : weft__annotate(err, read, "%s", weft__gguf_path(f));
+    }
     weft_status status = open_reading(&r, bos, err);
     free(r.types);
     free(r.made);
@@ -358,6 +389,7 @@ weft_status weft__tokenizer_from_gguf(const weft__gguf_file *f, int32_t bos, wef
 bool weft__gguf_has_tokenizer(const weft__gguf_file *f)
 {
     weft__gguf_string name;
+    if (text_at(f, WHOLE_FILE, &name)) return true;
     if (!text_at(f, KEY("model"), &name)) return false;
     return !(name.size == 4 && memcmp(name.text, "none", 4) == 0) &&
            !(name.size == 8 && memcmp(name.text, "no_vocab", 8) == 0);

@@ -490,6 +490,37 @@ static void from_a_path(void)
     json_decref(files);
 }
 
+/* The files of a folder in a GGUF file count as they would in the folder, over what else it has. */
+static void whole_files(void)
+{
+    static const char json[] =
+        "{\"added_tokens\":[],\"pre_tokenizer\":null,\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\","
+        "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"c\":3},\"merges\":[\"a b\"]}}";
+    static const char *const configs[] = { "{\"bos_token\":\"c\"}", "{}", "{\"bos_token\":3}" };
+    for (size_t i = 0; i < 3; i++) {
+        json_t *file = json_pack("{s:{s:s, s:i}, s:[s, s]}", "keys", "model", i ? "none" : "gpt2", "bos_token_id", 1,
+                                 "tokens", "x", "y");
+        image f = make_image(file, NULL);
+        weft_tokenizer *tok;
+        weft_error err;
+        put_key(&f, "tokenizer.huggingface.json", WEFT__GGUF_STRING);
+        put_text(&f, json, sizeof json - 1);
+        put_key(&f, "huggingface.tokenizer_config.json", WEFT__GGUF_STRING);
+        put_text(&f, configs[i], strlen(configs[i]));
+        f.data.data[16] = (char)(f.data.data[16] + 2); /* values more */
+        CHECK_STATUS(open_image(&f, &tok, &err), i == 2 ? WEFT_FORMAT : WEFT_OK, err);
+        if (i == 2) {
+            CHECK(strstr(err.text, "x.gguf") && strstr(err.text, "huggingface.tokenizer_config.json"));
+        } else {
+            check_ids(tok, "ab", "2");
+            CHECK(strcmp(ids_of(tok, "ab", &(weft_encode_desc){ .bos = WEFT_BOS_ON }), i ? "1 2" : "3 2") == 0);
+        }
+        weft_tokenizer_close(tok);
+        free(f.data.data);
+        json_decref(file);
+    }
+}
+
 static const weft_test tests[] = { { "published", published },
                                    { "broken", broken },
                                    { "altered", altered },
@@ -500,5 +531,6 @@ static const weft_test tests[] = { { "published", published },
                                    { "kinds_of_tokens", kinds_of_tokens },
                                    { "ends", ends },
                                    { "templates", templates },
+                                   { "whole_files", whole_files },
                                    { "from_a_path", from_a_path } };
 TEST_MAIN(tests)
