@@ -241,8 +241,7 @@ static void broken(void)
 static void altered(void)
 {
     static const char *const files[] = {
-        "{'keys':{'model':'gpt2','bos_token_id':1,'add_bos_token':true},'pre':'llama3','tokens':['a','<s>','b','ab'],"
-        "'types':[1,3,4,1],'merges':['a b']}",
+        "{'keys':{'model':'gpt2','bos_token_id':1},'pre':'tekken','tokens':['a','<s>','ab'],'types':[1,3,4],'merges':[]}",
         "{'keys':{'model':'llama'},'tokens':['<unk>','a','b','ab'],'types':[2,1,6,1],'scores':[0,-1,-2,-3]}",
         "{'keys':{'model':'t5','precompiled_charsmap':[4,0,0,0,0,0,0,0]},'tokens':['a','b'],'types':[1,3],'scores':[0,-1]}",
         "{'keys':{'model':'bert','unknown_token_id':0},'tokens':['\\u2581a','b'],'types':[1,1]}",
