@@ -1,4 +1,5 @@
 /* cmd_inspect.c: `weft inspect`: what a model folder holds and what running it would need, without reading a weight. */
+#include "models/checkpoint/checkpoint_impl.h"
 #include "tools/cli.h"
 
 #include <math.h>
@@ -6,6 +7,7 @@
 
 static const cli_option options[] = {
     { .name = "tensors", .kind = CLI_FLAG, .help = "list every tensor of the files" },
+    { .name = "metadata", .kind = CLI_FLAG, .help = "list every key of a GGUF file with its value" },
     { .name = "json", .kind = CLI_FLAG, .help = "print one object" },
     { .name = NULL },
 };
@@ -75,6 +77,47 @@ static void print_tensors(const weft_model *m, bool list)
     printf("  tensors                 %zu, %.1f MiB%s\n", n, (double)bytes / 1048576.0,
            n ? "" : " (no files: configuration only)");
     if (unused) printf("  ignored tensors         %zu\n", unused);
+}
+
+/* ---- metadata ---- */
+
+enum { MAX_TEXT = 60, MAX_SHOWN = 4 };
+
+static void print_value(const weft__gguf_value *v, uint64_t i)
+{
+    weft__gguf_string s;
+    char text[MAX_TEXT + 1], clean[WEFT__QUOTE_SIZE];
+    double x;
+    int64_t whole = 0;
+    if (weft__gguf_text(v, i, &s)) {
+        size_t n = s.size < MAX_TEXT ? s.size : MAX_TEXT;
+        while (n && n < s.size && ((unsigned char)s.text[n] & 0xc0) == 0x80) n--; /* between characters */
+        snprintf(text, sizeof text, "%.*s", (int)n, s.text);
+        printf(" \"%s%s\"", weft__quote(clean, text), s.size > MAX_TEXT ? "..." : "");
+    } else if (v->element == WEFT__GGUF_BOOL)
+        printf(" %s", weft__gguf_integer(v, i, &whole) && whole ? "true" : "false");
+    else if (weft__gguf_integer(v, i, &whole)) printf(" %lld", (long long)whole);
+    else if (weft__gguf_number(v, i, &x)) printf(" %.9g", x);
+}
+
+/* Each key with its type; of lists how many, and the first. */
+static void print_metadata(const weft_model *m)
+{
+    const weft_checkpoint *files = weft_model_checkpoint(m);
+    const weft__gguf_file *f = files ? weft__checkpoint_gguf(files) : NULL;
+    const weft__gguf_value *v;
+    if (!f) return;
+    const weft__gguf_header h = weft__gguf_header_of(f);
+    printf("  file                    GGUF version %u, %s-endian, %u file%s\n", h.version, h.big_endian ? "big" :
+           "little", h.n_files, h.n_files == 1 ? "" : "s");
+    for (size_t i = 0; (v = weft__gguf_at(f, i)); i++) {
+        const bool list = v->type == WEFT__GGUF_ARRAY;
+        char clean[WEFT__QUOTE_SIZE];
+        printf("  %-39s %s", weft__quote(clean, v->key), weft__gguf_type_name(v->element));
+        if (list) printf("[%llu]", (unsigned long long)v->count);
+        for (uint64_t k = 0; k < v->count && k < MAX_SHOWN; k++) print_value(v, k);
+        printf("%s\n", v->count > MAX_SHOWN ? " ..." : "");
+    }
 }
 
 /* ---- tokenizers ---- */
@@ -255,6 +298,7 @@ static int run_inspect(const cli_args *a)
         const char *note;
         print_config(source.model, &info);
         print_head(source.model, &info);
+        if (cli_has(a, "metadata")) print_metadata(source.model);
         print_tensors(source.model, cli_has(a, "tensors"));
         for (uint32_t i = 0; (note = weft_model_note(source.model, i)); i++)
             printf("  note                    %s\n", note);

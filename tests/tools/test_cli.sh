@@ -389,6 +389,9 @@ same "the GGUF file's tokens" "$(ids "$model")" "$(ids "$dir/tiny.gguf")"
 holds "its types" '"$weft" inspect "$dir/r.gguf" --tensors | grep -qF "Q4_K  [256, 1024] blk.0.ffn_down.weight"'
 fails "init --format" 2 "a GGUF file's name ends with .gguf" "$weft" init "$model/config.json" "$dir/r" --format gguf
 fails "init --weights of a folder" 2 "is for GGUF files" "$weft" init "$model/config.json" "$dir/r" --weights q4_K
+"$weft" inspect "$dir/tiny.gguf" --metadata >"$dir/keys"
+holds "inspect --metadata" 'grep -qF "GGUF version 3, little-endian, 1 file" "$dir/keys" && grep -qE "^  gptneox.block_count +u32 6$" "$dir/keys" && grep -qE "tokenizer.ggml.tokens +string.4096. .<.endoftext" "$dir/keys"'
+same "the GGUF file's words" "Once upon a time$story" "$("$weft" generate "$dir/tiny.gguf" --prompt "Once upon a time" --max-tokens 16)"
 fails "convert onto a folder" 1 "is no empty folder" "$weft" convert "$dir/tiny.gguf" "$dir/tiny"
 fails "convert without a target" 2 "OUT" "$weft" convert "$model"
 "$weft" generate "$model" --prompt x -n 2 --verbose --device cpu 2>"$dir/err" >/dev/null
