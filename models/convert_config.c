@@ -52,8 +52,11 @@ static const char *path_of(const weft_model *m, const char *key)
     return row && row->spelling[0] ? row->spelling[0] : key;
 }
 
-static json_t *value_of(const weft_setting_info *s)
+static json_t *value_of(const weft_model *m, const weft_setting_info *s)
 {
+    double x;
+    const bool none = s->kind == WEFT_SETTING_NUMBER && weft_config_file_number(m->hf, s->key, &x) == 0;
+    if (none && s->number == 0) return json_null(); /* the metadata say that there is none, of a window, say */
     if (strstr(s->key, "token_id") && s->kind == WEFT_SETTING_TEXT) return json_null();
     if (s->kind == WEFT_SETTING_TEXT) return json_string(s->value);
     if (s->kind == WEFT_SETTING_TRUTH) return json_boolean(s->number != 0);
@@ -81,7 +84,7 @@ static weft_status place_settings(const weft_model *m, json_t *tree, weft_error 
             return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: rope_freqs.weight: no config.json says such frequencies",
                              m->path);
         if (!strcmp(s->source, "default") && s->number == 0 && s->kind == WEFT_SETTING_NUMBER) continue; /* none */
-        if (!place(tree, path_of(m, s->key), value_of(s))) return WEFT_OOM_FAIL(err, "a configuration");
+        if (!place(tree, path_of(m, s->key), value_of(m, s))) return WEFT_OOM_FAIL(err, "a configuration");
     }
     if (place_layers(m, tree)) return WEFT_OK;
     return WEFT_OOM_FAIL(err, "a configuration");

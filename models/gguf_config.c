@@ -228,8 +228,9 @@ static weft_status put_layer_types(reader *r)
     if (v && !listed && !weft__gguf_number(v, 0, &period)) period = -1;
     for (uint32_t i = 0; i < r->layers; i++) {
         bool windowed = period == 0 || fmod(i, period) < period - 1;
-        if (listed) windowed = weft__gguf_number(v, i, &x) && x != 0;
-        if ((listed && i >= v->count) || period < 0)
+        const bool said = !listed || weft__gguf_number(v, i, &x);
+        if (listed) windowed = said && x != 0;
+        if (!said || period < 0)
             return json_decref(list), WEFT_FAIL(r->err, WEFT_FORMAT, "%s: %s does not say it of layer %u", r->path,
                                                 full, i);
         json_array_append_new(list, json_string(windowed ? "sliding_attention" : "full_attention"));
@@ -245,6 +246,12 @@ static weft_status put_windows(reader *r)
     WEFT_TRY(read_number(r, "attention.sliding_window", &found, &window));
     if (found && window > 0) {
         WEFT_TRY(put_number(r, "sliding_window", window, "attention.sliding_window"));
+        return put_layer_types(r);
+    }
+    if (!found && r->a->gguf.window < 0)
+        return WEFT_FAIL(r->err, WEFT_FORMAT, "%s: %s.attention.sliding_window is missing", r->path, r->arch);
+    if (!found && r->a->gguf.window) {
+        WEFT_TRY(put(r, "sliding_window", json_integer(r->a->gguf.window)));
         return put_layer_types(r);
     }
     return put_from(r, "sliding_window", json_null(), "attention.sliding_window", false);
@@ -317,6 +324,9 @@ static weft_status put_lists(reader *r, bool *out)
     const weft__file_tensor *far = find_tensor(r, "rope_factors_long.weight");
     const weft__file_tensor *one = find_tensor(r, "rope_freqs.weight");
     *out = near || far || one;
+    if (near && one)
+        return WEFT_FAIL(r->err, WEFT_UNSUPPORTED, "%s: rope_freqs.weight beside rope_factors_long.weight is not "
+                         "supported", r->path);
     if (!near != !far)
         return WEFT_FAIL(r->err, WEFT_FORMAT, "%s: of rope_factors_short.weight and rope_factors_long.weight one is "
                          "missing", r->path);
@@ -348,6 +358,15 @@ static bool is_plain(const weft__gguf_string *s)
     return true;
 }
 
+/* Where frequencies have divisors of their own, nothing else may scale them: no published file asks for both. */
+static weft_status refuse_beside_lists(reader *r, const char *type, double factor)
+{
+    const bool known = !strcmp(type, "none") || !strcmp(type, "linear") || !strcmp(type, "longrope");
+    if (known && (factor == 0 || factor == 1)) return WEFT_OK;
+    return WEFT_FAIL(r->err, WEFT_UNSUPPORTED, "%s: %s.rope.scaling.type %s and factor %g beside tensors of rotary "
+                     "factors are not supported", r->path, r->arch, type, factor);
+}
+
 /* How angles are scaled: by a factor where no type says otherwise. */
 static weft_status put_scaling(reader *r)
 {
@@ -363,7 +382,7 @@ static weft_status put_scaling(reader *r)
     if (v) snprintf(type, sizeof type, "%.*s", (int)text.size, text.text);
     WEFT_TRY(read_number(r, "rope.scaling.factor", &found, &factor));
     if (!found) WEFT_TRY(read_number(r, "rope.scale_linear", &found, &factor));
-    if (lists) return WEFT_OK;
+    if (lists) return refuse_beside_lists(r, v ? type : "none", factor);
     if (!strcmp(type, "none") || (!strcmp(type, "linear") && (factor == 0 || factor == 1)))
         return put_type(r, "default", key, false);
     WEFT_TRY(put_type(r, type, key, false));
@@ -375,7 +394,11 @@ static weft_status put_scaling(reader *r)
 static weft_status put_rotary(reader *r)
 {
     char full[KEY_SIZE];
-    (void)look(r, "rope.scaling.finetuned", full); /* how it came to be */
+    int64_t finetuned;
+    const weft__gguf_value *v = look(r, "rope.scaling.finetuned", full); /* how it came to be; but for some a switch */
+    if (r->a->gguf.may_not_turn && weft__gguf_integer(v, 0, &finetuned) && !finetuned)
+        return WEFT_FAIL(r->err, WEFT_UNSUPPORTED, "%s: %s is false: models of %s without rotary embeddings are not "
+                         "supported", r->path, full, r->arch);
     WEFT_TRY(put_rope(r, "rope_theta", "rope.freq_base", 10000));
     WEFT_TRY(put_share(r));
     return put_scaling(r);

@@ -41,7 +41,9 @@ typedef struct weft__gguf {
     const weft__gguf_key *keys; /* they count before the usual ones */
     size_t n_keys;
     const char *rope; /* the group that rotary embeddings are asked for in; NULL: "rope" */
-    uint32_t period;  /* where nothing says it, the last of so many layers sees all, the others a window; 0: all do */
+    bool may_not_turn; /* rope.scaling.finetuned = false says that nothing turns */
+    int32_t window;    /* where nothing says it; 0: then all layers see all; -1: the file must say it */
+    uint32_t period;   /* where nothing says it, the last of so many layers sees all, the others a window; 0: all do */
 } weft__gguf;
 
 typedef struct weft__gguf_place {

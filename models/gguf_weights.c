@@ -110,14 +110,16 @@ static bool same_dims(uint32_t rank, const uint64_t *dims, const weft__file_tens
     return rank == n && !memcmp(dims, other, rank * sizeof *dims);
 }
 
-/* Of a part of a tensor: all its other dims, and its rows in the whole. */
-static bool is_inside(const place *p, uint32_t rank, const uint64_t *dims)
+/* Of a part of a tensor: all its other dims, and its rows in the whole, which has those of queries, keys and values. */
+static bool is_inside(const weft_model *m, const place *p, uint32_t rank, const uint64_t *dims)
 {
     const weft__file_tensor *t = p->t;
+    uint32_t H, G, D;
     if (p->at.form == WEFT__GGUF_ROW)
         return rank == 1 && t->rank == 2 && p->at.row < t->dims[0] && dims[0] == t->dims[1];
-    return rank == t->rank && p->first <= t->dims[0] && dims[0] <= t->dims[0] - p->first &&
-           !memcmp(dims + 1, t->dims + 1, (rank - 1) * sizeof *dims);
+    read_heads(m, &H, &G, &D);
+    return rank && rank == t->rank && t->dims[0] == ((uint64_t)H + 2 * (uint64_t)G) * D && p->first <= t->dims[0] &&
+           dims[0] <= t->dims[0] - p->first && !memcmp(dims + 1, t->dims + 1, (rank - 1) * sizeof *dims);
 }
 
 static weft_status check_one(const weft_model *m, const place *p, const weft__file_tensor *t, const weft_dims *d,
@@ -128,7 +130,7 @@ static weft_status check_one(const weft_model *m, const place *p, const weft__fi
     const uint32_t rank = file_dims(p, d, dims);
     WEFT_TRY(weft__checkpoint_weight(m->checkpoint, t->name, &checked, err));
     const bool inside = p->part || p->at.form == WEFT__GGUF_ROW;
-    if (inside ? is_inside(p, rank, dims) : same_dims(rank, dims, t)) return WEFT_OK;
+    if (inside ? is_inside(m, p, rank, dims) : same_dims(rank, dims, t)) return WEFT_OK;
     return weft__model_shape_fault(m, t, rank, dims, err);
 }
 
@@ -166,21 +168,33 @@ static const unsigned char *row_at(const weft_weight_data *d, uint64_t row)
     return (const unsigned char *)d->data + row * row_bytes(d);
 }
 
-/* Numbers of the weight's own, kept as long as the model. *out NULL: they have to be made. */
-static weft_status keep(weft_model *m, const char *name, int64_t n, float **out, bool *found, weft_error *err)
+/* Numbers of the weight's own, that were made before; NULL: they have to be. */
+static const float *find_made(const weft_model *m, const char *name)
 {
-    struct weft__made *made = m->made;
+    const struct weft__made *made = m->made;
     for (; made && strcmp(made->name, name); made = made->next) continue;
-    *found = made != NULL;
-    if (made) return *out = made->values, WEFT_OK;
-    made = calloc(1, sizeof *made);
-    if (!made) return WEFT_OOM_FAIL(err, name);
-    made->name = strdup(name);
-    made->values = malloc((size_t)n * sizeof *made->values + 1);
+    return made ? made->values : NULL;
+}
+
+/* Room for n of them, to be filled. */
+static weft_status begin(const char *name, int64_t n, struct weft__made **out, weft_error *err)
+{
+    struct weft__made *made = *out = calloc(1, sizeof *made);
+    if (made) made->name = strdup(name);
+    if (made && made->name) made->values = malloc((size_t)n * sizeof *made->values + 1);
+    if (made && made->values) return WEFT_OK;
+    weft__gguf_free(made);
+    *out = NULL;
+    return WEFT_OOM_FAIL(err, name);
+}
+
+/* They are kept as long as the model, if s is OK. Returns s. */
+static weft_status finish(weft_model *m, struct weft__made *made, weft_status s)
+{
+    if (s) return weft__gguf_free(made), s;
     made->next = m->made;
     m->made = made;
-    *out = made->values;
-    return made->name && made->values ? WEFT_OK : WEFT_OOM_FAIL(err, name);
+    return WEFT_OK;
 }
 
 void weft__gguf_free(struct weft__made *made)
@@ -214,15 +228,16 @@ static weft_status reorder(weft_model *m, const place *p, weft_weight_data *d, w
 {
     const int64_t n = d->dims[0];
     uint32_t H, G, D;
-    float *values;
-    bool found;
     read_heads(m, &H, &G, &D);
-    WEFT_TRY(keep(m, p->name, 2 * n, &values, &found, err));
-    if (!found) {
-        WEFT_TRY(as_floats(d, n, values + n, p, err));
-        for (int64_t i = 0; i < n; i++) values[weft__gguf_row(p->at.form, H, G, D, (uint32_t)i)] = values[n + i];
+    if (!find_made(m, p->name)) {
+        struct weft__made *made;
+        WEFT_TRY(begin(p->name, 2 * n, &made, err));
+        float *values = made->values;
+        weft_status s = as_floats(d, n, values + n, p, err);
+        for (int64_t i = 0; !s && i < n; i++) values[weft__gguf_row(p->at.form, H, G, D, (uint32_t)i)] = values[n + i];
+        WEFT_TRY(finish(m, made, s));
     }
-    set_floats(d, values);
+    set_floats(d, find_made(m, p->name));
     return WEFT_OK;
 }
 
@@ -230,14 +245,14 @@ static weft_status reorder(weft_model *m, const place *p, weft_weight_data *d, w
 static weft_status lessen(weft_model *m, const place *p, weft_weight_data *d, weft_error *err)
 {
     const int64_t n = row_count(d) * d->dims[d->rank - 1];
-    float *values;
-    bool found;
-    WEFT_TRY(keep(m, p->name, n, &values, &found, err));
-    if (!found) {
-        WEFT_TRY(as_floats(d, n, values, p, err));
-        for (int64_t i = 0; i < n; i++) values[i] -= 1;
+    if (!find_made(m, p->name)) {
+        struct weft__made *made;
+        WEFT_TRY(begin(p->name, n, &made, err));
+        weft_status s = as_floats(d, n, made->values, p, err);
+        for (int64_t i = 0; !s && i < n; i++) made->values[i] -= 1;
+        WEFT_TRY(finish(m, made, s));
     }
-    set_floats(d, values);
+    set_floats(d, find_made(m, p->name));
     return WEFT_OK;
 }
 
@@ -247,19 +262,20 @@ static weft_status interleave(weft_model *m, const place *p, weft_weight_data *d
 {
     const int64_t experts = d->dims[0], each = d->dims[1], n = experts * each;
     const bool turns = p->at.form == WEFT__GGUF_TURNS;
-    float *values;
-    bool found;
-    WEFT_TRY(keep(m, p->name, 4 * n, &values, &found, err));
-    if (!found) {
-        WEFT_TRY(as_floats(d, n, values + 2 * n, p, err));
-        WEFT_TRY(as_floats(second, n, values + 3 * n, p, err));
-        for (int64_t i = 0; i < 2 * n; i++) {
+    if (!find_made(m, p->name)) {
+        struct weft__made *made;
+        WEFT_TRY(begin(p->name, 4 * n, &made, err));
+        float *values = made->values;
+        weft_status s = as_floats(d, n, values + 2 * n, p, err);
+        if (!s) s = as_floats(second, n, values + 3 * n, p, err);
+        for (int64_t i = 0; !s && i < 2 * n; i++) {
             const int64_t e = i / n, j = i % n, expert = j / each, k = j % each;
             values[expert * 2 * each + (turns ? 2 * k + e : e * each + k)] = values[2 * n + i];
         }
+        WEFT_TRY(finish(m, made, s));
     }
     d->dims[1] *= 2;
-    set_floats(d, values);
+    set_floats(d, find_made(m, p->name));
     return WEFT_OK;
 }
 
@@ -273,7 +289,7 @@ static void give_back(weft_model *m, weft_weight_data *next)
 
 static weft_status take_parts(weft_model *m, uint64_t n, weft_weight_data *d, weft_error *err)
 {
-    if (n > MAX_ROWS) return WEFT_FAIL(err, WEFT_LIMIT, "a weight of %llu rows", (unsigned long long)n);
+    if (n > MAX_ROWS) return WEFT_FAIL(err, WEFT_LIMIT, "%s: a weight of %llu rows", m->path, (unsigned long long)n);
     if (!weft__grow(&m->parts, &m->parts_capacity, n, sizeof *m->parts)) return WEFT_OOM_FAIL(err, "a weight");
     d->parts = m->parts;
     d->n_parts = (uint32_t)n;
@@ -300,7 +316,7 @@ static weft_status join_rows(weft_model *m, const place *p, weft_weight_data *d,
                              weft_error *err)
 {
     const bool turns = p->at.form == WEFT__GGUF_TURNS;
-    d->done = turns ? NULL : d->done; /* rows are smaller than pages */
+    if (turns || !second->done) d->done = NULL; /* rows are smaller than pages; or not all are a mapped file's */
     const uint64_t rows = (uint64_t)row_count(d), each = turns ? 1 : (uint64_t)d->dims[1], n = rows / each;
     if (d->dtype != second->dtype)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensors '%s' and '%s' are parts of one weight, but differ in type",
@@ -324,8 +340,11 @@ static weft_status cut(const weft_model *m, const place *p, weft_weight_data *d,
     read_heads(m, &H, &G, &D);
     const uint64_t rows[] = { (uint64_t)H * D, (uint64_t)G * D, (uint64_t)G * D };
     const uint64_t size = d->rank > 1 ? row_bytes(d) : weft_dtype_get(d->dtype)->bytes;
-    for (int i = 0; i < 3; i++) {
-        if (!strstr(p->name, kinds[i]) || rows[i] + p->first > (uint64_t)d->dims[0]) continue;
+    if (d->rank == 1 && weft_dtype_get(d->dtype)->block > 1)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor '%s': a vector of type %s is not cut into parts",
+                         p->t->file, p->t->name, p->t->dtype->name);
+    for (int i = 0; i < 3 && d->rank > 0 && (uint64_t)d->dims[0] == rows[0] + rows[1] + rows[2]; i++) {
+        if (!strstr(p->name, kinds[i])) continue;
         d->data = (const unsigned char *)d->data + p->first * size;
         d->dims[0] = (int64_t)rows[i];
         d->bytes = rows[i] * size;

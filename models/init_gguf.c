@@ -17,7 +17,7 @@ weft_status weft__init_gguf(weft_model *m, const char *path, weft_dtype dtype, u
     weft__gguf_kv kv = { 0 };
     WEFT_TRY(weft__gguf_export_plan(m, dtype, &e, err));
     const weft__file_tensor *tensors = weft__gguf_export_tensors(e, &n);
-    weft__random_pool pools[WEFT_DTYPE_COUNT] = { { NULL } };
+    weft__random_pool pools[WEFT_DTYPE_COUNT] = { { .blocks = NULL } };
     weft__random_init random = { .tensors = tensors, .seed = seed, .deviation = deviation, .pools = pools };
     weft_status s = weft__gguf_export_values(e, &kv, err);
     weft__gguf_put_types(&kv, tensors, n);

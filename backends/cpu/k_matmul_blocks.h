@@ -150,7 +150,7 @@ VEC_FN void mm_chunk(const cpu_panel_format *f, vi table, const int tt, const un
                      const unsigned char *chunk, int64_t c, const unsigned char *x, vf *sum)
 {
     const unsigned char *words = x + tt * 4, *q = x + tt * mm_x_head(f);
-    const bool minimum = cpu_panel_has_minimum(f), begins = !minimum && (!cpu_panel_is_signed(f) || VEC_BIAS);
+    const bool minimum = cpu_panel_has_minimum(f), begins = !minimum && (!cpu_panel_is_signed(f) || VEC_BIAS != 0);
     const int minima = minimum ? f->groups : 0;
     vf part[12], d, m[2];
     VEC_UNROLL(2)

@@ -39,7 +39,7 @@ static const weft__gguf_key gguf_keys[] = {
 
 const weft__arch weft__arch_cohere2 = {
     .family = "Cohere2", .trunk = trunk, KEYS("cohere2", keys),
-    .gguf.arch = "cohere2", GGUF_KEYS(gguf_keys), .gguf.period = 4, DECODER_NAMES,
+    .gguf.arch = "cohere2", GGUF_KEYS(gguf_keys), .gguf.period = 4, .gguf.window = -1, DECODER_NAMES,
     .classes = { { "Cohere2ForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "Cohere2Model", WEFT_HEAD_NONE, NULL, false } },
 };

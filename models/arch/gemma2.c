@@ -48,5 +48,5 @@ static const weft__gguf_key gguf_keys[] = {
 
 const weft__arch weft__arch_gemma2 = {
     .family = "Gemma2", DECODER_CLASSES("Gemma2"), .trunk = trunk, KEYS("gemma2", keys),
-    GGUF("gemma2", gguf), GGUF_KEYS(gguf_keys), .gguf.period = 2, DECODER_NAMES
+    GGUF("gemma2", gguf), GGUF_KEYS(gguf_keys), .gguf.period = 2, .gguf.window = 4096, DECODER_NAMES
 };

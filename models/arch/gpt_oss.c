@@ -72,7 +72,7 @@ static const weft__gguf_name gguf[] = {
 
 const weft__arch weft__arch_gpt_oss = {
     .family = "GptOss", .trunk = trunk, KEYS("gpt_oss", keys),
-    GGUF("gpt-oss", gguf), .gguf.period = 2, .gguf.rope = "usual", DECODER_NAMES,
+    GGUF("gpt-oss", gguf), .gguf.period = 2, .gguf.window = -1, .gguf.rope = "usual", DECODER_NAMES,
     .transposed = { ".experts.gate_up_proj", ".experts.down_proj" },
     .classes = { { "GptOssForCausalLM", WEFT_HEAD_LOGITS, NULL, false }, { "GptOssModel", WEFT_HEAD_NONE, NULL, false },
                  { "GptOssForSequenceClassification", WEFT_HEAD_SEQUENCE, "score", false },

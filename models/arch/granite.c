@@ -49,7 +49,7 @@ static const weft__gguf_key gguf_keys[] = {
 
 const weft__arch weft__arch_granite = {
     .family = "Granite", .trunk = trunk, KEYS("granite", keys),
-    GGUF("granite", gguf), GGUF_KEYS(gguf_keys), DECODER_NAMES,
+    GGUF("granite", gguf), GGUF_KEYS(gguf_keys), .gguf.may_not_turn = true, DECODER_NAMES,
     .classes = { { "GraniteForCausalLM", WEFT_HEAD_LOGITS, NULL, false },
                  { "GraniteModel", WEFT_HEAD_NONE, NULL, false } },
 };

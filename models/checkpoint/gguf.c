@@ -102,7 +102,7 @@ static weft_status join_all(weft__gguf_file *first, char *path, char *number, in
 {
     for (int64_t i = 1; i < count; i++) {
         weft__gguf_file *f;
-        char digits[16];
+        char digits[24];
         snprintf(digits, sizeof digits, "%05lld", (long long)i + 1);
         memcpy(number, digits, 5);
         WEFT_TRY(open_member(path, i, count, &f, err));

@@ -15,18 +15,24 @@ static weft_error err;
 /* What is done to a golden's file: a value of another kind instead (none: it is left out), or without a tensor. */
 typedef struct change {
     const char *golden, *key;
-    enum { NOTHING, NUMBER, REAL, TEXT, LIST } kind;
+    enum { NOTHING, NUMBER, REAL, TEXT, LIST, WORDS } kind;
     double number;
-    const char *text, *without; /* LIST: numbers of one digit */
+    const char *text, *without; /* LIST: numbers of one digit; WORDS: one for each letter;
+                                 * NOTHING: a tensor of F32 that becomes one of F64 */
     const char *fault; /* that the error's text has; NULL: it opens */
 } change;
 
-typedef struct source { const weft__gguf_file *file; const weft__file_tensor **tensors; } source;
+typedef struct source { const weft__gguf_file *file; const weft__file_tensor **tensors; const char *wide; } source;
 
 static weft_status fill(void *ctx, size_t i, uint64_t offset, void *out, size_t n, weft_error *e)
 {
     const source *s = ctx;
     (void)e;
+    if (s->wide && !strcmp(s->wide, s->tensors[i]->name)) {
+        const float *x = (const float *)(const void *)((const unsigned char *)s->tensors[i]->data + offset / 2);
+        for (size_t k = 0; k < n / sizeof(double); k++) ((double *)out)[k] = (double)x[k];
+        return WEFT_OK;
+    }
     memcpy(out, (const unsigned char *)s->tensors[i]->data + offset, n);
     return WEFT_OK;
 }
@@ -39,6 +45,8 @@ static void put(weft__gguf_kv *kv, const change *c)
     if (c->kind == NUMBER) weft__gguf_put_u32(kv, c->key, (uint32_t)c->number);
     if (c->kind == REAL) weft__gguf_put_f32(kv, c->key, (float)c->number);
     if (c->kind == TEXT) weft__gguf_put_text(kv, c->key, c->text, strlen(c->text));
+    if (c->kind == WORDS) weft__gguf_put_strings(kv, c->key, strlen(c->text));
+    for (; c->kind == WORDS && c->text[n]; n++) weft__gguf_put_string(kv, c->text + n, 1);
     if (c->kind == LIST) weft__gguf_put_numbers(kv, c->key, WEFT__GGUF_I32, list, n);
 }
 
@@ -59,9 +67,11 @@ static void rewrite(const golden *g, const change *c)
     for (size_t i = 0; i < all && n < 256; i++) {
         if (c->without && !strcmp(c->without, t[i].name)) continue;
         from[n] = &t[i];
-        kept[n++] = t[i];
+        kept[n] = t[i];
+        if (c->kind == NOTHING && c->text && !strcmp(c->text, t[i].name)) kept[n].dtype = weft__file_dtype_find("F64");
+        n++;
     }
-    source s = { f, from };
+    source s = { f, from, c->kind == NOTHING ? c->text : NULL };
     CHECK_OK(weft__gguf_write(&(weft__gguf_write_desc){ .path = temp_path(&g->folder, "changed.gguf"), .values = &kv,
                                                          .tensors = kept, .n_tensors = n, .fill = fill, .ctx = &s },
                               &err), err);
@@ -104,6 +114,14 @@ static const change changes[] = {
     { "gemma2", "gemma2.rope.freq_base_swa", REAL, 50, NULL, NULL, "gemma2.rope.freq_base_swa is not supported for" },
     { "mixtral", "llama.expert_gating_func", NUMBER, 2, NULL, NULL, "llama.expert_gating_func is not supported for" },
     { "llama-linear", "llama.rope.scaling.type", TEXT, 0, "none", NULL, NULL },
+    { "llama-3", "llama.rope.scaling.factor", REAL, 4, NULL, NULL, "factor 4 beside tensors of rotary factors" },
+    { "llama-3", "llama.rope.scaling.factor", REAL, 1, NULL, NULL, NULL },
+    { "llama-3", "llama.rope.scaling.type", TEXT, 0, "yarn", NULL, "scaling.type yarn and factor 1 beside tensors" },
+    { "granite-factors", "granite.rope.scaling.finetuned", NUMBER, 0, NULL, NULL, "without rotary embeddings are not" },
+    { "granite-factors", "granite.rope.scaling.finetuned", NUMBER, 1, NULL, NULL, NULL },
+    { "llama-3", "llama.rope.scaling.finetuned", NUMBER, 0, NULL, NULL, NULL },
+    { "cohere2", "cohere2.attention.sliding_window", NOTHING, 0, NULL, NULL, "attention.sliding_window is missing" },
+    { "gpt_oss", "gpt-oss.attention.sliding_window", NOTHING, 0, NULL, NULL, "attention.sliding_window is missing" },
     { "llama-linear", "llama.rope.scaling.type", TEXT, 0, "ntk", NULL, "rope_type \"ntk\" is not supported" },
     { "llama-linear", "llama.rope.scaling.type", TEXT, 0, "\xff", NULL, "llama.rope.scaling.type is no text" },
     { "llama-linear", "llama.rope.scaling.type", NUMBER, 1, NULL, NULL, "llama.rope.scaling.type is no text" },
@@ -116,6 +134,7 @@ static const change changes[] = {
     { "gemma3", "gemma3.attention.sliding_window_pattern", NUMBER, 2, NULL, NULL, NULL },
     { "gemma3", "gemma3.attention.sliding_window_pattern", LIST, 0, "1110110", NULL, NULL },
     { "gemma3", "gemma3.attention.sliding_window_pattern", LIST, 0, "11", NULL, "does not say it of layer 2" },
+    { "gemma3", "gemma3.attention.sliding_window_pattern", WORDS, 0, "1110110", NULL, "does not say it of layer 0" },
     { "gemma3", "gemma3.attention.sliding_window_pattern", TEXT, 0, "6", NULL, "does not say it of layer 0" },
     { "mpt-plain", "mpt.attention.max_alibi_bias", REAL, 4, NULL, NULL, "without 'attn_config.alibi'" },
     { "stablelm-sequential", NULL, NOTHING, 0, NULL, "blk.0.ffn_norm.weight", "'blk.0.ffn_norm.bias' is of no part" },
@@ -172,6 +191,60 @@ static void sources_and_unread_keys_are_told(void)
     golden_close(&g);
 }
 
+/* Which layers see a window, and how large it is, where the file says it and where it does not. */
+static void windows_are_read(void)
+{
+    static const struct { change c; const char *layers; double window; } rows[] = {
+        { { "gemma3", "gemma3.attention.sliding_window_pattern", NUMBER, 2, NULL, NULL, NULL }, "1010101", 7 },
+        { { "gemma3", "gemma3.attention.sliding_window_pattern", LIST, 0, "1110110", NULL, NULL }, "1110110", 7 },
+        { { "gemma2", "gemma2.attention.sliding_window", NOTHING, 0, NULL, NULL, NULL }, "10", 4096 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        golden g;
+        char file[64], key[32];
+        const char *type;
+        double window = 0;
+        weft_config_file *c = NULL;
+        snprintf(file, sizeof file, "gguf/%s.json", rows[i].c.golden);
+        if (gguf_golden_open(&g, file)) {
+            rewrite(&g, &rows[i].c);
+            CHECK_OK(weft_config_file_open(temp_path(&g.folder, "changed.gguf"), &c, &err), err);
+        }
+        if (c) CHECK(weft_config_file_number(c, "sliding_window", &window) == 1 && window == rows[i].window);
+        for (int k = 0; c && rows[i].layers[k]; k++) {
+            snprintf(key, sizeof key, "layer_types.%d", k);
+            if (CHECK(weft_config_file_text(c, key, &type) == 1))
+                CHECK_STR(type, rows[i].layers[k] == '1' ? "sliding_attention" : "full_attention");
+        }
+        weft_config_file_close(c);
+        golden_close(&g);
+    }
+}
+
+/* Whether the bytes of a weight may be given back when they have been read: those of a mapped file, of which nothing
+ * that was made (doubles as floats) is a part. */
+static void what_was_made_is_not_given_back(void)
+{
+    static const char weight[] = "model.layers.0.mlp.experts.gate_up_proj";
+    static const char *const wide[] = { NULL, "blk.0.ffn_gate_exps.weight", "blk.0.ffn_up_exps.weight" };
+    for (int i = 0; i < 3; i++) {
+        const change c = { .golden = "mixtral", .text = wide[i] };
+        golden g;
+        weft_model *m = NULL;
+        weft_weight_data d = { 0 };
+        if (gguf_golden_open(&g, "gguf/mixtral.json")) {
+            rewrite(&g, &c);
+            CHECK_OK(weft_model_open(temp_path(&g.folder, "changed.gguf"), NULL, &m, &err), err);
+        }
+        if (m) {
+            const weft_weight_source weights = weft_model_weights(m);
+            if (CHECK_OK(weights.find(weights.ctx, weight, &d, &err), err)) CHECK((d.done != NULL) == (i == 0));
+        }
+        weft_model_close(m);
+        golden_close(&g);
+    }
+}
+
 /* A folder with a GGUF file is one; what else stands there does not count. */
 static void a_folder_is_its_file(void)
 {
@@ -211,6 +284,8 @@ static void allocations_may_fail(void)
 static const weft_test tests[] = {
     { "faults are told", faults_are_told },
     { "sources, and keys that are not read, are told", sources_and_unread_keys_are_told },
+    { "windows are read", windows_are_read },
+    { "what was made is not given back", what_was_made_is_not_given_back },
     { "a folder is its file", a_folder_is_its_file },
     { "allocations may fail", allocations_may_fail },
 };
