@@ -132,7 +132,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_
  *
  * `done`, which may be NULL, is told of bytes that were read into a device's memory and are not needed now, so that
  * the pages of a mapped file can be given back: loading then takes no more memory than what is loaded. They stay
- * readable. */
+ * readable. They need not be its source's own: another one may have put others in their place. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;
@@ -142,7 +142,8 @@ typedef struct weft_weight_data {
     const void *const *parts; /* NULL: it lies at `data`; else equally many whole rows at each, one after the other */
     uint32_t n_parts;         /* the array itself must stay until the source is asked again */
     bool turned; /* its last two dims lie the other way round at `data`, as [.., n, m]; no blocks, no parts */
-    void (*done)(const void *data, uint64_t bytes);
+    void (*done)(void *ctx, const void *data, uint64_t bytes);
+    void *done_ctx;
 } weft_weight_data;
 
 /* Fills *out, which is zeros, for a name of the graph's. NOT_FOUND: there is none. Called while loading only. */

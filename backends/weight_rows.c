@@ -96,13 +96,13 @@ void weft__weight_done(const weft_weight_data *src, int64_t row, int64_t n)
     if (n > rows - row) n = rows - row;
     if (!src->done || n <= 0) return;
     if (src->turned) {
-        if (row + n == rows) src->done(src->data, src->bytes);
+        if (row + n == rows) src->done(src->done_ctx, src->data, src->bytes);
         return;
     }
     for (int64_t done = 0, count; done < n; done += count) {
         const int64_t first = row + done, place = first % each;
         const unsigned char *from = src->n_parts ? src->parts[first / each] : src->data;
         count = n - done < each - place ? n - done : each - place;
-        src->done(from + (uint64_t)place * step, (uint64_t)count * step);
+        src->done(src->done_ctx, from + (uint64_t)place * step, (uint64_t)count * step);
     }
 }

@@ -16,7 +16,7 @@ typedef struct weft_convert_desc {
     const weft_progress_sink *progress; /* may be NULL */
 } weft_convert_desc;
 
-/* out: "x.gguf", which is replaced if it is there, or a folder, which must hold no checkpoint. It is complete or not
+/* out: "x.gguf", which is replaced if it is there, or a folder, which must be empty or not there. It is complete or not
  * there. m must not be used by anybody else meanwhile. desc may be NULL.
  *
  * To GGUF: vectors, norms and routers become f32, as llama.cpp wants them; the tokenizer's and the configuration's

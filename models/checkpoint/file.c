@@ -72,6 +72,12 @@ void weft__file_map_close(weft__file_map *m)
     *m = (weft__file_map){ 0 };
 }
 
+bool weft__file_map_holds(const weft__file_map *m, const void *data, uint64_t bytes)
+{
+    const uintptr_t begin = (uintptr_t)m->data, at = (uintptr_t)data;
+    return m->size && at >= begin && at - begin <= m->size && bytes <= m->size - (at - begin);
+}
+
 weft_status weft__file_check_fetched(const char *path, const void *data, size_t size, weft_error *err)
 {
     size_t n = sizeof lfs_pointer - 1;

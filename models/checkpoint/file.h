@@ -15,6 +15,8 @@ typedef struct weft__file_map {
 WEFT_MUST_USE weft_status weft__file_map_open(const char *path, weft__file_map *out,
                                               weft_error *err);
 void weft__file_map_close(weft__file_map *m);
+/* Whether these bytes are some of the file's. */
+bool weft__file_map_holds(const weft__file_map *m, const void *data, uint64_t bytes);
 
 /* Whether a file's beginning shows that a download ended before its contents came: it is empty, or the pointer that a
  * clone without Git LFS has in its place. FORMAT with the reason. */

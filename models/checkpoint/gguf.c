@@ -54,6 +54,12 @@ void weft__gguf_close(weft__gguf_file *f)
     }
 }
 
+bool weft__gguf_holds(const weft__gguf_file *f, const void *data, uint64_t bytes)
+{
+    for (; f && !weft__file_map_holds(&f->map, data, bytes); f = f->next) continue;
+    return f != NULL;
+}
+
 /* ---- sets ---- */
 
 /* One of the whole numbers that the files of a set have; -1: none, or no such number. */

@@ -85,10 +85,20 @@ static void prefetch(const weft__file_tensor *t)
     madvise((void *)begin, (uintptr_t)t->data + t->size - begin, MADV_WILLNEED);
 }
 
+/* Whether bytes lie in one of the files. */
+static bool is_mapped(const weft_checkpoint *ck, const void *data, uint64_t bytes)
+{
+    if (ck->gguf) return weft__gguf_holds(ck->gguf, data, bytes);
+    for (size_t i = 0; i < ck->n_files; i++)
+        if (weft__file_map_holds(&ck->files[i]->map, data, bytes)) return true;
+    return false;
+}
+
 /* Pages that were read need not be in this process's memory: they are in the system's, as long as it has room. Those at
  * the ends may hold other tensors' bytes, which are then mapped again when they are looked at. */
-static void give_back(const void *data, uint64_t bytes)
+static void give_back(void *ctx, const void *data, uint64_t bytes)
 {
+    if (!is_mapped(ctx, data, bytes)) return; /* anybody's memory, whose contents would be lost */
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data & ~(page - 1);
     if (bytes) madvise((void *)begin, (uintptr_t)data + bytes - begin, MADV_DONTNEED);
 }
@@ -100,7 +110,7 @@ weft_status weft__checkpoint_data(const weft_checkpoint *ck, const weft__file_te
         return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, t->name, t->rank);
     prefetch(t);
     *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size,
-                               .done = give_back };
+                               .done = give_back, .done_ctx = (void *)(uintptr_t)ck };
     memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
     if (!t->swapped && !is_narrowed(t)) return WEFT_OK;
     WEFT_TRY(converted(ck, t, &out->data, err));

@@ -112,8 +112,9 @@ static const unsigned char *told_from;
 static unsigned told[SMALL_OUT * SMALL_IN * sizeof(float)]; /* of each byte: how often */
 static bool strange;                                        /* other bytes were told of */
 
-static void tell(const void *data, uint64_t bytes)
+static void tell(void *ctx, const void *data, uint64_t bytes)
 {
+    (void)ctx;
     const size_t at = (size_t)((const unsigned char *)data - told_from);
     if (at > sizeof told / sizeof *told || bytes > sizeof told / sizeof *told - at) strange = true;
     else

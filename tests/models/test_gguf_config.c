@@ -22,11 +22,11 @@ typedef struct change {
     const char *fault; /* that the error's text has; NULL: it opens */
 } change;
 
-typedef struct source { const weft__gguf_file *file; const weft__file_tensor **tensors; const char *wide; } source;
+typedef struct tensors { const weft__gguf_file *file; const weft__file_tensor **tensors; const char *wide; } tensors;
 
 static weft_status fill(void *ctx, size_t i, uint64_t offset, void *out, size_t n, weft_error *e)
 {
-    const source *s = ctx;
+    const tensors *s = ctx;
     (void)e;
     if (s->wide && !strcmp(s->wide, s->tensors[i]->name)) {
         const float *x = (const float *)(const void *)((const unsigned char *)s->tensors[i]->data + offset / 2);
@@ -71,7 +71,7 @@ static void rewrite(const golden *g, const change *c)
         if (c->kind == NOTHING && c->text && !strcmp(c->text, t[i].name)) kept[n].dtype = weft__file_dtype_find("F64");
         n++;
     }
-    source s = { f, from, c->kind == NOTHING ? c->text : NULL };
+    tensors s = { f, from, c->kind == NOTHING ? c->text : NULL };
     CHECK_OK(weft__gguf_write(&(weft__gguf_write_desc){ .path = temp_path(&g->folder, "changed.gguf"), .values = &kv,
                                                          .tensors = kept, .n_tensors = n, .fill = fill, .ctx = &s },
                               &err), err);
@@ -245,6 +245,37 @@ static void what_was_made_is_not_given_back(void)
     }
 }
 
+/* Who puts other numbers in place of a weight's keeps them, whatever is told of having been read: of both kinds of
+ * file. */
+static void memory_of_others_is_left_alone(void)
+{
+    enum { SIZE = 1 << 16 };
+    const weft_tensor_info *t;
+    golden g;
+    unsigned char *other = calloc(1, SIZE);
+    for (int k = 0; other && k < SIZE; k++) other[k] = 1;
+    bool opens = gguf_golden_open(&g, "gguf/mixtral.json");
+    const char *const paths[] = { WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox",
+                                  opens ? temp_path(&g.folder, "model.gguf") : "" };
+    for (int i = 0; other && i < 2; i++) {
+        weft_checkpoint *ck = NULL;
+        weft_weight_data d = { 0 };
+        if (!CHECK_OK(weft_checkpoint_open(paths[i], &ck, &err), err)) continue;
+        const weft_weight_source source = weft_checkpoint_source(ck);
+        t = weft_checkpoint_tensor(ck, 0);
+        if (CHECK_OK(source.find(source.ctx, t->name, &d, &err), err) && CHECK(d.done != NULL)) {
+            int sum = 0;
+            d.done(d.done_ctx, other, SIZE);
+            d.done(d.done_ctx, d.data, d.bytes);
+            for (int k = 0; k < SIZE; k++) sum += other[k];
+            CHECK_EQ_INT(sum, SIZE);
+        }
+        weft_checkpoint_close(ck);
+    }
+    free(other);
+    golden_close(&g);
+}
+
 /* A folder with a GGUF file is one; what else stands there does not count. */
 static void a_folder_is_its_file(void)
 {
@@ -286,6 +317,7 @@ static const weft_test tests[] = {
     { "sources, and keys that are not read, are told", sources_and_unread_keys_are_told },
     { "windows are read", windows_are_read },
     { "what was made is not given back", what_was_made_is_not_given_back },
+    { "memory of others is left alone", memory_of_others_is_left_alone },
     { "a folder is its file", a_folder_is_its_file },
     { "allocations may fail", allocations_may_fail },
 };
