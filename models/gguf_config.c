@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/number.h"
 #include "models/arch.h"
 #include "models/checkpoint/gguf.h"
 #include "models/checkpoint/json.h"
@@ -49,11 +50,8 @@ static const weft__gguf_value *look(reader *r, const char *key, char full[KEY_SI
 /* What a publisher wrote before it became a float: the shortest decimal number that gives it. */
 static double as_written(const weft__gguf_value *v, double x)
 {
-    char text[32];
-    for (int digits = 6; v->element == WEFT__GGUF_F32 && isfinite(x) && digits < 10; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if ((float)strtod(text, NULL) == (float)x) return strtod(text, NULL);
-    }
+    char text[WEFT__FLOAT_TEXT];
+    if (v->element == WEFT__GGUF_F32 && isfinite(x)) weft__double_scan(weft__float_text((float)x, text), &x);
     return x;
 }
 

@@ -308,3 +308,13 @@ void golden_each_on_cpu(const char *folder, const char *only, bool (*open)(golde
         weft_backend_close(b);
     }
 }
+
+int golden_filters(int argc, char **argv, const char **only)
+{
+    int n = 0;
+    for (int i = 1; i < argc; i++) {
+        if (!strncmp(argv[i], "only=", 5)) *only = argv[i] + 5;
+        else argv[++n] = argv[i];
+    }
+    return n;
+}

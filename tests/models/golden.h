@@ -48,4 +48,14 @@ void golden_meets(const golden *g, const weft_model_desc *desc, weft_backend *de
 void golden_each_on_cpu(const char *folder, const char *only, bool (*open)(golden *g, const char *file),
                         void (*test)(const golden *g, weft_backend *device));
 
+/* Takes only=NAME out of a program's arguments, of which the first is its name. How many filters are left. */
+int golden_filters(int argc, char **argv, const char **only);
+#define GOLDEN_MAIN(tests, only)                                                               \
+    weft_test_state weft_test_now;                                                             \
+    int main(int argc, char **argv)                                                            \
+    {                                                                                          \
+        int n = golden_filters(argc, argv, &(only));                                           \
+        return test_run_all(tests, sizeof(tests) / sizeof *(tests), n, argv + 1);              \
+    }
+
 #endif

@@ -258,14 +258,4 @@ static const weft_test tests[] = {
     { "Vulkan", vulkan },
 };
 
-weft_test_state weft_test_now;
-
-int main(int argc, char **argv)
-{
-    int n = 0;
-    for (int i = 1; i < argc; i++) {
-        if (!strncmp(argv[i], "only=", 5)) only = argv[i] + 5;
-        else argv[++n] = argv[i];
-    }
-    return test_run_all(tests, sizeof tests / sizeof *tests, n, argv + 1);
-}
+GOLDEN_MAIN(tests, only)
