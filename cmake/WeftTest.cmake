@@ -145,7 +145,7 @@ function(weft_fuzz_seeds name target kind from)
   add_dependencies(${target} fuzz_seeds_${name})
 endfunction()
 
-# weft_fuzz(name SOURCES fuzz_x.c CORPUS dir [LABELS ...] [LIBS ...]): a libFuzzer target (LLVMFuzzerTestOneInput) as the
+# weft_fuzz(name SOURCES fuzz_x.c [CORPUS dir] [LABELS ...] [LIBS ...]): a libFuzzer target (LLVMFuzzerTestOneInput) as the
 # program fuzz_<name> with WEFT_FUZZ; in every other build the same source, driven by tests/fuzz_replay.c, becomes a test
 # that runs the seed corpora once. SEEDS kind from: more seeds, which fuzz_seeds makes when it is built, in the build's
 # folder seeds/<name>.
@@ -154,7 +154,10 @@ function(weft_fuzz name)
     return()
   endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;LABELS;LIBS;SEEDS")
-  set(corpora ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
+  set(corpora)
+  if(arg_CORPUS)
+    set(corpora ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
+  endif()
   set(target test_fuzz_${name})
   if(arg_SEEDS)
     list(APPEND corpora ${PROJECT_BINARY_DIR}/seeds/${name})

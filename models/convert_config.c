@@ -10,15 +10,20 @@
 #include "models/checkpoint/json.h"
 #include "models/gguf_values.h"
 #include "models/model_impl.h"
+#include "models/tokenizer/gguf_templates.h"
 
 enum { MAX_PATH_PARTS = 8, PATH_SIZE = 256 };
 
-/* In the order of writing: the folder is a model once it has the last. In GGUF files they have these keys. */
+/* In the order of writing: the folder is a model once it has the last. In GGUF files they have these keys; those
+ * without one are in the tokenizer.json that stands there for them. */
 static const struct { const char *name, *key; } files[] = {
     { "generation_config.json", WEFT__GGUF_FILES "generation_config.json" },
     { "tokenizer_config.json", WEFT__GGUF_FILES "tokenizer_config.json" },
     { "special_tokens_map.json", WEFT__GGUF_FILES "special_tokens_map.json" },
     { "chat_template.jinja", WEFT__GGUF_FILES "chat_template.jinja" },
+    { "vocab.json", NULL },
+    { "merges.txt", NULL },
+    { "added_tokens.json", NULL },
     { "tokenizer.json", "tokenizer.huggingface.json" },
     { "config.json", WEFT__GGUF_FILES "config.json" },
 };
@@ -125,16 +130,27 @@ static weft_status from_folder(const weft_model *m, const char *name, weft__conv
     return s;
 }
 
+/* What the file does not have as it was, made of its metadata; *text NULL: there is none. */
+static weft_status make_text(const weft_model *m, const weft__gguf_file *f, const char *name, char **text, size_t *size,
+                             weft_error *err)
+{
+    *text = NULL;
+    if (!strcmp(name, "config.json")) return make_config(m, text, size, err);
+    if (strcmp(name, "tokenizer_config.json") != 0 || weft__gguf_find(f, WEFT__GGUF_FILES "chat_template.jinja"))
+        return WEFT_OK;
+    return weft__gguf_templates_config(f, text, size, err);
+}
+
 static weft_status from_gguf(const weft_model *m, const weft__gguf_file *f, size_t i, weft__convert_texts *t,
                              weft_error *err)
 {
     weft__gguf_string s;
     char *text;
     size_t size;
+    if (!files[i].key) return WEFT_OK;
     if (weft__gguf_text(weft__gguf_find(f, files[i].key), 0, &s)) return add(t, files[i].name, s.text, s.size, err);
-    if (strcmp(files[i].name, "config.json") != 0) return WEFT_OK;
-    WEFT_TRY(make_config(m, &text, &size, err));
-    t->list[t->n++] = (weft__write_text){ files[i].name, text, size };
+    WEFT_TRY(make_text(m, f, files[i].name, &text, &size, err));
+    if (text) t->list[t->n++] = (weft__write_text){ files[i].name, text, size };
     return WEFT_OK;
 }
 

@@ -5,7 +5,7 @@
 #include "models/checkpoint/writer.h"
 #include "models/model.h"
 
-enum { WEFT__CONVERT_TEXTS = 8 };
+enum { WEFT__CONVERT_TEXTS = 12 };
 
 typedef struct weft__convert_texts {
     weft__write_text list[WEFT__CONVERT_TEXTS];

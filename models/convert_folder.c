@@ -1,11 +1,14 @@
 /* convert_folder.c: see convert_folder.h. Each tensor of the folder is a run of elements of one weight of the graph, in
  * the graph's order or with its last two dims the other way round. Everything is written into OUT.partial, a folder
- * that is renamed when it has been opened again. */
+ * that is renamed when it has been opened again. While it has that name a file MARK is in it, by which the next run
+ * knows that it may remove it. */
 #include "models/convert_folder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "models/checkpoint/out.h"
@@ -16,26 +19,59 @@
 #include "models/model_impl.h"
 
 #define PARTIAL ".partial"
+#define MARK    ".weft-convert"
 
 /* ---- the folder ---- */
 
 static bool is_ours(const char *name)
 {
     return weft__ends_with(name, PARTIAL) || weft__ends_with(name, ".safetensors") || weft__ends_with(name, ".json") ||
-           weft__ends_with(name, ".jinja");
+           weft__ends_with(name, ".jinja") || weft__ends_with(name, ".txt");
 }
 
-/* What an earlier run left that was killed, and then the folder. */
+static void remove_file(const char *folder, const char *name)
+{
+    char *path = weft__path_join(folder, name);
+    if (path) unlink(path);
+    free(path);
+}
+
+/* What a run made; the mark goes last, so that it can be done again. */
 static void remove_partial(const char *folder)
 {
     DIR *dir = opendir(folder);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        char *path = is_ours(e->d_name) ? weft__path_join(folder, e->d_name) : NULL;
-        if (path) unlink(path);
-        free(path);
-    }
+    for (struct dirent *e; dir && (e = readdir(dir));)
+        if (is_ours(e->d_name)) remove_file(folder, e->d_name);
     if (dir) closedir(dir);
+    remove_file(folder, MARK);
     rmdir(folder);
+}
+
+static bool has_mark(const char *folder)
+{
+    char *path = weft__path_join(folder, MARK);
+    const bool there = path && weft__path_exists(path);
+    free(path);
+    return there;
+}
+
+/* An empty folder of that name with the mark in it, in place of what an earlier run left that was killed. */
+static weft_status make_partial(const char *folder, weft_error *err)
+{
+    weft__out out;
+    if (has_mark(folder)) remove_partial(folder);
+    else rmdir(folder); /* if it is empty: a run was killed before it made the mark */
+    if (mkdir(folder, 0777)) {
+        if (errno != EEXIST) return weft__out_fail(err, folder, "create");
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: is there, and was not left by an earlier run: remove it, or choose "
+                         "another name", folder);
+    }
+    char *path = weft__path_join(folder, MARK);
+    weft_status s = path ? weft__out_open(path, &out, err) : WEFT_OOM_FAIL(err, folder);
+    if (!s) s = weft__out_close(&out, WEFT_OK, err);
+    free(path);
+    if (s) remove_partial(folder);
+    return s;
 }
 
 /* A folder of that name may be there if it is empty. */
@@ -82,10 +118,13 @@ weft_status weft__convert_to_folder(weft_model *m, const char *folder, const wef
     if (!partial) return WEFT_OOM_FAIL(err, folder);
     memcpy(partial, folder, n);
     memcpy(partial + n, PARTIAL, sizeof PARTIAL);
-    remove_partial(partial);
-    weft_status s = write_all(m, partial, d, err);
-    if (!s) s = weft__out_rename(partial, folder, err);
-    if (s) remove_partial(partial);
+    weft_status s = make_partial(partial, err);
+    if (!s) {
+        s = write_all(m, partial, d, err);
+        if (!s) s = weft__out_rename(partial, folder, err);
+        if (s) remove_partial(partial);
+        else remove_file(folder, MARK);
+    }
     free(partial);
     return s;
 }

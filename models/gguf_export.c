@@ -42,6 +42,11 @@ struct weft__gguf_export {
     weft_weight_data data;
 };
 
+static weft_status oom(const weft__gguf_export *e, const char *what, weft_error *err)
+{
+    return WEFT_FAIL(err, WEFT_OOM, "%s: out of memory for %s", e->model->path, what);
+}
+
 /* ---- which there are ---- */
 
 /* Types that llama.cpp expects, whatever the model has. */
@@ -64,13 +69,13 @@ static weft_status add(weft__gguf_export *e, const char *name, const origin *fro
 {
     if (!weft__grow(&e->tensors, &e->tensors_capacity, e->n + 1, sizeof *e->tensors) ||
         !weft__grow(&e->origins, &e->origins_capacity, e->n + 1, sizeof *e->origins))
-        return WEFT_OOM_FAIL(err, "a list of tensors");
+        return oom(e, "a list of tensors", err);
     weft__file_tensor *t = &e->tensors[e->n];
     *t = *like;
     t->name = weft__arena_strdup(&e->names, name);
     e->origins[e->n] = *from;
     e->origins[e->n].weight = weft__arena_strdup(&e->names, from->weight);
-    if (!t->name || !e->origins[e->n].weight) return WEFT_OOM_FAIL(err, "a list of tensors");
+    if (!t->name || !e->origins[e->n].weight) return oom(e, "a list of tensors", err);
     e->n++;
     return WEFT_OK;
 }
@@ -89,11 +94,12 @@ static weft_status add_row(weft__gguf_export *e, const weft__gguf_place *p, cons
         WEFT_TRY(add(e, p->name, from, &t, err));
     }
     if (like->rank != 1 || e->tensors[i].dims[1] != like->dims[0] || p->row != e->tensors[i].dims[0]++)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "weight '%s' is no row %u of %s", from->weight, p->row, p->name);
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weight '%s' is no row %u of %s", e->model->path, from->weight,
+                         p->row, p->name);
     if (!weft__grow(&e->rows, &e->rows_capacity, e->n_rows + 1, sizeof *e->rows))
-        return WEFT_OOM_FAIL(err, "a list of tensors");
+        return oom(e, "a list of tensors", err);
     e->rows[e->n_rows++] = (stacked){ i, p->row, weft__arena_strdup(&e->names, from->weight) };
-    return e->rows[e->n_rows - 1].weight ? WEFT_OK : WEFT_OOM_FAIL(err, "a list of tensors");
+    return e->rows[e->n_rows - 1].weight ? WEFT_OK : oom(e, "a list of tensors", err);
 }
 
 static const weft__file_dtype *planned_type(const weft__gguf_export *e, const weft_dims *d)
@@ -111,7 +117,8 @@ static weft_status add_weight(weft__gguf_export *e, const weft_graph *g, const w
     const weft_dims *d = &weft_graph_value(g, node->out[0])->dims;
     const weft__file_tensor *in_files = e->type ? NULL : weft__model_tensor(e->model, node->name, 0);
     if (!weft__gguf_place_of(e->model->arch, node->name, &p))
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "llama.cpp's %s has no weight '%s'", e->arch, node->name);
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: llama.cpp's %s has no weight '%s'", e->model->path, e->arch,
+                         node->name);
     if (!in_files && !e->type)
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no weight '%s'", e->model->path, node->name);
     weft__file_tensor t = { .rank = d->rank, .dtype = in_files ? row_of(in_files->dtype->type) : planned_type(e, d) };
@@ -119,12 +126,12 @@ static weft_status add_weight(weft__gguf_export *e, const weft_graph *g, const w
     for (uint32_t k = 0; k < d->rank; k++) t.dims[k] = (uint64_t)d->d[k].n;
     if (is_single(p.name, p.form == WEFT__GGUF_ROW ? 2 : d->rank)) t.dtype = row_of(WEFT_F32);
     if (!t.dtype)
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: GGUF has no weights of type %s", node->name,
-                         in_files ? in_files->dtype->name : weft_dtype_get(e->type)->name);
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weight '%s': GGUF has no weights of type %s", e->model->path,
+                         node->name, in_files ? in_files->dtype->name : weft_dtype_get(e->type)->name);
     if (p.form == WEFT__GGUF_ROW) return add_row(e, &p, &from, &t, err);
     if (*p.second) {
         if (t.rank < 2 || t.dims[1] % 2)
-            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "weight '%s' has no halves", node->name);
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weight '%s' has no halves", e->model->path, node->name);
         t.dims[1] /= 2;
     }
     WEFT_TRY(add(e, p.name, &from, &t, err));
@@ -139,7 +146,7 @@ static weft_status add_factors(weft__gguf_export *e, weft_error *err)
     for (uint32_t i = 0; weft__gguf_factors_of(e->model, i, &f); i++) {
         weft__file_tensor t = { .dtype = row_of(WEFT_F32), .rank = 1, .dims = { f.n } };
         float *values = weft__arena_alloc(&e->names, f.n, sizeof *values);
-        if (!values) return WEFT_OOM_FAIL(err, f.name);
+        if (!values) return oom(e, f.name, err);
         memcpy(values, f.values, f.n * sizeof *values);
         WEFT_TRY(add(e, f.name, &(origin){ .weight = f.name, .values = values }, &t, err));
     }
@@ -203,7 +210,7 @@ static weft_status make_room(weft__gguf_export *e, int64_t n, weft_error *err)
 {
     free(e->made);
     e->made = malloc((size_t)n * sizeof(float) + 1);
-    return e->made ? WEFT_OK : WEFT_OOM_FAIL(err, "a tensor");
+    return e->made ? WEFT_OK : oom(e, "a tensor", err);
 }
 
 static void set_made(const weft__gguf_export *e, weft_weight_data *d)
@@ -221,7 +228,7 @@ static void read_floats(const weft_weight_data *d, int64_t row, int64_t n, float
 static weft_status as_floats(weft__gguf_export *e, const weft_weight_data *d, const char *name, weft_error *err)
 {
     if (!weft__converts(d->dtype, WEFT_F32))
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "weight '%s': %s is not read as numbers", name,
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weight '%s': %s is not read as numbers", e->model->path, name,
                          weft_dtype_get(d->dtype)->name);
     WEFT_TRY(make_room(e, row_count(d) * row_length(d), err));
     read_floats(d, 0, row_count(d), e->made);
@@ -260,7 +267,7 @@ static weft_status move_elements(weft__gguf_export *e, const origin *o, weft_wei
     const int64_t each = halved ? d->dims[1] / 2 : d->dims[0], n = halved ? d->dims[0] * each : each;
     WEFT_TRY(as_floats(e, d, o->weight, err));
     float *moved = malloc((size_t)n * sizeof *moved + 1);
-    if (!moved) return WEFT_OOM_FAIL(err, o->weight);
+    if (!moved) return oom(e, o->weight, err);
     const float *made = e->made;
     for (int64_t i = 0; i < n; i++) moved[i] = made[graph_row(e, o, each, i)];
     free(e->made);
@@ -288,7 +295,7 @@ static weft_status copy_rows(weft__gguf_export *e, const origin *o, int64_t each
     }
     free(some);
     *d = (weft_weight_data){ .dtype = d->dtype, .rank = d->rank, .data = out };
-    return out && some ? WEFT_OK : WEFT_OOM_FAIL(err, o->weight);
+    return out && some ? WEFT_OK : oom(e, o->weight, err);
 }
 
 static weft_status move_rows(weft__gguf_export *e, const origin *o, weft_weight_data *d, weft_error *err)
@@ -297,9 +304,10 @@ static weft_status move_rows(weft__gguf_export *e, const origin *o, weft_weight_
     const int64_t each = halved ? d->dims[1] / 2 : d->dims[0], n = halved ? d->dims[0] * each : each;
     uint64_t bytes;
     if (n > UINT32_MAX || !weft_dtype_row_bytes(d->dtype, row_length(d), &bytes))
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "weight '%s': its rows cannot be moved", o->weight);
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weight '%s': its rows cannot be moved", e->model->path,
+                         o->weight);
     if (d->turned) return copy_rows(e, o, each, n, bytes, d, err);
-    if (!weft__grow(&e->parts, &e->parts_capacity, (size_t)n, sizeof *e->parts)) return WEFT_OOM_FAIL(err, o->weight);
+    if (!weft__grow(&e->parts, &e->parts_capacity, (size_t)n, sizeof *e->parts)) return oom(e, o->weight, err);
     for (int64_t i = 0; i < n; i++) e->parts[i] = row_at(d, graph_row(e, o, each, i), bytes);
     d->data = NULL;
     d->parts = e->parts;
@@ -316,7 +324,8 @@ static weft_status stack(weft__gguf_export *e, size_t index, weft_weight_data *o
         if (e->rows[i].index != index) continue;
         WEFT_TRY(e->source.find(e->source.ctx, e->rows[i].weight, &d, err));
         if (d.rank != 1 || d.dims[0] != n || !weft__converts(d.dtype, WEFT_F32))
-            return WEFT_FAIL(err, WEFT_SHAPE, "weight '%s' is no row of %lld", e->rows[i].weight, (long long)n);
+            return WEFT_FAIL(err, WEFT_SHAPE, "%s: weight '%s' is no row of %lld", e->model->path, e->rows[i].weight,
+                             (long long)n);
         read_floats(&d, 0, 1, (float *)e->made + e->rows[i].row * n);
     }
     set_made(e, out);
@@ -336,7 +345,8 @@ static weft_status transform(weft__gguf_export *e, const origin *o, weft_weight_
         return WEFT_OK;
     }
     if (!fits(e, o, d))
-        return WEFT_FAIL(err, WEFT_SHAPE, "weight '%s': its rows are not those of heads or halves", o->weight);
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s: weight '%s': its rows are not those of heads or halves",
+                         e->model->path, o->weight);
     const bool halved = o->form == WEFT__GGUF_HALVES || o->form == WEFT__GGUF_TURNS;
     return d->rank < (halved ? 3u : 2u) ? move_elements(e, o, d, err) : move_rows(e, o, d, err);
 }
@@ -362,7 +372,7 @@ weft_status weft__gguf_export_data(weft__gguf_export *e, size_t i, weft_weight_d
     for (uint32_t k = 0; k < t->rank; k++) out->dims[k] = (int64_t)t->dims[k];
     for (uint32_t k = 0; k + 1 < t->rank; k++) rows *= t->dims[k];
     if (!weft_dtype_row_bytes(out->dtype, row_length(out), &bytes) || !weft__converts(out->dtype, t->dtype->type))
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "tensor '%s': %s does not become %s", t->name,
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor '%s': %s does not become %s", e->model->path, t->name,
                          weft_dtype_get(out->dtype)->name, t->dtype->name);
     out->bytes = rows * bytes;
     return WEFT_OK;
@@ -380,7 +390,8 @@ weft_status weft__gguf_export_fill(void *ctx, size_t index, uint64_t offset, voi
         if (e->data.data && weft__convert_row(e->data.dtype, (const unsigned char *)e->data.data + first * size,
                               t->dtype->type, out, (int64_t)(n / t->dtype->bytes) * t->dtype->block))
             return WEFT_OK;
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "tensor '%s' has no values that can be written", t->name);
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor '%s' has no values that can be written", e->model->path,
+                         t->name);
     }
     weft_dtype_row_bytes(t->dtype->type, row_length(&e->data), &row_bytes);
     const int64_t row = (int64_t)(offset / row_bytes), rows = (int64_t)(n / row_bytes);

@@ -10,7 +10,9 @@
 #include "models/gguf_config.h"
 #include "models/gguf_factors.h"
 #include "models/model_impl.h"
+#include "models/tokenizer/files.h"
 #include "models/tokenizer/gguf_out.h"
+#include "models/tokenizer/gguf_templates.h"
 
 enum { KEY_SIZE = 128, MAX_FILE = 16 << 20 };
 
@@ -217,45 +219,64 @@ static weft_status put_rotary(job *j)
 static weft_status put_tokenizer(job *j)
 {
     weft__tokenizer_out t = { .n_vocab = j->m->info.n_vocab, .bos = j->m->info.bos, .eos = j->m->info.eos };
-    char *path = weft__path_join(j->m->folder, "tokenizer.json"), *text;
-    if (!path) return WEFT_OOM_FAIL(j->err, j->m->path);
-    weft_status s = WEFT_OK;
-    if (!weft__path_exists(path)) put_text(j, "tokenizer.ggml.model", "none");
-    else if (!(s = weft_model_tokenizer(j->m, &t.of, j->err)) &&
-             !(s = weft__file_read(path, WEFT__TOKENIZER_FILE_MAX, &text, &t.size, j->err))) {
-        t.text = text;
-        t.origin = path;
-        s = weft__tokenizer_put(&t, j->kv, j->err);
-        free(text);
+    bool there = false;
+    char *text;
+    if (j->m->folder) WEFT_TRY(weft__tokenizer_in_folder(j->m->folder, &there, j->err));
+    if (!there) {
+        put_text(j, "tokenizer.ggml.model", "none");
+        return WEFT_OK;
     }
-    free(path);
+    WEFT_TRY(weft_model_tokenizer(j->m, &t.of, j->err));
+    WEFT_TRY(weft__tokenizer_text(j->m->folder, t.of, &text, &t.size, j->err));
+    t.text = text;
+    t.origin = j->m->folder;
+    weft_status s = weft__tokenizer_put(&t, j->kv, j->err);
+    free(text);
     return s;
 }
 
 /* ---- files beside the tensors ---- */
+
+/* A file of the folder, to be freed; *text NULL: it is not there. */
+static weft_status read_file(job *j, const char *name, char **text, size_t *n)
+{
+    const bool config = !strcmp(name, "config.json"); /* it may have another name */
+    char *path = config ? strdup(weft__config_origin(j->m->hf)) : weft__path_join(j->m->folder, name);
+    *text = NULL;
+    if (!path) return WEFT_OOM_FAIL(j->err, j->m->path);
+    weft_status s = weft__path_exists(path) ? weft__file_read(path, MAX_FILE, text, n, j->err) : WEFT_OK;
+    free(path);
+    return s;
+}
+
+static weft_status put_templates(job *j)
+{
+    char *jinja, *config;
+    size_t n_jinja = 0, n = 0;
+    WEFT_TRY(read_file(j, "chat_template.jinja", &jinja, &n_jinja));
+    weft_status s = read_file(j, "tokenizer_config.json", &config, &n);
+    if (!s)
+        s = weft__gguf_put_templates(config, n, "tokenizer_config.json", (weft__gguf_string){ jinja, n_jinja }, j->kv,
+                                     j->err);
+    free(jinja);
+    free(config);
+    return s;
+}
 
 /* Those of the folder, as they are, for whoever makes such a folder again. */
 static weft_status put_files(job *j)
 {
     static const char *const names[] = { "config.json", "generation_config.json", "tokenizer_config.json",
                                          "special_tokens_map.json", "chat_template.jinja" };
-    for (size_t i = 0; j->m->folder && i < sizeof names / sizeof *names; i++) {
-        const char *config = weft__config_origin(j->m->hf); /* it may have another name */
-        char *path = i ? weft__path_join(j->m->folder, names[i]) : strdup(config), *text, key[KEY_SIZE];
-        if (!path) return WEFT_OOM_FAIL(j->err, j->m->path);
-        size_t size;
-        weft_status s = WEFT_OK;
-        if (weft__path_exists(path) && !(s = weft__file_read(path, MAX_FILE, &text, &size, j->err))) {
-            snprintf(key, sizeof key, WEFT__GGUF_FILES "%s", names[i]);
-            weft__gguf_put_text(j->kv, key, text, size);
-            if (!strcmp(names[i], "chat_template.jinja"))
-                weft__gguf_put_text(j->kv, "tokenizer.chat_template", text, size);
-            free(text);
-        }
-        free(path);
-        if (s) return s;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *text, key[KEY_SIZE];
+        size_t n;
+        WEFT_TRY(read_file(j, names[i], &text, &n));
+        snprintf(key, sizeof key, WEFT__GGUF_FILES "%s", names[i]);
+        if (text) weft__gguf_put_text(j->kv, key, text, n);
+        free(text);
     }
-    return WEFT_OK;
+    return put_templates(j);
 }
 
 /* ---- the whole ---- */
@@ -273,7 +294,7 @@ static weft_status put_all(job *j)
     if (!strstr(j->written.data ? j->written.data : "", "epsilon\n")) /* of norms whose epsilon is no setting */
         WEFT_TRY(put(j, "attention.layer_norm_epsilon", 1e-5));
     WEFT_TRY(put_tokenizer(j));
-    WEFT_TRY(put_files(j));
+    if (j->m->folder) WEFT_TRY(put_files(j));
     return j->written.failed ? WEFT_OOM_FAIL(j->err, j->m->path) : WEFT_OK;
 }
 

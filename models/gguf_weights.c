@@ -177,7 +177,7 @@ static const float *find_made(const weft_model *m, const char *name)
 }
 
 /* Room for n of them, to be filled. */
-static weft_status begin(const char *name, int64_t n, struct weft__made **out, weft_error *err)
+static weft_status begin(const weft_model *m, const char *name, int64_t n, struct weft__made **out, weft_error *err)
 {
     struct weft__made *made = *out = calloc(1, sizeof *made);
     if (made) made->name = strdup(name);
@@ -185,7 +185,7 @@ static weft_status begin(const char *name, int64_t n, struct weft__made **out, w
     if (made && made->values) return WEFT_OK;
     weft__gguf_free(made);
     *out = NULL;
-    return WEFT_OOM_FAIL(err, name);
+    return WEFT_FAIL(err, WEFT_OOM, "%s: out of memory for weight '%s'", m->path, name);
 }
 
 /* They are kept as long as the model, if s is OK. Returns s. */
@@ -231,7 +231,7 @@ static weft_status reorder(weft_model *m, const place *p, weft_weight_data *d, w
     read_heads(m, &H, &G, &D);
     if (!find_made(m, p->name)) {
         struct weft__made *made;
-        WEFT_TRY(begin(p->name, 2 * n, &made, err));
+        WEFT_TRY(begin(m, p->name, 2 * n, &made, err));
         float *values = made->values;
         weft_status s = as_floats(d, n, values + n, p, err);
         for (int64_t i = 0; !s && i < n; i++) values[weft__gguf_row(p->at.form, H, G, D, (uint32_t)i)] = values[n + i];
@@ -247,7 +247,7 @@ static weft_status lessen(weft_model *m, const place *p, weft_weight_data *d, we
     const int64_t n = row_count(d) * d->dims[d->rank - 1];
     if (!find_made(m, p->name)) {
         struct weft__made *made;
-        WEFT_TRY(begin(p->name, n, &made, err));
+        WEFT_TRY(begin(m, p->name, n, &made, err));
         weft_status s = as_floats(d, n, made->values, p, err);
         for (int64_t i = 0; !s && i < n; i++) made->values[i] -= 1;
         WEFT_TRY(finish(m, made, s));
@@ -264,7 +264,7 @@ static weft_status interleave(weft_model *m, const place *p, weft_weight_data *d
     const bool turns = p->at.form == WEFT__GGUF_TURNS;
     if (!find_made(m, p->name)) {
         struct weft__made *made;
-        WEFT_TRY(begin(p->name, 4 * n, &made, err));
+        WEFT_TRY(begin(m, p->name, 4 * n, &made, err));
         float *values = made->values;
         weft_status s = as_floats(d, n, values + 2 * n, p, err);
         if (!s) s = as_floats(second, n, values + 3 * n, p, err);
@@ -290,7 +290,8 @@ static void give_back(weft_model *m, weft_weight_data *next)
 static weft_status take_parts(weft_model *m, uint64_t n, weft_weight_data *d, weft_error *err)
 {
     if (n > MAX_ROWS) return WEFT_FAIL(err, WEFT_LIMIT, "%s: a weight of %llu rows", m->path, (unsigned long long)n);
-    if (!weft__grow(&m->parts, &m->parts_capacity, n, sizeof *m->parts)) return WEFT_OOM_FAIL(err, "a weight");
+    if (!weft__grow(&m->parts, &m->parts_capacity, n, sizeof *m->parts))
+        return WEFT_FAIL(err, WEFT_OOM, "%s: out of memory for the rows of a weight", m->path);
     d->parts = m->parts;
     d->n_parts = (uint32_t)n;
     return WEFT_OK;

@@ -1,13 +1,12 @@
 /* fuzz_seeds.c: seeds of the fuzz targets that are made from what other tests have, at build time.
  *
  *     fuzz_seeds configs GOLDENS OUT       # each golden's config.json, of tests/reference/arch
- *     fuzz_seeds tokenizers PIPELINES OUT  # each set of pipelines.json as a tokenizer.json, its model cut short */
+ *     fuzz_seeds tokenizers PIPELINES OUT  # each set of pipelines.json as a tokenizer.json, its model cut short
+ *     fuzz_seeds ggufs GGUF_JSON OUT       # each file of gguf.json, once for each of its cases */
 #include <dirent.h>
-#include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "tests/tokenizer/gguf_json.h"
 
 static bool write_seed(const char *folder, const char *name, const json_t *v)
 {
@@ -87,10 +86,40 @@ static unsigned write_tokenizers(const char *pipelines, const char *out)
     return n;
 }
 
+/* ---- GGUF files ---- */
+
+static bool write_image(const char *folder, size_t file, size_t of, json_t *v, const json_t *pre)
+{
+    char path[4096];
+    image g = make_image(v, pre);
+    snprintf(path, sizeof path, "%s/file%02zu-%02zu", folder, file, of);
+    FILE *f = fopen(path, "wb");
+    bool ok = f && fwrite(g.data, 1, g.size, f) == g.size;
+    if (f) ok = fclose(f) == 0 && ok;
+    free(g.data);
+    return ok;
+}
+
+static unsigned write_ggufs(const char *from, const char *out)
+{
+    json_t *files = json_load_file(from, 0, NULL), *file, *c;
+    unsigned n = 0;
+    size_t i, k;
+    json_array_foreach(files, i, file)
+        json_array_foreach(json_object_get(file, "cases"), k, c)
+            n += write_image(out, i, k, file, json_array_get(json_object_get(c, "pre"), 0));
+    json_decref(files);
+    return n;
+}
+
 int main(int argc, char **argv)
 {
-    bool configs = argc == 4 && !strcmp(argv[1], "configs"), tokenizers = argc == 4 && !strcmp(argv[1], "tokenizers");
-    unsigned n = configs ? write_configs(argv[2], argv[3]) : tokenizers ? write_tokenizers(argv[2], argv[3]) : 0;
-    if (!n) fprintf(stderr, "usage: %s configs|tokenizers FROM OUT\n", argv[0]);
-    return n ? 0 : 1;
+    static const struct {
+        const char *kind;
+        unsigned (*write)(const char *from, const char *out);
+    } kinds[] = { { "configs", write_configs }, { "tokenizers", write_tokenizers }, { "ggufs", write_ggufs } };
+    for (size_t i = 0; argc == 4 && i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(argv[1], kinds[i].kind)) return kinds[i].write(argv[2], argv[3]) ? 0 : 1;
+    fprintf(stderr, "usage: %s configs|tokenizers|ggufs FROM OUT\n", argv[0]);
+    return 1;
 }

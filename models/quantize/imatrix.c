@@ -18,12 +18,13 @@ typedef weft__imatrix_entry entry;
 weft_status weft_imatrix_create(weft_session *s, weft_imatrix **out, weft_error *err)
 {
     *out = NULL;
-    if (!s->desc.as_built) return WEFT_FAIL(err, WEFT_INVALID, "importance is gathered of sessions that are as built");
+    if (!s->desc.as_built)
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: importance is gathered of sessions that are as built", s->m->path);
     if (!s->m->arch || !s->m->arch->gguf.arch)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: llama.cpp has no architecture for %s", s->m->path,
                          s->m->info.architecture);
     *out = calloc(1, sizeof **out);
-    if (!*out) return WEFT_OOM_FAIL(err, "importance");
+    if (!*out) return WEFT_FAIL(err, WEFT_OOM, "%s: out of memory for importance", s->m->path);
     (*out)->session = s;
     return WEFT_OK;
 }
@@ -42,6 +43,11 @@ void weft_imatrix_destroy(weft_imatrix *i)
     free(i);
 }
 
+static weft_status oom(const weft_imatrix *i, const char *what, weft_error *err)
+{
+    return WEFT_FAIL(err, WEFT_OOM, "%s: out of memory for the importance of %s", i->session->m->path, what);
+}
+
 /* ---- entries ---- */
 
 static weft_status find_entry(weft_imatrix *i, const weft_node *weight, const weft_dims *d, entry **out,
@@ -49,20 +55,26 @@ static weft_status find_entry(weft_imatrix *i, const weft_node *weight, const we
 {
     weft__gguf_place p;
     if (!weft__gguf_place_of(i->session->m->arch, weight->name, &p))
-        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "GGUF files have no name for the weight '%s'", weight->name);
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: GGUF files have no name for the weight '%s'", i->session->m->path,
+                         weight->name);
     for (size_t k = 0; k < i->n; k++) {
         *out = &i->entries[k];
         if (!strcmp((*out)->name, p.name)) return WEFT_OK;
     }
-    if (!weft__grow(&i->entries, &i->capacity, i->n + 1, sizeof *i->entries)) return WEFT_OOM_FAIL(err, p.name);
+    if (!weft__grow(&i->entries, &i->capacity, i->n + 1, sizeof *i->entries)) return oom(i, p.name, err);
     entry e = { .matrices = d->rank == 3 ? (uint64_t)d->d[0].n : 1, .columns = (uint64_t)d->d[d->rank - 1].n };
     snprintf(e.name, sizeof e.name, "%s", p.name);
     snprintf(e.second, sizeof e.second, "%s", p.second);
     e.sums = calloc(e.matrices * e.columns, sizeof *e.sums);
     e.counts = calloc(e.matrices, sizeof *e.counts);
+    if (!e.sums || !e.counts) {
+        free(e.sums);
+        free(e.counts);
+        return oom(i, p.name, err);
+    }
     *out = &i->entries[i->n];
     i->entries[i->n++] = e;
-    return e.sums && e.counts ? WEFT_OK : WEFT_OOM_FAIL(err, p.name);
+    return WEFT_OK;
 }
 
 /* ---- values ---- */
@@ -70,7 +82,7 @@ static weft_status find_entry(weft_imatrix *i, const weft_node *weight, const we
 static weft_status read_root(weft_imatrix *i, weft_program *p, weft_ref r, weft_error *err)
 {
     const uint64_t bytes = p->s->plan->slots[r.id].bytes;
-    if (!weft__grow(&i->root, &i->root_room, bytes, 1)) return WEFT_OOM_FAIL(err, "a value");
+    if (!weft__grow(&i->root, &i->root_room, bytes, 1)) return oom(i, "a value", err);
     return weft_program_read(p, r, 0, i->root, bytes, err);
 }
 
@@ -104,7 +116,7 @@ static weft_status read_rows(weft_imatrix *i, weft_program *p, weft_ref r, int64
     const size_t n = (size_t)(*rows * *columns);
     if (!weft__grow(&i->numbers, &i->numbers_room, n, sizeof *i->numbers) ||
         !weft__grow(&i->ids, &i->ids_room, whole ? n : 0, sizeof *i->ids))
-        return WEFT_OOM_FAIL(err, "a value");
+        return oom(i, "a value", err);
     for (int64_t row = 0; row < *rows; row++) {
         int64_t at = s->first - slots[root.id].first, rest = row;
         for (uint32_t k = last; k-- > 0; rest /= dim[k]) at += rest % dim[k] * s->stride[k];
@@ -167,7 +179,8 @@ static weft_status look_at(weft_imatrix *i, weft_program *p, const weft_node *n,
     WEFT_TRY(n->op == WEFT_OP_linear_select ? add_selected(i, p, n, e, err) : add_product(i, p, n, e, err));
     for (uint64_t k = 0; k < e->matrices * e->columns; k++)
         if (!isfinite(e->sums[k]))
-            return WEFT_FAIL(err, WEFT_FORMAT, "what %s is multiplied with is no finite number", e->name);
+            return WEFT_FAIL(err, WEFT_FORMAT, "%s: what %s is multiplied with is no finite number",
+                             i->session->m->path, e->name);
     return WEFT_OK;
 }
 

@@ -93,7 +93,8 @@ static weft_status choose_all(job *j, weft_error *err)
         *t = j->old[i];
         WEFT_TRY(choose(j, &m, &j->old[i], &t->dtype, err));
         if (!weft_dtype_quantizes(t->dtype->type) && t->dtype != j->old[i].dtype)
-            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: weights cannot be turned into %s", t->name, t->dtype->name);
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor %s: weights cannot be turned into %s",
+                             weft__gguf_export_model(j->rows.from)->path, t->name, t->dtype->name);
     }
     return WEFT_OK;
 }

@@ -11,12 +11,18 @@
 
 #include "backends/contract.h"
 #include "graph/quantize/quantize.h"
+#include "models/model_impl.h"
 
 enum { MAX_THREADS = 256 };
 
 static uint64_t matrices_of(const weft__file_tensor *t)
 {
     return t->rank == 3 ? t->dims[0] : 1;
+}
+
+static const char *path_of(const weft__quantize_rows *r)
+{
+    return weft__gguf_export_model(r->from)->path;
 }
 
 static uint32_t processors(void)
@@ -40,7 +46,8 @@ weft_status weft__quantize_rows_make(weft__quantize_rows *r, const weft__file_te
     r->numbers = calloc(r->threads, r->longest * sizeof *r->numbers);
     r->means = r->importance ? calloc(r->most, r->longest * sizeof *r->means) : NULL;
     r->known = calloc(r->most, sizeof *r->known);
-    return r->numbers && r->known && (r->means || !r->importance) ? WEFT_OK : WEFT_OOM_FAIL(err, "rows of weights");
+    if (r->numbers && r->known && (r->means || !r->importance)) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_OOM, "%s: out of memory for rows of weights", path_of(r));
 }
 
 void weft__quantize_rows_free(weft__quantize_rows *r)
@@ -126,8 +133,9 @@ static weft_status quantize(weft__quantize_rows *r, size_t index, uint64_t offse
 {
     const weft__file_tensor *t = &r->tensors[index];
     piece p = { .r = r, .type = t->dtype->type, .columns = t->rank ? (int64_t)t->dims[t->rank - 1] : 1, .out = out };
-    WEFT_TRY(open_tensor(r, index, t, err));
     weft_dtype_row_bytes(p.type, p.columns, &p.row_bytes);
+    if (!n || !p.row_bytes) return WEFT_OK; /* a tensor of nothing */
+    WEFT_TRY(open_tensor(r, index, t, err));
     p.per_matrix = t->rank == 3 ? (int64_t)t->dims[1] : 0;
     p.first = (int64_t)(offset / p.row_bytes);
     p.end = p.first + (int64_t)(n / p.row_bytes);
@@ -136,8 +144,8 @@ static weft_status quantize(weft__quantize_rows *r, size_t index, uint64_t offse
     run(&p);
     weft__weight_done(&r->data, p.first, p.end - p.first);
     if (atomic_load(&p.wrong) == INT64_MAX) return WEFT_OK;
-    return WEFT_FAIL(err, WEFT_FORMAT, "tensor %s: row %lld has a number that is not finite, or too large for %s",
-                     t->name, (long long)atomic_load(&p.wrong), t->dtype->name);
+    return WEFT_FAIL(err, WEFT_FORMAT, "%s: tensor %s: row %lld has a number that is not finite, or too large for %s",
+                     path_of(r), t->name, (long long)atomic_load(&p.wrong), t->dtype->name);
 }
 
 weft_status weft__quantize_fill(void *ctx, size_t index, uint64_t offset, void *out, size_t n, weft_error *err)

@@ -1,9 +1,9 @@
 /* files.c: opening a tokenizer: a tokenizer.json by itself, all that a folder has, or the metadata of a GGUF file. */
 #include "gguf.h"
-#include "internal.h"
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/file.h"
 #include "models/config.h"
+#include "parse.h"
 
 #include <stdlib.h>
 
@@ -59,15 +59,40 @@ static weft_status read_files(const char *folder, folder_files *f, weft_error *e
     return WEFT_OK;
 }
 
+static void free_files(folder_files *f)
+{
+    for (unsigned i = 0; i < WEFT__N_FILES; i++) free(f->data[i]);
+    free_paths(f->path);
+}
+
 weft_status weft__tokenizer_open_folder(const char *folder, int32_t bos, weft_tokenizer **out, weft_error *err)
 {
     folder_files f = { 0 };
     *out = NULL;
     weft_status status = read_files(folder, &f, err);
     if (status == WEFT_OK) status = weft__tokenizer_parse_files(f.file, out, err);
-    for (unsigned i = 0; i < WEFT__N_FILES; i++) free(f.data[i]);
-    free_paths(f.path);
+    free_files(&f);
     if (status == WEFT_OK) (*out)->other_bos = bos;
+    return status;
+}
+
+weft_status weft__tokenizer_text(const char *folder, const weft_tokenizer *of, char **text, size_t *n, weft_error *err)
+{
+    folder_files f = { 0 };
+    weft__trees t = { 0 };
+    *text = NULL;
+    weft_status status = read_files(folder, &f, err);
+    if (status == WEFT_OK && f.data[WEFT__FILE_TOKENIZER]) {
+        *text = f.data[WEFT__FILE_TOKENIZER];
+        *n = f.file[WEFT__FILE_TOKENIZER].size;
+        f.data[WEFT__FILE_TOKENIZER] = NULL;
+    } else if (status == WEFT_OK) {
+        status = weft__trees_parse(&t, f.file, err);
+        if (status == WEFT_OK) status = weft__trees_make_tokenizer(&t, err);
+        if (status == WEFT_OK) status = weft__trees_write_tokenizer(&t, of, text, n, err);
+        weft__trees_free(&t);
+    }
+    free_files(&f);
     return status;
 }
 

@@ -38,6 +38,11 @@ WEFT_MUST_USE weft_status weft__tokenizer_open_folder(const char *folder, int32_
 /* Whether the folder has one: tokenizer.json, or vocab.json and merges.txt. */
 WEFT_MUST_USE weft_status weft__tokenizer_in_folder(const char *folder, bool *there, weft_error *err);
 
+/* The tokenizer.json of a folder that has a tokenizer, `of`: the file as it is, or what stands for vocab.json,
+ * merges.txt and what the files beside them say. To be freed. */
+WEFT_MUST_USE weft_status weft__tokenizer_text(const char *folder, const weft_tokenizer *of, char **text, size_t *n,
+                                               weft_error *err);
+
 /* The tokenizer of a model: that of its GGUF file, if it comes from one (NULL: it does not) and that has one, else the
  * folder's (NULL: it has none). */
 WEFT_MUST_USE weft_status weft__tokenizer_in_model(const weft__gguf_file *gguf, const char *folder, bool *there,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gguf_out_pre.h"
+#include "gguf_pre.h"
 #include "models/checkpoint/json.h"
 
 enum { MAX_IDS = 1 << 24 };
@@ -33,11 +33,12 @@ typedef struct job {
 
 static kind kind_of(const json_t *root)
 {
+    char pre[WEFT__PRE_NAME];
     const json_t *model = json_object_get(root, "model");
     const char *type = json_string_value(json_object_get(model, "type"));
     if (!json_is_object(json_object_get(model, "vocab")) || (type && strcmp(type, "BPE") != 0)) return NONE;
     if (json_is_true(json_object_get(model, "byte_fallback"))) return LLAMA;
-    return weft__tokenizer_pre_name(root) ? GPT2 : NONE;
+    return weft__gguf_pre_name(root, pre) ? GPT2 : NONE;
 }
 
 static weft_status parse(const weft__tokenizer_out *t, json_t **root, weft_error *err)
@@ -253,7 +254,8 @@ static weft_status put_all(job *j, weft__gguf_kv *kv)
     if (!j->texts || !j->types || !j->scores) return WEFT_OOM_FAIL(j->err, j->t->origin);
     read_tokens(j);
     weft__gguf_put_text(kv, "tokenizer.ggml.model", j->kind == GPT2 ? "gpt2" : "llama", j->kind == GPT2 ? 4 : 5);
-    const char *pre = j->kind == GPT2 ? weft__tokenizer_pre_name(j->root) : "default";
+    char pre[WEFT__PRE_NAME] = "default";
+    if (j->kind == GPT2) (void)weft__gguf_pre_name(j->root, pre);
     weft__gguf_put_text(kv, "tokenizer.ggml.pre", pre, strlen(pre));
     put_tokens(j, kv);
     WEFT_TRY(j->kind == GPT2 ? put_merges(j, kv) : put_scores(j, kv));

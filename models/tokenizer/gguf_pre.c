@@ -68,9 +68,9 @@ static const weft__gguf_pre rows[] = {
     { " command-r ", NFC, { "@Digits", "@ByteLevel" } },
     { " falcon ", 0, { "@Punctuation", "@ByteLevel", "@Numbers", "[0-9][0-9][0-9]" } },
     { " default ", 0, { "[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]" } },
-    { " llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano ", WHOLE | BOS,
+    { " llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano ", WHOLE | BOS,
       { CL100K(NUMBER3) } },
-    { " dbrx smaug-bpe chatglm-bpe ", 0, { CL100K(NUMBER3) } },
+    { " smaug-bpe dbrx chatglm-bpe ", 0, { CL100K(NUMBER3) } },
     { " glm4 glm5 ", WHOLE, { CL100K(NUMBER3) } },
     { " minicpm5 ", WHOLE, { NUMBER3, CL100K("\\p{N}+") } },
     { " jais-2 ", 0, { ENGLISH "|" WORD "|" NUMBER3 "|" SIGNS "[\\r\\n]*|" LINES "|" JAIS_SPACES } },
@@ -175,4 +175,75 @@ weft_status weft__gguf_pre_add(const weft__gguf_pre *row, json_t *root, weft_err
     ok = ok && json_object_set_new(root, "pre_tokenizer", sequence) == 0;
     json_decref(steps);
     return ok ? WEFT_OK : WEFT_OOM_FAIL(err, "a tokenizer");
+}
+
+/* ---- of a tokenizer.json ---- */
+
+typedef struct steps {
+    const char *step[WEFT__PRE_STEP_COUNT];
+    size_t n;
+    bool bytes, last, failed; /* bytes: there is a ByteLevel; last: one that does not cut, after which nothing may */
+} steps;
+
+/* The step of a row that says what a component does; NULL: no row's does. */
+static const char *step_of(const json_t *v)
+{
+    const char *type = json_string_value(json_object_get(v, "type"));
+    const char *regex = json_string_value(json_object_get(json_object_get(v, "pattern"), "Regex"));
+    const char *behavior = json_string_value(json_object_get(v, "behavior"));
+    if (!type) return NULL;
+    if (!strcmp(type, "ByteLevel")) return json_is_true(json_object_get(v, "add_prefix_space")) ? NULL : "@ByteLevel";
+    if (!strcmp(type, "Digits"))
+        return json_is_true(json_object_get(v, "individual_digits")) ? "@Digits" : "@Numbers";
+    if (!strcmp(type, "Punctuation")) return behavior && !strcmp(behavior, "Contiguous") ? "@Punctuation" : NULL;
+    const bool whole = behavior && !strcmp(behavior, "Isolated") && !json_is_true(json_object_get(v, "invert"));
+    return !strcmp(type, "Split") && whole ? regex : NULL;
+}
+
+/* Adds a component, or those of a sequence. */
+static void add_steps(const json_t *v, steps *s)
+{
+    size_t i;
+    json_t *inner;
+    const char *type = json_string_value(json_object_get(v, "type"));
+    if (type && !strcmp(type, "Sequence")) {
+        json_array_foreach(json_object_get(v, "pretokenizers"), i, inner) add_steps(inner, s);
+        return;
+    }
+    const char *step = step_of(v);
+    s->failed |= !step || s->last || s->n == WEFT__PRE_STEP_COUNT;
+    if (s->failed) return;
+    const bool level = !strcmp(step, "@ByteLevel");
+    s->bytes |= level;
+    s->last = level && json_is_false(json_object_get(v, "use_regex"));
+    if (!s->last) s->step[s->n++] = step;
+}
+
+static bool has_steps(const weft__gguf_pre *row, const steps *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!row->step[i] || strcmp(row->step[i], s->step[i]) != 0) return false;
+    return s->n == WEFT__PRE_STEP_COUNT || !row->step[s->n];
+}
+
+/* What a file says beside the name (bos) is said there; a mask that takes spaces is not told by a tokenizer.json's
+ * steps. */
+bool weft__gguf_pre_name(const json_t *root, char name[WEFT__PRE_NAME])
+{
+    steps s = { 0 };
+    const json_t *normalizer = json_object_get(root, "normalizer");
+    const char *form = json_string_value(json_object_get(normalizer, "type"));
+    const bool whole = json_is_true(json_object_get(json_object_get(root, "model"), "ignore_merges"));
+    if (json_is_object(normalizer) && (!form || strcmp(form, "NFC") != 0)) return false;
+    add_steps(json_object_get(root, "pre_tokenizer"), &s);
+    const unsigned flags = (form ? NFC : 0) | (whole ? WHOLE : 0);
+    for (size_t i = 0; s.bytes && !s.failed && i < sizeof rows / sizeof *rows; i++) {
+        if ((rows[i].flags & ~(unsigned)BOS) != flags || !has_steps(&rows[i], &s)) continue;
+        const size_t n = strcspn(rows[i].names + 1, " ");
+        if (n >= WEFT__PRE_NAME) return false;
+        memcpy(name, rows[i].names + 1, n);
+        name[n] = 0;
+        return true;
+    }
+    return false;
 }

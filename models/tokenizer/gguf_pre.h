@@ -7,9 +7,10 @@
 #include "graph/base.h"
 
 #define WEFT__PRE_STEP_COUNT 6
+#define WEFT__PRE_NAME       32 /* bytes that hold any name */
 
 typedef struct weft__gguf_pre {
-    const char *names; /* between blanks */
+    const char *names; /* between blanks; the first is that of files that are written */
     unsigned flags;
     const char *step[WEFT__PRE_STEP_COUNT]; /* a regular expression whose matches are pieces, or "@" and a component */
 } weft__gguf_pre;
@@ -30,5 +31,8 @@ const char *weft__gguf_pre_of_arch(const char *arch, size_t n);
 
 /* The row's "normalizer" and "pre_tokenizer" into what would be a tokenizer.json. Errors: OOM. */
 weft_status weft__gguf_pre_add(const weft__gguf_pre *row, json_t *root, weft_error *err);
+
+/* The other way round: the name of how a tokenizer.json of a byte-level BPE cuts texts. False: it has none. */
+bool weft__gguf_pre_name(const json_t *root, char name[WEFT__PRE_NAME]);
 
 #endif

@@ -20,6 +20,11 @@ void weft__trees_free(weft__trees *t);
 /* Makes what tokenizer.json would be, from vocab.json, merges.txt and the class that reads them. */
 weft_status weft__trees_make_tokenizer(weft__trees *t, weft_error *err);
 
+/* The text of what was made, completed by what the other files say of the tokenizer that all of them are: spaces in
+ * front, added tokens, tokens around a text. To be freed. */
+weft_status weft__trees_write_tokenizer(weft__trees *t, const weft_tokenizer *of, char **text, size_t *n,
+                                        weft_error *err);
+
 /* The Python class that the files name, without its ending "Fast"; "" if they name none. */
 typedef struct weft__class_name {
     char text[64];

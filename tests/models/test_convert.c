@@ -2,15 +2,15 @@
  * them, or a refusal that says what the format has no way to say. */
 #include <jansson.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
 #include "graph/convert.h"
 #include "models/checkpoint/checkpoint_impl.h"
 #include "models/checkpoint/gguf_out.h"
 #include "models/convert.h"
+#include "models/tokenizer/tokenizer.h"
 #include "tests/checkpoint/temp.h"
+#include "tests/models/killed.h"
 
 #define REFERENCE WEFT_TEST_ROOT "/tests/reference/"
 
@@ -142,7 +142,8 @@ static bool forget_files(const temp_folder *t, const char *from, const char *to)
     size_t n;
     if (!CHECK_OK(weft__gguf_open(temp_path(t, from), &f, &err), err)) return false;
     for (size_t k = 0; (v = weft__gguf_at(f, k)); k++)
-        if (strncmp(v->key, "huggingface.", 12)) weft__gguf_put_copy(&kv, v);
+        if (strncmp(v->key, "huggingface.", 12) && strcmp(v->key, "tokenizer.huggingface.json"))
+            weft__gguf_put_copy(&kv, v);
     const weft__file_tensor *tensors = weft__gguf_tensors(f, &n);
     bool done = CHECK_OK(weft__gguf_write(&(weft__gguf_write_desc){ .path = temp_path(t, to), .values = &kv,
                                               .tensors = tensors, .n_tensors = n, .fill = copy,
@@ -238,20 +239,17 @@ static void random_models_have_any_type(void)
 
 /* ---- killed ---- */
 
-static bool die(void *ctx, const weft_progress *p)
+typedef struct conversion { const temp_folder *t; const char *from, *to; } conversion;
+
+static weft_status work(void *ctx, const weft_progress_sink *progress)
 {
-    (void)ctx;
-    if (p->total && p->done > p->total / 2) raise(SIGKILL);
-    return true;
+    const conversion *c = ctx;
+    return convert(c->t, c->from, c->to, &(weft_convert_desc){ .progress = progress });
 }
 
 static bool is_killed(const temp_folder *t, const char *from, const char *to)
 {
-    int status = 0;
-    const weft_progress_sink sink = { die, NULL };
-    pid_t child = fork();
-    if (!child) _exit(convert(t, from, to, &(weft_convert_desc){ .progress = &sink }) ? 3 : 4);
-    return child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status);
+    return killed_half_way(work, &(conversion){ t, from, to });
 }
 
 /* What stood there stays, and the next run begins anew. */
@@ -268,6 +266,115 @@ static void killed_it_leaves_the_target(void)
         CHECK(!weft__path_exists(temp_path(&t, "back")) && weft__path_exists(temp_path(&t, "back.partial")));
         CHECK_OK(convert(&t, "x.gguf", "back", NULL), err);
         CHECK(temp_count(t.path) == 4 && weft__path_exists(temp_path(&t, "back/config.json")));
+        CHECK(!weft__path_exists(temp_path(&t, "back/.weft-convert")));
+    }
+    temp_remove(&t);
+}
+
+/* A folder that is called what is written is called meanwhile. */
+static void what_others_made_stays(void)
+{
+    temp_folder t = temp_make();
+    if (make(&t, "gpt_neox-parallel", WEFT_F16) && CHECK_OK(convert(&t, "model", "x.gguf", NULL), err) &&
+        CHECK(!mkdir(temp_path(&t, "back.partial"), 0777))) {
+        temp_write_text(&t, "back.partial/config.json", "precious");
+        CHECK_STATUS(convert(&t, "x.gguf", "back", NULL), WEFT_INVALID, err);
+        CHECK_CONTAINS(err.text, "back.partial");
+        CHECK(temp_count(t.path) == 4 && temp_count(temp_path(&t, "back.partial")) == 1);
+        CHECK(!remove(temp_path(&t, "back.partial/config.json"))); /* one that is empty is nobody's */
+        CHECK_OK(convert(&t, "x.gguf", "back", NULL), err);
+        CHECK(temp_count(t.path) == 4 && !weft__path_exists(temp_path(&t, "back.partial")));
+    }
+    temp_remove(&t);
+}
+
+/* ---- files beside the tensors ---- */
+
+static void check_text(const weft__gguf_file *f, const char *key, const char *want)
+{
+    weft__gguf_string s = { "", 0 };
+    if (!CHECK(weft__gguf_text(weft__gguf_find(f, key), 0, &s) && s.size == strlen(want) &&
+               !memcmp(s.text, want, s.size)))
+        printf("  %s: %.*s\n", key, (int)s.size, s.text);
+}
+
+#define TEMPLATES                                                                                  \
+    "{\"chat_template\":[{\"name\":\"default\",\"template\":\"{{ a }}\"},"                           \
+    "{\"name\":\"tool use\",\"template\":\"{{ b }}\"},{\"name\":\"rag\",\"template\":\"\\u00e9\"}]}"
+
+/* Templates of tokenizer_config.json become keys, and those of a file that has only keys such a file again; that of
+ * chat_template.jinja comes before. */
+static void chat_templates_go_both_ways(void)
+{
+    static const struct { const char *config, *jinja, *usual, *named; } rows[] = {
+        { "{\"chat_template\":\"{{ a }}\"}", NULL, "{{ a }}", NULL },
+        { TEMPLATES, NULL, "{{ a }}", "{{ b }}" },
+        { TEMPLATES, "{{ c }}", "{{ c }}", "{{ b }}" },
+        { NULL, "{{ c }}", "{{ c }}", NULL },
+    };
+    temp_folder t = temp_make();
+    bool made = make(&t, "gpt_neox-parallel", WEFT_F16);
+    for (size_t i = 0; made && i < sizeof rows / sizeof *rows; i++) {
+        weft__gguf_file *f;
+        (void)remove(temp_path(&t, "model/tokenizer_config.json"));
+        if (rows[i].config) temp_write_text(&t, "model/tokenizer_config.json", rows[i].config);
+        if (rows[i].jinja) temp_write_text(&t, "model/chat_template.jinja", rows[i].jinja);
+        for (int turn = 0; turn < 2; turn++) { /* of the folder, and of the folder that was made of keys alone */
+            char out[16], plain[16], back[16];
+            snprintf(out, sizeof out, "%zu-%d.gguf", i, turn);
+            snprintf(plain, sizeof plain, "%zu-%d-p.gguf", i, turn);
+            snprintf(back, sizeof back, "back%zu-%d", i, turn);
+            char from[16];
+            snprintf(from, sizeof from, "back%zu-0", i);
+            if (!CHECK_OK(convert(&t, turn ? from : "model", out, NULL), err) || !forget_files(&t, out, plain) ||
+                !CHECK_OK(weft__gguf_open(temp_path(&t, plain), &f, &err), err))
+                break;
+            check_text(f, "tokenizer.chat_template", rows[i].usual);
+            if (rows[i].named) check_text(f, "tokenizer.chat_template.tool_use", rows[i].named);
+            if (rows[i].named) check_text(f, "tokenizer.chat_template.rag", "\xc3\xa9");
+            CHECK_EQ_INT(weft__gguf_find(f, "tokenizer.chat_templates") != NULL, rows[i].named != NULL);
+            weft__gguf_close(f);
+            CHECK_OK(convert(&t, plain, back, NULL), err);
+        }
+    }
+    temp_remove(&t);
+}
+
+/* The ids of a text, for short. */
+static const char *ids_of(const temp_folder *t, const char *model, const char *text)
+{
+    static char out[256];
+    weft_tokenizer *tok;
+    weft_tokens ids = { 0 };
+    out[0] = 0;
+    if (!CHECK_OK(weft_tokenizer_open(temp_path(t, model), &tok, &err), err)) return "-";
+    CHECK_OK(weft_tokenizer_encode(tok, text, strlen(text), NULL, &ids, &err), err);
+    for (size_t i = 0; i < ids.n; i++) snprintf(out + strlen(out), sizeof out - strlen(out), " %d", ids.ids[i]);
+    weft_tokens_free(&ids);
+    weft_tokenizer_close(tok);
+    return out;
+}
+
+/* Without a tokenizer.json: llama.cpp's keys, and the file that stands for the others. */
+static void vocabularies_become_tokenizers(void)
+{
+    static const char *const models[] = { "model", "x.gguf", "y.gguf", "back" };
+    temp_folder t = temp_make();
+    if (make(&t, "gpt_neox-parallel", WEFT_F16)) {
+        temp_write_text(&t, "model/vocab.json", "{\"<|endoftext|>\":0,\"h\":1,\"<eos>\":2,\"i\":3,\"hi\":4,"
+                                                "\"\xc4\xa0\":5,\"\xc4\xa0hi\":6,\"e\":7}");
+        temp_write_text(&t, "model/merges.txt", "#version: 0.2\nh i\n\xc4\xa0 hi\n");
+        temp_write_text(&t, "model/added_tokens.json", "{\"<mark>\":8}");
+        temp_write_text(&t, "model/tokenizer_config.json",
+                        "{\"tokenizer_class\":\"GPT2Tokenizer\",\"add_bos_token\":true}");
+        CHECK_OK(convert(&t, "model", "x.gguf", NULL), err);
+        CHECK_OK(convert(&t, "x.gguf", "back", NULL), err);
+        CHECK_OK(convert(&t, "model", "copy", NULL), err);
+        CHECK(forget_files(&t, "x.gguf", "y.gguf") && weft__path_exists(temp_path(&t, "back/tokenizer.json")));
+        for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+            if (!CHECK(!strcmp(ids_of(&t, models[i], "hi hi<mark>ie"), " 0 4 6 8 3 7"))) printf("  %s\n", models[i]);
+        CHECK(same_file(&t, "model/vocab.json", "copy/vocab.json"));
+        CHECK(same_file(&t, "model/merges.txt", "copy/merges.txt"));
     }
     temp_remove(&t);
 }
@@ -279,5 +386,8 @@ static const weft_test tests[] = {
     { "folders_have_the_type_that_is_asked_for", folders_have_the_type_that_is_asked_for },
     { "random_models_have_any_type", random_models_have_any_type },
     { "killed_it_leaves_the_target", killed_it_leaves_the_target },
+    { "what_others_made_stays", what_others_made_stays },
+    { "chat_templates_go_both_ways", chat_templates_go_both_ways },
+    { "vocabularies_become_tokenizers", vocabularies_become_tokenizers },
 };
 TEST_MAIN(tests)

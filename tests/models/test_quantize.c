@@ -8,6 +8,7 @@
 #include "models/quantize/quantize.h"
 #include "tests/checkpoint/gguf_image.h"
 #include "tests/checkpoint/temp.h"
+#include "tests/models/killed.h"
 
 #define BUNDLED WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox"
 
@@ -243,10 +244,41 @@ static void failures_leave_the_target(void)
     temp_remove(&t);
 }
 
+static weft_status work(void *ctx, const weft_progress_sink *progress)
+{
+    weft_model *m;
+    weft_error err;
+    weft_quantize_desc d = { .weights = "q4_K_M", .threads = 2, .progress = progress };
+    WEFT_TRY(weft_model_open(BUNDLED, NULL, &m, &err));
+    weft_status s = weft_model_quantize(m, ctx, &d, &err);
+    weft_model_close(m);
+    return s;
+}
+
+/* What stood there stays, and the next run begins anew. */
+static void killed_it_leaves_the_target(void)
+{
+    temp_folder t = temp_make();
+    weft_model *m = open_bundled();
+    weft_error err = { 0 };
+    char path[TEMP_PATH];
+    const weft_quantize_desc d = { .weights = "q4_K_M" };
+    snprintf(path, sizeof path, "%s", temp_path(&t, "x.gguf"));
+    temp_write_text(&t, "x.gguf", "old");
+    CHECK(killed_half_way(work, path));
+    CHECK(temp_count(t.path) == 2 && !weft__file_begins(path, "GGUF") &&
+          weft__file_begins(temp_path(&t, "x.gguf.partial"), "GGUF"));
+    CHECK_OK(weft_model_quantize(m, path, &d, &err), err);
+    CHECK(temp_count(t.path) == 1 && weft__file_begins(path, "GGUF"));
+    weft_model_close(m);
+    temp_remove(&t);
+}
+
 static const weft_test tests[] = {
     { "writes_a_mixture", writes_a_mixture },
     { "importance_helps", importance_helps },
     { "importance_is_checked", importance_is_checked },
     { "failures_leave_the_target", failures_leave_the_target },
+    { "killed_it_leaves_the_target", killed_it_leaves_the_target },
 };
 TEST_MAIN(tests)

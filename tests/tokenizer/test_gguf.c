@@ -4,98 +4,15 @@
 
 #include "models/tokenizer/gguf.h"
 #include "models/tokenizer/unicode.h"
+#include "tests/tokenizer/gguf_json.h"
 
 /* ---- files in memory ---- */
-
-typedef struct image {
-    weft__bytes data;
-    uint64_t n_values;
-} image;
-
-static void put(image *f, const void *data, size_t n)
-{
-    CHECK(weft__bytes_append(&f->data, data, n));
-}
-
-/* Little endian, whatever the machine. */
-static void put_number(image *f, uint64_t x, size_t n)
-{
-    for (size_t i = 0; i < n; i++, x >>= 8) put(f, &(unsigned char){ (unsigned char)(x & 255) }, 1);
-}
-
-static void put_text(image *f, const char *text, size_t n)
-{
-    put_number(f, n, 8);
-    put(f, text, n);
-}
-
-static void put_key(image *f, const char *key, weft__gguf_type type)
-{
-    put_text(f, key, strlen(key));
-    put_number(f, type, 4);
-    f->n_values++;
-}
-
-static void put_float(image *f, double value)
-{
-    float x = (float)value;
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    put_number(f, bits, 4);
-}
-
-/* A JSON value by its kind; numbers as `number`. */
-static void put_value(image *f, const char *key, const json_t *value, weft__gguf_type number)
-{
-    if (!value) return;
-    const json_t *first = json_is_array(value) ? json_array_get(value, 0) : value;
-    weft__gguf_type type = json_is_string(first) ? WEFT__GGUF_STRING : number;
-    if (json_is_boolean(first)) type = WEFT__GGUF_BOOL;
-    put_key(f, key, json_is_array(value) ? WEFT__GGUF_ARRAY : type);
-    if (json_is_array(value)) put_number(f, type, 4);
-    if (json_is_array(value)) put_number(f, json_array_size(value), 8);
-    for (size_t i = 0, n = json_is_array(value) ? json_array_size(value) : 1; i < n; i++) {
-        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
-        if (type == WEFT__GGUF_STRING) put_text(f, json_string_value(item), json_string_length(item));
-        else if (type == WEFT__GGUF_BOOL) put_number(f, json_is_true(item), 1);
-        else if (type == WEFT__GGUF_F32) put_float(f, json_number_value(item));
-        else put_number(f, (uint64_t)json_integer_value(item), 4);
-    }
-}
-
-/* A file of gguf.json; pre NULL: it names none. Freed by the caller. */
-static image make_image(json_t *file, const json_t *pre)
-{
-    image f = { 0 }, body = { 0 };
-    const char *key;
-    json_t *value;
-    put_value(&body, "general.architecture", json_object_get(file, "arch"), WEFT__GGUF_U32);
-    put_value(&body, "general.name", json_object_get(file, "name"), WEFT__GGUF_U32);
-    json_object_foreach(json_object_get(file, "keys"), key, value)
-    {
-        char name[128];
-        snprintf(name, sizeof name, "tokenizer.ggml.%s", key);
-        put_value(&body, name, value, WEFT__GGUF_U32);
-    }
-    put_value(&body, "tokenizer.ggml.pre", pre, WEFT__GGUF_U32);
-    put_value(&body, "tokenizer.ggml.tokens", json_object_get(file, "tokens"), WEFT__GGUF_U32);
-    put_value(&body, "tokenizer.ggml.token_type", json_object_get(file, "types"), WEFT__GGUF_I32);
-    put_value(&body, "tokenizer.ggml.scores", json_object_get(file, "scores"), WEFT__GGUF_F32);
-    put_value(&body, "tokenizer.ggml.merges", json_object_get(file, "merges"), WEFT__GGUF_U32);
-    put(&f, "GGUF", 4);
-    put_number(&f, 3, 4);
-    put_number(&f, 0, 8);
-    put_number(&f, body.n_values, 8);
-    put(&f, body.data.data, body.data.size);
-    free(body.data.data);
-    return f;
-}
 
 static weft_status open_image(const image *f, weft_tokenizer **out, weft_error *err)
 {
     weft__gguf_file *file;
     *out = NULL;
-    WEFT_TRY(weft__gguf_parse(f->data.data, f->data.size, "x.gguf", &file, err));
+    WEFT_TRY(weft__gguf_parse(f->data, f->size, "x.gguf", &file, err));
     weft_status status = weft__tokenizer_from_gguf(file, -1, out, err);
     weft__gguf_close(file);
     return status;
@@ -166,7 +83,7 @@ static void published(void)
                 n_names += pre != NULL;
                 CHECK(!tok || !weft_tokenizer_note(tok, NULL, 0));
                 weft_tokenizer_close(tok);
-                free(f.data.data);
+                free(f.data);
             }
         }
     }
@@ -194,7 +111,7 @@ static weft_status open_small(const char *text, weft_tokenizer **out, weft_error
 {
     image f = image_of(text);
     weft_status status = open_image(&f, out, err);
-    free(f.data.data);
+    free(f.data);
     return status;
 }
 
@@ -250,12 +167,12 @@ static void altered(void)
     size_t n_open = 0;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         image f = image_of(files[i]);
-        for (size_t at = 0; at < f.data.size * sizeof changes; at++) {
+        for (size_t at = 0; at < f.size * sizeof changes; at++) {
             weft_tokenizer *tok;
             weft_tokens ids;
             weft_error err;
-            char *byte = &f.data.data[at / sizeof changes], before = *byte;
-            *byte = (char)(before ^ changes[at % sizeof changes]);
+            unsigned char *byte = &f.data[at / sizeof changes], before = *byte;
+            *byte = (unsigned char)(before ^ changes[at % sizeof changes]);
             if (open_image(&f, &tok, &err) == WEFT_OK) {
                 if (weft_tokenizer_encode(tok, "ab <s> c", 8, NULL, &ids, &err) == WEFT_OK) weft_tokens_free(&ids);
                 n_open++;
@@ -265,7 +182,7 @@ static void altered(void)
             weft_tokenizer_close(tok);
             *byte = before;
         }
-        free(f.data.data);
+        free(f.data);
     }
     CHECK(n_open > 100);
 }
@@ -282,10 +199,10 @@ static void not_utf8(void)
         put_number(&f, WEFT__GGUF_STRING, 4);
         put_number(&f, 1, 8);
         put_text(&f, texts[i], 3 - (i == 0));
-        f.data.data[16]++; /* one value more */
+        f.data[16]++; /* one value more */
         CHECK_STATUS(open_image(&f, &tok, &err), WEFT_FORMAT, err);
         CHECK(strstr(err.text, "token 0"));
-        free(f.data.data);
+        free(f.data);
         json_decref(file);
     }
 }
@@ -426,14 +343,14 @@ static void check_ends(const char *keys, const char *want)
     weft__gguf_file *open;
     weft_error err;
     int32_t ids[8];
-    if (CHECK_OK(weft__gguf_parse(f.data.data, f.data.size, "x.gguf", &open, &err), err)) {
+    if (CHECK_OK(weft__gguf_parse(f.data, f.size, "x.gguf", &open, &err), err)) {
         size_t n = weft__gguf_end_tokens(open, ids, 8), at = 0;
         for (size_t i = 0; i < n; i++) at += (size_t)snprintf(got + at, sizeof got - at, "%s%d", i ? " " : "", ids[i]);
         if (!CHECK(strcmp(got, want) == 0)) printf("  %s: %s, not %s\n", keys, got, want);
         CHECK(weft__gguf_end_tokens(open, ids, 1) == 1);
         weft__gguf_close(open);
     }
-    free(f.data.data);
+    free(f.data);
     json_decref(file);
 }
 
@@ -459,12 +376,12 @@ static void templates(void)
     put_text(&f, "{{ a }}", 7);
     put_key(&f, "tokenizer.chat_template.rag", WEFT__GGUF_STRING);
     put_text(&f, "{{ b }}", 7);
-    if (!CHECK_OK(weft__gguf_parse(f.data.data, f.data.size, "x.gguf", &open, &err), err)) return;
+    if (!CHECK_OK(weft__gguf_parse(f.data, f.size, "x.gguf", &open, &err), err)) return;
     CHECK(weft__gguf_chat_template(open, NULL, &text) && text.size == 7 && text.text[3] == 'a');
     CHECK(weft__gguf_chat_template(open, "rag", &text) && text.size == 7 && text.text[3] == 'b');
     CHECK(!weft__gguf_chat_template(open, "tool_use", &text) && !weft__gguf_has_tokenizer(open));
     weft__gguf_close(open);
-    free(f.data.data);
+    free(f.data);
 }
 
 /* ---- files ---- */
@@ -477,7 +394,7 @@ static void from_a_path(void)
     weft_error err;
     const char *path = "tokenizer-of-test.gguf";
     FILE *out = fopen(path, "wb");
-    if (CHECK(out && fwrite(f.data.data, 1, f.data.size, out) == f.data.size && fclose(out) == 0) &&
+    if (CHECK(out && fwrite(f.data, 1, f.size, out) == f.size && fclose(out) == 0) &&
         CHECK_OK(weft_tokenizer_open(path, &tok, &err), err)) {
         CHECK(strcmp(weft_tokenizer_component(tok, WEFT_TOKENIZER_NORMALIZER, 0), "Prepend") == 0);
         CHECK(strcmp(weft_tokenizer_component(tok, WEFT_TOKENIZER_MODEL, 0), "BPE") == 0);
@@ -485,7 +402,7 @@ static void from_a_path(void)
         weft_tokenizer_close(tok);
     }
     remove(path);
-    free(f.data.data);
+    free(f.data);
     json_decref(files);
 }
 
@@ -506,7 +423,7 @@ static void whole_files(void)
         put_text(&f, json, sizeof json - 1);
         put_key(&f, "huggingface.tokenizer_config.json", WEFT__GGUF_STRING);
         put_text(&f, configs[i], strlen(configs[i]));
-        f.data.data[16] = (char)(f.data.data[16] + 2); /* values more */
+        f.data[16] = (unsigned char)(f.data[16] + 2); /* values more */
         CHECK_STATUS(open_image(&f, &tok, &err), i == 2 ? WEFT_FORMAT : WEFT_OK, err);
         if (i == 2) {
             CHECK(strstr(err.text, "x.gguf") && strstr(err.text, "huggingface.tokenizer_config.json"));
@@ -515,7 +432,7 @@ static void whole_files(void)
             CHECK(strcmp(ids_of(tok, "ab", &(weft_encode_desc){ .bos = WEFT_BOS_ON }), i ? "1 2" : "3 2") == 0);
         }
         weft_tokenizer_close(tok);
-        free(f.data.data);
+        free(f.data);
         json_decref(file);
     }
 }
