@@ -44,11 +44,11 @@ VEC_FN vi mm_quad(const cpu_panel_format *f, vi table, const unsigned char *chun
     return f->table ? vi_lookup(table, v) : v;
 }
 
-/* 2^(e - 128), in two factors: the result may be subnormal. */
+/* 2^(e - 128): e - 1 as the exponent, or below that a subnormal's highest bit, 2^21 of e = 0 and 2^22 of e = 1, which
+ * are more than what the exponent alone would be. */
 VEC_FN vf mm_power(vi e)
 {
-    vi half = vi_shr(e, 1), rest = vi_sub(e, half);
-    return vi_as_vf(vi_shl(vi_add(half, vi_set1(63)), 23)) * vi_as_vf(vi_shl(vi_add(rest, vi_set1(63)), 23));
+    return vi_as_vf(vi_max(vi_sub(vi_shl(e, 23), vi_set1(1 << 23)), vi_add(vi_shl(e, 21), vi_set1(1 << 21))));
 }
 
 /* d and m (0 without minimum) of group g of chunk c, of the span whose header this is. */
@@ -199,30 +199,6 @@ VEC_FN void mm_blocks(const cpu_panel_format *f, const int tt, const unsigned ch
         w = at;
     }
     mm_finish(sum, tt, c, add);
-}
-
-/* One token and MM_STREAMS panels `apart` bytes from each other (mm_lone). */
-VEC_FN void mm_blocks_apart(const cpu_panel_format *f, const unsigned char *w, int64_t apart, const unsigned char *x,
-                            float *c, int64_t k)
-{
-    const int64_t header = cpu_panel_header(f) * VLEN, chunk = cpu_panel_chunk(f) * VLEN;
-    const vi table = mm_table(f);
-    vf sum[MM_STREAMS];
-    VEC_UNROLL(4)
-    for (int s = 0; s < MM_STREAMS; s++) sum[s] = vf_set1(0);
-    for (int64_t left = k / CPU_CHUNK, n; left > 0; left -= n) {
-        const unsigned char *at = w + header;
-        n = left < f->span ? left : f->span;
-        for (int64_t i = 0; i < n; i++, at += chunk, x += mm_x_chunk(f)) {
-            VEC_UNROLL(4)
-            for (int s = 0; s < MM_STREAMS; s++) {
-                mm_fetch(1, at + s * apart, chunk + header / f->span);
-                mm_chunk(f, table, 1, w + s * apart, at + s * apart, i, x, sum + s);
-            }
-        }
-        w = at;
-    }
-    mm_finish(sum, MM_STREAMS, c, false);
 }
 
 /* What a panel is turned into before it is multiplied; k is a multiple of its format's span, or all that is left. */

@@ -3,7 +3,7 @@
 #ifndef CPU_K_MATMUL_PLAN_H
 #define CPU_K_MATMUL_PLAN_H
 
-#include "k_matmul_blocks.h"
+#include "k_matmul_lone.h"
 #include "pack.h"
 
 #define MM_TOKENS 768 /* of a token block: their sums for MM_GROUP panels stay in the second-level cache */
@@ -90,22 +90,27 @@ static mm_micro *const mm_micros[MM_FORMAT_COUNT][MM_SIZES] = {
 #include "panel.def"
 };
 
-#define MM_LONE(name, call)                                                                        \
-    static void name##_apart(const unsigned char *w, int64_t apart, const unsigned char *x, float *c, int64_t k) \
-    {                                                                                              \
-        call;                                                                                      \
+#define MM_LONE(name, n, call)                                                                        \
+    static void name##_lone_##n(const unsigned char *w, int64_t apart, const unsigned char *x, float *c, int64_t k) \
+    {                                                                                                 \
+        call;                                                                                         \
     }
-MM_LONE(mm_f32, mm_floats_apart(MM_F32, w, apart, x, c, k))
-MM_LONE(mm_f16, mm_floats_apart(MM_F16, w, apart, x, c, k))
-MM_LONE(mm_bf16, mm_floats_apart(MM_BF16, w, apart, x, c, k))
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
-    MM_LONE(mm_##id, mm_blocks_apart(&cpu_panel_##id, w, apart, x, c, k))
+MM_LONE(mm_f32, 4, mm_floats_apart(MM_F32, w, apart, x, c, k))
+MM_LONE(mm_f16, 4, mm_floats_apart(MM_F16, w, apart, x, c, k))
+MM_LONE(mm_bf16, 4, mm_floats_apart(MM_BF16, w, apart, x, c, k))
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide)   \
+    MM_LONE(mm_##id, 4, mm_blocks_lone(&cpu_panel_##id, MM_STREAMS, w, apart, x, c, k)) \
+    MM_LONE(mm_##id, 1, mm_blocks_lone(&cpu_panel_##id, 1, w, apart, x, c, k))
 #include "panel.def"
-static mm_lone *const mm_lones[MM_FORMAT_COUNT] = { /* NULL: none */
-    [MM_F32] = mm_f32_apart,
-    [MM_F16] = mm_f16_apart,
-    [MM_BF16] = mm_bf16_apart,
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) [MM_##id] = mm_##id##_apart,
+/* Of MM_STREAMS panels, and of one; NULL: mm_micros has it. */
+static const struct mm_lones {
+    mm_lone *many, *one;
+} mm_lones[MM_FORMAT_COUNT] = {
+    [MM_F32] = { mm_f32_lone_4, NULL },
+    [MM_F16] = { mm_f16_lone_4, NULL },
+    [MM_BF16] = { mm_bf16_lone_4, NULL },
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
+    [MM_##id] = { mm_##id##_lone_4, mm_##id##_lone_1 },
 #include "panel.def"
 };
 
@@ -133,7 +138,8 @@ typedef struct mm_plan {
     const cpu_panel_format *row; /* of the weights' type; NULL: floats */
     int widest;           /* tile */
     int narrowest;        /* index of the smallest tile in use */
-    bool alone;           /* one token, prepared by the thread that uses it */
+    bool alone;           /* one token, prepared by the thread that uses it, */
+    bool simple;          /* and multiplied by mm_lones, with each panel as a whole */
     int64_t k_even;       /* K, rounded up to even */
     int64_t k_block, panels, group, tokens_block;
     uint64_t stride;      /* bytes of a panel */
@@ -206,7 +212,8 @@ static void mm_plan_init(const cpu_call *c, bool alone, mm_plan *p)
     p->panels = (p->m.n + VLEN - 1) / VLEN * pair;
     p->stride = cpu_panel_stride(c->isa, p->m.w->dtype, p->m.k);
     p->k_block = mm_is_int(p->format) ? MM_INT_K : MM_RAW_K;
-    if (p->alone && !p->turn && !c->deterministic) p->k_block = p->k_even;
+    p->simple = p->alone && !p->turn && !c->deterministic;
+    if (p->simple) p->k_block = p->k_even;
     /* Deterministic: tiles that add up a token's products in one order, whatever is beside it. */
     if (c->deterministic && !mm_is_int(p->format))
         while (MM_CHAINS(mm_tile_size[p->narrowest]) != MM_CHAINS(p->widest)) p->narrowest++;

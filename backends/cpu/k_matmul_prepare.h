@@ -38,7 +38,21 @@ VEC_FN void mm_quantise(const float *x, int8_t *q, float *scale, int32_t sums[2]
     *scale = most / 127.0f;
 }
 
-/* k elements (whole chunks) of token t of a tile as int8, for panels of format f; x NULL is zeros. */
+/* k elements (whole chunks) of a token alone as int8, for panels of format f. */
+static void mm_prepare_lone(const cpu_panel_format *f, const float *x, int64_t k, unsigned char *out)
+{
+    for (int64_t i = 0; i < k; i += CPU_CHUNK, out += mm_x_chunk(f)) {
+        int8_t *q = (int8_t *)out + mm_x_head(f);
+        float scale;
+        int32_t sums[2];
+        mm_quantise(x + i, q, &scale, sums);
+        if (f->groups == 1) sums[0] += sums[1];
+        memcpy(out, &scale, 4);
+        mm_lone_words(f, q, scale, sums, out + 4);
+    }
+}
+
+/* The same of token t of a tile; x NULL is zeros. */
 static void mm_prepare_int(const cpu_panel_format *f, const float *x, int tt, int t, int64_t k, unsigned char *out)
 {
     const int32_t offset = mm_offset(f);
@@ -162,7 +176,9 @@ static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t
         for (int t = 0; t < tt && !squares; t++) {
             const bool real = t0 + t < p->m.tokens;
             const float *x = real ? mm_row_of(p, &norm, t0, t, k0, inside, buf) : NULL;
-            if (mm_is_int(p->format))
+            if (p->simple && mm_is_int(p->format))
+                mm_prepare_lone(p->row, x, n, out);
+            else if (mm_is_int(p->format))
                 mm_prepare_int(p->row, x, tt, t, n, out);
             else if (!floats)
                 mm_prepare_bf16(x, tt, t, n, real ? inside : 0, (uint16_t *)(void *)out);

@@ -98,30 +98,30 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
     }
 }
 
-/* Whether a token alone goes through each panel at once. */
-static bool mm_is_simple(const mm_plan *p) { return p->alone && !p->turn && p->k_even <= p->k_block; }
-
-/* The same of such a token and panels p0..p1, or as many as there are, with nothing to keep account of: in streams, as
+/* The same of a token alone and panels p0..p1, or as many as there are, with nothing to keep account of: in streams, as
  * far as they are as many, then what is left. */
 static void mm_multiply_one(const mm_plan *p, int64_t p0, int64_t p1)
 {
     mm_micro *micro = mm_micros[p->format][0];
-    mm_lone *lone = mm_lones[p->format];
+    const struct mm_lones lone = mm_lones[p->format];
     float *sums = p->sums, *up = p->up ? sums + MM_STREAMS * VLEN : NULL;
     mm_rows rows;
     mm_find_rows(p, 0, 1, &rows);
     const int64_t pair = up ? 2 : 1, end = p1 < p->panels ? p1 : p->panels;
-    const int64_t part = lone ? (end - p0) / pair / MM_STREAMS : 0, apart = part * (int64_t)p->stride;
+    const int64_t part = lone.many ? (end - p0) / pair / MM_STREAMS : 0, apart = part * (int64_t)p->stride;
     for (int64_t i = 0; i < part; i++, p0 += pair) { /* this panel, and those as far into the other streams */
-        lone(mm_panel(p, p0, 0), apart, p->x, sums, p->k_even);
-        if (up) lone(mm_panel(p, p0 + 1, 0), apart, p->x, up, p->k_even);
+        lone.many(mm_panel(p, p0, 0), apart, p->x, sums, p->k_even);
+        if (up) lone.many(mm_panel(p, p0 + 1, 0), apart, p->x, up, p->k_even);
         for (int64_t s = 0; s < MM_STREAMS; s++)
             mm_store(p, sums + s * VLEN, up ? up + s * VLEN : NULL, &rows, (p0 / pair + s * part) * VLEN);
     }
     p0 += part * (MM_STREAMS - 1) * pair;
     for (; p0 < end; p0 += pair) {
-        micro(mm_panel(p, p0, 0), p->x, sums, p->k_even, false);
-        if (up) micro(mm_panel(p, p0 + 1, 0), p->x, up, p->k_even, false);
+        for (int64_t i = 0; i < pair; i++) {
+            float *to = i ? up : sums;
+            if (lone.one) lone.one(mm_panel(p, p0 + i, 0), 0, p->x, to, p->k_even);
+            else micro(mm_panel(p, p0 + i, 0), p->x, to, p->k_even, false);
+        }
         mm_store(p, sums, up, &rows, p0 / pair * VLEN);
     }
 }
@@ -130,7 +130,7 @@ static void mm_multiply_one(const mm_plan *p, int64_t p0, int64_t p1)
 static void mm_items(const void *plan, int64_t first, int64_t last)
 {
     const mm_plan *p = plan;
-    if (mm_is_simple(p)) {
+    if (p->simple) {
         mm_multiply_one(p, first * p->group, last * p->group);
         return;
     }

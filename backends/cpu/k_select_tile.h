@@ -188,7 +188,7 @@ static void mm_select_items(const void *selection, int64_t first, int64_t last)
         mm_plan p = mm_product(s, i / groups);
         end = (i / groups + 1) * groups < last ? (i / groups + 1) * groups : last;
         if (p.alone) mm_select_prepare_one(s, &p, i % groups * p.group);
-        if (mm_is_simple(&p)) {
+        if (p.simple) {
             mm_multiply_one(&p, i % groups * p.group, (end - i + i % groups) * p.group);
             continue;
         }

@@ -103,6 +103,7 @@ VEC_FN vi vi_where(uint32_t bits, int32_t x)
 }
 VEC_FN vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
 VEC_FN vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+VEC_FN vi vi_max(vi a, vi b) { return _mm256_max_epi32(a, b); }
 VEC_FN vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return _mm256_and_si256(x, _mm256_set1_epi32(m)); }
 VEC_FN vi vi_xor(vi x, int32_t m) { return _mm256_xor_si256(x, _mm256_set1_epi32(m)); }
@@ -167,6 +168,50 @@ VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)
 VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
 {
     return bytes ? sum : _mm256_add_epi32(s, _mm256_madd_epi16(sum, _mm256_set1_epi16(1)));
+}
+
+/* Sums of products are 16-bit halves of lanes; what else there is for such. */
+#define VEC_HALVES 1
+VEC_FN vi vi_abs_i8(vi x) { return _mm256_abs_epi8(x); }
+/* Products of signed bytes, -128 at least; of w above -128, where |x| is at hand. */
+VEC_FN vi vi_dot_bytes(vi w, vi x) { return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)); }
+VEC_FN vi vi_dot_sizes(vi size, vi w, vi x) { return _mm256_maddubs_epi16(size, _mm256_sign_epi8(w, x)); }
+/* s + both halves of x times those of y */
+VEC_FN vi vi_halves_add(vi s, vi x, vi y) { return _mm256_add_epi32(s, _mm256_madd_epi16(x, y)); }
+/* VLEN bytes to both halves of lanes. */
+VEC_FN vi vi_halves_u8(const void *p)
+{
+    int64_t b;
+    memcpy(&b, p, sizeof b);
+    const __m256i to = _mm256_setr_epi8(0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1,
+                                        4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1);
+    return _mm256_shuffle_epi8(_mm256_set1_epi64x(b), to);
+}
+VEC_FN vi vi_halves_i8(const void *p)
+{
+    int64_t b;
+    memcpy(&b, p, sizeof b);
+    const __m256i to = _mm256_setr_epi8(-1, 0, -1, 0, -1, 1, -1, 1, -1, 2, -1, 2, -1, 3, -1, 3,
+                                        -1, 4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7);
+    return _mm256_srai_epi16(_mm256_shuffle_epi8(_mm256_set1_epi64x(b), to), 8);
+}
+/* The high nibbles of VLEN bytes to the lower halves of lanes, those of the next VLEN to the higher ones. */
+VEC_FN vi vi_pairs_high(const void *p)
+{
+    const __m128i to = _mm_setr_epi8(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+    __m128i b = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p), to);
+    return _mm256_srli_epi16(_mm256_cvtepu8_epi16(b), 4);
+}
+/* `factor` times the sums of 32 bytes that go into either half of lanes: of all, or of both 16; a word each. */
+VEC_FN void vec_half_sums(const int8_t *q, int groups, int factor, void *words)
+{
+    __m256i s = _mm256_maddubs_epi16(_mm256_set1_epi8(1), vi_load(q));
+    if (groups == 1) s = _mm256_add_epi16(s, _mm256_permute4x64_epi64(s, 0x4e));
+    s = _mm256_add_epi16(s, _mm256_shuffle_epi32(s, 0x4e));
+    s = _mm256_add_epi16(s, _mm256_shuffle_epi32(s, 0xb1));
+    s = _mm256_mullo_epi16(s, _mm256_set1_epi16((short)factor));
+    const int32_t word[2] = { _mm256_extract_epi32(s, 0), _mm256_extract_epi32(s, 4) };
+    memcpy(words, word, 4 * (size_t)groups);
 }
 #endif
 

@@ -87,6 +87,7 @@ VEC_FN vi vi_set1(int32_t x) { return _mm512_set1_epi32(x); }
 VEC_FN vi vi_where(uint32_t bits, int32_t x) { return _mm512_maskz_set1_epi32((__mmask16)bits, x); }
 VEC_FN vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
 VEC_FN vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+VEC_FN vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
 VEC_FN vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return _mm512_and_si512(x, _mm512_set1_epi32(m)); }
 VEC_FN vi vi_xor(vi x, int32_t m) { return _mm512_xor_si512(x, _mm512_set1_epi32(m)); }

@@ -90,6 +90,7 @@ VEC_FN vi vi_where(uint32_t bits, int32_t x)
 }
 VEC_FN vi vi_add(vi a, vi b) { return vaddq_s32(a, b); }
 VEC_FN vi vi_sub(vi a, vi b) { return vsubq_s32(a, b); }
+VEC_FN vi vi_max(vi a, vi b) { return vmaxq_s32(a, b); }
 VEC_FN vi vi_or(vi a, vi b) { return vorrq_s32(a, b); }
 VEC_FN vi vi_and(vi x, int32_t m) { return vandq_s32(x, vdupq_n_s32(m)); }
 VEC_FN vi vi_xor(vi x, int32_t m) { return veorq_s32(x, vdupq_n_s32(m)); }

@@ -115,6 +115,11 @@ VEC_FN vi vi_load_i8(const void *p)
 VEC_FN vi vi_set1(int32_t x) { return (vi){ x, x, x, x }; }
 VEC_FN vi vi_add(vi a, vi b) { return (vi)((vec_bits)a + (vec_bits)b); } /* wraps, as the instructions do */
 VEC_FN vi vi_sub(vi a, vi b) { return (vi)((vec_bits)a - (vec_bits)b); }
+VEC_FN vi vi_max(vi a, vi b)
+{
+    for (int i = 0; i < VLEN; i++) a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+}
 VEC_FN vi vi_or(vi a, vi b) { return a | b; }
 VEC_FN vi vi_and(vi x, int32_t m) { return x & m; }
 VEC_FN vi vi_xor(vi x, int32_t m) { return x ^ m; }
