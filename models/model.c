@@ -271,6 +271,11 @@ void weft_model_close(weft_model *m)
     free(m);
 }
 
+int32_t weft_model_eos(const weft_model *m, uint32_t i)
+{
+    return i < m->n_eos ? m->eos[i] : -1;
+}
+
 const weft_model_info *weft_model_info_get(const weft_model *m)
 {
     return &m->info;

@@ -101,13 +101,13 @@ WEFT_API const weft_config *weft_model_config(const weft_model *m);
 WEFT_API const char *weft_model_label(const weft_model *m, uint32_t i);
 /* Which of n tokens has the scores of the whole sequence: the last that is not pad_token_id (Hugging Face's rule). */
 WEFT_API size_t weft_model_pooled_token(const weft_model *m, const int32_t *ids, size_t n);
-/* What the model's definition asked of the configuration, and the end tokens, in the order of asking; lent, as
- * long as the model. NULL past the end. */
+/* The i-th of the tokens that end a text; -1 past the end. */
+WEFT_API int32_t weft_model_eos(const weft_model *m, uint32_t i);
+/* What the definition asked of the configuration, and the end tokens, in order; lent by m. NULL past the end. */
 typedef enum weft_setting_kind { WEFT_SETTING_NUMBER, WEFT_SETTING_TRUTH, WEFT_SETTING_TEXT } weft_setting_kind;
 typedef struct weft_setting_info {
     const char *key, *value; /* "rope_theta", "10000"; "true", "gelu_new" */
-    const char *source; /* "config.json", "config.json: rotary_emb_base", "default of gpt_neox", "default"; "given": to
-                         * a text, by the name of its parameter */
+    const char *source; /* "config.json: rotary_emb_base", "default of gpt_neox", "default", "given" (to a text) */
     double number;           /* 1 and 0 of a truth, NaN of a text */
     weft_setting_kind kind;
 } weft_setting_info;

@@ -205,6 +205,7 @@ static void a_graph_alone_is_a_model(void)
     if (!CHECK_OK(weft_model_open(NULL, &desc, &m, &err), err)) return;
     info = *weft_model_info_get(m);
     CHECK(info.n_vocab == V && info.n_embed == E && info.n_layer == 0 && info.context == 2048 && info.eos == 7);
+    CHECK(weft_model_eos(m, 0) == 7 && weft_model_eos(m, 1) == eos[1] && weft_model_eos(m, 2) == -1);
     CHECK_EQ_INT(info.parameters, 2 * V * E);
     CHECK(!info.has_weights && !info.has_tokenizer && !weft_model_checkpoint(m));
     CHECK_STATUS(weft_model_tokenizer(m, &tok, &err), WEFT_NOT_FOUND, err);

@@ -1,0 +1,110 @@
+"""Devices: the CPU, and GPUs through Vulkan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ._lib import Progress, call, encoded, ffi, lib, progress_sink, string
+from ._life import Guard, Handle, Object
+from .errors import NotFoundError
+
+__all__ = ["Device", "DeviceInfo", "Roof", "devices"]
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What a device says of itself; ``memory`` is what it has left, None where it does not say."""
+
+    name: str
+    type: str
+    index: int
+    model: str
+    description: str
+    variant: str
+    driver: str
+    features: str
+    threads: int
+    memory: int | None
+    disabled: str
+    is_default: bool
+    unusable: str
+    remark: str
+
+    @property
+    def spec(self) -> str:
+        """What opens it: "cpu", "vulkan:1"."""
+        return self.name if self.name == "cpu" else f"{self.name}:{self.index}"
+
+
+def _info(c: Any) -> DeviceInfo:
+    memory = int(c.memory) if c.memory_known else None
+    texts = (string(getattr(c, name)) for name in ("model", "description", "variant", "driver", "features"))
+    return DeviceInfo(string(c.name), string(lib.weft_device_type_name(c.type)), int(c.index), *texts, int(c.threads), memory,
+                      string(c.disabled), bool(c.is_default), string(c.unusable), string(c.remark))
+
+
+@dataclass(frozen=True)
+class Roof:
+    """What a device reaches at best: bytes and operations per second (0: it has none of that kind), seconds a launch."""
+
+    bytes_per_second: float
+    f32_ops_per_second: float
+    int8_ops_per_second: float
+    f16_matrix_ops_per_second: float
+    launch_seconds: float
+
+
+class Device(Object):
+    """A device that programs and sessions run on.
+
+    spec: "cpu", "cpu,threads=4", "vulkan", "vulkan:1"; backend.h has all options. One thread at a time uses a device and
+    what is on it: others wait.
+
+    >>> with weft.Device("cpu,threads=1") as device:
+    ...     device.info.threads
+    1
+    """
+
+    def __init__(self, spec: str = "cpu") -> None:
+        out = ffi.new("weft_backend **")
+        call(lib.weft_backend_open, encoded(spec), out)
+        self.spec = spec
+        self._own(Handle("device", out[0], lib.weft_backend_close, guard=Guard(), forks=False))
+
+    def __repr__(self) -> str:
+        return f"<weft.Device {self.spec!r}>"
+
+    @property
+    def info(self) -> DeviceInfo:
+        out = ffi.new("weft_device_info *")
+        with self._handle as pointer:
+            lib.weft_backend_info(pointer, out)
+        return _info(out)
+
+    def roof(self, seconds: float = 0.2, progress: Callable[[Progress], Any] | None = None) -> Roof:
+        """Measures what the device reaches at best, for about so many seconds each."""
+        out = ffi.new("weft_roof *")
+        sink, kept = progress_sink(progress)
+        with self._handle as pointer:
+            call(lib.weft_backend_roof, pointer, seconds, ffi.new("weft_progress_sink *", sink), out)
+        del kept
+        return Roof(out.bytes_per_second, out.f32_ops_per_second, out.int8_ops_per_second, out.f16_matrix_ops_per_second,
+                    out.launch_seconds)
+
+
+def devices(backend: str | None = None) -> list[DeviceInfo]:
+    """All devices of this machine, or those of one backend, also those that cannot be used (and why: ``unusable``)."""
+    n = ffi.new("uint32_t *")
+    names = lib.weft_backend_names(n)
+    found = []
+    for name in [string(names[i]) for i in range(n[0])] if backend is None else [backend]:
+        out = ffi.new("weft_device_info *")
+        for index in range(64):
+            try:
+                call(lib.weft_backend_list, encoded(name), index, out)
+            except NotFoundError:
+                break
+            found.append(_info(out))
+    return found

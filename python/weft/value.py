@@ -1,0 +1,368 @@
+"""Values of a graph, and what can be made of them: one method for each builder of build.h, which says what it computes.
+
+Where a builder fails, the method raises at once with the library's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Union
+
+from ._lib import call, dtype_name, dtype_of, ffi, lib, string
+from .errors import InvalidError
+
+if TYPE_CHECKING:
+    from .graph import Graph
+
+__all__ = ["Extent", "Value"]
+
+
+class Extent:
+    """A dimension that a run chooses, up to a bound; or a multiple of one: ``2 * tokens``."""
+
+    __slots__ = ("name", "bound", "factor", "_number")
+
+    def __init__(self, name: str, bound: int, number: int, factor: int = 1) -> None:
+        self.name, self.bound, self.factor, self._number = name, bound, factor, number
+
+    def __mul__(self, factor: int) -> Extent:
+        return Extent(self.name, self.bound, self._number, self.factor * factor)
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return self.name if self.factor == 1 else f"{self.factor}*{self.name}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Extent) and (self.name, self.factor) == (other.name, other.factor)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.factor))
+
+
+Dim = Union[int, Extent]
+Dims = Sequence[Dim]
+Number = Union[int, float]
+
+
+def dims_of(dims: Dims) -> Any:
+    """A weft_dims by value."""
+    if not 0 < len(dims) <= 6:
+        raise InvalidError(f"a value has 1 to 6 dims, not {len(dims)}")
+    rows = [{"n": d.factor, "extent": d._number} if isinstance(d, Extent) else {"n": d, "extent": 0} for d in dims]
+    return ffi.new("weft_dims *", {"rank": len(rows), "d": rows})[0]
+
+
+def dim_of(graph: Graph, dim: Any) -> Dim:
+    if not dim.extent:
+        return int(dim.n)
+    bound = ffi.new("uint32_t *")
+    name = string(lib.weft_graph_extent(graph._g, dim.extent, bound))
+    return Extent(name, int(bound[0]), int(dim.extent), int(dim.n))
+
+
+def ref_of(value: Value | None) -> Any:
+    """A weft_ref by value; None: none."""
+    return ffi.new("weft_ref *", {"id": 0 if value is None else value.id})[0]
+
+
+class Value:
+    """A value of a graph: made once, by one node. ``+ - * /`` and ``@`` (matmul) build, too; numbers are constants."""
+
+    __slots__ = ("graph", "id")
+
+    def __init__(self, graph: Graph, number: int) -> None:
+        self.graph, self.id = graph, number
+
+    def __repr__(self) -> str:
+        return f"<weft.Value %{self.id} {self.dtype} {list(self.shape)}>"
+
+    def _value(self) -> Any:
+        found = lib.weft_graph_value(self.graph._g, ref_of(self))
+        if found == ffi.NULL:
+            raise InvalidError(f"the graph has no value %{self.id} any more")
+        return found
+
+    @property
+    def dtype(self) -> str:
+        """Its type of elements; "any" of a weight whose files decide it."""
+        number = self._value().dtype
+        return "any" if number == lib.WEFT_ANY else dtype_name(number)
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        dims = self._value().dims
+        return tuple(dim_of(self.graph, dims.d[i]) for i in range(dims.rank))
+
+    def _op(self, name: str, *args: Any) -> Value:
+        """A builder's result, whose values are passed as such."""
+        c = [ref_of(a) if isinstance(a, Value) else a for a in args]
+        return self.graph._made(getattr(lib, f"weft_{name}")(self.graph._g, ref_of(self), *c))
+
+    def _two(self, name: str, other: Value | Number, swapped: bool = False) -> Value:
+        value = other if isinstance(other, Value) else self.graph.number(other, self.dtype)
+        return value._op(name, self) if swapped else self._op(name, value)
+
+    # ---- views ----
+
+    def reshape(self, dims: Dims) -> Value:
+        return self._op("reshape", dims_of(dims))
+
+    def permute(self, order: Sequence[int]) -> Value:
+        """Axis i of the result is axis order[i] of this."""
+        return self._op("permute", ffi.new("uint8_t[]", list(order)), len(order))
+
+    def transpose(self, axis0: int, axis1: int) -> Value:
+        return self._op("transpose", axis0, axis1)
+
+    def slice(self, axis: int, start: int, size: int) -> Value:
+        return self._op("slice", axis, start, size)
+
+    def select(self, axis: int, index: int) -> Value:
+        """A slice of 1, without the axis."""
+        return self._op("select", axis, index)
+
+    def split(self, axis: int, n: int) -> list[Value]:
+        """n equal slices."""
+        out = ffi.new("weft_ref[]", n)
+        lib.weft_split(self.graph._g, ref_of(self), axis, n, out)
+        return [self.graph._made(out[i]) for i in range(n)]
+
+    def broadcast(self, dims: Dims) -> Value:
+        return self._op("broadcast", dims_of(dims))
+
+    # ---- element-wise ----
+
+    def __add__(self, other: Value | Number) -> Value:
+        return self._two("add", other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Value | Number) -> Value:
+        return self._two("sub", other)
+
+    def __rsub__(self, other: Number) -> Value:
+        return self._two("sub", other, swapped=True)
+
+    def __mul__(self, other: Value | Number) -> Value:
+        """By a number: ``scale``, where this is no i32."""
+        if isinstance(other, Value) or self.dtype == "i32":
+            return self._two("mul", other)
+        return self.scale(other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Value | Number) -> Value:
+        return self._two("div", other)
+
+    def __rtruediv__(self, other: Number) -> Value:
+        return self._two("div", other, swapped=True)
+
+    def __neg__(self) -> Value:
+        return self._op("neg")
+
+    def __matmul__(self, other: Value) -> Value:
+        return self.matmul(other)
+
+    def scale(self, factor: float) -> Value:
+        return self._op("scale", factor)
+
+    def clamp(self, low: float, high: float) -> Value:
+        return self._op("clamp", low, high)
+
+    def pow(self, other: Value | Number) -> Value:
+        return self._two("pow", other)
+
+    def min(self, other: Value | Number) -> Value:
+        return self._two("min", other)
+
+    def max(self, other: Value | Number) -> Value:
+        return self._two("max", other)
+
+    def less(self, other: Value | Number) -> Value:
+        return self._two("less", other)
+
+    def less_equal(self, other: Value | Number) -> Value:
+        return self._two("less_equal", other)
+
+    def equal(self, other: Value | Number) -> Value:
+        return self._two("equal", other)
+
+    def not_equal(self, other: Value | Number) -> Value:
+        return self._two("not_equal", other)
+
+    def where(self, x: Value, y: Value) -> Value:
+        """x where this i32 is not 0, else y."""
+        return self._op("where", x, y)
+
+    def relu(self) -> Value:
+        return self._op("relu")
+
+    def gelu(self) -> Value:
+        """By erf."""
+        return self._op("gelu")
+
+    def gelu_tanh(self) -> Value:
+        return self._op("gelu_tanh")
+
+    def silu(self) -> Value:
+        return self._op("silu")
+
+    def tanh(self) -> Value:
+        return self._op("tanh")
+
+    def sigmoid(self) -> Value:
+        return self._op("sigmoid")
+
+    def relu2(self) -> Value:
+        return self._op("relu2")
+
+    def exp(self) -> Value:
+        return self._op("exp")
+
+    def sqrt(self) -> Value:
+        return self._op("sqrt")
+
+    def rsqrt(self) -> Value:
+        return self._op("rsqrt")
+
+    def log(self) -> Value:
+        return self._op("log")
+
+    def sin(self) -> Value:
+        return self._op("sin")
+
+    def cos(self) -> Value:
+        return self._op("cos")
+
+    def softplus(self) -> Value:
+        return self._op("softplus")
+
+    def abs(self) -> Value:
+        return self._op("abs")
+
+    def cast(self, dtype: str) -> Value:
+        """To f32, f16, bf16 (to nearest even) or i32."""
+        return self._op("cast", dtype_of(dtype))
+
+    # ---- along an axis ----
+
+    def layer_norm(self, w: Value | None = None, b: Value | None = None, eps: float = 1e-5) -> Value:
+        return self._op("layer_norm", ref_of(w), ref_of(b), eps)
+
+    def rms_norm(self, w: Value | None = None, eps: float = 1e-6) -> Value:
+        return self._op("rms_norm", ref_of(w), eps)
+
+    def l2_norm(self, eps: float = 1e-6) -> Value:
+        return self._op("l2_norm", eps)
+
+    def norm(self, kind: str, w: Value | None = None, b: Value | None = None, eps: float = 1e-5, *, group: int = 0,
+             one_plus: bool = False) -> Value:
+        """kind: "layer", "rms" or "l2". group: the last axis in groups of so many. one_plus: times 1 + w."""
+        kinds = {"layer": lib.WEFT_NORM_LAYER, "rms": lib.WEFT_NORM_RMS, "l2": lib.WEFT_NORM_L2}
+        if kind not in kinds:
+            raise InvalidError(f"a norm is layer, rms or l2, not {kind!r}")
+        desc = ffi.new("weft_norm_desc *", {"kind": kinds[kind], "w": ref_of(w), "b": ref_of(b), "eps": eps, "group": group,
+                                            "one_plus": one_plus})
+        return self._op("norm", desc)
+
+    def softmax(self, axis: int = -1) -> Value:
+        return self._op("softmax", axis)
+
+    def cumsum(self, axis: int = -1) -> Value:
+        return self._op("cumsum", axis)
+
+    def reduce_sum(self, axis: int = -1) -> Value:
+        return self._op("reduce_sum", axis)
+
+    def reduce_mean(self, axis: int = -1) -> Value:
+        return self._op("reduce_mean", axis)
+
+    def reduce_max(self, axis: int = -1) -> Value:
+        return self._op("reduce_max", axis)
+
+    def argmax(self, axis: int = -1) -> Value:
+        """i32, the first of equals."""
+        return self._op("argmax", axis)
+
+    def top_k(self, k: int) -> tuple[Value, Value]:
+        """Values and indices of the k largest along the last axis, descending."""
+        out = ffi.new("weft_ref[2]")
+        lib.weft_top_k(self.graph._g, ref_of(self), k, out, out + 1)
+        return self.graph._made(out[0]), self.graph._made(out[1])
+
+    # ---- products and rows ----
+
+    def matmul(self, other: Value) -> Value:
+        """[.., M, K] with [.., K, N]."""
+        return self._op("matmul", other)
+
+    def matmul_nt(self, other: Value) -> Value:
+        """[.., M, K] with [.., N, K], as checkpoints store weights."""
+        return self._op("matmul_nt", other)
+
+    def linear_select(self, experts: Value, ids: Value) -> Value:
+        """Of experts [E, m, n] those that a token's ids choose: [T, K, m]."""
+        return self._op("linear_select", experts, ids)
+
+    def gather(self, index: Value) -> Value:
+        """Rows of this table, as f32."""
+        return self._op("gather", index)
+
+    def store(self, rows: Value, index: Value, axis: int = 0) -> Value:
+        """This state with rows written into it; what reads the state later reads the result."""
+        return self._op("store", rows, index, axis)
+
+    def conv1d(self, x: Value, weight: Value, bias: Value | None, sequence: Value, reset: Value) -> tuple[Value, Value]:
+        """On this state: the result and the state's new value."""
+        out = ffi.new("weft_ref *")
+        y = self._op("conv1d", x, weight, ref_of(bias), sequence, reset, out)
+        return y, self.graph._made(out[0])
+
+    def linear_scan(self, a: Value, b: Value, sequence: Value, reset: Value) -> tuple[Value, Value]:
+        """On this state: h = a h + b along each sequence, and the state's new value."""
+        out = ffi.new("weft_ref *")
+        y = self._op("linear_scan", a, b, sequence, reset, out)
+        return y, self.graph._made(out[0])
+
+    # ---- attention ----
+
+    def rope_angles(self, n_rot: int, theta: float = 10000.0) -> Value:
+        """The table that ``rope`` takes, of these positions."""
+        return self._op("rope_angles", n_rot, theta)
+
+    def rope_table(self, n_rot: int, theta: float, kind: str = "default", *, factor: float = 0.0, original: float = 0.0,
+                   low: float = 0.0, high: float = 0.0, untruncated: bool = False, scale: float = 0.0, pairs: int = 0,
+                   length: Value | None = None, factors: Value | None = None, long_factors: Value | None = None) -> Value:
+        """The same with one of the kinds of scaling: "default", "linear", "dynamic", "bands", "yarn", "longrope"."""
+        number = getattr(lib, f"WEFT_ROPE_{kind.upper()}", None)
+        if number is None or kind == "count":
+            raise InvalidError(f"there is no kind {kind!r} of rotary embedding")
+        desc = ffi.new("weft_rope_desc *", {
+            "kind": number, "n_rot": n_rot, "theta": theta, "factor": factor, "original": original, "low": low, "high": high,
+            "untruncated": untruncated, "scale": scale, "pairs": pairs, "length": ref_of(length), "factors": ref_of(factors),
+            "long_factors": ref_of(long_factors)})
+        return self._op("rope_table", desc)
+
+    def rope(self, angles: Value, interleaved: bool = False) -> Value:
+        return self._op("rope", angles, interleaved)
+
+    def attention(self, k: Value, v: Value, first: Value, last: Value, scale: float, *, page: int = 0,
+                  sequence: Value | None = None, pages: Value | None = None, soft_cap: float = 0.0,
+                  sinks: Value | None = None, slopes: Value | None = None, bias: Value | None = None) -> Value:
+        """Of these queries [T, H, D] over the cells first[t] to last[t] of k and v [G, C, D]: [T, H, E]."""
+        desc = attention_desc(page, sequence, pages, soft_cap, sinks, slopes, bias)
+        return self._op("attention_with", k, v, first, last, scale, desc)
+
+
+def attention_desc(page: int, sequence: Value | None, pages: Value | None, soft_cap: float, sinks: Value | None,
+                   slopes: Value | None, bias: Value | None) -> Any:
+    return ffi.new("weft_attention_desc *", {
+        "page": page, "sequence": ref_of(sequence), "pages": ref_of(pages), "soft_cap": soft_cap, "sinks": ref_of(sinks),
+        "slopes": ref_of(slopes), "bias": ref_of(bias)})
+
+
+def raise_of(g: Any) -> None:
+    """The first error of a graph that has one: sealing returns it, and such a graph is good for nothing else."""
+    call(lib.weft_graph_seal, g)
+    raise InvalidError("a builder gave no value")

@@ -1,0 +1,45 @@
+"""What the tests share: where things are, and the program to compare with."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TINY = ROOT / "models/bundled/tiny-stories-neox"
+STORY = [424, 436, 260, 398]  # "Once upon a time"
+CONFIG = '{"architectures": ["GPTNeoXForCausalLM"], "model_type": "gpt_neox", "hidden_size": 32, "num_attention_heads": 4, ' \
+         '"num_hidden_layers": 2, "intermediate_size": 64, "vocab_size": 40, "max_position_embeddings": 64}'
+
+
+def program(*arguments):
+    """What build/bin/weft prints."""
+    command = [os.environ["WEFT_PROGRAM"], *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=without_preload()).stdout
+
+
+def program_rows(command, *arguments):
+    """The float32 numbers that a command of the program writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / "out"
+        program(command, TINY, "--output", out, *arguments)
+        return np.fromfile(out, np.float32)
+
+
+def python(source, **environment):
+    """Runs a program in a fresh interpreter; returns (status, what it printed to both)."""
+    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", source], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment})
+    return done.returncode, done.stdout
+
+
+def without_preload():
+    """The environment for programs that bring their own sanitizer."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
+def address(array):
+    return array.__array_interface__["data"][0]

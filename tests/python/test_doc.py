@@ -1,0 +1,30 @@
+"""Every docstring's examples run."""
+
+import doctest
+import importlib
+import pkgutil
+import unittest
+
+import numpy
+import weft
+
+from common import TINY
+
+
+def load_tests(loader, tests, pattern):
+    names = {"weft": weft, "np": numpy, "TINY": TINY}
+    for module in [weft, *(importlib.import_module(f"weft.{m.name}") for m in pkgutil.iter_modules(weft.__path__))]:
+        tests.addTests(doctest.DocTestSuite(module, extraglobs=names))
+    return tests
+
+
+class Written(unittest.TestCase):
+    def test_there_are_some(self):
+        finder = doctest.DocTestFinder()
+        found = [t for name in ("session", "graph", "program", "tokenizer", "auto", "weights", "generation")
+                 for t in finder.find(importlib.import_module(f"weft.{name}")) if t.examples]
+        self.assertGreaterEqual(len(found), 8)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,238 @@
+"""Sessions, generation and tokenizers: equal to the program to the bit, and without copies."""
+
+import asyncio
+import json
+import pathlib
+import tempfile
+import threading
+import traceback
+import unittest
+
+import numpy as np
+import weft
+
+from common import STORY, TINY, address, program, program_rows
+
+model = weft.Model(TINY)
+
+
+class Logits(unittest.TestCase):
+    def setUp(self):
+        self.session = model.session(sequences=3)
+
+    def test_bits_are_the_programs(self):
+        rows = self.session.logits(STORY, all=True)
+        self.assertEqual(rows.shape, (4, model.n_vocab))
+        self.assertEqual(rows.tobytes(), program_rows("logits", "--tokens", "424,436,260,398").tobytes())
+
+    def test_batches_are_the_programs(self):
+        ids, sequences = [1, 2, 3, 4, 5], [0, 0, 0, 1, 1]
+        rows = model.session(sequences=2, context=3).eval(ids, sequences, "logits").logits
+        self.assertEqual(rows.tobytes(), program_rows("logits", "--batch", "1,2,3;4,5").tobytes())
+
+    def test_the_library_writes_into_the_callers_array(self):
+        out = np.full((4, model.n_vocab), np.nan, np.float32)
+        rows = self.session.logits(STORY, all=True, out=out)
+        self.assertEqual(address(rows), address(out))
+        self.assertTrue(np.isfinite(out).all())
+        row = out[1]
+        given = self.session.logits(STORY, 1, out=row)
+        self.assertEqual(address(given), address(row))
+        self.assertLess(np.abs(row - out[3]).max(), 1e-3)
+
+    def test_ids_are_read_where_they_are(self):
+        ids = np.array(STORY, np.int32)
+        self.assertEqual(address(weft.tokenizer.ids_of(ids)), address(ids))
+        self.assertEqual(self.session.logits(np.array(STORY), 0).tobytes(), self.session.logits(ids, 1).tobytes())
+
+    def test_what_cannot_be_is_refused(self):
+        for wrong, kind in ((lambda: self.session.logits([]), ValueError),
+                            (lambda: self.session.logits([0.5]), weft.InvalidError),
+                            (lambda: self.session.logits([2**40]), weft.InvalidError),
+                            (lambda: self.session.logits([model.n_vocab]), weft.InvalidError),
+                            (lambda: self.session.logits([1], 3), weft.InvalidError),
+                            (lambda: self.session.hidden([1]), weft.InvalidError),
+                            (lambda: self.session.logits([1], out=np.empty(3, np.float32)), weft.InvalidError),
+                            (lambda: self.session.logits(np.ones(513, int)), weft.LimitError),
+                            (lambda: model.session(outputs="nonsense"), weft.InvalidError),
+                            (lambda: model.session("no such device"), weft.NotFoundError),
+                            (lambda: model.session(dtype="f7"), weft.InvalidError)):
+            with self.assertRaises(kind):
+                wrong()
+        self.assertEqual(self.session.length(), 0)
+
+    def test_sequences(self):
+        s = self.session
+        whole = s.logits([*STORY, 13], 0)
+        s.truncate(4, 0)
+        s.fork(0, 1)
+        self.assertEqual(s.tokens(1).tolist(), STORY)
+        self.assertEqual(s.share([*STORY, 13], 2), 4)
+        self.assertLess(np.abs(s.logits([13], 2) - whole).max(), 2e-2)
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "state"
+            s.save(file, 1, pending=[13])
+            with weft.Model(TINY).session() as other:
+                self.assertEqual(other.load(file).tolist(), [13])
+                self.assertEqual(other.tokens().tolist(), STORY)
+            file.write_bytes(b"x" * 100)
+            with self.assertRaisesRegex(weft.FormatError, str(file)):
+                model.session().load(file)
+
+    def test_checks(self):
+        self.assertEqual(self.session.check(STORY), [])
+
+    def test_deterministic(self):
+        s = model.session(sequences=2, deterministic=True)
+        alone = s.logits(STORY, 0)
+        both = s.eval([*[9] * 5, *STORY], [1] * 5 + [0] * 4, [0] * 8 + [weft.WANTS["logits"]]) if s.truncate(0) is None else None
+        self.assertEqual(both.logits[0].tobytes(), alone.tobytes())
+
+
+class Embedding(unittest.TestCase):
+    def test_bits_are_the_programs(self):
+        session = model.session(outputs="hidden")
+        for pool in ("mean", "last", "none"):
+            wanted = program_rows("embed", "--prompt", "a red ball", "--pool", pool)
+            self.assertEqual(session.embed("a red ball", pool=pool).tobytes(), wanted.tobytes())
+        self.assertEqual(session.length(), 0)
+        layer = model.session(outputs="hidden", layer=2).hidden(STORY)
+        wanted = program_rows("embed", "--tokens", "424,436,260,398", "--layer", "2")
+        self.assertEqual(layer.tobytes(), wanted.tobytes())
+
+
+class Generation(unittest.TestCase):
+    def compare(self, *arguments, **options):
+        wanted = json.loads(program("generate", TINY, "--prompt", "Once upon a time", "--json", *arguments))
+        story = model.session().generate("Once upon a time", **options)
+        tokens = list(story)
+        self.assertEqual([t.id for t in tokens], wanted["tokens"])
+        self.assertEqual(story.text, wanted["text"])
+        self.assertEqual("".join(t.text for t in tokens), wanted["text"])
+        self.assertEqual(story.stop_reason, wanted["stop_reason"])
+        return wanted, tokens
+
+    def test_equals_the_program(self):
+        self.compare("--max-tokens", 24, max_tokens=24)
+        self.compare("--max-tokens", 40, "--stop", "girl", max_tokens=40, stop="girl")
+        self.compare("--max-tokens", 40, "--temperature", "0.8", "--top-k", "40", "--top-p", "0.9", "--seed", "7",
+                     "--repeat-penalty", "1.2", max_tokens=40,
+                     sampling=weft.Sampling(temperature=0.8, top_k=40, top_p=0.9, seed=7, repeat_penalty=1.2))
+
+    def test_logprobs(self):
+        wanted, tokens = self.compare("--max-tokens", 3, "--logprobs", 2, max_tokens=3, n_logprobs=2)
+        for token, row in zip(tokens, wanted["logprobs"]):
+            self.assertAlmostEqual(token.logprob, row["logprob"], places=5)
+            self.assertEqual([i for i, _ in token.top], [best["token"] for best in row["top"]])
+
+    def test_goes_on_where_it_stopped(self):
+        session = model.session()
+        whole = model.session().generate(STORY, max_tokens=12).run().tokens
+        first = session.generate(STORY, max_tokens=5)
+        for _, token in zip(range(5), first):
+            pass
+        self.assertEqual(session.length(), 4 + 4)
+        second = session.generate([first.last], max_tokens=7).run()
+        self.assertEqual(first.tokens + second.tokens, whole)
+
+    def test_candidates_pick_the_same(self):
+        few = model.session(candidates=1).generate(STORY, max_tokens=10).run()
+        self.assertEqual(few.tokens, model.session().generate(STORY, max_tokens=10).run().tokens)
+        with self.assertRaises(weft.InvalidError):
+            model.session(candidates=1).generate(STORY, n_logprobs=1)
+
+    def test_steps_in_python(self):
+        def no_comma(candidates, history):
+            self.assertEqual(history[:4].tolist(), STORY)
+            candidates["logit"][candidates["id"] == 13] = -np.inf
+
+        story = model.session().generate(STORY, max_tokens=3, sampling=weft.Sampling(steps=[no_comma])).run()
+        self.assertNotIn(13, story.tokens)
+
+        def broken(candidates, history):
+            raise KeyError("mine")
+
+        try:
+            model.session().generate(STORY, sampling=weft.Sampling(steps=[broken])).run()
+        except KeyError as error:
+            self.assertEqual(error.args, ("mine",))
+            names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+            self.assertEqual((names[0], names[-1]), ("test_steps_in_python", "broken"))
+        else:
+            self.fail("the step's exception did not arrive")
+
+    def test_async(self):
+        async def read(session, sequence):
+            return [t.id async for t in session.generate(STORY, sequence, max_tokens=6)]
+
+        async def both():
+            session = model.session(sequences=2)
+            return await asyncio.gather(read(session, 0), read(session, 1))
+
+        one, two = asyncio.run(both())
+        self.assertEqual(one, two)
+        self.assertEqual(one, model.session().generate(STORY, max_tokens=6).run().tokens)
+
+    def test_async_cancelled(self):
+        async def cancelled():
+            session = model.session()
+            story = session.generate(STORY, max_tokens=400)
+
+            async def read():
+                async for _ in story:
+                    pass
+
+            task = asyncio.ensure_future(read())
+            while len(story.tokens) < 3:
+                await asyncio.sleep(0)
+            task.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await task
+            self.assertLess(len(story.tokens), 400)
+            return session.generate(STORY, max_tokens=2).run() if session.truncate(0) is None else None
+
+        self.assertEqual(len(asyncio.run(cancelled()).tokens), 2)
+
+    def test_cancelled(self):
+        told = []
+
+        def progress(p):
+            told.append(p.what)
+            if p.unit == "tokens" and p.done:
+                thread = threading.Thread(target=session.cancel)
+                thread.start()
+                thread.join()
+
+        session = weft.Session(weft.SessionPlan(model, max_tokens=8, progress=progress))
+        with self.assertRaises(weft.CancelledError):
+            session.generate(STORY * 20).run()
+        self.assertEqual(session.length(), 0)
+        self.assertIn("loading weights", told)
+
+
+class Tokenizers(unittest.TestCase):
+    def test_equals_the_program(self):
+        text = "Tom's dog 🐕 ran <|endoftext|> home.\n"
+        ids = model.tokenizer.encode(text)
+        self.assertEqual(ids.tolist(), json.loads(program("tokenize", TINY, "--prompt", text, "--json"))["tokens"])
+        self.assertEqual(model.tokenizer.decode(ids), text)
+        stream = model.tokenizer.stream(keep_special=True)
+        self.assertEqual("".join(map(stream.push, ids.tolist())) + stream.finish(), text)
+
+    def test_vocabulary(self):
+        tokenizer = weft.Tokenizer(TINY)
+        self.assertEqual(tokenizer.find(tokenizer.token(424)), 424)
+        self.assertEqual(tokenizer.token_bytes(436), b" upon")
+        self.assertIsNone(tokenizer.token(10**6))
+        self.assertIsNone(tokenizer.find("no such token"))
+        self.assertTrue(tokenizer.is_special(0))
+        self.assertEqual(tokenizer.decode_bytes(tokenizer.encode(b"\xff\0")), "\ufffd\0".encode())
+        with self.assertRaises(weft.FormatError):
+            weft.Tokenizer.parse(b"{")
+        with self.assertRaises(weft.NotFoundError):
+            weft.Tokenizer(TINY / "nothing here")
+        self.assertEqual(tokenizer.encode("").size, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
