@@ -1,75 +1,83 @@
-/* k_pack_blocks.c: panels of block formats (panel.h) from a file's blocks, and back to floats, element by element in
- * plain C. The multiplication kernels have their own, vectorised readers; this file is the definition. A row of
- * panel.def needs two functions here: a block's header, and the planes of one of its chunks. */
+/* k_pack_blocks.c: panels of block formats (panel.h) from a file's blocks, and back to floats. Packing works on bytes
+ * in vectors of 16, as every processor has them, with all sizes known to the compiler; unpacking goes element by
+ * element in plain C and is the definition. A row of panel.def needs two functions here: a block's header, and the
+ * planes of one of its chunks. */
 #include "graph/convert.h"
 #include "pack.h"
 
 #include <math.h>
 #include <string.h>
 
+#define CPU_VEC_SCALAR
+#include "vec.h"
+
 #define PACK_FN static inline __attribute__((always_inline))
 
-enum { MOST_HEADER = 40, MOST_CHUNK = 32 }; /* bytes of one row */
+/* Bytes of one row: of a header and what is read behind it, and of the chunks of a span. */
+enum { MOST_HEADER = 48, MOST_PLANES = 8 * 24, MOST_ROWS = 16 };
 
-/* ---- codes of a chunk to planes ---- */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-PACK_FN void plane_4(const uint8_t code[CPU_CHUNK], uint8_t out[16])
+PACK_FN bytes16 load16(const uint8_t *p)
 {
-    for (int i = 0; i < 16; i++) out[i] = (uint8_t)(code[i] | code[i + 16] << 4);
+    bytes16 x;
+    memcpy(&x, p, 16);
+    return x;
 }
 
-PACK_FN void plane_2(const uint8_t code[CPU_CHUNK], uint8_t out[8])
+/* Each byte shifted, where no bit leaves its byte that counts: processors shift words. */
+PACK_FN bytes16 left(bytes16 x, int n) { return (bytes16)((vec_u32)x << n); }
+PACK_FN bytes16 right(bytes16 x, int n) { return (bytes16)((vec_u32)x >> n); }
+
+/* ---- codes of a chunk, elements 0 to 15 and 16 to 31, to planes ---- */
+
+PACK_FN void plane_4(bytes16 a, bytes16 b, uint8_t *out)
 {
-    for (int w = 0; w < 2; w++)
-        for (int j = 0; j < 4; j++) {
-            const uint8_t *c = code + 16 * w + j;
-            out[4 * w + j] = (uint8_t)(c[0] | c[4] << 2 | c[8] << 4 | c[12] << 6);
-        }
+    const bytes16 x = a | left(b, 4);
+    memcpy(out, &x, 16);
 }
 
-PACK_FN void plane_1(const uint8_t code[CPU_CHUNK], uint8_t out[4])
+PACK_FN void plane_2(bytes16 a, bytes16 b, uint8_t *out)
 {
-    for (int j = 0; j < 4; j++) {
-        unsigned byte = 0;
-        for (int s = 0; s < 8; s++) byte |= (unsigned)code[4 * s + j] << s;
-        out[j] = (uint8_t)byte;
-    }
+    const vec_u32 first = __builtin_shufflevector((vec_u32)a, (vec_u32)b, 0, 4, 1, 5); /* quads 0 and 1 of both words */
+    const vec_u32 second = __builtin_shufflevector((vec_u32)a, (vec_u32)b, 2, 6, 3, 7);
+    const bytes16 x = (bytes16)first | left((bytes16)second, 4);
+    const bytes16 y = x | left((bytes16)__builtin_shufflevector((vec_u32)x, (vec_u32)x, 2, 3, 0, 1), 2);
+    memcpy(out, &y, 8);
 }
 
-/* ---- chunks: of 32 codes, `mask` of 32 bytes after shifting ---- */
-
-PACK_FN void take_codes(const uint8_t *b, int shift, int mask, uint8_t code[CPU_CHUNK])
+PACK_FN void plane_1(bytes16 a, bytes16 b, uint8_t *out)
 {
-    for (int i = 0; i < CPU_CHUNK; i++) code[i] = (uint8_t)(b[i] >> shift & mask);
+    const bytes16 x = a | left(b, 4); /* quads q and q + 4 */
+    const bytes16 y = x | left((bytes16)__builtin_shufflevector((vec_u32)x, (vec_u32)x, 2, 3, 0, 1), 2);
+    const bytes16 z = y | left((bytes16)__builtin_shufflevector((vec_u32)y, (vec_u32)y, 1, 0, 3, 2), 1);
+    memcpy(out, &z, 4);
 }
+
+/* ---- chunks: of 32 codes, those of `mask` in 32 bytes after shifting ---- */
 
 PACK_FN void chunk_4(const uint8_t *b, int shift, uint8_t *out)
 {
-    uint8_t code[CPU_CHUNK];
-    take_codes(b, shift, 15, code);
-    plane_4(code, out);
+    plane_4(right(load16(b), shift) & 15, right(load16(b + 16), shift) & 15, out);
 }
 
 PACK_FN void chunk_2(const uint8_t *b, int shift, uint8_t *out)
 {
-    uint8_t code[CPU_CHUNK];
-    take_codes(b, shift, 3, code);
-    plane_2(code, out);
+    plane_2(right(load16(b), shift) & 3, right(load16(b + 16), shift) & 3, out);
 }
 
 PACK_FN void chunk_1(const uint8_t *b, int shift, uint8_t *out)
 {
-    uint8_t code[CPU_CHUNK];
-    take_codes(b, shift, 1, code);
-    plane_1(code, out);
+    plane_1(right(load16(b), shift) & 1, right(load16(b + 16), shift) & 1, out);
 }
 
-/* One bit of each element, in the order of a 32-bit word. */
+/* One bit of each element, in the order of a 32-bit word: four of them go to four bytes. */
 PACK_FN void chunk_1_of_word(const uint8_t *b, uint8_t *out)
 {
-    uint8_t code[CPU_CHUNK];
-    for (int i = 0; i < CPU_CHUNK; i++) code[i] = (uint8_t)(b[i / 8] >> i % 8 & 1);
-    plane_1(code, out);
+    uint32_t x = 0;
+    VEC_UNROLL(8)
+    for (int s = 0; s < 8; s++) x |= (((uint32_t)b[s / 2] >> s % 2 * 4 & 15u) * 0x204081u & 0x1010101u) << s;
+    for (int j = 0; j < 4; j++) out[j] = (uint8_t)(x >> 8 * j);
 }
 
 /* ---- formats: chunk c of block b; header of block b, which has chunk c of a span if blocks are chunks ---- */
@@ -129,12 +137,16 @@ PACK_FN void head_Q2_K(const uint8_t *b, int c, uint8_t *out)
     memcpy(out + 4 + c, b, 16);
 }
 
+/* Scales of 6 bits less 32: four low bits of each in 8 bytes, two high ones in 4. */
 PACK_FN void head_Q3_K(const uint8_t *b, int c, uint8_t *out)
 {
-    const uint8_t *s = b + 96;
+    uint32_t low[2], high;
+    memcpy(low, b + 96, 8);
+    memcpy(&high, b + 104, 4);
     memcpy(out, b + 108, 2);
-    for (int g = 0; g < 16; g++)
-        out[4 + c + g] = (uint8_t)((s[g % 8] >> g / 8 * 4 & 15) + (s[8 + g % 4] >> g / 4 * 2 & 3) * 16 - 32);
+    vec_u32 x = { low[0], low[1], low[0] >> 4, low[1] >> 4 }, y = { high << 4, high << 2, high, high >> 2 };
+    const bytes16 s = ((bytes16)x & 15) + ((bytes16)y & 48) - 32;
+    memcpy(out + 4 + c, &s, 16);
 }
 
 PACK_FN void head_Q6_K(const uint8_t *b, int c, uint8_t *out)
@@ -151,17 +163,16 @@ PACK_FN void head_IQ4_XS(const uint8_t *b, int c, uint8_t *out)
         out[4 + c + g] = (uint8_t)((b[4 + g / 2] >> g % 2 * 4 & 15) + (high >> 2 * g & 3) * 16 - 32);
 }
 
-/* Scales and minima of 6 bits each, in 12 bytes. */
+/* Scales and minima of 6 bits each, in 12 bytes: of groups 0 to 3 as they are, of the others four bits in the last word
+ * and two above those of group - 4. */
 PACK_FN void head_Q4_K(const uint8_t *b, int c, uint8_t *out)
 {
-    const uint8_t *s = b + 4;
+    uint32_t s[3];
+    memcpy(s, b + 4, 12);
     memcpy(out, b, 4);
-    for (int g = 0; g < 4; g++) {
-        out[4 + c + g] = s[g] & 63;
-        out[8 + c + g] = (uint8_t)((s[8 + g] & 15) | (s[g] >> 6) << 4);
-        out[12 + c + g] = s[4 + g] & 63;
-        out[16 + c + g] = (uint8_t)(s[8 + g] >> 4 | (s[4 + g] >> 6) << 4);
-    }
+    const uint32_t all[4] = { s[0] & 0x3f3f3f3fu, (s[2] & 0x0f0f0f0fu) | (s[0] >> 2 & 0x30303030u),
+                              s[1] & 0x3f3f3f3fu, (s[2] >> 4 & 0x0f0f0f0fu) | (s[1] >> 2 & 0x30303030u) };
+    memcpy(out + 4 + c, all, 16);
 }
 
 PACK_FN void head_Q5_K(const uint8_t *b, int c, uint8_t *out) { head_Q4_K(b, c, out); }
@@ -170,68 +181,124 @@ PACK_FN void head_Q5_K(const uint8_t *b, int c, uint8_t *out) { head_Q4_K(b, c, 
 
 typedef void take_fn(const uint8_t *b, int c, uint8_t *out);
 
-/* Bytes of a header to their places for row r: the first 4 are halves, unless all are bytes. */
-PACK_FN void place_header(const cpu_panel_format *f, const uint8_t *header, size_t R, size_t r, uint8_t *out)
+/* A span of R rows, before it is interleaved: those that do not exist are zeros, scales and all. */
+typedef struct span {
+    uint8_t header[MOST_ROWS][MOST_HEADER], planes[MOST_ROWS][MOST_PLANES];
+} span;
+
+/* One row of it, from block b of `each` chunks and those behind it, which are `bytes` long. What comes next lies
+ * `ahead` bytes further on. */
+PACK_FN void take_row(const cpu_panel_format *f, take_fn *head, take_fn *chunk, const uint8_t *b, int each,
+                      size_t bytes, int chunks, uint8_t flip, size_t ahead, uint8_t *header, uint8_t *planes)
 {
-    const size_t halves = f->scale == CPU_SCALE_EXPONENT ? 0 : 2, n = (size_t)cpu_panel_header(f);
-    for (size_t i = 0; i < halves; i++) memcpy(out + 2 * (i * R + r), header + 2 * i, 2);
-    for (size_t i = 2 * halves; i < n; i++) out[i * R + r] = header[i];
+    const size_t size = (size_t)cpu_panel_chunk(f);
+    for (size_t i = 0; i < (size_t)(f->span / each) * bytes; i += 64) __builtin_prefetch(b + ahead + i);
+    VEC_UNROLL(8)
+    for (int c = 0; c < f->span; c++) { /* with constant places in the block */
+        if (c >= chunks) break;
+        const uint8_t *at = b + (size_t)(c / each) * bytes;
+        if (c % each == 0) head(at, c, header);
+        chunk(at, c % each, planes + (size_t)c * size);
+    }
+    for (size_t i = 0; flip && i < (size_t)chunks * size; i++) planes[i] = (uint8_t)(planes[i] ^ flip);
 }
 
-PACK_FN void place_chunk(const cpu_panel_format *f, const uint8_t *planes, uint32_t flip, size_t R, size_t r,
+/* The bytes of rows r to r + n (4 or 8) of R headers, from the one at `at` on: [rows][16] to [columns][R]. */
+PACK_FN void place_bytes(uint8_t (*header)[MOST_HEADER], size_t at, size_t columns, size_t R, size_t r, int n,
                          uint8_t *out)
 {
-    for (size_t i = 0; i < (size_t)cpu_panel_chunk(f) / 4; i++) {
-        uint32_t word;
-        memcpy(&word, planes + 4 * i, 4);
-        word ^= flip;
-        memcpy(out + (i * R + r) * 4, &word, 4);
+    bytes16 v[8], w[8];
+    VEC_UNROLL(8)
+    for (int i = 0; i < n; i++) v[i] = load16(header[r + (size_t)i] + at);
+    VEC_UNROLL(3)
+    for (int round = n; round > 1; round /= 2) { /* perfect shuffles (vec.h) */
+        VEC_UNROLL(4)
+        for (int i = 0; i < n / 2; i++) {
+            const bytes16 a = v[i], b = v[i + n / 2];
+            w[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            w[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+        VEC_UNROLL(8)
+        for (int i = 0; i < n; i++) v[i] = w[i];
     }
+    VEC_UNROLL(16)
+    for (size_t c = 0; c < columns; c++) memcpy(out + c * R + r, (uint8_t *)v + c * (size_t)n, (size_t)n);
 }
 
-/* A span of one row, from block b of `each` chunks and those behind it, which are `bytes` long. */
-PACK_FN void pack_span(const cpu_panel_format *f, take_fn *head, take_fn *chunk, const uint8_t *b, int each,
-                       size_t bytes, int chunks, uint32_t flip, size_t R, size_t r, uint8_t *out)
+/* Headers to their places: the first 4 bytes are halves, unless all are bytes. */
+PACK_FN void place_headers(const cpu_panel_format *f, span *s, size_t R, uint8_t *out)
 {
-    uint8_t header[MOST_HEADER] = { 0 }, planes[MOST_CHUNK];
-    const uint8_t *at = b;
-    for (int c = 0; c < chunks; c += each, at += bytes) head(at, c, header);
-    place_header(f, header, R, r, out);
-    out += (size_t)cpu_panel_header(f) * R;
-    for (int c = 0; c < chunks; c++, out += (size_t)cpu_panel_chunk(f) * R) {
-        chunk(b + (size_t)(c / each) * bytes, c % each, planes);
-        place_chunk(f, planes, flip, R, r, out);
-    }
+    const size_t halves = f->scale == CPU_SCALE_EXPONENT ? 0 : 2, n = (size_t)cpu_panel_header(f);
+    const int rows = R < 8 ? 4 : 8;
+    for (size_t i = 0; i < halves; i++)
+        for (size_t r = 0; r < R; r++) memcpy(out + 2 * (i * R + r), s->header[r] + 2 * i, 2);
+    for (size_t i = 2 * halves; i < n; i += 16)
+        for (size_t r = 0; r < R; r += (size_t)rows)
+            place_bytes(s->header, i, n - i < 16 ? n - i : 16, R, r, rows, out + i * R);
 }
 
-/* Rows that do not exist are zeros, scales and all. */
+/* [R][n] words to [n][R], n >= 4. */
+PACK_FN void place_planes(span *s, size_t n, size_t R, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i = i + 4 < n && n < i + 8 ? n - 4 : i + 4) /* the last four, some of them once more */
+        for (size_t r = 0; r < R; r += 4) {
+            vec_u32 v[4];
+            VEC_UNROLL(4)
+            for (size_t j = 0; j < 4; j++) memcpy(&v[j], s->planes[r + j] + 4 * i, 16);
+            vec_transpose_u32(v);
+            VEC_UNROLL(4)
+            for (size_t j = 0; j < 4; j++) memcpy(out + ((i + j) * R + r) * 4, &v[j], 16);
+        }
+}
+
 PACK_FN void pack_rows(const cpu_panel_format *f, take_fn *head, take_fn *chunk, int block, size_t bytes,
-                       const uint8_t *src, size_t rows, int64_t k, uint32_t flip, size_t R, uint8_t *out)
+                       const uint8_t *src, size_t rows, int64_t k, uint8_t flip, size_t R, uint8_t *out)
 {
     const int each = block / CPU_CHUNK;
     const size_t row = (size_t)(k / block) * bytes, step = (size_t)(f->span / each) * bytes;
-    if (rows < R) memset(out, 0, (size_t)cpu_panel_row(f, k) * R);
+    const size_t header = (size_t)cpu_panel_header(f), chunk_bytes = (size_t)cpu_panel_chunk(f);
+    span s;
+    if (rows < R || f->scale == CPU_SCALE_SIGNED) memset(&s, 0, sizeof s); /* such headers have bytes of no meaning */
     for (int64_t left = k / CPU_CHUNK; left > 0; left -= f->span) {
         const int chunks = left < f->span ? (int)left : f->span;
+        if (chunks < f->span) memset(s.header, 0, sizeof s.header);
         for (size_t r = 0; r < rows; r++)
-            pack_span(f, head, chunk, src + r * row, each, bytes, chunks, flip, R, r, out);
+            take_row(f, head, chunk, src + r * row, each, bytes, chunks, flip, R * row, s.header[r], s.planes[r]);
+        place_headers(f, &s, R, out);
+        place_planes(&s, (size_t)chunks * chunk_bytes / 4, R, out + header * R);
         src += step;
-        out += (size_t)(cpu_panel_header(f) + chunks * cpu_panel_chunk(f)) * R;
+        out += (header + (size_t)chunks * chunk_bytes) * R;
+    }
+}
+
+/* Elements and bytes of the files' blocks. */
+enum {
+#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) \
+    BLOCK_##id = block, BYTES_##id = bytes,
+#include "graph/dtype.def"
+#undef WEFT_DTYPE
+};
+
+/* Panels of R rows, as constants. */
+PACK_FN void pack_any(weft_dtype t, const void *src, size_t rows, int64_t k, bool biased, size_t R, void *out)
+{
+    switch (t) {
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide)                                      \
+    case WEFT_##id:                                                                                                   \
+        pack_rows(&cpu_panel_##id, head_##id, chunk_##id, BLOCK_##id, BYTES_##id, src, rows, k,         \
+                  biased && low == 8 ? 0x80 : 0, R, out);                                                             \
+        break;
+#include "panel.def"
+    default: break;
     }
 }
 
 void cpu_pack_blocks(weft_dtype t, const void *src, int64_t rows, int64_t k, bool biased, size_t R, void *out)
 {
-    const size_t n = (size_t)rows, bytes = weft_dtype_get(t)->bytes;
-    const int block = (int)weft_dtype_get(t)->block;
-    switch (t) {
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide)                                      \
-    case WEFT_##id:                                                                                                   \
-        pack_rows(&cpu_panel_##id, head_##id, chunk_##id, block, bytes, src, n, k,                                    \
-                  biased && low == 8 ? 0x80808080u : 0, R, out);                                                      \
-        break;
-#include "panel.def"
-    default: break;
+    switch (R) {
+    case 16: pack_any(t, src, (size_t)rows, k, biased, 16, out); break;
+    case 8: pack_any(t, src, (size_t)rows, k, biased, 8, out); break;
+    default: pack_any(t, src, (size_t)rows, k, biased, 4, out); break;
     }
 }
 

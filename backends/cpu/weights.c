@@ -42,9 +42,9 @@ uint64_t cpu_weight_bytes(const weft_backend *base, weft_layout layout, weft_dty
     return weft_dtype_row_bytes(t, k, &row) ? row * (uint64_t)rows : UINT64_MAX;
 }
 
-enum { PIECE_BYTES = 4 << 20 }; /* between two reports */
+enum { PIECE_BYTES = 4 << 20, CLAIM_BYTES = 64 << 10 }; /* between two reports; that a thread takes at once */
 
-/* One load, shared by the threads: they claim groups of rows. */
+/* One load, shared by the threads: they claim some groups of rows at a time, which lie one after the other. */
 typedef struct load {
     weft_buf *buf;
     const weft_weight_data *src;
@@ -52,11 +52,21 @@ typedef struct load {
     weft_dtype type;
     cpu_isa isa;
     int64_t rows, k, group, n_groups;
-    int64_t end; /* of the groups in this piece of the load */
-    uint64_t row_bytes;
+    int64_t end, claim; /* of the groups in this piece of the load; how many a thread takes at once */
+    uint64_t row_bytes, group_bytes;
     unsigned char *temp; /* per thread: a group of rows, if they do not lie as they are wanted */
     atomic_llong next;
 } load;
+
+static void load_group(const load *l, int64_t i, unsigned char *temp)
+{
+    const int64_t row = i * l->group, n = l->rows - row < l->group ? l->rows - row : l->group;
+    const void *from = weft__weight_rows(l->src, row, n, l->type, temp);
+    unsigned char *out = l->buf->data;
+    if (l->layout == CPU_LAYOUT_PANEL)
+        cpu_pack_panel(l->isa, l->type, from, n, l->k, out + (uint64_t)i * l->group_bytes);
+    else memcpy(out + (uint64_t)row * l->row_bytes, from, (uint64_t)n * l->row_bytes);
+}
 
 static void load_groups(void *ctx, uint32_t thread, uint32_t n_threads)
 {
@@ -64,25 +74,21 @@ static void load_groups(void *ctx, uint32_t thread, uint32_t n_threads)
     (void)n_threads;
     unsigned char *temp = l->temp ? l->temp + thread * (uint64_t)l->group * l->row_bytes : NULL;
     for (;;) {
-        int64_t i = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-        if (i >= l->end) return;
-        int64_t row = i * l->group, n = l->rows - row < l->group ? l->rows - row : l->group;
-        const void *from = weft__weight_rows(l->src, row, n, l->type, temp);
-        unsigned char *out = l->buf->data;
-        if (l->layout == CPU_LAYOUT_PANEL)
-            cpu_pack_panel(l->isa, l->type, from, n, l->k, out + (uint64_t)i * cpu_panel_stride(l->isa, l->type, l->k));
-        else
-            memcpy(out + (uint64_t)row * l->row_bytes, from, (uint64_t)n * l->row_bytes);
+        int64_t first = atomic_fetch_add_explicit(&l->next, l->claim, memory_order_relaxed), end = first + l->claim;
+        if (first >= l->end) return;
+        for (int64_t i = first; i < end && i < l->end; i++) load_group(l, i, temp);
     }
 }
 
 static weft_status load_all(load *l, weft__task *task, weft_error *err)
 {
-    uint64_t bytes = l->layout == CPU_LAYOUT_PANEL ? cpu_panel_stride(l->isa, l->type, l->k)
-                                                   : l->row_bytes * (uint64_t)l->group;
-    int64_t piece = bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / (bytes ? bytes : 1)) : 1;
+    const uint64_t bytes = l->group_bytes + (l->group_bytes == 0);
+    int64_t piece = bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / bytes) : 1;
     int64_t threads = cpu_pool_size(l->buf->b->pool); /* a group for each, however large */
     if (piece < threads) piece = threads;
+    l->claim = bytes < CLAIM_BYTES ? (int64_t)(CLAIM_BYTES / bytes) : 1;
+    const int64_t share = (l->n_groups + 4 * threads - 1) / (4 * threads);
+    if (l->claim > share) l->claim = share;
     for (int64_t first = 0, n; first < l->n_groups; first += n) {
         n = l->n_groups - first < piece ? l->n_groups - first : piece;
         atomic_store_explicit(&l->next, first, memory_order_relaxed);
@@ -90,7 +96,7 @@ static weft_status load_all(load *l, weft__task *task, weft_error *err)
         cpu_pool_run(l->buf->b->pool, load_groups, l);
         weft__weight_done(l->src, first * l->group, n * l->group);
         if (l->end < l->n_groups) /* the last piece's rows may be fewer: the caller tells of the end */
-            WEFT_TRY(weft__task_reach(task, task ? task->at.done + (uint64_t)n * bytes : 0, err));
+            WEFT_TRY(weft__task_reach(task, task ? task->at.done + (uint64_t)n * l->group_bytes : 0, err));
     }
     return WEFT_OK;
 }
@@ -106,6 +112,7 @@ weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, co
                          weft_dtype_get(t)->name);
     l.group = layout == CPU_LAYOUT_PANEL ? cpu_panel_rows(l.isa) : 16;
     l.n_groups = (l.rows + l.group - 1) / l.group;
+    l.group_bytes = layout == CPU_LAYOUT_PANEL ? cpu_panel_stride(l.isa, t, l.k) : l.row_bytes * (uint64_t)l.group;
     if (src->dtype != t || !weft__weight_is_plain(src)) {
         l.temp = malloc(cpu_pool_size(buf->b->pool) * (size_t)l.group * l.row_bytes);
         if (!l.temp) return WEFT_OOM_FAIL(err, "converting a weight");
