@@ -1,7 +1,9 @@
-"""build_ffi.py CC INCLUDE OUT: writes the module weft._ffi from the installed headers, so that it cannot differ from them.
+"""build_ffi.py CC INCLUDE OUT: writes the module weft._ffi from the installed headers, so that it cannot differ from
+them.
 
-cffi parses C declarations, but no preprocessor directives: the compiler takes those out. What is left of the headers goes
-through cffi's out-of-line ABI mode, which writes plain Python: no compiler for the extension, one wheel for all Pythons.
+cffi parses C declarations, but no preprocessor directives: the compiler takes those out. What is left of the headers
+goes through cffi's out-of-line ABI mode, which writes plain Python: no compiler for the extension, one wheel for all
+Pythons.
 """
 
 import pathlib

@@ -19,7 +19,7 @@ def norm(g, x, name):
 def layer(g, inputs, angles, x):
     y = linear(g, norm(g, x, "input_layernorm"), "attention.query_key_value", 3 * E, E)
     q, k, v = (y.reshape((inputs.T, HEADS, 3, D)).select(2, i) for i in range(3))
-    y = inputs.cached_attention(q.rope(angles), k.rope(angles), v, D**-0.5).reshape((inputs.T, E))  # each token sees its sequence up to itself
+    y = inputs.cached_attention(q.rope(angles), k.rope(angles), v, D**-0.5).reshape((inputs.T, E))  # causal
     a = linear(g, y, "attention.dense", E, E)  # beside it, not before it, the feed-forward part:
     y = linear(g, norm(g, x, "post_attention_layernorm"), "mlp.dense_h_to_4h", 4 * E, E).gelu()
     return x + (a + linear(g, y, "mlp.dense_4h_to_h", E, 4 * E))

@@ -7,16 +7,30 @@
 ...     print(token.text, end="")
 , there was a little girl
 
-``weft.Graph`` builds graphs, ``weft.Program`` runs and profiles them, ``weft.AutoModelForCausalLM`` is what transformers'
-users know. docs/python.md leads through all of it.
+``weft.Graph`` builds graphs, ``weft.Program`` runs and profiles them, ``weft.AutoModelForCausalLM`` is what
+transformers' users know. docs/python.md leads through all of it.
 """
 
-from ._lib import Progress, lib as _lib, string as _string
+from . import _lib
+from ._lib import Progress
 from .auto import AutoModelForCausalLM, AutoTokenizer, CausalLM, CausalLMOutput, PretrainedTokenizer
 from .definition import Config, Definition, ModelInputs
 from .device import Device, DeviceInfo, Roof, devices
-from .errors import (CancelledError, DeviceLostError, FileError, FormatError, InternalError, InvalidError, LimitError,
-                     NotFiniteError, NotFoundError, OutOfMemoryError, ShapeError, UnsupportedError, WeftError)
+from .errors import (
+    CancelledError,
+    DeviceLostError,
+    FileError,
+    FormatError,
+    InternalError,
+    InvalidError,
+    LimitError,
+    NotFiniteError,
+    NotFoundError,
+    OutOfMemoryError,
+    ShapeError,
+    UnsupportedError,
+    WeftError,
+)
 from .generation import Generation, Token
 from .graph import Graph, Node
 from .model import Model, Setting
@@ -28,14 +42,59 @@ from .tokenizer import Tokenizer, TokenStream
 from .value import Extent, Value
 from .weights import Checkpoint, Tensor, Weights
 
-__version__ = _string(_lib.weft_version())
+__version__ = _lib.string(_lib.lib.weft_version())
 
 __all__ = [
-    "AutoModelForCausalLM", "AutoTokenizer", "CancelledError", "CausalLM", "CausalLMOutput", "Checkpoint", "Config",
-    "Definition", "Device", "DeviceInfo", "DeviceLostError", "Extent", "FileError", "FormatError", "Generation", "Graph",
-    "InternalError", "InvalidError", "LimitError", "Memory", "Model", "ModelInputs", "Node", "NotFiniteError",
-    "NotFoundError", "OutOfMemoryError", "Port", "PretrainedTokenizer", "Profile", "ProfileNode", "Program", "Progress",
-    "Roof", "Rows", "Sampler", "Sampling", "Session", "SessionPlan", "Setting", "ShapeError", "Tensor", "Token",
-    "TokenStream", "Tokenizer", "UnsupportedError", "Value", "WANTS", "WeftError", "Weights", "__version__", "devices",
+    "AutoModelForCausalLM",
+    "AutoTokenizer",
+    "CancelledError",
+    "CausalLM",
+    "CausalLMOutput",
+    "Checkpoint",
+    "Config",
+    "Definition",
+    "Device",
+    "DeviceInfo",
+    "DeviceLostError",
+    "Extent",
+    "FileError",
+    "FormatError",
+    "Generation",
+    "Graph",
+    "InternalError",
+    "InvalidError",
+    "LimitError",
+    "Memory",
+    "Model",
+    "ModelInputs",
+    "Node",
+    "NotFiniteError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "Port",
+    "PretrainedTokenizer",
+    "Profile",
+    "ProfileNode",
+    "Program",
+    "Progress",
+    "Roof",
+    "Rows",
+    "Sampler",
+    "Sampling",
+    "Session",
+    "SessionPlan",
+    "Setting",
+    "ShapeError",
+    "Tensor",
+    "Token",
+    "TokenStream",
+    "Tokenizer",
+    "UnsupportedError",
+    "Value",
+    "WANTS",
+    "WeftError",
+    "Weights",
+    "__version__",
+    "devices",
     "logprobs",
 ]

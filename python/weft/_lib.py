@@ -1,7 +1,7 @@
 """The shared library and the few ways in which all of the package talks to it.
 
-``ffi`` and ``lib`` are cffi's (docs/dependencies.md says why cffi). ``call`` turns a status into an exception, and raises what a
-callback did meanwhile; ``text_of`` collects what the library prints.
+``ffi`` and ``lib`` are cffi's (docs/dependencies.md says why cffi). ``call`` turns a status into an exception, and
+raises what a callback did meanwhile; ``text_of`` collects what the library prints.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import _ffi  # type: ignore[attr-defined]
+from . import _ffi
 from .errors import BY_STATUS, InternalError, InvalidError, OutOfMemoryError, UnsupportedError, WeftError
 
 ffi: Any = _ffi.ffi
@@ -71,16 +71,16 @@ def _keep(kind: Any, value: BaseException, trace: Any) -> None:
 
 
 def callback(signature: str, function: Callable[..., Any], failed: Any = None) -> Any:
-    """A C function pointer; keep it as long as C may call it. After an exception C gets ``failed``, and who has called into
-    the library gets the exception, whole."""
+    """A C function pointer; keep it as long as C may call it. After an exception C gets ``failed``, and who has called
+    into the library gets the exception, whole."""
     if failed is None:
         return ffi.callback(signature, function, onerror=_keep)
     return ffi.callback(signature, function, error=failed, onerror=_keep)
 
 
 def call(function: Any, *args: Any) -> None:
-    """Calls what returns a status and takes an error last. The interpreter lock is released meanwhile. What a callback has
-    raised counts before the error that it led to."""
+    """Calls what returns a status and takes an error last. The interpreter lock is released meanwhile. What a callback
+    has raised counts before the error that it led to."""
     err = ffi.new("weft_error *")
     status = function(*args, err)
     if _raised.error is not None:

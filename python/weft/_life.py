@@ -13,7 +13,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -26,7 +26,8 @@ _process = 0  # how many forks lie between the first process and this one
 
 
 class Guard:
-    """A lock with an owner. After a fork it is a new one, unless a thread was inside: nobody knows then what it left."""
+    """A lock with an owner. After a fork it is a new one, unless a thread was inside: nobody knows then what it
+    left."""
 
     def __init__(self) -> None:
         self.number = next(_numbers)
@@ -63,7 +64,7 @@ class Guards:
     def __init__(self, guards: Iterable[Guard]) -> None:
         self._all = sorted(set(guards), key=lambda guard: guard.number)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Guard]:
         return iter(self._all)
 
     def enter(self, wait: bool = True) -> bool:
@@ -126,18 +127,26 @@ class Handle:
     """A pointer of the library's, who needs it, and how it ends.
 
     ``forks``: whether a child process may go on using it. What is on a device cannot: its threads are gone there.
-    ``keep``: what must stay as long as the library has it (callbacks, texts). ``shared``: any number of threads may use it,
-    whatever holds for its parents.
+    ``keep``: what must stay as long as the library has it (callbacks, texts). ``shared``: any number of threads may use
+    it, whatever holds for its parents.
     """
 
-    def __init__(self, what: str, pointer: Any, destroy: Callable[[Any], Any], parents: Sequence[Handle] = (),
-                 guard: Guard | None = None, forks: bool = True, keep: object = None,
-                 shared: bool = False) -> None:
+    def __init__(
+        self,
+        what: str,
+        pointer: Any,
+        destroy: Callable[[Any], Any],
+        parents: Sequence[Handle] = (),
+        guard: Guard | None = None,
+        forks: bool = True,
+        keep: object = None,
+        shared: bool = False,
+    ) -> None:
         self.what, self._pointer, self._destroy, self._parents = what, pointer, destroy, tuple(parents)
         self._count, self._open, self._process, self._keep = 1, True, _process, keep
-        self.forks = forks and all(parent.forks for parent in parents)
-        below = [] if shared else [g for p in parents for g in p.guards]
-        self.guards = Guards(below + ([guard] if guard else []))
+        self.forks: bool = forks and all(parent.forks for parent in parents)
+        below: list[Guard] = [] if shared else [g for p in parents for g in p.guards]
+        self.guards: Guards = Guards(below + ([guard] if guard else []))
         with _counting:
             for parent in self._parents:
                 parent._count += 1
@@ -154,8 +163,14 @@ class Handle:
             raise InvalidError(f"this {self.what} belongs to the process before the fork: make one in this process")
 
     @classmethod
-    def make(cls, what: str, create: Callable[[], Any], destroy: Callable[[Any], Any], parents: Sequence[Handle],
-             keep: object = None) -> Handle:
+    def make(
+        cls,
+        what: str,
+        create: Callable[[], Any],
+        destroy: Callable[[Any], Any],
+        parents: Sequence[Handle],
+        keep: object = None,
+    ) -> Handle:
         """For what is made on its parents, which nobody else may use meanwhile."""
         handle = cls(what, None, destroy, parents, keep=keep)
         try:
@@ -271,5 +286,7 @@ class Object:
     def __enter__(self: T) -> T:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

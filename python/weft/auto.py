@@ -36,7 +36,8 @@ def _matrix(x: Any) -> Matrix:
     array = np.asarray(x.detach().cpu().numpy() if _is_torch(x) else x)
     if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.integer):
         raise InvalidError(f"ids are whole numbers [rows, tokens], not {array.dtype} of shape {array.shape}")
-    return np.atleast_2d(array).astype(np.int64, copy=False)
+    rows: Matrix = np.atleast_2d(array).astype(np.int64, copy=False)
+    return rows
 
 
 def _like(array: npt.NDArray[Any], x: object) -> Any:
@@ -62,8 +63,9 @@ class CausalLM:
     Tom had a big bag of toys.
     """
 
-    def __init__(self, model: Model, device: str | Device = "cpu", dtype: str | None = None,
-                 deterministic: bool = False) -> None:
+    def __init__(
+        self, model: Model, device: str | Device = "cpu", dtype: str | None = None, deterministic: bool = False
+    ) -> None:
         self.model = model
         self._device = Device(device) if isinstance(device, str) else device
         self._dtype, self._deterministic = dtype, deterministic
@@ -78,8 +80,15 @@ class CausalLM:
             if session is not None:
                 session.close()
             self._session = None
-            plan = SessionPlan(self.model, self._device, dtype=self._dtype, outputs="logits", sequences=rows,
-                               context=min(self.model.context, -(-tokens // 256) * 256), deterministic=self._deterministic)
+            plan = SessionPlan(
+                self.model,
+                self._device,
+                dtype=self._dtype,
+                outputs="logits",
+                sequences=rows,
+                context=min(self.model.context, -(-tokens // 256) * 256),
+                deterministic=self._deterministic,
+            )
             session = self._session = Session(plan, self._weights)
         for row in range(session.sequences):
             session.truncate(0, row)
@@ -108,23 +117,40 @@ class CausalLM:
 
     forward = __call__
 
-    def generate(self, input_ids: Any, attention_mask: Any = None, *, max_new_tokens: int = 20, do_sample: bool = False,
-                 temperature: float = 1.0, top_k: int = 50, top_p: float = 1.0, min_p: float = 0.0,
-                 repetition_penalty: float = 1.0, eos_token_id: int | Iterable[int] | None = None,
-                 pad_token_id: int | None = None, seed: int = 0) -> Any:
+    def generate(
+        self,
+        input_ids: Any,
+        attention_mask: Any = None,
+        *,
+        max_new_tokens: int = 20,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int = 50,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        eos_token_id: int | Iterable[int] | None = None,
+        pad_token_id: int | None = None,
+        seed: int = 0,
+    ) -> Any:
         """Continues every row: [rows, tokens + new ones], those of rows that have ended padded.
 
-        Without do_sample the most probable token is taken, after repetition_penalty. The rows run as one batch. Draws are
-        the library's, by the seed (row i has seed + i), and not those that torch would make.
+        Without do_sample the most probable token is taken, after repetition_penalty. The rows run as one batch. Draws
+        are the library's, by the seed (row i has seed + i), and not those that torch would make.
         """
         ids, mask = _masked(input_ids, attention_mask)
         longest = int(mask.sum(axis=1).max())
         session = self._open(len(ids), min(longest + max_new_tokens, max(longest, self.model.context)))
-        ends = set(self.model.eos_tokens if eos_token_id is None else np.atleast_1d(eos_token_id).tolist())
+        given = self.model.eos_tokens if eos_token_id is None else eos_token_id
+        ends = {given} if isinstance(given, int) else set(given)
         pad = pad_token_id if pad_token_id is not None else min(ends, default=0)
-        draw = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p} if do_sample else {}
-        samplers = [Sampler(Sampling(repeat_penalty=repetition_penalty, repeat_window=session.context, seed=seed + i,
-                                     **draw), session.n_vocab) for i in range(len(ids))]  # type: ignore[arg-type]
+        heat = temperature if do_sample else 0.0
+        samplers = []
+        for i in range(len(ids)):
+            sampling = Sampling(
+                heat, top_k, top_p, min_p, repetition_penalty, repeat_window=session.context, seed=seed + i
+            )
+            samplers.append(Sampler(sampling, session.n_vocab))
         texts = [row[keep].tolist() for row, keep in zip(ids, mask)]
         new = np.full((len(ids), max_new_tokens), pad, np.int64)
         going, pending = list(range(len(ids))), [list(text) for text in texts]
@@ -177,9 +203,18 @@ class PretrainedTokenizer:
         ids: list[int] = self.tokenizer.encode(text, template=add_special_tokens).tolist()
         return ids
 
-    def __call__(self, text: str | Sequence[str], *, add_special_tokens: bool = True, padding: bool = False,
-                 truncation: bool = False, max_length: int | None = None, return_tensors: str | None = None) -> dict[str, Any]:
-        """``input_ids`` and ``attention_mask``; return_tensors: "np", "pt" (where torch is loaded) or None for lists."""
+    def __call__(
+        self,
+        text: str | Sequence[str],
+        *,
+        add_special_tokens: bool = True,
+        padding: bool = False,
+        truncation: bool = False,
+        max_length: int | None = None,
+        return_tensors: str | None = None,
+    ) -> dict[str, Any]:
+        """``input_ids`` and ``attention_mask``; return_tensors: "np", "pt" (where torch is loaded) or None for
+        lists."""
         rows = [self.encode(t, add_special_tokens) for t in ([text] if isinstance(text, str) else text)]
         if truncation and max_length is not None:
             rows = [row[:max_length] for row in rows]
@@ -222,8 +257,13 @@ class AutoModelForCausalLM:
     """``from_pretrained``: a CausalLM of a folder or a GGUF file."""
 
     @staticmethod
-    def from_pretrained(path: str | os.PathLike[str], *, device: str | Device = "cpu", dtype: str | None = None,
-                        deterministic: bool = False) -> CausalLM:
+    def from_pretrained(
+        path: str | os.PathLike[str],
+        *,
+        device: str | Device = "cpu",
+        dtype: str | None = None,
+        deterministic: bool = False,
+    ) -> CausalLM:
         """dtype: how weights are stored ("q8_0"; None: as in the files)."""
         return CausalLM(Model(path), device, dtype, deterministic)
 

@@ -13,8 +13,13 @@ from .value import Value, attention_desc, dim_of, ref_of
 
 __all__ = ["Config", "Definition", "ModelInputs"]
 
-HEADS = {"logits": lib.WEFT_HEAD_LOGITS, "none": lib.WEFT_HEAD_NONE, "sequence": lib.WEFT_HEAD_SEQUENCE,
-         "tokens": lib.WEFT_HEAD_TOKENS, "span": lib.WEFT_HEAD_SPAN}
+HEADS = {
+    "logits": lib.WEFT_HEAD_LOGITS,
+    "none": lib.WEFT_HEAD_NONE,
+    "sequence": lib.WEFT_HEAD_SEQUENCE,
+    "tokens": lib.WEFT_HEAD_TOKENS,
+    "span": lib.WEFT_HEAD_SPAN,
+}
 MOST = 2**32 - 1
 
 
@@ -50,22 +55,34 @@ class Config:
 class ModelInputs:
     """What a session feeds the graph; valid while a definition builds.
 
-    tokens, pos, sequence, reset: i32 [T]; rows: i32 [R], the tokens that results are wanted of. T, R, S: tokens of a run,
-    rows of results, sequences.
+    tokens, pos, sequence, reset: i32 [T]; rows: i32 [R], the tokens that results are wanted of. T, R, S: tokens of a
+    run, rows of results, sequences.
     """
 
     def __init__(self, graph: Graph, c: Any) -> None:
         self._graph, self._c = graph, c
         self.T, self.R, self.S = (dim_of(graph, getattr(c, name)) for name in "TRS")
         self.tokens, self.pos, self.sequence, self.reset, self.rows = (
-            Value(graph, int(getattr(c, name).id)) for name in ("tokens", "pos", "sequence", "reset", "rows"))
+            Value(graph, int(getattr(c, name).id)) for name in ("tokens", "pos", "sequence", "reset", "rows")
+        )
         self.page, self.context = int(c.page), int(c.context)
         self.kv, self.kv_values = dtype_name(c.kv), dtype_name(c.kv_values)
 
-    def cached_attention(self, q: Value, k: Value, v: Value, scale: float, *, window: int = 0, soft_cap: float = 0.0,
-                         sinks: Value | None = None, slopes: Value | None = None, bias: Value | None = None) -> Value:
-        """Attention of q [T, H, D] over the sequences' keys and values, to which k [T, G, D] and v [T, G, E] are added: each
-        token sees its sequence up to itself, or the window's last tokens of that."""
+    def cached_attention(
+        self,
+        q: Value,
+        k: Value,
+        v: Value,
+        scale: float,
+        *,
+        window: int = 0,
+        soft_cap: float = 0.0,
+        sinks: Value | None = None,
+        slopes: Value | None = None,
+        bias: Value | None = None,
+    ) -> Value:
+        """Attention of q [T, H, D] over the sequences' keys and values, to which k [T, G, D] and v [T, G, E] are added:
+        each token sees its sequence up to itself, or the window's last tokens of that."""
         more = attention_desc(0, None, None, soft_cap, sinks, slopes, bias)
         refs = (ref_of(q), ref_of(k), ref_of(v))
         return self._graph._made(lib.weft_cached_attention_with(self._graph._g, self._c, *refs, scale, window, more))
@@ -94,8 +111,18 @@ class Cache:
         number = self._inputs._c.kv if dtype is None else dtype_of(dtype)
         return graph._made(lib.weft_cache_store(graph._g, self._c, ref_of(rows), number, encoded(name)))
 
-    def attention(self, q: Value, keys: Value, values: Value, scale: float, *, soft_cap: float = 0.0,
-                  sinks: Value | None = None, slopes: Value | None = None, bias: Value | None = None) -> Value:
+    def attention(
+        self,
+        q: Value,
+        keys: Value,
+        values: Value,
+        scale: float,
+        *,
+        soft_cap: float = 0.0,
+        sinks: Value | None = None,
+        slopes: Value | None = None,
+        bias: Value | None = None,
+    ) -> Value:
         graph, more = self._inputs._graph, attention_desc(0, None, None, soft_cap, sinks, slopes, bias)
         refs = (ref_of(q), ref_of(keys), ref_of(values))
         return graph._made(lib.weft_cache_attention(graph._g, self._inputs._c, self._c, *refs, scale, more))
@@ -108,8 +135,8 @@ Build = Callable[[Graph, Config, ModelInputs], Any]
 class Definition:
     """An architecture: ``build`` emits the graph of a configuration, up to an output "logits" (or what the head gives).
 
-    architecture: in ``architectures`` of config.json. type: its model_type; None: any. build is called more than once and
-    must emit the same each time; what it raises arrives where the model or its session was being made.
+    architecture: in ``architectures`` of config.json. type: its model_type; None: any. build is called more than once
+    and must emit the same each time; what it raises arrives where the model or its session was being made.
     """
 
     architecture: str
@@ -139,8 +166,15 @@ class Definition:
 
         names = [ffi.new("char[]", encoded(name)) for name in (self.architecture, self.type or "")]
         function = callback("void(weft_graph *, const weft_config *, const weft_model_inputs *, void *)", build)
-        c = ffi.new("weft_model_definition *", {
-            "architecture": names[0], "type": names[1] if self.type else ffi.NULL, "head": HEADS[self.head], "build": function})
+        c = ffi.new(
+            "weft_model_definition *",
+            {
+                "architecture": names[0],
+                "type": names[1] if self.type else ffi.NULL,
+                "head": HEADS[self.head],
+                "build": function,
+            },
+        )
         kept += [names, function, c]
         return c
 

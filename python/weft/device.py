@@ -40,14 +40,28 @@ class DeviceInfo:
 
 def _info(c: Any) -> DeviceInfo:
     memory = int(c.memory) if c.memory_known else None
-    texts = (string(getattr(c, name)) for name in ("model", "description", "variant", "driver", "features"))
-    return DeviceInfo(string(c.name), string(lib.weft_device_type_name(c.type)), int(c.index), *texts, int(c.threads), memory,
-                      string(c.disabled), bool(c.is_default), string(c.unusable), string(c.remark))
+    return DeviceInfo(
+        string(c.name),
+        string(lib.weft_device_type_name(c.type)),
+        int(c.index),
+        string(c.model),
+        string(c.description),
+        string(c.variant),
+        string(c.driver),
+        string(c.features),
+        int(c.threads),
+        memory,
+        string(c.disabled),
+        bool(c.is_default),
+        string(c.unusable),
+        string(c.remark),
+    )
 
 
 @dataclass(frozen=True)
 class Roof:
-    """What a device reaches at best: bytes and operations per second (0: it has none of that kind), seconds a launch."""
+    """What a device reaches at best: bytes and operations per second (0: it has none of that kind), seconds a
+    launch."""
 
     bytes_per_second: float
     f32_ops_per_second: float
@@ -59,8 +73,8 @@ class Roof:
 class Device(Object):
     """A device that programs and sessions run on.
 
-    spec: "cpu", "cpu,threads=4", "vulkan", "vulkan:1"; backend.h has all options. One thread at a time uses a device and
-    what is on it: others wait.
+    spec: "cpu", "cpu,threads=4", "vulkan", "vulkan:1"; backend.h has all options. One thread at a time uses a device
+    and what is on it: others wait.
 
     >>> with weft.Device("cpu,threads=1") as device:
     ...     device.info.threads
@@ -90,8 +104,13 @@ class Device(Object):
         with self._handle as pointer:
             call(lib.weft_backend_roof, pointer, seconds, ffi.new("weft_progress_sink *", sink), out)
         del kept
-        return Roof(out.bytes_per_second, out.f32_ops_per_second, out.int8_ops_per_second, out.f16_matrix_ops_per_second,
-                    out.launch_seconds)
+        return Roof(
+            out.bytes_per_second,
+            out.f32_ops_per_second,
+            out.int8_ops_per_second,
+            out.f16_matrix_ops_per_second,
+            out.launch_seconds,
+        )
 
 
 def devices(backend: str | None = None) -> list[DeviceInfo]:

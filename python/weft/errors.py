@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 __all__ = [
-    "CancelledError", "DeviceLostError", "FileError", "FormatError", "InternalError", "InvalidError", "LimitError",
-    "NotFiniteError", "NotFoundError", "OutOfMemoryError", "ShapeError", "UnsupportedError", "WeftError",
+    "CancelledError",
+    "DeviceLostError",
+    "FileError",
+    "FormatError",
+    "InternalError",
+    "InvalidError",
+    "LimitError",
+    "NotFiniteError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "ShapeError",
+    "UnsupportedError",
+    "WeftError",
 ]
 
 
 class WeftError(Exception):
     """What the library refused or could not do.
 
-    The text stands by itself: it names the file, the tensor or the node, and the fault. ``status`` is the code's name in
-    docs/errors.md, ``where`` the place in the library's source that found it, for bug reports.
+    The text stands by itself: it names the file, the tensor or the node, and the fault. ``status`` is the code's name
+    in docs/errors.md, ``where`` the place in the library's source that found it, for bug reports.
     """
 
     status = "INTERNAL"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import CancelledError, InvalidError, NotFoundError, WeftError
-from .sampling import CandidateArray, Sampler, Sampling, logprobs
+from .sampling import Sampler, Sampling, logprobs
 from .tokenizer import Ids
 
 if TYPE_CHECKING:
@@ -35,11 +35,12 @@ class Token:
 
 
 class Generation(Iterator[Token], AsyncIterator[Token]):
-    """The tokens that continue a sequence, as an iterator; ``async for`` takes them as well, and runs in another thread.
+    """The tokens that continue a sequence, as an iterator; ``async for`` takes them as well, and runs in another
+    thread.
 
-    Each step runs when it is asked for, and stopping is just not asking: what was picked stands in the sequence (but for
-    the last one, which nothing has needed: the next prompt begins with it). ``text``, ``tokens`` and ``stop_reason``
-    ("length", "eos", "stop", "context", "cancelled"; None while it goes on) say what has come so far.
+    Each step runs when it is asked for, and stopping is just not asking: what was picked stands in the sequence (but
+    for the last one, which nothing has needed: the next prompt begins with it). ``text``, ``tokens`` and
+    ``stop_reason`` ("length", "eos", "stop", "context", "cancelled"; None while it goes on) say what has come so far.
 
     >>> session = weft.Model(TINY).session()
     >>> story = session.generate("Once upon a time", max_tokens=8)
@@ -49,8 +50,17 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
     ('length', 8, 396)
     """
 
-    def __init__(self, session: Session, prompt: Ids, sequence: int, max_tokens: int, sampling: Sampling, stop: list[str],
-                 ignore_eos: bool, n_logprobs: int | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        prompt: Ids,
+        sequence: int,
+        max_tokens: int,
+        sampling: Sampling,
+        stop: list[str],
+        ignore_eos: bool,
+        n_logprobs: int | None,
+    ) -> None:
         if not prompt.size:
             raise InvalidError("generation needs a prompt of at least one token")
         self._session, self._sequence, self._prompt = session, sequence, prompt
@@ -79,8 +89,10 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
             return "candidates"
         if "logits" in session.outputs:
             return "logits"
-        raise InvalidError(f"the session gives {have} candidates and no logits; this sampling needs {need or session.n_vocab}"
-                           " candidates, log-probabilities need logits")
+        raise InvalidError(
+            f"the session gives {have} candidates and no logits; this sampling needs {need or session.n_vocab}"
+            " candidates, log-probabilities need logits"
+        )
 
     @property
     def last(self) -> int | None:
@@ -125,9 +137,11 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         row: npt.NDArray[Any] = getattr(rows, self._wants)[0]
         return row
 
-    def _pick(self, row: npt.NDArray[Any] | CandidateArray) -> Token:
-        pick = self._sampler.pick if self._wants == "logits" else self._sampler.pick_candidate
-        token = pick(row, self._history)
+    def _pick(self, row: npt.NDArray[Any]) -> Token:
+        if self._wants == "logits":
+            token = self._sampler.pick(row, self._history)
+        else:
+            token = self._sampler.pick_candidate(row, self._history)
         self._history.append(token)
         self.tokens.append(token)
         ends = token in self._eos and not self._ignore_eos
@@ -157,10 +171,13 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
     def __aiter__(self) -> Generation:
         return self
 
+    def _next(self) -> Token | None:
+        return next(self, None)
+
     async def __anext__(self) -> Token:
-        step = asyncio.get_running_loop().run_in_executor(None, next, self, None)
+        step = asyncio.get_running_loop().run_in_executor(None, self._next)
         try:
-            token = await asyncio.shield(step)
+            token: Token | None = await asyncio.shield(step)
         except asyncio.CancelledError:
             # The task was cancelled: nothing is left running in the session that others then could meet.
             self._session.cancel()

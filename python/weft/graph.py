@@ -17,8 +17,12 @@ from .value import Dims, Extent, Value, dims_of, raise_of, ref_of
 
 __all__ = ["Graph", "Node"]
 
-DUMPS = {"text": lib.WEFT_DUMP_TEXT, "dot": lib.WEFT_DUMP_DOT, "json": lib.WEFT_DUMP_JSON,
-         "model_explorer": lib.WEFT_DUMP_MODEL_EXPLORER}
+DUMPS = {
+    "text": lib.WEFT_DUMP_TEXT,
+    "dot": lib.WEFT_DUMP_DOT,
+    "json": lib.WEFT_DUMP_JSON,
+    "model_explorer": lib.WEFT_DUMP_MODEL_EXPLORER,
+}
 
 
 def dump_format(name: str) -> int:
@@ -53,7 +57,9 @@ class Graph(Object):
     >>> g.seal()
     """
 
-    def __init__(self, *, weight_types: Mapping[str, str] | None = None, bounds: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, *, weight_types: Mapping[str, str] | None = None, bounds: Mapping[str, int] | None = None
+    ) -> None:
         names, kept = names_array(list(weight_types or {}))
         types = ffi.new("weft_weight_type[]", max(1, len(kept)))
         for i, name in enumerate((weight_types or {}).values()):
@@ -150,8 +156,10 @@ class Graph(Object):
 
     def activation(self, x: Value, name: str) -> Value:
         """By its usual name: "gelu", "silu"."""
-        acts = {n: getattr(lib, f"WEFT_ACT_{n.upper()}") for n in ("none", "relu", "gelu", "gelu_tanh", "silu", "tanh",
-                                                                    "sigmoid", "relu2")}
+        acts = {
+            n: getattr(lib, f"WEFT_ACT_{n.upper()}")
+            for n in ("none", "relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "relu2")
+        }
         if name not in acts:
             raise NotFoundError(f"there is no activation {name!r}; there are {', '.join(acts)}")
         return self._made(lib.weft_activation(self._g, ref_of(x), acts[name]))
@@ -232,8 +240,14 @@ def _owned(pointer: Any, keep: object = None) -> Handle:
 
 
 def _node(n: Any) -> Node:
-    return Node(int(n.id), string(lib.weft_op_get(n.op).name), string(n.scope), string(n.name),
-                _inputs(n), tuple(int(n.out[i].id) for i in range(n.n_out)))
+    return Node(
+        int(n.id),
+        string(lib.weft_op_get(n.op).name),
+        string(n.scope),
+        string(n.name),
+        _inputs(n),
+        tuple(int(n.out[i].id) for i in range(n.n_out)),
+    )
 
 
 def _inputs(n: Any) -> tuple[int, ...]:

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "Setting"]
 
-_HEADS = {lib.WEFT_HEAD_LOGITS: "logits", lib.WEFT_HEAD_NONE: "none", lib.WEFT_HEAD_SEQUENCE: "sequence",
-          lib.WEFT_HEAD_TOKENS: "tokens", lib.WEFT_HEAD_SPAN: "span"}
+_HEADS = {
+    lib.WEFT_HEAD_LOGITS: "logits",
+    lib.WEFT_HEAD_NONE: "none",
+    lib.WEFT_HEAD_SEQUENCE: "sequence",
+    lib.WEFT_HEAD_TOKENS: "tokens",
+    lib.WEFT_HEAD_SPAN: "span",
+}
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,29 @@ def _params(params: Mapping[str, float | str], kept: list[Any]) -> Any:
 class Model(Object):
     """A model: configuration, tensors and tokenizer of a folder or a GGUF file, and the graph that they make.
 
-    path: a Hugging Face folder or a GGUF file as it is, or a config.json by itself (then nothing can run but with weights).
-    graph: the model is this definition in Python, whatever the files say of an architecture (see weft.Definition).
-    definitions: those that are looked at before the library's own. text: the model is this text (docs/graph-text.md), with
-    params for its parameters. weights: arrays by the graph's names, instead of files.
+    path: a Hugging Face folder or a GGUF file as it is, or a config.json by itself (then nothing can run but with
+    weights). graph: the model is this definition in Python, whatever the files say of an architecture (see
+    weft.Definition). definitions: those that are looked at before the library's own. text: the model is this text
+    (docs/graph-text.md), with params for its parameters. weights: arrays by the graph's names, instead of files.
 
     >>> model = weft.Model(TINY)
     >>> model.architecture, model.n_layer, model.context
     ('GPTNeoXForCausalLM', 6, 512)
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None, *, graph: DefinitionLike | None = None,
-                 definitions: Iterable[Definition] = (), text: str | None = None, text_origin: str = "graph",
-                 params: Mapping[str, float | str] | None = None, context: int = 0, eos: Sequence[int] = (),
-                 weights: Mapping[str, WeightLike] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        *,
+        graph: DefinitionLike | None = None,
+        definitions: Iterable[Definition] = (),
+        text: str | None = None,
+        text_origin: str = "graph",
+        params: Mapping[str, float | str] | None = None,
+        context: int = 0,
+        eos: Sequence[int] = (),
+        weights: Mapping[str, WeightLike] | None = None,
+    ) -> None:
         kept: list[Any] = []
         desc = ffi.new("weft_model_desc *")
         known = [Definition.of(d)._c(kept) for d in definitions]
@@ -90,7 +104,8 @@ class Model(Object):
         self._own(Handle("model", out[0], lib.weft_model_close, guard=Guard(), keep=kept))
 
     def close(self) -> None:
-        """Ends the object, not what was made of it: sessions, and a tokenizer that is in use, go on. Once more is nothing."""
+        """Ends the object, not what was made of it: sessions, and a tokenizer that is in use, go on. Once more is
+        nothing."""
         self._tokenizer = None
         super().close()
 
@@ -219,12 +234,30 @@ class Model(Object):
             return None
         return Checkpoint._of(Handle("checkpoint", found, lambda _pointer: None, [self._handle], shared=True))
 
-    def graph(self, *, dtype: str | None = None, kv: str | None = None, context: int = 0, sequences: int = 1,
-              max_tokens: int = 0, max_rows: int = 0, candidates: int = 0) -> Graph:
+    def graph(
+        self,
+        *,
+        dtype: str | None = None,
+        kv: str | None = None,
+        context: int = 0,
+        sequences: int = 1,
+        max_tokens: int = 0,
+        max_rows: int = 0,
+        candidates: int = 0,
+    ) -> Graph:
         """The graph before any pass, sealed. dtype: how matrices are stored; None: as the files have them."""
-        desc = ffi.new("weft_model_graph_desc *", {
-            "weights": dtype_of(dtype), "kv": dtype_of(kv), "context": context, "n_sequences": sequences,
-            "max_tokens": max_tokens, "max_rows": max_rows, "candidates": candidates})
+        desc = ffi.new(
+            "weft_model_graph_desc *",
+            {
+                "weights": dtype_of(dtype),
+                "kv": dtype_of(kv),
+                "context": context,
+                "n_sequences": sequences,
+                "max_tokens": max_tokens,
+                "max_rows": max_rows,
+                "candidates": candidates,
+            },
+        )
         out = ffi.new("weft_graph **")
         with self._handle as pointer:
             call(lib.weft_model_graph, pointer, desc, out)
@@ -235,13 +268,37 @@ class Model(Object):
         with self._handle as pointer:
             return text_of(lib.weft_model_print_text, pointer)
 
-    def session(self, device: str | Device | Sequence[str | Device] = "cpu", *, dtype: str | None = None,
-                kv: str | None = None, context: int = 0, sequences: int = 1, outputs: str | Iterable[str] = (),
-                candidates: int = 0, layer: int | None = None, exact: bool = False, deterministic: bool = False,
-                weights: Weights | None = None, progress: Callable[[Progress], Any] | None = None) -> Session:
+    def session(
+        self,
+        device: str | Device | Sequence[str | Device] = "cpu",
+        *,
+        dtype: str | None = None,
+        kv: str | None = None,
+        context: int = 0,
+        sequences: int = 1,
+        outputs: str | Iterable[str] = (),
+        candidates: int = 0,
+        layer: int | None = None,
+        exact: bool = False,
+        deterministic: bool = False,
+        weights: Weights | None = None,
+        progress: Callable[[Progress], Any] | None = None,
+    ) -> Session:
         """A session on a device: weft.SessionPlan has all that can be chosen, and says what it is."""
         from .session import Session, SessionPlan
 
-        plan = SessionPlan(self, device, dtype=dtype, kv=kv, context=context, sequences=sequences, outputs=outputs,
-                           candidates=candidates, layer=layer, exact=exact, deterministic=deterministic, progress=progress)
+        plan = SessionPlan(
+            self,
+            device,
+            dtype=dtype,
+            kv=kv,
+            context=context,
+            sequences=sequences,
+            outputs=outputs,
+            candidates=candidates,
+            layer=layer,
+            exact=exact,
+            deterministic=deterministic,
+            progress=progress,
+        )
         return Session(plan, weights)

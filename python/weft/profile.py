@@ -44,8 +44,9 @@ class Profile(Object):
     (3, True)
     """
 
-    def __init__(self, program: Program, run: Callable[[], Any], runs: int, mode: str, roofs: bool, tokens: float,
-                 name: str) -> None:
+    def __init__(
+        self, program: Program, run: Callable[[], Any], runs: int, mode: str, roofs: bool, tokens: float, name: str
+    ) -> None:
         if mode not in MODES:
             raise NotFoundError(f"there is no way {mode!r} to profile; there are {', '.join(MODES)}")
         self._program, handle = program, program._handle
@@ -96,7 +97,8 @@ class Profile(Object):
             return [_node(rows[i], lib.weft_graph_node_by_id(g, rows[i].node), program.pointer) for i in range(n[0])]
 
     def table(self, by: str = "op", *, top: int = 0, markdown: bool = False) -> str:
-        """By "op", "layer", "shape" or "node": devices, roofs, totals, and a row for each group, the most time first."""
+        """By "op", "layer", "shape" or "node": devices, roofs, totals, and a row for each group, the most time
+        first."""
         if by not in BY:
             raise NotFoundError(f"there is no table by {by!r}; there are {', '.join(BY)}")
         desc = ffi.new("weft_profile_table_desc *", {"by": BY[by], "markdown": markdown, "top": top})
@@ -114,9 +116,17 @@ class Profile(Object):
 
 def _node(row: Any, node: Any, program: Any) -> ProfileNode:
     place = lib.weft_program_place(program, row.node)
-    return ProfileNode(int(row.node), string(lib.weft_op_get(node.op).name), string(node.scope), string(place.kernel),
-                       float(row.seconds.median), float(row.flops), float(row.bytes), float(row.roof),
-                       string(lib.weft_profile_bound_name(row.bound)))
+    return ProfileNode(
+        int(row.node),
+        string(lib.weft_op_get(node.op).name),
+        string(node.scope),
+        string(place.kernel),
+        float(row.seconds.median),
+        float(row.flops),
+        float(row.bytes),
+        float(row.roof),
+        string(lib.weft_profile_bound_name(row.bound)),
+    )
 
 
 def _roofs(devices: list[Handle]) -> Any:

@@ -9,8 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._lib import (Progress, call, callback, dtype_name, encoded, ffi, lib, names_array, numpy_type, progress_sink, string,
-                   text_of)
+from ._lib import (
+    Progress,
+    call,
+    callback,
+    dtype_name,
+    encoded,
+    ffi,
+    lib,
+    names_array,
+    numpy_type,
+    progress_sink,
+    string,
+    text_of,
+)
 from ._life import Handle, Object
 from .device import Device
 from .errors import InvalidError
@@ -57,20 +69,42 @@ class Program(Object):
            [12., 12.]], dtype=float32)
     """
 
-    def __init__(self, graph: Graph, device: str | Device | Sequence[str | Device] = "cpu", *,
-                 weights: Weights | Mapping[str, WeightLike] | None = None, outputs: Sequence[str] | None = None,
-                 bounds: Mapping[str, int] | None = None, exact: bool = False, deterministic: bool = False,
-                 strict: bool = False, as_built: bool = False, keep: bool = False,
-                 progress: Callable[[Progress], Any] | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        device: str | Device | Sequence[str | Device] = "cpu",
+        *,
+        weights: Weights | Mapping[str, WeightLike] | None = None,
+        outputs: Sequence[str] | None = None,
+        bounds: Mapping[str, int] | None = None,
+        exact: bool = False,
+        deterministic: bool = False,
+        strict: bool = False,
+        as_built: bool = False,
+        keep: bool = False,
+        progress: Callable[[Progress], Any] | None = None,
+    ) -> None:
         given = [device] if isinstance(device, (str, Device)) else list(device)
         devices = [Device(d) if isinstance(d, str) else d for d in given]
         pointers = ffi.new("weft_backend *[]", [d._handle.pointer for d in devices] or [ffi.NULL])
         array, n_bounds, kept_bounds = bounds_array(bounds or {})
         names, kept_names = names_array(outputs or [])
         sink, kept = progress_sink(progress)
-        desc = ffi.new("weft_program_desc *", {
-            "devices": pointers, "n_devices": len(devices), "bounds": array, "n_bounds": n_bounds, "exact": exact,
-            "deterministic": deterministic, "strict": strict, "as_built": as_built, "keep": keep, "progress": sink})
+        desc = ffi.new(
+            "weft_program_desc *",
+            {
+                "devices": pointers,
+                "n_devices": len(devices),
+                "bounds": array,
+                "n_bounds": n_bounds,
+                "exact": exact,
+                "deterministic": deterministic,
+                "strict": strict,
+                "as_built": as_built,
+                "keep": keep,
+                "progress": sink,
+            },
+        )
         if outputs is not None:
             desc.outputs, desc.n_outputs = names, len(outputs)
         self._weights = weights if weights is None or isinstance(weights, Weights) else Weights(weights)
@@ -165,9 +199,15 @@ class Program(Object):
                 now.append(int(d.n) * self._values.get(extent, int(bound[0])))
             return Port(int(ref.id), dtype_name(value.dtype), tuple(bounds), tuple(now))
 
-    def run(self, inputs: Mapping[str, npt.ArrayLike] | None = None, /, outputs: Sequence[str] | None = None,
-            **more: npt.ArrayLike) -> dict[str, Array]:
-        """Writes inputs, runs, and reads outputs (None: all), each an array. Extents become what the inputs' shapes say.
+    def run(
+        self,
+        inputs: Mapping[str, npt.ArrayLike] | None = None,
+        /,
+        outputs: Sequence[str] | None = None,
+        **more: npt.ArrayLike,
+    ) -> dict[str, Array]:
+        """Writes inputs, runs, and reads outputs (None: all), each an array. Extents become what the inputs' shapes
+        say.
 
         Arrays that are of the port's type are read where they are; a result is written into its array by the library.
         """
@@ -197,8 +237,11 @@ class Program(Object):
             call(lib.weft_program_port, p, encoded(name), ref)
             g = lib.weft_program_graph(p)
             dims = lib.weft_graph_value(g, ref[0]).dims
-            wanted = {string(lib.weft_graph_extent(g, dims.d[i].extent, ffi.NULL)): (array.shape[i], int(dims.d[i].n))
-                      for i in range(min(dims.rank, array.ndim)) if dims.d[i].extent}
+            wanted = {
+                string(lib.weft_graph_extent(g, dims.d[i].extent, ffi.NULL)): (array.shape[i], int(dims.d[i].n))
+                for i in range(min(dims.rank, array.ndim))
+                if dims.d[i].extent
+            }
         for extent, (have, factor) in wanted.items():
             if have % factor or not have:
                 raise InvalidError(f"{name}: {have} is no multiple of {factor}, which the dim of {extent} is")
@@ -213,35 +256,51 @@ class Program(Object):
         for offset, block in _pieces(port, data):
             with self._handle as p:
                 pointer = ffi.from_buffer("char[]", block.reshape(-1).view(np.uint8))
-                call(lib.weft_program_write, p, ffi.new("weft_ref *", {"id": port.ref})[0], offset, pointer, block.nbytes)
+                call(
+                    lib.weft_program_write, p, ffi.new("weft_ref *", {"id": port.ref})[0], offset, pointer, block.nbytes
+                )
 
     def read(self, name: str, out: Array | None = None) -> Array:
         """An output, after a run, into a new array or the caller's."""
         port = self.port(name)
-        if out is not None and (out.shape != port.shape or out.dtype != numpy_type(port.dtype) or not out.flags.c_contiguous):
+        if out is not None and (
+            out.shape != port.shape or out.dtype != numpy_type(port.dtype) or not out.flags.c_contiguous
+        ):
             raise InvalidError(f"{name}: the array must be {port.dtype} of shape {port.shape}, in one piece")
         data = np.empty(port.shape, numpy_type(port.dtype)) if out is None else out
         for offset, block in _pieces(port, data):
             with self._handle as p:
                 pointer = ffi.from_buffer("char[]", block.reshape(-1).view(np.uint8), require_writable=True)
-                call(lib.weft_program_read, p, ffi.new("weft_ref *", {"id": port.ref})[0], offset, pointer, block.nbytes)
+                call(
+                    lib.weft_program_read, p, ffi.new("weft_ref *", {"id": port.ref})[0], offset, pointer, block.nbytes
+                )
         return data
 
     def check(self, weights: Weights | None = None) -> list[str]:
         """Compares the current inputs' run, step by step, with plain float32 arithmetic; what differs, a line each."""
         self.load()
         given = weights or self._weights
-        source = given._source.source if given and given._source else ffi.new("weft_weight_source *", {"find": _no_weights})
+        source = (
+            given._source.source if given and given._source else ffi.new("weft_weight_source *", {"find": _no_weights})
+        )
         report, failed = check_report()
         with self._handle as p:
             call(lib.weft_program_check, p, source, report, ffi.NULL)
         return [f"node {node}: error {error:g}, tolerance {tolerance:g}" for node, error, tolerance in failed]
 
-    def profile(self, run: Callable[[], Any], runs: int = 5, *, mode: str = "scheduled", roofs: bool = False,
-                tokens: float = 0.0, name: str = "graph") -> Profile:
+    def profile(
+        self,
+        run: Callable[[], Any],
+        runs: int = 5,
+        *,
+        mode: str = "scheduled",
+        roofs: bool = False,
+        tokens: float = 0.0,
+        name: str = "graph",
+    ) -> Profile:
         """Times runs, node by node. ``run`` makes one: ``lambda: program.run(x=array)``, or of a session's program
-        ``lambda: session.logits(ids)``. mode: "scheduled" or "isolated", step by step. roofs: measures the device's limits,
-        too. tokens: that one run takes in, for the table."""
+        ``lambda: session.logits(ids)``. mode: "scheduled" or "isolated", step by step. roofs: measures the device's
+        limits, too. tokens: that one run takes in, for the table."""
         self.load()
         return Profile(self, run, runs, mode, roofs, tokens, name)
 
@@ -250,7 +309,9 @@ def _no_weight(_ctx: Any, name: Any, _out: Any, err: Any) -> int:
     return fail(err, lib.WEFT_NOT_FOUND, f"weight {string(name)}: the program has none")
 
 
-_no_weights = callback("weft_status(void *, const char *, weft_weight_data *, weft_error *)", _no_weight, lib.WEFT_INTERNAL)
+_no_weights = callback(
+    "weft_status(void *, const char *, weft_weight_data *, weft_error *)", _no_weight, lib.WEFT_INTERNAL
+)
 
 
 def check_report() -> tuple[Any, list[tuple[int, float, float]]]:

@@ -17,7 +17,7 @@ __all__ = ["Sampler", "Sampling", "logprobs"]
 
 CANDIDATE = np.dtype([("logit", "<f4"), ("id", "<i4")])
 CandidateArray = npt.NDArray[np.void]
-# Told of the candidates, which it may change where they are, and of the tokens so far; says how many are left (None: all).
+# Told of the candidates, which it may change in place, and of the tokens so far; says how many are left (None: all).
 Step = Callable[[CandidateArray, npt.NDArray[np.int32]], "int | None"]
 
 
@@ -25,9 +25,9 @@ Step = Callable[[CandidateArray, npt.NDArray[np.int32]], "int | None"]
 class Sampling:
     """How a token is picked: all defaults take the most probable one.
 
-    The fields are steps, in this order (docs/generation.md has the formulas). ``steps`` are functions of the caller's: a
-    grammar's mask, a bias. Each is told of the candidates as an array of ``logit`` and ``id``, which it may change, and
-    of the tokens so far, and returns how many candidates are left, the first so many (None: all). They come before
+    The fields are steps, in this order (docs/generation.md has the formulas). ``steps`` are functions of the caller's:
+    a grammar's mask, a bias. Each is told of the candidates as an array of ``logit`` and ``id``, which it may change,
+    and of the tokens so far, and returns how many candidates are left, the first so many (None: all). They come before
     temperature and what follows.
     """
 
@@ -45,8 +45,16 @@ class Sampling:
     def _c(self) -> tuple[Any, Any]:
         """A weft_sampling, and what to keep as long as it is used."""
         c = ffi.new("weft_sampling *")
-        for name in ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty",
-                     "repeat_window"):
+        for name in (
+            "temperature",
+            "top_k",
+            "top_p",
+            "min_p",
+            "repeat_penalty",
+            "frequency_penalty",
+            "presence_penalty",
+            "repeat_window",
+        ):
             setattr(c, name, getattr(self, name))
         c.seed = self.seed & (2**64 - 1)
         if not self.steps:
@@ -96,8 +104,15 @@ class Sampler(Object):
             raise ValueError(f"logits of shape {row.shape}, not ({self.n_vocab},)")
         ids, token = ids_of(history), ffi.new("int32_t *")
         with self._handle as pointer:
-            call(lib.weft_sampler_pick, pointer, ffi.from_buffer("float[]", row), ffi.from_buffer("int32_t[]", ids),
-                 ids.size, token, ffi.NULL)
+            call(
+                lib.weft_sampler_pick,
+                pointer,
+                ffi.from_buffer("float[]", row),
+                ffi.from_buffer("int32_t[]", ids),
+                ids.size,
+                token,
+                ffi.NULL,
+            )
         return int(token[0])
 
     def pick_candidate(self, candidates: CandidateArray, history: IdsLike = ()) -> int:
@@ -105,8 +120,15 @@ class Sampler(Object):
         row = np.ascontiguousarray(candidates, CANDIDATE)
         ids, token = ids_of(history), ffi.new("int32_t *")
         with self._handle as pointer:
-            call(lib.weft_sampler_pick_candidate, pointer, ffi.from_buffer("weft_candidate[]", row), row.size,
-                 ffi.from_buffer("int32_t[]", ids), ids.size, token)
+            call(
+                lib.weft_sampler_pick_candidate,
+                pointer,
+                ffi.from_buffer("weft_candidate[]", row),
+                row.size,
+                ffi.from_buffer("int32_t[]", ids),
+                ids.size,
+                token,
+            )
         return int(token[0])
 
 
@@ -116,6 +138,11 @@ def logprobs(logits: npt.NDArray[np.float32], ids: IdsLike) -> npt.NDArray[np.fl
     if row.ndim != 1 or (wanted.size and (wanted.min() < 0 or wanted.max() >= row.size)):
         raise ValueError(f"ids must be below the {row.shape} logits of one row")
     out = np.empty(wanted.size, np.float32)
-    lib.weft_logprobs(ffi.from_buffer("float[]", row), row.size, ffi.from_buffer("int32_t[]", wanted), wanted.size,
-                      ffi.from_buffer("float[]", out))
+    lib.weft_logprobs(
+        ffi.from_buffer("float[]", row),
+        row.size,
+        ffi.from_buffer("int32_t[]", wanted),
+        wanted.size,
+        ffi.from_buffer("float[]", out),
+    )
     return out

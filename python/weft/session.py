@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Rows", "Session", "SessionPlan"]
 
 Floats = npt.NDArray[np.float32]
-WANTS = {"logits": int(lib.WEFT_WANT_LOGITS), "candidates": int(lib.WEFT_WANT_CANDIDATES),
-         "hidden": int(lib.WEFT_WANT_HIDDEN), "scores": int(lib.WEFT_WANT_SCORES)}
+WANTS = {
+    "logits": int(lib.WEFT_WANT_LOGITS),
+    "candidates": int(lib.WEFT_WANT_CANDIDATES),
+    "hidden": int(lib.WEFT_WANT_HIDDEN),
+    "scores": int(lib.WEFT_WANT_SCORES),
+}
 BATCH_TOKEN = np.dtype([("id", "<i4"), ("sequence", "<u4"), ("wants", "<u4")])
 
 
@@ -49,31 +53,70 @@ class SessionPlan(Object):
 
     device: one, or several of which the first is asked first. dtype: how matrices are stored ("q8_0"; None: as in the
     files). kv, kv_values: types of the cache. context: tokens of a sequence (0: the model's). sequences: how many there
-    are. cells, page: the cache, over all sequences. outputs: what tokens may ask for, of "logits", "candidates", "hidden",
-    "scores"; nothing: what the model's head gives. candidates: how many. layer: of hidden states, 0 the embeddings (None:
-    the last). max_tokens, max_rows, bounds: of a run. exact: float32 everywhere. deterministic: a token's bits do not depend
-    on what is run beside it. progress: told of loading and long evaluations; returning False cancels.
+    are. cells, page: the cache, over all sequences. outputs: what tokens may ask for, of "logits", "candidates",
+    "hidden", "scores"; nothing: what the model's head gives. candidates: how many. layer: of hidden states, 0 the
+    embeddings (None: the last). max_tokens, max_rows, bounds: of a run. exact: float32 everywhere. deterministic: a
+    token's bits do not depend on what is run beside it. progress: told of loading and long evaluations; returning False
+    cancels.
 
     >>> plan = weft.SessionPlan(weft.Model(TINY), context=128)
     >>> plan.bytes() < 40 << 20
     True
     """
 
-    def __init__(self, model: Model, device: str | Device | Sequence[str | Device] = "cpu", *, dtype: str | None = None,
-                 kv: str | None = None, kv_values: str | None = None, context: int = 0, sequences: int = 1, cells: int = 0,
-                 page: int = 0, outputs: str | Iterable[str] = (), candidates: int = 0, layer: int | None = None,
-                 max_tokens: int = 0, max_rows: int = 0, bounds: Sequence[int] = (), split: Sequence[int] | None = None,
-                 spread: bool = False, exact: bool = False, deterministic: bool = False, strict: bool = False,
-                 as_built: bool = False, progress: Callable[[Progress], Any] | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        device: str | Device | Sequence[str | Device] = "cpu",
+        *,
+        dtype: str | None = None,
+        kv: str | None = None,
+        kv_values: str | None = None,
+        context: int = 0,
+        sequences: int = 1,
+        cells: int = 0,
+        page: int = 0,
+        outputs: str | Iterable[str] = (),
+        candidates: int = 0,
+        layer: int | None = None,
+        max_tokens: int = 0,
+        max_rows: int = 0,
+        bounds: Sequence[int] = (),
+        split: Sequence[int] | None = None,
+        spread: bool = False,
+        exact: bool = False,
+        deterministic: bool = False,
+        strict: bool = False,
+        as_built: bool = False,
+        progress: Callable[[Progress], Any] | None = None,
+    ) -> None:
         given = [device] if isinstance(device, (str, Device)) else list(device)
         devices = [Device(d) if isinstance(d, str) else d for d in given]
         sink, kept = progress_sink(progress)
-        desc = ffi.new("weft_session_desc *", {
-            "weights": dtype_of(dtype), "kv": dtype_of(kv), "kv_values": dtype_of(kv_values), "context": context,
-            "n_sequences": sequences, "cells": cells, "page": page, "max_tokens": max_tokens, "max_rows": max_rows,
-            "bounds": list(bounds), "outputs": wants_of(outputs), "candidates": candidates,
-            "layer": model.n_layer if layer is None else layer, "spread": spread, "exact": exact,
-            "deterministic": deterministic, "strict": strict, "as_built": as_built, "progress": sink})
+        desc = ffi.new(
+            "weft_session_desc *",
+            {
+                "weights": dtype_of(dtype),
+                "kv": dtype_of(kv),
+                "kv_values": dtype_of(kv_values),
+                "context": context,
+                "n_sequences": sequences,
+                "cells": cells,
+                "page": page,
+                "max_tokens": max_tokens,
+                "max_rows": max_rows,
+                "bounds": list(bounds),
+                "outputs": wants_of(outputs),
+                "candidates": candidates,
+                "layer": model.n_layer if layer is None else layer,
+                "spread": spread,
+                "exact": exact,
+                "deterministic": deterministic,
+                "strict": strict,
+                "as_built": as_built,
+                "progress": sink,
+            },
+        )
         pointers = ffi.new("weft_backend *[]", [d._handle.pointer for d in devices] or [ffi.NULL])
         numbers = ffi.NULL if split is None else ffi.new("uint32_t[]", [*split, *[0] * (len(devices) - len(split))])
         desc.devices, desc.n_devices, desc.split = pointers, len(devices), numbers
@@ -84,7 +127,9 @@ class SessionPlan(Object):
             call(lib.weft_session_plan_create, model._handle.pointer, desc, out)
             return out[0]
 
-        self._own(Handle.make("plan", create, lib.weft_session_plan_destroy, self._parents, (desc, pointers, numbers, kept)))
+        self._own(
+            Handle.make("plan", create, lib.weft_session_plan_destroy, self._parents, (desc, pointers, numbers, kept))
+        )
         for made, asked in zip(devices, given):
             if made is not asked:
                 made.close()  # it stays open for as long as the plan or its session
@@ -131,15 +176,17 @@ def _place(name: str, given: npt.NDArray[Any] | None, shape: tuple[int, ...], dt
     if given is None:
         return np.empty(shape, dtype)
     if given.shape != shape or given.dtype != dtype or not given.flags.c_contiguous or not given.flags.writeable:
-        raise InvalidError(f"the array for {name} must be {np.dtype(dtype)} of shape {shape}, in one piece and writable")
+        raise InvalidError(
+            f"the array for {name} must be {np.dtype(dtype)} of shape {shape}, in one piece and writable"
+        )
     return given
 
 
 class Session(Object):
     """Several token sequences that share one set of weights and one cache.
 
-    Made by ``Model.session``, or of a plan, which it takes over. One thread at a time uses a session and its devices: other
-    threads wait. The interpreter lock is released while something runs.
+    Made by ``Model.session``, or of a plan, which it takes over. One thread at a time uses a session and its devices:
+    other threads wait. The interpreter lock is released while something runs.
 
     >>> model = weft.Model(TINY)
     >>> session = model.session()
@@ -164,22 +211,30 @@ class Session(Object):
         with self._handle as pointer:
             settled = lib.weft_session_settled(pointer)
             self.context, self.sequences = int(lib.weft_session_context(pointer)), int(settled.n_sequences)
-            self.n_vocab, self.n_candidates = int(lib.weft_session_n_vocab(pointer)), int(lib.weft_session_candidates(pointer))
+            self.n_vocab, self.n_candidates = (
+                int(lib.weft_session_n_vocab(pointer)),
+                int(lib.weft_session_candidates(pointer)),
+            )
             self.outputs = frozenset(name for name, bit in WANTS.items() if settled.outputs & bit)
             self.bytes = int(lib.weft_session_bytes(pointer))
             info = lib.weft_model_info_get(self.model._handle.pointer)
-            self._widths = {"logits": self.n_vocab, "candidates": self.n_candidates, "hidden": int(info.n_embed),
-                            "scores": int(info.n_labels)}
+            self._widths = {
+                "logits": self.n_vocab,
+                "candidates": self.n_candidates,
+                "hidden": int(info.n_embed),
+                "scores": int(info.n_labels),
+            }
 
     # ---- evaluation ----
 
-    def eval(self, ids: IdsLike, sequence: int | IdsLike = 0, wants: int | str | Sequence[int] | npt.NDArray[np.integer] = (),
-             out: Rows | None = None) -> Rows:
+    def eval(
+        self, ids: IdsLike, sequence: int | IdsLike = 0, wants: str | IdsLike = (), out: Rows | None = None
+    ) -> Rows:
         """Appends tokens to their sequences and runs them: the general form of ``logits`` and ``hidden``.
 
-        sequence: one for all, or each token's. wants: "logits", "hidden" and so on of every token; or each token's sum of
-        ``weft.WANTS``; nothing: they are only read. out: arrays of the caller's, which the library then writes into; else
-        it writes into new ones. There is no other copy.
+        sequence: one for all, or each token's. wants: "logits", "hidden" and so on of every token; or each token's sum
+        of ``weft.WANTS``; nothing: they are only read. out: arrays of the caller's, which the library then writes into;
+        else it writes into new ones. There is no other copy.
         """
         tokens = ids_of(ids)
         batch = np.zeros(tokens.size, BATCH_TOKEN)
@@ -194,7 +249,9 @@ class Session(Object):
                 n = int(np.count_nonzero(batch["wants"] & bit))
                 if not n:
                     continue
-                array = _place(name, getattr(out, name), (n, self._widths[name]), CANDIDATE if name == "candidates" else np.float32)
+                array = _place(
+                    name, getattr(out, name), (n, self._widths[name]), CANDIDATE if name == "candidates" else np.float32
+                )
                 setattr(rows, name, array)
                 kind = "weft_candidate[]" if name == "candidates" else "float[]"
                 setattr(c_rows, name, ffi.from_buffer(kind, array, require_writable=True))
@@ -202,7 +259,8 @@ class Session(Object):
         return rows
 
     def logits(self, ids: IdsLike, sequence: int = 0, *, all: bool = False, out: Floats | None = None) -> Floats:
-        """Appends tokens to a sequence; logits of what follows the last one [n_vocab], or with ``all`` each [n, n_vocab]."""
+        """Appends tokens to a sequence; logits of what follows the last one [n_vocab], or with ``all`` each [n,
+        n_vocab]."""
         return self._rows("logits", ids, sequence, all, out)
 
     def hidden(self, ids: IdsLike, sequence: int = 0, *, all: bool = True, out: Floats | None = None) -> Floats:
@@ -219,12 +277,16 @@ class Session(Object):
             raise InvalidError(f"{name} of no tokens")
         wants = np.zeros(tokens.size, np.uint32)
         wants[slice(None) if all else slice(-1, None)] = WANTS[name]
-        given = None if out is None else out if all else out[np.newaxis]
-        rows: Floats = getattr(self.eval(tokens, sequence, wants, Rows(**{name: given})), name)
-        return rows if all else rows[0]
+        given = Rows()
+        if out is not None:
+            setattr(given, name, out if all else out[np.newaxis])
+        rows: Floats = getattr(self.eval(tokens, sequence, wants, given), name)
+        row: Floats = rows[0]
+        return rows if all else row
 
     def embed(self, text: str | IdsLike, *, pool: str = "mean", sequence: int = 0) -> Floats:
-        """The hidden state of a text: the "mean" of its tokens (in double precision), the "last" token's, or "none": each.
+        """The hidden state of a text: the "mean" of its tokens (in double precision), the "last" token's, or "none":
+        each.
 
         The session must have "hidden" among its outputs. The sequence must be empty, and is so again afterwards.
         """
@@ -237,14 +299,26 @@ class Session(Object):
             rows = self.hidden(ids, sequence, all=pool != "last")
         finally:
             self.truncate(0, sequence)
-        return rows.mean(axis=0, dtype=np.float64).astype(np.float32) if pool == "mean" else rows
+        mean: Floats = rows.mean(axis=0, dtype=np.float64).astype(np.float32) if pool == "mean" else rows
+        return mean
 
-    def generate(self, prompt: str | IdsLike, sequence: int = 0, *, max_tokens: int = 0, sampling: Sampling | None = None,
-                 stop: str | Iterable[str] = (), ignore_eos: bool = False, n_logprobs: int | None = None) -> Generation:
+    def generate(
+        self,
+        prompt: str | IdsLike,
+        sequence: int = 0,
+        *,
+        max_tokens: int = 0,
+        sampling: Sampling | None = None,
+        stop: str | Iterable[str] = (),
+        ignore_eos: bool = False,
+        n_logprobs: int | None = None,
+    ) -> Generation:
         """Continues a sequence with a prompt: an iterator of tokens, with ``async for``, too (see weft.Generation)."""
         ids = self.model.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
         stops = [stop] if isinstance(stop, str) else list(stop)
-        return Generation(self, ids_of(ids), sequence, max_tokens, sampling or Sampling(), stops, ignore_eos, n_logprobs)
+        return Generation(
+            self, ids_of(ids), sequence, max_tokens, sampling or Sampling(), stops, ignore_eos, n_logprobs
+        )
 
     def cancel(self) -> None:
         """From any thread: ends what is under way before its next chunk with CancelledError."""
@@ -324,5 +398,8 @@ class Session(Object):
         with self._handle as pointer:
             call(lib.weft_session_check, pointer, ffi.from_buffer("int32_t[]", tokens), tokens.size, report, ffi.NULL)
             g = lib.weft_program_graph(lib.weft_session_program(pointer, tokens.size))
-            return [f"{string(lib.weft_op_get(lib.weft_graph_node_by_id(g, node).op).name)} %{node}: error {error:g}, "
-                    f"tolerance {tolerance:g}" for node, error, tolerance in failed]
+            return [
+                f"{string(lib.weft_op_get(lib.weft_graph_node_by_id(g, node).op).name)} %{node}: error {error:g}, "
+                f"tolerance {tolerance:g}"
+                for node, error, tolerance in failed
+            ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,12 @@ from .errors import InvalidError, NotFoundError
 __all__ = ["TokenStream", "Tokenizer"]
 
 Ids = npt.NDArray[np.int32]
-IdsLike = Sequence[int] | npt.NDArray[np.integer]
+IdsLike = Union[Sequence[int], npt.NDArray[Any]]
 
 _BOS = {None: lib.WEFT_BOS_AS_FILES, True: lib.WEFT_BOS_ON, False: lib.WEFT_BOS_OFF}
-_NAMED = {name: getattr(lib, f"WEFT_TOKEN_{name.upper()}") for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
+_NAMED = {
+    name: getattr(lib, f"WEFT_TOKEN_{name.upper()}") for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+}
 
 
 def ids_of(ids: IdsLike) -> Ids:
@@ -31,13 +34,13 @@ def ids_of(ids: IdsLike) -> Ids:
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
-def take_ids(tokens: object) -> Ids:
+def take_ids(tokens: Any) -> Ids:
     """The ids of a weft_tokens as an array whose memory they stay in; it is freed with the array."""
-    if not tokens.n:  # type: ignore[attr-defined]
+    if not tokens.n:
         lib.weft_tokens_free(tokens)
         return np.empty(0, np.int32)
-    data = ffi.gc(tokens.ids, lambda _ids: lib.weft_tokens_free(tokens))  # type: ignore[attr-defined]
-    return np.frombuffer(ffi.buffer(data, 4 * tokens.n), np.int32)  # type: ignore[attr-defined]
+    data = ffi.gc(tokens.ids, lambda _ids: lib.weft_tokens_free(tokens))
+    return np.frombuffer(ffi.buffer(data, 4 * tokens.n), np.int32)
 
 
 class Tokenizer(Object):
@@ -72,11 +75,13 @@ class Tokenizer(Object):
     def encode(self, text: str | bytes, *, bos: bool | None = None, template: bool = True, special: bool = True) -> Ids:
         """The ids of a text.
 
-        bos: whether the token that begins a text stands first; None: as the files say. template: the tokens that the files
-        put around a text. special: ``<|endoftext|>`` in the text is that token, not thirteen characters.
+        bos: whether the token that begins a text stands first; None: as the files say. template: the tokens that the
+        files put around a text. special: ``<|endoftext|>`` in the text is that token, not thirteen characters.
         """
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        desc = ffi.new("weft_encode_desc *", {"bos": _BOS[bos], "no_template": not template, "special_as_text": not special})
+        desc = ffi.new(
+            "weft_encode_desc *", {"bos": _BOS[bos], "no_template": not template, "special_as_text": not special}
+        )
         out = ffi.new("weft_tokens *")
         with self._handle as pointer:
             call(lib.weft_tokenizer_encode, pointer, ffi.from_buffer(data), len(data), desc, out)
@@ -162,8 +167,7 @@ class TokenStream(Object):
         out = ffi.new("weft_token_stream **")
         with tokenizer._handle as pointer:
             call(lib.weft_token_stream_create, pointer, desc, out)
-        self._own(Handle("token stream", out[0], lib.weft_token_stream_destroy, [tokenizer._handle],
-                         guard=Guard()))
+        self._own(Handle("token stream", out[0], lib.weft_token_stream_destroy, [tokenizer._handle], guard=Guard()))
         self._size = ffi.new("size_t *")
 
     def push(self, token_id: int) -> str:

@@ -256,14 +256,24 @@ class Value:
     def l2_norm(self, eps: float = 1e-6) -> Value:
         return self._op("l2_norm", eps)
 
-    def norm(self, kind: str, w: Value | None = None, b: Value | None = None, eps: float = 1e-5, *, group: int = 0,
-             one_plus: bool = False) -> Value:
+    def norm(
+        self,
+        kind: str,
+        w: Value | None = None,
+        b: Value | None = None,
+        eps: float = 1e-5,
+        *,
+        group: int = 0,
+        one_plus: bool = False,
+    ) -> Value:
         """kind: "layer", "rms" or "l2". group: the last axis in groups of so many. one_plus: times 1 + w."""
         kinds = {"layer": lib.WEFT_NORM_LAYER, "rms": lib.WEFT_NORM_RMS, "l2": lib.WEFT_NORM_L2}
         if kind not in kinds:
             raise InvalidError(f"a norm is layer, rms or l2, not {kind!r}")
-        desc = ffi.new("weft_norm_desc *", {"kind": kinds[kind], "w": ref_of(w), "b": ref_of(b), "eps": eps, "group": group,
-                                            "one_plus": one_plus})
+        desc = ffi.new(
+            "weft_norm_desc *",
+            {"kind": kinds[kind], "w": ref_of(w), "b": ref_of(b), "eps": eps, "group": group, "one_plus": one_plus},
+        )
         return self._op("norm", desc)
 
     def softmax(self, axis: int = -1) -> Value:
@@ -331,35 +341,92 @@ class Value:
         """The table that ``rope`` takes, of these positions."""
         return self._op("rope_angles", n_rot, theta)
 
-    def rope_table(self, n_rot: int, theta: float, kind: str = "default", *, factor: float = 0.0, original: float = 0.0,
-                   low: float = 0.0, high: float = 0.0, untruncated: bool = False, scale: float = 0.0, pairs: int = 0,
-                   length: Value | None = None, factors: Value | None = None, long_factors: Value | None = None) -> Value:
+    def rope_table(
+        self,
+        n_rot: int,
+        theta: float,
+        kind: str = "default",
+        *,
+        factor: float = 0.0,
+        original: float = 0.0,
+        low: float = 0.0,
+        high: float = 0.0,
+        untruncated: bool = False,
+        scale: float = 0.0,
+        pairs: int = 0,
+        length: Value | None = None,
+        factors: Value | None = None,
+        long_factors: Value | None = None,
+    ) -> Value:
         """The same with one of the kinds of scaling: "default", "linear", "dynamic", "bands", "yarn", "longrope"."""
         number = getattr(lib, f"WEFT_ROPE_{kind.upper()}", None)
         if number is None or kind == "count":
             raise InvalidError(f"there is no kind {kind!r} of rotary embedding")
-        desc = ffi.new("weft_rope_desc *", {
-            "kind": number, "n_rot": n_rot, "theta": theta, "factor": factor, "original": original, "low": low, "high": high,
-            "untruncated": untruncated, "scale": scale, "pairs": pairs, "length": ref_of(length), "factors": ref_of(factors),
-            "long_factors": ref_of(long_factors)})
+        desc = ffi.new(
+            "weft_rope_desc *",
+            {
+                "kind": number,
+                "n_rot": n_rot,
+                "theta": theta,
+                "factor": factor,
+                "original": original,
+                "low": low,
+                "high": high,
+                "untruncated": untruncated,
+                "scale": scale,
+                "pairs": pairs,
+                "length": ref_of(length),
+                "factors": ref_of(factors),
+                "long_factors": ref_of(long_factors),
+            },
+        )
         return self._op("rope_table", desc)
 
     def rope(self, angles: Value, interleaved: bool = False) -> Value:
         return self._op("rope", angles, interleaved)
 
-    def attention(self, k: Value, v: Value, first: Value, last: Value, scale: float, *, page: int = 0,
-                  sequence: Value | None = None, pages: Value | None = None, soft_cap: float = 0.0,
-                  sinks: Value | None = None, slopes: Value | None = None, bias: Value | None = None) -> Value:
+    def attention(
+        self,
+        k: Value,
+        v: Value,
+        first: Value,
+        last: Value,
+        scale: float,
+        *,
+        page: int = 0,
+        sequence: Value | None = None,
+        pages: Value | None = None,
+        soft_cap: float = 0.0,
+        sinks: Value | None = None,
+        slopes: Value | None = None,
+        bias: Value | None = None,
+    ) -> Value:
         """Of these queries [T, H, D] over the cells first[t] to last[t] of k and v [G, C, D]: [T, H, E]."""
         desc = attention_desc(page, sequence, pages, soft_cap, sinks, slopes, bias)
         return self._op("attention_with", k, v, first, last, scale, desc)
 
 
-def attention_desc(page: int, sequence: Value | None, pages: Value | None, soft_cap: float, sinks: Value | None,
-                   slopes: Value | None, bias: Value | None) -> Any:
-    return ffi.new("weft_attention_desc *", {
-        "page": page, "sequence": ref_of(sequence), "pages": ref_of(pages), "soft_cap": soft_cap, "sinks": ref_of(sinks),
-        "slopes": ref_of(slopes), "bias": ref_of(bias)})
+def attention_desc(
+    page: int,
+    sequence: Value | None,
+    pages: Value | None,
+    soft_cap: float,
+    sinks: Value | None,
+    slopes: Value | None,
+    bias: Value | None,
+) -> Any:
+    return ffi.new(
+        "weft_attention_desc *",
+        {
+            "page": page,
+            "sequence": ref_of(sequence),
+            "pages": ref_of(pages),
+            "soft_cap": soft_cap,
+            "sinks": ref_of(sinks),
+            "slopes": ref_of(slopes),
+            "bias": ref_of(bias),
+        },
+    )
 
 
 def raise_of(g: Any) -> None:

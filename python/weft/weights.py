@@ -24,8 +24,8 @@ class Tensor:
     dtype is the file's word ("BF16", "Q4_0"), type the one that a weight of it has ("bf16"; F64 becomes "f32").
     """
 
-    def __init__(self, owner: Handle, info: Any) -> None:
-        self._owner, self._info = owner, info
+    def __init__(self, checkpoint: Checkpoint, info: Any) -> None:
+        self._checkpoint, self._info = checkpoint, info
         self.name, self.dtype, self.file = string(info.name), string(info.dtype), string(info.file)
         self.type = None if info.type == lib.WEFT_ANY else dtype_name(info.type)
         self.shape = tuple(int(info.dims[i]) for i in range(info.rank))
@@ -37,15 +37,15 @@ class Tensor:
     @property
     def data(self) -> memoryview:
         """The bytes in the file, mapped, not copied: the checkpoint stays open as long as the view."""
-        with self._owner:
-            pass  # it is open
-        self._owner.retain()
-        owned = ffi.gc(ffi.cast("char *", self._info.data), lambda _data, owner=self._owner: owner.release())
+        handle = self._checkpoint._handle
+        with handle:  # it is open
+            handle.retain()
+        owned = ffi.gc(ffi.cast("char *", self._info.data), lambda _data: handle.release())
         return memoryview(ffi.buffer(owned, self._info.bytes)).toreadonly()
 
     def numpy(self) -> Array:
-        """The tensor as an array. F32, F16, F64 and I32 are a view of the file, which cannot be written; BF16, which numpy
-        has not, becomes a float32 array of its own."""
+        """The tensor as an array. F32, F16, F64 and I32 are a view of the file, which cannot be written; BF16, which
+        numpy has not, becomes a float32 array of its own."""
         order = ">" if self.big_endian else "<"
         if self.dtype == "BF16":
             halves = np.frombuffer(self.data, order + "u2").astype(np.uint32)
@@ -81,7 +81,7 @@ class Checkpoint(Object, Mapping[str, Tensor]):
             info = lib.weft_checkpoint_find(pointer, encoded(name))
         if info == ffi.NULL:
             raise KeyError(name)
-        return Tensor(self._handle, info)
+        return Tensor(self, info)
 
     def __len__(self) -> int:
         with self._handle as pointer:
@@ -132,7 +132,8 @@ class Source:
     def __init__(self, weights: Mapping[str, WeightLike]) -> None:
         self._weights, self._kept = weights, dict[str, Any]()
         self._find = callback(
-            "weft_status(void *, const char *, weft_weight_data *, weft_error *)", self._fill, lib.WEFT_CANCELLED)
+            "weft_status(void *, const char *, weft_weight_data *, weft_error *)", self._fill, lib.WEFT_CANCELLED
+        )
         self.source = ffi.new("weft_weight_source *")
         self.source.find = self._find
 
@@ -155,7 +156,9 @@ class Source:
 def _kept(name: str, weight: WeightLike) -> tuple[int, tuple[int, ...], Any]:
     if isinstance(weight, Tensor):
         if weight.type is None or weight.big_endian or weight.dtype == "F64":
-            raise UnsupportedError(f"weight {name}: {weight.dtype} is not read where it is; use the checkpoint or an array")
+            raise UnsupportedError(
+                f"weight {name}: {weight.dtype} is not read where it is; use the checkpoint or an array"
+            )
         return dtype_of(weight.type), weight.shape, weight.data
     array = np.asarray(weight)
     kind = DTYPE_OF_NUMPY.get(array.dtype.str[1:]) if array.dtype.isnative else None

@@ -11,8 +11,10 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = ROOT / "models/bundled/tiny-stories-neox"
 STORY = [424, 436, 260, 398]  # "Once upon a time"
-CONFIG = '{"architectures": ["GPTNeoXForCausalLM"], "model_type": "gpt_neox", "hidden_size": 32, "num_attention_heads": 4, ' \
-         '"num_hidden_layers": 2, "intermediate_size": 64, "vocab_size": 40, "max_position_embeddings": 64}'
+CONFIG = (
+    '{"architectures": ["GPTNeoXForCausalLM"], "model_type": "gpt_neox", "hidden_size": 32, "num_attention_heads": 4, '
+    '"num_hidden_layers": 2, "intermediate_size": 64, "vocab_size": 40, "max_position_embeddings": 64}'
+)
 
 
 def program(*arguments):
@@ -31,8 +33,13 @@ def program_rows(command, *arguments):
 
 def python(source, **environment):
     """Runs a program in a fresh interpreter; returns (status, what it printed to both)."""
-    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", source], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment})
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", source],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
     return done.returncode, done.stdout
 
 

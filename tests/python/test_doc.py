@@ -21,8 +21,12 @@ def load_tests(loader, tests, pattern):
 class Written(unittest.TestCase):
     def test_there_are_some(self):
         finder = doctest.DocTestFinder()
-        found = [t for name in ("session", "graph", "program", "tokenizer", "auto", "weights", "generation")
-                 for t in finder.find(importlib.import_module(f"weft.{name}")) if t.examples]
+        found = [
+            t
+            for name in ("session", "graph", "program", "tokenizer", "auto", "weights", "generation")
+            for t in finder.find(importlib.import_module(f"weft.{name}"))
+            if t.examples
+        ]
         self.assertGreaterEqual(len(found), 8)
 
 

@@ -46,17 +46,19 @@ class Logits(unittest.TestCase):
         self.assertEqual(self.session.logits(np.array(STORY), 0).tobytes(), self.session.logits(ids, 1).tobytes())
 
     def test_what_cannot_be_is_refused(self):
-        for wrong, kind in ((lambda: self.session.logits([]), ValueError),
-                            (lambda: self.session.logits([0.5]), weft.InvalidError),
-                            (lambda: self.session.logits([2**40]), weft.InvalidError),
-                            (lambda: self.session.logits([model.n_vocab]), weft.InvalidError),
-                            (lambda: self.session.logits([1], 3), weft.InvalidError),
-                            (lambda: self.session.hidden([1]), weft.InvalidError),
-                            (lambda: self.session.logits([1], out=np.empty(3, np.float32)), weft.InvalidError),
-                            (lambda: self.session.logits(np.ones(513, int)), weft.LimitError),
-                            (lambda: model.session(outputs="nonsense"), weft.InvalidError),
-                            (lambda: model.session("no such device"), weft.NotFoundError),
-                            (lambda: model.session(dtype="f7"), weft.InvalidError)):
+        for wrong, kind in (
+            (lambda: self.session.logits([]), ValueError),
+            (lambda: self.session.logits([0.5]), weft.InvalidError),
+            (lambda: self.session.logits([2**40]), weft.InvalidError),
+            (lambda: self.session.logits([model.n_vocab]), weft.InvalidError),
+            (lambda: self.session.logits([1], 3), weft.InvalidError),
+            (lambda: self.session.hidden([1]), weft.InvalidError),
+            (lambda: self.session.logits([1], out=np.empty(3, np.float32)), weft.InvalidError),
+            (lambda: self.session.logits(np.ones(513, int)), weft.LimitError),
+            (lambda: model.session(outputs="nonsense"), weft.InvalidError),
+            (lambda: model.session("no such device"), weft.NotFoundError),
+            (lambda: model.session(dtype="f7"), weft.InvalidError),
+        ):
             with self.assertRaises(kind):
                 wrong()
         self.assertEqual(self.session.length(), 0)
@@ -85,7 +87,11 @@ class Logits(unittest.TestCase):
     def test_deterministic(self):
         s = model.session(sequences=2, deterministic=True)
         alone = s.logits(STORY, 0)
-        both = s.eval([*[9] * 5, *STORY], [1] * 5 + [0] * 4, [0] * 8 + [weft.WANTS["logits"]]) if s.truncate(0) is None else None
+        both = (
+            s.eval([*[9] * 5, *STORY], [1] * 5 + [0] * 4, [0] * 8 + [weft.WANTS["logits"]])
+            if s.truncate(0) is None
+            else None
+        )
         self.assertEqual(both.logits[0].tobytes(), alone.tobytes())
 
 
@@ -115,9 +121,22 @@ class Generation(unittest.TestCase):
     def test_equals_the_program(self):
         self.compare("--max-tokens", 24, max_tokens=24)
         self.compare("--max-tokens", 40, "--stop", "girl", max_tokens=40, stop="girl")
-        self.compare("--max-tokens", 40, "--temperature", "0.8", "--top-k", "40", "--top-p", "0.9", "--seed", "7",
-                     "--repeat-penalty", "1.2", max_tokens=40,
-                     sampling=weft.Sampling(temperature=0.8, top_k=40, top_p=0.9, seed=7, repeat_penalty=1.2))
+        self.compare(
+            "--max-tokens",
+            40,
+            "--temperature",
+            "0.8",
+            "--top-k",
+            "40",
+            "--top-p",
+            "0.9",
+            "--seed",
+            "7",
+            "--repeat-penalty",
+            "1.2",
+            max_tokens=40,
+            sampling=weft.Sampling(temperature=0.8, top_k=40, top_p=0.9, seed=7, repeat_penalty=1.2),
+        )
 
     def test_logprobs(self):
         wanted, tokens = self.compare("--max-tokens", 3, "--logprobs", 2, max_tokens=3, n_logprobs=2)
@@ -176,7 +195,7 @@ class Generation(unittest.TestCase):
     def test_async_cancelled(self):
         async def cancelled():
             session = model.session()
-            story = session.generate(STORY, max_tokens=400)
+            story = session.generate(STORY, max_tokens=200)
 
             async def read():
                 async for _ in story:

@@ -1,0 +1,5 @@
+"""Written by build_ffi.py."""
+
+from typing import Any
+
+ffi: Any

@@ -1,0 +1,99 @@
+"""The surface that transformers' users know: batches equal single rows, tensors of torch go in and out, torch is not loaded."""
+
+import sys
+import types
+import unittest
+
+import numpy as np
+import weft
+
+from common import STORY, TINY, python
+
+
+class Tensor:
+    """As much of a torch tensor as is asked for."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def detach(self):
+        return self
+
+    cpu = detach
+
+    def numpy(self):
+        return self.array
+
+
+Tensor.__module__ = "torch"
+
+
+class Auto(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = weft.AutoModelForCausalLM.from_pretrained(TINY, device="cpu,threads=1", deterministic=True)
+        cls.tokenizer = weft.AutoTokenizer.from_pretrained(TINY)
+
+    def test_logits(self):
+        wanted = weft.Model(TINY).session("cpu,threads=1", deterministic=True).logits(STORY, all=True)
+        self.assertEqual(self.model(np.array([STORY])).logits.tobytes(), wanted.tobytes())
+        both = self.model([[0, 0, *STORY], [1, 2, 3, 4, 5, 6]], attention_mask=[[0, 0, 1, 1, 1, 1], [1] * 6]).logits
+        self.assertEqual(both.shape, (2, 6, 4096))
+        self.assertEqual(both[0, 2:].tobytes(), wanted.tobytes())
+        self.assertFalse(both[0, :2].any())
+
+    def test_rows_of_a_batch_are_those_alone(self):
+        texts = ["Once upon a time", "Tom had", "The little dog was very"]
+        for how in ({}, {"do_sample": True, "temperature": 0.8, "top_k": 20, "top_p": 0.9, "repetition_penalty": 1.1}):
+            inputs = self.tokenizer(texts, padding=True, return_tensors="np")
+            batch = self.model.generate(**inputs, max_new_tokens=9, pad_token_id=0, **how)
+            self.assertEqual(batch.shape, (3, inputs["input_ids"].shape[1] + 9))
+            for i, text in enumerate(texts):
+                alone = self.model.generate(np.array([self.tokenizer.encode(text)]), max_new_tokens=9, seed=i, **how)
+                self.assertEqual(batch[i, -9:].tolist(), alone[0, -9:].tolist())
+
+    def test_ends(self):
+        new = self.model.generate(np.array([STORY, [9, 9, 9, 9]]), max_new_tokens=12, eos_token_id=13, pad_token_id=7)
+        self.assertEqual(new[0, 4:7].tolist(), [13, 7, 7])
+        self.assertEqual(self.model.generate([STORY], max_new_tokens=0).tolist(), [STORY])
+
+    def test_torch(self):
+        self.assertNotIn("torch", sys.modules)
+        sys.modules["torch"] = types.SimpleNamespace(from_numpy=Tensor)
+        try:
+            out = self.model.generate(Tensor(np.array([STORY])), max_new_tokens=2)
+            self.assertIsInstance(out, Tensor)
+            self.assertIsInstance(self.model(Tensor(np.array([STORY]))).logits, Tensor)
+            self.assertIsInstance(self.tokenizer("Once", return_tensors="pt")["input_ids"], Tensor)
+        finally:
+            del sys.modules["torch"]
+        with self.assertRaises(weft.InvalidError):
+            self.tokenizer("Once", return_tensors="pt")
+        status, printed = python("import weft, sys; print([m for m in ('torch', 'transformers') if m in sys.modules])")
+        self.assertEqual((status, printed.strip()), (0, "[]"))
+
+    def test_tokenizer(self):
+        t = self.tokenizer
+        self.assertEqual(t.encode("Once upon a time"), STORY)
+        self.assertEqual(t.decode(np.array(STORY)), "Once upon a time")
+        self.assertEqual(t.convert_tokens_to_ids(t.convert_ids_to_tokens(STORY)), STORY)
+        padded = t(["Once upon a time", "Once"], padding=True)
+        self.assertEqual(padded["attention_mask"], [[1, 1, 1, 1], [0, 0, 0, 1]])
+        self.assertEqual(t("Once upon a time", truncation=True, max_length=2)["input_ids"], STORY[:2])
+
+    def test_refused(self):
+        for wrong in (
+            lambda: self.model(np.zeros((1, 2))),
+            lambda: self.model([[1]], attention_mask=[[0]]),
+            lambda: self.model([[1, 2]], attention_mask=[[1]]),
+            lambda: self.model([[4096]]),
+            lambda: self.tokenizer(["a", "b b b"], return_tensors="np"),
+        ):
+            with self.assertRaises(weft.InvalidError):
+                wrong()
+        with self.assertRaises(weft.LimitError):
+            self.model(np.ones((1, 513), int))
+
+
+if __name__ == "__main__":
+    unittest.main()
