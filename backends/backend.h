@@ -61,7 +61,7 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  * one (with its commas), then comma-separated options, each name=value.
  * cpu: threads=N (default: physical cores), isa=scalar|avx2|avxvnni|avx512|neon|dotprod|i8mm (default: the best the
  * processor has; asking for more than it has is UNSUPPORTED), spin=MICROSECONDS that idle threads stay awake (default
- * 50).
+ * 50), memory=BYTES that it uses at most (K, M, G may follow; default: what the process can have).
  * vulkan: the best discrete device (by memory; of a card with several drivers the better known), else an integrated
  * one; software drivers only when named. Options:
  *   loader=PATH       the Vulkan loader (default: the system's)

@@ -125,3 +125,15 @@ uint64_t weft__process_memory(const char *root)
     if (!getrlimit(RLIMIT_DATA, &l)) take_limit_of_process(&l, &least);
     return least == UINT64_MAX ? 0 : least ? least : 1;
 }
+
+bool weft__parse_bytes(const char *text, uint64_t *out)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return false;
+    unsigned long long n = strtoull(text, &end, 10);
+    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    if (shift) end++;
+    if (*end || !n || n >> (63 - shift)) return false;
+    *out = (uint64_t)n << shift;
+    return true;
+}

@@ -180,6 +180,9 @@ int cli_text_program(const cli_args *a, const cli_device_list *l, const weft_gra
 /* "it would fit with `--weights q8_0` (512.0 MiB) or `--context 1024` (700.0 MiB)": what would help a session that does
  * not fit on desc's devices; "" if nothing is known to. */
 void cli_fit_hint(weft_model *m, const weft_session_desc *desc, char *out, size_t size);
+/* --fit: changes context, cache and length of runs so that it fits on desc's devices, where they are not asked for, and
+ * says on stderr what it chose and why. 0, or 1 after a message: nothing fits. */
+int cli_fit(weft_model *m, weft_session_desc *desc);
 
 /* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
 typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;

@@ -175,6 +175,8 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     out->open_seconds = weft__seconds() - start;
     uint32_t split[CLI_MAX_DEVICES];
     if (!status) status = cli_session_desc(a, &out->devices, split, &desc);
+    if (!status && cli_has(a, "fit") && wants_text(a, out->model)) read_tokenizer(out->model); /* which takes memory */
+    if (!status && cli_has(a, "fit")) status = cli_fit(out->model, &desc);
     if (status) return status;
     pthread_t reader; /* a tokenizer takes as long to read as a few hundred MB of weights */
     bool reading = wants_text(a, out->model) && !pthread_create(&reader, NULL, read_tokenizer, out->model);

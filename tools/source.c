@@ -50,6 +50,7 @@ static int plan_model(const cli_args *a, cli_source *out)
 {
     weft_error err;
     int status = cli_session_desc(a, &out->devices, out->split, &out->desc);
+    if (!status && cli_has(a, "fit")) status = cli_fit(out->model, &out->desc);
     if (!status && weft_session_plan_create(out->model, &out->desc, &out->plan, &err)) status = cli_report(&err);
     cli_progress_end();
     if (status) return status;

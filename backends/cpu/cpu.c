@@ -10,7 +10,7 @@
 
 enum { MAX_THREADS = 1024, MAP_FROM = 1 << 20 };
 
-typedef struct options { uint32_t threads, spin_us; cpu_isa isa; } options;
+typedef struct options { uint32_t threads, spin_us; cpu_isa isa; uint64_t memory; } options;
 
 static bool parse_number(const char *s, uint32_t max, uint32_t *out)
 {
@@ -44,7 +44,12 @@ static weft_status parse_option(const char *item, options *o, weft_error *err)
         return WEFT_FAIL(err, WEFT_INVALID, "cpu: %s: expected 0 to 1000000 microseconds", item);
     }
     if (!strncmp(item, "isa=", 4)) return parse_isa(item + 4, &o->isa, err);
-    return WEFT_FAIL(err, WEFT_INVALID, "cpu: unknown option '%s' (threads=N, isa=NAME, spin=MICROSECONDS)", item);
+    if (!strncmp(item, "memory=", 7)) {
+        if (weft__parse_bytes(item + 7, &o->memory)) return WEFT_OK;
+        return WEFT_FAIL(err, WEFT_INVALID, "cpu: %s: expected a number of bytes (K, M, G may follow)", item);
+    }
+    return WEFT_FAIL(err, WEFT_INVALID,
+                     "cpu: unknown option '%s' (threads=N, isa=NAME, spin=MICROSECONDS, memory=BYTES)", item);
 }
 
 static weft_status parse_options(const char *text, options *o, weft_error *err)
@@ -69,6 +74,7 @@ static weft_status cpu_open(const char *which, const char *text, weft_backend **
     cpu_backend *b = calloc(1, sizeof *b);
     if (!b) return WEFT_OOM_FAIL(err, "the CPU backend");
     b->isa = o.isa;
+    b->memory = o.memory;
     weft_status s = cpu_pool_create(o.threads, o.spin_us, &b->pool, err);
     if (s) {
         free(b);
@@ -101,6 +107,10 @@ static void cpu_info(const weft_backend *base, weft_device_info *out)
 {
     const cpu_backend *b = (const cpu_backend *)base;
     describe(b->isa, cpu_pool_size(b->pool), out);
+    if (!b->memory) return;
+    uint64_t left = b->memory > b->allocated ? b->memory - b->allocated : 0;
+    if (!out->memory_known || left < out->memory) out->memory = left;
+    out->memory_known = true;
 }
 
 static weft_status cpu_list(uint32_t index, const char *text, weft_device_info *out, weft_error *err)
@@ -109,6 +119,8 @@ static weft_status cpu_list(uint32_t index, const char *text, weft_device_info *
     WEFT_TRY(parse_options(text, &o, err));
     if (index) return WEFT_FAIL(err, WEFT_NOT_FOUND, "cpu: there is one CPU");
     describe(o.isa, o.threads, out);
+    if (o.memory && (!out->memory_known || o.memory < out->memory)) out->memory = o.memory;
+    out->memory_known |= o.memory != 0;
     return WEFT_OK;
 }
 
@@ -158,6 +170,7 @@ static weft_status cpu_buf_create(weft_backend *b, uint64_t bytes, weft_buf **ou
         free(buf);
         return WEFT_FAIL(err, WEFT_OOM, "cpu: no memory for a buffer of %llu bytes", (unsigned long long)bytes);
     }
+    buf->b->allocated += bytes;
     *out = buf;
     return WEFT_OK;
 }
@@ -172,6 +185,7 @@ static weft_status cpu_buf_wrap(weft_backend *b, const void *data, uint64_t byte
 
 static void cpu_buf_destroy(weft_buf *buf)
 {
+    if (buf->kind != CPU_BUF_BORROWED) buf->b->allocated -= buf->bytes;
     if (buf->kind == CPU_BUF_MAP) munmap(buf->data, buf->bytes);
     if (buf->kind == CPU_BUF_HEAP) free(buf->data);
     free(buf);

@@ -37,6 +37,8 @@ typedef struct cpu_backend {
     weft_backend base;
     cpu_isa isa;
     cpu_pool *pool;
+    uint64_t memory; /* what it may use; 0: what there is */
+    uint64_t allocated;
 } cpu_backend;
 
 struct weft_buf {

@@ -1,6 +1,8 @@
 /* options.c: the options of a "vulkan" spec (backends/backend.h lists them). */
 #include "backends/vulkan/vk.h"
 
+#include "backends/process_memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +14,8 @@ static weft_status bad(const char *item, const char *expected, weft_error *err)
 
 static weft_status parse_bytes(const char *item, const char *value, uint64_t *out, weft_error *err)
 {
-    char *end;
-    if (*value < '0' || *value > '9') return bad(item, "a number of bytes", err);
-    unsigned long long n = strtoull(value, &end, 10);
-    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
-    if (shift) end++;
-    if (*end || !n || n >> (63 - shift)) return bad(item, "a number of bytes (K, M, G may follow)", err);
-    *out = (uint64_t)n << shift;
-    return WEFT_OK;
+    if (weft__parse_bytes(value, out)) return WEFT_OK;
+    return bad(item, "a number of bytes (K, M, G may follow)", err);
 }
 
 static weft_status parse_switch(const char *item, const char *value, bool *out, weft_error *err)

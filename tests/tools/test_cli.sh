@@ -269,10 +269,11 @@ if small "$weft" --version >/dev/null 2>&1; then
     holds "inspect says so" 'small "$weft" inspect "$model" --context 400000 | grep -qF "it would fit with \`--context 25000\`"'
     holds "inspect --json" 'small "$weft" inspect "$model" --context 400000 --json | grep -q "\"hint\": \"it would fit"'
     sed 's/"hidden_size": 256/"hidden_size": 2048/; s/"intermediate_size": 1024/"intermediate_size": 8192/' "$model/config.json" >"$dir/large.json"
-    holds "memory: smaller weights" 'small "$weft" memory "$dir/large.json" | tee "$dir/out" | grep -qF "it would fit with \`--weights q5_1\`"'
-    holds "they do" '! small "$weft" memory "$dir/large.json" --weights q5_1 | grep -q "does NOT fit"'
-    holds "too large anyhow" '(ulimit -v 150000; "$weft" memory "$dir/large.json") | grep -qF "too large even with \`--weights q4_0 --context 128\`"'
+    holds "memory: smaller weights" 'small "$weft" memory "$dir/large.json" | tee "$dir/out" | grep -qF "it would fit with \`--weights q6_K\`"'
+    holds "they do" '! small "$weft" memory "$dir/large.json" --weights q6_K | grep -q "does NOT fit"'
+    holds "too large anyhow" '(ulimit -v 120000; "$weft" memory "$dir/large.json") | grep -qF "too large even with \`--weights q2_K --context 128\`"'
 fi
+fails "a budget that is none" 2 "memory=2Q: expected a number of bytes" "$weft" memory "$model" --device cpu,memory=2Q
 holds "no hint where it fits" '! "$weft" inspect "$model" | grep -q "it would"'
 fails "a configuration by itself" 1 "\`weft init $model/../../configs/gpt-neox-20b.json DIR\`" "$weft" generate "$model/../../configs/gpt-neox-20b.json" --tokens 1
 
