@@ -4,6 +4,7 @@
  * the weight type wants (f32, bf16 pairs, or int8 blocks with scales). Phase 1 runs micro-kernels of one panel by one
  * tile over blocks of K; sums wait in the thread's own block of floats until K is through, then bias, activation and
  * residuals are applied and y is written, once. One token needs no phase 0: each thread prepares x for itself.
+ * Sets of 16 registers have tiles of two panels for many tokens (k_matmul_twin.h), of panels in f32 or in int8.
  * Panels of blocks are read as they lie for one token. For several, or for products in f32, a K block of them is turned
  * into bytes or floats first, once for all tokens.
  * A gated product walks through the panels of both matrices in turn and writes what one makes of the other; a norm of x
@@ -21,8 +22,9 @@ typedef enum mm_format {
     MM_F16,
     MM_BF16,
     MM_BF16_DOT,
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) MM_##id,
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) MM_##id,
 #define CPU_WIDE(id, groups, minimum, most) MM_##id,
+#define CPU_TWIN(id, low, scale, most) MM_##id,
 #include "panel.def"
     MM_FORMAT_COUNT
 } mm_format;

@@ -4,4 +4,5 @@
 #define MM_ISA    CPU_AVXVNNI
 #define MM_TILE_F 12
 #define MM_TILE_Q 4
+#define MM_TWINS
 #include "k_select_tile.h"

@@ -15,7 +15,7 @@ VEC_FN int32_t mm_offset(const cpu_panel_format *f) { return cpu_panel_is_signed
 
 /* Bytes of a token's chunk of x, and how many of them are before the quants. */
 VEC_FN int64_t mm_x_head(const cpu_panel_format *f) { return 4 + 4 * f->groups; }
-VEC_FN int64_t mm_x_chunk(const cpu_panel_format *f) { return mm_x_head(f) + CPU_CHUNK; }
+VEC_FN int64_t mm_x_chunk(const cpu_panel_format *f) { return mm_x_head(f) + CPU_CHUNK * (f->low == 16 ? 2 : 1); }
 
 VEC_FN vi mm_table(const cpu_panel_format *f)
 {
@@ -77,6 +77,7 @@ VEC_FN void mm_scale(const cpu_panel_format *f, const unsigned char *header, int
         break;
     }
     case CPU_SCALE_WIDE_MIN: *m = vf_load(wide + (f->groups + g) * VLEN); /* fall through */
+    case CPU_SCALE_WIDE_SUMS:
     case CPU_SCALE_WIDE: *d = vf_load(wide + g * VLEN); break;
     }
 }
@@ -182,7 +183,7 @@ VEC_FN void mm_blocks(const cpu_panel_format *f, const int tt, const unsigned ch
     const vi table = mm_table(f);
     vf sum[12];
     VEC_UNROLL(12)
-    for (int t = 0; t < tt; t++) sum[t] = vf_set1(0);
+    for (int t = 0; t < tt; t++) sum[t] = add ? vf_load(c + t * VLEN) : vf_set1(0); /* as if k had no blocks */
     for (int64_t left = k / CPU_CHUNK, n; left > 0; left -= n) {
         const unsigned char *at = w + header;
         int64_t i = 0;
@@ -198,7 +199,7 @@ VEC_FN void mm_blocks(const cpu_panel_format *f, const int tt, const unsigned ch
         }
         w = at;
     }
-    mm_finish(sum, tt, c, add);
+    mm_finish(sum, tt, c, false);
 }
 
 /* What a panel is turned into before it is multiplied; k is a multiple of its format's span, or all that is left. */

@@ -5,11 +5,23 @@
 
 #include "k_matmul_lone.h"
 #include "pack.h"
+#ifdef MM_TWINS
+#include "k_matmul_twin.h"
+#endif
 
 #define MM_TOKENS 768 /* of a token block: their sums for MM_GROUP panels stay in the second-level cache */
 #define MM_GROUP  4   /* panels that share a tile of x while it is in the first-level cache */
-#define MM_RAW_K  256 /* K block of f32 tiles; short sums are also more accurate */
-#define MM_INT_K  512 /* of int8 tiles: MM_GROUP panels and a tile fit the first-level cache */
+/* K blocks: MM_GROUP panels, as they are multiplied, and a tile fit the first-level cache. Of f32 tiles, where short
+ * sums are also more accurate; of those with weights of blocks, which are whole spans; of int8 tiles. */
+#ifdef MM_TWINS
+#define MM_RAW_K 128
+#define MM_INT_K 256
+#else
+#define MM_RAW_K 256
+#define MM_INT_K 512
+#endif
+#define MM_SPAN_K 256
+#define MM_FEW 8 /* tokens that no twin multiplies */
 #define MM_PREP_K    1024 /* K block of the preparation of x that a thread claims, */
 #define MM_PREP_STEP 256  /* and what it does of it at once */
 #define MM_PIECE     8192  /* bytes of a stream of weights that are worth being claimed */
@@ -71,7 +83,7 @@ MM_MICRO(mm_dot, 24, MM_DOT_OF(24))
 #endif
 #define MM_TURN(name, id) \
     static void name##_##id(const unsigned char *w, int64_t k, unsigned char *out) { name(&cpu_panel_##id, w, k, out); }
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
     MM_BLOCKS_OF(id, 1) MM_TURN(mm_widen, id) MM_TURN(mm_float_out, id)
 #define CPU_WIDE(id, groups, minimum, most) MM_BLOCKS_OF(id, 1) MM_TILES_OF(id)
 #define CPU_AS_IT_LIES(id)                  MM_TILES_OF(id)
@@ -84,7 +96,7 @@ static mm_micro *const mm_micros[MM_FORMAT_COUNT][MM_SIZES] = {
 #ifdef VEC_BF16_DOT
     [MM_BF16_DOT] = { mm_dot_1, mm_dot_2, mm_dot_4, mm_dot_8, mm_dot_12, mm_dot_24 },
 #endif
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) [MM_##id][0] = mm_##id##_1,
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) [MM_##id][0] = mm_##id##_1,
 #define CPU_WIDE(id, groups, minimum, most) [MM_##id][0] = mm_##id##_1, MM_TILES_ROW(id)
 #define CPU_AS_IT_LIES(id)                  MM_TILES_ROW(id)
 #include "panel.def"
@@ -98,7 +110,7 @@ static mm_micro *const mm_micros[MM_FORMAT_COUNT][MM_SIZES] = {
 MM_LONE(mm_f32, 4, mm_floats_apart(MM_F32, w, apart, x, c, k))
 MM_LONE(mm_f16, 4, mm_floats_apart(MM_F16, w, apart, x, c, k))
 MM_LONE(mm_bf16, 4, mm_floats_apart(MM_BF16, w, apart, x, c, k))
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide)   \
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin)   \
     MM_LONE(mm_##id, 4, mm_blocks_lone(&cpu_panel_##id, MM_STREAMS, w, apart, x, c, k)) \
     MM_LONE(mm_##id, 1, mm_blocks_lone(&cpu_panel_##id, 1, w, apart, x, c, k))
 #include "panel.def"
@@ -109,7 +121,7 @@ static const struct mm_lones {
     [MM_F32] = { mm_f32_lone_4, NULL },
     [MM_F16] = { mm_f16_lone_4, NULL },
     [MM_BF16] = { mm_bf16_lone_4, NULL },
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
     [MM_##id] = { mm_##id##_lone_4, mm_##id##_lone_1 },
 #include "panel.def"
 };
@@ -119,14 +131,15 @@ static const struct mm_kind {
     mm_format one, several;
     mm_turn *widen, *floats; /* widen NULL: both formats are one */
 } mm_kinds[WEFT_DTYPE_COUNT] = {
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
     [WEFT_##id] = { MM_##id, MM_##wide, MM_##id == MM_##wide ? NULL : mm_widen_##id, mm_float_out_##id },
 #include "panel.def"
 };
 
 static const cpu_panel_format *const mm_panels[MM_FORMAT_COUNT] = { /* NULL: floats */
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) [MM_##id] = &cpu_panel_##id,
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) [MM_##id] = &cpu_panel_##id,
 #define CPU_WIDE(id, groups, minimum, most) [MM_##id] = &cpu_panel_##id,
+#define CPU_TWIN(id, low, scale, most) [MM_##id] = &cpu_panel_##id,
 #include "panel.def"
 };
 
@@ -140,6 +153,7 @@ typedef struct mm_plan {
     int narrowest;        /* index of the smallest tile in use */
     bool alone;           /* one token, prepared by the thread that uses it, */
     bool simple;          /* and multiplied by mm_lones, with each panel as a whole */
+    bool twins;           /* many tokens, by two panels at once */
     int64_t k_even;       /* K, rounded up to even */
     int64_t k_block, panels, group, tokens_block;
     uint64_t stride;      /* bytes of a panel */
@@ -168,9 +182,18 @@ static int64_t mm_w_bytes(const mm_plan *p, int64_t k)
     return (p->row ? cpu_panel_row(p->row, k) : k * (p->m.w->dtype == WEFT_F32 ? 4 : 2)) * VLEN;
 }
 
-static mm_format mm_format_of(weft_dtype t, bool exact, bool alone, mm_turn **turn)
+static mm_format mm_format_of(weft_dtype t, bool exact, bool alone, bool twins, mm_turn **turn)
 {
     const struct mm_kind *kind = &mm_kinds[t];
+#ifdef MM_TWINS
+    if (twins) {
+        const struct mm_twin_kind *twin = &mm_twin_kinds[t];
+        *turn = kind->floats && exact ? kind->floats : twin->turn;
+        return exact ? MM_F32 : twin->format;
+    }
+#else
+    (void)twins;
+#endif
     *turn = exact ? kind->floats : alone ? NULL : kind->widen;
     switch (t) {
     case WEFT_F32: return MM_F32;
@@ -202,26 +225,30 @@ static void mm_plan_init(const cpu_call *c, bool alone, mm_plan *p)
 {
     *p = (mm_plan){ .c = c, .share = 1, .alone = alone };
     cpu_mm_operands(c, &p->m);
+#ifdef MM_TWINS
+    p->twins = p->m.tokens > MM_FEW * (p->m.w->rank == 3 ? p->m.w->dim[0] : 1); /* for each expert */
+    if (p->twins) p->narrowest = MM_TWIN_LEAST;
+#endif
     p->w = p->m.w->data;
     p->up = p->m.up ? p->m.up->data : NULL;
-    p->format = mm_format_of(p->m.w->dtype, c->exact, alone, &p->turn);
+    p->format = mm_format_of(p->m.w->dtype, c->exact, alone, p->twins, &p->turn);
     p->row = cpu_panel_of(p->m.w->dtype);
-    p->widest = mm_is_int(p->format) ? MM_TILE_Q : MM_TILE_F;
+    p->widest = p->twins ? 12 : mm_is_int(p->format) ? MM_TILE_Q : MM_TILE_F;
     p->k_even = p->m.k + (p->m.k & 1);
     const int64_t pair = p->m.up ? 2 : 1; /* panels that one result needs */
     p->panels = (p->m.n + VLEN - 1) / VLEN * pair;
     p->stride = cpu_panel_stride(c->isa, p->m.w->dtype, p->m.k);
-    p->k_block = mm_is_int(p->format) ? MM_INT_K : MM_RAW_K;
+    p->k_block = mm_is_int(p->format) ? MM_INT_K : p->row ? MM_SPAN_K : MM_RAW_K;
     p->simple = p->alone && !p->turn && !c->deterministic;
     if (p->simple) p->k_block = p->k_even;
     /* Deterministic: tiles that add up a token's products in one order, whatever is beside it. */
-    if (c->deterministic && !mm_is_int(p->format))
+    if (c->deterministic && !mm_is_int(p->format) && !p->twins)
         while (MM_CHAINS(mm_tile_size[p->narrowest]) != MM_CHAINS(p->widest)) p->narrowest++;
     /* A few tokens read the weights as one stream; many want the group, unless that leaves threads without work. */
-    int64_t want = 4 * (int64_t)c->n_threads;
+    const int64_t want = 4 * (int64_t)c->n_threads, least = p->twins ? 2 : pair;
     p->tokens_block = MM_TOKENS;
-    p->group = mm_is_stream(p) ? pair : MM_GROUP;
-    while (p->group > pair && p->panels / p->group < want) p->group /= 2;
+    p->group = mm_is_stream(p) ? least : MM_GROUP;
+    while (p->group > least && p->panels / p->group < want) p->group /= 2;
     if (!mm_is_stream(p) && p->panels < want) p->tokens_block = 48;
 }
 
@@ -236,7 +263,7 @@ static int64_t mm_x_one(const mm_plan *p) { return round_64(mm_x_bytes(p->format
 /* Of a panel's K block as it is multiplied. */
 static int64_t mm_turned_panel(const mm_plan *p)
 {
-    return (mm_is_int(p->format) ? cpu_panel_row(mm_panels[p->format], MM_INT_K) : MM_RAW_K * 4) * VLEN;
+    return (mm_is_int(p->format) ? cpu_panel_row(mm_panels[p->format], MM_INT_K) : MM_SPAN_K * 4) * VLEN;
 }
 
 static int64_t mm_turned_bytes(const mm_plan *p) { return p->turn ? p->group * mm_turned_panel(p) : 0; }

@@ -52,10 +52,11 @@ static void mm_prepare_lone(const cpu_panel_format *f, const float *x, int64_t k
     }
 }
 
-/* The same of token t of a tile; x NULL is zeros. */
-static void mm_prepare_int(const cpu_panel_format *f, const float *x, int tt, int t, int64_t k, unsigned char *out)
+/* The same of token t of a tile, for weights of format `of` in panels of format f; x NULL is zeros. */
+static void mm_prepare_int(const cpu_panel_format *of, const cpu_panel_format *f, const float *x, int tt, int t,
+                           int64_t k, unsigned char *out)
 {
-    const int32_t offset = mm_offset(f);
+    const int32_t offset = mm_offset(of);
     const bool minimum = cpu_panel_has_minimum(f);
     for (int64_t i = 0; i < k; i += CPU_CHUNK, out += tt * mm_x_chunk(f)) {
         int8_t q[CPU_CHUNK] = { 0 };
@@ -70,6 +71,12 @@ static void mm_prepare_int(const cpu_panel_format *f, const float *x, int tt, in
             memcpy(out + 4 * ((g + 1) * tt + t), minimum ? (const void *)&part : &start, 4);
         }
         unsigned char *quads = out + tt * mm_x_head(f);
+#ifdef MM_TWINS
+        if (f->low == 16) {
+            mm_x_summands(q, tt, t, out + 4 * (tt + t), quads);
+            continue;
+        }
+#endif
         for (int g = 0; g < 8; g++) memcpy(quads + 4 * (g * tt + t), q + 4 * g, 4);
     }
 }
@@ -179,7 +186,7 @@ static void mm_prepare(const mm_plan *p, int64_t t0, int tt, int64_t k0, int64_t
             if (p->simple && mm_is_int(p->format))
                 mm_prepare_lone(p->row, x, n, out);
             else if (mm_is_int(p->format))
-                mm_prepare_int(p->row, x, tt, t, n, out);
+                mm_prepare_int(p->row, mm_panels[p->format], x, tt, t, n, out);
             else if (!floats)
                 mm_prepare_bf16(x, tt, t, n, real ? inside : 0, (uint16_t *)(void *)out);
             else

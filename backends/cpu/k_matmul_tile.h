@@ -1,6 +1,7 @@
 /* k_matmul_tile.h: the packed matrix multiplication (k_matmul.h says how it goes), included by one file per instruction
  * set, which chooses the widest tiles its registers hold before including it:
  *   MM_ISA     its cpu_isa
+ *   MM_TWINS   defined: many tokens are multiplied by two panels at once (k_matmul_twin.h)
  *   MM_TILE_F  tokens of a tile for f32 sums: 24, 12 or 4     MM_TILE_Q  the same for int8: 12, 8 or 4
  * k_matmul_plan.h has what it works with, k_matmul_prepare.h what becomes of x first. */
 #ifndef CPU_K_MATMUL_TILE_H
@@ -63,13 +64,30 @@ static const unsigned char *mm_panel(const mm_plan *p, int64_t i, int64_t k0)
     return w + (uint64_t)(p->up ? i / 2 : i) * p->stride + mm_w_bytes(p, k0);
 }
 
+/* Panels whose sums np of them take: twins come in pairs. */
+static int64_t mm_even(const mm_plan *p, int64_t np) { return p->twins ? np + (np & 1) : np; }
+
+/* k elements of np panels times a tile. */
+static void mm_sums(const mm_plan *p, int size, const unsigned char *const *at, int64_t np, const unsigned char *x,
+                    float *sums, int64_t k, bool add)
+{
+    const int64_t panel = mm_tile_size[size] * VLEN;
+#ifdef MM_TWINS
+    if (p->twins) {
+        for (int64_t i = 0; i < np; i += 2) mm_twins[p->format][size](at + i, x, sums + i * panel, k, add);
+        return;
+    }
+#endif
+    for (int64_t i = 0; i < np; i++) mm_micros[p->format][size](at[i], x, sums + i * panel, k, add);
+}
+
 /* Panels p0..p0+np times tokens t0..t1. */
 static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, int64_t t1)
 {
     const int64_t pair = p->up ? 2 : 1;
     for (int64_t k0 = 0; k0 < p->k_even; k0 += p->k_block) {
         int64_t k = k0 + p->k_block < p->k_even ? p->k_block : p->k_even - k0;
-        const unsigned char *at[MM_GROUP];
+        const unsigned char *at[MM_GROUP + 1];
         for (int64_t i = 0; i < np; i++) {
             unsigned char *turned = p->turned + i * mm_turned_panel(p);
             at[i] = mm_panel(p, p0 + i, k0);
@@ -77,12 +95,11 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
             p->turn(at[i], k, turned);
             at[i] = turned;
         }
+        at[np] = at[np - 1]; /* the twin of the last one, if it has none */
         for (int64_t t = t0; t < t1;) {
             int size = mm_size_for(p, p->m.tokens - t), tt = mm_tile_size[size];
             const unsigned char *x = p->x + mm_x_bytes(p->format, t, p->k_even) + mm_x_bytes(p->format, tt, k0);
-            float *sums = p->sums + (t - t0) * np * VLEN;
-            for (int64_t i = 0; i < np; i++)
-                mm_micros[p->format][size](at[i], x, sums + i * tt * VLEN, k, k0 > 0);
+            mm_sums(p, size, at, np, x, p->sums + (t - t0) * mm_even(p, np) * VLEN, k, k0 > 0);
             t += tt;
         }
     }
@@ -90,7 +107,7 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
         int tt = mm_tile_size[mm_size_for(p, p->m.tokens - t)];
         mm_rows rows;
         mm_find_rows(p, t, t + tt < t1 ? tt : t1 - t, &rows);
-        const float *sums = p->sums + (t - t0) * np * VLEN;
+        const float *sums = p->sums + (t - t0) * mm_even(p, np) * VLEN;
         for (int64_t i = 0; i < np; i += pair)
             mm_store(p, sums + i * tt * VLEN, p->up ? sums + (i + 1) * tt * VLEN : NULL, &rows,
                      (p0 + i) / pair * VLEN);
@@ -219,7 +236,7 @@ static bool mm_accepts(const cpu_call *c) { return c->isa == MM_ISA && cpu_mm_ac
 static weft_arith mm_arithmetic(const cpu_call *c)
 {
     mm_turn *turn;
-    const mm_format f = mm_format_of(c->in[1].dtype, c->exact, false, &turn);
+    const mm_format f = mm_format_of(c->in[1].dtype, c->exact, false, false, &turn);
     return mm_is_int(f) ? WEFT_ARITH_INT8 : f == MM_BF16_DOT ? WEFT_ARITH_BF16 : WEFT_ARITH_F32;
 }
 

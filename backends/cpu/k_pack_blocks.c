@@ -283,7 +283,7 @@ enum {
 PACK_FN void pack_any(weft_dtype t, const void *src, size_t rows, int64_t k, bool biased, size_t R, void *out)
 {
     switch (t) {
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide)                                      \
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
     case WEFT_##id:                                                                                                   \
         pack_rows(&cpu_panel_##id, head_##id, chunk_##id, BLOCK_##id, BYTES_##id, src, rows, k,         \
                   biased && low == 8 ? 0x80 : 0, R, out);                                                             \

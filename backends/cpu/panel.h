@@ -6,6 +6,7 @@
  * R words.
  *
  * A chunk is eight quads of 4 neighbouring elements. Bytes of one row:
+ *   16 bits two words per quad: in k_matmul_twin.h alone
  *   8 bits  a word per quad
  *   4 bits  4 words; word w has quad w in its low nibbles, w + 4 in its high ones: byte i holds elements i and i + 16
  *   2 bits  2 words; word w has quads 4 w to 4 w + 3, from the lowest bits up
@@ -32,6 +33,7 @@ typedef enum cpu_panel_scale {
     CPU_SCALE_NIBBLES_MIN, /* half D, M; byte with s in its low nibble and t in its high one: the same */
     CPU_SCALE_WIDE,        /* float d of each group */
     CPU_SCALE_WIDE_MIN,    /* float d of each group, then m */
+    CPU_SCALE_WIDE_SUMS,   /* float d, int32: k_matmul_twin.h */
 } cpu_panel_scale;
 
 typedef enum cpu_panel_table { CPU_TABLE_NONE, CPU_TABLE_IQ4, CPU_TABLE_FP4 } cpu_panel_table;
@@ -43,7 +45,7 @@ typedef struct cpu_panel_format {
     cpu_panel_table table;
 } cpu_panel_format;
 
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide) \
+#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
     static const cpu_panel_format cpu_panel_##id __attribute__((unused)) = {     \
         span, low, high, groups, CPU_SCALE_##scale, most, offset, CPU_TABLE_##table \
     };
@@ -52,6 +54,10 @@ typedef struct cpu_panel_format {
 #define CPU_WIDE(id, groups, minimum, most)                                  \
     static const cpu_panel_format cpu_panel_##id __attribute__((unused)) = { \
         1, 8, 0, groups, CPU_WIDE_SCALE_##minimum, most, 0, CPU_TABLE_NONE   \
+    };
+#define CPU_TWIN(id, low, scale, most)                                       \
+    static const cpu_panel_format cpu_panel_##id __attribute__((unused)) = { \
+        1, low, 0, 1, CPU_SCALE_##scale, most, 0, CPU_TABLE_NONE             \
     };
 #include "panel.def"
 #undef CPU_WIDE_SCALE_0
@@ -79,6 +85,7 @@ static inline int64_t cpu_panel_header(const cpu_panel_format *f)
     case CPU_SCALE_NIBBLES_MIN: return 4 + f->span * f->groups;
     case CPU_SCALE_BYTES_MIN: return 4 + 2 * f->span * f->groups;
     case CPU_SCALE_WIDE: return 4 * f->groups;
+    case CPU_SCALE_WIDE_SUMS:
     case CPU_SCALE_WIDE_MIN: return 8 * f->groups;
     default: return 4;
     }

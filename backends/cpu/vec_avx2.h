@@ -127,6 +127,18 @@ VEC_FN void vi_store_i8(int8_t *p, vi x)
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(w, w));
 }
 
+/* Halves of 16 bits: the first and third signed byte of each lane, the second and fourth; sums of two products. */
+VEC_FN vi vi_even_bytes(vi x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); }
+VEC_FN vi vi_odd_bytes(vi x) { return _mm256_srai_epi16(x, 8); }
+VEC_FN vi vi_products(vi a, vi b) { return _mm256_madd_epi16(a, b); }
+/* s + (a + b) (c + d), of halves */
+VEC_FN vi vi_dot_sums(vi s, vi a, vi b, vi c, vi d)
+{
+    s = vi_add(s, vi_products(_mm256_add_epi16(a, b), _mm256_add_epi16(c, d)));
+    VEC_KEEP(s);
+    return s;
+}
+
 /* Sums of four products of bytes of w and of x per lane, x in -127..127, for w in 0..most or, `bytes`, signed with
  * VEC_BIAS added: vi_dot_begin(s), up to VEC_DOT_DEPTH(most) times vi_dot, vi_dot_end, which is s and the products.
  * With AVX2 alone both half lanes' sums of w in 0..most stay below 2^15 until then: depth * 2 * most * 127; and so do
@@ -152,6 +164,7 @@ VEC_FN vi vi_dot_end(vi s, vi sum, int bytes)
 }
 #else
 #define VEC_BIAS            0
+#define VEC_DOT_SUMS        /* multiplies signed bytes faster */
 #define VEC_DOT_DEPTH(most) ((most) <= 15 ? 8 : (most) <= 31 ? 4 : (most) <= 63 ? 2 : 1)
 VEC_FN vi vi_dot_begin(vi s, int bytes) { return bytes ? s : _mm256_setzero_si256(); }
 VEC_FN vi vi_dot(vi s, vi w, vi x, int bytes)

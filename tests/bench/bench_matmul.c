@@ -5,7 +5,7 @@
  * Decode (T = 1, several sequences 2 to 16) rotates over enough copies of the weights to leave every cache; each turn
  * also reads as many bytes in a bare loop, so that the ratio holds on a machine whose bandwidth wavers. All but T = 1
  * count 2 T N K operations against the peak of f32 multiply-adds (f32, f16, bf16) or int8 dot products of numbers below
- * 16 (formats of blocks; where those are 16-bit sums, as with AVX2, bytes reach half of it at most).
+ * 16 (formats of blocks; where those are 16-bit sums, as with AVX2, bytes cost more).
  *
  * One thread's time is its processor's: what others run does not count in it, but for the memory that they use. */
 #define _GNU_SOURCE /* madvise */
