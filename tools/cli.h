@@ -185,7 +185,12 @@ void cli_fit_hint(weft_model *m, const weft_session_desc *desc, char *out, size_
 int cli_fit(weft_model *m, weft_session_desc *desc);
 
 /* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
-typedef struct cli_noise { const weft_graph *g; uint16_t *halves; } cli_noise;
+typedef struct cli_noise {
+    const weft_graph *g;
+    uint16_t *halves;
+    size_t largest; /* elements of a weight, at least some */
+    void *blocks[WEFT_DTYPE_COUNT]; /* made when they are asked for */
+} cli_noise;
 weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err);
 weft_weight_source cli_noise_source(cli_noise *n);
 void cli_noise_close(cli_noise *n);

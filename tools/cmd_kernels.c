@@ -30,16 +30,21 @@ static const shape shapes[] = {
     { "gpt-neox-20b", "query_key_value", 18432, 6144 }, { "gpt-neox-20b", "dense", 6144, 6144 },
     { "gpt-neox-20b", "dense_h_to_4h", 24576, 6144 },   { "gpt-neox-20b", "dense_4h_to_h", 6144, 24576 },
 };
-static const weft_dtype formats[] = {
-#define FORMAT_0(id)
-#define FORMAT_1(id) WEFT_##id,
-#define WEFT_DTYPE(number, id, name, block, bytes, class_, bits, group, minimum, encodes) FORMAT_##encodes(id)
-#include "graph/dtype.def"
-#undef WEFT_DTYPE
-#undef FORMAT_0
-#undef FORMAT_1
-};
-enum { N_FORMATS = sizeof formats / sizeof *formats };
+
+/* The n-th type that weights can have in memory; ANY: there is no more. */
+static weft_dtype format(uint32_t n)
+{
+    for (weft_dtype t = WEFT_ANY + 1; t < WEFT_DTYPE_COUNT; t++)
+        if (weft_dtype_quantizes(t) && !n--) return t;
+    return WEFT_ANY;
+}
+
+static uint32_t count_formats(void)
+{
+    uint32_t n = 0;
+    while (format(n) != WEFT_ANY) n++;
+    return n;
+}
 
 typedef struct kernels {
     weft_backend *b;
@@ -123,7 +128,7 @@ static weft_status measure(const kernels *k, const shape *s, weft_dtype t, uint3
                            double *peak, weft_error *err)
 {
     uint64_t row;
-    if (!weft_dtype_row_bytes(t, s->k, &row)) return WEFT_FAIL(err, WEFT_INVALID, "%u columns are no blocks", s->k);
+    if (!weft_dtype_row_bytes(t, s->k, &row)) return WEFT_FAIL(err, WEFT_LIMIT, "%u columns are no blocks", s->k);
     double bytes = (double)row * s->n, guess = bytes / k->roof.bytes_per_second;
     double ops = 2.0 * s->n * s->k * columns / (k->roof.f32_ops_per_second / 4);
     if (ops > guess) guess = ops;
@@ -183,15 +188,18 @@ static int print_table(kernels *k, const shape *list, uint32_t n, uint32_t colum
     if (columns == 1) printf("\nMatrix-vector products, GB/s of weights (of the read bandwidth):\n\n");
     else printf("\nMatrix products with %u columns, GFLOP/s (of the peak of the kernel's arithmetic):\n\n", columns);
     printf("| matrix | rows x columns |");
-    for (int f = 0; f < N_FORMATS; f++) printf(" %s |", weft_dtype_get(formats[f])->name);
-    printf("\n|---|---|---|---|---|---|---|\n");
+    for (uint32_t f = 0; f < count_formats(); f++) printf(" %s |", weft_dtype_get(format(f))->name);
+    printf("\n|---|---|");
+    for (uint32_t f = 0; f < count_formats(); f++) printf("---|");
+    printf("\n");
     for (uint32_t i = 0; i < n; i++) {
         weft_text row = { 0 };
         weft_writer w = weft_text_writer(&row);
         int status = 0;
         weft_writef(&w, "| %s%s%s | %u x %u |", list[i].model, *list[i].part ? " " : "", list[i].part, list[i].n,
                     list[i].k);
-        for (int f = 0; f < N_FORMATS && !status; f++) status = add_cell(k, &list[i], formats[f], columns, &w);
+        for (uint32_t f = 0; f < count_formats() && !status; f++)
+            status = add_cell(k, &list[i], format(f), columns, &w);
         if (!status && row.failed) status = cli_fail("kernels: out of memory");
         if (!status) {
             cli_progress_end();
@@ -233,7 +241,7 @@ static int run_tables(const cli_args *a, kernels *k)
            k->roof.f32_ops_per_second * 1e-9, k->roof.f16_matrix_ops_per_second * 1e-9);
     cli_progress_end();
     fflush(stdout);
-    uint64_t cells = (uint64_t)(n ? n : rest) * N_FORMATS * 2;
+    uint64_t cells = (uint64_t)(n ? n : rest) * count_formats() * 2;
     if (cli_work_begin(&k->work, "measuring products", cells, "products", &err)) return cli_report(&err);
     int status = print_table(k, n ? own : shapes, n ? n : rest, 1);
     if (!status && conditions_turn(&k->conditions, &err)) status = cli_report(&err);

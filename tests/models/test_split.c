@@ -1,9 +1,12 @@
 /* test_split.c: a model's layers on several devices, as asked and by memory, give what one device gives. */
 #include "reference.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "backends/contract.h"
+#include "tests/checkpoint/temp.h"
+#include "tests/sample.h"
 
 static weft_error err;
 
@@ -147,9 +150,87 @@ static void what_does_not_fit_goes_on(void)
     pair_close(&p);
 }
 
+/* ---- from a GGUF file ---- */
+
+typedef struct two_devices {
+    const char *one, *first, *second; /* where the whole model runs, and where its parts do */
+    bool same;                        /* the same kernels: the same bits */
+} two_devices;
+
+static const two_devices cpus = { "cpu,threads=1", "cpu,threads=1", "cpu,threads=1", true };
+static const two_devices mixed = { "cpu,threads=1", "vulkan:0", "cpu,threads=1", false };
+static const two_devices gpus = { "vulkan:0", "vulkan:0", "vulkan:0", true };
+
+static bool open_three(const two_devices *d, weft_backend *out[3])
+{
+    const char *const specs[] = { d->one, d->first, d->second };
+    for (int i = 0; i < 3; i++)
+        if (!CHECK_OK(weft_backend_open(specs[i], &out[i], &err), err)) return false;
+    return true;
+}
+
+static double distance(const float *a, const float *b)
+{
+    double most = 0;
+    for (int i = 0; i < REF_VOCAB; i++) {
+        double apart = fabs((double)a[i] - (double)b[i]);
+        if (!(apart <= most)) most = apart; /* NaN, too */
+    }
+    return most;
+}
+
+static void compare(const two_devices *d, pair *p, uint32_t first)
+{
+    weft_backend *device[3] = { 0 };
+    float one[REF_VOCAB], two[REF_VOCAB];
+    uint32_t layers[4], split[2] = { first, 6 - first };
+    if (open_three(d, device)) {
+        weft_session_desc desc = { .devices = device, .n_devices = 1, .max_tokens = 8, .exact = !d->same };
+        bool ok = run(p, &desc, layers, one);
+        desc.devices = device + 1;
+        desc.n_devices = 2;
+        desc.split = split;
+        if (ok && run(p, &desc, layers, two)) {
+            CHECK_EQ_INT(layers[0], first);
+            if (d->same) CHECK(!memcmp(one, two, sizeof one));
+            else CHECK(distance(one, two) < 1e-3);
+        }
+    }
+    for (int i = 0; i < 3; i++) weft_backend_close(device[i]);
+}
+
+static void from_gguf(const two_devices *const *kinds, uint32_t n)
+{
+    static const weft_dtype types[] = { WEFT_Q4_0, WEFT_Q4_K, WEFT_Q6_K, WEFT_IQ4_NL, WEFT_F16 };
+    temp_folder t = temp_make();
+    for (uint32_t i = 0; i < sizeof types / sizeof *types; i++) {
+        pair p = { 0 };
+        if (!sample_takes(weft_dtype_get(types[i])->name, kinds[0]->first)) continue;
+        if (CHECK_OK(weft_model_init(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox/config.json", NULL,
+                                     temp_path(&t, "split.gguf"), types[i], 3, 0, NULL, &err), err) &&
+            CHECK_OK(weft_model_open(temp_path(&t, "split.gguf"), NULL, &p.m, &err), err))
+            for (uint32_t k = 0; k < n; k++) compare(kinds[k], &p, 1 + (i + k) % 5);
+        weft_model_close(p.m);
+        remove(temp_path(&t, "split.gguf"));
+    }
+    temp_remove(&t);
+}
+
+static void layers_of_a_gguf_file(void)
+{
+    from_gguf((const two_devices *const[]){ &cpus }, 1);
+}
+
+static void layers_on_vulkan(void)
+{
+    from_gguf((const two_devices *const[]){ &mixed, &gpus }, 2);
+}
+
 static const weft_test tests[] = {
     { "layers go where they are given", layers_go_where_they_are_given },
     { "reasons say so", reasons_say_so },
     { "what does not fit goes on", what_does_not_fit_goes_on },
+    { "layers of a GGUF file", layers_of_a_gguf_file },
+    { "Vulkan", layers_on_vulkan },
 };
 TEST_MAIN(tests)
