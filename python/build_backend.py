@@ -10,8 +10,19 @@ from scikit_build_core.build import *  # noqa: F401,F403  (every hook but the on
 
 HERE = pathlib.Path(__file__).resolve().parent
 # What the library, the program and CMake need of the tree.
-SOURCES = ("CMakeLists.txt", "LICENSE", "cmake", "graph", "backends", "shaders", "models", "tools", "python")
-LEFT_OUT = shutil.ignore_patterns("bundled", "configs", "__pycache__", "*.spv.txt", "viewer", "demo", "dist", "csrc")
+SOURCES = (
+    "CMakeLists.txt",
+    "LICENSE",
+    "cmake",
+    "graph",
+    "backends",
+    "shaders",
+    "models",
+    "tools",
+    "python",
+    "tests/costs.txt",
+)
+LEFT_OUT = shutil.ignore_patterns("bundled", "__pycache__", "dist", "csrc")
 
 
 def build_sdist(sdist_directory, config_settings=None):

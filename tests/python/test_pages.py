@@ -1,0 +1,31 @@
+"""Every Python listing of the pages runs, as it stands there."""
+
+import doctest
+import re
+import unittest
+
+import weft
+
+from common import ROOT, TINY
+
+
+class Pages(unittest.TestCase):
+    def test_the_python_page(self):
+        text = (ROOT / "docs/python.md").read_text()
+        listings = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+        self.assertGreater(len(listings), 6)
+        test = doctest.DocTestParser().get_doctest("".join(listings), {"TINY": TINY}, "docs/python.md", None, 0)
+        printed = []
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+        self.assertEqual(runner.run(test, out=printed.append).failed, 0, "".join(printed))
+
+    def test_the_tours(self):
+        for page in ("README.md", "python/README.md"):
+            listings = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+            self.assertEqual(len(listings), 1, page)
+            source = re.sub(r'"pythia-410m"|"models/bundled/tiny-stories-neox"', repr(str(TINY)), listings[0])
+            exec(compile(source, page, "exec"), {"weft": weft})
+
+
+if __name__ == "__main__":
+    unittest.main()
