@@ -22,9 +22,9 @@ typedef enum mm_format {
     MM_F16,
     MM_BF16,
     MM_BF16_DOT,
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) MM_##id,
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) MM_##id,
 #define CPU_WIDE(id, groups, minimum, most) MM_##id,
-#define CPU_TWIN(id, low, scale, most) MM_##id,
+#define CPU_TWIN(id, bits, scale, most) MM_##id,
 #include "panel.def"
     MM_FORMAT_COUNT
 } mm_format;

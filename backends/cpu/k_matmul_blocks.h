@@ -15,7 +15,7 @@ VEC_FN int32_t mm_offset(const cpu_panel_format *f) { return cpu_panel_is_signed
 
 /* Bytes of a token's chunk of x, and how many of them are before the quants. */
 VEC_FN int64_t mm_x_head(const cpu_panel_format *f) { return 4 + 4 * f->groups; }
-VEC_FN int64_t mm_x_chunk(const cpu_panel_format *f) { return mm_x_head(f) + CPU_CHUNK * (f->low == 16 ? 2 : 1); }
+VEC_FN int64_t mm_x_chunk(const cpu_panel_format *f) { return mm_x_head(f) + CPU_CHUNK * (f->bits == 16 ? 2 : 1); }
 
 VEC_FN vi mm_table(const cpu_panel_format *f)
 {
@@ -33,14 +33,16 @@ VEC_FN vi mm_moved(vi v, int right)
 /* The numbers of quad g of a chunk, as bytes: 0.. most, or signed with VEC_BIAS added. */
 VEC_FN vi mm_quad(const cpu_panel_format *f, vi table, const unsigned char *chunk, int g)
 {
-    const int word = 4 * VLEN; /* bytes of a word of all rows */
-    if (f->low == 8) return vi_load(chunk + g * word);
-    vi v = f->low == 4 ? vi_and(mm_moved(vi_load(chunk + g % 4 * word), g / 4 * 4), 0x0f0f0f0f)
-                       : vi_and(mm_moved(vi_load(chunk + g / 4 * word), g % 4 * 2), 0x03030303);
-    const unsigned char *high = chunk + f->low * word;
-    if (f->high == 1) v = vi_or(v, vi_and(mm_moved(vi_load(high), g - f->low), 0x01010101 << f->low));
-    if (f->high == 2)
-        v = vi_or(v, vi_and(mm_moved(vi_load(high + g / 4 * word), g % 4 * 2 - f->low), 0x03030303 << f->low));
+    const cpu_panel_piece *p = cpu_panel_pieces[f->bits][g];
+    vi v = vi_load(chunk + p->word * 4 * VLEN);
+    if (f->bits == 8) return v;
+    v = vi_and(mm_moved(v, p->from), 0x01010101 * ((1 << p->bits) - 1));
+    VEC_UNROLL(2)
+    for (int i = 1; i < 3; i++) {
+        if (!p[i].bits) continue;
+        const vi w = vi_load(chunk + p[i].word * 4 * VLEN);
+        v = vi_or(v, vi_and(mm_moved(w, p[i].from - p[i].to), 0x01010101 * (((1 << p[i].bits) - 1) << p[i].to)));
+    }
     return f->table ? vi_lookup(table, v) : v;
 }
 
@@ -87,7 +89,7 @@ VEC_FN void mm_scale(const cpu_panel_format *f, const unsigned char *header, int
 VEC_FN void mm_group(const cpu_panel_format *f, vi table, const int tt, const unsigned char *chunk,
                      const unsigned char *q, int g, vi *s)
 {
-    const bool bytes = cpu_panel_is_signed(f), halves = f->groups == 1 && f->low == 4;
+    const bool bytes = cpu_panel_is_signed(f), halves = f->groups == 1 && f->bits == 4;
     const int quads = 8 / f->groups, depth = VEC_DOT_DEPTH(f->most) < quads ? VEC_DOT_DEPTH(f->most) : quads;
     VEC_UNROLL(8)
     for (int i = 0; i < quads; i += depth) {

@@ -54,7 +54,7 @@ VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, cons
                           const unsigned char *chunk, int64_t apart, int64_t c, const unsigned char *x, vf *part)
 {
     const unsigned char *words = x + 4, *q = x + mm_x_head(f);
-    const bool bytes = cpu_panel_is_signed(f), pairs = f->groups == 1 && f->low == 4;
+    const bool bytes = cpu_panel_is_signed(f), pairs = f->groups == 1 && f->bits == 4;
     const int quads = 8 / f->groups, depth = mm_lone_depth(f), factors = bytes ? n : 0;
     vi all[MM_STREAMS], sum[MM_STREAMS], factor[MM_STREAMS];
     VEC_UNROLL(4)

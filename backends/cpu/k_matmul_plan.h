@@ -83,7 +83,7 @@ MM_MICRO(mm_dot, 24, MM_DOT_OF(24))
 #endif
 #define MM_TURN(name, id) \
     static void name##_##id(const unsigned char *w, int64_t k, unsigned char *out) { name(&cpu_panel_##id, w, k, out); }
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) \
     MM_BLOCKS_OF(id, 1) MM_TURN(mm_widen, id) MM_TURN(mm_float_out, id)
 #define CPU_WIDE(id, groups, minimum, most) MM_BLOCKS_OF(id, 1) MM_TILES_OF(id)
 #define CPU_AS_IT_LIES(id)                  MM_TILES_OF(id)
@@ -96,7 +96,7 @@ static mm_micro *const mm_micros[MM_FORMAT_COUNT][MM_SIZES] = {
 #ifdef VEC_BF16_DOT
     [MM_BF16_DOT] = { mm_dot_1, mm_dot_2, mm_dot_4, mm_dot_8, mm_dot_12, mm_dot_24 },
 #endif
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) [MM_##id][0] = mm_##id##_1,
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) [MM_##id][0] = mm_##id##_1,
 #define CPU_WIDE(id, groups, minimum, most) [MM_##id][0] = mm_##id##_1, MM_TILES_ROW(id)
 #define CPU_AS_IT_LIES(id)                  MM_TILES_ROW(id)
 #include "panel.def"
@@ -110,7 +110,7 @@ static mm_micro *const mm_micros[MM_FORMAT_COUNT][MM_SIZES] = {
 MM_LONE(mm_f32, 4, mm_floats_apart(MM_F32, w, apart, x, c, k))
 MM_LONE(mm_f16, 4, mm_floats_apart(MM_F16, w, apart, x, c, k))
 MM_LONE(mm_bf16, 4, mm_floats_apart(MM_BF16, w, apart, x, c, k))
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin)   \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin)   \
     MM_LONE(mm_##id, 4, mm_blocks_lone(&cpu_panel_##id, MM_STREAMS, w, apart, x, c, k)) \
     MM_LONE(mm_##id, 1, mm_blocks_lone(&cpu_panel_##id, 1, w, apart, x, c, k))
 #include "panel.def"
@@ -121,7 +121,7 @@ static const struct mm_lones {
     [MM_F32] = { mm_f32_lone_4, NULL },
     [MM_F16] = { mm_f16_lone_4, NULL },
     [MM_BF16] = { mm_bf16_lone_4, NULL },
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) \
     [MM_##id] = { mm_##id##_lone_4, mm_##id##_lone_1 },
 #include "panel.def"
 };
@@ -131,15 +131,15 @@ static const struct mm_kind {
     mm_format one, several;
     mm_turn *widen, *floats; /* widen NULL: both formats are one */
 } mm_kinds[WEFT_DTYPE_COUNT] = {
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) \
     [WEFT_##id] = { MM_##id, MM_##wide, MM_##id == MM_##wide ? NULL : mm_widen_##id, mm_float_out_##id },
 #include "panel.def"
 };
 
 static const cpu_panel_format *const mm_panels[MM_FORMAT_COUNT] = { /* NULL: floats */
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) [MM_##id] = &cpu_panel_##id,
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) [MM_##id] = &cpu_panel_##id,
 #define CPU_WIDE(id, groups, minimum, most) [MM_##id] = &cpu_panel_##id,
-#define CPU_TWIN(id, low, scale, most) [MM_##id] = &cpu_panel_##id,
+#define CPU_TWIN(id, bits, scale, most) [MM_##id] = &cpu_panel_##id,
 #include "panel.def"
 };
 

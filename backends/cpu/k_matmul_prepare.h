@@ -72,7 +72,7 @@ static void mm_prepare_int(const cpu_panel_format *of, const cpu_panel_format *f
         }
         unsigned char *quads = out + tt * mm_x_head(f);
 #ifdef MM_TWINS
-        if (f->low == 16) {
+        if (f->bits == 16) {
             mm_x_summands(q, tt, t, out + 4 * (tt + t), quads);
             continue;
         }

@@ -24,7 +24,7 @@ typedef void mm_twin(const unsigned char *const *w, const unsigned char *x, floa
 /* Tokens whose sums are in registers at once. */
 VEC_FN int mm_twin_step(const cpu_panel_format *f, const int tt)
 {
-    if (f->low == 16) return 4;
+    if (f->bits == 16) return 4;
     const bool once = VEC_DOT_DEPTH(f->most) >= 8 || (VEC_DOT_DEPTH(f->most) >= 4 && f->groups == 2);
     if (!once || f->groups == 2) return tt % 3 == 0 ? 3 : 2;
     return tt % 6 == 0 ? 6 : 4;
@@ -86,7 +86,7 @@ VEC_FN void mm_twin_chunk(const cpu_panel_format *f, const int tt, const int n, 
     const bool minimum = cpu_panel_has_minimum(f), begins = !minimum;
     const int64_t header = cpu_panel_header(f) * VLEN, minima = minimum ? f->groups : 0;
     const unsigned char *scale = x + first * 4, *words = scale + tt * 4;
-    const unsigned char *q = x + tt * mm_x_head(f) + first * (f->low == 16 ? 8 : 4);
+    const unsigned char *q = x + tt * mm_x_head(f) + first * (f->bits == 16 ? 8 : 4);
     const unsigned char *const codes[2] = { w[0] + header, w[1] + header };
     vf part[12], m[2][2];
     VEC_UNROLL(2)
@@ -94,7 +94,7 @@ VEC_FN void mm_twin_chunk(const cpu_panel_format *f, const int tt, const int n, 
         vi s[12];
         VEC_UNROLL(12)
         for (int t = 0; t < 2 * n; t++) s[t] = vi_set1(begins ? mm_word(words + (g * tt + t / 2) * 4) : 0);
-        if (f->low == 16) mm_twin_sums(tt, n, codes, q, s);
+        if (f->bits == 16) mm_twin_sums(tt, n, codes, q, s);
         else mm_twin_group(f, tt, n, codes, q, g, s);
         vf d[2];
         mm_scale(f, w[0], 0, g, &d[0], &m[0][g]);
@@ -238,8 +238,8 @@ MM_TWIN(mm_twin_F32, 12, mm_twin_floats(12, w, x, c, k, add))
 MM_TWIN_TURN(mm_twin_of_F16, mm_float_panel(MM_F16, w, k, out))
 MM_TWIN_TURN(mm_twin_of_BF16, mm_float_panel(MM_BF16, w, k, out))
 #define CPU_WIDE(id, groups, minimum, most) MM_TWIN_OF(id, 4) MM_TWIN_OF(id, 8) MM_TWIN_OF(id, 12)
-#define CPU_TWIN(id, low, scale, most)      MM_TWIN_OF(id, 4) MM_TWIN_OF(id, 8) MM_TWIN_OF(id, 12)
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin)             \
+#define CPU_TWIN(id, bits, scale, most)      MM_TWIN_OF(id, 4) MM_TWIN_OF(id, 8) MM_TWIN_OF(id, 12)
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin)             \
     MM_TWIN_TURN(mm_twin_of_##id,                                                                  \
                  if (most == 127 && MM_SIGNED_AS == MM_W8_SUMS) mm_summands(&cpu_panel_##id, w, k, out); \
                  else mm_widen(&cpu_panel_##id, w, k, out))
@@ -249,7 +249,7 @@ static mm_twin *const mm_twins[MM_FORMAT_COUNT][5] = {
 #define MM_TWIN_ROW(id) [MM_##id] = { [2] = mm_twin_##id##_4, mm_twin_##id##_8, mm_twin_##id##_12 },
     MM_TWIN_ROW(F32)
 #define CPU_WIDE(id, groups, minimum, most) MM_TWIN_ROW(id)
-#define CPU_TWIN(id, low, scale, most)      MM_TWIN_ROW(id)
+#define CPU_TWIN(id, bits, scale, most)      MM_TWIN_ROW(id)
 #include "panel.def"
 };
 
@@ -260,7 +260,7 @@ static const struct mm_twin_kind {
     [WEFT_F32] = { MM_F32, NULL },
     [WEFT_F16] = { MM_F32, mm_twin_of_F16 },
     [WEFT_BF16] = { MM_F32, mm_twin_of_BF16 },
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin)             \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin)             \
     [WEFT_##id] = { most == 127 ? MM_SIGNED_AS : MM_##twin, mm_twin_of_##id },
 #include "panel.def"
 };

@@ -29,7 +29,7 @@ bool cpu_panel_is_biased(cpu_isa isa) { return isa == CPU_AVX512 || isa == CPU_A
 const cpu_panel_format *cpu_panel_of(weft_dtype t)
 {
     switch (t) {
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) \
     case WEFT_##id: return &cpu_panel_##id;
 #include "panel.def"
     default: return NULL;

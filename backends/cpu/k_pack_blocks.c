@@ -1,7 +1,7 @@
 /* k_pack_blocks.c: panels of block formats (panel.h) from a file's blocks, and back to floats. Packing works on bytes
  * in vectors of 16, as every processor has them, with all sizes known to the compiler; unpacking goes element by
  * element in plain C and is the definition. A row of panel.def needs two functions here: a block's header, and the
- * planes of one of its chunks. */
+ * words of one of its chunks. */
 #include "graph/convert.h"
 #include "pack.h"
 
@@ -14,7 +14,7 @@
 #define PACK_FN static inline __attribute__((always_inline))
 
 /* Bytes of one row: of a header and what is read behind it, and of the chunks of a span. */
-enum { MOST_HEADER = 48, MOST_PLANES = 8 * 24, MOST_ROWS = 16 };
+enum { MOST_HEADER = 48, MOST_WORDS = 8 * 24, MOST_ROWS = 16 };
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
@@ -29,15 +29,15 @@ PACK_FN bytes16 load16(const uint8_t *p)
 PACK_FN bytes16 left(bytes16 x, int n) { return (bytes16)((vec_u32)x << n); }
 PACK_FN bytes16 right(bytes16 x, int n) { return (bytes16)((vec_u32)x >> n); }
 
-/* ---- codes of a chunk, elements 0 to 15 and 16 to 31, to planes ---- */
+/* ---- codes of a chunk, elements 0 to 15 and 16 to 31, to words ---- */
 
-PACK_FN void plane_4(bytes16 a, bytes16 b, uint8_t *out)
+PACK_FN void words_4(bytes16 a, bytes16 b, uint8_t *out)
 {
     const bytes16 x = a | left(b, 4);
     memcpy(out, &x, 16);
 }
 
-PACK_FN void plane_2(bytes16 a, bytes16 b, uint8_t *out)
+PACK_FN void words_2(bytes16 a, bytes16 b, uint8_t *out)
 {
     const vec_u32 first = __builtin_shufflevector((vec_u32)a, (vec_u32)b, 0, 4, 1, 5); /* quads 0 and 1 of both words */
     const vec_u32 second = __builtin_shufflevector((vec_u32)a, (vec_u32)b, 2, 6, 3, 7);
@@ -46,38 +46,68 @@ PACK_FN void plane_2(bytes16 a, bytes16 b, uint8_t *out)
     memcpy(out, &y, 8);
 }
 
-PACK_FN void plane_1(bytes16 a, bytes16 b, uint8_t *out)
-{
-    const bytes16 x = a | left(b, 4); /* quads q and q + 4 */
-    const bytes16 y = x | left((bytes16)__builtin_shufflevector((vec_u32)x, (vec_u32)x, 2, 3, 0, 1), 2);
-    const bytes16 z = y | left((bytes16)__builtin_shufflevector((vec_u32)y, (vec_u32)y, 1, 0, 3, 2), 1);
-    memcpy(out, &z, 4);
-}
-
 /* ---- chunks: of 32 codes, those of `mask` in 32 bytes after shifting ---- */
 
 PACK_FN void chunk_4(const uint8_t *b, int shift, uint8_t *out)
 {
-    plane_4(right(load16(b), shift) & 15, right(load16(b + 16), shift) & 15, out);
+    words_4(right(load16(b), shift) & 15, right(load16(b + 16), shift) & 15, out);
 }
 
 PACK_FN void chunk_2(const uint8_t *b, int shift, uint8_t *out)
 {
-    plane_2(right(load16(b), shift) & 3, right(load16(b + 16), shift) & 3, out);
+    words_2(right(load16(b), shift) & 3, right(load16(b + 16), shift) & 3, out);
 }
 
-PACK_FN void chunk_1(const uint8_t *b, int shift, uint8_t *out)
+/* ---- codes of 3, 5 and 6 bits, whose words have bits of several quads ---- */
+
+PACK_FN uint32_t load4(const uint8_t *p)
 {
-    plane_1(right(load16(b), shift) & 1, right(load16(b + 16), shift) & 1, out);
+    uint32_t x;
+    memcpy(&x, p, 4);
+    return x;
 }
 
-/* One bit of each element, in the order of a 32-bit word: four of them go to four bytes. */
-PACK_FN void chunk_1_of_word(const uint8_t *b, uint8_t *out)
+#define EACH(byte) ((byte) * 0x01010101u)
+
+/* `mask` in 32 bytes after shifting, moved up to bit `to` of the codes. */
+PACK_FN void add_bits(const uint8_t *b, int shift, uint32_t mask, int to, uint32_t quad[8])
 {
-    uint32_t x = 0;
-    VEC_UNROLL(8)
-    for (int s = 0; s < 8; s++) x |= (((uint32_t)b[s / 2] >> s % 2 * 4 & 15u) * 0x204081u & 0x1010101u) << s;
-    for (int j = 0; j < 4; j++) out[j] = (uint8_t)(x >> 8 * j);
+    for (int g = 0; g < 8; g++) quad[g] |= (load4(b + 4 * g) >> shift & EACH(mask)) << to;
+}
+
+/* The nibbles of 16 bytes, and a fifth bit of each element, in the order of a 32-bit word. */
+PACK_FN void take_fives(const uint8_t *nibbles, const uint8_t *fifth, uint32_t quad[8])
+{
+    for (int g = 0; g < 8; g++) {
+        const uint32_t x = (fifth[g / 2] >> g % 2 * 4 & 15u) * 0x2040810u & EACH(16u); /* bit j to byte j */
+        const uint8_t high[4] = { (uint8_t)x, (uint8_t)(x >> 8), (uint8_t)(x >> 16), (uint8_t)(x >> 24) };
+        quad[g] = (load4(nibbles + g % 4 * 4) >> g / 4 * 4 & EACH(15u)) | load4(high);
+    }
+}
+
+/* Words as cpu_panel_pieces has them. */
+PACK_FN void words_3(const uint32_t q[8], uint8_t *out)
+{
+    const uint32_t w[3] = { q[0] | q[1] << 3 | (q[6] << 6 & EACH(0xc0u)), q[2] | q[3] << 3 | (q[7] << 6 & EACH(0xc0u)),
+                            q[4] | q[5] << 3 | (q[6] << 4 & EACH(0x40u)) | (q[7] << 5 & EACH(0x80u)) };
+    memcpy(out, w, 12);
+}
+
+PACK_FN void words_5(const uint32_t q[8], uint8_t *out)
+{
+    const uint32_t w[5] = { q[0] | (q[5] << 5 & EACH(0xe0u)), q[1] | (q[6] << 5 & EACH(0xe0u)),
+                            q[2] | (q[7] << 5 & EACH(0xe0u)),
+                            q[3] | (q[5] << 2 & EACH(0x60u)) | (q[7] << 4 & EACH(0x80u)),
+                            q[4] | (q[6] << 2 & EACH(0x60u)) | (q[7] << 3 & EACH(0x80u)) };
+    memcpy(out, w, 20);
+}
+
+PACK_FN void words_6(const uint32_t q[8], uint8_t *out)
+{
+    const uint32_t w[6] = { q[0] | (q[6] << 6 & EACH(0xc0u)), q[1] | (q[6] << 4 & EACH(0xc0u)),
+                            q[2] | (q[6] << 2 & EACH(0xc0u)), q[3] | (q[7] << 6 & EACH(0xc0u)),
+                            q[4] | (q[7] << 4 & EACH(0xc0u)), q[5] | (q[7] << 2 & EACH(0xc0u)) };
+    memcpy(out, w, 24);
 }
 
 /* ---- formats: chunk c of block b; header of block b, which has chunk c of a span if blocks are chunks ---- */
@@ -91,36 +121,46 @@ PACK_FN void chunk_MXFP4(const uint8_t *b, int c, uint8_t *out) { memcpy(out, b 
 
 PACK_FN void chunk_Q5_0(const uint8_t *b, int c, uint8_t *out)
 {
-    memcpy(out, b + 6 + 16 * c, 16);
-    chunk_1_of_word(b + 2, out + 16);
+    uint32_t quad[8];
+    (void)c;
+    take_fives(b + 6, b + 2, quad);
+    words_5(quad, out);
 }
 
 PACK_FN void chunk_Q5_1(const uint8_t *b, int c, uint8_t *out)
 {
-    memcpy(out, b + 8 + 16 * c, 16);
-    chunk_1_of_word(b + 4, out + 16);
+    uint32_t quad[8];
+    (void)c;
+    take_fives(b + 8, b + 4, quad);
+    words_5(quad, out);
 }
 
 PACK_FN void chunk_Q2_K(const uint8_t *b, int c, uint8_t *out) { chunk_2(b + 16 + c / 4 * 32, c % 4 * 2, out); }
 
 PACK_FN void chunk_Q3_K(const uint8_t *b, int c, uint8_t *out)
 {
-    chunk_2(b + 32 + c / 4 * 32, c % 4 * 2, out);
-    chunk_1(b, c, out + 8);
+    uint32_t quad[8] = { 0 };
+    add_bits(b + 32 + c / 4 * 32, c % 4 * 2, 3, 0, quad);
+    add_bits(b, c, 1, 2, quad);
+    words_3(quad, out);
 }
 
 PACK_FN void chunk_Q4_K(const uint8_t *b, int c, uint8_t *out) { chunk_4(b + 16 + c / 2 * 32, c % 2 * 4, out); }
 
 PACK_FN void chunk_Q5_K(const uint8_t *b, int c, uint8_t *out)
 {
-    chunk_4(b + 48 + c / 2 * 32, c % 2 * 4, out);
-    chunk_1(b + 16, c, out + 16);
+    uint32_t quad[8] = { 0 };
+    add_bits(b + 48 + c / 2 * 32, c % 2 * 4, 15, 0, quad);
+    add_bits(b + 16, c, 1, 4, quad);
+    words_5(quad, out);
 }
 
 PACK_FN void chunk_Q6_K(const uint8_t *b, int c, uint8_t *out)
 {
-    chunk_4(b + c / 4 * 64 + c % 2 * 32, c % 4 / 2 * 4, out);
-    chunk_2(b + 128 + c / 4 * 32, c % 4 * 2, out + 16);
+    uint32_t quad[8] = { 0 };
+    add_bits(b + c / 4 * 64 + c % 2 * 32, c % 4 / 2 * 4, 15, 0, quad);
+    add_bits(b + 128 + c / 4 * 32, c % 4 * 2, 3, 4, quad);
+    words_6(quad, out);
 }
 
 PACK_FN void head_Q8_0(const uint8_t *b, int c, uint8_t *out) { memcpy(out + 2 * c, b, 2); }
@@ -183,13 +223,13 @@ typedef void take_fn(const uint8_t *b, int c, uint8_t *out);
 
 /* A span of R rows, before it is interleaved: those that do not exist are zeros, scales and all. */
 typedef struct span {
-    uint8_t header[MOST_ROWS][MOST_HEADER], planes[MOST_ROWS][MOST_PLANES];
+    uint8_t header[MOST_ROWS][MOST_HEADER], words[MOST_ROWS][MOST_WORDS];
 } span;
 
 /* One row of it, from block b of `each` chunks and those behind it, which are `bytes` long. What comes next lies
  * `ahead` bytes further on. */
 PACK_FN void take_row(const cpu_panel_format *f, take_fn *head, take_fn *chunk, const uint8_t *b, int each,
-                      size_t bytes, int chunks, uint8_t flip, size_t ahead, uint8_t *header, uint8_t *planes)
+                      size_t bytes, int chunks, uint8_t flip, size_t ahead, uint8_t *header, uint8_t *words)
 {
     const size_t size = (size_t)cpu_panel_chunk(f);
     for (size_t i = 0; i < (size_t)(f->span / each) * bytes; i += 64) __builtin_prefetch(b + ahead + i);
@@ -198,9 +238,9 @@ PACK_FN void take_row(const cpu_panel_format *f, take_fn *head, take_fn *chunk, 
         if (c >= chunks) break;
         const uint8_t *at = b + (size_t)(c / each) * bytes;
         if (c % each == 0) head(at, c, header);
-        chunk(at, c % each, planes + (size_t)c * size);
+        chunk(at, c % each, words + (size_t)c * size);
     }
-    for (size_t i = 0; flip && i < (size_t)chunks * size; i++) planes[i] = (uint8_t)(planes[i] ^ flip);
+    for (size_t i = 0; flip && i < (size_t)chunks * size; i++) words[i] = (uint8_t)(words[i] ^ flip);
 }
 
 /* The bytes of rows r to r + n (4 or 8) of R headers, from the one at `at` on: [rows][16] to [columns][R]. */
@@ -238,13 +278,13 @@ PACK_FN void place_headers(const cpu_panel_format *f, span *s, size_t R, uint8_t
 }
 
 /* [R][n] words to [n][R], n >= 4. */
-PACK_FN void place_planes(span *s, size_t n, size_t R, uint8_t *out)
+PACK_FN void place_words(span *s, size_t n, size_t R, uint8_t *out)
 {
     for (size_t i = 0; i < n; i = i + 4 < n && n < i + 8 ? n - 4 : i + 4) /* the last four, some of them once more */
         for (size_t r = 0; r < R; r += 4) {
             vec_u32 v[4];
             VEC_UNROLL(4)
-            for (size_t j = 0; j < 4; j++) memcpy(&v[j], s->planes[r + j] + 4 * i, 16);
+            for (size_t j = 0; j < 4; j++) memcpy(&v[j], s->words[r + j] + 4 * i, 16);
             vec_transpose_u32(v);
             VEC_UNROLL(4)
             for (size_t j = 0; j < 4; j++) memcpy(out + ((i + j) * R + r) * 4, &v[j], 16);
@@ -263,9 +303,9 @@ PACK_FN void pack_rows(const cpu_panel_format *f, take_fn *head, take_fn *chunk,
         const int chunks = left < f->span ? (int)left : f->span;
         if (chunks < f->span) memset(s.header, 0, sizeof s.header);
         for (size_t r = 0; r < rows; r++)
-            take_row(f, head, chunk, src + r * row, each, bytes, chunks, flip, R * row, s.header[r], s.planes[r]);
+            take_row(f, head, chunk, src + r * row, each, bytes, chunks, flip, R * row, s.header[r], s.words[r]);
         place_headers(f, &s, R, out);
-        place_planes(&s, (size_t)chunks * chunk_bytes / 4, R, out + header * R);
+        place_words(&s, (size_t)chunks * chunk_bytes / 4, R, out + header * R);
         src += step;
         out += (header + (size_t)chunks * chunk_bytes) * R;
     }
@@ -283,10 +323,10 @@ enum {
 PACK_FN void pack_any(weft_dtype t, const void *src, size_t rows, int64_t k, bool biased, size_t R, void *out)
 {
     switch (t) {
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) \
     case WEFT_##id:                                                                                                   \
         pack_rows(&cpu_panel_##id, head_##id, chunk_##id, BLOCK_##id, BYTES_##id, src, rows, k,         \
-                  biased && low == 8 ? 0x80 : 0, R, out);                                                             \
+                  biased && bits == 8 ? 0x80 : 0, R, out);                                                             \
         break;
 #include "panel.def"
     default: break;
@@ -338,18 +378,20 @@ static void scale_of(const cpu_panel_format *f, const uint8_t *p, size_t R, size
     }
 }
 
-/* `bits` of element e in a plane at p. */
+/* The code of element e of the chunk at p. */
 static int code_in(const uint8_t *p, int bits, size_t R, size_t r, int e)
 {
-    const int quad = e / 4, words = bits, each = 8 / bits; /* a word has `each` quads */
-    const int word = bits == 4 ? quad % words : quad / each, place = bits == 4 ? quad / words : quad % each;
-    return p[((size_t)word * R + r) * 4 + (size_t)(e % 4)] >> place * bits & ((1 << bits) - 1);
+    int code = 0;
+    for (int i = 0; i < 3; i++) {
+        const cpu_panel_piece at = cpu_panel_pieces[bits][e / 4][i];
+        code |= (p[((size_t)at.word * R + r) * 4 + (size_t)(e % 4)] >> at.from & ((1 << at.bits) - 1)) << at.to;
+    }
+    return code;
 }
 
 static int number_of(const cpu_panel_format *f, const uint8_t *chunk, bool biased, size_t R, size_t r, int e)
 {
-    int code = code_in(chunk, f->low, R, r, e);
-    if (f->high) code |= code_in(chunk + (size_t)f->low * 4 * R, f->high, R, r, e) << f->low;
+    const int code = code_in(chunk, f->bits, R, r, e);
     if (f->table) return cpu_panel_tables[f->table][code];
     if (!cpu_panel_is_signed(f)) return code;
     return biased ? code - 128 : (int8_t)code;

@@ -2,16 +2,13 @@
  *
  * A panel of a block format is a sequence of spans. A span is a header for all its chunks of 32 elements, then the
  * chunks; the last span of a row may have fewer of them behind a header of full length. All of it is interleaved by R
- * rows: in words of 4 bytes, codes; in halves and bytes, what the header holds. So every plane begins at a multiple of
+ * rows: in words of 4 bytes, codes; in halves and bytes, what the header holds. So every part begins at a multiple of
  * R words.
  *
- * A chunk is eight quads of 4 neighbouring elements. Bytes of one row:
- *   16 bits two words per quad: in k_matmul_twin.h alone
- *   8 bits  a word per quad
- *   4 bits  4 words; word w has quad w in its low nibbles, w + 4 in its high ones: byte i holds elements i and i + 16
- *   2 bits  2 words; word w has quads 4 w to 4 w + 3, from the lowest bits up
- *   1 bit   1 word, of all quads
- * The second plane follows the first. A code is its bits in both.
+ * A chunk is eight quads of 4 neighbouring elements, whose codes of b bits fill b words: each byte of a word has bits of
+ * the same element of its quads. As many codes as fit lie in one piece; the bits that are left over in the words make up
+ * the last ones, so that most of them are found with a mask or a shift and a mask (cpu_panel_pieces).
+ * 16 bits, two words per quad, are in k_matmul_twin.h alone.
  *
  * A number is a code, or the table's value for it. A weight is d (number - offset) in rows without minimum, else
  * d number + m; d and m belong to a group: a chunk, or a half of it. */
@@ -38,26 +35,50 @@ typedef enum cpu_panel_scale {
 
 typedef enum cpu_panel_table { CPU_TABLE_NONE, CPU_TABLE_IQ4, CPU_TABLE_FP4 } cpu_panel_table;
 
+/* `bits` bits of a code, from bit `to` on, are in word `word` from bit `from` on. */
+typedef struct cpu_panel_piece {
+    uint8_t word, from, bits, to;
+} cpu_panel_piece;
+
+/* The pieces of quads, by bits of a code; those behind the last one have no bits. */
+static const cpu_panel_piece cpu_panel_pieces[9][8][3] __attribute__((unused)) = {
+    [2] = { { { 0, 0, 2, 0 } }, { { 0, 2, 2, 0 } }, { { 0, 4, 2, 0 } }, { { 0, 6, 2, 0 } },
+            { { 1, 0, 2, 0 } }, { { 1, 2, 2, 0 } }, { { 1, 4, 2, 0 } }, { { 1, 6, 2, 0 } } },
+    [3] = { { { 0, 0, 3, 0 } }, { { 0, 3, 3, 0 } }, { { 1, 0, 3, 0 } }, { { 1, 3, 3, 0 } },
+            { { 2, 0, 3, 0 } }, { { 2, 3, 3, 0 } },
+            { { 0, 6, 2, 0 }, { 2, 6, 1, 2 } }, { { 1, 6, 2, 0 }, { 2, 7, 1, 2 } } },
+    [4] = { { { 0, 0, 4, 0 } }, { { 1, 0, 4, 0 } }, { { 2, 0, 4, 0 } }, { { 3, 0, 4, 0 } },
+            { { 0, 4, 4, 0 } }, { { 1, 4, 4, 0 } }, { { 2, 4, 4, 0 } }, { { 3, 4, 4, 0 } } },
+    [5] = { { { 0, 0, 5, 0 } }, { { 1, 0, 5, 0 } }, { { 2, 0, 5, 0 } }, { { 3, 0, 5, 0 } }, { { 4, 0, 5, 0 } },
+            { { 0, 5, 3, 0 }, { 3, 5, 2, 3 } }, { { 1, 5, 3, 0 }, { 4, 5, 2, 3 } },
+            { { 2, 5, 3, 0 }, { 3, 7, 1, 3 }, { 4, 7, 1, 4 } } },
+    [6] = { { { 0, 0, 6, 0 } }, { { 1, 0, 6, 0 } }, { { 2, 0, 6, 0 } },
+            { { 3, 0, 6, 0 } }, { { 4, 0, 6, 0 } }, { { 5, 0, 6, 0 } },
+            { { 0, 6, 2, 0 }, { 1, 6, 2, 2 }, { 2, 6, 2, 4 } }, { { 3, 6, 2, 0 }, { 4, 6, 2, 2 }, { 5, 6, 2, 4 } } },
+    [8] = { { { 0, 0, 8, 0 } }, { { 1, 0, 8, 0 } }, { { 2, 0, 8, 0 } }, { { 3, 0, 8, 0 } },
+            { { 4, 0, 8, 0 } }, { { 5, 0, 8, 0 } }, { { 6, 0, 8, 0 } }, { { 7, 0, 8, 0 } } },
+};
+
 typedef struct cpu_panel_format {
-    uint8_t span, low, high, groups;
+    uint8_t span, bits, groups;
     cpu_panel_scale scale;
     uint8_t most, offset;
     cpu_panel_table table;
 } cpu_panel_format;
 
-#define CPU_PANEL(id, span, low, high, groups, scale, most, offset, table, wide, twin) \
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin) \
     static const cpu_panel_format cpu_panel_##id __attribute__((unused)) = {     \
-        span, low, high, groups, CPU_SCALE_##scale, most, offset, CPU_TABLE_##table \
+        span, bits, groups, CPU_SCALE_##scale, most, offset, CPU_TABLE_##table \
     };
 #define CPU_WIDE_SCALE_0 CPU_SCALE_WIDE
 #define CPU_WIDE_SCALE_1 CPU_SCALE_WIDE_MIN
 #define CPU_WIDE(id, groups, minimum, most)                                  \
     static const cpu_panel_format cpu_panel_##id __attribute__((unused)) = { \
-        1, 8, 0, groups, CPU_WIDE_SCALE_##minimum, most, 0, CPU_TABLE_NONE   \
+        1, 8, groups, CPU_WIDE_SCALE_##minimum, most, 0, CPU_TABLE_NONE   \
     };
-#define CPU_TWIN(id, low, scale, most)                                       \
+#define CPU_TWIN(id, bits, scale, most)                                      \
     static const cpu_panel_format cpu_panel_##id __attribute__((unused)) = { \
-        1, low, 0, 1, CPU_SCALE_##scale, most, 0, CPU_TABLE_NONE             \
+        1, bits, 1, CPU_SCALE_##scale, most, 0, CPU_TABLE_NONE               \
     };
 #include "panel.def"
 #undef CPU_WIDE_SCALE_0
@@ -91,7 +112,7 @@ static inline int64_t cpu_panel_header(const cpu_panel_format *f)
     }
 }
 
-static inline int64_t cpu_panel_chunk(const cpu_panel_format *f) { return 4 * (f->low + f->high); }
+static inline int64_t cpu_panel_chunk(const cpu_panel_format *f) { return 4 * f->bits; }
 
 /* Bytes of a row of k elements, a multiple of 32. */
 static inline int64_t cpu_panel_row(const cpu_panel_format *f, int64_t k)
