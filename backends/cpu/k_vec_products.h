@@ -6,9 +6,19 @@
 
 #include "k_vec_rows.h"
 
+/* Rows mostly come from memory: the one that is FAR rows behind row j is asked for, as processors' own prefetching ends
+ * with each page. It may lie behind the last one, where nothing is read. */
+enum { FAR = 8, STRIP = 8, SOME_ROWS = 32 }; /* STRIP: vectors of a strip */
+
+VEC_FN void fetch_row(const void *rows, int64_t j, int64_t stride, int64_t d, int64_t size)
+{
+    const uintptr_t at = (uintptr_t)rows + (uintptr_t)((j + FAR) * stride * size);
+    for (int64_t i = 0; i < d * size; i += 64) __builtin_prefetch((const void *)(at + (uintptr_t)i), 0, 3);
+}
+
 /* Four rows at a time, so that the loads of q are shared and the sums are independent. */
-VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, int64_t rows,
-                        int64_t d, int64_t stride)
+VEC_FN void dot_rows_of(weft_dtype t, bool fetch, float *s, const float *q, const void *k, int64_t rows, int64_t d,
+                        int64_t stride)
 {
     int64_t j = 0, full = d - d % LANES;
     for (; j < rows; j += 4) {
@@ -17,6 +27,7 @@ VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, i
         for (int i = 0; i < 4; i++) {
             at[i] = (j + (i < n ? i : 0)) * stride;
             r[i] = vf_set1(0);
+            if (fetch) fetch_row(k, j + i, stride, d, t == WEFT_F32 ? 4 : 2);
         }
         for (int64_t l = 0; l < full; l += LANES) {
             vf x = vf_load(q + l);
@@ -31,6 +42,13 @@ VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, i
         vf_sum4(sums, r);
         memcpy(s + j, sums, (size_t)n * sizeof *s);
     }
+}
+
+/* Short rows follow one another too fast for it to pay that they are asked for. */
+VEC_FN void dot_rows_as(weft_dtype t, float *s, const float *q, const void *k, int64_t rows, int64_t d, int64_t stride)
+{
+    if (d * (t == WEFT_F32 ? 4 : 2) < 256) dot_rows_of(t, false, s, q, k, rows, d, stride);
+    else dot_rows_of(t, true, s, q, k, rows, d, stride);
 }
 
 /* Pieces of rows that no vector load reads are brought into floats first. */
@@ -76,33 +94,43 @@ static void dot_rows(float *s, const float *q, const void *k, weft_dtype t, int6
         dot_rows_by_piece(s, q, k, t, rows, d, stride);
 }
 
-/* `wide` vectors of o stay in registers while all rows pass. */
-VEC_FN void add_rows_strip(weft_dtype t, int wide, float *o, const float *p, const void *v,
-                           int64_t rows, int64_t stride)
+/* `wide` vectors of o stay in registers while all rows pass; the first strip of rows of d asks for what comes. */
+VEC_FN void add_rows_strip(weft_dtype t, int wide, bool first, float *o, const float *p, const void *v, int64_t rows,
+                           int64_t d, int64_t stride)
 {
-    vf r[4];
+    vf r[STRIP];
+    VEC_UNROLL(8)
     for (int i = 0; i < wide; i++) r[i] = vf_load(o + i * LANES);
     for (int64_t j = 0; j < rows; j++) {
         vf w = vf_set1(p[j]);
-        for (int i = 0; i < wide; i++)
-            r[i] = vf_fma(w, load_as(t, v, j * stride + i * LANES), r[i]);
+        if (first) fetch_row(v, j, stride, d, t == WEFT_F32 ? 4 : 2);
+        VEC_UNROLL(8)
+        for (int i = 0; i < wide; i++) r[i] = vf_fma(w, load_as(t, v, j * stride + i * LANES), r[i]);
     }
+    VEC_UNROLL(8)
     for (int i = 0; i < wide; i++) vf_store(o + i * LANES, r[i]);
 }
 
-VEC_FN void add_rows_as(weft_dtype t, float *o, const float *p, const void *v, int64_t rows,
-                        int64_t d, int64_t stride)
+VEC_FN void add_some_rows(weft_dtype t, float *o, const float *p, const char *x, int64_t rows, int64_t d,
+                          int64_t stride)
 {
-    const char *x = v;
     int64_t i = 0, size = t == WEFT_F32 ? 4 : 2;
-    for (; i + 4 * LANES <= d; i += 4 * LANES)
-        add_rows_strip(t, 4, o + i, p, x + i * size, rows, stride);
-    for (; i + LANES <= d; i += LANES) add_rows_strip(t, 1, o + i, p, x + i * size, rows, stride);
+    for (; i + STRIP * LANES <= d; i += STRIP * LANES)
+        add_rows_strip(t, STRIP, i == 0, o + i, p, x + i * size, rows, d, stride);
+    for (; i + LANES <= d; i += LANES) add_rows_strip(t, 1, false, o + i, p, x + i * size, rows, d, stride);
     if (i == d) return;
     vf r = vf_load_n(o + i, d - i);
     for (int64_t j = 0; j < rows; j++)
-        r = vf_fma(vf_set1(p[j]), load_as_n(t, v, j * stride + i, d - i), r);
+        r = vf_fma(vf_set1(p[j]), load_as_n(t, x, j * stride + i, d - i), r);
     vf_store_n(o + i, r, d - i);
+}
+
+/* A few rows at a time, which stay in the first-level cache while all strips of them pass. */
+VEC_FN void add_rows_as(weft_dtype t, float *o, const float *p, const void *v, int64_t rows, int64_t d, int64_t stride)
+{
+    const int64_t size = t == WEFT_F32 ? 4 : 2, few = d <= STRIP * LANES ? rows : SOME_ROWS;
+    for (int64_t j = 0; j < rows; j += few)
+        add_some_rows(t, o, p + j, (const char *)v + j * stride * size, rows - j < few ? rows - j : few, d, stride);
 }
 
 static void add_rows_by_piece(float *o, const float *p, const void *v, weft_dtype t, int64_t rows,

@@ -5,10 +5,10 @@
  * rows: in words of 4 bytes, codes; in halves and bytes, what the header holds. So every part begins at a multiple of
  * R words.
  *
- * A chunk is eight quads of 4 neighbouring elements, whose codes of b bits fill b words: each byte of a word has bits of
- * the same element of its quads. As many codes as fit lie in one piece; the bits that are left over in the words make up
- * the last ones, so that most of them are found with a mask or a shift and a mask (cpu_panel_pieces).
- * 16 bits, two words per quad, are in k_matmul_twin.h alone.
+ * A chunk is eight quads of 4 neighbouring elements, whose codes of b bits fill b words: each byte of a word has bits
+ * of the same element of its quads. As many codes as fit lie in one piece; the bits that are left over in the words
+ * make up the last ones, so that most are found with a mask, or a shift and a mask (cpu_panel_pieces). 16 bits, two
+ * words per quad, are in k_matmul_twin.h alone.
  *
  * A number is a code, or the table's value for it. A weight is d (number - offset) in rows without minimum, else
  * d number + m; d and m belong to a group: a chunk, or a half of it. */
