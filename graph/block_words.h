@@ -13,6 +13,7 @@
 #define WEFT_TABLE(name, n) static const __attribute__((unused)) int name[n] = {
 #define WEFT_TABLE_END };
 #define to_float(v) ((float)(v))
+#define in_c_alone(v) (v) /* a value that is not written in GLSL: codebooks.h */
 typedef const unsigned char *weft_block;
 
 /* Byte number at of the block, 0..255; the half float in two of them. */
@@ -128,5 +129,40 @@ WEFT_WORD float power_of_2(int e)
 {
     return float_of_bits((e + 127) << 23);
 }
+
+/* A byte of 4 exponent and 3 fraction bits as half of its number; the highest bit is ignored, and 127 is 0. */
+WEFT_WORD float ue4m3_halved(int bits)
+{
+    int e = bits >> 3 & 15, m = bits & 7;
+    if (bits == 127) return 0.0f;
+    return e == 0 ? to_float(m) * power_of_2(-10) : to_float(8 + m) * power_of_2(e - 11);
+}
+
+/* nvfp4: of 16 values in 8 bytes, the low nibbles are the first 8. */
+WEFT_WORD int nvfp4_nibble(weft_block b, int i)
+{
+    return byte_at(b, 4 + i / 16 * 8 + i % 8) >> i % 16 / 8 * 4 & 15;
+}
+
+/* tq1_0: a byte is a fraction of 256, of which the digits to the base of 3 are five values, rounded up. 160 values have
+ * their neighbours in 32 bytes, 80 in 16, and the last 16 in 4, of which there are but four each. */
+WEFT_WORD int tq1_0_digit(weft_block b, int i)
+{
+    int at = i < 160 ? i % 32 : i < 240 ? 32 + i % 16 : 48 + i % 4;
+    int digit = i < 160 ? i / 32 : i < 240 ? (i - 160) / 16 : (i - 240) / 4, v = byte_at(b, at);
+    for (int k = 0; k < digit; k++) v = v * 3 & 255;
+    return v * 3 >> 8;
+}
+
+/* Four bytes as a float. */
+WEFT_WORD float whole_float_at(weft_block b, int at)
+{
+    return float_of_bits(byte_at(b, at) | byte_at(b, at + 1) << 8 | byte_at(b, at + 2) << 16 |
+                         signed_at(b, at + 3) * 16777216);
+}
+
+#ifndef WEFT_GLSL
+#include "graph/codebooks.h"
+#endif
 
 #endif

@@ -6,6 +6,7 @@ struct weft_block { uint slot, at; }; /* the buffer, and the block's first byte 
 #define WEFT_TABLE(name, n) const int name[n] = int[n](
 #define WEFT_TABLE_END );
 #define to_float(v) float(v)
+#define in_c_alone(v) uintBitsToFloat(0x7fc00000u) /* not asked for: gpu_reads_stored() */
 
 int byte_at(weft_block b, int at)
 {

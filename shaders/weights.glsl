@@ -13,14 +13,14 @@
 const uint FORMAT =
 #include "../backends/gpu/formats.def"
     FORMAT_WORD(8, 16, 0, CODES_FLOAT, 0, SCALES_NONE);
-#undef GPU_FORMAT
-const uint PER_CHUNK = FORMAT & 63, LOW = FORMAT >> 6 & 63, HIGH = FORMAT >> 12 & 3, CODES = FORMAT >> 14 & 7;
-const uint ZERO = FORMAT >> 17 & 63, SCALES = FORMAT >> 23 & 7;
+const uint PER_CHUNK = FORMAT & 63, LOW = FORMAT >> 6 & 63, HIGH = FORMAT >> 12 & 3, CODES = FORMAT >> 14 & 15;
+const uint ZERO = FORMAT >> 18 & 63, SCALES = FORMAT >> 24 & 15;
 const uint LOW_BYTES = PER_CHUNK * LOW / 8, CHUNK_BYTES = LOW_BYTES + PER_CHUNK * HIGH / 8;
 const uint SCALE_BYTES = SCALE_BYTES_OF(SCALES), UPPER_BYTES = UPPER_BYTES_OF(SCALES);
 const bool SCALED = SCALES != SCALES_NONE;
 const bool OFFSETS = SCALES == SCALES_PAIR || SCALES == SCALES_MINIMUM || SCALES == SCALES_NIBBLES;
-const bool HALVED = SCALES == SCALES_BYTES || SCALES == SCALES_NIBBLES; /* 16 weights share a scale, not 32 */
+const bool HALVED = SCALES == SCALES_BYTES || SCALES == SCALES_NIBBLES || SCALES == SCALES_UE4M3; /* by 16, not 32 */
+const float UNIT = CODES == CODES_IQ1 || CODES == CODES_IQ2 ? 0.125 : CODES == CODES_IQ3_XXS ? 0.25 : 1.0;
 
 /* Where a row begins in each plane: in units of LOW_BYTES; words; units of SCALE_BYTES, of UPPER_BYTES. */
 struct weight_row { uint low, high, scale, upper; };
@@ -56,18 +56,27 @@ uint load_bits(uint slot, uint i, uint bytes)
 /* 2^(e - 128), of which the two smallest are no normal numbers. */
 float scale_of_exponent(uint e) { return uintBitsToFloat(e < 2 ? 0x200000u << e : (e - 1) << 23); }
 
+/* Half of a number of 4 exponent and 3 fraction bits. */
+float scale_of_ue4m3(uint bits)
+{
+    uint e = bits >> 3 & 15, m = bits & 7;
+    return e == 0 ? float(m) * 0.0009765625 : uintBitsToFloat((e + 119) << 23 | m << 20);
+}
+
 void load_scales(uint slot, weight_row w, uint k, inout weight_chunk c)
 {
     uint s = load_bits(slot, w.scale + k * PER_CHUNK / 32 * PANEL_ROWS, SCALE_BYTES);
     if (SCALES == SCALES_HALF) c.scale = vec2(unpackHalf2x16(s).x);
     if (SCALES == SCALES_EXPONENT) c.scale = vec2(scale_of_exponent(s));
+    if (SCALES == SCALES_UE4M3) c.scale = vec2(scale_of_ue4m3(s), scale_of_ue4m3(s >> 8));
     if (SCALES == SCALES_PAIR) {
         vec2 v = unpackHalf2x16(s);
         c.scale = v.xx;
         c.offset = v.yy;
     }
     if (UPPER_BYTES == 0) return;
-    vec2 upper = unpackHalf2x16(load_bits(slot, w.upper + k / 8 * PANEL_ROWS, UPPER_BYTES));
+    vec2 upper = unpackHalf2x16(load_bits(slot, w.upper + k / 8 * PANEL_ROWS, UPPER_BYTES)) * UNIT;
+    if (SCALES == SCALES_BLOCK) c.scale = upper.xx;
     if (SCALES == SCALES_BYTE) c.scale = vec2(upper.x * float(int(s << 24) >> 24));
     if (SCALES == SCALES_BYTES) c.scale = upper.x * vec2(ivec2(s << 24, s << 16) >> 24);
     if (SCALES == SCALES_MINIMUM) {
@@ -105,12 +114,20 @@ uint plane_bytes(uvec4 plane, uint n, uint i)
 
 const uvec4 IQ4_VALUES = uvec4(0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u);
 const uvec4 E2M1_VALUES = uvec4(0x03020100u, 0x0c080604u, 0xfdfeff00u, 0xf4f8fafcu);
+const uvec4 IQ1_VALUES = uvec4(0x000901f9u, 0x0007fff7u, 0, 0);
+const uvec4 IQ2_VALUES = uvec4(0x002b1908u, 0x00d5e7f8u, 0, 0);
+const uvec4 IQ3_XXS_VALUES = uvec4(0x1c140c04u, 0x3e342c24u, 0xe4ecf4fcu, 0xc2ccd4dcu);
+const uvec4 IQ3_S_VALUES = uvec4(0x07050301u, 0x0f0d0b09u, 0xf9fbfdffu, 0xf1f3f5f7u);
 
 /* The signed bytes that nibbles stand for, in the low bits of four words. */
 uvec4 look_up(uvec4 nibbles)
 {
     uvec4 t = E2M1_VALUES;
     if (CODES == CODES_IQ4) t = IQ4_VALUES;
+    if (CODES == CODES_IQ1) t = IQ1_VALUES;
+    if (CODES == CODES_IQ2) t = IQ2_VALUES;
+    if (CODES == CODES_IQ3_XXS) t = IQ3_XXS_VALUES;
+    if (CODES == CODES_IQ3_S) t = IQ3_S_VALUES;
     bvec4 odd = notEqual(nibbles & 4u, uvec4(0));
     uvec4 words = mix(mix(t.xxxx, t.yyyy, odd), mix(t.zzzz, t.wwww, odd), greaterThan(nibbles, uvec4(7)));
     return words >> (nibbles & 3u) * 8;

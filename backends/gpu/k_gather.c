@@ -4,8 +4,7 @@
 static bool accepts(const gpu_call *c)
 {
     const gpu_tensor *t = &c->in[0];
-    bool blocks = weft_dtype_get(t->dtype)->class_ == WEFT_DTYPE_BLOCK;
-    if (t->layout != GPU_LAYOUT_PANEL && !gpu_plain_type(t->dtype) && !blocks) return false;
+    if (t->layout != GPU_LAYOUT_PANEL && !gpu_reads_stored(t->dtype)) return false;
     return gpu_elements(t) <= UINT32_MAX && gpu_elements(&c->out[0]) <= INT32_MAX;
 }
 

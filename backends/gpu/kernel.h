@@ -178,9 +178,10 @@ void gpu_set_walk(gpu_launch *l, const gpu_tensor *t);
 gpu_tensor gpu_broadcast(const gpu_tensor *t, const gpu_tensor *like);
 bool gpu_is_dense(const gpu_tensor *t);
 bool gpu_plain_type(weft_dtype t); /* f32, f16, bf16, i32 */
+bool gpu_reads_stored(weft_dtype t); /* those, and blocks that load_stored() in blocks.glsl reads */
 /* Every operand plain, with elements that 32 bits count: the usual accepts(). */
 bool gpu_accepts_plain(const gpu_call *c);
-/* The same, but that inputs whose bit is set in `stored` may be in any format (load_stored() in blocks.glsl), and in
+/* The same, but that inputs whose bit is set in `stored` may be in any format that shaders read as stored, and in
  * parts. */
 bool gpu_accepts_stored(const gpu_call *c, uint32_t stored);
 /* Of one operand: as for gpu_accepts_plain; as for those of gpu_accepts_stored. */

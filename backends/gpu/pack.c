@@ -16,12 +16,20 @@ typedef struct source {
     uint32_t (*upper)(const unsigned char *b);
 } source;
 
+typedef void codes_fn(const unsigned char *b, uint32_t n, unsigned char *codes);
+
 /* n bytes from `at` on as a number. */
 static inline uint32_t bytes_at(const unsigned char *b, int at, int n)
 {
     uint32_t v = 0;
     for (int i = 0; i < n; i++) v |= (uint32_t)b[at + i] << 8 * i;
     return v;
+}
+
+/* A scale without the bit that means nothing, and without the other zero. */
+static inline int ue4m3(int v)
+{
+    return v == 127 ? 0 : v & 127;
 }
 
 /* Two signed or unsigned bytes. */
@@ -42,13 +50,23 @@ static inline uint32_t two_bytes(int low, int high)
         return (uint32_t)(upper);                                                                                   \
     }
 #include "backends/gpu/formats.def"
-#undef GPU_FORMAT
 
 static const source sources[WEFT_DTYPE_COUNT] = {
 #define GPU_FORMAT(id, weights, low, high, codes, zero, scales, low_at, low_run, high_at, high_run, scale, upper) \
     [WEFT_##id] = { { low_at, low_run, low }, { high_at, high_run, high }, scale_##id, upper_##id },
 #include "backends/gpu/formats.def"
-#undef GPU_FORMAT
+};
+
+#define GPU_CODE(id, code)                                                                    \
+    static void codes_##id(const unsigned char *b, uint32_t n, unsigned char *codes)        \
+    {                                                                                         \
+        for (int i = 0; i < (int)n; i++) codes[i] = (unsigned char)(code);                   \
+    }
+#include "backends/gpu/formats.def"
+
+static codes_fn *const code_readers[WEFT_DTYPE_COUNT] = { /* NULL: codes are bits of the block */
+#define GPU_CODE(id, code) [WEFT_##id] = codes_##id,
+#include "backends/gpu/formats.def"
 };
 
 /* Eight bytes at once, or four: what is shifted from one byte into the next is masked out. */
@@ -116,13 +134,24 @@ static places places_of(const gpu_panels *p, uint32_t r, unsigned char *group)
     return at;
 }
 
-static void pack_block(const gpu_panels *p, const source *s, const unsigned char *b, uint32_t n, places *at)
+/* The codes of a block. */
+static void read_codes(const source *s, codes_fn *one_by_one, const unsigned char *b, uint32_t n, unsigned char *codes)
 {
+    if (one_by_one) {
+        one_by_one(b, n, codes);
+        return;
+    }
+    read_bits(b, &s->low, n, 0, codes);
+    if (s->high.n) read_bits(b, &s->high, n, s->low.n, codes);
+}
+
+static void pack_block(const gpu_panels *p, weft_dtype t, const unsigned char *b, uint32_t n, places *at)
+{
+    const source *s = &sources[t];
     unsigned char codes[MAX_BLOCK] = { 0 };
     const uint32_t stride = p->panel;
     const bool as_stored = s->low.run == p->low_bytes; /* the file's runs are the chunk's */
-    if (!as_stored) read_bits(b, &s->low, n, 0, codes);
-    if (s->high.n) read_bits(b, &s->high, n, s->low.n, codes);
+    if (!as_stored || s->high.n) read_codes(s, code_readers[t], b, n, codes);
     for (uint32_t i = 0; i < n; i += p->per_chunk) {
         if (as_stored) memcpy(at->low, b + s->low.at + i * s->low.n / 8, p->low_bytes);
         else write_bits(codes + i, p->per_chunk, 0, s->low.n, at->low);
@@ -143,7 +172,7 @@ void gpu_pack_row(const gpu_panels *p, weft_dtype t, const unsigned char *row, u
     const weft_dtype_info *info = weft_dtype_get(t);
     const uint64_t step = (uint64_t)p->panel * p->low_bytes;
     if (info->class_ == WEFT_DTYPE_BLOCK) {
-        for (uint64_t i = 0; i < bytes; i += info->bytes) pack_block(p, &sources[t], row + i, info->block, &at);
+        for (uint64_t i = 0; i < bytes; i += info->bytes) pack_block(p, t, row + i, info->block, &at);
         return;
     }
     for (uint64_t i = 0; i < bytes; i += p->low_bytes, at.low += step)

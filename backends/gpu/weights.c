@@ -19,7 +19,6 @@ const gpu_format *gpu_format_of(weft_dtype t)
     [WEFT_##id] = { weights, low, high, SCALE_BYTES_OF(SCALES_##scales), UPPER_BYTES_OF(SCALES_##scales), \
                     low < 32, SCALES_##scales != SCALES_NONE },
 #include "backends/gpu/formats.def"
-#undef GPU_FORMAT
     };
     return &formats[t];
 }
@@ -67,7 +66,8 @@ weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t)
 weft_layout gpu_weight_layout(const gpu_caps *f, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses)
 {
     gpu_panels p;
-    if (f->as_stored || rank < 2 || !gpu_panels_of(f, t, dims[rank - 1], &p)) return GPU_LAYOUT_PLAIN;
+    if (f->as_stored && gpu_reads_stored(t)) return GPU_LAYOUT_PLAIN;
+    if (rank < 2 || !gpu_panels_of(f, t, dims[rank - 1], &p)) return GPU_LAYOUT_PLAIN;
     if (is_block(t)) return uses & WEFT_USE_ELEMENTS ? GPU_LAYOUT_PLAIN : GPU_LAYOUT_PANEL;
     bool strided = uses & WEFT_USE_ELEMENTS || (uses & WEFT_USE_MULTIPLIED && rank != 2);
     return uses & (WEFT_USE_MULTIPLIED | WEFT_USE_SELECTED) && !strided ? GPU_LAYOUT_PANEL : GPU_LAYOUT_PLAIN;

@@ -14,7 +14,7 @@
  * or P, whichever is more, form a group: all their low bits, then the high ones, scales, upper scales, each a multiple
  * of 16 bytes. Rows are padded to groups and columns to chunks, with zeros. Apart from that padding and from scales of
  * 6 bits, which become bytes, a panel has the bytes of the file: q4_K 4.625 bits a weight for 4.5, q6_K and q2_K the
- * same.
+ * same. Of codebooks it has each weight's code, which is longer: iq2_xxs 3.3125 bits for 2.0625.
  *
  * In a plane of n bits, the bits of weight e of 32 are from n (e / 4n) on in byte e % 4n: a shift and a mask make four
  * codes in four bytes of any word, whatever n is, low and high alike. In a q4_0 chunk, byte i holds element i (low

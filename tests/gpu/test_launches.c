@@ -156,7 +156,6 @@ static void check_device(const char *name, const gpu_caps *f)
     static const weft_dtype types[] = {
 #define GPU_FORMAT(id, ...) WEFT_##id,
 #include "backends/gpu/formats.def"
-#undef GPU_FORMAT
     };
     static const int64_t widths[] = { 64, 80, 96, 128, 256 };
     static const int64_t tokens[] = { 1, 3, 8, 9, 40, 512 };

@@ -11,7 +11,9 @@ static const struct { weft_dtype type; double more; /* bits a weight than the fi
     { WEFT_F32, 0 },   { WEFT_F16, 0 },      { WEFT_BF16, 0 },     { WEFT_Q8_0, 0 },      { WEFT_Q4_0, 0 },
     { WEFT_Q4_1, 0 },  { WEFT_Q5_0, 0 },     { WEFT_Q5_1, 0 },     { WEFT_Q2_K, 0 },      { WEFT_Q3_K, 0.125 },
     { WEFT_Q4_K, 0.125 }, { WEFT_Q5_K, 0.125 }, { WEFT_Q6_K, 0 },  { WEFT_IQ4_NL, 0 },    { WEFT_IQ4_XS, 0.0625 },
-    { WEFT_MXFP4, 0 },
+    { WEFT_MXFP4, 0 }, { WEFT_IQ1_S, 1.75 }, { WEFT_IQ1_M, 1.8125 }, { WEFT_IQ2_XXS, 1.25 }, { WEFT_IQ2_XS, 1.25 },
+    { WEFT_IQ2_S, 1 }, { WEFT_IQ3_XXS, 1.25 }, { WEFT_IQ3_S, 0.875 }, { WEFT_TQ1_0, 0.375 }, { WEFT_TQ2_0, 0 },
+    { WEFT_NVFP4, 0 },
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats, COLUMNS = 4096 };
 static const char *const tunings[] = { "amd_rdna", "swiftshader", "lavapipe" }; /* panels of 1, 4 and 8 rows */
@@ -36,6 +38,22 @@ static void bytes_are_near_the_files(void)
         }
 }
 
+/* Where row r of a group has bits: those of entries of codebooks are never all of them, so several rows are tried. */
+static void mark(const gpu_panels *p, weft_dtype t, uint32_t r, uint64_t row_bytes, unsigned char *row,
+                 unsigned char *one)
+{
+    static const unsigned char fills[] = { 0xff, 0xaa, 0x6d, 0x13 };
+    memset(one, 0, p->group_bytes);
+    for (size_t k = 0; k < sizeof fills; k++) {
+        unsigned char *made = calloc(1, p->group_bytes);
+        if (!CHECK(made)) return;
+        memset(row, fills[k], row_bytes);
+        gpu_pack_row(p, t, row, row_bytes, r, made);
+        for (uint64_t i = 0; i < p->group_bytes; i++) one[i] |= made[i];
+        free(made);
+    }
+}
+
 /* Every byte of a group is some row's, and no two rows'. */
 static void fill(weft_dtype t, const char *tuning)
 {
@@ -45,10 +63,8 @@ static void fill(weft_dtype t, const char *tuning)
     if (!CHECK(gpu_panels_of(&f, t, COLUMNS, &p)) || !CHECK(weft_dtype_row_bytes(t, COLUMNS, &row_bytes))) return;
     unsigned char *row = malloc(row_bytes), *one = malloc(p.group_bytes), *all = calloc(1, p.group_bytes);
     if (!CHECK(row && one && all)) return;
-    memset(row, 0xff, row_bytes);
     for (uint32_t r = 0; r < p.group; r++) {
-        memset(one, 0, p.group_bytes);
-        gpu_pack_row(&p, t, row, row_bytes, r, one);
+        mark(&p, t, r, row_bytes, row, one);
         for (uint64_t i = 0; i < p.group_bytes; i++) {
             doubled += one[i] && all[i];
             all[i] |= one[i];

@@ -1,4 +1,5 @@
 /* ref_dtype.c: tensors of the oracle, and its own reading and writing of every stored type. */
+#include "ref_codebooks.h"
 #include "ref_ops.h"
 
 #include <math.h>
@@ -61,7 +62,7 @@ double ref_round(weft_dtype dtype, double v)
     return v;
 }
 
-static double half_value(uint16_t bits)
+double ref_half(uint16_t bits)
 {
     int exponent = bits >> 10 & 31, fraction = bits & 1023;
     double v;
@@ -95,17 +96,18 @@ static uint32_t float_bits(double v)
     return bits;
 }
 
-/* ---- blocks: a reader for each row of block.def, from the definition; writers where the library has one ---- */
+/* ---- blocks: a reader for each row of block.def, from the definition (more in ref_codebooks.c); writers where the
+ * library has one ---- */
 
-static void read_q8_0(const uint8_t *p, double *out)
+static void ref_read_q8_0(const uint8_t *p, double *out)
 {
-    double d = half_value((uint16_t)(p[0] | p[1] << 8));
+    double d = ref_half((uint16_t)(p[0] | p[1] << 8));
     for (int j = 0; j < 32; j++) out[j] = d * (int8_t)p[2 + j];
 }
 
-static void read_q4_0(const uint8_t *p, double *out)
+static void ref_read_q4_0(const uint8_t *p, double *out)
 {
-    double d = half_value((uint16_t)(p[0] | p[1] << 8));
+    double d = ref_half((uint16_t)(p[0] | p[1] << 8));
     for (int j = 0; j < 16; j++) {
         out[j] = d * ((p[2 + j] & 15) - 8);
         out[j + 16] = d * ((p[2 + j] >> 4) - 8);
@@ -114,10 +116,10 @@ static void read_q4_0(const uint8_t *p, double *out)
 
 static double half_in(const uint8_t *p)
 {
-    return half_value((uint16_t)(p[0] | p[1] << 8));
+    return ref_half((uint16_t)(p[0] | p[1] << 8));
 }
 
-static void read_q4_1(const uint8_t *p, double *out)
+static void ref_read_q4_1(const uint8_t *p, double *out)
 {
     for (int j = 0; j < 16; j++) {
         out[j] = half_in(p) * (p[4 + j] & 15) + half_in(p + 2);
@@ -132,14 +134,14 @@ static void five_bits(const uint8_t *low, const uint8_t *high, int *q)
     for (int j = 0; j < 32; j++) q[j] = (j < 16 ? low[j] & 15 : low[j - 16] >> 4) + (fifth >> j & 1 ? 16 : 0);
 }
 
-static void read_q5_0(const uint8_t *p, double *out)
+static void ref_read_q5_0(const uint8_t *p, double *out)
 {
     int q[32];
     five_bits(p + 6, p + 2, q);
     for (int j = 0; j < 32; j++) out[j] = half_in(p) * (q[j] - 16);
 }
 
-static void read_q5_1(const uint8_t *p, double *out)
+static void ref_read_q5_1(const uint8_t *p, double *out)
 {
     int q[32];
     five_bits(p + 8, p + 4, q);
@@ -162,7 +164,7 @@ static void four_bits(const uint8_t *p, int run, int *q)
             for (int j = 0; j < run; j++) *q++ = p[j] >> shift & 15;
 }
 
-static void read_q2_K(const uint8_t *p, double *out)
+static void ref_read_q2_K(const uint8_t *p, double *out)
 {
     int q[256];
     two_bits(p + 16, q);
@@ -170,7 +172,7 @@ static void read_q2_K(const uint8_t *p, double *out)
         out[j] = half_in(p + 80) * (p[j / 16] & 15) * q[j] - half_in(p + 82) * (p[j / 16] >> 4);
 }
 
-static void read_q3_K(const uint8_t *p, double *out)
+static void ref_read_q3_K(const uint8_t *p, double *out)
 {
     int q[256], scale[16];
     const uint8_t *s = p + 96;
@@ -196,7 +198,7 @@ static void six_bits(const uint8_t *p, int *scale, int *minimum)
     }
 }
 
-static void read_q4_K(const uint8_t *p, double *out)
+static void ref_read_q4_K(const uint8_t *p, double *out)
 {
     int q[256], scale[8], minimum[8];
     four_bits(p + 16, 32, q);
@@ -205,7 +207,7 @@ static void read_q4_K(const uint8_t *p, double *out)
         out[j] = half_in(p) * scale[j / 32] * q[j] - half_in(p + 2) * minimum[j / 32];
 }
 
-static void read_q5_K(const uint8_t *p, double *out)
+static void ref_read_q5_K(const uint8_t *p, double *out)
 {
     int q[256], scale[8], minimum[8];
     four_bits(p + 48, 32, q);
@@ -216,7 +218,7 @@ static void read_q5_K(const uint8_t *p, double *out)
     }
 }
 
-static void read_q6_K(const uint8_t *p, double *out)
+static void ref_read_q6_K(const uint8_t *p, double *out)
 {
     int low[256], high[256];
     four_bits(p, 64, low);
@@ -227,7 +229,7 @@ static void read_q6_K(const uint8_t *p, double *out)
 
 static const int8_t iq4[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
 
-static void read_iq4_nl(const uint8_t *p, double *out)
+static void ref_read_iq4_nl(const uint8_t *p, double *out)
 {
     for (int j = 0; j < 16; j++) {
         out[j] = half_in(p) * iq4[p[2 + j] & 15];
@@ -235,7 +237,7 @@ static void read_iq4_nl(const uint8_t *p, double *out)
     }
 }
 
-static void read_iq4_xs(const uint8_t *p, double *out)
+static void ref_read_iq4_xs(const uint8_t *p, double *out)
 {
     int high = p[2] | p[3] << 8;
     for (int g = 0; g < 8; g++) {
@@ -249,7 +251,7 @@ static void read_iq4_xs(const uint8_t *p, double *out)
 }
 
 /* OCP's microscaling: a byte of exponent, and numbers of 4 bits. */
-static void read_mxfp4(const uint8_t *p, double *out)
+static void ref_read_mxfp4(const uint8_t *p, double *out)
 {
     static const double e2m1[8] = { 0, 0.5, 1, 1.5, 2, 3, 4, 6 };
     for (int j = 0; j < 32; j++) {
@@ -357,7 +359,7 @@ typedef void read_block(const uint8_t *p, double *out);
 typedef void write_block(const double *v, uint8_t *p);
 
 static read_block *const readers[WEFT_DTYPE_COUNT] = {
-#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) [number] = read_##name,
+#define WEFT_BLOCK(number, id, name, block, bytes, bits, group, minimum, encodes, value) [number] = ref_read_##name,
 #include "graph/block.def"
 #undef WEFT_BLOCK
 };
@@ -401,7 +403,7 @@ void ref_decode(weft_dtype dtype, const void *bytes, int64_t n, double *out)
     if (readers[dtype]) return;
     for (int64_t i = 0; i < n; i++) {
         if (dtype == WEFT_F16) {
-            out[i] = half_value((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
+            out[i] = ref_half((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
         } else {
             uint32_t bits = 0;
             if (dtype == WEFT_BF16)

@@ -75,6 +75,10 @@ QUANTISED = {
                  "head_dim": 32, "rope_theta": 500.0}, {
         "token_embd": "Q6_K", "output": "Q4_1", "attn_q": "Q2_K", "attn_k": "Q3_K", "attn_v": "Q5_K", "attn_output": "IQ4_NL",
         "ffn_gate": "Q4_K", "ffn_up": "IQ4_XS", "ffn_down": "Q3_K"}),
+    "llama-books": ({**make.LLAMA, "num_hidden_layers": 1, "hidden_size": 256, "intermediate_size": 256,
+                     "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 32, "rope_theta": 500.0}, {
+        "token_embd": "IQ3_S", "output": "TQ2_0", "attn_q": "IQ2_XXS", "attn_k": "IQ2_XS", "attn_v": "IQ1_M",
+        "attn_output": "IQ2_S", "ffn_gate": "IQ3_XXS", "ffn_up": "IQ1_S", "ffn_down": "TQ1_0"}),
     "gpt_neox-q4_0": ({**make.NEOX, "num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 2, "rotary_pct": 0.25}, {
         "token_embd": "Q8_0", "output": "Q8_0", "attn_qkv": "Q4_0", "attn_output": "Q5_0", "ffn_up": "Q4_0",
         "ffn_down": "Q5_1"}),
@@ -98,7 +102,9 @@ def quantised(array, kind):
     chunk.restype = ctypes.c_size_t
     chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64,
                       ctypes.c_void_p]
-    assert chunk(int(kind), rows.ctypes.data, out.ctypes.data, 0, len(rows), rows.shape[1], None) == out.nbytes
+    importance = numpy.ones(rows.shape[1], dtype=numpy.float32)  # without, the smallest types are refused
+    given = importance.ctypes.data if kind.name[:3] in ("IQ1", "IQ2", "IQ3") else None
+    assert chunk(int(kind), rows.ctypes.data, out.ctypes.data, 0, len(rows), rows.shape[1], given) == out.nbytes
     return out
 
 
