@@ -1,5 +1,6 @@
 /* model.c: opening a model folder: which architecture it is, what its configuration says, which tensors it has. */
 #include "models/checkpoint/file.h"
+#include "models/gguf_config.h"
 #include "models/model_impl.h"
 
 #include <stdio.h>
@@ -160,7 +161,7 @@ static weft_status says_all(const weft_model *m, bool *out, weft_error *err)
 }
 
 /* The configuration; of a graph by itself one that may be empty. */
-static weft_status open_config(weft_model *m, const char *path, weft_error *err)
+static weft_status open_config(weft_model *m, const char *path, bool config_only, weft_error *err)
 {
     bool alone = false;
     char *gguf = NULL;
@@ -175,7 +176,10 @@ static weft_status open_config(weft_model *m, const char *path, weft_error *err)
     free(file);
     const char *origin = m->graph_alone ? m->path : "config.json (there is none)";
     m->unconfigured = !there;
-    if (there) WEFT_TRY(weft_config_file_open(path, &m->hf, err));
+    if (own && !config_only) { /* the header is read once */
+        WEFT_TRY(open_files(m, err));
+        WEFT_TRY(weft__gguf_config(gguf_of(m), &m->hf, err));
+    } else if (there) WEFT_TRY(weft_config_file_open(path, &m->hf, err));
     else WEFT_TRY(weft_config_file_parse("{}", 2, NULL, 0, origin, &m->hf, err));
     if (!m->graph_alone) return weft_config_file_view(m->hf, &m->config, err);
     m->config = weft__config_view_unchecked(m->hf); /* what it asks for is for the graph to know */
@@ -201,10 +205,10 @@ static weft_status open_model(weft_model *m, const char *path, const weft_model_
     WEFT_TRY(weft__text_take(m, desc, err));
     m->path = strdup(path ? path : m->text.tree ? m->text.origin : desc->graph->architecture);
     if (!m->path) return WEFT_OOM_FAIL(err, "a model");
-    WEFT_TRY(open_config(m, path, err));
+    WEFT_TRY(open_config(m, path, config_only, err));
     WEFT_TRY(weft__find_definition(m, err));
     m->default_dtype = config_dtype(m);
-    if (path && !config_only) WEFT_TRY(open_files(m, err));
+    if (path && !config_only && !m->checkpoint) WEFT_TRY(open_files(m, err));
     WEFT_TRY(fill_info(m, desc, err));
     const char *note;
     for (size_t i = 0; (note = weft_config_file_note(m->hf, i)); i++)
