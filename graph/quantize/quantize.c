@@ -92,13 +92,13 @@ static void quantize_mxfp4(const weft__fit_input *in, bool finite, unsigned char
 
 /* ---- rows ---- */
 
-/* Where importance is not known, and levels lie around zero: large numbers count more, up to what their squares are to
- * the mean square. Errors are larger then by a few percent, but models predict better (docs/numerics.md). */
+/* Of levels of two bits, errors of large numbers count more. The error is larger then by a few percent, but models
+ * differ less from what they were (docs/numerics.md). */
 static void favour_large(int n, weft__fit_input *in)
 {
     float square = 0;
     for (int i = 0; i < n; i++) square += in->x[i] * in->x[i];
-    for (int i = 0; i < n; i++) in->w[i] = square / (float)n + in->x[i] * in->x[i];
+    for (int i = 0; i < n; i++) in->w[i] *= sqrtf(square / (float)n + in->x[i] * in->x[i]);
 }
 
 static void quantize_block(const searched *f, const weft__fit_input *in, bool finite, unsigned char *b)
@@ -130,7 +130,7 @@ bool weft__quantize_row(weft_dtype t, const float *x, const float *importance, v
     for (int64_t at = 0; at < n; at += info->block, b += info->bytes) {
         weft__fit_input in;
         bool finite = prepare(x + at, importance ? importance + at : NULL, mean, (int)info->block, &in);
-        if (!importance && !formats[t].shape.min_hi) favour_large((int)info->block, &in);
+        if (t == WEFT_Q2_K) favour_large((int)info->block, &in);
         if (t == WEFT_MXFP4) quantize_mxfp4(&in, finite, b);
         else quantize_block(&formats[t], &in, finite, b);
     }
