@@ -79,7 +79,7 @@ PACK_FN void add_bits(const uint8_t *b, int shift, uint32_t mask, int to, uint32
 PACK_FN void take_fives(const uint8_t *nibbles, const uint8_t *fifth, uint32_t quad[8])
 {
     for (int g = 0; g < 8; g++) {
-        const uint32_t x = (fifth[g / 2] >> g % 2 * 4 & 15u) * 0x2040810u & EACH(16u); /* bit j to byte j */
+        const uint32_t x = ((uint32_t)fifth[g / 2] >> g % 2 * 4 & 15u) * 0x2040810u & EACH(16u); /* bit j to byte j */
         const uint8_t high[4] = { (uint8_t)x, (uint8_t)(x >> 8), (uint8_t)(x >> 16), (uint8_t)(x >> 24) };
         quad[g] = (load4(nibbles + g % 4 * 4) >> g / 4 * 4 & EACH(15u)) | load4(high);
     }

@@ -60,7 +60,7 @@ void ref_read_iq2_s(const uint8_t *p, double *out)
     const uint8_t *low = p + 2, *signs = p + 34, *high = p + 66, *scales = p + 74;
     for (int e = 0; e < 32; e++, out += 8) {
         unsigned s = e % 4 < 2 ? scales[e / 4] & 15 : scales[e / 4] >> 4;
-        unsigned entry = low[e] + (high[e / 4] >> e % 4 * 2) % 4u * 256;
+        unsigned entry = low[e] + ((unsigned)high[e / 4] >> e % 4 * 2) % 4 * 256;
         eight(d * (0.5 + s) * 0.25, weft__iq2_s_book[entry], signs[e], out);
     }
 }
@@ -91,7 +91,7 @@ void ref_read_iq3_s(const uint8_t *p, double *out)
     const uint8_t *low = p + 2, *high = p + 66, *signs = p + 74, *scales = p + 106;
     for (int e = 0; e < 64; e++, out += 4) {
         unsigned s = e / 8 % 2 ? scales[e / 16] >> 4 : scales[e / 16] & 15;
-        unsigned entry = low[e] + (high[e / 8] & 1 << e % 8 ? 256 : 0);
+        unsigned entry = low[e] + (high[e / 8] & 1 << e % 8 ? 256u : 0u);
         four(d * (1 + 2 * s), odd, weft__iq3_s_book[entry], e % 2 ? signs[e / 2] >> 4 : signs[e / 2], out);
     }
 }
