@@ -320,11 +320,10 @@ static void chat_templates_go_both_ways(void)
         if (rows[i].config) temp_write_text(&t, "model/tokenizer_config.json", rows[i].config);
         if (rows[i].jinja) temp_write_text(&t, "model/chat_template.jinja", rows[i].jinja);
         for (int turn = 0; turn < 2; turn++) { /* of the folder, and of the folder that was made of keys alone */
-            char out[16], plain[16], back[16];
+            char out[40], plain[40], back[40], from[40];
             snprintf(out, sizeof out, "%zu-%d.gguf", i, turn);
             snprintf(plain, sizeof plain, "%zu-%d-p.gguf", i, turn);
             snprintf(back, sizeof back, "back%zu-%d", i, turn);
-            char from[16];
             snprintf(from, sizeof from, "back%zu-0", i);
             if (!CHECK_OK(convert(&t, turn ? from : "model", out, NULL), err) || !forget_files(&t, out, plain) ||
                 !CHECK_OK(weft__gguf_open(temp_path(&t, plain), &f, &err), err))
