@@ -17,16 +17,13 @@ import subprocess
 import sys
 
 import gguf
+import peer
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = peer.HERE
 
 
 def prepare(args):
-    os.makedirs(args.out, exist_ok=True)
-    program = os.path.join(args.out, "bench_llama_cpp")
-    subprocess.run(["cc", "-O2", f"-I{args.source}/include", f"-I{args.source}/ggml/include", f"{HERE}/bench.c", "-o",
-                    program, f"-L{args.build}/bin", "-lllama", "-lggml", "-lggml-base",
-                    f"-Wl,-rpath,{os.path.abspath(args.build)}/bin"], check=True)
+    program = peer.compiled("bench", args.source, args.build, args.out)
     for model in args.models:
         folder = os.path.join(args.out, model)
         if not os.path.exists(f"{folder}/model.safetensors"):

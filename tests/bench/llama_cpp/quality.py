@@ -20,7 +20,7 @@ import sys
 
 import numpy
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import peer
 
 # weft's names; llama.cpp's number, and whether all matrices get the one type there, too
 TYPES = {
@@ -30,15 +30,6 @@ TYPES = {
     "mxfp4": (38, 1), "q4_0": (2, 1), "q4_1": (3, 1), "q5_0": (8, 1), "q5_1": (9, 1), "q8_0": (7, 1), "bf16": (32, 1),
     "f16": (1, 1),
 }
-
-
-def prepare(args):
-    os.makedirs(args.out, exist_ok=True)
-    program = os.path.join(args.out, "logits")
-    subprocess.run(["cc", "-O2", f"-I{args.source}/include", f"-I{args.source}/ggml/include", f"{HERE}/logits.c", "-o",
-                    program, f"-L{args.build}/bin", "-lllama", "-lggml", "-lggml-base",
-                    f"-Wl,-rpath,{os.path.abspath(args.build)}/bin"], check=True)
-    return program
 
 
 def text_ids(args):
@@ -134,7 +125,7 @@ def main():
     parser.add_argument("--windows", type=int, default=16)
     parser.add_argument("--imatrix")
     args = parser.parse_args()
-    program = prepare(args)
+    program = peer.compiled("logits", args.source, args.build, args.out)
     subprocess.run([args.weft, "convert", args.model, f"{args.out}/model.gguf", "--quiet"], check=True)
     ids = text_ids(args)
     base = weft_logits(args, ids, args.model, "--weights", "f32")
