@@ -40,6 +40,7 @@ class Setting:
 
 def _params(params: Mapping[str, float | str], kept: list[Any]) -> Any:
     array = ffi.new("weft_graph_param[]", max(1, len(params)))
+    kept.append(array)
     for i, (name, value) in enumerate(params.items()):
         kept.append(ffi.new("char[]", encoded(name)))
         array[i].name = kept[-1]
@@ -81,8 +82,8 @@ class Model(Object):
         desc = ffi.new("weft_model_desc *")
         known = [Definition.of(d)._c(kept) for d in definitions]
         if known:
-            desc.definitions, desc.n_definitions = ffi.new("weft_model_definition[]", [d[0] for d in known]), len(known)
-            kept.append(desc.definitions)
+            kept.append(ffi.new("weft_model_definition[]", [d[0] for d in known]))
+            desc.definitions, desc.n_definitions = kept[-1], len(known)
         if graph is not None:
             desc.graph = Definition.of(graph)._c(kept)
         if text is not None:
