@@ -9,16 +9,22 @@
 
 typedef struct gguf_image {
     unsigned char *p; /* to be freed */
-    size_t n;
+    size_t n, room;
     bool big; /* byte order */
 } gguf_image;
 
+/* Small files end with their memory, so that a sanitizer sees what is read behind them. */
 static inline void gguf_put(gguf_image *g, const void *data, size_t n)
 {
-    unsigned char *p = realloc(g->p, g->n + n + 1);
-    if (!CHECK(p)) return;
-    g->p = p;
-    if (n) memcpy(p + g->n, data, n);
+    const size_t need = g->n + n + 1;
+    if (need > g->room) {
+        const size_t room = need < 4096 ? need : 2 * need;
+        unsigned char *p = realloc(g->p, room);
+        if (!CHECK(p)) return;
+        g->p = p;
+        g->room = room;
+    }
+    if (n) memcpy(g->p + g->n, data, n);
     g->n += n;
 }
 
