@@ -226,7 +226,7 @@ static void mm_plan_init(const cpu_call *c, bool alone, mm_plan *p)
     *p = (mm_plan){ .c = c, .share = 1, .alone = alone };
     cpu_mm_operands(c, &p->m);
 #ifdef MM_TWINS
-    p->twins = p->m.tokens > MM_FEW * (p->m.w->rank == 3 ? p->m.w->dim[0] : 1); /* for each expert */
+    p->twins = !alone && p->m.tokens > MM_FEW * (p->m.w->rank == 3 ? p->m.w->dim[0] : 1); /* for each expert */
     if (p->twins) p->narrowest = MM_TWIN_LEAST;
 #endif
     p->w = p->m.w->data;
@@ -242,7 +242,7 @@ static void mm_plan_init(const cpu_call *c, bool alone, mm_plan *p)
     p->simple = p->alone && !p->turn && !c->deterministic;
     if (p->simple) p->k_block = p->k_even;
     /* Deterministic: tiles that add up a token's products in one order, whatever is beside it. */
-    if (c->deterministic && !mm_is_int(p->format) && !p->twins)
+    if (c->deterministic && !mm_is_int(p->format))
         while (MM_CHAINS(mm_tile_size[p->narrowest]) != MM_CHAINS(p->widest)) p->narrowest++;
     /* A few tokens read the weights as one stream; many want the group, unless that leaves threads without work. */
     const int64_t want = 4 * (int64_t)c->n_threads, least = p->twins ? 2 : pair;

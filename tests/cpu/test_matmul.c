@@ -391,48 +391,73 @@ static void sums_hold_the_largest_products(void)
 
 /* In a deterministic program a token's results do not depend on how many others are beside it, though one is multiplied
  * by other kernels than several: to the bit. */
+static void check_alone(cpu_isa isa, weft_dtype t, bool exact)
+{
+    matmul_case m = { .isa = isa, .type = t, .exact = exact, .t = 9, .n = 21, .k = 768, .threads = 1,
+                      .deterministic = true };
+    operands o = make_operands(&m);
+    float *alone = random_floats(o.ldy), *y = o.y;
+    bool same = run_kernel(&m, &o);
+    m.t = 1;
+    o.y = alone;
+    for (int64_t i = 0; i < 9; i++, o.x += o.ldx) {
+        same = same && run_kernel(&m, &o);
+        same = same && !memcmp(alone, y + i * o.ldy, (size_t)m.n * sizeof *alone);
+    }
+    if (!CHECK(same)) printf("  isa %d type %d exact %d\n", (int)isa, (int)t, exact);
+    o.x -= 9 * o.ldx;
+    o.y = y;
+    free(alone);
+    free_operands(&o);
+}
+
 static void tokens_do_not_tell_each_other(void)
 {
     for (cpu_isa isa = 0; isa < CPU_ISA_COUNT; isa++)
-        for (size_t type = 0; type < sizeof scales / sizeof *scales && cpu_isa_runs(isa); type++) {
-            const weft_dtype t = scales[type].t;
-            matmul_case m = { .isa = isa, .type = t, .t = 9, .n = 21, .k = 768, .threads = 1, .deterministic = true };
-            operands o = make_operands(&m);
-            float *alone = random_floats(o.ldy), *y = o.y;
-            bool same = run_kernel(&m, &o);
-            m.t = 1;
-            o.y = alone;
-            for (int64_t i = 0; i < 9; i++, o.x += o.ldx) {
-                same = same && run_kernel(&m, &o);
-                same = same && !memcmp(alone, y + i * o.ldy, (size_t)m.n * sizeof *alone);
-            }
-            if (!CHECK(same)) printf("  isa %d type %d\n", (int)isa, (int)t);
-            o.x -= 9 * o.ldx;
-            o.y = y;
-            free(alone);
-            free_operands(&o);
-        }
+        for (weft_dtype t = WEFT_F32; t <= WEFT_MXFP4 && cpu_isa_runs(isa); t++)
+            for (int exact = 0; exact < 2 && t != WEFT_I32; exact++) check_alone(isa, t, exact);
 }
 
 /* A program's scratch is laid out for the most tokens of a run; every smaller run must do with it. */
+static void check_scratch(cpu_call *call, cpu_tensor *const rows[3])
+{
+    uint64_t most = 0;
+    for (int64_t n = 1; n < 1000; n++) {
+        for (int i = 0; i < 3; i++)
+            if (rows[i]) rows[i]->dim[0] = n;
+        const uint64_t bytes = cpu_kernel_of(call->op, call->isa)->scratch(call);
+        if (!CHECK(bytes >= most)) {
+            printf("  isa %d type %d op %d threads %u deterministic %d exact %d: %d rows\n", (int)call->isa,
+                   (int)call->in[1].dtype, (int)call->op, call->n_threads, call->deterministic, call->exact, (int)n);
+            return;
+        }
+        most = bytes;
+    }
+}
+
+static void scratch_serves_smaller_runs_of(cpu_isa isa, weft_dtype t, uint32_t threads, bool deterministic, bool exact)
+{
+    cpu_tensor in[3] = { { NULL, WEFT_F32, 0, 2, { 1, 256 }, { 256, 1 } },
+                         { NULL, t, CPU_LAYOUT_PANEL, 2, { 99, 256 }, { 256, 1 } },
+                         { NULL, WEFT_I32, 0, 2, { 1, 2 }, { 2, 1 } } };
+    cpu_tensor out = { NULL, WEFT_F32, 0, 2, { 1, 99 }, { 99, 1 } };
+    cpu_call call = { .in = in, .out = &out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt, .isa = isa,
+                      .exact = exact, .deterministic = deterministic, .n_threads = threads };
+    check_scratch(&call, (cpu_tensor *[3]){ &in[0], &out });
+    in[1] = (cpu_tensor){ NULL, t, CPU_LAYOUT_PANEL, 3, { 17, 96, 256 }, { 96 * 256, 256, 1 } };
+    out = (cpu_tensor){ NULL, WEFT_F32, 0, 3, { 1, 2, 96 }, { 2 * 96, 96, 1 } };
+    call.n_in = 3;
+    call.op = WEFT_OP_linear_select;
+    check_scratch(&call, (cpu_tensor *[3]){ &in[0], &out, &in[2] });
+}
+
 static void scratch_serves_smaller_runs(void)
 {
     for (cpu_isa isa = 0; isa < CPU_ISA_COUNT; isa++)
         for (weft_dtype t = WEFT_F32; t <= WEFT_MXFP4 && cpu_isa_runs(isa); t++)
-            for (uint32_t threads = 1; threads < 40; threads = threads * 2 + 1) {
-                cpu_tensor in[2] = { { NULL, WEFT_F32, 0, 2, { 1, 256 }, { 256, 1 } },
-                                     { NULL, t, CPU_LAYOUT_PANEL, 2, { 99, 256 }, { 256, 1 } } };
-                cpu_tensor out = { NULL, WEFT_F32, 0, 2, { 1, 99 }, { 99, 1 } };
-                cpu_call call = { .in = in, .out = &out, .n_in = 2, .n_out = 1, .op = WEFT_OP_matmul_nt, .isa = isa,
-                                  .n_threads = threads };
-                uint64_t most = 0;
-                for (int64_t n = 1; t != WEFT_I32 && n < 1000; n++) {
-                    in[0].dim[0] = out.dim[0] = n;
-                    uint64_t bytes = cpu_kernel_of(WEFT_OP_linear, isa)->scratch(&call);
-                    CHECK(bytes >= most);
-                    most = bytes;
-                }
-            }
+            for (uint32_t threads = 1; threads < 40 && t != WEFT_I32; threads = threads * 2 + 1)
+                for (int how = 0; how < 4; how++)
+                    scratch_serves_smaller_runs_of(isa, t, threads, how & 1, how & 2);
 }
 
 static void sizes_are_checked(void)
