@@ -14,6 +14,7 @@ transformers' users know. docs/python.md leads through all of it.
 from . import _lib
 from ._lib import Progress
 from .auto import AutoModelForCausalLM, AutoTokenizer, CausalLM, CausalLMOutput, PretrainedTokenizer
+from .batch import WANTS, Rows
 from .definition import Config, Definition, ModelInputs
 from .device import Device, DeviceInfo, Roof, devices
 from .errors import (
@@ -37,7 +38,7 @@ from .model import Model, Setting
 from .profile import Profile, ProfileNode
 from .program import Memory, Port, Program
 from .sampling import Sampler, Sampling, logprobs
-from .session import WANTS, Rows, Session, SessionPlan
+from .session import Session, SessionPlan
 from .tokenizer import Tokenizer, TokenStream
 from .value import Extent, Value
 from .weights import Checkpoint, Tensor, Weights

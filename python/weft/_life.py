@@ -96,6 +96,10 @@ class Guards:
         if not self.enter(wait=False):
             with _counting:
                 _waiting.append((self, end))
+            if not self.enter(wait=False):
+                return  # who is inside sees it when leaving
+            self._leave(len(self._all))
+            _end_waiting()
             return
         try:
             end()
@@ -147,14 +151,25 @@ class Handle:
         self.forks: bool = forks and all(parent.forks for parent in parents)
         below: list[Guard] = [] if shared else [g for p in parents for g in p.guards]
         self.guards: Guards = Guards(below + ([guard] if guard else []))
+        self._count_at(self._parents)
+
+    @staticmethod
+    def _count_at(parents: Sequence[Handle]) -> None:
+        """They stay for as long as this does. One that is closed may do so, if something else still needs it."""
         with _counting:
-            for parent in self._parents:
+            for parent in parents:
+                if not parent._count:
+                    raise parent._closed()
+            for parent in parents:
                 parent._count += 1
+
+    def _closed(self) -> InvalidError:
+        return InvalidError(f"this {self.what} is closed")
 
     @property
     def pointer(self) -> Any:
         if not self._open:
-            raise InvalidError(f"this {self.what} is closed")
+            raise self._closed()
         self._check_process()
         return self._pointer
 
@@ -191,10 +206,8 @@ class Handle:
     def adopt(self, parents: Iterable[Handle]) -> None:
         """More that must stay as long as this: devices that weights come to lie on."""
         new = [parent for parent in parents if parent not in self._parents]
-        with _counting:
-            for parent in new:
-                parent._count += 1
-            self._parents += tuple(new)
+        self._count_at(new)
+        self._parents += tuple(new)
         self.forks = self.forks and all(parent.forks for parent in new)
         self.guards = Guards([*self.guards, *(g for parent in new for g in parent.guards)])
 
@@ -215,12 +228,11 @@ class Handle:
         self._check_process()
         self.guards.enter()
         try:
-            pointer = self.pointer
+            self.retain()
         except BaseException:
             self.guards.__exit__()
             raise
-        self.retain()
-        return pointer
+        return self._pointer
 
     def __exit__(self, *_: object) -> None:
         self.guards.__exit__()
@@ -238,7 +250,10 @@ class Handle:
         self.release()
 
     def retain(self) -> None:
+        """It stays, whoever closes it, until ``release``."""
         with _counting:
+            if not self._open:
+                raise self._closed()
             self._count += 1
 
     def release(self) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .batch import WANTS
 from .device import Device
 from .errors import InvalidError, LimitError
 from .model import Model
 from .sampling import Sampler, Sampling
-from .session import WANTS, Session, SessionPlan
+from .session import Session, SessionPlan
 from .tokenizer import Tokenizer
 from .weights import Weights
 

@@ -9,7 +9,7 @@ from typing import Any, Union
 from ._lib import callback, dtype_name, dtype_of, encoded, ffi, lib, string_or_none
 from .errors import InvalidError
 from .graph import Graph
-from .value import Value, attention_desc, dim_of, ref_of
+from .value import Value, attention_desc, dim_of, raise_of
 
 __all__ = ["Config", "Definition", "ModelInputs"]
 
@@ -83,13 +83,12 @@ class ModelInputs:
     ) -> Value:
         """Attention of q [T, H, D] over the sequences' keys and values, to which k [T, G, D] and v [T, G, E] are added:
         each token sees its sequence up to itself, or the window's last tokens of that."""
-        more = attention_desc(0, None, None, soft_cap, sinks, slopes, bias)
-        refs = (ref_of(q), ref_of(k), ref_of(v))
-        return self._graph._made(lib.weft_cached_attention_with(self._graph._g, self._c, *refs, scale, window, more))
+        more = attention_desc(self._graph, 0, None, None, soft_cap, sinks, slopes, bias)
+        return self._graph._build("cached_attention_with", self._c, q, k, v, scale, window, more)
 
     def alibi_slopes(self, heads: int) -> Value:
         """f32 [heads], for ``slopes``."""
-        return self._graph._made(lib.weft_alibi_slopes(self._graph._g, heads))
+        return self._graph._build("alibi_slopes", heads)
 
     def cache(self, window: int = 0) -> Cache:
         """The cache of layers that see so far, for layers that read another's state."""
@@ -103,13 +102,17 @@ class Cache:
         graph = inputs._graph
         self._inputs, self._c = inputs, c
         self.window, self.cells = int(c.window), dim_of(graph, c.cells)
-        self.cell, self.first, self.table = (graph._made(getattr(c, name)) for name in ("cell", "first", "table"))
+        if not c.cell.id:
+            raise_of(graph._g)
+        self.cell, self.first, self.table = (
+            Value(graph, int(getattr(c, name).id)) for name in ("cell", "first", "table")
+        )
 
     def store(self, rows: Value, name: str, dtype: str | None = None) -> Value:
         """Stores rows [T, G, D] in the state ``name``, which it gives. dtype None: that of the session's keys."""
         graph = self._inputs._graph
         number = self._inputs._c.kv if dtype is None else dtype_of(dtype)
-        return graph._made(lib.weft_cache_store(graph._g, self._c, ref_of(rows), number, encoded(name)))
+        return graph._build("cache_store", self._c, rows, number, encoded(name))
 
     def attention(
         self,
@@ -123,9 +126,9 @@ class Cache:
         slopes: Value | None = None,
         bias: Value | None = None,
     ) -> Value:
-        graph, more = self._inputs._graph, attention_desc(0, None, None, soft_cap, sinks, slopes, bias)
-        refs = (ref_of(q), ref_of(keys), ref_of(values))
-        return graph._made(lib.weft_cache_attention(graph._g, self._inputs._c, self._c, *refs, scale, more))
+        graph = self._inputs._graph
+        more = attention_desc(graph, 0, None, None, soft_cap, sinks, slopes, bias)
+        return graph._build("cache_attention", self._inputs._c, self._c, q, keys, values, scale, more)
 
 
 Build = Callable[[Graph, Config, ModelInputs], Any]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .batch import WANTS, Rows, Step
 from .errors import CancelledError, InvalidError, NotFoundError, WeftError
 from .sampling import Sampler, Sampling, logprobs
 from .tokenizer import Ids
@@ -63,6 +64,8 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
     ) -> None:
         if not prompt.size:
             raise InvalidError("generation needs a prompt of at least one token")
+        if max_tokens < 0 or (n_logprobs or 0) < 0:
+            raise InvalidError(f"max_tokens={max_tokens}, n_logprobs={n_logprobs}: less than none")
         self._session, self._sequence, self._prompt = session, sequence, prompt
         self._max_tokens, self._ignore_eos, self._n_logprobs = max_tokens, ignore_eos, n_logprobs
         self._sampler = Sampler(sampling, session.n_vocab)
@@ -75,6 +78,7 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
             self._stream = None
         self._eos = session.model.eos_tokens
         self._history = prompt.tolist()
+        self._step: Step | None = None
         self.tokens: list[int] = []
         self.text = ""
         self.stop_reason: str | None = None
@@ -130,10 +134,8 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
 
     def _evaluate(self, ids: Ids) -> npt.NDArray[Any]:
         wants = np.zeros(ids.size, np.uint32)
-        from .session import WANTS
-
         wants[-1] = WANTS[self._wants]
-        rows = self._session.eval(ids, self._sequence, wants)
+        rows = self._session._run(ids, self._sequence, wants, Rows(), self._step)
         row: npt.NDArray[Any] = getattr(rows, self._wants)[0]
         return row
 
@@ -175,12 +177,13 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         return next(self, None)
 
     async def __anext__(self) -> Token:
+        this = self._step = Step()
         step = asyncio.get_running_loop().run_in_executor(None, self._next)
         try:
             token: Token | None = await asyncio.shield(step)
         except asyncio.CancelledError:
-            # The task was cancelled: nothing is left running in the session that others then could meet.
-            self._session.cancel()
+            # The task was cancelled: its step ends, and nothing is left running that others then could meet.
+            self._session._cancel_step(this)
             await asyncio.wait([step])
             if not step.cancelled() and isinstance(step.exception(), WeftError):
                 self.stop_reason = self.stop_reason or "cancelled"

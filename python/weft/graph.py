@@ -99,28 +99,43 @@ class Graph(Object):
     def _g(self) -> Any:
         return self._handle.pointer
 
-    def _made(self, ref: Any) -> Value:
-        if not ref.id:
-            raise_of(self._g)
+    def _build(self, name: str, *args: Any) -> Value:
+        """What a builder makes; values among its arguments must be this graph's."""
+        c = [ref_of(self, a) if isinstance(a, Value) else a for a in args]
+        with self._handle as g:
+            ref = getattr(lib, f"weft_{name}")(g, *c)
+            if not ref.id:
+                raise_of(g)
         return Value(self, int(ref.id))
+
+    def _build_into(self, name: str, out: Any, *args: Any) -> None:
+        """The same of a builder that returns nothing, but fills ``out``."""
+        c = [ref_of(self, a) if isinstance(a, Value) else a for a in args]
+        with self._handle as g:
+            getattr(lib, f"weft_{name}")(g, *c)
+            if not out[0].id:
+                raise_of(g)
 
     # ---- building ----
 
     def extent(self, name: str, bound: int) -> Extent:
         """A dimension that each run chooses, from 1 to the bound. The same name gives the same extent."""
-        dim = lib.weft_extent(self._g, encoded(name), bound)
-        if not dim.extent:
-            raise_of(self._g)
+        with self._handle as g:
+            dim = lib.weft_extent(g, encoded(name), bound)
+            if not dim.extent:
+                raise_of(g)
         return Extent(name, bound, int(dim.extent))
 
     @contextlib.contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Prefixes names of weights and states, and is the path of the nodes made inside: "layers.3"."""
-        lib.weft_scope_begin(self._g, b"%s", ffi.new("char[]", encoded(name)))
+        with self._handle as g:
+            lib.weft_scope_begin(g, b"%s", ffi.new("char[]", encoded(name)))
         try:
             yield
         finally:
-            lib.weft_scope_end(self._g, ref_of(None))
+            with self._handle as g:
+                lib.weft_scope_end(g, ref_of(self, None))
 
     def input(self, dtype: str, dims: Dims, name: str) -> Value:
         return self._source("input", dtype, dims, name)
@@ -134,7 +149,7 @@ class Graph(Object):
         return self._source("state", dtype, dims, name)
 
     def _source(self, kind: str, dtype: str | None, dims: Dims, name: str) -> Value:
-        return self._made(getattr(lib, f"weft_{kind}")(self._g, dtype_of(dtype), dims_of(dims), encoded(name)))
+        return self._build(kind, dtype_of(dtype), dims_of(self, dims), encoded(name))
 
     def constant(self, data: npt.ArrayLike) -> Value:
         """From an array, which is copied: float32 (and Python's numbers), float16 or int32."""
@@ -144,15 +159,15 @@ class Graph(Object):
         array = np.ascontiguousarray(array)
         kind = DTYPE_OF_NUMPY[array.dtype.str[1:]]
         pointer = ffi.from_buffer("char[]", array.reshape(-1).view(np.uint8))
-        return self._made(lib.weft_constant(self._g, dtype_of(kind), dims_of(array.shape or (1,)), pointer))
+        return self._build("constant", dtype_of(kind), dims_of(self, array.shape or (1,)), pointer)
 
     def number(self, value: float, dtype: str = "f32") -> Value:
         """A constant of one element that goes with values of that type."""
         return self.constant(np.array([value], np.int32 if dtype == "i32" else np.float32))
 
     def concat(self, values: Sequence[Value], axis: int) -> Value:
-        refs = ffi.new("weft_ref[]", [{"id": v.id} for v in values] or [{"id": 0}])
-        return self._made(lib.weft_concat(self._g, refs, len(values), axis))
+        refs = ffi.new("weft_ref[]", [ref_of(self, v) for v in values] or [ref_of(self, None)])
+        return self._build("concat", refs, len(values), axis)
 
     def activation(self, x: Value, name: str) -> Value:
         """By its usual name: "gelu", "silu"."""
@@ -162,11 +177,11 @@ class Graph(Object):
         }
         if name not in acts:
             raise NotFoundError(f"there is no activation {name!r}; there are {', '.join(acts)}")
-        return self._made(lib.weft_activation(self._g, ref_of(x), acts[name]))
+        return self._build("activation", x, acts[name])
 
     def output(self, value: Value, name: str) -> Value:
         """Names a value that can be read after a run; returns it."""
-        return self._made(lib.weft_output(self._g, ref_of(value), b"%s", ffi.new("char[]", encoded(name))))
+        return self._build("output", value, b"%s", ffi.new("char[]", encoded(name)))
 
     def seal(self) -> None:
         """Verifies everything; builders are refused from now on."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,38 +13,20 @@ import numpy.typing as npt
 
 from ._lib import Progress, call, dtype_of, encoded, ffi, lib, progress_sink, string
 from ._life import Handle, Object
+from .batch import WANTS, Floats, Rows, Step, batch_of, pointer_of, room_for, wants_of
 from .device import Device
-from .errors import InvalidError
+from .errors import CancelledError, InvalidError
 from .generation import Generation
 from .graph import Graph
 from .program import Program
-from .sampling import CANDIDATE, CandidateArray, Sampling
+from .sampling import Sampling
 from .tokenizer import Ids, IdsLike, ids_of, take_ids
 from .weights import Weights
 
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["Rows", "Session", "SessionPlan"]
-
-Floats = npt.NDArray[np.float32]
-WANTS = {
-    "logits": int(lib.WEFT_WANT_LOGITS),
-    "candidates": int(lib.WEFT_WANT_CANDIDATES),
-    "hidden": int(lib.WEFT_WANT_HIDDEN),
-    "scores": int(lib.WEFT_WANT_SCORES),
-}
-BATCH_TOKEN = np.dtype([("id", "<i4"), ("sequence", "<u4"), ("wants", "<u4")])
-
-
-def wants_of(wants: str | Iterable[str]) -> int:
-    """A sum of weft_want."""
-    total = 0
-    for name in [wants] if isinstance(wants, str) else wants:
-        if name not in WANTS:
-            raise InvalidError(f"there is no output {name!r} of tokens; there are {', '.join(WANTS)}")
-        total |= WANTS[name]
-    return total
+__all__ = ["Session", "SessionPlan"]
 
 
 class SessionPlan(Object):
@@ -161,27 +144,6 @@ class SessionPlan(Object):
             call(lib.weft_session_plan_check, pointer)
 
 
-@dataclass
-class Rows:
-    """Results: of each kind a row for every token that wanted it, in order. None: no token did."""
-
-    logits: Floats | None = None
-    candidates: CandidateArray | None = None
-    hidden: Floats | None = None
-    scores: Floats | None = None
-
-
-def _place(name: str, given: npt.NDArray[Any] | None, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
-    """Where rows go: a new array, or the caller's, which must be as it is needed."""
-    if given is None:
-        return np.empty(shape, dtype)
-    if given.shape != shape or given.dtype != dtype or not given.flags.c_contiguous or not given.flags.writeable:
-        raise InvalidError(
-            f"the array for {name} must be {np.dtype(dtype)} of shape {shape}, in one piece and writable"
-        )
-    return given
-
-
 class Session(Object):
     """Several token sequences that share one set of weights and one cache.
 
@@ -198,6 +160,7 @@ class Session(Object):
     def __init__(self, plan: SessionPlan, weights: Weights | None = None) -> None:
         out = ffi.new("weft_session **")
         self.model = plan.model
+        self._turn, self._inside = threading.Lock(), None  # type: threading.Lock, Step | None
 
         def create() -> Any:
             loaded = ffi.NULL if weights is None else weights._handle.pointer
@@ -227,6 +190,18 @@ class Session(Object):
 
     # ---- evaluation ----
 
+    @contextlib.contextmanager
+    def _within(self, step: Step | None) -> Iterator[None]:
+        with self._turn:
+            if step and step.cancelled:
+                raise CancelledError("cancelled before it began")
+            self._inside = step
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._inside = None
+
     def eval(
         self, ids: IdsLike, sequence: int | IdsLike = 0, wants: str | IdsLike = (), out: Rows | None = None
     ) -> Rows:
@@ -236,25 +211,21 @@ class Session(Object):
         of ``weft.WANTS``; nothing: they are only read. out: arrays of the caller's, which the library then writes into;
         else it writes into new ones. There is no other copy.
         """
-        tokens = ids_of(ids)
-        batch = np.zeros(tokens.size, BATCH_TOKEN)
-        batch["id"], batch["sequence"] = tokens, sequence
-        batch["wants"] = wants_of(wants) if isinstance(wants, str) else wants if np.size(wants) else 0
-        return self._run(batch, out or Rows())
+        given = wants_of(wants) if isinstance(wants, str) else wants if np.size(wants) else 0
+        return self._run(ids, sequence, given, out or Rows(), None)
 
-    def _run(self, batch: npt.NDArray[np.void], out: Rows) -> Rows:
+    def _run(
+        self, ids: IdsLike, sequence: int | IdsLike, wants: int | IdsLike, out: Rows, step: Step | None
+    ) -> Rows:
+        batch = batch_of(ids, sequence, wants)
         rows, c_rows = Rows(), ffi.new("weft_rows *")
-        with self._handle as pointer:
+        with self._handle as pointer, self._within(step):
             for name, bit in WANTS.items():
                 n = int(np.count_nonzero(batch["wants"] & bit))
-                if not n:
-                    continue
-                array = _place(
-                    name, getattr(out, name), (n, self._widths[name]), CANDIDATE if name == "candidates" else np.float32
-                )
-                setattr(rows, name, array)
-                kind = "weft_candidate[]" if name == "candidates" else "float[]"
-                setattr(c_rows, name, ffi.from_buffer(kind, array, require_writable=True))
+                if n:
+                    array = room_for(name, getattr(out, name), (n, self._widths[name]))
+                    setattr(rows, name, array)
+                    setattr(c_rows, name, pointer_of(name, array))
             call(lib.weft_session_eval, pointer, ffi.from_buffer("weft_batch_token[]", batch), batch.size, c_rows)
         return rows
 
@@ -327,6 +298,13 @@ class Session(Object):
             lib.weft_session_cancel(self._handle.pointer)
         finally:
             self._handle.release()
+
+    def _cancel_step(self, step: Step) -> None:
+        """Ends this step, whether it has begun or not, and no other."""
+        with self._turn:
+            step.cancelled = True
+            if self._inside is step:
+                lib.weft_session_cancel(self._handle.pointer)
 
     def program(self, n: int = 1) -> Program:
         """The program that runs n tokens: to look at and to profile."""

@@ -45,10 +45,13 @@ Dims = Sequence[Dim]
 Number = Union[int, float]
 
 
-def dims_of(dims: Dims) -> Any:
+def dims_of(graph: Graph, dims: Dims) -> Any:
     """A weft_dims by value."""
     if not 0 < len(dims) <= 6:
         raise InvalidError(f"a value has 1 to 6 dims, not {len(dims)}")
+    for d in dims:
+        if isinstance(d, Extent) and string(lib.weft_graph_extent(graph._g, d._number, ffi.NULL)) != d.name:
+            raise InvalidError(f"the extent {d.name} belongs to another graph")
     rows = [{"n": d.factor, "extent": d._number} if isinstance(d, Extent) else {"n": d, "extent": 0} for d in dims]
     return ffi.new("weft_dims *", {"rank": len(rows), "d": rows})[0]
 
@@ -61,8 +64,10 @@ def dim_of(graph: Graph, dim: Any) -> Dim:
     return Extent(name, int(bound[0]), int(dim.extent), int(dim.n))
 
 
-def ref_of(value: Value | None) -> Any:
-    """A weft_ref by value; None: none."""
+def ref_of(graph: Graph, value: Value | None) -> Any:
+    """A weft_ref by value, of one of the graph's values; None: none."""
+    if value is not None and value.graph is not graph:
+        raise InvalidError(f"{value!r} belongs to another graph")
     return ffi.new("weft_ref *", {"id": 0 if value is None else value.id})[0]
 
 
@@ -78,7 +83,7 @@ class Value:
         return f"<weft.Value %{self.id} {self.dtype} {list(self.shape)}>"
 
     def _value(self) -> Any:
-        found = lib.weft_graph_value(self.graph._g, ref_of(self))
+        found = lib.weft_graph_value(self.graph._g, ref_of(self.graph, self))
         if found == ffi.NULL:
             raise InvalidError(f"the graph has no value %{self.id} any more")
         return found
@@ -95,9 +100,10 @@ class Value:
         return tuple(dim_of(self.graph, dims.d[i]) for i in range(dims.rank))
 
     def _op(self, name: str, *args: Any) -> Value:
-        """A builder's result, whose values are passed as such."""
-        c = [ref_of(a) if isinstance(a, Value) else a for a in args]
-        return self.graph._made(getattr(lib, f"weft_{name}")(self.graph._g, ref_of(self), *c))
+        return self.graph._build(name, self, *args)
+
+    def _ref(self, value: Value | None) -> Any:
+        return ref_of(self.graph, value)
 
     def _two(self, name: str, other: Value | Number, swapped: bool = False) -> Value:
         value = other if isinstance(other, Value) else self.graph.number(other, self.dtype)
@@ -106,7 +112,7 @@ class Value:
     # ---- views ----
 
     def reshape(self, dims: Dims) -> Value:
-        return self._op("reshape", dims_of(dims))
+        return self._op("reshape", dims_of(self.graph, dims))
 
     def permute(self, order: Sequence[int]) -> Value:
         """Axis i of the result is axis order[i] of this."""
@@ -125,11 +131,11 @@ class Value:
     def split(self, axis: int, n: int) -> list[Value]:
         """n equal slices."""
         out = ffi.new("weft_ref[]", n)
-        lib.weft_split(self.graph._g, ref_of(self), axis, n, out)
-        return [self.graph._made(out[i]) for i in range(n)]
+        self.graph._build_into("split", out, self, axis, n, out)
+        return [Value(self.graph, int(out[i].id)) for i in range(n)]
 
     def broadcast(self, dims: Dims) -> Value:
-        return self._op("broadcast", dims_of(dims))
+        return self._op("broadcast", dims_of(self.graph, dims))
 
     # ---- element-wise ----
 
@@ -248,10 +254,10 @@ class Value:
     # ---- along an axis ----
 
     def layer_norm(self, w: Value | None = None, b: Value | None = None, eps: float = 1e-5) -> Value:
-        return self._op("layer_norm", ref_of(w), ref_of(b), eps)
+        return self._op("layer_norm", self._ref(w), self._ref(b), eps)
 
     def rms_norm(self, w: Value | None = None, eps: float = 1e-6) -> Value:
-        return self._op("rms_norm", ref_of(w), eps)
+        return self._op("rms_norm", self._ref(w), eps)
 
     def l2_norm(self, eps: float = 1e-6) -> Value:
         return self._op("l2_norm", eps)
@@ -272,7 +278,14 @@ class Value:
             raise InvalidError(f"a norm is layer, rms or l2, not {kind!r}")
         desc = ffi.new(
             "weft_norm_desc *",
-            {"kind": kinds[kind], "w": ref_of(w), "b": ref_of(b), "eps": eps, "group": group, "one_plus": one_plus},
+            {
+                "kind": kinds[kind],
+                "w": self._ref(w),
+                "b": self._ref(b),
+                "eps": eps,
+                "group": group,
+                "one_plus": one_plus,
+            },
         )
         return self._op("norm", desc)
 
@@ -298,8 +311,8 @@ class Value:
     def top_k(self, k: int) -> tuple[Value, Value]:
         """Values and indices of the k largest along the last axis, descending."""
         out = ffi.new("weft_ref[2]")
-        lib.weft_top_k(self.graph._g, ref_of(self), k, out, out + 1)
-        return self.graph._made(out[0]), self.graph._made(out[1])
+        self.graph._build_into("top_k", out, self, k, out, out + 1)
+        return Value(self.graph, int(out[0].id)), Value(self.graph, int(out[1].id))
 
     # ---- products and rows ----
 
@@ -326,14 +339,14 @@ class Value:
     def conv1d(self, x: Value, weight: Value, bias: Value | None, sequence: Value, reset: Value) -> tuple[Value, Value]:
         """On this state: the result and the state's new value."""
         out = ffi.new("weft_ref *")
-        y = self._op("conv1d", x, weight, ref_of(bias), sequence, reset, out)
-        return y, self.graph._made(out[0])
+        y = self._op("conv1d", x, weight, self._ref(bias), sequence, reset, out)
+        return y, Value(self.graph, int(out[0].id))
 
     def linear_scan(self, a: Value, b: Value, sequence: Value, reset: Value) -> tuple[Value, Value]:
         """On this state: h = a h + b along each sequence, and the state's new value."""
         out = ffi.new("weft_ref *")
         y = self._op("linear_scan", a, b, sequence, reset, out)
-        return y, self.graph._made(out[0])
+        return y, Value(self.graph, int(out[0].id))
 
     # ---- attention ----
 
@@ -375,9 +388,9 @@ class Value:
                 "untruncated": untruncated,
                 "scale": scale,
                 "pairs": pairs,
-                "length": ref_of(length),
-                "factors": ref_of(factors),
-                "long_factors": ref_of(long_factors),
+                "length": self._ref(length),
+                "factors": self._ref(factors),
+                "long_factors": self._ref(long_factors),
             },
         )
         return self._op("rope_table", desc)
@@ -402,11 +415,12 @@ class Value:
         bias: Value | None = None,
     ) -> Value:
         """Of these queries [T, H, D] over the cells first[t] to last[t] of k and v [G, C, D]: [T, H, E]."""
-        desc = attention_desc(page, sequence, pages, soft_cap, sinks, slopes, bias)
+        desc = attention_desc(self.graph, page, sequence, pages, soft_cap, sinks, slopes, bias)
         return self._op("attention_with", k, v, first, last, scale, desc)
 
 
 def attention_desc(
+    graph: Graph,
     page: int,
     sequence: Value | None,
     pages: Value | None,
@@ -419,12 +433,12 @@ def attention_desc(
         "weft_attention_desc *",
         {
             "page": page,
-            "sequence": ref_of(sequence),
-            "pages": ref_of(pages),
+            "sequence": ref_of(graph, sequence),
+            "pages": ref_of(graph, pages),
             "soft_cap": soft_cap,
-            "sinks": ref_of(sinks),
-            "slopes": ref_of(slopes),
-            "bias": ref_of(bias),
+            "sinks": ref_of(graph, sinks),
+            "slopes": ref_of(graph, slopes),
+            "bias": ref_of(graph, bias),
         },
     )
 

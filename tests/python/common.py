@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import traceback
 
 import numpy as np
 
@@ -46,6 +47,15 @@ def python(source, **environment):
 def without_preload():
     """The environment for programs that bring their own sanitizer."""
     return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
+def raised(kind, function):
+    """What a call raises, and the names of the functions that it came through, the outermost first."""
+    try:
+        function()
+    except kind as error:
+        return error, [frame.name for frame in traceback.extract_tb(error.__traceback__)][1:]
+    raise AssertionError(f"no {kind.__name__} arrived")
 
 
 def address(array):

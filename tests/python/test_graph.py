@@ -10,7 +10,7 @@ import numpy as np
 import weft
 from weft import _lib
 
-from common import ROOT, STORY, TINY, address, python
+from common import ROOT, STORY, TINY, address, python, raised
 
 sys.path.insert(0, str(ROOT / "python/examples"))
 import own_model  # noqa: E402
@@ -140,6 +140,21 @@ class Builders(unittest.TestCase):
         ):
             with self.assertRaises(weft.WeftError):
                 wrong(one()[1])
+        other, y = one()
+        for wrong in (
+            lambda: x + y,
+            lambda: x.layer_norm(y),
+            lambda: x.norm("rms", y),
+            lambda: g.concat([x, y], 0),
+            lambda: g.output(y, "y"),
+            lambda: g.activation(y, "gelu"),
+            lambda: g.input("f32", (other.extent("n", 4),), "n"),
+        ):
+            g, x = one()
+            with self.assertRaisesRegex(weft.InvalidError, "belongs to another graph"):
+                wrong()
+            g.output(x.relu(), "z")  # nothing has happened to it
+            g.seal()
         g, x = one()
         g.output(x, "y")
         g.seal()
@@ -237,8 +252,9 @@ class Programs(unittest.TestCase):
             def __getitem__(self, name):
                 raise ZeroDivisionError(name)
 
-        with self.assertRaises(ZeroDivisionError):
-            weft.Program(g, weights=Broken()).load()
+        error, names = raised(ZeroDivisionError, lambda: weft.Program(g, weights=Broken()).load())
+        self.assertEqual((error.args, names[-1]), (("w",), "__getitem__"))
+        self.assertIn("load", names)
 
     def test_files_are_not_copied(self):
         checkpoint = weft.Checkpoint(TINY)
@@ -296,9 +312,9 @@ class Definitions(unittest.TestCase):
         def build(g, config, inputs):
             raise Mine("of mine", 7)
 
-        with self.assertRaises(Mine) as caught:
-            weft.Model(TINY, graph=build)
-        self.assertEqual(caught.exception.args, ("of mine", 7))
+        error, names = raised(Mine, lambda: weft.Model(TINY, graph=build))
+        self.assertEqual((error.args, names[-1]), (("of mine", 7), "build"))
+        self.assertEqual(names.count("build"), 2)  # this one, and the package's that calls it
 
         def wrong(g, config, inputs):
             g.weight(None, (5, config.integer("hidden_size")), "gpt_neox.embed_in.weight").gather(

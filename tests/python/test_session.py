@@ -5,13 +5,12 @@ import json
 import pathlib
 import tempfile
 import threading
-import traceback
 import unittest
 
 import numpy as np
 import weft
 
-from common import STORY, TINY, address, program, program_rows
+from common import STORY, TINY, address, program, program_rows, raised
 
 model = weft.Model(TINY)
 
@@ -52,6 +51,11 @@ class Logits(unittest.TestCase):
             (lambda: self.session.logits([2**40]), weft.InvalidError),
             (lambda: self.session.logits([model.n_vocab]), weft.InvalidError),
             (lambda: self.session.logits([1], 3), weft.InvalidError),
+            (lambda: self.session.logits([1], -1), weft.InvalidError),
+            (lambda: self.session.eval([1, 2], [0.5, 1]), weft.InvalidError),
+            (lambda: self.session.eval([1, 2], [0]), weft.InvalidError),
+            (lambda: self.session.eval([1, 2], 0, [1, 2, 3]), weft.InvalidError),
+            (lambda: self.session.generate([1], max_tokens=-1), weft.InvalidError),
             (lambda: self.session.hidden([1]), weft.InvalidError),
             (lambda: self.session.logits([1], out=np.empty(3, np.float32)), weft.InvalidError),
             (lambda: self.session.logits(np.ones(513, int)), weft.LimitError),
@@ -171,14 +175,9 @@ class Generation(unittest.TestCase):
         def broken(candidates, history):
             raise KeyError("mine")
 
-        try:
-            model.session().generate(STORY, sampling=weft.Sampling(steps=[broken])).run()
-        except KeyError as error:
-            self.assertEqual(error.args, ("mine",))
-            names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
-            self.assertEqual((names[0], names[-1]), ("test_steps_in_python", "broken"))
-        else:
-            self.fail("the step's exception did not arrive")
+        story = model.session().generate(STORY, sampling=weft.Sampling(steps=[broken]))
+        error, names = raised(KeyError, story.run)
+        self.assertEqual((error.args, names[0], names[-1]), (("mine",), "run", "broken"))
 
     def test_async(self):
         async def read(session, sequence):
@@ -193,24 +192,39 @@ class Generation(unittest.TestCase):
         self.assertEqual(one, model.session().generate(STORY, max_tokens=6).run().tokens)
 
     def test_async_cancelled(self):
-        async def cancelled():
-            session = model.session()
-            story = session.generate(STORY, max_tokens=200)
+        """A task that is cancelled ends its own step, in the middle of it or before it, and nobody else's."""
+        session = weft.Session(weft.SessionPlan(model, sequences=2, max_tokens=8))
+        whole = model.session().generate(STORY * 20, max_tokens=8).run().tokens
 
-            async def read():
-                async for _ in story:
-                    pass
+        async def read(story):
+            return [token.id async for token in story]
 
-            task = asyncio.ensure_future(read())
-            while len(story.tokens) < 3:
-                await asyncio.sleep(0)
-            task.cancel()
+        async def run(begun):
+            other = session.generate(STORY * 20, 0, max_tokens=8)
+            story = session.generate([9] * 150, 1, max_tokens=0, ignore_eos=True)
+            tasks = [asyncio.ensure_future(read(s)) for s in (other, story)]
+            while not begun(other, story):
+                await asyncio.sleep(0.001)
+            tasks[1].cancel()
             with self.assertRaises(asyncio.CancelledError):
-                await task
-            self.assertLess(len(story.tokens), 400)
-            return session.generate(STORY, max_tokens=2).run() if session.truncate(0) is None else None
+                await tasks[1]
+            made = len(story.tokens)
+            self.assertEqual(await tasks[0], whole)
+            self.assertEqual(len(story.tokens), made)
+            found = made, session.length(1)
+            for sequence in range(2):
+                session.truncate(0, sequence)
+            return found
 
-        self.assertEqual(len(asyncio.run(cancelled()).tokens), 2)
+        def waits(other, story):
+            return story._step and other._step and session._inside is other._step
+
+        self.assertEqual(asyncio.run(run(waits)), (0, 0))  # in the middle of another's step
+        # in the middle of its own, where the machine lets us come in time
+        ends = (asyncio.run(run(lambda other, story: story._step and session._inside is story._step)) for _ in range(20))
+        self.assertIn((0, 0), ends)
+        self.assertLess(asyncio.run(run(lambda other, story: len(story.tokens) > 2))[0], 100)
+        self.assertEqual(session.generate(STORY * 20, max_tokens=8).run().tokens, whole)
 
     def test_cancelled(self):
         told = []
