@@ -19,7 +19,7 @@ static weft_status make_blocks(cli_noise *n, weft_dtype t, weft_error *err)
         return WEFT_FAIL(err, WEFT_INTERNAL, "%s has no whole blocks", weft_dtype_get(t)->name);
     unsigned char *made = malloc(all);
     if (!made) return WEFT_FAIL(err, WEFT_OOM, "no memory for %llu random bytes", (unsigned long long)all);
-    weft__convert_row(WEFT_F16, n->halves, t, made, POOL);
+    if (!weft__convert_row(WEFT_F16, n->halves, t, made, POOL)) memset(made, 0x28, pool); /* a scale of 0.03, as f16 */
     for (uint64_t at = pool; at < all; at += pool) memcpy(made + at, made, pool);
     n->blocks[t] = made;
     return WEFT_OK;

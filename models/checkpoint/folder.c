@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file in the format of that name; some are kept without it. */
+/* A file in the format of that name; some are kept without it, but none as what is a configuration by its name. */
 static bool is_gguf(const char *path)
 {
-    return !weft__path_is_folder(path) && (weft__ends_with(path, ".gguf") || weft__file_begins(path, "GGUF"));
+    if (weft__path_is_folder(path) || weft__ends_with(path, ".json")) return false;
+    return weft__ends_with(path, ".gguf") || weft__file_begins(path, "GGUF");
 }
 
 weft_status weft__model_folder(const char *model, char **folder, weft_error *err)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gguf_golden.h"
+#include "models/checkpoint/file.h"
 #include "models/checkpoint/gguf_out.h"
 #include "models/config.h"
 #include "tests/oom.h"
@@ -289,6 +290,26 @@ static void a_folder_is_its_file(void)
     golden_close(&g);
 }
 
+/* The file under another name is one, but not under that of a configuration. */
+static void names_of_files(void)
+{
+    golden g;
+    weft_model *m = NULL;
+    char *file;
+    size_t n;
+    if (!gguf_golden_open(&g, "gguf/qwen3-norms.json") ||
+        !CHECK_OK(weft__file_read(temp_path(&g.folder, "model.gguf"), 1 << 24, &file, &n, &err), err))
+        return golden_close(&g);
+    temp_write(&g.folder, "blob", file, n);
+    temp_write(&g.folder, "config.json", file, n);
+    CHECK_OK(weft_model_open(temp_path(&g.folder, "blob"), NULL, &m, &err), err);
+    weft_model_close(m);
+    CHECK_STATUS(weft_model_open(temp_path(&g.folder, "config.json"), NULL, &m, &err), WEFT_FORMAT, err);
+    CHECK_CONTAINS(err.text, "config.json");
+    free(file);
+    golden_close(&g);
+}
+
 static void allocations_may_fail(void)
 {
     static const char *const files[] = { "gguf/llama-biases.json", "gguf/gpt_oss.json" };
@@ -319,6 +340,7 @@ static const weft_test tests[] = {
     { "what was made is not given back", what_was_made_is_not_given_back },
     { "memory of others is left alone", memory_of_others_is_left_alone },
     { "a folder is its file", a_folder_is_its_file },
+    { "names of files", names_of_files },
     { "allocations may fail", allocations_may_fail },
 };
 TEST_MAIN(tests)
