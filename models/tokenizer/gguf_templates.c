@@ -31,21 +31,33 @@ static void put(weft__gguf_kv *kv, const char *key, const char *text)
     weft__gguf_put_text(kv, key, text, strlen(text));
 }
 
-static void put_named(const json_t *list, weft__gguf_kv *kv)
+/* Templates of a list by such names, but the usual one; the first of a name counts. NULL: out of memory. */
+static json_t *named_of(const json_t *list)
 {
-    char name[MAX_NAME], key[sizeof TEMPLATE + 1 + MAX_NAME];
-    const char *template;
-    size_t i, n = 0;
-    json_t *v;
-    json_array_foreach(list, i, v) n += read_entry(v, name) && strcmp(name, "default") != 0;
-    if (n) weft__gguf_put_strings(kv, NAMES, n);
-    json_array_foreach(list, i, v)
-        if (read_entry(v, name) && strcmp(name, "default") != 0) weft__gguf_put_string(kv, name, strlen(name));
+    char name[MAX_NAME];
+    json_t *named = json_object(), *v;
+    size_t i;
     json_array_foreach(list, i, v)
     {
-        if (!(template = read_entry(v, name)) || !strcmp(name, "default")) continue;
+        if (!read_entry(v, name) || !strcmp(name, "default") || json_object_get(named, name)) continue;
+        if (!json_object_set(named, name, json_object_get(v, "template"))) continue;
+        json_decref(named);
+        return NULL;
+    }
+    return named;
+}
+
+static void put_named(json_t *named, weft__gguf_kv *kv)
+{
+    char key[sizeof TEMPLATE + 1 + MAX_NAME];
+    const char *name;
+    json_t *template;
+    if (json_object_size(named)) weft__gguf_put_strings(kv, NAMES, json_object_size(named));
+    json_object_foreach(named, name, template) weft__gguf_put_string(kv, name, strlen(name));
+    json_object_foreach(named, name, template)
+    {
         snprintf(key, sizeof key, TEMPLATE ".%s", name);
-        put(kv, key, template);
+        put(kv, key, json_string_value(template));
     }
 }
 
@@ -73,9 +85,11 @@ weft_status weft__gguf_put_templates(const char *config, size_t n, const char *o
     WEFT_TRY(weft__json_parse_lenient(config, n, origin, &root, twice, err));
     const json_t *v = json_object_get(root, "chat_template");
     if (!usual.text && usual_of(v)) put(kv, TEMPLATE, usual_of(v));
-    put_named(v, kv);
+    json_t *named = named_of(v);
+    if (named) put_named(named, kv);
+    json_decref(named);
     json_decref(root);
-    return WEFT_OK;
+    return named ? WEFT_OK : WEFT_OOM_FAIL(err, origin);
 }
 
 /* ---- to a folder ---- */

@@ -300,7 +300,8 @@ static void check_text(const weft__gguf_file *f, const char *key, const char *wa
 
 #define TEMPLATES                                                                                  \
     "{\"chat_template\":[{\"name\":\"default\",\"template\":\"{{ a }}\"},"                           \
-    "{\"name\":\"tool use\",\"template\":\"{{ b }}\"},{\"name\":\"rag\",\"template\":\"\\u00e9\"}]}"
+    "{\"name\":\"tool use\",\"template\":\"{{ b }}\"},{\"name\":\"rag\",\"template\":\"\\u00e9\"},"     \
+    "{\"name\":\"tool_use\",\"template\":\"of the same name in a key\"}]}"
 
 /* Templates of tokenizer_config.json become keys, and those of a file that has only keys such a file again; that of
  * chat_template.jinja comes before. */
