@@ -1,22 +1,28 @@
 /* cmd_bench.c: `weft bench`: prompt and decode speed, and how much of the machine's own limits that is.
  *
- * Prompts are random token ids; only the last position's logits are computed. Decoding is greedy after 16 tokens. Work
- * per token comes from the graph's cost rules at the run's sizes; the limits are measured by weft_backend_roof in turn
- * with the runs. A prompt's limit is the speed at which every node would run at the peak of the arithmetic that it
- * uses. */
+ * Prompts are random token ids; only the last position's logits are computed. Decoding is greedy after 16 tokens, of
+ * several sequences at once if asked; both come behind as many tokens as asked (--depth). Work per token
+ * comes from the graph's cost rules at the run's sizes; the limits are measured by weft_backend_roof in turn with the
+ * runs. A prompt's limit is the speed at which every node would run at the peak of the arithmetic that it uses. */
 #include "tools/conditions.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-enum { DECODE_PROMPT = 16, MAX_REPEAT = 1000 };
+enum { DECODE_PROMPT = 16, MAX_REPEAT = 1000, MAX_SEQUENCES = 64 };
 
 static const cli_option options[] = {
     { .name = "prompt-tokens", .letter = 'p', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 20,
       .help = "length of the prompt (default: 512)" },
     { .name = "decode-tokens", .letter = 'n', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 20,
       .help = "tokens to decode (default: 64)" },
+    { .name = "sequences", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = MAX_SEQUENCES,
+      .help = "sequences that are decoded at once (default: 1)" },
+    { .name = "depth", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 1 << 20,
+      .help = "tokens that each sequence has before what is measured (default: 0)" },
+    { .name = "load-state", .kind = CLI_TEXT, .value = "FILE",
+      .help = "the first sequence begins with what generate --save-state wrote, which is its depth" },
     { .name = "repeat", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = MAX_REPEAT,
       .help = "measurements of each (default: 5)" },
     { .name = "json", .kind = CLI_FLAG, .help = "print one object" },
@@ -31,9 +37,9 @@ typedef struct bench {
     cli_work progress;
     cli_noise noise;   /* where the model has no files */
     weft_graph *graph; /* of the noise */
-    uint32_t n_prompt, n_decode, repeat, chunk;
+    uint32_t n_prompt, n_decode, repeat, chunk, n_sequences, depth;
     int32_t *ids;
-    weft_candidate best; /* after the last run */
+    weft_candidate best[MAX_SEQUENCES]; /* after the last run */
     weft_batch_token *batch;
     double seconds[MAX_REPEAT];
     rate prompt, decode;
@@ -61,22 +67,45 @@ static rate rates(bench *b, uint32_t tokens)
     return (rate){ tokens / mid, tokens / b->seconds[b->repeat - 1], tokens / b->seconds[0] };
 }
 
-static weft_status eval_prompt(bench *b, uint32_t n, weft_error *err)
+/* A sequence of `depth` tokens takes n more in. */
+static weft_status eval_prompt(bench *b, uint32_t sequence, uint32_t n, weft_error *err)
 {
-    for (uint32_t i = 0; i < n; i++) b->batch[i] = (weft_batch_token){ .id = b->ids[i] };
+    for (uint32_t i = 0; i < n; i++) b->batch[i] = (weft_batch_token){ .id = b->ids[i], .sequence = sequence };
     b->batch[n - 1].wants = WEFT_WANT_CANDIDATES;
-    WEFT_TRY(weft_session_truncate(b->run.session, 0, 0, err));
-    return weft_session_eval(b->run.session, b->batch, n, &(weft_rows){ .candidates = &b->best }, err);
+    WEFT_TRY(weft_session_truncate(b->run.session, sequence, b->depth, err));
+    return weft_session_eval(b->run.session, b->batch, n, &(weft_rows){ .candidates = &b->best[sequence] }, err);
+}
+
+/* Every sequence's next token. */
+static weft_status eval_next(bench *b, weft_error *err)
+{
+    weft_batch_token next[MAX_SEQUENCES];
+    for (uint32_t i = 0; i < b->n_sequences; i++)
+        next[i] = (weft_batch_token){ b->best[i].id, i, WEFT_WANT_CANDIDATES };
+    return weft_session_eval(b->run.session, next, b->n_sequences, &(weft_rows){ .candidates = b->best }, err);
+}
+
+/* What stands before everything that is measured. */
+static weft_status fill(bench *b, weft_error *err)
+{
+    for (uint32_t s = 0; s < b->n_sequences && b->depth; s++) {
+        if (weft_session_length(b->run.session, s)) continue; /* loaded */
+        for (uint32_t i = 0; i < b->depth; i++) b->batch[i] = (weft_batch_token){ .id = b->ids[i], .sequence = s };
+        WEFT_TRY(weft_session_eval(b->run.session, b->batch, b->depth, NULL, err));
+    }
+    return WEFT_OK;
 }
 
 static weft_status measure_prompt(bench *b, weft_error *err)
 {
     WEFT_TRY(cli_work_begin(&b->progress, "measuring prompts", b->repeat, "runs", err));
     for (uint32_t i = 0; i < b->repeat; i++) {
-        if (i && i == b->repeat / 2) WEFT_TRY(conditions_turn(&b->conditions, err));
-        if (i == 0 || i == b->repeat / 2) WEFT_TRY(eval_prompt(b, b->n_prompt, err)); /* warm */
+        if (i && i == b->repeat / 2) {
+            WEFT_TRY(conditions_turn(&b->conditions, err));
+            WEFT_TRY(eval_prompt(b, 0, b->n_prompt, err)); /* warm, as after measure_peak */
+        }
         double start = weft__seconds();
-        WEFT_TRY(eval_prompt(b, b->n_prompt, err));
+        WEFT_TRY(eval_prompt(b, 0, b->n_prompt, err));
         b->seconds[i] = weft__seconds() - start;
         WEFT_TRY(cli_work_did(&b->progress, 1, err));
     }
@@ -95,23 +124,22 @@ static void add_work(weft_counters *sum, weft_counters before, weft_counters aft
 
 static weft_status measure_decode(bench *b, weft_error *err)
 {
-    const weft_program *p = weft_session_program(b->run.session, 1);
+    const weft_program *p = weft_session_program(b->run.session, b->n_sequences);
     weft_status status =
         cli_work_begin(&b->progress, "measuring decoding", (uint64_t)b->repeat * b->n_decode, "tokens", err);
     for (uint32_t i = 0; i < b->repeat && !status; i++) {
         if (i && i == b->repeat / 2) WEFT_TRY(conditions_turn(&b->conditions, err));
-        status = eval_prompt(b, DECODE_PROMPT, err);
+        for (uint32_t s = 0; s < b->n_sequences && !status; s++) status = eval_prompt(b, s, DECODE_PROMPT, err);
         weft_counters before = weft_program_counters(p);
         double start = weft__seconds();
         for (uint32_t k = 0; k < b->n_decode && !status; k++) {
-            weft_batch_token t = { b->best.id, 0, WEFT_WANT_CANDIDATES };
-            status = weft_session_eval(b->run.session, &t, 1, &(weft_rows){ .candidates = &b->best }, err);
+            status = eval_next(b, err);
             if (!status) status = cli_work_did(&b->progress, 1, err);
         }
         b->seconds[i] = weft__seconds() - start;
         add_work(&b->work, before, weft_program_counters(p));
     }
-    b->decode = rates(b, b->n_decode);
+    b->decode = rates(b, b->n_decode * b->n_sequences);
     return status;
 }
 
@@ -119,10 +147,11 @@ static weft_status measure_decode(bench *b, weft_error *err)
 static weft_status measure_peak(bench *b, weft_error *err)
 {
     struct rusage usage;
-    WEFT_TRY(eval_prompt(b, b->n_prompt, err));
-    weft_batch_token t = { b->best.id, 0, WEFT_WANT_CANDIDATES };
-    WEFT_TRY(weft_session_truncate(b->run.session, 0, 0, err)); /* the context may be full */
-    WEFT_TRY(weft_session_eval(b->run.session, &t, 1, &(weft_rows){ .candidates = &b->best }, err));
+    WEFT_TRY(fill(b, err));
+    WEFT_TRY(eval_prompt(b, 0, b->n_prompt, err));
+    for (uint32_t s = 0; s < b->n_sequences; s++) /* from the beginning: the context may be full */
+        WEFT_TRY(eval_prompt(b, s, 1, err));
+    if (b->n_sequences > 1) WEFT_TRY(eval_next(b, err));
     getrusage(RUSAGE_SELF, &usage);
     b->peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
     return WEFT_OK;
@@ -138,28 +167,33 @@ static weft_status measure_all(bench *b, weft_error *err)
     WEFT_TRY(conditions_turn(&b->conditions, err));
     conditions_end(&b->conditions);
     b->conditions.sum.arithmetic = weft__program_arithmetic(weft_session_program(b->run.session, b->n_prompt)) |
-                                   weft__program_arithmetic(weft_session_program(b->run.session, 1));
+                                   weft__program_arithmetic(weft_session_program(b->run.session, b->n_sequences));
     b->roof = b->conditions.roofs[0];
     return WEFT_OK;
 }
 
-/* cells: that a token sees, which count in whole pages. */
-static void set_extents(const bench *b, const weft_graph *g, uint32_t tokens, uint32_t cells, int64_t *extents)
+/* rows: of results; cells: that a token sees, which count in whole pages. */
+static void set_extents(const bench *b, const weft_graph *g, uint32_t tokens, uint32_t rows, uint32_t cells,
+                        int64_t *extents)
 {
     for (uint32_t i = 0; i < weft_graph_extent_count(g); i++) {
         const char *name = weft_graph_extent(g, i + 1, NULL);
         uint32_t pages = cli_pages_seen(name, weft_session_settled(b->run.session)->page, cells);
-        extents[i] = !strcmp(name, "tokens") ? tokens : pages ? pages : 1;
+        extents[i] = !strcmp(name, "tokens")      ? tokens
+                     : !strcmp(name, "rows")      ? rows
+                     : !strcmp(name, "sequences") ? b->n_sequences
+                     : pages                      ? pages
+                                                  : 1;
     }
 }
 
-/* Work of one run of a program at these extents. */
-static weft_cost program_cost(const bench *b, const weft_program *p, uint32_t tokens, uint32_t cells)
+/* Work of one run of a program that decodes a token of every sequence. */
+static weft_cost decode_cost(const bench *b, const weft_program *p, uint32_t cells)
 {
     const weft_graph *g = weft_program_graph(p);
     int64_t extents[WEFT_MAX_EXTENTS];
     weft_cost sum = { 0 };
-    set_extents(b, g, tokens, cells, extents);
+    set_extents(b, g, b->n_sequences, b->n_sequences, cells, extents);
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         weft_cost c = weft_node_cost(g, weft_graph_node(g, i), extents);
         sum.flops += c.flops;
@@ -176,10 +210,10 @@ static void count_prompt(bench *b)
     const weft_program *p = weft_session_program(b->run.session, b->n_prompt);
     const weft_graph *g = weft_program_graph(p);
     uint32_t tokens = b->n_prompt < b->chunk ? b->n_prompt : b->chunk;
-    uint32_t cells = b->n_prompt > tokens ? b->n_prompt / 2 + 1 : tokens;
+    uint32_t cells = b->depth + (b->n_prompt > tokens ? b->n_prompt / 2 + 1 : tokens);
     int64_t extents[WEFT_MAX_EXTENTS];
     double seconds = 0.0, by_arith[sizeof units / sizeof *units] = { 0 };
-    set_extents(b, g, tokens, cells, extents);
+    set_extents(b, g, tokens, 1, cells, extents);
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
         weft_arith a = weft_program_place(p, n->id).arithmetic;
@@ -197,8 +231,9 @@ static void count_prompt(bench *b)
 static void count_work(bench *b)
 {
     count_prompt(b);
-    weft_cost c = program_cost(b, weft_session_program(b->run.session, 1), 1, DECODE_PROMPT + b->n_decode / 2);
-    b->bytes_decode = c.bytes_read + c.bytes_written;
+    weft_cost c = decode_cost(b, weft_session_program(b->run.session, b->n_sequences),
+                              b->depth + DECODE_PROMPT + b->n_decode / 2);
+    b->bytes_decode = (c.bytes_read + c.bytes_written) / b->n_sequences;
 }
 
 static void print_rate(const char *what, rate r, double achieved, const char *unit, double fraction, const char *of)
@@ -233,7 +268,7 @@ static json_t *rate_json(rate r, const char *unit, double achieved, double fract
                      achieved * 1e-9, "fraction_of_limit", fraction, "limit", of);
 }
 
-/* Per decoded token. */
+/* Per run that decodes a token of every sequence. */
 static json_t *work_json(const bench *b)
 {
     double n = (double)b->n_decode * b->repeat;
@@ -264,9 +299,11 @@ static int print(const cli_args *a, const bench *b)
     weft_backend_info(b->run.devices.device[0], &d);
     if (cli_has(a, "json")) {
         return cli_print_json(json_pack(
-            "{s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o, s:o}",
+            "{s:o, s:s, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f}, s:I, s:o, "
+            "s:o}",
             "model", cli_json_text(a->named), "device", d.description,
             "prompt_tokens", (int)b->n_prompt, "decode_tokens", (int)b->n_decode,
+            "sequences", (int)b->n_sequences, "depth", (int)b->depth,
             "repeat", (int)b->repeat, "prompt", rate_json(b->prompt, "gflops", prompt, of_peak, b->unit), "decode",
             rate_json(b->decode, "gb_per_second", decode, of_stream, stream), "limits", "read_gb_per_second",
             b->roof.bytes_per_second * 1e-9, "f32_gflops", b->roof.f32_ops_per_second * 1e-9, "int8_gops",
@@ -293,23 +330,40 @@ static int print(const cli_args *a, const bench *b)
     return 0;
 }
 
+/* A sequence's depth, from a file or as asked, and ids for the longest run. */
+static int prepare(const cli_args *a, bench *b)
+{
+    weft_error err;
+    weft_session *session = b->run.session;
+    uint32_t n_vocab = weft_session_n_vocab(session), context = weft_session_context(session);
+    if (cli_has(a, "load-state")) {
+        weft_tokens pending;
+        if (weft_session_load(session, 0, cli_text(a, "load-state", ""), &pending, &err)) return cli_report(&err);
+        weft_tokens_free(&pending);
+        b->depth = weft_session_length(session, 0);
+    }
+    uint32_t most = b->n_prompt > DECODE_PROMPT + b->n_decode ? b->n_prompt : DECODE_PROMPT + b->n_decode;
+    if (most > context || b->depth > context - most)
+        return cli_fail("bench: %u tokens do not fit the context of %u (--context)", b->depth + most, context);
+    if (most < b->depth) most = b->depth;
+    b->ids = calloc(most, sizeof *b->ids);
+    b->batch = calloc(most, sizeof *b->batch);
+    if (!b->ids || !b->batch) return cli_fail("bench: out of memory");
+    uint32_t state = 1;
+    for (uint32_t i = 0; i < most; i++)
+        b->ids[i] = (int32_t)((state = state * 1664525u + 1013904223u) >> 8) % (int32_t)n_vocab;
+    return 0;
+}
+
 static int measure(const cli_args *a, bench *b)
 {
     weft_error err;
-    uint32_t context = weft_session_context(b->run.session), n_vocab = weft_session_n_vocab(b->run.session);
-    uint32_t longest = b->n_prompt > DECODE_PROMPT + b->n_decode ? b->n_prompt : DECODE_PROMPT + b->n_decode;
-    if (longest > context)
-        return cli_fail("bench: %u tokens do not fit the context of %u (--context)", longest, context);
-    b->ids = calloc(longest, sizeof *b->ids);
-    b->batch = calloc(longest, sizeof *b->batch);
-    if (!b->ids || !b->batch) return cli_fail("bench: out of memory");
-    uint32_t state = 1;
-    for (uint32_t i = 0; i < longest; i++)
-        b->ids[i] = (int32_t)((state = state * 1664525u + 1013904223u) >> 8) % (int32_t)n_vocab;
+    int status = prepare(a, b);
+    if (status) return status;
     b->load = weft_session_load_times(b->run.session);
     if (cli_has(a, "check")) {
         weft_tokens t = { b->ids, b->n_prompt < 64 ? b->n_prompt : 64 };
-        int status = cli_check(&b->run, &t);
+        status = cli_check(&b->run, &t);
         if (status) return status;
     }
     bool failed = measure_peak(b, &err) || measure_all(b, &err);
@@ -344,9 +398,12 @@ static int run_bench(const cli_args *a)
     b = (bench){ .n_prompt = cli_u32(a, "prompt-tokens", 512),
                  .n_decode = cli_u32(a, "decode-tokens", 64),
                  .repeat = cli_u32(a, "repeat", 5),
+                 .n_sequences = cli_u32(a, "sequences", 1),
+                 .depth = cli_u32(a, "depth", 0),
                  .chunk = cli_u32(a, "chunk", 512) };
     int status = open_model(a, &b);
-    if (!status) status = cli_run_open(a, (weft_session_desc){ .candidates = 1 }, &b.run);
+    weft_session_desc desc = { .candidates = 1, .n_sequences = b.n_sequences };
+    if (!status) status = cli_run_open(a, desc, &b.run);
     if (!status) status = measure(a, &b);
     free(b.ids);
     free(b.batch);

@@ -197,6 +197,10 @@ holds "planned graph has kernels" '"$weft" graph "$model" --stage planned --devi
 holds "devices" '"$weft" devices | grep -q "^cpu " && "$weft" devices --json | grep -q "\"name\": \"cpu\""'
 holds "bench --json" '"$weft" bench "$model" --prompt-tokens 16 --decode-tokens 4 --repeat 1 --json | grep -q "\"fraction_of_limit\""'
 "$weft" bench "$model" --prompt-tokens 16 --decode-tokens 4 --repeat 1 --weights q8_0 --json >"$dir/bench" || bad "bench"
+"$weft" generate "$model" --tokens 1,2,3,4,5 --max-tokens 1 --ignore-eos --save-state "$dir/five" >/dev/null || bad "save-state"
+"$weft" bench "$model" --sequences 3 --load-state "$dir/five" --prompt-tokens 16 --decode-tokens 2 --repeat 1 --json >"$dir/deep" || bad "bench of three"
+holds "bench of sequences behind a state" 'grep -q "\"sequences\": 3" "$dir/deep" && grep -q "\"depth\": 5" "$dir/deep"'
+fails "bench deeper than the context" 1 "do not fit the context" "$weft" bench "$model" --context 64 --depth 60 --prompt-tokens 16
 holds "bench names the limit" 'grep -qE "\"limit\": \"(int8|f32) peak\"" "$dir/bench"'
 "$weft" init "$model/config.json" "$dir/new" --dtype bf16 --seed 5 --shard-size 3000000 || bad "init"
 "$weft" init "$model/config.json" "$dir/again" --dtype bf16 --seed 5 --shard-size 3000000 || bad "init again"

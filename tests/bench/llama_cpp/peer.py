@@ -1,4 +1,4 @@
-"""What the programs here share: their C parts, built against a build of llama.cpp."""
+"""What the programs here share: their C parts, built against a build of llama.cpp or of ik_llama.cpp."""
 import os
 import subprocess
 
@@ -8,8 +8,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def compiled(name, source, build, out):
     """The path of the program that name.c becomes, in the folder `out`, which is made."""
     os.makedirs(out, exist_ok=True)
-    program = os.path.join(out, name)
-    libraries = os.path.join(os.path.abspath(build), "bin")
-    subprocess.run(["cc", "-O2", f"-I{source}/include", f"-I{source}/ggml/include", f"{HERE}/{name}.c", "-o", program,
-                    f"-L{libraries}", "-lllama", "-lggml", "-lggml-base", f"-Wl,-rpath,{libraries}"], check=True)
+    with open(f"{source}/include/llama.h", encoding="utf-8") as f:
+        ik = "llama_get_memory" not in f.read()
+    program = os.path.join(out, name + ("-ik" if ik else ""))
+    # one puts its libraries into one folder, the other beside what they are built of
+    folders = sorted({os.path.dirname(os.path.join(d, f)) for d, _, names in os.walk(os.path.abspath(build))
+                      for f in names if f.startswith(("libllama.so", "libggml.so", "libggml-base.so"))})
+    subprocess.run(["cc", "-O3", "-march=native", "-ffast-math", *(["-DIK"] if ik else []), f"-I{source}/include",
+                    f"-I{source}/ggml/include", f"{HERE}/{name}.c", "-o", program, *(f"-L{d}" for d in folders),
+                    "-lllama", "-lggml", *([] if ik else ["-lggml-base"]), *(f"-Wl,-rpath,{d}" for d in folders)],
+                   check=True)
     return program
