@@ -23,22 +23,36 @@ typedef struct weft_candidate { float logit; int32_t id; } weft_candidate;
 
 /* ---- steps ----------------------------------------------------------------------------------------------------- */
 
-/* In the formulas l is a logit, v the step's value; the first three look at the last `n` tokens of the history (0: 64),
- * and take each token that occurs there once. */
+/* In the formulas l is a logit, v the step's value, w its `second`. REPEAT, FREQUENCY and PRESENCE look at the last `n`
+ * tokens of the history (0: 64), and take each token that occurs there once. */
 typedef enum weft_step_kind {
     WEFT_STEP_NONE,
+    WEFT_STEP_BIAS,        /* l + values[i] for tokens[i] (logit_bias of OpenAI's API reference); -inf forbids */
     WEFT_STEP_REPEAT,      /* l / v if l is positive, else l v (Keskar et al., arXiv:1909.05858). v 0 or 1: nothing */
     WEFT_STEP_FREQUENCY,   /* l - v times its occurrences (frequency_penalty of OpenAI's API reference) */
     WEFT_STEP_PRESENCE,    /* l - v (presence_penalty there) */
+    WEFT_STEP_DRY,         /* l - v w^(r - n) for a token that would go on with a repetition of r >= n tokens: the
+                              longest run that ends the history and occurs in it before, there followed by this
+                              token. tokens end a run, and are never penalised themselves (github.com/oobabooga/
+                              text-generation-webui, pull request 5677). w 0: 1.75; n 0: 2; of the last `window`
+                              tokens, 0: all. v 0: nothing */
     WEFT_STEP_TEMPERATURE, /* l / v. 0: only the best candidate stays, the lowest id of equals */
     WEFT_STEP_TOP_K,       /* the n best stay (Fan et al., arXiv:1805.04833). n 0: all */
+    WEFT_STEP_TYPICAL,     /* the smallest set that has at least probability v of those whose -log p is nearest to the
+                              entropy (Meister et al., arXiv:2202.00666); at least one. v 0, or 1 and more: all */
     WEFT_STEP_TOP_P,       /* the smallest set of the best that has at least probability v (arXiv:1904.09751); at least
                               one. v 0, or 1 and more: all */
     WEFT_STEP_MIN_P,       /* those stay that have at least v times the best one's probability (arXiv:2407.01082) */
+    WEFT_STEP_XTC,         /* with the chance v: of those that have at least probability w only the last stays,
+                              besides the less probable (text-generation-webui, pull request 6335). w 0: 0.1; above
+                              0.5: nothing */
+    WEFT_STEP_MIROSTAT,    /* those stay whose surprise, -log2 p, is at most mu, at least one; mu begins at 2 v and
+                              loses w (surprise - v) with each pick, whose surprise is of what is left at the end (Basu
+                              et al., arXiv:2007.14966, its second version). w 0: 0.1. v 0: nothing. At most one */
     WEFT_STEP_CALL         /* what the caller's function leaves */
 } weft_step_kind;
 
-/* The caller's own step: a grammar's mask, a bias, another formula. May change the logits of c[0..n), their order, and
+/* The caller's own step: a grammar's mask, another formula. May change the logits of c[0..n), their order, and
  * leave fewer; returns how many are left. Every id must stay below the vocabulary and come once, no logit may be NaN;
  * -inf is a candidate that is never picked. Where no step before thinned them out c[i].id is i. The history is that of
  * weft_sampler_pick. */
@@ -50,11 +64,23 @@ typedef struct weft_sampler_step {
     uint32_t n;
     weft_sampler_call *call; /* of CALL, with ctx; they outlive the sampler */
     void *ctx;
+    float second;
+    uint32_t window;       /* of DRY */
+    const int32_t *tokens; /* [n_tokens] of BIAS and DRY; copied. Those that are not in the vocabulary mean nothing */
+    const float *values;   /* [n_tokens] of BIAS; copied */
+    uint32_t n_tokens;
 } weft_sampler_step;
+
+/* The kinds that a name stands for, as llama.cpp and Hugging Face spell them: "top_k", "temperature", "typ_p" or
+ * "typical_p", "penalties" (REPEAT, FREQUENCY, PRESENCE), "repetition_penalty" ... Returns how many: 0, there is no
+ * such name, to WEFT_STEP_SHARED. */
+enum { WEFT_STEP_SHARED = 3 };
+WEFT_API uint32_t weft_steps_named(const char *name, weft_step_kind out[WEFT_STEP_SHARED]);
 
 /* ---- a usual chain --------------------------------------------------------------------------------------------- */
 
-/* All zero: the most probable token. The fields are steps, in this order. */
+/* All zero: the most probable token. The fields are steps; `order` says in which order, and which of them count: NULL
+ * is that of weft_step_kind, all of them. */
 typedef struct weft_sampling {
     float repeat_penalty;    /* 0 or 1: none */
     float frequency_penalty; /* 0: none; may be negative */
@@ -65,14 +91,31 @@ typedef struct weft_sampling {
     float top_p;             /* 0, or 1 and more: all */
     float min_p;             /* 0: all */
     uint64_t seed;           /* of the draws: SplitMix64 (Steele et al., OOPSLA 2014) */
+    float typical_p;         /* 0, or 1 and more: all */
+    float xtc_probability;   /* 0: never */
+    float xtc_threshold;     /* 0: 0.1 */
+    float dry_multiplier;    /* 0: none */
+    float dry_base;          /* 0: 1.75 */
+    uint32_t dry_allowed;    /* the length that a repetition may have for nothing. 0: 2 */
+    uint32_t dry_window;     /* 0: the whole history */
+    const int32_t *dry_breakers; /* [n_dry_breakers] tokens: weft_tokens_with finds those of a text */
+    uint32_t n_dry_breakers;
+    float mirostat_tau; /* the surprise aimed at, in bits. 0: none */
+    float mirostat_eta; /* 0: 0.1 */
+    const int32_t *bias_tokens; /* [n_bias] */
+    const float *bias_values;
+    uint32_t n_bias;
+    const weft_step_kind *order; /* [n_order] kinds of fields, each once at most */
+    uint32_t n_order;
     /* A chain of the caller's instead of the fields above, but for the seed. Copied. */
     const weft_sampler_step *steps;
     uint32_t n_steps;
 } weft_sampling;
 
-enum { WEFT_SAMPLING_STEPS = 7 };
+enum { WEFT_SAMPLING_STEPS = 12 };
 /* The steps that a description stands for, to put others beside them; returns how many (with `steps` given: those, and
- * at most WEFT_SAMPLING_STEPS are written). */
+ * at most WEFT_SAMPLING_STEPS are written). Kinds in `order` that are no field's, or beyond the twelfth, are left
+ * out. */
 WEFT_API uint32_t weft_sampling_steps(const weft_sampling *p, weft_sampler_step out[WEFT_SAMPLING_STEPS]);
 
 /* How many of the largest logits decide what is picked: 1 for greedy picks, k of top-k, and those that penalties could
@@ -83,8 +126,8 @@ WEFT_API uint32_t weft_sampling_candidates(const weft_sampling *p);
 /* ---- samplers -------------------------------------------------------------------------------------------------- */
 
 typedef struct weft_sampler weft_sampler;
-/* INVALID: no vocabulary, a value that is negative (penalties apart) or NaN, a min-p above 1, a CALL without
- * function. */
+/* INVALID: no vocabulary; a step whose value is out of its range or NaN, a CALL without function, tokens that are
+ * missing, a second MIROSTAT; an order that names a kind twice or one that is no field's. */
 WEFT_API WEFT_MUST_USE weft_status weft_sampler_create(const weft_sampling *p, uint32_t n_vocab, weft_sampler **out,
                                                        weft_error *err);
 WEFT_API void weft_sampler_destroy(weft_sampler *s);

@@ -31,7 +31,7 @@ typedef struct cli_option {
 typedef enum cli_completes { CLI_NOTHING, CLI_FILES, CLI_FOLDERS, CLI_MODELS, CLI_DEVICES } cli_completes;
 cli_completes cli_completes_of(const char *value);
 
-enum { CLI_MAX_OPTIONS = 48, CLI_MAX_VALUES = 16 };
+enum { CLI_MAX_OPTIONS = 80, CLI_MAX_VALUES = 16 };
 
 typedef struct cli_args {
     const struct cli_command *command;
@@ -49,6 +49,7 @@ typedef struct cli_command {
     bool runs;                  /* takes the common options of running a model (cli_run_options) and those of devices */
     bool plans;                 /* takes the options of devices (cli_device_options) */
     bool sources;               /* takes those of cli_source_open (cli_source_options) */
+    bool samples;               /* takes those of picking tokens (cli_sampling_options) */
     bool graphs;                /* takes a graph's text (cli_graph_options), as all do that run or are sources */
     const cli_option *options;  /* ends with name NULL */
     int (*run)(const cli_args *a);
@@ -59,7 +60,7 @@ extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_
     cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init,
     cli_convert, cli_quantize, cli_imatrix, cli_devices;
 extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_model_options[],
-    cli_graph_options[], cli_common_options[];
+    cli_graph_options[], cli_sampling_options[], cli_common_options[];
 
 /* The tables of options that a command takes, with their titles; ends with options NULL. */
 typedef struct cli_table { const char *title; const cli_option *options; } cli_table;
@@ -206,6 +207,20 @@ void cli_noise_close(cli_noise *n);
 int cli_prompt(const cli_args *a, weft_model *m, const weft_tokenizer *tok, weft_tokens *out);
 /* "1,2,3" with nothing else in it; false if it is no such list. n < 0: the whole string. */
 bool cli_parse_tokens(const char *text, size_t n, weft_tokens *out);
+
+/* What cli_sampling_options say (sampling.c). 0, or an exit status. `how` points into the rest, which must not move. */
+typedef struct cli_sampling {
+    weft_sampling how;
+    weft_step_kind order[WEFT_SAMPLING_STEPS];
+    int32_t bias_ids[CLI_MAX_VALUES];
+    float bias_values[CLI_MAX_VALUES];
+    weft_tokens breakers;
+} cli_sampling;
+int cli_sampling_of(const cli_args *a, cli_sampling *out);
+/* Adds the tokens that end a repetition, where they matter, by the model's tokenizer. 0, or 1 after a message. */
+int cli_sampling_breakers(const cli_args *a, weft_model *m, cli_sampling *s);
+void cli_sampling_free(cli_sampling *s);
+
 /* A whole file; "-" is standard input. NULL after a message. */
 char *cli_read_file(const char *path, size_t *n);
 /* Writes bytes to a file ("-": standard output) so that it appears complete or not at all; straight into what is no

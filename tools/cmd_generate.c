@@ -12,22 +12,6 @@ static const cli_option options[] = {
     CLI_TEXT_OPTIONS,
     { .name = "max-tokens", .letter = 'n', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens to generate at most (default: 128)" },
-    { .name = "temperature", .kind = CLI_REAL, .value = "T", .min = 0, .max = 100,
-      .help = "0 picks the most probable token (default: 0)" },
-    { .name = "top-k", .kind = CLI_WHOLE, .value = "K", .min = 0, .max = 1 << 26,
-      .help = "sample among the K most probable (0: all)" },
-    { .name = "top-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1,
-      .help = "sample from the smallest set of this probability (1: all)" },
-    { .name = "min-p", .kind = CLI_REAL, .value = "P", .min = 0, .max = 1,
-      .help = "leave out what is less probable than this part of the best" },
-    { .name = "repeat-penalty", .kind = CLI_REAL, .value = "R", .min = 0, .max = 100,
-      .help = "divide the logits of the last 64 tokens (1: off)" },
-    { .name = "frequency-penalty", .kind = CLI_REAL, .value = "P", .min = -100, .max = 100,
-      .help = "take P from the logits of those tokens per occurrence (0: off)" },
-    { .name = "presence-penalty", .kind = CLI_REAL, .value = "P", .min = -100, .max = 100,
-      .help = "take P from the logits of those tokens (0: off)" },
-    { .name = "seed", .letter = 's', .kind = CLI_WHOLE, .value = "S", .min = 0, .max = CLI_U64_MAX,
-      .help = "of the random numbers (default: 0)" },
     { .name = "stop", .kind = CLI_TEXT, .value = "STR",
       .help = "text that ends the output, itself left out", .repeats = true },
     { .name = "ignore-eos", .kind = CLI_FLAG, .help = "go on after the end-of-text token" },
@@ -85,18 +69,6 @@ static int print_object(const cli_run *run, const weft_tokens *prompt, const wef
     return cli_print_json(o);
 }
 
-static weft_sampling sampling_of(const cli_args *a)
-{
-    return (weft_sampling){ .temperature = cli_f32(a, "temperature", 0),
-                            .top_k = cli_u32(a, "top-k", 0),
-                            .top_p = cli_f32(a, "top-p", 0),
-                            .min_p = cli_f32(a, "min-p", 0),
-                            .repeat_penalty = cli_f32(a, "repeat-penalty", 0),
-                            .frequency_penalty = cli_f32(a, "frequency-penalty", 0),
-                            .presence_penalty = cli_f32(a, "presence-penalty", 0),
-                            .seed = cli_u64(a, "seed", 0) };
-}
-
 /* The first token comes of the prompt, the others of decoding. */
 static void tell_speed(const weft_generated *r, size_t n_prompt)
 {
@@ -147,14 +119,14 @@ static int read_prompt(const cli_args *a, cli_run *run, weft_tokens *prompt)
                   : cli_fail("the prompt has %zu tokens, more than the context of %u (--context)", prompt->n, context);
 }
 
-static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt)
+static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt, const weft_sampling *how)
 {
     bool json = cli_has(a, "json"), tokens_only;
     weft_model_info info = *weft_model_info_get(run->model);
     tokens_only = !info.has_tokenizer;
     const char *const *stop;
     weft_generate_desc d = {
-        .sampling = sampling_of(a),
+        .sampling = *how,
         .max_tokens = cli_u32(a, "max-tokens", 128),
         .n_stop = cli_texts(a, "stop", &stop),
         .ignore_eos = cli_has(a, "ignore-eos"),
@@ -189,20 +161,24 @@ static int run_generate(const cli_args *a)
 {
     cli_run run = { 0 };
     weft_tokens prompt = { 0 };
-    weft_sampling sampling = sampling_of(a);
+    cli_sampling sampling;
     weft_session_desc desc = { 0 };
-    if (!cli_has(a, "logprobs")) desc.candidates = weft_sampling_candidates(&sampling);
+    int status = cli_sampling_of(a, &sampling);
+    if (status) return status;
+    if (!cli_has(a, "logprobs")) desc.candidates = weft_sampling_candidates(&sampling.how);
     desc.outputs = desc.candidates ? WEFT_WANT_CANDIDATES : WEFT_WANT_LOGITS;
-    int status = cli_run_open(a, desc, &run);
+    status = cli_run_open(a, desc, &run);
+    if (!status) status = cli_sampling_breakers(a, run.model, &sampling);
     if (!status) status = read_prompt(a, &run, &prompt);
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
-    if (!status) status = generate(a, &run, &prompt);
+    if (!status) status = generate(a, &run, &prompt, &sampling.how);
     weft_tokens_free(&prompt);
+    cli_sampling_free(&sampling);
     cli_run_close(&run);
     return status;
 }
 
 const cli_command cli_generate = {
     .name = "generate", .summary = "Continues a prompt",
-    .positional = "MODEL", .runs = true, .options = options, .run = run_generate,
+    .positional = "MODEL", .runs = true, .samples = true, .options = options, .run = run_generate,
 };

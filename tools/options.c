@@ -86,6 +86,7 @@ void cli_tables(const cli_command *c, cli_table out[CLI_MAX_TABLES])
 {
     bool model = c->positional && !strncmp(c->positional, "MODEL", 5);
     const cli_table all[] = { { "Options", c->options },
+                              { "Picking tokens", c->samples ? cli_sampling_options : NULL },
                               { "Model", model ? cli_model_options : NULL },
                               { "Graph", c->runs || c->sources || c->graphs ? cli_graph_options : NULL },
                               { "Plan", c->sources ? cli_source_options : NULL },

@@ -314,6 +314,31 @@ const char *weft_tokenizer_bytes(const weft_tokenizer *tok, int32_t id, size_t *
     return tok->vocab.bytes + tok->vocab.bytes_at[id];
 }
 
+static bool contains_one(const char *bytes, size_t n_bytes, const char *const *texts, uint32_t n)
+{
+    for (uint32_t i = 0; bytes && i < n; i++)
+        if (memmem(bytes, n_bytes, texts[i], strlen(texts[i]))) return true;
+    return false;
+}
+
+weft_status weft_tokenizer_containing(const weft_tokenizer *tok, const char *const *texts, uint32_t n,
+                                      weft_tokens *out, weft_error *err)
+{
+    uint32_t size = weft_tokenizer_size(tok);
+    *out = (weft_tokens){ 0 };
+    for (uint32_t i = 0; i < n; i++)
+        if (!texts[i][0]) return WEFT_FAIL(err, WEFT_INVALID, "text %u that tokens are to contain is empty", i);
+    int32_t *ids = malloc(size * sizeof *ids + 1);
+    if (!ids) return WEFT_OOM_FAIL(err, "tokens that contain a text");
+    out->ids = ids;
+    for (uint32_t id = 0; id < size; id++) {
+        size_t n_bytes;
+        const char *bytes = weft_tokenizer_bytes(tok, (int32_t)id, &n_bytes);
+        if (contains_one(bytes, n_bytes, texts, n)) ids[out->n++] = (int32_t)id;
+    }
+    return WEFT_OK;
+}
+
 int32_t weft_tokenizer_find(const weft_tokenizer *tok, const char *token)
 {
     return weft__vocab_find(&tok->vocab, token, strlen(token));

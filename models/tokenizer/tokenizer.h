@@ -117,6 +117,10 @@ WEFT_API const char *weft_tokenizer_token(const weft_tokenizer *tok, int32_t id)
 /* The bytes that it stands for within a text (" the"), lent, not NUL-terminated, perhaps not UTF-8 by themselves;
  * NULL and 0: no such id. */
 WEFT_API const char *weft_tokenizer_bytes(const weft_tokenizer *tok, int32_t id, size_t *n_bytes);
+/* The tokens whose bytes contain one of n texts (none empty; NUL-terminated), ascending; weft_tokens_free gives them
+ * back. INVALID: an empty text. OOM. */
+WEFT_API WEFT_MUST_USE weft_status weft_tokenizer_containing(const weft_tokenizer *tok, const char *const *texts,
+                                                             uint32_t n, weft_tokens *out, weft_error *err);
 /* The id of a token by the files' spelling; -1: none. */
 WEFT_API int32_t weft_tokenizer_find(const weft_tokenizer *tok, const char *token);
 WEFT_API bool weft_tokenizer_is_special(const weft_tokenizer *tok, int32_t id); /* false: no such id */

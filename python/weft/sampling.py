@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,26 @@ from .tokenizer import IdsLike, ids_of
 __all__ = ["Sampler", "Sampling", "logprobs"]
 
 CANDIDATE = np.dtype([("logit", "<f4"), ("id", "<i4")])
+# The fields of a weft_sampling that are numbers.
+NUMBERS = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repeat_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "repeat_window",
+    "typical_p",
+    "xtc_probability",
+    "xtc_threshold",
+    "dry_multiplier",
+    "dry_base",
+    "dry_allowed",
+    "dry_window",
+    "mirostat_tau",
+    "mirostat_eta",
+)
 CandidateArray = npt.NDArray[np.void]
 # Told of the candidates, which it may change in place, and of the tokens so far; says how many are left (None: all).
 Step = Callable[[CandidateArray, npt.NDArray[np.int32]], "int | None"]
@@ -25,8 +45,10 @@ Step = Callable[[CandidateArray, npt.NDArray[np.int32]], "int | None"]
 class Sampling:
     """How a token is picked: all defaults take the most probable one.
 
-    The fields are steps, in this order (docs/generation.md has the formulas). ``steps`` are functions of the caller's:
-    a grammar's mask, a bias. Each is told of the candidates as an array of ``logit`` and ``id``, which it may change,
+    The fields are steps; docs/generation.md has the formulas, and the order that they have unless ``order`` names
+    another ("top_k", "temperature" ...; what it does not name does not count). ``bias`` adds to logits, by token.
+    ``dry_breakers`` are tokens (`Tokenizer.containing` finds them). ``steps`` are functions of the caller's:
+    a grammar's mask, another formula. Each is told of the candidates as an array of ``logit`` and ``id``, which it may change,
     and of the tokens so far, and returns how many candidates are left, the first so many (None: all). They come before
     temperature and what follows.
     """
@@ -40,35 +62,62 @@ class Sampling:
     presence_penalty: float = 0.0
     repeat_window: int = 0
     seed: int = 0
+    typical_p: float = 0.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.0
+    dry_multiplier: float = 0.0
+    dry_base: float = 0.0
+    dry_allowed: int = 0
+    dry_window: int = 0
+    dry_breakers: Sequence[int] = field(default=())
+    mirostat_tau: float = 0.0
+    mirostat_eta: float = 0.0
+    bias: Mapping[int, float] = field(default_factory=dict)
+    order: Sequence[str] | None = None
     steps: Sequence[Step] = field(default=())
 
     def _c(self) -> tuple[Any, Any]:
         """A weft_sampling, and what to keep as long as it is used."""
         c = ffi.new("weft_sampling *")
-        for name in (
-            "temperature",
-            "top_k",
-            "top_p",
-            "min_p",
-            "repeat_penalty",
-            "frequency_penalty",
-            "presence_penalty",
-            "repeat_window",
-        ):
+        for name in NUMBERS:
             setattr(c, name, getattr(self, name))
         c.seed = self.seed & (2**64 - 1)
-        if not self.steps:
-            return c, None
+        kept: list[Any] = [
+            ffi.new("int32_t[]", list(self.dry_breakers)),
+            ffi.new("int32_t[]", list(self.bias)),
+            ffi.new("float[]", list(self.bias.values())),
+        ]
+        c.dry_breakers, c.bias_tokens, c.bias_values = kept
+        c.n_dry_breakers, c.n_bias = len(self.dry_breakers), len(self.bias)
+        if self.order is not None:
+            kinds = [kind for name in self.order for kind in _kinds(name)]
+            kept.append(ffi.new("weft_step_kind[]", kinds))
+            c.order, c.n_order = kept[-1], len(kinds)
+        if self.steps:
+            kept.append(self._put_steps(c))
+        return c, kept
+
+    def _put_steps(self, c: Any) -> Any:
+        """The caller's functions among the fields' steps, before temperature and what follows it."""
         usual = ffi.new("weft_sampler_step[]", lib.WEFT_SAMPLING_STEPS)
         n = lib.weft_sampling_steps(c, usual)
         kept = [_function(step) for step in self.steps]
         own = [{"kind": lib.WEFT_STEP_CALL, "call": function} for function in kept]
-        penalties = (lib.WEFT_STEP_REPEAT, lib.WEFT_STEP_FREQUENCY, lib.WEFT_STEP_PRESENCE)
-        first = sum(1 for i in range(n) if usual[i].kind in penalties)
+        late = (i for i in range(n) if usual[i].kind >= lib.WEFT_STEP_TEMPERATURE)
+        first = next(late, n)
         rows = [usual[i] for i in range(first)] + own + [usual[i] for i in range(first, n)]
         steps = ffi.new("weft_sampler_step[]", rows)
         c.steps, c.n_steps = steps, len(rows)
-        return c, (steps, kept)
+        return steps, usual, kept
+
+
+def _kinds(name: str) -> list[int]:
+    """The steps that a name stands for ("penalties" for three)."""
+    out = ffi.new("weft_step_kind[]", lib.WEFT_STEP_SHARED)
+    n = lib.weft_steps_named(name.encode(), out)
+    if not n:
+        raise ValueError(f"there is no sampling step {name!r}")
+    return [int(out[i]) for i in range(n)]
 
 
 def _function(step: Step) -> Any:

@@ -129,6 +129,14 @@ class Tokenizer(Object):
             found = int(lib.weft_tokenizer_find(pointer, encoded(token)))
         return None if found < 0 else found
 
+    def containing(self, *texts: str) -> Ids:
+        """The tokens whose bytes contain one of the texts, ascending."""
+        words = [ffi.new("char[]", encoded(text)) for text in texts]
+        out = ffi.new("weft_tokens *")
+        with self._handle as pointer:
+            call(lib.weft_tokenizer_containing, pointer, ffi.new("char *[]", words), len(words), out)
+        return take_ids(out)
+
     def is_special(self, token_id: int) -> bool:
         with self._handle as pointer:
             return bool(lib.weft_tokenizer_is_special(pointer, token_id))

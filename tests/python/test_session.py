@@ -1,5 +1,6 @@
 """Sessions, generation and tokenizers: equal to the program to the bit, and without copies."""
 
+import math
 import asyncio
 import json
 import pathlib
@@ -141,6 +142,39 @@ class Generation(unittest.TestCase):
             max_tokens=40,
             sampling=weft.Sampling(temperature=0.8, top_k=40, top_p=0.9, seed=7, repeat_penalty=1.2),
         )
+
+    def test_samplers_like_the_program(self):
+        breakers = model.tokenizer.containing("\n", ".")
+        self.assertEqual(
+            breakers.tolist(),
+            [i for i in range(len(model.tokenizer)) if {10, 46} & set(model.tokenizer.token_bytes(i) or b"")],
+        )
+        self.compare(
+            *("--max-tokens", 40, "--temperature", "0.9", "--seed", "3", "--typical", "0.9", "--logit-bias", "13=-inf"),
+            *("--xtc-probability", "0.5", "--xtc-threshold", "0.2", "--dry-multiplier", "0.8"),
+            *("--dry-allowed-length", "1", "--dry-sequence-breaker", "\n", "--dry-sequence-breaker", "."),
+            *("--samplers", "logit_bias;dry;typ_p;xtc;temperature"),
+            max_tokens=40,
+            sampling=weft.Sampling(
+                temperature=0.9,
+                seed=3,
+                typical_p=0.9,
+                bias={13: -math.inf},
+                xtc_probability=0.5,
+                xtc_threshold=0.2,
+                dry_multiplier=0.8,
+                dry_allowed=1,
+                dry_breakers=breakers.tolist(),
+                order=("logit_bias", "dry", "typ_p", "xtc", "temperature"),
+            ),
+        )
+        self.compare(
+            *("--max-tokens", 30, "--temperature", "1.2", "--mirostat", "2", "--mirostat-ent", "2"),
+            max_tokens=30,
+            sampling=weft.Sampling(temperature=1.2, mirostat_tau=2.0),
+        )
+        with self.assertRaisesRegex(ValueError, "no sampling step 'top_q'"):
+            weft.Sampler(weft.Sampling(order=["top_q"]), 8)
 
     def test_logprobs(self):
         wanted, tokens = self.compare("--max-tokens", 3, "--logprobs", 2, max_tokens=3, n_logprobs=2)

@@ -512,7 +512,32 @@ static void long_texts_tell_and_stop(void)
     weft_tokenizer_close(tok);
 }
 
+/* By each token's bytes, of the bundled vocabulary. */
+static void tokens_that_contain_a_text(void)
+{
+    weft_tokenizer *tok = open_bundled();
+    static const char *const texts[] = { "\n", "he" };
+    weft_tokens got;
+    weft_error err;
+    size_t next = 0;
+    if (!tok || !CHECK_OK(weft_tokenizer_containing(tok, texts, 2, &got, &err), err)) return;
+    for (int32_t id = 0; id < (int32_t)weft_tokenizer_size(tok); id++) {
+        size_t n;
+        const char *bytes = weft_tokenizer_bytes(tok, id, &n);
+        bool has = false;
+        for (size_t i = 0; bytes && i < n; i++)
+            has |= bytes[i] == '\n' || (i + 1 < n && bytes[i] == 'h' && bytes[i + 1] == 'e');
+        if (has) CHECK(next < got.n && got.ids[next] == id);
+        next += has;
+    }
+    CHECK(next == got.n && next > 20);
+    weft_tokens_free(&got);
+    CHECK_STATUS(weft_tokenizer_containing(tok, (const char *const[]){ "a", "" }, 2, &got, &err), WEFT_INVALID, err);
+    weft_tokenizer_close(tok);
+}
+
 static const weft_test tests[] = {
+    { "tokens that contain a text", tokens_that_contain_a_text },
     { "stream_bytes", stream_bytes }, { "stream_reuse", stream_reuse },
     { "accessors", accessors },       { "decode_forms", decode_forms },
     { "empty_text", empty_text },     { "long_texts", long_texts },

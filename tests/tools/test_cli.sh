@@ -59,6 +59,13 @@ two=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 
 other=$("$weft" generate "$model" --prompt "One day" --temperature 0.9 --top-k 40 --top-p 0.95 --seed 8 --max-tokens 30)
 same "same seed, same text" "$one" "$two"
 holds "another seed, another text" '[ "$one" != "$other" ]'
+holds "every sampler" '"$weft" generate "$model" --prompt "A" --temperature 1 --typical 0.9 --xtc-probability 0.5 --dry-multiplier 0.8 --dry-base 2 --repeat-last-n 8 --presence-penalty 0.1 --mirostat 2 --mirostat-lr 0.2 --logit-bias 5=-1.5 --logit-bias 13=-inf --max-tokens 5 >/dev/null'
+fails "--samplers of no sampler" 2 "there is no sampler 'top_q'" "$weft" generate "$model" --prompt A --samplers "top_k;top_q"
+fails "--samplers twice the same" 2 "'top_k' comes twice" "$weft" generate "$model" --prompt A --samplers top_k,top_k
+for wrong in 5 5=nan -1=2 5=1x =2 5= 4294967296=1; do
+    fails "--logit-bias $wrong" 2 "'$wrong' is no ID=BIAS" "$weft" generate "$model" --prompt A --logit-bias "$wrong"
+done
+fails "--mirostat 1" 2 "only its second version" "$weft" generate "$model" --prompt A --mirostat 1
 holds "min-p, penalty" '"$weft" generate "$model" --prompt "A" --temperature 1 --min-p 0.1 --repeat-penalty 1.2 --max-tokens 5 >/dev/null'
 plain() { "$weft" generate "$model" --tokens 424,436,260,398 --max-tokens 30 --ignore-eos --json "$@" | tr -d ' \n' | sed 's/.*"tokens":\[\([0-9,]*\)\].*/\1/' | tr , '\n'; echo; }
 same "presence penalty: no token twice, nor any of the prompt's" 34 "$( (plain --presence-penalty 100; printf '%s\n' 424 436 260 398) | sort -u | wc -l | tr -d ' ')"
