@@ -9,11 +9,13 @@ from scikit_build_core import build as backend
 from scikit_build_core.build import *  # noqa: F401,F403  (every hook but the one below)
 
 HERE = pathlib.Path(__file__).resolve().parent
-# What the library, the program and CMake need of the tree.
+# What the library, the program and CMake need of the tree, and the package's tests: the pages they read, the bundled model.
 SOURCES = (
     "CMakeLists.txt",
     "LICENSE",
+    "README.md",
     "cmake",
+    "docs/python.md",
     "graph",
     "backends",
     "shaders",
@@ -21,8 +23,9 @@ SOURCES = (
     "tools",
     "python",
     "tests/costs.txt",
+    "tests/python",
 )
-LEFT_OUT = shutil.ignore_patterns("bundled", "__pycache__", "dist", "csrc")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "dist", "csrc")
 
 
 def build_sdist(sdist_directory, config_settings=None):

@@ -35,7 +35,7 @@ class DeviceInfo:
     @property
     def spec(self) -> str:
         """What opens it: "cpu", "vulkan:1"."""
-        return self.name if self.name == "cpu" else f"{self.name}:{self.index}"
+        return f"vulkan:{self.index}" if self.name == "vulkan" else self.name
 
 
 def _info(c: Any) -> DeviceInfo:
@@ -114,11 +114,15 @@ class Device(Object):
 
 
 def devices(backend: str | None = None) -> list[DeviceInfo]:
-    """All devices of this machine, or those of one backend, also those that cannot be used (and why: ``unusable``)."""
+    """All devices of this machine, or those of one backend ("vulkan", perhaps with options), also those that cannot be
+    used (and why: ``unusable``)."""
     n = ffi.new("uint32_t *")
-    names = lib.weft_backend_names(n)
+    c_names = lib.weft_backend_names(n)
+    names = [string(c_names[i]) for i in range(n[0])]
+    if backend is not None and backend.partition(",")[0] not in names:
+        raise NotFoundError(f"there is no backend {backend!r}; there are {', '.join(names)}")
     found = []
-    for name in [string(names[i]) for i in range(n[0])] if backend is None else [backend]:
+    for name in names if backend is None else [backend]:
         out = ffi.new("weft_device_info *")
         for index in range(64):
             try:

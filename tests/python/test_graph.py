@@ -10,7 +10,7 @@ import numpy as np
 import weft
 from weft import _lib
 
-from common import ROOT, STORY, TINY, address, python, raised
+from common import ROOT, STORY, TINY, address, built, python, raised
 
 sys.path.insert(0, str(ROOT / "python/examples"))
 import own_model  # noqa: E402
@@ -293,7 +293,7 @@ class Definitions(unittest.TestCase):
         session = weft.Model(TINY, graph=own_model.build, context=own_model.CONTEXT).session()
         environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
         c = subprocess.run(
-            [os.environ["WEFT_OWN_MODEL"], str(TINY)], check=True, stdout=subprocess.PIPE, env=environment
+            [built("WEFT_OWN_MODEL"), str(TINY)], check=True, stdout=subprocess.PIPE, env=environment
         )
         self.assertEqual(session.logits(STORY, all=True).tobytes(), c.stdout)
 

@@ -1,0 +1,102 @@
+"""Vulkan from Python, on the device that WEFT_TEST_DEVICE names: listed, run, refused, and what the CPU says as well."""
+
+import os
+import unittest
+
+import numpy as np
+import weft
+
+from common import STORY, TINY
+
+DEVICE = os.environ.get("WEFT_TEST_DEVICE", "")
+
+
+@unittest.skipUnless(DEVICE, "WEFT_TEST_DEVICE names no device")
+class Vulkan(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model, cls.device = weft.Model(TINY), weft.Device(DEVICE)
+        cls.session = cls.model.session(cls.device, context=64, sequences=2)
+
+    def setUp(self):
+        for sequence in range(2):
+            self.session.truncate(0, sequence)
+
+    def test_listed(self):
+        listed = {d.spec: d for d in weft.devices("vulkan")}
+        self.assertIn(DEVICE, listed)
+        info = self.device.info
+        self.assertEqual((info.name, info.model), ("vulkan", listed[DEVICE].model))
+        self.assertEqual((info.unusable, listed[DEVICE].unusable), ("", ""))
+        self.assertNotEqual((info.driver, info.type), ("", "cpu"))
+        self.assertGreater(info.memory, 0)
+        self.assertGreaterEqual({d.spec for d in weft.devices()}, {DEVICE, "cpu", "null"})
+        for spec in ("cpu", "null"):
+            weft.Device(spec).close()
+
+    def test_says_what_the_cpu_says(self):
+        rows = self.session.logits(STORY, all=True)
+        wanted = self.model.session("cpu").logits(STORY, all=True)
+        self.assertLess(np.abs(rows - wanted).max(), 2e-2)
+        self.assertEqual(rows.argmax(axis=1).tolist(), wanted.argmax(axis=1).tolist())
+        story = self.session.generate("Once upon a time", 1, max_tokens=8).run()
+        self.assertEqual(story.text, ", there was a little girl named Lily")
+
+    def test_like_transformers(self):
+        here, cpu = (weft.AutoModelForCausalLM.from_pretrained(TINY, device=d) for d in (DEVICE, "cpu"))
+        ids, mask = np.array([STORY, [0, 0, 0, 9]]), np.array([[1, 1, 1, 1], [0, 0, 0, 1]])
+        found, wanted = (m.generate(ids, mask, max_new_tokens=3).tolist() for m in (here, cpu))
+        self.assertEqual(found, wanted)
+        here.close()
+
+    def test_graphs(self):
+        g = weft.Graph()
+        n = g.extent("n", 4)
+        g.output(g.input("f32", (n, 3), "x").matmul_nt(g.weight("f32", (2, 3), "w")), "y")
+        g.seal()
+        w = np.arange(6, dtype=np.float32).reshape(2, 3)
+        with weft.Program(g, self.device, weights={"w": w}) as program:
+            x = np.ones((2, 3), np.float32)
+            np.testing.assert_allclose(program.run(x=x)["y"], x @ w.T, rtol=1e-5)
+            self.assertIn("vulkan", str(program))
+            profile = program.profile(lambda: program.run(x=x), 1)
+            self.assertEqual([node.op for node in profile.nodes], ["linear"])
+            self.assertEqual(program.check(), [])
+
+    def test_refused(self):
+        for spec, kind, text in (
+            ("vulkan:63", weft.NotFoundError, "vulkan:63"),
+            (f"{DEVICE},nonsense=1", weft.InvalidError, "nonsense"),
+            (f"{DEVICE},tuning=nonsense", weft.InvalidError, "tuning"),
+            (f"{DEVICE},loader=/nothing/here.so", weft.NotFoundError, "/nothing/here.so"),
+        ):
+            with self.assertRaisesRegex(kind, text):
+                weft.Device(spec)
+        with self.assertRaisesRegex(weft.NotFoundError, "cuda"):
+            weft.devices("cuda")
+        with self.assertRaises(weft.LimitError):
+            self.model.session(f"{DEVICE},memory=1")
+
+    def test_ends_in_any_order(self):
+        device = weft.Device(DEVICE)
+        session = self.model.session(device, context=64)
+        device.close()
+        self.assertEqual(int(session.logits(STORY).argmax()), 13)
+        read, write = os.pipe()
+        if not os.fork():
+            try:
+                session.logits([1])
+            except weft.InvalidError as error:
+                os.write(write, str(error).encode())
+            finally:
+                session.close()
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as file:
+            self.assertIn("before the fork", file.read())
+        os.wait()
+        self.assertEqual(session.logits([1]).shape, (4096,))
+
+
+if __name__ == "__main__":
+    unittest.main()
