@@ -12,7 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import _ffi
+try:
+    from . import _ffi
+except ImportError:
+    folder = pathlib.Path(__file__).parent
+    raise ImportError(
+        f"{folder} is the source of the package, without its library: Python found it before the installed one because"
+        f" it runs in {folder.parent}. Run it in another folder"
+    ) from None
 from .errors import BY_STATUS, InternalError, InvalidError, OutOfMemoryError, UnsupportedError, WeftError
 
 ffi: Any = _ffi.ffi

@@ -5,7 +5,9 @@ What comes in as a torch tensor goes out as one; torch is never imported from he
 
 from __future__ import annotations
 
+import json
 import os
+import pathlib
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,8 +43,20 @@ def _matrix(x: Any) -> Matrix:
     return rows
 
 
-def _like(array: npt.NDArray[Any], x: object) -> Any:
-    return sys.modules["torch"].from_numpy(array) if _is_torch(x) else array
+def _like(array: npt.NDArray[Any], x: Any) -> Any:
+    """As what was given: a torch tensor on the same device, or an array."""
+    return sys.modules["torch"].from_numpy(array).to(x.device) if _is_torch(x) else array
+
+
+def _pad_of(model: Model) -> int | None:
+    """The id that transformers pads with: that of generation_config.json or config.json, if there is one."""
+    for name in ("generation_config.json", "config.json"):
+        path = pathlib.Path(model.path or "") / name
+        if path.is_file():
+            found = json.loads(path.read_text(encoding="utf-8")).get("pad_token_id")
+            if isinstance(found, int):
+                return found
+    return None
 
 
 @dataclass
@@ -65,12 +79,18 @@ class CausalLM:
     """
 
     def __init__(
-        self, model: Model, device: str | Device = "cpu", dtype: str | None = None, deterministic: bool = False
+        self,
+        model: Model,
+        device: str | Device = "cpu",
+        dtype: str | None = None,
+        deterministic: bool = False,
+        exact: bool = False,
     ) -> None:
-        self.model = model
+        self.model, self._exact = model, exact
         self._device = Device(device) if isinstance(device, str) else device
         self._dtype, self._deterministic = dtype, deterministic
         self._weights, self._session = Weights(model), None  # type: Weights, Session | None
+        self._pad = _pad_of(model)
 
     def _open(self, rows: int, tokens: int) -> Session:
         """A session with room for so many rows; weights are loaded once for all."""
@@ -89,6 +109,7 @@ class CausalLM:
                 sequences=rows,
                 context=min(self.model.context, -(-tokens // 256) * 256),
                 deterministic=self._deterministic,
+                exact=self._exact,
             )
             session = self._session = Session(plan, self._weights)
         for row in range(session.sequences):
@@ -136,15 +157,18 @@ class CausalLM:
     ) -> Any:
         """Continues every row: [rows, tokens + new ones], those of rows that have ended padded.
 
-        Without do_sample the most probable token is taken, after repetition_penalty. The rows run as one batch. Draws
-        are the library's, by the seed (row i has seed + i), and not those that torch would make.
+        Without do_sample the most probable token is taken, after repetition_penalty; what generation_config.json has
+        of sampling is not looked at. A row ends with eos_token_id (None: the model's), and where the model's context
+        does. It is padded with pad_token_id (None: what the model's files name, else the first that ends). The rows run
+        as one batch. Draws are the library's, by the seed (row i has seed + i), and not those that torch would make.
         """
         ids, mask = _masked(input_ids, attention_mask)
         longest = int(mask.sum(axis=1).max())
         session = self._open(len(ids), min(longest + max_new_tokens, max(longest, self.model.context)))
         given = self.model.eos_tokens if eos_token_id is None else eos_token_id
-        ends = {given} if isinstance(given, int) else set(given)
-        pad = pad_token_id if pad_token_id is not None else min(ends, default=0)
+        ends = [given] if isinstance(given, int) else list(given)
+        pads = (pad_token_id, self._pad, *ends, 0)
+        pad = next(token for token in pads if token is not None)
         heat = temperature if do_sample else 0.0
         samplers = []
         for i in range(len(ids)):
@@ -181,6 +205,22 @@ def _masked(input_ids: Any, attention_mask: Any) -> tuple[Matrix, npt.NDArray[np
     return ids, mask
 
 
+def _special(which: str) -> property:
+    """A special token by the text of its ``..._id``; setting it sets that."""
+
+    def text(self: PretrainedTokenizer) -> str | None:
+        number = getattr(self, f"{which}_token_id")
+        return None if number is None else self.tokenizer.token(number)
+
+    def choose(self: PretrainedTokenizer, token: str | None) -> None:
+        number = None if token is None else self.tokenizer.find(token)
+        if token is not None and number is None:
+            raise InvalidError(f"{which}_token: the vocabulary has no {token!r}")
+        setattr(self, f"{which}_token_id", number)
+
+    return property(text, choose)
+
+
 class PretrainedTokenizer:
     """A tokenizer as transformers has them, around ``tokenizer``, which is weft's own.
 
@@ -196,6 +236,8 @@ class PretrainedTokenizer:
         self.eos_token_id = eos if named is None else named
         self.pad_token_id = tokenizer.named("pad") if tokenizer.named("pad") is not None else self.eos_token_id
         self.padding_side = "left"
+
+    bos_token, eos_token, unk_token, pad_token = map(_special, ("bos", "eos", "unk", "pad"))
 
     def __len__(self) -> int:
         return len(self.tokenizer)
@@ -264,9 +306,10 @@ class AutoModelForCausalLM:
         device: str | Device = "cpu",
         dtype: str | None = None,
         deterministic: bool = False,
+        exact: bool = False,
     ) -> CausalLM:
-        """dtype: how weights are stored ("q8_0"; None: as in the files)."""
-        return CausalLM(Model(path), device, dtype, deterministic)
+        """dtype: how weights are stored ("q8_0"; None: as in the files). For the others see weft.SessionPlan."""
+        return CausalLM(Model(path), device, dtype, deterministic, exact)
 
 
 class AutoTokenizer:

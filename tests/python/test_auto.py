@@ -11,7 +11,9 @@ from common import STORY, TINY, python
 
 
 class Tensor:
-    """As much of a torch tensor as is asked for."""
+    """As much of a torch tensor as is asked for, where torch is not installed."""
+
+    device = "cpu"
 
     def __init__(self, array):
         self.array = array
@@ -21,11 +23,24 @@ class Tensor:
 
     cpu = detach
 
+    def to(self, device):
+        assert device == "cpu"
+        return self
+
     def numpy(self):
         return self.array
 
 
 Tensor.__module__ = "torch"
+
+
+def torch_or_stand_in():
+    try:
+        import torch
+
+        return torch
+    except ImportError:
+        return types.SimpleNamespace(from_numpy=Tensor, Tensor=Tensor)
 
 
 class Auto(unittest.TestCase):
@@ -56,15 +71,21 @@ class Auto(unittest.TestCase):
         new = self.model.generate(np.array([STORY, [9, 9, 9, 9]]), max_new_tokens=12, eos_token_id=13, pad_token_id=7)
         self.assertEqual(new[0, 4:7].tolist(), [13, 7, 7])
         self.assertEqual(self.model.generate([STORY], max_new_tokens=0).tolist(), [STORY])
+        short = [STORY, [9, 9, 9, 9]]
+        pad = self.model.generate(short, max_new_tokens=12, eos_token_id=13)[0, 5:7].tolist()
+        self.assertEqual(pad, [1, 1])  # generation_config.json's
+        out = self.model.generate(np.array([STORY]), max_new_tokens=600)
+        self.assertLessEqual(out.shape[1], 513)  # the context's end
 
     def test_torch(self):
-        self.assertNotIn("torch", sys.modules)
-        sys.modules["torch"] = types.SimpleNamespace(from_numpy=Tensor)
+        torch = sys.modules["torch"] = torch_or_stand_in()
         try:
-            out = self.model.generate(Tensor(np.array([STORY])), max_new_tokens=2)
-            self.assertIsInstance(out, Tensor)
-            self.assertIsInstance(self.model(Tensor(np.array([STORY]))).logits, Tensor)
-            self.assertIsInstance(self.tokenizer("Once", return_tensors="pt")["input_ids"], Tensor)
+            ids = torch.from_numpy(np.array([STORY]))
+            out = self.model.generate(ids, max_new_tokens=2)
+            self.assertIsInstance(out, torch.Tensor)
+            self.assertEqual(out.numpy().tolist(), self.model.generate([STORY], max_new_tokens=2).tolist())
+            self.assertIsInstance(self.model(ids).logits, torch.Tensor)
+            self.assertIsInstance(self.tokenizer("Once", return_tensors="pt")["input_ids"], torch.Tensor)
         finally:
             del sys.modules["torch"]
         with self.assertRaises(weft.InvalidError):
@@ -77,6 +98,11 @@ class Auto(unittest.TestCase):
         self.assertEqual(t.encode("Once upon a time"), STORY)
         self.assertEqual(t.decode(np.array(STORY)), "Once upon a time")
         self.assertEqual(t.convert_tokens_to_ids(t.convert_ids_to_tokens(STORY)), STORY)
+        self.assertEqual((t.eos_token, t.pad_token, t.pad_token_id), ("<|endoftext|>", "<|padding|>", 1))
+        t.pad_token = t.eos_token
+        self.assertEqual(t.pad_token_id, 0)
+        with self.assertRaisesRegex(weft.InvalidError, "no such"):
+            t.pad_token = "no such token"
         padded = t(["Once upon a time", "Once"], padding=True)
         self.assertEqual(padded["attention_mask"], [[1, 1, 1, 1], [0, 0, 0, 1]])
         self.assertEqual(t("Once upon a time", truncation=True, max_length=2)["input_ids"], STORY[:2])

@@ -1,6 +1,8 @@
 """Every Python listing of the pages runs, as it stands there."""
 
+import contextlib
 import doctest
+import io
 import re
 import unittest
 
@@ -24,7 +26,9 @@ class Pages(unittest.TestCase):
             listings = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
             self.assertEqual(len(listings), 1, page)
             source = re.sub(r'"pythia-410m"|"models/bundled/tiny-stories-neox"', repr(str(TINY)), listings[0])
-            exec(compile(source, page, "exec"), {"weft": weft})
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(source, page, "exec"), {"weft": weft})
+            self.assertRegex(printed.getvalue(), "^, there was a little girl named Lily")
 
 
 if __name__ == "__main__":
