@@ -133,8 +133,10 @@ static weft_status quantize(weft__quantize_rows *r, size_t index, uint64_t offse
 {
     const weft__file_tensor *t = &r->tensors[index];
     piece p = { .r = r, .type = t->dtype->type, .columns = t->rank ? (int64_t)t->dims[t->rank - 1] : 1, .out = out };
-    weft_dtype_row_bytes(p.type, p.columns, &p.row_bytes);
-    if (!n || !p.row_bytes) return WEFT_OK; /* a tensor of nothing */
+    if (!n) return WEFT_OK; /* a tensor of nothing */
+    if (!weft_dtype_row_bytes(p.type, p.columns, &p.row_bytes))
+        return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor %s: rows of %lld numbers are no whole blocks of %s", path_of(r),
+                         t->name, (long long)p.columns, t->dtype->name);
     WEFT_TRY(open_tensor(r, index, t, err));
     p.per_matrix = t->rank == 3 ? (int64_t)t->dims[1] : 0;
     p.first = (int64_t)(offset / p.row_bytes);

@@ -211,12 +211,13 @@ static void add_steps(const json_t *v, steps *s)
         return;
     }
     const char *step = step_of(v);
-    s->failed |= !step || s->last || s->n == WEFT__PRE_STEP_COUNT;
+    const bool level = step && !strcmp(step, "@ByteLevel");
+    const bool cuts = !level || !json_is_false(json_object_get(v, "use_regex"));
+    s->failed |= !step || s->last || (cuts && s->n == WEFT__PRE_STEP_COUNT);
     if (s->failed) return;
-    const bool level = !strcmp(step, "@ByteLevel");
     s->bytes |= level;
-    s->last = level && json_is_false(json_object_get(v, "use_regex"));
-    if (!s->last) s->step[s->n++] = step;
+    s->last = !cuts;
+    if (cuts) s->step[s->n++] = step;
 }
 
 static bool has_steps(const weft__gguf_pre *row, const steps *s)

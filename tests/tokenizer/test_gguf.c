@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "models/tokenizer/gguf.h"
+#include "models/tokenizer/gguf_pre.h"
 #include "models/tokenizer/unicode.h"
 #include "tests/tokenizer/gguf_json.h"
 
@@ -384,6 +385,42 @@ static void templates(void)
     free(f.data);
 }
 
+/* ---- names of pre-tokenizers ---- */
+
+static bool same_steps(const weft__gguf_pre *a, const weft__gguf_pre *b)
+{
+    bool same = ((a->flags ^ b->flags) & ~(unsigned)WEFT__PRE_BOS) == 0;
+    for (int i = 0; i < WEFT__PRE_STEP_COUNT && same && (a->step[i] || b->step[i]); i++)
+        same = a->step[i] && b->step[i] && !strcmp(a->step[i], b->step[i]);
+    return same;
+}
+
+static void check_name(const char *name)
+{
+    const weft__gguf_pre *row = weft__gguf_pre_find(name, strlen(name)), *found;
+    char back[WEFT__PRE_NAME] = "";
+    weft_error err;
+    if (!row || row->flags & (WEFT__PRE_RAW | WEFT__PRE_MASK)) return; /* which no tokenizer.json tells */
+    json_t *root = json_pack("{s:{s:b}}", "model", "ignore_merges", (row->flags & WEFT__PRE_WHOLE) != 0);
+    CHECK_OK(weft__gguf_pre_add(row, root, &err), err);
+    if (!CHECK(weft__gguf_pre_name(root, back) && (found = weft__gguf_pre_find(back, strlen(back))) &&
+               same_steps(row, found)))
+        printf("  %s: '%s'\n", name, back);
+    json_decref(root);
+}
+
+/* What a name stands for is told by a name that stands for the same. */
+static void names_of_steps(void)
+{
+    json_t *files = load(), *file, *c, *name;
+    size_t i, k, n;
+    json_array_foreach(files, i, file)
+        json_array_foreach(json_object_get(file, "cases"), k, c)
+            json_array_foreach(json_object_get(c, "pre"), n, name)
+                if (json_is_string(name)) check_name(json_string_value(name));
+    json_decref(files);
+}
+
 /* ---- files ---- */
 
 static void from_a_path(void)
@@ -447,6 +484,7 @@ static const weft_test tests[] = { { "published", published },
                                    { "kinds_of_tokens", kinds_of_tokens },
                                    { "ends", ends },
                                    { "templates", templates },
+                                   { "names_of_steps", names_of_steps },
                                    { "whole_files", whole_files },
                                    { "from_a_path", from_a_path } };
 TEST_MAIN(tests)
