@@ -29,6 +29,7 @@ set(WEFT_PUBLIC_HEADERS
   models/quantize/quantize.h
   models/sampler.h
   models/checkpoint/checkpoint.h
+  models/template/template.h
   models/tokenizer/tokenizer.h)
 set(public_headers "")
 foreach(header ${WEFT_PUBLIC_HEADERS})

@@ -46,6 +46,7 @@ typedef struct cli_args {
 typedef struct cli_command {
     const char *name, *summary; /* the summary: one sentence */
     const char *positional;     /* "MODEL", "CONFIG.json DIR" or NULL */
+    bool optional;              /* it may be left out */
     bool runs;                  /* takes the common options of running a model (cli_run_options) and those of devices */
     bool plans;                 /* takes the options of devices (cli_device_options) */
     bool sources;               /* takes those of cli_source_open (cli_source_options) */
@@ -58,7 +59,7 @@ typedef struct cli_command {
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_tokenize, cli_detokenize,
     cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init,
-    cli_convert, cli_quantize, cli_imatrix, cli_devices;
+    cli_convert, cli_quantize, cli_imatrix, cli_devices, cli_chat_template;
 extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_model_options[],
     cli_graph_options[], cli_sampling_options[], cli_common_options[];
 

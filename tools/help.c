@@ -18,8 +18,8 @@ static void print_options(FILE *f, const char *title, const cli_option *options)
 
 void cli_help(FILE *f, const cli_command *c)
 {
-    fprintf(f, "usage: weft %s%s%s [options]\n\n%s.\n", c->name, c->positional ? " " : "",
-            c->positional ? c->positional : "", c->summary);
+    fprintf(f, "usage: weft %s%s%s%s [options]\n\n%s.\n", c->name, c->positional ? c->optional ? " [" : " " : "",
+            c->positional ? c->positional : "", c->optional ? "]" : "", c->summary);
     cli_table tables[CLI_MAX_TABLES];
     cli_tables(c, tables);
     for (const cli_table *t = tables; t->options; t++) print_options(f, t->title, t->options);

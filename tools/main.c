@@ -7,7 +7,8 @@
 #include <string.h>
 
 const cli_command *const cli_commands[] = {
-    &cli_generate, &cli_logits, &cli_embed, &cli_classify, &cli_tokenize, &cli_detokenize, &cli_perplexity,
+    &cli_generate, &cli_logits, &cli_embed, &cli_classify, &cli_tokenize, &cli_detokenize, &cli_chat_template,
+    &cli_perplexity,
     &cli_inspect, &cli_bench, &cli_kernels, &cli_profile, &cli_graph, &cli_memory, &cli_init,
     &cli_convert, &cli_quantize, &cli_imatrix, &cli_devices, NULL,
 };
@@ -66,7 +67,7 @@ int main(int argc, char **argv)
     cli_args args;
     status = cli_parse(c, argc - 1, argv + 1, &args);
     if (status) return finish(status - 1);
-    bool takes_model = c->positional && !strncmp(c->positional, "MODEL", 5);
+    bool takes_model = args.model && c->positional && !strncmp(c->positional, "MODEL", 5);
     status = takes_model ? cli_find_model(&args) : 0;
     cli_progress_init(&args);
     if (!status) status = c->run(&args);

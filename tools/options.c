@@ -193,9 +193,10 @@ static int take_positional(const cli_command *c, int argc, char **argv, cli_args
         return cli_misuse("%s: MODEL is given twice: '%s' and '%s'", c->name, named, argv[optind]);
     if (named) argv[--optind] = (char *)(uintptr_t)named;
     if (named) n++;
-    if (n < want) return cli_misuse("%s: expected %s; see `weft %s --help`", c->name, c->positional, c->name);
+    if (n < want && !c->optional)
+        return cli_misuse("%s: expected %s; see `weft %s --help`", c->name, c->positional, c->name);
     if (n > want) return cli_misuse("%s: unexpected argument '%s'", c->name, argv[optind + want]);
-    out->model = want > 0 ? argv[optind] : NULL;
+    out->model = want > 0 && n > 0 ? argv[optind] : NULL;
     out->second = want > 1 ? argv[optind + 1] : NULL;
     return 0;
 }

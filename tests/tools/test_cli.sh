@@ -374,7 +374,29 @@ fails "unknown format" 2 "q9_9" "$weft" generate "$model" --prompt x --weights q
 fails "cannot write" 1 "$dir/no/where" "$weft" logits "$model" --tokens 1 --output "$dir/no/where"
 "$weft" >/dev/null 2>&1; same "nothing at all: exit status" 2 $?
 holds "version" '"$weft" --version | grep -qE "^weft [0-9]+\.[0-9]+\.[0-9]+$"'
-for c in generate logits embed classify tokenize detokenize perplexity inspect bench graph init quantize imatrix devices; do
+# ---- chat-template ----
+chat_from() { local from=$1; shift; "$weft" chat-template "$@" <"$from"; }
+chat='{"messages": [{"role": "user", "content": "Hi"}], "now": "2026-11-30T09:10:45", "chat_template": '
+same "chat-template" "<s>user: Hi" "$(echo "$chat"'"{{ bos_token }}{{ messages[0].role }}: {{ messages[0].content }}", "bos_token": "<s>"}' | "$weft" chat-template)"
+same "chat-template: the time" "30 Nov 2026" "$(echo "$chat"'"{{ strftime_now(\"%d %b %Y\") }}"}' | "$weft" chat-template)"
+echo "$chat"'"a\nb{{ raise_exception(\"no roles\") }}"}' >"$dir/raises"
+fails "chat-template: a template that refuses" 1 "chat_template: line 2: no roles" chat_from "$dir/raises"
+fails "chat-template: no JSON" 1 "standard input: line 1" "$weft" chat-template </dev/null
+echo '{"messages": [{}]}' >"$dir/no_template"
+fails "chat-template: no template" 2 "expected MODEL" chat_from "$dir/no_template"
+fails "chat-template: a model without one" 1 "has no chat template" chat_from "$dir/no_template" "$model"
+cp -r "$model" "$dir/chat" && echo '{"chat_template": [{"name": "default", "template": "D{{ eos_token }}"}, {"name": "tool_use", "template": "T"}, {"name": "rag", "template": "R"}], "eos_token": "E"}' >"$dir/chat/tokenizer_config.json"
+same "chat-template of a model" "DE" "$(echo '{"messages": [{}]}' | "$weft" chat-template "$dir/chat" | sed 's/<|endoftext|>/E/')"
+same "chat-template with tools" "T" "$(echo '{"messages": [{}], "tools": []}' | "$weft" chat-template "$dir/chat")"
+same "chat-template by name" "R" "$(echo '{"messages": [{}]}' | "$weft" chat-template "$dir/chat" --name rag)"
+fails "chat-template: no such name" 1 "there are: default, tool_use, rag" chat_from "$dir/no_template" "$dir/chat" --name x
+same "chat-template of the object before the model's" "O" "$(echo '{"messages": [{}], "chat_template": "O{# #}"}' | "$weft" chat-template "$dir/chat")"
+printf 'J\n' >"$dir/chat/chat_template.jinja"
+same "chat_template.jinja first" "J" "$(echo '{"messages": [{}]}' | "$weft" chat-template "$dir/chat")"
+same "chat-template --show" "J" "$("$weft" chat-template "$dir/chat" --show)"
+"$weft" convert "$dir/chat" "$dir/chat.gguf" >/dev/null && same "chat-template of a GGUF file" "J" "$(echo '{"messages": [{}]}' | "$weft" chat-template "$dir/chat.gguf")"
+
+for c in generate logits embed classify tokenize detokenize chat-template perplexity inspect bench graph init quantize imatrix devices; do
     holds "$c --help" '"$weft" $c --help | grep -q "^usage: weft $c"'
     holds "man page has $c" '"$weft" --man | grep -q "^.SS weft $c"'
 done
