@@ -58,7 +58,9 @@ static bool of_sequences(jinja_run *r, int op, jinja_value a, jinja_value b, jin
     int64_t n;
     if (op == '+' && a.kind == JINJA_TEXT) {
         if (b.kind != JINJA_TEXT) jinja_fail(r, "can only concatenate str (not \"%s\") to str", jinja_type_name(b));
-        *out = jinja_from_text(jinja_text_join(r, a.text, b.text));
+        const bool plain = a.text->markup == b.text->markup; /* else both become markup */
+        *out = jinja_from_text(plain ? jinja_text_join(r, a.text, b.text)
+                                     : jinja_text_join(r, jinja_escape(r, a.text), jinja_escape(r, b.text)));
         return true;
     }
     if (op == '+' && is_sequence(a)) {

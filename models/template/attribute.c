@@ -132,7 +132,7 @@ static bool find_attribute(jinja_run *r, jinja_value v, const jinja_text *name, 
         return true;
     }
     const jinja_kind of = v.kind == JINJA_BOOL ? JINJA_INT : v.kind;
-    const jinja_row *row = jinja_find_method(of, name->s, name->n);
+    const jinja_row *row = jinja_find_method(r, of, name->s, name->n);
     if (!row) return false;
     if (row->parameters && row->parameters[0] == '!') {
         *out = jinja_no_attribute(r, v, jinja_from_text(name), true);

@@ -54,7 +54,7 @@ static jinja_value f_attr(jinja_run *r, const jinja_call *c)
 {
     const jinja_text *name = jinja_need_text(r, c->v[0], "attr");
     jinja_defined(r, c->self);
-    if (c->self.kind == JINJA_DICT && !jinja_find_method(JINJA_DICT, name->s, name->n))
+    if (c->self.kind == JINJA_DICT && !jinja_find_method(r, JINJA_DICT, name->s, name->n))
         return jinja_no_attribute(r, c->self, c->v[0], false);
     return jinja_attribute(r, c->self, name);
 }
@@ -235,11 +235,11 @@ static jinja_value f_groupby(jinja_run *r, const jinja_call *c)
 
 /* ---- map, select and their like ---- */
 
-static jinja_value call_named(jinja_run *r, const jinja_row *(*find)(const char *, size_t), const char *what,
-                              jinja_value name, jinja_value v, const jinja_args *args)
+static jinja_value call_named(jinja_run *r, const jinja_row *(*find)(const jinja_run *, const char *, size_t),
+                              const char *what, jinja_value name, jinja_value v, const jinja_args *args)
 {
     const jinja_text *t = jinja_need_text(r, name, what);
-    const jinja_row *row = find(t->s, t->n);
+    const jinja_row *row = find(r, t->s, t->n);
     if (!row) jinja_fail(r, "No %s named '%s'.", what, jinja_c(r, t));
     return jinja_apply(r, row, v, args);
 }

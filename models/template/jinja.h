@@ -1,7 +1,7 @@
 /* jinja.h: the engine below template.h: values, memory and the state of one run, which every file of this room shares.
  *
  * A template is parsed into nodes (lexer.c, parse*.c), which never change afterwards, and rendered by walking them
- * (exec.c statements, eval.c expressions). What a value can do is in tables: filters, tests, methods and functions are
+ * (render.c). What a value can do is in tables: filters, tests, methods and functions are
  * a row each, with a C function over values. The semantics are those of Python's jinja2, as transformers sets it up.
  *
  * Everything that parsing or one rendering makes lies in the arena of its jinja_run and goes with it. A fault leaves
@@ -142,6 +142,7 @@ typedef struct jinja_run {
     struct jinja_buffer *out;
     jinja_value now; /* for strftime_now; UNDEFINED: not given */
     const jinja_dict *variables;
+    const struct jinja_tables *tables;
 } jinja_run;
 
 _Noreturn void jinja_fail(jinja_run *r, const char *fmt, ...) WEFT_PRINTF(2, 3);
@@ -153,7 +154,7 @@ static inline void jinja_leave(jinja_run *r)
     r->depth--;
 }
 
-/* ---- memory (memory.c) ---- */
+/* ---- memory (memory.c; dicts: equal.c) ---- */
 void *jinja_alloc(jinja_run *r, size_t n, size_t size);
 char *jinja_bytes(jinja_run *r, size_t n);
 const jinja_text *jinja_text_of(jinja_run *r, const char *s, size_t n); /* lends s */
@@ -217,7 +218,7 @@ jinja_value jinja_pair_tuple(jinja_run *r, jinja_value a, jinja_value b);
 jinja_value jinja_undefined(jinja_run *r, const char *hint);
 jinja_value jinja_no_attribute(jinja_run *r, jinja_value of, jinja_value name, bool unsafe);
 
-/* ---- what values do (values.c, compare.c, arithmetic.c, attribute.c) ---- */
+/* ---- what values do (values.c, need.c, equal.c, compare.c, arithmetic.c, attribute.c) ---- */
 const char *jinja_type_name(jinja_value v); /* as Python calls it */
 bool jinja_true(jinja_run *r, jinja_value v);
 jinja_list *jinja_items(jinja_run *r, jinja_value v); /* what `for` goes through; must not be changed */
@@ -232,6 +233,8 @@ const jinja_text *jinja_need_text(jinja_run *r, jinja_value v, const char *what)
 
 uint32_t jinja_hash(jinja_run *r, jinja_value v);
 bool jinja_equal(jinja_run *r, jinja_value a, jinja_value b);
+int jinja_order_texts(jinja_run *r, const jinja_text *a, const jinja_text *b);
+int jinja_order_numbers(jinja_value a, jinja_value b);                         /* 2: one is NaN */
 int jinja_compare(jinja_run *r, jinja_value a, jinja_value b, const char *op); /* fails for what has no order */
 bool jinja_contains(jinja_run *r, jinja_value where, jinja_value what);
 /* In place and stable, by keys[i] of v[i]; keys may be v. */
@@ -248,7 +251,7 @@ jinja_value jinja_slice(jinja_run *r, jinja_value v, jinja_value from, jinja_val
 /* item after item of "a.b.0", as filters take attributes */
 jinja_value jinja_path(jinja_run *r, jinja_value v, jinja_value path, const jinja_value *fallback);
 
-/* ---- text (print.c, json.c, unicode.c) ---- */
+/* ---- text (print.c, json.c, unicode.c, format.c) ---- */
 const jinja_text *jinja_str(jinja_run *r, jinja_value v);
 void jinja_print(jinja_run *r, jinja_buffer *b, jinja_value v); /* str() */
 void jinja_repr(jinja_run *r, jinja_buffer *b, jinja_value v);
@@ -318,10 +321,10 @@ typedef struct jinja_row {
     const char *parameters;
     jinja_kind of; /* of methods: whose */
 } jinja_row;
-const jinja_row *jinja_find_filter(const char *name, size_t n);
-const jinja_row *jinja_find_test(const char *name, size_t n);
-const jinja_row *jinja_find_function(const char *name, size_t n);
-const jinja_row *jinja_find_method(jinja_kind of, const char *name, size_t n);
+const jinja_row *jinja_find_filter(const jinja_run *r, const char *name, size_t n);
+const jinja_row *jinja_find_test(const jinja_run *r, const char *name, size_t n);
+const jinja_row *jinja_find_function(const jinja_run *r, const char *name, size_t n);
+const jinja_row *jinja_find_method(const jinja_run *r, jinja_kind of, const char *name, size_t n);
 jinja_value jinja_apply(jinja_run *r, const jinja_row *row, jinja_value self, const jinja_args *args);
 jinja_value jinja_call_value(jinja_run *r, jinja_value f, const jinja_args *args);
 jinja_value jinja_call_macro(jinja_run *r, const jinja_macro *m, const jinja_args *args);
@@ -329,8 +332,13 @@ jinja_value jinja_call_loop(jinja_run *r, const jinja_loop *l, jinja_value items
 /* The named argument; NULL: there is none. */
 const jinja_value *jinja_named(jinja_run *r, const jinja_args *args, const char *name);
 
+/* What a template finds by name; each table ends with name NULL. A run has them as data: filters and methods stand on
+ * what looks them up. */
+typedef struct jinja_tables {
+    const jinja_row *text_filters, *list_filters, *tests, *functions, *text_methods, *methods;
+} jinja_tables;
 extern const jinja_row jinja_text_filters[], jinja_list_filters[], jinja_tests[], jinja_functions[],
-    jinja_text_methods[], jinja_methods[]; /* end with name NULL */
+    jinja_text_methods[], jinja_methods[];
 
 /* ---- nodes (lexer.c, parse.c, parse_expression.c) ---- */
 

@@ -1,4 +1,4 @@
-/* memory.c: the memory of a run, and texts, lists and dicts in it. */
+/* memory.c: the memory of a run, and texts and lists in it. */
 #include "jinja.h"
 
 #include <stdio.h>
@@ -107,10 +107,6 @@ const jinja_text *jinja_text_part(jinja_run *r, const jinja_text *t, const char 
 /* A text that grows piece by piece ends where the free bytes begin: then only the piece is copied. */
 const jinja_text *jinja_text_join(jinja_run *r, const jinja_text *a, const jinja_text *b)
 {
-    if (a->markup != b->markup) {
-        a = jinja_escape(r, a);
-        b = jinja_escape(r, b);
-    }
     jinja_text *t = text_new(r, a->s, a->n + b->n, a->chars + b->chars);
     t->markup = a->markup;
     if (a->n && a->s + a->n == r->tail && b->n <= r->room) {
@@ -204,79 +200,6 @@ jinja_value jinja_pair_tuple(jinja_run *r, jinja_value a, jinja_value b)
     jinja_push(r, l, a);
     jinja_push(r, l, b);
     return jinja_from_tuple(l);
-}
-
-/* ---- dicts ---- */
-
-enum { FEW = 8 };
-
-jinja_dict *jinja_dict_new(jinja_run *r)
-{
-    return jinja_alloc(r, 1, sizeof(jinja_dict));
-}
-
-static jinja_pair *find(jinja_run *r, const jinja_dict *d, jinja_value key, uint32_t hash)
-{
-    if (!d->index) {
-        for (size_t i = 0; i < d->n; i++)
-            if (d->p[i].hash == hash && jinja_equal(r, d->p[i].key, key)) return &d->p[i];
-        return NULL;
-    }
-    const uint32_t mask = (1u << d->bits) - 1;
-    for (uint32_t at = hash & mask; d->index[at]; at = (at + 1) & mask) {
-        jinja_pair *p = &d->p[d->index[at] - 1];
-        jinja_work(r, 1);
-        if (p->hash == hash && jinja_equal(r, p->key, key)) return p;
-    }
-    return NULL;
-}
-
-static void put_index(jinja_dict *d, size_t i)
-{
-    const uint32_t mask = (1u << d->bits) - 1;
-    uint32_t at = d->p[i].hash & mask;
-    while (d->index[at]) at = (at + 1) & mask;
-    d->index[at] = (uint32_t)i + 1;
-}
-
-static void grow(jinja_run *r, jinja_dict *d)
-{
-    const size_t capacity = d->n ? d->n * 2 : 4;
-    jinja_pair *p = jinja_alloc(r, capacity, sizeof *p);
-    if (d->n) memcpy(p, d->p, d->n * sizeof *p);
-    d->p = p;
-    d->capacity = capacity;
-    if (capacity <= FEW) return;
-    for (d->bits = 4; (1u << d->bits) < capacity * 2;) d->bits++;
-    d->index = jinja_alloc(r, (size_t)1 << d->bits, sizeof *d->index);
-    for (size_t i = 0; i < d->n; i++) put_index(d, i);
-}
-
-void jinja_dict_set(jinja_run *r, jinja_dict *d, jinja_value key, jinja_value v)
-{
-    const uint32_t hash = jinja_hash(r, key);
-    jinja_pair *p = find(r, d, key, hash);
-    jinja_work(r, 1);
-    if (p) {
-        p->value = v;
-        return;
-    }
-    if (d->n == d->capacity) grow(r, d);
-    d->p[d->n] = (jinja_pair){ key, v, hash };
-    if (d->index) put_index(d, d->n);
-    d->n++;
-}
-
-const jinja_pair *jinja_dict_find(jinja_run *r, const jinja_dict *d, jinja_value key)
-{
-    return d->n ? find(r, d, key, jinja_hash(r, key)) : NULL;
-}
-
-const jinja_value *jinja_dict_text(jinja_run *r, const jinja_dict *d, const char *key)
-{
-    const jinja_text t = { key, strlen(key), strlen(key), false };
-    const jinja_pair *p = jinja_dict_find(r, d, jinja_from_text(&t));
-    return p ? &p->value : NULL;
 }
 
 /* ---- undefined ---- */

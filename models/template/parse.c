@@ -1,92 +1,12 @@
-/* parse.c: statements of a template, and what both parts of the parser stand on. */
+/* parse.c: statements of a template. */
 #include <string.h>
 
 #include "parser.h"
-
-/* ---- tokens ---- */
-
-const jinja_token *jinja_next(jinja_parser *p)
-{
-    const jinja_token *t = jinja_now(p);
-    if (t->kind != JINJA_T_END) p->at++;
-    p->r->line = jinja_now(p)->line;
-    jinja_work(p->r, 1);
-    return t;
-}
-
-bool jinja_is_word(const jinja_token *t, const char *word)
-{
-    return t->kind == JINJA_T_WORD && t->n == strlen(word) && memcmp(t->s, word, t->n) == 0;
-}
-
-bool jinja_is_sign(const jinja_token *t, char sign)
-{
-    return t->kind == JINJA_T_SIGN && t->sign == sign;
-}
-
-bool jinja_skip_word(jinja_parser *p, const char *word)
-{
-    return jinja_is_word(jinja_now(p), word) ? (jinja_next(p), true) : false;
-}
-
-bool jinja_skip_sign(jinja_parser *p, char sign)
-{
-    return jinja_is_sign(jinja_now(p), sign) ? (jinja_next(p), true) : false;
-}
-
-_Noreturn void jinja_unexpected(jinja_parser *p, const char *wanted)
-{
-    const jinja_token *t = jinja_now(p);
-    const int n = t->n > 40 ? 40 : (int)t->n;
-    p->r->line = t->line;
-    if (t->kind == JINJA_T_END) jinja_fail(p->r, "expected %s, got the end of the template", wanted);
-    jinja_fail(p->r, "expected %s, got '%.*s'", wanted, n, t->s);
-}
-
-void jinja_expect_sign(jinja_parser *p, char sign)
-{
-    char wanted[] = { '\'', sign, '\'', 0 };
-    if (!jinja_skip_sign(p, sign)) jinja_unexpected(p, wanted);
-}
-
-jinja_value jinja_expect_name(jinja_parser *p)
-{
-    const jinja_token *t = jinja_now(p);
-    if (t->kind != JINJA_T_WORD) jinja_unexpected(p, "a name");
-    jinja_next(p);
-    const jinja_value name = jinja_from_text(jinja_text_of(p->r, t->s, t->n));
-    const jinja_pair *known = jinja_dict_find(p->r, p->names, name);
-    if (known) return known->key;
-    jinja_dict_set(p->r, p->names, name, jinja_none());
-    return name;
-}
 
 static void expect_finish(jinja_parser *p)
 {
     if (jinja_now(p)->kind != JINJA_T_FINISH) jinja_unexpected(p, "the end of the tag");
     jinja_next(p);
-}
-
-/* ---- nodes ---- */
-
-jinja_node *jinja_node_new(jinja_parser *p, jinja_op op)
-{
-    jinja_node *n = jinja_alloc(p->r, 1, sizeof *n);
-    n->op = op;
-    n->line = jinja_now(p)->line;
-    return n;
-}
-
-void jinja_add_node(jinja_parser *p, jinja_nodes *list, jinja_node *n)
-{
-    if (list->n == list->capacity) {
-        const size_t capacity = list->n ? list->n * 2 : 4;
-        jinja_node **v = jinja_alloc(p->r, capacity, sizeof *v);
-        if (list->n) memcpy(v, list->v, list->n * sizeof *v);
-        list->v = v;
-        list->capacity = capacity;
-    }
-    list->v[list->n++] = n;
 }
 
 /* ---- bodies ---- */

@@ -249,7 +249,8 @@ static jinja_node *parse_postfix(jinja_parser *p, jinja_node *n)
 /* ---- filters and tests ---- */
 
 /* The name, with dots, of a filter or test; sets row. */
-static void find_row(jinja_parser *p, jinja_node *n, const jinja_row *(*find)(const char *, size_t), const char *what)
+static void find_row(jinja_parser *p, jinja_node *n, const jinja_row *(*find)(const jinja_run *, const char *, size_t),
+                     const char *what)
 {
     jinja_buffer b = { 0 };
     const jinja_text *word = jinja_expect_name(p).text;
@@ -260,7 +261,7 @@ static void find_row(jinja_parser *p, jinja_node *n, const jinja_row *(*find)(co
         jinja_put(p->r, &b, word->s, word->n);
     }
     n->value = jinja_buffer_value(p->r, &b);
-    n->row = find(b.s, b.n);
+    n->row = find(p->r, b.s, b.n);
     if (n->row || p->lazy || p->unknown) return;
     p->unknown = n;
     p->unknown_what = what;

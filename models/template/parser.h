@@ -1,4 +1,4 @@
-/* parser.h: what parse.c (statements) and parse_expression.c share. */
+/* parser.h: what parse.c (statements) and parse_expression.c share (parser.c). */
 #ifndef WEFT_TEMPLATE_PARSER_H
 #define WEFT_TEMPLATE_PARSER_H
 

@@ -9,6 +9,9 @@ enum { MAX_TEMPLATE = 4 << 20, MAX_DEPTH = 400 };
 static const uint64_t max_steps = 20000000;
 static const size_t max_bytes = (size_t)256 << 20;
 
+static const jinja_tables tables = { jinja_text_filters, jinja_list_filters, jinja_tests,
+                                     jinja_functions,    jinja_text_methods, jinja_methods };
+
 /* ---- parsing ---- */
 
 /* Ends of lines as '\n' alone, and one fewer at the end. */
@@ -46,6 +49,7 @@ weft_status jinja_parse_text(const char *text, size_t n, const char *origin, jin
         r->max_steps = max_steps;
         r->max_bytes = max_bytes;
         r->max_depth = MAX_DEPTH;
+        r->tables = &tables;
         r->origin = origin;
         r->err = err ? err : &own;
         if (!run_parser(r, out)) status = r->status;
@@ -203,6 +207,7 @@ static weft_status render(const weft_chat_template *t, const json_t *root, const
     r->max_bytes = limits->bytes ? limits->bytes : max_bytes;
     r->max_depth = limits->depth ? limits->depth : MAX_DEPTH;
     r->origin = t->origin;
+    r->tables = &tables;
     r->err = err ? err : &own;
     r->out = &text;
     weft_status status = run_template(r, t, root) ? append(out, &text, err) : r->status;

@@ -124,13 +124,13 @@ static jinja_value t_in(jinja_run *r, const jinja_call *c)
 static jinja_value t_filter(jinja_run *r, const jinja_call *c)
 {
     (void)r;
-    return jinja_bool(c->self.kind == JINJA_TEXT && jinja_find_filter(c->self.text->s, c->self.text->n));
+    return jinja_bool(c->self.kind == JINJA_TEXT && jinja_find_filter(r, c->self.text->s, c->self.text->n));
 }
 
 static jinja_value t_test(jinja_run *r, const jinja_call *c)
 {
     (void)r;
-    return jinja_bool(c->self.kind == JINJA_TEXT && jinja_find_test(c->self.text->s, c->self.text->n));
+    return jinja_bool(c->self.kind == JINJA_TEXT && jinja_find_test(r, c->self.text->s, c->self.text->n));
 }
 
 /* ---- numbers ---- */

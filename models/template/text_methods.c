@@ -426,12 +426,12 @@ JINJA_CLASS_METHODS(X)
 
 static jinja_value m_islower(jinja_run *r, const jinja_call *c)
 {
-    return jinja_apply(r, jinja_find_test("lower", 5), c->self, NULL);
+    return jinja_apply(r, jinja_find_test(r, "lower", 5), c->self, NULL);
 }
 
 static jinja_value m_isupper(jinja_run *r, const jinja_call *c)
 {
-    return jinja_apply(r, jinja_find_test("upper", 5), c->self, NULL);
+    return jinja_apply(r, jinja_find_test(r, "upper", 5), c->self, NULL);
 }
 
 static jinja_value m_istitle(jinja_run *r, const jinja_call *c)
