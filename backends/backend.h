@@ -126,13 +126,23 @@ WEFT_API WEFT_MUST_USE weft_status weft_backend_self_test(weft_backend *b, weft_
 
 /* ---- weights and states ---------------------------------------------------------------------------------------- */
 
+/* Bytes of a file, as it was when it was opened. */
+typedef struct weft_file_place {
+    const char *path;                 /* lent until the source is asked again */
+    uint64_t device, inode, size;
+    uint64_t modified, changed;       /* nanoseconds since 1970: its contents; those or what else is known of it */
+    uint64_t offset;
+} weft_file_place;
+
 /* A tensor as a checkpoint holds it, row-major; `bytes` must be what dtype and dims come to. The data must stay
  * readable as long as the weights live. What lies in parts (experts that are a tensor each, projections that are one
  * here and two there), or turned, is not put right first: it is read where it is.
  *
  * `done`, which may be NULL, is told of bytes that were read into a device's memory and are not needed now, so that
  * the pages of a mapped file can be given back: loading then takes no more memory than what is loaded. They stay
- * readable. They need not be its source's own: another one may have put others in their place. */
+ * readable. They need not be its source's own: another one may have put others in their place.
+ *
+ * `place`, which may be NULL, tells where in which file bytes lie, for weft_weights_keep; false: in none. */
 typedef struct weft_weight_data {
     weft_dtype dtype;
     uint32_t rank;
@@ -143,7 +153,8 @@ typedef struct weft_weight_data {
     uint32_t n_parts;         /* the array itself must stay until the source is asked again */
     bool turned; /* its last two dims lie the other way round at `data`, as [.., n, m]; no blocks, no parts */
     void (*done)(void *ctx, const void *data, uint64_t bytes);
-    void *done_ctx;
+    bool (*place)(void *ctx, const void *data, uint64_t bytes, weft_file_place *out);
+    void *ctx; /* of both */
 } weft_weight_data;
 
 /* Fills *out, which is zeros, for a name of the graph's. NOT_FOUND: there is none. Called while loading only. */
@@ -158,9 +169,17 @@ typedef struct weft_weights weft_weights;
 /* The `n` sources are copied; a weight comes from the first that has it. n may be 0 (for graphs without weights). */
 WEFT_API WEFT_MUST_USE weft_status weft_weights_create(const weft_weight_source *sources, uint32_t n,
                                                         weft_weights **out, weft_error *err);
+/* From now on what is packed for a device is also written to a file in `folder`, which is made if it is not there, and
+ * is read from there instead of packed where it was before: by the same release of the library, for the same
+ * instruction set or layout of the device, from a file that has not changed since. On a CPU it is used where that file
+ * is mapped. A file that is not whole and sound counts as none and is written anew. Any number of processes may use one
+ * folder, and what lies in it may be removed at any time. Not kept is what is used where the model's file is mapped, is
+ * small, or lies in no file (weft_weight_data.place). Loading fails with IO where a file cannot be written. IO: the
+ * folder cannot be made, or not be written in. */
+WEFT_API WEFT_MUST_USE weft_status weft_weights_keep(weft_weights *w, const char *folder, weft_error *err);
 /* Every program that uses them must be gone. NULL is accepted. */
 WEFT_API void weft_weights_destroy(weft_weights *w);
-/* allocated on all devices; borrowed file pages not counted */
+/* on all devices, kept files as they are mapped among them; borrowed pages of the model's files not counted */
 WEFT_API uint64_t weft_weights_bytes(const weft_weights *w);
 
 /* What programs keep from one run to the next: a set of states, by name. Programs that are loaded with one set share

@@ -109,6 +109,9 @@ typedef struct weft_backend_vt {
     weft_layout (*weight_layout)(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims,
                                  uint32_t uses);
     const char *(*layout_name)(const weft_backend *b, weft_layout layout);
+    /* What the bytes of a weight in it follow from, beside its type and dims: "avx2 panel 1"; the number rises with
+     * each change of them. NULL: weights are not kept in files (weft_weights_keep). */
+    void (*layout_form)(const weft_backend *b, weft_layout layout, char out[64]);
     uint64_t (*weight_bytes)(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank,
                              const int64_t *dims);
     /* The best kernel for a node, or why there is none: REQUESTED = found, else NO_KERNEL or NO_TYPE. */
@@ -167,6 +170,8 @@ const void *weft__weight_rows(const weft_weight_data *src, int64_t row, int64_t 
 /* They, or as many as there are, have been read (weft_weight_data.done): told after each piece of what is large, and of
  * the whole in the end. Of what lies turned nothing is told before its last row. */
 void weft__weight_done(const weft_weight_data *src, int64_t row, int64_t n);
+/* All of it is going to be read: the system may begin to. */
+void weft__weight_soon(const weft_weight_data *src);
 /* It lies at `data`, row by row. */
 bool weft__weight_is_plain(const weft_weight_data *src);
 /* INVALID: parts that are no whole rows, or what cannot be turned. */

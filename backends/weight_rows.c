@@ -3,6 +3,8 @@
 #include "graph/convert.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static int64_t row_count(const weft_weight_data *src)
 {
@@ -96,13 +98,39 @@ void weft__weight_done(const weft_weight_data *src, int64_t row, int64_t n)
     if (n > rows - row) n = rows - row;
     if (!src->done || n <= 0) return;
     if (src->turned) {
-        if (row + n == rows) src->done(src->done_ctx, src->data, src->bytes);
+        if (row + n == rows) src->done(src->ctx, src->data, src->bytes);
         return;
     }
     for (int64_t done = 0, count; done < n; done += count) {
         const int64_t first = row + done, place = first % each;
         const unsigned char *from = src->n_parts ? src->parts[first / each] : src->data;
         count = n - done < each - place ? n - done : each - place;
-        src->done(src->done_ctx, from + (uint64_t)place * step, (uint64_t)count * step);
+        src->done(src->ctx, from + (uint64_t)place * step, (uint64_t)count * step);
     }
+}
+
+static void read_ahead(const unsigned char *from, uint64_t bytes)
+{
+    const long page = sysconf(_SC_PAGESIZE);
+    if (page <= 0 || !bytes) return;
+    const uintptr_t begin = (uintptr_t)from & ~((uintptr_t)page - 1);
+    madvise((void *)begin, (uintptr_t)from + bytes - begin, MADV_WILLNEED); /* of other memory than files: nothing */
+}
+
+/* Parts that follow each other, as rows in another order do, are one piece. */
+void weft__weight_soon(const weft_weight_data *src)
+{
+    if (!src->n_parts) {
+        read_ahead(src->data, src->bytes);
+        return;
+    }
+    const uint64_t each = src->bytes / src->n_parts;
+    const unsigned char *low = src->parts[0], *high = low;
+    for (uint32_t i = 1; i < src->n_parts; i++) {
+        if ((uintptr_t)src->parts[i] < (uintptr_t)low) low = src->parts[i];
+        if ((uintptr_t)src->parts[i] > (uintptr_t)high) high = src->parts[i];
+    }
+    if ((uintptr_t)high - (uintptr_t)low + each == src->bytes) read_ahead(low, src->bytes);
+    else
+        for (uint32_t i = 0; i < src->n_parts; i++) read_ahead(src->parts[i], each);
 }

@@ -1,5 +1,6 @@
 /* weights.c: weights as they lie on devices, found by name or loaded. An entry is one weight in one layout on one
  * device; it never changes, so any number of programs may read it. */
+#include "backends/kept.h"
 #include "backends/weights.h"
 #include "graph/convert.h"
 
@@ -13,6 +14,7 @@ typedef struct entry {
     weft_buf *buf;
     char *name;
     bool borrowed;
+    weft__kept_map kept; /* that the buffer is */
     weft_layout layout;
     weft_dtype dtype;
     uint32_t rank;
@@ -20,11 +22,12 @@ typedef struct entry {
     uint64_t bytes;
 } entry;
 
-enum { BUCKETS = 1024 };
+enum { BUCKETS = 1024, KEPT_FROM = 64 << 10 };
 
 struct weft_weights {
     weft_weight_source *sources;
     uint32_t n_sources;
+    char *folder; /* of kept files; NULL: none are */
     entry *buckets[BUCKETS];
 };
 
@@ -48,6 +51,7 @@ static void free_entry(entry *e)
         e->b->vt->buf_destroy(e->buf);
         e->b->users--;
     }
+    weft__kept_unmap(&e->kept);
     free(e->name);
     free(e);
 }
@@ -60,8 +64,19 @@ void weft_weights_destroy(weft_weights *w)
             next = e->next;
             free_entry(e);
         }
+    free(w->folder);
     free(w->sources);
     free(w);
+}
+
+weft_status weft_weights_keep(weft_weights *w, const char *folder, weft_error *err)
+{
+    WEFT_TRY(weft__kept_prepare(folder, err));
+    char *copy = strdup(folder);
+    if (!copy) return WEFT_OOM_FAIL(err, folder);
+    free(w->folder);
+    w->folder = copy;
+    return WEFT_OK;
 }
 
 uint64_t weft_weights_bytes(const weft_weights *w)
@@ -129,7 +144,67 @@ static weft_status find_data(weft_weights *w, const entry *e, weft_weight_data *
                      dims_text(e->rank, e->dims, want, sizeof want));
 }
 
+/* ---- loading ---- */
+
 /* Data that needs no change is used where the file is mapped, if the device can and its elements are aligned. */
+static weft_status borrow(entry *e, const weft_weight_data *data, weft_error *err)
+{
+    const weft_dtype_info *t = weft_dtype_get(e->dtype);
+    const uint32_t align = t->block == 1 ? t->bytes : 2;
+    if (e->layout != WEFT_LAYOUT_PLAIN || data->dtype != e->dtype || !weft__weight_is_plain(data) ||
+        (uintptr_t)data->data % align)
+        return WEFT_OK;
+    WEFT_TRY(e->b->vt->buf_wrap(e->b, data->data, data->bytes, &e->buf, err));
+    e->borrowed = e->buf != NULL;
+    return WEFT_OK;
+}
+
+static weft_status create_buf(entry *e, weft_error *err)
+{
+    const weft_backend_vt *vt = e->b->vt;
+    return vt->weight_create ? vt->weight_create(e->b, e->layout, e->dtype, e->rank, e->dims, &e->buf, err)
+                             : vt->buf_create(e->b, e->bytes, &e->buf, err);
+}
+
+static weft_status pack(entry *e, const weft_weight_data *data, weft__task *task, weft_error *err)
+{
+    WEFT_TRY(create_buf(e, err));
+    weft_status s = e->b->vt->weight_write(e->buf, e->layout, e->dtype, data, task, err);
+    weft__weight_done(data, 0, INT64_MAX);
+    return s;
+}
+
+static weft_status take_kept(entry *e, weft_error *err)
+{
+    WEFT_TRY(e->b->vt->buf_wrap(e->b, e->kept.data, e->bytes, &e->buf, err));
+    if (e->buf) return WEFT_OK;
+    WEFT_TRY(create_buf(e, err));
+    weft_status s = e->b->vt->buf_write(e->buf, 0, e->kept.data, e->bytes, err);
+    weft__kept_unmap(&e->kept);
+    return s;
+}
+
+static weft_status read_packed(void *ctx, uint64_t at, void *dst, uint64_t n, weft_error *err)
+{
+    const entry *e = ctx;
+    return e->b->vt->buf_read(e->buf, at, dst, n, err);
+}
+
+/* As it was kept, else packed, and kept. */
+static weft_status make(const weft_weights *w, entry *e, const weft_weight_data *data, weft__task *task,
+                        weft_error *err)
+{
+    weft__kept_key key;
+    bool fresh;
+    const bool keep = w->folder && e->bytes >= KEPT_FROM &&
+                      weft__weight_key(e->b, e->name, e->layout, e->dtype, data, &key, &fresh);
+    if (keep) e->kept = weft__kept_find(w->folder, &key);
+    if (e->kept.data) return take_kept(e, err);
+    weft__weight_soon(data);
+    WEFT_TRY(pack(e, data, task, err));
+    return keep && !fresh ? weft__kept_write(w->folder, &key, read_packed, e, err) : WEFT_OK;
+}
+
 static weft_status load_weight(weft_weights *w, entry *e, weft__task *task, weft_error *err)
 {
     weft_weight_data data;
@@ -137,20 +212,12 @@ static weft_status load_weight(weft_weights *w, entry *e, weft__task *task, weft
     if (!weft__converts(data.dtype, e->dtype))
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "weight '%s': %s cannot be turned into %s", e->name,
                          weft_dtype_get(data.dtype)->name, weft_dtype_get(e->dtype)->name);
-    uint32_t align = weft_dtype_get(e->dtype)->block == 1 ? weft_dtype_get(e->dtype)->bytes : 2;
-    if (e->layout == WEFT_LAYOUT_PLAIN && data.dtype == e->dtype && weft__weight_is_plain(&data) &&
-        (uintptr_t)data.data % align == 0) {
-        WEFT_TRY(e->b->vt->buf_wrap(e->b, data.data, data.bytes, &e->buf, err));
-        e->borrowed = e->buf != NULL;
-    }
-    if (!e->buf) {
-        const weft_backend_vt *vt = e->b->vt;
-        WEFT_TRY(vt->weight_create ? vt->weight_create(e->b, e->layout, e->dtype, e->rank, e->dims, &e->buf, err)
-                                   : vt->buf_create(e->b, e->bytes, &e->buf, err));
-        weft_status s = vt->weight_write(e->buf, e->layout, e->dtype, &data, task, err);
-        weft__weight_done(&data, 0, INT64_MAX);
+    WEFT_TRY(borrow(e, &data, err));
+    if (e->borrowed) weft__weight_soon(&data);
+    else {
+        weft_status s = make(w, e, &data, task, err);
         if (s) {
-            vt->buf_destroy(e->buf);
+            if (e->buf) e->b->vt->buf_destroy(e->buf);
             e->buf = NULL;
             return s == WEFT_CANCELLED ? s : weft__annotate(err, s, "weight '%s'", e->name);
         }

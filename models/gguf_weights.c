@@ -282,7 +282,7 @@ static weft_status interleave(weft_model *m, const place *p, weft_weight_data *d
 /* What was read row by row is given back as a whole, when the next weight is asked for. */
 static void give_back(weft_model *m, weft_weight_data *next)
 {
-    if (m->unread.done) m->unread.done(m->unread.done_ctx, m->unread.data, m->unread.bytes);
+    if (m->unread.done) m->unread.done(m->unread.ctx, m->unread.data, m->unread.bytes);
     m->unread = next ? *next : (weft_weight_data){ 0 };
     if (next) next->done = NULL;
 }

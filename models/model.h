@@ -211,6 +211,7 @@ typedef struct weft_session_desc {
     /* Told of testing kernels, loading, compiling, checking, and of evaluating more tokens than one run takes. As long
      * as the session lives. */
     weft_progress_sink progress;
+    const char *cache_weights; /* folder: weft_weights_keep of the session's own; NULL: none; lent until it is open */
 } weft_session_desc;
 
 /* What a session is going to run: the graph, and programs for it that are placed and planned, not loaded. A plan can be
@@ -340,8 +341,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_load(weft_session *s, uint32_t s
 
 /* Compares, node by node, what these tokens make when they follow sequence 0 with the plain scalar CPU path:
  * weft_program_check, of the program that weft_session_eval would run them with. Of more tokens than one run takes
- * (max_tokens) the first are run. The sequence stays as it is, but for one with recurrent
- * states, which is empty then. */
+ * (max_tokens) the first are run. The sequence stays as it is; one with recurrent states is empty then. */
 WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
                                                       weft_error *err);

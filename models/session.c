@@ -53,6 +53,7 @@ static weft_status load(weft_session *s, weft_error *err)
         WEFT_TRY(weft_session_plan_check(s->plan, err));
         WEFT_TRY(weft_weights_create(&source, 1, &s->own_weights, err));
         s->weights = s->own_weights;
+        if (s->desc.cache_weights) WEFT_TRY(weft_weights_keep(s->weights, s->desc.cache_weights, err));
     }
     WEFT_TRY(weft_states_create(&s->states, err));
     for (;; s->n_runners++) {
@@ -80,6 +81,7 @@ weft_status weft_session_open(weft_session_plan *plan, weft_weights *weights, we
     s->desc = *weft_session_plan_desc(plan);
     s->times = weft__plan_times(plan);
     weft_status status = load(s, err);
+    s->desc.cache_weights = NULL; /* lent no longer */
     if (status) weft_session_destroy(s);
     else *out = s;
     return status;

@@ -37,6 +37,8 @@ const cli_option cli_run_options[] = {
       .help = "prompt tokens per run (default: 512)" },
     { .name = "fit", .kind = CLI_FLAG,
       .help = "choose context and cache, unless they are given, so that it fits the devices; says what and why" },
+    { .name = "cache-weights", .kind = CLI_TEXT, .value = "DIR",
+      .help = "keep weights as they are packed in files there, for the next start; removing them is always safe" },
     { .name = "exact", .kind = CLI_FLAG, .help = "float32 activations and cache: no int8 or bf16 arithmetic" },
     { .name = "deterministic", .kind = CLI_FLAG,
       .help = "the same bits for a token, whatever is run beside it and in which pieces" },

@@ -158,6 +158,7 @@ int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *spli
     if (cli_has(a, "kv")) read_cache_types(cli_text(a, "kv", ""), desc);
     if (cli_has(a, "context")) desc->context = cli_u32(a, "context", 0);
     if (cli_has(a, "chunk")) desc->max_tokens = cli_u32(a, "chunk", 0);
+    desc->cache_weights = cli_text(a, "cache-weights", NULL);
     desc->exact = cli_has(a, "exact");
     desc->strict = cli_has(a, "strict");
     desc->deterministic = cli_has(a, "deterministic");

@@ -223,6 +223,7 @@ const weft_backend_vt weft__backend_cpu = {
     .alignment = cpu_alignment,
     .weight_layout = cpu_weight_layout,
     .layout_name = cpu_layout_name,
+    .layout_form = cpu_layout_form,
     .weight_bytes = cpu_weight_bytes,
     .choose = cpu_choose,
     .buf_create = cpu_buf_create,

@@ -1,29 +1,16 @@
-/* cpu.h: what the files of the CPU backend share: the backend object, its buffers and its thread pool. */
+/* cpu.h: what the files of the CPU backend share: the backend object and its buffers. */
 #ifndef CPU_CPU_H
 #define CPU_CPU_H
 
 #include "backends/cpu/kernel.h"
+#include "backends/cpu/pool.h"
 
 /* ---- processor ---- */
 cpu_isa cpu_isa_best(void);              /* the best instruction set that this processor and build have */
 bool cpu_isa_runs(cpu_isa isa);          /* compiled in, and the processor can execute it */
 const char *cpu_isa_name(cpu_isa isa);   /* "avx512" */
 bool cpu_isa_includes(cpu_isa have, cpu_isa need);
-uint32_t cpu_physical_cores(void);       /* that this process may run on; at least 1 */
-uint32_t cpu_processors(void);           /* hardware threads that it may run on; at least 1 */
 void cpu_model_name(char *out, size_t size);
-
-/* ---- pool: n threads, of which the caller is number 0 ---- */
-typedef struct cpu_pool cpu_pool;
-typedef void cpu_job(void *ctx, uint32_t thread, uint32_t n_threads);
-weft_status cpu_pool_create(uint32_t n_threads, uint32_t spin_us, cpu_pool **out, weft_error *err);
-void cpu_pool_destroy(cpu_pool *p);
-uint32_t cpu_pool_size(const cpu_pool *p);
-void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx); /* returns when every thread has finished; takes no lock */
-/* Within a job: all threads meet. Who has to wait asks `look`, unless it is NULL, and brings nearer what it is told,
- * until the last one is there. */
-typedef cpu_ahead *cpu_look(void *ctx);
-void cpu_pool_barrier(cpu_pool *p, cpu_look *look, void *ctx);
 
 /* ---- kernels ---- */
 /* The first fitting kernel of the op for the types and sizes of the call, and its row's instruction set; NULL, with
@@ -50,6 +37,7 @@ struct weft_buf {
 
 weft_layout cpu_weight_layout(const weft_backend *b, weft_dtype t, uint32_t rank, const int64_t *dims, uint32_t uses);
 const char *cpu_layout_name(const weft_backend *b, weft_layout layout);
+void cpu_layout_form(const weft_backend *b, weft_layout layout, char out[64]);
 uint64_t cpu_weight_bytes(const weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims);
 weft_status cpu_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
                              weft__task *task, weft_error *err);

@@ -5,6 +5,7 @@
 #include "backends/cpu/cpu.h"
 #include "backends/cpu/pack.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,13 @@ const char *cpu_layout_name(const weft_backend *b, weft_layout layout)
 {
     (void)b;
     return layout == CPU_LAYOUT_PANEL ? "panel" : "plain";
+}
+
+/* VERSION rises with each change of what packing makes (pack.h); tests/backends/test_kept.c has what that is. */
+void cpu_layout_form(const weft_backend *b, weft_layout layout, char out[64])
+{
+    enum { VERSION = 1 };
+    snprintf(out, 64, "%s %s %d", cpu_isa_name(((const cpu_backend *)b)->isa), cpu_layout_name(b, layout), VERSION);
 }
 
 /* Rows and row length of a tensor seen as a matrix of its last dimension. */

@@ -106,15 +106,42 @@ void vk_buf_destroy(weft_buf *buf)
     free(buf);
 }
 
+/* What bytes [offset, offset + n) of a buffer, whose parts follow one another, have of part i. */
+static bool cut(const weft_buf *buf, uint32_t i, uint64_t *begin, uint64_t offset, uint64_t n, uint64_t *at,
+                uint64_t *count)
+{
+    const uint64_t first = *begin, end = *begin += buf->parts[i].bytes, stop = offset + n < end ? offset + n : end;
+    *at = offset > first ? offset : first;
+    if (*at >= stop) return false;
+    *count = stop - *at;
+    *at -= first;
+    return true;
+}
+
 weft_status vk_buf_write(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err)
 {
-    WEFT_TRY(vk_block_write(buf->vk, &buf->blocks[0], offset, src, n, err));
+    const unsigned char *from = src;
+    uint64_t begin = 0, at, count;
+    for (uint32_t i = 0; i < buf->n_parts; i++) {
+        const gpu_part *p = &buf->parts[i];
+        if (!cut(buf, i, &begin, offset, n, &at, &count)) continue;
+        WEFT_TRY(vk_block_write(buf->vk, &buf->blocks[p->block], p->offset + at, from, count, err));
+        from += count;
+    }
     return vk_transfer_flush(buf->vk, err);
 }
 
 weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err)
 {
-    return vk_block_read(buf->vk, &buf->blocks[0], offset, dst, n, err);
+    unsigned char *to = dst;
+    uint64_t begin = 0, at, count;
+    for (uint32_t i = 0; i < buf->n_parts; i++) {
+        const gpu_part *p = &buf->parts[i];
+        if (!cut(buf, i, &begin, offset, n, &at, &count)) continue;
+        WEFT_TRY(vk_block_read(buf->vk, &buf->blocks[p->block], p->offset + at, to, count, err));
+        to += count;
+    }
+    return WEFT_OK;
 }
 
 weft_status vk_buf_copy(weft_buf *buf, const weft_state_span *spans, uint32_t n, weft_error *err)

@@ -170,6 +170,7 @@ struct vk_backend {
     struct vk_pipeline_set *pipelines; /* pipelines.c */
     gpu_verdicts *verdicts;            /* of the self-test, kept by verdicts.c */
     struct vk_staging *staging;        /* transfer.c */
+    struct cpu_pool *packers;          /* weights.c; NULL until the first weight */
     struct vk_validation *validation;  /* validate.c; NULL: off */
 };
 
@@ -221,6 +222,7 @@ weft_status vk_stamps_read(vk_backend *vk, VkQueryPool stamps, uint32_t n, uint6
 double vk_ticks_between(const vk_backend *vk, uint64_t since, uint64_t t);
 
 /* ---- contract functions of the other files ---- */
+void vk_layout_form(const weft_backend *b, weft_layout layout, char out[64]);
 weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                              weft_buf **out, weft_error *err);
 weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,

@@ -1,4 +1,5 @@
 /* vulkan.c: the backend's table, and the life of an open device. */
+#include "backends/cpu/pool.h"
 #include "backends/gpu/weights.h"
 #include "backends/vulkan/vk.h"
 
@@ -82,6 +83,7 @@ void vk_close(weft_backend *b)
 {
     vk_backend *vk = (vk_backend *)b;
     close_device(vk);
+    cpu_pool_destroy(vk->packers);
     vk_options_free(&vk->options);
     free(vk);
 }
@@ -140,6 +142,7 @@ const weft_backend_vt weft__backend_vulkan = {
     .alignment = alignment,
     .weight_layout = weight_layout,
     .layout_name = layout_name,
+    .layout_form = vk_layout_form,
     .weight_bytes = weight_bytes,
     .choose = choose,
     .joins = joins,

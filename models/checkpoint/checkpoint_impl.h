@@ -41,7 +41,7 @@ const weft__gguf_file *weft__checkpoint_gguf(const weft_checkpoint *ck); /* NULL
  * WEFT_ANY. Looks at no data. */
 WEFT_MUST_USE weft_status weft__checkpoint_weight(const weft_checkpoint *ck, const char *name,
                                                   const weft__file_tensor **out, weft_error *err);
-/* The data of what weft__checkpoint_weight gave, in the type that a weight has; starts reading it from the disk. */
+/* The data of what weft__checkpoint_weight gave, in the type that a weight has. */
 WEFT_MUST_USE weft_status weft__checkpoint_data(const weft_checkpoint *ck, const weft__file_tensor *t,
                                                 weft_weight_data *out, weft_error *err);
 

@@ -24,8 +24,23 @@ static weft_status system_fail(weft_error *err, const char *path, const char *wh
                      "%s: cannot %s: %s", path, what, text);
 }
 
-/* Opens a regular file and says how long it is. */
-static weft_status open_regular(const char *path, int *fd, size_t *size, weft_error *err)
+static uint64_t nanoseconds(struct timespec t)
+{
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+static weft__file_id id_of(const struct stat *st)
+{
+#ifdef __APPLE__
+    const struct timespec modified = st->st_mtimespec, changed = st->st_ctimespec;
+#else
+    const struct timespec modified = st->st_mtim, changed = st->st_ctim;
+#endif
+    return (weft__file_id){ (uint64_t)st->st_dev, (uint64_t)st->st_ino, nanoseconds(modified), nanoseconds(changed) };
+}
+
+/* Opens a regular file and says how long it is, and (id may be NULL) which. */
+static weft_status open_regular(const char *path, int *fd, size_t *size, weft__file_id *id, weft_error *err)
 {
     struct stat st;
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -43,6 +58,7 @@ static weft_status open_regular(const char *path, int *fd, size_t *size, weft_er
         return s;
     }
     *size = (size_t)st.st_size;
+    if (id) *id = id_of(&st);
     return WEFT_OK;
 }
 
@@ -51,7 +67,8 @@ weft_status weft__file_map_open(const char *path, weft__file_map *out, weft_erro
     int fd;
     size_t size;
     *out = (weft__file_map){ 0 };
-    WEFT_TRY(open_regular(path, &fd, &size, err));
+    weft__file_id id;
+    WEFT_TRY(open_regular(path, &fd, &size, &id, err));
     weft_status s = WEFT_OK;
     if (size) {
         void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -60,7 +77,7 @@ weft_status weft__file_map_open(const char *path, weft__file_map *out, weft_erro
                     ? WEFT_FAIL(err, WEFT_OOM, "%s: no room to map %zu bytes", path, size)
                     : system_fail(err, path, "map");
         else
-            *out = (weft__file_map){ p, size };
+            *out = (weft__file_map){ p, size, id };
     }
     close(fd); /* the map stays */
     return s;
@@ -95,7 +112,7 @@ weft_status weft__file_read(const char *path, size_t max, char **data, size_t *s
     size_t n, got = 0;
     *data = NULL;
     *size = 0;
-    WEFT_TRY(open_regular(path, &fd, &n, err));
+    WEFT_TRY(open_regular(path, &fd, &n, NULL, err));
     weft_status s = WEFT_OK;
     char *text = NULL;
     if (n > max)
@@ -177,7 +194,7 @@ bool weft__file_begins(const char *path, const char *text)
     int fd;
     size_t size, n = strlen(text);
     char begin[16];
-    if (n > sizeof begin || open_regular(path, &fd, &size, NULL)) return false;
+    if (n > sizeof begin || open_regular(path, &fd, &size, NULL, NULL)) return false;
     ssize_t got = read(fd, begin, n);
     close(fd);
     return got == (ssize_t)n && memcmp(begin, text, n) == 0;

@@ -4,11 +4,15 @@
 
 #include "graph/base.h"
 
+/* By which a file is known again: another one, or changed contents, differ in something. Times are nanoseconds. */
+typedef struct weft__file_id { uint64_t device, inode, modified, changed; } weft__file_id;
+
 /* A regular file, mapped read-only. The bytes are valid until it is unmapped, if nobody shortens
  * the file meanwhile (the kernel answers a read behind the new end with SIGBUS; replacing a file by rename is safe). */
 typedef struct weft__file_map {
     const unsigned char *data; /* NULL if size is 0 */
     size_t size;
+    weft__file_id id; /* as it was when it was opened */
 } weft__file_map;
 
 /* NOT_FOUND if there is no such file, or a link to none, IO for every other failure; the text names the path. */

@@ -54,10 +54,11 @@ void weft__gguf_close(weft__gguf_file *f)
     }
 }
 
-bool weft__gguf_holds(const weft__gguf_file *f, const void *data, uint64_t bytes)
+const weft__file_map *weft__gguf_map_of(const weft__gguf_file *f, const void *data, uint64_t bytes, const char **path)
 {
     for (; f && !weft__file_map_holds(&f->map, data, bytes); f = f->next) continue;
-    return f != NULL;
+    *path = f ? f->path : NULL;
+    return f ? &f->map : NULL;
 }
 
 /* ---- sets ---- */

@@ -66,8 +66,8 @@ bool weft__gguf_text(const weft__gguf_value *v, uint64_t i, weft__gguf_string *o
 /* "u32", "string", "array": for messages. */
 const char *weft__gguf_type_name(weft__gguf_type t);
 
-/* Whether bytes lie in one of its mapped files. */
-bool weft__gguf_holds(const weft__gguf_file *f, const void *data, uint64_t bytes);
+/* The one of its mapped files that bytes lie in, and its path; NULL: none. */
+const weft__file_map *weft__gguf_map_of(const weft__gguf_file *f, const void *data, uint64_t bytes, const char **path);
 
 /* Sorted by name. Dims are outermost first, as in a graph: the other way round than in the file. */
 const weft__file_tensor *weft__gguf_tensors(const weft__gguf_file *f, size_t *n);

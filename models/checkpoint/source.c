@@ -76,29 +76,34 @@ static weft_status converted(const weft_checkpoint *ck, const weft__file_tensor 
 
 /* ---- data ---- */
 
-/* Starts reading the tensor's pages from the disk and returns. */
-static void prefetch(const weft__file_tensor *t)
+/* The map of the file that bytes lie in, with its path; NULL: none. */
+static const weft__file_map *find_map(const weft_checkpoint *ck, const void *data, uint64_t bytes, const char **path)
 {
-    long page = sysconf(_SC_PAGESIZE);
-    if (page <= 0 || !t->size) return;
-    uintptr_t begin = (uintptr_t)t->data & ~((uintptr_t)page - 1);
-    madvise((void *)begin, (uintptr_t)t->data + t->size - begin, MADV_WILLNEED);
+    if (ck->gguf) return weft__gguf_map_of(ck->gguf, data, bytes, path);
+    for (size_t i = 0; i < ck->n_files; i++) {
+        *path = ck->files[i]->file;
+        if (weft__file_map_holds(&ck->files[i]->map, data, bytes)) return &ck->files[i]->map;
+    }
+    return NULL;
 }
 
-/* Whether bytes lie in one of the files. */
-static bool is_mapped(const weft_checkpoint *ck, const void *data, uint64_t bytes)
+static bool find_place(void *ctx, const void *data, uint64_t bytes, weft_file_place *out)
 {
-    if (ck->gguf) return weft__gguf_holds(ck->gguf, data, bytes);
-    for (size_t i = 0; i < ck->n_files; i++)
-        if (weft__file_map_holds(&ck->files[i]->map, data, bytes)) return true;
-    return false;
+    const char *path;
+    const weft__file_map *m = find_map(ctx, data, bytes, &path);
+    if (!m) return false;
+    *out = (weft_file_place){ .path = path, .device = m->id.device, .inode = m->id.inode, .size = m->size,
+                              .modified = m->id.modified, .changed = m->id.changed,
+                              .offset = (uint64_t)((const unsigned char *)data - m->data) };
+    return true;
 }
 
 /* Pages that were read need not be in this process's memory: they are in the system's, as long as it has room. Those at
  * the ends may hold other tensors' bytes, which are then mapped again when they are looked at. */
 static void give_back(void *ctx, const void *data, uint64_t bytes)
 {
-    if (!is_mapped(ctx, data, bytes)) return; /* anybody's memory, whose contents would be lost */
+    const char *path;
+    if (!find_map(ctx, data, bytes, &path)) return; /* anybody's memory, whose contents would be lost */
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data & ~(page - 1);
     if (bytes) madvise((void *)begin, (uintptr_t)data + bytes - begin, MADV_DONTNEED);
 }
@@ -108,9 +113,8 @@ weft_status weft__checkpoint_data(const weft_checkpoint *ck, const weft__file_te
 {
     if (t->rank > WEFT_MAX_RANK)
         return WEFT_FAIL(err, WEFT_SHAPE, "%s: tensor '%s' has %u dimensions", t->file, t->name, t->rank);
-    prefetch(t);
     *out = (weft_weight_data){ .dtype = t->dtype->type, .rank = t->rank, .data = t->data, .bytes = t->size,
-                               .done = give_back, .done_ctx = (void *)(uintptr_t)ck };
+                               .done = give_back, .place = find_place, .ctx = (void *)(uintptr_t)ck };
     memcpy(out->dims, t->dims, t->rank * sizeof *out->dims);
     if (!t->swapped && !is_narrowed(t)) return WEFT_OK;
     WEFT_TRY(converted(ck, t, &out->data, err));

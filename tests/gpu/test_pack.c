@@ -84,6 +84,29 @@ static void rows_lie_side_by_side(void)
         for (size_t k = 0; k < 3; k++) fill(formats[i].type, tunings[k]);
 }
 
+/* A change of what packing makes needs another VERSION in vk_layout_form (backends/vulkan/weights.c), or weights that
+ * were kept in files before would be taken for it: raise that, and put the new number here. */
+static void packing_is_of_its_version(void)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < 3 * N_FORMATS; i++) {
+        gpu_caps f = caps_of(tunings[i % 3]);
+        const weft_dtype t = formats[i / 3].type;
+        gpu_panels p;
+        uint64_t row_bytes;
+        if (!CHECK(gpu_panels_of(&f, t, COLUMNS, &p)) || !CHECK(weft_dtype_row_bytes(t, COLUMNS, &row_bytes))) continue;
+        unsigned char *row = malloc(row_bytes), *group = calloc(1, p.group_bytes);
+        for (uint32_t r = 0; CHECK(row && group) && r < p.group; r++) {
+            for (uint64_t k = 0; k < row_bytes; k++) row[k] = (unsigned char)((k + r * 77) * 2654435761u >> 13);
+            gpu_pack_row(&p, t, row, row_bytes, r, group);
+        }
+        for (uint64_t k = 0; group && k < p.group_bytes; k++) sum = (sum ^ group[k]) * 1099511628211u;
+        free(row);
+        free(group);
+    }
+    CHECK_EQ_INT(sum, 3530025026915414774);
+}
+
 static void every_row_of_the_table_is_here(void)
 {
     for (weft_dtype t = 1; t < WEFT_DTYPE_COUNT; t++) {
@@ -96,6 +119,7 @@ static void every_row_of_the_table_is_here(void)
 static const weft_test tests[] = {
     { "bytes are near the file's", bytes_are_near_the_files },
     { "rows lie side by side", rows_lie_side_by_side },
+    { "packing is of its version", packing_is_of_its_version },
     { "every row of the table is here", every_row_of_the_table_is_here },
 };
 TEST_MAIN(tests)

@@ -266,8 +266,8 @@ static void memory_of_others_is_left_alone(void)
         t = weft_checkpoint_tensor(ck, 0);
         if (CHECK_OK(source.find(source.ctx, t->name, &d, &err), err) && CHECK(d.done != NULL)) {
             int sum = 0;
-            d.done(d.done_ctx, other, SIZE);
-            d.done(d.done_ctx, d.data, d.bytes);
+            d.done(d.ctx, other, SIZE);
+            d.done(d.ctx, d.data, d.bytes);
             for (int k = 0; k < SIZE; k++) sum += other[k];
             CHECK_EQ_INT(sum, SIZE);
         }

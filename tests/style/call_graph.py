@@ -18,13 +18,13 @@ ROOMS = ("graph", "backends", "models")
 
 # backends/, the lowest first.
 LEVELS = (
-    "names views weight_rows process_memory",
+    "names views weight_rows process_memory kept",
     "gpu/",
     "cpu/ vulkan/ null",
     "backend",
     "schedule schedule_legalise schedule_memory schedule_place schedule_split "
     "schedule_unfuse",
-    "weights states spans program program_io program_print program_run",
+    "kept_key weights states spans program program_io program_print program_run",
     "check check_int8 selftest program_create",
     "launch roof conditions",
     "profile profile_json profile_share profile_table profile_trace",

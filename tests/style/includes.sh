@@ -3,7 +3,7 @@
 # folder; plain names are files of the same folder) and of system headers. A model definition sees the graph alone.
 set -eu
 c11='assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath time'
-posix='pthread semaphore sched unistd fcntl dirent dlfcn sys/mman sys/stat sys/types sys/resource sys/syscall'
+posix='pthread semaphore sched unistd fcntl dirent dlfcn sys/file sys/mman sys/stat sys/types sys/resource sys/syscall'
 simd='immintrin cpuid arm_neon sys/auxv asm/hwcap linux/futex'
 libraries='jansson pcre2 utf8proc'
 

@@ -30,6 +30,13 @@ same "saved and loaded" "$whole" "$begun$("$weft" generate "$model" --load-state
 "$weft" generate "$model" --load-state "$dir/state" --prompt " The end" --max-tokens 1 >/dev/null || bad "a prompt after --load-state"
 fails "a cache of another type" 1 "a cache of f16, here it is f32" "$weft" generate "$model" --load-state "$dir/state" --kv f32
 
+# ---- generate: weights that are kept ----
+for round in written read; do
+    same "weights are $round" "$whole" "$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 16 --cache-weights "$dir/kept/w")"
+    holds "weights are $round: files" 'ls "$dir"/kept/w/*.packed >/dev/null'
+done
+fails "no folder for weights" 1 "$dir/state: not a folder" "$weft" generate "$model" --prompt x --cache-weights "$dir/state"
+
 # ---- generate: the reference's greedy words, in three ways ----
 story=", there was a little girl named Lily. She loved to play with her toys"
 same "greedy text" "Once upon a time$story" "$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 16)"

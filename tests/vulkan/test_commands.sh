@@ -49,6 +49,11 @@ want=$(say --device cpu)
 sampled strict && same "greedy text, strict" "$want" "$(say $gpu --strict --no-cache)"
 sampled exact && same "exact" "$(say --device cpu --exact --weights f32)" "$(say $gpu --exact --weights f32)"
 sampled bindings && same "small bindings" "$want" "$(say $gpu --max-binding 2M)"
+for round in written read; do # weights in several parts, packed from other types
+    same "weights are $round" "$(tell 2 --device cpu --weights q8_0)" \
+        "$(tell 2 $gpu --weights q8_0 --max-binding 2M --cache-weights "$dir/kept")"
+done
+holds "weights are kept" '[ "$(ls "$dir/kept" | wc -l)" -gt 4 ]'
 sampled sampling && same "sampled text" "$(say --device cpu --exact --temperature 0.8 --top-k 40 --seed 3)" \
     "$(say $gpu --exact --temperature 0.8 --top-k 40 --seed 3)"
 for w in f32 f16 bf16 q8_0 q4_0; do
