@@ -9,7 +9,8 @@ from scikit_build_core import build as backend
 from scikit_build_core.build import *  # noqa: F401,F403  (every hook but the one below)
 
 HERE = pathlib.Path(__file__).resolve().parent
-# What the library, the program and CMake need of the tree, and the package's tests: the pages they read, the bundled model.
+# What the library, the program and CMake need of the tree, and the package's tests: the pages that they read, and the
+# bundled model.
 SOURCES = (
     "CMakeLists.txt",
     "LICENSE",

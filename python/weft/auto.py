@@ -243,6 +243,7 @@ class PretrainedTokenizer:
         return len(self.tokenizer)
 
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        """The ids of a text."""
         ids: list[int] = self.tokenizer.encode(text, template=add_special_tokens).tolist()
         return ids
 
@@ -284,15 +285,19 @@ class PretrainedTokenizer:
         raise InvalidError(f"return_tensors is 'np', 'pt' (after `import torch`) or None, not {return_tensors!r}")
 
     def decode(self, ids: Any, skip_special_tokens: bool = False) -> str:
+        """The text of one row of ids."""
         return self.tokenizer.decode(_matrix(ids)[0] if np.size(ids) else [], skip_special=skip_special_tokens)
 
     def batch_decode(self, rows: Any, skip_special_tokens: bool = False) -> list[str]:
+        """The text of each row."""
         return [self.decode(row, skip_special_tokens) for row in rows]
 
     def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str | None]:
+        """Ids as the files spell them; None where there is no such id."""
         return [self.tokenizer.token(int(i)) for i in ids]
 
     def convert_tokens_to_ids(self, tokens: Sequence[str]) -> list[int | None]:
+        """Ids by the files' spelling; None where there is none."""
         return [self.tokenizer.find(t) for t in tokens]
 
 
@@ -317,4 +322,5 @@ class AutoTokenizer:
 
     @staticmethod
     def from_pretrained(path: str | os.PathLike[str]) -> PretrainedTokenizer:
+        """Reads the tokenizer of a folder or a GGUF file."""
         return PretrainedTokenizer(Tokenizer(path))

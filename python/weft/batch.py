@@ -72,6 +72,7 @@ def room_for(name: str, given: npt.NDArray[Any] | None, shape: tuple[int, ...]) 
 
 
 def pointer_of(name: str, array: npt.NDArray[Any]) -> Any:
+    """Where the library writes rows."""
     return ffi.from_buffer("weft_candidate[]" if name == "candidates" else "float[]", array, require_writable=True)
 
 

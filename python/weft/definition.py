@@ -33,21 +33,25 @@ class Config:
         self._graph, self._c = graph, config
 
     def integer(self, key: str, default: int | None = None, least: int = 0, most: int = MOST) -> int:
+        """A whole number from ``least`` to ``most``. Without a default it must be there."""
         if default is None:
             return int(lib.weft_config_u32(self._graph._g, self._c, encoded(key), least, most))
         return int(lib.weft_config_u32_or(self._graph._g, self._c, encoded(key), default, least, most))
 
     def number(self, key: str, default: float | None = None, least: float = -1e300, most: float = 1e300) -> float:
+        """A number from ``least`` to ``most``. Without a default it must be there."""
         if default is None:
             return float(lib.weft_config_f64(self._graph._g, self._c, encoded(key), least, most))
         return float(lib.weft_config_f64_or(self._graph._g, self._c, encoded(key), default, least, most))
 
     def truth(self, key: str, default: bool | None = None) -> bool:
+        """True or false. Without a default it must be there."""
         if default is None:
             return bool(lib.weft_config_bool(self._graph._g, self._c, encoded(key)))
         return bool(lib.weft_config_bool_or(self._graph._g, self._c, encoded(key), default))
 
     def text(self, key: str, default: str | None = None) -> str | None:
+        """A text, or the default."""
         fallback = ffi.NULL if default is None else ffi.new("char[]", encoded(default))
         return string_or_none(lib.weft_config_text_or(self._graph._g, self._c, encoded(key), fallback))
 
@@ -126,6 +130,7 @@ class Cache:
         slopes: Value | None = None,
         bias: Value | None = None,
     ) -> Value:
+        """Of queries [T, H, D] over what is stored, each token's sequence up to itself: [T, H, E]."""
         graph = self._inputs._graph
         more = attention_desc(graph, 0, None, None, soft_cap, sinks, slopes, bias)
         return graph._build("cache_attention", self._inputs._c, self._c, q, keys, values, scale, more)
@@ -149,6 +154,7 @@ class Definition:
 
     @classmethod
     def of(cls, given: DefinitionLike) -> Definition:
+        """A definition, also of a function alone."""
         return given if isinstance(given, Definition) else cls(getattr(given, "__name__", "python"), given)
 
     def _c(self, kept: list[object]) -> Any:

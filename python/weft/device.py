@@ -92,6 +92,7 @@ class Device(Object):
 
     @property
     def info(self) -> DeviceInfo:
+        """What it says of itself now."""
         out = ffi.new("weft_device_info *")
         with self._handle as pointer:
             lib.weft_backend_info(pointer, out)

@@ -26,6 +26,7 @@ DUMPS = {
 
 
 def dump_format(name: str) -> int:
+    """The number of a dump's format."""
     if name not in DUMPS:
         raise NotFoundError(f"there is no dump format {name!r}; there are {', '.join(DUMPS)}")
     return int(DUMPS[name])
@@ -138,6 +139,7 @@ class Graph(Object):
                 lib.weft_scope_end(g, ref_of(self, None))
 
     def input(self, dtype: str, dims: Dims, name: str) -> Value:
+        """What every run is given."""
         return self._source("input", dtype, dims, name)
 
     def weight(self, dtype: str | None, dims: Dims, name: str) -> Value:
@@ -166,6 +168,7 @@ class Graph(Object):
         return self.constant(np.array([value], np.int32 if dtype == "i32" else np.float32))
 
     def concat(self, values: Sequence[Value], axis: int) -> Value:
+        """One after the other along an axis."""
         refs = ffi.new("weft_ref[]", [ref_of(self, v) for v in values] or [ref_of(self, None)])
         return self._build("concat", refs, len(values), axis)
 
@@ -214,6 +217,7 @@ class Graph(Object):
 
     @property
     def outputs(self) -> dict[str, Value]:
+        """Values by the names that ``output`` gave them."""
         n = ffi.new("uint32_t *")
         with self._handle as g:
             named = lib.weft_graph_outputs(g, n)
@@ -228,6 +232,7 @@ class Graph(Object):
         return Value(self, int(ref.id))
 
     def clone(self) -> Graph:
+        """A copy, which can be changed by itself."""
         out = ffi.new("weft_graph **")
         with self._handle as g:
             call(lib.weft_graph_clone, g, out)
@@ -246,6 +251,7 @@ class Graph(Object):
             call(lib.weft_graph_optimise, g, ffi.NULL if passes is None else array, len(kept))
 
     def verify(self) -> None:
+        """Checks every rule of a legal graph."""
         with self._handle as g:
             call(lib.weft_graph_verify, g)
 

@@ -73,6 +73,7 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
 
     @property
     def eot_token_id(self) -> int:
+        """The token that ends a text."""
         for token in (self._tokens.named("eos"), self._model.eos):
             if token is not None:
                 return token
@@ -87,6 +88,7 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
         return self.eot_token_id if bos is None else bos
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_kwargs: Any) -> list[int]:
+        """The ids of a text."""
         special = self._add_bos if add_special_tokens is None else add_special_tokens
         if add_special_tokens is None and string.startswith(self._tokens.decode([self.prefix_token_id])):
             special = False
@@ -115,6 +117,7 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
         return answers
 
     def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = False) -> list[float]:
+        """The log-likelihood of each whole text."""
         texts = [self.tok_encode(request.args[0]) for request in requests]
         n = sum(-(-len(text) // self.max_length) for text in texts)
         with tqdm(total=n, disable=disable_tqdm, desc="Running loglikelihood_rolling windows") as bar:
@@ -124,6 +127,7 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
         return totals
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """What continues each context."""
         groups: dict[str, list[int]] = {}
         for i, request in enumerate(requests):
             groups.setdefault(repr(request.args[1]), []).append(i)

@@ -119,14 +119,17 @@ class Model(Object):
 
     @property
     def path(self) -> str | None:
+        """Where it was opened; None: it has no files."""
         return string_or_none(self._info("path"))
 
     @property
     def architecture(self) -> str:
+        """Its name in the configuration, or that of its definition."""
         return string(self._info("architecture"))
 
     @property
     def n_layer(self) -> int:
+        """Layers."""
         return int(self._info("n_layer"))
 
     @property
@@ -180,6 +183,7 @@ class Model(Object):
 
     @property
     def has_weights(self) -> bool:
+        """Whether there is something to run it with."""
         return bool(self._info("has_weights"))
 
     @property

@@ -48,9 +48,9 @@ class Sampling:
     The fields are steps; docs/generation.md has the formulas, and the order that they have unless ``order`` names
     another ("top_k", "temperature" ...; what it does not name does not count). ``bias`` adds to logits, by token.
     ``dry_breakers`` are tokens (`Tokenizer.containing` finds them). ``steps`` are functions of the caller's:
-    a grammar's mask, another formula. Each is told of the candidates as an array of ``logit`` and ``id``, which it may change,
-    and of the tokens so far, and returns how many candidates are left, the first so many (None: all). They come before
-    temperature and what follows.
+    a grammar's mask, another formula. Each is told of the candidates as an array of ``logit`` and ``id``, which it may
+    change, and of the tokens so far, and returns how many candidates are left, the first so many (None: all). They come
+    before temperature and what follows.
     """
 
     temperature: float = 0.0

@@ -71,7 +71,7 @@ def scoring_plan(
 
 @dataclass(frozen=True)
 class Score:
-    """The natural logarithm of a continuation's probability, and whether each of its tokens is the most probable one."""
+    """The natural logarithm of a continuation's probability, and whether each of its tokens is the most probable."""
 
     logprob: float
     greedy: bool
@@ -177,6 +177,7 @@ class Scorer:
         self._eos = frozenset(self.session.model.eos_tokens)
 
     def close(self) -> None:
+        """Ends its session."""
         self.session.close()
 
     # ---- log-likelihoods ----
@@ -198,7 +199,7 @@ class Scorer:
         return [Score(r.logprob, r.greedy) for r in requests]
 
     def rolling(self, texts: Iterable[Sequence[int]], prefix: int, told: Told | None = None) -> list[float]:
-        """The log-likelihood of each whole text, however long: each token is scored once, the first after ``prefix``."""
+        """The log-likelihood of each text, however long: each token is scored once, the first after ``prefix``."""
         parts = [list(windows(text, prefix, self.max_length)) for text in texts]
         scores = iter(self.loglikelihoods([pair for part in parts for pair in part], told))
         return [sum((next(scores).logprob for _ in part), 0.0) for part in parts]
@@ -375,8 +376,8 @@ class Scorer:
 
 
 def windows(text: Sequence[int], prefix: int, length: int) -> Iterator[tuple[list[int], list[int]]]:
-    """A text as pairs to score: ``length`` tokens at a time, each after the one before; the rest after as many tokens as
-    there is room for."""
+    """A text as pairs to score: ``length`` tokens at a time, each after the one before; the rest after as many
+    tokens as there is room for."""
     tokens = [prefix, *text]
     for begin in range(1, len(tokens), length):
         end = min(begin + length, len(tokens))

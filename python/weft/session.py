@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ._lib import Progress, call, dtype_of, encoded, ffi, lib, progress_sink, string
 from ._life import Handle, Object

@@ -138,6 +138,7 @@ class Tokenizer(Object):
         return take_ids(out)
 
     def is_special(self, token_id: int) -> bool:
+        """Whether a token is no text of its own: ``<|endoftext|>``."""
         with self._handle as pointer:
             return bool(lib.weft_tokenizer_is_special(pointer, token_id))
 

@@ -57,6 +57,7 @@ def dims_of(graph: Graph, dims: Dims) -> Any:
 
 
 def dim_of(graph: Graph, dim: Any) -> Dim:
+    """A dim from a weft_dim."""
     if not dim.extent:
         return int(dim.n)
     bound = ffi.new("uint32_t *")
@@ -96,6 +97,7 @@ class Value:
 
     @property
     def shape(self) -> tuple[Dim, ...]:
+        """Its dims, the outermost first; an Extent where a run chooses."""
         dims = self._value().dims
         return tuple(dim_of(self.graph, dims.d[i]) for i in range(dims.rank))
 
@@ -112,6 +114,7 @@ class Value:
     # ---- views ----
 
     def reshape(self, dims: Dims) -> Value:
+        """The same elements in the same order with other dims."""
         return self._op("reshape", dims_of(self.graph, dims))
 
     def permute(self, order: Sequence[int]) -> Value:
@@ -119,9 +122,11 @@ class Value:
         return self._op("permute", ffi.new("uint8_t[]", list(order)), len(order))
 
     def transpose(self, axis0: int, axis1: int) -> Value:
+        """With two axes swapped."""
         return self._op("transpose", axis0, axis1)
 
     def slice(self, axis: int, start: int, size: int) -> Value:
+        """``size`` of an axis, from ``start``."""
         return self._op("slice", axis, start, size)
 
     def select(self, axis: int, index: int) -> Value:
@@ -135,6 +140,7 @@ class Value:
         return [Value(self.graph, int(out[i].id)) for i in range(n)]
 
     def broadcast(self, dims: Dims) -> Value:
+        """Repeated along axes of 1, and along new ones in front."""
         return self._op("broadcast", dims_of(self.graph, dims))
 
     # ---- element-wise ----
@@ -171,30 +177,39 @@ class Value:
         return self.matmul(other)
 
     def scale(self, factor: float) -> Value:
+        """x * factor."""
         return self._op("scale", factor)
 
     def clamp(self, low: float, high: float) -> Value:
+        """x, at least ``low`` and at most ``high``."""
         return self._op("clamp", low, high)
 
     def pow(self, other: Value | Number) -> Value:
+        """x to the power of ``other``."""
         return self._two("pow", other)
 
     def min(self, other: Value | Number) -> Value:
+        """The smaller one; the other where one is no number."""
         return self._two("min", other)
 
     def max(self, other: Value | Number) -> Value:
+        """The larger one; the other where one is no number."""
         return self._two("max", other)
 
     def less(self, other: Value | Number) -> Value:
+        """i32: 1 where x < other, else 0."""
         return self._two("less", other)
 
     def less_equal(self, other: Value | Number) -> Value:
+        """i32: 1 where x <= other, else 0."""
         return self._two("less_equal", other)
 
     def equal(self, other: Value | Number) -> Value:
+        """i32: 1 where x == other, else 0."""
         return self._two("equal", other)
 
     def not_equal(self, other: Value | Number) -> Value:
+        """i32: 0 where x == other, else 1."""
         return self._two("not_equal", other)
 
     def where(self, x: Value, y: Value) -> Value:
@@ -202,6 +217,7 @@ class Value:
         return self._op("where", x, y)
 
     def relu(self) -> Value:
+        """x where it is positive, else 0."""
         return self._op("relu")
 
     def gelu(self) -> Value:
@@ -209,42 +225,55 @@ class Value:
         return self._op("gelu")
 
     def gelu_tanh(self) -> Value:
+        """The approximation by tanh."""
         return self._op("gelu_tanh")
 
     def silu(self) -> Value:
+        """x * sigmoid(x)."""
         return self._op("silu")
 
     def tanh(self) -> Value:
+        """The hyperbolic tangent."""
         return self._op("tanh")
 
     def sigmoid(self) -> Value:
+        """1 / (1 + exp(-x))."""
         return self._op("sigmoid")
 
     def relu2(self) -> Value:
+        """relu(x) squared."""
         return self._op("relu2")
 
     def exp(self) -> Value:
+        """e to the power of x."""
         return self._op("exp")
 
     def sqrt(self) -> Value:
+        """The square root."""
         return self._op("sqrt")
 
     def rsqrt(self) -> Value:
+        """1 / sqrt(x)."""
         return self._op("rsqrt")
 
     def log(self) -> Value:
+        """The natural logarithm."""
         return self._op("log")
 
     def sin(self) -> Value:
+        """The sine, of radians."""
         return self._op("sin")
 
     def cos(self) -> Value:
+        """The cosine, of radians."""
         return self._op("cos")
 
     def softplus(self) -> Value:
+        """log(1 + exp(x))."""
         return self._op("softplus")
 
     def abs(self) -> Value:
+        """Without its sign."""
         return self._op("abs")
 
     def cast(self, dtype: str) -> Value:
@@ -254,12 +283,15 @@ class Value:
     # ---- along an axis ----
 
     def layer_norm(self, w: Value | None = None, b: Value | None = None, eps: float = 1e-5) -> Value:
+        """(x - mean) / sqrt(variance + eps) along the last axis, times w, plus b."""
         return self._op("layer_norm", self._ref(w), self._ref(b), eps)
 
     def rms_norm(self, w: Value | None = None, eps: float = 1e-6) -> Value:
+        """x / sqrt(mean of squares + eps) along the last axis, times w."""
         return self._op("rms_norm", self._ref(w), eps)
 
     def l2_norm(self, eps: float = 1e-6) -> Value:
+        """x / sqrt(sum of squares + eps) along the last axis."""
         return self._op("l2_norm", eps)
 
     def norm(
@@ -290,18 +322,23 @@ class Value:
         return self._op("norm", desc)
 
     def softmax(self, axis: int = -1) -> Value:
+        """exp(x) / sum of exp(x) along an axis."""
         return self._op("softmax", axis)
 
     def cumsum(self, axis: int = -1) -> Value:
+        """Sums of all up to each along an axis."""
         return self._op("cumsum", axis)
 
     def reduce_sum(self, axis: int = -1) -> Value:
+        """The sum along an axis, which goes."""
         return self._op("reduce_sum", axis)
 
     def reduce_mean(self, axis: int = -1) -> Value:
+        """The mean along an axis, which goes."""
         return self._op("reduce_mean", axis)
 
     def reduce_max(self, axis: int = -1) -> Value:
+        """The largest along an axis, which goes."""
         return self._op("reduce_max", axis)
 
     def argmax(self, axis: int = -1) -> Value:
@@ -396,6 +433,7 @@ class Value:
         return self._op("rope_table", desc)
 
     def rope(self, angles: Value, interleaved: bool = False) -> Value:
+        """Rotary embedding of heads [T, H, D] by the table of ``rope_angles``; pairs: of both halves, or neighbours."""
         return self._op("rope", angles, interleaved)
 
     def attention(
@@ -429,6 +467,7 @@ def attention_desc(
     slopes: Value | None,
     bias: Value | None,
 ) -> Any:
+    """A weft_attention_desc *."""
     return ffi.new(
         "weft_attention_desc *",
         {

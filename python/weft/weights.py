@@ -101,6 +101,7 @@ class Checkpoint(Object, Mapping[str, Tensor]):
 
     @property
     def notes(self) -> list[str]:
+        """What is worth telling of the files."""
         notes: list[str] = []
         with self._handle as pointer:
             while (note := lib.weft_checkpoint_note(pointer, len(notes))) != ffi.NULL:

@@ -1,4 +1,4 @@
-"""The surface that transformers' users know: batches equal single rows, tensors of torch go in and out, torch is not loaded."""
+"""What transformers' users know: batches equal single rows, tensors of torch go in and out, torch is not loaded."""
 
 import sys
 import types

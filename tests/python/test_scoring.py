@@ -172,7 +172,8 @@ class Small(unittest.TestCase):
             s.generate([[1] * 500], 20)
 
     def test_a_plan_needs_no_weights(self):
-        self.assertGreater(scoring.scoring_plan(weft.Model(ROOT / "models/configs/gpt-neox-20b.json")).bytes(), 39 << 30)
+        plan = scoring.scoring_plan(weft.Model(ROOT / "models/configs/gpt-neox-20b.json"))
+        self.assertGreater(plan.bytes(), 39 << 30)
 
 
 if __name__ == "__main__":

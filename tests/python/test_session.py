@@ -255,7 +255,7 @@ class Generation(unittest.TestCase):
 
         self.assertEqual(asyncio.run(run(waits)), (0, 0))  # in the middle of another's step
         # in the middle of its own, where the machine lets us come in time
-        ends = (asyncio.run(run(lambda other, story: story._step and session._inside is story._step)) for _ in range(20))
+        ends = (asyncio.run(run(lambda _, story: story._step and session._inside is story._step)) for _ in range(20))
         self.assertIn((0, 0), ends)
         self.assertLess(asyncio.run(run(lambda other, story: len(story.tokens) > 2))[0], 100)
         self.assertEqual(session.generate(STORY * 20, max_tokens=8).run().tokens, whole)

@@ -1,4 +1,4 @@
-"""Vulkan from Python, on the device that WEFT_TEST_DEVICE names: listed, run, refused, and what the CPU says as well."""
+"""Vulkan from Python, on the device that WEFT_TEST_DEVICE names: listed, run, refused, and as the CPU has it."""
 
 import os
 import unittest

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """test_fit.py WEFT FOLDER: what --fit chooses for artificial budgets, that it says so, and that the process measured by
 the system then stays within them. Exit status 1 if something differs."""
-import json, os, re, resource, subprocess, sys
+import json, os, re, subprocess, sys
 
 weft, folder = sys.argv[1], sys.argv[2]
 os.makedirs(folder, exist_ok=True)
