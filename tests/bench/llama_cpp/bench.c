@@ -178,6 +178,9 @@ static void open_model(const char *path)
                 : !strcmp(kv, "q4_0") ? GGML_TYPE_Q4_0
                                       : GGML_TYPE_F16;
     cp.type_v = cp.type_k;
+#ifdef IK
+    cp.flash_attn = set.sequences == 1; /* of several it fails an assertion: rows that see nothing of a block */
+#endif
     ctx = model ? llama_init_from_model(model, cp) : NULL;
     if (!ctx) fail(path);
     n_vocab = llama_vocab_n_tokens(llama_model_get_vocab(model));

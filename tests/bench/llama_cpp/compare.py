@@ -104,26 +104,42 @@ def keep(args, line):
         f.write(json.dumps(line) + "\n")
 
 
+def lines_of(args):
+    """What was measured of this work while the machine was quiet enough."""
+    path = f"{args.out}/results.jsonl"
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    return [x for x in lines if all(x[k] == getattr(args, k) for k in WORK)
+            and (x["runs"]["weft"]["others"] or 0) <= args.others]
+
+
 def measure(args, peers):
+    """Whatever has the fewest lines is next, so that calls that end early go on where the last one ended."""
     start, longest = time.monotonic(), 0
-    cases = [(m, w) for m in args.models for w in args.weights]
-    for i in range(args.rounds):
-        for c in cases:
-            begun = time.monotonic()
-            if args.seconds and begun + longest - start > args.seconds:
-                return
-            runs = {"weft": lambda: run_weft(args, *c)}
-            for p in peers.items():
-                runs[p[0]] = lambda p=p: run_peer(args, p, *c)
-            names = list(runs)
-            first = i % len(names)
-            line = {"model": c[0], "weights": c[1], **{k: getattr(args, k) for k in WORK}, "at": int(time.time())}
-            line["runs"] = {name: runs[name]() for name in names[first:] + names[:first]}
-            keep(args, line)
-            print(f"{c[0]} {c[1]}: " + "; ".join(f"{n} {r.get('prompt', 0):.1f} {r['decode']:.1f}"
-                                                for n, r in line["runs"].items()) +
-                  f"; others {line['runs']['weft']['others']}", file=sys.stderr, flush=True)
-            longest = max(longest, time.monotonic() - begun)
+    done = {(m, w): 0 for m in args.models for w in args.weights}
+    for x in lines_of(args):
+        if (x["model"], x["weights"]) in done:
+            done[x["model"], x["weights"]] += 1
+    for _ in range(args.rounds * len(done)):
+        begun = time.monotonic()
+        if args.seconds and begun + longest - start > args.seconds:
+            return
+        c = min(done, key=done.get)
+        runs = {"weft": lambda: run_weft(args, *c)}
+        for p in peers.items():
+            runs[p[0]] = lambda p=p: run_peer(args, p, *c)
+        names = list(runs)
+        first = done[c] % len(names)
+        line = {"model": c[0], "weights": c[1], **{k: getattr(args, k) for k in WORK}, "at": int(time.time())}
+        line["runs"] = {name: runs[name]() for name in names[first:] + names[:first]}
+        keep(args, line)
+        print(f"{c[0]} {c[1]}: " + "; ".join(f"{n} {r.get('prompt', 0):.1f} {r['decode']:.1f}"
+                                            for n, r in line["runs"].items()) +
+              f"; others {line['runs']['weft']['others']:.2f}", file=sys.stderr, flush=True)
+        done[c] += 1
+        longest = max(longest, time.monotonic() - begun)
 
 
 def cells(lines, part, peers):
@@ -143,10 +159,7 @@ def cells(lines, part, peers):
 
 def print_table(args, peers):
     parts = [p for p in ("prompt", "decode") if getattr(args, p)]
-    with open(f"{args.out}/results.jsonl", encoding="utf-8") as f:
-        lines = [json.loads(line) for line in f]
-    lines = [x for x in lines if all(x[k] == getattr(args, k) for k in WORK)
-             and (x["runs"]["weft"]["others"] or 0) <= args.others]
+    lines = lines_of(args)
     head = ["model", "weights", "rounds"]
     for part in parts:
         head += [f"{part} Weft", "of the limit"]
@@ -192,7 +205,7 @@ def main():
     for name, value in (("rounds", 3), ("seconds", 0), ("threads", 2), ("prompt", 256), ("decode", 48), ("repeat", 1),
                         ("sequences", 1), ("depth", 0), ("context", 1024), ("layers", 0)):
         p.add_argument(f"--{name}", type=int, default=value)
-    p.add_argument("--others", type=float, default=0.2)
+    p.add_argument("--others", type=float, default=0.5)
     p.add_argument("--device", default="cpu")
     p.add_argument("--kv", default="f16", choices=["f16", "q8_0", "q4_0"])
     p.add_argument("--check", action="store_true")

@@ -11,9 +11,9 @@ def compiled(name, source, build, out):
     with open(f"{source}/include/llama.h", encoding="utf-8") as f:
         ik = "llama_get_memory" not in f.read()
     program = os.path.join(out, name + ("-ik" if ik else ""))
-    # one puts its libraries into one folder, the other beside what they are built of
-    folders = sorted({os.path.dirname(os.path.join(d, f)) for d, _, names in os.walk(os.path.abspath(build))
-                      for f in names if f.startswith(("libllama.so", "libggml.so", "libggml-base.so"))})
+    # they are in one folder, or beside what they are built of; a wheel has those they need in another one
+    folders = sorted({d for d, _, names in os.walk(os.path.abspath(build))
+                      if any(n.startswith(("libllama", "libggml")) and ".so" in n for n in names)})
     subprocess.run(["cc", "-O3", "-march=native", "-ffast-math", *(["-DIK"] if ik else []), f"-I{source}/include",
                     f"-I{source}/ggml/include", f"{HERE}/{name}.c", "-o", program, *(f"-L{d}" for d in folders),
                     "-lllama", "-lggml", *([] if ik else ["-lggml-base"]), *(f"-Wl,-rpath,{d}" for d in folders)],
