@@ -1,6 +1,6 @@
 /* rewrite.h: the changes that schedulers make to a sealed graph: a copy or transfer in front of an input, a fused
  * product taken apart where no kernel runs it as one. Nodes keep their ids, and values theirs. Order is restored by
- * rewrite_finish. */
+ * rewrite_finish. And one that models make: factors of products. */
 #ifndef WEFT_REWRITE_H
 #define WEFT_REWRITE_H
 
@@ -17,6 +17,14 @@ weft_status weft__rewrite_output(weft_graph *g, weft_op op, uint32_t output, wef
 weft_status weft__rewrite_part_norm(weft_graph *g, uint32_t node, weft_ref *made, weft_error *err);
 /* Node `node`, a gated product without a norm, becomes the multiplication of two products, which are new. */
 weft_status weft__rewrite_part_gate(weft_graph *g, uint32_t node, weft_error *err);
+/* A product of which files have a factor. */
+typedef struct weft__factor {
+    uint32_t node;    /* matmul_nt or linear_select */
+    const char *name; /* of the weight that it becomes, f32 */
+    weft_dims dims;   /* [1]; of experts [n], or [n, what each gives] */
+} weft__factor;
+/* What reads the results of these products reads them multiplied. Sorts and verifies. */
+weft_status weft__rewrite_factors(weft_graph *g, const weft__factor *list, uint32_t n, weft_error *err);
 /* Sorts and verifies. */
 weft_status weft__rewrite_finish(weft_graph *g, weft_error *err);
 

@@ -2,7 +2,7 @@
  *
  * The types depend on how weights are used (multiplied with, or only looked up), which the graph itself says. So it is
  * built twice: first with any types, then with those decided from the first one's readers. */
-#include "models/model_impl.h"
+#include "models/gguf_scales.h"
 #include "models/pages.h"
 
 #include <stdlib.h>
@@ -90,6 +90,7 @@ static weft_status build(const weft_model *m, const weft_model_graph_desc *desc,
     if (desc->candidates) add_candidates(*out, desc->candidates);
     weft_status s = weft_graph_seal(*out, err);
     if (!s) s = check_pages(m, *out, in.page, err);
+    if (!s && m->checkpoint && weft__checkpoint_gguf(m->checkpoint)) s = weft__gguf_scale_products(m, *out, err);
     if (!s) return WEFT_OK;
     weft_graph_destroy(*out);
     *out = NULL;

@@ -7,7 +7,7 @@
 
 #include "backends/contract.h"
 #include "graph/convert.h"
-#include "models/model_impl.h"
+#include "models/gguf_scales.h"
 
 /* Where a tensor of the folder comes from. */
 typedef struct origin {
@@ -75,7 +75,11 @@ static weft_status add_part(job *j, const weft__held *h, uint32_t i, weft_dtype 
 static weft_status add_weight(job *j, const weft_graph *g, const weft_node *node, weft_error *err)
 {
     weft_dtype type;
+    weft__gguf_scale scale;
     const weft__file_tensor *in_files = weft__model_tensor(j->m, node->name, 0);
+    if (weft__checkpoint_gguf(j->m->checkpoint) && weft__gguf_scale_of(j->m, node->name, &scale))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor '%s': folders have no place for factors of products",
+                         in_files->file, in_files->name);
     if (!in_files) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: no weight '%s'", j->m->path, node->name);
     WEFT_TRY(type_of(j, in_files, &type, err));
     j->same_types = j->same_types && type == in_files->dtype->type;

@@ -172,14 +172,16 @@ static weft_status describe_graph(weft_model *m, const weft_graph *g, weft_error
 /* ---- tensors ---- */
 
 /* What a GGUF file has for the library's own definition is all of the model: what is not read would be a fault of the
- * reader's. Factors of rotary embeddings are read with the configuration. */
+ * reader's. Factors of rotary embeddings are read with the configuration. Beside matrices of NVFP4 there may be
+ * .input_scale, by which activations would become such blocks, too: nothing here does that, nor does llama.cpp. */
 static weft_status check_unused(const weft_model *m, weft_error *err)
 {
     static const char *const read[] = { "rope_freqs.", "rope_factors_long.", "rope_factors_short." };
     if (m->definition) return WEFT_OK;
     for (size_t i = 0; i < weft_checkpoint_count(m->checkpoint); i++) {
         const weft__file_tensor *t = weft__checkpoint_at(m->checkpoint, i);
-        bool known = m->used[i] || strstr(t->name, ".attn_rot_embd"); /* of old files: what rope_theta says */
+        bool known = m->used[i] || strstr(t->name, ".attn_rot_embd") || /* of old files: what rope_theta says */
+                     weft__ends_with(t->name, ".input_scale");
         for (size_t k = 0; k < sizeof read / sizeof *read; k++) known |= !strncmp(t->name, read[k], strlen(read[k]));
         if (!known)
             return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: tensor '%s' is of no part of %s that is supported", t->file,

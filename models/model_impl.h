@@ -105,6 +105,8 @@ weft_status weft__model_shape_fault(const weft_model *m, const weft__file_tensor
 const weft__file_tensor *weft__gguf_tensor(const weft_model *m, const char *name, uint32_t i);
 weft_status weft__gguf_check_weight(const weft_model *m, const weft_node *n, const weft_dims *d, weft_error *err);
 weft_status weft__gguf_weight(weft_model *m, const char *name, weft_weight_data *out, weft_error *err);
+/* Room for the n numbers of a weight that is made of others, the same for each call; kept as long as the model. */
+weft_status weft__gguf_make(weft_model *m, const char *name, int64_t n, float **out, weft_error *err);
 void weft__gguf_free(struct weft__made *made);
 /* Whether tie_word_embeddings holds for the files: as in transformers 5, not where they have both tensors and these
  * differ. Then definitions are told so, and there is a note. Reads both. */

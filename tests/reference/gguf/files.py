@@ -86,6 +86,15 @@ QUANTISED = {
                        "num_local_experts": 5, "num_experts_per_tok": 2, "num_key_value_heads": 2, "sliding_window": 7}, {
         "token_embd": "Q8_0", "output": "F16", "attn_q": "Q8_0", "attn_k": "BF16", "attn_v": "Q5_1", "attn_output": "Q8_0",
         "ffn_gate_exps": "MXFP4", "ffn_up_exps": "MXFP4", "ffn_down_exps": "MXFP4"}),
+    "gpt_oss-nvfp4": ({**make.GPTOSS, "num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 64, "head_dim": 16,
+                       "num_local_experts": 5, "num_experts_per_tok": 2, "num_key_value_heads": 2}, {
+        "token_embd": "Q8_0", "output": "NVFP4", "attn_q": "NVFP4", "attn_k": "NVFP4", "attn_v": "Q8_0",
+        "attn_output": "NVFP4", "ffn_gate_exps": "NVFP4", "ffn_up_exps": "NVFP4", "ffn_down_exps": "NVFP4"}),
+    "qwen3_moe-nvfp4": (changed("qwen3_moe-each", num_hidden_layers=1, mlp_only_layers=None, hidden_size=64,
+                                num_experts=3, num_experts_per_tok=2, intermediate_size=64, moe_intermediate_size=64,
+                                num_key_value_heads=2, head_dim=16), {
+        "token_embd": "Q8_0", "output": "NVFP4", "attn_q": "NVFP4", "attn_k": "NVFP4", "attn_v": "NVFP4",
+        "attn_output": "NVFP4", "ffn_gate_exps": "NVFP4", "ffn_up_exps": "NVFP4", "ffn_down_exps": "NVFP4"}),
     "mixtral-q5_0": ({**make.MIXTRAL, "num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 32, "num_local_experts": 5,
                       "num_key_value_heads": 2}, {
         "token_embd": "Q5_0", "output": "Q5_1", "attn_q": "Q5_0", "attn_k": "Q4_1", "attn_v": "Q8_0", "attn_output": "IQ4_NL",
@@ -108,6 +117,15 @@ def quantised(array, kind):
     return out
 
 
+def factors(writer, name, data, made):
+    """Beside a matrix of NVFP4 a factor, and beside experts one for each: what the numbers are times them."""
+    stem, n = name.rsplit(".", 1)[0], len(data) if data.ndim > 2 else 1
+    by = (0.5 + numpy.random.default_rng(len(name)).random(n)).astype(numpy.float32)
+    writer(stem + ".scale", by)
+    writer(stem + ".input_scale", numpy.ones(n, dtype=numpy.float32))
+    return made * by.reshape(-1, 1, 1) if data.ndim > 2 else made * by[0]
+
+
 def quantise(writer, types, kept):
     """Tensors become what `types` says, and kept[name] the numbers that they were and that they are."""
     write = writer.add_tensor
@@ -123,7 +141,8 @@ def quantise(writer, types, kept):
         made = quantised(data, kind) if kind not in (gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16) else \
             gguf.quants.quantize(data, kind)
         write(name, made, raw_dtype=kind)
-        kept[name] = data, gguf.quants.dequantize(made, kind).reshape(data.shape)
+        numbers = gguf.quants.dequantize(made, kind).reshape(data.shape)
+        kept[name] = data, factors(write, name, data, numbers) if kind.name == "NVFP4" else numbers
 
     writer.add_tensor = add
 
