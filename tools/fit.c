@@ -11,6 +11,7 @@ enum {
     LEAST_CONTEXT = 128,
     SHORT_RUN = 32,          /* below that prompts are slow: rather less context */
     OWN_BYTES = 8 << 20,     /* what the process comes to take beside a session: code, the programs themselves */
+    COMPILER_BYTES = 256 << 20, /* of a driver that is the processor: lavapipe's, measured in docs/memory-plan.md */
     PARTS_OF_CONTEXT = 32    /* a context is chosen to that fraction of the whole */
 };
 
@@ -30,12 +31,26 @@ typedef struct hint {
     uint64_t own;           /* bytes of the processor's memory that are the process's own */
 } hint;
 
+static weft_device_info device(const hint *h, uint32_t k)
+{
+    weft_device_info info;
+    weft_backend_info(h->desc.devices[k], &info);
+    return info;
+}
+
+/* What else comes out of a device's memory: where that is the process's, the process, and a driver's compiler. */
+static uint64_t beside(const hint *h, const weft_device_info *info)
+{
+    if (!h->own || (info->type != WEFT_DEVICE_CPU && info->type != WEFT_DEVICE_SOFTWARE)) return 0;
+    return h->own + (info->type == WEFT_DEVICE_SOFTWARE ? COMPILER_BYTES : 0);
+}
+
 static bool has_room(const hint *h, const attempt *t)
 {
-    for (uint32_t k = 0; h->own && k < h->desc.n_devices; k++) {
-        weft_device_info info;
-        weft_backend_info(h->desc.devices[k], &info);
-        if (info.type == WEFT_DEVICE_CPU && info.memory_known && t->each[k] + h->own > info.memory) return false;
+    for (uint32_t k = 0; k < h->desc.n_devices; k++) {
+        const weft_device_info info = device(h, k);
+        const uint64_t more = beside(h, &info);
+        if (more && info.memory_known && t->each[k] + more > info.memory) return false;
     }
     return true;
 }
@@ -254,13 +269,6 @@ static void tell(const char *fmt, ...)
     va_end(args);
 }
 
-static weft_device_info device(const hint *h, uint32_t k)
-{
-    weft_device_info info;
-    weft_backend_info(h->desc.devices[k], &info);
-    return info;
-}
-
 static void tell_layers(const hint *h, const attempt *t)
 {
     char text[512] = "";
@@ -309,9 +317,10 @@ static void tell_choice(const hint *h, const choice *c)
         tell("runs: of %u tokens at most: longer ones take more activations than there is room for", c->got.run);
     for (uint32_t k = 0; k < h->desc.n_devices; k++) {
         weft_device_info info = device(h, k);
-        char own[64] = "";
-        if (info.type == WEFT_DEVICE_CPU)
-            snprintf(own, sizeof own, ", and %.1f MiB for the process itself", mib(h->own));
+        char own[96] = "";
+        if (beside(h, &info))
+            snprintf(own, sizeof own, ", and %.1f MiB for the process itself%s", mib(beside(h, &info)),
+                     info.type == WEFT_DEVICE_SOFTWARE ? " and the driver's compiler" : "");
         if (info.memory_known)
             tell("memory: %.1f MiB on %s%s, which has %.1f MiB", mib(c->got.each[k]), info.name, own, mib(info.memory));
         else tell("memory: %.1f MiB on %s, of which it is not known what it has", mib(c->got.each[k]), info.name);
@@ -327,7 +336,7 @@ static int refuse(const hint *h, const choice *c)
     size_t at = 0;
     for (uint32_t k = 0; k < h->desc.n_devices && at < sizeof text; k++) {
         weft_device_info info = device(h, k);
-        uint64_t need = t.each[k] + (info.type == WEFT_DEVICE_CPU ? h->own : 0);
+        uint64_t need = t.each[k] + beside(h, &info);
         if (info.memory_known && need > info.memory)
             at += (size_t)snprintf(text + at, sizeof text - at, "%s%.0f MiB on %s, which has %.0f", at ? ", and " : "",
                                    mib(need) + 1, info.name, mib(info.memory));

@@ -8,17 +8,22 @@
 
 #include "graph/base.h"
 
+/* Moments of work: before anything is written, in the middle, and when all is written but has not its name. */
+enum { KILLED_FIRST, KILLED_HALF_WAY, KILLED_LAST, KILLED_MOMENTS };
+
 static inline bool killed_die(void *ctx, const weft_progress *p)
 {
-    (void)ctx;
-    if (p->total && p->done > p->total / 2) raise(SIGKILL);
+    const int moment = *(const int *)ctx;
+    const uint64_t half = p->total / 2;
+    if (moment == KILLED_FIRST || (p->total && p->done > half && (moment != KILLED_LAST || p->done == p->total)))
+        raise(SIGKILL);
     return true;
 }
 
 /* Does the work in a process of its own. Whether it was killed, and did not end before. */
-static inline bool killed_half_way(weft_status (*work)(void *ctx, const weft_progress_sink *progress), void *ctx)
+static inline bool killed_at(int moment, weft_status (*work)(void *ctx, const weft_progress_sink *progress), void *ctx)
 {
-    const weft_progress_sink sink = { killed_die, NULL };
+    const weft_progress_sink sink = { killed_die, &moment };
     int status = 0;
     pid_t child = fork();
     if (!child) _exit(work(ctx, &sink) ? 3 : 4);

@@ -248,7 +248,7 @@ static weft_status work(void *ctx, const weft_progress_sink *progress)
 {
     weft_model *m;
     weft_error err;
-    weft_quantize_desc d = { .weights = "q4_K_M", .threads = 2, .progress = progress };
+    weft_quantize_desc d = { .weights = "q8_0", .threads = 2, .progress = progress };
     WEFT_TRY(weft_model_open(BUNDLED, NULL, &m, &err));
     weft_status s = weft_model_quantize(m, ctx, &d, &err);
     weft_model_close(m);
@@ -262,12 +262,14 @@ static void killed_it_leaves_the_target(void)
     weft_model *m = open_bundled();
     weft_error err = { 0 };
     char path[TEMP_PATH];
-    const weft_quantize_desc d = { .weights = "q4_K_M" };
+    const weft_quantize_desc d = { .weights = "q8_0" };
     snprintf(path, sizeof path, "%s", temp_path(&t, "x.gguf"));
     temp_write_text(&t, "x.gguf", "old");
-    CHECK(killed_half_way(work, path));
-    CHECK(temp_count(t.path) == 2 && !weft__file_begins(path, "GGUF") &&
-          weft__file_begins(temp_path(&t, "x.gguf.partial"), "GGUF"));
+    for (int k = 0; k < KILLED_MOMENTS; k++) {
+        CHECK(killed_at(k, work, path));
+        CHECK(temp_count(t.path) == 2 && !weft__file_begins(path, "GGUF") &&
+              (k == KILLED_FIRST || weft__file_begins(temp_path(&t, "x.gguf.partial"), "GGUF")));
+    }
     CHECK_OK(weft_model_quantize(m, path, &d, &err), err);
     CHECK(temp_count(t.path) == 1 && weft__file_begins(path, "GGUF"));
     weft_model_close(m);
