@@ -52,6 +52,12 @@ bool weft__gguf_scale_of(const weft_model *m, const char *name, weft__gguf_scale
     return weft__gguf_tensor(m, weight, 0) && find(m, weight, out);
 }
 
+const weft__file_tensor *weft__gguf_scale_tensor(const weft__gguf_scale *s, uint32_t i)
+{
+    const uint32_t at = i + !s->of[0];
+    return at < 2 ? s->of[at] : NULL;
+}
+
 /* ---- values ---- */
 
 weft_status weft__gguf_scale_check(const weft_model *m, const weft__gguf_scale *s, weft_error *err)

@@ -19,6 +19,7 @@ WEFT_MUST_USE weft_status weft__gguf_scale_products(const weft_model *m, weft_gr
 
 /* Whether a weight is factors, of which the file has no tensor of its name. */
 bool weft__gguf_scale_of(const weft_model *m, const char *name, weft__gguf_scale *out);
+const weft__file_tensor *weft__gguf_scale_tensor(const weft__gguf_scale *s, uint32_t i); /* NULL: no more */
 WEFT_MUST_USE weft_status weft__gguf_scale_check(const weft_model *m, const weft__gguf_scale *s, weft_error *err);
 WEFT_MUST_USE weft_status weft__gguf_scale_data(weft_model *m, const char *name, const weft__gguf_scale *s,
                                                 weft_weight_data *out, weft_error *err);

@@ -1,7 +1,7 @@
 /* gguf_weights.c: the tensors of a GGUF file as the weights of a graph. What llama.cpp's converter did to them is
  * undone while they are read: rows are taken in the graph's order, from where they lie, and whole, so that blocks of
  * quantised ones stay as they are. What has no rows (biases), and what is another number in the file, is made anew. */
-#include "models/gguf_scales.h"
+#include "models/model_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,8 +85,6 @@ static place find_place(const weft_model *m, const char *name)
 
 const weft__file_tensor *weft__gguf_tensor(const weft_model *m, const char *name, uint32_t i)
 {
-    weft__gguf_scale s;
-    if (weft__gguf_scale_of(m, name, &s)) return i == 0 && s.of[0] ? s.of[0] : i < 2 && (i || !s.of[0]) ? s.of[1] : NULL;
     const place p = find_place(m, name);
     return i == 0 ? p.t : i == 1 ? p.second : NULL;
 }
@@ -138,8 +136,6 @@ static weft_status check_one(const weft_model *m, const place *p, const weft__fi
 
 weft_status weft__gguf_check_weight(const weft_model *m, const weft_node *n, const weft_dims *d, weft_error *err)
 {
-    weft__gguf_scale s;
-    if (weft__gguf_scale_of(m, n->name, &s)) return weft__gguf_scale_check(m, &s, err);
     const place p = find_place(m, n->name);
     const char *wanted = *p.at.name ? p.at.name : n->name;
     const weft__file_tensor *none;
@@ -418,12 +414,9 @@ static weft_status join(weft_model *m, const place *p, weft_weight_data *d, weft
 
 weft_status weft__gguf_weight(weft_model *m, const char *name, weft_weight_data *out, weft_error *err)
 {
-    weft__gguf_scale s;
-    const bool scale = weft__gguf_scale_of(m, name, &s);
     const place p = find_place(m, name);
     const weft__file_tensor *t;
     give_back(m, NULL);
-    if (scale) return weft__gguf_scale_data(m, name, &s, out, err);
     if (!p.t) return weft__checkpoint_weight(m->checkpoint, *p.at.name ? p.at.name : name, &t, err);
     WEFT_TRY(weft__checkpoint_weight(m->checkpoint, p.t->name, &t, err));
     WEFT_TRY(weft__checkpoint_data(m->checkpoint, t, out, err));

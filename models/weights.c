@@ -1,5 +1,5 @@
 /* weights.c: the tensors of a model's files as the weights of its graph: found by name, one for each or several. */
-#include "models/model_impl.h"
+#include "models/gguf_scales.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,7 +158,9 @@ bool weft__held_name(const weft__held *h, uint32_t i, char out[WEFT__TENSOR_NAME
 const weft__file_tensor *weft__model_tensor(const weft_model *m, const char *name, uint32_t i)
 {
     char part[WEFT__TENSOR_NAME];
-    if (is_gguf(m)) return weft__gguf_tensor(m, name, i);
+    weft__gguf_scale scale;
+    if (is_gguf(m)) return weft__gguf_scale_of(m, name, &scale) ? weft__gguf_scale_tensor(&scale, i)
+                                                                : weft__gguf_tensor(m, name, i);
     const weft__file_tensor *t = find_whole(m, name);
     if (t) return i ? NULL : t;
     const weft__parts *p = parts_of(m, name);
@@ -218,6 +220,8 @@ weft_status weft__model_check_weight(const weft_model *m, const weft_graph *g, c
 {
     const weft__file_tensor *t;
     if (!m->checkpoint) return WEFT_OK;
+    weft__gguf_scale scale;
+    if (is_gguf(m) && weft__gguf_scale_of(m, n->name, &scale)) return weft__gguf_scale_check(m, &scale, err);
     if (is_gguf(m)) return weft__gguf_check_weight(m, n, &weft_graph_value(g, n->out[0])->dims, err);
     weft__held held = weft__model_held(m, n->name, &weft_graph_value(g, n->out[0])->dims);
     for (uint32_t k = 0; k < held.n; k++) {
@@ -275,6 +279,8 @@ static weft_status find_weight(void *ctx, const char *name, weft_weight_data *ou
 {
     weft_model *m = ctx;
     if (!m->checkpoint) return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: has no weights", m->path);
+    weft__gguf_scale scale;
+    if (is_gguf(m) && weft__gguf_scale_of(m, name, &scale)) return weft__gguf_scale_data(m, name, &scale, out, err);
     if (is_gguf(m)) return weft__gguf_weight(m, name, out, err);
     const weft__parts *p = find_whole(m, name) ? NULL : parts_of(m, name);
     if (p) return find_parts(m, name, p, out, err);

@@ -1,5 +1,7 @@
 /* importance.c: reads files of importance: see importance.h. */
 #include "models/quantize/importance.h"
+#include "models/checkpoint/file.h"
+#include "models/quantize/importance_dat.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,9 +10,11 @@
 
 #define SUMS   ".in_sum2"
 #define COUNTS ".counts"
-enum { MAX_NAME = 256 };
+enum { MAX_NAME = 256, MAX_DAT = 1 << 30 };
 
 struct weft__importance {
+    weft__importance_dat *dat; /* NULL: the file is GGUF */
+    char *image, *path;        /* of dat, if it was opened; its name */
     weft__gguf_file *file;
     const weft__file_tensor *tensors;
     size_t n;
@@ -116,12 +120,33 @@ static weft_status create(weft__gguf_file *f, weft__importance **out, weft_error
     return s;
 }
 
+/* Takes the image, if it is to be freed. */
+static weft_status create_dat(const void *data, size_t size, char *image, const char *name, weft__importance **out,
+                              weft_error *err)
+{
+    weft__importance *i = calloc(1, sizeof *i);
+    if (i) i->image = image;
+    else free(image);
+    if (i) i->path = strdup(name);
+    weft_status s = i && i->path ? weft__importance_dat_parse(data, size, name, &i->dat, err) :
+                                   WEFT_OOM_FAIL(err, name);
+    if (s) weft__importance_close(i);
+    else *out = i;
+    return s;
+}
+
 weft_status weft__importance_open(const char *path, weft__importance **out, weft_error *err)
 {
     weft__gguf_file *f;
+    char *image;
+    size_t size;
     *out = NULL;
-    WEFT_TRY(weft__gguf_open(path, &f, err));
-    return create(f, out, err);
+    if (!weft__path_exists(path) || weft__file_begins(path, "GGUF") || weft__file_begins(path, "FUGG")) {
+        WEFT_TRY(weft__gguf_open(path, &f, err));
+        return create(f, out, err);
+    }
+    WEFT_TRY(weft__file_read(path, MAX_DAT, &image, &size, err));
+    return create_dat(image, size, image, path, out, err);
 }
 
 weft_status weft__importance_parse(const void *data, size_t size, const char *name, weft__importance **out,
@@ -129,6 +154,7 @@ weft_status weft__importance_parse(const void *data, size_t size, const char *na
 {
     weft__gguf_file *f;
     *out = NULL;
+    if (size < 4 || memcmp(data, "GGUF", 4)) return create_dat(data, size, NULL, name, out, err);
     WEFT_TRY(weft__gguf_parse(data, size, name, &f, err));
     return create(f, out, err);
 }
@@ -137,17 +163,41 @@ void weft__importance_close(weft__importance *i)
 {
     if (!i) return;
     weft__gguf_close(i->file);
+    weft__importance_dat_free(i->dat);
+    free(i->image);
+    free(i->path);
     free(i);
 }
 
 bool weft__importance_has(const weft__importance *i, const char *tensor)
 {
-    return i && find(i, tensor, SUMS);
+    return i && (i->dat ? weft__importance_dat_count(i->dat, tensor) > 0 : find(i, tensor, SUMS) != NULL);
+}
+
+static weft_status fail_shape(const char *path, const weft__file_tensor *t, uint64_t matrices, uint64_t columns,
+                              uint64_t wanted, weft_error *err)
+{
+    return WEFT_FAIL(err, WEFT_SHAPE, "%s: what it has of %s is of %llu x %llu columns, but the model has %llu "
+                     "x %llu", path, t->name, (unsigned long long)matrices, (unsigned long long)columns,
+                     (unsigned long long)wanted, (unsigned long long)columns_of(t));
+}
+
+static weft_status read_dat(const weft__importance *i, const weft__file_tensor *t, uint64_t which, float *out,
+                            bool *found, weft_error *err)
+{
+    const uint64_t n = weft__importance_dat_count(i->dat, t->name), columns = columns_of(t);
+    const uint64_t wanted = t->rank == 3 ? t->dims[0] : 1;
+    *found = n > 0;
+    if (!n) return WEFT_OK;
+    if (n != columns && (n % columns || n / columns != wanted)) return fail_shape(i->path, t, 1, n, wanted, err);
+    weft__importance_dat_read(i->dat, t->name, n == columns ? 0 : which * columns, columns, out);
+    return WEFT_OK;
 }
 
 weft_status weft__importance_read(const weft__importance *i, const weft__file_tensor *t, uint64_t which, float *out,
                                   bool *found, weft_error *err)
 {
+    if (i && i->dat) return read_dat(i, t, which, out, found, err);
     const weft__file_tensor *sums = i ? find(i, t->name, SUMS) : NULL, *counts;
     const uint64_t columns = columns_of(t);
     *found = sums != NULL;
@@ -155,9 +205,7 @@ weft_status weft__importance_read(const weft__importance *i, const weft__file_te
     counts = find(i, t->name, COUNTS);
     const uint64_t matrices = matrices_of(sums), wanted = t->rank == 3 ? t->dims[0] : 1;
     if (columns_of(sums) != columns || (matrices != 1 && matrices != wanted))
-        return WEFT_FAIL(err, WEFT_SHAPE, "%s: %s is of %llu x %llu columns, but the model's tensor has %llu x %llu",
-                         weft__gguf_path(i->file), sums->name, (unsigned long long)matrices,
-                         (unsigned long long)columns_of(sums), (unsigned long long)wanted, (unsigned long long)columns);
+        return fail_shape(weft__gguf_path(i->file), t, matrices, columns_of(sums), wanted, err);
     const uint64_t at = matrices == 1 ? 0 : which;
     const float count = value_at(counts, at);
     *found = count > 0; /* an expert that no token was sent to */

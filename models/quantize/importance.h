@@ -1,6 +1,7 @@
 /* importance.h: how much the columns of matrices matter: the mean square of what each is multiplied with, as
  * llama.cpp's files of "imatrix" have it: of a tensor NAME the sums of squares NAME.in_sum2 [matrices, columns], and
- * how many rows were added up, NAME.counts [matrices, 1]. Experts are matrices of one tensor. */
+ * how many rows were added up, NAME.counts [matrices, 1]. Experts are matrices of one tensor. Files
+ * that it wrote before are read, too (importance_dat.h). */
 #ifndef WEFT_IMPORTANCE_H
 #define WEFT_IMPORTANCE_H
 

@@ -1,5 +1,6 @@
-/* test_gguf_scales.c: factors beside the matrices of a GGUF file (models/gguf_scales.h) that are not what they should be:
- * errors that name the tensor. That right ones are multiplied with is test_gguf.c's: gpt_oss-nvfp4, qwen3_moe-nvfp4. */
+/* test_gguf_scales.c: factors beside the matrices of a GGUF file (models/gguf_scales.h) that are not what they should
+ * be: errors that name the tensor. That right ones are multiplied with is test_gguf.c's: gpt_oss-nvfp4,
+ * qwen3_moe-nvfp4. */
 #include <math.h>
 #include <stdlib.h>
 

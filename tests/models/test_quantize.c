@@ -276,7 +276,57 @@ static void killed_it_leaves_the_target(void)
     temp_remove(&t);
 }
 
+static void put(unsigned char **at, const void *from, size_t n)
+{
+    memcpy(*at, from, n);
+    *at += n;
+}
+
+/* The older form: a tensor "a" of `n` numbers, `rows` times 1, 2, ... */
+static size_t make_dat(unsigned char *out, int32_t entries, int32_t rows, int32_t n)
+{
+    const int32_t length = 1;
+    unsigned char *at = out;
+    put(&at, &entries, 4);
+    put(&at, &length, 4);
+    put(&at, "a", 1);
+    put(&at, &rows, 4);
+    put(&at, &n, 4);
+    for (int32_t k = 0; k < 6; k++) put(&at, &(float){ (float)(rows * (k + 1)) }, 4);
+    return (size_t)(at - out);
+}
+
+static void older_files_are_read(void)
+{
+    static const int32_t wrong[][3] = { { 0, 5, 6 }, { -1, 5, 6 }, { 2, 5, 6 }, { INT32_MAX, 5, 6 }, { 1, -5, 6 },
+                                        { 1, 5, 0 }, { 1, 5, 7 }, { 1, 5, -6 }, { 1, 5, INT32_MAX } };
+    const weft__file_tensor t = { .name = "a", .rank = 3, .dims = { 2, 9, 3 } }, plain = { .name = "a", .rank = 2,
+                                .dims = { 9, 6 } }, odd = { .name = "a", .rank = 2, .dims = { 9, 3 } };
+    unsigned char p[64];
+    float out[6];
+    bool found;
+    weft__importance *i;
+    weft_error err;
+    const size_t size = make_dat(p, 1, 5, 6);
+    if (CHECK_OK(weft__importance_parse(p, size, "x.dat", &i, &err), err)) {
+        CHECK(weft__importance_has(i, "a") && !weft__importance_has(i, "b"));
+        CHECK_OK(weft__importance_read(i, &t, 1, out, &found, &err), err);
+        CHECK(found && out[0] == 4 && out[2] == 6);
+        CHECK_OK(weft__importance_read(i, &plain, 0, out, &found, &err), err);
+        CHECK(found && out[0] == 1 && out[5] == 6);
+        CHECK_STATUS(weft__importance_read(i, &odd, 0, out, &found, &err), WEFT_SHAPE, err);
+        weft__importance_close(i);
+    }
+    for (size_t k = 0; k < size; k++) CHECK_STATUS(weft__importance_parse(p, k, "x.dat", &i, &err), WEFT_FORMAT, err);
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        make_dat(p, wrong[k][0], wrong[k][1], wrong[k][2]);
+        CHECK_STATUS(weft__importance_parse(p, size, "x.dat", &i, &err), WEFT_FORMAT, err);
+        CHECK_CONTAINS(err.text, "x.dat");
+    }
+}
+
 static const weft_test tests[] = {
+    { "older_files_are_read", older_files_are_read },
     { "writes_a_mixture", writes_a_mixture },
     { "importance_helps", importance_helps },
     { "importance_is_checked", importance_is_checked },
