@@ -79,7 +79,7 @@ static size_t count_chars(const char *s, size_t n)
 static jinja_text *text_new(jinja_run *r, const char *s, size_t n, size_t chars)
 {
     jinja_text *t = jinja_alloc(r, 1, sizeof *t);
-    *t = (jinja_text){ s, n, chars, false };
+    *t = (jinja_text){ s ? s : "", n, chars, false };
     return t;
 }
 

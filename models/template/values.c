@@ -131,7 +131,8 @@ static jinja_list *dict_items(jinja_run *r, const jinja_dict *d, char part)
 static jinja_list *rest_of(jinja_run *r, jinja_iterator *it)
 {
     jinja_list *l = jinja_list_new(r, 0);
-    *l = (jinja_list){ .v = it->items->v + it->at, .n = it->items->n - it->at, .capacity = it->items->n - it->at };
+    const size_t n = it->items->n - it->at;
+    if (n) *l = (jinja_list){ .v = it->items->v + it->at, .n = n, .capacity = n };
     it->at = it->items->n;
     return l;
 }
