@@ -13,6 +13,7 @@ from typing import Any
 from lm_eval.api.model import TemplateLM  # type: ignore[import]
 from lm_eval.api.registry import register_model  # type: ignore[import]
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs  # type: ignore[import]
+from lm_eval.utils import simple_parse_args_string  # type: ignore[import]
 from tqdm import tqdm
 
 from . import scoring
@@ -68,6 +69,21 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
         self.scorer = scoring.Scorer(plan)
         self.max_length, self.max_gen_toks = self.scorer.max_length, max_gen_toks
         self._add_bos, self._prefix = add_bos_token, prefix_token_id
+
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> WeftLM:
+        """create_from_arg_obj of the text that stands behind --model_args."""
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
+
+    @classmethod
+    def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> WeftLM:
+        """model_args count before the program's options, whose defaults (cuda:0, batches of 1) mean nothing here."""
+        given = {k: v for k, v in (additional_config or {}).items() if v is not None}
+        if str(given.get("device", "cuda")).startswith("cuda"):
+            given.pop("device", None)
+        if str(given.get("batch_size")) == "1":
+            del given["batch_size"]
+        return cls(**{**given, **arg_dict})
 
     # ---- tokens ----
 
