@@ -64,7 +64,7 @@ char *jinja_bytes(jinja_run *r, size_t n)
         r->room = block;
     }
     char *p = r->tail;
-    r->tail += n;
+    if (n) r->tail += n;
     r->room -= n;
     return p;
 }
