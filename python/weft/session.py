@@ -283,7 +283,10 @@ class Session(Object):
         ignore_eos: bool = False,
         n_logprobs: int | None = None,
     ) -> Generation:
-        """Continues a sequence with a prompt: an iterator of tokens, with ``async for``, too (see weft.Generation)."""
+        """Continues a sequence with a prompt: an iterator of tokens, with ``async for``, too (see weft.Generation).
+
+        max_tokens: at most so many (0: until the text ends, or the context is full).
+        """
         ids = self.model.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
         stops = [stop] if isinstance(stop, str) else list(stop)
         return Generation(
