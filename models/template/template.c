@@ -165,6 +165,9 @@ static const jinja_dict *variables_of(jinja_run *r, const weft_chat_template *t,
     jinja_dict *d = t->special ? jinja_from_json(r, t->special).dict : jinja_dict_new(r);
     const jinja_value *prompt = jinja_dict_text(r, given, "add_generation_prompt");
     const jinja_value *now = jinja_dict_text(r, given, "now");
+    const jinja_value *go_on = jinja_dict_text(r, given, "continue_final_message");
+    if (go_on && jinja_true(r, *go_on))
+        jinja_fail(r, "continue_final_message: a message that is gone on with is not supported");
     if (now) r->now = *now;
     for (size_t i = 0; i < given->n; i++)
         if (&given->p[i].value != now) jinja_dict_set(r, d, given->p[i].key, given->p[i].value);

@@ -41,7 +41,7 @@ WEFT_API const char *weft_chat_template_text(const weft_chat_template *t, bool t
 
 /* Limits of one rendering; 0: the usual one. */
 typedef struct weft_chat_limits {
-    uint64_t steps; /* 20,000,000: a second or less */
+    uint64_t steps; /* 20,000,000 */
     size_t bytes;   /* 256 MiB */
     uint32_t depth; /* 400: nesting of expressions, statements and values, and of calls */
 } weft_chat_limits;
@@ -53,6 +53,7 @@ typedef struct weft_chat_limits {
  *   add_generation_prompt  false where it is not there
  *   now                    "2026-11-30T09:10:45", for templates that ask for the time (strftime_now); the library does
  *                          not look at the clock. Not seen by the template
+ *   continue_final_message must be false where it is there
  *   any other              as it is; bos_token and its like come before those of the model
  * The text is appended to *out. limits may be NULL. INVALID: the JSON is none (its line), messages are missing, or the
  * template refuses them: the text has its line and its reason, which may be its author's (raise_exception). LIMIT: a

@@ -270,6 +270,7 @@ static void conversations_are_checked(void)
         { "{\"messages\": [1]}", "messages: item 0" },
         { "{\"messages\": [{}], \"tools\": 1}", "tools: expected a list" },
         { "{\"messages\": [{}], \"tools\": [1]}", "tools: item 0" },
+        { "{\"messages\": [{}], \"continue_final_message\": true}", "continue_final_message" },
         { "{\"messages\": [{\"n\": 123456789012345678901}]}", "too big integer" },
         { "{\"messages\": [{\"n\": \"\xff\"}]}", "0xff" },
         { "{\"messages\": [{\"n\": \"\\ud800\"}]}", "\\uD800" },
