@@ -38,8 +38,9 @@ class SessionPlan(Object):
     are. cells, page: the cache, over all sequences. outputs: what tokens may ask for, of "logits", "candidates",
     "hidden", "scores"; nothing: what the model's head gives. candidates: how many. layer: of hidden states, 0 the
     embeddings (None: the last). max_tokens, max_rows, bounds: of a run. exact: float32 everywhere. deterministic: a
-    token's bits do not depend on what is run beside it. progress: told of loading and long evaluations; returning False
-    cancels.
+    token's bits do not depend on what is run beside it. cache_weights: a folder that keeps weights as the device holds
+    them, so that the next session loads faster (docs/program.md). progress: told of loading and long evaluations;
+    returning False cancels.
 
     >>> plan = weft.SessionPlan(weft.Model(TINY), context=128)
     >>> plan.bytes() < 40 << 20
@@ -70,6 +71,7 @@ class SessionPlan(Object):
         deterministic: bool = False,
         strict: bool = False,
         as_built: bool = False,
+        cache_weights: str | os.PathLike[str] | None = None,
         progress: Callable[[Progress], Any] | None = None,
     ) -> None:
         given = [device] if isinstance(device, (str, Device)) else list(device)
@@ -101,6 +103,8 @@ class SessionPlan(Object):
         )
         pointers = ffi.new("weft_backend *[]", [d._handle.pointer for d in devices] or [ffi.NULL])
         numbers = ffi.NULL if split is None else ffi.new("uint32_t[]", [*split, *[0] * (len(devices) - len(split))])
+        folder = ffi.NULL if cache_weights is None else ffi.new("char[]", os.fsencode(cache_weights))
+        desc.cache_weights = folder
         desc.devices, desc.n_devices, desc.split = pointers, len(devices), numbers
         out = ffi.new("weft_session_plan **")
         self.model, self._parents = model, [model._handle, *(d._handle for d in devices)]
@@ -109,9 +113,8 @@ class SessionPlan(Object):
             call(lib.weft_session_plan_create, model._handle.pointer, desc, out)
             return out[0]
 
-        self._own(
-            Handle.make("plan", create, lib.weft_session_plan_destroy, self._parents, (desc, pointers, numbers, kept))
-        )
+        keep = (desc, pointers, numbers, folder, kept)
+        self._own(Handle.make("plan", create, lib.weft_session_plan_destroy, self._parents, keep))
         for made, asked in zip(devices, given):
             if made is not asked:
                 made.close()  # it stays open for as long as the plan or its session

@@ -1,8 +1,9 @@
 """Sessions, generation and tokenizers: equal to the program to the bit, and without copies."""
 
-import math
 import asyncio
 import json
+import math
+import os
 import pathlib
 import tempfile
 import threading
@@ -44,6 +45,14 @@ class Logits(unittest.TestCase):
         ids = np.array(STORY, np.int32)
         self.assertEqual(address(weft.tokenizer.ids_of(ids)), address(ids))
         self.assertEqual(self.session.logits(np.array(STORY), 0).tobytes(), self.session.logits(ids, 1).tobytes())
+
+    def test_kept_weights_give_the_same(self):
+        wanted = self.session.logits(STORY).tobytes()
+        with tempfile.TemporaryDirectory() as folder:
+            for _ in range(2):
+                plan = weft.SessionPlan(model, sequences=3, cache_weights=pathlib.Path(folder))
+                self.assertEqual(weft.Session(plan).logits(STORY).tobytes(), wanted)
+                self.assertTrue(os.listdir(folder))
 
     def test_what_cannot_be_is_refused(self):
         for wrong, kind in (
