@@ -148,7 +148,7 @@ static void flip(const char *file, off_t at)
 
 static void what_is_kept_has_the_same_bits(void)
 {
-    static const form forms[] = { usual, { "cpu,threads=2", WEFT_F16 }, { "cpu,threads=2,isa=scalar", WEFT_F32 },
+    const form forms[] = { usual, { "cpu,threads=2", WEFT_F16 }, { "cpu,threads=2,isa=scalar", WEFT_F32 },
                                   { "cpu,threads=1", WEFT_Q8_0 }, { "cpu,threads=1", WEFT_BF16 } };
     enum { N = sizeof forms / sizeof *forms };
     start_anew();
