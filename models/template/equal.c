@@ -157,13 +157,9 @@ static void put_index(jinja_dict *d, size_t i)
 
 static void grow(jinja_run *r, jinja_dict *d)
 {
-    const size_t capacity = d->n ? d->n * 2 : 4;
-    jinja_pair *p = jinja_alloc(r, capacity, sizeof *p);
-    if (d->n) memcpy(p, d->p, d->n * sizeof *p);
-    d->p = p;
-    d->capacity = capacity;
-    if (capacity <= FEW) return;
-    for (d->bits = 4; (1u << d->bits) < capacity * 2;) d->bits++;
+    d->p = jinja_grow(r, d->p, d->n, &d->capacity, 4, sizeof *d->p);
+    if (d->capacity <= FEW) return;
+    for (d->bits = 4; (1u << d->bits) < d->capacity * 2;) d->bits++;
     d->index = jinja_alloc(r, (size_t)1 << d->bits, sizeof *d->index);
     for (size_t i = 0; i < d->n; i++) put_index(d, i);
 }

@@ -163,6 +163,10 @@ const jinja_text *jinja_text_join(jinja_run *r, const jinja_text *a, const jinja
 const jinja_text *jinja_text_part(jinja_run *r, const jinja_text *t, const char *s, size_t n); /* of t's bytes */
 const char *jinja_c(jinja_run *r, const jinja_text *t); /* NUL-terminated, for messages */
 
+/* Room for an element more: `data`, or a copy of its n elements of `size` bytes with twice as much room, at first for
+ * `least`. What was there before stays in the arena. */
+void *jinja_grow(jinja_run *r, void *data, size_t n, size_t *capacity, size_t least, size_t size);
+
 /* Bytes that grow. Zero-initialise. */
 typedef struct jinja_buffer {
     char *s;

@@ -18,13 +18,7 @@ typedef struct lexer {
 
 static jinja_token *push(lexer *x, jinja_token_kind kind, const char *s, size_t n)
 {
-    if (x->out.n == x->out.capacity) {
-        const size_t capacity = x->out.n ? x->out.n * 2 : 256;
-        jinja_token *p = jinja_alloc(x->r, capacity, sizeof *p);
-        if (x->out.n) memcpy(p, x->out.v, x->out.n * sizeof *p);
-        x->out.v = p;
-        x->out.capacity = capacity;
-    }
+    x->out.v = jinja_grow(x->r, x->out.v, x->out.n, &x->out.capacity, 256, sizeof *x->out.v);
     jinja_token *t = &x->out.v[x->out.n++];
     *t = (jinja_token){ .kind = kind, .line = x->r->line, .s = s, .n = n };
     return t;

@@ -166,6 +166,15 @@ jinja_value jinja_buffer_value(jinja_run *r, const jinja_buffer *b)
 
 /* ---- lists ---- */
 
+void *jinja_grow(jinja_run *r, void *data, size_t n, size_t *capacity, size_t least, size_t size)
+{
+    if (n < *capacity) return data;
+    *capacity = n ? n * 2 : least;
+    void *p = jinja_alloc(r, *capacity, size);
+    if (n) memcpy(p, data, n * size);
+    return p;
+}
+
 jinja_list *jinja_list_new(jinja_run *r, size_t capacity)
 {
     jinja_list *l = jinja_alloc(r, 1, sizeof *l);
@@ -176,13 +185,7 @@ jinja_list *jinja_list_new(jinja_run *r, size_t capacity)
 
 void jinja_push(jinja_run *r, jinja_list *l, jinja_value v)
 {
-    if (l->n == l->capacity) {
-        const size_t capacity = l->n ? l->n * 2 : 4;
-        jinja_value *p = jinja_alloc(r, capacity, sizeof *p);
-        if (l->n) memcpy(p, l->v, l->n * sizeof *p);
-        l->v = p;
-        l->capacity = capacity;
-    }
+    l->v = jinja_grow(r, l->v, l->n, &l->capacity, 4, sizeof *l->v);
     jinja_work(r, 1);
     l->v[l->n++] = v;
 }

@@ -73,12 +73,6 @@ jinja_node *jinja_node_new(jinja_parser *p, jinja_op op)
 
 void jinja_add_node(jinja_parser *p, jinja_nodes *list, jinja_node *n)
 {
-    if (list->n == list->capacity) {
-        const size_t capacity = list->n ? list->n * 2 : 4;
-        jinja_node **v = jinja_alloc(p->r, capacity, sizeof *v);
-        if (list->n) memcpy(v, list->v, list->n * sizeof *v);
-        list->v = v;
-        list->capacity = capacity;
-    }
+    list->v = jinja_grow(p->r, list->v, list->n, &list->capacity, 4, sizeof(jinja_node *));
     list->v[list->n++] = n;
 }

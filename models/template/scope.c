@@ -23,13 +23,7 @@ void jinja_scope_set(jinja_run *r, jinja_scope *s, const jinja_text *name, jinja
             s->v[i].value = v;
             return;
         }
-    if (s->n == s->capacity) {
-        const size_t capacity = s->n ? s->n * 2 : 4;
-        jinja_variable *p = jinja_alloc(r, capacity, sizeof *p);
-        if (s->n) memcpy(p, s->v, s->n * sizeof *p);
-        s->v = p;
-        s->capacity = capacity;
-    }
+    s->v = jinja_grow(r, s->v, s->n, &s->capacity, 4, sizeof *s->v);
     s->v[s->n++] = (jinja_variable){ name, v };
 }
 
