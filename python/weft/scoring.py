@@ -346,7 +346,7 @@ class Scorer:
             shared = self.session.share(text.prompt[:-1], text.sequence)
             text.pending = text.prompt[shared:]
             active.append(text)
-            for sequence in over[-1:]:
+            if over:
                 self._let_go(over.pop(), free)
         while over:
             self._let_go(over.pop(), free)
