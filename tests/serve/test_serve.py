@@ -1,0 +1,297 @@
+"""test_serve.py WEFT MODEL: `weft serve` over plain sockets, with the bundled model: every endpoint, every error, streams,
+clients that go, many at once. A deterministic server: what it says to one does not depend on what it says to others."""
+
+import socket
+import sys
+import tempfile
+import time
+
+from serving import PATIENCE, Checks, Server, template_in, together
+
+weft, model = sys.argv[1:3]
+name = model.rstrip("/").rsplit("/", 1)[-1]
+check = Checks()
+folder = tempfile.TemporaryDirectory()
+server = Server(weft, model, "--deterministic", "--chat-template", template_in(folder.name), "--slots", "16")
+
+STORY = "Once upon a time"
+ALONE = ", there was a little girl named Lily."
+
+# ---- what it says of itself ----
+check.equal("/health", (server.get("/health").status, server.get("/health").json), (200, {"status": "ok"}))
+check.equal("/ready", server.get("/ready").status, 200)
+models = server.get("/v1/models").json
+check.equal("/v1/models", [m["id"] for m in models["data"]], [name])
+check.equal("/v1/models/NAME", server.get(f"/v1/models/{name}").json["id"], name)
+check.equal("/v1/models/other", server.get("/v1/models/other").status, 404)
+props = server.get("/props").json["models"][0]
+check.equal("/props", (props["context"], props["vocabulary"], props["slots"]), (512, 4096, 16))
+check("/props has the template", "raise_exception" in props["chat_template"], props["chat_template"])
+head = server.ask("HEAD", "/health")
+check.equal("HEAD", (head.status, head.body), (200, b""))
+
+# ---- completions ----
+r = server.complete(STORY, max_tokens=9)
+answer = r.json
+check.equal("a completion's status and type", (r.status, r.headers["content-type"]), (200, "application/json"))
+check.equal("its text", answer["choices"][0]["text"], ALONE)
+check.equal("its end", answer["choices"][0]["finish_reason"], "length")
+check.equal("its object", (answer["object"], answer["model"]), ("text_completion", name))
+check.equal("its usage", [answer["usage"][k] for k in ("prompt_tokens", "completion_tokens", "total_tokens")], [4, 9, 13])
+check("its id", answer["id"].startswith("cmpl-") and len(answer["id"]) > 20, answer["id"])
+check.equal("the model by name", server.complete(STORY, model=name, max_tokens=9).json["choices"][0]["text"], ALONE)
+check.equal("16 tokens by default", server.complete(STORY).json["usage"]["completion_tokens"], 16)
+check.equal("a prompt of tokens", server.text([424, 436, 260, 398], max_tokens=9), ALONE)
+check.equal("echo", server.text(STORY, max_tokens=9, echo=True), STORY + ALONE)
+several = server.complete([STORY, [424, 436, 260, 398]], max_tokens=9, n=2).json
+check.equal("two prompts, two each", [(c["index"], c["text"]) for c in several["choices"]], [(i, ALONE) for i in range(4)])
+check.equal("usage of both", (several["usage"]["prompt_tokens"], several["usage"]["completion_tokens"]), (8, 36))
+check.equal("stop", server.text(STORY, stop=" girl"), ", there was a little")
+stopped = server.complete(STORY, stop=["xyz", "tle g"]).json["choices"][0]
+check.equal("stop within a token", (stopped["text"], stopped["finish_reason"]), (", there was a lit", "stop"))
+ids = server.post("/tokenize", {"content": ALONE}).json["tokens"]
+check.equal("logit_bias", server.text(STORY, max_tokens=1, logit_bias={str(ids[1]): 100}), " there")
+check("a ban", server.text(STORY, max_tokens=1, logit_bias={str(ids[0]): -100}) != ",", None)
+seeded = [server.complete("The", temperature=1.5, seed=s, max_tokens=12).json["choices"][0]["text"] for s in (5, 5, 6)]
+check("a seed repeats, another does not", seeded[0] == seeded[1] != seeded[2], seeded)
+free = [server.complete("The", temperature=1.5, max_tokens=12).json["choices"][0]["text"] for _ in range(4)]
+check("without a seed texts differ", len(set(free)) > 1, free)
+choices = server.complete("The", temperature=1.5, seed=5, max_tokens=12, n=3).json["choices"]
+check("choices of one seed differ", len({c["text"] for c in choices}) == 3, choices)
+check.equal("the first is that of the seed", choices[0]["text"], seeded[0])
+check.equal("top_k 1", server.complete(STORY, temperature=1, top_k=1, max_tokens=9).json["choices"][0]["text"], ALONE)
+for field, value in [("top_p", 0.001), ("min_p", 0.999), ("typical_p", 0.0001), ("samplers", ["top_k"])]:
+    r = server.complete(STORY, temperature=1, max_tokens=3, **{field: value})
+    check.equal(f"{field} is taken", r.status, 200)
+penalised = server.text("Lily Lily Lily Lily", max_tokens=20, repeat_penalty=1.5, presence_penalty=2, frequency_penalty=2)
+check("penalties matter", penalised != server.text("Lily Lily Lily Lily", max_tokens=20), penalised)
+check.equal("dry, mirostat, xtc", server.complete(STORY, dry_multiplier=1, mirostat=2, xtc_probability=0.5,
+                                                  max_tokens=3).status, 200)
+
+# ---- log-probabilities ----
+l = server.complete(STORY, max_tokens=3, logprobs=2).json["choices"][0]["logprobs"]
+check.equal("tokens", l["tokens"], [",", " there", " was"])
+check.equal("offsets", l["text_offset"], [0, 1, 7])
+check("the best of two is the one picked", all(max(t.values()) == p and len(t) == 2
+                                               for t, p in zip(l["top_logprobs"], l["token_logprobs"])), l)
+check("logarithms", all(-5 < p < 0 for p in l["token_logprobs"]), l)
+
+# ---- ends ----
+full = server.complete(STORY, max_tokens=4096, ignore_eos=True).json
+check.equal("a full context", (full["choices"][0]["finish_reason"], full["usage"]["total_tokens"]), ("length", 513))
+long = server.complete("a " * 600)
+check.equal("a prompt longer than it", (long.status, long.error["code"]), (400, "context_length_exceeded"))
+ended = server.complete("The end.", max_tokens=400).json["choices"][0]
+check.equal("the end of the text", ended["finish_reason"], "stop")
+
+# ---- chat ----
+talk = [{"role": "user", "content": "Hi"}]
+chat = server.post("/v1/chat/completions", {"messages": talk, "temperature": 0, "max_tokens": 9}).json
+check.equal("a chat's object", (chat["object"], chat["id"][:9]), ("chat.completion", "chatcmpl-"))
+message = chat["choices"][0]["message"]
+prompt = "user: Hi\n" + STORY
+check.equal("its text", (message["role"], message["content"]), ("assistant", server.text(prompt, max_tokens=9)))
+parts = [{"role": "user", "content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}]}]
+r = server.post("/v1/chat/completions", {"messages": parts, "temperature": 0, "max_completion_tokens": 9})
+check.equal("content in parts", r.json["choices"][0]["message"]["content"], message["content"])
+r = server.post("/v1/chat/completions", {"messages": talk, "max_tokens": 9, "temperature": 0, "logprobs": True,
+                                         "top_logprobs": 3}).json["choices"][0]["logprobs"]["content"]
+check.equal("log-probabilities", (len(r), len(r[0]["top_logprobs"])), (9, 3))
+check.equal("bytes", bytes(b for t in r for b in t["bytes"]).decode(), message["content"])
+tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
+r = server.post("/v1/chat/completions", {"messages": talk, "tools": [tool], "temperature": 0, "max_tokens": 9})
+check.equal("tools reach the template", r.json["choices"][0]["message"]["content"],
+            server.text("user: Hi\n1 tools\n" + STORY, max_tokens=9))
+r = server.post("/v1/chat/completions", {"messages": talk, "chat_template_kwargs": {"greeting": "One day"},
+                                         "temperature": 0, "max_tokens": 9})
+check.equal("so do variables", r.json["choices"][0]["message"]["content"], server.text("user: Hi\nOne day", max_tokens=9))
+
+# ---- streams ----
+r = server.complete(STORY, max_tokens=9, stream=True, stream_options={"include_usage": True})
+check.equal("a stream's type", (r.status, r.headers["content-type"]), (200, "text/event-stream"))
+events = r.events
+check.equal("it ends", events[-1], "[DONE]")
+check.equal("its text", "".join(e["choices"][0]["text"] for e in events[:-2]), ALONE)
+check.equal("its finish", [e["choices"][0]["finish_reason"] for e in events[:-2]], [None] * 9 + ["length"])
+check.equal("its usage", (events[-2]["choices"], events[-2]["usage"]["completion_tokens"]), ([], 9))
+check("one id", len({e["id"] for e in events[:-1]}) == 1, events)
+r = server.post("/v1/chat/completions", {"messages": talk, "temperature": 0, "max_tokens": 9, "stream": True}).events
+check.equal("a chat's stream begins with the role", r[0]["choices"][0]["delta"], {"role": "assistant", "content": ""})
+check.equal("and has the same text", "".join(e["choices"][0]["delta"].get("content", "") for e in r[:-1]),
+            message["content"])
+r = server.complete("The", max_tokens=5, n=3, seed=1, temperature=1.2, stream=True, logprobs=1).events
+check.equal("streams of three choices", {e["choices"][0]["index"] for e in r[:-1]}, {0, 1, 2})
+check("have their log-probabilities", sum(len(e["choices"][0]["logprobs"]["tokens"]) for e in r[:-1]
+                                          if e["choices"][0]["logprobs"]) == 15, r)
+
+# ---- tokens ----
+check.equal("/tokenize", server.post("/tokenize", {"content": STORY}).json, {"tokens": [424, 436, 260, 398]})
+pieces = server.post("/tokenize", {"content": "Once é", "with_pieces": True}).json["tokens"]
+check.equal("pieces", pieces[0], {"id": 424, "piece": "Once"})
+check.equal("/detokenize", server.post("/detokenize", {"tokens": [424, 436]}).json, {"content": "Once upon"})
+
+# ---- errors: (what, status, code, path, body) ----
+C, H, T = "/v1/completions", "/v1/chat/completions", "/tokenize"
+ok = {"prompt": STORY}
+for what, status, code, path, body in [
+    ("no JSON", 400, "invalid_json", C, b"{"),
+    ("an empty body", 400, "invalid_json", C, b""),
+    ("no object", 400, "invalid_json", C, b"[1]"),
+    ("no UTF-8", 400, "invalid_json", C, b'{"prompt": "\xff"}'),
+    ("half a surrogate", 400, "invalid_json", C, b'{"prompt": "\\ud800"}'),
+    ("a field twice", 400, "invalid_json", C, b'{"prompt": "a", "prompt": "b"}'),
+    ("deep nesting", 400, "invalid_json", C, b"[" * 100000),
+    ("no prompt", 400, "invalid_value", C, {}),
+    ("an empty prompt", 400, "invalid_value", C, {"prompt": ""}),
+    ("no prompts", 400, "invalid_value", C, {"prompt": []}),
+    ("a prompt that is a number", 400, "invalid_value", C, {"prompt": 3}),
+    ("an id out of range", 400, "invalid_value", C, {"prompt": [4096]}),
+    ("a negative id", 400, "invalid_value", C, {"prompt": [-1]}),
+    ("an unknown field", 400, "unknown_parameter", C, {**ok, "temprature": 1}),
+    ("an unknown model", 404, "model_not_found", C, {**ok, "model": "gpt-4"}),
+    ("a model that is a number", 400, "invalid_value", C, {**ok, "model": 4}),
+    ("a negative temperature", 400, "invalid_value", C, {**ok, "temperature": -1}),
+    ("a temperature in words", 400, "invalid_value", C, {**ok, "temperature": "hot"}),
+    ("max_tokens 0", 400, "invalid_value", C, {**ok, "max_tokens": 0}),
+    ("half a token", 400, "invalid_value", C, {**ok, "max_tokens": 1.5}),
+    ("n 0", 400, "invalid_value", C, {**ok, "n": 0}),
+    ("too many choices", 400, "invalid_value", C, {"prompt": [STORY, STORY], "n": 100}),
+    ("best_of", 400, "unsupported_value", C, {**ok, "best_of": 2}),
+    ("stream in words", 400, "invalid_value", C, {**ok, "stream": "yes"}),
+    ("too many log-probabilities", 400, "invalid_value", C, {**ok, "logprobs": 21}),
+    ("too many stops", 400, "invalid_value", C, {**ok, "stop": ["a"] * 17}),
+    ("an empty stop", 400, "invalid_value", C, {**ok, "stop": ""}),
+    ("a bias too large", 400, "invalid_value", C, {**ok, "logit_bias": {"1": 101}}),
+    ("a bias of no token", 400, "invalid_value", C, {**ok, "logit_bias": {"a": 1}}),
+    ("an unknown sampler", 400, "invalid_value", C, {**ok, "samplers": ["best"]}),
+    ("a sampler twice", 400, "invalid_value", C, {**ok, "samplers": ["top_k", "top_k"]}),
+    ("mirostat 1", 400, "invalid_value", C, {**ok, "mirostat": 1}),
+    ("a seed in words", 400, "invalid_value", C, {**ok, "seed": "x"}),
+    ("stream_options of another kind", 400, "invalid_value", C, {**ok, "stream_options": {"usage": True}}),
+    ("no messages", 400, "invalid_value", H, {"messages": []}),
+    ("messages of no kind", 400, "invalid_value", H, {"messages": "Hi"}),
+    ("a message without role", 400, "invalid_value", H, {"messages": [{"content": "Hi"}]}),
+    ("an image", 400, "invalid_value", H, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}),
+    ("a message that the template refuses", 422, "template", H, {"messages": [{"role": "refuse", "content": "x"}]}),
+    ("tools of no kind", 400, "invalid_value", H, {"messages": talk, "tools": {}}),
+    ("a tool that must be called", 400, "unsupported_value", H, {"messages": talk, "tool_choice": "required"}),
+    ("top_logprobs alone", 400, "invalid_value", H, {"messages": talk, "top_logprobs": 2}),
+    ("a field of the other endpoint", 400, "unknown_parameter", H, {"messages": talk, "prompt": "x"}),
+    ("no content", 400, "invalid_value", T, {}),
+    ("tokens of no kind", 400, "invalid_value", "/detokenize", {"tokens": "x"}),
+    ("a token out of range", 400, "invalid_value", "/detokenize", {"tokens": [1 << 40]}),
+]:
+    r = server.post(path, body)
+    check(what, r.status == status and r.error["code"] == code and r.error["message"], (r.status, r.body))
+check.equal("no such path", (server.get("/v2").status, server.get("/v2").error["code"]), (404, "not_found"))
+r = server.get(C)
+check.equal("a wrong method", (r.status, r.headers["allow"]), (405, "POST"))
+check.equal("a method that nobody has", server.ask("BREW", "/health").status, 405)
+check.equal("a preflight", server.ask("OPTIONS", C).status, 405)
+check("no word of other origins", "access-control-allow-origin" not in server.ask("OPTIONS", C).headers)
+check.equal("a page of another site", server.post(C, ok, ["Origin: http://evil.example"]).status, 403)
+own = server.post(C, {**ok, "max_tokens": 1}, [f"Origin: http://127.0.0.1:{server.port}"])
+check.equal("a page of its own", own.status, 200)
+rebound = server.raw(b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+check("a name that points here", rebound.startswith(b"HTTP/1.1 403"), rebound)
+
+# ---- HTTP ----
+for what, data in [("no HTTP", b"hello\r\n\r\n"), ("no version", b"GET /\r\n\r\n"), ("bytes", bytes(range(256)) * 4 + b"\r\n\r\n"),
+                   ("no host", b"GET /health HTTP/1.1\r\n\r\n"), ("two lengths", b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\n"
+                                                                 b"Content-Length: x\r\n\r\n")]:
+    with server.connect() as s:
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        try:
+            seen = s.recv(65536)
+        except ConnectionResetError:
+            seen = b""
+    check(f"{what}: refused", not seen or seen[9:12] in (b"400", b"405", b"404", b"505", b"401", b"403"), seen)
+with server.connect() as s:  # a header that is too long
+    try:
+        s.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100000 + b"\r\n\r\n")
+        seen = s.recv(65536)
+    except (ConnectionResetError, BrokenPipeError):
+        seen = b""
+check("a header of 100,000 bytes", not seen or seen[9:12] in (b"431", b"413", b"400"), seen)
+r = server.raw(f"POST {C} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n{{".encode())
+check("a body that is said to be too large", r.startswith(b"HTTP/1.1 413"), r)
+pieces = b"".join(b"10000\r\n" + b"x" * 65536 + b"\r\n" for _ in range(140)) + b"0\r\n\r\n"
+r = server.raw(f"POST {C} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + pieces)
+check("one that is", r.startswith(b"HTTP/1.1 413"), r[:200])
+body = b'{"prompt": "Once upon a time", "max_tokens": 9, "temperature": 0}'
+chunks = b"".join(b"1\r\n" + body[i:i + 1] + b"\r\n" for i in range(len(body))) + b"0\r\n\r\n"
+r = server.raw(f"POST {C} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + chunks)
+check("a body in pieces of one byte", ALONE.encode() in r, r)
+with server.connect() as s:  # three requests on one connection, sent at once
+    one = f"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    s.sendall(one + one + one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    seen = b""
+    while block := s.recv(65536):
+        seen += block
+check.equal("three on one connection", seen.count(b"HTTP/1.1 200"), 3)
+
+# ---- many at once, each as alone ----
+prompts = [f"{STORY} there {w}" for w in ("was a cat", "were two dogs", "lived a boy", "was a big tree", "came a bird", "sat a frog",
+                                         "stood a house", "ran a fox")] + [f"One day, {n}" for n in
+          ("Tom", "Sue went to", "Ben and Mia", "a little fish", "the sun was", "Lily saw", "a red car", "mom said")]
+alone = [server.text(p, max_tokens=40) for p in prompts]
+
+
+def stream(p):
+    def run():
+        events = server.complete(p, max_tokens=40, stream=True).events
+        return "".join(e["choices"][0]["text"] for e in events[:-1])
+    return run
+
+
+check.equal("16 streams at once are as each alone", together([stream(p) for p in prompts]), alone)
+mixed = together([stream(p) for p in prompts] + [lambda: server.text("a " * 300, max_tokens=5)] * 4 +
+                 [lambda: server.post("/tokenize", {"content": "x " * 1000}).status] * 4)
+check.equal("also beside long prompts", mixed[:16], alone)
+check.equal("and these beside them", mixed[16:], [server.text("a " * 300, max_tokens=5)] * 4 + [200] * 4)
+cached = server.metric("weft_cached_tokens_total")
+r = server.complete(STORY + ALONE * 3, max_tokens=1).json["usage"]
+again = server.complete(STORY + ALONE * 3, max_tokens=1).json["usage"]
+check.equal("a prompt that was there", again["prompt_tokens_details"]["cached_tokens"], again["prompt_tokens"] - 1)
+check("is counted", server.metric("weft_cached_tokens_total") >= cached + again["prompt_tokens"] - 1)
+
+# ---- clients that go ----
+def wait_until(what, condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            return check(what, False, "it did not come")
+        time.sleep(0.02)
+    return check(what, True)
+
+
+endless = f'{{"prompt": "{STORY}", "max_tokens": 500, "ignore_eos": true%s}}'
+for what, more in (("a stream's", ', "stream": true'), ("another's", "")):
+    body = (endless % more).encode()
+    lost = []
+    for _ in range(3):
+        s = server.connect()
+        s.sendall(f"POST {C} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        lost.append(s)
+    if more:
+        lost[0].recv(100)
+    for s in lost:
+        s.close()
+    wait_until(f"{what} client has gone, and its text ends", lambda: server.metric("weft_running") == 0)
+check.equal("and others do not notice", server.text(STORY, max_tokens=9), ALONE)
+check.equal("no error was the server's", [s for s in (500, 502, 503) if f'code="{s}"' in server.get("/metrics").body.decode()], [])
+
+# ---- the end: what has begun is finished ----
+body = (endless % ', "stream": true').encode()
+with server.connect() as s:
+    s.sendall(f"POST {C} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    seen = s.recv(65536)
+    server.process.terminate()
+    while block := s.recv(65536):
+        seen += block
+        if b"[DONE]" in seen:
+            break
+check("a stream is finished after SIGTERM", b"[DONE]" in seen, seen[-300:])
+check.equal("then the server ends with", server.wait(), 0)
+check.end()

@@ -1,0 +1,47 @@
+/* cmd_serve.c: `weft serve`: models over HTTP, in the form of OpenAI's API. The server is in tools/serve/. */
+#include "tools/cli.h"
+#ifdef WEFT_SERVE
+#include "tools/serve/serve.h"
+#endif
+
+static const cli_option options[] = {
+    { .name = "host", .kind = CLI_TEXT, .value = "ADDRESS",
+      .help = "where to listen (default: 127.0.0.1, which other machines cannot reach)" },
+    { .name = "port", .kind = CLI_WHOLE, .value = "N", .min = 0, .max = 65535,
+      .help = "0: any free one (default: 8080)" },
+    { .name = "api-key", .kind = CLI_TEXT, .value = "FILE",
+      .help = "a file of keys, one a line; requests must have one of them" },
+    { .name = "name", .kind = CLI_TEXT, .value = "NAME",
+      .help = "what requests call the model (default: the last part of its path)" },
+    { .name = "slots", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 256,
+      .help = "texts that are continued at once (default: 16)" },
+    { .name = "queue", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
+      .help = "texts that may wait for that; more are refused (default: 256)" },
+    { .name = "cells", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1u << 31,
+      .help = "tokens that the cache has room for, over all texts (default: 4 contexts)" },
+    { .name = "pace", .kind = CLI_WHOLE, .value = "N", .min = 8, .max = 1 << 16,
+      .help = "tokens evaluated at once, prompts of others among them, while a text is continued (default: 128)" },
+    { .name = "chat-template", .kind = CLI_TEXT, .value = "FILE", .help = "instead of the model's own" },
+    { .name = "connections", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
+      .help = "open at once (default: 2048)" },
+    { .name = "timeout", .kind = CLI_WHOLE, .value = "S", .min = 1, .max = 1 << 16,
+      .help = "seconds in which a request must have come, or some of an answer be taken (default: 60)" },
+    { .name = "max-body", .kind = CLI_WHOLE, .value = "BYTES", .min = 1024, .max = 1 << 30,
+      .help = "of a request (default: 8388608)" },
+    { .name = NULL },
+};
+
+static int run(const cli_args *a)
+{
+#ifdef WEFT_SERVE
+    return serve_run(a);
+#else
+    return cli_fail("serve: this weft was built without libmicrohttpd (Debian: libmicrohttpd-dev), which speaks HTTP: "
+                    "%s is not served", a->named);
+#endif
+}
+
+const cli_command cli_serve = {
+    .name = "serve", .summary = "Serves a model over HTTP, in the form of OpenAI's API",
+    .positional = "MODEL", .runs = true, .options = options, .run = run,
+};

@@ -1,0 +1,17 @@
+/* answer.h: a request for text and what is made of it: one or more choices, each a task of an engine, as one JSON
+ * object or a stream of events, in the forms of OpenAI's completions and chat completions. */
+#ifndef WEFT_SERVE_ANSWER_H
+#define WEFT_SERVE_ANSWER_H
+
+#include "tools/serve/params.h"
+
+typedef struct answer_prompt { weft_tokens tokens; char *echo; size_t n_echo; } answer_prompt;
+
+/* Begins the generation of p->n choices for each prompt; everything is copied. Answers x, at once where it is
+ * refused. */
+void answer_begin(exchange *x, served *m, const params *p, bool chat, const answer_prompt *prompts, size_t n_prompts);
+
+/* Whether a prompt of n tokens can be continued; an error about the field is answered where not. */
+bool answer_prompt_fits(exchange *x, const served *m, size_t n, const char *field);
+
+#endif

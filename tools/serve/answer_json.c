@@ -1,0 +1,153 @@
+/* answer_json.c: answers in the forms of OpenAI's API: objects, chunks of streams, log-probabilities, usage. A NULL on
+ * the way, where memory has run out, becomes a NULL at the end, which jansson's functions pass on. */
+#include "tools/serve/answer_json.h"
+
+#include <string.h>
+
+/* ---- log-probabilities ---- */
+
+/* A token's bytes as a text; what is not UTF-8 by itself becomes U+FFFD. */
+static json_t *token_text(const answer *a, int32_t id)
+{
+    weft_text text = { 0 };
+    const weft_decode_desc how = { .repair = true };
+    size_t n;
+    const char *bytes = weft_tokenizer_bytes(a->m->tokenizer, id, &n);
+    json_t *json = bytes ? json_stringn(bytes, n) : json_string("");
+    if (json || weft_tokenizer_decode(a->m->tokenizer, &id, 1, &how, &text, NULL)) return json;
+    json = json_stringn(text.data ? text.data : "", text.size);
+    weft_text_free(&text);
+    return json;
+}
+
+static json_t *token_bytes(const answer *a, int32_t id)
+{
+    size_t n;
+    const char *bytes = weft_tokenizer_bytes(a->m->tokenizer, id, &n);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer((unsigned char)bytes[i]));
+    return list;
+}
+
+/* JSON has no infinity; -9999 is what OpenAI's API gives. */
+static double bounded(float logprob)
+{
+    return logprob > -9999.0f ? (double)logprob : -9999.0;
+}
+
+static json_t *chat_token(const answer *a, const weft_logprob *l)
+{
+    return json_pack("{s:o, s:f, s:o}", "token", token_text(a, l->token), "logprob", bounded(l->logprob), "bytes",
+                     token_bytes(a, l->token));
+}
+
+json_t *answer_logprobs_new(const answer *a)
+{
+    if (a->chat) return json_pack("{s:[], s:n}", "content", "refusal");
+    return json_pack("{s:[], s:[], s:[], s:[]}", "tokens", "token_logprobs", "top_logprobs", "text_offset");
+}
+
+static void add_chat(const answer *a, choice *c, const weft_logprob *l, uint32_t n_top)
+{
+    json_t *token = chat_token(a, l), *top = json_array();
+    for (uint32_t i = 1; i <= n_top; i++) json_array_append_new(top, chat_token(a, &l[i]));
+    json_object_set_new(token, "top_logprobs", top);
+    json_array_append_new(json_object_get(c->logprobs, "content"), token);
+}
+
+static void add_legacy(const answer *a, choice *c, const weft_logprob *l, uint32_t n_top)
+{
+    json_t *top = json_object();
+    for (uint32_t i = 1; i <= n_top; i++) {
+        json_t *name = token_text(a, l[i].token);
+        json_object_set_new(top, name ? json_string_value(name) : "", json_real(bounded(l[i].logprob)));
+        json_decref(name);
+    }
+    size_t offset = a->stream ? c->n_sent : c->text.size;
+    json_array_append_new(json_object_get(c->logprobs, "tokens"), token_text(a, l->token));
+    json_array_append_new(json_object_get(c->logprobs, "token_logprobs"), json_real(bounded(l->logprob)));
+    json_array_append_new(json_object_get(c->logprobs, "top_logprobs"), top);
+    json_array_append_new(json_object_get(c->logprobs, "text_offset"), json_integer((json_int_t)offset));
+}
+
+void answer_logprobs_add(answer *a, choice *c, const task_token *t)
+{
+    if (a->chat) add_chat(a, c, t->logprobs, t->n_top);
+    else add_legacy(a, c, t->logprobs, t->n_top);
+}
+
+/* Those that are waiting, which then are the caller's; null where there are none. */
+static json_t *take_logprobs(answer *a, choice *c)
+{
+    json_t *taken = c->logprobs;
+    if (!a->logprobs) return json_null();
+    c->logprobs = a->stream ? answer_logprobs_new(a) : NULL;
+    return taken ? taken : json_null();
+}
+
+/* ---- objects ---- */
+
+static json_t *frame(answer *a, const char *object, json_t *choices)
+{
+    json_t *json = json_pack("{s:s, s:s, s:I, s:s, s:s, s:o}", "id", a->id, "object", object, "created",
+                             (json_int_t)a->created, "model", a->m->name, "system_fingerprint", weft_version(),
+                             "choices", choices);
+    return json;
+}
+
+static json_t *usage(const answer *a)
+{
+    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)a->prompt_tokens, "completion_tokens",
+                     (json_int_t)a->picked_tokens, "total_tokens", (json_int_t)(a->prompt_tokens + a->picked_tokens),
+                     "prompt_tokens_details", "cached_tokens", (json_int_t)a->cached_tokens);
+}
+
+/* One choice in a chunk; `delta` is taken over. */
+static json_t *chunk(answer *a, choice *c, json_t *delta, json_t *logprobs, const char *finish)
+{
+    json_t *one = json_pack("{s:i, s:o, s:o, s:s?}", "index", (int)c->index, a->chat ? "delta" : "text", delta,
+                            "logprobs", logprobs, "finish_reason", finish);
+    json_t *json = frame(a, a->chat ? "chat.completion.chunk" : "text_completion", json_pack("[o]", one));
+    if (a->include_usage) json_object_set_new(json, "usage", json_null());
+    return json;
+}
+
+json_t *answer_first_chunk(answer *a, choice *c)
+{
+    return chunk(a, c, json_pack("{s:s, s:s}", "role", "assistant", "content", ""), json_null(), NULL);
+}
+
+json_t *answer_chunk(answer *a, choice *c, const char *text, size_t n)
+{
+    json_t *t = json_stringn(text, n);
+    return chunk(a, c, a->chat ? json_pack("{s:o}", "content", t) : t, take_logprobs(a, c), NULL);
+}
+
+json_t *answer_end_chunk(answer *a, choice *c)
+{
+    return chunk(a, c, a->chat ? json_object() : json_string(""), json_null(), c->finish);
+}
+
+json_t *answer_last_chunk(answer *a)
+{
+    json_t *json = frame(a, a->chat ? "chat.completion.chunk" : "text_completion", json_array());
+    json_object_set_new(json, "usage", usage(a));
+    return json;
+}
+
+static json_t *whole_choice(answer *a, choice *c)
+{
+    json_t *text = json_stringn(c->text.data ? c->text.data : "", c->text.size);
+    json_t *body = a->chat ? json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", text, "refusal") : text;
+    return json_pack("{s:i, s:o, s:o, s:s}", "index", (int)c->index, a->chat ? "message" : "text", body, "logprobs",
+                     take_logprobs(a, c), "finish_reason", c->finish);
+}
+
+json_t *answer_object(answer *a)
+{
+    json_t *choices = json_array();
+    for (uint32_t i = 0; i < a->n_choices; i++) json_array_append_new(choices, whole_choice(a, &a->choices[i]));
+    json_t *json = frame(a, a->chat ? "chat.completion" : "text_completion", choices);
+    json_object_set_new(json, "usage", usage(a));
+    return json;
+}

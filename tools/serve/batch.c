@@ -1,0 +1,110 @@
+/* batch.c: one step: which tokens of which tasks are evaluated together, and what is done where that fails. A fault in
+ * one task ends no other: a batch that fails is tried again task by task. */
+#include "tools/serve/engine_impl.h"
+
+static uint32_t pending(const task *t)
+{
+    return (uint32_t)t->n - t->done;
+}
+
+static bool generates(const task *t)
+{
+    return pending(t) == 1;
+}
+
+/* One token for each task that generates; of the rest of the step every prompt gets the same. */
+static void share_out(engine *e)
+{
+    uint32_t n_generate = 0, n_prompts = 0, most = weft_session_settled(e->d.session)->max_tokens;
+    for (uint32_t i = 0; i < e->n_running; i++)
+        if (generates(e->running[i])) n_generate++;
+        else n_prompts++;
+    uint32_t step = n_generate && e->d.pace < most ? e->d.pace : most;
+    uint32_t room = step > n_generate ? step - n_generate : 0;
+    if (room < n_prompts) room = n_prompts;
+    for (uint32_t i = 0; i < e->n_running; i++) {
+        task *t = e->running[i];
+        if (generates(t)) {
+            t->quota = 1;
+            continue;
+        }
+        uint32_t part = room / n_prompts--;
+        t->quota = pending(t) < part ? pending(t) : part;
+        room -= t->quota;
+    }
+}
+
+static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
+{
+    e->n_batch = 0;
+    for (uint32_t i = 0; i < n_tasks; i++) {
+        const task *t = tasks[i];
+        if (!weft__grow(&e->batch, &e->cap_batch, e->n_batch + t->quota, sizeof *e->batch)) return false;
+        for (uint32_t k = 0; k < t->quota; k++)
+            e->batch[e->n_batch++] = (weft_batch_token){ .id = t->ids[t->done + k], .sequence = t->sequence };
+        if (t->done + t->quota == t->n) e->batch[e->n_batch - 1].wants = WEFT_WANT_LOGITS;
+    }
+    return true;
+}
+
+/* Evaluates the quotas of some tasks; the rows of logits are in their order. */
+static weft_status evaluate(engine *e, task *const *tasks, uint32_t n, weft_error *err)
+{
+    const weft_rows rows = { .logits = e->logits };
+    if (!fill(e, tasks, n)) return WEFT_OOM_FAIL(err, "a batch");
+    weft_status status = weft_session_eval(e->d.session, e->batch, e->n_batch, &rows, err);
+    while (status == WEFT_LIMIT && engine_evict(e))
+        status = weft_session_eval(e->d.session, e->batch, e->n_batch, &rows, err);
+    for (uint32_t i = 0; i < n; i++) tasks[i]->done = weft_session_length(e->d.session, tasks[i]->sequence);
+    return status;
+}
+
+/* What became of a task that was evaluated; it may be gone then. */
+static void follow(engine *e, task *t, const float *logits)
+{
+    weft_error err = { 0 };
+    task_end how = engine_pick(e, t, logits, &err);
+    if (how != TASK_GOING) engine_finish(e, t, how, &err);
+}
+
+/* The newest task gives its pages back and begins again later, with what it has picked. */
+static bool preempt(engine *e)
+{
+    if (e->n_running < 2) return false;
+    task *newest = e->running[--e->n_running];
+    engine_unseat(e, newest, false);
+    engine_put_back(e, newest);
+    e->held = true;
+    atomic_fetch_add(&e->counts.preempted, 1);
+    return true;
+}
+
+static void step_alone(engine *e, task *t)
+{
+    weft_error err;
+    weft_status status = evaluate(e, &t, 1, &err);
+    if (status == WEFT_LIMIT) engine_finish(e, t, TASK_LENGTH, NULL); /* there are no more pages than it has */
+    else if (status) engine_finish(e, t, TASK_FAILED, &err);
+    else if (t->done == t->n) follow(e, t, e->logits);
+}
+
+void engine_step(engine *e)
+{
+    task *tasks[ENGINE_SLOTS];
+    weft_error err;
+    weft_status status;
+    uint32_t n;
+    do {
+        n = e->n_running;
+        for (uint32_t i = 0; i < n; i++) tasks[i] = e->running[i];
+        share_out(e);
+        status = evaluate(e, tasks, n, &err);
+    } while (status == WEFT_LIMIT && preempt(e));
+    atomic_fetch_add(&e->counts.steps, 1);
+    size_t row = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (status) step_alone(e, tasks[i]);
+        else if (tasks[i]->done == tasks[i]->n)
+            follow(e, tasks[i], e->logits + row++ * weft_session_n_vocab(e->d.session));
+    }
+}

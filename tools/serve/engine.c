@@ -1,0 +1,290 @@
+/* engine.c: an engine's life: its queue, which any thread may put tasks into, and its thread, which takes them out. */
+#include "tools/serve/engine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- tasks ---- */
+
+void task_destroy(task *t)
+{
+    if (!t) return;
+    weft_sampler_destroy(t->sampler);
+    weft_token_stream_destroy(t->stream);
+    free(t->logprobs);
+    free(t->ids);
+    free(t);
+}
+
+static weft_status fill_task(engine *e, const task_desc *d, task *t, weft_error *err)
+{
+    const weft_token_stream_desc stream = { .stop = d->stop, .n_stop = d->n_stop };
+    uint32_t n_vocab = weft_session_n_vocab(e->d.session);
+    if (!weft__grow(&t->ids, &t->cap, d->n, sizeof *t->ids)) return WEFT_OOM_FAIL(err, "a prompt");
+    memcpy(t->ids, d->ids, d->n * sizeof *d->ids);
+    if (d->logprobs) {
+        t->n_top = d->n_top < n_vocab ? d->n_top : n_vocab;
+        t->logprobs = calloc(1 + t->n_top, sizeof *t->logprobs);
+        if (!t->logprobs) return WEFT_OOM_FAIL(err, "log-probabilities");
+    }
+    WEFT_TRY(weft_sampler_create(&d->sampling, n_vocab, &t->sampler, err));
+    return weft_token_stream_create(e->d.tokenizer, &stream, &t->stream, err);
+}
+
+weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *err)
+{
+    task *t = *out = calloc(1, sizeof *t);
+    if (!t) return WEFT_OOM_FAIL(err, "a request");
+    *t = (task){ .e = e, .n = d->n, .n_prompt = (uint32_t)d->n,
+                 .max_tokens = d->max_tokens ? d->max_tokens : UINT32_MAX, .sequence = NO_SEQUENCE,
+                 .ignore_eos = d->ignore_eos, .client = d->client, .listener = d->listener };
+    weft_status status = fill_task(e, d, t, err);
+    if (!status) return WEFT_OK;
+    task_destroy(t);
+    *out = NULL;
+    return status;
+}
+
+uint32_t task_prompt(const task *t)
+{
+    return t->n_prompt;
+}
+
+uint32_t task_cached(const task *t)
+{
+    return t->n_cached;
+}
+
+uint32_t task_picked(const task *t)
+{
+    return t->n_picked;
+}
+
+/* ---- the queue ---- */
+
+bool engine_reserve(engine *e, uint32_t n)
+{
+    pthread_mutex_lock(&e->lock);
+    bool room = !e->closed && e->n_queue + e->n_reserved + n <= e->d.queue;
+    if (room) e->n_reserved += n;
+    pthread_mutex_unlock(&e->lock);
+    return room;
+}
+
+void engine_submit(engine *e, task *const *t, uint32_t n)
+{
+    pthread_mutex_lock(&e->lock);
+    for (uint32_t i = 0; i < n; i++) {
+        t[i]->order = e->n_submitted++;
+        *e->last = t[i];
+        e->last = &t[i]->next;
+    }
+    e->n_queue += n;
+    e->n_reserved -= n;
+    atomic_store(&e->counts.waiting, e->n_queue);
+    pthread_cond_signal(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void engine_put_back(engine *e, task *t)
+{
+    pthread_mutex_lock(&e->lock);
+    t->next = e->queue;
+    e->queue = t;
+    if (!t->next) e->last = &t->next;
+    e->n_queue++;
+    pthread_mutex_unlock(&e->lock);
+}
+
+static task *take_out(engine *e, task **at)
+{
+    task *t = *at;
+    *at = t->next;
+    if (e->last == &t->next) e->last = at;
+    t->next = NULL;
+    e->n_queue--;
+    return t;
+}
+
+static uint32_t running_of(const engine *e, uint64_t client)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < e->n_running; i++) n += e->running[i]->client == client;
+    return n;
+}
+
+/* The task that is next; NULL: none, or all of them should wait for what others evaluate. */
+static task *take_next(engine *e)
+{
+    task **best = NULL;
+    uint32_t least = UINT32_MAX;
+    pthread_mutex_lock(&e->lock);
+    for (task **at = &e->queue; *at; at = &(*at)->next) {
+        uint32_t n = running_of(e, (*at)->client);
+        if (n >= least || engine_should_wait(e, *at)) continue;
+        best = at;
+        least = n;
+    }
+    task *t = best ? take_out(e, best) : NULL;
+    atomic_store(&e->counts.waiting, e->n_queue);
+    pthread_mutex_unlock(&e->lock);
+    return t;
+}
+
+/* ---- the thread ---- */
+
+static void end_task(task *t, task_end how, const weft_error *err)
+{
+    t->listener.end(t->listener.ctx, how, err);
+    task_destroy(t);
+}
+
+void engine_finish(engine *e, task *t, task_end how, const weft_error *err)
+{
+    uint32_t i = 0;
+    while (i < e->n_running && e->running[i] != t) i++;
+    if (i < e->n_running) {
+        memmove(e->running + i, e->running + i + 1, (e->n_running - i - 1) * sizeof *e->running);
+        e->n_running--;
+    }
+    engine_unseat(e, t, how != TASK_FAILED);
+    e->held = false;
+    if (how == TASK_FAILED) atomic_fetch_add(&e->counts.failures, 1);
+    end_task(t, how, err);
+}
+
+static void admit(engine *e)
+{
+    weft_error err;
+    task *t;
+    while (!e->held && e->n_running < e->d.slots && (t = take_next(e))) {
+        if (!engine_seat(e, t, &err)) {
+            end_task(t, TASK_FAILED, &err);
+            continue;
+        }
+        e->running[e->n_running++] = t;
+        if (!t->counted) atomic_fetch_add(&e->counts.cached_tokens, t->n_cached);
+        if (!t->counted) atomic_fetch_add(&e->counts.prompt_tokens, t->n_prompt);
+        t->counted = true;
+    }
+    atomic_store(&e->counts.running, e->n_running);
+}
+
+/* Tasks whose clients have gone, of those that run and those that wait. */
+static void drop_gone(engine *e)
+{
+    enum { ALL = 64 };
+    task *gone[ALL];
+    uint32_t n = 0;
+    double now = weft__seconds();
+    if (now - e->asked < 0.1) return;
+    e->asked = now;
+    for (uint32_t i = e->n_running; i-- > 0;)
+        if (e->running[i]->listener.gone(e->running[i]->listener.ctx))
+            engine_finish(e, e->running[i], TASK_CANCELLED, NULL);
+    pthread_mutex_lock(&e->lock);
+    for (task **at = &e->queue; *at && n < ALL;)
+        if ((*at)->listener.gone((*at)->listener.ctx)) gone[n++] = take_out(e, at);
+        else at = &(*at)->next;
+    pthread_mutex_unlock(&e->lock);
+    for (uint32_t i = 0; i < n; i++) end_task(gone[i], TASK_CANCELLED, NULL);
+}
+
+static void drop_all(engine *e)
+{
+    while (e->n_running) engine_finish(e, e->running[0], TASK_CANCELLED, NULL);
+    for (;;) {
+        pthread_mutex_lock(&e->lock);
+        task *t = e->queue ? take_out(e, &e->queue) : NULL;
+        pthread_mutex_unlock(&e->lock);
+        if (!t) return;
+        end_task(t, TASK_CANCELLED, NULL);
+    }
+}
+
+/* Waits for something to do. False: there will be nothing more. */
+static bool await(engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    while (!e->n_running && !e->queue && !e->closed) pthread_cond_wait(&e->changed, &e->lock);
+    bool at_once = e->at_once, more = e->n_running || e->queue;
+    pthread_mutex_unlock(&e->lock);
+    if (at_once) drop_all(e);
+    return more && !at_once;
+}
+
+static void *work(void *ctx)
+{
+    engine *e = ctx;
+    while (await(e)) {
+        drop_gone(e);
+        admit(e);
+        if (e->n_running) engine_step(e);
+        atomic_store(&e->counts.running, e->n_running);
+        atomic_store(&e->counts.cells_free, weft_session_cells_free(e->d.session));
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void free_engine(engine *e)
+{
+    pthread_mutex_destroy(&e->lock);
+    pthread_cond_destroy(&e->changed);
+    free(e->sequences);
+    free(e->running);
+    free(e->batch);
+    free(e->logits);
+    free(e);
+}
+
+weft_status engine_start(const engine_desc *d, engine **out, weft_error *err)
+{
+    engine *e = *out = calloc(1, sizeof *e);
+    if (!e) return WEFT_OOM_FAIL(err, "the server");
+    e->d = *d;
+    e->last = &e->queue;
+    e->n_sequences = d->slots + d->kept;
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->changed, NULL);
+    e->sequences = calloc(e->n_sequences, sizeof *e->sequences);
+    e->running = calloc(d->slots, sizeof(task *));
+    e->logits = calloc(d->slots, weft_session_n_vocab(d->session) * sizeof *e->logits);
+    atomic_store(&e->counts.cells_free, weft_session_cells_free(d->session));
+    bool ok = e->sequences && e->running && e->logits && !pthread_create(&e->thread, NULL, work, e);
+    if (ok) return WEFT_OK;
+    free_engine(e);
+    *out = NULL;
+    return WEFT_OOM_FAIL(err, "the server");
+}
+
+void engine_close(engine *e, bool at_once)
+{
+    pthread_mutex_lock(&e->lock);
+    e->closed = true;
+    e->at_once |= at_once;
+    pthread_cond_signal(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+bool engine_is_idle(engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    bool idle = !e->queue && !atomic_load(&e->counts.running);
+    pthread_mutex_unlock(&e->lock);
+    return idle;
+}
+
+void engine_destroy(engine *e)
+{
+    if (!e) return;
+    engine_close(e, false);
+    pthread_join(e->thread, NULL);
+    free_engine(e);
+}
+
+const engine_counts *engine_count(const engine *e)
+{
+    return &e->counts;
+}

@@ -1,0 +1,83 @@
+/* engine.h: one thread that owns a session and generates for many at once (continuous batching). A *task* is one text
+ * to be continued. Tasks join and leave between tokens: each step evaluates one token for every task that generates,
+ * and a piece of the prompts of those that do not yet, which is bounded while others generate, so that they keep their
+ * pace.
+ *
+ * Which waiting task comes next: of the client that has the fewest running, the one that waits longest. */
+#ifndef WEFT_SERVE_ENGINE_H
+#define WEFT_SERVE_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "models/model.h"
+
+enum { ENGINE_SLOTS = 256 }; /* at most */
+
+typedef struct engine engine;
+typedef struct task task;
+
+typedef enum task_end { TASK_GOING, TASK_EOS, TASK_STOP, TASK_LENGTH, TASK_CANCELLED, TASK_FAILED } task_end;
+
+typedef struct task_token {
+    int32_t id; /* -1: none, but text that was held back */
+    const char *text; /* what became certain with it, whole UTF-8 sequences; perhaps nothing */
+    size_t n;
+    const weft_logprob *logprobs; /* of it, then of the n_top best; NULL: not asked for */
+    uint32_t n_top;
+} task_token;
+
+/* What a task tells, from the engine's thread; nothing here may block. */
+typedef struct task_listener {
+    bool (*token)(void *ctx, const task_token *t); /* false: nobody wants more */
+    bool (*gone)(void *ctx);                       /* the same, asked now and then */
+    void (*end)(void *ctx, task_end how, const weft_error *err); /* the last call; err where it has failed */
+    void *ctx;
+} task_listener;
+
+typedef struct task_desc {
+    const int32_t *ids; /* the prompt, copied: from 1 token to the context's */
+    size_t n;
+    weft_sampling sampling;
+    const char *const *stop;
+    uint32_t n_stop;
+    uint32_t max_tokens; /* 0: as many as the context holds */
+    bool ignore_eos, logprobs;
+    uint32_t n_top;
+    uint64_t client;
+    task_listener listener;
+} task_desc;
+
+weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *err);
+void task_destroy(task *t); /* of one that was not submitted */
+uint32_t task_prompt(const task *t);
+uint32_t task_cached(const task *t); /* tokens of the prompt that were there already; to be asked in a listener */
+uint32_t task_picked(const task *t);
+
+typedef struct engine_desc {
+    weft_model *model;
+    weft_session *session; /* of `slots` and `kept` sequences */
+    const weft_tokenizer *tokenizer;
+    uint32_t slots; /* tasks at once */
+    uint32_t kept;  /* sequences that are kept for their beginnings, besides; at least 2 */
+    uint32_t queue; /* tasks that may wait */
+    uint32_t pace;  /* tokens a step while any task generates */
+} engine_desc;
+
+weft_status engine_start(const engine_desc *d, engine **out, weft_error *err);
+/* Room in the queue for n tasks; false: there is none, or the engine ends. Then they are submitted, which cannot fail:
+ * before engine_close is called. */
+bool engine_reserve(engine *e, uint32_t n);
+void engine_submit(engine *e, task *const *t, uint32_t n);
+/* Takes no more tasks. `at_once`: ends those that there are. */
+void engine_close(engine *e, bool at_once);
+bool engine_is_idle(engine *e);
+void engine_destroy(engine *e); /* waits for the thread, which ends when nothing is left to do */
+
+/* What has happened so far; read from any thread. */
+typedef struct engine_counts {
+    atomic_ullong prompt_tokens, cached_tokens, picked_tokens, steps, failures, preempted;
+    atomic_uint running, waiting, cells_free;
+} engine_counts;
+const engine_counts *engine_count(const engine *e);
+
+#endif

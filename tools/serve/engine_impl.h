@@ -1,0 +1,73 @@
+/* engine_impl.h: what the engine's files share: engine.c has its life and its queue, batch.c the steps, prefix.c the
+ * sequences, pick.c what becomes of a row of logits. All but the queue belongs to the engine's thread. */
+#ifndef WEFT_SERVE_ENGINE_IMPL_H
+#define WEFT_SERVE_ENGINE_IMPL_H
+
+#include <pthread.h>
+
+#include "tools/serve/engine.h"
+
+enum { NO_SEQUENCE = UINT32_MAX };
+
+struct task {
+    task *next;   /* in the queue */
+    engine *e;
+    int32_t *ids; /* the prompt, then what was picked */
+    size_t n, cap;
+    uint32_t n_prompt, n_cached, n_picked, max_tokens;
+    uint32_t sequence, done; /* tokens of ids that the sequence has */
+    uint32_t quota;          /* of them, evaluated in this step */
+    weft_sampler *sampler;
+    weft_token_stream *stream;
+    weft_logprob *logprobs; /* [1 + n_top]; NULL: not asked for */
+    uint32_t n_top;
+    bool ignore_eos, counted;
+    uint64_t client, order; /* order: of submission */
+    task_listener listener;
+};
+
+typedef struct kept { task *t; uint64_t used; } kept; /* a sequence: whose it is, and when it was last of use */
+
+struct engine {
+    engine_desc d;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of the queue, closed, at_once */
+    pthread_cond_t changed;
+    task *queue, **last;
+    uint32_t n_queue, n_reserved;
+    uint64_t n_submitted;
+    bool closed, at_once;
+
+    kept *sequences; /* [n_sequences] */
+    uint32_t n_sequences;
+    task **running; /* [slots]; the first n_running, oldest first */
+    uint32_t n_running;
+    weft_batch_token *batch;
+    size_t n_batch, cap_batch;
+    float *logits; /* [slots, n_vocab] */
+    uint64_t clock;
+    bool held; /* pages have run out: nothing is admitted until a task has ended */
+    double asked; /* when clients were last asked whether they are there */
+    engine_counts counts;
+};
+
+/* ---- prefix.c ---- */
+/* An empty sequence for a task, which begins with what others have of its prompt already. */
+bool engine_seat(engine *e, task *t, weft_error *err);
+/* Whether another task is about to evaluate much more of this prompt's beginning than there is now. */
+bool engine_should_wait(const engine *e, const task *t);
+void engine_unseat(engine *e, task *t, bool keep); /* keep: its sequence stays, for others that begin alike */
+bool engine_evict(engine *e); /* gives back the sequence that was of no use for longest; false: there is none */
+
+/* ---- batch.c ---- */
+void engine_step(engine *e);
+
+/* ---- pick.c ---- */
+/* The next token from a row of logits. Whether it was the last, and why. */
+task_end engine_pick(engine *e, task *t, const float *logits, weft_error *err);
+
+/* ---- engine.c ---- */
+void engine_finish(engine *e, task *t, task_end how, const weft_error *err); /* of one that runs: it is gone then */
+void engine_put_back(engine *e, task *t); /* it waits again, first of all */
+
+#endif

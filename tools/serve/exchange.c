@@ -1,0 +1,194 @@
+/* exchange.c: the life of a request and the writing of its answer, from any thread. Nothing here blocks: what a slow
+ * client has not read waits in memory, up to a bound, beyond which it counts as gone. */
+#include "tools/serve/exchange.h"
+#include "tools/serve/http.h"
+#include "tools/serve/server.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_UNREAD = 4 << 20 };
+
+exchange *exchange_create(server *s, struct MHD_Connection *c, int socket)
+{
+    exchange *x = calloc(1, sizeof *x);
+    if (!x) return NULL;
+    x->server = s;
+    x->connection = c;
+    x->socket = socket;
+    x->began = weft__seconds();
+    atomic_init(&x->holders, 1);
+    pthread_mutex_init(&x->lock, NULL);
+    return x;
+}
+
+void exchange_hold(exchange *x)
+{
+    atomic_fetch_add(&x->holders, 1);
+}
+
+void exchange_release(exchange *x)
+{
+    if (!x || atomic_fetch_sub(&x->holders, 1) != 1) return;
+    server_take_body(x->server, x->n_body, 0);
+    pthread_mutex_destroy(&x->lock);
+    free(x->path);
+    free(x->body);
+    free(x->out);
+    free(x);
+}
+
+/* ---- writing; under the lock ---- */
+
+static void wake(exchange *x)
+{
+    if (!x->suspended) return;
+    x->suspended = false;
+    http_resume(x->connection);
+}
+
+static bool append(exchange *x, const char *text, size_t n)
+{
+    if (x->gone || !weft__grow(&x->out, &x->cap_out, x->n_out + n, 1)) return false;
+    memcpy(x->out + x->n_out, text, n);
+    x->n_out += n;
+    return true;
+}
+
+static int append_json(const char *text, size_t n, void *ctx)
+{
+    return append(ctx, text, n) ? 0 : -1;
+}
+
+static void decide(exchange *x, unsigned status, const char *type)
+{
+    x->status = status;
+    x->type = type;
+    server_count(x->server, status, weft__seconds() - x->began);
+}
+
+void exchange_answer_text(exchange *x, unsigned status, const char *type, const char *text, size_t n)
+{
+    pthread_mutex_lock(&x->lock);
+    if (!x->status && !x->gone) {
+        decide(x, status, type);
+        append(x, text, n);
+        x->ended = true;
+        wake(x);
+    }
+    pthread_mutex_unlock(&x->lock);
+}
+
+void exchange_answer(exchange *x, unsigned status, json_t *json)
+{
+    pthread_mutex_lock(&x->lock);
+    if (!x->status && !x->gone) {
+        bool made = json && !json_dump_callback(json, append_json, x, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        if (!made) x->n_out = 0;
+        decide(x, made ? status : 503, "application/json");
+        x->ended = true;
+        wake(x);
+    }
+    pthread_mutex_unlock(&x->lock);
+    json_decref(json);
+}
+
+/* ---- errors ---- */
+
+static const char *kind_of(unsigned status)
+{
+    return status == 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
+}
+
+json_t *exchange_error_json(unsigned status, const char *code, const char *param, const char *text)
+{
+    return json_pack("{s:{s:s, s:s, s:s?, s:s?}}", "error", "message", text, "type", kind_of(status), "param", param,
+                     "code", code);
+}
+
+void exchange_error(exchange *x, unsigned status, const char *code, const char *param, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    json_t *json = exchange_error_json(status, code, param, text);
+    for (char *c = text; *c && !json; c++) /* it was cut within a character */
+        if (*c & 0x80) *c = '?';
+    if (!json) json = exchange_error_json(status, code, NULL, text);
+    pthread_mutex_lock(&x->lock);
+    bool stream = x->stream;
+    pthread_mutex_unlock(&x->lock);
+    if (!stream) {
+        exchange_answer(x, status, json);
+        return;
+    }
+    exchange_event(x, json);
+    exchange_end(x, NULL);
+}
+
+/* ---- streams ---- */
+
+void exchange_stream(exchange *x)
+{
+    pthread_mutex_lock(&x->lock);
+    if (!x->status) {
+        decide(x, 200, "text/event-stream");
+        x->stream = true;
+        wake(x);
+    }
+    pthread_mutex_unlock(&x->lock);
+}
+
+bool exchange_event(exchange *x, json_t *json)
+{
+    pthread_mutex_lock(&x->lock);
+    size_t before = x->n_out;
+    bool ok = json && x->stream && !x->ended && x->n_out - x->at < MOST_UNREAD && append(x, "data: ", 6) &&
+              !json_dump_callback(json, append_json, x, JSON_COMPACT | JSON_REAL_PRECISION(9)) && append(x, "\n\n", 2);
+    if (!ok) {
+        x->n_out = before;
+        x->gone = true;
+    }
+    wake(x);
+    pthread_mutex_unlock(&x->lock);
+    json_decref(json);
+    return ok;
+}
+
+void exchange_end(exchange *x, const char *last)
+{
+    pthread_mutex_lock(&x->lock);
+    if (last && x->stream && !x->ended && append(x, "data: ", 6) && append(x, last, strlen(last)))
+        append(x, "\n\n", 2);
+    x->ended = true;
+    wake(x);
+    pthread_mutex_unlock(&x->lock);
+}
+
+/* ---- the client ---- */
+
+bool exchange_gone(exchange *x)
+{
+    pthread_mutex_lock(&x->lock);
+    if (!x->gone && x->suspended) { /* a suspended connection's socket stays open */
+        struct pollfd p = { .fd = x->socket, .events = POLLRDHUP };
+        if (poll(&p, 1, 0) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR)) x->gone = true;
+        if (x->gone) wake(x);
+    }
+    bool gone = x->gone;
+    pthread_mutex_unlock(&x->lock);
+    return gone;
+}
+
+bool exchange_answered(exchange *x)
+{
+    pthread_mutex_lock(&x->lock);
+    bool answered = x->status != 0;
+    pthread_mutex_unlock(&x->lock);
+    return answered;
+}

@@ -1,0 +1,31 @@
+/* params.h: the fields of requests: one table of names, types and ranges (params.c). */
+#ifndef WEFT_SERVE_PARAMS_H
+#define WEFT_SERVE_PARAMS_H
+
+#include "tools/serve/server.h"
+
+/* The endpoints that know a field. */
+enum { FOR_COMPLETIONS = 1, FOR_CHAT = 2, FOR_EMBEDDINGS = 4, FOR_TOKENIZE = 8, FOR_DETOKENIZE = 16,
+       FOR_TEXT = FOR_COMPLETIONS | FOR_CHAT };
+
+enum { PARAMS_STOPS = 16, PARAMS_BIASES = 1024, PARAMS_CHOICES = 128, PARAMS_TOP = 20 };
+
+typedef struct params {
+    const char *model;
+    weft_sampling sampling; /* points into what follows */
+    uint32_t max_tokens, n, best_of;
+    bool stream, include_usage, ignore_eos, echo, seeded;
+    bool logprobs;
+    uint32_t n_top;
+    const char *stop[PARAMS_STOPS]; /* of the request's JSON */
+    uint32_t n_stop;
+    int32_t bias_tokens[PARAMS_BIASES];
+    float bias_values[PARAMS_BIASES];
+    weft_step_kind order[WEFT_SAMPLING_STEPS];
+    bool add_special, with_pieces;
+} params;
+
+/* Reads what the table has for this endpoint. False after an error has been answered. `p` must not be moved. */
+bool params_read(exchange *x, const json_t *request, unsigned endpoint, params *p);
+
+#endif

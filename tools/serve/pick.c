@@ -1,0 +1,65 @@
+/* pick.c: from a row of logits to the next token of a task, its text, and whether it was the last. */
+#include "tools/serve/engine_impl.h"
+
+#include <string.h>
+
+/* The n best ids, the lowest first among equals. */
+static void find_best(const float *logits, uint32_t n_vocab, weft_logprob *best, uint32_t n)
+{
+    uint32_t have = 0;
+    for (uint32_t i = 0; i < n_vocab; i++) {
+        if (have == n && !(n && logits[i] > best[n - 1].logprob)) continue;
+        uint32_t at = have < n ? have++ : n - 1;
+        while (at && logits[i] > best[at - 1].logprob) best[at] = best[at - 1], at--;
+        best[at] = (weft_logprob){ .token = (int32_t)i, .logprob = logits[i] };
+    }
+}
+
+static void fill_logprobs(task *t, const float *logits, uint32_t n_vocab, int32_t token)
+{
+    t->logprobs[0].token = token;
+    find_best(logits, n_vocab, t->logprobs + 1, t->n_top);
+    for (uint32_t i = 0; i <= t->n_top; i++)
+        weft_logprobs(logits, n_vocab, &t->logprobs[i].token, 1, &t->logprobs[i].logprob);
+}
+
+static bool is_eos(const weft_model *m, int32_t token)
+{
+    int32_t eos;
+    for (uint32_t i = 0; (eos = weft_model_eos(m, i)) >= 0; i++)
+        if (eos == token) return true;
+    return false;
+}
+
+/* The text that is certain now; at the end also what was held back. */
+static bool tell(task *t, task_token *told, bool hidden, bool last)
+{
+    bool going = true;
+    if (!hidden) {
+        told->text = weft_token_stream_push(t->stream, told->id, &told->n);
+        going = t->listener.token(t->listener.ctx, told);
+    }
+    if (!last) return going;
+    task_token rest = { .id = -1 };
+    rest.text = weft_token_stream_finish(t->stream, &rest.n);
+    return rest.n ? t->listener.token(t->listener.ctx, &rest) : going;
+}
+
+task_end engine_pick(engine *e, task *t, const float *logits, weft_error *err)
+{
+    task_token told = { .text = "" };
+    uint32_t n_vocab = weft_session_n_vocab(e->d.session);
+    if (weft_sampler_pick(t->sampler, logits, t->ids, t->n, &told.id, NULL, err)) return TASK_FAILED;
+    if (!weft__grow(&t->ids, &t->cap, t->n + 1, sizeof *t->ids)) return WEFT_OOM_FAIL(err, "a text"), TASK_FAILED;
+    if (t->logprobs) fill_logprobs(t, logits, n_vocab, told.id);
+    told.logprobs = t->logprobs;
+    told.n_top = t->n_top;
+    t->ids[t->n++] = told.id;
+    t->n_picked++;
+    atomic_fetch_add(&e->counts.picked_tokens, 1);
+    bool eos = !t->ignore_eos && is_eos(e->d.model, told.id);
+    bool length = t->n_picked == t->max_tokens || t->n > weft_session_context(e->d.session);
+    bool going = tell(t, &told, eos, eos || length);
+    if (weft_token_stream_stopped(t->stream) >= 0) return TASK_STOP;
+    return eos ? TASK_EOS : length ? TASK_LENGTH : going ? TASK_GOING : TASK_CANCELLED;
+}

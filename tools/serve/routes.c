@@ -1,0 +1,131 @@
+/* routes.c: which path means what, and who may ask. */
+#include "tools/serve/server.h"
+
+#include <string.h>
+#include <strings.h>
+
+typedef struct route {
+    const char *method, *path;
+    route_function *run;
+    bool open;  /* needs no key */
+    bool quick; /* answers at once, from memory */
+} route;
+
+static const route routes[] = {
+    { "GET", "/health", serve_health, true, true },
+    { "GET", "/ready", serve_ready, true, true },
+    { "GET", "/metrics", serve_metrics, false, true },
+    { "GET", "/props", serve_props, false, true },
+    { "GET", "/v1/models", serve_models, false, true },
+    { "GET", "/v1/models/", serve_models, false, true }, /* and a name */
+    { "POST", "/v1/completions", serve_completions, false, false },
+    { "POST", "/v1/chat/completions", serve_chat, false, false },
+    { "POST", "/tokenize", serve_tokenize, false, false },
+    { "POST", "/detokenize", serve_detokenize, false, false },
+};
+
+static const route *find(const char *path)
+{
+    size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        size_t k = strlen(routes[i].path);
+        bool prefix = routes[i].path[k - 1] == '/' && n > k && !strncmp(path, routes[i].path, k);
+        if (prefix || !strcmp(path, routes[i].path)) return &routes[i];
+    }
+    return NULL;
+}
+
+const char *route_method(const route *r)
+{
+    return strcmp(r->method, "GET") ? r->method : "GET, HEAD";
+}
+
+bool route_is_quick(const route *r)
+{
+    return r->quick;
+}
+
+void route_run(exchange *x)
+{
+    x->route->run(x);
+}
+
+/* ---- who may ask ---- */
+
+/* Takes as long for any key of this length. */
+static bool is_key(const char *key, const char *given)
+{
+    size_t n = strlen(given), k = strlen(key);
+    unsigned differs = n != k;
+    for (size_t i = 0; i < n; i++) differs |= (unsigned char)given[i] ^ (unsigned char)key[k ? i % k : 0];
+    return !differs;
+}
+
+static bool has_key(const server *s, const request_head *head)
+{
+    const char *given = head->key;
+    bool found = false;
+    if (head->authorization && !strncasecmp(head->authorization, "Bearer ", 7)) given = head->authorization + 7;
+    for (unsigned i = 0; given && i < s->n_keys; i++) found |= is_key(s->keys[i], given);
+    return found || !s->n_keys;
+}
+
+/* A page of another site in the user's own browser: it sends an Origin, which is not this server's. */
+static bool is_foreign(const request_head *head)
+{
+    const char *host = head->origin ? strstr(head->origin, "://") : NULL;
+    return head->origin && (!host || !head->host || strcasecmp(host + 3, head->host));
+}
+
+/* A server for this machine alone, without keys, is asked for by an address or as localhost; a name that somebody else
+ * has let point here is how pages of other sites would read from it (DNS rebinding). */
+static bool is_rebound(const server *s, const request_head *head)
+{
+    if (!head->loopback || s->n_keys || !head->host) return false;
+    size_t n = strcspn(head->host, ":");
+    bool local = n == 9 && !strncasecmp(head->host, "localhost", 9);
+    return !local && *head->host != '[' && strspn(head->host, "0123456789.") < n;
+}
+
+void server_begin(server *s, exchange *x, const request_head *head)
+{
+    const route *r = x->route = find(head->path);
+    bool reads = !strcmp(head->method, "HEAD") && r && !strcmp(r->method, "GET");
+    if (is_foreign(head) || is_rebound(s, head))
+        exchange_error(x, 403, "foreign_origin", NULL, "pages of other sites may not use this server");
+    else if (!(r && r->open) && !has_key(s, head))
+        exchange_error(x, 401, "invalid_api_key", NULL, "a key is needed: Authorization: Bearer KEY");
+    else if (!r)
+        exchange_error(x, 404, "not_found", NULL, "there is no %.200s here", head->path);
+    else if (strcmp(head->method, r->method) && !reads)
+        exchange_error(x, 405, "method_not_allowed", NULL, "%s takes %s", r->path, route_method(r));
+    else if (!r->quick && atomic_load(&s->state) != SERVER_READY)
+        exchange_error(x, 503, "not_ready", NULL, "the server is %s",
+                       atomic_load(&s->state) == SERVER_LOADING ? "loading" : "ending");
+}
+
+/* ---- what many routes need ---- */
+
+json_t *request_json(exchange *x)
+{
+    json_error_t fault;
+    json_t *root = json_loadb(x->body ? x->body : "", x->n_body, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &fault);
+    if (!root) {
+        exchange_error(x, 400, "invalid_json", NULL, "the body is no JSON: line %d, column %d: %.200s", fault.line,
+                       fault.column, fault.text);
+    } else if (!json_is_object(root)) {
+        exchange_error(x, 400, "invalid_json", NULL, "the body is no JSON object");
+        json_decref(root);
+        root = NULL;
+    }
+    return root;
+}
+
+served *server_model(exchange *x, const char *name)
+{
+    server *s = x->server;
+    for (unsigned i = 0; i < s->n_models; i++)
+        if (!name || !strcmp(s->models[i].name, name)) return &s->models[i];
+    exchange_error(x, 404, "model_not_found", "model", "there is no model '%.200s' here", name ? name : "");
+    return NULL;
+}

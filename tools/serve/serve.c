@@ -1,0 +1,208 @@
+/* serve.c: the life of the server: loading, listening, and ending: at SIGTERM or SIGINT it takes no more requests and
+ * finishes those that it has; at a second one it ends at once. */
+#include "tools/serve/serve.h"
+#include "tools/serve/http.h"
+#include "tools/serve/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEPT = 16, SLOTS = 16, QUEUE = 256, PACE = 128, CONNECTIONS = 2048, TIMEOUT = 60, BODY = 8 << 20, PORT = 8080 };
+
+/* ---- the model ---- */
+
+static char *name_of(const cli_args *a)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s", cli_text(a, "name", a->named));
+    size_t n = strlen(text);
+    while (n > 1 && text[n - 1] == '/') text[--n] = 0;
+    const char *slash = cli_has(a, "name") ? NULL : strrchr(text, '/');
+    return strdup(slash && slash[1] ? slash + 1 : text);
+}
+
+/* How long texts may be, and for how many tokens there is room. */
+static int read_sizes(const cli_args *a, const weft_model *m, weft_session_desc *desc)
+{
+    weft_model_info info = *weft_model_info_get(m);
+    uint32_t slots = cli_u32(a, "slots", SLOTS), context = cli_u32(a, "context", info.context);
+    uint32_t contexts = slots < 4 ? slots : 4;
+    uint64_t cells = cli_u64(a, "cells", (uint64_t)contexts * context);
+    desc->n_sequences = slots + KEPT;
+    if (cells < context) cells = context;
+    desc->cells = cells < UINT32_MAX / 2 ? (uint32_t)cells : UINT32_MAX / 2;
+    desc->outputs = WEFT_WANT_LOGITS;
+    desc->max_rows = slots < 8 ? 8 : slots;
+    if (info.head == WEFT_HEAD_LOGITS) return 0;
+    return cli_fail("%s: no language model: it has no logits to pick tokens by", a->named);
+}
+
+static int open_template(const cli_args *a, served *m)
+{
+    weft_error err;
+    size_t n;
+    const char *path = cli_text(a, "chat-template", NULL);
+    char *text = path ? cli_read_file(path, &n) : NULL;
+    if (path && !text) return 1;
+    weft_status status = text ? weft_chat_template_parse(text, n, path, &m->chat, &err)
+                              : weft_chat_template_open(a->model, NULL, &m->chat, &err);
+    free(text);
+    if (status == WEFT_NOT_FOUND && !path) status = WEFT_OK; /* a model that continues texts */
+    return status ? cli_report(&err) : 0;
+}
+
+static int start_engine(const cli_args *a, served *m, const cli_run *run)
+{
+    weft_error err;
+    if (weft_model_tokenizer(run->model, &m->tokenizer, &err)) return cli_report(&err);
+    m->model = run->model;
+    m->session = run->session;
+    m->slots = cli_u32(a, "slots", SLOTS);
+    m->context = weft_session_context(run->session);
+    m->n_vocab = weft_session_n_vocab(run->session);
+    m->since = time(NULL);
+    weft_backend_info(run->devices.device[0], &m->device);
+    engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
+                      .kept = KEPT, .queue = cli_u32(a, "queue", QUEUE), .pace = cli_u32(a, "pace", PACE) };
+    if (engine_start(&d, &m->engine, &err)) return cli_report(&err);
+    return 0;
+}
+
+static int open_model(const cli_args *a, server *s, cli_run *run)
+{
+    served *m = &s->models[0];
+    weft_session_desc desc = { 0 };
+    m->name = name_of(a);
+    int status = m->name ? cli_model_open(a, &run->model) : cli_fail("out of memory");
+    if (!status) status = read_sizes(a, run->model, &desc);
+    if (!status) status = open_template(a, m);
+    if (!status) status = cli_run_open(a, desc, run);
+    if (!status) status = start_engine(a, m, run);
+    if (!status) s->n_models = 1;
+    return status;
+}
+
+/* ---- keys ---- */
+
+static int read_keys(const cli_args *a, server *s)
+{
+    size_t n;
+    const char *path = cli_text(a, "api-key", NULL);
+    char *text = path ? cli_read_file(path, &n) : NULL;
+    if (!path) return 0;
+    if (!text) return 1;
+    char *rest = text, *line;
+    while ((line = strsep(&rest, "\r\n")) && s->n_keys < SERVER_KEYS)
+        if (*line && (s->keys[s->n_keys] = strdup(line))) s->n_keys++;
+    free(text);
+    if (line) return cli_fail("%s: more than %d keys", path, SERVER_KEYS);
+    return s->n_keys ? 0 : cli_fail("%s: there is no key in it", path);
+}
+
+/* ---- running ---- */
+
+static int listen_for(const cli_args *a, server *s)
+{
+    weft_error err;
+    const http_desc d = { .host = cli_text(a, "host", "127.0.0.1"), .port = (uint16_t)cli_u32(a, "port", PORT),
+                          .connections = cli_u32(a, "connections", CONNECTIONS),
+                          .timeout = cli_u32(a, "timeout", TIMEOUT), .body = cli_u32(a, "max-body", BODY) };
+    if (http_start(s, &d, &s->http, &err)) return cli_report(&err);
+    if (!http_is_loopback(s->http) && !s->n_keys)
+        fprintf(stderr, "note: others can reach this server, and no key is asked for (--api-key)\n");
+    const char *bracket = strchr(d.host, ':') ? "[" : "";
+    fprintf(stderr, "serving %s at http://%s%s%s:%u\n", s->models[0].name, bracket, d.host, *bracket ? "]" : "",
+            http_port(s->http));
+    return 0;
+}
+
+static int told_by[2] = { -1, -1 }; /* a pipe: a byte for each signal, whichever thread it came to */
+
+static void on_signal(int number)
+{
+    int before = errno;
+    if (write(told_by[1], &(char){ (char)number }, 1) < 0) errno = before;
+    errno = before;
+}
+
+static int catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    if (pipe2(told_by, O_CLOEXEC | O_NONBLOCK)) return cli_fail("signals: %s", strerror(errno));
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    return 0;
+}
+
+/* Waits up to a moment for a signal. */
+static bool was_told(int milliseconds)
+{
+    struct pollfd p = { .fd = told_by[0], .events = POLLIN };
+    char byte;
+    return poll(&p, 1, milliseconds) > 0 && read(told_by[0], &byte, 1) == 1;
+}
+
+static bool is_idle(server *s)
+{
+    bool idle = http_is_quiet(s->http);
+    for (unsigned i = 0; i < s->n_models; i++) idle &= engine_is_idle(s->models[i].engine);
+    return idle;
+}
+
+/* What has begun is finished, unless there is a second signal. A request that is not here yet is not waited for
+ * long. */
+static void drain(server *s, double timeout)
+{
+    bool told = false;
+    double began = weft__seconds();
+    atomic_store(&s->state, SERVER_DRAINING);
+    http_quiesce(s->http);
+    while (!told && !is_idle(s)) {
+        bool engines = false;
+        for (unsigned i = 0; i < s->n_models; i++) engines |= !engine_is_idle(s->models[i].engine);
+        if (!engines && weft__seconds() - began > timeout) break;
+        told = was_told(20);
+        http_keep_time(s->http);
+    }
+}
+
+/* Whoever still waits is told so. */
+static void end(server *s)
+{
+    desk_stop();
+    for (unsigned i = 0; i < s->n_models; i++) engine_close(s->models[i].engine, true);
+    for (unsigned i = 0; i < s->n_models; i++) engine_destroy(s->models[i].engine);
+    http_stop(s->http);
+}
+
+static int serve(const cli_args *a, server *s)
+{
+    int status = desk_start() ? listen_for(a, s) : cli_fail("out of memory");
+    if (status) return status;
+    atomic_store(&s->state, SERVER_READY);
+    while (!was_told(250)) http_keep_time(s->http);
+    drain(s, 10);
+    return 0;
+}
+
+int serve_run(const cli_args *a)
+{
+    server s = { .began = weft__seconds() };
+    cli_run run = { 0 };
+    json_object_seed(0);
+    int status = read_keys(a, &s);
+    if (!status) status = open_model(a, &s, &run);
+    if (!status) status = catch_signals();
+    if (!status) status = serve(a, &s);
+    end(&s);
+    weft_chat_template_close(s.models[0].chat);
+    free(s.models[0].name);
+    for (unsigned i = 0; i < s.n_keys; i++) free(s.keys[i]);
+    cli_run_close(&run);
+    return status;
+}

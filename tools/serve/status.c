@@ -1,0 +1,146 @@
+/* status.c: what the server says of itself: /health, /ready, /metrics, /props, /v1/models. */
+#include "tools/serve/http.h"
+#include "tools/serve/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *state_name(const server *s)
+{
+    static const char *const names[] = { "loading", "ok", "ending" };
+    return names[atomic_load(&s->state)];
+}
+
+/* The process answers. */
+void serve_health(exchange *x)
+{
+    exchange_answer(x, 200, json_pack("{s:s}", "status", "ok"));
+}
+
+/* It takes requests for text. */
+void serve_ready(exchange *x)
+{
+    bool ready = atomic_load(&x->server->state) == SERVER_READY;
+    exchange_answer(x, ready ? 200 : 503, json_pack("{s:s}", "status", state_name(x->server)));
+}
+
+/* ---- models ---- */
+
+static json_t *model_json(const served *m)
+{
+    return json_pack("{s:s, s:s, s:I, s:s}", "id", m->name, "object", "model", "created", (json_int_t)m->since,
+                     "owned_by", "weft");
+}
+
+void serve_models(exchange *x)
+{
+    const char *name = x->path && strlen(x->path) > strlen("/v1/models/") ? x->path + strlen("/v1/models/") : NULL;
+    json_t *list = json_array();
+    server *s = x->server;
+    for (unsigned i = 0; i < s->n_models; i++) json_array_append_new(list, model_json(&s->models[i]));
+    if (!name) {
+        exchange_answer(x, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
+        return;
+    }
+    json_decref(list);
+    served *m = server_model(x, name);
+    if (m) exchange_answer(x, 200, model_json(m));
+}
+
+/* ---- /props ---- */
+
+static json_t *props_of(const served *m)
+{
+    const engine_counts *n = engine_count(m->engine);
+    const weft_model_info *info = weft_model_info_get(m->model);
+    size_t size = 0;
+    const char *template = m->chat ? weft_chat_template_text(m->chat, false, &size) : NULL;
+    const struct { const char *name; uint64_t value; } numbers[] = {
+        { "parameters", info->parameters }, { "context", m->context }, { "vocabulary", m->n_vocab },
+        { "bytes", weft_session_bytes(m->session) }, { "slots", m->slots }, { "running", atomic_load(&n->running) },
+        { "waiting", atomic_load(&n->waiting) }, { "cells_free", atomic_load(&n->cells_free) },
+    };
+    json_t *json = json_pack("{s:s, s:s, s:s, s:o}", "model", m->name, "architecture", info->architecture, "device",
+                             m->device.name, "chat_template", template ? json_stringn(template, size) : json_null());
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        json_object_set_new(json, numbers[i].name, json_integer((json_int_t)numbers[i].value));
+    return json;
+}
+
+void serve_props(exchange *x)
+{
+    json_t *models = json_array();
+    for (unsigned i = 0; i < x->server->n_models; i++) json_array_append_new(models, props_of(&x->server->models[i]));
+    exchange_answer(x, 200, json_pack("{s:s, s:s, s:o}", "version", weft_version(), "state", state_name(x->server),
+                                      "models", models));
+}
+
+/* ---- /metrics ---- */
+
+typedef struct metric { const char *name, *type, *help; size_t at; bool wide; } metric;
+#define COUNTER(name, member, help) \
+    { "weft_" name "_total", "counter", help, offsetof(engine_counts, member), true }
+#define GAUGE(name, member, help) { "weft_" name, "gauge", help, offsetof(engine_counts, member), false }
+static const metric metrics[] = {
+    COUNTER("prompt_tokens", prompt_tokens, "Tokens of prompts, cached ones among them"),
+    COUNTER("cached_tokens", cached_tokens, "Tokens of prompts that did not need to be evaluated"),
+    COUNTER("generated_tokens", picked_tokens, "Tokens picked"),
+    COUNTER("steps", steps, "Batches evaluated"),
+    COUNTER("failures", failures, "Texts that ended with an error"),
+    COUNTER("preemptions", preempted, "Texts that were set back for want of cache"),
+    GAUGE("running", running, "Texts that are being continued"),
+    GAUGE("waiting", waiting, "Texts that wait for a place"),
+    GAUGE("cells_free", cells_free, "Tokens that the cache has room for, kept beginnings not counted as room"),
+};
+
+static unsigned long long value_of(const metric *m, const engine_counts *c)
+{
+    const char *at = (const char *)c + m->at;
+    return m->wide ? atomic_load((const atomic_ullong *)(const void *)at)
+                   : atomic_load((const atomic_uint *)(const void *)at);
+}
+
+static void write_metrics(const server *s, const weft_writer *w)
+{
+    for (size_t k = 0; k < sizeof metrics / sizeof *metrics; k++) {
+        const metric *m = &metrics[k];
+        weft_writef(w, "# HELP %s %s.\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
+        for (unsigned i = 0; i < s->n_models; i++)
+            weft_writef(w, "%s{model=\"%s\"} %llu\n", m->name, s->models[i].name,
+                        value_of(m, engine_count(s->models[i].engine)));
+    }
+    weft_writef(w, "# HELP weft_requests_total Requests answered, by HTTP status.\n"
+                   "# TYPE weft_requests_total counter\n");
+    for (unsigned i = 0; i < SERVER_STATUSES; i++) {
+        unsigned long long n = atomic_load(&s->answers[i]);
+        if (n) weft_writef(w, "weft_requests_total{code=\"%u\"} %llu\n", i, n);
+    }
+    weft_writef(w, "# HELP weft_connections Open connections.\n# TYPE weft_connections gauge\nweft_connections %u\n",
+                http_connections(s->http));
+}
+
+void serve_metrics(exchange *x)
+{
+    weft_text text = { 0 };
+    weft_writer w = weft_text_writer(&text);
+    write_metrics(x->server, &w);
+    exchange_answer_text(x, 200, "text/plain; version=0.0.4; charset=utf-8", text.data ? text.data : "", text.size);
+    weft_text_free(&text);
+}
+
+/* ---- counting ---- */
+
+void server_count(server *s, unsigned status, double seconds)
+{
+    (void)seconds;
+    if (status < SERVER_STATUSES) atomic_fetch_add(&s->answers[status], 1);
+}
+
+bool server_take_body(server *s, size_t back, size_t n)
+{
+    enum { MOST = 256 << 20 };
+    if (back) atomic_fetch_sub(&s->body_bytes, back);
+    if (!n || atomic_fetch_add(&s->body_bytes, n) + n <= MOST) return true;
+    atomic_fetch_sub(&s->body_bytes, n);
+    return false;
+}

@@ -1,0 +1,201 @@
+/* texts.c: /v1/completions, /tokenize, /detokenize: prompts as they come, as texts or as tokens. */
+#include "tools/serve/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- prompts ---- */
+
+static bool refuse_ids(exchange *x, const char *field, uint32_t n_vocab)
+{
+    exchange_error(x, 400, "invalid_value", field, "'%s': expected token ids from 0 to %u", field, n_vocab - 1);
+    return false;
+}
+
+static bool read_ids(exchange *x, const served *m, const char *field, const json_t *list, weft_tokens *out)
+{
+    out->n = json_array_size(list);
+    out->ids = malloc((out->n + 1) * sizeof *out->ids);
+    if (!out->ids) return exchange_error(x, 503, NULL, NULL, "out of memory"), false;
+    for (size_t i = 0; i < out->n; i++) {
+        const json_t *v = json_array_get(list, i);
+        json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
+        if (id < 0 || id >= m->n_vocab) return refuse_ids(x, field, m->n_vocab);
+        out->ids[i] = (int32_t)id;
+    }
+    return true;
+}
+
+static bool read_text(exchange *x, const served *m, const json_t *text, answer_prompt *out)
+{
+    weft_error err;
+    const char *bytes = json_string_value(text);
+    size_t n = json_string_length(text);
+    if (weft_tokenizer_encode(m->tokenizer, bytes, n, NULL, &out->tokens, &err))
+        return exchange_error(x, 400, "invalid_value", "prompt", "'prompt': %s", err.text), false;
+    out->echo = malloc(n + 1);
+    if (!out->echo) return exchange_error(x, 503, NULL, NULL, "out of memory"), false;
+    memcpy(out->echo, bytes, n + 1);
+    out->n_echo = n;
+    return true;
+}
+
+static bool read_one(exchange *x, const served *m, const json_t *prompt, answer_prompt *out)
+{
+    if (json_is_string(prompt)) return read_text(x, m, prompt, out);
+    if (json_is_array(prompt)) {
+        weft_text text = { 0 };
+        if (!read_ids(x, m, "prompt", prompt, &out->tokens)) return false;
+        if (weft_tokenizer_decode(m->tokenizer, out->tokens.ids, out->tokens.n, NULL, &text, NULL)) return true;
+        out->echo = text.data;
+        out->n_echo = text.size;
+        return true;
+    }
+    exchange_error(x, 400, "invalid_value", "prompt", "'prompt': expected a text, token ids, or a list of them");
+    return false;
+}
+
+/* A list of texts or of lists is several prompts; a list of numbers is one. */
+static size_t count_prompts(const json_t *prompt)
+{
+    const json_t *first = json_array_get(prompt, 0);
+    return json_is_string(first) || json_is_array(first) ? json_array_size(prompt) : 1;
+}
+
+static void free_prompts(answer_prompt *p, size_t n)
+{
+    for (size_t i = 0; p && i < n; i++) {
+        weft_tokens_free(&p[i].tokens);
+        free(p[i].echo);
+    }
+    free(p);
+}
+
+bool answer_prompt_fits(exchange *x, const served *m, size_t n, const char *field)
+{
+    if (!n) {
+        exchange_error(x, 400, "invalid_value", field, "'%s': there are no tokens in it", field);
+        return false;
+    }
+    if (n <= m->context) return true;
+    exchange_error(x, 400, "context_length_exceeded", field, "'%s' has %zu tokens, and the context of this model %u",
+                   field, n, m->context);
+    return false;
+}
+
+static bool is_possible(exchange *x, const params *p, size_t n_prompts)
+{
+    if (p->best_of && p->best_of != p->n)
+        exchange_error(x, 400, "unsupported_value", "best_of", "'best_of': only as many as 'n' are made");
+    else if (!n_prompts || n_prompts * p->n > PARAMS_CHOICES)
+        exchange_error(x, 400, "invalid_value", "prompt", "'prompt': from 1 to %d texts in all, not %zu",
+                       PARAMS_CHOICES, n_prompts * p->n);
+    else
+        return true;
+    return false;
+}
+
+static void complete(exchange *x, const json_t *request, params *p)
+{
+    const json_t *prompt = json_object_get(request, "prompt");
+    served *m = server_model(x, p->model);
+    size_t n = count_prompts(prompt);
+    if (!m || !is_possible(x, p, n)) return;
+    bool one = n == 1 && !json_is_string(json_array_get(prompt, 0)) && !json_is_array(json_array_get(prompt, 0));
+    answer_prompt *prompts = calloc(n, sizeof *prompts);
+    bool ok = prompts != NULL;
+    if (!ok) exchange_error(x, 503, NULL, NULL, "out of memory");
+    if (!p->max_tokens) p->max_tokens = 16; /* as OpenAI's API has it */
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = read_one(x, m, one ? prompt : json_array_get(prompt, i), &prompts[i]) &&
+             answer_prompt_fits(x, m, prompts[i].tokens.n, "prompt");
+    }
+    if (ok) answer_begin(x, m, p, false, prompts, n);
+    free_prompts(prompts, n);
+}
+
+void serve_completions(exchange *x)
+{
+    params p;
+    json_t *request = request_json(x);
+    if (request && params_read(x, request, FOR_COMPLETIONS, &p)) complete(x, request, &p);
+    json_decref(request);
+}
+
+/* ---- tokens ---- */
+
+static json_t *piece(const served *m, int32_t id)
+{
+    size_t n;
+    const char *bytes = weft_tokenizer_bytes(m->tokenizer, id, &n);
+    json_t *text = json_stringn(bytes ? bytes : "", n);
+    if (text) return text;
+    text = json_array(); /* not UTF-8 by itself: its bytes */
+    for (size_t i = 0; i < n; i++) json_array_append_new(text, json_integer((unsigned char)bytes[i]));
+    return text;
+}
+
+static json_t *tokens_json(const served *m, const params *p, const weft_tokens *t)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < t->n; i++)
+        json_array_append_new(list, p->with_pieces ? json_pack("{s:i, s:o}", "id", (int)t->ids[i], "piece",
+                                                               piece(m, t->ids[i]))
+                                                   : json_integer(t->ids[i]));
+    return json_pack("{s:o}", "tokens", list);
+}
+
+static void tokenize(exchange *x, const json_t *request, const params *p)
+{
+    weft_error err;
+    weft_tokens t = { 0 };
+    const json_t *content = json_object_get(request, "content");
+    const weft_encode_desc how = { .bos = p->add_special ? WEFT_BOS_AS_FILES : WEFT_BOS_OFF,
+                                   .no_template = !p->add_special };
+    const served *m = server_model(x, p->model);
+    if (!m) return;
+    if (!json_is_string(content))
+        exchange_error(x, 400, "invalid_value", "content", "'content': expected a text");
+    else if (weft_tokenizer_encode(m->tokenizer, json_string_value(content), json_string_length(content), &how, &t,
+                                   &err))
+        exchange_error(x, 400, "invalid_value", "content", "'content': %s", err.text);
+    else
+        exchange_answer(x, 200, tokens_json(m, p, &t));
+    weft_tokens_free(&t);
+}
+
+void serve_tokenize(exchange *x)
+{
+    params p;
+    json_t *request = request_json(x);
+    if (request && params_read(x, request, FOR_TOKENIZE, &p)) tokenize(x, request, &p);
+    json_decref(request);
+}
+
+static void detokenize(exchange *x, const json_t *request, const params *p)
+{
+    weft_error err;
+    weft_tokens t = { 0 };
+    weft_text text = { 0 };
+    const json_t *tokens = json_object_get(request, "tokens");
+    const served *m = server_model(x, p->model);
+    if (!m) return;
+    if (!json_is_array(tokens))
+        exchange_error(x, 400, "invalid_value", "tokens", "'tokens': expected a list of token ids");
+    else if (!read_ids(x, m, "tokens", tokens, &t))
+        ;
+    else if (weft_tokenizer_decode(m->tokenizer, t.ids, t.n, &(weft_decode_desc){ .repair = true }, &text, &err))
+        exchange_error(x, 400, "invalid_value", "tokens", "'tokens': %s", err.text);
+    else
+        exchange_answer(x, 200, json_pack("{s:o}", "content", json_stringn(text.data ? text.data : "", text.size)));
+    weft_text_free(&text);
+    weft_tokens_free(&t);
+}
+
+void serve_detokenize(exchange *x)
+{
+    params p;
+    json_t *request = request_json(x);
+    if (request && params_read(x, request, FOR_DETOKENIZE, &p)) detokenize(x, request, &p);
+    json_decref(request);
+}
