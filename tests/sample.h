@@ -23,16 +23,35 @@ static inline uint64_t sample_hash(uint64_t h, const char *text, size_t n)
     return h ^ h >> 29;
 }
 
-static inline bool sample_takes(const char *row, const char *device)
+/* N of "SEED/N" or twice that; 1: everything. */
+static inline unsigned long sample_n(void)
 {
     const char *spec = getenv("WEFT_TEST_SAMPLE"), *slash = spec ? strchr(spec, '/') : NULL;
     unsigned long n = slash ? strtoul(slash + 1, NULL, 10) : 1;
+    if (n < 2) return 1;
+    return getenv("WEFT_TEST_BRIEF") ? 2 * n : n;
+}
+
+static inline uint64_t sample_seed(void)
+{
+    const char *spec = getenv("WEFT_TEST_SAMPLE");
+    return sample_hash(UINT64_C(0xcbf29ce484222325), spec, strcspn(spec, "/"));
+}
+
+static inline bool sample_takes(const char *row, const char *device)
+{
+    unsigned long n = sample_n();
     if (n < 2) return true;
-    if (getenv("WEFT_TEST_BRIEF")) n *= 2;
-    uint64_t h = sample_hash(UINT64_C(0xcbf29ce484222325), spec, (size_t)(slash - spec));
-    h = sample_hash(h, device, strlen(device));
+    uint64_t h = sample_hash(sample_seed(), device, strlen(device));
     h = sample_hash(h, row, strlen(row));
     return (h * UINT64_C(0x9e3779b97f4a7c15) >> 32) % n == 0;
+}
+
+/* Of a short list of long work, numbered from 0: every 2 N-th, so that a run takes as many as another. */
+static inline bool sample_takes_number(uint64_t i)
+{
+    unsigned long n = 2 * sample_n();
+    return n < 4 || ((sample_seed() * UINT64_C(0x9e3779b97f4a7c15) >> 32) + i) % n == 0;
 }
 
 /* For a product that is whole on other drivers. */
