@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ._lib import Progress, call, encoded, ffi, lib, progress_sink, string
 from ._life import Guard, Handle, Object
-from .errors import NotFoundError
+from .errors import InvalidError, NotFoundError, WeftError
 
 __all__ = ["Device", "DeviceInfo", "Roof", "devices"]
 
@@ -87,6 +88,27 @@ class Device(Object):
         self.spec = spec
         self._own(Handle("device", out[0], lib.weft_backend_close, guard=Guard(), forks=False))
 
+    @classmethod
+    def open_all(cls, specs: str) -> list[Device]:
+        """What the program's --device takes: "vulkan:0,cache=x,cpu,threads=2" is two devices, in order of preference.
+
+        Of several those that are not there are left out, with a RuntimeWarning.
+        """
+        found: list[Device] = []
+        failed: WeftError | None = None
+        several = split_specs(specs)
+        for spec in several:
+            try:
+                found.append(cls(spec))
+            except WeftError as error:
+                if len(several) == 1 or isinstance(error, InvalidError):
+                    raise
+                warnings.warn(f"{spec} is left out: {error}", RuntimeWarning, stacklevel=2)
+                failed = failed or error
+        if failed and not found:
+            raise failed
+        return found
+
     def __repr__(self) -> str:
         return f"<weft.Device {self.spec!r}>"
 
@@ -114,12 +136,28 @@ class Device(Object):
         )
 
 
+def _backends() -> list[str]:
+    n = ffi.new("uint32_t *")
+    names = lib.weft_backend_names(n)
+    return [string(names[i]) for i in range(n[0])]
+
+
+def split_specs(text: str) -> list[str]:
+    """Each device begins with the name of a backend; what stands between two is the options of the first."""
+    names = {*_backends(), "vulkan"}  # also in a build without
+    specs: list[str] = []
+    for item in text.split(","):
+        if item.partition(":")[0] in names or not specs:
+            specs.append(item)
+        else:
+            specs[-1] += f",{item}"
+    return specs
+
+
 def devices(backend: str | None = None) -> list[DeviceInfo]:
     """All devices of this machine, or those of one backend ("vulkan", perhaps with options), also those that cannot be
     used (and why: ``unusable``)."""
-    n = ffi.new("uint32_t *")
-    c_names = lib.weft_backend_names(n)
-    names = [string(c_names[i]) for i in range(n[0])]
+    names = _backends()
     if backend is not None and backend.partition(",")[0] not in names:
         raise NotFoundError(f"there is no backend {backend!r}; there are {', '.join(names)}")
     found = []

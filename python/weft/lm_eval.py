@@ -17,6 +17,7 @@ from lm_eval.utils import simple_parse_args_string  # type: ignore[import]
 from tqdm import tqdm
 
 from . import scoring
+from .device import Device, split_specs
 from .errors import InvalidError, NotFoundError, UnsupportedError
 from .model import Model
 from .sampling import Sampling
@@ -28,18 +29,21 @@ DTYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "auto": None}
 
 @register_model("weft")
 class WeftLM(TemplateLM):  # type: ignore[misc]
-    """A model on one device.
+    """A model on a device, or on several.
 
-    pretrained: a Hugging Face folder or a GGUF file. dtype: torch's names, or any of the library's ("q8_0"); auto: as
-    in the files. With float32 all of the arithmetic and the cache are so, unless kv or exact say otherwise. max_length:
-    tokens of a text; None: the model's. batch_size: texts at once; auto: 64. cells: see weft.scoring.scoring_plan.
+    pretrained: a Hugging Face folder or a GGUF file. device: what the program's --device takes ("vulkan:1",
+    "vulkan:0,cpu"), or a list of such. dtype: torch's names, or any of the library's ("q8_0"); auto: as in the files.
+    With float32 all of the arithmetic and the cache are so, unless kv or exact say otherwise. threads: of the CPU,
+    unless device says so itself. max_length: tokens of a text; None: the model's. batch_size: texts at once; auto: 64.
+    cells: see weft.scoring.scoring_plan.
     """
 
     def __init__(
         self,
         pretrained: str,
-        device: str | None = None,
+        device: str | list[str] | None = None,
         dtype: str | None = "auto",
+        threads: int | None = None,
         kv: str | None = None,
         exact: bool | None = None,
         max_length: int | None = None,
@@ -54,11 +58,12 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
         self._model = Model(pretrained)
         self._tokens = self._model.tokenizer
         self._dtype = dtype if dtype is None else DTYPES.get(str(dtype), str(dtype))
-        self._device = device or "cpu"
+        self._device = device if isinstance(device, str) else ",".join(device or ["cpu"])
         self.batch_size = _batch_size(batch_size, max_batch_size)
+        devices = Device.open_all(_with_threads(self._device, threads))
         plan = scoring.scoring_plan(
             self._model,
-            self._device,
+            devices,
             dtype=self._dtype,
             kv=kv,
             exact=self._dtype == "f32" if exact is None else exact,
@@ -67,6 +72,8 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
             cells=cells,
         )
         self.scorer = scoring.Scorer(plan)
+        for opened in devices:
+            opened.close()  # they stay open as long as the scorer
         self.max_length, self.max_gen_toks = self.scorer.max_length, max_gen_toks
         self._add_bos, self._prefix = add_bos_token, prefix_token_id
 
@@ -175,6 +182,15 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
     def get_model_info(self) -> dict[str, Any]:
         """What the harness writes beside its results."""
         return {"model_num_parameters": self._model.parameters, "model_dtype": self._dtype or "as in the files"}
+
+
+def _with_threads(device: str, threads: int | None) -> str:
+    specs = split_specs(device)
+    if threads is not None:
+        cpus = [i for i, spec in enumerate(specs) if spec.partition(",")[0] == "cpu" and ",threads=" not in spec]
+        for i in cpus:
+            specs[i] += f",threads={threads}"
+    return ",".join(specs)
 
 
 def _batch_size(given: int | str | None, most: int | None) -> int:

@@ -1,23 +1,17 @@
 """Scores against those of lm-evaluation-harness's Hugging Face class, which tests/bench/lm_eval/record.py has written
-down; and the class for the harness against them, where the harness is installed."""
+down; and the class for the harness against them."""
 
-import importlib.util
 import json
 import random
-import types
 import unittest
+import unittest.mock
 
 import numpy as np
 import weft
 from weft import scoring
 
 from common import ROOT, TINY
-
-RECORD = json.loads((ROOT / "tests/python/harness.json").read_text(encoding="utf-8"))
-
-
-def recorded(kind):
-    return [r for r in RECORD["requests"] if r["kind"] == kind]
+from harness import RECORD, asked, harness_class, recorded
 
 
 def scorer(**options):
@@ -71,21 +65,55 @@ class Recorded(unittest.TestCase):
         for r in recorded("loglikelihood_rolling"):
             self.assertEqual(self.encode(r["args"][0]).tolist(), r["ids"])
 
-    @unittest.skipUnless(importlib.util.find_spec("lm_eval"), "lm_eval is not installed")
     def test_the_class(self):
-        from weft.lm_eval import WeftLM
-
-        lm = WeftLM(str(TINY), dtype="float32", batch_size=8)
+        lm = harness_class()(str(TINY), dtype="float32", batch_size=8)
         for kind in ("loglikelihood", "loglikelihood_rolling", "generate_until"):
             requests = recorded(kind)
-            asked = [types.SimpleNamespace(args=tuple(r["args"])) for r in requests]
-            for r, answer in zip(requests, getattr(lm, kind)(asked, disable_tqdm=True)):
+            for r, answer in zip(requests, getattr(lm, kind)(asked(requests), disable_tqdm=True)):
                 if kind == "generate_until":
                     self.assertEqual(answer, r["answer"])
                 else:
                     ours, theirs = (a if isinstance(a, (list, tuple)) else (a, None) for a in (answer, r["answer"]))
                     self.near(ours[0], theirs[0], r["args"])
                     self.assertEqual(ours[1], theirs[1])
+
+
+class Arguments(unittest.TestCase):
+    """What --model_args says of the device, and how that and the harness's own options meet."""
+
+    def made(self, text, **options):
+        opened = []
+
+        def open_all(specs):
+            opened.append(specs)
+            return [weft.Device("cpu,threads=1")]
+
+        with unittest.mock.patch.object(weft.Device, "open_all", open_all):
+            harness_class().create_from_arg_string(f"pretrained={TINY}{text}", options)
+        return opened[0]
+
+    def test_devices(self):
+        for text, options, spec in (
+            ("", {"device": "cuda:0", "batch_size": 1}, "cpu"),
+            (",dtype=float32", {"device": None}, "cpu"),
+            (",device=vulkan,dtype=float32", {}, "vulkan"),
+            (",device=vulkan:1", {"device": "cuda:0"}, "vulkan:1"),
+            ("", {"device": "vulkan"}, "vulkan"),
+            (",device=cpu,threads=3", {}, "cpu,threads=3"),
+            (",threads=3", {"device": "vulkan:0,cache=x,cpu"}, "vulkan:0,cache=x,cpu,threads=3"),
+            (",threads=3", {"device": "cpu,threads=2"}, "cpu,threads=2"),
+        ):
+            self.assertEqual(self.made(text, **options), spec)
+
+    def test_devices_that_are_not_there(self):
+        with self.assertWarnsRegex(RuntimeWarning, "vulkan:63 is left out"):
+            lm = harness_class()(str(TINY), device="vulkan:63,cpu,threads=1", batch_size=1)
+        self.assertEqual(lm.scorer.max_length, 512)
+        for spec, kind in (("vulkan:63", weft.WeftError), ("cuda", weft.NotFoundError), ("", weft.NotFoundError)):
+            with self.assertRaises(kind):
+                weft.Device.open_all(spec)
+        with self.assertRaisesRegex(weft.InvalidError, "nonsense"):
+            weft.Device.open_all("cpu,nonsense=1,null")
 
 
 class Batches(unittest.TestCase):

@@ -7,6 +7,7 @@ import numpy as np
 import weft
 
 from common import STORY, TINY
+from harness import asked, harness_class, recorded
 
 DEVICE = os.environ.get("WEFT_TEST_DEVICE", "")
 
@@ -48,6 +49,21 @@ class Vulkan(unittest.TestCase):
         found, wanted = (m.generate(ids, mask, max_new_tokens=3).tolist() for m in (here, cpu))
         self.assertEqual(found, wanted)
         here.close()
+
+    def test_harness(self):
+        """The class for lm-evaluation-harness, by the arguments of its command line, against the recorded answers."""
+        args = f"pretrained={TINY},device={DEVICE},dtype=float32,batch_size=8"
+        lm = harness_class().create_from_arg_string(args)
+        self.assertIn("vulkan", str(lm.scorer.session.program()))
+        pairs = [r for r in recorded("loglikelihood") if len(r["ids"][0]) < 25][::9]
+        answers = lm.loglikelihood(asked(pairs), disable_tqdm=True)
+        self.assertGreater(len(answers), 8)
+        for r, (logprob, greedy) in zip(pairs, answers):
+            self.assertLess(abs(logprob - r["answer"][0]), 1e-4 * max(1, abs(r["answer"][0])), r["args"])
+            self.assertEqual(greedy, r["answer"][1])
+        texts = [r for r in recorded("generate_until") if "." in r["args"][1]["until"] and len(r["ids"]) < 20]
+        for r, text in zip(texts, lm.generate_until(asked(texts), disable_tqdm=True)):
+            self.assertEqual(text, r["answer"])
 
     def test_graphs(self):
         g = weft.Graph()
