@@ -27,6 +27,7 @@ enum { BUCKETS = 1024, KEPT_FROM = 64 << 10 };
 struct weft_weights {
     weft_weight_source *sources;
     uint32_t n_sources;
+    weft_weights *under; /* that have what the sources have not; NULL: none */
     char *folder; /* of kept files; NULL: none are */
     entry *buckets[BUCKETS];
 };
@@ -42,6 +43,14 @@ weft_status weft_weights_create(const weft_weight_source *sources, uint32_t n, w
     }
     if (n) memcpy(w->sources, sources, n * sizeof *sources);
     w->n_sources = n;
+    return WEFT_OK;
+}
+
+weft_status weft__weights_create_over(weft_weights *under, const weft_weight_source *source, weft_weights **out,
+                                      weft_error *err)
+{
+    WEFT_TRY(weft_weights_create(source, 1, out, err));
+    (*out)->under = under;
     return WEFT_OK;
 }
 
@@ -81,7 +90,7 @@ weft_status weft_weights_keep(weft_weights *w, const char *folder, weft_error *e
 
 uint64_t weft_weights_bytes(const weft_weights *w)
 {
-    uint64_t sum = 0;
+    uint64_t sum = w->under ? weft_weights_bytes(w->under) : 0;
     for (uint32_t i = 0; i < BUCKETS; i++)
         for (const entry *e = w->buckets[i]; e; e = e->next)
             if (!e->borrowed) sum += e->bytes;
@@ -274,8 +283,9 @@ weft_status weft__weights_get(weft_weights *w, weft_backend *b, const char *name
 {
     entry key = make_key(b, name, layout, t, rank, dims);
     uint64_t end = task ? task->at.done + b->vt->weight_bytes(b, layout, t, rank, dims) : 0;
-    WEFT_TRY(find_or_make(w, &key, task, out, err));
-    return weft__task_reach(task, end, err);
+    weft_status s = find_or_make(w, &key, task, out, err);
+    if (s == WEFT_NOT_FOUND && w->under) s = find_or_make(w->under, &key, task, out, err);
+    return s ? s : weft__task_reach(task, end, err);
 }
 
 uint64_t weft__weights_have(const weft_weights *w, const weft_backend *b, const char *name, weft_layout layout,
@@ -283,5 +293,5 @@ uint64_t weft__weights_have(const weft_weights *w, const weft_backend *b, const 
 {
     entry key = make_key(b, name, layout, t, rank, dims);
     const entry *e = find(w, &key);
-    return e ? e->bytes : 0;
+    return e ? e->bytes : w->under ? weft__weights_have(w->under, b, name, layout, t, rank, dims) : 0;
 }

@@ -5,6 +5,9 @@
 #include "backends/contract.h"
 #include "backends/kept.h"
 
+/* Weights of the source, and where it has not one, those of `under`, which outlive them and may be others'. */
+weft_status weft__weights_create_over(weft_weights *under, const weft_weight_source *source, weft_weights **out,
+                                      weft_error *err);
 /* A weight in a layout on a device: found by name, or loaded now. task counts its bytes, found or loaded. */
 weft_status weft__weights_get(weft_weights *w, weft_backend *b, const char *name, weft_layout layout, weft_dtype t,
                               uint32_t rank, const int64_t *dims, weft__task *task, weft_buf **out, weft_error *err);

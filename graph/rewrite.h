@@ -1,6 +1,6 @@
 /* rewrite.h: the changes that schedulers make to a sealed graph: a copy or transfer in front of an input, a fused
  * product taken apart where no kernel runs it as one. Nodes keep their ids, and values theirs. Order is restored by
- * rewrite_finish. And one that models make: factors of products. */
+ * rewrite_finish. And two that models make: factors of products, and what adapters add. */
 #ifndef WEFT_REWRITE_H
 #define WEFT_REWRITE_H
 
@@ -25,6 +25,21 @@ typedef struct weft__factor {
 } weft__factor;
 /* What reads the results of these products reads them multiplied. Sorts and verifies. */
 weft_status weft__rewrite_factors(weft_graph *g, const weft__factor *list, uint32_t n, weft_error *err);
+/* What adapters add to the rows of a value: to each B A x, of matrices that the row's id chooses, and a bias that it
+ * chooses. An id that is none of the choices (-1) adds zeros. */
+typedef struct weft__side {
+    weft_ref value;       /* [T, m] */
+    weft_ref ids;         /* i32 [T] */
+    const char *a, *b;    /* weights, f32: [choices, rank, n] and [choices, m, rank]; NULL: no product */
+    const char *bias;     /* weight, f32 [choices, m]; NULL: none */
+    weft_ref x;           /* [T, n]; of a table: i32 [T], its rows */
+    uint32_t rank, choices;
+    uint32_t rows;        /* > 0: A is a table [choices rows, rank] */
+} weft__side;
+/* What reads these values reads them with that added; several may be of one value. Sorts and verifies. */
+weft_status weft__rewrite_sides(weft_graph *g, const weft__side *list, uint32_t n, weft_error *err);
+/* The input of that name, which it makes: i32 [n]. */
+weft_status weft__rewrite_input(weft_graph *g, const char *name, weft_dim n, weft_ref *out, weft_error *err);
 /* Sorts and verifies. */
 weft_status weft__rewrite_finish(weft_graph *g, weft_error *err);
 

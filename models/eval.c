@@ -96,6 +96,7 @@ static void place_token(weft_session *s, const weft_batch_token *t, uint32_t at)
     weft__batch(s, WEFT__POS)[at] = (int32_t)pos;
     weft__batch(s, WEFT__SEQUENCE)[at] = (int32_t)t->sequence;
     weft__batch(s, WEFT__RESET)[at] = pos == 0;
+    weft__batch(s, WEFT__ADAPTER)[at] = q->adapter;
     for (uint32_t i = 0; i < s->n_groups; i++) {
         weft__group *g = &s->groups[i];
         g->cell[at] = weft__pages_cell(&g->pages, t->sequence, pos);
@@ -106,11 +107,13 @@ static void place_token(weft_session *s, const weft_batch_token *t, uint32_t at)
 /* Fills the arrays with a run's tokens. */
 static void fill_batch(weft_session *s, const weft_batch_token *t, uint32_t n)
 {
-    int32_t *rows = weft__batch(s, WEFT__ROWS);
-    rows[0] = 0; /* the graph computes at least one row */
+    int32_t *rows = weft__batch(s, WEFT__ROWS), *row_adapter = weft__batch(s, WEFT__ROW_ADAPTER);
+    rows[0] = row_adapter[0] = 0; /* the graph computes at least one row */
     for (uint32_t i = 0, row = 0; i < n; i++) {
         place_token(s, &t[i], i);
-        if (t[i].wants & WEFT__WANT_ROW) rows[row++] = (int32_t)i;
+        if (!(t[i].wants & WEFT__WANT_ROW)) continue;
+        row_adapter[row] = s->sequences[t[i].sequence].adapter;
+        rows[row++] = (int32_t)i;
     }
 }
 
@@ -148,11 +151,12 @@ static weft_status write_batch(weft_session *s, const weft__cut *run, weft_error
     weft__runner *r = run->r;
     uint32_t n = run->n, n_rows = run->n_rows ? run->n_rows : 1; /* the extent is at least 1 */
     const weft_ref ports[] = { [WEFT__TOKENS] = r->tokens, [WEFT__POS] = r->pos, [WEFT__SEQUENCE] = r->sequence,
-                               [WEFT__RESET] = r->reset };
+                               [WEFT__RESET] = r->reset, [WEFT__ADAPTER] = r->adapter };
     WEFT_TRY(weft_program_set_extent(r->p, "tokens", n, err));
     WEFT_TRY(weft_program_set_extent(r->p, "rows", n_rows, err));
     for (int i = WEFT__TOKENS; i < WEFT__ROWS; i++) WEFT_TRY(write_ints(r, ports[i], weft__batch(s, i), n, err));
     WEFT_TRY(write_groups(s, r, n, err));
+    WEFT_TRY(write_ints(r, r->row_adapter, weft__batch(s, WEFT__ROW_ADAPTER), n_rows, err));
     return write_ints(r, r->rows, weft__batch(s, WEFT__ROWS), n_rows, err);
 }
 
@@ -303,6 +307,6 @@ static weft_status check_program(void *ctx, weft_program *p, weft_error *err)
 weft_status weft_session_check(weft_session *s, const int32_t *ids, size_t n,
                                bool (*report)(void *ctx, const weft_check_node *node), void *ctx, weft_error *err)
 {
-    check c = { weft_model_weights(s->m), report, ctx };
+    check c = { { s, weft__session_find }, report, ctx };
     return weft__session_visit(s, ids, n, check_program, &c, err);
 }

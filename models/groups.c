@@ -1,3 +1,4 @@
+#include "models/adapter.h"
 #include "models/session_impl.h"
 
 #include <stdio.h>
@@ -54,6 +55,7 @@ weft_status weft__groups_create(weft_session *s, const weft_graph *g, weft_error
     s->sequences = calloc(d->n_sequences, sizeof *s->sequences);
     if (!s->sequences) return WEFT_OOM_FAIL(err, "the sequences of a session");
     for (uint32_t i = 0; i < d->n_sequences; i++) {
+        s->sequences[i].adapter = d->n_adapters ? 0 : WEFT_ADAPTER_NONE;
         s->sequences[i].tokens = malloc(d->context * sizeof *s->sequences[i].tokens);
         if (!s->sequences[i].tokens) return WEFT_OOM_FAIL(err, "the sequences of a session");
     }

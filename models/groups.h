@@ -23,6 +23,7 @@ typedef struct weft__group_ports { weft_ref cell, first, table; } weft__group_po
 typedef struct weft__sequence {
     int32_t *tokens;    /* [context] */
     uint32_t length;    /* tokens; between calls that of its list in every group */
+    int32_t adapter;    /* the choice that it takes; -1: none */
     uint32_t discarded; /* tokens to come do not see positions below this: weft_session_discard */
 } weft__sequence;
 

@@ -112,7 +112,7 @@ typedef struct weft_setting_info {
     weft_setting_kind kind;
 } weft_setting_info;
 WEFT_API const weft_setting_info *weft_model_setting(const weft_model *m, uint32_t i);
-/* Things worth telling: contradicting or ignored configuration keys, tensors no weight asks for. NULL past the end. */
+/* Worth telling: contradicting or ignored configuration keys, tensors no weight asks for. NULL past the end. */
 WEFT_API const char *weft_model_note(const weft_model *m, uint32_t i);
 
 /* The files' tensors, lent, valid as long as the model; NULL: there are none. And whether its graph has a weight that
@@ -179,6 +179,7 @@ typedef enum weft_want {
 } weft_want;
 
 enum { WEFT_SESSION_BOUNDS = 8 };
+typedef struct weft_adapter_use weft_adapter_use;
 
 typedef struct weft_session_desc {
     weft_backend *const *devices;
@@ -212,6 +213,7 @@ typedef struct weft_session_desc {
      * as the session lives. */
     weft_progress_sink progress;
     const char *cache_weights; /* folder: weft_weights_keep of the session's own; NULL: none; lent until it is open */
+    const weft_adapter_use *adapters; uint32_t n_adapters; /* that sequences may take (adapter.h); copied */
 } weft_session_desc;
 
 /* What a session is going to run: the graph, and programs for it that are placed and planned, not loaded. A plan can be
@@ -223,8 +225,8 @@ typedef struct weft_session_plan weft_session_plan;
 WEFT_API WEFT_MUST_USE weft_status weft_session_plan_create(weft_model *m, const weft_session_desc *desc,
                                                             weft_session_plan **out, weft_error *err);
 WEFT_API void weft_session_plan_destroy(weft_session_plan *p);
-/* What follows is lent, valid as long as the plan. The description with everything that was 0 settled, without devices
- * and split: */
+/* What follows is lent, valid as long as the plan. The description with everything that was 0 settled, without devices,
+ * split and adapters: */
 WEFT_API const weft_session_desc *weft_session_plan_desc(const weft_session_plan *p);
 WEFT_API const weft_graph *weft_session_plan_graph(const weft_session_plan *p); /* before any pass, with all outputs */
 /* Names of the outputs that its programs have. */
@@ -249,8 +251,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_open(weft_session_plan *plan, we
 WEFT_API WEFT_MUST_USE weft_status weft_session_create(weft_model *m, const weft_session_desc *desc, weft_session **out,
                                                        weft_error *err);
 WEFT_API void weft_session_destroy(weft_session *s);
-/* The program that runs n tokens, as of the plan; lent, valid as long as the session. To look at, to profile
- * (weft_program_profile) and to read spans from; the session runs it. */
+/* The program that runs n tokens, as of the plan; lent. To look at, to profile and to read spans from. */
 WEFT_API weft_program *weft_session_program(const weft_session *s, size_t n);
 WEFT_API const weft_graph *weft_session_graph(const weft_session *s); /* that all were made from; lent */
 WEFT_API weft_load_times weft_session_load_times(const weft_session *s);
@@ -298,9 +299,8 @@ WEFT_API uint32_t weft_session_candidates(const weft_session *s); /* in a row; 0
 
 /* ---- sequences -------------------------------------------------------------------------------------------------- */
 
-/* A session has n_sequences of them, numbered from 0. One without tokens takes nothing; it begins with the first token
- * that is evaluated for it. Its tokens are its length's many, lent until the next call; of a sequence past the last 0
- * and NULL. INVALID below: there is no such sequence. */
+/* A session has n_sequences of them, numbered from 0; one without tokens takes nothing. Tokens are lent until the next
+ * call; of a sequence past the last there are 0 and NULL. INVALID below: there is no such sequence. */
 WEFT_API uint32_t weft_session_length(const weft_session *s, uint32_t sequence);
 WEFT_API const int32_t *weft_session_tokens(const weft_session *s, uint32_t sequence);
 /* Of the cache of layers that see all tokens, or of a model's widest windows if it has no such layers: cells that no

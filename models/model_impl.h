@@ -77,6 +77,10 @@ weft_status weft__model_read_labels(weft_model *m, weft_error *err);
 void weft__model_free_labels(weft_model *m);
 /* What a weight of the graph is called in files that are written. Returns buf, or name. */
 const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__TENSOR_NAME]);
+/* A weight's names: its own (*i is 0), then those that files may have it under; false: no more. */
+bool weft__model_spelled(const weft_model *m, const char *name, size_t *i, char out[WEFT__TENSOR_NAME]);
+/* What a weight is called where it is multiplied with: an embedding that is also the head is the head there. */
+const char *weft__model_multiplied(const weft_model *m, const char *name);
 /* How files hold a weight of the graph: in n tensors with these dims. */
 typedef struct weft__held {
     const char *name;         /* the weight's */

@@ -2,7 +2,7 @@
  *
  * One graph is scheduled for several bounds, from one token (decoding) to hundreds (prompts). Everybody who wants to
  * know what a session does with a model, the session first, asks here. */
-#include "models/model_impl.h"
+#include "models/adapter_impl.h"
 #include "models/pages.h"
 
 #include <stdio.h>
@@ -18,6 +18,7 @@ struct weft_session_plan {
     const char *outputs[6];
     uint32_t n_outputs;
     weft_graph *g;
+    weft__adapters *adapters; /* in g; NULL: none */
     weft_program *programs[1 + WEFT_SESSION_BOUNDS]; /* from the largest bound down: they share its split and arena */
     uint32_t max_tokens[1 + WEFT_SESSION_BOUNDS], n_programs;
     bool fixed; /* max_tokens is what was asked for, whatever memory it takes */
@@ -177,6 +178,7 @@ static weft_status create(weft_session_plan *p, const weft_session_desc *asked, 
                                 .candidates = d->candidates };
     double start = weft__seconds();
     WEFT_TRY(weft_model_graph(p->m, &g, &p->g, err));
+    WEFT_TRY(weft__adapters_create(p->m, p->g, d, &p->adapters, err));
     p->times.graph = weft__seconds() - start;
     if (!asked->n_devices) return WEFT_OK;
     WEFT_TRY(add_largest(p, asked, err));
@@ -198,6 +200,7 @@ weft_status weft_session_plan_create(weft_model *m, const weft_session_desc *des
     p->desc.devices = NULL;
     p->desc.split = NULL;
     weft_status s = create(p, desc, err);
+    p->desc.adapters = NULL;
     if (s) weft_session_plan_destroy(p);
     else *out = p;
     return s;
@@ -207,6 +210,7 @@ void weft_session_plan_destroy(weft_session_plan *p)
 {
     if (!p) return;
     while (p->n_programs) weft_program_destroy(p->programs[--p->n_programs]);
+    weft__adapters_destroy(p->adapters);
     weft_graph_destroy(p->g);
     free(p);
 }
@@ -244,6 +248,11 @@ const weft_program *weft_session_plan_program(const weft_session_plan *p, size_t
 weft_model *weft__plan_model(const weft_session_plan *p)
 {
     return p->m;
+}
+
+weft__adapters *weft__plan_adapters(const weft_session_plan *p)
+{
+    return p->adapters;
 }
 
 weft_load_times weft__plan_times(const weft_session_plan *p)

@@ -1,5 +1,6 @@
 /* save.c: a sequence in a file, which is a safetensors file: "weft.sequence", a JSON object that says whose it is;
  * "tokens"; of every state what is the sequence's, densely; and "checksum", FNV-1a over all bytes of data before it. */
+#include "models/adapter_impl.h"
 #include "models/checkpoint/json.h"
 #include "models/checkpoint/out.h"
 #include "models/checkpoint/safetensors.h"
@@ -73,15 +74,18 @@ static void name_cache(const weft_session_desc *d, char *out, size_t size)
 }
 
 /* What must be equal, as a JSON text; to be freed. */
-static char *identity(const weft_session *s, uint32_t length, uint32_t discarded, size_t *n)
+static char *identity(const weft_session *s, uint32_t sequence, uint32_t length, uint32_t discarded, size_t *n)
 {
-    char model[24], numbers[24], cache[48];
+    char model[24], numbers[24], cache[48], adapter[24] = "none";
+    const int32_t choice = s->sequences[sequence].adapter;
+    if (choice >= 0)
+        snprintf(adapter, sizeof adapter, "%016" PRIx64, weft__adapters_identity(weft__plan_adapters(s->plan), choice));
     name_cache(&s->desc, cache, sizeof cache);
     snprintf(model, sizeof model, "%016" PRIx64, fingerprint(s->m));
     snprintf(numbers, sizeof numbers, "%016" PRIx64, constants(weft_session_graph(s)));
-    json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "version", VERSION, "architecture",
-                          s->m->info.architecture, "model", model, "constants", numbers, "weights",
-                          type_name(s->desc.weights), "kv", cache, "length", (json_int_t)length,
+    json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "version", VERSION, "architecture",
+                          s->m->info.architecture, "model", model, "constants", numbers, "adapter",
+                          adapter, "weights", type_name(s->desc.weights), "kv", cache, "length", (json_int_t)length,
                           "discarded", (json_int_t)discarded);
     char *text = o ? weft__json_dump(o, JSON_COMPACT, n) : NULL;
     json_decref(o);
@@ -158,7 +162,7 @@ weft_status weft_session_save(weft_session *s, uint32_t sequence, const int32_t 
     if (!q->length) return WEFT_FAIL(err, WEFT_INVALID, "%s: sequence %u has no tokens to save", path, sequence);
     size_t who_size = 0, size = strlen(path) + sizeof ".partial";
     file f = { .s = s, .checksum = SEED, .piece = malloc(PIECE) };
-    char *who = identity(s, q->length, q->discarded, &who_size), *partial = malloc(size);
+    char *who = identity(s, sequence, q->length, q->discarded, &who_size), *partial = malloc(size);
     if (partial) snprintf(partial, size, "%s.partial", path);
     weft_status status = f.piece && who && partial ? weft__out_open(partial, &f.out, err) : WEFT_OOM_FAIL(err, path);
     if (!status) {
@@ -211,6 +215,7 @@ static weft_status compare(const weft__safetensors *st, const json_t *is, const 
     static const struct { const char *key, *what, *remedy; } keys[] = {
         { "architecture", "of architecture", "" }, { "model", "of another model: its weights or settings hash to", "" },
         { "constants", "of a graph for another context (longrope), whose constants hash to", "" },
+        { "adapter", "with an adapter that hashes to", "; choose that one (--lora)" },
         { "weights", "of a session with weights", "; open the session with those (--weights)" },
         { "kv", "of a session with a cache of", "; open the session with such a one (--kv)" }
     };
@@ -223,6 +228,7 @@ static weft_status compare(const weft__safetensors *st, const json_t *is, const 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *a = json_string_value(json_object_get(is, keys[i].key));
         const char *b = json_string_value(json_object_get(must, keys[i].key));
+        if (!a && !strcmp(keys[i].key, "adapter")) a = "none"; /* from when there were none */
         if (!a) return WEFT_FAIL(err, WEFT_FORMAT, "%s: no saved sequence: '%s'", st->file, keys[i].key);
         if (strcmp(a, b))
             return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s: a sequence %s %s, here it is %s%s", st->file, keys[i].what,
@@ -331,7 +337,7 @@ weft_status weft_session_load(weft_session *s, uint32_t sequence, const char *pa
     size_t size = 0;
     if (pending) *pending = (weft_tokens){ 0 };
     WEFT_TRY(weft__check_empty(s, sequence, err));
-    char *own = identity(s, 0, 0, &size);
+    char *own = identity(s, sequence, 0, 0, &size);
     weft_status status = own ? weft__safetensors_open(path, &st, err) : WEFT_OOM_FAIL(err, path);
     if (!status) status = check_sum(st, err);
     if (!status) status = weft__json_parse(own, size, path, &must, err);

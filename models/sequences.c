@@ -1,4 +1,5 @@
 /* sequences.c: what can be done with a session's sequences besides evaluating tokens: forgetting, forking, sharing. */
+#include "models/adapter_impl.h"
 #include "models/session_impl.h"
 
 weft_status weft__check_sequence(const weft_session *s, uint32_t sequence, weft_error *err)
@@ -66,12 +67,29 @@ weft_status weft_session_discard(weft_session *s, uint32_t sequence, uint32_t n,
     return WEFT_OK;
 }
 
+weft_status weft_session_adapt(weft_session *s, uint32_t sequence, int32_t choice, weft_error *err)
+{
+    const weft__adapters *a = weft__plan_adapters(s->plan);
+    const uint32_t n = a ? a->n_choices : 0;
+    WEFT_TRY(weft__check_empty(s, sequence, err));
+    if (choice < WEFT_ADAPTER_NONE || choice >= (int64_t)n)
+        return WEFT_FAIL(err, WEFT_INVALID, "adapter %d of %u", choice, n);
+    s->sequences[sequence].adapter = choice;
+    return WEFT_OK;
+}
+
+int32_t weft_session_adapted(const weft_session *s, uint32_t sequence)
+{
+    return sequence < s->desc.n_sequences ? s->sequences[sequence].adapter : WEFT_ADAPTER_NONE;
+}
+
 weft_status weft_session_fork(weft_session *s, uint32_t from, uint32_t to, weft_error *err)
 {
     WEFT_TRY(weft__check_sequence(s, from, err));
     WEFT_TRY(weft__check_empty(s, to, err));
     if (s->sequences[from].length) WEFT_TRY(weft__copy_rows(s, from, to, err));
     weft__groups_share(s, from, to, s->sequences[from].length);
+    s->sequences[to].adapter = s->sequences[from].adapter;
     return WEFT_OK;
 }
 
@@ -90,6 +108,7 @@ weft_status weft_session_share(weft_session *s, uint32_t sequence, const int32_t
     WEFT_TRY(weft__check_empty(s, sequence, err));
     for (uint32_t i = 0; i < s->desc.n_sequences; i++) {
         const weft__sequence *q = &s->sequences[i];
+        if (q->adapter != s->sequences[sequence].adapter) continue;
         uint32_t k = q->discarded ? 0 : common(q, ids, n);
         if (s->recurrent && k < q->length) continue;  /* its state is of all its tokens */
         if (k && weft__group_without(s, i, k)) continue; /* nor would a shorter beginning have what its window sees */

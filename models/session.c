@@ -1,5 +1,7 @@
 /* session.c: the life of a session: the programs of a plan (plan.c), loaded over weights and states, which are the
  * cache. */
+#include "backends/weights.h"
+#include "models/adapter_impl.h"
 #include "models/session_impl.h"
 
 #include <stdio.h>
@@ -19,7 +21,9 @@ static weft_status load_runner(weft_session *s, weft__runner *r, weft_error *err
     r->pos = weft_graph_find(g, "pos");
     r->sequence = weft_graph_find(g, "sequence");
     r->reset = weft_graph_find(g, "reset");
+    r->adapter = weft_graph_find(g, "adapter");
     r->rows = weft_graph_find(g, "rows");
+    r->row_adapter = weft_graph_find(g, "row_adapter");
     weft__groups_find_ports(s, g, r->groups);
     r->ids = weft_graph_find(g, "candidate.id");
     r->means = weft_graph_find(g, "candidate.mean");
@@ -43,18 +47,36 @@ static weft_status make_buffers(weft_session *s, weft_error *err)
     return whole ? WEFT_OK : WEFT_OOM_FAIL(err, "a session");
 }
 
+weft_status weft__session_find(void *session, const char *name, weft_weight_data *out, weft_error *err)
+{
+    const weft_session *s = session;
+    weft__adapters *a = weft__plan_adapters(s->plan);
+    const weft_weight_source of_adapters = weft__adapters_source(a), of_model = weft_model_weights(s->m);
+    const weft_status status = a ? of_adapters.find(of_adapters.ctx, name, out, NULL) : WEFT_NOT_FOUND;
+    if (status != WEFT_NOT_FOUND) return status ? of_adapters.find(of_adapters.ctx, name, out, err) : WEFT_OK;
+    return of_model.find(of_model.ctx, name, out, err);
+}
+
+/* Its own, and over those that were given what its adapters have. */
+static weft_status make_weights(weft_session *s, weft_error *err)
+{
+    weft__adapters *a = weft__plan_adapters(s->plan);
+    const weft_weight_source of_adapters = weft__adapters_source(a), all = { s, weft__session_find };
+    if (s->weights && !a) return WEFT_OK;
+    if (!s->weights) WEFT_TRY(weft_session_plan_check(s->plan, err));
+    WEFT_TRY(s->weights ? weft__weights_create_over(s->weights, &of_adapters, &s->own_weights, err)
+                        : weft_weights_create(&all, 1, &s->own_weights, err));
+    if (s->desc.cache_weights && !s->weights) WEFT_TRY(weft_weights_keep(s->own_weights, s->desc.cache_weights, err));
+    s->weights = s->own_weights;
+    return WEFT_OK;
+}
+
 /* Weights that others use may be loaded already: then each program's loading looks at what it lacks. */
 static weft_status load(weft_session *s, weft_error *err)
 {
     WEFT_TRY(make_buffers(s, err));
     WEFT_TRY(weft__groups_create(s, weft_program_graph(weft_session_plan_program(s->plan, 1)), err));
-    if (!s->weights) {
-        weft_weight_source source = weft_model_weights(s->m);
-        WEFT_TRY(weft_session_plan_check(s->plan, err));
-        WEFT_TRY(weft_weights_create(&source, 1, &s->own_weights, err));
-        s->weights = s->own_weights;
-        if (s->desc.cache_weights) WEFT_TRY(weft_weights_keep(s->weights, s->desc.cache_weights, err));
-    }
+    WEFT_TRY(make_weights(s, err));
     WEFT_TRY(weft_states_create(&s->states, err));
     for (;; s->n_runners++) {
         weft__runner *r = &s->runners[s->n_runners];

@@ -11,7 +11,7 @@
 /* A loaded program and its ports; id 0 where the program has no such port. */
 typedef struct weft__runner {
     weft_program *p;
-    weft_ref tokens, pos, sequence, reset, rows;
+    weft_ref tokens, pos, sequence, reset, adapter, rows, row_adapter;
     weft__group_ports groups[WEFT__MAX_GROUPS];
     weft_ref logits, scores, hidden, ids, values, means; /* the last three of candidates */
     uint32_t max_tokens, max_rows;
@@ -46,7 +46,7 @@ struct weft_session {
     weft_session_plan *plan; /* its own */
     weft_model *m;           /* the plan's */
     weft_session_desc desc;  /* the plan's, settled */
-    weft_weights *weights, *own_weights; /* own_weights: where none were given */
+    weft_weights *weights, *own_weights; /* own_weights: where none were given, or there are adapters beside them */
     weft_states *states;
     weft__division *divisions; /* of every state */
     uint32_t n_divisions;
@@ -77,8 +77,8 @@ static inline weft__runner *weft__runner_of(weft_session *s, size_t n)
 
 /* The arrays of a session's batch. */
 enum {
-    WEFT__TOKENS, WEFT__POS, WEFT__SEQUENCE, WEFT__RESET,
-    WEFT__ROWS, /* which token a row is of */
+    WEFT__TOKENS, WEFT__POS, WEFT__SEQUENCE, WEFT__RESET, WEFT__ADAPTER,
+    WEFT__ROWS, WEFT__ROW_ADAPTER, /* which token a row is of, and that one's adapter */
     WEFT__BATCH_ARRAYS
 };
 
@@ -126,6 +126,9 @@ weft_status weft__copy_rows(weft_session *s, uint32_t from, uint32_t to, weft_er
 typedef weft_status weft__part_fn(void *ctx, const weft__division *d, uint64_t offset, uint64_t bytes, weft_error *err);
 weft_status weft__each_part(weft_session *s, uint32_t sequence, bool needed, weft__part_fn *visit, void *ctx,
                             weft_error *err);
+
+/* session.c. What a weight is read from: a source's `find`, of the session. */
+weft_status weft__session_find(void *session, const char *name, weft_weight_data *out, weft_error *err);
 
 /* sequences.c. */
 weft_status weft__check_sequence(const weft_session *s, uint32_t sequence, weft_error *err);

@@ -71,6 +71,21 @@ static const weft__file_tensor *find_spelled(const weft_model *m, const char *na
     return t;
 }
 
+bool weft__model_spelled(const weft_model *m, const char *name, size_t *i, char out[WEFT__TENSOR_NAME])
+{
+    const weft__spelling *s;
+    if (!(*i)++) return snprintf(out, WEFT__TENSOR_NAME, "%s", name) < WEFT__TENSOR_NAME;
+    while ((s = spelling_at(m, (*i)++ - 1)))
+        if (spell(s, name, out)) return true;
+    return false;
+}
+
+const char *weft__model_multiplied(const weft_model *m, const char *name)
+{
+    const char *embed, *head;
+    return find_tied(m, &embed, &head) && !strcmp(name, embed) ? head : name;
+}
+
 const char *weft__model_file_name(const weft_model *m, const char *name, char buf[WEFT__TENSOR_NAME])
 {
     for (size_t i = 0; m->wrapper && i < WEFT__MAX_NAMES && m->wrapper->spellings[i].name; i++)

@@ -10,7 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "models/model.h"
+#include "models/adapter.h"
 
 typedef enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_WHOLE, CLI_REAL } cli_kind;
 
@@ -112,8 +112,19 @@ typedef struct cli_device_list {
     weft_backend *device[CLI_MAX_DEVICES];
     uint32_t n;
 } cli_device_list;
+/* adapters.c: what --lora names, which a session's description borrows: all of it is one choice. */
+typedef struct cli_adapters {
+    weft_adapter *opened[CLI_MAX_VALUES];
+    weft_adapter_use uses[CLI_MAX_VALUES];
+    uint32_t n;
+} cli_adapters;
+/* 0, or an exit status; close in any case. *out is zero. */
+int cli_adapters_open(const cli_args *a, cli_adapters *out, weft_session_desc *desc);
+void cli_adapters_close(cli_adapters *l);
+
 typedef struct cli_run {
     weft_model *model;
+    cli_adapters adapters;
     cli_device_list devices;
     weft_session *session;
     double open_seconds; /* opening the model and the device, and what of reading the tokenizer loading did not hide */
@@ -155,6 +166,7 @@ int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *spli
  * planned, the programs that running it takes, not loaded: those of the session's plan, or the one of a graph text. */
 typedef struct cli_source {
     weft_model *model;        /* NULL: a graph text */
+    cli_adapters adapters;
     weft_session_desc desc;   /* of a model: what is planned; borrows what follows, so the source must not be moved */
     uint32_t split[CLI_MAX_DEVICES];
     cli_device_list devices;

@@ -176,6 +176,7 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
     out->open_seconds = weft__seconds() - start;
     uint32_t split[CLI_MAX_DEVICES];
     if (!status) status = cli_session_desc(a, &out->devices, split, &desc);
+    if (!status) status = cli_adapters_open(a, &out->adapters, &desc);
     if (!status && cli_has(a, "fit") && wants_text(a, out->model)) read_tokenizer(out->model); /* which takes memory */
     if (!status && cli_has(a, "fit")) status = cli_fit(out->model, &desc);
     if (status) return status;
@@ -196,6 +197,7 @@ int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
 void cli_run_close(cli_run *r)
 {
     weft_session_destroy(r->session);
+    cli_adapters_close(&r->adapters);
     cli_devices_close(&r->devices);
     weft_model_close(r->model);
     *r = (cli_run){ 0 };

@@ -50,6 +50,7 @@ static int plan_model(const cli_args *a, cli_source *out)
 {
     weft_error err;
     int status = cli_session_desc(a, &out->devices, out->split, &out->desc);
+    if (!status) status = cli_adapters_open(a, &out->adapters, &out->desc);
     if (!status && cli_has(a, "fit")) status = cli_fit(out->model, &out->desc);
     if (!status && weft_session_plan_create(out->model, &out->desc, &out->plan, &err)) status = cli_report(&err);
     cli_progress_end();
@@ -101,6 +102,7 @@ int cli_source_open(const cli_args *a, bool planned, cli_source *out)
 void cli_source_close(cli_source *s)
 {
     weft_session_plan_destroy(s->plan);
+    cli_adapters_close(&s->adapters);
     weft_program_destroy(s->program);
     weft_graph_destroy(s->text);
     cli_devices_close(&s->devices);
