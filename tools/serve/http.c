@@ -395,7 +395,9 @@ bool http_is_loopback(const http *h)
 
 void http_quiesce(http *h)
 {
-    if (h->listening < 0) h->listening = MHD_quiesce_daemon(h->daemon);
+    if (h->listening >= 0) return;
+    h->listening = MHD_quiesce_daemon(h->daemon);
+    if (h->listening >= 0) shutdown(h->listening, SHUT_RDWR); /* who connects now is refused and does not wait */
 }
 
 void http_stop(http *h)

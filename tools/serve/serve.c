@@ -177,6 +177,7 @@ static void end(server *s)
     desk_stop();
     for (unsigned i = 0; i < s->n_models; i++) engine_close(s->models[i].engine, true);
     for (unsigned i = 0; i < s->n_models; i++) engine_destroy(s->models[i].engine);
+    for (int i = 0; s->http && !http_is_quiet(s->http) && i < 50; i++) was_told(20); /* what was said last is sent */
     http_stop(s->http);
 }
 
