@@ -21,6 +21,7 @@ static const cli_option options[] = {
       .help = "tokens that the cache has room for, over all texts (default: 4 contexts)" },
     { .name = "pace", .kind = CLI_WHOLE, .value = "N", .min = 8, .max = 1 << 16,
       .help = "tokens evaluated at once, prompts of others among them, while a text is continued (default: 128)" },
+    { .name = "embeddings", .kind = CLI_FLAG, .help = "give vectors, too (/v1/embeddings)" },
     { .name = "chat-template", .kind = CLI_TEXT, .value = "FILE", .help = "instead of the model's own" },
     { .name = "connections", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "open at once (default: 2048)" },

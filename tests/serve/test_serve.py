@@ -1,7 +1,11 @@
 """test_serve.py WEFT MODEL: `weft serve` over plain sockets, with the bundled model: every endpoint, every error, streams,
 clients that go, many at once. A deterministic server: what it says to one does not depend on what it says to others."""
 
+import array
+import base64
+import os
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,7 +16,7 @@ weft, model = sys.argv[1:3]
 name = model.rstrip("/").rsplit("/", 1)[-1]
 check = Checks()
 folder = tempfile.TemporaryDirectory()
-server = Server(weft, model, "--deterministic", "--chat-template", template_in(folder.name), "--slots", "16")
+server = Server(weft, model, "--deterministic", "--chat-template", template_in(folder.name), "--slots", "16", "--embeddings")
 
 STORY = "Once upon a time"
 ALONE = ", there was a little girl named Lily."
@@ -124,6 +128,23 @@ check.equal("streams of three choices", {e["choices"][0]["index"] for e in r[:-1
 check("have their log-probabilities", sum(len(e["choices"][0]["logprobs"]["tokens"]) for e in r[:-1]
                                           if e["choices"][0]["logprobs"]) == 15, r)
 
+# ---- vectors ----
+V = "/v1/embeddings"
+r = server.post(V, {"input": ["a red ball", "a big red ball", [424, 436]]}).json
+vectors = [d["embedding"] for d in r["data"]]
+check.equal("vectors", ([len(v) for v in vectors], r["usage"]["prompt_tokens"], r["model"]), ([256] * 3, 9, name))
+check("of length 1", all(abs(sum(a * a for a in v) - 1) < 1e-5 for v in vectors))
+out = os.path.join(folder.name, "rows")
+subprocess.run([weft, "embed", model, "--prompt", "a red ball", "--pool", "mean", "--output", out, "--deterministic", "--device",
+                "cpu,threads=1"], check=True)
+row = array.array("f", open(out, "rb").read())
+size = sum(a * a for a in row) ** 0.5
+check("as `weft embed` has them", all(abs(a / size - b) < 1e-5 for a, b in zip(row, vectors[0])), (row[:3], vectors[0][:3]))
+coded = server.post(V, {"input": "a red ball", "encoding_format": "base64"}).json["data"][0]["embedding"]
+check("as base64", all(abs(a - b) < 1e-7 for a, b in zip(array.array("f", base64.b64decode(coded)), vectors[0])), coded[:20])
+last = server.post(V, {"input": "a red ball", "pooling": "last"}).json["data"][0]["embedding"]
+check("the last token's are others", max(abs(a - b) for a, b in zip(last, vectors[0])) > 1e-3)
+
 # ---- tokens ----
 check.equal("/tokenize", server.post("/tokenize", {"content": STORY}).json, {"tokens": [424, 436, 260, 398]})
 pieces = server.post("/tokenize", {"content": "Once é", "with_pieces": True}).json["tokens"]
@@ -177,6 +198,10 @@ for what, status, code, path, body in [
     ("a tool that must be called", 400, "unsupported_value", H, {"messages": talk, "tool_choice": "required"}),
     ("top_logprobs alone", 400, "invalid_value", H, {"messages": talk, "top_logprobs": 2}),
     ("a field of the other endpoint", 400, "unknown_parameter", H, {"messages": talk, "prompt": "x"}),
+    ("no input", 400, "invalid_value", V, {}),
+    ("an empty input", 400, "invalid_value", V, {"input": ""}),
+    ("another width", 400, "unsupported_value", V, {"input": "a", "dimensions": 3}),
+    ("another encoding", 400, "invalid_value", V, {"input": "a", "encoding_format": "hex"}),
     ("no content", 400, "invalid_value", T, {}),
     ("tokens of no kind", 400, "invalid_value", "/detokenize", {"tokens": "x"}),
     ("a token out of range", 400, "invalid_value", "/detokenize", {"tokens": [1 << 40]}),

@@ -103,6 +103,7 @@ for i in range(3):
 refused = server.post(C, {"prompt": STORY}, auth)
 check.equal("a full queue", (refused.status, refused.error["code"], refused.headers["retry-after"]), (429, "queue_full", "1"))
 check.equal("a request for more than it", server.post(C, {"prompt": STORY, "n": 3}, auth).status, 429)
+check.equal("vectors that were not asked for", server.post("/v1/embeddings", {"input": "a"}, auth).status, 422)
 check.equal("others are answered", server.post("/tokenize", {"content": "a"}, auth).status, 200)
 for s in streams[1:]:
     s.close()

@@ -21,7 +21,7 @@ folder = tempfile.TemporaryDirectory()
 keys = os.path.join(folder.name, "keys")
 with open(keys, "w") as f:
     f.write("sesame\n")
-server = Server(weft, model, "--deterministic", "--name", "tiny", "--api-key", keys, "--chat-template", template_in(folder.name))
+server = Server(weft, model, "--deterministic", "--name", "tiny", "--embeddings", "--api-key", keys, "--chat-template", template_in(folder.name))
 base = f"http://127.0.0.1:{server.port}/v1"
 client = openai.OpenAI(base_url=base, api_key="sesame", max_retries=0)
 talk = [{"role": "user", "content": "Hi"}]
@@ -61,6 +61,8 @@ with client.chat.completions.stream(model="tiny", messages=talk, max_tokens=9, t
     for event in events:
         pass
     check.equal("its helper for streams", events.get_final_completion().choices[0].message.content, plain[:-3])
+v = client.embeddings.create(model="tiny", input=["a red ball", "a dog"])
+check.equal("vectors", ([len(d.embedding) for d in v.data], type(v.data[0].embedding[0])), ([256, 256], float))
 e = refused(openai.NotFoundError, "an unknown model", lambda: client.completions.create(model="gpt", prompt="x"))
 check.equal("its code and field", (e.code, e.param), ("model_not_found", "model"))
 refused(openai.BadRequestError, "a bad temperature", lambda: client.completions.create(model="tiny", prompt="x", temperature=-1))

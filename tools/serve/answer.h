@@ -11,6 +11,10 @@ typedef struct answer_prompt { weft_tokens tokens; char *echo; size_t n_echo; } 
  * refused. */
 void answer_begin(exchange *x, served *m, const params *p, bool chat, const answer_prompt *prompts, size_t n_prompts);
 
+/* Prompts of a field: a text, token ids, or a list of texts or of lists of ids, each of which fits the context. NULL
+ * after an error has been answered. */
+answer_prompt *answer_prompts_read(exchange *x, const served *m, const char *field, const json_t *value, size_t *n);
+void answer_prompts_free(answer_prompt *p, size_t n);
 /* Whether a prompt of n tokens can be continued; an error about the field is answered where not. */
 bool answer_prompt_fits(exchange *x, const served *m, size_t n, const char *field);
 

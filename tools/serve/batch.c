@@ -2,6 +2,8 @@
  * one task ends no other: a batch that fails is tried again task by task. */
 #include "tools/serve/engine_impl.h"
 
+#include <string.h>
+
 static uint32_t pending(const task *t)
 {
     return (uint32_t)t->n - t->done;
@@ -9,7 +11,7 @@ static uint32_t pending(const task *t)
 
 static bool generates(const task *t)
 {
-    return pending(t) == 1;
+    return pending(t) == 1 && !t->pool;
 }
 
 /* One token for each task that generates; of the rest of the step every prompt gets the same. */
@@ -41,8 +43,10 @@ static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
         const task *t = tasks[i];
         if (!weft__grow(&e->batch, &e->cap_batch, e->n_batch + t->quota, sizeof *e->batch)) return false;
         for (uint32_t k = 0; k < t->quota; k++)
-            e->batch[e->n_batch++] = (weft_batch_token){ .id = t->ids[t->done + k], .sequence = t->sequence };
-        if (t->done + t->quota == t->n) e->batch[e->n_batch - 1].wants = WEFT_WANT_LOGITS;
+            e->batch[e->n_batch++] = (weft_batch_token){ .id = t->ids[t->done + k], .sequence = t->sequence,
+                                                         .wants = t->pool == TASK_POOL_MEAN ? WEFT_WANT_HIDDEN : 0 };
+        if (t->done + t->quota == t->n)
+            e->batch[e->n_batch - 1].wants = t->pool ? WEFT_WANT_HIDDEN : WEFT_WANT_LOGITS;
     }
     return true;
 }
@@ -50,8 +54,10 @@ static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
 /* Evaluates the quotas of some tasks; the rows of logits are in their order. */
 static weft_status evaluate(engine *e, task *const *tasks, uint32_t n, weft_error *err)
 {
-    const weft_rows rows = { .logits = e->logits };
-    if (!fill(e, tasks, n)) return WEFT_OOM_FAIL(err, "a batch");
+    bool ok = fill(e, tasks, n) &&
+              (!e->d.embeds || weft__grow(&e->hidden, &e->cap_hidden, e->n_batch * e->n_embed, sizeof *e->hidden));
+    if (!ok) return WEFT_OOM_FAIL(err, "a batch");
+    const weft_rows rows = { .logits = e->logits, .hidden = e->hidden };
     weft_status status = weft_session_eval(e->d.session, e->batch, e->n_batch, &rows, err);
     while (status == WEFT_LIMIT && engine_evict(e))
         status = weft_session_eval(e->d.session, e->batch, e->n_batch, &rows, err);
@@ -59,12 +65,30 @@ static weft_status evaluate(engine *e, task *const *tasks, uint32_t n, weft_erro
     return status;
 }
 
+/* Where the results of the next task are. */
+typedef struct results { const float *logits, *hidden; } results;
+
+static void take_hidden(engine *e, task *t, results *r)
+{
+    uint32_t rows = t->pool == TASK_POOL_MEAN ? t->quota : t->done == t->n;
+    for (uint32_t i = 0; i < rows; i++, r->hidden += e->n_embed)
+        for (uint32_t k = 0; k < e->n_embed; k++) t->sum[k] += (double)r->hidden[k];
+    if (t->done < t->n) return;
+    t->listener.vector(t->listener.ctx, t->sum, e->n_embed);
+    engine_finish(e, t, TASK_LENGTH, NULL);
+}
+
 /* What became of a task that was evaluated; it may be gone then. */
-static void follow(engine *e, task *t, const float *logits)
+static void follow(engine *e, task *t, results *r)
 {
     weft_error err = { 0 };
-    task_end how = engine_pick(e, t, logits, &err);
-    if (how != TASK_GOING) engine_finish(e, t, how, &err);
+    if (t->pool) {
+        take_hidden(e, t, r);
+    } else if (t->done == t->n) {
+        task_end how = engine_pick(e, t, r->logits, &err);
+        r->logits += weft_session_n_vocab(e->d.session);
+        if (how != TASK_GOING) engine_finish(e, t, how, &err);
+    }
 }
 
 /* The newest task gives its pages back and begins again later, with what it has picked. */
@@ -73,6 +97,7 @@ static bool preempt(engine *e)
     if (e->n_running < 2) return false;
     task *newest = e->running[--e->n_running];
     engine_unseat(e, newest, false);
+    if (newest->pool) memset(newest->sum, 0, e->n_embed * sizeof *newest->sum);
     engine_put_back(e, newest);
     e->held = true;
     atomic_fetch_add(&e->counts.preempted, 1);
@@ -83,9 +108,10 @@ static void step_alone(engine *e, task *t)
 {
     weft_error err;
     weft_status status = evaluate(e, &t, 1, &err);
+    results r = { e->logits, e->hidden };
     if (status == WEFT_LIMIT) engine_finish(e, t, TASK_LENGTH, NULL); /* there are no more pages than it has */
     else if (status) engine_finish(e, t, TASK_FAILED, &err);
-    else if (t->done == t->n) follow(e, t, e->logits);
+    else follow(e, t, &r);
 }
 
 void engine_step(engine *e)
@@ -101,10 +127,8 @@ void engine_step(engine *e)
         status = evaluate(e, tasks, n, &err);
     } while (status == WEFT_LIMIT && preempt(e));
     atomic_fetch_add(&e->counts.steps, 1);
-    size_t row = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    results r = { e->logits, e->hidden };
+    for (uint32_t i = 0; i < n; i++)
         if (status) step_alone(e, tasks[i]);
-        else if (tasks[i]->done == tasks[i]->n)
-            follow(e, tasks[i], e->logits + row++ * weft_session_n_vocab(e->d.session));
-    }
+        else follow(e, tasks[i], &r);
 }

@@ -150,7 +150,7 @@ static bool make_prompt(exchange *x, const served *m, const json_t *request, ans
 static void chat(exchange *x, const json_t *request, const params *p)
 {
     answer_prompt prompt = { 0 };
-    served *m = server_model(x, p->model);
+    served *m = server_text_model(x, p->model);
     if (!m) return;
     if (!m->chat) {
         exchange_error(x, 422, "no_chat_template", "model",

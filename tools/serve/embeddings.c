@@ -1,5 +1,5 @@
-/* embeddings.c: /v1/embeddings: texts as vectors: the last layer's hidden states after the final norm, their mean or the
- * last token's, of length 1. The texts are tasks of the engine beside those that are continued. */
+/* embeddings.c: /v1/embeddings: texts as vectors: the last layer's hidden states after the final norm, their mean or
+ * the last token's, of length 1. The texts are tasks of the engine beside those that are continued. */
 #include "tools/serve/answer.h"
 
 #include <math.h>
@@ -42,7 +42,8 @@ static json_t *base64(const unsigned char *data, size_t n)
     if (!text) return NULL;
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i;
-        unsigned bits = (unsigned)data[i] << 16 | (left > 1 ? (unsigned)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0);
+        unsigned second = left > 1 ? data[i + 1] : 0, third = left > 2 ? data[i + 2] : 0;
+        unsigned bits = (unsigned)data[i] << 16 | second << 8 | third;
         *at++ = digits[bits >> 18];
         *at++ = digits[bits >> 12 & 63];
         *at++ = left > 1 ? digits[bits >> 6 & 63] : '=';
@@ -55,7 +56,7 @@ static json_t *base64(const unsigned char *data, size_t n)
 
 static json_t *vector_json(const embedding *e, const float *v)
 {
-    if (e->base64) return base64((const unsigned char *)v, e->width * sizeof *v); /* little-endian, as every host here */
+    if (e->base64) return base64((const unsigned char *)v, e->width * sizeof *v); /* as the host has them */
     json_t *list = json_array();
     for (uint32_t i = 0; i < e->width; i++) json_array_append_new(list, json_real((double)v[i]));
     return list;
@@ -109,12 +110,15 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
 
 /* ---- beginning ---- */
 
-static weft_status make_tasks(embedding *e, const params *p, const answer_prompt *inputs, task **tasks, weft_error *err)
+static weft_status make_tasks(embedding *e, const params *p, const answer_prompt *inputs, task **tasks,
+                              weft_error *err)
 {
     for (uint32_t i = 0; i < e->n_items; i++) {
-        const task_desc d = { .ids = inputs[i].tokens.ids, .n = inputs[i].tokens.n, .client = e->x->client,
-                              .pool = p->pool_last ? TASK_POOL_LAST : TASK_POOL_MEAN,
-                              .listener = { .vector = on_vector, .gone = is_gone, .end = on_end, .ctx = &e->items[i] } };
+        const task_desc d = {
+            .ids = inputs[i].tokens.ids, .n = inputs[i].tokens.n, .client = e->x->client,
+            .pool = p->pool_last ? TASK_POOL_LAST : TASK_POOL_MEAN,
+            .listener = { .vector = on_vector, .gone = is_gone, .end = on_end, .ctx = &e->items[i] },
+        };
         e->items[i].e = e;
         WEFT_TRY(task_create(e->m->engine, &d, &tasks[i], err));
         e->items[i].task = tasks[i];

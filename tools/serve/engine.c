@@ -12,6 +12,7 @@ void task_destroy(task *t)
     weft_sampler_destroy(t->sampler);
     weft_token_stream_destroy(t->stream);
     free(t->logprobs);
+    free(t->sum);
     free(t->ids);
     free(t);
 }
@@ -22,6 +23,10 @@ static weft_status fill_task(engine *e, const task_desc *d, task *t, weft_error 
     uint32_t n_vocab = weft_session_n_vocab(e->d.session);
     if (!weft__grow(&t->ids, &t->cap, d->n, sizeof *t->ids)) return WEFT_OOM_FAIL(err, "a prompt");
     memcpy(t->ids, d->ids, d->n * sizeof *d->ids);
+    if (d->pool) {
+        t->sum = calloc(e->n_embed, sizeof *t->sum);
+        return t->sum ? WEFT_OK : WEFT_OOM_FAIL(err, "hidden states");
+    }
     if (d->logprobs) {
         t->n_top = d->n_top < n_vocab ? d->n_top : n_vocab;
         t->logprobs = calloc(1 + t->n_top, sizeof *t->logprobs);
@@ -37,7 +42,7 @@ weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *e
     if (!t) return WEFT_OOM_FAIL(err, "a request");
     *t = (task){ .e = e, .n = d->n, .n_prompt = (uint32_t)d->n,
                  .max_tokens = d->max_tokens ? d->max_tokens : UINT32_MAX, .sequence = NO_SEQUENCE,
-                 .ignore_eos = d->ignore_eos, .client = d->client, .listener = d->listener };
+                 .pool = d->pool, .ignore_eos = d->ignore_eos, .client = d->client, .listener = d->listener };
     weft_status status = fill_task(e, d, t, err);
     if (!status) return WEFT_OK;
     task_destroy(t);
@@ -236,6 +241,7 @@ static void free_engine(engine *e)
     free(e->running);
     free(e->batch);
     free(e->logits);
+    free(e->hidden);
     free(e);
 }
 
@@ -246,11 +252,12 @@ weft_status engine_start(const engine_desc *d, engine **out, weft_error *err)
     e->d = *d;
     e->last = &e->queue;
     e->n_sequences = d->slots + d->kept;
+    e->n_embed = weft_model_info_get(d->model)->n_embed;
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->changed, NULL);
     e->sequences = calloc(e->n_sequences, sizeof *e->sequences);
     e->running = calloc(d->slots, sizeof(task *));
-    e->logits = calloc(d->slots, weft_session_n_vocab(d->session) * sizeof *e->logits);
+    e->logits = calloc(d->slots, (weft_session_n_vocab(d->session) + 1) * sizeof *e->logits);
     atomic_store(&e->counts.cells_free, weft_session_cells_free(d->session));
     bool ok = e->sequences && e->running && e->logits && !pthread_create(&e->thread, NULL, work, e);
     if (ok) return WEFT_OK;

@@ -18,6 +18,9 @@ typedef struct task task;
 
 typedef enum task_end { TASK_GOING, TASK_EOS, TASK_STOP, TASK_LENGTH, TASK_CANCELLED, TASK_FAILED } task_end;
 
+/* A task that is no text to be continued: its hidden states, pooled. */
+typedef enum task_pool { TASK_POOL_NONE, TASK_POOL_MEAN, TASK_POOL_LAST } task_pool;
+
 typedef struct task_token {
     int32_t id; /* -1: none, but text that was held back */
     const char *text; /* what became certain with it, whole UTF-8 sequences; perhaps nothing */
@@ -29,7 +32,8 @@ typedef struct task_token {
 /* What a task tells, from the engine's thread; nothing here may block. */
 typedef struct task_listener {
     bool (*token)(void *ctx, const task_token *t); /* false: nobody wants more */
-    bool (*gone)(void *ctx);                       /* the same, asked now and then */
+    void (*vector)(void *ctx, const double *v, uint32_t width); /* of a pooled one */
+    bool (*gone)(void *ctx); /* whether nobody wants more, asked now and then */
     void (*end)(void *ctx, task_end how, const weft_error *err); /* the last call; err where it has failed */
     void *ctx;
 } task_listener;
@@ -37,6 +41,7 @@ typedef struct task_listener {
 typedef struct task_desc {
     const int32_t *ids; /* the prompt, copied: from 1 token to the context's */
     size_t n;
+    task_pool pool; /* then nothing down to `client` matters */
     weft_sampling sampling;
     const char *const *stop;
     uint32_t n_stop;
@@ -60,6 +65,7 @@ typedef struct engine_desc {
     uint32_t slots; /* tasks at once */
     uint32_t kept;  /* sequences that are kept for their beginnings, besides; at least 2 */
     uint32_t queue; /* tasks that may wait */
+    bool embeds;    /* the session gives hidden states, of n_embed numbers */
     uint32_t pace;  /* tokens a step while any task generates */
 } engine_desc;
 

@@ -19,6 +19,8 @@ struct task {
     uint32_t quota;          /* of them, evaluated in this step */
     weft_sampler *sampler;
     weft_token_stream *stream;
+    task_pool pool;
+    double *sum; /* [n_embed] of a pooled one */
     weft_logprob *logprobs; /* [1 + n_top]; NULL: not asked for */
     uint32_t n_top;
     bool ignore_eos, counted;
@@ -45,6 +47,9 @@ struct engine {
     weft_batch_token *batch;
     size_t n_batch, cap_batch;
     float *logits; /* [slots, n_vocab] */
+    float *hidden; /* [n_batch at most, n_embed] */
+    size_t cap_hidden;
+    uint32_t n_embed;
     uint64_t clock;
     bool held; /* pages have run out: nothing is admitted until a task has ended */
     double asked; /* when clients were last asked whether they are there */

@@ -156,6 +156,23 @@ static bool read_format(exchange *x, const json_t *value, params *p)
     return false;
 }
 
+static bool read_pooling(exchange *x, const json_t *value, params *p)
+{
+    const char *how = json_string_value(value);
+    if (!how || (strcmp(how, "mean") && strcmp(how, "last"))) return refuse(x, "pooling", "mean or last");
+    p->pool_last = !strcmp(how, "last");
+    return true;
+}
+
+static bool read_encoding(exchange *x, const json_t *value, params *p)
+{
+    const char *how = json_string_value(value);
+    if (!how || (strcmp(how, "float") && strcmp(how, "base64")))
+        return refuse(x, "encoding_format", "float or base64");
+    p->base64 = !strcmp(how, "base64");
+    return true;
+}
+
 /* ---- the table ---- */
 
 #define AT(member) offsetof(params, member)
@@ -208,7 +225,7 @@ static const field fields[] = {
     ELSEWHERE("tool_choice", FOR_CHAT), ELSEWHERE("chat_template_kwargs", FOR_CHAT),
     ELSEWHERE("reasoning_effort", FOR_CHAT), ELSEWHERE("documents", FOR_CHAT), ELSEWHERE("content", FOR_TOKENIZE),
     ELSEWHERE("tokens", FOR_DETOKENIZE), ELSEWHERE("input", FOR_EMBEDDINGS), ELSEWHERE("dimensions", FOR_EMBEDDINGS),
-    ELSEWHERE("encoding_format", FOR_EMBEDDINGS),
+    SPECIAL("encoding_format", FOR_EMBEDDINGS, read_encoding), SPECIAL("pooling", FOR_EMBEDDINGS, read_pooling),
 
     ELSEWHERE("user", ~0u), ELSEWHERE("metadata", FOR_CHAT), ELSEWHERE("store", FOR_CHAT),
     ELSEWHERE("service_tier", FOR_CHAT), ELSEWHERE("safety_identifier", FOR_CHAT),

@@ -23,6 +23,7 @@ typedef struct params {
     float bias_values[PARAMS_BIASES];
     weft_step_kind order[WEFT_SAMPLING_STEPS];
     bool add_special, with_pieces;
+    bool pool_last, base64;
 } params;
 
 /* Reads what the table has for this endpoint. False after an error has been answered. `p` must not be moved. */

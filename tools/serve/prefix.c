@@ -26,6 +26,7 @@ bool engine_should_wait(const engine *e, const task *t)
 {
     enum { WORTH = 32 }; /* tokens */
     uint32_t soon = 0, best;
+    if (t->pool) return false; /* it needs what every token becomes */
     for (uint32_t i = 0; i < e->n_running; i++) {
         const task *o = e->running[i];
         if (o->done >= o->n_prompt) continue;
@@ -56,11 +57,11 @@ bool engine_evict(engine *e)
 bool engine_seat(engine *e, task *t, weft_error *err)
 {
     uint32_t best, shared = 0;
-    if (find_best(e, t, &best)) e->sequences[best].used = ++e->clock;
+    if (!t->pool && find_best(e, t, &best)) e->sequences[best].used = ++e->clock;
     uint32_t q = find_empty(e);
     if (q == NO_SEQUENCE && engine_evict(e)) q = find_empty(e);
     if (q == NO_SEQUENCE) return WEFT_FAIL(err, WEFT_LIMIT, "no sequence is free"), false;
-    if (weft_session_share(e->d.session, q, t->ids, t->n - 1, &shared, err)) return false;
+    if (!t->pool && weft_session_share(e->d.session, q, t->ids, t->n - 1, &shared, err)) return false;
     e->sequences[q] = (kept){ .t = t, .used = ++e->clock };
     t->sequence = q;
     t->done = shared;

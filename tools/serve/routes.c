@@ -20,6 +20,7 @@ static const route routes[] = {
     { "GET", "/v1/models/", serve_models, false, true }, /* and a name */
     { "POST", "/v1/completions", serve_completions, false, false },
     { "POST", "/v1/chat/completions", serve_chat, false, false },
+    { "POST", "/v1/embeddings", serve_embeddings, false, false },
     { "POST", "/tokenize", serve_tokenize, false, false },
     { "POST", "/detokenize", serve_detokenize, false, false },
 };
@@ -127,5 +128,13 @@ served *server_model(exchange *x, const char *name)
     for (unsigned i = 0; i < s->n_models; i++)
         if (!name || !strcmp(s->models[i].name, name)) return &s->models[i];
     exchange_error(x, 404, "model_not_found", "model", "there is no model '%.200s' here", name ? name : "");
+    return NULL;
+}
+
+served *server_text_model(exchange *x, const char *name)
+{
+    served *m = server_model(x, name);
+    if (!m || m->generates) return m;
+    exchange_error(x, 422, "no_text", "model", "'%s' has no head that gives the next token", m->name);
     return NULL;
 }

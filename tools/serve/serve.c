@@ -36,10 +36,13 @@ static int read_sizes(const cli_args *a, const weft_model *m, weft_session_desc 
     desc->n_sequences = slots + KEPT;
     if (cells < context) cells = context;
     desc->cells = cells < UINT32_MAX / 2 ? (uint32_t)cells : UINT32_MAX / 2;
-    desc->outputs = WEFT_WANT_LOGITS;
+    bool embeds = cli_has(a, "embeddings"), logits = info.head == WEFT_HEAD_LOGITS;
+    desc->outputs = (logits ? WEFT_WANT_LOGITS : 0) | (embeds ? WEFT_WANT_HIDDEN : 0);
+    desc->layer = info.n_layer;
     desc->max_rows = slots < 8 ? 8 : slots;
-    if (info.head == WEFT_HEAD_LOGITS) return 0;
-    return cli_fail("%s: no language model: it has no logits to pick tokens by", a->named);
+    if (logits || (embeds && info.head == WEFT_HEAD_NONE)) return 0;
+    return cli_fail("%s: no language model: it has no logits to pick tokens by%s", a->named,
+                    info.head == WEFT_HEAD_NONE ? " (--embeddings serves its hidden states)" : "");
 }
 
 static int open_template(const cli_args *a, served *m)
@@ -63,12 +66,15 @@ static int start_engine(const cli_args *a, served *m, const cli_run *run)
     m->model = run->model;
     m->session = run->session;
     m->slots = cli_u32(a, "slots", SLOTS);
+    m->generates = weft_session_settled(run->session)->outputs & WEFT_WANT_LOGITS;
+    m->embeds = weft_session_settled(run->session)->outputs & WEFT_WANT_HIDDEN;
     m->context = weft_session_context(run->session);
     m->n_vocab = weft_session_n_vocab(run->session);
     m->since = time(NULL);
     weft_backend_info(run->devices.device[0], &m->device);
     engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
-                      .kept = KEPT, .queue = cli_u32(a, "queue", QUEUE), .pace = cli_u32(a, "pace", PACE) };
+                      .kept = KEPT, .embeds = m->embeds,
+                      .queue = cli_u32(a, "queue", QUEUE), .pace = cli_u32(a, "pace", PACE) };
     if (engine_start(&d, &m->engine, &err)) return cli_report(&err);
     return 0;
 }

@@ -18,6 +18,7 @@ typedef struct served {
     engine *engine;
     time_t since;
     uint32_t context, n_vocab, slots;
+    bool generates, embeds; /* it continues texts, it gives vectors */
     weft_device_info device;
 } served;
 
@@ -39,8 +40,10 @@ typedef struct server {
 /* Room for bodies of requests: gives back, then takes. False: there is none. */
 bool server_take_body(server *s, size_t back, size_t n);
 void server_count(server *s, unsigned status, double seconds);
-/* The model that a request means; NULL after an error has been answered. name NULL: the first. */
+/* The model that a request means; for text, one that continues texts. NULL after an error has been answered. name NULL:
+ * the first. */
 served *server_model(exchange *x, const char *name);
+served *server_text_model(exchange *x, const char *name);
 
 /* ---- routes (routes.c) ---- */
 
@@ -58,7 +61,7 @@ uint64_t server_client(const request_head *head);
 /* What routes do. All answer x, at once or later. */
 typedef void route_function(exchange *x);
 route_function serve_health, serve_ready, serve_metrics, serve_models, serve_props, serve_completions, serve_chat,
-    serve_tokenize, serve_detokenize;
+    serve_embeddings, serve_tokenize, serve_detokenize;
 
 /* ---- the desk (desk.c): a thread that reads requests, one after the other ---- */
 bool desk_start(void);

@@ -26,13 +26,13 @@ static bool read_ids(exchange *x, const served *m, const char *field, const json
     return true;
 }
 
-static bool read_text(exchange *x, const served *m, const json_t *text, answer_prompt *out)
+static bool read_text(exchange *x, const served *m, const char *field, const json_t *text, answer_prompt *out)
 {
     weft_error err;
     const char *bytes = json_string_value(text);
     size_t n = json_string_length(text);
     if (weft_tokenizer_encode(m->tokenizer, bytes, n, NULL, &out->tokens, &err))
-        return exchange_error(x, 400, "invalid_value", "prompt", "'prompt': %s", err.text), false;
+        return exchange_error(x, 400, "invalid_value", field, "'%s': %s", field, err.text), false;
     out->echo = malloc(n + 1);
     if (!out->echo) return exchange_error(x, 503, NULL, NULL, "out of memory"), false;
     memcpy(out->echo, bytes, n + 1);
@@ -40,29 +40,22 @@ static bool read_text(exchange *x, const served *m, const json_t *text, answer_p
     return true;
 }
 
-static bool read_one(exchange *x, const served *m, const json_t *prompt, answer_prompt *out)
+static bool read_one(exchange *x, const served *m, const char *field, const json_t *prompt, answer_prompt *out)
 {
-    if (json_is_string(prompt)) return read_text(x, m, prompt, out);
+    if (json_is_string(prompt)) return read_text(x, m, field, prompt, out);
     if (json_is_array(prompt)) {
         weft_text text = { 0 };
-        if (!read_ids(x, m, "prompt", prompt, &out->tokens)) return false;
+        if (!read_ids(x, m, field, prompt, &out->tokens)) return false;
         if (weft_tokenizer_decode(m->tokenizer, out->tokens.ids, out->tokens.n, NULL, &text, NULL)) return true;
         out->echo = text.data;
         out->n_echo = text.size;
         return true;
     }
-    exchange_error(x, 400, "invalid_value", "prompt", "'prompt': expected a text, token ids, or a list of them");
+    exchange_error(x, 400, "invalid_value", field, "'%s': expected a text, token ids, or a list of them", field);
     return false;
 }
 
-/* A list of texts or of lists is several prompts; a list of numbers is one. */
-static size_t count_prompts(const json_t *prompt)
-{
-    const json_t *first = json_array_get(prompt, 0);
-    return json_is_string(first) || json_is_array(first) ? json_array_size(prompt) : 1;
-}
-
-static void free_prompts(answer_prompt *p, size_t n)
+void answer_prompts_free(answer_prompt *p, size_t n)
 {
     for (size_t i = 0; p && i < n; i++) {
         weft_tokens_free(&p[i].tokens);
@@ -83,13 +76,33 @@ bool answer_prompt_fits(exchange *x, const served *m, size_t n, const char *fiel
     return false;
 }
 
+answer_prompt *answer_prompts_read(exchange *x, const served *m, const char *field, const json_t *value, size_t *n)
+{
+    const json_t *first = json_array_get(value, 0);
+    bool several = json_is_string(first) || json_is_array(first), ok = true;
+    *n = several ? json_array_size(value) : 1;
+    if (*n > PARAMS_CHOICES) {
+        exchange_error(x, 400, "invalid_value", field, "'%s': at most %d texts, not %zu", field, PARAMS_CHOICES, *n);
+        return NULL;
+    }
+    answer_prompt *prompts = calloc(*n, sizeof *prompts);
+    if (!prompts) exchange_error(x, 503, NULL, NULL, "out of memory");
+    for (size_t i = 0; prompts && i < *n && ok; i++) {
+        ok = read_one(x, m, field, several ? json_array_get(value, i) : value, &prompts[i]) &&
+             answer_prompt_fits(x, m, prompts[i].tokens.n, field);
+    }
+    if (ok) return prompts;
+    answer_prompts_free(prompts, *n);
+    return NULL;
+}
+
 static bool is_possible(exchange *x, const params *p, size_t n_prompts)
 {
     if (p->best_of && p->best_of != p->n)
         exchange_error(x, 400, "unsupported_value", "best_of", "'best_of': only as many as 'n' are made");
-    else if (!n_prompts || n_prompts * p->n > PARAMS_CHOICES)
-        exchange_error(x, 400, "invalid_value", "prompt", "'prompt': from 1 to %d texts in all, not %zu",
-                       PARAMS_CHOICES, n_prompts * p->n);
+    else if (n_prompts * p->n > PARAMS_CHOICES)
+        exchange_error(x, 400, "invalid_value", "n", "'n': at most %d texts in all, not %zu", PARAMS_CHOICES,
+                       n_prompts * p->n);
     else
         return true;
     return false;
@@ -97,21 +110,13 @@ static bool is_possible(exchange *x, const params *p, size_t n_prompts)
 
 static void complete(exchange *x, const json_t *request, params *p)
 {
-    const json_t *prompt = json_object_get(request, "prompt");
-    served *m = server_model(x, p->model);
-    size_t n = count_prompts(prompt);
-    if (!m || !is_possible(x, p, n)) return;
-    bool one = n == 1 && !json_is_string(json_array_get(prompt, 0)) && !json_is_array(json_array_get(prompt, 0));
-    answer_prompt *prompts = calloc(n, sizeof *prompts);
-    bool ok = prompts != NULL;
-    if (!ok) exchange_error(x, 503, NULL, NULL, "out of memory");
+    size_t n;
+    served *m = server_text_model(x, p->model);
+    answer_prompt *prompts = m ? answer_prompts_read(x, m, "prompt", json_object_get(request, "prompt"), &n) : NULL;
+    if (!prompts) return;
     if (!p->max_tokens) p->max_tokens = 16; /* as OpenAI's API has it */
-    for (size_t i = 0; i < n && ok; i++) {
-        ok = read_one(x, m, one ? prompt : json_array_get(prompt, i), &prompts[i]) &&
-             answer_prompt_fits(x, m, prompts[i].tokens.n, "prompt");
-    }
-    if (ok) answer_begin(x, m, p, false, prompts, n);
-    free_prompts(prompts, n);
+    if (is_possible(x, p, n)) answer_begin(x, m, p, false, prompts, n);
+    answer_prompts_free(prompts, n);
 }
 
 void serve_completions(exchange *x)
