@@ -15,6 +15,7 @@ from . import _lib
 from ._lib import Progress
 from .auto import AutoModelForCausalLM, AutoTokenizer, CausalLM, CausalLMOutput, PretrainedTokenizer
 from .batch import WANTS, Rows
+from .chat import ChatTemplate
 from .definition import Config, Definition, ModelInputs
 from .device import Device, DeviceInfo, Roof, devices
 from .errors import (
@@ -51,6 +52,7 @@ __all__ = [
     "CancelledError",
     "CausalLM",
     "CausalLMOutput",
+    "ChatTemplate",
     "Checkpoint",
     "Config",
     "Definition",

@@ -8,6 +8,7 @@ split, truncated and cut as the harness's Hugging Face class does it; weft.scori
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from lm_eval.api.model import TemplateLM  # type: ignore[import]
@@ -17,6 +18,7 @@ from lm_eval.utils import simple_parse_args_string  # type: ignore[import]
 from tqdm import tqdm
 
 from . import scoring
+from .chat import ChatTemplate
 from .device import Device, split_specs
 from .errors import InvalidError, NotFoundError, UnsupportedError
 from .model import Model
@@ -35,7 +37,7 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
     "vulkan:0,cpu"), or a list of such. dtype: torch's names, or any of the library's ("q8_0"); auto: as in the files.
     With float32 all of the arithmetic and the cache are so, unless kv or exact say otherwise. threads: of the CPU,
     unless device says so itself. max_length: tokens of a text; None: the model's. batch_size: texts at once; auto: 64.
-    cells: see weft.scoring.scoring_plan.
+    cells: see weft.scoring.scoring_plan. chat_template_args, enable_thinking: variables of the chat template.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
         add_bos_token: bool | None = None,
         prefix_token_id: int | None = None,
         max_gen_toks: int = 256,
+        chat_template_args: dict[str, Any] | None = None,
+        enable_thinking: bool | None = None,
     ) -> None:
         super().__init__()
         self._model = Model(pretrained)
@@ -76,6 +80,9 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
             opened.close()  # they stay open as long as the scorer
         self.max_length, self.max_gen_toks = self.scorer.max_length, max_gen_toks
         self._add_bos, self._prefix = add_bos_token, prefix_token_id
+        self._chat_args = dict(chat_template_args or {})
+        if enable_thinking is not None:
+            self._chat_args["enable_thinking"] = enable_thinking
 
     @classmethod
     def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> WeftLM:
@@ -124,6 +131,45 @@ class WeftLM(TemplateLM):  # type: ignore[misc]
         else:
             ids = self._tokens.encode(string)
         return [int(token) for token in ids]
+
+    # ---- chat templates ----
+
+    @property
+    def tokenizer_name(self) -> str:
+        """What the harness tells its caches of requests apart by."""
+        return str(self._model.path).replace("/", "__")
+
+    def chat_template(self, chat_template: bool | str = False) -> str:
+        """The text of the model's template, or of that of a name, as the harness writes it beside its results."""
+        if not chat_template:
+            return ""
+        if chat_template is True:
+            return self._model.chat_template.text()
+        return ChatTemplate(str(self._model.path), chat_template).text()
+
+    def apply_chat_template(self, chat_history: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+        """The prompt of a conversation. Without add_generation_prompt the last message is begun and goes on.
+
+        A template that refuses a conversation with a system message is asked once more without, as the harness's
+        Hugging Face class does it.
+        """
+
+        def applied(messages: list[dict[str, Any]]) -> str:
+            return self._model.apply_chat_template(
+                messages,
+                add_generation_prompt=add_generation_prompt,
+                continue_final_message=not add_generation_prompt,
+                **self._chat_args,
+            )
+
+        others = [message for message in chat_history if message["role"] != "system"]
+        try:
+            return applied(chat_history)
+        except InvalidError as error:
+            if len(others) == len(chat_history):
+                raise
+            warnings.warn(f"without the system message, which is refused: {error}", RuntimeWarning, stacklevel=2)
+            return applied(others)
 
     # ---- what the harness asks ----
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ._lib import Progress, call, dtype_of, encoded, ffi, lib, string, string_or_none, text_of
 from ._life import Guard, Handle, Object
+from .chat import ChatTemplate, Message
 from .definition import Definition, DefinitionLike
 from .device import Device
+from .errors import NotFoundError
+from .generation import Generation
 from .graph import Graph
+from .sampling import Sampling
 from .tokenizer import Tokenizer
 from .weights import Checkpoint, Source, Weights, WeightLike
 
@@ -98,6 +103,7 @@ class Model(Object):
         out = ffi.new("weft_model **")
         call(lib.weft_model_open, ffi.NULL if path is None else encoded(path), desc, out)
         self._tokenizer: Tokenizer | None = None
+        self._chat_template: ChatTemplate | None = None
         self._source = None if weights is None else Source(weights)
         if self._source:
             lib.weft_model_set_weights(out[0], self._source.source)
@@ -107,7 +113,7 @@ class Model(Object):
     def close(self) -> None:
         """Ends the object, not what was made of it: sessions, and a tokenizer that is in use, go on. Once more is
         nothing."""
-        self._tokenizer = None
+        self._tokenizer = self._chat_template = None
         super().close()
 
     def __repr__(self) -> str:
@@ -229,6 +235,70 @@ class Model(Object):
             handle = Handle("tokenizer", out[0], lambda _pointer: None, [self._handle], shared=True)
             self._tokenizer = Tokenizer._of(handle)
         return self._tokenizer
+
+    @property
+    def chat_template(self) -> ChatTemplate:
+        """The files' chat template. NotFoundError: there is none."""
+        if self._chat_template is None:
+            if self.path is None:
+                raise NotFoundError("a model without files has no chat template: say which")
+            self._chat_template = ChatTemplate(self.path)
+        return self._chat_template
+
+    def apply_chat_template(
+        self,
+        messages: Sequence[Message],
+        *,
+        chat_template: str | None = None,
+        tools: Sequence[Message] | None = None,
+        documents: Sequence[Message] | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool = False,
+        now: datetime.datetime | None = None,
+        **variables: Any,
+    ) -> str:
+        """The text of a prompt for a conversation, as transformers' function of this name makes it (tokenize=False).
+
+        chat_template: one of the files' by name, or the text of another. The rest is weft.ChatTemplate.render's. The
+        text has its special tokens: ``tokenizer.encode(text, bos=False, template=False)``.
+
+        >>> hello = [{"role": "user", "content": "Hello"}]
+        >>> weft.Model(TINY).apply_chat_template(hello, chat_template="{{ bos_token }}{{ messages[0].content }}")
+        '<|endoftext|>Hello'
+        """
+        template = self.chat_template if chat_template is None else ChatTemplate(self.path or "", chat_template)
+        return template.render(
+            messages,
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+            now=now,
+            **variables,
+        )
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        session: Session | None = None,
+        device: str | Device | Sequence[str | Device] = "cpu",
+        max_tokens: int = 0,
+        sampling: Sampling | None = None,
+        stop: str | Iterable[str] = (),
+        **variables: Any,
+    ) -> Generation:
+        """The reply to a conversation: an iterator of tokens; ``run().text`` is the whole.
+
+        It has a session of its own on the device, with the weights that go with one: who chats for longer gives one
+        (``session``), and the turns before are not evaluated again. variables: see Session.chat, which this is.
+
+        >>> model, hello = weft.Model(TINY), [{"role": "user", "content": "Once upon a time"}]
+        >>> model.chat(hello, chat_template="{{ messages[0].content }}", max_tokens=5).run().text
+        ', there was a little'
+        """
+        session = session or self.session(device)
+        return session.chat(messages, max_tokens=max_tokens, sampling=sampling, stop=stop, **variables)
 
     @property
     def checkpoint(self) -> Checkpoint | None:

@@ -13,6 +13,7 @@ import numpy as np
 from ._lib import Progress, call, dtype_of, encoded, ffi, lib, progress_sink, string
 from ._life import Handle, Object
 from .batch import WANTS, Floats, Rows, Step, batch_of, pointer_of, room_for, wants_of
+from .chat import Message, reply
 from .device import Device
 from .errors import CancelledError, InvalidError
 from .generation import Generation
@@ -294,6 +295,28 @@ class Session(Object):
         stops = [stop] if isinstance(stop, str) else list(stop)
         return Generation(
             self, ids_of(ids), sequence, max_tokens, sampling or Sampling(), stops, ignore_eos, n_logprobs
+        )
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        sequence: int = 0,
+        *,
+        max_tokens: int = 0,
+        sampling: Sampling | None = None,
+        stop: str | Iterable[str] = (),
+        n_logprobs: int | None = None,
+        add_generation_prompt: bool = True,
+        **variables: Any,
+    ) -> Generation:
+        """The reply to a conversation, as ``generate`` gives it: an iterator, ``run().text`` is the whole.
+
+        The prompt is made by the model's chat template; variables are those of ``Model.apply_chat_template``. What the
+        sequence has of it already, as the turns before, is not evaluated again; anything else that it has is forgotten.
+        """
+        prompt = self.model.apply_chat_template(messages, add_generation_prompt=add_generation_prompt, **variables)
+        return reply(
+            self, prompt, sequence, max_tokens=max_tokens, sampling=sampling, stop=stop, n_logprobs=n_logprobs
         )
 
     def cancel(self) -> None:

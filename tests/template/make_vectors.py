@@ -9,6 +9,7 @@ import sys
 from conversations import CONVERSATIONS, render
 
 here = pathlib.Path(__file__).parent
+CONTINUED = " Yes, of  course, "
 
 
 def fnv(data):
@@ -28,7 +29,17 @@ def expect(path, whole):
     return row
 
 
-out = {"conversations": CONVERSATIONS, "own": {}, "published": {}, "fetched": {}}
+def continued(path):
+    """With continue_final_message, which the Python package has (tests/python/test_chat.py)."""
+    messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": CONTINUED}]
+    conversation = {**CONVERSATIONS["plain"], "messages": messages}
+    text, _ = render(
+        path.read_bytes().decode(), {**conversation, "add_generation_prompt": False, "continue_final_message": True}
+    )
+    return text if text is None or path.parent.name == "own" else [len(text.encode()), fnv(text.encode())]
+
+
+out = {"conversations": CONVERSATIONS, "own": {}, "published": {}, "fetched": {}, "continued": {}}
 published = {p.name for p in (here / "published").glob("*.jinja")}
 for p in sorted((here / "own").glob("*.jinja")):
     out["own"][p.name] = expect(p, True)
@@ -41,6 +52,9 @@ if len(sys.argv) > 1:
 else:
     out["fetched"] = json.loads((here / "vectors.json").read_text())["fetched"]
 rows = [f' "conversations": {{\n' + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in CONVERSATIONS.items()) + "}"]
-for group in ("own", "published", "fetched"):
+for folder in ("own", "published"):
+    for p in sorted((here / folder).glob("*.jinja")):
+        out["continued"][p.name] = continued(p)
+for group in ("own", "published", "fetched", "continued"):
     rows.append(f' "{group}": {{\n' + ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in out[group].items()) + "}")
 (here / "vectors.json").write_text("{\n" + ",\n".join(rows) + "\n}\n")
