@@ -52,8 +52,8 @@ weft_status weft__session_find(void *session, const char *name, weft_weight_data
     const weft_session *s = session;
     weft__adapters *a = weft__plan_adapters(s->plan);
     const weft_weight_source of_adapters = weft__adapters_source(a), of_model = weft_model_weights(s->m);
-    const weft_status status = a ? of_adapters.find(of_adapters.ctx, name, out, NULL) : WEFT_NOT_FOUND;
-    if (status != WEFT_NOT_FOUND) return status ? of_adapters.find(of_adapters.ctx, name, out, err) : WEFT_OK;
+    const weft_status status = a ? of_adapters.find(of_adapters.ctx, name, out, err) : WEFT_NOT_FOUND;
+    if (status != WEFT_NOT_FOUND) return status;
     return of_model.find(of_model.ctx, name, out, err);
 }
 

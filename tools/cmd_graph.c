@@ -137,7 +137,7 @@ static int run_graph(const cli_args *a)
     int status = cli_source_open(a, stage == PLANNED, &s);
     if (!status && cli_has(a, "program") && (stage != PLANNED || !s.model))
         status = cli_misuse("--program: only a planned model has programs of these names");
-    bool follows = s.model && stage == BUILT && !strcmp(format, "text");
+    bool follows = !cli_has(a, "lora") && s.model && stage == BUILT && !strcmp(format, "text");
     if (!status && follows) status = weft_model_print_text(s.model, &w, &err) ? cli_report(&err) : 0;
     else if (!status) status = dump(a, &s, stage, formats[f].format, &w);
     if (!status && html) status = cli_page_write(s.title, text.data, text.size, NULL, 0, file);

@@ -7,6 +7,8 @@
 
 #include "golden.h"
 #include "models/adapter.h"
+#include "models/convert.h"
+#include "tests/oom.h"
 #include "tests/sample.h"
 
 enum { MOST = 3 }; /* adapters of a golden */
@@ -181,9 +183,213 @@ static void meets(const golden *g, weft_backend *device)
     check(g, device, true);
 }
 
-/* ---- what is refused ---- */
+/* ---- what sequences do with them ---- */
 
 static const char *const base = "adapters/llama-linear.json";
+
+/* A world over the base's golden, its model and a device. */
+typedef struct bench {
+    golden g;
+    world w;
+    weft_model *m;
+    weft_backend *device;
+    weft_adapter_use uses[MOST];
+} bench;
+
+static bool bench_open(bench *b)
+{
+    *b = (bench){ 0 };
+    if (!golden_open(&b->g, base) || !world_open(&b->w, &b->g) ||
+        !CHECK_OK(weft_model_open(b->g.folder.path, NULL, &b->m, &err), err))
+        return false;
+    for (uint32_t i = 0; i < b->w.n; i++) b->uses[i] = (weft_adapter_use){ .adapter = b->w.adapters[i], .choice = i };
+    return CHECK_OK(weft_backend_open("cpu,threads=1", &b->device, &err), err);
+}
+
+static void bench_close(bench *b)
+{
+    weft_backend_close(b->device);
+    weft_model_close(b->m);
+    world_close(&b->w);
+    golden_close(&b->g);
+}
+
+static void check_error(const bench *b, const json_t *want, uint32_t stride)
+{
+    CHECK(error_of(&b->g, want, results, stride) < 1e-5);
+}
+
+/* Sessions with one adapter, with another one and with none are over the same weights, which stay as they are. */
+static void sessions_share_weights(void)
+{
+    bench b;
+    weft_weights *weights = NULL;
+    uint64_t before = 0;
+    if (bench_open(&b)) {
+        const weft_weight_source source = weft_model_weights(b.m);
+        CHECK_OK(weft_weights_create(&source, 1, &weights, &err), err);
+        for (uint32_t i = 0; weights && i < 4; i++) {
+            const weft_adapter_use use = { .adapter = b.w.adapters[i % 2] };
+            weft_session_desc d = exactly;
+            weft_session_plan *p;
+            weft_session *s;
+            d.devices = &b.device;
+            d.n_devices = 1;
+            d.adapters = i == 1 ? NULL : &use;
+            d.n_adapters = i != 1;
+            if (!CHECK_OK(weft_session_plan_create(b.m, &d, &p, &err), err) ||
+                !CHECK_OK(weft_session_open(p, weights, &s, &err), err))
+                break;
+            if (run(s, &b.g, 1, results) && i != 1) check_error(&b, adapted(&b.w, i % 2), 1);
+            CHECK_EQ_INT(weft_session_adapted(s, 0), i == 1 ? WEFT_ADAPTER_NONE : 0);
+            if (!i) before = weft_weights_bytes(weights);
+            CHECK(before && weft_weights_bytes(weights) == before);
+            CHECK(i == 1 ? weft_session_bytes(s) > before : weft_session_bytes(s) > before + 1000);
+            weft_session_destroy(s);
+        }
+    }
+    weft_weights_destroy(weights);
+    bench_close(&b);
+}
+
+static void evaluate(weft_session *s, const bench *b, uint32_t sequence, size_t from, size_t to)
+{
+    weft_batch_token t[GOLDEN_IDS];
+    for (size_t i = from; i < to; i++)
+        t[i - from] = (weft_batch_token){ b->g.prompt[i], sequence, wants(&b->g, i) ? WEFT_WANT_LOGITS : 0 };
+    CHECK_OK(weft_session_eval(s, t, to - from, &(weft_rows){ .logits = results }, &err), err);
+}
+
+/* The last row of results is the last of the golden's. */
+static void check_last(const bench *b, size_t i)
+{
+    const json_t *want = json_array_get(adapted(&b->w, i), b->g.n_rows - 1);
+    for (size_t v = 0; v < b->g.n_vocab; v++)
+        CHECK_NEAR((double)results[v], json_number_value(json_array_get(want, v)), 1e-4);
+}
+
+static void check_forks(const bench *b, weft_session *s)
+{
+    const size_t half = b->g.row[b->g.n_rows - 1], n = b->g.n_prompt;
+    uint32_t shared = 0;
+    CHECK_STATUS(weft_session_adapt(s, 1, 2, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft_session_adapt(s, 1, -2, &err), WEFT_INVALID, err);
+    CHECK_STATUS(weft_session_adapt(s, 99, 0, &err), WEFT_INVALID, err);
+    CHECK_OK(weft_session_adapt(s, 0, 1, &err), err);
+    evaluate(s, b, 0, 0, half);
+    CHECK_STATUS(weft_session_adapt(s, 0, 0, &err), WEFT_INVALID, err); /* it has tokens */
+    CHECK_OK(weft_session_fork(s, 0, 1, &err), err);
+    CHECK_EQ_INT(weft_session_adapted(s, 1), 1);
+    evaluate(s, b, 1, half, n);
+    check_last(b, 1);
+    CHECK_OK(weft_session_share(s, 2, b->g.prompt, n - 1, &shared, &err), err); /* it has choice 0 */
+    CHECK_EQ_INT(shared, 0);
+    CHECK_OK(weft_session_adapt(s, 2, 1, &err), err);
+    CHECK_OK(weft_session_share(s, 2, b->g.prompt, n - 1, &shared, &err), err);
+    CHECK_EQ_INT(shared, n - 1);
+    evaluate(s, b, 2, n - 1, n);
+    check_last(b, 1);
+}
+
+static void check_saved(const bench *b, weft_session *s)
+{
+    const size_t half = b->g.row[b->g.n_rows - 1];
+    char path[TEMP_PATH];
+    snprintf(path, sizeof path, "%s", temp_path(&b->g.folder, "saved"));
+    CHECK_OK(weft_session_save(s, 0, NULL, 0, path, &err), err);
+    CHECK_STATUS(weft_session_load(s, 3, path, NULL, &err), WEFT_UNSUPPORTED, err); /* it has choice 0 */
+    CHECK_CONTAINS(err.text, "with an adapter that hashes to");
+    CHECK_OK(weft_session_adapt(s, 3, WEFT_ADAPTER_NONE, &err), err);
+    CHECK_STATUS(weft_session_load(s, 3, path, NULL, &err), WEFT_UNSUPPORTED, err);
+    CHECK_CONTAINS(err.text, "here it is none");
+    CHECK_OK(weft_session_adapt(s, 3, 1, &err), err);
+    CHECK_OK(weft_session_load(s, 3, path, NULL, &err), err);
+    evaluate(s, b, 3, half, b->g.n_prompt);
+    check_last(b, 1);
+}
+
+static void sequences_keep_theirs(void)
+{
+    bench b;
+    weft_session *s = bench_open(&b) ? open(b.m, exactly, b.uses, (uint32_t)b.w.n, b.device) : NULL;
+    if (s) {
+        check_forks(&b, s);
+        check_saved(&b, s);
+    }
+    weft_session_destroy(s);
+    bench_close(&b);
+}
+
+static void choices_are_checked(void)
+{
+    bench b;
+    weft_session_plan *p;
+    if (bench_open(&b)) {
+        const weft_adapter_use none = { 0 }, far = { .adapter = b.w.adapters[0], .choice = 1 };
+        weft_session_desc d = { .adapters = &none, .n_adapters = 1 };
+        CHECK_STATUS(weft_session_plan_create(b.m, &d, &p, &err), WEFT_INVALID, err);
+        d.adapters = &far;
+        CHECK_STATUS(weft_session_plan_create(b.m, &d, &p, &err), WEFT_INVALID, err);
+        d.n_adapters = WEFT_MAX_ADAPTERS + 1;
+        CHECK_STATUS(weft_session_plan_create(b.m, &d, &p, &err), WEFT_LIMIT, err);
+        const weft_adapter_info *info = weft_adapter_info_get(b.w.adapters[1]);
+        CHECK_EQ_INT(info->rank, 20);
+        CHECK_CONTAINS(info->base, "llama-linear");
+        CHECK(info->modules && info->parameters);
+    }
+    bench_close(&b);
+}
+
+static void memory_may_be_short(void)
+{
+    bench b;
+    if (bench_open(&b))
+        OOM_LOOP (n) {
+            weft_adapter *a = NULL;
+            weft_session *s = NULL;
+            weft_status status = weft_adapter_open(b.w.folders[0].path, &a, &err);
+            const weft_adapter_use use = { .adapter = a };
+            weft_session_desc d = { .devices = &b.device, .n_devices = 1, .adapters = &use, .n_adapters = 1,
+                                    .context = 32, .max_tokens = 1 };
+            if (!status) status = weft_session_create(b.m, &d, &s, &err);
+            OOM_CHECK(status, err);
+            weft_session_destroy(s);
+            weft_adapter_close(a);
+        }
+    bench_close(&b);
+}
+
+/* The same adapters on a GGUF file, whose rows of queries and keys lie in another order. */
+static void gguf(const golden *g, weft_backend *device)
+{
+    world w;
+    char path[TEMP_PATH];
+    weft_model *m = NULL, *there = NULL;
+    if (strstr(g->name, "llama-biases")) return; /* no GGUF file says its activation */
+    snprintf(path, sizeof path, "%s", temp_path(&g->folder, "model.gguf"));
+    if (world_open(&w, g) && CHECK_OK(weft_model_open(g->folder.path, NULL, &m, &err), err) &&
+        CHECK_OK(weft_model_convert(m, path, NULL, &err), err) &&
+        CHECK_OK(weft_model_open(path, NULL, &there, &err), err)) {
+        weft_adapter_use uses[MOST] = { { 0 } };
+        for (uint32_t i = 0; i < w.n; i++) uses[i] = (weft_adapter_use){ .adapter = w.adapters[i], .choice = i };
+        weft_session *s = open(there, exactly, uses, (uint32_t)w.n, device);
+        if (s) check_batch(&w, s);
+        weft_session_destroy(s);
+    }
+    weft_model_close(there);
+    weft_model_close(m);
+    world_close(&w);
+}
+
+static void gguf_files_take_them(void)
+{
+    weft_backend *b;
+    if (!CHECK_OK(weft_backend_open("cpu,threads=1", &b, &err), err)) return;
+    golden_each("adapters", only, gguf, b);
+    weft_backend_close(b);
+}
+
+/* ---- what is refused ---- */
 
 typedef struct refusal {
     const char *key, *value;  /* of the configuration, as JSON; NULL: of the tensors */
@@ -324,6 +530,11 @@ static void vulkan(void)
 static const weft_test tests[] = {
     { "refuses what it cannot do", refuses_what_it_cannot_do },
     { "refuses another base", refuses_another_base },
+    { "sessions share weights", sessions_share_weights },
+    { "sequences keep theirs", sequences_keep_theirs },
+    { "choices are checked", choices_are_checked },
+    { "memory may be short", memory_may_be_short },
+    { "GGUF files take them", gguf_files_take_them },
     { "CPU", cpu },
     { "Vulkan", vulkan },
 };
