@@ -130,13 +130,15 @@ typedef struct weft_backend_vt {
     void (*judge)(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail);
 
     weft_status (*buf_create)(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err); /* zeroed */
-    /* Uses host memory as it is; NULL if the backend cannot. The memory outlives the buffer and is only read. */
-    weft_status (*buf_wrap)(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err);
     void (*buf_destroy)(weft_buf *buf);
     weft_status (*buf_write)(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
     weft_status (*buf_read)(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);
     /* Within one buffer, on the device; no span reads what another writes. NULL: through the host. */
     weft_status (*buf_copy)(weft_buf *buf, const weft_state_span *spans, uint32_t n, weft_error *err);
+    /* A weight that lies in host memory as the device wants it, used where it is; NULL if the backend cannot. The
+     * memory outlives the buffer and is only read. */
+    weft_status (*weight_wrap)(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                               const void *data, weft_buf **out, weft_error *err);
     /* Room for one weight: weight_bytes in as many pieces as the device's limits ask for. NULL: as buf_create. */
     weft_status (*weight_create)(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
                                  weft_buf **out, weft_error *err);

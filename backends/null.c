@@ -86,9 +86,10 @@ static weft_status null_buf_create(weft_backend *b, uint64_t bytes, weft_buf **o
     return null_refuse(err);
 }
 
-static weft_status null_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err)
+static weft_status null_weight_wrap(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank,
+                                    const int64_t *dims, const void *data, weft_buf **out, weft_error *err)
 {
-    (void)b, (void)data, (void)bytes, (void)out;
+    (void)b, (void)layout, (void)t, (void)rank, (void)dims, (void)data, (void)out;
     return null_refuse(err);
 }
 
@@ -165,10 +166,10 @@ const weft_backend_vt weft__backend_null = {
     .weight_bytes = null_weight_bytes,
     .choose = null_choose,
     .buf_create = null_buf_create,
-    .buf_wrap = null_buf_wrap,
     .buf_destroy = null_buf_destroy,
     .buf_write = null_buf_write,
     .buf_read = null_buf_read,
+    .weight_wrap = null_weight_wrap,
     .weight_write = null_weight_write,
     .exec_create = null_exec_create,
     .exec_destroy = null_exec_destroy,

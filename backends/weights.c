@@ -155,6 +155,11 @@ static weft_status find_data(weft_weights *w, const entry *e, weft_weight_data *
 
 /* ---- loading ---- */
 
+static weft_status wrap(entry *e, const void *data, weft_error *err)
+{
+    return e->b->vt->weight_wrap(e->b, e->layout, e->dtype, e->rank, e->dims, data, &e->buf, err);
+}
+
 /* Data that needs no change is used where the file is mapped, if the device can and its elements are aligned. */
 static weft_status borrow(entry *e, const weft_weight_data *data, weft_error *err)
 {
@@ -163,7 +168,7 @@ static weft_status borrow(entry *e, const weft_weight_data *data, weft_error *er
     if (e->layout != WEFT_LAYOUT_PLAIN || data->dtype != e->dtype || !weft__weight_is_plain(data) ||
         (uintptr_t)data->data % align)
         return WEFT_OK;
-    WEFT_TRY(e->b->vt->buf_wrap(e->b, data->data, data->bytes, &e->buf, err));
+    WEFT_TRY(wrap(e, data->data, err));
     e->borrowed = e->buf != NULL;
     return WEFT_OK;
 }
@@ -185,7 +190,7 @@ static weft_status pack(entry *e, const weft_weight_data *data, weft__task *task
 
 static weft_status take_kept(entry *e, weft_error *err)
 {
-    WEFT_TRY(e->b->vt->buf_wrap(e->b, e->kept.data, e->bytes, &e->buf, err));
+    WEFT_TRY(wrap(e, e->kept.data, err));
     if (e->buf) return WEFT_OK;
     WEFT_TRY(create_buf(e, err));
     weft_status s = e->b->vt->buf_write(e->buf, 0, e->kept.data, e->bytes, err);

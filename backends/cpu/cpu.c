@@ -175,9 +175,10 @@ static weft_status cpu_buf_create(weft_backend *b, uint64_t bytes, weft_buf **ou
     return WEFT_OK;
 }
 
-static weft_status cpu_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err)
+static weft_status cpu_weight_wrap(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank,
+                                   const int64_t *dims, const void *data, weft_buf **out, weft_error *err)
 {
-    WEFT_TRY(new_buf(b, bytes, out, err));
+    WEFT_TRY(new_buf(b, b->vt->weight_bytes(b, layout, t, rank, dims), out, err));
     (*out)->kind = CPU_BUF_BORROWED;
     (*out)->data = (void *)(uintptr_t)data;
     return WEFT_OK;
@@ -227,7 +228,7 @@ const weft_backend_vt weft__backend_cpu = {
     .weight_bytes = cpu_weight_bytes,
     .choose = cpu_choose,
     .buf_create = cpu_buf_create,
-    .buf_wrap = cpu_buf_wrap,
+    .weight_wrap = cpu_weight_wrap,
     .buf_destroy = cpu_buf_destroy,
     .buf_write = cpu_buf_write,
     .buf_read = cpu_buf_read,

@@ -91,10 +91,20 @@ weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, 
     return s;
 }
 
-weft_status vk_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err)
+/* One that needs no cutting, where the device reads the host's memory. */
+weft_status vk_weight_wrap(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                           const void *data, weft_buf **out, weft_error *err)
 {
-    (void)b, (void)data, (void)bytes, (void)err;
-    *out = NULL; /* weights live in device memory */
+    vk_backend *vk = (vk_backend *)b;
+    weft_buf *buf;
+    *out = NULL;
+    if (!vk->import_pages || gpu_weight_parts(&vk->caps, layout, t, rank, dims, NULL) != 1) return WEFT_OK;
+    WEFT_TRY(new_buf(vk, 1, &buf, err));
+    gpu_weight_parts(&vk->caps, layout, t, rank, dims, buf->parts);
+    buf->bytes = buf->parts[0].bytes;
+    buf->n_blocks = vk_block_import(vk, data, buf->bytes, &buf->blocks[0], &buf->parts[0].offset);
+    if (buf->n_blocks) *out = buf;
+    else vk_buf_destroy(buf);
     return WEFT_OK;
 }
 

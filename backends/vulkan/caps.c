@@ -115,6 +115,7 @@ static weft_status query_features(vk_backend *vk, features *f, weft_error *err)
     chain_extension(f, &f->executable, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME, false, all, n);
     chain_extension(f, &f->fault, VK_EXT_DEVICE_FAULT_EXTENSION_NAME, false, all, n);
     vk->has_budget = add_extension(f, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, all, n);
+    vk->has_import = vk->options.import && add_extension(f, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME, all, n);
     add_extension(f, "VK_KHR_portability_subset", all, n); /* has to be asked for where it is */
     choose_calibration(vk, f, all, n);
     free(all);
@@ -256,6 +257,7 @@ weft_status vk_caps_read(vk_backend *vk, weft_error *err)
     WEFT_TRY(read_matrix(vk, &f, out, err));
     vk->api.GetPhysicalDeviceMemoryProperties(vk->physical, &vk->memory);
     vk_memory_classify(vk);
+    vk_imports_find(vk);
     return WEFT_OK;
 }
 

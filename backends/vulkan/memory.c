@@ -217,6 +217,9 @@ void vk_block_destroy(vk_backend *vk, vk_block *b)
         vk->allocated -= b->bytes;
         vk->spilled -= b->spilled ? b->bytes : 0;
         vk_slabs_give(vk, b);
+    } else if (b->memory) { /* imported */
+        vk->api.FreeMemory(vk->device, b->memory, NULL);
+        vk->n_allocations--;
     }
     *b = (vk_block){ 0 };
 }

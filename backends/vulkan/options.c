@@ -107,6 +107,7 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
     }
     if (IS("memory")) return parse_bytes(item, value, &o->memory, err);
     if (IS("staging")) return parse_switch(item, value, &o->staging, err);
+    if (IS("import")) return parse_switch(item, value, &o->import, err);
     if (IS("self-test")) {
         o->self_test_given = true;
         o->large_probes = !strcmp(value, "2");
@@ -131,8 +132,8 @@ static weft_status parse_item(const char *item, vk_options *o, weft_error *err)
         return WEFT_OK;
     }
 #undef IS
-    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, dot, labels, matrix, "
-                     "max-binding, max-groups, memory, self-test, staging, statistics, submit-ms, tuning, validation, "
+    return WEFT_FAIL(err, WEFT_INVALID, "vulkan: unknown option '%.200s' (loader, cache, dot, import, labels, "
+                     "matrix, max-binding, max-groups, memory, self-test, staging, statistics, submit-ms, tuning, validation, "
                      "without; each as name=value)", item);
 }
 

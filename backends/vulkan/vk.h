@@ -49,7 +49,7 @@ typedef struct vk_options {
     char *loader, *cache; /* NULL: default, none; owned */
     uint64_t max_binding, memory; /* 0: the device's */
     uint32_t max_groups;          /* the same */
-    bool staging, validation, labels;
+    bool staging, import, validation, labels;
     bool self_test, self_test_given;
     bool large_probes; /* test software devices like others */
     bool statistics; /* ask the compiler for register counts and the like (option statistics=1) */
@@ -88,6 +88,9 @@ typedef struct vk_backend vk_backend;
 
 weft_status vk_block_create(vk_backend *vk, uint64_t bytes, vk_memory_use use, vk_block *out, weft_error *err);
 void vk_block_destroy(vk_backend *vk, vk_block *b);
+/* imports.c: a block that is these bytes of the host's memory, and the pages around them, to be read where they are;
+ * *at is where they begin in it. False: the device cannot (see vk_imports_find). */
+bool vk_block_import(vk_backend *vk, const void *data, uint64_t bytes, vk_block *out, uint64_t *at);
 weft_status vk_flush(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
 weft_status vk_invalidate(vk_backend *vk, const vk_block *b, uint64_t offset, uint64_t n, weft_error *err);
 /* Copies between host and any block, through staging memory where the block is not writable, not readable. They wait
@@ -148,6 +151,8 @@ struct vk_backend {
     VkPhysicalDeviceMemoryProperties memory;
     bool has_budget;      /* VK_EXT_memory_budget */
     bool has_fault;       /* VK_EXT_device_fault is on */
+    bool has_import;      /* VK_EXT_external_memory_host is on */
+    uint64_t import_pages; /* whole pages of this size are imported of the host's memory; 0: none are (imports.c) */
     uint32_t timestamp_bits; /* of the queue's timestamps that count; 0: it has none */
     const char *calibration; /* "EXT", "KHR": whose calibrated timestamps the device has; NULL: none */
     PFN_vkGetCalibratedTimestampsEXT calibrated_timestamps; /* of the device and CLOCK_MONOTONIC; NULL: cannot */
@@ -184,6 +189,7 @@ weft_status vk_caps_read(vk_backend *vk, weft_error *err);
 weft_status vk_limits_check(const vk_backend *vk, weft_error *err);
 weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p);
 void vk_memory_classify(vk_backend *vk);
+void vk_imports_find(vk_backend *vk);        /* import_pages */
 uint64_t vk_memory_free(const vk_backend *vk); /* bytes, at this moment */
 weft_status vk_device_create(vk_backend *vk, weft_error *err);
 weft_status vk_clock_create(vk_backend *vk, weft_error *err); /* finds calibrated_timestamps */
@@ -228,7 +234,8 @@ weft_status vk_weight_create(weft_backend *b, weft_layout layout, weft_dtype t, 
 weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, const weft_weight_data *src,
                             weft__task *task, weft_error *err);
 weft_status vk_buf_create(weft_backend *b, uint64_t bytes, weft_buf **out, weft_error *err);
-weft_status vk_buf_wrap(weft_backend *b, const void *data, uint64_t bytes, weft_buf **out, weft_error *err);
+weft_status vk_weight_wrap(weft_backend *b, weft_layout layout, weft_dtype t, uint32_t rank, const int64_t *dims,
+                           const void *data, weft_buf **out, weft_error *err);
 void vk_buf_destroy(weft_buf *buf);
 weft_status vk_buf_write(weft_buf *buf, uint64_t offset, const void *src, uint64_t n, weft_error *err);
 weft_status vk_buf_read(weft_buf *buf, uint64_t offset, void *dst, uint64_t n, weft_error *err);

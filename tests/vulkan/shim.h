@@ -13,8 +13,9 @@ SHIM_API int shim_calls(void);    /* fallible calls so far */
 SHIM_API int shim_alive(void);    /* objects made and not destroyed */
 SHIM_API int shim_barriers(void); /* barriers between dispatches so far */
 SHIM_API int shim_outer_barriers(void); /* all others */
-/* Devices opened from now on have no timestamps, no calibrated ones; until the next shim_begin. */
-enum { SHIM_TIMESTAMPS = 1, SHIM_CALIBRATION = 2 };
+/* Devices opened from now on have no timestamps, no calibrated ones, import none of the host's memory; until the next
+ * shim_begin. */
+enum { SHIM_TIMESTAMPS = 1, SHIM_CALIBRATION = 2, SHIM_IMPORTS = 4 };
 SHIM_API void shim_without(int what);
 SHIM_API unsigned long shim_digest(void); /* of the sequence of commands recorded so far, labels left out */
 SHIM_API int shim_timestamps(void);       /* commands that write one, so far */
@@ -34,6 +35,7 @@ enum { SHIM_TIMES = 256 };
 typedef struct shim_report {
     unsigned allocations, live_allocations, most_allocations; /* of device memory */
     unsigned refused;             /* for want of room */
+    unsigned imports, no_imports; /* of the host's memory: done, refused */
     unsigned by_type[SHIM_TYPES]; /* allocations */
     unsigned flushes, invalidates;
     unsigned misused;             /* maps of what cannot be mapped, ranges that are not whole atoms */

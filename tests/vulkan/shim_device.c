@@ -330,11 +330,21 @@ static VkResult allocation_fits(const VkMemoryAllocateInfo *info)
     return VK_SUCCESS;
 }
 
+static bool imports(const VkMemoryAllocateInfo *info)
+{
+    const VkBaseInStructure *s = info->pNext;
+    while (s && s->sType != VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT) s = s->pNext;
+    return s;
+}
+
 static PFN_vkAllocateMemory real_AllocateMemory;
 static VKAPI_ATTR VkResult VKAPI_CALL device_AllocateMemory(VkDevice d, const VkMemoryAllocateInfo *info,
                                                             const VkAllocationCallbacks *a, VkDeviceMemory *out)
 {
     if (shim_fails()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    bool refused = shim_taken() & SHIM_IMPORTS;
+    if (imports(info)) ++*(refused ? &report.no_imports : &report.imports);
+    if (imports(info) && refused) return VK_ERROR_INVALID_EXTERNAL_HANDLE;
     VkMemoryAllocateInfo real = *info;
     if (current) {
         VkResult full = allocation_fits(info);

@@ -10,6 +10,7 @@ static void (*begin)(int fail, int swallow);
 static shim_profile *(*device)(const char *key);
 static const shim_report *(*reported)(void);
 static int (*alive)(void);
+static void (*without)(int what);
 
 static const char shimmed[] = "vulkan:0,loader=" SHIM_PATH, staged[] = "vulkan:0,staging=1,loader=" SHIM_PATH;
 static const char *const profiles[] = { "radv", "radv-window", "radv-apu", "amd-apu", "anv", "anv-uncached", "anv-dgpu",
@@ -25,7 +26,8 @@ static bool load_shim(void)
     *(void **)&device = dlsym(library, "shim_device");
     *(void **)&reported = dlsym(library, "shim_reported");
     *(void **)&alive = dlsym(library, "shim_alive");
-    if (!CHECK(begin && device && reported && alive)) return false;
+    *(void **)&without = dlsym(library, "shim_without");
+    if (!CHECK(begin && device && reported && alive && without)) return false;
     begin(0, 0);
     return true;
 }
@@ -264,24 +266,28 @@ static void budget_of_loaded(void)
     }
 }
 
+/* Weight number i is 64 floats; where all of them are the same, they lie at the same place. */
+typedef struct many { const float *w; uint64_t step[3]; } many;
+
 static weft_status find_many(void *ctx, const char *name, weft_weight_data *out, weft_error *e)
 {
-    (void)name, (void)e;
-    *out = (weft_weight_data){ .dtype = WEFT_F32, .rank = 1, .dims = { 64 }, .data = ctx, .bytes = 64 * sizeof(float) };
+    const many *m = ctx;
+    (void)e;
+    *out = (weft_weight_data){ .dtype = WEFT_F32, .rank = 1, .dims = { 64 }, .bytes = 64 * sizeof(float),
+                               .data = (const char *)m->w + m->step[atoi(name + 1) % 3] };
     return WEFT_OK;
 }
 
-/* x + the sum of n weights. */
-static weft_status add_many(uint32_t n, float y[64])
+/* x + the sum of n weights, with x = 0. */
+static weft_status add_many(const char *spec, many *m, uint32_t n, float y[64])
 {
-    static float w[64], x[64];
+    static float x[64];
     weft_graph *g;
     weft_ref in, out;
     weft_backend *b = NULL;
     weft_program *p = NULL;
     weft_weights *weights = NULL;
-    weft_weight_source source = { w, find_many };
-    for (int i = 0; i < 64; i++) w[i] = (float)i;
+    weft_weight_source source = { m, find_many };
     WEFT_TRY(weft_graph_create(NULL, &g, &err));
     weft_ref sum = weft_input(g, WEFT_F32, WEFT_DIMS(64), "x");
     for (uint32_t i = 0; i < n; i++) {
@@ -291,7 +297,7 @@ static weft_status add_many(uint32_t n, float y[64])
     }
     weft_output(g, sum, "y");
     weft_status s = weft_graph_seal(g, &err);
-    if (!s) s = weft_backend_open(shimmed, &b, &err);
+    if (!s) s = weft_backend_open(spec, &b, &err);
     if (!s) s = weft_program_create(g, &(weft_program_desc){ .devices = &b, .n_devices = 1 }, &p, &err);
     if (!s) s = weft_weights_create(&source, 1, &weights, &err);
     if (!s) s = weft_program_load(p, weights, NULL, &err);
@@ -310,19 +316,54 @@ static weft_status add_many(uint32_t n, float y[64])
 /* A12. Many tensors, few allocations; and where a device allows too few, it says which limit it is. */
 static void a12_allocations(void)
 {
-    float y[64];
+    float y[64], w[64];
+    many same = { w, { 0 } };
     if (!load_shim()) return;
+    for (int i = 0; i < 64; i++) w[i] = (float)i;
     shim_profile *p = only("nvidia");
     p->max_allocations = 8;
-    if (CHECK_OK(add_many(200, y), err)) {
+    if (CHECK_OK(add_many(shimmed, &same, 200, y), err)) {
         for (int i = 0; i < 64; i++) CHECK_NEAR(y[i], 200.0 * i, 0.01);
         CHECK(reported()->most_allocations <= 8);
     }
     CHECK_EQ_INT(alive(), 0);
     p->max_allocations = 1;
-    CHECK_STATUS(add_many(200, y), WEFT_LIMIT, err);
+    CHECK_STATUS(add_many(shimmed, &same, 200, y), WEFT_LIMIT, err);
     CHECK_CONTAINS(err.text, "maxMemoryAllocationCount");
     CHECK_EQ_INT(alive(), 0);
+}
+
+static void check_imports(const char *spec, many *m, unsigned done, unsigned refused)
+{
+    float y[64] = { 0 };
+    if (!CHECK_OK(add_many(spec, m, 3, y), err)) return;
+    CHECK_EQ_INT(reported()->imports, done);
+    CHECK_EQ_INT(reported()->no_imports, refused);
+    CHECK_EQ_INT(alive(), 0);
+    for (int i = 0; i < 64; i++) {
+        float sum = 0;
+        for (int k = 0; k < 3; k++) sum += m->w[m->step[k] / sizeof(float) + (uint64_t)i];
+        CHECK_NEAR(y[i], sum, 1e-3);
+    }
+}
+
+/* The host's memory is read where it is if that is asked for, lies at a multiple of what the device can bind, and the
+ * driver takes it; the last of a page as well. Else it is copied. */
+static void imported(void)
+{
+    static const char spec[] = "vulkan:0,import=1,loader=" SHIM_PATH;
+    static _Alignas(65536) float pages[2 * 65536 / sizeof(float)];
+    many at = { pages, { 0, 65536 + 4096 - 256, 8 } };
+    if (!load_shim()) return;
+    for (uint32_t i = 0; i < sizeof pages / sizeof *pages; i++) pages[i] = (float)(i % 1000);
+    check_imports(spec, &at, 2, 0);
+    begin(0, 0);
+    check_imports(shimmed, &at, 0, 0);
+    begin(0, 0);
+    without(SHIM_IMPORTS);
+    check_imports(spec, &at, 0, 2);
+    only("nvidia"); /* a card's own memory is faster */
+    check_imports(spec, &at, 0, 0);
 }
 
 static const weft_test tests[] = {
@@ -335,5 +376,6 @@ static const weft_test tests[] = {
     { "budgets", budgets },
     { "budget of loaded", budget_of_loaded },
     { "A12 allocations", a12_allocations },
+    { "imported", imported },
 };
 TEST_MAIN(tests)
