@@ -18,7 +18,7 @@ from .batch import WANTS, Rows
 from .device import Device
 from .errors import InvalidError, LimitError
 from .model import Model
-from .sampling import Sampler, Sampling, logprobs
+from .sampling import Sampler, Sampling
 from .session import Session, SessionPlan
 
 __all__ = ["Continued", "Score", "Scorer", "scoring_plan"]
@@ -28,6 +28,7 @@ PAGE = 16  # cells of a page: each continuation has its own copy of the page tha
 CELLS = 4096  # two questions of the longest kind, some dozens of the usual one
 MANY_CELLS = 8192
 RUN = 512  # tokens, and rows of logits
+ROWS = 16  # of logits that are looked at together: what a cache holds, with a large vocabulary
 SHARED = 16  # tokens that a run less for them is worth
 
 
@@ -285,11 +286,16 @@ class Scorer:
         users_of = [users for users in rows if users]
         out = Rows(logits=self._logits[: len(users_of)])
         self.session.eval(ids, sequences, wants, out)
-        for row, users in zip(self._logits, users_of):
-            best = int(row.argmax())
-            for (request, target), value in zip(users, logprobs(row, [target for _, target in users])):
-                request.logprob += float(value)
-                request.greedy &= target == best
+        for at in range(0, len(users_of), ROWS):
+            self._score_rows(self._logits[at : at + ROWS], users_of[at : at + ROWS])
+
+    def _score_rows(self, rows: npt.NDArray[np.float32], users_of: list[list[tuple[_Request, int]]]) -> None:
+        rows = rows[: len(users_of)]
+        best, sums = rows.argmax(axis=1).tolist(), log_sums(rows).tolist()
+        for row, users, top, log_sum in zip(rows, users_of, best, sums):
+            for request, target in users:
+                request.logprob += float(row[target]) - log_sum
+                request.greedy &= target == top
 
     # ---- texts ----
 
@@ -373,6 +379,15 @@ class Scorer:
         whole = self.session.model.tokenizer.decode(text.tokens[:-1] if ends else text.tokens, skip_special=True)
         text.text = cut(whole, stop)
         text.over = ends or len(text.tokens) == max_tokens or certain(whole, len(text.text), stop)
+
+
+def log_sums(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """log(sum(exp(row))) of each row: the exponentials are float32, their sum is double."""
+    top = rows.max(axis=1)
+    below = rows - top[:, np.newaxis]
+    np.exp(below, out=below)
+    sums: npt.NDArray[np.float64] = top + np.log(below.sum(axis=1, dtype=np.float64))
+    return sums
 
 
 def windows(text: Sequence[int], prefix: int, length: int) -> Iterator[tuple[list[int], list[int]]]:
