@@ -18,6 +18,7 @@ if(WEFT_MODELS)
   pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.12)
   pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.40)
   pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc>=2.4)
+  pkg_check_modules(libedit IMPORTED_TARGET libedit>=3.1) # for `weft chat`
   pkg_check_modules(microhttpd IMPORTED_TARGET libmicrohttpd>=0.9.71) # for `weft serve`
 endif()
 

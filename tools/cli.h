@@ -59,7 +59,7 @@ typedef struct cli_command {
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_tokenize, cli_detokenize,
     cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init,
-    cli_convert, cli_quantize, cli_imatrix, cli_devices, cli_chat_template, cli_serve;
+    cli_convert, cli_quantize, cli_imatrix, cli_devices, cli_chat_template, cli_chat, cli_serve;
 extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_model_options[],
     cli_graph_options[], cli_sampling_options[], cli_common_options[];
 
@@ -72,6 +72,8 @@ void cli_each_choice(const char *choices, void (*use)(void *ctx, const char *wor
 
 /* ---- options ---- */
 int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out); /* 0, or an exit status + 1 */
+/* The option has this value alone, which must stay. 0, or 2 after a message: then nothing has changed. */
+int cli_set(cli_args *a, const cli_option *o, const char *value);
 bool cli_has(const cli_args *a, const char *name);
 const char *cli_text(const cli_args *a, const char *name, const char *fallback);
 unsigned cli_texts(const cli_args *a, const char *name, const char *const **values);
@@ -154,6 +156,8 @@ weft_status cli_device_spec(const cli_args *a, const char *spec, char *out, size
 int cli_split(const cli_args *a, const cli_device_list *l, uint32_t *out, bool *given);
 bool cli_dtype(const char *name, weft_dtype *out);
 void cli_run_close(cli_run *r);
+/* Tokens per second, as a line on standard error; n_prompt: tokens that were read. */
+void cli_tell_speed(const weft_generated *r, size_t n_prompt);
 /* Pages that an extent of a session's graph stands for where a token sees `cells` cells, or those of its window; 0: it
  * counts no pages. */
 uint32_t cli_pages_seen(const char *extent, uint32_t page, uint32_t cells);

@@ -69,18 +69,6 @@ static int print_object(const cli_run *run, const weft_tokens *prompt, const wef
     return cli_print_json(o);
 }
 
-/* The first token comes of the prompt, the others of decoding. */
-static void tell_speed(const weft_generated *r, size_t n_prompt)
-{
-    uint32_t n = r->n_tokens ? r->n_tokens - 1 : 0;
-    fprintf(stderr, "prompt: %zu token%s in %.2f s, %.1f tokens/s", n_prompt, n_prompt == 1 ? "" : "s",
-            r->prompt_seconds, (double)n_prompt / r->prompt_seconds);
-    if (n && r->decode_seconds > 0)
-        fprintf(stderr, "; decode: %u token%s in %.2f s, %.1f tokens/s", n, n == 1 ? "" : "s", r->decode_seconds,
-                n / r->decode_seconds);
-    fputc('\n', stderr);
-}
-
 /* The last token was picked, not read: nothing has needed what follows it. */
 static int save(const cli_args *a, weft_session *s, const weft_generated *r)
 {
@@ -150,7 +138,7 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt, 
     for (uint32_t i = 0; !json && tokens_only && i < r.n_tokens; i++) printf("%s%d", i ? "," : "", r.tokens[i]);
     if (!json) fputc('\n', stdout);
     fflush(stdout);
-    if (cli_has(a, "verbose") || (cli_on_terminal() && !json)) tell_speed(&r, prompt->n);
+    if (cli_has(a, "verbose") || (cli_on_terminal() && !json)) cli_tell_speed(&r, prompt->n);
     bool cancelled = r.stop == WEFT_STOP_CANCELLED && cli_interrupted();
     if (!status && cli_has(a, "save-state")) status = save(a, run->session, &r);
     weft_generated_free(&r);

@@ -191,6 +191,16 @@ static int add_value(cli_args *a, const cli_option *o, const char *value)
     return check_value(o, value);
 }
 
+int cli_set(cli_args *a, const cli_option *o, const char *value)
+{
+    const cli_args was = *a;
+    for (unsigned i = 0; i < a->n_given; i++)
+        if (a->given[i].option == o) a->given[i].n = 0;
+    int status = add_value(a, o, value);
+    if (status) *a = was;
+    return status;
+}
+
 static int take_positional(const cli_command *c, int argc, char **argv, cli_args *out)
 {
     int n = argc - optind, want = !c->positional ? 0 : strchr(c->positional, ' ') ? 2 : 1;

@@ -203,6 +203,18 @@ void cli_run_close(cli_run *r)
     *r = (cli_run){ 0 };
 }
 
+/* The first token comes of the prompt, the others of decoding. */
+void cli_tell_speed(const weft_generated *r, size_t n_prompt)
+{
+    uint32_t n = r->n_tokens ? r->n_tokens - 1 : 0;
+    fprintf(stderr, "prompt: %zu token%s in %.2f s, %.1f tokens/s", n_prompt, n_prompt == 1 ? "" : "s",
+            r->prompt_seconds, (double)n_prompt / r->prompt_seconds);
+    if (n && r->decode_seconds > 0)
+        fprintf(stderr, "; decode: %u token%s in %.2f s, %.1f tokens/s", n, n == 1 ? "" : "s", r->decode_seconds,
+                n / r->decode_seconds);
+    fputc('\n', stderr);
+}
+
 /* ---- --check ---- */
 
 typedef struct check_state {
