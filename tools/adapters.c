@@ -1,4 +1,5 @@
-/* adapters.c: --lora FOLDER[=SCALE]: the adapters that a command's session has, all at once. */
+/* adapters.c: --lora FOLDER[=SCALE]: the adapters that a command's session has: all at once, but of a server each by
+ * itself, of which requests choose. */
 #include "tools/cli.h"
 
 #include <math.h>
@@ -30,7 +31,8 @@ int cli_adapters_open(const cli_args *a, cli_adapters *out, weft_session_desc *d
         weft_status s = weft_adapter_open(folder, &out->opened[out->n], &err);
         free(folder);
         if (s) return cli_report(&err);
-        out->uses[out->n] = (weft_adapter_use){ .adapter = out->opened[out->n], .scale = scale };
+        out->uses[out->n] = (weft_adapter_use){ .adapter = out->opened[out->n], .scale = scale,
+                                                .choice = a->command == &cli_serve ? out->n : 0 };
         out->n++;
     }
     desc->adapters = out->uses;

@@ -114,7 +114,7 @@ typedef struct cli_device_list {
     weft_backend *device[CLI_MAX_DEVICES];
     uint32_t n;
 } cli_device_list;
-/* adapters.c: what --lora names, which a session's description borrows: all of it is one choice. */
+/* adapters.c: what --lora names, which a session's description borrows: one choice, but of a server one each. */
 typedef struct cli_adapters {
     weft_adapter *opened[CLI_MAX_VALUES];
     weft_adapter_use uses[CLI_MAX_VALUES];

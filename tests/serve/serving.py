@@ -1,5 +1,6 @@
 """serving.py: `weft serve` as tests run it: a process on a free port, requests over plain sockets, checks that count."""
 
+import array
 import json
 import os
 import re
@@ -158,6 +159,28 @@ def together(jobs):
     for t in threads:
         t.join(PATIENCE)
     return results
+
+
+def adapter_in(folder, name, seed, layers=6, width=256, rank=4):
+    """A folder with a LoRA adapter of random numbers for the bundled model, in PEFT's layout."""
+    path = os.path.join(folder, name)
+    os.mkdir(path)
+    x, header, data = seed, {}, b""
+    for layer in range(layers):
+        for which, shape in (("A", (rank, width)), ("B", (3 * width, rank))):
+            numbers = array.array("f")
+            for _ in range(shape[0] * shape[1]):
+                x = (x * 1103515245 + 12345) % (1 << 31)
+                numbers.append((x / (1 << 30) - 1) * 0.4)
+            key = f"base_model.model.gpt_neox.layers.{layer}.attention.query_key_value.lora_{which}.weight"
+            header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 4 * len(numbers)]}
+            data += numbers.tobytes()
+    head = json.dumps(header).encode()
+    with open(os.path.join(path, "adapter_model.safetensors"), "wb") as f:
+        f.write(len(head).to_bytes(8, "little") + head + data)
+    with open(os.path.join(path, "adapter_config.json"), "w") as f:
+        json.dump({"peft_type": "LORA", "r": rank, "lora_alpha": 16, "target_modules": ["query_key_value"]}, f)
+    return path
 
 
 TEMPLATE = """{% for m in messages %}{% if m.role == 'refuse' %}{{ raise_exception('no such role') }}{% endif %}\

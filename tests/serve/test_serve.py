@@ -81,11 +81,11 @@ check("the best of two is the one picked", all(max(t.values()) == p and len(t) =
 check("logarithms", all(-5 < p < 0 for p in l["token_logprobs"]), l)
 
 # ---- ends ----
-full = server.complete(STORY, max_tokens=4096, ignore_eos=True).json
+full = server.complete(STORY, max_tokens=2496, ignore_eos=True).json
 check.equal("a full context", (full["choices"][0]["finish_reason"], full["usage"]["total_tokens"]), ("length", 513))
 long = server.complete("a " * 600)
 check.equal("a prompt longer than it", (long.status, long.error["code"]), (400, "context_length_exceeded"))
-ended = server.complete("The end.", max_tokens=400).json["choices"][0]
+ended = server.complete("The end.", max_tokens=240).json["choices"][0]
 check.equal("the end of the text", ended["finish_reason"], "stop")
 
 # ---- chat ----
@@ -260,12 +260,12 @@ check.equal("three on one connection", seen.count(b"HTTP/1.1 200"), 3)
 prompts = [f"{STORY} there {w}" for w in ("was a cat", "were two dogs", "lived a boy", "was a big tree", "came a bird", "sat a frog",
                                          "stood a house", "ran a fox")] + [f"One day, {n}" for n in
           ("Tom", "Sue went to", "Ben and Mia", "a little fish", "the sun was", "Lily saw", "a red car", "mom said")]
-alone = [server.text(p, max_tokens=40) for p in prompts]
+alone = [server.text(p, max_tokens=24) for p in prompts]
 
 
 def stream(p):
     def run():
-        events = server.complete(p, max_tokens=40, stream=True).events
+        events = server.complete(p, max_tokens=24, stream=True).events
         return "".join(e["choices"][0]["text"] for e in events[:-1])
     return run
 

@@ -1,14 +1,16 @@
 """test_serve_limits.py WEFT MODEL: what `weft serve` does with too much: connections, slow and silent clients, full queues, full
 caches, keys, signals. One server with small limits after another; each check waits for what must happen."""
 
+import json
 import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 
-from serving import Checks, Server, parse, together
+from serving import Checks, Server, adapter_in, parse, together
 
 weft, model = sys.argv[1:3]
 check = Checks()
@@ -140,4 +142,20 @@ many = together([lambda x=x: server.text(f"{STORY} there was a {x}", max_tokens=
 check.equal("texts that do not fit at once are as each alone", many, alone)
 check("for some were set back", server.metric("weft_preemptions_total") > 0)
 check.equal("the server ends", server.end(signal.SIGINT), 0)
+
+# ---- adapters, chosen by the model's name ----
+folders = [adapter_in(folder.name, a, seed) for a, seed in (("one", 1), ("two", 2))]
+server = Server(weft, model, "--deterministic", "--name", "tiny", "--lora", folders[0], "--lora", folders[1])
+names = [m["id"] for m in server.get("/v1/models").json["data"]]
+check.equal("adapters are models", names, ["tiny", "tiny:one", "tiny:two"])
+check.equal("one by its name", server.get("/v1/models/tiny:two").json["id"], "tiny:two")
+alone = [server.text(STORY, model=m, max_tokens=20) for m in names]
+check("what they write differs", len(set(alone)) == 3 and alone[0].startswith(ALONE), alone)
+told = subprocess.run([weft, "generate", model, "--lora", folders[1], "--prompt", STORY, "--max-tokens", "20", "--deterministic",
+                       "--json", "--device", "cpu,threads=1"], capture_output=True, check=True)
+check.equal("it is what `weft generate --lora` writes", json.loads(told.stdout)["text"], alone[2])
+check.equal("also in one batch", together([lambda m=m: server.text(STORY, model=m, max_tokens=20) for m in names * 3]), alone * 3)
+check.equal("an answer names it", server.complete(STORY, model="tiny:one", max_tokens=1).json["model"], "tiny:one")
+check.equal("another", server.complete(STORY, model="tiny:three").status, 404)
+check.equal("the server ends", server.end(), 0)
 check.end()

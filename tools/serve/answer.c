@@ -37,6 +37,7 @@ static answer *make_answer(exchange *x, const served *m, const params *p, bool c
                    .logprobs = p->logprobs, .n_choices = n_choices, .n_left = n_choices, .created = time(NULL) };
     exchange_hold(x);
     name_answer(a);
+    snprintf(a->model, sizeof a->model, "%s", p->model ? p->model : m->name);
     a->choices = calloc(n_choices, sizeof *a->choices);
     for (uint32_t i = 0; a->choices && i < n_choices; i++) {
         choice *c = &a->choices[i];
@@ -113,9 +114,9 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
 static task_desc describe(const exchange *x, const params *p, const answer_prompt *prompt, choice *c)
 {
     task_desc d = {
-        .ids = prompt->tokens.ids, .n = prompt->tokens.n, .sampling = p->sampling, .stop = p->stop,
-        .n_stop = p->n_stop, .max_tokens = p->max_tokens, .ignore_eos = p->ignore_eos, .logprobs = p->logprobs,
-        .n_top = p->n_top, .client = x->client,
+        .ids = prompt->tokens.ids, .n = prompt->tokens.n, .adapter = server_adapter(c->a->m, p->model),
+        .sampling = p->sampling, .stop = p->stop, .n_stop = p->n_stop, .max_tokens = p->max_tokens,
+        .ignore_eos = p->ignore_eos, .logprobs = p->logprobs, .n_top = p->n_top, .client = x->client,
         .listener = { .token = on_token, .gone = is_gone, .end = on_end, .ctx = c },
     };
     d.sampling.seed += c->index; /* choices of one seed differ */

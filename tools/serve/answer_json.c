@@ -90,7 +90,7 @@ static json_t *take_logprobs(answer *a, choice *c)
 static json_t *frame(answer *a, const char *object, json_t *choices)
 {
     json_t *json = json_pack("{s:s, s:s, s:I, s:s, s:s, s:o}", "id", a->id, "object", object, "created",
-                             (json_int_t)a->created, "model", a->m->name, "system_fingerprint", weft_version(),
+                             (json_int_t)a->created, "model", a->model, "system_fingerprint", weft_version(),
                              "choices", choices);
     return json;
 }

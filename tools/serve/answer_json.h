@@ -21,7 +21,7 @@ struct answer {
     exchange *x;
     const served *m;
     bool chat, stream, include_usage, logprobs, failed;
-    char id[40];
+    char id[40], model[300]; /* model: as the request calls it */
     time_t created;
     choice *choices;
     uint32_t n_choices, n_left;

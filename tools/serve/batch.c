@@ -14,15 +14,34 @@ static bool generates(const task *t)
     return pending(t) == 1 && !t->pool;
 }
 
-/* One token for each task that generates; of the rest of the step every prompt gets the same. */
-static void share_out(engine *e)
+/* Tokens of prompts that a step has room for beside n that generate: as many as its time allows. */
+static uint32_t room_beside(const engine *e, uint32_t n)
 {
-    uint32_t n_generate = 0, n_prompts = 0, most = weft_session_settled(e->d.session)->max_tokens;
+    const uint32_t least = 8, most = weft_session_settled(e->d.session)->max_tokens;
+    if (!n) return most;
+    if (e->alone <= 0 || e->each <= 0) return 4 * least; /* not measured yet */
+    double room = ((double)e->d.pace - 1) * e->alone / e->each;
+    if (room + n > most) return most > n + least ? most - n : least;
+    return room > least ? (uint32_t)room : least;
+}
+
+/* What a step has taken tells how much the next may have; the newest eighth counts. */
+static void learn(engine *e, uint32_t n_generate, uint32_t n_prompt, double seconds)
+{
+    const double part = 0.125;
+    double *what = n_prompt ? &e->each : &e->alone, beside = n_generate ? e->alone : 0;
+    double x = n_prompt ? (seconds > beside ? seconds - beside : 0) / n_prompt : seconds;
+    *what += *what > 0 ? part * (x - *what) : x;
+}
+
+/* One token for each task that generates, which are counted; of the rest of the step every prompt gets the same. */
+static uint32_t share_out(engine *e)
+{
+    uint32_t n_generate = 0, n_prompts = 0;
     for (uint32_t i = 0; i < e->n_running; i++)
         if (generates(e->running[i])) n_generate++;
         else n_prompts++;
-    uint32_t step = n_generate && e->d.pace < most ? e->d.pace : most;
-    uint32_t room = step > n_generate ? step - n_generate : 0;
+    uint32_t room = room_beside(e, n_generate);
     if (room < n_prompts) room = n_prompts;
     for (uint32_t i = 0; i < e->n_running; i++) {
         task *t = e->running[i];
@@ -34,6 +53,7 @@ static void share_out(engine *e)
         t->quota = pending(t) < part ? pending(t) : part;
         room -= t->quota;
     }
+    return n_generate;
 }
 
 static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
@@ -119,13 +139,16 @@ void engine_step(engine *e)
     task *tasks[ENGINE_SLOTS];
     weft_error err;
     weft_status status;
-    uint32_t n;
+    uint32_t n, n_generate = 0;
+    double began;
     do {
         n = e->n_running;
         for (uint32_t i = 0; i < n; i++) tasks[i] = e->running[i];
-        share_out(e);
+        n_generate = share_out(e);
+        began = weft__seconds();
         status = evaluate(e, tasks, n, &err);
     } while (status == WEFT_LIMIT && preempt(e));
+    if (!status) learn(e, n_generate, (uint32_t)e->n_batch - n_generate, weft__seconds() - began);
     atomic_fetch_add(&e->counts.steps, 1);
     results r = { e->logits, e->hidden };
     for (uint32_t i = 0; i < n; i++)

@@ -116,6 +116,7 @@ static weft_status make_tasks(embedding *e, const params *p, const answer_prompt
     for (uint32_t i = 0; i < e->n_items; i++) {
         const task_desc d = {
             .ids = inputs[i].tokens.ids, .n = inputs[i].tokens.n, .client = e->x->client,
+            .adapter = server_adapter(e->m, p->model),
             .pool = p->pool_last ? TASK_POOL_LAST : TASK_POOL_MEAN,
             .listener = { .vector = on_vector, .gone = is_gone, .end = on_end, .ctx = &e->items[i] },
         };

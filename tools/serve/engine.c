@@ -42,7 +42,8 @@ weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *e
     if (!t) return WEFT_OOM_FAIL(err, "a request");
     *t = (task){ .e = e, .n = d->n, .n_prompt = (uint32_t)d->n,
                  .max_tokens = d->max_tokens ? d->max_tokens : UINT32_MAX, .sequence = NO_SEQUENCE,
-                 .pool = d->pool, .ignore_eos = d->ignore_eos, .client = d->client, .listener = d->listener };
+                 .adapter = d->adapter, .pool = d->pool, .ignore_eos = d->ignore_eos, .client = d->client,
+                 .listener = d->listener };
     weft_status status = fill_task(e, d, t, err);
     if (!status) return WEFT_OK;
     task_destroy(t);

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "models/model.h"
+#include "models/adapter.h"
 
 enum { ENGINE_SLOTS = 256 }; /* at most */
 
@@ -41,6 +41,7 @@ typedef struct task_listener {
 typedef struct task_desc {
     const int32_t *ids; /* the prompt, copied: from 1 token to the context's */
     size_t n;
+    int32_t adapter; /* a choice of the session's; WEFT_ADAPTER_NONE */
     task_pool pool; /* then nothing down to `client` matters */
     weft_sampling sampling;
     const char *const *stop;
@@ -66,7 +67,7 @@ typedef struct engine_desc {
     uint32_t kept;  /* sequences that are kept for their beginnings, besides; at least 2 */
     uint32_t queue; /* tasks that may wait */
     bool embeds;    /* the session gives hidden states, of n_embed numbers */
-    uint32_t pace;  /* tokens a step while any task generates */
+    float pace; /* while any task generates a step lasts at most this many times as long as without prompts */
 } engine_desc;
 
 weft_status engine_start(const engine_desc *d, engine **out, weft_error *err);

@@ -19,6 +19,7 @@ struct task {
     uint32_t quota;          /* of them, evaluated in this step */
     weft_sampler *sampler;
     weft_token_stream *stream;
+    int32_t adapter;
     task_pool pool;
     double *sum; /* [n_embed] of a pooled one */
     weft_logprob *logprobs; /* [1 + n_top]; NULL: not asked for */
@@ -51,6 +52,7 @@ struct engine {
     size_t cap_hidden;
     uint32_t n_embed;
     uint64_t clock;
+    double alone, each; /* measured: seconds of a step without prompts, and that a token of a prompt adds */
     bool held; /* pages have run out: nothing is admitted until a task has ended */
     double asked; /* when clients were last asked whether they are there */
     engine_counts counts;

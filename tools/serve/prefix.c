@@ -16,6 +16,7 @@ static uint32_t find_best(const engine *e, const task *t, uint32_t *best)
     uint32_t most = 0;
     *best = NO_SEQUENCE;
     for (uint32_t i = 0; i < e->n_sequences; i++) {
+        if (weft_session_adapted(e->d.session, i) != t->adapter) continue;
         uint32_t n = common(weft_session_tokens(e->d.session, i), weft_session_length(e->d.session, i), t->ids, t->n);
         if (n > most) most = n, *best = i;
     }
@@ -29,7 +30,7 @@ bool engine_should_wait(const engine *e, const task *t)
     if (t->pool) return false; /* it needs what every token becomes */
     for (uint32_t i = 0; i < e->n_running; i++) {
         const task *o = e->running[i];
-        if (o->done >= o->n_prompt) continue;
+        if (o->done >= o->n_prompt || o->adapter != t->adapter) continue;
         uint32_t n = common(o->ids, o->n_prompt, t->ids, t->n);
         if (n > soon) soon = n;
     }
@@ -61,6 +62,7 @@ bool engine_seat(engine *e, task *t, weft_error *err)
     uint32_t q = find_empty(e);
     if (q == NO_SEQUENCE && engine_evict(e)) q = find_empty(e);
     if (q == NO_SEQUENCE) return WEFT_FAIL(err, WEFT_LIMIT, "no sequence is free"), false;
+    if (weft_session_adapt(e->d.session, q, t->adapter, err)) return false;
     if (!t->pool && weft_session_share(e->d.session, q, t->ids, t->n - 1, &shared, err)) return false;
     e->sequences[q] = (kept){ .t = t, .used = ++e->clock };
     t->sequence = q;

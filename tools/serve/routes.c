@@ -122,11 +122,25 @@ json_t *request_json(exchange *x)
     return root;
 }
 
+const char *server_adapter_name(const served *m, uint32_t i)
+{
+    const char *path = weft_adapter_info_get(m->adapters->opened[i])->path, *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+int32_t server_adapter(const served *m, const char *name)
+{
+    size_t n = strlen(m->name);
+    for (uint32_t i = 0; name && !strncmp(name, m->name, n) && name[n] == ':' && i < m->adapters->n; i++)
+        if (!strcmp(name + n + 1, server_adapter_name(m, i))) return (int32_t)i;
+    return WEFT_ADAPTER_NONE;
+}
+
 served *server_model(exchange *x, const char *name)
 {
     server *s = x->server;
     for (unsigned i = 0; i < s->n_models; i++)
-        if (!name || !strcmp(s->models[i].name, name)) return &s->models[i];
+        if (!name || !strcmp(s->models[i].name, name) || server_adapter(&s->models[i], name) >= 0) return &s->models[i];
     exchange_error(x, 404, "model_not_found", "model", "there is no model '%.200s' here", name ? name : "");
     return NULL;
 }

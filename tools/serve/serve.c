@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEPT = 16, SLOTS = 16, QUEUE = 256, PACE = 128, CONNECTIONS = 2048, TIMEOUT = 60, BODY = 8 << 20, PORT = 8080 };
+enum { KEPT = 16, SLOTS = 16, QUEUE = 256, CONNECTIONS = 2048, TIMEOUT = 60, BODY = 8 << 20, PORT = 8080 };
 
 /* ---- the model ---- */
 
@@ -64,6 +64,7 @@ static int start_engine(const cli_args *a, served *m, const cli_run *run)
     weft_error err;
     if (weft_model_tokenizer(run->model, &m->tokenizer, &err)) return cli_report(&err);
     m->model = run->model;
+    m->adapters = &run->adapters;
     m->session = run->session;
     m->slots = cli_u32(a, "slots", SLOTS);
     m->generates = weft_session_settled(run->session)->outputs & WEFT_WANT_LOGITS;
@@ -74,7 +75,7 @@ static int start_engine(const cli_args *a, served *m, const cli_run *run)
     weft_backend_info(run->devices.device[0], &m->device);
     engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
                       .kept = KEPT, .embeds = m->embeds,
-                      .queue = cli_u32(a, "queue", QUEUE), .pace = cli_u32(a, "pace", PACE) };
+                      .queue = cli_u32(a, "queue", QUEUE), .pace = cli_f32(a, "pace", 2.5f) };
     if (engine_start(&d, &m->engine, &err)) return cli_report(&err);
     return 0;
 }

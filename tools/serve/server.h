@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "models/template/template.h"
+#include "tools/cli.h"
 #include "tools/serve/engine.h"
 #include "tools/serve/exchange.h"
 
@@ -18,6 +19,7 @@ typedef struct served {
     engine *engine;
     time_t since;
     uint32_t context, n_vocab, slots;
+    const cli_adapters *adapters; /* requests may choose one: "NAME:FOLDER" */
     bool generates, embeds; /* it continues texts, it gives vectors */
     weft_device_info device;
 } served;
@@ -44,6 +46,9 @@ void server_count(server *s, unsigned status, double seconds);
  * the first. */
 served *server_model(exchange *x, const char *name);
 served *server_text_model(exchange *x, const char *name);
+/* The adapter that a name has behind the model's, or WEFT_ADAPTER_NONE; and the name of adapter i, its folder's. */
+int32_t server_adapter(const served *m, const char *name);
+const char *server_adapter_name(const served *m, uint32_t i);
 
 /* ---- routes (routes.c) ---- */
 

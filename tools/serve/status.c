@@ -26,10 +26,20 @@ void serve_ready(exchange *x)
 
 /* ---- models ---- */
 
-static json_t *model_json(const served *m)
+static json_t *model_json(const served *m, const char *name)
 {
-    return json_pack("{s:s, s:s, s:I, s:s}", "id", m->name, "object", "model", "created", (json_int_t)m->since,
+    return json_pack("{s:s, s:s, s:I, s:s}", "id", name, "object", "model", "created", (json_int_t)m->since,
                      "owned_by", "weft");
+}
+
+static void list_model(const served *m, json_t *list)
+{
+    char name[512];
+    json_array_append_new(list, model_json(m, m->name));
+    for (uint32_t i = 0; i < m->adapters->n; i++) {
+        snprintf(name, sizeof name, "%s:%s", m->name, server_adapter_name(m, i));
+        json_array_append_new(list, model_json(m, name));
+    }
 }
 
 void serve_models(exchange *x)
@@ -37,14 +47,14 @@ void serve_models(exchange *x)
     const char *name = x->path && strlen(x->path) > strlen("/v1/models/") ? x->path + strlen("/v1/models/") : NULL;
     json_t *list = json_array();
     server *s = x->server;
-    for (unsigned i = 0; i < s->n_models; i++) json_array_append_new(list, model_json(&s->models[i]));
+    for (unsigned i = 0; i < s->n_models; i++) list_model(&s->models[i], list);
     if (!name) {
         exchange_answer(x, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
         return;
     }
     json_decref(list);
     served *m = server_model(x, name);
-    if (m) exchange_answer(x, 200, model_json(m));
+    if (m) exchange_answer(x, 200, model_json(m, name));
 }
 
 /* ---- /props ---- */
