@@ -1,7 +1,7 @@
 /* convert_folder.c: see convert_folder.h. Each tensor of the folder is a run of elements of one weight of the graph, in
  * the graph's order or with its last two dims the other way round. Everything is written into OUT.partial, a folder
  * that is renamed when it has been opened again. While it has that name a file MARK is in it, by which the next run
- * knows that it may remove it. */
+ * knows that it may remove it, unless that is locked: a run is under way. */
 #include "models/convert_folder.h"
 
 #include <dirent.h>
@@ -47,29 +47,41 @@ static void remove_partial(const char *folder)
     rmdir(folder);
 }
 
-static bool has_mark(const char *folder)
+/* Takes the mark, which has then been made if it was not there. */
+static weft_status lock_mark(const char *folder, weft__out *mark, weft_error *err)
 {
     char *path = weft__path_join(folder, MARK);
-    const bool there = path && weft__path_exists(path);
+    weft_status s = path ? weft__out_open(path, mark, err) : WEFT_OOM_FAIL(err, folder);
     free(path);
-    return there;
+    return s;
 }
 
-/* An empty folder of that name with the mark in it, in place of what an earlier run left that was killed. */
-static weft_status make_partial(const char *folder, weft_error *err)
+/* Removes what an earlier run left that was killed. */
+static weft_status remove_earlier(const char *folder, weft_error *err)
 {
-    weft__out out;
-    if (has_mark(folder)) remove_partial(folder);
-    else rmdir(folder); /* if it is empty: a run was killed before it made the mark */
+    weft__out mark;
+    char *path = weft__path_join(folder, MARK);
+    const bool marked = path && weft__path_exists(path);
+    free(path);
+    if (!marked) {
+        rmdir(folder); /* if it is empty: a run was killed before it made the mark */
+        return WEFT_OK;
+    }
+    WEFT_TRY(lock_mark(folder, &mark, err));
+    remove_partial(folder);
+    return weft__out_close(&mark, WEFT_OK, err);
+}
+
+/* An empty folder of that name with the mark in it. */
+static weft_status make_partial(const char *folder, weft__out *mark, weft_error *err)
+{
+    WEFT_TRY(remove_earlier(folder, err));
     if (mkdir(folder, 0777)) {
         if (errno != EEXIST) return weft__out_fail(err, folder, "create");
         return WEFT_FAIL(err, WEFT_INVALID, "%s: is there, and was not left by an earlier run: remove it, or choose "
                          "another name", folder);
     }
-    char *path = weft__path_join(folder, MARK);
-    weft_status s = path ? weft__out_open(path, &out, err) : WEFT_OOM_FAIL(err, folder);
-    if (!s) s = weft__out_close(&out, WEFT_OK, err);
-    free(path);
+    weft_status s = lock_mark(folder, mark, err);
     if (s) remove_partial(folder);
     return s;
 }
@@ -118,12 +130,14 @@ weft_status weft__convert_to_folder(weft_model *m, const char *folder, const wef
     if (!partial) return WEFT_OOM_FAIL(err, folder);
     memcpy(partial, folder, n);
     memcpy(partial + n, PARTIAL, sizeof PARTIAL);
-    weft_status s = make_partial(partial, err);
+    weft__out mark;
+    weft_status s = make_partial(partial, &mark, err);
     if (!s) {
         s = write_all(m, partial, d, err);
         if (!s) s = weft__out_rename(partial, folder, err);
         if (s) remove_partial(partial);
         else remove_file(folder, MARK);
+        s = weft__out_close(&mark, s, err);
     }
     free(partial);
     return s;

@@ -167,9 +167,10 @@ weft_status weft_session_save(weft_session *s, uint32_t sequence, const int32_t 
     weft_status status = f.piece && who && partial ? weft__out_open(partial, &f.out, err) : WEFT_OOM_FAIL(err, path);
     if (!status) {
         status = write_file(&f, sequence, pending, n_pending, who, who_size, err);
-        status = weft__out_close(&f.out, status, err);
+        status = weft__out_sync(&f.out, status, err);
         if (!status) status = weft__out_rename(partial, path, err);
         if (status) unlink(partial);
+        status = weft__out_close(&f.out, status, err);
     }
     free(f.piece);
     free(who);

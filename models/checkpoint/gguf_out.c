@@ -147,11 +147,11 @@ static weft_status write_file(job *j, const char *partial, weft_error *err)
 {
     if (!(j->buffer = malloc(j->piece))) return WEFT_OOM_FAIL(err, j->desc->path);
     WEFT_TRY(weft__out_open(partial, &j->out, err));
-    weft_status s = weft__out_close(&j->out, write_all(j, err), err);
+    weft_status s = weft__out_sync(&j->out, write_all(j, err), err);
     if (!s && j->desc->check) s = j->desc->check(j->desc->check_ctx, partial, err);
     if (!s) s = weft__out_rename(partial, j->desc->path, err);
     if (s) unlink(partial);
-    return s;
+    return weft__out_close(&j->out, s, err);
 }
 
 weft_status weft__gguf_write(const weft__gguf_write_desc *desc, weft_error *err)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -17,14 +19,39 @@ weft_status weft__out_fail(weft_error *err, const char *path, const char *what)
     return WEFT_FAIL(err, WEFT_IO, "%s: cannot %s: %s", path, what, strerror_r(e, reason, sizeof reason));
 }
 
+/* Whether fd is still what path names: who wrote it before may have renamed it before the lock was there. */
+static bool is_at(int fd, const char *path)
+{
+    struct stat a, b;
+    return !fstat(fd, &a) && !stat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* A file system without locks has none. */
+static weft_status open_locked(const char *path, int *fd, weft_error *err)
+{
+    for (int i = 0; i < 10; i++) {
+        *fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (*fd < 0) return weft__out_fail(err, path, "create");
+        const bool locked = !flock(*fd, LOCK_EX | LOCK_NB);
+        if (!locked && errno == EWOULDBLOCK) break;
+        if (is_at(*fd, path)) return WEFT_OK;
+        close(*fd);
+        *fd = -1;
+    }
+    if (*fd >= 0) close(*fd);
+    return WEFT_FAIL(err, WEFT_IO, "%s: another process is writing it", path);
+}
+
 weft_status weft__out_open(const char *path, weft__out *out, weft_error *err)
 {
     *out = (weft__out){ .fd = -1, .path = strdup(path) };
     if (!out->path) return WEFT_OOM_FAIL(err, path);
-    out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (out->fd >= 0) return WEFT_OK;
-    weft_status s = weft__out_fail(err, path, "create");
-    free(out->path);
+    weft_status s = open_locked(path, &out->fd, err);
+    if (!s && ftruncate(out->fd, 0)) {
+        s = weft__out_fail(err, path, "empty");
+        close(out->fd);
+    }
+    if (s) free(out->path);
     return s;
 }
 
@@ -41,9 +68,14 @@ weft_status weft__out_write(weft__out *out, const void *data, size_t n, weft_err
     return WEFT_OK;
 }
 
+weft_status weft__out_sync(const weft__out *out, weft_status s, weft_error *err)
+{
+    return s == WEFT_OK && fsync(out->fd) != 0 ? weft__out_fail(err, out->path, "write") : s;
+}
+
 weft_status weft__out_close(weft__out *out, weft_status s, weft_error *err)
 {
-    if (s == WEFT_OK && fsync(out->fd) != 0) s = weft__out_fail(err, out->path, "write");
+    s = weft__out_sync(out, s, err);
     if (close(out->fd) != 0 && s == WEFT_OK) s = weft__out_fail(err, out->path, "write");
     free(out->path);
     return s;

@@ -1,8 +1,12 @@
 /* test_convert.c: models from safetensors to GGUF and back: the same tensors, bit for bit, and the same files beside
  * them, or a refusal that says what the format has no way to say. */
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "graph/convert.h"
 #include "models/checkpoint/checkpoint_impl.h"
@@ -383,6 +387,34 @@ static void vocabularies_become_tokenizers(void)
     temp_remove(&t);
 }
 
+/* Opens a file that another process would write, and locks it as that would; -1: failed. */
+static int held(const temp_folder *t, const char *name)
+{
+    const int fd = open(temp_path(t, name), O_RDWR | O_CREAT, 0666);
+    return CHECK(fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && write(fd, "theirs", 6) == 6) ? fd : -1;
+}
+
+static void two_at_once_do_not_share(void)
+{
+    static const char *const out[] = { "x.gguf", "folder" };
+    static const char *const file[] = { "x.gguf.partial", "folder.partial/.weft-convert" };
+    temp_folder t = temp_make();
+    const bool made = make(&t, "gpt_neox-parallel", WEFT_F16);
+    CHECK(!mkdir(temp_path(&t, "folder.partial"), 0777));
+    for (int i = 0; made && i < 2; i++) {
+        char text[8] = { 0 };
+        const int fd = held(&t, file[i]);
+        CHECK_STATUS(convert(&t, "model", out[i], NULL), WEFT_IO, err);
+        CHECK_CONTAINS(err.text, "another process is writing it");
+        CHECK_CONTAINS(err.text, file[i]);
+        CHECK(pread(fd, text, 7, 0) == 6 && !strcmp(text, "theirs"));
+        close(fd); /* it was killed: what it left is in nobody's way */
+        CHECK_OK(convert(&t, "model", out[i], NULL), err);
+        CHECK(weft__path_exists(temp_path(&t, out[i])) && !weft__path_exists(temp_path(&t, file[i])));
+    }
+    temp_remove(&t);
+}
+
 static const weft_test tests[] = {
     { "every_model_goes_there_and_back_or_is_refused", every_model_goes_there_and_back_or_is_refused },
     { "says_what_cannot_be_said", says_what_cannot_be_said },
@@ -391,6 +423,7 @@ static const weft_test tests[] = {
     { "random_models_have_any_type", random_models_have_any_type },
     { "killed_it_leaves_the_target", killed_it_leaves_the_target },
     { "what_others_made_stays", what_others_made_stays },
+    { "two_at_once_do_not_share", two_at_once_do_not_share },
     { "chat_templates_go_both_ways", chat_templates_go_both_ways },
     { "vocabularies_become_tokenizers", vocabularies_become_tokenizers },
 };
