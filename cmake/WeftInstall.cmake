@@ -30,6 +30,7 @@ set(WEFT_PUBLIC_HEADERS
   models/quantize/quantize.h
   models/sampler.h
   models/checkpoint/checkpoint.h
+  models/grammar/grammar.h
   models/template/template.h
   models/tokenizer/tokenizer.h)
 set(public_headers "")

@@ -1,4 +1,5 @@
 /* generate.c: the loop that continues a sequence: evaluate, pick, decode, look for a reason to stop. */
+#include "models/grammar/grammar.h"
 #include "models/model_impl.h"
 #include "models/sampler_impl.h"
 
@@ -11,7 +12,7 @@ typedef struct generator {
     const weft_generate_desc *d;
     weft_generated *r;
     uint32_t sequence;
-    float *logits;
+    float *logits, *masked; /* masked: room for a grammar, where the logits are needed as they are */
     weft_candidate *candidates; /* instead of logits, where the session gives them */
     uint32_t n_candidates;
     weft_sampler *sampler;
@@ -77,11 +78,22 @@ static weft_status keep_logprobs(generator *g, int32_t token, weft_error *err)
     return s;
 }
 
+static weft_status pick_token(generator *g, int32_t *token, weft_error *err)
+{
+    if (g->candidates)
+        return weft_sampler_pick_candidate(g->sampler, g->candidates, g->n_candidates, g->history, g->n_history, token,
+                                           err);
+    if (!g->d->matcher)
+        return weft_sampler_pick(g->sampler, g->logits, g->history, g->n_history, token, NULL, err);
+    float *logits = g->masked ? g->masked : g->logits;
+    if (g->masked) memcpy(g->masked, g->logits, weft_session_n_vocab(g->s) * sizeof *logits);
+    return weft_matcher_pick(g->d->matcher, g->sampler, weft_sampling_may_pick_first(&g->d->sampling), logits,
+                             g->history, g->n_history, token, err);
+}
+
 static weft_status pick(generator *g, int32_t *token, weft_error *err)
 {
-    WEFT_TRY(g->candidates ? weft_sampler_pick_candidate(g->sampler, g->candidates, g->n_candidates, g->history,
-                                                         g->n_history, token, err)
-                           : weft_sampler_pick(g->sampler, g->logits, g->history, g->n_history, token, NULL, err));
+    WEFT_TRY(pick_token(g, token, err));
     if (g->d->n_logprobs) WEFT_TRY(keep_logprobs(g, *token, err));
     if (!weft__grow(&g->r->tokens, &g->token_cap, g->r->n_tokens + 1, sizeof *g->r->tokens) ||
         !weft__grow(&g->history, &g->history_cap, g->n_history + 1, sizeof *g->history))
@@ -96,11 +108,12 @@ static weft_status finish_token(generator *g, int32_t token, uint32_t limit, boo
 {
     bool eos = weft__model_is_eos(g->m, token) && !g->d->ignore_eos;
     bool full = weft_session_length(g->s, g->sequence) == weft_session_context(g->s);
-    bool length = g->r->n_tokens == limit, last = eos || full || length;
+    bool over = g->d->matcher && weft_matcher_must_end(g->d->matcher);
+    bool length = g->r->n_tokens == limit, last = eos || over || full || length;
     size_t before = g->text.size;
     WEFT_TRY(decode(g, token, eos, last, err));
     bool stopped = g->stream && weft_token_stream_stopped(g->stream) >= 0, going = tell(g, token, before);
-    g->r->stop = stopped ? WEFT_STOP_STRING : !going ? WEFT_STOP_CANCELLED : eos ? WEFT_STOP_EOS
+    g->r->stop = stopped ? WEFT_STOP_STRING : !going ? WEFT_STOP_CANCELLED : eos || over ? WEFT_STOP_EOS
                : length ? WEFT_STOP_LENGTH : WEFT_STOP_CONTEXT;
     *done = stopped || !going || last;
     return WEFT_OK;
@@ -158,9 +171,10 @@ static weft_status choose_source(generator *g, weft_error *err)
     uint32_t need = weft_sampling_candidates(&g->d->sampling), n_vocab = weft_session_n_vocab(g->s);
     uint32_t have = weft_session_candidates(g->s);
     bool enough = have == n_vocab || (have && need && have >= need);
-    if (enough && !g->d->n_logprobs) g->n_candidates = have;
+    if (enough && !g->d->n_logprobs && !g->d->matcher) g->n_candidates = have;
     if (g->n_candidates || weft_session_settled(g->s)->outputs & WEFT_WANT_LOGITS) return WEFT_OK;
-    if (enough) return WEFT_FAIL(err, WEFT_INVALID, "a session of candidates gives no log-probabilities");
+    if (enough)
+        return WEFT_FAIL(err, WEFT_INVALID, "a session of candidates has no logits for log-probabilities or a grammar");
     return WEFT_FAIL(err, WEFT_INVALID, "the session gives %u candidates, but this sampling needs %u", have,
                      need ? need : n_vocab);
 }
@@ -173,6 +187,9 @@ static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt,
     uint32_t n_vocab = weft_session_n_vocab(g->s);
     if (g->d->n_logprobs > n_vocab)
         return WEFT_FAIL(err, WEFT_INVALID, "%u log-probabilities of a vocabulary of %u", g->d->n_logprobs, n_vocab);
+    if (g->d->matcher && weft_matcher_n_vocab(g->d->matcher) != n_vocab)
+        return WEFT_FAIL(err, WEFT_INVALID, "a grammar for %u tokens, but the model gives %u logits",
+                         weft_matcher_n_vocab(g->d->matcher), n_vocab);
     WEFT_TRY(choose_source(g, err));
     bool has_text = g->m->info.has_tokenizer;
     if (g->d->n_stop && !has_text)
@@ -180,6 +197,8 @@ static weft_status prepare(generator *g, const int32_t *prompt, size_t n_prompt,
     WEFT_TRY(weft_sampler_create(&g->d->sampling, n_vocab, &g->sampler, err));
     if (g->n_candidates) g->candidates = malloc(g->n_candidates * sizeof *g->candidates);
     else g->logits = malloc(n_vocab * sizeof *g->logits);
+    if (g->d->matcher && g->d->n_logprobs && !(g->masked = malloc(n_vocab * sizeof *g->masked)))
+        return WEFT_OOM_FAIL(err, "generation");
     if ((!g->logits && !g->candidates) || !weft__grow(&g->history, &g->history_cap, n_prompt, sizeof *g->history))
         return WEFT_OOM_FAIL(err, "generation");
     memcpy(g->history, prompt, n_prompt * sizeof *prompt);
@@ -207,6 +226,7 @@ weft_status weft_generate(weft_session *session, uint32_t sequence, const int32_
     weft_sampler_destroy(g.sampler);
     weft_token_stream_destroy(g.stream);
     free(g.logits);
+    free(g.masked);
     free(g.candidates);
     free(g.history);
     if (!s) return WEFT_OK;

@@ -352,11 +352,7 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int
 typedef struct weft_logprob { int32_t token; float logprob; } weft_logprob;
 
 typedef enum weft_stop {
-    WEFT_STOP_LENGTH,
-    WEFT_STOP_EOS,
-    WEFT_STOP_STRING,
-    WEFT_STOP_CANCELLED,
-    WEFT_STOP_CONTEXT
+    WEFT_STOP_LENGTH, WEFT_STOP_EOS, WEFT_STOP_STRING, WEFT_STOP_CANCELLED, WEFT_STOP_CONTEXT
 } weft_stop;
 WEFT_API const char *weft_stop_name(weft_stop s); /* "length", "eos", "stop", "cancelled", "context" */
 
@@ -371,6 +367,9 @@ typedef struct weft_generate_desc {
      * while it could be the start of a stop string comes later). Return false to cancel. May be NULL. */
     bool (*on_token)(void *ctx, int32_t token, const char *text, size_t n);
     void *ctx;
+    /* Of a grammar (grammar.h), or NULL: it says which tokens may be picked, is moved on, and stays where this ends.
+     * The text also ends (WEFT_STOP_EOS) where nothing else may come. */
+    struct weft_matcher *matcher;
 } weft_generate_desc;
 
 typedef struct weft_generated {

@@ -324,6 +324,24 @@ uint32_t weft_sampling_candidates(const weft_sampling *p)
     return k <= MOST ? k : 0;
 }
 
+/* Of steps, those with `lowers` change each candidate by itself. */
+bool weft_sampling_may_pick_first(const weft_sampling *p)
+{
+    weft_sampler_step usual[WEFT_SAMPLING_STEPS];
+    uint32_t n;
+    bool leaves_out = false;
+    const weft_sampler_step *steps = steps_of(p, usual, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        const weft__step_row *row = weft__step_row_of(steps[i].kind);
+        if (does_nothing(&steps[i])) continue;
+        if (weft__step_is_greedy(&steps[i])) return true;
+        if (row->lowers) continue;
+        if (!row->keeps_best || steps[i].kind == WEFT_STEP_MIROSTAT) return false;
+        leaves_out = true;
+    }
+    return !leaves_out;
+}
+
 weft_status weft_sampler_pick_candidate(weft_sampler *s, const weft_candidate *c, uint32_t n, const int32_t *history,
                                         size_t n_history, int32_t *token, weft_error *err)
 {

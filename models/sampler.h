@@ -123,6 +123,11 @@ WEFT_API uint32_t weft_sampling_steps(const weft_sampling *p, weft_sampler_step 
  * 1024) to be worth it. */
 WEFT_API uint32_t weft_sampling_candidates(const weft_sampling *p);
 
+/* Whether tokens that are not allowed may be left out after a pick instead of before, by a second pick in the rare case
+ * that one was picked, and each token is as probable: of greedy picks, and where no step leaves out candidates, learns
+ * from the pick or is the caller's. */
+WEFT_API bool weft_sampling_may_pick_first(const weft_sampling *p);
+
 /* ---- samplers -------------------------------------------------------------------------------------------------- */
 
 typedef struct weft_sampler weft_sampler;

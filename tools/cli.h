@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "models/adapter.h"
+#include "models/grammar/grammar.h"
 
 typedef enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_WHOLE, CLI_REAL } cli_kind;
 
@@ -237,6 +238,17 @@ int cli_sampling_of(const cli_args *a, cli_sampling *out);
 /* Adds the tokens that end a repetition, where they matter, by the model's tokenizer. 0, or 1 after a message. */
 int cli_sampling_breakers(const cli_args *a, weft_model *m, cli_sampling *s);
 void cli_sampling_free(cli_sampling *s);
+
+/* What --grammar, --json-schema and --json-object ask for (grammar.c): a matcher at the beginning, or NULL. 0, or an
+ * exit status; *out is zero before, and closed in any case. */
+typedef struct cli_grammar {
+    weft_token_trie *trie;
+    weft_grammar *grammar;
+    weft_matcher *matcher;
+} cli_grammar;
+bool cli_grammar_asked(const cli_args *a);
+int cli_grammar_open(const cli_args *a, weft_model *m, weft_session *s, cli_grammar *out);
+void cli_grammar_close(cli_grammar *g);
 
 /* A whole file; "-" is standard input. NULL after a message. */
 char *cli_read_file(const char *path, size_t *n);

@@ -107,7 +107,8 @@ static int read_prompt(const cli_args *a, cli_run *run, weft_tokens *prompt)
                   : cli_fail("the prompt has %zu tokens, more than the context of %u (--context)", prompt->n, context);
 }
 
-static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt, const weft_sampling *how)
+static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt, const weft_sampling *how,
+                    weft_matcher *matcher)
 {
     bool json = cli_has(a, "json"), tokens_only;
     weft_model_info info = *weft_model_info_get(run->model);
@@ -115,6 +116,7 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt, 
     const char *const *stop;
     weft_generate_desc d = {
         .sampling = *how,
+        .matcher = matcher,
         .max_tokens = cli_u32(a, "max-tokens", 128),
         .n_stop = cli_texts(a, "stop", &stop),
         .ignore_eos = cli_has(a, "ignore-eos"),
@@ -150,18 +152,21 @@ static int run_generate(const cli_args *a)
     cli_run run = { 0 };
     weft_tokens prompt = { 0 };
     cli_sampling sampling;
+    cli_grammar grammar = { 0 };
     weft_session_desc desc = { 0 };
     int status = cli_sampling_of(a, &sampling);
     if (status) return status;
-    if (!cli_has(a, "logprobs")) desc.candidates = weft_sampling_candidates(&sampling.how);
+    if (!cli_has(a, "logprobs") && !cli_grammar_asked(a)) desc.candidates = weft_sampling_candidates(&sampling.how);
     desc.outputs = desc.candidates ? WEFT_WANT_CANDIDATES : WEFT_WANT_LOGITS;
     status = cli_run_open(a, desc, &run);
     if (!status) status = cli_sampling_breakers(a, run.model, &sampling);
+    if (!status) status = cli_grammar_open(a, run.model, run.session, &grammar);
     if (!status) status = read_prompt(a, &run, &prompt);
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
-    if (!status) status = generate(a, &run, &prompt, &sampling.how);
+    if (!status) status = generate(a, &run, &prompt, &sampling.how, grammar.matcher);
     weft_tokens_free(&prompt);
     cli_sampling_free(&sampling);
+    cli_grammar_close(&grammar);
     cli_run_close(&run);
     return status;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# No dead functions: what a source file of the library shares with others (weft__*, cpu_*, gpu_*, vk_*, jinja_*) is used by one of them,
+# No dead functions: what a source file of the library shares with others (weft__*, cpu_*, gpu_*, vk_*, jinja_*, grammar_*) is used by one of them,
 # or by that file itself. A name counts as used where it stands outside of its definition and of declarations, in code
 # that is no test. doors.txt lists what tests alone may use, and why.
 set -eu
@@ -14,13 +14,13 @@ BEGIN {
 /^ *\*[ \/]|^ *\*$|^ *\/\*/ { next } # comments
 {
     text = $0
-    shared = match(text, /^[a-z][A-Za-z0-9_ *]*[ *](weft__|cpu_|gpu_|vk_|jinja_)[a-z0-9_]+\(/) && text !~ /^(static|return|typedef)/
+    shared = match(text, /^[a-z][A-Za-z0-9_ *]*[ *](weft__|cpu_|gpu_|vk_|jinja_|grammar_)[a-z0-9_]+\(/) && text !~ /^(static|return|typedef)/
     if (shared) {
-        match(text, /(weft__|cpu_|gpu_|vk_|jinja_)[a-z0-9_]+\(/)
+        match(text, /(weft__|cpu_|gpu_|vk_|jinja_|grammar_)[a-z0-9_]+\(/)
         if (FILENAME ~ /\.c$/) defined[substr(text, RSTART, RLENGTH - 1)] = FILENAME
         text = substr(text, RSTART + RLENGTH)
     }
-    while (match(text, /(weft__|cpu_|gpu_|vk_|jinja_)[a-z0-9_]+/)) {
+    while (match(text, /(weft__|cpu_|gpu_|vk_|jinja_|grammar_)[a-z0-9_]+/)) {
         used[substr(text, RSTART, RLENGTH)]++
         text = substr(text, RSTART + RLENGTH)
     }

@@ -72,6 +72,13 @@ fails "--samplers twice the same" 2 "'top_k' comes twice" "$weft" generate "$mod
 for wrong in 5 5=nan -1=2 5=1x =2 5= 4294967296=1; do
     fails "--logit-bias $wrong" 2 "'$wrong' is no ID=BIAS" "$weft" generate "$model" --prompt A --logit-bias "$wrong"
 done
+printf 'root ::= ("- " [a-z]{2,9} "\\n"){2}\n' >"$dir/list.gbnf"
+holds "generate --grammar" '[ "$("$weft" generate "$model" --tokens 424 --grammar "$dir/list.gbnf" | grep -cE "^- [a-z]{2,9}\$")" = 2 ]'
+holds "generate --json-object" '"$weft" generate "$model" --tokens 424 --json-object --temperature 1 --top-k 50 --json --logprobs 1 --max-tokens 8 | tr -d " \n" | grep -qF "\"text\":\"{"'
+printf 'root ::= "a"\n | x\n' >"$dir/bad.gbnf"
+fails "--grammar with a fault" 1 "bad.gbnf: line 2, column 2: " "$weft" generate "$model" --prompt A --grammar "$dir/bad.gbnf"
+fails "--grammar of no file" 1 "$dir/none.gbnf: " "$weft" generate "$model" --prompt A --grammar "$dir/none.gbnf"
+fails "two grammars" 2 "a text has one grammar" "$weft" generate "$model" --prompt A --grammar "$dir/list.gbnf" --json-object
 fails "--mirostat 1" 2 "only its second version" "$weft" generate "$model" --prompt A --mirostat 1
 holds "min-p, penalty" '"$weft" generate "$model" --prompt "A" --temperature 1 --min-p 0.1 --repeat-penalty 1.2 --max-tokens 5 >/dev/null'
 plain() { "$weft" generate "$model" --tokens 424,436,260,398 --max-tokens 30 --ignore-eos --json "$@" | tr -d ' \n' | sed 's/.*"tokens":\[\([0-9,]*\)\].*/\1/' | tr , '\n'; echo; }
