@@ -38,6 +38,15 @@ static void grammars_survive(void)
         const weft_status status = use(&v, WEFT_GRAMMAR_JSON_OBJECT, "", "{\"a\": [1", bits, &err);
         OOM_CHECK(status, err);
     }
+    OOM_LOOP (n) {
+        weft_error err;
+        static const char schema[] =
+            "{\"$defs\": {\"s\": {\"type\": \"string\", \"maxLength\": 4}}, \"type\": \"object\", \"properties\": {"
+            "\"a\": {\"$ref\": \"#/$defs/s\", \"minLength\": 1}, \"b\": {\"anyOf\": [{\"const\": [1.5, {\"x\": 1}]}, "
+            "{\"type\": \"number\", \"minimum\": -2.5}, {\"pattern\": \"^[a-c]+\\\\d?\"}]}}, \"required\": [\"a\"]}";
+        const weft_status status = use(&v, WEFT_GRAMMAR_JSON_SCHEMA, schema, "{\"a\": \"x\"", bits, &err);
+        OOM_CHECK(status, err);
+    }
     free(bits);
     close_vocabulary(&v);
 }
