@@ -38,7 +38,7 @@ char *grammar_format(grammar_build *b, const char *fmt, ...)
     va_start(args, fmt);
     const int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = grammar_alloc(b, (size_t)n + 1, 1);
+    char *text = grammar_alloc(b, n > 0 ? (size_t)n + 1 : 1, 1);
     va_start(args, fmt);
     vsnprintf(text, (size_t)n + 1, fmt, args);
     va_end(args);

@@ -119,6 +119,8 @@ typedef struct grammar_edge {
 typedef struct grammar_state {
     uint32_t first, n; /* edges */
     uint32_t same;     /* a state that allows the same tokens: itself, or that of another turn of a repetition */
+    uint32_t near;     /* a state that allows the same tokens of up to `reach` bytes: itself, or one of another turn */
+    uint32_t reach;
     bool ends;         /* the rule may end here */
     bool only_ends;    /* ... and nothing else */
     bool reads;        /* has an edge of bytes */
@@ -131,7 +133,7 @@ typedef struct grammar_automaton {
     uint32_t n_states, n_edges, n_rules, root;
     uint8_t class_of[256]; /* bytes that no edge tells apart */
     uint32_t n_classes;
-    bool has_same;
+    bool has_turns; /* there are states whose `near` is another */
 } grammar_automaton;
 
 /* longest: bytes of the longest token. *out is freed in any case. */

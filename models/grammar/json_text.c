@@ -110,3 +110,66 @@ const grammar_node *grammar_json_other(grammar_build *b, json_t *listed)
     grammar_rule_set(b, rule, GRAMMAR_SEQUENCE_OF(b, grammar_word(b, "\""), other_rest(b, &all, 0, all.n, 0)));
     return grammar_call(b, rule);
 }
+
+/* ---- values ---- */
+
+char *grammar_shortest(grammar_build *b, const json_t *number)
+{
+    if (json_is_integer(number)) return grammar_format(b, "%lld", (long long)json_integer_value(number));
+    const double x = json_real_value(number);
+    char *text = NULL;
+    for (int digits = 15; digits <= 17; digits++) {
+        text = grammar_format(b, "%.*g", digits, x);
+        if (strtod(text, NULL) == x) break;
+    }
+    return strpbrk(text, ".e") ? text : grammar_format(b, "%s.0", text);
+}
+
+static const grammar_node *list_value(grammar_build *b, const json_t *value)
+{
+    grammar_list l = { 0 };
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)(uintptr_t)value, i, item)
+    {
+        if (i) grammar_push(b, &l, grammar_word(b, ","));
+        if (i) grammar_push(b, &l, grammar_json(b, GRAMMAR_SPACE));
+        grammar_push(b, &l, grammar_value(b, item));
+    }
+    return grammar_enclosed(b, "[", l.n ? grammar_sequence(b, l.v, l.n) : NULL, "]", false);
+}
+
+static const grammar_node *object_value(grammar_build *b, const json_t *value)
+{
+    grammar_list l = { 0 };
+    const char *key;
+    json_t *item;
+    json_object_foreach((json_t *)(uintptr_t)value, key, item)
+    {
+        if (l.n) grammar_push(b, &l, grammar_word(b, ","));
+        if (l.n) grammar_push(b, &l, grammar_json(b, GRAMMAR_SPACE));
+        grammar_push(b, &l, grammar_json_text(b, key, strlen(key)));
+        grammar_push(b, &l, grammar_word(b, ":"));
+        grammar_push(b, &l, grammar_json(b, GRAMMAR_SPACE));
+        grammar_push(b, &l, grammar_value(b, item));
+    }
+    return grammar_enclosed(b, "{", l.n ? grammar_sequence(b, l.v, l.n) : NULL, "}", false);
+}
+
+const grammar_node *grammar_value(grammar_build *b, const json_t *value)
+{
+    grammar_enter(b);
+    const grammar_node *node;
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: node = object_value(b, value); break;
+    case JSON_ARRAY: node = list_value(b, value); break;
+    case JSON_STRING: node = grammar_json_text(b, json_string_value(value), json_string_length(value)); break;
+    case JSON_INTEGER:
+    case JSON_REAL: node = grammar_word(b, grammar_shortest(b, value)); break;
+    case JSON_TRUE: node = grammar_word(b, "true"); break;
+    case JSON_FALSE: node = grammar_word(b, "false"); break;
+    default: node = grammar_word(b, "null");
+    }
+    b->depth--;
+    return node;
+}

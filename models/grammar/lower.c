@@ -9,21 +9,25 @@
 /* An edge under way: a list for each state. */
 typedef struct link { grammar_edge edge; uint32_t next; } link;
 
+/* See grammar_state. */
+typedef struct turn { uint32_t same, near, reach; } turn;
+
 enum { MAX_EDGES = 4 * WEFT_GRAMMAR_MAX_STATES, NONE = 0 };
 
 typedef struct lowering {
     grammar_build *b;
     uint32_t longest;
-    uint32_t *head, *same; /* of a state: its first link (from 1); see grammar_state */
+    uint32_t *head; /* of a state: its first link (from 1) */
+    turn *turns;    /* of a state */
     link *links;
-    size_t n_states, head_capacity, same_capacity, n_links, link_capacity;
-    bool has_same;
+    size_t n_states, head_capacity, turn_capacity, n_links, link_capacity;
+    bool has_turns;
 } lowering;
 
 static _Noreturn void fail_oom(lowering *l)
 {
     free(l->head);
-    free(l->same);
+    free(l->turns);
     free(l->links);
     grammar_fail_oom(l->b);
 }
@@ -31,7 +35,7 @@ static _Noreturn void fail_oom(lowering *l)
 static _Noreturn void fail_large(lowering *l)
 {
     free(l->head);
-    free(l->same);
+    free(l->turns);
     free(l->links);
     grammar_fail(l->b, WEFT_LIMIT, "a grammar of more than %d states, repetitions written out",
                  WEFT_GRAMMAR_MAX_STATES);
@@ -41,10 +45,11 @@ static uint32_t state_new(lowering *l)
 {
     if (l->n_states >= WEFT_GRAMMAR_MAX_STATES) fail_large(l);
     if (!weft__grow(&l->head, &l->head_capacity, l->n_states + 1, sizeof *l->head) ||
-        !weft__grow(&l->same, &l->same_capacity, l->n_states + 1, sizeof *l->same))
+        !weft__grow(&l->turns, &l->turn_capacity, l->n_states + 1, sizeof *l->turns))
         fail_oom(l);
     l->head[l->n_states] = NONE;
-    l->same[l->n_states] = (uint32_t)l->n_states;
+    const uint32_t own = (uint32_t)l->n_states;
+    l->turns[own] = (turn){ own, own, 0 };
     return (uint32_t)l->n_states++;
 }
 
@@ -153,13 +158,16 @@ static void lower_sequence(lowering *l, const grammar_node *node, uint32_t from,
     }
 }
 
-/* Turns of a repetition whose bounds are more than a token away allow the same tokens as the first such turn does. */
-static uint32_t same_turn(const lowering *l, const grammar_node *node, uint32_t turn)
+/* A turn allows the tokens of up to `reach` bytes that the first one does of those whose bound is ahead, too: a turn is
+ * a byte or more, so a token does not come to the bound. */
+static turn turn_of(const lowering *l, const grammar_node *node, uint32_t i)
 {
-    const uint32_t min = node->min, max = node->max;
-    if (turn < min) return min - turn > l->longest ? 0 : turn;
-    if (max != GRAMMAR_UNBOUNDED && max - turn > l->longest) return min;
-    return turn;
+    const bool before = i < node->min;
+    turn t = { i, before ? 0 : node->min, UINT32_MAX };
+    if (before) t.reach = node->min - i - 1;
+    else if (node->max != GRAMMAR_UNBOUNDED) t.reach = node->max - i - 1;
+    if (t.reach >= l->longest) t.same = t.near;
+    return t;
 }
 
 /* A state for each turn, and behind it those within the turn before. All turns are made alike. */
@@ -186,11 +194,15 @@ static void lower_repeat(lowering *l, const grammar_node *node, uint32_t from, u
     }
     /* Turn i's state stands before the states within turn i - 1. */
     for (uint32_t i = 1; i < turns; i++) {
-        const uint32_t same = same_turn(l, node, i), own = first + 1 + (i - 1) * stride;
-        if (same == i) continue;
-        l->same[own] = same ? first + 1 + (same - 1) * stride : first;
-        for (uint32_t k = 1; k < stride; k++) l->same[own + stride + k] = first + 1 + same * stride + k;
-        l->has_same = true;
+        const turn t = turn_of(l, node, i);
+        for (uint32_t k = 0; t.near != i && k < stride; k++) {
+            const uint32_t before = first + 1 + k;
+            turn *of = &l->turns[before + (k ? i : i - 1) * stride];
+            of->near = k ? before + t.near * stride : t.near ? before + (t.near - 1) * stride : first;
+            of->reach = t.reach;
+            if (t.same != i) of->same = of->near;
+        }
+        l->has_turns |= t.near != i;
     }
 }
 
@@ -221,12 +233,14 @@ static void pack(lowering *l, const uint32_t *ends, grammar_automaton *a)
     for (uint32_t i = 0; i < a->n_states; i++) {
         grammar_state *s = &a->states[i];
         s->first = a->n_edges;
-        s->same = l->same[i];
+        s->same = l->turns[i].same;
+        s->near = l->turns[i].near;
+        s->reach = l->turns[i].reach;
         for (uint32_t k = l->head[i]; k; k = l->links[k - 1].next) a->edges[a->n_edges++] = l->links[k - 1].edge;
         s->n = a->n_edges - s->first;
     }
     for (uint32_t i = 0; i < a->n_rules; i++) a->states[ends[i]].ends = true;
-    a->has_same = l->has_same;
+    a->has_turns = l->has_turns;
 }
 
 /* Bytes between the same bounds of edges are of one class. */
@@ -256,7 +270,7 @@ void grammar_lower(grammar_build *b, uint32_t longest, grammar_automaton *a)
     }
     pack(&l, ends, a);
     free(l.head);
-    free(l.same);
+    free(l.turns);
     free(l.links);
     find_classes(a);
 }

@@ -9,6 +9,8 @@
 
 #include "match_impl.h"
 
+enum { NEAR = 8 }; /* bytes from which on near states are made use of */
+
 /* Nodes of the trie behind which a walk left the rule. */
 typedef struct open_nodes {
     uint32_t *v;
@@ -23,14 +25,19 @@ static inline weft_status step(weft_grammar *g, uint32_t set, uint8_t byte, uint
     return grammar_step(g, set, byte, out, err);
 }
 
-/* Sets the bits of tokens that end at nodes first to end, where g->along has the sets up to there. */
-static weft_status walk(weft_grammar *g, uint32_t first, uint32_t end, uint32_t *bits, open_nodes *open,
-                        weft_error *err)
+/* Sets the bits of tokens that end at nodes first to end, where g->along has the sets up to there. short_: nodes below
+ * which no token is longer are left out. */
+static weft_status walk(weft_grammar *g, uint32_t first, uint32_t end, uint32_t short_, uint32_t *bits,
+                        open_nodes *open, weft_error *err)
 {
     const weft_token_trie *t = g->trie;
     for (uint32_t i = first; i < end;) {
         const trie_node *node = &t->nodes[i];
         uint32_t set;
+        if (node->below <= short_) {
+            i = node->skip;
+            continue;
+        }
         WEFT_TRY(step(g, g->along[node->depth - 1], node->byte, &set, err));
         if (set == SET_NONE) {
             i = node->skip;
@@ -52,7 +59,7 @@ static weft_status walk(weft_grammar *g, uint32_t first, uint32_t end, uint32_t 
 
 static uint32_t *mask_new(weft_grammar *g)
 {
-    const uint32_t words = weft_token_trie_words(g->trie);
+    const uint32_t words = grammar_words(g->trie);
     g->pool.bytes += words * sizeof(uint32_t);
     return calloc(words, sizeof(uint32_t));
 }
@@ -61,18 +68,17 @@ static uint32_t *mask_new(weft_grammar *g)
 static weft_status mask_rule(weft_grammar *g, uint32_t set, weft_error *err)
 {
     open_nodes open = { 0 };
-    if (g->pool.sets[set].masked) return WEFT_OK;
+    if (g->pool.sets[set].mask) return WEFT_OK;
     uint32_t *bits = mask_new(g);
     weft_status status = bits ? WEFT_OK : WEFT_OOM_FAIL(err, "a grammar's mask");
     g->along[0] = set;
-    if (!status) status = walk(g, 0, g->trie->n_nodes, bits, &open, err);
+    if (!status) status = walk(g, 0, g->trie->n_nodes, 0, bits, &open, err);
     if (status) {
         free(bits);
         free(open.v);
         return status;
     }
     grammar_set *s = &g->pool.sets[set];
-    s->masked = true;
     s->mask = bits;
     s->open = open.v;
     s->n_open = (uint32_t)open.n;
@@ -93,13 +99,13 @@ static weft_status follow(weft_grammar *g, uint32_t set, uint32_t node, weft_err
 
 static weft_status add_rule(weft_grammar *g, uint32_t set, uint32_t rule, uint32_t *bits, weft_error *err)
 {
-    const uint32_t words = weft_token_trie_words(g->trie);
+    const uint32_t words = grammar_words(g->trie);
     WEFT_TRY(mask_rule(g, rule, err));
     const uint32_t *mask = g->pool.sets[rule].mask, *open = g->pool.sets[rule].open, n = g->pool.sets[rule].n_open;
     for (uint32_t i = 0; i < words; i++) bits[i] |= mask[i];
     for (uint32_t i = 0; i < n; i++) {
         WEFT_TRY(follow(g, set, open[i], err));
-        WEFT_TRY(walk(g, open[i] + 1, g->trie->nodes[open[i]].skip, bits, NULL, err));
+        WEFT_TRY(walk(g, open[i] + 1, g->trie->nodes[open[i]].skip, 0, bits, NULL, err));
     }
     return WEFT_OK;
 }
@@ -120,51 +126,105 @@ static weft_status rule_of(weft_grammar *g, uint32_t set, uint32_t first, uint32
     return status;
 }
 
-/* The set that has the same mask, and stands for all that do. */
-static weft_status find_same(weft_grammar *g, uint32_t set, uint32_t *out, weft_error *err)
+/* The set of places[0..n), in any order. */
+static weft_status set_like(weft_grammar *g, uint32_t set, grammar_place *places, uint32_t n, uint32_t *out,
+                            weft_error *err)
 {
-    grammar_pool *p = &g->pool;
-    const uint32_t n = p->sets[set].n;
-    *out = set;
-    if (!g->a.has_same || !n) return WEFT_OK;
-    if (p->sets[set].same == SET_UNKNOWN) {
-        grammar_place *places = malloc(n * sizeof *places);
-        if (!places) return WEFT_OOM_FAIL(err, "a grammar's mask");
-        for (uint32_t i = 0; i < n; i++) {
-            const grammar_place q = p->places[p->sets[set].first + i];
-            places[i] = (grammar_place){ p->stacks[q.stack].same, g->a.states[q.state].same };
-        }
-        qsort(places, n, sizeof *places, grammar_by_stack);
-        uint32_t kept = 1, same;
-        for (uint32_t i = 1; i < n; i++)
-            if (grammar_by_stack(&places[kept - 1], &places[i])) places[kept++] = places[i];
-        const weft_status status = grammar_set_of(g, places, kept, p->sets[set].ends, p->sets[set].returns, &same, err);
-        free(places);
-        WEFT_TRY(status);
-        p->sets[set].same = same;
+    uint32_t kept = 1;
+    qsort(places, n, sizeof *places, grammar_by_stack);
+    for (uint32_t i = 1; i < n; i++)
+        if (grammar_by_stack(&places[kept - 1], &places[i])) places[kept++] = places[i];
+    return grammar_set_of(g, places, kept, g->pool.sets[set].ends, g->pool.sets[set].returns, out, err);
+}
+
+/* The place whose state and the one to return to first are those of the first turns; `reach`: for tokens up to that. */
+static weft_status near_place(weft_grammar *g, grammar_place q, uint32_t *reach, grammar_place *out, weft_error *err)
+{
+    const grammar_state *s = &g->a.states[q.state];
+    *out = q;
+    if (s->near != q.state && s->reach >= NEAR) {
+        out->state = s->near;
+        *reach = s->reach < *reach ? s->reach : *reach;
     }
-    *out = p->sets[set].same;
+    if (q.stack < STACK_FIRST) return WEFT_OK;
+    const grammar_stack top = g->pool.stacks[q.stack];
+    s = &g->a.states[top.state];
+    if (s->near == top.state || s->reach < NEAR) return WEFT_OK;
+    *reach = s->reach < *reach ? s->reach : *reach;
+    return grammar_stack_of(g, s->near, top.below, &out->stack, err);
+}
+
+/* What stands for a set: `same`, of the same mask; where that is itself `near`, which has the same tokens of up to
+ * *reach bytes, perhaps itself, too. */
+static weft_status find_like(weft_grammar *g, uint32_t set, uint32_t *same, uint32_t *near, uint32_t *reach,
+                             weft_error *err)
+{
+    const uint32_t n = g->pool.sets[set].n;
+    grammar_place *places = malloc((n + 1) * sizeof *places);
+    if (!places) return WEFT_OOM_FAIL(err, "a grammar's mask");
+    for (uint32_t i = 0; i < n; i++) {
+        const grammar_place q = g->pool.places[g->pool.sets[set].first + i];
+        places[i] = (grammar_place){ g->pool.stacks[q.stack].same, g->a.states[q.state].same };
+    }
+    weft_status status = set_like(g, set, places, n, same, err);
+    *near = set;
+    *reach = UINT32_MAX;
+    for (uint32_t i = 0; !status && *same == set && i < n; i++)
+        status = near_place(g, g->pool.places[g->pool.sets[set].first + i], reach, &places[i], err);
+    if (!status && *same == set) status = set_like(g, set, places, n, near, err);
+    free(places);
+    return status;
+}
+
+/* The mask by that of a near set: its tokens of up to `reach` bytes, and of the longer ones those that may come. */
+static weft_status mask_by_near(weft_grammar *g, uint32_t set, uint32_t near, uint32_t reach, uint32_t *bits,
+                                weft_error *err)
+{
+    const weft_token_trie *t = g->trie;
+    const uint32_t *mask;
+    WEFT_TRY(grammar_mask(g, near, &mask, err));
+    memcpy(bits, mask, grammar_words(t) * sizeof *bits);
+    for (uint32_t i = 0; i < t->n_by_length; i++) {
+        const int32_t id = t->by_length[i];
+        if (t->bytes_at[id + 1] - t->bytes_at[id] <= reach) break;
+        bits[id / 32] &= ~(UINT32_C(1) << id % 32);
+    }
+    g->along[0] = set;
+    return walk(g, 0, t->n_nodes, reach < 254 ? reach : 254, bits, NULL, err);
+}
+
+static weft_status mask_anew(weft_grammar *g, uint32_t set, uint32_t *bits, weft_error *err)
+{
+    for (uint32_t i = 0; i < g->pool.sets[set].n;) {
+        uint32_t rule;
+        WEFT_TRY(rule_of(g, set, i, &i, &rule, err));
+        WEFT_TRY(add_rule(g, set, rule, bits, err));
+    }
     return WEFT_OK;
+}
+
+/* Of a set that no other stands for. */
+static weft_status mask_own(weft_grammar *g, uint32_t set, uint32_t near, uint32_t reach, weft_error *err)
+{
+    uint32_t *bits = mask_new(g);
+    if (!bits) return WEFT_OOM_FAIL(err, "a grammar's mask");
+    const weft_status status =
+        near != set ? mask_by_near(g, set, near, reach, bits, err) : mask_anew(g, set, bits, err);
+    if (status) free(bits);
+    else g->pool.sets[set].mask = bits;
+    return status;
 }
 
 weft_status grammar_mask(weft_grammar *g, uint32_t set, const uint32_t **out, weft_error *err)
 {
-    WEFT_TRY(find_same(g, set, &set, err));
-    if (!g->pool.sets[set].masked) {
-        uint32_t *bits = mask_new(g);
-        weft_status status = bits ? WEFT_OK : WEFT_OOM_FAIL(err, "a grammar's mask");
-        for (uint32_t i = 0; !status && i < g->pool.sets[set].n;) {
-            uint32_t rule;
-            status = rule_of(g, set, i, &i, &rule, err);
-            if (!status) status = add_rule(g, set, rule, bits, err);
-        }
-        if (status) {
-            free(bits);
-            return status;
-        }
-        g->pool.sets[set].mask = bits;
-        g->pool.sets[set].masked = true;
+    uint32_t same = g->pool.sets[set].same, near = set, reach = 0;
+    if (same == SET_UNKNOWN) {
+        same = set;
+        if (g->a.has_turns && g->pool.sets[set].n) WEFT_TRY(find_like(g, set, &same, &near, &reach, err));
+        if (same == set && !g->pool.sets[set].mask) WEFT_TRY(mask_own(g, set, near, reach, err));
+        g->pool.sets[set].same = same;
     }
+    if (same != set) return grammar_mask(g, same, out, err);
     *out = g->pool.sets[set].mask;
     return WEFT_OK;
 }

@@ -20,6 +20,7 @@ typedef struct trie_node {
     uint32_t parent;
     uint16_t depth; /* 1: the first byte */
     uint8_t byte;
+    uint8_t below; /* the depth of the deepest token at or below it; 255: that or more */
 } trie_node;
 
 struct weft_token_trie {
@@ -29,8 +30,18 @@ struct weft_token_trie {
     char *bytes;        /* of all tokens, one after the other */
     uint32_t *bytes_at; /* [n_vocab + 1] */
     int32_t *ends;
+    int32_t *by_length; /* [n_by_length] tokens, the longest first */
+    uint32_t n_by_length;
     uint32_t n_nodes, n_vocab, n_ends, longest;
 };
+static inline uint32_t grammar_words(const weft_token_trie *t) /* of a mask */
+{
+    return (t->n_vocab + 31) / 32;
+}
+static inline bool grammar_has_bit(const uint32_t *bits, int32_t token)
+{
+    return bits[token / 32] >> token % 32 & 1;
+}
 enum { TRIE_NONE, TRIE_TEXT, TRIE_END };
 
 /* ---- places ---- */
@@ -56,11 +67,10 @@ typedef struct grammar_set {
     uint32_t n;
     bool ends;      /* the text may end */
     bool returns;   /* STACK_OPEN was popped */
-    bool masked;
     uint32_t *next; /* [n_classes] sets; NULL: none is known */
     uint32_t *mask; /* [words], without the tokens that end texts */
     uint32_t *open; /* of a set of STACK_OPEN: trie nodes below which the mask depends on what there is to return to */
-    uint32_t n_open, same; /* the set that has the same mask; SET_UNKNOWN */
+    uint32_t n_open, same; /* the set that has the same mask, perhaps itself; SET_UNKNOWN */
 } grammar_set;
 
 typedef struct grammar_table { uint32_t *slots, n_slots, used; } grammar_table;

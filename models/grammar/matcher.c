@@ -1,5 +1,4 @@
 /* matcher.c: a text that comes token by token. Each step's set of places is kept, so that steps can be taken back. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +29,7 @@ static weft_status create(weft_grammar *g, const weft_matcher *like, weft_matche
 {
     *out = NULL;
     weft_matcher *m = calloc(1, sizeof *m);
-    if (m) m->bits = calloc(weft_token_trie_words(g->trie), sizeof *m->bits);
+    if (m) m->bits = calloc(grammar_words(g->trie), sizeof *m->bits);
     if (!m || !m->bits) {
         free(m);
         return WEFT_OOM_FAIL(err, "a grammar's text");
@@ -93,12 +92,12 @@ static weft_status fill_mask(weft_matcher *m, uint32_t *bits, weft_error *err)
     const uint32_t *mask;
     WEFT_TRY(grammar_collect(g, err));
     WEFT_TRY(grammar_mask(g, m->sets[m->n - 1], &mask, err));
-    memcpy(bits, mask, weft_token_trie_words(g->trie) * sizeof *bits);
+    memcpy(bits, mask, grammar_words(g->trie) * sizeof *bits);
     if (m->may) {
         add_ends(g->trie, bits);
         return WEFT_OK;
     }
-    for (uint32_t i = 0; i < weft_token_trie_words(g->trie); i++)
+    for (uint32_t i = 0; i < grammar_words(g->trie); i++)
         if (bits[i]) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_LIMIT,
                      "%s: no token can go on with the text: the vocabulary has none for what must come, or rules would "
@@ -109,7 +108,7 @@ weft_status weft_matcher_mask(weft_matcher *m, uint32_t *bits, weft_error *err)
 {
     weft_status status = WEFT_OK;
     if (m->has_ended) {
-        memset(bits, 0, weft_token_trie_words(m->g->trie) * sizeof *bits);
+        memset(bits, 0, grammar_words(m->g->trie) * sizeof *bits);
         return WEFT_OK;
     }
     pthread_mutex_lock(&m->g->lock);
@@ -188,45 +187,4 @@ bool weft_matcher_may_end(const weft_matcher *m)
 bool weft_matcher_must_end(const weft_matcher *m)
 {
     return m->must;
-}
-
-/* ---- picking ---- */
-
-static bool has_bit(const uint32_t *bits, int32_t token)
-{
-    return bits[token / 32] >> token % 32 & 1;
-}
-
-static uint32_t keep_allowed(void *ctx, weft_candidate *c, uint32_t n, const int32_t *history, size_t n_history)
-{
-    weft_matcher *m = ctx;
-    uint32_t kept = 0;
-    (void)history;
-    (void)n_history;
-    if (weft_matcher_mask(m, m->bits, NULL)) return 0;
-    for (uint32_t i = 0; i < n; i++)
-        if ((uint32_t)c[i].id < m->g->trie->n_vocab && has_bit(m->bits, c[i].id)) c[kept++] = c[i];
-    return kept;
-}
-
-weft_sampler_step weft_matcher_step(weft_matcher *m)
-{
-    return (weft_sampler_step){ .kind = WEFT_STEP_CALL, .call = keep_allowed, .ctx = m };
-}
-
-weft_status weft_matcher_pick(weft_matcher *m, weft_sampler *s, bool pick_first, float *logits, const int32_t *history,
-                              size_t n_history, int32_t *token, weft_error *err)
-{
-    bool allowed = false;
-    if (pick_first) {
-        WEFT_TRY(weft_sampler_pick(s, logits, history, n_history, token, NULL, err));
-        WEFT_TRY(weft_matcher_allows(m, *token, &allowed, err));
-    }
-    if (!allowed) {
-        WEFT_TRY(weft_matcher_mask(m, m->bits, err));
-        for (uint32_t i = 0; i < m->g->trie->n_vocab; i++)
-            if (!has_bit(m->bits, (int32_t)i)) logits[i] = -INFINITY;
-        WEFT_TRY(weft_sampler_pick(s, logits, history, n_history, token, NULL, err));
-    }
-    return weft_matcher_accept(m, *token, err);
 }

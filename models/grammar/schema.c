@@ -1,96 +1,145 @@
 /* schema.c: JSON schemas as rules. A schema is a rule, so that those that refer to themselves are rules that call
- * themselves. */
+ * themselves. Members of objects come in the order of the schema, then others. */
 #include <string.h>
 
 #include "models/checkpoint/json.h"
 #include "schema_impl.h"
 
-json_t *grammar_keep(grammar_build *b, json_t *value)
+static const grammar_node *schema_node(grammar_schema *s, json_t *schema, const char *path);
+
+/* ---- objects ---- */
+
+typedef struct member {
+    const char *name;
+    const grammar_node *node; /* "name": value */
+    bool required;
+} member;
+
+typedef struct members {
+    grammar_schema *s;
+    member *v;
+    size_t n;
+    const grammar_node *other; /* a member that is not listed; NULL: there is none */
+} members;
+
+static const grammar_node *member_node(grammar_build *b, const grammar_node *key, const grammar_node *value)
 {
-    if (!value || json_array_append_new(b->kept, value)) grammar_fail_oom(b);
-    return value;
+    return GRAMMAR_SEQUENCE_OF(b, key, grammar_word(b, ":"), grammar_json(b, GRAMMAR_SPACE), value);
 }
 
-const grammar_node *grammar_never(grammar_build *b)
+static const grammar_node *behind_comma(grammar_build *b, const grammar_node *part)
 {
-    return grammar_class(b, NULL, 0, false);
+    return GRAMMAR_SEQUENCE_OF(b, grammar_word(b, ","), grammar_json(b, GRAMMAR_SPACE), part);
 }
 
-bool grammar_is_never(const grammar_node *node)
+/* Lists a member; what is listed already becomes required. */
+static void list_member(members *m, const char *name, json_t *schema, bool required, const char *path)
 {
-    return node->kind == GRAMMAR_CLASS && !node->n;
+    grammar_build *b = m->s->b;
+    for (size_t i = 0; i < m->n; i++)
+        if (!strcmp(m->v[i].name, name)) {
+            m->v[i].required |= required;
+            return;
+        }
+    const grammar_node *value = schema ? schema_node(m->s, schema, path) : grammar_json(b, GRAMMAR_VALUE);
+    m->v[m->n++] = (member){ name, member_node(b, grammar_json_text(b, name, strlen(name)), value), required };
+    if (grammar_is_never(value)) m->v[m->n - 1].node = value;
 }
 
-json_t *grammar_keyword(grammar_schema *s, const json_t *schema, const char *key, json_type type, const char *path)
+/* Members from i on, `first`: none stands before. Rules for each, so that a choice does not double what follows. */
+static const grammar_node *members_from(members *m)
 {
-    static const char *const names[] = { "an object", "a list", "a text", "a whole number", "a number" };
-    json_t *v = json_object_get(schema, key);
-    if (!v || json_typeof(v) == type || (type == JSON_REAL && json_is_number(v))) return v;
-    if (type == JSON_TRUE && json_is_boolean(v)) return v;
-    grammar_fail(s->b, WEFT_INVALID, "%s/%s: expected %s", path, key,
-                 type == JSON_TRUE ? "true or false" : names[type]);
+    grammar_build *b = m->s->b;
+    const grammar_node *after[2], *empty = grammar_word(b, "");
+    const grammar_node *others = m->other ? grammar_repeat(b, behind_comma(b, m->other), 0, GRAMMAR_UNBOUNDED) : empty;
+    after[false] = others;
+    after[true] = m->other ? grammar_repeat(b, GRAMMAR_SEQUENCE_OF(b, m->other, others), 0, 1) : empty;
+    for (size_t i = m->n; i-- > 0;) {
+        const member *v = &m->v[i];
+        const grammar_node *now[2];
+        for (int first = 0; first < 2; first++) {
+            const grammar_node *own = first ? v->node : behind_comma(b, v->node);
+            const grammar_node *taken = grammar_is_never(v->node) ? v->node : GRAMMAR_SEQUENCE_OF(b, own, after[false]);
+            const grammar_node *body = v->required ? taken : GRAMMAR_CHOICE_OF(b, taken, after[first]);
+            const uint32_t rule = grammar_rule_new(b, v->name);
+            grammar_rule_set(b, rule, body);
+            now[first] = grammar_call(b, rule);
+        }
+        after[false] = now[false];
+        after[true] = now[true];
+    }
+    return after[true];
 }
 
-uint32_t grammar_count(grammar_schema *s, const json_t *schema, const char *key, uint32_t fallback, const char *path)
+static const grammar_node *object_node(grammar_schema *s, const json_t *schema, const char *path)
 {
-    enum { MOST = 100000 };
-    const json_t *v = grammar_keyword(s, schema, key, JSON_INTEGER, path);
-    if (!v) return fallback;
-    const json_int_t n = json_integer_value(v);
-    if (n < 0) grammar_fail(s->b, WEFT_INVALID, "%s/%s: a number below zero", path, key);
-    if (n > MOST) grammar_fail(s->b, WEFT_LIMIT, "%s/%s: more than %d", path, key, MOST);
-    return (uint32_t)n;
-}
-
-/* ---- values ---- */
-
-static const grammar_node *list_value(grammar_build *b, const json_t *value)
-{
-    grammar_list l = { 0 };
+    grammar_build *b = s->b;
+    json_t *properties = grammar_keyword(s, schema, "properties", JSON_OBJECT, path), *v;
+    json_t *required = grammar_keyword(s, schema, "required", JSON_ARRAY, path);
+    json_t *additional = json_object_get(schema, "additionalProperties");
+    if (!properties && !required && !additional) return grammar_json(b, GRAMMAR_OBJECT);
+    members m = { .s = s };
+    const char *name, *other_path = grammar_format(b, "%s/additionalProperties", path);
+    json_t *listed = grammar_keep(b, json_object());
     size_t i;
-    json_t *item;
-    json_array_foreach((json_t *)(uintptr_t)value, i, item)
+    m.v = grammar_alloc(b, json_object_size(properties) + json_array_size(required), sizeof *m.v);
+    json_object_foreach(properties, name, v)
+        list_member(&m, name, v, false, grammar_format(b, "%s/properties/%s", path, name));
+    json_array_foreach(required, i, v)
     {
-        if (i) grammar_push(b, &l, grammar_word(b, ","));
-        if (i) grammar_push(b, &l, grammar_json(b, GRAMMAR_SPACE));
-        grammar_push(b, &l, grammar_value(b, item));
+        if (!json_is_string(v)) grammar_fail(b, WEFT_INVALID, "%s/required: expected a list of texts", path);
+        list_member(&m, json_string_value(v), additional, true, other_path);
     }
-    return grammar_enclosed(b, "[", l.n ? grammar_sequence(b, l.v, l.n) : NULL, "]", false);
+    for (size_t k = 0; k < m.n; k++)
+        if (json_object_set(listed, m.v[k].name, json_null())) grammar_fail_oom(b);
+    const grammar_node *value =
+        additional ? schema_node(s, additional, other_path) : grammar_json(b, GRAMMAR_VALUE);
+    if (!grammar_is_never(value)) m.other = member_node(b, grammar_json_other(b, listed), value);
+    return grammar_enclosed(b, "{", members_from(&m), "}", false);
 }
 
-static const grammar_node *object_value(grammar_build *b, const json_t *value)
+/* ---- arrays ---- */
+
+/* The i-th item of those that have a schema of their own, or NULL. */
+typedef struct items {
+    json_t *prefix, *rest;
+    const char *rest_key;
+} items;
+
+/* "prefixItems" and "items", or "items" that is a list and "additionalItems". */
+static items items_of(grammar_schema *s, const json_t *schema, const char *path)
 {
-    grammar_list l = { 0 };
-    const char *key;
-    json_t *item;
-    json_object_foreach((json_t *)(uintptr_t)value, key, item)
-    {
-        if (l.n) grammar_push(b, &l, grammar_word(b, ","));
-        if (l.n) grammar_push(b, &l, grammar_json(b, GRAMMAR_SPACE));
-        grammar_push(b, &l, grammar_json_text(b, key, strlen(key)));
-        grammar_push(b, &l, grammar_word(b, ":"));
-        grammar_push(b, &l, grammar_json(b, GRAMMAR_SPACE));
-        grammar_push(b, &l, grammar_value(b, item));
-    }
-    return grammar_enclosed(b, "{", l.n ? grammar_sequence(b, l.v, l.n) : NULL, "}", false);
+    json_t *list = json_object_get(schema, "items");
+    if (json_is_array(list)) return (items){ list, json_object_get(schema, "additionalItems"), "additionalItems" };
+    return (items){ grammar_keyword(s, schema, "prefixItems", JSON_ARRAY, path), list, "items" };
 }
 
-const grammar_node *grammar_value(grammar_build *b, const json_t *value)
+static const grammar_node *array_node(grammar_schema *s, const json_t *schema, const char *path)
 {
-    grammar_enter(b);
-    const grammar_node *node;
-    switch (json_typeof(value)) {
-    case JSON_OBJECT: node = object_value(b, value); break;
-    case JSON_ARRAY: node = list_value(b, value); break;
-    case JSON_STRING: node = grammar_json_text(b, json_string_value(value), json_string_length(value)); break;
-    case JSON_INTEGER:
-    case JSON_REAL: node = grammar_word(b, grammar_shortest(b, value)); break;
-    case JSON_TRUE: node = grammar_word(b, "true"); break;
-    case JSON_FALSE: node = grammar_word(b, "false"); break;
-    default: node = grammar_word(b, "null");
+    grammar_build *b = s->b;
+    const items it = items_of(s, schema, path);
+    const uint32_t min = grammar_count(s, schema, "minItems", 0, path);
+    const uint32_t max = grammar_count(s, schema, "maxItems", GRAMMAR_UNBOUNDED, path);
+    const uint32_t k = (uint32_t)json_array_size(it.prefix);
+    if (!it.prefix && !it.rest && !min && max == GRAMMAR_UNBOUNDED) return grammar_json(b, GRAMMAR_ARRAY);
+    if (max < min) return grammar_never(b);
+    const grammar_node *item = it.rest ? schema_node(s, it.rest, grammar_format(b, "%s/%s", path, it.rest_key))
+                                       : grammar_json(b, GRAMMAR_VALUE);
+    const grammar_node *empty = grammar_word(b, ""), *after;
+    const uint32_t least = min > k ? min - k : 0, most = max == GRAMMAR_UNBOUNDED ? max : max > k ? max - k : 0;
+    if (!most || grammar_is_never(item)) after = least ? grammar_never(b) : empty;
+    else if (k) after = grammar_repeat(b, behind_comma(b, item), least, most);
+    else after = grammar_repeat(b, grammar_commas(b, item, least, most), least ? 1 : 0, 1);
+    for (uint32_t i = k; i-- > 0;) {
+        json_t *own = json_array_get(it.prefix, i);
+        const grammar_node *node = schema_node(s, own, grammar_format(b, "%s/prefixItems/%u", path, i));
+        const grammar_node *more = i >= max || grammar_is_never(node) ? grammar_never(b)
+                                   : GRAMMAR_SEQUENCE_OF(b, i ? behind_comma(b, node) : node, after);
+        const uint32_t rule = grammar_rule_new(b, "an item");
+        grammar_rule_set(b, rule, i >= min ? GRAMMAR_CHOICE_OF(b, empty, more) : more);
+        after = grammar_call(b, rule);
     }
-    b->depth--;
-    return node;
+    return grammar_enclosed(b, "[", after, "]", false);
 }
 
 /* ---- types ---- */
@@ -127,8 +176,8 @@ static const grammar_node *type_node(grammar_schema *s, const json_t *schema, un
     case INTEGERS: return grammar_schema_number(s, schema, false, path);
     case NUMBERS: return grammar_schema_number(s, schema, true, path);
     case STRINGS: return grammar_schema_string(s, schema, path);
-    case ARRAYS: return grammar_schema_array(s, schema, path);
-    default: return grammar_schema_object(s, schema, path);
+    case ARRAYS: return array_node(s, schema, path);
+    default: return object_node(s, schema, path);
     }
 }
 
@@ -176,7 +225,7 @@ static const grammar_node *some_node(grammar_schema *s, json_t *flat, const char
                 grammar_fail(s->b, WEFT_UNSUPPORTED, "%s: \"oneOf\" is not supported where it cannot be seen that no "
                              "value is of two of its schemas, here %zu and %zu; \"anyOf\" is", path, k, i);
         if (!grammar_says_more(beside, NULL))
-            grammar_push(s->b, &l, grammar_schema_node(s, one, place));
+            grammar_push(s->b, &l, schema_node(s, one, place));
         else
             grammar_push(s->b, &l, flat_node(s, grammar_merge(s, beside, grammar_flatten(s, one, place), path), place));
     }
@@ -214,12 +263,12 @@ static const grammar_node *body_of(grammar_schema *s, json_t *schema, const char
     if (ref && !grammar_says_more(schema, "$ref")) { /* a name, which may stand within itself */
         const char *place;
         json_t *target = grammar_resolve(s, ref, path, &place);
-        return grammar_schema_node(s, target, place);
+        return schema_node(s, target, place);
     }
     return flat_node(s, grammar_flatten(s, schema, path), path);
 }
 
-const grammar_node *grammar_schema_node(grammar_schema *s, json_t *schema, const char *path)
+static const grammar_node *schema_node(grammar_schema *s, json_t *schema, const char *path)
 {
     grammar_build *b = s->b;
     char key[32];
@@ -245,6 +294,6 @@ void grammar_read_schema(grammar_build *b, const char *text, size_t n)
     if (status) grammar_fail(b, status == WEFT_OOM ? WEFT_OOM : WEFT_INVALID, "%s", err.text);
     grammar_keep(b, s.root);
     s.rules = grammar_keep(b, json_object());
-    const grammar_node *root = grammar_schema_node(&s, s.root, "#");
+    const grammar_node *root = schema_node(&s, s.root, "#");
     b->root = root->rule;
 }

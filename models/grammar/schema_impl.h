@@ -10,9 +10,7 @@ typedef struct grammar_schema {
     json_t *rules; /* of schemas that have one, by their address */
 } grammar_schema;
 
-/* ---- schema.c ---- */
-/* What the schema allows, as a call of its rule. `path` is its place, for messages. */
-const grammar_node *grammar_schema_node(grammar_schema *s, json_t *schema, const char *path);
+/* ---- schema_keys.c ---- */
 const grammar_node *grammar_never(grammar_build *b);
 bool grammar_is_never(const grammar_node *node);
 /* A value of a schema's keyword: NULL if it is not there; INVALID if it is of another kind. */
@@ -36,16 +34,14 @@ bool grammar_apart(grammar_schema *s, json_t *a, json_t *b, const char *path);
 void grammar_check_keywords(grammar_schema *s, const json_t *schema, const char *path);
 
 /* ---- by type ---- */
-const grammar_node *grammar_schema_object(grammar_schema *s, const json_t *schema, const char *path);
-const grammar_node *grammar_schema_array(grammar_schema *s, const json_t *schema, const char *path);
 const grammar_node *grammar_schema_string(grammar_schema *s, const json_t *schema, const char *path);
 const grammar_node *grammar_schema_number(grammar_schema *s, const json_t *schema, bool fraction, const char *path);
+
+/* ---- json_text.c ---- */
 /* The number as it is written shortest. */
 char *grammar_shortest(grammar_build *b, const json_t *number);
 /* Exactly this value. */
 const grammar_node *grammar_value(grammar_build *b, const json_t *value);
-
-/* ---- json_text.c ---- */
 /* Characters as they stand in a string: as they are, or in the one escape that they need. */
 const grammar_node *grammar_json_class(grammar_build *b, const grammar_range *ranges, size_t n, bool negated);
 /* A string, in quotes. */

@@ -26,18 +26,6 @@ typedef struct span {
     uint32_t fraction;      /* digits behind the point at most; 0: whole numbers */
 } span;
 
-char *grammar_shortest(grammar_build *b, const json_t *number)
-{
-    if (json_is_integer(number)) return grammar_format(b, "%lld", (long long)json_integer_value(number));
-    const double x = json_real_value(number);
-    char *text = NULL;
-    for (int digits = 15; digits <= 17; digits++) {
-        text = grammar_format(b, "%.*g", digits, x);
-        if (strtod(text, NULL) == x) break;
-    }
-    return strpbrk(text, ".e") ? text : grammar_format(b, "%s.0", text);
-}
-
 /* Digit `at` of a number that has n before its point. */
 static int digit(const decimal *d, uint32_t at)
 {

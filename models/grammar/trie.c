@@ -63,7 +63,7 @@ static weft_status add_nodes(weft_token_trie *t, const entry *entries, uint32_t 
             status = WEFT_OOM_FAIL(err, "the tokens of a grammar");
         while (!status && depth < e->n) {
             const uint32_t parent = depth ? path[depth] : UINT32_MAX;
-            t->nodes[n_nodes] = (trie_node){ -1, 0, parent, (uint16_t)(depth + 1), (uint8_t)e->bytes[depth] };
+            t->nodes[n_nodes] = (trie_node){ -1, 0, parent, (uint16_t)(depth + 1), (uint8_t)e->bytes[depth], 0 };
             path[++depth] = (uint32_t)n_nodes++;
         }
         if (!status) t->nodes[n_nodes - 1].token = (int32_t)e->id;
@@ -72,6 +72,35 @@ static weft_status add_nodes(weft_token_trie *t, const entry *entries, uint32_t 
     t->n_nodes = (uint32_t)n_nodes;
     free(path);
     return status;
+}
+
+static void find_deepest(weft_token_trie *t)
+{
+    for (uint32_t i = t->n_nodes; i-- > 0;) {
+        trie_node *node = &t->nodes[i];
+        const uint8_t depth = node->depth < 255 ? (uint8_t)node->depth : 255;
+        if (depth > node->below) node->below = depth; /* a node has a token at or below it */
+        if (node->parent == UINT32_MAX) continue;
+        trie_node *parent = &t->nodes[node->parent];
+        if (node->below > parent->below) parent->below = node->below;
+    }
+}
+
+static int by_length(const void *a, const void *b)
+{
+    const entry *x = a, *y = b;
+    if (x->n != y->n) return x->n > y->n ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static weft_status sort_by_length(weft_token_trie *t, entry *entries, uint32_t n, weft_error *err)
+{
+    t->by_length = calloc((size_t)n + 1, sizeof *t->by_length);
+    if (!t->by_length) return WEFT_OOM_FAIL(err, "the tokens of a grammar");
+    if (n) qsort(entries, n, sizeof *entries, by_length);
+    for (uint32_t i = 0; i < n; i++) t->by_length[i] = (int32_t)entries[i].id;
+    t->n_by_length = n;
+    return WEFT_OK;
 }
 
 static weft_status fill(weft_token_trie *t, const weft_tokenizer *tok, const int32_t *ends, uint32_t n_ends,
@@ -95,6 +124,8 @@ static weft_status fill(weft_token_trie *t, const weft_tokenizer *tok, const int
     if (!status) status = collect(t, tok, entries, &n, err);
     if (!status && n) qsort(entries, n, sizeof *entries, by_bytes);
     if (!status) status = add_nodes(t, entries, n, err);
+    if (!status) find_deepest(t);
+    if (!status) status = sort_by_length(t, entries, n, err);
     free(entries);
     return status;
 }
@@ -124,10 +155,11 @@ void weft_token_trie_destroy(weft_token_trie *t)
     free(t->bytes);
     free(t->bytes_at);
     free(t->ends);
+    free(t->by_length);
     free(t);
 }
 
 uint32_t weft_token_trie_words(const weft_token_trie *t)
 {
-    return (t->n_vocab + 31) / 32;
+    return grammar_words(t);
 }
