@@ -5,18 +5,18 @@ import weft
 LAYERS, E, HEADS, D, VOCAB, TURNING, CONTEXT = 6, 256, 8, 32, 4096, 8, 512
 
 
-def linear(g, x, name, n_out, n_in, bias=True):
+def linear(g: weft.Graph, x: weft.Value, name: str, n_out: int, n_in: int, bias: bool = True) -> weft.Value:
     with g.scope(name):  # the files' tensors are called by it: name.weight, name.bias
         y = x.matmul_nt(g.weight(None, (n_out, n_in), "weight"))
         return y + g.weight(None, (n_out,), "bias") if bias else y
 
 
-def norm(g, x, name):
+def norm(g: weft.Graph, x: weft.Value, name: str) -> weft.Value:
     with g.scope(name):
         return x.layer_norm(g.weight(None, (E,), "weight"), g.weight(None, (E,), "bias"), 1e-5)
 
 
-def layer(g, inputs, angles, x):
+def layer(g: weft.Graph, inputs: weft.ModelInputs, angles: weft.Value, x: weft.Value) -> weft.Value:
     y = linear(g, norm(g, x, "input_layernorm"), "attention.query_key_value", 3 * E, E)
     q, k, v = (y.reshape((inputs.T, HEADS, 3, D)).select(2, i) for i in range(3))
     y = inputs.cached_attention(q.rope(angles), k.rope(angles), v, D**-0.5).reshape((inputs.T, E))  # causal
@@ -25,7 +25,7 @@ def layer(g, inputs, angles, x):
     return x + (a + linear(g, y, "mlp.dense_4h_to_h", E, 4 * E))
 
 
-def build(g, config, inputs):
+def build(g: weft.Graph, config: weft.Config, inputs: weft.ModelInputs) -> None:
     angles = inputs.pos.rope_angles(TURNING, 10000)
     h = g.weight(None, (VOCAB, E), "gpt_neox.embed_in.weight").gather(inputs.tokens)
     for i in range(LAYERS):

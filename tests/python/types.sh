@@ -1,10 +1,13 @@
 #!/bin/sh
-# types.sh PYTHON FOLDER CACHE: the package is typed: mypy --strict has nothing to say, and it finds what is wrong.
+# types.sh PYTHON FOLDER CACHE: the package and its examples are typed: mypy --strict has nothing to say, and it finds what is
+# wrong.
 set -eu
 "$1" -c 'import mypy' 2>/dev/null || { echo "mypy is not there (Debian: mypy)"; exit 77; }
 mkdir -p "$3"
+examples=$(cd "$(dirname "$0")/../../python/examples" && pwd)
 cd "$2"
 "$1" -m mypy --strict --cache-dir "$3" -p weft
+MYPYPATH=$2 "$1" -m mypy --strict --cache-dir "$3" "$examples"/*.py
 cat >"$3/wrong.py" <<'END'
 import weft
 row: str = weft.Model("x").session().logits([1])
