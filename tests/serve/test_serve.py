@@ -81,7 +81,7 @@ check("the best of two is the one picked", all(max(t.values()) == p and len(t) =
 check("logarithms", all(-5 < p < 0 for p in l["token_logprobs"]), l)
 
 # ---- ends ----
-full = server.complete(STORY, max_tokens=2496, ignore_eos=True).json
+full = server.complete(STORY, max_tokens=4096, ignore_eos=True).json
 check.equal("a full context", (full["choices"][0]["finish_reason"], full["usage"]["total_tokens"]), ("length", 513))
 long = server.complete("a " * 600)
 check.equal("a prompt longer than it", (long.status, long.error["code"]), (400, "context_length_exceeded"))

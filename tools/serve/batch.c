@@ -25,13 +25,17 @@ static uint32_t room_beside(const engine *e, uint32_t n)
     return room > least ? (uint32_t)room : least;
 }
 
-/* What a step has taken tells how much the next may have; the newest eighth counts. */
+/* What a step has taken tells how much the next may have; the newest eighth counts. Prompts by themselves are read
+ * faster than a few of their tokens beside others, so they tell only where nothing else has. */
 static void learn(engine *e, uint32_t n_generate, uint32_t n_prompt, double seconds)
 {
     const double part = 0.125;
     double *what = n_prompt ? &e->each : &e->alone, beside = n_generate ? e->alone : 0;
     double x = n_prompt ? (seconds > beside ? seconds - beside : 0) / n_prompt : seconds;
-    *what += *what > 0 ? part * (x - *what) : x;
+    if (n_prompt && !n_generate && e->mixed) return;
+    bool first = *what <= 0 || (n_prompt && n_generate && !e->mixed);
+    e->mixed |= n_prompt && n_generate;
+    *what = first ? x : *what + part * (x - *what);
 }
 
 /* One token for each task that generates, which are counted; of the rest of the step every prompt gets the same. */

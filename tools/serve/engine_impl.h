@@ -53,6 +53,7 @@ struct engine {
     uint32_t n_embed;
     uint64_t clock;
     double alone, each; /* measured: seconds of a step without prompts, and that a token of a prompt adds */
+    bool mixed; /* `each` was measured beside texts that are continued */
     bool held; /* pages have run out: nothing is admitted until a task has ended */
     double asked; /* when clients were last asked whether they are there */
     engine_counts counts;

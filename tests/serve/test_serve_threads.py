@@ -1,0 +1,40 @@
+"""test_serve_threads.py WEFT MODEL: the threads of `weft serve` beside each other, with few tokens: streams, clients that go,
+requests that are read meanwhile, an end while texts are written. For builds in which everything is slow (ThreadSanitizer)."""
+
+import signal
+import sys
+
+import serving
+from serving import Checks, Server, together
+
+serving.PATIENCE = 400
+weft, model = sys.argv[1:3]
+check = Checks()
+C = "/v1/completions"
+server = Server(weft, model, "--deterministic", "--slots", "3", "--context", "64")
+
+
+def stream(prompt):
+    events = server.complete(prompt, max_tokens=6, stream=True).events
+    return "".join(e["choices"][0]["text"] for e in events[:-1])
+
+
+def leave():
+    body = b'{"prompt": "The", "max_tokens": 40, "stream": true, "ignore_eos": true}'
+    with server.connect() as s:
+        s.sendall(f"POST {C} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        s.recv(20)
+    return True
+
+
+prompts = ["Once upon a time", "One day, Tom", "The sun"]
+alone = [server.text(p, max_tokens=6) for p in prompts]
+seen = together([lambda p=p: stream(p) for p in prompts] + [leave, lambda: server.get("/metrics").status,
+                lambda: server.post("/tokenize", {"content": "a b"}).status, lambda: server.post(C, b"{").status,
+                lambda: server.text(prompts[0], max_tokens=6)])
+check.equal("all at once", seen, [*alone, True, 200, 200, 400, alone[0]])
+late = together([lambda p=p: server.complete(p, max_tokens=40, ignore_eos=True).status for p in prompts] +
+                [lambda: server.process.send_signal(signal.SIGTERM)])
+check("an end meanwhile", all(s in (200, 503, 0, None) for s in late[:3]), late)
+check.equal("then the server ends with", server.wait(), 0)
+check.end()
