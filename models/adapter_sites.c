@@ -35,7 +35,7 @@ static const weft__adapter_module *find_module(const weft__adapters *s, const we
 {
     char name[WEFT__TENSOR_NAME], module[WEFT__TENSOR_NAME];
     const weft__adapter_module *found = NULL;
-    for (size_t i = 0; !found && weft__model_spelled(s->m, weight, &i, name); i++)
+    for (size_t i = 0; !found && weft__model_spelled(s->m, weight, &i, name);)
         if (module_of(name, end, module)) found = weft__adapter_find(a, module);
     return found;
 }
@@ -179,6 +179,18 @@ static weft_status take_node(matcher *x, const weft_node *n, weft_error *err)
     return WEFT_OK;
 }
 
+/* A module of a model that sees or hears, outside of its language model, which alone is run: it is passed over, as the
+ * weights of such modules are. */
+static bool is_outside(const weft__adapters *s, const char *module)
+{
+    bool inside = !s->m->wrapper || !strncmp(module, "lm_head", strlen("lm_head"));
+    for (size_t i = 0; !inside && i < WEFT__MAX_NAMES && s->m->wrapper->spellings[i].name; i++) {
+        const char *begin = s->m->wrapper->spellings[i].in_file;
+        inside = !strncmp(module, begin, strlen(begin));
+    }
+    return !inside;
+}
+
 static weft_status check_used(const matcher *x, weft_error *err)
 {
     char quoted[WEFT__QUOTE_SIZE];
@@ -187,7 +199,7 @@ static weft_status check_used(const matcher *x, weft_error *err)
         for (size_t i = 0; i < a->n_modules; i++) {
             const weft__adapter_module *k = &a->modules[i];
             const int missing = ((k->rank ? LINEAR : 0) | (k->part[WEFT__BIAS] ? BIAS : 0)) & ~x->used[u][i];
-            if (!missing) continue;
+            if (!missing || is_outside(x->s, k->name)) continue;
             const weft__file_tensor *t = missing & LINEAR ? weft__adapter_tensor(k) : k->part[WEFT__BIAS];
             return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: tensor '%s' [%llu, %llu] is of a module that %s (%s) has not, "
                              "or in which no adapter is supported%s%s", t->file, weft__quote(quoted, t->name),

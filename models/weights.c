@@ -74,10 +74,10 @@ static const weft__file_tensor *find_spelled(const weft_model *m, const char *na
 bool weft__model_spelled(const weft_model *m, const char *name, size_t *i, char out[WEFT__TENSOR_NAME])
 {
     const weft__spelling *s;
-    if (!(*i)++) return snprintf(out, WEFT__TENSOR_NAME, "%s", name) < WEFT__TENSOR_NAME;
-    while ((s = spelling_at(m, (*i)++ - 1)))
-        if (spell(s, name, out)) return true;
-    return false;
+    const size_t k = (*i)++;
+    if (!k) return snprintf(out, WEFT__TENSOR_NAME, "%s", name) < WEFT__TENSOR_NAME;
+    while ((s = spelling_at(m, *i - 2)) && !spell(s, name, out)) ++*i;
+    return s != NULL;
 }
 
 const char *weft__model_multiplied(const weft_model *m, const char *name)

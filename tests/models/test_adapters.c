@@ -365,7 +365,8 @@ static void gguf(const golden *g, weft_backend *device)
     world w;
     char path[TEMP_PATH];
     weft_model *m = NULL, *there = NULL;
-    if (strstr(g->name, "llama-biases")) return; /* no GGUF file says its activation */
+    if (strstr(g->name, "llama-biases")) return; /* no GGUF file says its activation, ... */
+    if (strstr(g->name, "llava")) return; /* ... nor that a language model was part of another */
     snprintf(path, sizeof path, "%s", temp_path(&g->folder, "model.gguf"));
     if (world_open(&w, g) && CHECK_OK(weft_model_open(g->folder.path, NULL, &m, &err), err) &&
         CHECK_OK(weft_model_convert(m, path, NULL, &err), err) &&

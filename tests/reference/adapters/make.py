@@ -28,7 +28,7 @@ ADAPTERS = {
         dict(r=4, lora_alpha=1, target_modules=["query_key_value", "dense"], layers_to_transform=[1],
              layers_pattern="layers"),
         dict(r=16, lora_alpha=2, target_modules="all-linear", use_rslora=True, bias="all"),
-        dict(r=8, lora_alpha=2, target_modules=r".*\.[01]\.mlp\.dense_.*|embed_in", bias="none",
+        dict(r=8, lora_alpha=2, target_modules=r".*\.[01]\.mlp\.dense_.*|.*embed_in|embed_out|lm_head",
              rank_pattern={"dense_4h_to_h": 12, "^gpt_neox.layers.1.mlp.dense_h_to_4h": 5},
              alpha_pattern={"layers.1.mlp.dense_4h_to_h": 3}),
     ],
@@ -46,6 +46,9 @@ ADAPTERS = {
         dict(r=8, lora_alpha=1, target_modules=["c_attn"], fan_in_fan_out=True, bias="all"),
         dict(r=16, lora_alpha=1, target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True),
         dict(r=4, lora_alpha=1, target_modules=["c_fc", "wte", "wpe"], fan_in_fan_out=True),
+    ],
+    "llava-tied": [  # what sees has such modules, too
+        dict(r=4, lora_alpha=1, target_modules=["q_proj", "up_proj"]),
     ],
     "phi3-short": [
         dict(r=8, lora_alpha=1, target_modules="all-linear"),
@@ -131,7 +134,7 @@ def write(base):
             print(f"{base}: {config}: {far(logits, plain):.3f} of the logits", file=sys.stderr)
             assert far(logits, plain) > 0.01
             out["adapters"].append({"config": saved, "tensors": tensors, "adapted": logits})
-        if all(config.get("bias", "none") == "none" for config in ADAPTERS[base][:2]):
+        if len(folders) > 1 and all(config.get("bias", "none") == "none" for config in ADAPTERS[base][:2]):
             model = load(golden, folders[:2])
             model.base_model.set_adapter(["a0", "a1"])
             out["both"] = rows(golden, model)
