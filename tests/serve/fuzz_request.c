@@ -90,11 +90,13 @@ static server *open_server(void)
 {
     static server s;
     static const cli_adapters none;
+    const int32_t eos = 0;
     weft_error err;
     served *m = &s.models[0];
     if (s.n_models) return &s;
     if (weft_model_open(WEFT_TEST_ROOT "/models/bundled/tiny-stories-neox", NULL, &m->model, &err) ||
         weft_model_tokenizer(m->model, &m->tokenizer, &err) ||
+        weft_token_trie_create(m->tokenizer, 4096, &eos, 1, &m->trie, &err) ||
         weft_chat_template_parse(template, strlen(template), "template", &m->chat, &err)) {
         fprintf(stderr, "%s\n", err.text);
         abort();

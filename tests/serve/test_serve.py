@@ -3,6 +3,7 @@ clients that go, many at once. A deterministic server: what it says to one does 
 
 import array
 import base64
+import json
 import os
 import socket
 import subprocess
@@ -110,6 +111,22 @@ r = server.post("/v1/chat/completions", {"messages": talk, "chat_template_kwargs
                                          "temperature": 0, "max_tokens": 9})
 check.equal("so do variables", r.json["choices"][0]["message"]["content"], server.text("user: Hi\nOne day", max_tokens=9))
 
+# ---- texts that must match ----
+schema = {"type": "object", "properties": {"name": {"enum": ["Lily", "Tom"]}, "age": {"type": "integer", "maximum": 99,
+          "minimum": 1}}, "required": ["name", "age"], "additionalProperties": False}
+ask = {"messages": talk, "temperature": 1, "seed": 3, "max_tokens": 80}
+r = server.post("/v1/chat/completions", {**ask, "n": 3, "response_format": {"type": "json_schema", "json_schema": {
+    "name": "x", "schema": schema}}}).json["choices"]
+said = [json.loads(c["message"]["content"]) for c in r]
+check("answers of a schema", all(set(s) == {"name", "age"} and s["name"] in ("Lily", "Tom") and 1 <= s["age"] <= 99 for s in said),
+      said)
+check.equal("end by themselves", {c["finish_reason"] for c in r}, {"stop"})
+check.equal("a grammar", server.text(STORY, grammar='root ::= " a " ("cat" | "dog")', temperature=2) in (" a cat", " a dog"), True)
+r = server.complete(STORY, grammar='root ::= " zebra"', logprobs=1).json["choices"][0]
+check("log-probabilities stay the model's own", r["text"] == " zebra" and min(r["logprobs"]["token_logprobs"]) < -3, r)
+streamed = server.complete(STORY, json_schema={"enum": ["yes", "no"]}, stream=True).events
+check("a stream", "".join(e["choices"][0]["text"] for e in streamed[:-1]) in ('"yes"', '"no"'), streamed)
+
 # ---- streams ----
 r = server.complete(STORY, max_tokens=9, stream=True, stream_options={"include_usage": True})
 check.equal("a stream's type", (r.status, r.headers["content-type"]), (200, "text/event-stream"))
@@ -198,6 +215,11 @@ for what, status, code, path, body in [
     ("a tool that must be called", 400, "unsupported_value", H, {"messages": talk, "tool_choice": "required"}),
     ("top_logprobs alone", 400, "invalid_value", H, {"messages": talk, "top_logprobs": 2}),
     ("a field of the other endpoint", 400, "unknown_parameter", H, {"messages": talk, "prompt": "x"}),
+    ("a broken grammar", 400, "invalid_value", C, {**ok, "grammar": "root ::= ("}),
+    ("a schema of no kind", 400, "invalid_value", C, {**ok, "json_schema": 3}),
+    ("a schema that is not known", 400, "invalid_value", C, {**ok, "json_schema": {"type": "colour"}}),
+    ("two of them", 400, "invalid_value", C, {**ok, "json_schema": {}, "grammar": "root ::= \"a\""}),
+    ("a format of no kind", 400, "invalid_value", H, {"messages": talk, "response_format": {"type": "xml"}}),
     ("no input", 400, "invalid_value", V, {}),
     ("an empty input", 400, "invalid_value", V, {"input": ""}),
     ("another width", 400, "unsupported_value", V, {"input": "a", "dimensions": 3}),

@@ -61,6 +61,9 @@ with client.chat.completions.stream(model="tiny", messages=talk, max_tokens=9, t
     for event in events:
         pass
     check.equal("its helper for streams", events.get_final_completion().choices[0].message.content, plain[:-3])
+form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"enum": ["yes", "no"]}}}
+said = client.chat.completions.create(model="tiny", messages=talk, response_format=form).choices[0].message.content
+check("an answer of a schema", said in ('"yes"', '"no"'), said)
 v = client.embeddings.create(model="tiny", input=["a red ball", "a dog"])
 check.equal("vectors", ([len(d.embedding) for d in v.data], type(v.data[0].embedding[0])), ([256, 256], float))
 e = refused(openai.NotFoundError, "an unknown model", lambda: client.completions.create(model="gpt", prompt="x"))

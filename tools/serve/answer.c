@@ -17,6 +17,7 @@ static void free_answer(answer *a)
         json_decref(a->choices[i].logprobs);
     }
     free(a->choices);
+    weft_grammar_destroy(a->grammar);
     exchange_release(a->x);
     free(a);
 }
@@ -117,6 +118,7 @@ static task_desc describe(const exchange *x, const params *p, const answer_promp
         .ids = prompt->tokens.ids, .n = prompt->tokens.n, .adapter = server_adapter(c->a->m, p->model),
         .sampling = p->sampling, .stop = p->stop, .n_stop = p->n_stop, .max_tokens = p->max_tokens,
         .ignore_eos = p->ignore_eos, .logprobs = p->logprobs, .n_top = p->n_top, .client = x->client,
+        .grammar = c->a->grammar,
         .listener = { .token = on_token, .gone = is_gone, .end = on_end, .ctx = c },
     };
     d.sampling.seed += c->index; /* choices of one seed differ */
@@ -125,6 +127,9 @@ static task_desc describe(const exchange *x, const params *p, const answer_promp
 
 static weft_status make_tasks(answer *a, const params *p, const answer_prompt *prompts, task **tasks, weft_error *err)
 {
+    if (p->grammar_field)
+        WEFT_TRY(weft_grammar_parse(p->grammar_kind, p->grammar, p->n_grammar, p->grammar_field, a->m->trie,
+                                    &a->grammar, err));
     for (uint32_t i = 0; i < a->n_choices; i++) {
         choice *c = &a->choices[i];
         const answer_prompt *prompt = &prompts[i / p->n];

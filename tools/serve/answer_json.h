@@ -23,6 +23,7 @@ struct answer {
     bool chat, stream, include_usage, logprobs, failed;
     char id[40], model[300]; /* model: as the request calls it */
     time_t created;
+    weft_grammar *grammar; /* of all choices; NULL: none */
     choice *choices;
     uint32_t n_choices, n_left;
     uint64_t prompt_tokens, cached_tokens, picked_tokens;

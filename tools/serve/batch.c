@@ -90,7 +90,7 @@ static weft_status evaluate(engine *e, task *const *tasks, uint32_t n, weft_erro
 }
 
 /* Where the results of the next task are. */
-typedef struct results { const float *logits, *hidden; } results;
+typedef struct results { float *logits; const float *hidden; } results;
 
 static void take_hidden(engine *e, task *t, results *r)
 {

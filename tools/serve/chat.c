@@ -170,8 +170,9 @@ static void chat(exchange *x, const json_t *request, const params *p)
 
 void serve_chat(exchange *x)
 {
-    params p;
+    params p = { 0 };
     json_t *request = request_json(x);
     if (request && params_read(x, request, FOR_CHAT, &p)) chat(x, request, &p);
+    params_free(&p);
     json_decref(request);
 }

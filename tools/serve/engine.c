@@ -9,6 +9,7 @@
 void task_destroy(task *t)
 {
     if (!t) return;
+    weft_matcher_destroy(t->matcher);
     weft_sampler_destroy(t->sampler);
     weft_token_stream_destroy(t->stream);
     free(t->logprobs);
@@ -32,6 +33,8 @@ static weft_status fill_task(engine *e, const task_desc *d, task *t, weft_error 
         t->logprobs = calloc(1 + t->n_top, sizeof *t->logprobs);
         if (!t->logprobs) return WEFT_OOM_FAIL(err, "log-probabilities");
     }
+    if (d->grammar) WEFT_TRY(weft_matcher_create(d->grammar, &t->matcher, err));
+    t->pick_first = weft_sampling_may_pick_first(&d->sampling);
     WEFT_TRY(weft_sampler_create(&d->sampling, n_vocab, &t->sampler, err));
     return weft_token_stream_create(e->d.tokenizer, &stream, &t->stream, err);
 }
@@ -141,6 +144,8 @@ static task *take_next(engine *e)
 
 static void end_task(task *t, task_end how, const weft_error *err)
 {
+    weft_matcher_destroy(t->matcher); /* its grammar may go with the last call */
+    t->matcher = NULL;
     t->listener.end(t->listener.ctx, how, err);
     task_destroy(t);
 }
@@ -242,6 +247,7 @@ static void free_engine(engine *e)
     free(e->running);
     free(e->batch);
     free(e->logits);
+    free(e->row);
     free(e->hidden);
     free(e);
 }
@@ -259,8 +265,9 @@ weft_status engine_start(const engine_desc *d, engine **out, weft_error *err)
     e->sequences = calloc(e->n_sequences, sizeof *e->sequences);
     e->running = calloc(d->slots, sizeof(task *));
     e->logits = calloc(d->slots, (weft_session_n_vocab(d->session) + 1) * sizeof *e->logits);
+    e->row = calloc(weft_session_n_vocab(d->session) + 1, sizeof *e->row);
     atomic_store(&e->counts.cells_free, weft_session_cells_free(d->session));
-    bool ok = e->sequences && e->running && e->logits && !pthread_create(&e->thread, NULL, work, e);
+    bool ok = e->row && e->sequences && e->running && e->logits && !pthread_create(&e->thread, NULL, work, e);
     if (ok) return WEFT_OK;
     free_engine(e);
     *out = NULL;

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "models/adapter.h"
+#include "models/grammar/grammar.h"
 
 enum { ENGINE_SLOTS = 256 }; /* at most */
 
@@ -43,6 +44,7 @@ typedef struct task_desc {
     size_t n;
     int32_t adapter; /* a choice of the session's; WEFT_ADAPTER_NONE */
     task_pool pool; /* then nothing down to `client` matters */
+    weft_grammar *grammar; /* what the text must match, which outlives the task; NULL: nothing */
     weft_sampling sampling;
     const char *const *stop;
     uint32_t n_stop;

@@ -18,6 +18,8 @@ struct task {
     uint32_t sequence, done; /* tokens of ids that the sequence has */
     uint32_t quota;          /* of them, evaluated in this step */
     weft_sampler *sampler;
+    weft_matcher *matcher; /* of its grammar; NULL: it has none */
+    bool pick_first;
     weft_token_stream *stream;
     int32_t adapter;
     task_pool pool;
@@ -48,6 +50,7 @@ struct engine {
     weft_batch_token *batch;
     size_t n_batch, cap_batch;
     float *logits; /* [slots, n_vocab] */
+    float *row;    /* [n_vocab]: logits as they came, of a text with a grammar */
     float *hidden; /* [n_batch at most, n_embed] */
     size_t cap_hidden;
     uint32_t n_embed;
@@ -72,7 +75,7 @@ void engine_step(engine *e);
 
 /* ---- pick.c ---- */
 /* The next token from a row of logits. Whether it was the last, and why. */
-task_end engine_pick(engine *e, task *t, const float *logits, weft_error *err);
+task_end engine_pick(engine *e, task *t, float *logits, weft_error *err);
 
 /* ---- engine.c ---- */
 void engine_finish(engine *e, task *t, task_end how, const weft_error *err); /* of one that runs: it is gone then */

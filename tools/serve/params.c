@@ -144,16 +144,52 @@ static bool read_stream_options(exchange *x, const json_t *value, params *p)
     return true;
 }
 
+/* ---- what a text must match ---- */
+
+static bool set_grammar(exchange *x, params *p, weft_grammar_kind kind, const char *name)
+{
+    if (p->grammar_field) {
+        exchange_error(x, 400, "invalid_value", name, "'%s' and '%s': only one of them can be asked for", name,
+                       p->grammar_field);
+        return false;
+    }
+    p->grammar_kind = kind;
+    p->grammar_field = name;
+    return true;
+}
+
+static bool set_schema(exchange *x, params *p, const json_t *schema, const char *name)
+{
+    if (!json_is_object(schema) && !json_is_boolean(schema)) return refuse(x, name, "a JSON schema");
+    if (!set_grammar(x, p, WEFT_GRAMMAR_JSON_SCHEMA, name)) return false;
+    p->schema = json_dumps(schema, JSON_ENCODE_ANY | JSON_COMPACT);
+    p->grammar = p->schema;
+    p->n_grammar = p->schema ? strlen(p->schema) : 0;
+    return p->schema || (exchange_error(x, 503, NULL, NULL, "out of memory"), false);
+}
+
 static bool read_format(exchange *x, const json_t *value, params *p)
 {
-    const char *type = json_string_value(json_object_get(value, "type"));
-    (void)p;
-    if (type && !strcmp(type, "text")) return true;
-    if (!type) return refuse(x, "response_format", "an object with a type");
-    exchange_error(x, 400, "unsupported_value", "response_format",
-                   "'response_format': '%s' needs grammars, which this server does not have; 'text' is what it gives",
-                   type);
-    return false;
+    const char *name = "response_format", *type = json_string_value(json_object_get(value, "type"));
+    if (!type) return refuse(x, name, "an object with a type");
+    if (!strcmp(type, "text")) return true;
+    if (!strcmp(type, "json_object")) return set_grammar(x, p, WEFT_GRAMMAR_JSON_OBJECT, name);
+    if (strcmp(type, "json_schema")) return refuse(x, name, "a type of text, json_object or json_schema");
+    return set_schema(x, p, json_object_get(json_object_get(value, "json_schema"), "schema"), name);
+}
+
+static bool read_schema(exchange *x, const json_t *value, params *p)
+{
+    return set_schema(x, p, value, "json_schema");
+}
+
+static bool read_grammar(exchange *x, const json_t *value, params *p)
+{
+    if (!json_is_string(value)) return refuse(x, "grammar", "a grammar in GBNF");
+    if (!set_grammar(x, p, WEFT_GRAMMAR_GBNF, "grammar")) return false;
+    p->grammar = json_string_value(value);
+    p->n_grammar = json_string_length(value);
+    return true;
 }
 
 static bool read_pooling(exchange *x, const json_t *value, params *p)
@@ -196,7 +232,9 @@ static const field fields[] = {
     SPECIAL("logit_bias", FOR_TEXT, read_bias),
     SPECIAL("seed", FOR_TEXT, read_seed),
     SPECIAL("samplers", FOR_TEXT, read_samplers),
-    SPECIAL("response_format", FOR_CHAT, read_format),
+    SPECIAL("response_format", FOR_TEXT, read_format),
+    SPECIAL("json_schema", FOR_TEXT, read_schema),
+    SPECIAL("grammar", FOR_TEXT, read_grammar),
 
     SAMPLING("temperature", temperature, REAL, 0, 100),
     SAMPLING("top_k", top_k, WHOLE, 0, 1 << 26),
@@ -298,4 +336,10 @@ bool params_read(exchange *x, const json_t *request, unsigned endpoint, params *
     }
     if (!p->seeded && getrandom(&p->sampling.seed, sizeof p->sampling.seed, 0) < 0) p->sampling.seed = x->client;
     return true;
+}
+
+void params_free(params *p)
+{
+    free(p->schema);
+    p->schema = NULL;
 }

@@ -22,11 +22,16 @@ typedef struct params {
     int32_t bias_tokens[PARAMS_BIASES];
     float bias_values[PARAMS_BIASES];
     weft_step_kind order[WEFT_SAMPLING_STEPS];
+    weft_grammar_kind grammar_kind; /* of the text below, or of a schema */
+    const char *grammar, *grammar_field; /* grammar_field: which field has it; NULL: none */
+    size_t n_grammar;
+    char *schema; /* owned: a schema as text */
     bool add_special, with_pieces;
     bool pool_last, base64;
 } params;
 
 /* Reads what the table has for this endpoint. False after an error has been answered. `p` must not be moved. */
 bool params_read(exchange *x, const json_t *request, unsigned endpoint, params *p);
+void params_free(params *p); /* also after a failure */
 
 #endif

@@ -45,13 +45,23 @@ static bool tell(task *t, task_token *told, bool hidden, bool last)
     return rest.n ? t->listener.token(t->listener.ctx, &rest) : going;
 }
 
-task_end engine_pick(engine *e, task *t, const float *logits, weft_error *err)
+/* The next token, of those that the grammar allows, where there is one; *own is the row as the model gave it. */
+static weft_status pick(engine *e, task *t, float *logits, int32_t *token, const float **own, weft_error *err)
+{
+    *own = logits;
+    if (!t->matcher) return weft_sampler_pick(t->sampler, logits, t->ids, t->n, token, NULL, err);
+    if (t->logprobs) *own = memcpy(e->row, logits, weft_session_n_vocab(e->d.session) * sizeof *logits);
+    return weft_matcher_pick(t->matcher, t->sampler, t->pick_first, logits, t->ids, t->n, token, err);
+}
+
+task_end engine_pick(engine *e, task *t, float *logits, weft_error *err)
 {
     task_token told = { .text = "" };
+    const float *own;
     uint32_t n_vocab = weft_session_n_vocab(e->d.session);
-    if (weft_sampler_pick(t->sampler, logits, t->ids, t->n, &told.id, NULL, err)) return TASK_FAILED;
+    if (pick(e, t, logits, &told.id, &own, err)) return TASK_FAILED;
     if (!weft__grow(&t->ids, &t->cap, t->n + 1, sizeof *t->ids)) return WEFT_OOM_FAIL(err, "a text"), TASK_FAILED;
-    if (t->logprobs) fill_logprobs(t, logits, n_vocab, told.id);
+    if (t->logprobs) fill_logprobs(t, own, n_vocab, told.id);
     told.logprobs = t->logprobs;
     told.n_top = t->n_top;
     t->ids[t->n++] = told.id;
@@ -59,7 +69,8 @@ task_end engine_pick(engine *e, task *t, const float *logits, weft_error *err)
     atomic_fetch_add(&e->counts.picked_tokens, 1);
     bool eos = !t->ignore_eos && is_eos(e->d.model, told.id);
     bool length = t->n_picked == t->max_tokens || t->n > weft_session_context(e->d.session);
-    bool going = tell(t, &told, eos, eos || length);
+    bool whole = t->matcher && weft_matcher_must_end(t->matcher);
+    bool going = tell(t, &told, eos, eos || length || whole);
     if (weft_token_stream_stopped(t->stream) >= 0) return TASK_STOP;
-    return eos ? TASK_EOS : length ? TASK_LENGTH : going ? TASK_GOING : TASK_CANCELLED;
+    return eos || whole ? TASK_EOS : length ? TASK_LENGTH : going ? TASK_GOING : TASK_CANCELLED;
 }

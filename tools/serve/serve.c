@@ -72,6 +72,11 @@ static int start_engine(const cli_args *a, served *m, const cli_run *run)
     m->context = weft_session_context(run->session);
     m->n_vocab = weft_session_n_vocab(run->session);
     m->since = time(NULL);
+    int32_t eos[16];
+    uint32_t n_eos = 0;
+    while (n_eos < 16 && (eos[n_eos] = weft_model_eos(m->model, n_eos)) >= 0) n_eos++;
+    if (m->n_vocab && weft_token_trie_create(m->tokenizer, m->n_vocab, eos, n_eos, &m->trie, &err))
+        return cli_report(&err);
     weft_backend_info(run->devices.device[0], &m->device);
     engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
                       .kept = KEPT, .embeds = m->embeds,
@@ -208,6 +213,7 @@ int serve_run(const cli_args *a)
     if (!status) status = catch_signals();
     if (!status) status = serve(a, &s);
     end(&s);
+    weft_token_trie_destroy(s.models[0].trie);
     weft_chat_template_close(s.models[0].chat);
     free(s.models[0].name);
     for (unsigned i = 0; i < s.n_keys; i++) free(s.keys[i]);

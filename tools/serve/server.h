@@ -14,6 +14,7 @@ typedef struct served {
     char *name;
     weft_model *model;
     const weft_tokenizer *tokenizer;
+    weft_token_trie *trie; /* for grammars */
     weft_chat_template *chat; /* NULL: it has none */
     weft_session *session;
     engine *engine;

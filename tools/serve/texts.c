@@ -121,9 +121,10 @@ static void complete(exchange *x, const json_t *request, params *p)
 
 void serve_completions(exchange *x)
 {
-    params p;
+    params p = { 0 };
     json_t *request = request_json(x);
     if (request && params_read(x, request, FOR_COMPLETIONS, &p)) complete(x, request, &p);
+    params_free(&p);
     json_decref(request);
 }
 
