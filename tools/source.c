@@ -70,6 +70,7 @@ int cli_text_program(const cli_args *a, const cli_device_list *l, const weft_gra
     weft_error err;
     weft_session_desc s = { 0 }; /* where nodes go is asked for in the same words */
     uint32_t split[CLI_MAX_DEVICES];
+    if (cli_has(a, "lora")) return cli_fail("--lora: an adapter is of a model, and %s is a graph", a->named);
     int status = cli_session_desc(a, l, split, &s);
     if (status) return status;
     weft_program_desc d = { .devices = s.devices, .n_devices = s.n_devices, .split = s.split, .spread = s.spread,

@@ -37,6 +37,34 @@ for round in written read; do
 done
 fails "no folder for weights" 1 "$dir/state: not a folder" "$weft" generate "$model" --prompt x --cache-weights "$dir/state"
 
+# ---- generate: adapters ----
+# floats NUMBER_OF_BYTES BYTES: the same float again and again
+floats() { (printf "$2" >"$dir/f"; while [ "$(size "$dir/f")" -lt "$1" ]; do cat "$dir/f" "$dir/f" >"$dir/g"; mv "$dir/g" "$dir/f"; done; head -c "$1" "$dir/f"); }
+# adapter NAME WIDTH BYTES: of rank 1, on the first layer's attention output: A is ones, B the float
+adapter() {
+    local bytes=$((4 * $2)) module=base_model.model.gpt_neox.layers.0.attention.dense header
+    mkdir "$dir/$1"
+    printf '{"peft_type": "LORA", "r": 1, "lora_alpha": 1, "target_modules": ["dense"]}' >"$dir/$1/adapter_config.json"
+    header="{\"$module.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,$2],\"data_offsets\":[0,$bytes]},\"$module.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[$2,1],\"data_offsets\":[$bytes,$((2 * bytes))]}}"
+    { printf "\\x$(printf %02x $((${#header} % 256)))\\x$(printf %02x $((${#header} / 256)))\\0\\0\\0\\0\\0\\0"; printf %s "$header"
+      floats $bytes '\0\0\200\77'; floats $bytes "$3"; } >"$dir/$1/adapter_model.safetensors"
+}
+width=$(sed -n 's/.*"hidden_size": *\([0-9]*\).*/\1/p' "$model/config.json")
+adapter one "$width" '\0\0\200\77'
+adapter half "$width" '\0\0\0\77'
+adapter wrong 8 '\0\0\200\77'
+with() { "$weft" logits "$model" --prompt "Once upon a time" --exact --output "$dir/l.npy" "$@" >/dev/null && cksum <"$dir/l.npy"; }
+plain=$(with) one=$(with --lora "$dir/one")
+holds "an adapter changes something" '[ -n "$one" ] && [ "$one" != "$plain" ]'
+same "nothing of an adapter" "$plain" "$(with --lora "$dir/one=0")"
+same "half as much" "$(with --lora "$dir/half")" "$(with --lora "$dir/one=0.5")"
+holds "adapters add up" '[ "$(with --lora "$dir/half" --lora "$dir/half")" != "$(with --lora "$dir/half")" ]'
+holds "they are in the graph" '"$weft" graph "$model" --lora "$dir/one" | grep -q "attention.dense.lora_A.*f32\[1, 16, $width\]"'
+holds "they are in the plan" '[ "$("$weft" memory "$model" --device cpu --lora "$dir/one")" != "$("$weft" memory "$model" --device cpu)" ]'
+"$weft" generate "$model" --prompt "Once" --max-tokens 1 --lora "$dir/one" --check >/dev/null 2>&1 || bad "--lora --check"
+fails "an adapter of another base" 1 "dense.lora_A.weight' is [1, 8], but config.json makes it [1, $width]" "$weft" generate "$model" --prompt x --lora "$dir/wrong"
+fails "no adapter" 1 "$dir/none: no folder, which an adapter is" "$weft" memory "$model" --lora "$dir/none"
+
 # ---- generate: the reference's greedy words, in three ways ----
 story=", there was a little girl named Lily. She loved to play with her toys"
 same "greedy text" "Once upon a time$story" "$("$weft" generate "$model" --prompt "Once upon a time" --max-tokens 16)"
