@@ -1,5 +1,7 @@
 """What the tests share: where things are, and the program to compare with."""
 
+from __future__ import annotations
+
 import os
 import pathlib
 import subprocess
@@ -7,9 +9,13 @@ import sys
 import tempfile
 import traceback
 import unittest
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+E = TypeVar("E", bound=BaseException)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = ROOT / "models/bundled/tiny-stories-neox"
 STORY = [424, 436, 260, 398]  # "Once upon a time"
@@ -19,7 +25,7 @@ CONFIG = (
 )
 
 
-def built(name):
+def built(name: str) -> str:
     """A program of the same build, by the variable that ctest sets; where the package is alone, there is nothing to
     compare with."""
     if name not in os.environ:
@@ -27,13 +33,13 @@ def built(name):
     return os.environ[name]
 
 
-def program(*arguments):
+def program(*arguments: object) -> bytes:
     """What build/bin/weft prints."""
     command = [built("WEFT_PROGRAM"), *map(str, arguments)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, env=without_preload()).stdout
 
 
-def program_rows(command, *arguments):
+def program_rows(command: str, *arguments: object) -> npt.NDArray[np.float32]:
     """The float32 numbers that a command of the program writes."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "out"
@@ -41,7 +47,7 @@ def program_rows(command, *arguments):
         return np.fromfile(out, np.float32)
 
 
-def python(source, **environment):
+def python(source: str, **environment: str) -> tuple[int, str]:
     """Runs a program in a fresh interpreter; returns (status, what it printed to both)."""
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", source],
@@ -53,12 +59,12 @@ def python(source, **environment):
     return done.returncode, done.stdout
 
 
-def without_preload():
+def without_preload() -> dict[str, str]:
     """The environment for programs that bring their own sanitizer."""
     return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
-def raised(kind, function):
+def raised(kind: type[E], function: Callable[[], object]) -> tuple[E, list[str]]:
     """What a call raises, and the names of the functions that it came through, the outermost first."""
     try:
         function()
@@ -67,5 +73,5 @@ def raised(kind, function):
     raise AssertionError(f"no {kind.__name__} arrived")
 
 
-def address(array):
-    return array.__array_interface__["data"][0]
+def address(array: npt.NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])

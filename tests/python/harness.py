@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 import types
+from typing import Any
 
 from common import ROOT
 
@@ -27,6 +28,9 @@ class TemplateLM:
     """What the harness's class of this name does with a request before the tokens are scored."""
 
     backend = "causal"
+    tok_encode: Any  # of the class that is tested
+    _loglikelihood_tokens: Any
+    prefix_token_id: int
 
     def __init__(self):
         self.cache_hook = types.SimpleNamespace(add_partial=lambda *_: None)
@@ -79,7 +83,7 @@ class Bar:
         pass
 
 
-STAND_IN = {
+STAND_IN: dict[str, dict[str, object]] = {
     "lm_eval": {},
     "lm_eval.api": {},
     "lm_eval.api.model": {"TemplateLM": TemplateLM},

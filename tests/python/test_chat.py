@@ -6,6 +6,7 @@ import json
 import pathlib
 import tempfile
 import unittest
+from typing import Any
 
 import weft
 
@@ -51,31 +52,31 @@ class Texts(unittest.TestCase):
             found = [len(found.encode()), fnv(found.encode())]
         self.assertEqual(found, wanted, name)
 
-    def test_as_in_transformers(self):
+    def test_as_in_transformers(self) -> None:
         for folder in ("own", "published"):
             for name, wanted in VECTORS[folder].items():
                 for which, values in VECTORS["conversations"].items():
                     self.compare(self.rendered(folder, name, values), wanted[which], (name, which))
 
-    def test_continued_as_in_transformers(self):
+    def test_continued_as_in_transformers(self) -> None:
         messages = [user("Hello"), assistant(" Yes, of  course, ")]
-        values = {**VECTORS["conversations"]["plain"], "messages": messages}
-        values.update(add_generation_prompt=False, continue_final_message=True)
+        values: dict[str, Any] = {**VECTORS["conversations"]["plain"], "messages": messages}
+        values = {**values, "add_generation_prompt": False, "continue_final_message": True}
         for folder in ("own", "published"):
             for name in VECTORS[folder]:
                 self.compare(self.rendered(folder, name, values), VECTORS["continued"][name], name)
         self.assertEqual(messages[1]["content"], " Yes, of  course, ")  # the caller's
 
-    def test_parts_go_on(self):
+    def test_parts_go_on(self) -> None:
         template = weft.ChatTemplate.parse("{% for p in messages[-1].content %}[{{ p.text }}]{% endfor %}")
         parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}, {"type": "image"}]
         self.assertEqual(template.render([assistant(parts)], continue_final_message=True), "[one][two")
         self.assertEqual(parts[1]["text"], "two")
 
-    def test_refused(self):
+    def test_refused(self) -> None:
         template = weft.ChatTemplate.parse(SIMPLE, "mine")
         goes_on = {"continue_final_message": True}
-        for messages, options, kind, text in (
+        cases: list[tuple[Any, dict[str, Any], type[weft.WeftError], str]] = [
             ([], {}, weft.InvalidError, "messages"),
             ([{"role": "system", "content": "x"}], {"no_system": True}, weft.InvalidError, "no system here"),
             ([user({1})], {}, weft.InvalidError, "set"),
@@ -84,7 +85,8 @@ class Texts(unittest.TestCase):
             ([user(None)], goes_on, weft.InvalidError, "no content"),
             ([], goes_on, weft.InvalidError, "no content"),
             ([user([{"type": "image"}])], goes_on, weft.InvalidError, "no text"),
-        ):
+        ]
+        for messages, options, kind, text in cases:
             with self.assertRaisesRegex(kind, text):
                 template.render(messages, **options)
         hides = weft.ChatTemplate.parse("{{ messages[0].content[:3] }}")
@@ -98,8 +100,11 @@ class Texts(unittest.TestCase):
 
 
 class Replies(unittest.TestCase):
+    model: weft.Model
+    folder: Any
+
     @classmethod
-    def setUpClass(cls):
+    def setUpClass(cls) -> None:
         cls.folder = tempfile.TemporaryDirectory()
         path = pathlib.Path(cls.folder.name)
         for file in TINY.iterdir():
@@ -110,11 +115,11 @@ class Replies(unittest.TestCase):
         cls.model = weft.Model(path)
 
     @classmethod
-    def tearDownClass(cls):
+    def tearDownClass(cls) -> None:
         cls.model.close()
         cls.folder.cleanup()
 
-    def test_the_models_template(self):
+    def test_the_models_template(self) -> None:
         hello = [user("Hello")]
         self.assertEqual(self.model.chat_template.text(), SIMPLE)
         self.assertEqual(self.model.apply_chat_template(hello), "Hello")
@@ -125,7 +130,7 @@ class Replies(unittest.TestCase):
         with self.assertRaises(weft.NotFoundError):
             weft.Model(TINY).chat(hello)
 
-    def test_reply(self):
+    def test_reply(self) -> None:
         prompt = self.model.tokenizer.encode("Once upon a time,")
         wanted = self.model.session().generate(prompt, max_tokens=8).run().text
         messages = [user("Once upon a time")]
@@ -144,10 +149,15 @@ class Replies(unittest.TestCase):
         )
         self.assertEqual(goes_on.run().text, " was a little")
 
-    def test_turns_before_are_kept(self):
-        session, ran = self.model.session(deterministic=True), []
+    def test_turns_before_are_kept(self) -> None:
+        session, ran = self.model.session(deterministic=True), list[int]()
         run = session._run
-        session._run = lambda ids, *rest: (ran.append(len(ids)), run(ids, *rest))[1]
+
+        def counted(ids, *rest):
+            ran.append(len(ids))
+            return run(ids, *rest)
+
+        setattr(session, "_run", counted)
         how = weft.Sampling(temperature=0.0, repeat_penalty=1.3)
         messages = [user("Once upon a time there was a big dog")]
         for _ in range(2):
@@ -162,7 +172,7 @@ class Replies(unittest.TestCase):
         session.chat([user("One day")], max_tokens=1).run()
         self.assertLess(session.length(), kept)
 
-    def test_harness(self):
+    def test_harness(self) -> None:
         lm = harness_class()(self.folder.name, batch_size=1, chat_template_args={"no_system": True})
         self.assertEqual(lm.chat_template(True), SIMPLE)
         self.assertEqual(lm.chat_template("other"), "other {{ messages[0].content }}")

@@ -12,7 +12,7 @@ import weft
 from common import TINY
 
 
-def load_tests(loader, tests, pattern):
+def load_tests(loader: object, tests: unittest.TestSuite, pattern: object) -> unittest.TestSuite:
     names = {"weft": weft, "np": numpy, "TINY": TINY}
     modules = [m.name for m in pkgutil.iter_modules(weft.__path__)]
     if not importlib.util.find_spec("lm_eval"):
@@ -23,7 +23,7 @@ def load_tests(loader, tests, pattern):
 
 
 class Written(unittest.TestCase):
-    def test_there_are_some(self):
+    def test_there_are_some(self) -> None:
         finder = doctest.DocTestFinder()
         found = [
             t

@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 import unittest
+from typing import Any
 
 import numpy as np
 import weft
 from weft import _lib
+from weft.errors import BY_STATUS
 
 from common import ROOT, STORY, TINY, address, built, python, raised
 
@@ -27,7 +29,7 @@ def maps_of(name):
 
 
 class Builders(unittest.TestCase):
-    def test_all_of_the_headers_are_there(self):
+    def test_all_of_the_headers_are_there(self) -> None:
         rows = "".join((ROOT / "graph" / f).read_text() for f in ("map.def", "act.def"))
         names = set(re.findall(r"^WEFT_MAP\(\d+, *(\w+)", rows, re.M))
         names |= set(re.findall(r"^WEFT_ACT\(\d+, *\w+, *(\w+)", rows, re.M))
@@ -56,13 +58,13 @@ class Builders(unittest.TestCase):
         ours |= set(dir(weft.ModelInputs)) | set(dir(weft.definition.Cache))
         self.assertEqual({n for n in names if elsewhere.get(n, n) not in ours}, set())
 
-    def test_every_function_of_the_headers_is_in_the_library(self):
+    def test_every_function_of_the_headers_is_in_the_library(self) -> None:
         names = [name for name in dir(_lib.lib) if name.startswith("weft_")]
         self.assertGreater(len(names), 250)
         for name in names:
             getattr(_lib.lib, name)
 
-    def test_what_they_compute(self):
+    def test_what_they_compute(self) -> None:
         x = np.array([[-1.5, 0.5, 2.0], [3.0, -0.25, 1.0]], np.float32)
         wanted = {
             "relu": lambda v: np.maximum(v, 0),
@@ -106,6 +108,7 @@ class Builders(unittest.TestCase):
         g.seal()
         found = weft.Program(g, "cpu,threads=1").run(x=x)
         for name, function in wanted.items():
+            assert callable(function)
             np.testing.assert_allclose(found[name], function(x), rtol=2e-5, atol=1e-6, err_msg=name)
         same = {
             "sum": x + 1,
@@ -125,7 +128,7 @@ class Builders(unittest.TestCase):
             np.testing.assert_array_equal(found[name], value, err_msg=name)
         np.testing.assert_allclose(found["product"], x @ x.T, rtol=1e-6)
 
-    def test_errors_come_at_once_and_whole(self):
+    def test_errors_come_at_once_and_whole(self) -> None:
         g, x = one()
         with self.assertRaisesRegex(weft.ShapeError, "matmul"):
             x @ x
@@ -141,7 +144,7 @@ class Builders(unittest.TestCase):
             with self.assertRaises(weft.WeftError):
                 wrong(one()[1])
         other, y = one()
-        for wrong in (
+        for mixed in (
             lambda: x + y,
             lambda: x.layer_norm(y),
             lambda: x.norm("rms", y),
@@ -152,7 +155,7 @@ class Builders(unittest.TestCase):
         ):
             g, x = one()
             with self.assertRaisesRegex(weft.InvalidError, "belongs to another graph"):
-                wrong()
+                mixed()
             g.output(x.relu(), "z")  # nothing has happened to it
             g.seal()
         g, x = one()
@@ -166,11 +169,11 @@ class Builders(unittest.TestCase):
         with self.assertRaises(weft.InvalidError):
             g.input("f32", (1,) * 7, "z")
 
-    def test_every_status_has_its_exception(self):
+    def test_every_status_has_its_exception(self) -> None:
         names = [_lib.string(_lib.lib.weft_status_name(i)) for i in range(1, _lib.lib.WEFT_STATUS_COUNT)]
-        self.assertEqual(sorted(names), sorted(_lib.BY_STATUS))
+        self.assertEqual(sorted(names), sorted(BY_STATUS))
 
-    def test_text_dumps_and_changes(self):
+    def test_text_dumps_and_changes(self) -> None:
         g, x = one()
         g.output((x + 0.0).relu(), "y")
         g.output(x.exp(), "z")
@@ -198,7 +201,7 @@ class Programs(unittest.TestCase):
         g.seal()
         return g
 
-    def test_shapes_of_runs(self):
+    def test_shapes_of_runs(self) -> None:
         program = weft.Program(self.graph(), "cpu,threads=1")
         for n in (1, 3, 8, 2):
             x = np.random.default_rng(n).standard_normal((n, 5, n)).astype(np.float32)
@@ -212,15 +215,15 @@ class Programs(unittest.TestCase):
         self.assertIn("arena", str(program))
         self.assertEqual(program.memory().weights, 0)
 
-    def test_reads_into_the_callers_array(self):
+    def test_reads_into_the_callers_array(self) -> None:
         program = weft.Program(self.graph(), "cpu,threads=1")
         program.run(x=np.ones((8, 5, 8)))
         out = np.zeros((8, 5, 8), np.float32)
         self.assertEqual(address(program.read("y", out)), address(out))
         self.assertTrue((out == 2).all())
 
-    def test_weights_stay_where_they_are(self):
-        class Told(dict):
+    def test_weights_stay_where_they_are(self) -> None:
+        class Told(dict[str, Any]):
             asked = 0
 
             def __missing__(self, name):
@@ -248,7 +251,7 @@ class Programs(unittest.TestCase):
         with self.assertRaises(weft.WeftError):
             weft.Program(g, weights={"w": w[:3]}).load()
 
-        class Broken(dict):
+        class Broken(dict[str, Any]):
             def __getitem__(self, name):
                 raise ZeroDivisionError(name)
 
@@ -256,7 +259,7 @@ class Programs(unittest.TestCase):
         self.assertEqual((error.args, names[-1]), (("w",), "__getitem__"))
         self.assertIn("load", names)
 
-    def test_files_are_not_copied(self):
+    def test_files_are_not_copied(self) -> None:
         before = maps_of("model.safetensors")
         checkpoint = weft.Checkpoint(TINY)
         tensor = checkpoint["gpt_neox.final_layer_norm.weight"]
@@ -274,7 +277,7 @@ class Programs(unittest.TestCase):
         del array
         self.assertEqual(maps_of("model.safetensors"), before)
 
-    def test_profiles(self):
+    def test_profiles(self) -> None:
         program = weft.Program(self.graph(), "cpu,threads=1")
         x = np.ones((8, 5, 8), np.float32)
         for mode in ("scheduled", "isolated"):
@@ -288,7 +291,7 @@ class Programs(unittest.TestCase):
 
 
 class Definitions(unittest.TestCase):
-    def test_in_python_as_in_c_to_the_bit(self):
+    def test_in_python_as_in_c_to_the_bit(self) -> None:
         source = (ROOT / "python/examples/own_model.py").read_text()
         self.assertLessEqual(source.count("\n"), 40)
         session = weft.Model(TINY, graph=own_model.build, context=own_model.CONTEXT).session()
@@ -298,7 +301,7 @@ class Definitions(unittest.TestCase):
         )
         self.assertEqual(session.logits(STORY, all=True).tobytes(), c.stdout)
 
-    def test_the_example_runs(self):
+    def test_the_example_runs(self) -> None:
         path = ROOT / "python/examples/own_model.py"
         status, printed = python(
             f"import runpy, sys; sys.argv = ['own_model', {str(TINY)!r}]; "
@@ -306,7 +309,7 @@ class Definitions(unittest.TestCase):
         )
         self.assertEqual((status, printed[:40]), (0, "Once upon a time, there was a little gir"))
 
-    def test_exceptions_arrive_whole(self):
+    def test_exceptions_arrive_whole(self) -> None:
         class Mine(Exception):
             pass
 
@@ -332,7 +335,7 @@ class Definitions(unittest.TestCase):
         with self.assertRaisesRegex(weft.WeftError, "no such key"):
             weft.Model(TINY, graph=asks)
 
-    def test_a_graph_is_a_model(self):
+    def test_a_graph_is_a_model(self) -> None:
         def bigram(g, config, inputs):
             rows = g.weight("f32", (4, 4), "follows").gather(inputs.tokens)
             g.output(rows.gather(inputs.rows), "logits")
@@ -343,7 +346,7 @@ class Definitions(unittest.TestCase):
         story = model.session().generate([0], max_tokens=9).run()
         self.assertEqual((story.tokens, story.stop_reason), ([1, 2, 3], "eos"))
 
-    def test_texts(self):
+    def test_texts(self) -> None:
         text = weft.Model(TINY).text()
         model = weft.Model(TINY, text=text)
         self.assertEqual(model.session().logits(STORY).tobytes(), weft.Model(TINY).session().logits(STORY).tobytes())

@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 import unittest
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import weft
@@ -16,7 +18,7 @@ from common import CONFIG, STORY, TINY, python, raised
 
 
 class Order(unittest.TestCase):
-    def test_any_order_of_closing(self):
+    def test_any_order_of_closing(self) -> None:
         for order in itertools.permutations(range(4)):
             device = weft.Device("cpu,threads=1")
             model = weft.Model(TINY)
@@ -29,13 +31,13 @@ class Order(unittest.TestCase):
                 objects[i].close()
             self.assertTrue(all(o.closed for o in objects))
 
-    def test_what_is_made_of_it_goes_on(self):
+    def test_what_is_made_of_it_goes_on(self) -> None:
         with weft.Device("cpu,threads=1") as device, weft.Model(TINY) as model:
             tokenizer, session, checkpoint = model.tokenizer, model.session(device), model.checkpoint
             program = session.program(4)
         row = session.logits(STORY)
         self.assertEqual(tokenizer.decode([int(row.argmax())]), ",")
-        self.assertGreater(len(checkpoint), 10)
+        self.assertGreater(len(checkpoint or ()), 10)
         session.close()
         self.assertIn("cpu", str(program))
         for closed in (
@@ -47,25 +49,26 @@ class Order(unittest.TestCase):
             with self.assertRaisesRegex(weft.InvalidError, "closed"):
                 closed()
 
-    def test_nothing_is_made_of_what_has_ended(self):
+    def test_nothing_is_made_of_what_has_ended(self) -> None:
         model, device = weft.Model(TINY), weft.Device()
         session, weights, g = model.session(device), weft.Weights({}), weft.Graph()
         g.output(g.input("f32", (1,), "x"), "y")
         g.seal()
         for ended in (session, model, device, weights):
             ended.close()
-        for closed in (
+        uses: list[Callable[[], object]] = [
             session.cancel,
             session.length,
             lambda: model.session(),
             lambda: weft.Weights(model),
             lambda: weft.Program(g, weights=weights),
             lambda: weft.Model(TINY).session(device),
-        ):
+        ]
+        for closed in uses:
             with self.assertRaisesRegex(weft.InvalidError, "closed"):
                 closed()
 
-    def test_cycles_and_the_end_of_the_interpreter(self):
+    def test_cycles_and_the_end_of_the_interpreter(self) -> None:
         source = f"""
 import weft, gc
 model = weft.Model({str(TINY)!r})
@@ -84,7 +87,7 @@ program = session.program(1)
             self.assertEqual(status, 0, printed)
             self.assertNotIn("Fatal", printed)
 
-    def test_failures_leave_nothing(self):
+    def test_failures_leave_nothing(self) -> None:
         device = weft.Device("cpu,threads=1")
         model = weft.Model(TINY)
         for _ in range(3):
@@ -97,13 +100,13 @@ program = session.program(1)
 
 
 class Threads(unittest.TestCase):
-    def test_one_device_is_used_in_turn(self):
+    def test_one_device_is_used_in_turn(self) -> None:
         device, model = weft.Device("cpu,threads=2"), weft.Model(TINY)
         sessions = [model.session(device, context=64) for _ in range(2)]
         wanted = model.session("cpu,threads=2").generate(STORY, max_tokens=12).run().tokens
         found = []
 
-        def work(i):
+        def work(i: int) -> None:
             for _ in range(3):
                 session = (
                     sessions[i % 2] if i < 2 else model.session(device, context=64)
@@ -119,19 +122,19 @@ class Threads(unittest.TestCase):
             thread.join()
         self.assertEqual(found, [True] * 12)
 
-    def test_the_interpreter_is_free_during_runs(self):
+    def test_the_interpreter_is_free_during_runs(self) -> None:
         """Another thread takes steps inside one call of the library; through a door that keeps the lock it takes none.
 
         Python takes the lock from no thread meanwhile: what runs has it until it gives it away.
         """
         steps, stop = [0], threading.Event()
 
-        def walk():
+        def walk() -> None:
             while not stop.is_set():
                 steps[0] += 1
                 time.sleep(0)  # gives the lock away
 
-        def steps_inside(function, *arguments):
+        def steps_inside(function: Callable[..., object], *arguments: object) -> int:
             before = steps[0]
             status = function(*arguments)
             taken = steps[0] - before
@@ -161,7 +164,7 @@ class Threads(unittest.TestCase):
             sys.setswitchinterval(interval)
             thread.join()
 
-    def test_tokenizers_are_shared(self):
+    def test_tokenizers_are_shared(self) -> None:
         tokenizer = weft.Tokenizer(TINY)
         text = "Once upon a time there was a dog. " * 50
         wanted, found = tokenizer.encode(text).tolist(), []
@@ -173,18 +176,19 @@ class Threads(unittest.TestCase):
             thread.join()
         self.assertTrue(all(ids == wanted for ids in found))
 
-    def test_nothing_ends_under_its_user(self):
+    def test_nothing_ends_under_its_user(self) -> None:
         """A handle whose owner closes it while threads come and go: it ends once, and when nobody is inside."""
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
         self.addCleanup(sys.setswitchinterval, interval)
         for shared in (True, False):
             for _ in range(60):
-                ended, met = [], []
+                ended: list[Any] = []
+                met: list[Any] = []
                 guard = None if shared else _life.Guard()
                 handle = _life.Handle("thing", "pointer", ended.append, guard=guard)
 
-                def work():
+                def work() -> None:
                     try:
                         while True:
                             with handle as pointer:
@@ -200,7 +204,7 @@ class Threads(unittest.TestCase):
                     thread.join()
                 self.assertEqual((ended, all(met)), (["pointer"], True))
 
-    def test_graphs_are_built_in_turn(self):
+    def test_graphs_are_built_in_turn(self) -> None:
         g = weft.Graph()
         x = g.input("f32", (4,), "x")
         threads = [
@@ -215,11 +219,11 @@ class Threads(unittest.TestCase):
         for thread in threads:
             thread.join()
 
-    def test_closed_while_in_use(self):
+    def test_closed_while_in_use(self) -> None:
         session = weft.Model(TINY).session("cpu,threads=1")
         failures = []
 
-        def work():
+        def work() -> None:
             try:
                 while True:
                     session.logits(STORY, out=np.empty(4096, np.float32))
@@ -237,7 +241,7 @@ class Threads(unittest.TestCase):
 
 
 class Forks(unittest.TestCase):
-    def child(self, function):
+    def child(self, function: Callable[[], object]) -> str:
         """What a child process of fork finds out: True, or the exception's text."""
         read, write = os.pipe()
         pid = os.fork()
@@ -254,20 +258,20 @@ class Forks(unittest.TestCase):
         self.assertEqual(os.waitpid(pid, 0)[1], 0)
         return text
 
-    def test_forks(self):
+    def test_forks(self) -> None:
         model = weft.Model(TINY)
         session = model.session("cpu,threads=2")
         wanted = session.logits(STORY)
         self.assertIn("before the fork", self.child(lambda: session.logits(STORY)))
-        self.assertEqual(self.child(lambda: session.close() or "closed"), "closed")
+        self.assertEqual(self.child(lambda: session.close() or "closed"), "closed")  # type: ignore[func-returns-value]
         self.assertEqual(self.child(lambda: model.tokenizer.decode(STORY)), "Once upon a time")
 
-        def anew():
+        def anew() -> object:
             return (model.session("cpu,threads=2").logits(STORY) == wanted).all()
 
         self.assertEqual(self.child(anew), "True")
 
-        def graph():
+        def graph() -> object:
             g.output(x + 1, "y")
             g.seal()
             return weft.Program(g).run(x=[1, 2])["y"].tolist()
@@ -280,10 +284,10 @@ class Forks(unittest.TestCase):
         session.truncate(0)
         self.assertEqual(session.logits(STORY).tobytes(), wanted.tobytes())
 
-    def test_while_another_thread_is_inside(self):
+    def test_while_another_thread_is_inside(self) -> None:
         model, device, inside, done = weft.Model(TINY), weft.Device(), threading.Event(), threading.Event()
 
-        def wait(p):
+        def wait(p: weft.Progress) -> None:
             inside.set()
             done.wait()
 
@@ -299,11 +303,11 @@ class Forks(unittest.TestCase):
 
 
 class Callbacks(unittest.TestCase):
-    def test_progress(self):
+    def test_progress(self) -> None:
         class Mine(Exception):
             pass
 
-        def raises(p):
+        def raises(p: weft.Progress) -> None:
             raise Mine(p.what)
 
         model = weft.Model(TINY)
@@ -312,24 +316,24 @@ class Callbacks(unittest.TestCase):
         self.assertIn("session", names)
         with self.assertRaises(weft.CancelledError):
             model.session(progress=lambda p: False)
-        told = []
+        told: list[Any] = []
         session = model.session(progress=told.append)
         session.logits(STORY)
         self.assertEqual({p.what for p in told}, {"loading weights"})
         self.assertTrue(all(p.done <= p.total for p in told))
 
-    def test_interrupts(self):
-        def interrupted(p):
+    def test_interrupts(self) -> None:
+        def interrupted(p: weft.Progress) -> None:
             raise KeyboardInterrupt
 
         with self.assertRaises(KeyboardInterrupt):
             weft.Model(TINY).session(progress=interrupted)
 
-    def test_no_way_back_in(self):
+    def test_no_way_back_in(self) -> None:
         model = weft.Model(TINY)
         device = weft.Device("cpu,threads=1")
 
-        def enters(p):
+        def enters(p: weft.Progress) -> None:
             device.info
 
         with self.assertRaisesRegex(weft.InvalidError, "callback"):
@@ -338,7 +342,7 @@ class Callbacks(unittest.TestCase):
 
 
 class Refused(unittest.TestCase):
-    def test_configurations_alone(self):
+    def test_configurations_alone(self) -> None:
         import pathlib
         import tempfile
 

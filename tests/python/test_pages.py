@@ -12,16 +12,16 @@ from common import ROOT, TINY
 
 
 class Pages(unittest.TestCase):
-    def test_the_python_page(self):
+    def test_the_python_page(self) -> None:
         text = (ROOT / "docs/python.md").read_text()
         listings = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
         self.assertGreater(len(listings), 6)
         test = doctest.DocTestParser().get_doctest("".join(listings), {"TINY": TINY}, "docs/python.md", None, 0)
-        printed = []
+        printed: list[str] = []
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
         self.assertEqual(runner.run(test, out=printed.append).failed, 0, "".join(printed))
 
-    def test_the_tours(self):
+    def test_the_tours(self) -> None:
         for page in ("README.md", "python/README.md"):
             listings = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
             self.assertEqual(len(listings), 1, page)

@@ -8,8 +8,11 @@ import pathlib
 import tempfile
 import threading
 import unittest
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import weft
 
 from common import STORY, TINY, address, program, program_rows, raised
@@ -18,20 +21,22 @@ model = weft.Model(TINY)
 
 
 class Logits(unittest.TestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.session = model.session(sequences=3)
 
-    def test_bits_are_the_programs(self):
+    def test_bits_are_the_programs(self) -> None:
         rows = self.session.logits(STORY, all=True)
         self.assertEqual(rows.shape, (4, model.n_vocab))
+        assert rows is not None
         self.assertEqual(rows.tobytes(), program_rows("logits", "--tokens", "424,436,260,398").tobytes())
 
-    def test_batches_are_the_programs(self):
+    def test_batches_are_the_programs(self) -> None:
         ids, sequences = [1, 2, 3, 4, 5], [0, 0, 0, 1, 1]
         rows = model.session(sequences=2, context=3).eval(ids, sequences, "logits").logits
+        assert rows is not None
         self.assertEqual(rows.tobytes(), program_rows("logits", "--batch", "1,2,3;4,5").tobytes())
 
-    def test_the_library_writes_into_the_callers_array(self):
+    def test_the_library_writes_into_the_callers_array(self) -> None:
         out = np.full((4, model.n_vocab), np.nan, np.float32)
         rows = self.session.logits(STORY, all=True, out=out)
         self.assertEqual(address(rows), address(out))
@@ -41,12 +46,12 @@ class Logits(unittest.TestCase):
         self.assertEqual(address(given), address(row))
         self.assertLess(np.abs(row - out[3]).max(), 1e-3)
 
-    def test_ids_are_read_where_they_are(self):
+    def test_ids_are_read_where_they_are(self) -> None:
         ids = np.array(STORY, np.int32)
         self.assertEqual(address(weft.tokenizer.ids_of(ids)), address(ids))
         self.assertEqual(self.session.logits(np.array(STORY), 0).tobytes(), self.session.logits(ids, 1).tobytes())
 
-    def test_kept_weights_give_the_same(self):
+    def test_kept_weights_give_the_same(self) -> None:
         wanted = self.session.logits(STORY).tobytes()
         with tempfile.TemporaryDirectory() as folder:
             for _ in range(2):
@@ -54,15 +59,15 @@ class Logits(unittest.TestCase):
                 self.assertEqual(weft.Session(plan).logits(STORY).tobytes(), wanted)
                 self.assertTrue(os.listdir(folder))
 
-    def test_what_cannot_be_is_refused(self):
+    def test_what_cannot_be_is_refused(self) -> None:
         for wrong, kind in (
             (lambda: self.session.logits([]), ValueError),
-            (lambda: self.session.logits([0.5]), weft.InvalidError),
+            (lambda: self.session.logits([0.5]), weft.InvalidError),  # type: ignore[list-item]
             (lambda: self.session.logits([2**40]), weft.InvalidError),
             (lambda: self.session.logits([model.n_vocab]), weft.InvalidError),
             (lambda: self.session.logits([1], 3), weft.InvalidError),
             (lambda: self.session.logits([1], -1), weft.InvalidError),
-            (lambda: self.session.eval([1, 2], [0.5, 1]), weft.InvalidError),
+            (lambda: self.session.eval([1, 2], [0.5, 1]), weft.InvalidError),  # type: ignore[list-item]
             (lambda: self.session.eval([1, 2], [0]), weft.InvalidError),
             (lambda: self.session.eval([1, 2], 0, [1, 2, 3]), weft.InvalidError),
             (lambda: self.session.generate([1], max_tokens=-1), weft.InvalidError),
@@ -77,7 +82,7 @@ class Logits(unittest.TestCase):
                 wrong()
         self.assertEqual(self.session.length(), 0)
 
-    def test_sequences(self):
+    def test_sequences(self) -> None:
         s = self.session
         whole = s.logits([*STORY, 13], 0)
         s.truncate(4, 0)
@@ -95,22 +100,20 @@ class Logits(unittest.TestCase):
             with self.assertRaisesRegex(weft.FormatError, str(file)):
                 model.session().load(file)
 
-    def test_checks(self):
+    def test_checks(self) -> None:
         self.assertEqual(self.session.check(STORY), [])
 
-    def test_deterministic(self):
+    def test_deterministic(self) -> None:
         s = model.session(sequences=2, deterministic=True)
         alone = s.logits(STORY, 0)
-        both = (
-            s.eval([*[9] * 5, *STORY], [1] * 5 + [0] * 4, [0] * 8 + [weft.WANTS["logits"]])
-            if s.truncate(0) is None
-            else None
-        )
+        s.truncate(0)
+        both = s.eval([*[9] * 5, *STORY], [1] * 5 + [0] * 4, [0] * 8 + [weft.WANTS["logits"]])
+        assert both.logits is not None
         self.assertEqual(both.logits[0].tobytes(), alone.tobytes())
 
 
 class Embedding(unittest.TestCase):
-    def test_bits_are_the_programs(self):
+    def test_bits_are_the_programs(self) -> None:
         session = model.session(outputs="hidden")
         for pool in ("mean", "last", "none"):
             wanted = program_rows("embed", "--prompt", "a red ball", "--pool", pool)
@@ -122,7 +125,7 @@ class Embedding(unittest.TestCase):
 
 
 class Generation(unittest.TestCase):
-    def compare(self, *arguments, **options):
+    def compare(self, *arguments: object, **options: Any) -> tuple[Any, list[weft.Token]]:
         wanted = json.loads(program("generate", TINY, "--prompt", "Once upon a time", "--json", *arguments))
         story = model.session().generate("Once upon a time", **options)
         tokens = list(story)
@@ -132,7 +135,7 @@ class Generation(unittest.TestCase):
         self.assertEqual(story.stop_reason, wanted["stop_reason"])
         return wanted, tokens
 
-    def test_equals_the_program(self):
+    def test_equals_the_program(self) -> None:
         self.compare("--max-tokens", 24, max_tokens=24)
         self.compare("--max-tokens", 40, "--stop", "girl", max_tokens=40, stop="girl")
         self.compare(
@@ -152,7 +155,7 @@ class Generation(unittest.TestCase):
             sampling=weft.Sampling(temperature=0.8, top_k=40, top_p=0.9, seed=7, repeat_penalty=1.2),
         )
 
-    def test_samplers_like_the_program(self):
+    def test_samplers_like_the_program(self) -> None:
         breakers = model.tokenizer.containing("\n", ".")
         self.assertEqual(
             breakers.tolist(),
@@ -185,48 +188,49 @@ class Generation(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "no sampling step 'top_q'"):
             weft.Sampler(weft.Sampling(order=["top_q"]), 8)
 
-    def test_logprobs(self):
+    def test_logprobs(self) -> None:
         wanted, tokens = self.compare("--max-tokens", 3, "--logprobs", 2, max_tokens=3, n_logprobs=2)
         for token, row in zip(tokens, wanted["logprobs"]):
             self.assertAlmostEqual(token.logprob, row["logprob"], places=5)
             self.assertEqual([i for i, _ in token.top], [best["token"] for best in row["top"]])
 
-    def test_goes_on_where_it_stopped(self):
+    def test_goes_on_where_it_stopped(self) -> None:
         session = model.session()
         whole = model.session().generate(STORY, max_tokens=12).run().tokens
         first = session.generate(STORY, max_tokens=5)
         for _, token in zip(range(5), first):
             pass
         self.assertEqual(session.length(), 4 + 4)
+        assert first.last is not None
         second = session.generate([first.last], max_tokens=7).run()
         self.assertEqual(first.tokens + second.tokens, whole)
 
-    def test_candidates_pick_the_same(self):
+    def test_candidates_pick_the_same(self) -> None:
         few = model.session(candidates=1).generate(STORY, max_tokens=10).run()
         self.assertEqual(few.tokens, model.session().generate(STORY, max_tokens=10).run().tokens)
         with self.assertRaises(weft.InvalidError):
             model.session(candidates=1).generate(STORY, n_logprobs=1)
 
-    def test_steps_in_python(self):
-        def no_comma(candidates, history):
+    def test_steps_in_python(self) -> None:
+        def no_comma(candidates: npt.NDArray[Any], history: npt.NDArray[Any]) -> None:
             self.assertEqual(history[:4].tolist(), STORY)
             candidates["logit"][candidates["id"] == 13] = -np.inf
 
         story = model.session().generate(STORY, max_tokens=3, sampling=weft.Sampling(steps=[no_comma])).run()
         self.assertNotIn(13, story.tokens)
 
-        def broken(candidates, history):
+        def broken(candidates: npt.NDArray[Any], history: npt.NDArray[Any]) -> None:
             raise KeyError("mine")
 
         story = model.session().generate(STORY, sampling=weft.Sampling(steps=[broken]))
         error, names = raised(KeyError, story.run)
         self.assertEqual((error.args, names[0], names[-1]), (("mine",), "run", "broken"))
 
-    def test_async(self):
-        async def read(session, sequence):
+    def test_async(self) -> None:
+        async def read(session: weft.Session, sequence: int) -> list[int]:
             return [t.id async for t in session.generate(STORY, sequence, max_tokens=6)]
 
-        async def both():
+        async def both() -> tuple[list[int], list[int]]:
             session = model.session(sequences=2)
             return await asyncio.gather(read(session, 0), read(session, 1))
 
@@ -234,15 +238,15 @@ class Generation(unittest.TestCase):
         self.assertEqual(one, two)
         self.assertEqual(one, model.session().generate(STORY, max_tokens=6).run().tokens)
 
-    def test_async_cancelled(self):
+    def test_async_cancelled(self) -> None:
         """A task that is cancelled ends its own step, in the middle of it or before it, and nobody else's."""
         session = weft.Session(weft.SessionPlan(model, sequences=2, max_tokens=8))
         whole = model.session().generate(STORY * 20, max_tokens=8).run().tokens
 
-        async def read(story):
+        async def read(story: weft.Generation) -> list[int]:
             return [token.id async for token in story]
 
-        async def run(begun):
+        async def run(begun: Callable[[weft.Generation, weft.Generation], object]) -> tuple[int, int]:
             other = session.generate(STORY * 20, 0, max_tokens=8)
             story = session.generate([9] * 150, 1, max_tokens=0, ignore_eos=True)
             tasks = [asyncio.ensure_future(read(s)) for s in (other, story)]
@@ -259,7 +263,7 @@ class Generation(unittest.TestCase):
                 session.truncate(0, sequence)
             return found
 
-        def waits(other, story):
+        def waits(other: weft.Generation, story: weft.Generation) -> object:
             return story._step and other._step and session._inside is other._step
 
         self.assertEqual(asyncio.run(run(waits)), (0, 0))  # in the middle of another's step
@@ -269,10 +273,10 @@ class Generation(unittest.TestCase):
         self.assertLess(asyncio.run(run(lambda other, story: len(story.tokens) > 2))[0], 100)
         self.assertEqual(session.generate(STORY * 20, max_tokens=8).run().tokens, whole)
 
-    def test_cancelled(self):
+    def test_cancelled(self) -> None:
         told = []
 
-        def progress(p):
+        def progress(p: weft.Progress) -> None:
             told.append(p.what)
             if p.unit == "tokens" and p.done:
                 thread = threading.Thread(target=session.cancel)
@@ -287,7 +291,7 @@ class Generation(unittest.TestCase):
 
 
 class Tokenizers(unittest.TestCase):
-    def test_equals_the_program(self):
+    def test_equals_the_program(self) -> None:
         text = "Tom's dog 🐕 ran <|endoftext|> home.\n"
         ids = model.tokenizer.encode(text)
         self.assertEqual(ids.tolist(), json.loads(program("tokenize", TINY, "--prompt", text, "--json"))["tokens"])
@@ -295,9 +299,9 @@ class Tokenizers(unittest.TestCase):
         stream = model.tokenizer.stream(keep_special=True)
         self.assertEqual("".join(map(stream.push, ids.tolist())) + stream.finish(), text)
 
-    def test_vocabulary(self):
+    def test_vocabulary(self) -> None:
         tokenizer = weft.Tokenizer(TINY)
-        self.assertEqual(tokenizer.find(tokenizer.token(424)), 424)
+        self.assertEqual(tokenizer.find(tokenizer.token(424) or ""), 424)
         self.assertEqual(tokenizer.token_bytes(436), b" upon")
         self.assertIsNone(tokenizer.token(10**6))
         self.assertIsNone(tokenizer.find("no such token"))
