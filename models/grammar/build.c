@@ -5,7 +5,7 @@
 
 #include "grammar_impl.h"
 
-enum { MAX_NODES = 2000000 };
+enum { MAX_NODES = 2000000, MAX_HEIGHT = 1000 };
 
 /* ---- faults and memory ---- */
 
@@ -150,12 +150,20 @@ const grammar_node *grammar_word(grammar_build *b, const char *text)
     return grammar_text(b, text, strlen(text));
 }
 
+/* Above a part: nodes are walked by recursion. */
+static void set_height(grammar_build *b, grammar_node *node, const grammar_node *part)
+{
+    if (part->height >= node->height) node->height = part->height + 1;
+    if (node->height > MAX_HEIGHT) grammar_fail(b, WEFT_LIMIT, "nested more than %d deep", MAX_HEIGHT);
+}
+
 static const grammar_node *parts_of(grammar_build *b, grammar_kind kind, const grammar_node *const *part, size_t n)
 {
     if (n == 1) return part[0];
     grammar_node *node = node_new(b, kind, n);
     node->part = grammar_alloc(b, n, sizeof *node->part);
     if (n) memcpy(node->part, part, n * sizeof *part);
+    for (size_t i = 0; i < n; i++) set_height(b, node, part[i]);
     return node;
 }
 
@@ -190,6 +198,7 @@ const grammar_node *grammar_repeat(grammar_build *b, const grammar_node *part, u
     grammar_node *node = node_new(b, GRAMMAR_REPEAT, 1);
     node->part = grammar_alloc(b, 1, sizeof *node->part);
     node->part[0] = part;
+    set_height(b, node, part);
     node->min = min;
     node->max = max;
     return node;

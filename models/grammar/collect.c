@@ -51,6 +51,7 @@ static weft_status move(weft_grammar *g, const grammar_pool *old, survivors *s, 
 
 weft_status grammar_collect(weft_grammar *g, weft_error *err)
 {
+    g->pool.work = 0;
     grammar_pool old = g->pool;
     const uint32_t start = g->start;
     if (old.bytes < (old.collect_at ? old.collect_at : COLLECT_AT)) return WEFT_OK;

@@ -36,6 +36,7 @@ enum {
     WEFT_GRAMMAR_MAX_DEPTH = 4096,       /* rules within rules in a matched text; what would go deeper is not allowed */
     WEFT_GRAMMAR_MAX_WAYS = 4096,        /* in which a text can be read so far: ambiguity */
     WEFT_GRAMMAR_MAX_MEMORY = 256 << 20, /* bytes that a grammar has with all of its matchers' states */
+    WEFT_GRAMMAR_MAX_WORK = 200000000,   /* steps of one call, a second or so; masks usually take some thousands */
 };
 
 /* ---- tokens ---------------------------------------------------------------------------------------------------- */

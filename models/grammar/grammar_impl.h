@@ -26,6 +26,7 @@ typedef struct grammar_range { uint32_t lo, hi; } grammar_range;
 typedef struct grammar_node {
     grammar_kind kind;
     uint32_t n, min, max, rule;
+    uint32_t height; /* of what is within, rules aside */
     const grammar_range *ranges; /* ascending, apart */
     const char *text;
     const struct grammar_node **part;
@@ -47,7 +48,7 @@ typedef struct grammar_build {
     grammar_rule *rules;
     size_t n_rules, capacity;
     uint32_t root, depth;
-    size_t n_nodes;
+    size_t n_nodes, n_flat; /* n_flat: schemas that were made flat */
     json_t *kept;     /* an array of values that are to be released */
     uint32_t json[8]; /* rules of JSON by grammar_json_part, plus 1; 0: not made yet */
 } grammar_build;

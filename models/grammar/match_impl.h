@@ -82,6 +82,7 @@ typedef struct grammar_pool {
     size_t n_stacks, n_places, n_sets, stack_capacity, place_capacity, set_capacity;
     grammar_table stack_table, set_table;
     size_t bytes, collect_at; /* of all this, about; see grammar_collect */
+    uint32_t work;            /* of the call under way */
     /* of the step under way */
     grammar_place *found, *todo;
     size_t n_found, n_todo, found_capacity, todo_capacity;
@@ -121,7 +122,7 @@ weft_status grammar_set_of(weft_grammar *g, const grammar_place *places, size_t 
                            uint32_t *out, weft_error *err);
 int grammar_by_stack(const void *a, const void *b); /* the order of a set's places */
 weft_status grammar_stack_of(weft_grammar *g, uint32_t state, uint32_t below, uint32_t *out, weft_error *err);
-/* Before an operation: what no matcher stands at goes, if there is much. */
+/* Before a call's work: what no matcher stands at goes, if there is much. */
 weft_status grammar_collect(weft_grammar *g, weft_error *err);
 
 /* A set's mask, without the tokens that end texts; lent until the next call. */

@@ -9,6 +9,8 @@ static const grammar_node *schema_node(grammar_schema *s, json_t *schema, const 
 
 /* ---- objects ---- */
 
+enum { MOST_MEMBERS = 5000 };
+
 typedef struct member {
     const char *name;
     const grammar_node *node; /* "name": value */
@@ -82,6 +84,8 @@ static const grammar_node *object_node(grammar_schema *s, const json_t *schema, 
     const char *name, *other_path = grammar_format(b, "%s/additionalProperties", path);
     json_t *listed = grammar_keep(b, json_object());
     size_t i;
+    if (json_object_size(properties) + json_array_size(required) > MOST_MEMBERS)
+        grammar_fail(b, WEFT_LIMIT, "%s: more than %d members", path, MOST_MEMBERS);
     m.v = grammar_alloc(b, json_object_size(properties) + json_array_size(required), sizeof *m.v);
     json_object_foreach(properties, name, v)
         list_member(&m, name, v, false, grammar_format(b, "%s/properties/%s", path, name));

@@ -106,6 +106,8 @@ json_t *grammar_resolve(grammar_schema *s, const char *ref, const char *path, co
 
 /* ---- two schemas as one ---- */
 
+enum { MOST_FLAT = 50000, MOST_PAIRS = 1000000 };
+
 typedef struct merging {
     grammar_schema *s;
     json_t *out;
@@ -148,6 +150,8 @@ static void merge_enums(merging *m, json_t *x, json_t *y)
 {
     json_t *list = grammar_keep(m->s->b, json_array()), *v, *w;
     size_t i, k;
+    if (json_array_size(x) * json_array_size(y) > MOST_PAIRS)
+        grammar_fail(m->s->b, WEFT_LIMIT, "%s: two \"enum\" of too many values", m->path);
     json_array_foreach(x, i, v) json_array_foreach(y, k, w) if (json_equal(v, w))
     {
         if (json_array_append(list, v)) grammar_fail_oom(m->s->b);
@@ -274,6 +278,8 @@ json_t *grammar_flatten(grammar_schema *s, json_t *schema, const char *path)
     if (json_is_false(schema)) return grammar_keep(s->b, json_pack("{s:[]}", "enum"));
     if (!json_is_object(schema)) grammar_fail(s->b, WEFT_INVALID, "%s: a schema is an object, true or false", path);
     grammar_enter(s->b);
+    if (++s->b->n_flat > MOST_FLAT)
+        grammar_fail(s->b, WEFT_LIMIT, "%s: more than %d schemas to put together", path, MOST_FLAT);
     grammar_check_keywords(s, schema, path);
     json_t *out = without(s, schema, path);
     const json_t *ref = grammar_keyword(s, schema, "$ref", JSON_STRING, path);
@@ -307,7 +313,7 @@ static bool enums_apart(const json_t *x, const json_t *y)
 {
     size_t i, k;
     json_t *v, *w;
-    if (!x || !y) return false;
+    if (!x || !y || json_array_size(x) * json_array_size(y) > MOST_PAIRS) return false;
     json_array_foreach((json_t *)(uintptr_t)x, i, v) json_array_foreach((json_t *)(uintptr_t)y, k, w)
         if (json_equal(v, w) || (json_is_number(v) && json_is_number(w))) return false;
     return true;

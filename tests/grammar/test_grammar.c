@@ -169,6 +169,54 @@ static void limits_hold(void)
     close_vocabulary(&v);
 }
 
+/* Texts that are short, and would be work without end. */
+static void hostile_texts_end(void)
+{
+    static char text[8000];
+    vocabulary v;
+    weft_grammar *g;
+    weft_error err;
+    char *p = text;
+    if (!open_vocabulary(&v)) return;
+    p += sprintf(text, "root ::= \"a\"");
+    memset(p, '?', 3000);
+    CHECK_STATUS(parse_gbnf(&v, text, &g, &err), WEFT_LIMIT, err);
+    p = text + sprintf(text, "{\"$ref\": \"#/$defs/a40\", \"type\": \"object\", \"$defs\": {\"a0\": {}");
+    for (int i = 1; i <= 40; i++)
+        p += sprintf(p, ", \"a%d\": {\"allOf\": [{\"$ref\": \"#/$defs/a%d\"}, {\"$ref\": \"#/$defs/a%d\"}]}", i,
+                     i - 1, i - 1);
+    sprintf(p, "}}");
+    CHECK_STATUS(weft_grammar_parse(WEFT_GRAMMAR_JSON_SCHEMA, text, strlen(text), "test", v.trie, &g, &err), WEFT_LIMIT,
+                 err);
+    CHECK_CONTAINS(err.text, "put together");
+    close_vocabulary(&v);
+}
+
+/* Many readings, each step of which has many edges: masks end, in an answer or LIMIT. */
+static void work_is_bounded(void)
+{
+    static char text[20000];
+    vocabulary v;
+    weft_grammar *g;
+    weft_matcher *m;
+    weft_error err;
+    char *p = text + sprintf(text, "root ::= x{0,1500} x{0,1500} \"!\"\nx ::= \"~\"");
+    if (!open_vocabulary(&v)) return;
+    uint32_t *bits = calloc(weft_token_trie_words(v.trie), sizeof *bits);
+    for (int c = '0'; c <= 'z'; c++)
+        if (c != '\\' && c != ']' && c != '[') p += sprintf(p, " | \"%c\" [%c-z]", c, c);
+    if (!CHECK_OK(parse_gbnf(&v, text, &g, &err), err)) return;
+    if (!CHECK_OK(weft_matcher_create(g, &m, &err), err)) return;
+    weft_status status = weft_matcher_mask(m, bits, &err);
+    for (int i = 0; i < 300 && !status; i++) status = weft_matcher_accept_text(m, "~", 1, &err);
+    if (!status) status = weft_matcher_mask(m, bits, &err);
+    CHECK(!status || status == WEFT_LIMIT);
+    weft_matcher_destroy(m);
+    weft_grammar_destroy(g);
+    free(bits);
+    close_vocabulary(&v);
+}
+
 /* After n bytes there are 2^n readings, none like another. */
 static void ambiguity_is_bounded(void)
 {
@@ -429,6 +477,8 @@ static const weft_test tests[] = {
     { "errors_say_where", errors_say_where },
     { "masks_are_what_may_come", masks_are_what_may_come },
     { "limits_hold", limits_hold },
+    { "hostile_texts_end", hostile_texts_end },
+    { "work_is_bounded", work_is_bounded },
     { "ambiguity_is_bounded", ambiguity_is_bounded },
     { "depth_and_memory_are_bounded", depth_and_memory_are_bounded },
     { "memory_is_collected", memory_is_collected },
