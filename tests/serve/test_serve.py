@@ -127,6 +127,26 @@ check("log-probabilities stay the model's own", r["text"] == " zebra" and min(r[
 streamed = server.complete(STORY, json_schema={"enum": ["yes", "no"]}, stream=True).events
 check("a stream", "".join(e["choices"][0]["text"] for e in streamed[:-1]) in ('"yes"', '"no"'), streamed)
 
+# ---- calls of tools, which a grammar makes the model write ----
+call = '<tool_call>\\n{\\"name\\": \\"f\\", \\"arguments\\": {\\"a\\": [1, \\"x\\"]}}\\n</tool_call>'
+calling = {"messages": talk, "tools": [tool], "grammar": f'root ::= "Well. {call}\\n{call}"', "max_tokens": 200}
+c = server.post("/v1/chat/completions", calling).json["choices"][0]
+calls = c["message"]["tool_calls"]
+check.equal("two calls", [(d["type"], d["function"]["name"], json.loads(d["function"]["arguments"])) for d in calls],
+            [("function", "f", {"a": [1, "x"]})] * 2)
+check.equal("beside a text", (c["message"]["content"], c["finish_reason"]), ("Well. ", "tool_calls"))
+check("with ids that differ", calls[0]["id"] != calls[1]["id"], calls)
+deltas = [e["choices"][0] for e in server.post("/v1/chat/completions", {**calling, "stream": True}).events[:-1]]
+check.equal("in a stream", "".join(d["delta"].get("content", "") for d in deltas), "Well. ")
+check.equal("calls come whole", [d["function"]["arguments"] for x in deltas for d in x["delta"].get("tool_calls", [])],
+            ['{"a":[1,"x"]}'] * 2)
+check.equal("and end it", deltas[-1]["finish_reason"], "tool_calls")
+broken = {**calling, "grammar": 'root ::= "a <tool_call> b"'}
+c = server.post("/v1/chat/completions", broken).json["choices"][0]
+check.equal("what is no call stays text", (c["message"]["content"], c["finish_reason"]), ("a <tool_call> b", "stop"))
+deltas = [e["choices"][0]["delta"] for e in server.post("/v1/chat/completions", {**broken, "stream": True}).events[:-1]]
+check.equal("in a stream, too", "".join(d.get("content", "") for d in deltas), "a <tool_call> b")
+
 # ---- streams ----
 r = server.complete(STORY, max_tokens=9, stream=True, stream_options={"include_usage": True})
 check.equal("a stream's type", (r.status, r.headers["content-type"]), (200, "text/event-stream"))

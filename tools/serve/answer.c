@@ -2,6 +2,7 @@
  * that nothing here needs a lock; the exchange has its own. */
 #include "tools/serve/answer.h"
 #include "tools/serve/answer_json.h"
+#include "tools/serve/calls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static void free_answer(answer *a)
     for (uint32_t i = 0; a->choices && i < a->n_choices; i++) {
         weft_text_free(&a->choices[i].text);
         json_decref(a->choices[i].logprobs);
+        json_decref(a->choices[i].calls);
     }
     free(a->choices);
     weft_grammar_destroy(a->grammar);
@@ -35,7 +37,8 @@ static answer *make_answer(exchange *x, const served *m, const params *p, bool c
     answer *a = calloc(1, sizeof *a);
     if (!a) return NULL;
     *a = (answer){ .x = x, .m = m, .chat = chat, .stream = p->stream, .include_usage = p->include_usage,
-                   .logprobs = p->logprobs, .n_choices = n_choices, .n_left = n_choices, .created = time(NULL) };
+                   .logprobs = p->logprobs, .tools = p->tools,
+                   .n_choices = n_choices, .n_left = n_choices, .created = time(NULL) };
     exchange_hold(x);
     name_answer(a);
     snprintf(a->model, sizeof a->model, "%s", p->model ? p->model : m->name);
@@ -57,11 +60,34 @@ static bool append(choice *c, const char *text, size_t n)
     return !n || w.write(w.ctx, text, n);
 }
 
+/* Of a stream that may have calls: what is certainly none of them is sent. */
+static bool send_certain(answer *a, choice *c, bool last)
+{
+    const char *text = c->text.data + c->n_told;
+    size_t left = c->text.size - c->n_told, n = last && !c->calls ? left : calls_begin(text, left);
+    c->n_told += n;
+    return !n || exchange_event(a->x, answer_chunk(a, c, text, n));
+}
+
+/* The text is whole: what stands behind its beginning may be calls. */
+static void read_calls(answer *a, choice *c)
+{
+    if (!a->tools || !c->text.data) return;
+    size_t at = calls_begin(c->text.data, c->text.size);
+    c->calls = calls_read(c->text.data + at, c->text.size - at, a->id);
+    if (a->stream) send_certain(a, c, true);
+    if (!c->calls) return;
+    c->text.size = at; /* what is left of the text */
+    c->finish = "tool_calls";
+    if (a->stream) exchange_event(a->x, answer_calls_chunk(a, c));
+}
+
 static bool on_token(void *ctx, const task_token *t)
 {
     choice *c = ctx;
     answer *a = c->a;
     if (c->logprobs && t->logprobs) answer_logprobs_add(a, c, t);
+    if (a->tools && a->stream) return append(c, t->text, t->n) && (!c->text.data || send_certain(a, c, false));
     if (!a->stream) return append(c, t->text, t->n);
     c->n_sent += t->n;
     bool something = t->n || (c->logprobs && t->logprobs);
@@ -106,7 +132,8 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
     a->cached_tokens += task_cached(c->task);
     a->picked_tokens += task_picked(c->task);
     if (how == TASK_FAILED || how == TASK_CANCELLED) fail(a, how, how == TASK_FAILED ? err : NULL);
-    else if (a->stream) exchange_event(a->x, answer_end_chunk(a, c));
+    else read_calls(a, c);
+    if (!a->failed && a->stream) exchange_event(a->x, answer_end_chunk(a, c));
     if (!--a->n_left) finish(a);
 }
 

@@ -123,6 +123,11 @@ json_t *answer_chunk(answer *a, choice *c, const char *text, size_t n)
     return chunk(a, c, a->chat ? json_pack("{s:o}", "content", t) : t, take_logprobs(a, c), NULL);
 }
 
+json_t *answer_calls_chunk(answer *a, choice *c)
+{
+    return chunk(a, c, json_pack("{s:O}", "tool_calls", c->calls), take_logprobs(a, c), NULL);
+}
+
 json_t *answer_end_chunk(answer *a, choice *c)
 {
     return chunk(a, c, a->chat ? json_object() : json_string(""), json_null(), c->finish);
@@ -138,7 +143,12 @@ json_t *answer_last_chunk(answer *a)
 static json_t *whole_choice(answer *a, choice *c)
 {
     json_t *text = json_stringn(c->text.data ? c->text.data : "", c->text.size);
+    if (c->calls && !c->text.size) {
+        json_decref(text);
+        text = json_null();
+    }
     json_t *body = a->chat ? json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", text, "refusal") : text;
+    if (c->calls) json_object_set(body, "tool_calls", c->calls);
     return json_pack("{s:i, s:o, s:o, s:s}", "index", (int)c->index, a->chat ? "message" : "text", body, "logprobs",
                      take_logprobs(a, c), "finish_reason", c->finish);
 }

@@ -11,8 +11,10 @@ typedef struct choice {
     task *task; /* the engine's, until it has ended */
     uint32_t index;
     bool counted;    /* another choice counts its prompt */
-    weft_text text;  /* of an answer that is no stream */
+    weft_text text;  /* of an answer that is no stream, or may have calls */
     size_t n_sent;   /* bytes of text before this token, of a stream */
+    size_t n_told;   /* of `text`, of a stream that may have calls */
+    json_t *calls;   /* of tools, read at the end; NULL: none */
     json_t *logprobs; /* of all tokens; of a stream those that were not sent; NULL: not asked for */
     const char *finish;
 } choice;
@@ -20,7 +22,7 @@ typedef struct choice {
 struct answer {
     exchange *x;
     const served *m;
-    bool chat, stream, include_usage, logprobs, failed;
+    bool chat, stream, include_usage, logprobs, tools, failed;
     char id[40], model[300]; /* model: as the request calls it */
     time_t created;
     weft_grammar *grammar; /* of all choices; NULL: none */
@@ -37,6 +39,7 @@ void answer_logprobs_add(answer *a, choice *c, const task_token *t);
 
 json_t *answer_first_chunk(answer *a, choice *c); /* of a chat's stream: the role */
 json_t *answer_chunk(answer *a, choice *c, const char *text, size_t n); /* takes the log-probabilities so far */
+json_t *answer_calls_chunk(answer *a, choice *c);
 json_t *answer_end_chunk(answer *a, choice *c);
 json_t *answer_last_chunk(answer *a); /* with the usage */
 json_t *answer_object(answer *a);

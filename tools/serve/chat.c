@@ -147,7 +147,14 @@ static bool make_prompt(exchange *x, const served *m, const json_t *request, ans
     return ok;
 }
 
-static void chat(exchange *x, const json_t *request, const params *p)
+/* Whether the model is told of tools. */
+static bool has_tools(const json_t *request)
+{
+    const char *choice = json_string_value(json_object_get(request, "tool_choice"));
+    return json_array_size(json_object_get(request, "tools")) && !(choice && !strcmp(choice, "none"));
+}
+
+static void chat(exchange *x, const json_t *request, params *p)
 {
     answer_prompt prompt = { 0 };
     served *m = server_text_model(x, p->model);
@@ -162,6 +169,7 @@ static void chat(exchange *x, const json_t *request, const params *p)
         exchange_error(x, 400, "invalid_value", "top_logprobs", "'top_logprobs' needs 'logprobs': true");
         return;
     }
+    p->tools = has_tools(request);
     if (read_messages(x, json_object_get(request, "messages")) && make_prompt(x, m, request, &prompt) &&
         answer_prompt_fits(x, m, prompt.tokens.n, "messages"))
         answer_begin(x, m, p, true, &prompt, 1);

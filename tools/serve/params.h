@@ -26,6 +26,7 @@ typedef struct params {
     const char *grammar, *grammar_field; /* grammar_field: which field has it; NULL: none */
     size_t n_grammar;
     char *schema; /* owned: a schema as text */
+    bool tools; /* the model is told of some, and may call them */
     bool add_special, with_pieces;
     bool pool_last, base64;
 } params;
