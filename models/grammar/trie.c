@@ -16,14 +16,22 @@ static int by_bytes(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* The tokens that are text: special ones and those without bytes are not. */
+/* Tokens with a name of their own stand for no text, also where their files do not call them special. */
+static bool is_text(const weft_tokenizer *tok, int32_t id)
+{
+    for (int i = 0; i < WEFT_TOKEN_COUNT; i++)
+        if (weft_tokenizer_named(tok, (weft_named_token)i) == id) return false;
+    return !weft_tokenizer_is_special(tok, id);
+}
+
+/* The tokens that are text and have bytes. */
 static weft_status collect(weft_token_trie *t, const weft_tokenizer *tok, entry *entries, uint32_t *n_entries,
                            weft_error *err)
 {
     size_t total = 0, capacity = 0;
     for (uint32_t id = 0; id < t->n_vocab; id++) {
         size_t n = 0;
-        const char *bytes = t->kinds[id] == TRIE_END || weft_tokenizer_is_special(tok, (int32_t)id)
+        const char *bytes = t->kinds[id] == TRIE_END || !is_text(tok, (int32_t)id)
                                 ? NULL
                                 : weft_tokenizer_bytes(tok, (int32_t)id, &n);
         t->bytes_at[id] = (uint32_t)total;

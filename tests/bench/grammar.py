@@ -146,4 +146,5 @@ def main():
             told(peer.name + ", later texts", warm)
 
 
-main()
+if __name__ == "__main__":
+    main()

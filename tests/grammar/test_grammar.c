@@ -141,6 +141,56 @@ static void masks_are_what_may_come(void)
     close_vocabulary(&v);
 }
 
+/* ---- masks of others ---- */
+
+static void hash_mask(const uint32_t *bits, const vocabulary *v, char hex[20], uint32_t *count)
+{
+    uint64_t h = UINT64_C(0xCBF29CE484222325);
+    *count = 0;
+    for (uint32_t id = 0; id < v->n; id++) {
+        if (!has_bit(bits, id) || (int32_t)id == v->end) continue;
+        ++*count;
+        for (int i = 0; i < 4; i++) h = (h ^ (id >> 8 * i & 255)) * UINT64_C(0x100000001B3);
+    }
+    snprintf(hex, 20, "%016" PRIx64, h);
+}
+
+static void check_text(const vocabulary *v, const json_t *row)
+{
+    weft_grammar *g;
+    weft_matcher *m;
+    weft_error err;
+    const json_t *ids = json_object_get(row, "ids"), *hashes = json_object_get(row, "hashes");
+    uint32_t *bits = calloc(weft_token_trie_words(v->trie), sizeof *bits);
+    if (!CHECK_OK(parse_gbnf(v, json_string_value(json_object_get(row, "grammar")), &g, &err), err)) return;
+    if (!CHECK_OK(weft_matcher_create(g, &m, &err), err)) return;
+    for (size_t i = 0; i < json_array_size(hashes); i++) {
+        char hex[20];
+        uint32_t count;
+        CHECK_OK(weft_matcher_mask(m, bits, &err), err);
+        hash_mask(bits, v, hex, &count);
+        CHECK_EQ_INT(count, json_integer_value(json_array_get(json_object_get(row, "counts"), i)));
+        CHECK_STR(hex, json_string_value(json_array_get(hashes, i)));
+        if (i == json_array_size(ids)) break;
+        CHECK_OK(weft_matcher_accept(m, (int32_t)json_integer_value(json_array_get(ids, i)), &err), err);
+    }
+    weft_matcher_destroy(m);
+    weft_grammar_destroy(g);
+    free(bits);
+}
+
+/* What llguidance and xgrammar agree on (masks.json, which make_masks.py writes). */
+static void masks_are_those_of_others(void)
+{
+    vocabulary v;
+    size_t i;
+    json_t *rows = json_load_file(WEFT_TEST_ROOT "/tests/grammar/masks.json", 0, NULL), *row;
+    if (!CHECK(json_array_size(rows) > 2) || !open_vocabulary(&v)) return;
+    json_array_foreach(rows, i, row) check_text(&v, row);
+    close_vocabulary(&v);
+    json_decref(rows);
+}
+
 /* ---- limits ---- */
 
 static void limits_hold(void)
@@ -476,6 +526,7 @@ static const weft_test tests[] = {
     { "gbnf_as_llama", gbnf_as_llama },
     { "errors_say_where", errors_say_where },
     { "masks_are_what_may_come", masks_are_what_may_come },
+    { "masks_are_those_of_others", masks_are_those_of_others },
     { "limits_hold", limits_hold },
     { "hostile_texts_end", hostile_texts_end },
     { "work_is_bounded", work_is_bounded },
