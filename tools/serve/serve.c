@@ -207,6 +207,7 @@ int serve_run(const cli_args *a)
 {
     server s = { .began = weft__seconds() };
     cli_run run = { 0 };
+    if (cli_has(a, "check")) return cli_misuse("serve: --check is for commands that have a text to run");
     json_object_seed(0);
     int status = read_keys(a, &s);
     if (!status) status = open_model(a, &s, &run);
