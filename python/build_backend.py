@@ -9,8 +9,8 @@ from scikit_build_core import build as backend
 from scikit_build_core.build import *  # noqa: F401,F403  (every hook but the one below)
 
 HERE = pathlib.Path(__file__).resolve().parent
-# What the library, the program and CMake need of the tree, and the package's tests: the pages that they read, and the
-# bundled model.
+# What the library, the program and CMake need of the tree, and the package's tests: the pages that they read, the
+# bundled model, chat templates of our own.
 SOURCES = (
     "CMakeLists.txt",
     "LICENSE",
@@ -25,6 +25,8 @@ SOURCES = (
     "python",
     "tests/costs.txt",
     "tests/python",
+    "tests/template/own",
+    "tests/template/vectors.json",
 )
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "dist", "csrc")
 
