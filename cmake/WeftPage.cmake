@@ -1,5 +1,6 @@
 # The HTML page: tools/viewer/ and the layout library dagre become one C array, `weft_page` of tools/page.h. Where dagre is
-# not found the array is empty and `--format html` says so. WEFT_DAGRE names another dagre.min.js than Debian's.
+# not found the array is empty and `--format html` says so. WEFT_DAGRE names another dagre.min.js than Debian's. The server's
+# page, tools/serve/page/, becomes `serve_page` likewise.
 set(WEFT_DAGRE "" CACHE FILEPATH "dagre.min.js; empty: that of the package node-dagre-layout")
 
 # weft_page_files(out): the C files of the page, for the program and for its test. The generated one is made in the folder
@@ -25,10 +26,23 @@ const unsigned char weft_page[1] = { 0 };\nconst size_t weft_page_size = 0;\n" @
       ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake)
     list(JOIN scripts "," script_list)
     add_custom_command(OUTPUT ${page}.c ${page}.html
-      COMMAND ${CMAKE_COMMAND} -DVIEWER=${viewer} -DDAGRE=${dagre} -DSCRIPTS=${script_list} -DOUT=${page}
-        -P ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
+      COMMAND ${CMAKE_COMMAND} -DFOLDER=${viewer} -DDAGRE=${dagre} -DSCRIPTS=${script_list} -DOUT=${page}
+        -DNAME=weft_page -DHEADER=tools/page.h -P ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
       DEPENDS ${inputs}
       COMMENT "HTML page" VERBATIM)
   endif()
   set(${out} ${PROJECT_SOURCE_DIR}/tools/page.c ${page}.c PARENT_SCOPE)
+endfunction()
+
+# weft_serve_page_files(out): the C file of the server's page.
+function(weft_serve_page_files out)
+  set(folder ${PROJECT_SOURCE_DIR}/tools/serve/page)
+  set(page ${CMAKE_CURRENT_BINARY_DIR}/serve_page)
+  set(scripts ${folder}/page.js)
+  add_custom_command(OUTPUT ${page}.c ${page}.html
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DSCRIPTS=${scripts} -DOUT=${page} -DNAME=serve_page
+      -DHEADER=tools/serve/page.h -P ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
+    DEPENDS ${folder}/page.html ${folder}/style.css ${scripts} ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
+    COMMENT "The server's page" VERBATIM)
+  set(${out} ${page}.c PARENT_SCOPE)
 endfunction()

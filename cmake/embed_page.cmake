@@ -1,10 +1,15 @@
-# cmake -DVIEWER=folder -DDAGRE=dagre.min.js -DSCRIPTS=a.js,b.js -DOUT=stem -P embed_page.cmake: puts style and scripts
-# into page.html, which becomes OUT.html, and the same bytes as a C array OUT.c. @TITLE@ and @DATA@ stay for page.c.
+# cmake -DFOLDER=folder -DSCRIPTS=a.js,b.js -DOUT=stem -DNAME=array -DHEADER=file.h [-DDAGRE=dagre.min.js]
+#   -P embed_page.cmake: puts style.css and the scripts of a folder into its page.html, which becomes OUT.html, and the
+# same bytes as a C array NAME in OUT.c. With DAGRE that library and the folder's licences.txt take @DAGRE@'s place. Other
+# marks stay.
 cmake_minimum_required(VERSION 3.22)
-file(READ ${VIEWER}/page.html page)
-file(READ ${VIEWER}/style.css style)
-file(READ ${VIEWER}/licences.txt licences)
-file(READ ${DAGRE} dagre)
+file(READ ${FOLDER}/page.html page)
+file(READ ${FOLDER}/style.css style)
+set(dagre "")
+if(DAGRE)
+  file(READ ${FOLDER}/licences.txt licences)
+  file(READ ${DAGRE} dagre)
+endif()
 set(script "")
 string(REPLACE "," ";" SCRIPTS "${SCRIPTS}")
 foreach(file IN LISTS SCRIPTS)
@@ -18,7 +23,9 @@ foreach(part style dagre script)
   endif()
 endforeach()
 string(REPLACE "@STYLE@" "${style}" page "${page}")
-string(REPLACE "@DAGRE@" "/*\n${licences}*/\n${dagre}" page "${page}")
+if(DAGRE)
+  string(REPLACE "@DAGRE@" "/*\n${licences}*/\n${dagre}" page "${page}")
+endif()
 string(REPLACE "@SCRIPT@" "${script}" page "${page}")
 file(WRITE ${OUT}.html "${page}")
 file(READ ${OUT}.html bytes HEX)
@@ -26,5 +33,5 @@ string(LENGTH "${bytes}" digits)
 math(EXPR size "${digits} / 2")
 string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
-file(WRITE ${OUT}.c "/* Generated from tools/viewer/. */\n#include \"tools/page.h\"\n
-const unsigned char weft_page[] = {\n${bytes}\n};\nconst size_t weft_page_size = ${size};\n")
+file(WRITE ${OUT}.c "/* Generated from a page's folder. */\n#include \"${HEADER}\"\n
+const unsigned char ${NAME}[] = {\n${bytes}\n};\nconst size_t ${NAME}_size = ${size};\n")

@@ -12,6 +12,7 @@ typedef struct route {
 } route;
 
 static const route routes[] = {
+    { "GET", "/", serve_front, true, true },
     { "GET", "/health", serve_health, true, true },
     { "GET", "/ready", serve_ready, true, true },
     { "GET", "/metrics", serve_metrics, false, true },
@@ -30,7 +31,7 @@ static const route *find(const char *path)
     size_t n = strlen(path);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         size_t k = strlen(routes[i].path);
-        bool prefix = routes[i].path[k - 1] == '/' && n > k && !strncmp(path, routes[i].path, k);
+        bool prefix = k > 1 && routes[i].path[k - 1] == '/' && n > k && !strncmp(path, routes[i].path, k);
         if (prefix || !strcmp(path, routes[i].path)) return &routes[i];
     }
     return NULL;

@@ -71,6 +71,7 @@ static int start_engine(const cli_args *a, served *m, const cli_run *run)
     m->embeds = weft_session_settled(run->session)->outputs & WEFT_WANT_HIDDEN;
     m->context = weft_session_context(run->session);
     m->n_vocab = weft_session_n_vocab(run->session);
+    m->cells = weft_session_cells_free(run->session);
     m->since = time(NULL);
     int32_t eos[16];
     uint32_t n_eos = 0;

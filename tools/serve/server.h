@@ -19,7 +19,7 @@ typedef struct served {
     weft_session *session;
     engine *engine;
     time_t since;
-    uint32_t context, n_vocab, slots;
+    uint32_t context, n_vocab, slots, cells;
     const cli_adapters *adapters; /* requests may choose one: "NAME:FOLDER" */
     bool generates, embeds; /* it continues texts, it gives vectors */
     weft_device_info device;
@@ -66,8 +66,8 @@ uint64_t server_client(const request_head *head);
 
 /* What routes do. All answer x, at once or later. */
 typedef void route_function(exchange *x);
-route_function serve_health, serve_ready, serve_metrics, serve_models, serve_props, serve_completions, serve_chat,
-    serve_embeddings, serve_tokenize, serve_detokenize;
+route_function serve_front, serve_health, serve_ready, serve_metrics, serve_models, serve_props, serve_completions,
+    serve_chat, serve_embeddings, serve_tokenize, serve_detokenize;
 
 /* ---- the desk (desk.c): a thread that reads requests, one after the other ---- */
 bool desk_start(void);

@@ -1,5 +1,6 @@
-/* status.c: what the server says of itself: /health, /ready, /metrics, /props, /v1/models. */
+/* status.c: what the server says of itself: its page, /health, /ready, /metrics, /props, /v1/models. */
 #include "tools/serve/http.h"
+#include "tools/serve/page.h"
 #include "tools/serve/server.h"
 
 #include <stdlib.h>
@@ -9,6 +10,11 @@ static const char *state_name(const server *s)
 {
     static const char *const names[] = { "loading", "ok", "ending" };
     return names[atomic_load(&s->state)];
+}
+
+void serve_front(exchange *x)
+{
+    exchange_answer_text(x, 200, "text/html; charset=utf-8", (const char *)serve_page, serve_page_size);
 }
 
 /* The process answers. */
@@ -67,11 +73,13 @@ static json_t *props_of(const served *m)
     const char *template = m->chat ? weft_chat_template_text(m->chat, false, &size) : NULL;
     const struct { const char *name; uint64_t value; } numbers[] = {
         { "parameters", info->parameters }, { "context", m->context }, { "vocabulary", m->n_vocab },
-        { "bytes", weft_session_bytes(m->session) }, { "slots", m->slots }, { "running", atomic_load(&n->running) },
-        { "waiting", atomic_load(&n->waiting) }, { "cells_free", atomic_load(&n->cells_free) },
+        { "bytes", weft_session_bytes(m->session) }, { "cells", m->cells }, { "slots", m->slots },
+        { "running", atomic_load(&n->running) }, { "waiting", atomic_load(&n->waiting) },
+        { "cells_free", atomic_load(&n->cells_free) },
     };
-    json_t *json = json_pack("{s:s, s:s, s:s, s:o}", "model", m->name, "architecture", info->architecture, "device",
-                             m->device.name, "chat_template", template ? json_stringn(template, size) : json_null());
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:o}", "model", m->name, "architecture", info->architecture,
+                             "device", m->device.name, "device_name", m->device.model, "chat_template",
+                             template ? json_stringn(template, size) : json_null());
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(json, numbers[i].name, json_integer((json_int_t)numbers[i].value));
     return json;
