@@ -81,6 +81,14 @@ check("the best of two is the one picked", all(max(t.values()) == p and len(t) =
                                                for t, p in zip(l["top_logprobs"], l["token_logprobs"])), l)
 check("logarithms", all(-5 < p < 0 for p in l["token_logprobs"]), l)
 
+both = server.complete(STORY, echo=True, logprobs=1)
+check.equal("those of a prompt are not given", (both.status, both.error["param"]), (400, "echo"))
+many = server.complete(STORY, n=128, max_tokens=500, logprobs=20)
+check.equal("too many for one answer", (many.status, many.error["param"]), (400, "top_logprobs"))
+a = server.post("/tokenize", {"content": "a"}).json["tokens"][0]
+never = server.complete(STORY, grammar='root ::= "a"', logit_bias={str(a): -100})
+check.equal("no token is left", (never.status, never.error["code"]), (422, "beyond_limits"))
+
 # ---- ends ----
 full = server.complete(STORY, max_tokens=4096, ignore_eos=True).json
 check.equal("a full context", (full["choices"][0]["finish_reason"], full["usage"]["total_tokens"]), ("length", 513))

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 from serving import Checks, Server, adapter_in, parse, together
 
@@ -133,6 +134,29 @@ for what, s in zip(("silence", "half a line", "half a body"), silent):
     data = read_all(s)
     check(f"{what} is dropped", not data or data[9:12] in (b"408", b"400"), data)
 check.equal("the server ends", server.end(), 0)
+
+# ---- a request that comes when the server has ended but for its connections ----
+server = Server(weft, model)
+with server.connect() as s:
+    s.sendall(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{\"content\":")
+    check.equal("half a request is here", server.get("/health").status, 200)
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    try:
+        s.sendall(b' "Once"  }')
+        s.recv(65536)
+    except OSError:
+        pass  # it was closed before
+check.equal("the server ends, twice told", server.wait(), 0)
+
+# ---- 64 keys ----
+many = os.path.join(folder.name, "many")
+for n in (64, 65):
+    with open(many, "w") as f:
+        f.writelines(f"key-{i}\n\n" for i in range(n))
+    told = subprocess.run([weft, "serve", os.path.join(folder.name, "none"), "--api-key", many], capture_output=True, text=True)
+    check.equal(f"{n} keys are {'more than 64' if n > 64 else 'read'}", "more than 64 keys" in told.stderr, n > 64)
 
 # ---- a cache that is smaller than what is asked of it ----
 server = Server(weft, model, "--deterministic", "--slots", "4", "--cells", "512", "--chat-template", os.devnull)

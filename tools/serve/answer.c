@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* Log-probabilities in an answer, each of some hundred bytes until it is sent; and grammars, each of some MiB. */
+enum { LOGPROBS = 1 << 19, GRAMMARS = 32 };
+
 /* ---- life ---- */
 
 static void free_answer(answer *a)
@@ -19,6 +22,7 @@ static void free_answer(answer *a)
         json_decref(a->choices[i].calls);
     }
     free(a->choices);
+    if (a->grammar) atomic_fetch_sub(&a->x->server->grammars, 1);
     weft_grammar_destroy(a->grammar);
     exchange_release(a->x);
     free(a);
@@ -38,6 +42,7 @@ static answer *make_answer(exchange *x, const served *m, const params *p, bool c
     if (!a) return NULL;
     *a = (answer){ .x = x, .m = m, .chat = chat, .stream = p->stream, .include_usage = p->include_usage,
                    .logprobs = p->logprobs, .tools = p->tools,
+                   .narrowed = p->grammar_field || p->sampling.n_bias,
                    .n_choices = n_choices, .n_left = n_choices, .created = time(NULL) };
     exchange_hold(x);
     name_answer(a);
@@ -53,6 +58,13 @@ static answer *make_answer(exchange *x, const served *m, const params *p, bool c
 }
 
 /* ---- what tasks tell ---- */
+
+static size_t characters(const char *text, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += (text[i] & 0xc0) != 0x80;
+    return count;
+}
 
 static bool append(choice *c, const char *text, size_t n)
 {
@@ -87,9 +99,9 @@ static bool on_token(void *ctx, const task_token *t)
     choice *c = ctx;
     answer *a = c->a;
     if (c->logprobs && t->logprobs) answer_logprobs_add(a, c, t);
+    c->n_before += characters(t->text, t->n);
     if (a->tools && a->stream) return append(c, t->text, t->n) && (!c->text.data || send_certain(a, c, false));
     if (!a->stream) return append(c, t->text, t->n);
-    c->n_sent += t->n;
     bool something = t->n || (c->logprobs && t->logprobs);
     return !something || exchange_event(a->x, answer_chunk(a, c, t->text, t->n));
 }
@@ -118,8 +130,11 @@ static void fail(answer *a, task_end how, const weft_error *err)
 {
     if (a->failed) return;
     a->failed = true;
-    a->status = how == TASK_FAILED ? 500 : 503;
-    a->code = how == TASK_FAILED ? "model_failed" : "ended";
+    /* for what cannot be done: a grammar that takes too long, bans that leave nothing */
+    const bool asked = err && (err->status == WEFT_LIMIT || err->status == WEFT_INVALID ||
+                               (err->status == WEFT_NOT_FINITE && a->narrowed));
+    a->status = how != TASK_FAILED ? 503 : asked ? 422 : 500;
+    a->code = how != TASK_FAILED ? "ended" : asked ? "beyond_limits" : "model_failed";
     a->fault = err ? *err : (weft_error){ .text = "the server is ending" };
 }
 
@@ -152,17 +167,36 @@ static task_desc describe(const exchange *x, const params *p, const answer_promp
     return d;
 }
 
+/* What is held until the answer is sent, unless it is a stream, and what is compiled are bounded. False: an error has
+ * been answered. */
+static bool within_bounds(exchange *x, const served *m, const params *p, uint32_t n_choices)
+{
+    const uint64_t tokens = p->max_tokens && p->max_tokens < m->context ? p->max_tokens : m->context;
+    if (!p->stream && p->logprobs && n_choices * tokens * (1 + p->n_top) > LOGPROBS)
+        exchange_error(x, 400, "invalid_value", p->n_top ? "top_logprobs" : "logprobs",
+                       "%u texts of %llu tokens with %u log-probabilities each are too many in one answer: ask for a "
+                       "stream, or for fewer", n_choices, (unsigned long long)tokens, 1 + p->n_top);
+    else if (p->grammar_field && atomic_load(&x->server->grammars) >= GRAMMARS)
+        exchange_error(x, 429, "too_many_grammars", NULL, "%d requests with grammars are worked on", GRAMMARS);
+    else
+        return true;
+    return false;
+}
+
 static weft_status make_tasks(answer *a, const params *p, const answer_prompt *prompts, task **tasks, weft_error *err)
 {
-    if (p->grammar_field)
+    if (p->grammar_field) {
         WEFT_TRY(weft_grammar_parse(p->grammar_kind, p->grammar, p->n_grammar, p->grammar_field, a->m->trie,
                                     &a->grammar, err));
+        atomic_fetch_add(&a->x->server->grammars, 1);
+    }
     for (uint32_t i = 0; i < a->n_choices; i++) {
         choice *c = &a->choices[i];
         const answer_prompt *prompt = &prompts[i / p->n];
         const task_desc d = describe(a->x, p, prompt, c);
         c->counted = i % p->n != 0; /* a prompt is counted once, whatever is made of it */
         if (p->echo && !append(c, prompt->echo, prompt->n_echo)) return WEFT_OOM_FAIL(err, "a prompt");
+        if (p->echo) c->n_before = characters(prompt->echo, prompt->n_echo);
         WEFT_TRY(task_create(a->m->engine, &d, &tasks[i], err));
         c->task = tasks[i];
     }
@@ -184,6 +218,7 @@ void answer_begin(exchange *x, served *m, const params *p, bool chat, const answ
 {
     weft_error err;
     uint32_t n = (uint32_t)n_prompts * p->n;
+    if (!within_bounds(x, m, p, n)) return;
     answer *a = make_answer(x, m, p, chat, n);
     task **tasks = calloc(n, sizeof(task *));
     weft_status status = a && tasks ? make_tasks(a, p, prompts, tasks, &err) : WEFT_OOM_FAIL(&err, "an answer");

@@ -63,11 +63,10 @@ static void add_legacy(const answer *a, choice *c, const weft_logprob *l, uint32
         json_object_set_new(top, name ? json_string_value(name) : "", json_real(bounded(l[i].logprob)));
         json_decref(name);
     }
-    size_t offset = a->stream ? c->n_sent : c->text.size;
     json_array_append_new(json_object_get(c->logprobs, "tokens"), token_text(a, l->token));
     json_array_append_new(json_object_get(c->logprobs, "token_logprobs"), json_real(bounded(l->logprob)));
     json_array_append_new(json_object_get(c->logprobs, "top_logprobs"), top);
-    json_array_append_new(json_object_get(c->logprobs, "text_offset"), json_integer((json_int_t)offset));
+    json_array_append_new(json_object_get(c->logprobs, "text_offset"), json_integer((json_int_t)c->n_before));
 }
 
 void answer_logprobs_add(answer *a, choice *c, const task_token *t)

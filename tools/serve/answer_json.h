@@ -12,7 +12,7 @@ typedef struct choice {
     uint32_t index;
     bool counted;    /* another choice counts its prompt */
     weft_text text;  /* of an answer that is no stream, or may have calls */
-    size_t n_sent;   /* bytes of text before this token, of a stream */
+    size_t n_before; /* characters of text before this token, those of an echo among them */
     size_t n_told;   /* of `text`, of a stream that may have calls */
     json_t *calls;   /* of tools, read at the end; NULL: none */
     json_t *logprobs; /* of all tokens; of a stream those that were not sent; NULL: not asked for */
@@ -23,6 +23,7 @@ struct answer {
     exchange *x;
     const served *m;
     bool chat, stream, include_usage, logprobs, tools, failed;
+    bool narrowed; /* not all tokens are allowed */
     char id[40], model[300]; /* model: as the request calls it */
     time_t created;
     weft_grammar *grammar; /* of all choices; NULL: none */

@@ -36,15 +36,19 @@ bool desk_start(void)
     return desk.running = !pthread_create(&desk.thread, NULL, work, NULL);
 }
 
-void desk_put(exchange *x)
+bool desk_put(exchange *x)
 {
-    exchange_hold(x);
-    x->next = NULL;
     pthread_mutex_lock(&desk.lock);
-    *desk.last = x;
-    desk.last = &x->next;
-    pthread_cond_signal(&desk.changed);
+    bool takes = !desk.stopping;
+    if (takes) {
+        exchange_hold(x);
+        x->next = NULL;
+        *desk.last = x;
+        desk.last = &x->next;
+        pthread_cond_signal(&desk.changed);
+    }
     pthread_mutex_unlock(&desk.lock);
+    return takes;
 }
 
 void desk_stop(void)

@@ -144,9 +144,19 @@ void exchange_stream(exchange *x)
     pthread_mutex_unlock(&x->lock);
 }
 
+/* Gives back the place of what has been sent. */
+static void compact(exchange *x)
+{
+    if (x->at <= x->n_out / 2) return;
+    memmove(x->out, x->out + x->at, x->n_out - x->at);
+    x->n_out -= x->at;
+    x->at = 0;
+}
+
 bool exchange_event(exchange *x, json_t *json)
 {
     pthread_mutex_lock(&x->lock);
+    compact(x);
     size_t before = x->n_out;
     bool ok = json && x->stream && !x->ended && x->n_out - x->at < MOST_UNREAD && append(x, "data: ", 6) &&
               !json_dump_callback(json, append_json, x, JSON_COMPACT | JSON_REAL_PRECISION(9)) && append(x, "\n\n", 2);

@@ -155,6 +155,7 @@ static void add_headers(const exchange *x, struct MHD_Response *r)
     const char *methods = x->route ? route_method(x->route) : NULL;
     MHD_add_response_header(r, "Content-Type", x->type);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    if (!strncmp(x->type, "text/html", 9)) MHD_add_response_header(r, "X-Frame-Options", "DENY");
     if (x->status == 401) MHD_add_response_header(r, "WWW-Authenticate", "Bearer");
     if (x->status == 405 && methods) MHD_add_response_header(r, "Allow", methods);
     if (x->status == 429 || x->status == 503) MHD_add_response_header(r, "Retry-After", "1");
@@ -208,7 +209,7 @@ static exchange *begin(http *h, struct MHD_Connection *c, const char *url, const
                           .key = header(c, "X-Api-Key"), .origin = header(c, "Origin"), .host = header(c, "Host"),
                           .loopback = h->loopback };
     server_begin(h->server, x, &head);
-    x->client = client_of(c, head.authorization ? head.authorization : head.key);
+    x->client = client_of(c, server_key(h->server, &head));
     pthread_mutex_lock(&h->lock);
     h->n_busy++;
     pthread_mutex_unlock(&h->lock);
@@ -253,7 +254,7 @@ static enum MHD_Result hand_on(exchange *x, struct MHD_Connection *c)
     x->suspended = true;
     MHD_suspend_connection(c);
     pthread_mutex_unlock(&x->lock);
-    desk_put(x);
+    if (!desk_put(x)) exchange_error(x, 503, "not_ready", NULL, "the server is ending");
     return MHD_YES;
 }
 

@@ -1,7 +1,10 @@
 /* pick.c: from a row of logits to the next token of a task, its text, and whether it was the last. */
 #include "tools/serve/engine_impl.h"
+#include "tools/serve/params.h"
 
 #include <string.h>
+
+enum { TOP = PARAMS_TOP };
 
 /* The n best ids, the lowest first among equals. */
 static void find_best(const float *logits, uint32_t n_vocab, weft_logprob *best, uint32_t n)
@@ -17,10 +20,13 @@ static void find_best(const float *logits, uint32_t n_vocab, weft_logprob *best,
 
 static void fill_logprobs(task *t, const float *logits, uint32_t n_vocab, int32_t token)
 {
+    int32_t ids[1 + TOP];
+    float values[1 + TOP];
     t->logprobs[0].token = token;
     find_best(logits, n_vocab, t->logprobs + 1, t->n_top);
-    for (uint32_t i = 0; i <= t->n_top; i++)
-        weft_logprobs(logits, n_vocab, &t->logprobs[i].token, 1, &t->logprobs[i].logprob);
+    for (uint32_t i = 0; i <= t->n_top; i++) ids[i] = t->logprobs[i].token;
+    weft_logprobs(logits, n_vocab, ids, 1 + t->n_top, values);
+    for (uint32_t i = 0; i <= t->n_top; i++) t->logprobs[i].logprob = values[i];
 }
 
 static bool is_eos(const weft_model *m, int32_t token)

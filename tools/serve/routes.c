@@ -63,13 +63,13 @@ static bool is_key(const char *key, const char *given)
     return !differs;
 }
 
-static bool has_key(const server *s, const request_head *head)
+const char *server_key(const server *s, const request_head *head)
 {
-    const char *given = head->key;
-    bool found = false;
+    const char *given = head->key, *found = NULL;
     if (head->authorization && !strncasecmp(head->authorization, "Bearer ", 7)) given = head->authorization + 7;
-    for (unsigned i = 0; given && i < s->n_keys; i++) found |= is_key(s->keys[i], given);
-    return found || !s->n_keys;
+    for (unsigned i = 0; given && i < s->n_keys; i++)
+        if (is_key(s->keys[i], given)) found = s->keys[i];
+    return found;
 }
 
 /* A page of another site in the user's own browser: it sends an Origin, which is not this server's. */
@@ -95,7 +95,7 @@ void server_begin(server *s, exchange *x, const request_head *head)
     bool reads = !strcmp(head->method, "HEAD") && r && !strcmp(r->method, "GET");
     if (is_foreign(head) || is_rebound(s, head))
         exchange_error(x, 403, "foreign_origin", NULL, "pages of other sites may not use this server");
-    else if (!(r && r->open) && !has_key(s, head))
+    else if (!(r && r->open) && s->n_keys && !server_key(s, head))
         exchange_error(x, 401, "invalid_api_key", NULL, "a key is needed: Authorization: Bearer KEY");
     else if (!r)
         exchange_error(x, 404, "not_found", NULL, "there is no %.200s here", head->path);

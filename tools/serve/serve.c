@@ -110,9 +110,15 @@ static int read_keys(const cli_args *a, server *s)
     if (!path) return 0;
     if (!text) return 1;
     char *rest = text, *line;
-    while ((line = strsep(&rest, "\r\n")) && s->n_keys < SERVER_KEYS)
-        if (*line && (s->keys[s->n_keys] = strdup(line))) s->n_keys++;
+    bool ok = true;
+    while (ok && (line = strsep(&rest, "\r\n"))) {
+        if (!*line) continue;
+        if (s->n_keys == SERVER_KEYS) break;
+        ok = (s->keys[s->n_keys] = strdup(line)) != NULL;
+        s->n_keys += ok;
+    }
     free(text);
+    if (!ok) return cli_fail("out of memory");
     if (line) return cli_fail("%s: more than %d keys", path, SERVER_KEYS);
     return s->n_keys ? 0 : cli_fail("%s: there is no key in it", path);
 }
@@ -167,18 +173,20 @@ static bool is_idle(server *s)
     return idle;
 }
 
-/* What has begun is finished, unless there is a second signal. A request that is not here yet is not waited for
- * long. */
+/* What has begun is finished, unless there is a second signal. Requests that are not here yet, and readers of answers,
+ * are waited for as long as a connection may take for either. */
 static void drain(server *s, double timeout)
 {
     bool told = false;
-    double began = weft__seconds();
+    double idle = 0; /* since when no text is under way */
     atomic_store(&s->state, SERVER_DRAINING);
     http_quiesce(s->http);
     while (!told && !is_idle(s)) {
         bool engines = false;
         for (unsigned i = 0; i < s->n_models; i++) engines |= !engine_is_idle(s->models[i].engine);
-        if (!engines && weft__seconds() - began > timeout) break;
+        if (engines) idle = 0;
+        else if (idle == 0) idle = weft__seconds();
+        if (!engines && weft__seconds() - idle > timeout) break;
         told = was_told(20);
         http_keep_time(s->http);
     }
@@ -196,11 +204,11 @@ static void end(server *s)
 
 static int serve(const cli_args *a, server *s)
 {
+    atomic_store(&s->state, SERVER_READY);
     int status = desk_start() ? listen_for(a, s) : cli_fail("out of memory");
     if (status) return status;
-    atomic_store(&s->state, SERVER_READY);
     while (!was_told(250)) http_keep_time(s->http);
-    drain(s, 10);
+    drain(s, cli_u32(a, "timeout", TIMEOUT));
     return 0;
 }
 

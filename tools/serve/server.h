@@ -35,6 +35,7 @@ typedef struct server {
     unsigned n_keys;
     atomic_int state; /* server_state */
     atomic_size_t body_bytes;
+    atomic_uint grammars; /* compiled, of requests that wait or run */
     atomic_ullong answers[SERVER_STATUSES]; /* by HTTP status */
     struct http *http;
     double began;
@@ -59,10 +60,11 @@ typedef struct request_head {
 } request_head;
 /* Finds the route, and refuses what need not be read further: x is answered then. */
 void server_begin(server *s, exchange *x, const request_head *head);
+/* The key that a request gives, of those that are asked for; NULL: none of them. */
+const char *server_key(const server *s, const request_head *head);
 const char *route_method(const struct route *r);
 bool route_is_quick(const struct route *r); /* its function may run in the thread of HTTP */
 void route_run(exchange *x);
-uint64_t server_client(const request_head *head);
 
 /* What routes do. All answer x, at once or later. */
 typedef void route_function(exchange *x);
@@ -71,7 +73,7 @@ route_function serve_front, serve_health, serve_ready, serve_metrics, serve_mode
 
 /* ---- the desk (desk.c): a thread that reads requests, one after the other ---- */
 bool desk_start(void);
-void desk_put(exchange *x);
+bool desk_put(exchange *x); /* false: it has stopped */
 void desk_stop(void); /* when all that was put has been read */
 
 /* The body as an object; NULL after an error has been answered. */

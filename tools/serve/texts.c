@@ -100,6 +100,8 @@ static bool is_possible(exchange *x, const params *p, size_t n_prompts)
 {
     if (p->best_of && p->best_of != p->n)
         exchange_error(x, 400, "unsupported_value", "best_of", "'best_of': only as many as 'n' are made");
+    else if (p->echo && p->logprobs)
+        exchange_error(x, 400, "unsupported_value", "echo", "'echo': log-probabilities of a prompt are not given");
     else if (n_prompts * p->n > PARAMS_CHOICES)
         exchange_error(x, 400, "invalid_value", "n", "'n': at most %d texts in all, not %zu", PARAMS_CHOICES,
                        n_prompts * p->n);
@@ -129,6 +131,8 @@ void serve_completions(exchange *x)
 }
 
 /* ---- tokens ---- */
+
+enum { PIECES = 1 << 18 }; /* at most in an answer: each takes some hundred bytes until it is sent */
 
 static json_t *piece(const served *m, int32_t id)
 {
@@ -165,6 +169,9 @@ static void tokenize(exchange *x, const json_t *request, const params *p)
     else if (weft_tokenizer_encode(m->tokenizer, json_string_value(content), json_string_length(content), &how, &t,
                                    &err))
         exchange_error(x, 400, "invalid_value", "content", "'content': %s", err.text);
+    else if (p->with_pieces && t.n > PIECES)
+        exchange_error(x, 413, "too_many_tokens", "content", "'content': %zu tokens, and pieces are told of at most %d",
+                       t.n, PIECES);
     else
         exchange_answer(x, 200, tokens_json(m, p, &t));
     weft_tokens_free(&t);

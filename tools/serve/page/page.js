@@ -49,7 +49,7 @@ const PARAMETERS = [
 
 function parameterField(p) {
     const id = "p-" + p.name,
-        kept = store.get(p.name) ?? p.value ?? "";
+        kept = (p.kind !== "text" && store.get(p.name)) || p.value || "";
     let input;
     if (p.kind === "text") input = h("textarea", { id, rows: 2 });
     else if (p.kind === "switch") input = h("input", { id, type: "checkbox" });
@@ -57,7 +57,7 @@ function parameterField(p) {
     if (p.kind === "switch") input.checked = kept === "1";
     else input.value = kept;
     input.addEventListener("change", () => {
-        store.set(p.name, p.kind === "switch" ? (input.checked ? "1" : "0") : input.value);
+        if (p.kind !== "text") store.set(p.name, p.kind === "switch" ? (input.checked ? "1" : "0") : input.value);
         shadeAll();
     });
     return h("label", { class: p.kind === "text" ? "field tall" : "field", id: "field-" + p.name }, p.label, input);
@@ -269,6 +269,14 @@ async function answer(path, body, to, view) {
     return text;
 }
 
+/** Nothing came: what was asked is there to be sent again. */
+function takeBack(empty) {
+    const asked = messages.pop();
+    empty.closest("li").remove();
+    byId("messages").lastElementChild.remove();
+    byId("input").value = byId("input").value || asked.content;
+}
+
 async function answerChat() {
     const system = setting("system").trim(),
         all = system ? [{ role: "system", content: system }, ...messages] : messages,
@@ -276,7 +284,7 @@ async function answerChat() {
         to = showMessage("assistant"),
         text = await answer("/v1/chat/completions", body, to, byId("chat"));
     if (text) messages.push({ role: "assistant", content: text });
-    else to.closest("li").remove();
+    else takeBack(to);
 }
 
 async function answerText() {
