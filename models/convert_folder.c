@@ -82,7 +82,7 @@ static weft_status make_partial(const char *folder, weft__out *mark, weft_error 
                          "another name", folder);
     }
     weft_status s = lock_mark(folder, mark, err);
-    if (s) remove_partial(folder);
+    if (s) rmdir(folder); /* what is in it is another process's, which took the empty folder for a killed one's */
     return s;
 }
 

@@ -415,6 +415,35 @@ static void two_at_once_do_not_share(void)
     temp_remove(&t);
 }
 
+/* Between our mkdir and our lock another run takes the folder, empty and without a mark, for a killed one's. */
+static const temp_folder *race;
+static int theirs = -1;
+
+__attribute__((visibility("default"))) int mkdir(const char *path, mode_t mode)
+{
+    const int result = mkdirat(AT_FDCWD, path, mode);
+    if (!result && race && !strcmp(path, temp_path(race, "folder.partial"))) {
+        theirs = held(race, "folder.partial/.weft-convert");
+        temp_write_text(race, "folder.partial/config.json", "theirs");
+    }
+    return result;
+}
+
+static void a_race_for_a_name_takes_nothing(void)
+{
+    temp_folder t = temp_make();
+    if (make(&t, "gpt_neox-parallel", WEFT_F16)) {
+        race = &t;
+        CHECK_STATUS(convert(&t, "model", "folder", NULL), WEFT_IO, err);
+        CHECK_CONTAINS(err.text, "another process is writing it");
+        race = NULL;
+        CHECK(theirs >= 0 && weft__path_exists(temp_path(&t, "folder.partial/config.json")));
+        CHECK(weft__path_exists(temp_path(&t, "folder.partial/.weft-convert")));
+        if (theirs >= 0) close(theirs);
+    }
+    temp_remove(&t);
+}
+
 static const weft_test tests[] = {
     { "every_model_goes_there_and_back_or_is_refused", every_model_goes_there_and_back_or_is_refused },
     { "says_what_cannot_be_said", says_what_cannot_be_said },
@@ -424,6 +453,7 @@ static const weft_test tests[] = {
     { "killed_it_leaves_the_target", killed_it_leaves_the_target },
     { "what_others_made_stays", what_others_made_stays },
     { "two_at_once_do_not_share", two_at_once_do_not_share },
+    { "a_race_for_a_name_takes_nothing", a_race_for_a_name_takes_nothing },
     { "chat_templates_go_both_ways", chat_templates_go_both_ways },
     { "vocabularies_become_tokenizers", vocabularies_become_tokenizers },
 };
