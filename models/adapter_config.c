@@ -62,10 +62,11 @@ static bool is_one_of(const char *s, const char *const *list, size_t n)
     return false;
 }
 
-/* What an option is that is off: null, false, nothing in it, or a number or text, which alone turns nothing on. */
+/* What an option is that is off: null, false, 0, nothing in it, or text, which alone turns nothing on. */
 static bool is_off(const json_t *v)
 {
-    return !(json_is_true(v) || (json_is_object(v) && json_object_size(v)) || (json_is_array(v) && json_array_size(v)));
+    const bool filled = (json_is_object(v) && json_object_size(v)) || (json_is_array(v) && json_array_size(v));
+    return !json_is_true(v) && json_number_value(v) == 0 && !filled;
 }
 
 static weft_status wrong(const config *c, const char *key, const char *must, weft_error *err)
@@ -280,11 +281,13 @@ static weft_status configure_module(const config *c, weft__adapter_module *m, we
 static weft_status read_all(config *c, weft_error *err)
 {
     const char *base = json_string_value(json_object_get(c->root, "base_model_name_or_path"));
-    const json_t *bias = json_object_get(c->root, "bias");
+    const json_t *bias = json_object_get(c->root, "bias"), *rslora = json_object_get(c->root, "use_rslora");
     WEFT_TRY(check_keys(c, err));
     WEFT_TRY(read_number(c, "r", 8, &c->rank, err));
     WEFT_TRY(read_number(c, "lora_alpha", 8, &c->alpha, err));
-    c->rslora = json_is_true(json_object_get(c->root, "use_rslora"));
+    if (rslora && !json_is_boolean(rslora) && !json_is_null(rslora))
+        return wrong(c, "use_rslora", "true or false", err);
+    c->rslora = json_is_true(rslora);
     c->bias = bias && !json_is_null(bias) ? json_string_value(bias) : "none";
     if (!c->bias) return wrong(c, "bias", "a text", err);
     WEFT_TRY(read_patterns(c, "rank_pattern", &c->ranks, err));

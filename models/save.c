@@ -45,14 +45,24 @@ static uint64_t fingerprint(const weft_model *m)
     return h;
 }
 
+static bool reads(const weft_node *n, weft_ref r)
+{
+    for (uint32_t k = 0; r.id && k < n->n_in; k++)
+        if (n->in[k].id == r.id) return true;
+    return false;
+}
+
 /* The graph's numbers that something reads. A definition may choose them by the context (rotations of long texts), and
- * what lies in a cache is made with them. */
+ * what lies in a cache is made with them. Not those that place a choice of adapters in their tables: which adapters
+ * a sequence has is compared for itself, and others of the session are nothing to it. */
 static uint64_t constants(const weft_graph *g)
 {
     const int64_t unbound[WEFT_MAX_EXTENTS] = { 0 }; /* a constant has no extents */
+    const weft_ref adapter = weft_graph_find(g, "adapter"), row_adapter = weft_graph_find(g, "row_adapter");
     uint64_t h = SEED;
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *n = weft_graph_node(g, i);
+        if (reads(n, adapter) || reads(n, row_adapter)) continue;
         for (uint32_t k = 0; k < n->n_in; k++) {
             const weft_node *from = weft_graph_node_by_id(g, weft_graph_value(g, n->in[k])->node);
             if (from->op == WEFT_OP_constant) h = mix(h, from->data, weft_value_bytes(g, n->in[k], unbound));

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 
 #include "golden.h"
-#include "models/adapter.h"
+#include "models/adapter_impl.h"
 #include "models/convert.h"
 #include "tests/oom.h"
 #include "tests/sample.h"
+
+#define Q0 "base_model.model.model.layers.0.self_attn.q_proj"
 
 enum { MOST = 3 }; /* adapters of a golden */
 
@@ -140,6 +142,34 @@ static weft_session *open(weft_model *m, weft_session_desc d, const weft_adapter
     return CHECK_OK(weft_session_create(m, &d, &s, &err), err) ? s : NULL;
 }
 
+static const char *saved(const world *w, size_t sequence)
+{
+    char name[24];
+    snprintf(name, sizeof name, "saved-%zu", sequence);
+    return temp_path(&w->g->folder, name);
+}
+
+static void check_refused(weft_session *s, uint32_t sequence, const char *path)
+{
+    CHECK_STATUS(weft_session_load(s, sequence, path, NULL, &err), WEFT_UNSUPPORTED, err);
+    CHECK_CONTAINS(err.text, "with an adapter that hashes to");
+}
+
+/* What a sequence of a session with all adapters left, that of this one's or none goes on here, another's not. */
+static void check_load(const world *w, weft_session *s, size_t mine, size_t others)
+{
+    if (!CHECK_OK(weft_session_load(s, 1, saved(w, mine), NULL, &err), err)) printf("  sequence %zu\n", mine);
+    CHECK_OK(weft_session_truncate(s, 1, 0, &err), err);
+    check_refused(s, 1, saved(w, others));
+}
+
+static void check_without(const world *w, weft_model *m, weft_backend *device)
+{
+    weft_session *s = open(m, exactly, NULL, 0, device);
+    if (s) check_load(w, s, w->n, w->n - 1);
+    weft_session_destroy(s);
+}
+
 static void check_alone(const world *w, weft_model *m, size_t i, weft_backend *device)
 {
     const weft_adapter_use use = { .adapter = w->adapters[i] };
@@ -147,6 +177,7 @@ static void check_alone(const world *w, weft_model *m, size_t i, weft_backend *d
     if (!s) return;
     if (run(s, w->g, 1, results) && !CHECK(error_of(w->g, adapted(w, i), results, 1) < 1e-5))
         printf("  adapter %zu: %g\n", i, error_of(w->g, adapted(w, i), results, 1));
+    check_load(w, s, i, i ? i - 1 : w->n);
     weft_session_destroy(s);
 }
 
@@ -170,9 +201,14 @@ static void check(const golden *g, weft_backend *device, bool thorough)
         for (uint32_t i = 0; i < w.n; i++) uses[i] = (weft_adapter_use){ .adapter = w.adapters[i], .choice = i };
         weft_session *s = open(m, exactly, uses, (uint32_t)w.n, device);
         if (s) check_batch(&w, s);
+        for (uint32_t i = 0; s && thorough && i <= w.n; i++)
+            CHECK_OK(weft_session_save(s, i, NULL, 0, saved(&w, i), &err), err);
         weft_session_destroy(s);
         for (size_t i = 0; i < w.n && thorough; i++) check_alone(&w, m, i, device);
-        if (thorough) check_both(&w, m, device);
+        if (thorough) {
+            check_without(&w, m, device);
+            check_both(&w, m, device);
+        }
     }
     weft_model_close(m);
     world_close(&w);
@@ -297,8 +333,7 @@ static void check_saved(const bench *b, weft_session *s)
     char path[TEMP_PATH];
     snprintf(path, sizeof path, "%s", temp_path(&b->g.folder, "saved"));
     CHECK_OK(weft_session_save(s, 0, NULL, 0, path, &err), err);
-    CHECK_STATUS(weft_session_load(s, 3, path, NULL, &err), WEFT_UNSUPPORTED, err); /* it has choice 0 */
-    CHECK_CONTAINS(err.text, "with an adapter that hashes to");
+    check_refused(s, 3, path); /* it has choice 0 */
     CHECK_OK(weft_session_adapt(s, 3, WEFT_ADAPTER_NONE, &err), err);
     CHECK_STATUS(weft_session_load(s, 3, path, NULL, &err), WEFT_UNSUPPORTED, err);
     CHECK_CONTAINS(err.text, "here it is none");
@@ -308,6 +343,26 @@ static void check_saved(const bench *b, weft_session *s)
     check_last(b, 1);
 }
 
+/* A choice is another one if a single number of it differs, far from both ends and the middle of a tensor. */
+static void check_altered(const bench *b)
+{
+    const weft_adapter *from = b->w.adapters[1];
+    const weft__file_tensor *t = from->modules[0].part[WEFT__LORA_A];
+    const size_t at = 4 * (size_t)(t->dims[0] * t->dims[1] / 3);
+    const temp_folder *to = &b->w.folders[1];
+    weft_adapter *altered = NULL;
+    weft_session *s = NULL;
+    const unsigned char *byte = (const unsigned char *)t->data + at, other = *byte ^ 1;
+    FILE *f = fopen(temp_path(to, "adapter_model.safetensors"), "r+b");
+    CHECK(f && at > 1000 && !fseek(f, byte - from->file->map.data, SEEK_SET) && fwrite(&other, 1, 1, f) == 1);
+    if (f) fclose(f);
+    if (CHECK_OK(weft_adapter_open(to->path, &altered, &err), err))
+        s = open(b->m, exactly, &(weft_adapter_use){ .adapter = altered }, 1, b->device);
+    if (s) check_refused(s, 0, temp_path(&b->g.folder, "saved"));
+    weft_session_destroy(s);
+    weft_adapter_close(altered);
+}
+
 static void sequences_keep_theirs(void)
 {
     bench b;
@@ -315,6 +370,7 @@ static void sequences_keep_theirs(void)
     if (s) {
         check_forks(&b, s);
         check_saved(&b, s);
+        check_altered(&b);
     }
     weft_session_destroy(s);
     bench_close(&b);
@@ -399,10 +455,10 @@ typedef struct refusal {
     bool later;               /* when a session is planned */
 } refusal;
 
-#define Q0 "base_model.model.model.layers.0.self_attn.q_proj"
-
 static const refusal refusals[] = {
     { .key = "use_dora", .value = "true", .says = "'use_dora' is not supported" },
+    { .key = "use_dora", .value = "1", .says = "'use_dora' is not supported" },
+    { .key = "use_rslora", .value = "1", .says = "'use_rslora' must be true or false, but it is an integer" },
     { .key = "modules_to_save", .value = "[\"lm_head\"]", .says = "'modules_to_save' is not supported" },
     { .key = "trainable_token_indices", .value = "[3]", .says = "'trainable_token_indices' is not supported" },
     { .key = "something_new", .value = "true", .says = "'something_new' is not supported" },
@@ -480,6 +536,15 @@ static void refuses_what_it_cannot_do(void)
     golden_close(&g);
 }
 
+static void takes_what_is_off(void)
+{
+    static const refusal off[] = { { .key = "use_dora", .value = "0" }, { .key = "use_rslora", .value = "null" } };
+    golden g;
+    if (golden_open(&g, base))
+        for (size_t i = 0; i < sizeof off / sizeof *off; i++) CHECK_OK(try(&g, &off[i], NULL), err);
+    golden_close(&g);
+}
+
 /* One that was made for another base: its name and shape are told. */
 static void refuses_another_base(void)
 {
@@ -530,6 +595,7 @@ static void vulkan(void)
 
 static const weft_test tests[] = {
     { "refuses what it cannot do", refuses_what_it_cannot_do },
+    { "refuses nothing that is off", takes_what_is_off },
     { "refuses another base", refuses_another_base },
     { "sessions share weights", sessions_share_weights },
     { "sequences keep theirs", sequences_keep_theirs },
