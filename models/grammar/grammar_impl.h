@@ -48,7 +48,7 @@ typedef struct grammar_build {
     grammar_rule *rules;
     size_t n_rules, capacity;
     uint32_t root, depth;
-    size_t n_nodes, n_flat; /* n_flat: schemas that were made flat */
+    size_t n_nodes, n_flat, n_merged; /* n_flat: schemas that were made flat; n_merged: parts put together */
     json_t *kept;     /* an array of values that are to be released */
     uint32_t json[8]; /* rules of JSON by grammar_json_part, plus 1; 0: not made yet */
 } grammar_build;

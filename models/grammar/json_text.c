@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/number.h"
 #include "models/tokenizer/unicode.h"
 #include "schema_impl.h"
 
@@ -117,12 +118,10 @@ char *grammar_shortest(grammar_build *b, const json_t *number)
 {
     if (json_is_integer(number)) return grammar_format(b, "%lld", (long long)json_integer_value(number));
     const double x = json_real_value(number);
-    char *text = NULL;
-    for (int digits = 15; digits <= 17; digits++) {
-        text = grammar_format(b, "%.*g", digits, x);
-        if (strtod(text, NULL) == x) break;
-    }
-    return strpbrk(text, ".e") ? text : grammar_format(b, "%s.0", text);
+    char text[WEFT__FLOAT_TEXT];
+    if (x && x > -1e15 && x < 1e15 && x == (double)(int64_t)x) return grammar_format(b, "%lld.0", (long long)x);
+    weft__double_text(x, text);
+    return grammar_format(b, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
 static const grammar_node *list_value(grammar_build *b, const json_t *value)

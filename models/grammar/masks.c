@@ -31,7 +31,8 @@ static weft_status walk(weft_grammar *g, uint32_t first, uint32_t end, uint32_t 
                         open_nodes *open, weft_error *err)
 {
     const weft_token_trie *t = g->trie;
-    for (uint32_t i = first; i < end;) {
+    uint32_t visited = 0;
+    for (uint32_t i = first; i < end; visited++) {
         const trie_node *node = &t->nodes[i];
         uint32_t set;
         if (node->below <= short_) {
@@ -54,7 +55,7 @@ static weft_status walk(weft_grammar *g, uint32_t first, uint32_t end, uint32_t 
         }
         i++;
     }
-    return WEFT_OK;
+    return grammar_work(g, visited, err);
 }
 
 static uint32_t *mask_new(weft_grammar *g)
@@ -97,13 +98,17 @@ static weft_status follow(weft_grammar *g, uint32_t set, uint32_t node, weft_err
     return WEFT_OK;
 }
 
-static weft_status add_rule(weft_grammar *g, uint32_t set, uint32_t rule, uint32_t *bits, weft_error *err)
+/* done: a bit of each open node from which the set was followed already; NULL: the rule is the only one. */
+static weft_status add_rule(weft_grammar *g, uint32_t set, uint32_t rule, uint32_t *done, uint32_t *bits,
+                            weft_error *err)
 {
     const uint32_t words = grammar_words(g->trie);
     WEFT_TRY(mask_rule(g, rule, err));
     const uint32_t *mask = g->pool.sets[rule].mask, *open = g->pool.sets[rule].open, n = g->pool.sets[rule].n_open;
     for (uint32_t i = 0; i < words; i++) bits[i] |= mask[i];
     for (uint32_t i = 0; i < n; i++) {
+        if (done && done[open[i] / 32] >> open[i] % 32 & 1) continue;
+        if (done) done[open[i] / 32] |= UINT32_C(1) << open[i] % 32;
         WEFT_TRY(follow(g, set, open[i], err));
         WEFT_TRY(walk(g, open[i] + 1, g->trie->nodes[open[i]].skip, 0, bits, NULL, err));
     }
@@ -195,12 +200,18 @@ static weft_status mask_by_near(weft_grammar *g, uint32_t set, uint32_t near, ui
 
 static weft_status mask_anew(weft_grammar *g, uint32_t set, uint32_t *bits, weft_error *err)
 {
-    for (uint32_t i = 0; i < g->pool.sets[set].n;) {
+    const uint32_t n = g->pool.sets[set].n;
+    uint32_t *done = NULL;
+    weft_status status = WEFT_OK;
+    for (uint32_t i = 0; !status && i < n;) {
         uint32_t rule;
-        WEFT_TRY(rule_of(g, set, i, &i, &rule, err));
-        WEFT_TRY(add_rule(g, set, rule, bits, err));
+        status = rule_of(g, set, i, &i, &rule, err);
+        if (!status && !done && i < n && !(done = calloc(g->trie->n_nodes / 32 + 1, sizeof *done)))
+            status = WEFT_OOM_FAIL(err, "a grammar's mask");
+        if (!status) status = add_rule(g, set, rule, done, bits, err);
     }
-    return WEFT_OK;
+    free(done);
+    return status;
 }
 
 /* Of a set that no other stands for. */

@@ -125,6 +125,9 @@ weft_status grammar_stack_of(weft_grammar *g, uint32_t state, uint32_t below, ui
 /* Before a call's work: what no matcher stands at goes, if there is much. */
 weft_status grammar_collect(weft_grammar *g, weft_error *err);
 
+/* Counts steps of the call under way: LIMIT. */
+weft_status grammar_work(weft_grammar *g, uint32_t steps, weft_error *err);
+
 /* A set's mask, without the tokens that end texts; lent until the next call. */
 weft_status grammar_mask(weft_grammar *g, uint32_t set, const uint32_t **out, weft_error *err);
 

@@ -117,7 +117,7 @@ weft_status grammar_set_of(weft_grammar *g, const grammar_place *places, size_t 
 
 /* ---- steps ---- */
 
-static weft_status work(weft_grammar *g, uint32_t steps, weft_error *err)
+weft_status grammar_work(weft_grammar *g, uint32_t steps, weft_error *err)
 {
     g->pool.work += steps;
     if (g->pool.work <= WEFT_GRAMMAR_MAX_WORK) return WEFT_OK;
@@ -171,7 +171,7 @@ static weft_status close_places(weft_grammar *g, bool *ends, bool *returns, weft
     for (size_t i = 0; i < p->n_todo; i++) {
         const grammar_place place = p->todo[i];
         const grammar_state *s = &g->a.states[place.state];
-        WEFT_TRY(work(g, 4 + s->n, err));
+        WEFT_TRY(grammar_work(g, 4 + s->n, err));
         if (s->ends && place.stack == STACK_EMPTY)
             *ends = true;
         else if (s->ends && place.stack == STACK_OPEN)
@@ -224,7 +224,7 @@ static weft_status step_anew(weft_grammar *g, uint32_t set, uint8_t byte, uint32
     for (uint32_t i = 0; i < p->sets[set].n; i++) {
         const grammar_place place = p->places[p->sets[set].first + i];
         const grammar_state *s = &g->a.states[place.state];
-        WEFT_TRY(work(g, 1 + s->n, err));
+        WEFT_TRY(grammar_work(g, 1 + s->n, err));
         for (uint32_t k = s->first; k < s->first + s->n; k++) {
             const grammar_edge *e = &g->a.edges[k];
             if (e->kind == GRAMMAR_BYTES && byte >= e->lo && byte <= e->hi) WEFT_TRY(add(g, e->to, place.stack, err));

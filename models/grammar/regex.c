@@ -10,13 +10,9 @@ enum { MOST_RANGES = 512, MOST_TIMES = 100000 };
 typedef struct regex {
     grammar_build *b;
     const char *at, *end, *text, *path;
+    grammar_range set[MOST_RANGES]; /* of the class under way; none is within another */
+    size_t n_set;
 } regex;
-
-/* A set of characters under way. */
-typedef struct set {
-    grammar_range r[MOST_RANGES];
-    size_t n;
-} set;
 
 static _Noreturn void refuse(regex *r, const char *what)
 {
@@ -38,10 +34,10 @@ static bool take(regex *r, const char *word)
     return true;
 }
 
-static void add(regex *r, set *s, uint32_t lo, uint32_t hi)
+static void add(regex *r, uint32_t lo, uint32_t hi)
 {
-    if (s->n == MOST_RANGES) refuse(r, "a class of too many parts");
-    s->r[s->n++] = (grammar_range){ lo, hi };
+    if (r->n_set == MOST_RANGES) refuse(r, "a class of too many parts");
+    r->set[r->n_set++] = (grammar_range){ lo, hi };
 }
 
 /* ---- classes ---- */
@@ -54,23 +50,22 @@ static const grammar_range spaces[] = { { '\t', '\r' },         { ' ', ' ' },   
                                         { 0xFEFF, 0xFEFF } };
 static const grammar_range line_ends[] = { { '\n', '\n' }, { '\r', '\r' }, { 0x2028, 0x2029 } };
 
-/* \d \w \s and their opposites. */
-static bool take_class(regex *r, set *s)
+/* \d \w \s and their opposites; NULL: something else stands there. */
+static const grammar_node *take_class(regex *r)
 {
     static const struct {
         char letter;
         const grammar_range *r;
         size_t n;
     } rows[] = { { 'd', digits, 1 }, { 'w', words, 4 }, { 's', spaces, sizeof spaces / sizeof *spaces } };
-    if (r->end - r->at < 2 || *r->at != '\\') return false;
+    if (r->end - r->at < 2 || *r->at != '\\') return NULL;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if ((r->at[1] | 32) != rows[i].letter) continue;
         const grammar_node *all = grammar_class(r->b, rows[i].r, rows[i].n, r->at[1] != rows[i].letter);
         r->at += 2;
-        for (uint32_t k = 0; k < all->n; k++) add(r, s, all->ranges[k].lo, all->ranges[k].hi);
-        return true;
+        return all;
     }
-    return false;
+    return NULL;
 }
 
 static uint32_t read_hex(regex *r, int n)
@@ -93,8 +88,11 @@ static uint32_t read_unicode(regex *r)
         if (!take(r, "}")) fault(r, "expected '}'");
     } else {
         code = read_hex(r, 4);
-        if (code >= 0xD800 && code < 0xDC00 && take(r, "\\u"))
-            code = 0x10000 + ((code - 0xD800) << 10) + (read_hex(r, 4) - 0xDC00);
+        if (code >= 0xD800 && code < 0xDC00 && take(r, "\\u")) {
+            const uint32_t low = read_hex(r, 4);
+            if (low < 0xDC00 || low > 0xDFFF) fault(r, "half of an escape that is no character");
+            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+        }
     }
     if (code > GRAMMAR_MAX_CODE || (code >= 0xD800 && code < 0xE000)) fault(r, "an escape that is no character");
     return code;
@@ -129,22 +127,26 @@ static uint32_t read_char(regex *r)
 
 static const grammar_node *read_class(regex *r)
 {
-    set *s = grammar_alloc(r->b, 1, sizeof *s);
+    const grammar_node *all;
+    r->n_set = 0;
     const bool negated = take(r, "^");
     while (!take(r, "]")) {
         if (r->at >= r->end) fault(r, "a class that does not end");
-        if (take_class(r, s)) continue;
+        if ((all = take_class(r))) {
+            for (uint32_t k = 0; k < all->n; k++) add(r, all->ranges[k].lo, all->ranges[k].hi);
+            continue;
+        }
         const uint32_t lo = take(r, "\\b") ? '\b' : read_char(r);
         uint32_t hi = lo;
         if (r->end - r->at > 1 && r->at[0] == '-' && r->at[1] != ']') {
             r->at++;
-            if (take_class(r, s)) fault(r, "a class cannot end a range");
+            if (take_class(r)) fault(r, "a class cannot end a range");
             hi = read_char(r);
         }
         if (hi < lo) fault(r, "a range whose end comes before its beginning");
-        add(r, s, lo, hi);
+        add(r, lo, hi);
     }
-    return grammar_json_class(r->b, s->r, s->n, negated);
+    return grammar_json_class(r->b, r->set, r->n_set, negated);
 }
 
 /* ---- expressions ---- */
@@ -170,17 +172,14 @@ static const grammar_node *read_group(regex *r)
 static const grammar_node *read_part(regex *r)
 {
     grammar_range one;
-    set *s;
+    const grammar_node *all;
     if (r->at >= r->end || *r->at == ')' || *r->at == '|') return NULL;
     if (strchr("*+?", *r->at)) fault(r, "nothing stands here that could be repeated");
     if (strchr("^$", *r->at)) refuse(r, "^ and $ are supported at the ends alone");
     if (take(r, "(")) return read_group(r);
     if (take(r, "[")) return read_class(r);
     if (take(r, ".")) return grammar_json_class(r->b, line_ends, 3, true);
-    if (*r->at == '\\') {
-        s = grammar_alloc(r->b, 1, sizeof *s);
-        if (take_class(r, s)) return grammar_json_class(r->b, s->r, s->n, false);
-    }
+    if ((all = take_class(r))) return grammar_json_class(r->b, all->ranges, all->n, false);
     one.lo = one.hi = read_char(r);
     return grammar_json_class(r->b, &one, 1, false);
 }
@@ -226,6 +225,7 @@ static const grammar_node *read_sequence(regex *r, bool outer)
         if (read_times(r, &min, &max)) {
             take(r, "?"); /* as few as can be: the same texts */
             part = grammar_repeat(b, part, min, max);
+            if (r->at < r->end && *r->at == '{') fault(r, "nothing stands here that could be repeated");
         }
         grammar_push(b, &l, part);
     }
@@ -245,7 +245,7 @@ static const grammar_node *read_choice(regex *r, bool outer)
 
 const grammar_node *grammar_regex(grammar_build *b, const char *text, size_t n, const char *path)
 {
-    regex r = { b, text, text + n, text, path };
+    regex r = { .b = b, .at = text, .end = text + n, .text = text, .path = path };
     const grammar_node *node = read_choice(&r, true);
     if (r.at < r.end) fault(&r, "a ')' too many");
     return node;

@@ -21,6 +21,7 @@ typedef struct members {
     grammar_schema *s;
     member *v;
     size_t n;
+    json_t *listed; /* their places by name */
     const grammar_node *other; /* a member that is not listed; NULL: there is none */
 } members;
 
@@ -38,11 +39,12 @@ static const grammar_node *behind_comma(grammar_build *b, const grammar_node *pa
 static void list_member(members *m, const char *name, json_t *schema, bool required, const char *path)
 {
     grammar_build *b = m->s->b;
-    for (size_t i = 0; i < m->n; i++)
-        if (!strcmp(m->v[i].name, name)) {
-            m->v[i].required |= required;
-            return;
-        }
+    const json_t *at = json_object_get(m->listed, name);
+    if (at) {
+        m->v[json_integer_value(at)].required |= required;
+        return;
+    }
+    if (json_object_set_new(m->listed, name, json_integer((json_int_t)m->n))) grammar_fail_oom(b);
     const grammar_node *value = schema ? schema_node(m->s, schema, path) : grammar_json(b, GRAMMAR_VALUE);
     m->v[m->n++] = (member){ name, member_node(b, grammar_json_text(b, name, strlen(name)), value), required };
     if (grammar_is_never(value)) m->v[m->n - 1].node = value;
@@ -80,9 +82,8 @@ static const grammar_node *object_node(grammar_schema *s, const json_t *schema, 
     json_t *required = grammar_keyword(s, schema, "required", JSON_ARRAY, path);
     json_t *additional = json_object_get(schema, "additionalProperties");
     if (!properties && !required && !additional) return grammar_json(b, GRAMMAR_OBJECT);
-    members m = { .s = s };
+    members m = { .s = s, .listed = grammar_keep(b, json_object()) };
     const char *name, *other_path = grammar_format(b, "%s/additionalProperties", path);
-    json_t *listed = grammar_keep(b, json_object());
     size_t i;
     if (json_object_size(properties) + json_array_size(required) > MOST_MEMBERS)
         grammar_fail(b, WEFT_LIMIT, "%s: more than %d members", path, MOST_MEMBERS);
@@ -94,11 +95,9 @@ static const grammar_node *object_node(grammar_schema *s, const json_t *schema, 
         if (!json_is_string(v)) grammar_fail(b, WEFT_INVALID, "%s/required: expected a list of texts", path);
         list_member(&m, json_string_value(v), additional, true, other_path);
     }
-    for (size_t k = 0; k < m.n; k++)
-        if (json_object_set(listed, m.v[k].name, json_null())) grammar_fail_oom(b);
     const grammar_node *value =
         additional ? schema_node(s, additional, other_path) : grammar_json(b, GRAMMAR_VALUE);
-    if (!grammar_is_never(value)) m.other = member_node(b, grammar_json_other(b, listed), value);
+    if (!grammar_is_never(value)) m.other = member_node(b, grammar_json_other(b, m.listed), value);
     return grammar_enclosed(b, "{", members_from(&m), "}", false);
 }
 
@@ -114,6 +113,8 @@ typedef struct items {
 static items items_of(grammar_schema *s, const json_t *schema, const char *path)
 {
     json_t *list = json_object_get(schema, "items");
+    if (json_is_array(list) && json_object_get(schema, "prefixItems"))
+        grammar_fail(s->b, WEFT_UNSUPPORTED, "%s/items: a list beside \"prefixItems\" is not supported", path);
     if (json_is_array(list)) return (items){ list, json_object_get(schema, "additionalItems"), "additionalItems" };
     return (items){ grammar_keyword(s, schema, "prefixItems", JSON_ARRAY, path), list, "items" };
 }
@@ -215,9 +216,12 @@ static const grammar_node *flat_node(grammar_schema *s, json_t *flat, const char
 /* One of several, each together with what stands beside them. */
 static const grammar_node *some_node(grammar_schema *s, json_t *flat, const char *key, const char *path)
 {
+    enum { EACH = 64 }; /* what a member costs, which has rules of its own for each of the schemas */
     json_t *list = grammar_keyword(s, flat, key, JSON_ARRAY, path), *one;
     json_t *beside = grammar_keep(s->b, json_copy(flat));
     const bool exactly_one = !strcmp(key, "oneOf");
+    const size_t n_members =
+        json_object_size(json_object_get(flat, "properties")) + json_array_size(json_object_get(flat, "required"));
     grammar_list l = { 0 };
     size_t i;
     json_object_del(beside, key);
@@ -228,10 +232,12 @@ static const grammar_node *some_node(grammar_schema *s, json_t *flat, const char
             if (!grammar_apart(s, one, json_array_get(list, k), place))
                 grammar_fail(s->b, WEFT_UNSUPPORTED, "%s: \"oneOf\" is not supported where it cannot be seen that no "
                              "value is of two of its schemas, here %zu and %zu; \"anyOf\" is", path, k, i);
-        if (!grammar_says_more(beside, NULL))
+        if (!grammar_says_more(beside, NULL)) {
             grammar_push(s->b, &l, schema_node(s, one, place));
-        else
-            grammar_push(s->b, &l, flat_node(s, grammar_merge(s, beside, grammar_flatten(s, one, place), path), place));
+            continue;
+        }
+        grammar_merged(s, EACH * n_members, place);
+        grammar_push(s->b, &l, flat_node(s, grammar_merge(s, beside, grammar_flatten(s, one, place), path), place));
     }
     return grammar_choice(s->b, l.v, l.n);
 }

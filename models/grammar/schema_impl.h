@@ -24,6 +24,8 @@ json_t *grammar_keep(grammar_build *b, json_t *value);
 /* The schema as one object without $ref, allOf and const. */
 json_t *grammar_flatten(grammar_schema *s, json_t *schema, const char *path);
 json_t *grammar_merge(grammar_schema *s, json_t *a, json_t *b, const char *path);
+/* Counts work on n parts of schemas, which has a limit. */
+void grammar_merged(grammar_schema *s, size_t n, const char *path);
 /* What a $ref names, and its place. */
 json_t *grammar_resolve(grammar_schema *s, const char *ref, const char *path, const char **place);
 /* Whether a schema says anything but what a reader may skip, `but` aside (may be NULL). */

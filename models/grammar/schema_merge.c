@@ -45,7 +45,8 @@ static bool says_nothing(const char *key, const json_t *value)
     if (!strcmp(key, "uniqueItems") || !strcmp(key, "nullable")) return json_is_false(value);
     if (!strcmp(key, "minProperties")) return json_is_integer(value) && json_integer_value(value) == 0;
     if (!strncmp(key, "unevaluated", strlen("unevaluated"))) return json_is_true(value);
-    return (json_is_object(value) && !json_object_size(value) && strcmp(key, "not")) ||
+    if (!strcmp(key, "not") || strstr(key, "ontains")) return false; /* {} asks for an item, or for none */
+    return (json_is_object(value) && !json_object_size(value)) ||
            (json_is_true(value) && !strcmp(key, "propertyNames"));
 }
 
@@ -55,6 +56,10 @@ void grammar_check_keywords(grammar_schema *s, const json_t *schema, const char 
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)schema, key, v) if (kind_of(key) == REFUSED && !says_nothing(key, v))
         grammar_fail(s->b, WEFT_UNSUPPORTED, "%s: \"%s\" is not supported", path, key);
+    const char *id = json_string_value(json_object_get(schema, "$id"));
+    if (id && id[0] != '#' && schema != s->root)
+        grammar_fail(s->b, WEFT_UNSUPPORTED, "%s: \"$id\" is not supported below the root: every $ref would mean "
+                     "another place", path);
 }
 
 bool grammar_says_more(const json_t *schema, const char *but)
@@ -87,6 +92,14 @@ static char *pointer_part(grammar_build *b, const char *at, size_t n)
     return out;
 }
 
+/* NULL: it is no index of the list. */
+static json_t *item_of(const json_t *list, const char *part)
+{
+    const size_t n = strlen(part);
+    if (!n || n > 9 || part[strspn(part, "0123456789")] || (n > 1 && part[0] == '0')) return NULL;
+    return json_array_get(list, strtoul(part, NULL, 10));
+}
+
 json_t *grammar_resolve(grammar_schema *s, const char *ref, const char *path, const char **place)
 {
     json_t *v = s->root;
@@ -96,7 +109,7 @@ json_t *grammar_resolve(grammar_schema *s, const char *ref, const char *path, co
     for (const char *at = ref + 1; v && *at == '/';) {
         const size_t n = strcspn(++at, "/");
         const char *part = pointer_part(s->b, at, n);
-        v = json_is_array(v) ? json_array_get(v, strtoul(part, NULL, 10)) : json_object_get(v, part);
+        v = json_is_array(v) ? item_of(v, part) : json_object_get(v, part);
         at += n;
     }
     if (!v) grammar_fail(s->b, WEFT_INVALID, "%s/$ref: \"%s\" names nothing", path, ref);
@@ -106,7 +119,7 @@ json_t *grammar_resolve(grammar_schema *s, const char *ref, const char *path, co
 
 /* ---- two schemas as one ---- */
 
-enum { MOST_FLAT = 50000, MOST_PAIRS = 1000000 };
+enum { MOST_FLAT = 50000, MOST_MERGED = 1000000, PAIRS = 16 /* comparisons that count as one part */ };
 
 typedef struct merging {
     grammar_schema *s;
@@ -115,6 +128,38 @@ typedef struct merging {
     const char *path;
 } merging;
 
+void grammar_merged(grammar_schema *s, size_t n, const char *path)
+{
+    if (n > MOST_MERGED || (s->b->n_merged += n) > MOST_MERGED)
+        grammar_fail(s->b, WEFT_LIMIT, "%s: too much to put together", path);
+}
+
+/* Values within a value, itself one of them. */
+static size_t values_in(const json_t *value)
+{
+    size_t n = 1, i;
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)value, key, v) n += values_in(v);
+    json_array_foreach((json_t *)(uintptr_t)value, i, v) n += values_in(v);
+    return n;
+}
+
+/* Before each value of the one list is compared with each of the other. */
+static void count_pairs(grammar_schema *s, const json_t *x, const json_t *y, const char *path)
+{
+    grammar_merged(s, values_in(x), path);
+    grammar_merged(s, values_in(x) * values_in(y) / PAIRS, path);
+}
+
+/* As json_equal, which walks through both. */
+static bool equal(merging *m, const json_t *x, const json_t *y)
+{
+    if (x == y || json_typeof(x) != json_typeof(y)) return x == y;
+    grammar_merged(m->s, values_in(x), m->path);
+    return json_equal(x, y);
+}
+
 static void set(merging *m, const char *key, json_t *value)
 {
     if (json_object_set(m->out, key, value)) grammar_fail_oom(m->s->b);
@@ -122,7 +167,7 @@ static void set(merging *m, const char *key, json_t *value)
 
 static json_t *both(merging *m, json_t *x, json_t *y)
 {
-    if (json_equal(x, y) || json_is_true(y)) return x;
+    if (equal(m, x, y) || json_is_true(y)) return x;
     if (json_is_true(x)) return y;
     json_t *v = json_pack("{s:[O, O]}", "allOf", x, y);
     return grammar_keep(m->s->b, v);
@@ -135,6 +180,7 @@ static void merge_types(merging *m, json_t *x, json_t *y)
     json_t *xs = json_is_array(x) ? x : grammar_keep(m->s->b, json_pack("[O]", x));
     json_t *ys = json_is_array(y) ? y : grammar_keep(m->s->b, json_pack("[O]", y));
     size_t i, k;
+    count_pairs(m->s, xs, ys, m->path);
     json_array_foreach(xs, i, v) json_array_foreach(ys, k, w)
     {
         const char *p = json_string_value(v), *q = json_string_value(w);
@@ -150,8 +196,7 @@ static void merge_enums(merging *m, json_t *x, json_t *y)
 {
     json_t *list = grammar_keep(m->s->b, json_array()), *v, *w;
     size_t i, k;
-    if (json_array_size(x) * json_array_size(y) > MOST_PAIRS)
-        grammar_fail(m->s->b, WEFT_LIMIT, "%s: two \"enum\" of too many values", m->path);
+    count_pairs(m->s, x, y, m->path);
     json_array_foreach(x, i, v) json_array_foreach(y, k, w) if (json_equal(v, w))
     {
         if (json_array_append(list, v)) grammar_fail_oom(m->s->b);
@@ -221,7 +266,7 @@ static void merge_bounds(merging *m, const char *key, json_t *x, json_t *y)
 static void merge_key(merging *m, const char *key, json_t *x, json_t *y)
 {
     if (!strcmp(key, "properties") || !strcmp(key, "additionalProperties")) return; /* merge_objects */
-    if (!x || !y || json_equal(x, y)) set(m, key, x ? x : y);
+    if (!x || !y || equal(m, x, y)) set(m, key, x ? x : y);
     else if (!strcmp(key, "type")) merge_types(m, x, y);
     else if (!strcmp(key, "enum")) merge_enums(m, x, y);
     else if (!strcmp(key, "anyOf")) merge_anys(m, x, y);
@@ -233,8 +278,19 @@ static void merge_key(merging *m, const char *key, json_t *x, json_t *y)
         grammar_fail(m->s->b, WEFT_UNSUPPORTED, "%s: two \"%s\" for one value are not supported", m->path, key);
 }
 
+/* A merged schema is as large as both together, and there may be one for each of a long list. */
+static void count_merge(grammar_schema *s, const json_t *schema, const char *path)
+{
+    const size_t n = json_object_size(json_object_get(schema, "properties")) +
+                     json_array_size(json_object_get(schema, "required")) +
+                     json_array_size(json_object_get(schema, "enum"));
+    grammar_merged(s, 8 + n, path);
+}
+
 json_t *grammar_merge(grammar_schema *s, json_t *a, json_t *b, const char *path)
 {
+    count_merge(s, a, path);
+    count_merge(s, b, path);
     merging m = { s, grammar_keep(s->b, json_object()), a, b, path };
     const char *key;
     json_t *v;
@@ -309,13 +365,21 @@ static bool types_apart(const json_t *x, const json_t *y)
     return p && q && strcmp(p, q) && !(strstr("integer number", p) && strstr("integer number", q));
 }
 
-static bool enums_apart(const json_t *x, const json_t *y)
+/* Lists and objects may be equal where their text is not: [1] and [1.0]. */
+static bool may_be_equal(const json_t *v, const json_t *w)
+{
+    if (json_is_number(v) && json_is_number(w)) return true;
+    return json_typeof(v) == json_typeof(w) && (json_is_array(v) || json_is_object(v) || json_equal(v, w));
+}
+
+static bool enums_apart(grammar_schema *s, const json_t *x, const json_t *y, const char *path)
 {
     size_t i, k;
     json_t *v, *w;
-    if (!x || !y || json_array_size(x) * json_array_size(y) > MOST_PAIRS) return false;
+    if (!x || !y) return false;
+    count_pairs(s, x, y, path);
     json_array_foreach((json_t *)(uintptr_t)x, i, v) json_array_foreach((json_t *)(uintptr_t)y, k, w)
-        if (json_equal(v, w) || (json_is_number(v) && json_is_number(w))) return false;
+        if (may_be_equal(v, w)) return false;
     return true;
 }
 
@@ -336,6 +400,9 @@ static bool objects_apart(grammar_schema *s, const json_t *a, const json_t *b, c
     json_t *v;
     if (!type || !type_b || strcmp(json_is_string(type) ? json_string_value(type) : "", "object")) return false;
     if (strcmp(json_is_string(type_b) ? json_string_value(type_b) : "", "object")) return false;
+    const size_t n_required =
+        json_array_size(json_object_get(a, "required")) + json_array_size(json_object_get(b, "required"));
+    grammar_merged(s, json_object_size(json_object_get(a, "properties")) * (1 + n_required) / PAIRS, path);
     json_object_foreach(json_object_get(a, "properties"), name, v)
     {
         json_t *theirs = json_object_get(json_object_get(b, "properties"), name);
@@ -350,7 +417,7 @@ bool grammar_apart(grammar_schema *s, json_t *x, json_t *y, const char *path)
     const json_t *a = grammar_flatten(s, x, path), *b = grammar_flatten(s, y, path);
     grammar_enter(s->b);
     const bool apart = types_apart(json_object_get(a, "type"), json_object_get(b, "type")) ||
-                       enums_apart(json_object_get(a, "enum"), json_object_get(b, "enum")) ||
+                       enums_apart(s, json_object_get(a, "enum"), json_object_get(b, "enum"), path) ||
                        objects_apart(s, a, b, path) || objects_apart(s, b, a, path);
     s->b->depth--;
     return apart;
