@@ -99,8 +99,7 @@ static int run(const cli_args *a)
     chat_lines *lines = NULL;
     int status = open_chat(a, &c);
     if (!status) {
-        chat_signals_begin(c.run.session);
-        lines = chat_lines_open();
+        lines = chat_signals_begin(c.run.session) ? chat_lines_open() : NULL;
         if (!lines) status = cli_fail("out of memory");
     }
     if (!status) {

@@ -8,9 +8,11 @@
 
 /* ---- signals.c ---- */
 /* From now on SIGINT, SIGTERM and SIGHUP end what the session is at, or the line that is read. */
-void chat_signals_begin(weft_session *s);
+bool chat_signals_begin(weft_session *s); /* false: the system has no pipe for it */
 int chat_signal(void); /* the last one; 0: none */
 void chat_signal_clear(void);
+/* Waits until there is something to read. False: a signal has come, since the last was cleared. */
+bool chat_await(int fd);
 
 /* ---- line.c ---- */
 typedef struct chat_lines chat_lines;

@@ -43,6 +43,7 @@ static int read_character(EditLine *e, wchar_t *out)
     (void)e;
     for (;;) {
         char byte;
+        if (!chat_await(STDIN_FILENO)) return -1;
         ssize_t got = read(STDIN_FILENO, &byte, 1);
         if (got < 0 && errno == EINTR && !chat_signal()) continue;
         if (got <= 0) return (int)got;
