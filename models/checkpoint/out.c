@@ -83,6 +83,9 @@ weft_status weft__out_close(weft__out *out, weft_status s, weft_error *err)
 
 weft_status weft__out_rename(const char *from, const char *to, weft_error *err)
 {
+    struct stat info;
+    if (!stat(to, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: is no ordinary file", to); /* a device would be replaced by one */
     return rename(from, to) ? weft__out_fail(err, to, "create") : WEFT_OK;
 }
 

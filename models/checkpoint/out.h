@@ -24,6 +24,7 @@ WEFT_MUST_USE weft_status weft__out_header(weft__out *out, const weft__file_tens
 WEFT_MUST_USE weft_status weft__out_sync(const weft__out *out, weft_status s, weft_error *err);
 /* The same, and closes it. */
 WEFT_MUST_USE weft_status weft__out_close(weft__out *out, weft_status s, weft_error *err);
+/* Refuses to replace what is neither a file nor a folder. */
 WEFT_MUST_USE weft_status weft__out_rename(const char *from, const char *to, weft_error *err);
 
 #endif

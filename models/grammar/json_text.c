@@ -119,7 +119,7 @@ char *grammar_shortest(grammar_build *b, const json_t *number)
     if (json_is_integer(number)) return grammar_format(b, "%lld", (long long)json_integer_value(number));
     const double x = json_real_value(number);
     char text[WEFT__FLOAT_TEXT];
-    if (x && x > -1e15 && x < 1e15 && x == (double)(int64_t)x) return grammar_format(b, "%lld.0", (long long)x);
+    if (x != 0 && x > -1e15 && x < 1e15 && x == (double)(int64_t)x) return grammar_format(b, "%lld.0", (long long)x);
     weft__double_text(x, text);
     return grammar_format(b, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }

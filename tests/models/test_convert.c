@@ -394,6 +394,19 @@ static int held(const temp_folder *t, const char *name)
     return CHECK(fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && write(fd, "theirs", 6) == 6) ? fd : -1;
 }
 
+static void devices_stay(void)
+{
+    struct stat info;
+    temp_folder t = temp_make();
+    if (make(&t, "gpt_neox-parallel", WEFT_F16) && CHECK(!mkfifo(temp_path(&t, "x.gguf"), 0666))) {
+        CHECK_STATUS(convert(&t, "model", "x.gguf", NULL), WEFT_INVALID, err);
+        CHECK_CONTAINS(err.text, "is no ordinary file");
+        CHECK(!stat(temp_path(&t, "x.gguf"), &info) && S_ISFIFO(info.st_mode));
+        CHECK(!weft__path_exists(temp_path(&t, "x.gguf.partial")));
+    }
+    temp_remove(&t);
+}
+
 static void two_at_once_do_not_share(void)
 {
     static const char *const out[] = { "x.gguf", "folder" };
@@ -452,6 +465,7 @@ static const weft_test tests[] = {
     { "random_models_have_any_type", random_models_have_any_type },
     { "killed_it_leaves_the_target", killed_it_leaves_the_target },
     { "what_others_made_stays", what_others_made_stays },
+    { "devices_stay", devices_stay },
     { "two_at_once_do_not_share", two_at_once_do_not_share },
     { "a_race_for_a_name_takes_nothing", a_race_for_a_name_takes_nothing },
     { "chat_templates_go_both_ways", chat_templates_go_both_ways },
