@@ -116,7 +116,11 @@ static char *word(const uint8_t **at, const uint8_t *end)
 {
     const uint8_t *from = *at;
     while (*at < end && **at != ' ' && **at != '\n') (*at)++;
-    char *text = strndup((const char *)from, (size_t)(*at - from));
+    const size_t n = (size_t)(*at - from);
+    char *text = malloc(n + 1);
+    if (!text) abort();
+    memcpy(text, from, n);
+    text[n] = 0;
     if (*at < end && **at == ' ') (*at)++;
     return text;
 }
