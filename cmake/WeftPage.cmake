@@ -7,7 +7,7 @@ set(WEFT_DAGRE "" CACHE FILEPATH "dagre.min.js; empty: that of the package node-
 # that asks for it.
 function(weft_page_files out)
   set(viewer ${PROJECT_SOURCE_DIR}/tools/viewer)
-  set(scripts util.js model.js layout.js draw.js panel.js table.js roofline.js memory.js spans.js timeline.js timeline_paint.js svg.js export.js events.js address.js main.js)
+  set(scripts dom.js util.js model.js layout.js draw.js panel.js table.js roofline.js memory.js spans.js timeline.js timeline_paint.js svg.js export.js events.js address.js main.js)
   list(TRANSFORM scripts PREPEND ${viewer}/)
   set(page ${CMAKE_CURRENT_BINARY_DIR}/page_data)
   set(dagre ${WEFT_DAGRE})
@@ -38,9 +38,10 @@ endfunction()
 function(weft_serve_page_files out)
   set(folder ${PROJECT_SOURCE_DIR}/tools/serve/page)
   set(page ${CMAKE_CURRENT_BINARY_DIR}/serve_page)
-  set(scripts ${folder}/page.js)
+  set(scripts ${PROJECT_SOURCE_DIR}/tools/viewer/dom.js ${folder}/page.js)
+  list(JOIN scripts "," script_list)
   add_custom_command(OUTPUT ${page}.c ${page}.html
-    COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DSCRIPTS=${scripts} -DOUT=${page} -DNAME=serve_page
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DSCRIPTS=${script_list} -DOUT=${page} -DNAME=serve_page
       -DHEADER=tools/serve/page.h -P ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
     DEPENDS ${folder}/page.html ${folder}/style.css ${scripts} ${PROJECT_SOURCE_DIR}/cmake/embed_page.cmake
     COMMENT "The server's page" VERBATIM)

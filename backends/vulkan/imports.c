@@ -27,9 +27,8 @@ void vk_imports_find(vk_backend *vk)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT };
     VkPhysicalDeviceProperties2 p = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &host };
     const uint64_t system = (uint64_t)sysconf(_SC_PAGESIZE);
-    bool shares = vk->caps.type == WEFT_DEVICE_INTEGRATED || vk->caps.type == WEFT_DEVICE_SOFTWARE;
     vk->import_pages = 0;
-    if (!vk->has_import || !shares || !importable(vk)) return;
+    if (!vk->has_import || !vk_shares_memory(vk) || !importable(vk)) return;
     vk->api.GetPhysicalDeviceProperties2(vk->physical, &p);
     uint64_t pages = host.minImportedHostPointerAlignment;
     if (pages && pages <= system && !(pages & (pages - 1))) vk->import_pages = pages;

@@ -36,7 +36,7 @@ void vk_memory_classify(vk_backend *vk)
     vk->in_place = !vk->options.staging && window && window >= all / 10 * 9;
 }
 
-static bool shares_memory(const vk_backend *vk)
+bool vk_shares_memory(const vk_backend *vk)
 {
     return vk->caps.type == WEFT_DEVICE_INTEGRATED || vk->caps.type == WEFT_DEVICE_SOFTWARE;
 }
@@ -69,7 +69,7 @@ static uint64_t heap_left(const vk_backend *vk, const VkPhysicalDeviceMemoryBudg
  * whatever its driver calls local. */
 static bool heap_counts(const vk_backend *vk, uint32_t heap, uint32_t largest)
 {
-    if (heap == largest || !shares_memory(vk)) return heap == largest;
+    if (heap == largest || !vk_shares_memory(vk)) return heap == largest;
     for (uint32_t i = 0; i < vk->memory.memoryTypeCount; i++) {
         uint32_t flags = vk->memory.memoryTypes[i].propertyFlags;
         if (vk->memory.memoryTypes[i].heapIndex == heap && usable(flags) && flags & (LOCAL | VISIBLE)) return true;
@@ -114,7 +114,7 @@ static int score(const vk_backend *vk, uint32_t flags, vk_memory_use use)
     }
     if (!local) return visible ? 2 * coherent + !cached : -1;
     if (!vk->in_place) return 16 + 8 * !visible;
-    return 16 + 8 * visible + 4 * coherent + 2 * (cached && shares_memory(vk));
+    return 16 + 8 * visible + 4 * coherent + 2 * (cached && vk_shares_memory(vk));
 }
 
 /* The types of `allowed` that serve, best first, of equals the first. */
@@ -169,7 +169,7 @@ static VkResult take_type(vk_backend *vk, const VkMemoryRequirements *need, uint
     b->coherent = flags & COHERENT;
     b->writable = map;
     b->readable = map && (flags & CACHED || !has_cached_type(vk));
-    b->spilled = !staging && !(flags & LOCAL) && !shares_memory(vk);
+    b->spilled = !staging && !(flags & LOCAL) && !vk_shares_memory(vk);
     return VK_SUCCESS;
 }
 

@@ -189,6 +189,7 @@ weft_status vk_caps_read(vk_backend *vk, weft_error *err);
 weft_status vk_limits_check(const vk_backend *vk, weft_error *err);
 weft_device_type vk_device_type(const VkPhysicalDeviceProperties *p);
 void vk_memory_classify(vk_backend *vk);
+bool vk_shares_memory(const vk_backend *vk); /* with the host */
 void vk_imports_find(vk_backend *vk);        /* import_pages */
 uint64_t vk_memory_free(const vk_backend *vk); /* bytes, at this moment */
 weft_status vk_device_create(vk_backend *vk, weft_error *err);

@@ -80,13 +80,7 @@ class Server:
         """Sends bytes, reads to the end of the connection."""
         with self.connect() as s:
             s.sendall(data)
-            out = b""
-            try:
-                while block := s.recv(65536):
-                    out += block
-            except ConnectionResetError:
-                pass
-        return out
+            return read_all(s)
 
     def ask(self, method, path, body=None, headers=()):
         """One request on a connection of its own."""
@@ -121,6 +115,17 @@ class Server:
         status = self.process.wait(PATIENCE)
         self.reader.join(PATIENCE)
         return status
+
+
+def read_all(s):
+    """To the end of the connection."""
+    out = b""
+    try:
+        while block := s.recv(65536):
+            out += block
+    except ConnectionResetError:
+        pass
+    return out
 
 
 def parse(data):

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from serving import Checks, Server, adapter_in, parse, together
+from serving import Checks, Server, adapter_in, parse, read_all, together
 
 weft, model = sys.argv[1:3]
 check = Checks()
@@ -28,16 +28,6 @@ def request(server, body, extra=""):
 def endless(n=500, stream=True):
     return (f'{{"prompt": "{STORY}", "max_tokens": {n}, "ignore_eos": true, "temperature": 0, '
             f'"stream": {str(stream).lower()}}}').encode()
-
-
-def read_all(s):
-    seen = b""
-    try:
-        while block := s.recv(65536):
-            seen += block
-    except ConnectionResetError:
-        pass
-    return seen
 
 
 # ---- a thousand connections that say nothing, and one that does ----

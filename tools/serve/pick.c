@@ -1,32 +1,17 @@
 /* pick.c: from a row of logits to the next token of a task, its text, and whether it was the last. */
+#include "models/sampler_impl.h"
 #include "tools/serve/engine_impl.h"
 #include "tools/serve/params.h"
 
 #include <string.h>
 
-enum { TOP = PARAMS_TOP };
-
-/* The n best ids, the lowest first among equals. */
-static void find_best(const float *logits, uint32_t n_vocab, weft_logprob *best, uint32_t n)
-{
-    uint32_t have = 0;
-    for (uint32_t i = 0; i < n_vocab; i++) {
-        if (have == n && !(n && logits[i] > best[n - 1].logprob)) continue;
-        uint32_t at = have < n ? have++ : n - 1;
-        while (at && logits[i] > best[at - 1].logprob) best[at] = best[at - 1], at--;
-        best[at] = (weft_logprob){ .token = (int32_t)i, .logprob = logits[i] };
-    }
-}
-
 static void fill_logprobs(task *t, const float *logits, uint32_t n_vocab, int32_t token)
 {
-    int32_t ids[1 + TOP];
-    float values[1 + TOP];
-    t->logprobs[0].token = token;
-    find_best(logits, n_vocab, t->logprobs + 1, t->n_top);
-    for (uint32_t i = 0; i <= t->n_top; i++) ids[i] = t->logprobs[i].token;
+    int32_t ids[1 + PARAMS_TOP] = { token };
+    float values[1 + PARAMS_TOP];
+    weft__best_ids(logits, n_vocab, t->n_top, ids + 1);
     weft_logprobs(logits, n_vocab, ids, 1 + t->n_top, values);
-    for (uint32_t i = 0; i <= t->n_top; i++) t->logprobs[i].logprob = values[i];
+    for (uint32_t i = 0; i <= t->n_top; i++) t->logprobs[i] = (weft_logprob){ ids[i], values[i] };
 }
 
 static bool is_eos(const weft_model *m, int32_t token)

@@ -1,19 +1,4 @@
-// util.js: numbers as people read them, small DOM helpers, colours. Everything here is without state.
-
-/** h("p", { class: "x", onclick: f }, child, ...): an element. Strings become text, null and false are left out. */
-function h(tag, attributes, ...children) {
-    const svg = tag.startsWith("svg:");
-    const element = svg
-        ? document.createElementNS("http://www.w3.org/2000/svg", tag.slice(4))
-        : document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-        if (value === null || value === undefined || value === false) continue;
-        if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-        else element.setAttribute(name, value === true ? "" : value);
-    }
-    element.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
-    return element;
-}
+// util.js: numbers as people read them, what pages are made of beyond dom.js, colours. Everything here is without state.
 
 /** Replaces what an element holds; what had the focus in it has it again, where something like it is at its place. */
 function replaceIn(root, ...children) {
@@ -56,7 +41,6 @@ function bindPointer(canvas, { drag, hover, click }) {
     });
 }
 
-const byId = (id) => document.getElementById(id);
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 const known = (x) => typeof x === "number" && Number.isFinite(x);
 const NONE = "–";

@@ -1,20 +1,6 @@
 // page.js: the page at / of `weft serve`: a conversation, or a text that goes on, by the server's own API. Tokens show
 // what else the model thought of. Nothing is loaded from elsewhere; only settings are stored, in the browser.
 
-const byId = (id) => document.getElementById(id);
-
-/** h("p", { class: "x", onclick: f }, child, ...): an element; strings become text. */
-function h(tag, attributes, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-        if (value === null || value === undefined || value === false) continue;
-        if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-        else element.setAttribute(name, value === true ? "" : value);
-    }
-    element.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
-    return element;
-}
-
 const store = {
     get(name) {
         try {
