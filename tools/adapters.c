@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* "folder=0.5": what stands behind the last '=' if it is a number, else 1, of a folder whose name has one. */
-static float scale_of(const char *value, size_t *n)
+float cli_adapter_scale(const char *value, size_t *n)
 {
     const char *at = strrchr(value, '=');
     char *end = NULL;
@@ -24,7 +24,7 @@ int cli_adapters_open(const cli_args *a, cli_adapters *out, weft_session_desc *d
     const unsigned n = cli_texts(a, "lora", &values);
     for (unsigned i = 0; i < n; i++) {
         size_t length;
-        const float scale = scale_of(values[i], &length);
+        const float scale = cli_adapter_scale(values[i], &length);
         if (scale == 0) continue; /* nothing of it */
         char *folder = strndup(values[i], length);
         if (!folder) return cli_fail("out of memory");

@@ -32,7 +32,7 @@ typedef struct cli_option {
 typedef enum cli_completes { CLI_NOTHING, CLI_FILES, CLI_FOLDERS, CLI_MODELS, CLI_DEVICES } cli_completes;
 cli_completes cli_completes_of(const char *value);
 
-enum { CLI_MAX_OPTIONS = 80, CLI_MAX_VALUES = 16 };
+enum { CLI_MAX_OPTIONS = 80, CLI_MAX_VALUES = 16, CLI_MAX_MODELS = 16 };
 
 typedef struct cli_args {
     const struct cli_command *command;
@@ -40,13 +40,15 @@ typedef struct cli_args {
     const char *named; /* the same as it was given: `model` is the path that it means (cli_find_model) */
     char *found;       /* owns that path; NULL: it was given */
     const char *second; /* a second positional argument; NULL if the command takes none */
+    const char *models[CLI_MAX_MODELS]; /* of a command that takes several, as they were given: model is the first */
+    unsigned n_models;
     struct { const cli_option *option; const char *values[CLI_MAX_VALUES]; unsigned n; } given[CLI_MAX_OPTIONS];
     unsigned n_given;
 } cli_args;
 
 typedef struct cli_command {
     const char *name, *summary; /* the summary: one sentence */
-    const char *positional;     /* "MODEL", "CONFIG.json DIR" or NULL */
+    const char *positional;     /* "MODEL", "CONFIG.json DIR", "MODEL..." (one or more) or NULL */
     bool optional;              /* it may be left out */
     bool runs;                  /* takes the common options of running a model (cli_run_options) and those of devices */
     bool plans;                 /* takes the options of devices (cli_device_options) */
@@ -75,6 +77,10 @@ void cli_each_choice(const char *choices, void (*use)(void *ctx, const char *wor
 int cli_parse(const cli_command *c, int argc, char **argv, cli_args *out); /* 0, or an exit status + 1 */
 /* The option has this value alone, which must stay. 0, or 2 after a message: then nothing has changed. */
 int cli_set(cli_args *a, const cli_option *o, const char *value);
+int cli_add(cli_args *a, const cli_option *o, const char *value); /* one more value, as on the command line */
+/* The option of a command by the first n bytes of a name; NULL: it has none. With a guess what was meant. */
+const cli_option *cli_find_option(const cli_command *c, const char *name, size_t n, char *hint, size_t size);
+bool cli_takes_several(const cli_command *c); /* models */
 bool cli_has(const cli_args *a, const char *name);
 const char *cli_text(const cli_args *a, const char *name, const char *fallback);
 unsigned cli_texts(const cli_args *a, const char *name, const char *const **values);
@@ -121,6 +127,8 @@ typedef struct cli_adapters {
     weft_adapter_use uses[CLI_MAX_VALUES];
     uint32_t n;
 } cli_adapters;
+/* "FOLDER=SCALE": its scale, and the length of the folder's part. A scale of 0 is no adapter. */
+float cli_adapter_scale(const char *value, size_t *n);
 /* 0, or an exit status; close in any case. *out is zero. */
 int cli_adapters_open(const cli_args *a, cli_adapters *out, weft_session_desc *desc);
 void cli_adapters_close(cli_adapters *l);
@@ -135,6 +143,10 @@ typedef struct cli_run {
 /* Everything that the common options say; desc's other fields are the command's. *out is zero, or holds a model that
  * the command has opened itself. 0, or an exit status. Call cli_run_close in any case. */
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out);
+/* The same in two steps: what the session will be, with everything opened that it needs, then the session. `split` has
+ * CLI_MAX_DEVICES entries, which desc borrows. */
+int cli_run_prepare(const cli_args *a, weft_session_desc *desc, uint32_t *split, cli_run *out);
+int cli_run_create(const cli_args *a, const weft_session_desc *desc, cli_run *out);
 /* given.c: MODEL, with the text that --graph and --param give; or, where MODEL is a text, that without weights. */
 int cli_model_open(const cli_args *a, weft_model **out);
 int cli_model_init(const cli_args *a, weft_dtype dtype, uint64_t seed, uint64_t shard_bytes); /* of `weft init` */

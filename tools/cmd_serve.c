@@ -12,7 +12,13 @@ static const cli_option options[] = {
     { .name = "api-key", .kind = CLI_TEXT, .value = "FILE",
       .help = "a file of keys, one a line; requests must have one of them" },
     { .name = "name", .kind = CLI_TEXT, .value = "NAME",
-      .help = "what requests call the model (default: the last part of its path)" },
+      .help = "what requests call the model, of which there is one (default: the last part of its path)" },
+    { .name = "memory", .kind = CLI_TEXT, .value = "BYTES",
+      .help = "that loaded models may take of each device by their plans, K, M, G may follow; auto: what it has left "
+              "(default: auto)" },
+    { .name = "keep-alive", .kind = CLI_REAL, .value = "S", .min = -1, .max = 1e9,
+      .help = "seconds that a model stays loaded unused, -1: for ever (default: -1)" },
+    { .name = "preload", .kind = CLI_FLAG, .help = "load all models at the start, not the first alone" },
     { .name = "slots", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 256,
       .help = "texts that are continued at once (default: 16)" },
     { .name = "queue", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
@@ -26,7 +32,8 @@ static const cli_option options[] = {
     { .name = "connections", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,
       .help = "open at once (default: 2048)" },
     { .name = "timeout", .kind = CLI_WHOLE, .value = "S", .min = 1, .max = 1 << 16,
-      .help = "seconds in which a request must have come, or some of an answer be taken (default: 60)" },
+      .help = "seconds in which a request must have come, some of an answer be taken, a model in the way of another "
+              "be left (default: 60)" },
     { .name = "max-body", .kind = CLI_WHOLE, .value = "BYTES", .min = 1024, .max = 1 << 30,
       .help = "of a request (default: 8388608)" },
     { .name = NULL },
@@ -38,11 +45,11 @@ static int run(const cli_args *a)
     return serve_run(a);
 #else
     return cli_fail("serve: this weft was built without libmicrohttpd (Debian: libmicrohttpd-dev), which speaks HTTP: "
-                    "%s is not served", a->named);
+                    "%s is not served", a->models[0]);
 #endif
 }
 
 const cli_command cli_serve = {
-    .name = "serve", .summary = "Serves a model over HTTP, in the form of OpenAI's API",
-    .positional = "MODEL", .runs = true, .options = options, .run = run,
+    .name = "serve", .summary = "Serves models over HTTP, in the form of OpenAI's API",
+    .positional = "MODEL...", .runs = true, .options = options, .run = run,
 };

@@ -142,9 +142,11 @@ static void zsh_positionals(FILE *f, const char *names)
 {
     char name[32];
     for (int i = 1; names && *names; i++) {
-        size_t n = strcspn(names, " ");
-        snprintf(name, sizeof name, "%.*s", (int)n, names);
-        fprintf(f, " \\\n            '%d:", i);
+        size_t n = strcspn(names, " "), bare = strcspn(names, " .");
+        bool several = bare + 3 == n && !memcmp(names + bare, "...", 3);
+        snprintf(name, sizeof name, "%.*s", (int)(several ? bare : n), names);
+        if (several) fprintf(f, " \\\n            '*:");
+        else fprintf(f, " \\\n            '%d:", i);
         zsh_action(f, NULL, name);
         fputc('\'', f);
         names += n + (names[n] == ' ');

@@ -68,6 +68,7 @@ int main(int argc, char **argv)
     status = cli_parse(c, argc - 1, argv + 1, &args);
     if (status) return finish(status - 1);
     bool takes_model = args.model && c->positional && !strncmp(c->positional, "MODEL", 5);
+    takes_model &= !cli_takes_several(c); /* it looks for each of them itself */
     status = takes_model ? cli_find_model(&args) : 0;
     cli_progress_init(&args);
     if (!status) status = c->run(&args);

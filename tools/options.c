@@ -201,9 +201,49 @@ int cli_set(cli_args *a, const cli_option *o, const char *value)
     return status;
 }
 
+int cli_add(cli_args *a, const cli_option *o, const char *value)
+{
+    return add_value(a, o, value);
+}
+
+const cli_option *cli_find_option(const cli_command *c, const char *name, size_t n, char *hint, size_t size)
+{
+    const cli_option *all[CLI_MAX_OPTIONS];
+    const unsigned count = collect(c, all);
+    char word[48];
+    snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), name);
+    weft__guess g = { .word = word };
+    for (unsigned i = 0; i < count; i++) {
+        if (strlen(all[i]->name) == n && !strncmp(all[i]->name, name, n)) return all[i];
+        weft__guess_try(&g, all[i]->name, strlen(all[i]->name));
+    }
+    weft__guess_text(&g, hint, size);
+    return NULL;
+}
+
+bool cli_takes_several(const cli_command *c)
+{
+    return c->positional && strstr(c->positional, "...");
+}
+
+/* One or more; none is left out. */
+static int take_models(const cli_command *c, int argc, char **argv, cli_args *out)
+{
+    const char *named = cli_text(out, "model", NULL);
+    if (named) out->models[out->n_models++] = named;
+    for (int i = optind; i < argc; i++) {
+        if (out->n_models == CLI_MAX_MODELS) return cli_misuse("%s: more than %d models", c->name, CLI_MAX_MODELS);
+        out->models[out->n_models++] = argv[i];
+    }
+    if (!out->n_models) return cli_misuse("%s: expected %s; see `weft %s --help`", c->name, c->positional, c->name);
+    out->model = out->named = out->models[0];
+    return 0;
+}
+
 static int take_positional(const cli_command *c, int argc, char **argv, cli_args *out)
 {
     int n = argc - optind, want = !c->positional ? 0 : strchr(c->positional, ' ') ? 2 : 1;
+    if (cli_takes_several(c)) return take_models(c, argc, argv, out);
     const char *named = cli_text(out, "model", NULL);
     if (named && n > want - 1)
         return cli_misuse("%s: MODEL is given twice: '%s' and '%s'", c->name, named, argv[optind]);

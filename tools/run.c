@@ -162,36 +162,46 @@ int cli_session_desc(const cli_args *a, const cli_device_list *l, uint32_t *spli
     desc->exact = cli_has(a, "exact");
     desc->strict = cli_has(a, "strict");
     desc->deterministic = cli_has(a, "deterministic");
-    desc->progress = cli_progress();
+    if (!desc->progress.report) desc->progress = cli_progress();
+    return 0;
+}
+
+int cli_run_prepare(const cli_args *a, weft_session_desc *desc, uint32_t *split, cli_run *out)
+{
+    const double start = weft__seconds();
+    int status = out->model ? 0 : cli_model_open(a, &out->model);
+    if (!status) status = check_weights(a, out->model);
+    if (!status) status = cli_devices_open(a, &out->devices);
+    out->open_seconds = weft__seconds() - start;
+    if (!status) status = cli_session_desc(a, &out->devices, split, desc);
+    if (!status) status = cli_adapters_open(a, &out->adapters, desc);
+    if (!status && cli_has(a, "fit") && wants_text(a, out->model)) read_tokenizer(out->model); /* which takes memory */
+    if (!status && cli_has(a, "fit")) status = cli_fit(out->model, desc);
+    return status;
+}
+
+int cli_run_create(const cli_args *a, const weft_session_desc *desc, cli_run *out)
+{
+    weft_error err;
+    pthread_t reader; /* a tokenizer takes as long to read as a few hundred MB of weights */
+    bool reading = wants_text(a, out->model) && !pthread_create(&reader, NULL, read_tokenizer, out->model);
+    weft_status created = weft_session_create(out->model, desc, &out->session, &err);
+    const double start = weft__seconds();
+    if (reading) pthread_join(reader, NULL);
+    out->open_seconds += weft__seconds() - start;
+    cli_progress_end();
+    if (created) return tell_failed(out, desc, &err);
+    if (desc->n_devices > 1) tell_split(out);
+    tell_spilled(out);
+    if (cli_has(a, "verbose")) describe(out);
     return 0;
 }
 
 int cli_run_open(const cli_args *a, weft_session_desc desc, cli_run *out)
 {
-    weft_error err;
-    double start = weft__seconds();
-    int status = out->model ? 0 : cli_model_open(a, &out->model);
-    if (!status) status = check_weights(a, out->model);
-    if (!status) status = cli_devices_open(a, &out->devices);
-    out->open_seconds = weft__seconds() - start;
     uint32_t split[CLI_MAX_DEVICES];
-    if (!status) status = cli_session_desc(a, &out->devices, split, &desc);
-    if (!status) status = cli_adapters_open(a, &out->adapters, &desc);
-    if (!status && cli_has(a, "fit") && wants_text(a, out->model)) read_tokenizer(out->model); /* which takes memory */
-    if (!status && cli_has(a, "fit")) status = cli_fit(out->model, &desc);
-    if (status) return status;
-    pthread_t reader; /* a tokenizer takes as long to read as a few hundred MB of weights */
-    bool reading = wants_text(a, out->model) && !pthread_create(&reader, NULL, read_tokenizer, out->model);
-    weft_status created = weft_session_create(out->model, &desc, &out->session, &err);
-    start = weft__seconds();
-    if (reading) pthread_join(reader, NULL);
-    out->open_seconds += weft__seconds() - start;
-    cli_progress_end();
-    if (created) return tell_failed(out, &desc, &err);
-    if (desc.n_devices > 1) tell_split(out);
-    tell_spilled(out);
-    if (cli_has(a, "verbose")) describe(out);
-    return 0;
+    int status = cli_run_prepare(a, &desc, split, out);
+    return status ? status : cli_run_create(a, &desc, out);
 }
 
 void cli_run_close(cli_run *r)

@@ -89,7 +89,6 @@ static const char template[] = "{% for m in messages %}{{ m.role }}: {{ m.conten
 static server *open_server(void)
 {
     static server s;
-    static const cli_adapters none;
     const int32_t eos = 0;
     weft_error err;
     served *m = &s.models[0];
@@ -102,11 +101,14 @@ static server *open_server(void)
         abort();
     }
     m->name = strdup("tiny");
-    m->adapters = &none;
+    m->last = &m->first;
+    m->state = SERVED_LOADED;
     m->context = 512;
     m->n_vocab = 4096;
     m->generates = m->embeds = true;
     s.n_models = 1;
+    pthread_mutex_init(&s.lock, NULL);
+    pthread_cond_init(&s.changed, NULL);
     atomic_store(&s.state, SERVER_READY);
     return &s;
 }

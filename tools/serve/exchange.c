@@ -34,6 +34,7 @@ void exchange_release(exchange *x)
 {
     if (!x || atomic_fetch_sub(&x->holders, 1) != 1) return;
     server_take_body(x->server, x->n_body, 0);
+    if (x->model) server_release(x->server, x->model);
     pthread_mutex_destroy(&x->lock);
     free(x->path);
     free(x->body);

@@ -12,6 +12,7 @@
 
 struct server;
 struct route;
+struct served;
 struct MHD_Connection;
 
 typedef struct exchange {
@@ -22,7 +23,8 @@ typedef struct exchange {
     size_t n_body, cap_body;
     uint64_t client; /* stands for who asks: by key, or by address */
     double began;
-    struct exchange *next; /* in the desk's queue */
+    struct exchange *next; /* in the desk's queue, or among those that wait for a model */
+    struct served *model;  /* that it holds; NULL: none. Its own until it is handed to another thread */
 
     atomic_uint holders;
     pthread_mutex_t lock; /* of all below */

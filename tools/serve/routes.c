@@ -24,6 +24,9 @@ static const route routes[] = {
     { "POST", "/v1/embeddings", serve_embeddings, false, false },
     { "POST", "/tokenize", serve_tokenize, false, false },
     { "POST", "/detokenize", serve_detokenize, false, false },
+    { "GET", "/models", serve_models, false, true }, /* as llama.cpp's router calls them */
+    { "POST", "/models/load", serve_load, false, false },
+    { "POST", "/models/unload", serve_unload, false, false },
 };
 
 static const route *find(const char *path)
@@ -121,35 +124,4 @@ json_t *request_json(exchange *x)
         root = NULL;
     }
     return root;
-}
-
-const char *server_adapter_name(const served *m, uint32_t i)
-{
-    const char *path = weft_adapter_info_get(m->adapters->opened[i])->path, *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
-int32_t server_adapter(const served *m, const char *name)
-{
-    size_t n = strlen(m->name);
-    for (uint32_t i = 0; name && !strncmp(name, m->name, n) && name[n] == ':' && i < m->adapters->n; i++)
-        if (!strcmp(name + n + 1, server_adapter_name(m, i))) return (int32_t)i;
-    return WEFT_ADAPTER_NONE;
-}
-
-served *server_model(exchange *x, const char *name)
-{
-    server *s = x->server;
-    for (unsigned i = 0; i < s->n_models; i++)
-        if (!name || !strcmp(s->models[i].name, name) || server_adapter(&s->models[i], name) >= 0) return &s->models[i];
-    exchange_error(x, 404, "model_not_found", "model", "there is no model '%.200s' here", name ? name : "");
-    return NULL;
-}
-
-served *server_text_model(exchange *x, const char *name)
-{
-    served *m = server_model(x, name);
-    if (!m || m->generates) return m;
-    exchange_error(x, 422, "no_text", "model", "'%s' has no head that gives the next token", m->name);
-    return NULL;
 }

@@ -1,5 +1,6 @@
 /* serve.c: the life of the server: loading, listening, and ending: at SIGTERM or SIGINT it takes no more requests and
  * finishes those that it has; at a second one it ends at once. */
+#include "backends/process_memory.h"
 #include "tools/serve/serve.h"
 #include "tools/serve/http.h"
 #include "tools/serve/server.h"
@@ -12,92 +13,43 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEPT = 16, SLOTS = 16, QUEUE = 256, CONNECTIONS = 2048, TIMEOUT = 60, BODY = 8 << 20, PORT = 8080 };
+enum { CONNECTIONS = 2048, TIMEOUT = 60, BODY = 8 << 20, PORT = 8080 };
 
-/* ---- the model ---- */
+/* ---- models ---- */
 
-static char *name_of(const cli_args *a)
+static int read_models(const cli_args *a, server *s)
 {
-    char text[256];
-    snprintf(text, sizeof text, "%s", cli_text(a, "name", a->named));
-    size_t n = strlen(text);
-    while (n > 1 && text[n - 1] == '/') text[--n] = 0;
-    const char *slash = cli_has(a, "name") ? NULL : strrchr(text, '/');
-    return strdup(slash && slash[1] ? slash + 1 : text);
-}
-
-/* How long texts may be, and for how many tokens there is room. */
-static int read_sizes(const cli_args *a, const weft_model *m, weft_session_desc *desc)
-{
-    weft_model_info info = *weft_model_info_get(m);
-    uint32_t slots = cli_u32(a, "slots", SLOTS), context = cli_u32(a, "context", info.context);
-    uint32_t contexts = slots < 4 ? slots : 4;
-    uint64_t cells = cli_u64(a, "cells", (uint64_t)contexts * context);
-    desc->n_sequences = slots + KEPT;
-    if (cells < context) cells = context;
-    desc->cells = cells < UINT32_MAX / 2 ? (uint32_t)cells : UINT32_MAX / 2;
-    bool embeds = cli_has(a, "embeddings"), logits = info.head == WEFT_HEAD_LOGITS;
-    desc->outputs = (logits ? WEFT_WANT_LOGITS : 0) | (embeds ? WEFT_WANT_HIDDEN : 0);
-    desc->layer = info.n_layer;
-    desc->max_rows = slots < 8 ? 8 : slots;
-    if (logits || (embeds && info.head == WEFT_HEAD_NONE)) return 0;
-    return cli_fail("%s: no language model: it has no logits to pick tokens by%s", a->named,
-                    info.head == WEFT_HEAD_NONE ? " (--embeddings serves its hidden states)" : "");
-}
-
-static int open_template(const cli_args *a, served *m)
-{
-    weft_error err;
-    size_t n;
-    const char *path = cli_text(a, "chat-template", NULL);
-    char *text = path ? cli_read_file(path, &n) : NULL;
-    if (path && !text) return 1;
-    weft_status status = text ? weft_chat_template_parse(text, n, path, &m->chat, &err)
-                              : weft_chat_template_open(a->model, NULL, &m->chat, &err);
-    free(text);
-    if (status == WEFT_NOT_FOUND && !path) status = WEFT_OK; /* a model that continues texts */
-    return status ? cli_report(&err) : 0;
-}
-
-static int start_engine(const cli_args *a, served *m, const cli_run *run)
-{
-    weft_error err;
-    if (weft_model_tokenizer(run->model, &m->tokenizer, &err)) return cli_report(&err);
-    m->model = run->model;
-    m->adapters = &run->adapters;
-    m->session = run->session;
-    m->slots = cli_u32(a, "slots", SLOTS);
-    m->generates = weft_session_settled(run->session)->outputs & WEFT_WANT_LOGITS;
-    m->embeds = weft_session_settled(run->session)->outputs & WEFT_WANT_HIDDEN;
-    m->context = weft_session_context(run->session);
-    m->n_vocab = weft_session_n_vocab(run->session);
-    m->cells = weft_session_cells_free(run->session);
-    m->since = time(NULL);
-    int32_t eos[16];
-    uint32_t n_eos = 0;
-    while (n_eos < 16 && (eos[n_eos] = weft_model_eos(m->model, n_eos)) >= 0) n_eos++;
-    if (m->n_vocab && weft_token_trie_create(m->tokenizer, m->n_vocab, eos, n_eos, &m->trie, &err))
-        return cli_report(&err);
-    weft_backend_info(run->devices.device[0], &m->device);
-    engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
-                      .kept = KEPT, .embeds = m->embeds,
-                      .queue = cli_u32(a, "queue", QUEUE), .pace = cli_f32(a, "pace", 2.5f) };
-    if (engine_start(&d, &m->engine, &err)) return cli_report(&err);
+    if (cli_has(a, "name") && a->n_models > 1)
+        return cli_misuse("serve: --name is for one model; of several: NAME=PATH");
+    for (unsigned i = 0; i < a->n_models; i++) {
+        served *m = &s->models[s->n_models++];
+        int status = served_read(a, a->models[i], m);
+        if (status) return status;
+        for (const served *o = s->models; o < m; o++)
+            if (!strcmp(o->name, m->name))
+                return cli_misuse("serve: two models are called '%s': %s and %s; NAME=PATH gives one another name",
+                                  m->name, o->args.model, m->args.model);
+    }
     return 0;
 }
 
-static int open_model(const cli_args *a, server *s, cli_run *run)
+/* The first, or all. The others have to be there. */
+static int load_models(const cli_args *a, server *s)
 {
-    served *m = &s->models[0];
-    weft_session_desc desc = { 0 };
-    m->name = name_of(a);
-    int status = m->name ? cli_model_open(a, &run->model) : cli_fail("out of memory");
-    if (!status) status = read_sizes(a, run->model, &desc);
-    if (!status) status = open_template(a, m);
-    if (!status) status = cli_run_open(a, desc, run);
-    if (!status) status = start_engine(a, m, run);
-    if (!status) s->n_models = 1;
+    int status = 0;
+    for (unsigned i = 0; i < s->n_models && !status; i++) {
+        served *m = &s->models[i];
+        if (!i || cli_has(a, "preload")) status = keeper_load(s, m);
+        else if (access(m->args.model, R_OK)) status = cli_fail("%s: %s", m->args.model, strerror(errno));
+    }
     return status;
+}
+
+static int read_memory(const cli_args *a, server *s)
+{
+    const char *text = cli_text(a, "memory", "auto");
+    if (!strcmp(text, "auto") || (weft__parse_bytes(text, &s->memory) && s->memory)) return 0;
+    return cli_misuse("--memory %s: expected a number of bytes (K, M, G may follow), or auto", text);
 }
 
 /* ---- keys ---- */
@@ -135,7 +87,8 @@ static int listen_for(const cli_args *a, server *s)
     if (!http_is_loopback(s->http) && !s->n_keys)
         fprintf(stderr, "note: others can reach this server, and no key is asked for (--api-key)\n");
     const char *bracket = strchr(d.host, ':') ? "[" : "";
-    fprintf(stderr, "serving %s at http://%s%s%s:%u\n", s->models[0].name, bracket, d.host, *bracket ? "]" : "",
+    fprintf(stderr, "serving %s%s at http://%s%s%s:%u\n", s->models[0].name,
+            s->n_models > 1 ? " and others" : "", bracket, d.host, *bracket ? "]" : "",
             http_port(s->http));
     return 0;
 }
@@ -166,11 +119,17 @@ static bool was_told(int milliseconds)
     return poll(&p, 1, milliseconds) > 0 && read(told_by[0], &byte, 1) == 1;
 }
 
-static bool is_idle(server *s)
+/* Texts under way, or requests that wait for a model. */
+static bool is_busy(server *s)
 {
-    bool idle = http_is_quiet(s->http);
-    for (unsigned i = 0; i < s->n_models; i++) idle &= engine_is_idle(s->models[i].engine);
-    return idle;
+    bool busy = false;
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < s->n_models; i++) {
+        const served *m = &s->models[i];
+        busy |= m->n_waiting || (m->state == SERVED_LOADED && !engine_is_idle(m->engine));
+    }
+    pthread_mutex_unlock(&s->lock);
+    return busy;
 }
 
 /* What has begun is finished, unless there is a second signal. Requests that are not here yet, and readers of answers,
@@ -181,12 +140,10 @@ static void drain(server *s, double timeout)
     double idle = 0; /* since when no text is under way */
     atomic_store(&s->state, SERVER_DRAINING);
     http_quiesce(s->http);
-    while (!told && !is_idle(s)) {
-        bool engines = false;
-        for (unsigned i = 0; i < s->n_models; i++) engines |= !engine_is_idle(s->models[i].engine);
-        if (engines) idle = 0;
+    for (bool busy; !told && ((busy = is_busy(s)) || !http_is_quiet(s->http));) {
+        if (busy) idle = 0;
         else if (idle == 0) idle = weft__seconds();
-        if (!engines && weft__seconds() - idle > timeout) break;
+        if (!busy && weft__seconds() - idle > timeout) break;
         told = was_told(20);
         http_keep_time(s->http);
     }
@@ -195,9 +152,16 @@ static void drain(server *s, double timeout)
 /* Whoever still waits is told so. */
 static void end(server *s)
 {
+    keeper_stop(s);
     desk_stop();
-    for (unsigned i = 0; i < s->n_models; i++) engine_close(s->models[i].engine, true);
-    for (unsigned i = 0; i < s->n_models; i++) engine_destroy(s->models[i].engine);
+    for (unsigned i = 0; i < s->n_models; i++) {
+        served *m = &s->models[i];
+        pthread_mutex_lock(&s->lock);
+        const bool loaded = m->state == SERVED_LOADED;
+        m->state = loaded ? SERVED_UNLOADING : SERVED_UNLOADED;
+        pthread_mutex_unlock(&s->lock);
+        if (loaded) served_close(m);
+    }
     for (int i = 0; s->http && !http_is_quiet(s->http) && i < 50; i++) was_told(20); /* what was said last is sent */
     http_stop(s->http);
 }
@@ -205,7 +169,7 @@ static void end(server *s)
 static int serve(const cli_args *a, server *s)
 {
     atomic_store(&s->state, SERVER_READY);
-    int status = desk_start() ? listen_for(a, s) : cli_fail("out of memory");
+    int status = desk_start() && keeper_start(s) ? listen_for(a, s) : cli_fail("out of memory");
     if (status) return status;
     while (!was_told(250)) http_keep_time(s->http);
     drain(s, cli_u32(a, "timeout", TIMEOUT));
@@ -214,19 +178,21 @@ static int serve(const cli_args *a, server *s)
 
 int serve_run(const cli_args *a)
 {
-    server s = { .began = weft__seconds() };
-    cli_run run = { 0 };
+    static server s;
     if (cli_has(a, "check")) return cli_misuse("serve: --check is for commands that have a text to run");
+    s.began = weft__seconds();
+    s.patience = cli_u32(a, "timeout", TIMEOUT);
+    pthread_mutex_init(&s.lock, NULL);
+    pthread_cond_init(&s.changed, NULL);
     json_object_seed(0);
     int status = read_keys(a, &s);
-    if (!status) status = open_model(a, &s, &run);
+    if (!status) status = read_memory(a, &s);
+    if (!status) status = read_models(a, &s);
+    if (!status) status = load_models(a, &s);
     if (!status) status = catch_signals();
     if (!status) status = serve(a, &s);
     end(&s);
-    weft_token_trie_destroy(s.models[0].trie);
-    weft_chat_template_close(s.models[0].chat);
-    free(s.models[0].name);
+    for (unsigned i = 0; i < s.n_models; i++) served_forget(&s.models[i]);
     for (unsigned i = 0; i < s.n_keys; i++) free(s.keys[i]);
-    cli_run_close(&run);
     return status;
 }

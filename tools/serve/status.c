@@ -32,17 +32,18 @@ void serve_ready(exchange *x)
 
 /* ---- models ---- */
 
+/* With its state as llama.cpp's router tells it; under the lock. */
 static json_t *model_json(const served *m, const char *name)
 {
-    return json_pack("{s:s, s:s, s:I, s:s}", "id", name, "object", "model", "created", (json_int_t)m->since,
-                     "owned_by", "weft");
+    return json_pack("{s:s, s:s, s:I, s:s, s:{s:s}}", "id", name, "object", "model", "created", (json_int_t)m->since,
+                     "owned_by", "weft", "status", "value", served_state_name(m->state));
 }
 
 static void list_model(const served *m, json_t *list)
 {
     char name[512];
     json_array_append_new(list, model_json(m, m->name));
-    for (uint32_t i = 0; i < m->adapters->n; i++) {
+    for (uint32_t i = 0; i < m->n_adapters; i++) {
         snprintf(name, sizeof name, "%s:%s", m->name, server_adapter_name(m, i));
         json_array_append_new(list, model_json(m, name));
     }
@@ -51,16 +52,16 @@ static void list_model(const served *m, json_t *list)
 void serve_models(exchange *x)
 {
     const char *name = x->path && strlen(x->path) > strlen("/v1/models/") ? x->path + strlen("/v1/models/") : NULL;
-    json_t *list = json_array();
     server *s = x->server;
-    for (unsigned i = 0; i < s->n_models; i++) list_model(&s->models[i], list);
-    if (!name) {
-        exchange_answer(x, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
-        return;
-    }
-    json_decref(list);
-    served *m = server_model(x, name);
-    if (m) exchange_answer(x, 200, model_json(m, name));
+    const served *one = name ? server_find(s, name) : NULL;
+    json_t *list = name ? NULL : json_array(), *json = NULL;
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; list && i < s->n_models; i++) list_model(&s->models[i], list);
+    if (one) json = model_json(one, name);
+    pthread_mutex_unlock(&s->lock);
+    if (!name) json = json_pack("{s:s, s:o}", "object", "list", "data", list);
+    if (name && !one) exchange_error(x, 404, "model_not_found", "model", "there is no model '%.200s' here", name);
+    else exchange_answer(x, 200, json);
 }
 
 /* ---- /props ---- */
@@ -85,12 +86,24 @@ static json_t *props_of(const served *m)
     return json;
 }
 
+/* Of a model that is not loaded its name, its state, and how many requests wait for that. */
+static json_t *props_or_state(const served *m)
+{
+    json_t *json = m->state == SERVED_LOADED ? props_of(m) : json_pack("{s:s, s:i}", "model", m->name, "waiting",
+                                                                       (int)m->n_waiting);
+    json_object_set_new(json, "state", json_string(served_state_name(m->state)));
+    return json;
+}
+
 void serve_props(exchange *x)
 {
+    server *s = x->server;
     json_t *models = json_array();
-    for (unsigned i = 0; i < x->server->n_models; i++) json_array_append_new(models, props_of(&x->server->models[i]));
-    exchange_answer(x, 200, json_pack("{s:s, s:s, s:o}", "version", weft_version(), "state", state_name(x->server),
-                                      "models", models));
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < s->n_models; i++) json_array_append_new(models, props_or_state(&s->models[i]));
+    pthread_mutex_unlock(&s->lock);
+    exchange_answer(x, 200, json_pack("{s:s, s:s, s:o}", "version", weft_version(), "state", state_name(s), "models",
+                                      models));
 }
 
 /* ---- /metrics ---- */
@@ -118,15 +131,34 @@ static unsigned long long value_of(const metric *m, const engine_counts *c)
                    : atomic_load((const atomic_uint *)(const void *)at);
 }
 
-static void write_metrics(const server *s, const weft_writer *w)
+/* What engines that are gone have counted is part of it. */
+static unsigned long long sum_of(const metric *m, const served *of)
 {
+    return value_of(m, &of->before) + (of->state == SERVED_LOADED ? value_of(m, engine_count(of->engine)) : 0);
+}
+
+static void write_models(server *s, const weft_writer *w)
+{
+    pthread_mutex_lock(&s->lock);
     for (size_t k = 0; k < sizeof metrics / sizeof *metrics; k++) {
         const metric *m = &metrics[k];
         weft_writef(w, "# HELP %s %s.\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
         for (unsigned i = 0; i < s->n_models; i++)
-            weft_writef(w, "%s{model=\"%s\"} %llu\n", m->name, s->models[i].name,
-                        value_of(m, engine_count(s->models[i].engine)));
+            weft_writef(w, "%s{model=\"%s\"} %llu\n", m->name, s->models[i].name, sum_of(m, &s->models[i]));
     }
+    weft_writef(w, "# HELP weft_loaded Whether the model is loaded.\n# TYPE weft_loaded gauge\n");
+    for (unsigned i = 0; i < s->n_models; i++)
+        weft_writef(w, "weft_loaded{model=\"%s\"} %d\n", s->models[i].name, s->models[i].state == SERVED_LOADED);
+    weft_writef(w, "# HELP weft_loads_total Times that the model was loaded.\n# TYPE weft_loads_total counter\n");
+    for (unsigned i = 0; i < s->n_models; i++)
+        weft_writef(w, "weft_loads_total{model=\"%s\"} %llu\n", s->models[i].name,
+                    (unsigned long long)s->models[i].loads);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void write_metrics(server *s, const weft_writer *w)
+{
+    write_models(s, w);
     weft_writef(w, "# HELP weft_requests_total Requests answered, by HTTP status.\n"
                    "# TYPE weft_requests_total counter\n");
     for (unsigned i = 0; i < SERVER_STATUSES; i++) {

@@ -1,0 +1,127 @@
+"""test_serve_models.py WEFT MODEL: several models in one `weft serve`: loaded on demand, given back, refused; what waits for
+one delays no stream of another."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import serving
+from serving import Checks, Server, together
+
+weft, model = sys.argv[1:3]
+check = Checks()
+folder = tempfile.TemporaryDirectory()
+STORY, ALONE = "Once upon a time", ", there was a little girl named Lily."
+
+
+def inside(name):
+    return os.path.join(folder.name, name)
+
+
+def state(server, name):
+    return next(m["state"] for m in server.get("/props").json["models"] if m["model"] == name)
+
+
+def until(what, server, name, wanted):
+    end = time.monotonic() + serving.PATIENCE
+    while state(server, name) != wanted and time.monotonic() < end:
+        time.sleep(0.01)
+    check.equal(what, state(server, name), wanted)
+
+
+def refused(*words):
+    """What `weft serve` says of words that it does not take."""
+    r = subprocess.run([weft, "serve", *words, "--port", "0", "--device", "cpu,threads=1"], stderr=subprocess.PIPE, text=True,
+                       stdin=subprocess.DEVNULL, timeout=serving.PATIENCE)
+    return r.returncode, r.stderr
+
+
+# ---- what the command line says of models ----
+name = model.rstrip("/").rsplit("/", 1)[-1]
+for words, said in [((model, model), f"two models are called '{name}'"), ((f"a={model},contxt=5",), "did you mean 'context'"),
+                    ((f"a={model},port=5",), "port is no option of one model"), ((f"a={model},context=x",), "expected a whole"),
+                    ((f"a={model},exact=1",), "exact takes no value"), ((f"a={model},context",), "context needs a value"),
+                    ((f"={model}",), "expected NAME=PATH"), ((model, f"b={model}", "--name", "c"), "--name is for one model"),
+                    ((model, "--memory", "much"), "expected a number of bytes"), ([f"m{i}={model}" for i in range(17)], "more than 16"),
+                    ((f"a={model},context=4,context=5",), "--context is given twice")]:
+    status, text = refused(*words)
+    check(f"{words} is refused", status == 2 and said in text, (status, text))
+status, text = refused(model, "b=/nowhere")
+check("a model that is not there is told at the start", status == 1 and "/nowhere" in text, (status, text))
+
+# ---- loaded when it is asked for ----
+broken, comma = inside("broken"), inside("a,b=c")
+shutil.copytree(model, broken)
+os.symlink(os.path.abspath(model), comma)
+adapter = serving.adapter_in(folder.name, "other", seed=3)
+server = Server(weft, f"one={model}", f"two={model},context=64,slots=2,lora={adapter}", f"bad={broken}", comma, "--deterministic")
+with open(os.path.join(broken, "config.json"), "w") as f:
+    f.write("{")
+check.equal("the first is loaded, the others are not", [(m["id"], m["status"]["value"]) for m in server.get("/v1/models").json["data"]],
+            [("one", "loaded"), ("two", "unloaded"), ("two:other", "unloaded"), ("bad", "unloaded"), ("a,b=c", "unloaded")])
+check.equal("without a name the first is meant", server.complete(STORY, max_tokens=9).json["model"], "one")
+check.equal("and no other is loaded for it", state(server, "two"), "unloaded")
+seen = together([lambda m=m: server.text(STORY, model=m, max_tokens=9) for m in ["one", "two"] * 8])
+check.equal("sixteen at once, eight of them for one that is loaded meanwhile", seen, [ALONE] * 16)
+check.equal("each has its own options", [(m["context"], m["slots"]) for m in server.get("/props").json["models"][:2]],
+            [(512, 16), (64, 2)])
+check("an adapter belongs to its model", server.text(STORY, model="two:other", max_tokens=9) not in ("", ALONE))
+check.equal("and to no other", server.complete(STORY, model="one:other").status, 404)
+check.equal("tokens by another model", server.post("/tokenize", {"content": STORY, "model": "a,b=c"}).json["tokens"], [424, 436, 260, 398])
+r = server.complete(STORY, model="bad")
+check.equal("a damaged file", (r.status, r.error["code"], r.error["type"]), (503, "model_not_loaded", "server_error"))
+check("of which the answer names no path", folder.name not in r.error["message"], r.error)
+end = time.monotonic() + serving.PATIENCE
+while not any("broken" in line and "config.json" in line for line in server.lines) and time.monotonic() < end:
+    time.sleep(0.01)
+check("but the log does", time.monotonic() < end, server.lines)
+check.equal("it is tried again when it is asked for again", server.complete(STORY, model="bad").status, 503)
+shutil.copy(os.path.join(model, "config.json"), broken)
+check.equal("and loaded when it is whole", server.text(STORY, model="bad", max_tokens=9), ALONE)
+check.equal("a stream of one that must be loaded first", server.post("/models/unload", {"model": "two"}).json, {"success": True})
+until("which it is not", server, "two", "unloaded")
+events = server.complete(STORY, model="two", max_tokens=9, stream=True).events
+check.equal("is that of one that was", "".join(e["choices"][0]["text"] for e in events[:-1]), ALONE)
+metrics = server.get("/metrics").body.decode()
+check("/metrics tells of each", 'weft_loads_total{model="two"} 2' in metrics and 'weft_loaded{model="one"} 1' in metrics, metrics)
+check("what was counted stays counted", 'weft_generated_tokens_total{model="two"} 90' in metrics, metrics)
+for body, status in [({"model": "none"}, 404), ({}, 400), (b"{", 400)]:
+    for what in ("load", "unload"):
+        check.equal(f"/models/{what} of {body}", server.post(f"/models/{what}", body).status, status)
+server.post("/models/unload", {"model": "one"})
+until("one is given back", server, "one", "unloaded")
+check.equal("and loaded", server.post("/models/load", {"model": "one"}).json, {"success": True})
+check.equal("which is answered then", state(server, "one"), "loaded")
+check.equal("/models/load of a loaded one", server.post("/models/load", {"model": "one"}).status, 200)
+check.equal("the server ends with", server.end(), 0)
+
+# ---- room for one alone, and a time to be kept of none ----
+small = ("--context", "64", "--cells", "64", "--deterministic")
+server = Server(weft, model, *small)
+need = server.get("/props").json["models"][0]["bytes"]
+server.end()
+server = Server(weft, f"one={model}", f"two={model}", f"brief={model},keep-alive=0", f"large={model},context=512,cells=16384",
+                "--memory", str(need * 3 // 2), "--timeout", "1", *small)
+for m in ["two", "one", "brief", "one"]:
+    check.equal(f"{m} takes the room of another", server.text(STORY, model=m, max_tokens=9), ALONE)
+check.equal("there is one at a time", sorted(m["state"] for m in server.get("/props").json["models"]), ["loaded"] + ["unloaded"] * 3)
+with server.connect() as s:  # a text that is under way keeps its model, until nobody reads it
+    body = b'{"prompt": "The", "stream": true, "ignore_eos": true, "n": 100, "model": "two"}'
+    s.sendall(f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    s.recv(20)
+    r = server.complete(STORY, model="one")
+    check("what is in use stays", r.status == 503 and "models that are in use have" in r.error["message"], r.body)
+end = time.monotonic() + serving.PATIENCE
+while server.complete(STORY, model="brief", max_tokens=1).status != 200 and time.monotonic() < end:
+    pass
+check("what nobody reads goes", time.monotonic() < end)
+until("what is kept for no time goes by itself", server, "brief", "unloaded")
+check.equal("one more", server.text(STORY, model="one", max_tokens=9), ALONE)
+r = server.complete(STORY, model="large")
+check("what can never fit is refused with numbers", r.status == 503 and "--memory allows" in r.error["message"], r.body)
+check.equal("and nothing goes for it", state(server, "one"), "loaded")
+server.end()
+check.end()
