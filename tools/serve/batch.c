@@ -14,11 +14,12 @@ static bool generates(const task *t)
     return pending(t) == 1 && !t->pool;
 }
 
-/* Tokens of prompts that a step has room for beside n that generate: as many as its time allows. */
+/* Tokens of prompts that a step has room for beside n that generate, or beside another model's: as many as its time
+ * allows. */
 static uint32_t room_beside(const engine *e, uint32_t n)
 {
     const uint32_t least = 8, most = weft_session_settled(e->d.session)->max_tokens;
-    if (!n) return most;
+    if (!n && !cores_are_shared(e->d.cores)) return most;
     if (e->alone <= 0 || e->each <= 0) return 4 * least; /* not measured yet */
     double room = ((double)e->d.pace - 1) * e->alone / e->each;
     if (room + n > most) return most > n + least ? most - n : least;

@@ -217,11 +217,33 @@ static void drop_all(engine *e)
 static bool await(engine *e)
 {
     pthread_mutex_lock(&e->lock);
-    while (!e->n_running && !e->queue && !e->closed) pthread_cond_wait(&e->changed, &e->lock);
-    bool at_once = e->at_once, more = e->n_running || e->queue;
+    while (!e->n_running && !e->queue && !e->between && !e->closed) pthread_cond_wait(&e->changed, &e->lock);
+    bool at_once = e->at_once, more = e->n_running || e->queue || e->between;
     pthread_mutex_unlock(&e->lock);
     if (at_once) drop_all(e);
     return more && !at_once;
+}
+
+static void call_between(engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    void (*call)(void *ctx) = e->between;
+    e->between = NULL;
+    pthread_mutex_unlock(&e->lock);
+    if (call) call(e->between_ctx);
+}
+
+bool engine_between(engine *e, void (*call)(void *ctx), void *ctx)
+{
+    pthread_mutex_lock(&e->lock);
+    const bool takes = !e->between && !e->closed;
+    if (takes) {
+        e->between = call;
+        e->between_ctx = ctx;
+        pthread_cond_signal(&e->changed);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return takes;
 }
 
 static void *work(void *ctx)
@@ -230,7 +252,10 @@ static void *work(void *ctx)
     while (await(e)) {
         drop_gone(e);
         admit(e);
+        cores_take(e->d.cores, e->d.threads, e);
         if (e->n_running) engine_step(e);
+        call_between(e);
+        cores_give(e->d.cores, e->d.threads);
         atomic_store(&e->counts.running, e->n_running);
         atomic_store(&e->counts.cells_free, weft_session_cells_free(e->d.session));
     }
@@ -286,7 +311,7 @@ void engine_close(engine *e, bool at_once)
 bool engine_is_idle(engine *e)
 {
     pthread_mutex_lock(&e->lock);
-    bool idle = !e->queue && !atomic_load(&e->counts.running);
+    bool idle = !e->queue && !e->between && !atomic_load(&e->counts.running);
     pthread_mutex_unlock(&e->lock);
     return idle;
 }

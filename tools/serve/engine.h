@@ -11,6 +11,7 @@
 
 #include "models/adapter.h"
 #include "models/grammar/grammar.h"
+#include "tools/serve/cores.h"
 
 enum { ENGINE_SLOTS = 256 }; /* at most */
 
@@ -70,6 +71,8 @@ typedef struct engine_desc {
     uint32_t queue; /* tasks that may wait */
     bool embeds;    /* the session gives hidden states, of n_embed numbers */
     float pace; /* while any task generates a step lasts at most this many times as long as without prompts */
+    cores *cores;     /* that other engines use, too; NULL: there are none */
+    uint32_t threads; /* of them, that a step takes */
 } engine_desc;
 
 weft_status engine_start(const engine_desc *d, engine **out, weft_error *err);
@@ -77,6 +80,9 @@ weft_status engine_start(const engine_desc *d, engine **out, weft_error *err);
  * before engine_close is called. */
 bool engine_reserve(engine *e, uint32_t n);
 void engine_submit(engine *e, task *const *t, uint32_t n);
+/* Has the engine's thread call `work` once, between two steps, with the session and its cores its own. False: it ends,
+ * or has been asked already; then nothing is called. */
+bool engine_between(engine *e, void (*work)(void *ctx), void *ctx);
 /* Takes no more tasks. `at_once`: ends those that there are. */
 void engine_close(engine *e, bool at_once);
 bool engine_is_idle(engine *e);

@@ -36,12 +36,14 @@ typedef struct kept { task *t; uint64_t used; } kept; /* a sequence: whose it is
 struct engine {
     engine_desc d;
     pthread_t thread;
-    pthread_mutex_t lock; /* of the queue, closed, at_once */
+    pthread_mutex_t lock; /* of the queue, closed, at_once, between */
     pthread_cond_t changed;
     task *queue, **last;
     uint32_t n_queue, n_reserved;
     uint64_t n_submitted;
     bool closed, at_once;
+    void (*between)(void *ctx); /* to be called; NULL: nothing */
+    void *between_ctx;
 
     kept *sequences; /* [n_sequences] */
     uint32_t n_sequences;

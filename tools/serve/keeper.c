@@ -172,7 +172,7 @@ static void tell_waiting(exchange *x, const served *m, const char *why)
 static int load(server *s, served *m, weft_progress_sink progress)
 {
     weft_error why;
-    int status = served_open(m, progress, make_room, s, &why);
+    int status = served_open(m, s->n_models > 1 ? &s->cores : NULL, progress, make_room, s, &why);
     pthread_mutex_lock(&s->lock);
     m->state = status ? SERVED_UNLOADED : SERVED_LOADED;
     m->used = weft__seconds();

@@ -45,6 +45,12 @@ static int load_models(const cli_args *a, server *s)
     return status;
 }
 
+static void count_cores(server *s)
+{
+    weft_device_info cpu;
+    cores_init(&s->cores, weft_backend_list("cpu", 0, &cpu, NULL) ? 1 : cpu.threads);
+}
+
 static int read_memory(const cli_args *a, server *s)
 {
     const char *text = cli_text(a, "memory", "auto");
@@ -184,6 +190,7 @@ int serve_run(const cli_args *a)
     s.patience = cli_u32(a, "timeout", TIMEOUT);
     pthread_mutex_init(&s.lock, NULL);
     pthread_cond_init(&s.changed, NULL);
+    count_cores(&s);
     json_object_seed(0);
     int status = read_keys(a, &s);
     if (!status) status = read_memory(a, &s);

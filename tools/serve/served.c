@@ -57,7 +57,21 @@ static int look_for_room(served *m, const weft_session_desc *desc, served_room *
     return status ? cli_fail("%s: %s", m->name, reason.text) : 0;
 }
 
-static int start_engine(served *m)
+/* Of the processor that a step takes: of a device that is the processor in disguise, all. */
+static uint32_t threads_of(const cli_run *run)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < run->devices.n; i++) {
+        weft_device_info info;
+        weft_backend_info(run->devices.device[i], &info);
+        const bool software = info.type == WEFT_DEVICE_SOFTWARE;
+        const uint32_t n = info.type == WEFT_DEVICE_CPU ? info.threads : software ? UINT32_MAX : 0;
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+static int start_engine(served *m, cores *shared)
 {
     weft_error err;
     const cli_args *a = &m->args;
@@ -79,12 +93,13 @@ static int start_engine(served *m)
         return cli_report(&err);
     weft_backend_info(run->devices.device[0], &m->device);
     engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
-                      .kept = KEPT, .embeds = m->embeds, .queue = m->queue, .pace = cli_f32(a, "pace", 2.5f) };
+                      .kept = KEPT, .embeds = m->embeds, .queue = m->queue, .pace = cli_f32(a, "pace", 2.5f),
+                      .cores = shared, .threads = threads_of(run) };
     if (engine_start(&d, &m->engine, &err)) return cli_report(&err);
     return 0;
 }
 
-int served_open(served *m, weft_progress_sink progress, served_room *room, void *ctx, weft_error *why)
+int served_open(served *m, cores *shared, weft_progress_sink progress, served_room *room, void *ctx, weft_error *why)
 {
     weft_session_desc desc = { .progress = progress };
     uint32_t split[CLI_MAX_DEVICES];
@@ -95,7 +110,7 @@ int served_open(served *m, weft_progress_sink progress, served_room *room, void 
     if (!status) status = cli_run_prepare(&m->args, &desc, split, &m->run);
     if (!status) status = look_for_room(m, &desc, room, ctx, why);
     if (!status) status = cli_run_create(&m->args, &desc, &m->run);
-    if (!status) status = start_engine(m);
+    if (!status) status = start_engine(m, shared);
     if (status) served_close(m);
     return status;
 }

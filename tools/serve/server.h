@@ -75,6 +75,7 @@ typedef struct server {
     bool keeping;     /* there is one */
     atomic_bool stopping; /* nothing is loaded any more */
     uint64_t n_wanted;
+    cores cores; /* of the processor, that models on it share */
 } server;
 
 /* Room for bodies of requests: gives back, then takes. False: there is none. */
@@ -108,7 +109,7 @@ void served_forget(served *m);
  * not be tried. */
 typedef weft_status served_room(void *ctx, served *m, const weft_session_plan *plan, weft_error *err);
 /* 0, or an exit status after a message; what was opened is closed then. `why` has a reason where it is not a fault. */
-int served_open(served *m, weft_progress_sink progress, served_room *room, void *ctx, weft_error *why);
+int served_open(served *m, cores *shared, weft_progress_sink progress, served_room *room, void *ctx, weft_error *why);
 void served_close(served *m); /* nobody uses it; of texts under way none goes on */
 
 /* ---- the keeper (keeper.c): a thread that loads models and gives them back ---- */
