@@ -1,10 +1,11 @@
 """test_chat.py WEFT MODEL: `weft chat` through pipes and on a pseudo-terminal, with a base model and, by a template of
-the test's own, with messages. Nothing has a time limit of its own: on the terminal the test waits for what must come."""
+the test's own, with messages. On the terminal the test waits for what must come; minutes without a sign fail."""
 
 import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -120,17 +121,25 @@ class Terminal:
         self.shown = b""
         self.at = 0
 
+    def more(self):
+        """What is shown next is added to `shown`; False at the end."""
+        if not select.select([self.fd], [], [], 300)[0]:
+            check("it shows something, or ends", False, self.shown[self.at:])
+            os.kill(self.pid, signal.SIGKILL)
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            return False
+        self.shown += data
+        return bool(data)
+
     def wait(self, pattern):
         """Until this is shown, after what was waited for before; the end of everything is a failure."""
         while not (found := re.search(pattern, self.shown[self.at:])):
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:
-                data = b""
-            if not data:
+            if not self.more():
                 check(f"shown: {pattern}", False, self.shown[self.at:])
                 return b""
-            self.shown += data
         before = self.shown[self.at:self.at + found.end()]
         self.at += found.end()
         return before
@@ -147,14 +156,8 @@ class Terminal:
         self.wait(rb"> $")
 
     def end(self):
-        while True:
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            self.shown += data
+        while self.more():
+            continue
         os.close(self.fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
@@ -174,6 +177,12 @@ t.press(b"\x04")
 check("Ctrl-D ends it", t.end() == 0, t.shown)
 typed = [m["content"] for m in messages("typed")[::2]]
 check("lines are edited and remembered", typed == ["Hello there, Zo\u00eb"] * (1 + editing), typed)
+
+t = Terminal(*templated)
+t.press(b"Hello\n")
+t.wait(rb"Hello\r\n")
+t.press(b"\x04")  # beside the answer
+check("Ctrl-D that is typed ahead ends it", t.end() == 0 and b"tokens/s" in t.shown, t.shown)
 
 t = Terminal("--chat-template", path("template"))
 t.wait(rb"> $")

@@ -36,6 +36,10 @@ static char *prompt_of(EditLine *e)
     return (char *)(uintptr_t)l->prompt;
 }
 
+/* A Ctrl-D that is typed before libedit has the terminal to itself, beside an answer perhaps, is kept as a zero, which
+ * libedit would take for "the next key as it is". */
+enum { CTRL_D = 4 };
+
 /* One character of the terminal, in the locale's encoding. libedit's own would wait on after a signal. */
 static int read_character(EditLine *e, wchar_t *out)
 {
@@ -47,6 +51,7 @@ static int read_character(EditLine *e, wchar_t *out)
         ssize_t got = read(STDIN_FILENO, &byte, 1);
         if (got < 0 && errno == EINTR && !chat_signal()) continue;
         if (got <= 0) return (int)got;
+        if (!byte) byte = CTRL_D;
         size_t n = mbrtowc(out, &byte, 1, &state);
         if (n == (size_t)-2) continue; /* more of it comes */
         if (n == (size_t)-1) {
