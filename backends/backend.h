@@ -59,9 +59,9 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
 
 /* spec: a backend ("cpu", "vulkan", "null"), where it has several devices ":" and the number or a part of the name of
  * one (with its commas), then comma-separated options, each name=value.
- * cpu: threads=N (default: physical cores), isa=scalar|avx2|avxvnni|avx512|neon|dotprod|i8mm (default: the best the
- * processor has; asking for more than it has is UNSUPPORTED), spin=MICROSECONDS that idle threads stay awake (default
- * 50), memory=BYTES that it uses at most (K, M, G may follow; default: what the process can have).
+ * cpu: threads=N (default: physical cores), cpus=0-3+8 (they run there alone), isa=scalar|avx2|avxvnni|avx512|neon|
+ * dotprod|i8mm (default: the best there is; more is UNSUPPORTED), spin=MICROSECONDS that idle threads stay awake
+ * (default 50), memory=BYTES that it uses at most (K, M, G may follow; default: what the process can have).
  * vulkan: the best discrete device (by memory; of a card with several drivers the better known), else an integrated
  * one; software drivers only when named. Options:
  *   loader=PATH       the Vulkan loader (default: the system's)

@@ -10,7 +10,8 @@
 
 enum { MAX_THREADS = 1024, MAP_FROM = 1 << 20 };
 
-typedef struct options { uint32_t threads, spin_us; cpu_isa isa; uint64_t memory; } options;
+/* threads 0: one per core */
+typedef struct options { uint32_t threads, spin_us; cpu_isa isa; uint64_t memory; cpu_cpus cpus; } options;
 
 static bool parse_number(const char *s, uint32_t max, uint32_t *out)
 {
@@ -43,13 +44,14 @@ static weft_status parse_option(const char *item, options *o, weft_error *err)
         if (parse_number(item + 5, 1000000, &o->spin_us)) return WEFT_OK;
         return WEFT_FAIL(err, WEFT_INVALID, "cpu: %s: expected 0 to 1000000 microseconds", item);
     }
+    if (!strncmp(item, "cpus=", 5)) return cpu_cpus_parse(item + 5, &o->cpus, err);
     if (!strncmp(item, "isa=", 4)) return parse_isa(item + 4, &o->isa, err);
     if (!strncmp(item, "memory=", 7)) {
         if (weft__parse_bytes(item + 7, &o->memory)) return WEFT_OK;
         return WEFT_FAIL(err, WEFT_INVALID, "cpu: %s: expected a number of bytes (K, M, G may follow)", item);
     }
     return WEFT_FAIL(err, WEFT_INVALID,
-                     "cpu: unknown option '%s' (threads=N, isa=NAME, spin=MICROSECONDS, memory=BYTES)", item);
+                     "cpu: unknown option '%s' (threads=N, cpus=N-N, isa=NAME, spin=MICROSECONDS, memory=BYTES)", item);
 }
 
 static weft_status parse_options(const char *text, options *o, weft_error *err)
@@ -66,20 +68,27 @@ static weft_status parse_options(const char *text, options *o, weft_error *err)
     return WEFT_OK;
 }
 
+/* What was not said. */
+static uint32_t threads_of(const options *o)
+{
+    return o->threads ? o->threads : o->cpus.given ? cpu_cpus_cores(&o->cpus) : cpu_physical_cores();
+}
+
 static weft_status cpu_open(const char *which, const char *text, weft_backend **out, weft_error *err)
 {
     if (*which) return WEFT_FAIL(err, WEFT_NOT_FOUND, "cpu:%s: there is one CPU", which);
-    options o = { .threads = cpu_physical_cores(), .spin_us = 50, .isa = cpu_isa_best() };
+    options o = { .spin_us = 50, .isa = cpu_isa_best() };
     WEFT_TRY(parse_options(text, &o, err));
     cpu_backend *b = calloc(1, sizeof *b);
     if (!b) return WEFT_OOM_FAIL(err, "the CPU backend");
     b->isa = o.isa;
     b->memory = o.memory;
-    weft_status s = cpu_pool_create(o.threads, o.spin_us, &b->pool, err);
+    weft_status s = cpu_pool_create(threads_of(&o), o.spin_us, &b->pool, err);
     if (s) {
         free(b);
         return s;
     }
+    if (o.cpus.given) cpu_pool_pin(b->pool, &o.cpus);
     *out = &b->base;
     return WEFT_OK;
 }
@@ -115,10 +124,10 @@ static void cpu_info(const weft_backend *base, weft_device_info *out)
 
 static weft_status cpu_list(uint32_t index, const char *text, weft_device_info *out, weft_error *err)
 {
-    options o = { .threads = cpu_physical_cores(), .isa = cpu_isa_best() };
+    options o = { .isa = cpu_isa_best() };
     WEFT_TRY(parse_options(text, &o, err));
     if (index) return WEFT_FAIL(err, WEFT_NOT_FOUND, "cpu: there is one CPU");
-    describe(o.isa, o.threads, out);
+    describe(o.isa, threads_of(&o), out);
     if (o.memory && (!out->memory_known || o.memory < out->memory)) out->memory = o.memory;
     out->memory_known |= o.memory != 0;
     return WEFT_OK;

@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,15 +75,22 @@ static bool first_of_core(int cpu)
     return first == cpu;
 }
 
+/* 0: the first threads of the cores may all be outside the set. */
+static uint32_t cores_of(const cpu_set_t *set)
+{
+    uint32_t n = 0;
+    for (unsigned i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, set) && first_of_core((int)i)) n++;
+    }
+    return n;
+}
+
 uint32_t cpu_physical_cores(void)
 {
     cpu_set_t set;
-    uint32_t n = 0;
     if (sched_getaffinity(0, sizeof set, &set)) return 1;
-    for (unsigned i = 0; i < CPU_SETSIZE; i++) {
-        if (CPU_ISSET(i, &set) && first_of_core((int)i)) n++;
-    }
-    return n ? n : cpu_processors(); /* the first threads of the cores may all be outside the set */
+    uint32_t n = cores_of(&set);
+    return n ? n : cpu_processors();
 }
 
 uint32_t cpu_processors(void)
@@ -90,6 +98,82 @@ uint32_t cpu_processors(void)
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
     return n > 0 ? (uint32_t)n : 1;
+}
+
+/* ---- sets of them ---- */
+
+_Static_assert(CPU_MOST_CPUS == CPU_SETSIZE, "as the system's sets are");
+
+static bool has(const cpu_cpus *c, unsigned i)
+{
+    return c->word[i / 64] >> i % 64 & 1;
+}
+
+static cpu_set_t set_of(const cpu_cpus *c)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (unsigned i = 0; i < CPU_MOST_CPUS; i++)
+        if (has(c, i)) CPU_SET(i, &set);
+    return set;
+}
+
+/* "3" or "3-5". */
+static bool parse_range(const char **text, unsigned *first, unsigned *last)
+{
+    char *end;
+    if (**text < '0' || **text > '9') return false;
+    const unsigned long a = strtoul(*text, &end, 10);
+    unsigned long b = a;
+    if (*end == '-') {
+        const char *second = end + 1;
+        if (*second < '0' || *second > '9') return false;
+        b = strtoul(second, &end, 10);
+    }
+    *text = end;
+    *first = (unsigned)a;
+    *last = (unsigned)b;
+    return a <= b && b < CPU_MOST_CPUS;
+}
+
+weft_status cpu_cpus_parse(const char *text, cpu_cpus *out, weft_error *err)
+{
+    const char *at = text;
+    cpu_set_t mine;
+    unsigned first, last;
+    *out = (cpu_cpus){ .given = true };
+    if (sched_getaffinity(0, sizeof mine, &mine))
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "cpu: cpus=%s: the system does not tell which there are", text);
+    do {
+        if (!parse_range(&at, &first, &last) || (*at && *at != '+'))
+            return WEFT_FAIL(err, WEFT_INVALID, "cpu: cpus=%s: expected numbers and ranges, as in 0-3+8", text);
+        for (unsigned i = first; i <= last; i++) {
+            if (!CPU_ISSET(i, &mine))
+                return WEFT_FAIL(err, WEFT_INVALID, "cpu: cpus=%s: this process may not run on %u", text, i);
+            out->word[i / 64] |= UINT64_C(1) << i % 64;
+        }
+    } while (*at++);
+    return WEFT_OK;
+}
+
+uint32_t cpu_cpus_cores(const cpu_cpus *c)
+{
+    const cpu_set_t set = set_of(c);
+    const uint32_t n = cores_of(&set);
+    return n ? n : (uint32_t)CPU_COUNT(&set);
+}
+
+void cpu_cpus_enter(const cpu_cpus *c, cpu_cpus *before)
+{
+    cpu_set_t set;
+    if (before) *before = (cpu_cpus){ 0 };
+    if (before && !sched_getaffinity(0, sizeof set, &set)) {
+        before->given = true;
+        for (unsigned i = 0; i < CPU_MOST_CPUS; i++)
+            if (CPU_ISSET(i, &set)) before->word[i / 64] |= UINT64_C(1) << i % 64;
+    }
+    set = set_of(c);
+    if (c->given) (void)!sched_setaffinity(0, sizeof set, &set); /* refused: it runs where it ran */
 }
 
 void cpu_model_name(char *out, size_t size)

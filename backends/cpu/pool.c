@@ -34,6 +34,7 @@ struct cpu_pool {
     uint32_t n_threads, n_started;
     unsigned patience; /* spins before a yield */
     uint64_t spin_ns;
+    cpu_cpus cpus;
     worker *workers; /* n_threads - 1 */
 };
 
@@ -134,6 +135,22 @@ void cpu_pool_destroy(cpu_pool *p)
     free(p);
 }
 
+static void pin_worker(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    const cpu_pool *p = ctx;
+    (void)n_threads;
+    if (thread) cpu_cpus_enter(&p->cpus, NULL);
+}
+
+void cpu_pool_pin(cpu_pool *p, const cpu_cpus *cpus)
+{
+    uint32_t n = 0;
+    p->cpus = *cpus;
+    for (unsigned i = 0; i < CPU_MOST_CPUS / 64; i++) n += (uint32_t)__builtin_popcountll(cpus->word[i]);
+    if (p->n_threads > n) p->patience = SPINS_CROWDED;
+    cpu_pool_run(p, pin_worker, p);
+}
+
 uint32_t cpu_pool_size(const cpu_pool *p)
 {
     return p->n_threads;
@@ -141,6 +158,8 @@ uint32_t cpu_pool_size(const cpu_pool *p)
 
 void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx)
 {
+    cpu_cpus before;
+    if (p->cpus.given) cpu_cpus_enter(&p->cpus, &before);
     if (p->n_threads > 1) {
         p->job = job;
         p->ctx = ctx;
@@ -149,6 +168,7 @@ void cpu_pool_run(cpu_pool *p, cpu_job *job, void *ctx)
     }
     job(ctx, 0, p->n_threads);
     spin_until(p, &p->done, p->n_threads - 1, true, NULL);
+    if (p->cpus.given) cpu_cpus_enter(&before, NULL);
 }
 
 void cpu_pool_barrier(cpu_pool *p, cpu_look *look, void *ctx)

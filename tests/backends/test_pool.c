@@ -1,4 +1,5 @@
 /* test_pool.c: the CPU backend's thread pool: every thread runs every job once, barriers hold, sleepers wake. */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -174,6 +175,41 @@ static void who_waits_gives_the_processor_away(void)
     }
 }
 
+/* ---- where threads run ---- */
+
+typedef struct places {
+    cpu_set_t set[3];
+} places;
+
+static void where(void *ctx, uint32_t thread, uint32_t n_threads)
+{
+    places *p = ctx;
+    (void)n_threads;
+    if (sched_getaffinity(0, sizeof p->set[thread], &p->set[thread])) CPU_ZERO(&p->set[thread]);
+}
+
+/* All threads run on the last processor that this process may use; the caller only as long as the job takes. */
+static void pinned_threads_run_where_they_are_to(void)
+{
+    cpu_set_t all, after;
+    cpu_cpus cpus;
+    places p;
+    char text[32];
+    unsigned last = 0;
+    if (sched_getaffinity(0, sizeof all, &all)) return;
+    for (unsigned i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &all)) last = i;
+    snprintf(text, sizeof text, "%u-%u", last, last);
+    if (!CHECK_OK(cpu_cpus_parse(text, &cpus, &err), err)) return;
+    CHECK_EQ_INT(cpu_cpus_cores(&cpus), 1);
+    if (!CHECK_OK(cpu_pool_create(3, 10, &pool, &err), err)) return;
+    cpu_pool_pin(pool, &cpus);
+    cpu_pool_run(pool, where, &p);
+    for (uint32_t t = 0; t < 3; t++) CHECK(CPU_COUNT(&p.set[t]) == 1 && CPU_ISSET(last, &p.set[t]));
+    CHECK(!sched_getaffinity(0, sizeof after, &after) && CPU_EQUAL(&after, &all));
+    cpu_pool_destroy(pool);
+}
+
 static const weft_test tests[] = {
     { "every thread runs every job", every_thread_runs_every_job },
     { "barriers hold", barriers_hold },
@@ -181,6 +217,7 @@ static const weft_test tests[] = {
     { "memory is seen", memory_is_seen },
     { "sleepers wake", sleepers_wake },
     { "pools come and go", pools_come_and_go },
+    { "pinned threads run where they are to", pinned_threads_run_where_they_are_to },
     { "who waits gives the processor away", who_waits_gives_the_processor_away },
 };
 TEST_MAIN(tests)
