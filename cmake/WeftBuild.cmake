@@ -20,6 +20,8 @@ if(WEFT_MODELS)
   pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc>=2.4)
   pkg_check_modules(libedit IMPORTED_TARGET libedit>=3.1) # for `weft chat`
   pkg_check_modules(microhttpd IMPORTED_TARGET libmicrohttpd>=0.9.71) # for `weft serve`
+  pkg_check_modules(curl libcurl>=7.85) # for `weft pull`, with
+  pkg_check_modules(nettle IMPORTED_TARGET nettle>=3.4)
 endif()
 
 # What every file of Weft is compiled with; nothing of it reaches those who use an installed Weft.

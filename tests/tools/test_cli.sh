@@ -340,7 +340,7 @@ repo=$dir/hub/models--some--tiny.neox_1 want=$("$weft" tokenize "$model" --promp
 snapshot() { mkdir -p "$repo/snapshots/$1" && ln -s "$(realpath "$model")"/*.json "$(realpath "$model")/model.safetensors" "$repo/snapshots/$1/"; }
 once() { (cd "$dir" && "$@" "$weft" tokenize some/tiny.neox_1 --prompt "Once upon" 2>"$dir/err"); }
 case $weft in /*) ;; *) weft=$PWD/$weft ;; esac
-fails "not in the cache" 1 '`hf download some/tiny.neox_1` fetches it' "$weft" generate some/tiny.neox_1 --tokens 1
+fails "not in the cache" 1 '`weft pull some/tiny.neox_1` fetches it' "$weft" generate some/tiny.neox_1 --tokens 1
 holds "the cache is named" 'grep -qF "$dir/hub" "$dir/err"'
 mkdir -p "$dir/here" && fails "into a folder that is there" 1 "here/nothing: no such file" env -C "$dir" "$weft" generate here/nothing --tokens 1
 fails "a word is no name" 1 "nothing: no such file" "$weft" generate nothing --tokens 1
@@ -354,9 +354,9 @@ ln -s blobs/gone "$repo/snapshots/bbbb/model.safetensors"
 same "that of main is broken: the other" 13 "$("$weft" generate some/tiny.neox_1 --tokens 424,436,260,398 --max-tokens 1)"
 rm "$repo"/snapshots/aaaa/config.json
 fails "none is whole: main, and what it lacks" 1 "the link leads nowhere" "$weft" generate some/tiny.neox_1 --tokens 1
-holds "and how to go on" 'grep -qF "(\`hf download some/tiny.neox_1\` fetches what is missing)" "$dir/err"'
+holds "and how to go on" 'grep -qF "(\`weft pull some/tiny.neox_1\` fetches what is missing)" "$dir/err"'
 rm -r "$repo/snapshots/bbbb" "$repo/refs"
-fails "nothing left" 1 '`hf download some/tiny.neox_1` fetches it' "$weft" inspect some/tiny.neox_1
+fails "nothing left" 1 '`weft pull some/tiny.neox_1` fetches it' "$weft" inspect some/tiny.neox_1
 snapshot cccc
 same "HF_HOME" "$want" "$(mkdir "$dir/home" && ln -s "$dir/hub" "$dir/home/hub" && once env -u HF_HUB_CACHE HF_HOME="$dir/home")"
 same "XDG_CACHE_HOME" "$want" "$(mkdir "$dir/xdg" && ln -s "$dir/home" "$dir/xdg/huggingface" && once env -u HF_HUB_CACHE XDG_CACHE_HOME="$dir/xdg")"

@@ -1,0 +1,119 @@
+/* run.c: the steps of a pull, from the arguments to the path that is printed. */
+#include "tools/pull/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/pull/pull.h"
+
+/* What may stand in a file's name below refs/, and in git's. */
+static bool is_revision(const char *s)
+{
+    const size_t n = strlen(s);
+    if (!n || n > 200 || strchr("/-.", *s) || strchr("/.", s[n - 1]) || strstr(s, "..") || strstr(s, "//"))
+        return false;
+    for (; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if (c <= ' ' || c == 0x7f || strchr("\\~^:?*[", c) || (c == '/' && s[1] == '.')) return false;
+    }
+    return true;
+}
+
+/* REPO@REVISION in two: "main" where there is none. 0, or an exit status; free() *repository. */
+static int split(const char *named, char **repository, const char **revision)
+{
+    char *copy = strdup(named), *at = copy ? strchr(copy, '@') : NULL;
+    *repository = copy;
+    if (!copy) return cli_fail("out of memory");
+    *revision = at ? at + 1 : "main";
+    if (at) *at = 0;
+    if (!hub_is_repository(copy))
+        return cli_misuse("pull: '%s' is no name of a repository, such as EleutherAI/pythia-160m", copy);
+    return is_revision(*revision) ? 0 : cli_misuse("pull: '%s' is no branch, tag or commit", *revision);
+}
+
+static bool is_weights(const pull_file *f)
+{
+    const char *dot = strrchr(f->path, '.');
+    return dot && (!strcmp(dot, ".safetensors") || !strcmp(dot, ".gguf"));
+}
+
+/* The small ones first: what is wrong with a configuration shows early. */
+static weft_status fetch_all(pull_job *j, cli_work *w, weft_error *err)
+{
+    for (int weights = 0; weights < 2; weights++)
+        for (size_t i = 0; i < j->n; i++)
+            if (j->files[i].wanted && is_weights(&j->files[i]) == weights) WEFT_TRY(pull_blob(j, &j->files[i], w, err));
+    return WEFT_OK;
+}
+
+static void say_what(const pull_job *j, uint64_t bytes)
+{
+    size_t n = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        n += j->files[i].wanted;
+        all += j->files[i].wanted ? j->files[i].size : 0;
+    }
+    cli_progress_end();
+    fprintf(stderr, "%s@%s: %zu of %zu files, %.1f MiB, of which %.1f MiB are to come%s\n", j->repository,
+            j->revision, n, j->n, (double)all / 0x1p20, (double)bytes / 0x1p20,
+            j->n_include ? "" : ": configuration, tokenizer and weights (others by --include)");
+}
+
+static weft_status fetch_wanted(pull_job *j, weft_error *err)
+{
+    uint64_t bytes;
+    cli_work w;
+    WEFT_TRY(pull_check_room(j, &bytes, err));
+    say_what(j, bytes);
+    weft_status s = cli_work_begin(&w, "pulling", bytes, "B", err);
+    if (!s) s = fetch_all(j, &w, err);
+    cli_work_end(&w);
+    return s;
+}
+
+static weft_status pull(pull_job *j, weft_error *err)
+{
+    const pull_file *index;
+    char path[HUB_MAX_PATH];
+    bool here;
+    WEFT_TRY(pull_list(j, err));
+    WEFT_TRY(pull_choose(j, &index, err));
+    WEFT_TRY(pull_prepare(j, err));
+    if (index) {
+        if (!pull_blob_path(j, index, path, &here))
+            return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
+        WEFT_TRY(pull_blob(j, index, NULL, err));
+        WEFT_TRY(pull_choose_shards(j, path, err));
+    }
+    WEFT_TRY(fetch_wanted(j, err));
+    return pull_link(j, err);
+}
+
+int pull_run(const cli_args *a)
+{
+    static hub_settings hub;
+    weft_error err;
+    char *repository;
+    pull_job j = { .hub = &hub };
+    int status = split(a->model, &repository, &j.revision);
+    if (!status) status = hub_settings_read(&hub);
+    if (!status && hub.offline) status = cli_fail("pull: HF_HUB_OFFLINE is set: nothing is fetched");
+    if (!status) {
+        j.repository = repository;
+        j.n_include = cli_texts(a, "include", &j.include);
+        cli_progress(); /* from now on Ctrl-C ends it orderly */
+        weft_status s = pull_http_open(&j.http, &hub, repository, &err);
+        j.http.retries = cli_u32(a, "retries", 5);
+        j.http.wait = cli_f32(a, "wait", 1);
+        if (!s) s = pull(&j, &err);
+        cli_progress_end();
+        if (s) status = cli_report(&err);
+        else printf("%s\n", j.model);
+        pull_http_close(&j.http);
+    }
+    pull_list_free(&j);
+    free(repository);
+    return status;
+}

@@ -1,0 +1,145 @@
+/* snapshot.c: folders and names in the cache. A snapshot gets its names when all blobs are there, one link each, which
+ * appears whole; the revision names the commit last. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "tools/pull/pull.h"
+
+static weft_status fail_path(const char *path, weft_error *err)
+{
+    return WEFT_FAIL(err, WEFT_IO, "%s: %s", path, strerror(errno));
+}
+
+/* The folders that lead to a path, and the path itself if it is to be one. */
+static weft_status make_folders(const char *path, bool itself, weft_error *err)
+{
+    char part[HUB_MAX_PATH];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *at = part + 1; *at; at++) {
+        if (*at != '/') continue;
+        *at = 0;
+        if (mkdir(part, 0777) && errno != EEXIST) return fail_path(part, err);
+        *at = '/';
+    }
+    return itself && mkdir(part, 0777) && errno != EEXIST ? fail_path(part, err) : WEFT_OK;
+}
+
+weft_status pull_prepare(pull_job *j, weft_error *err)
+{
+    char path[HUB_MAX_PATH], locks[HUB_MAX_PATH];
+    if (!hub_repository_folder(j->hub->cache, j->repository, j->folder) || !hub_join(locks, j->hub->cache, ".locks") ||
+        !hub_repository_folder(locks, j->repository, j->locks) || !hub_join(path, j->folder, "blobs"))
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->hub->cache);
+    WEFT_TRY(make_folders(path, true, err));
+    return make_folders(j->locks, true, err);
+}
+
+weft_status pull_check_room(const pull_job *j, uint64_t *bytes, weft_error *err)
+{
+    char path[HUB_MAX_PATH + 16];
+    struct statvfs room;
+    struct stat st;
+    uint64_t need = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < j->n; i++) {
+        const pull_file *f = &j->files[i];
+        bool here;
+        if (!f->wanted || !pull_blob_path(j, f, path, &here) || here) continue;
+        strcat(path, ".incomplete");
+        const uint64_t some = !stat(path, &st) && (uint64_t)st.st_size <= f->size ? (uint64_t)st.st_size : 0;
+        *bytes += f->size;
+        need += f->size - some;
+    }
+    if (statvfs(j->folder, &room)) return fail_path(j->folder, err);
+    const uint64_t free_bytes = (uint64_t)room.f_bavail * room.f_frsize;
+    if (need <= free_bytes) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_LIMIT, "%s: %.1f MiB are to come, and %s has room for %.1f MiB", j->repository,
+                     (double)need / 0x1p20, j->folder, (double)free_bytes / 0x1p20);
+}
+
+/* A name beside `path` that nobody else uses. */
+static bool temporary(const char *path, char out[HUB_MAX_PATH])
+{
+    const int n = snprintf(out, HUB_MAX_PATH, "%s.%ld.tmp", path, (long)getpid());
+    return n > 0 && n < HUB_MAX_PATH;
+}
+
+/* ---- links ---- */
+
+/* "../../blobs/HASH", and a folder further up for each that the file is in. */
+static bool target_of(const pull_file *f, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "../../");
+    for (const char *at = strchr(f->path, '/'); at && used + 4 < size; at = strchr(at + 1, '/'))
+        used += (size_t)snprintf(out + used, size - used, "../");
+    return used + 8 + strlen(f->digest) < size && snprintf(out + used, size - used, "blobs/%s", f->digest) > 0;
+}
+
+/* Whether what has the name is what it should be: the link, or a copy where somebody's file system knows none. */
+static bool is_linked(const char *path, const char *target, const pull_file *f)
+{
+    char now[HUB_MAX_PATH];
+    struct stat st;
+    const ssize_t n = readlink(path, now, sizeof now - 1);
+    if (n > 0) now[n] = 0;
+    if (n > 0) return !strcmp(now, target);
+    return !lstat(path, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size == f->size;
+}
+
+static weft_status link_file(const char *snapshot, const pull_file *f, weft_error *err)
+{
+    char path[HUB_MAX_PATH], target[HUB_MAX_PATH], now[HUB_MAX_PATH];
+    if (!hub_join(path, snapshot, f->path) || !temporary(path, now) || !target_of(f, target, sizeof target))
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", snapshot);
+    if (is_linked(path, target, f)) return WEFT_OK;
+    WEFT_TRY(make_folders(path, false, err));
+    unlink(now);
+    if (symlink(target, now)) return fail_path(now, err);
+    if (!rename(now, path)) return WEFT_OK;
+    const int why = errno;
+    unlink(now);
+    errno = why;
+    return fail_path(path, err);
+}
+
+/* ---- the revision ---- */
+
+static weft_status write_text(const char *path, const char *text, weft_error *err)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) return fail_path(path, err);
+    const size_t n = strlen(text);
+    const bool ok = write(fd, text, n) == (ssize_t)n;
+    return close(fd) || !ok ? fail_path(path, err) : WEFT_OK;
+}
+
+static weft_status write_revision(const pull_job *j, weft_error *err)
+{
+    char refs[HUB_MAX_PATH], path[HUB_MAX_PATH], now[HUB_MAX_PATH];
+    if (!strcmp(j->revision, j->commit)) return WEFT_OK;
+    if (!hub_join(refs, j->folder, "refs") || !hub_join(path, refs, j->revision) || !temporary(path, now))
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
+    WEFT_TRY(make_folders(path, false, err));
+    WEFT_TRY(write_text(now, j->commit, err));
+    return rename(now, path) ? fail_path(path, err) : WEFT_OK;
+}
+
+weft_status pull_link(pull_job *j, weft_error *err)
+{
+    char snapshot[HUB_MAX_PATH], name[PULL_COMMIT + 16];
+    snprintf(name, sizeof name, "snapshots/%s", j->commit);
+    if (!hub_join(snapshot, j->folder, name)) return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
+    WEFT_TRY(make_folders(snapshot, true, err));
+    for (size_t i = 0; i < j->n; i++)
+        if (j->files[i].wanted) WEFT_TRY(link_file(snapshot, &j->files[i], err));
+    WEFT_TRY(write_revision(j, err));
+    const pull_file *gguf = pull_only_gguf(j);
+    if (gguf && hub_join(j->model, snapshot, gguf->path)) return WEFT_OK;
+    strcpy(j->model, snapshot);
+    return WEFT_OK;
+}
