@@ -22,6 +22,8 @@ set(WEFT_PUBLIC_HEADERS
   backends/profile.h
   models/adapter.h
   models/model.h
+  models/draft.h
+  models/generate.h
   models/config.h
   models/convert.h
   models/inputs.h

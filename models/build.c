@@ -38,7 +38,8 @@ weft_model_inputs weft__model_inputs(weft_graph *g, const weft_model *m, const w
     uint32_t n = d->n_sequences ? d->n_sequences : 1, each = weft__pages_of(page, context);
     uint32_t pages = d->cells ? weft__pages_of(page, d->cells) : n * each;
     weft_dtype kv = d->kv == WEFT_ANY ? WEFT_F16 : d->kv, kv_values = d->kv_values == WEFT_ANY ? kv : d->kv_values;
-    weft_model_inputs in = { .page = page, .context = context, .kv = kv, .kv_values = kv_values };
+    weft_model_inputs in = { .page = page, .context = context, .kv = kv, .kv_values = kv_values,
+                             .rollback = d->rollback };
     in.T = weft_extent(g, "tokens", d->max_tokens ? d->max_tokens : DEFAULT_TOKENS);
     in.R = weft_extent(g, "rows", d->max_rows ? d->max_rows : DEFAULT_ROWS);
     in.S = weft_extent(g, "sequences", n);

@@ -30,7 +30,7 @@ static weft_status find(weft_session *s, const weft_graph *g, weft_error *err)
         if (!has_states(g, e)) continue;
         if (s->n_groups == WEFT__MAX_GROUPS)
             return WEFT_FAIL(err, WEFT_LIMIT, "the layers of the model see more than %d windows", WEFT__MAX_GROUPS - 1);
-        s->groups[s->n_groups++] = (weft__group){ .window = window, .extent = e };
+        s->groups[s->n_groups++] = (weft__group){ .window = window, .rollback = s->desc.rollback, .extent = e };
     }
     if (!s->n_groups) s->groups[s->n_groups++] = (weft__group){ .extent = all };
     return WEFT_OK;
@@ -112,7 +112,7 @@ void weft__groups_leave_behind(weft_session *s, uint32_t sequence)
 {
     const weft__sequence *q = &s->sequences[sequence];
     for (uint32_t i = 0; i < s->n_groups; i++)
-        weft__pages_discard(&s->groups[i].pages, sequence, weft__first_seen(&s->groups[i], q->discarded, q->length));
+        weft__pages_discard(&s->groups[i].pages, sequence, weft__first_kept(&s->groups[i], q->discarded, q->length));
 }
 
 void weft__groups_share(weft_session *s, uint32_t from, uint32_t to, uint32_t n)

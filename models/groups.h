@@ -9,7 +9,8 @@
 enum { WEFT__MAX_GROUPS = 4 };
 
 typedef struct weft__group {
-    uint32_t window; /* tokens that a token sees, itself among them; 0: all */
+    uint32_t window;   /* tokens that a token sees, itself among them; 0: all */
+    uint32_t rollback; /* the last tokens of a sequence that can be taken back */
     uint32_t extent; /* of the graph: how many pages its states have */
     weft__pages pages;
     weft__pages trial;     /* what a call would do to them (room.c); of windows alone */
@@ -32,6 +33,12 @@ static inline uint32_t weft__first_seen(const weft__group *g, uint32_t discarded
 {
     uint32_t first = g->window && p >= g->window ? p - g->window + 1 : 0;
     return first > discarded ? first : discarded;
+}
+
+/* The first position whose cell a sequence of `length` tokens keeps. */
+static inline uint32_t weft__first_kept(const weft__group *g, uint32_t discarded, uint32_t length)
+{
+    return weft__first_seen(g, discarded, length > g->rollback ? length - g->rollback : 0);
 }
 
 #endif

@@ -18,7 +18,8 @@ static uint32_t bound_of(const weft_graph *g, weft_dim d)
  * the middle of another, and a run's tokens come to them before anything is given back. */
 static uint32_t window_pages(const weft_graph *g, const weft_model_inputs *in, uint32_t window)
 {
-    uint64_t each = (uint64_t)(window / in->page) + (window % in->page != 0) + 2;
+    uint64_t seen = (uint64_t)window + in->rollback;
+    uint64_t each = seen / in->page + (seen % in->page != 0) + 2;
     uint64_t pages = each * bound_of(g, in->S) + bound_of(g, in->T) / in->page;
     uint32_t all = bound_of(g, in->cache.cells);
     return pages < all ? (uint32_t)pages : all;

@@ -38,6 +38,7 @@ typedef struct weft_model_inputs {
     uint32_t page;      /* cells of a page */
     weft_dtype kv, kv_values; /* types of the caches' states: of keys, of values */
     uint32_t context;   /* tokens that a sequence may have */
+    uint32_t rollback;  /* of its last tokens can be taken back: windows keep what is seen from there */
 } weft_model_inputs;
 
 /* Attention of q [T, H, D] over the sequences' keys and values: stores k [T, G, D] and v [T, G, E] in the states "key"

@@ -135,6 +135,7 @@ typedef struct weft_model_graph_desc {
     uint32_t n_sequences; /* 0: 1 */
     uint32_t cells;       /* of each cache at most, whole pages; 0: context of every sequence */
     uint32_t page;        /* cells of a page, a power of two from 16 to 256; 0: 64, or less for a short context */
+    uint32_t rollback;    /* the last tokens of a sequence that can be taken back, for windows: see weft_session_desc */
     uint32_t max_tokens, max_rows; /* per run; 0: 512, and 8 (of logits) */
     /* > 0: also the outputs candidate.id (i32) and, above 1, candidate.logit, each [rows, candidates] (of one:
      * [rows]): the largest logits, descending, the lowest id first among equals; and candidate.mean [rows] of all
@@ -193,9 +194,12 @@ typedef struct weft_session_desc {
      * or 16 or 32 where the context is no longer). A sequence takes the pages that it needs; those of a beginning that
      * it shares are there once. 0: `context` for every sequence, so that none ever finds the cache full. Layers that
      * see a window have a cache of their own: as many cells as windows and a run of max_tokens fill however they lie
-     * (n_sequences x (window + 3 pages) + max_tokens), if that is less; such a cache is never full before that of all
-     * tokens is. */
+     * (n_sequences x (window + rollback + 3 pages) + max_tokens), if that is less; such a cache is never full before
+     * that of all tokens is. */
     uint32_t cells, page;
+    /* How many of its last tokens a sequence can always forget again (weft_session_truncate), also where layers see a
+     * window: as many as drafts may be wrong (draft.h). At most 64; 0: none for sure, where there are windows. */
+    uint32_t rollback;
     uint32_t max_tokens;      /* per run; 0: 512, or less where the devices' memory does not hold that */
     uint32_t max_rows;        /* rows of logits per run; 0: n_sequences, at least 8 (with scores: max_tokens) */
     /* Tokens per run of the programs below that of max_tokens, ascending; 0 behind the last. Each is planned for its
@@ -346,54 +350,10 @@ WEFT_API WEFT_MUST_USE weft_status weft_session_check(weft_session *s, const int
                                                       bool (*report)(void *ctx, const weft_check_node *node), void *ctx,
                                                       weft_error *err);
 
-/* ---- generation ------------------------------------------------------------------------------------------------ */
-
-/* natural logarithm, before sampling changes */
-typedef struct weft_logprob { int32_t token; float logprob; } weft_logprob;
-
-typedef enum weft_stop {
-    WEFT_STOP_LENGTH, WEFT_STOP_EOS, WEFT_STOP_STRING, WEFT_STOP_CANCELLED, WEFT_STOP_CONTEXT
-} weft_stop;
-WEFT_API const char *weft_stop_name(weft_stop s); /* "length", "eos", "stop", "cancelled", "context" */
-
-typedef struct weft_generate_desc {
-    weft_sampling sampling;
-    uint32_t max_tokens;      /* 0: as many as the context holds */
-    const char *const *stop;  /* text that ends the output and is not part of it (needs a tokenizer) */
-    uint32_t n_stop;
-    bool ignore_eos;          /* else any of the model's end-of-text tokens stops; it is the last of `tokens` */
-    uint32_t n_logprobs;      /* the best n of every step, beside the chosen one */
-    /* Called for each token with the text that became complete (whole UTF-8 sequences; may be empty; text held back
-     * while it could be the start of a stop string comes later). Return false to cancel. May be NULL. */
-    bool (*on_token)(void *ctx, int32_t token, const char *text, size_t n);
-    void *ctx;
-    /* Of a grammar (grammar.h), or NULL: it says which tokens may be picked, is moved on, and stays where this ends.
-     * The text also ends (WEFT_STOP_EOS) where nothing else may come. */
-    struct weft_matcher *matcher;
-} weft_generate_desc;
-
-typedef struct weft_generated {
-    int32_t *tokens; /* all that were picked, also those of a stop string */
-    uint32_t n_tokens;
-    char *text; /* NUL-terminated, valid UTF-8; "" without a tokenizer */
-    size_t text_size;
-    weft_logprob *logprobs; /* [n_tokens, 1 + n_logprobs]: the chosen one, then the best; NULL if none asked */
-    uint32_t n_logprobs;
-    weft_stop stop;
-    double prompt_seconds, decode_seconds; /* decode: from the first token's pick to the last's */
-} weft_generated;
-
-/* A session of candidates must have as many as desc.sampling needs, and gives no log-probabilities (INVALID).
- * Continues a sequence: appends the prompt (at least one token), then picks and appends until something stops it. The
- * last token picked is not appended, for nothing has needed its logits: to go on, let the next prompt begin with it.
- * The repeat penalty looks at this call's prompt and picks alone. After a failure the sequence is as it was, or empty
- * if it cannot go back there (weft_session_truncate). */
-WEFT_API WEFT_MUST_USE weft_status weft_generate(weft_session *s, uint32_t sequence, const int32_t *prompt,
-                                                 size_t n_prompt, const weft_generate_desc *desc, weft_generated *out,
-                                                 weft_error *err);
-WEFT_API void weft_generated_free(weft_generated *r);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "models/generate.h"
+
 #endif

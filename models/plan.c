@@ -3,6 +3,7 @@
  * One graph is scheduled for several bounds, from one token (decoding) to hundreds (prompts). Everybody who wants to
  * know what a session does with a model, the session first, asks here. */
 #include "models/adapter_impl.h"
+#include "models/draft.h"
 #include "models/pages.h"
 
 #include <stdio.h>
@@ -80,6 +81,8 @@ static weft_status settle(weft_session_plan *p, weft_error *err)
     if (d->n_devices > MAX_DEVICES)
         return WEFT_FAIL(err, WEFT_LIMIT, "a session runs on at most %u devices", MAX_DEVICES);
     if (!d->n_sequences) d->n_sequences = 1;
+    if (d->rollback > WEFT_DRAFT_MOST)
+        return WEFT_FAIL(err, WEFT_INVALID, "a rollback of %u tokens: at most %d", d->rollback, WEFT_DRAFT_MOST);
     if (!d->context) d->context = p->m->info.context;
     if (p->m->info.context_limit && d->context > p->m->info.context_limit)
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, p->m->bounded ?
@@ -174,8 +177,8 @@ static weft_status create(weft_session_plan *p, const weft_session_desc *asked, 
     const weft_session_desc *d = &p->desc;
     weft_model_graph_desc g = { .weights = d->weights, .kv = d->kv, .kv_values = d->kv_values,
                                 .max_tokens = d->max_tokens, .context = d->context, .n_sequences = d->n_sequences,
-                                .cells = d->cells, .page = d->page, .max_rows = d->max_rows,
-                                .candidates = d->candidates };
+                                .cells = d->cells, .page = d->page, .rollback = d->rollback,
+                                .max_rows = d->max_rows, .candidates = d->candidates };
     double start = weft__seconds();
     WEFT_TRY(weft_model_graph(p->m, &g, &p->g, err));
     WEFT_TRY(weft__adapters_create(p->m, p->g, d, &p->adapters, err));

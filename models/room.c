@@ -23,7 +23,7 @@ static bool try_run(weft_session *s, weft__group *g)
     for (uint32_t i = 0; i < s->desc.n_sequences; i++) {
         if (!s->running[i]) continue;
         weft__pages_append(p, i, s->running[i]);
-        weft__pages_discard(p, i, weft__first_seen(g, s->sequences[i].discarded, p->lists[i].length));
+        weft__pages_discard(p, i, weft__first_kept(g, s->sequences[i].discarded, p->lists[i].length));
     }
     return true;
 }

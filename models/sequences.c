@@ -1,5 +1,6 @@
 /* sequences.c: what can be done with a session's sequences besides evaluating tokens: forgetting, forking, sharing. */
 #include "models/adapter_impl.h"
+#include "models/draft.h"
 #include "models/session_impl.h"
 
 weft_status weft__check_sequence(const weft_session *s, uint32_t sequence, weft_error *err)
@@ -52,6 +53,18 @@ weft_status weft_session_truncate(weft_session *s, uint32_t sequence, uint32_t n
         return WEFT_FAIL(err, WEFT_UNSUPPORTED, "sequence %u: the model keeps one state of all its tokens, which "
                          "cannot go back to %u of %u", sequence, n, q->length);
     weft__groups_truncate(s, sequence, n);
+    return WEFT_OK;
+}
+
+weft_status weft_session_check_rollback(const weft_session *s, uint32_t n, weft_error *err)
+{
+    if (s->recurrent)
+        return WEFT_FAIL(err, WEFT_UNSUPPORTED, "%s keeps one state of all its tokens, which cannot go back where a "
+                         "draft was wrong", s->m->path);
+    for (uint32_t i = 0; i < s->n_groups; i++)
+        if (s->groups[i].window && n > s->desc.rollback)
+            return WEFT_FAIL(err, WEFT_UNSUPPORTED, "layers of %s see a window of %u tokens, and the session can take "
+                             "back %u tokens, not %u", s->m->path, s->groups[i].window, s->desc.rollback, n);
     return WEFT_OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "models/groups.h"
 #include "models/model_impl.h"
+#include "models/speculate.h"
 
 #include <stdatomic.h>
 
@@ -58,6 +59,7 @@ struct weft_session {
     weft__runner runners[1 + WEFT_SESSION_BOUNDS]; /* from the largest down */
     uint32_t n_runners;
     weft_load_times times;
+    weft__widths widths; /* what runs of one text took, where drafts were checked */
     uint32_t *reduced; /* candidates of max_rows rows: logits, then ids, then a sum per row */
     /* [n_sequences] of the call that is under way: tokens that it brings, that its run brings (zeros in between), and
      * lengths before it */

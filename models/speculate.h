@@ -1,0 +1,51 @@
+/* speculate.h: how many tokens are worth drafting. All of it is arithmetic on what was measured: it looks at no clock.
+ *
+ * A run of w tokens takes T(w) seconds. A draft of k tokens, each of which is right with probability a where the one
+ * before it was, gives E = 1 + a + .. + a^k tokens for T(1 + k) instead of one for T(1). The k that gives the most
+ * tokens per second is taken; 0, where none gives more than without. Then drafts are still tried, but so rarely that
+ * what they cost stays below a hundredth of the time; another hundredth, and the time of two tokens, is what expected
+ * gains may cost where they do not come. */
+#ifndef WEFT_SPECULATE_H
+#define WEFT_SPECULATE_H
+
+#include "models/draft.h"
+
+/* ---- what runs take ---- */
+
+enum { WEFT__WIDTHS = 16 };
+
+typedef struct weft__timing { double seconds; uint32_t n; } weft__timing; /* n: measurements; 0: not known */
+/* The newest count most; one that took much longer than usual counts little, for it was disturbed. */
+void weft__timing_add(weft__timing *t, double seconds);
+
+typedef struct weft__widths { weft__timing at[WEFT__WIDTHS]; } weft__widths;
+/* Of widths that are not told apart nothing is kept: those to 6, and from there about every half as much again. */
+void weft__widths_add(weft__widths *w, uint32_t width, double seconds);
+/* Seconds of a run: measured, or between what was, or a guess beyond, which is a hopeful one, so that it is tried. 0:
+ * nothing is known. */
+double weft__widths_get(const weft__widths *w, uint32_t width);
+
+/* ---- one text ---- */
+
+typedef struct weft__pace {
+    double hits[WEFT_DRAFT_KINDS], misses[WEFT_DRAFT_KINDS]; /* tokens that were right, drafts that went wrong */
+    double plain;  /* seconds that its tokens would have taken without drafts */
+    double lost;   /* seconds that drafts cost beyond what they gained; less than 0: they gained */
+    double probed; /* of drafts that were tried without hope: what they cost */
+} weft__pace;
+
+/* What a run looks like without the draft: `width` tokens, of which `others` are picked for other texts. */
+typedef struct weft__plain { uint32_t width, others; } weft__plain;
+typedef struct weft__choice { uint32_t n; bool probe; } weft__choice; /* tokens to draft; without hope for gain */
+
+/* At most `most` tokens of a kind (WEFT_DRAFT_KINDS: of the one that is right most often) that take each_seconds each
+ * to draft. */
+weft__choice weft__pace_choose(const weft__pace *p, const weft__widths *w, const weft__plain *plain, uint32_t kind,
+                               uint32_t most, double each_seconds);
+/* A token of this text came alone; or a draft was checked: `accepted` of `drafted` tokens were right, in a run that
+ * took extra_seconds more with it, drafting included. token_seconds: what a token takes without. */
+void weft__pace_alone(weft__pace *p, double token_seconds);
+void weft__pace_checked(weft__pace *p, uint32_t kind, uint32_t drafted, uint32_t accepted, bool probe,
+                        double extra_seconds, double token_seconds);
+
+#endif
