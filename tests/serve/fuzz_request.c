@@ -81,6 +81,11 @@ bool desk_put(exchange *x)
     return !x;
 }
 
+void serve_profile(exchange *x)
+{
+    exchange_answer(x, 200, json_object());
+}
+
 /* ---- a server ---- */
 
 static const char template[] = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% for c in m.tool_calls %}"
