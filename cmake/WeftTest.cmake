@@ -169,6 +169,7 @@ function(weft_fuzz name)
     endif()
     add_executable(fuzz_${name} ${arg_SOURCES})
     target_link_libraries(fuzz_${name} PRIVATE ${arg_LIBS} weft_build)
+    target_compile_definitions(fuzz_${name} PRIVATE WEFT_TEST_ROOT="${PROJECT_SOURCE_DIR}")
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
     weft_test(fuzz_${name} SOURCES ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz_replay.c LIBS ${arg_LIBS}
