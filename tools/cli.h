@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "models/adapter.h"
+#include "models/draft.h"
 #include "models/grammar/grammar.h"
 
 typedef enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_WHOLE, CLI_REAL } cli_kind;
@@ -261,6 +262,28 @@ typedef struct cli_grammar {
 bool cli_grammar_asked(const cli_args *a);
 int cli_grammar_open(const cli_args *a, weft_model *m, weft_session *s, cli_grammar *out);
 void cli_grammar_close(cli_grammar *g);
+
+/* What drafts tokens (speculate.c): the rows of commands that generate, what they need of the session, and the drafter.
+ * 0, or an exit status; *out is zero before, must not move, and is closed in any case, before the run. */
+#define CLI_SPECULATE_OPTIONS                                                                                 \
+    { .name = "speculate", .kind = CLI_TEXT, .value = "ngram|MODEL",                                         \
+      .help = "guess the next tokens, from the text so far or by a smaller model with the same tokenizer, and " \
+              "check several at once: the same text sooner, where it pays (default: off)" },                  \
+    { .name = "draft-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = WEFT_DRAFT_MOST,             \
+      .help = "tokens to guess at most (default: 15)" }
+typedef struct cli_speculation {
+    bool on;
+    uint32_t n; /* tokens of a draft */
+    weft_ngrams *ngrams;
+    weft_model *draft;
+    weft_session *session;
+    weft_draft_model *model;
+    weft_drafter drafter;
+} cli_speculation;
+void cli_speculation_desc(const cli_args *a, weft_session_desc *desc);
+int cli_speculation_open(const cli_args *a, const cli_run *run, cli_speculation *out);
+void cli_speculation_apply(const cli_speculation *s, weft_generate_desc *d);
+void cli_speculation_close(cli_speculation *s);
 
 /* A whole file; "-" is standard input. NULL after a message. */
 char *cli_read_file(const char *path, size_t *n);

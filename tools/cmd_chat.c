@@ -10,6 +10,7 @@ const cli_option cli_chat_options[] = {
     { .name = "chat-template", .kind = CLI_TEXT, .value = "FILE", .help = "instead of the model's own" },
     { .name = "max-tokens", .letter = 'n', .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 24,
       .help = "tokens of an answer at most (default: what the context holds; 128 of a base model)" },
+    CLI_SPECULATE_OPTIONS,
     { .name = NULL },
 };
 
@@ -41,7 +42,10 @@ static int open_chat(const cli_args *a, chat *c)
     int status = cli_sampling_of(a, &c->sampling);
     if (status) return status;
     /* whatever /set asks for: all logits */
-    status = cli_run_open(a, (weft_session_desc){ .outputs = WEFT_WANT_LOGITS, .n_sequences = 1 }, &c->run);
+    weft_session_desc desc = { .outputs = WEFT_WANT_LOGITS, .n_sequences = 1 };
+    cli_speculation_desc(a, &desc);
+    status = cli_run_open(a, desc, &c->run);
+    if (!status) status = cli_speculation_open(a, &c->run, &c->speculation);
     if (status) return status;
     if (weft_model_tokenizer(c->run.model, &c->tokenizer, &err)) return cli_report(&err);
     status = open_template(a, &c->template);
@@ -56,6 +60,7 @@ static void close_chat(chat *c)
     weft_chat_template_close(c->template);
     cli_sampling_free(&c->sampling);
     for (size_t i = 0; i < CLI_MAX_OPTIONS; i++) free(c->owned[i]);
+    cli_speculation_close(&c->speculation);
     cli_run_close(&c->run);
 }
 

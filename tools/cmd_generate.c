@@ -19,6 +19,7 @@ static const cli_option options[] = {
     { .name = "json-schema", .kind = CLI_TEXT, .value = "FILE",
       .help = "the text is a JSON document that this schema allows ('-': standard input)" },
     { .name = "json-object", .kind = CLI_FLAG, .help = "the text is a JSON object" },
+    CLI_SPECULATE_OPTIONS,
     { .name = "ignore-eos", .kind = CLI_FLAG, .help = "go on after the end-of-text token" },
     { .name = "logprobs", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1000,
       .help = "log-probabilities of the picked and the N best tokens (with --json)" },
@@ -27,7 +28,7 @@ static const cli_option options[] = {
     { .name = "load-state", .kind = CLI_TEXT, .value = "FILE",
       .help = "go on from there; a prompt comes after it" },
     { .name = "json", .kind = CLI_FLAG,
-      .help = "print one object: prompt_tokens, tokens, text, logprobs, timings, stop_reason" },
+      .help = "print one object: prompt_tokens, tokens, text, logprobs, draft, timings, stop_reason" },
     { .name = NULL },
 };
 
@@ -66,6 +67,9 @@ static int print_object(const cli_run *run, const weft_tokens *prompt, const wef
         for (uint32_t i = 0; i < r->n_tokens; i++) json_array_append_new(steps, logprobs_json(r, i));
         json_object_set_new(o, "logprobs", steps);
     }
+    if (r->drafted)
+        json_object_set_new(o, "draft", json_pack("{s:I, s:I}", "tokens", (json_int_t)r->drafted, "accepted",
+                                                  (json_int_t)r->accepted));
     weft_load_times t = weft_session_load_times(run->session);
     json_object_set_new(o, "timings",
                         json_pack("{s:f, s:f, s:f}", "load", run->open_seconds + t.graph + t.plan + t.load, "prompt",
@@ -113,7 +117,7 @@ static int read_prompt(const cli_args *a, cli_run *run, weft_tokens *prompt)
 }
 
 static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt, const weft_sampling *how,
-                    weft_matcher *matcher)
+                    weft_matcher *matcher, const cli_speculation *speculation)
 {
     bool json = cli_has(a, "json"), tokens_only;
     weft_model_info info = *weft_model_info_get(run->model);
@@ -130,6 +134,7 @@ static int generate(const cli_args *a, cli_run *run, const weft_tokens *prompt, 
         .ctx = &json,
     };
     d.stop = stop;
+    cli_speculation_apply(speculation, &d);
     weft_error err;
     weft_generated r;
     const char *text = cli_text(a, "prompt", NULL);
@@ -158,20 +163,24 @@ static int run_generate(const cli_args *a)
     weft_tokens prompt = { 0 };
     cli_sampling sampling;
     cli_grammar grammar = { 0 };
+    cli_speculation speculation = { 0 };
     weft_session_desc desc = { 0 };
     int status = cli_sampling_of(a, &sampling);
     if (status) return status;
     if (!cli_has(a, "logprobs") && !cli_grammar_asked(a)) desc.candidates = weft_sampling_candidates(&sampling.how);
     desc.outputs = desc.candidates ? WEFT_WANT_CANDIDATES : WEFT_WANT_LOGITS;
+    cli_speculation_desc(a, &desc);
     status = cli_run_open(a, desc, &run);
+    if (!status) status = cli_speculation_open(a, &run, &speculation);
     if (!status) status = cli_sampling_breakers(a, run.model, &sampling);
     if (!status) status = cli_grammar_open(a, run.model, run.session, &grammar);
     if (!status) status = read_prompt(a, &run, &prompt);
     if (!status && cli_has(a, "check")) status = cli_check(&run, &prompt);
-    if (!status) status = generate(a, &run, &prompt, &sampling.how, grammar.matcher);
+    if (!status) status = generate(a, &run, &prompt, &sampling.how, grammar.matcher, &speculation);
     weft_tokens_free(&prompt);
     cli_sampling_free(&sampling);
     cli_grammar_close(&grammar);
+    cli_speculation_close(&speculation);
     cli_run_close(&run);
     return status;
 }

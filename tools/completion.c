@@ -11,7 +11,7 @@ cli_completes cli_completes_of(const char *value)
     if (!value) return CLI_NOTHING;
     if (!strcmp(value, "FILE") || strstr(value, ".json")) return CLI_FILES;
     if (!strcmp(value, "DIR")) return CLI_FOLDERS;
-    if (!strcmp(value, "MODEL")) return CLI_MODELS; /* a folder or a file */
+    if (strstr(value, "MODEL")) return CLI_MODELS; /* a folder or a file */
     if (!strcmp(value, "SPEC")) return CLI_DEVICES;
     return CLI_NOTHING;
 }

@@ -222,6 +222,7 @@ void cli_tell_speed(const weft_generated *r, size_t n_prompt)
     if (n && r->decode_seconds > 0)
         fprintf(stderr, "; decode: %u token%s in %.2f s, %.1f tokens/s", n, n == 1 ? "" : "s", r->decode_seconds,
                 n / r->decode_seconds);
+    if (r->drafted) fprintf(stderr, "; drafted: %u, accepted: %u", r->drafted, r->accepted);
     fputc('\n', stderr);
 }
 

@@ -36,6 +36,7 @@ typedef struct chat {
     weft_tokens text;               /* without: the text so far */
     const char *system;             /* NULL: none */
     cli_sampling sampling;
+    cli_speculation speculation;
     bool prompted, told;            /* somebody types; the speed is told */
 } chat;
 

@@ -138,11 +138,12 @@ static bool print(void *ctx, int32_t token, const char *text, size_t n)
 
 static weft_status generate(chat *c, const weft_tokens *prompt, weft_generated *r, size_t *kept, weft_error *err)
 {
-    const weft_generate_desc d = {
+    weft_generate_desc d = {
         .sampling = c->sampling.how,
         .max_tokens = cli_u32(&c->args, "max-tokens", c->template ? 0 : 128),
         .on_token = print,
     };
+    cli_speculation_apply(&c->speculation, &d);
     *kept = chat_keep(c->run.session, prompt->ids, prompt->n);
     return weft_generate(c->run.session, 0, prompt->ids + *kept, prompt->n - *kept, &d, r, err);
 }
