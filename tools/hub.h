@@ -30,6 +30,7 @@ typedef struct hub_settings {
     char endpoint[HUB_MAX_PATH];  /* "https://huggingface.co": without a slash at the end */
     char token[HUB_MAX_TOKEN];    /* "": none */
     char token_from[HUB_MAX_PATH]; /* "HF_TOKEN", or the file */
+    char certificates[HUB_MAX_PATH]; /* a file of those to trust; "": the system's */
     unsigned timeout;             /* seconds that a server may say nothing */
     bool offline;                 /* HF_HUB_OFFLINE: nothing may be fetched */
 } hub_settings;

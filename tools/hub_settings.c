@@ -121,6 +121,9 @@ static int read_endpoint(hub_settings *s)
 int hub_settings_read(hub_settings *out)
 {
     *out = (hub_settings){ .offline = is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE") };
+    static const char *const trusted[] = { "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE" };
+    for (size_t i = 0; i < sizeof trusted / sizeof *trusted && !*out->certificates; i++)
+        if (!from_variable(trusted[i], "", out->certificates)) *out->certificates = 0;
     if (!hub_cache_folder(out->cache))
         return cli_fail("no folder for what is pulled: HF_HUB_CACHE, HF_HOME or HOME says where it is");
     int status = read_endpoint(out);

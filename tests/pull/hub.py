@@ -9,6 +9,7 @@ import hashlib
 import http.server
 import json
 import re
+import ssl
 import threading
 import urllib.parse
 
@@ -76,17 +77,30 @@ class Hub:
         self.server, self.cdn = Server(("127.0.0.1", 0), Handler), Server(("127.0.0.1", 0), Handler)
         for server in self.server, self.cdn:
             server.hub = self
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            self.start(server)
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.repositories, self.faults, self.requests, self.edits = {}, {}, [], {}
         self.page = 3  # files in a page of the list
         self.cdn_host = "localhost"
+
+    @staticmethod
+    def start(server):
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 
     def add(self, name, files):
         self.repositories[name] = dict(files)
 
     def asked(self, ending):
         return [r for r in self.requests if r["path"].split("?")[0].endswith(ending)]
+
+    def secure(self, certificate, key):
+        """Listens by https, too, as `tls`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.tls = Server(("127.0.0.1", 0), Handler)
+        self.tls.hub = self
+        self.tls.socket = context.wrap_socket(self.tls.socket, server_side=True, do_handshake_on_connect=False)
+        self.start(self.tls)
 
     # ---- answers ----
 

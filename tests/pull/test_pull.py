@@ -1,5 +1,5 @@
-"""test_pull.py WEFT MODEL: `weft pull` from a hub on 127.0.0.1 (hub.py): what it asks for, what it leaves in the cache, and what it
-does when the network or the hub is at fault. Every pull has an empty cache of its own unless it goes on with another's."""
+"""test_pull.py WEFT MODEL: `weft pull` from a hub on 127.0.0.1 (hub.py): what it asks for, what it leaves in the cache,
+and what it does when the network or the hub is at fault. Every pull has an empty cache of its own unless it goes on with another's."""
 
 import json
 import os
@@ -43,7 +43,8 @@ class Cache:
 
     def __init__(self, **environment):
         self.path = tempfile.mkdtemp(dir=folder.name)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING", "XDG_", "http", "TRANSFORMERS"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING", "XDG_", "TRANSFORMERS", "SSL_")) and
+                not k.lower().endswith(("_proxy", "_ca_bundle"))}
         self.environment = {**kept, "HF_HUB_CACHE": self.path, "HF_ENDPOINT": hub.endpoint, "HF_HUB_DOWNLOAD_TIMEOUT": "30",
                             "HOME": folder.name, **environment}
 
@@ -217,7 +218,8 @@ check("from there", hub.asked(CDN[4:])[-1]["range"] == "bytes=200-", hub.request
 # ---- what was there before, right or wrong ----
 c = Cache()
 os.makedirs(os.path.dirname(c.blob(BIG)))
-for what, old in (("nothing of use", b"x" * 1000), ("too much", BIG + b"x"), ("as much, but wrong", flipped(BIG)), ("all of it", BIG)):
+for what, old in (("nothing of use", b"x" * 1000), ("too much", BIG + b"x"), ("as much, but wrong", flipped(BIG)),
+                  ("all of it", BIG)):
     shutil.rmtree(c.repository)
     os.makedirs(os.path.dirname(c.blob(BIG)))
     with open(c.blob(BIG, ".incomplete"), "wb") as f:
@@ -253,12 +255,14 @@ fails("another range", Cache().pull(), "asked for what follows 1000 bytes")
 
 # ---- names and numbers from the hub ----
 top = set(os.listdir(folder.name))
-for path in ("../evil", "a/../../evil", "/evil", "a//b", "./a", "a/", "a\\b", "..", "a\x1b[2Jb", "a\x7f", "a\u009bb", "", "n" * 300, "a/" * 600 + "b"):
+for path in ("../evil", "a/../../evil", "/evil", "a//b", "./a", "a/", "a\\b", "..", "a\x1b[2Jb", "a\x7f", "a\u009bb", "", "n" * 300,
+             "a/" * 600 + "b"):
     hub.edits["README.md"] = lambda e, path=path: {**e, "path": path}
     c = fails(f"the name {path[:20]!r}", Cache().pull(NAME, "--include", "*"), "could lead out of its folder")
     check("is not shown as it is", "\x1b" not in c.err and "\u009b" not in c.err, c.err)
+works("a name that nobody wants", Cache().pull())
 hub.edits["README.md"] = lambda e: {**e, "path": "a\0b"}
-fails("a zero in a name", Cache().pull(), "no JSON")
+fails("a zero in a name", Cache().pull(), "a name with a zero in it")
 hub.edits["README.md"] = lambda e: {**e, "path": "config.json"}
 fails("a name twice", Cache().pull(), "'config.json': listed twice")
 hub.edits["README.md"] = lambda e: {**e, "path": "config.json/x"}
@@ -294,9 +298,10 @@ def answering(act, **more):
 
 
 deep = "[" * 100000
-for what, body, words in (("no list", b'{"a": 1}', "is no list"), ("no JSON", b"<html>", "no JSON"), ("half of it", b'[{"type":', "no JSON"),
-                          ("nothing", b"", "no JSON"), ("what is deep", deep.encode(), "no JSON"), ("keys twice", b'[{"a":1,"a":2}]', "no JSON"),
-                          ("17 MiB", b"[" + b" " * (17 << 20) + b"]", "more than 16777216 bytes")):
+for what, body, words in (("no list", b'{"a": 1}', "is no list"), ("no JSON", b"<html>", "no JSON"),
+                          ("half of it", b'[{"type":', "no JSON"), ("nothing", b"", "no JSON"),
+                          ("what is deep", deep.encode(), "no JSON"), ("keys twice", b'[{"a":1,"a":2}]', "no JSON"),
+                          ("9 MiB", b"[" + b" " * (9 << 20) + b"]", "more than 8388608 bytes")):
     fails(f"a list that is {what}", answering(lambda h, *a, body=body: h.reply(200, body)), words)
 fails("pages without end", answering(lambda h, *a: h.reply(200, b"[]", Link=f'<{hub.endpoint}{tree}?x>; rel="next"')), "has no end")
 fails("pages elsewhere", answering(lambda h, *a: h.reply(200, json.dumps(list(hub.entries(NAME))).encode(), Link='<file:///etc/passwd>; rel="next"')),
@@ -329,6 +334,24 @@ check("the hub gets it again", hub.asked("/cdn/" + NAME + "/model.safetensors")[
 hub.cdn_host = "localhost"
 fails("an address that is none", Cache(HF_ENDPOINT="ftp://x").pull(), "HF_ENDPOINT: ftp://x: no address of http")
 
+# ---- https, with a certificate that the test makes itself ----
+pem = os.path.join(folder.name, "localhost.pem")
+if shutil.which("openssl"):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9", "-subj",
+                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", pem, "-out", pem + ".crt"],
+                   check=True, capture_output=True, timeout=PATIENCE)
+    hub.secure(pem + ".crt", pem)
+    plain, hub.endpoint = hub.endpoint, f"https://localhost:{hub.tls.server_port}"
+    fails("a server that nobody vouches for", Cache(HF_TOKEN=TOKEN).pull(), "ertificate")
+    check("hears nothing", not hub.requests, hub.requests)
+    fails("on from https to http", Cache(HF_TOKEN=TOKEN, SSL_CERT_FILE=pem + ".crt").pull(), "from https to http (localhost), which is refused")
+    check("asks there for nothing", not any(r["cdn"] for r in hub.requests), hub.requests)
+    keep, hub.tree = hub.tree, lambda h, *a: h.reply(200, json.dumps(list(hub.entries(NAME))).encode(), Link=f'<{plain}{tree}>; rel="next"')
+    fails("a page by http", Cache(HF_TOKEN=TOKEN, SSL_CERT_FILE=pem + ".crt").pull(), "from https to http (127.0.0.1), which is refused")
+    hub.tree = keep
+    works("https", Cache(SSL_CERT_FILE=pem + ".crt").pull(NAME, "--include", "config.json"), {"config.json"})
+    hub.endpoint = plain
+
 # ---- refusals ----
 for what, name, words, environment in (
         ("no repository", "some/none", "has no such repository, or it is private: then HF_TOKEN", {}),
@@ -360,10 +383,11 @@ index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-000
 both = dict(shards, **{"config.json": b"{}", "other.safetensors": BIG[:8000]})
 hub.add(NAME, dict(both, **{"model.safetensors.index.json": json.dumps(index).encode()}))
 works("shards", Cache().pull(), set(hub.repositories[NAME]) - {"other.safetensors"})
-for name in ("../evil", "model-00003-of-00002.safetensors", 5):
+for name, words in (("model-00003-of-00002.safetensors", "names a file that is not there"), (5, "names a file that is not there"),
+                    ("../evil", "could lead out of its folder")):
     index["weight_map"]["c"] = name
-    hub.add(NAME, dict(both, **{"model.safetensors.index.json": json.dumps(index).encode()}))
-    fails(f"a shard {name}", Cache().pull(), "names a file that is not there")
+    hub.add(NAME, dict(both, **{"model.safetensors.index.json": json.dumps(index).encode(), "../evil": b"evil"}))
+    fails(f"a shard {name}", Cache().pull(), words)
 hub.add(NAME, dict(both, **{"model.safetensors.index.json": b"{}"}))
 fails("an index of nothing", Cache().pull(), "names no weights")
 gguf = {f"a-q8_0-0000{i}-of-00002.gguf": BIG[i * 5000:i * 9000] for i in (1, 2)}
@@ -380,6 +404,8 @@ hub.add(NAME, {"pytorch_model.bin": BIG, "config.json": b"{}"})
 fails("nothing to run", Cache().pull(), "no model.safetensors, no model.safetensors.index.json and no GGUF file")
 hub.add(NAME, {"adapter_config.json": b"{}", "model.safetensors": BIG})
 fails("no configuration", Cache().pull(), "no config.json")
+hub.add(NAME, {"adapter_config.json": b"{}", "adapter_model.safetensors": BIG, "optimizer.pt": BIG})
+works("an adapter", Cache().pull(), {"adapter_config.json", "adapter_model.safetensors"})
 
 # ---- two at once, ends by signals, full disks ----
 hub.add(NAME, {"config.json": b"{}", "model.safetensors": BIG})
@@ -491,6 +517,13 @@ run = [weft, "generate", "-p", "Once upon a time", "-n", "4", "--device", "cpu,t
 texts = {m: subprocess.run([*run, m], env=c.environment, capture_output=True, text=True, timeout=PATIENCE).stdout
          for m in (model, c.out.strip(), "some/stories")}
 check("runs by its path and by its name", len(set(texts.values())) == 1 and texts[model].startswith("Once upon a time,"), texts)
+gguf = os.path.join(folder.name, "stories.gguf")
+subprocess.run([weft, "convert", model, gguf], check=True, capture_output=True, timeout=PATIENCE)
+hub.add("some/gguf", {"stories-f16.gguf": open(gguf, "rb").read(), "config.json": b"{}"})
+c = Cache().pull("some/gguf")
+for named in (c.out.strip(), "some/gguf"):
+    seen = subprocess.run([weft, "inspect", named], env=c.environment, capture_output=True, text=True, timeout=PATIENCE)
+    check(f"a GGUF model by {named}", seen.returncode == 0 and "stories-f16.gguf" in seen.stdout, (seen.stdout[:200], seen.stderr))
 
 hub.close()
 folder.cleanup()

@@ -12,6 +12,7 @@ static const char *const needed[] = {
     "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "additional_chat_templates/*.jinja",
     "model.weft",
 };
+static const char *const of_adapters[] = { "adapter_config.json", "adapter_model.safetensors" };
 #define WEIGHTS "model.safetensors"
 #define INDEX   "model.safetensors.index.json"
 
@@ -133,15 +134,23 @@ const pull_file *pull_only_gguf(const pull_job *j)
 
 /* ---- safetensors ---- */
 
+static bool choose_adapter(pull_job *j)
+{
+    pull_file *config = pull_find(j, of_adapters[0]), *weights = pull_find(j, of_adapters[1]);
+    if (!config || !weights) return false;
+    config->wanted = weights->wanted = true;
+    return true;
+}
+
 weft_status pull_choose(pull_job *j, const pull_file **index, weft_error *err)
 {
     *index = NULL;
     if (j->n_include) return choose_included(j, err);
     pull_file *weights = pull_find(j, WEIGHTS), *list = pull_find(j, INDEX);
-    if (!weights && !list) return choose_gguf(j, err);
+    if (!weights && !list) return choose_adapter(j) ? WEFT_OK : choose_gguf(j, err);
     if (!pull_find(j, "config.json"))
         return WEFT_FAIL(err, WEFT_NOT_FOUND,
-                         "%s: no config.json: no model of its own (an adapter? --include pulls files)", j->repository);
+                         "%s: no config.json: nothing that can be run (--include pulls other files)", j->repository);
     for (size_t i = 0; i < j->n; i++)
         for (size_t k = 0; k < sizeof needed / sizeof *needed; k++)
             if (matches(needed[k], j->files[i].path)) j->files[i].wanted = true;

@@ -134,6 +134,13 @@ static int on_time(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off
     return cli_interrupted();
 }
 
+/* Whom to trust, where the environment says so. */
+static bool set_certificates(const hop *p)
+{
+    const char *file = p->h->hub->certificates;
+    return !*file || !p->h->curl.easy_setopt(p->h->easy, CURLOPT_CAINFO, file);
+}
+
 static bool set_options(hop *p, const char *url, struct curl_slist *headers, const char *range)
 {
     CURL *e = p->h->easy;
@@ -166,15 +173,18 @@ static struct curl_slist *make_headers(const pull_http *h, bool token)
     return more ? list : NULL;
 }
 
+static bool is_unreached(CURLcode code)
+{
+    return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
+           code == CURLE_OPERATION_TIMEDOUT;
+}
+
 /* Failures that may pass: connections that break or stand still. What never came to be is not tried again while nothing
  * says that there is a network. */
 static bool may_pass(const pull_http *h, CURLcode code)
 {
+    if (is_unreached(code) || code == CURLE_SSL_CONNECT_ERROR) return h->answered;
     switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_OPERATION_TIMEDOUT: return h->answered;
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
@@ -197,7 +207,7 @@ static weft_status report(const hop *p, CURLcode code, pull_try *how, weft_error
     how->passes = may_pass(h, code);
     return WEFT_FAIL(err, WEFT_IO, "%s: %s: %s: %s%s", h->repository, p->taker->what, how->asked.host,
                      pull_shown(*p->why ? p->why : h->curl.easy_strerror(code), text, sizeof text),
-                     h->answered ? "" : " (is there a network?)");
+                     is_unreached(code) && !h->answered ? " (is there a network?)" : "");
 }
 
 static weft_status ask(hop *p, const char *url, pull_try *how, weft_error *err)
@@ -209,7 +219,7 @@ static weft_status ask(hop *p, const char *url, pull_try *how, weft_error *err)
     pull_answer_init(p->answer);
     *p->why = 0;
     CURLcode code = CURLE_UNKNOWN_OPTION;
-    if (set_options(p, url, headers, p->from ? range : NULL)) code = p->h->curl.easy_perform(p->h->easy);
+    if (set_options(p, url, headers, p->from ? range : NULL) && set_certificates(p)) code = p->h->curl.easy_perform(p->h->easy);
     p->h->curl.easy_getinfo(p->h->easy, CURLINFO_RESPONSE_CODE, &p->answer->status);
     p->h->curl.slist_free_all(headers);
     return code ? report(p, code, how, err) : WEFT_OK;

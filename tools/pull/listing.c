@@ -1,11 +1,18 @@
-/* listing.c: which commit a revision is and what files it has, as the hub's API says. Nothing of it is believed: names
- * stay below the snapshot's folder, hashes are hashes, sizes are sizes, and there is an end to the pages. */
+/* listing.c: which commit a revision is and what files it has, as the hub's API says. Nothing of it is believed: hashes
+ * are hashes, sizes are sizes, and there is an end to the pages. Names may be any: pull_is_safe_path judges them. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/pull/pull.h"
 
-enum { MAX_PAGE = 16 << 20, MAX_PAGES = 1000, MAX_FILES = 200000, MAX_FILE_NAME = 255, MAX_FILE_PATH = 1024 };
+enum {
+    MAX_PAGE = 8 << 20, /* bytes of an answer */
+    MAX_PAGES = 1000,
+    MAX_FILES = 100000,
+    MAX_NAMES = 64 << 20, /* bytes of all names */
+    MAX_NAME = 255,
+    MAX_PATH = 1024,
+};
 static const int64_t max_size = (int64_t)1 << 44; /* of a file: 16 TiB */
 
 /* ---- answers that are JSON ---- */
@@ -52,7 +59,7 @@ static weft_status read_json(pull_job *j, const char *url, const char *what, pul
     const pull_taker t = { .ctx = &p, .what = what, .small = true, .begin = page_begin, .take = page_take,
                            .end = page_end };
     weft_status s = pull_http_get(&j->http, url, &t, answer, err);
-    *out = s ? NULL : json_loadb(p.data ? p.data : "", p.n, JSON_REJECT_DUPLICATES, &fault);
+    *out = s ? NULL : json_loadb(p.data ? p.data : "", p.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     if (!s && !*out)
         s = WEFT_FAIL(err, WEFT_FORMAT, "%s: %s: no JSON: %s", j->repository, what,
                       pull_shown(fault.text, shown, sizeof shown));
@@ -86,13 +93,12 @@ static weft_status find_commit(pull_job *j, pull_answer *answer, weft_error *err
 
 /* ---- files ---- */
 
-/* Whether a name from the hub stays below the folder that it is put into, and is one that a terminal can show. */
-static bool is_safe_path(const char *path)
+bool pull_is_safe_path(const char *path)
 {
-    if (!*path || strlen(path) > MAX_FILE_PATH) return false;
+    if (!*path || strlen(path) > MAX_PATH) return false;
     for (const char *at = path; *at;) {
         const size_t n = strcspn(at, "/");
-        if (!n || n > MAX_FILE_NAME || (n == 1 && *at == '.') || (n == 2 && at[0] == '.' && at[1] == '.')) return false;
+        if (!n || n > MAX_NAME || (n == 1 && *at == '.') || (n == 2 && at[0] == '.' && at[1] == '.')) return false;
         for (size_t i = 0; i < n; i++) {
             const unsigned char c = (unsigned char)at[i];
             if (c < ' ' || c == 0x7f || c == '\\') return false;
@@ -114,17 +120,19 @@ static weft_status refuse_file(const pull_job *j, const char *path, const char *
 static weft_status add_file(pull_job *j, const json_t *entry, weft_error *err)
 {
     const char *type = json_string_value(json_object_get(entry, "type"));
-    const char *path = json_string_value(json_object_get(entry, "path"));
+    const json_t *named = json_object_get(entry, "path");
+    const char *path = json_string_value(named);
     const json_t *lfs = json_object_get(entry, "lfs"), *from = json_is_object(lfs) ? lfs : entry;
     const char *digest = json_string_value(json_object_get(from, "oid"));
     const json_t *size = json_object_get(from, "size");
     if (!type || !path) return refuse_file(j, path, "an entry without type or path", err);
     if (strcmp(type, "file") != 0) return WEFT_OK; /* a folder; what is in it is listed, too */
-    if (!is_safe_path(path)) return refuse_file(j, path, "a name that could lead out of its folder", err);
+    if (strlen(path) != json_string_length(named)) return refuse_file(j, path, "a name with a zero in it", err);
     if (!is_hex(digest, from == lfs ? 64 : 40)) return refuse_file(j, path, "no hash of it", err);
     if (!json_is_integer(size) || json_integer_value(size) < 0 || json_integer_value(size) > max_size)
         return refuse_file(j, path, "no size that a file can have", err);
-    if (j->n == MAX_FILES) return refuse_file(j, path, "too many files", err);
+    j->names += strlen(path) + 1;
+    if (j->n == MAX_FILES || j->names > MAX_NAMES) return refuse_file(j, path, "too many files", err);
     char *name = strdup(path);
     if (!name || !weft__grow(&j->files, &j->capacity, j->n + 1, sizeof *j->files)) {
         free(name);

@@ -13,7 +13,7 @@
 enum { PULL_DIGEST = 65, PULL_COMMIT = 65 };
 
 typedef struct pull_file {
-    char *path;               /* in the repository; safe below a folder */
+    char *path;               /* in the repository; of those that are wanted it is safe (pull_is_safe_path) */
     char digest[PULL_DIGEST]; /* SHA-256 of a large file (LFS), of others git's: the name of the blob */
     bool large;
     bool wanted;
@@ -28,7 +28,7 @@ typedef struct pull_job {
     pull_http http;
     char commit[PULL_COMMIT];
     pull_file *files;   /* sorted by path */
-    size_t n, capacity;
+    size_t n, capacity, names; /* and bytes of their names */
     char folder[HUB_MAX_PATH]; /* models--owner--name in the cache */
     char locks[HUB_MAX_PATH];
     char model[HUB_MAX_PATH];  /* at the end: what is MODEL to other commands */
@@ -38,6 +38,8 @@ typedef struct pull_job {
 /* Which commit the revision is, and the files of it. */
 weft_status pull_list(pull_job *j, weft_error *err);
 void pull_list_free(pull_job *j);
+/* Whether a name from the hub stays below the folder that it is put into, and is one that a terminal can show. */
+bool pull_is_safe_path(const char *path);
 /* NULL: there is no such file. */
 pull_file *pull_find(const pull_job *j, const char *path);
 

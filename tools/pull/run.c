@@ -61,10 +61,21 @@ static void say_what(const pull_job *j, uint64_t bytes)
             j->n_include ? "" : ": configuration, tokenizer and weights (others by --include)");
 }
 
+static weft_status check_names(const pull_job *j, weft_error *err)
+{
+    char shown[200];
+    for (size_t i = 0; i < j->n; i++)
+        if (j->files[i].wanted && !pull_is_safe_path(j->files[i].path))
+            return WEFT_FAIL(err, WEFT_FORMAT, "%s: '%s': a name that could lead out of its folder", j->repository,
+                             pull_shown(j->files[i].path, shown, sizeof shown));
+    return WEFT_OK;
+}
+
 static weft_status fetch_wanted(pull_job *j, weft_error *err)
 {
     uint64_t bytes;
     cli_work w;
+    WEFT_TRY(check_names(j, err));
     WEFT_TRY(pull_check_room(j, &bytes, err));
     say_what(j, bytes);
     weft_status s = cli_work_begin(&w, "pulling", bytes, "B", err);
@@ -93,7 +104,7 @@ static weft_status pull(pull_job *j, weft_error *err)
 
 int pull_run(const cli_args *a)
 {
-    static hub_settings hub;
+    hub_settings hub;
     weft_error err;
     char *repository;
     pull_job j = { .hub = &hub };

@@ -98,6 +98,8 @@ static weft_status link_file(const char *snapshot, const pull_file *f, weft_erro
         return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", snapshot);
     if (is_linked(path, target, f)) return WEFT_OK;
     WEFT_TRY(make_folders(path, false, err));
+    if (!symlink(target, path)) return WEFT_OK;
+    if (errno != EEXIST) return fail_path(path, err);
     unlink(now);
     if (symlink(target, now)) return fail_path(now, err);
     if (!rename(now, path)) return WEFT_OK;
@@ -118,12 +120,23 @@ static weft_status write_text(const char *path, const char *text, weft_error *er
     return close(fd) || !ok ? fail_path(path, err) : WEFT_OK;
 }
 
+/* Whether a file has this text and no more. */
+static bool has_text(const char *path, const char *text)
+{
+    char now[PULL_COMMIT + 1];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = fd < 0 ? -1 : read(fd, now, sizeof now);
+    if (fd >= 0) close(fd);
+    return n >= 0 && (size_t)n == strlen(text) && !memcmp(now, text, (size_t)n);
+}
+
 static weft_status write_revision(const pull_job *j, weft_error *err)
 {
     char refs[HUB_MAX_PATH], path[HUB_MAX_PATH], now[HUB_MAX_PATH];
     if (!strcmp(j->revision, j->commit)) return WEFT_OK;
     if (!hub_join(refs, j->folder, "refs") || !hub_join(path, refs, j->revision) || !temporary(path, now))
         return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
+    if (has_text(path, j->commit)) return WEFT_OK; /* the cache may be one that is only read */
     WEFT_TRY(make_folders(path, false, err));
     WEFT_TRY(write_text(now, j->commit, err));
     return rename(now, path) ? fail_path(path, err) : WEFT_OK;
