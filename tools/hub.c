@@ -22,10 +22,10 @@ bool hub_join(char out[HUB_MAX_PATH], const char *folder, const char *name)
     return n > 0 && n < HUB_MAX_PATH;
 }
 
-bool hub_is_repository(const char *s)
+static bool is_repository(const char *s)
 {
     size_t n = strlen(s), slashes = 0;
-    if (!n || n > HUB_MAX_NAME || strstr(s, "--") || strstr(s, "..")) return false;
+    if (!n || strstr(s, "--") || strstr(s, "..")) return false;
     for (size_t i = 0; i < n; i++) {
         bool edge = !i || i + 1 == n || s[i - 1] == '/' || s[i + 1] == '/';
         if (s[i] == '/') slashes++;
@@ -35,19 +35,41 @@ bool hub_is_repository(const char *s)
     return slashes <= 1;
 }
 
+/* What may stand in git's names, and in a file's below refs/. */
+static bool is_revision(const char *s)
+{
+    const size_t n = strlen(s);
+    if (!n || n > HUB_MAX_REVISION || strchr("/-.", *s) || strchr("/.", s[n - 1]) || strstr(s, "..") || strstr(s, "//"))
+        return false;
+    for (; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if (c <= ' ' || c == 0x7f || strchr("\\~^:?*[", c) || (c == '/' && s[1] == '.')) return false;
+    }
+    return true;
+}
+
+bool hub_split(const char *named, char name[HUB_MAX_NAME + 1], const char **revision)
+{
+    const size_t n = strcspn(named, "@");
+    *revision = named[n] ? named + n + 1 : NULL;
+    if (n > HUB_MAX_NAME) return false;
+    memcpy(name, named, n);
+    name[n] = 0;
+    return is_repository(name) && (!*revision || is_revision(*revision));
+}
+
 static bool ends_with(const char *s, const char *end)
 {
     size_t n = strlen(s), k = strlen(end);
     return n >= k && !strcmp(s + n - k, end);
 }
 
-/* A repository's name that does not look like a file. */
-static bool is_hub_name(const char *s)
+static bool looks_like_file(const char *name)
 {
     static const char *const files[] = { ".json", ".safetensors", ".gguf", ".bin", ".txt", ".weft", ".git" };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (ends_with(s, files[i])) return false;
-    return hub_is_repository(s);
+        if (ends_with(name, files[i])) return true;
+    return false;
 }
 
 bool hub_repository_folder(const char *cache, const char *name, char out[HUB_MAX_PATH])
@@ -100,13 +122,14 @@ static bool is_complete(const char *snapshot)
     return has_gguf(snapshot);
 }
 
-/* The snapshot of the main branch; false: there is none. */
-static bool find_main(const char *repository, char *out)
+/* The snapshot of a revision: that refs/ has a commit of, or that is one. false: there is none. */
+static bool find_revision(const char *repository, const char *revision, char *out)
 {
-    char path[HUB_MAX_PATH], commit[128] = "", name[160];
-    if (!hub_join(path, repository, "refs/main")) return false;
+    char path[HUB_MAX_PATH], refs[HUB_MAX_PATH], commit[128] = "", name[160];
+    if (!hub_join(refs, repository, "refs") || !hub_join(path, refs, revision)) return false;
     FILE *f = fopen(path, "re");
-    if (f && !fgets(commit, sizeof commit, f)) *commit = 0;
+    if (!f) snprintf(commit, sizeof commit, "%s", revision);
+    else if (!fgets(commit, sizeof commit, f)) *commit = 0;
     if (f) fclose(f);
     commit[strcspn(commit, " \r\n")] = 0;
     if (!*commit || strchr(commit, '/') || *commit == '.') return false;
@@ -134,7 +157,7 @@ static uint32_t find_complete(const char *repository, char *out)
 static int find_snapshot(const char *name, const char *repository, char *out)
 {
     char other[HUB_MAX_PATH];
-    bool has_main = find_main(repository, out);
+    bool has_main = find_revision(repository, "main", out);
     if (has_main && is_complete(out)) return 0;
     uint32_t n = find_complete(repository, other);
     if (n == 1) strcpy(out, other);
@@ -155,17 +178,21 @@ static bool looks_local(const char *name)
 
 int cli_find_model(cli_args *a)
 {
-    char cache[HUB_MAX_PATH], repository[HUB_MAX_PATH], path[HUB_MAX_PATH];
+    char cache[HUB_MAX_PATH], repository[HUB_MAX_PATH], path[HUB_MAX_PATH], name[HUB_MAX_NAME + 1];
+    const char *revision;
     struct stat st;
     a->named = a->model;
-    if (!strcmp(a->model, "-") || !lstat(a->model, &st) || !is_hub_name(a->model)) return 0;
-    if (!hub_cache_folder(cache) || !hub_repository_folder(cache, a->model, repository)) return 0;
+    if (!strcmp(a->model, "-") || !lstat(a->model, &st)) return 0;
+    if (!hub_split(a->model, name, &revision) || looks_like_file(name)) return 0;
+    if (!hub_cache_folder(cache) || !hub_repository_folder(cache, name, repository)) return 0;
     if (!hub_exists(repository)) {
-        if (looks_local(a->model)) return 0;
+        if (looks_local(name)) return 0;
         return cli_fail("%s: no such file or folder, nor in Hugging Face's cache, %s: `weft pull %s` fetches it",
                         a->model, cache, a->model);
     }
-    int status = find_snapshot(a->model, repository, path);
+    int status = revision ? 0 : find_snapshot(name, repository, path);
+    if (revision && !find_revision(repository, revision, path))
+        status = cli_fail("%s: %s has no snapshot of it: `weft pull %s` fetches it", a->model, repository, a->model);
     if (status) return status;
     a->found = strdup(path);
     if (!a->found) return cli_fail("out of memory");

@@ -10,10 +10,11 @@
 
 #include <stdbool.h>
 
-enum { HUB_MAX_PATH = 4096, HUB_MAX_NAME = 96, HUB_MAX_TOKEN = 1024 };
+enum { HUB_MAX_PATH = 4096, HUB_MAX_NAME = 96, HUB_MAX_REVISION = 200, HUB_MAX_TOKEN = 1024 };
 
-/* "owner/name" or "name", by the hub's rules. */
-bool hub_is_repository(const char *name);
+/* "owner/name" or "name", with "@REVISION" or without: in two. *revision: NULL, or a branch, tag or commit, which may
+ * be a path below refs/. false: it is no such name, by the hub's rules and git's. */
+bool hub_split(const char *named, char name[HUB_MAX_NAME + 1], const char **revision);
 /* false: too long. */
 bool hub_join(char out[HUB_MAX_PATH], const char *folder, const char *name);
 /* Whether there is such a file; a link counts where it leads somewhere. */

@@ -219,7 +219,8 @@ static weft_status ask(hop *p, const char *url, pull_try *how, weft_error *err)
     pull_answer_init(p->answer);
     *p->why = 0;
     CURLcode code = CURLE_UNKNOWN_OPTION;
-    if (set_options(p, url, headers, p->from ? range : NULL) && set_certificates(p)) code = p->h->curl.easy_perform(p->h->easy);
+    if (set_options(p, url, headers, p->from ? range : NULL) && set_certificates(p))
+        code = p->h->curl.easy_perform(p->h->easy);
     p->h->curl.easy_getinfo(p->h->easy, CURLINFO_RESPONSE_CODE, &p->answer->status);
     p->h->curl.slist_free_all(headers);
     return code ? report(p, code, how, err) : WEFT_OK;

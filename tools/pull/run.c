@@ -1,36 +1,10 @@
 /* run.c: the steps of a pull, from the arguments to the path that is printed. */
 #include "tools/pull/run.h"
 
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 
 #include "tools/pull/pull.h"
-
-/* What may stand in a file's name below refs/, and in git's. */
-static bool is_revision(const char *s)
-{
-    const size_t n = strlen(s);
-    if (!n || n > 200 || strchr("/-.", *s) || strchr("/.", s[n - 1]) || strstr(s, "..") || strstr(s, "//"))
-        return false;
-    for (; *s; s++) {
-        const unsigned char c = (unsigned char)*s;
-        if (c <= ' ' || c == 0x7f || strchr("\\~^:?*[", c) || (c == '/' && s[1] == '.')) return false;
-    }
-    return true;
-}
-
-/* REPO@REVISION in two: "main" where there is none. 0, or an exit status; free() *repository. */
-static int split(const char *named, char **repository, const char **revision)
-{
-    char *copy = strdup(named), *at = copy ? strchr(copy, '@') : NULL;
-    *repository = copy;
-    if (!copy) return cli_fail("out of memory");
-    *revision = at ? at + 1 : "main";
-    if (at) *at = 0;
-    if (!hub_is_repository(copy))
-        return cli_misuse("pull: '%s' is no name of a repository, such as EleutherAI/pythia-160m", copy);
-    return is_revision(*revision) ? 0 : cli_misuse("pull: '%s' is no branch, tag or commit", *revision);
-}
 
 static bool is_weights(const pull_file *f)
 {
@@ -38,7 +12,7 @@ static bool is_weights(const pull_file *f)
     return dot && (!strcmp(dot, ".safetensors") || !strcmp(dot, ".gguf"));
 }
 
-/* The small ones first: what is wrong with a configuration shows early. */
+/* The small ones first: what is wrong with them shows early. */
 static weft_status fetch_all(pull_job *j, cli_work *w, weft_error *err)
 {
     for (int weights = 0; weights < 2; weights++)
@@ -106,14 +80,17 @@ int pull_run(const cli_args *a)
 {
     hub_settings hub;
     weft_error err;
-    char *repository;
-    pull_job j = { .hub = &hub };
-    int status = split(a->model, &repository, &j.revision);
-    if (!status) status = hub_settings_read(&hub);
+    char repository[HUB_MAX_NAME + 1];
+    pull_job j = { .hub = &hub, .repository = repository };
+    if (!hub_split(a->model, repository, &j.revision))
+        return cli_misuse("pull: '%s': expected a repository's name, such as EleutherAI/pythia-160m, or NAME@REVISION",
+                          a->model);
+    if (!j.revision) j.revision = "main";
+    int status = hub_settings_read(&hub);
     if (!status && hub.offline) status = cli_fail("pull: HF_HUB_OFFLINE is set: nothing is fetched");
     if (!status) {
-        j.repository = repository;
         j.n_include = cli_texts(a, "include", &j.include);
+        signal(SIGPIPE, SIG_IGN); /* what is written to a connection that has gone fails */
         cli_progress(); /* from now on Ctrl-C ends it orderly */
         weft_status s = pull_http_open(&j.http, &hub, repository, &err);
         j.http.retries = cli_u32(a, "retries", 5);
@@ -125,6 +102,5 @@ int pull_run(const cli_args *a)
         pull_http_close(&j.http);
     }
     pull_list_free(&j);
-    free(repository);
     return status;
 }

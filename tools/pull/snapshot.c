@@ -148,8 +148,10 @@ weft_status pull_link(pull_job *j, weft_error *err)
     snprintf(name, sizeof name, "snapshots/%s", j->commit);
     if (!hub_join(snapshot, j->folder, name)) return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
     WEFT_TRY(make_folders(snapshot, true, err));
-    for (size_t i = 0; i < j->n; i++)
-        if (j->files[i].wanted) WEFT_TRY(link_file(snapshot, &j->files[i], err));
+    const pull_file *config = pull_find(j, "config.json"); /* last: with it a snapshot looks whole */
+    for (size_t i = j->n; i--;)
+        if (j->files[i].wanted && &j->files[i] != config) WEFT_TRY(link_file(snapshot, &j->files[i], err));
+    if (config && config->wanted) WEFT_TRY(link_file(snapshot, config, err));
     WEFT_TRY(write_revision(j, err));
     const pull_file *gguf = pull_only_gguf(j);
     if (gguf && hub_join(j->model, snapshot, gguf->path)) return WEFT_OK;
