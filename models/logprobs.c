@@ -47,7 +47,7 @@ static float rank_of(float logit)
 void weft__best_ids(const float *logits, uint32_t n_vocab, uint32_t n, int32_t *out)
 {
     uint32_t have = 0;
-    for (uint32_t i = 0; i < n_vocab; i++) {
+    for (uint32_t i = 0; n && i < n_vocab; i++) {
         float x = rank_of(logits[i]);
         if (have == n && !(x > rank_of(logits[out[n - 1]]))) continue;
         uint32_t at = have < n ? have++ : n - 1;

@@ -81,14 +81,10 @@ bool desk_put(exchange *x)
     return !x;
 }
 
-void serve_profile(exchange *x)
-{
-    exchange_answer(x, 200, json_object());
-}
-
 /* ---- a server ---- */
 
-static const char template[] = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% for c in m.tool_calls %}"
+static const char template[] = "{# <think> <tool_call></tool_call> #}"
+                               "{% for m in messages %}{{ m.role }}: {{ m.content }}{% for c in m.tool_calls %}"
                                "{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}{{ tools | tojson }}";
 
 static server *open_server(void)

@@ -188,7 +188,7 @@ def adapter_in(folder, name, seed, layers=6, width=256, rank=4):
     return path
 
 
-TEMPLATE = """{% for m in messages %}{% if m.role == 'refuse' %}{{ raise_exception('no such role') }}{% endif %}\
+TEMPLATE = """{# <tool_call></tool_call> #}{% for m in messages %}{% if m.role == 'refuse' %}{{ raise_exception('no such role') }}{% endif %}\
 {{ m.role }}: {{ m.content }}
 {% endfor %}{% if tools %}{{ tools | length }} tools
 {% endif %}{% if add_generation_prompt %}{{ greeting or 'Once upon a time' }}{% endif %}"""

@@ -240,7 +240,7 @@ for what, status, code, path, body in [
     ("an image", 400, "invalid_value", H, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}),
     ("a message that the template refuses", 422, "template", H, {"messages": [{"role": "refuse", "content": "x"}]}),
     ("tools of no kind", 400, "invalid_value", H, {"messages": talk, "tools": {}}),
-    ("a tool that must be called", 400, "unsupported_value", H, {"messages": talk, "tool_choice": "required"}),
+    ("a tool that must be called, of none", 400, "invalid_value", H, {"messages": talk, "tool_choice": "required"}),
     ("top_logprobs alone", 400, "invalid_value", H, {"messages": talk, "top_logprobs": 2}),
     ("a field of the other endpoint", 400, "unknown_parameter", H, {"messages": talk, "prompt": "x"}),
     ("a broken grammar", 400, "invalid_value", C, {**ok, "grammar": "root ::= ("}),

@@ -1,8 +1,6 @@
 /* answer.c: choices and their tasks. What is told of a task comes in its engine's thread, one call after the other, so
  * that nothing here needs a lock; the exchange has its own. */
 #include "tools/serve/answer.h"
-#include "tools/serve/answer_json.h"
-#include "tools/serve/calls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +16,16 @@ static void free_answer(answer *a)
     if (!a) return;
     for (uint32_t i = 0; a->choices && i < a->n_choices; i++) {
         weft_text_free(&a->choices[i].text);
+        weft_text_free(&a->choices[i].reasoning);
+        form_free(&a->choices[i].reader);
         json_decref(a->choices[i].logprobs);
         json_decref(a->choices[i].calls);
     }
     free(a->choices);
     if (a->grammar) atomic_fetch_sub(&a->x->server->grammars, 1);
     weft_grammar_destroy(a->grammar);
+    json_decref(a->tools);
+    free(a->shown);
     exchange_release(a->x);
     free(a);
 }
@@ -32,16 +34,18 @@ static void name_answer(answer *a)
 {
     unsigned char bytes[12] = { 0 };
     if (getrandom(bytes, sizeof bytes, 0) < 0) memcpy(bytes, &a, sizeof a); /* it need only be another */
-    int n = snprintf(a->id, sizeof a->id, "%s-", a->chat ? "chatcmpl" : "cmpl");
+    int n = snprintf(a->id, sizeof a->id, "%s-", a->shape->prefix);
     for (size_t i = 0; i < sizeof bytes; i++) n += snprintf(a->id + n, sizeof a->id - (size_t)n, "%02x", bytes[i]);
 }
 
-static answer *make_answer(exchange *x, const served *m, const params *p, bool chat, uint32_t n_choices)
+static answer *make_answer(exchange *x, const served *m, const params *p, const answer_shape *shape,
+                           uint32_t n_choices)
 {
     answer *a = calloc(1, sizeof *a);
     if (!a) return NULL;
-    *a = (answer){ .x = x, .m = m, .chat = chat, .stream = p->stream, .include_usage = p->include_usage,
-                   .logprobs = p->logprobs, .tools = p->tools,
+    *a = (answer){ .x = x, .m = m, .shape = shape, .stream = p->stream, .include_usage = p->include_usage,
+                   .logprobs = p->logprobs, .reads = p->forms.think || p->forms.call || p->kept,
+                   .keep_reasoning = p->keep_reasoning,
                    .narrowed = p->grammar_field || p->sampling.n_bias,
                    .n_choices = n_choices, .n_left = n_choices, .created = time(NULL) };
     exchange_hold(x);
@@ -66,32 +70,29 @@ static size_t characters(const char *text, size_t n)
     return count;
 }
 
-static bool append(choice *c, const char *text, size_t n)
+static bool append(weft_text *to, const char *text, size_t n)
 {
-    weft_writer w = weft_text_writer(&c->text);
+    weft_writer w = weft_text_writer(to);
     return !n || w.write(w.ctx, text, n);
 }
 
-/* Of a stream that may have calls: what is certainly none of them is sent. */
-static bool send_certain(answer *a, choice *c, bool last)
+/* A piece of the answer or of the reasoning that is certain. */
+static bool on_piece(void *ctx, form_part part, const char *text, size_t n)
 {
-    const char *text = c->text.data + c->n_told;
-    size_t left = c->text.size - c->n_told, n = last && !c->calls ? left : calls_begin(text, left);
-    c->n_told += n;
-    return !n || exchange_event(a->x, answer_chunk(a, c, text, n));
+    choice *c = ctx;
+    answer *a = c->a;
+    if (a->keep_reasoning) part = FORM_ANSWER;
+    if (a->stream) return a->shape->piece(a, c, part, text, n);
+    return append(part == FORM_REASONING ? &c->reasoning : &c->text, text, n);
 }
 
-/* The text is whole: what stands behind its beginning may be calls. */
-static void read_calls(answer *a, choice *c)
+/* The text is whole: what was held back is told, or calls are made of it. */
+static void read_rest(answer *a, choice *c)
 {
-    if (!a->tools || !c->text.data) return;
-    size_t at = calls_begin(c->text.data, c->text.size);
-    c->calls = calls_read(c->text.data + at, c->text.size - at, a->id);
-    if (a->stream) send_certain(a, c, true);
-    if (!c->calls) return;
-    c->text.size = at; /* what is left of the text */
-    c->finish = "tool_calls";
-    if (a->stream) exchange_event(a->x, answer_calls_chunk(a, c));
+    bool whole;
+    if (!a->reads) return;
+    form_finish(&c->reader, &c->calls, &whole);
+    if (c->calls && (whole || !strcmp(c->finish, "stop"))) c->finish = "tool_calls";
 }
 
 static bool on_token(void *ctx, const task_token *t)
@@ -100,10 +101,13 @@ static bool on_token(void *ctx, const task_token *t)
     answer *a = c->a;
     if (c->logprobs && t->logprobs) answer_logprobs_add(a, c, t);
     c->n_before += characters(t->text, t->n);
-    if (a->tools && a->stream) return append(c, t->text, t->n) && (!c->text.data || send_certain(a, c, false));
-    if (!a->stream) return append(c, t->text, t->n);
-    bool something = t->n || (c->logprobs && t->logprobs);
-    return !something || exchange_event(a->x, answer_chunk(a, c, t->text, t->n));
+    if (a->reads) {
+        bool thought = form_is_thinking(&c->reader), ok = form_push(&c->reader, t->text, t->n);
+        if (t->id >= 0 && (thought || form_is_thinking(&c->reader))) c->n_reasoned++;
+        return ok;
+    }
+    bool something = t->n || (c->logprobs && t->logprobs && a->stream);
+    return !something || on_piece(c, FORM_ANSWER, t->text, t->n);
 }
 
 static bool is_gone(void *ctx)
@@ -118,10 +122,9 @@ static void finish(answer *a)
     if (a->failed) {
         exchange_error(a->x, a->status, a->code, NULL, "%s", a->fault.text);
     } else if (a->stream) {
-        if (a->include_usage) exchange_event(a->x, answer_last_chunk(a));
-        exchange_end(a->x, "[DONE]");
+        a->shape->finish(a);
     } else {
-        exchange_answer(a->x, 200, answer_object(a));
+        exchange_answer(a->x, 200, a->shape->object(a));
     }
     free_answer(a);
 }
@@ -147,8 +150,9 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
     a->cached_tokens += task_cached(c->task);
     a->picked_tokens += task_picked(c->task);
     if (how == TASK_FAILED || how == TASK_CANCELLED) fail(a, how, how == TASK_FAILED ? err : NULL);
-    else read_calls(a, c);
-    if (!a->failed && a->stream) exchange_event(a->x, answer_end_chunk(a, c));
+    else read_rest(a, c);
+    a->reasoned_tokens += c->n_reasoned;
+    if (!a->failed && a->stream) a->shape->end(a, c);
     if (!--a->n_left) finish(a);
 }
 
@@ -160,7 +164,7 @@ static task_desc describe(const exchange *x, const params *p, const answer_promp
         .ids = prompt->tokens.ids, .n = prompt->tokens.n, .adapter = server_adapter(c->a->m, p->model),
         .sampling = p->sampling, .stop = p->stop, .n_stop = p->n_stop, .max_tokens = p->max_tokens,
         .ignore_eos = p->ignore_eos, .logprobs = p->logprobs, .n_top = p->n_top, .client = x->client,
-        .grammar = c->a->grammar,
+        .grammar = c->a->grammar, .shown = c->a->shown, .n_shown = c->a->n_shown,
         .listener = { .token = on_token, .gone = is_gone, .end = on_end, .ctx = c },
     };
     d.sampling.seed += c->index; /* choices of one seed differ */
@@ -183,6 +187,38 @@ static bool within_bounds(exchange *x, const served *m, const params *p, uint32_
     return false;
 }
 
+/* Special tokens that marks consist of; the others of a text stay hidden. */
+static bool find_shown(answer *a, const params *p)
+{
+    const char *marks[FORM_MARKS];
+    const weft_tokenizer *tok = a->m->tokenizer;
+    uint32_t n_marks = forms_marks(&(forms){ p->kept ? p->kept : p->forms.think, p->forms.call }, marks);
+    size_t cap = 0;
+    int32_t id;
+    for (uint32_t i = 0; (id = weft_tokenizer_added(tok, i)) >= 0; i++) {
+        const char *text = weft_tokenizer_token(tok, id);
+        bool in = false;
+        for (uint32_t k = 0; k < n_marks && text && *text && weft_tokenizer_is_special(tok, id); k++)
+            in |= strstr(marks[k], text) != NULL;
+        if (in && !weft__grow(&a->shown, &cap, a->n_shown + 1, sizeof *a->shown)) return false;
+        if (in) a->shown[a->n_shown++] = id;
+    }
+    return true;
+}
+
+/* Of texts that may have reasoning or calls. */
+static weft_status make_readers(answer *a, const params *p, weft_error *err)
+{
+    a->tools = p->tools ? json_deep_copy(p->tools) : NULL;
+    if ((p->tools && !a->tools) || !find_shown(a, p)) return WEFT_OOM_FAIL(err, "an answer");
+    for (uint32_t i = 0; i < a->n_choices; i++) {
+        choice *c = &a->choices[i];
+        c->reader = (form_reader){ .forms = p->forms, .tools = a->tools, .id = a->id, .sink = on_piece, .ctx = c };
+        if (p->begun && !form_push(&c->reader, p->begun, strlen(p->begun))) return WEFT_OOM_FAIL(err, "an answer");
+    }
+    return WEFT_OK;
+}
+
 static weft_status make_tasks(answer *a, const params *p, const answer_prompt *prompts, task **tasks, weft_error *err)
 {
     if (p->grammar_field) {
@@ -190,12 +226,13 @@ static weft_status make_tasks(answer *a, const params *p, const answer_prompt *p
                                     &a->grammar, err));
         atomic_fetch_add(&a->x->server->grammars, 1);
     }
+    if (a->reads) WEFT_TRY(make_readers(a, p, err));
     for (uint32_t i = 0; i < a->n_choices; i++) {
         choice *c = &a->choices[i];
         const answer_prompt *prompt = &prompts[i / p->n];
         const task_desc d = describe(a->x, p, prompt, c);
         c->counted = i % p->n != 0; /* a prompt is counted once, whatever is made of it */
-        if (p->echo && !append(c, prompt->echo, prompt->n_echo)) return WEFT_OOM_FAIL(err, "a prompt");
+        if (p->echo && !append(&c->text, prompt->echo, prompt->n_echo)) return WEFT_OOM_FAIL(err, "a prompt");
         if (p->echo) c->n_before = characters(prompt->echo, prompt->n_echo);
         WEFT_TRY(task_create(a->m->engine, &d, &tasks[i], err));
         c->task = tasks[i];
@@ -207,19 +244,16 @@ static weft_status make_tasks(answer *a, const params *p, const answer_prompt *p
 static void open_stream(answer *a)
 {
     exchange_stream(a->x);
-    for (uint32_t i = 0; i < a->n_choices; i++) {
-        choice *c = &a->choices[i];
-        if (a->chat) exchange_event(a->x, answer_first_chunk(a, c));
-        else if (c->text.size) exchange_event(a->x, answer_chunk(a, c, c->text.data, c->text.size));
-    }
+    for (uint32_t i = 0; i < a->n_choices; i++) a->shape->begin(a, &a->choices[i]);
 }
 
-void answer_begin(exchange *x, served *m, const params *p, bool chat, const answer_prompt *prompts, size_t n_prompts)
+void answer_begin(exchange *x, served *m, const params *p, const answer_shape *shape, const answer_prompt *prompts,
+                  size_t n_prompts)
 {
     weft_error err;
     uint32_t n = (uint32_t)n_prompts * p->n;
     if (!within_bounds(x, m, p, n)) return;
-    answer *a = make_answer(x, m, p, chat, n);
+    answer *a = make_answer(x, m, p, shape, n);
     task **tasks = calloc(n, sizeof(task *));
     weft_status status = a && tasks ? make_tasks(a, p, prompts, tasks, &err) : WEFT_OOM_FAIL(&err, "an answer");
     bool taken = !status && engine_reserve(m->engine, n);

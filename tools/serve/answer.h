@@ -1,15 +1,17 @@
 /* answer.h: a request for text and what is made of it: one or more choices, each a task of an engine, as one JSON
- * object or a stream of events, in the forms of OpenAI's completions and chat completions. */
+ * object or a stream of events, in the form (answer_shape) of the endpoint. */
 #ifndef WEFT_SERVE_ANSWER_H
 #define WEFT_SERVE_ANSWER_H
 
+#include "tools/serve/answer_json.h"
 #include "tools/serve/params.h"
 
 typedef struct answer_prompt { weft_tokens tokens; char *echo; size_t n_echo; } answer_prompt;
 
 /* Begins the generation of p->n choices for each prompt; everything is copied. Answers x, at once where it is
  * refused. */
-void answer_begin(exchange *x, served *m, const params *p, bool chat, const answer_prompt *prompts, size_t n_prompts);
+void answer_begin(exchange *x, served *m, const params *p, const answer_shape *shape, const answer_prompt *prompts,
+                  size_t n_prompts);
 
 /* Prompts of a field: a text, token ids, or a list of texts or of lists of ids, each of which fits the context. NULL
  * after an error has been answered. */

@@ -43,7 +43,7 @@ static json_t *chat_token(const answer *a, const weft_logprob *l)
 
 json_t *answer_logprobs_new(const answer *a)
 {
-    if (a->chat) return json_pack("{s:[], s:n}", "content", "refusal");
+    if (a->shape->chat) return json_pack("{s:[], s:n}", "content", "refusal");
     return json_pack("{s:[], s:[], s:[], s:[]}", "tokens", "token_logprobs", "top_logprobs", "text_offset");
 }
 
@@ -71,7 +71,7 @@ static void add_legacy(const answer *a, choice *c, const weft_logprob *l, uint32
 
 void answer_logprobs_add(answer *a, choice *c, const task_token *t)
 {
-    if (a->chat) add_chat(a, c, t->logprobs, t->n_top);
+    if (a->shape->chat) add_chat(a, c, t->logprobs, t->n_top);
     else add_legacy(a, c, t->logprobs, t->n_top);
 }
 
@@ -96,47 +96,65 @@ static json_t *frame(answer *a, const char *object, json_t *choices)
 
 static json_t *usage(const answer *a)
 {
-    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)a->prompt_tokens, "completion_tokens",
-                     (json_int_t)a->picked_tokens, "total_tokens", (json_int_t)(a->prompt_tokens + a->picked_tokens),
-                     "prompt_tokens_details", "cached_tokens", (json_int_t)a->cached_tokens);
+    json_t *json = json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)a->prompt_tokens,
+                             "completion_tokens", (json_int_t)a->picked_tokens, "total_tokens",
+                             (json_int_t)(a->prompt_tokens + a->picked_tokens), "prompt_tokens_details",
+                             "cached_tokens", (json_int_t)a->cached_tokens);
+    if (a->reads)
+        json_object_set_new(json, "completion_tokens_details",
+                            json_pack("{s:I}", "reasoning_tokens", (json_int_t)a->reasoned_tokens));
+    return json;
 }
 
 /* One choice in a chunk; `delta` is taken over. */
 static json_t *chunk(answer *a, choice *c, json_t *delta, json_t *logprobs, const char *finish)
 {
-    json_t *one = json_pack("{s:i, s:o, s:o, s:s?}", "index", (int)c->index, a->chat ? "delta" : "text", delta,
+    json_t *one = json_pack("{s:i, s:o, s:o, s:s?}", "index", (int)c->index, a->shape->chat ? "delta" : "text", delta,
                             "logprobs", logprobs, "finish_reason", finish);
-    json_t *json = frame(a, a->chat ? "chat.completion.chunk" : "text_completion", json_pack("[o]", one));
+    json_t *json = frame(a, a->shape->chat ? "chat.completion.chunk" : "text_completion", json_pack("[o]", one));
     if (a->include_usage) json_object_set_new(json, "usage", json_null());
     return json;
 }
 
-json_t *answer_first_chunk(answer *a, choice *c)
+static bool send(answer *a, choice *c, json_t *delta)
 {
-    return chunk(a, c, json_pack("{s:s, s:s}", "role", "assistant", "content", ""), json_null(), NULL);
+    return exchange_event(a->x, chunk(a, c, delta, take_logprobs(a, c), NULL));
 }
 
-json_t *answer_chunk(answer *a, choice *c, const char *text, size_t n)
+static bool send_piece(answer *a, choice *c, form_part part, const char *text, size_t n)
 {
     json_t *t = json_stringn(text, n);
-    return chunk(a, c, a->chat ? json_pack("{s:o}", "content", t) : t, take_logprobs(a, c), NULL);
+    const char *name = part == FORM_REASONING ? "reasoning_content" : "content";
+    return send(a, c, a->shape->chat ? json_pack("{s:o}", name, t) : t);
 }
 
-json_t *answer_calls_chunk(answer *a, choice *c)
+static void begin_chat(answer *a, choice *c)
 {
-    return chunk(a, c, json_pack("{s:O}", "tool_calls", c->calls), take_logprobs(a, c), NULL);
+    json_t *delta = json_pack("{s:s, s:s}", "role", "assistant", "content", "");
+    exchange_event(a->x, chunk(a, c, delta, json_null(), NULL));
 }
 
-json_t *answer_end_chunk(answer *a, choice *c)
+static void begin_completion(answer *a, choice *c)
 {
-    return chunk(a, c, a->chat ? json_object() : json_string(""), json_null(), c->finish);
+    if (c->text.size) send_piece(a, c, FORM_ANSWER, c->text.data, c->text.size); /* an echo */
 }
 
-json_t *answer_last_chunk(answer *a)
+static void end(answer *a, choice *c)
 {
-    json_t *json = frame(a, a->chat ? "chat.completion.chunk" : "text_completion", json_array());
-    json_object_set_new(json, "usage", usage(a));
-    return json;
+    if (c->calls) send(a, c, json_pack("{s:O}", "tool_calls", c->calls));
+    bool left = json_array_size(json_object_get(c->logprobs, "content")); /* of marks at the end */
+    exchange_event(a->x, chunk(a, c, a->shape->chat ? json_object() : json_string(""),
+                               left ? take_logprobs(a, c) : json_null(), c->finish));
+}
+
+static void finish(answer *a)
+{
+    if (a->include_usage) {
+        json_t *json = frame(a, a->shape->chat ? "chat.completion.chunk" : "text_completion", json_array());
+        json_object_set_new(json, "usage", usage(a));
+        exchange_event(a->x, json);
+    }
+    exchange_end(a->x, "[DONE]");
 }
 
 static json_t *whole_choice(answer *a, choice *c)
@@ -146,17 +164,25 @@ static json_t *whole_choice(answer *a, choice *c)
         json_decref(text);
         text = json_null();
     }
-    json_t *body = a->chat ? json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", text, "refusal") : text;
+    json_t *body = text;
+    if (a->shape->chat) body = json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", text, "refusal");
+    if (c->reasoning.size)
+        json_object_set_new(body, "reasoning_content", json_stringn(c->reasoning.data, c->reasoning.size));
     if (c->calls) json_object_set(body, "tool_calls", c->calls);
-    return json_pack("{s:i, s:o, s:o, s:s}", "index", (int)c->index, a->chat ? "message" : "text", body, "logprobs",
-                     take_logprobs(a, c), "finish_reason", c->finish);
+    return json_pack("{s:i, s:o, s:o, s:s}", "index", (int)c->index, a->shape->chat ? "message" : "text", body,
+                     "logprobs", take_logprobs(a, c), "finish_reason", c->finish);
 }
 
-json_t *answer_object(answer *a)
+static json_t *object(answer *a)
 {
     json_t *choices = json_array();
     for (uint32_t i = 0; i < a->n_choices; i++) json_array_append_new(choices, whole_choice(a, &a->choices[i]));
-    json_t *json = frame(a, a->chat ? "chat.completion" : "text_completion", choices);
+    json_t *json = frame(a, a->shape->chat ? "chat.completion" : "text_completion", choices);
     json_object_set_new(json, "usage", usage(a));
     return json;
 }
+
+const answer_shape answer_completions = { .prefix = "cmpl", .begin = begin_completion, .piece = send_piece, .end = end,
+                                          .finish = finish, .object = object };
+const answer_shape answer_chats = { .prefix = "chatcmpl", .chat = true, .begin = begin_chat, .piece = send_piece,
+                                    .end = end, .finish = finish, .object = object };

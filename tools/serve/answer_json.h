@@ -2,6 +2,7 @@
 #ifndef WEFT_SERVE_ANSWER_JSON_H
 #define WEFT_SERVE_ANSWER_JSON_H
 
+#include "tools/serve/forms.h"
 #include "tools/serve/server.h"
 
 typedef struct answer answer;
@@ -11,25 +12,45 @@ typedef struct choice {
     task *task; /* the engine's, until it has ended */
     uint32_t index;
     bool counted;    /* another choice counts its prompt */
-    weft_text text;  /* of an answer that is no stream, or may have calls */
+    weft_text text;  /* of an answer that is no stream */
+    weft_text reasoning;
+    form_reader reader; /* of a chat whose template has forms of its own */
+    uint64_t n_reasoned; /* tokens */
     size_t n_before; /* characters of text before this token, those of an echo among them */
-    size_t n_told;   /* of `text`, of a stream that may have calls */
     json_t *calls;   /* of tools, read at the end; NULL: none */
     json_t *logprobs; /* of all tokens; of a stream those that were not sent; NULL: not asked for */
     const char *finish;
+    const char *stopped; /* the stop string that ended it; NULL: none */
 } choice;
+
+/* The form of an endpoint's answers. Of a stream `begin`, `piece` and `end` of each choice, then `finish`, send its
+ * events; `object` is the whole answer otherwise. A piece is perhaps empty, with log-probabilities alone. False: nobody
+ * reads any more. */
+typedef struct answer_shape {
+    const char *prefix; /* of ids */
+    bool chat;          /* log-probabilities are those of chats; forms are looked for */
+    void (*begin)(answer *a, choice *c);
+    bool (*piece)(answer *a, choice *c, form_part part, const char *text, size_t n);
+    void (*end)(answer *a, choice *c);
+    void (*finish)(answer *a);
+    json_t *(*object)(answer *a);
+} answer_shape;
 
 struct answer {
     exchange *x;
     const served *m;
-    bool chat, stream, include_usage, logprobs, tools, failed;
+    const answer_shape *shape;
+    bool stream, include_usage, logprobs, reads, keep_reasoning, failed; /* reads: choices have readers */
     bool narrowed; /* not all tokens are allowed */
     char id[40], model[300]; /* model: as the request calls it */
     time_t created;
     weft_grammar *grammar; /* of all choices; NULL: none */
+    json_t *tools;         /* NULL: none */
+    int32_t *shown;        /* special tokens that marks of forms consist of */
+    uint32_t n_shown;
     choice *choices;
     uint32_t n_choices, n_left;
-    uint64_t prompt_tokens, cached_tokens, picked_tokens;
+    uint64_t prompt_tokens, cached_tokens, picked_tokens, reasoned_tokens;
     unsigned status; /* of the failure, with its code and text */
     const char *code;
     weft_error fault;
@@ -38,11 +59,6 @@ struct answer {
 json_t *answer_logprobs_new(const answer *a);
 void answer_logprobs_add(answer *a, choice *c, const task_token *t);
 
-json_t *answer_first_chunk(answer *a, choice *c); /* of a chat's stream: the role */
-json_t *answer_chunk(answer *a, choice *c, const char *text, size_t n); /* takes the log-probabilities so far */
-json_t *answer_calls_chunk(answer *a, choice *c);
-json_t *answer_end_chunk(answer *a, choice *c);
-json_t *answer_last_chunk(answer *a); /* with the usage */
-json_t *answer_object(answer *a);
+extern const answer_shape answer_completions, answer_chats; /* OpenAI's */
 
 #endif

@@ -69,20 +69,45 @@ static bool read_messages(exchange *x, const json_t *messages)
 
 /* ---- tools ---- */
 
-static bool read_tools(exchange *x, const json_t *request, json_t *root)
+static const char *tool_name(const json_t *tool)
 {
-    json_t *tools = json_object_get(request, "tools"), *which = json_object_get(request, "tool_choice");
-    const char *name = json_string_value(which);
-    if (tools && !json_is_null(tools) && !json_is_array(tools)) return refuse(x, "tools", "expected a list");
-    for (size_t i = 0; i < json_array_size(tools); i++)
-        if (!json_is_object(json_array_get(tools, i))) return refuse(x, "tools", "expected objects");
-    if (which && !json_is_null(which) && !(name && (!strcmp(name, "auto") || !strcmp(name, "none")))) {
-        exchange_error(x, 400, "unsupported_value", "tool_choice",
-                       "'tool_choice': the model chooses; only auto and none can be asked for");
-        return false;
+    return json_string_value(json_object_get(json_object_get(tool, "function"), "name"));
+}
+
+/* What is asked for by tool_choice: none of the tools, any (both NULL), at least one, or one by name. */
+typedef struct choice_of_tools { bool none, demanded; const char *name; } choice_of_tools;
+
+static bool read_choice(exchange *x, const json_t *which, choice_of_tools *out)
+{
+    const char *word = json_string_value(which), *type = json_string_value(json_object_get(which, "type"));
+    *out = (choice_of_tools){ 0 };
+    if (!which || json_is_null(which) || (word && !strcmp(word, "auto"))) return true;
+    if (type && !strcmp(type, "function")) {
+        out->name = tool_name(which);
+        out->demanded = true;
+        return out->name || refuse(x, "tool_choice", "expected a function with a name");
     }
-    bool none = name && !strcmp(name, "none");
-    if (json_array_size(tools) && !none) json_object_set(root, "tools", tools);
+    out->none = word && !strcmp(word, "none");
+    out->demanded = word && !strcmp(word, "required");
+    return out->none || out->demanded || refuse(x, "tool_choice", "expected auto, none, required, or a function");
+}
+
+static bool read_tools(exchange *x, const json_t *request, params *p, choice_of_tools *which)
+{
+    json_t *tools = json_object_get(request, "tools");
+    bool found = false;
+    if (tools && !json_is_null(tools) && !json_is_array(tools)) return refuse(x, "tools", "expected a list");
+    if (!read_choice(x, json_object_get(request, "tool_choice"), which)) return false;
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        const json_t *tool = json_array_get(tools, i);
+        const char *name = tool_name(tool);
+        if (!json_is_object(tool)) return refuse(x, "tools", "expected objects");
+        if (which->demanded && !name) return refuse(x, "tools", "expected functions with names");
+        found |= name && which->name && !strcmp(name, which->name);
+    }
+    if (which->demanded && !json_array_size(tools)) return refuse(x, "tool_choice", "there are no tools");
+    if (which->name && !found) return refuse(x, "tool_choice", "there is no tool of this name");
+    if (json_array_size(tools) && !which->none) p->tools = tools;
     return true;
 }
 
@@ -98,13 +123,14 @@ static void add_now(json_t *root)
 }
 
 /* What the template is given; NULL after an error. */
-static json_t *variables(exchange *x, const json_t *request)
+static json_t *variables(exchange *x, const json_t *request, const params *p)
 {
     static const char *const passed[] = { "documents", "reasoning_effort" };
     json_t *root =
         json_pack("{s:O, s:b}", "messages", json_object_get(request, "messages"), "add_generation_prompt", 1);
     json_t *more = json_object_get(request, "chat_template_kwargs");
-    bool ok = root && read_tools(x, request, root);
+    bool ok = root;
+    if (p->tools) json_object_set(root, "tools", (json_t *)(uintptr_t)p->tools);
     if (ok && more && !json_is_null(more) && !json_is_object(more))
         ok = refuse(x, "chat_template_kwargs", "expected an object");
     for (size_t i = 0; i < 2 && ok; i++) {
@@ -131,13 +157,77 @@ static bool render(exchange *x, const served *m, json_t *root, weft_text *out)
     return true;
 }
 
-static bool make_prompt(exchange *x, const served *m, const json_t *request, answer_prompt *out)
+/* ---- forms of reasoning and calls ---- */
+
+/* Whether a prompt ends with a mark, whatever white space is behind it. */
+static bool ends_with(const weft_text *text, const char *mark)
+{
+    size_t n = text->size, k = strlen(mark);
+    while (n && strchr(" \t\r\n", text->data[n - 1])) n--;
+    while (k && strchr(" \t\r\n", mark[k - 1])) k--;
+    return n >= k && !memcmp(text->data + n - k, mark, k);
+}
+
+static bool put(weft_text *to, const char *text)
+{
+    weft_writer w = weft_text_writer(to);
+    return !*text || w.write(w.ctx, text, strlen(text));
+}
+
+/* A call that is demanded begins in the prompt, and the rest of it matches a schema. */
+static bool demand(exchange *x, params *p, const choice_of_tools *which, const forms *f, weft_text *prompt,
+                   weft_text *begun)
+{
+    const char *why;
+    json_t *schema, *tools = json_array();
+    for (size_t i = 0; i < json_array_size(p->tools); i++) {
+        json_t *tool = json_array_get(p->tools, i);
+        if (!which->name || !strcmp(which->name, tool_name(tool))) json_array_append(tools, tool);
+    }
+    bool ok = tools && form_demand(f, tools, begun, &schema, &why);
+    json_decref(tools);
+    if (!ok && tools && why) return refuse(x, "tool_choice", why);
+    if (ok && f->think && ends_with(prompt, f->think->open))
+        ok = put(prompt, "\n") && put(prompt, f->think->close) && put(prompt, "\n\n");
+    size_t there = begun->size && f->call->drop && ends_with(prompt, f->call->open) ? strlen(f->call->open) : 0;
+    if (ok) ok = !begun->size || put(prompt, begun->data + there);
+    if (!ok) exchange_error(x, 503, NULL, NULL, "out of memory");
+    ok = ok && params_set_schema(x, p, schema, "tool_choice");
+    json_decref(schema);
+    p->begun = begun->data;
+    return ok;
+}
+
+/* What of reasoning and calls is looked for in the answer, by the marks of the model's template. */
+static bool choose_forms(exchange *x, const served *m, params *p, const choice_of_tools *which, weft_text *prompt,
+                         weft_text *begun)
+{
+    size_t n;
+    forms f;
+    const char *text = weft_chat_template_text(m->chat, p->tools, &n);
+    forms_of(text, n, &f);
+    p->forms = f;
+    bool channels = f.call && f.call->kind == CALL_CHANNELS;
+    if (f.call && !channels && !p->tools && !f.call->drop) p->forms.call = NULL;
+    if (channels && p->tools) p->stop[p->n_stop++] = "<|call|>"; /* which not all files name as an end */
+    if (p->keep_reasoning) {
+        p->kept = f.think;
+        p->forms.think = NULL;
+    }
+    if (which->demanded) return demand(x, p, which, &f, prompt, begun);
+    if (p->forms.think && prompt->size && ends_with(prompt, f.think->open)) p->begun = f.think->open;
+    else if (f.call && f.call->drop && prompt->size && ends_with(prompt, f.call->open)) p->begun = f.call->open;
+    return true;
+}
+
+static bool make_prompt(exchange *x, const served *m, const json_t *request, params *p, const choice_of_tools *which,
+                        weft_text *begun, answer_prompt *out)
 {
     weft_error err;
     weft_text text = { 0 };
     const weft_encode_desc how = { .bos = WEFT_BOS_OFF, .no_template = true }; /* a template writes all tokens itself */
-    json_t *root = variables(x, request);
-    bool ok = root && render(x, m, root, &text);
+    json_t *root = variables(x, request, p);
+    bool ok = root && render(x, m, root, &text) && choose_forms(x, m, p, which, &text, begun);
     if (ok && weft_tokenizer_encode(m->tokenizer, text.data ? text.data : "", text.size, &how, &out->tokens, &err)) {
         exchange_error(x, 400, "invalid_value", "messages", "'messages': %s", err.text);
         ok = false;
@@ -147,16 +237,11 @@ static bool make_prompt(exchange *x, const served *m, const json_t *request, ans
     return ok;
 }
 
-/* Whether the model is told of tools. */
-static bool has_tools(const json_t *request)
-{
-    const char *choice = json_string_value(json_object_get(request, "tool_choice"));
-    return json_array_size(json_object_get(request, "tools")) && !(choice && !strcmp(choice, "none"));
-}
-
 static void chat(exchange *x, const json_t *request, params *p)
 {
     answer_prompt prompt = { 0 };
+    choice_of_tools which;
+    weft_text begun = { 0 };
     served *m = server_text_model(x, p->model);
     if (!m) return;
     if (!m->chat) {
@@ -169,11 +254,12 @@ static void chat(exchange *x, const json_t *request, params *p)
         exchange_error(x, 400, "invalid_value", "top_logprobs", "'top_logprobs' needs 'logprobs': true");
         return;
     }
-    p->tools = has_tools(request);
-    if (read_messages(x, json_object_get(request, "messages")) && make_prompt(x, m, request, &prompt) &&
+    if (read_tools(x, request, p, &which) && read_messages(x, json_object_get(request, "messages")) &&
+        make_prompt(x, m, request, p, &which, &begun, &prompt) &&
         answer_prompt_fits(x, m, prompt.tokens.n, "messages"))
-        answer_begin(x, m, p, true, &prompt, 1);
+        answer_begin(x, m, p, &answer_chats, &prompt, 1);
     weft_tokens_free(&prompt.tokens);
+    weft_text_free(&begun);
 }
 
 void serve_chat(exchange *x)

@@ -20,7 +20,7 @@ void task_destroy(task *t)
 
 static weft_status fill_task(engine *e, const task_desc *d, task *t, weft_error *err)
 {
-    const weft_token_stream_desc stream = { .stop = d->stop, .n_stop = d->n_stop };
+    const weft_token_stream_desc stream = { .stop = d->stop, .n_stop = d->n_stop, .keep_special = d->n_shown };
     uint32_t n_vocab = weft_session_n_vocab(e->d.session);
     if (!weft__grow(&t->ids, &t->cap, d->n, sizeof *t->ids)) return WEFT_OOM_FAIL(err, "a prompt");
     memcpy(t->ids, d->ids, d->n * sizeof *d->ids);
@@ -46,6 +46,7 @@ weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *e
     *t = (task){ .e = e, .n = d->n, .n_prompt = (uint32_t)d->n,
                  .max_tokens = d->max_tokens ? d->max_tokens : UINT32_MAX, .sequence = NO_SEQUENCE,
                  .adapter = d->adapter, .pool = d->pool, .ignore_eos = d->ignore_eos, .client = d->client,
+                 .shown = d->shown, .n_shown = d->n_shown,
                  .listener = d->listener };
     weft_status status = fill_task(e, d, t, err);
     if (!status) return WEFT_OK;
@@ -259,7 +260,6 @@ static void *work(void *ctx)
         atomic_store(&e->counts.running, e->n_running);
         atomic_store(&e->counts.cells_free, weft_session_cells_free(e->d.session));
     }
-    call_between(e); /* whoever asked late is told that it ends */
     return NULL;
 }
 

@@ -52,6 +52,8 @@ typedef struct task_desc {
     uint32_t max_tokens; /* 0: as many as the context holds */
     bool ignore_eos, logprobs;
     uint32_t n_top;
+    const int32_t *shown; /* special tokens whose text is told, too; they outlive the task */
+    uint32_t n_shown;
     uint64_t client;
     task_listener listener;
 } task_desc;
@@ -83,10 +85,6 @@ void engine_submit(engine *e, task *const *t, uint32_t n);
 /* Has the engine's thread call `work` once, between two steps, with the session and its cores its own. False: it ends,
  * or has been asked already; then nothing is called. */
 bool engine_between(engine *e, void (*work)(void *ctx), void *ctx);
-/* For such work: a sequence that is empty, and is to be left so; UINT32_MAX: there is none. And whether a sequence's
- * pages were given back that was only kept: to be tried again where there were too few. */
-uint32_t engine_spare(engine *e);
-bool engine_spare_pages(engine *e);
 /* Takes no more tasks. `at_once`: ends those that there are. */
 void engine_close(engine *e, bool at_once);
 bool engine_is_idle(engine *e);

@@ -26,6 +26,8 @@ struct task {
     double *sum; /* [n_embed] of a pooled one */
     weft_logprob *logprobs; /* [1 + n_top]; NULL: not asked for */
     uint32_t n_top;
+    const int32_t *shown; /* [n_shown] special tokens whose text is told */
+    uint32_t n_shown;
     bool ignore_eos, counted;
     uint64_t client, order; /* order: of submission */
     task_listener listener;

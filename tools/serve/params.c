@@ -131,6 +131,16 @@ static bool read_logprobs(exchange *x, const json_t *value, params *p)
     return true;
 }
 
+/* llama.cpp's names; deepseek is what auto does. */
+static bool read_reasoning(exchange *x, const json_t *value, params *p)
+{
+    const char *how = json_string_value(value);
+    if (!how || (strcmp(how, "none") && strcmp(how, "auto") && strcmp(how, "deepseek")))
+        return refuse(x, "reasoning_format", "auto, none or deepseek");
+    p->keep_reasoning = !strcmp(how, "none");
+    return true;
+}
+
 static bool read_stream_options(exchange *x, const json_t *value, params *p)
 {
     const char *key;
@@ -158,7 +168,7 @@ static bool set_grammar(exchange *x, params *p, weft_grammar_kind kind, const ch
     return true;
 }
 
-static bool set_schema(exchange *x, params *p, const json_t *schema, const char *name)
+bool params_set_schema(exchange *x, params *p, const json_t *schema, const char *name)
 {
     if (!json_is_object(schema) && !json_is_boolean(schema)) return refuse(x, name, "a JSON schema");
     if (!set_grammar(x, p, WEFT_GRAMMAR_JSON_SCHEMA, name)) return false;
@@ -175,12 +185,12 @@ static bool read_format(exchange *x, const json_t *value, params *p)
     if (!strcmp(type, "text")) return true;
     if (!strcmp(type, "json_object")) return set_grammar(x, p, WEFT_GRAMMAR_JSON_OBJECT, name);
     if (strcmp(type, "json_schema")) return refuse(x, name, "a type of text, json_object or json_schema");
-    return set_schema(x, p, json_object_get(json_object_get(value, "json_schema"), "schema"), name);
+    return params_set_schema(x, p, json_object_get(json_object_get(value, "json_schema"), "schema"), name);
 }
 
 static bool read_schema(exchange *x, const json_t *value, params *p)
 {
-    return set_schema(x, p, value, "json_schema");
+    return params_set_schema(x, p, value, "json_schema");
 }
 
 static bool read_grammar(exchange *x, const json_t *value, params *p)
@@ -235,6 +245,7 @@ static const field fields[] = {
     SPECIAL("response_format", FOR_TEXT, read_format),
     SPECIAL("json_schema", FOR_TEXT, read_schema),
     SPECIAL("grammar", FOR_TEXT, read_grammar),
+    SPECIAL("reasoning_format", FOR_CHAT, read_reasoning),
 
     SAMPLING("temperature", temperature, REAL, 0, 100),
     SAMPLING("top_k", top_k, WHOLE, 0, 1 << 26),

@@ -2,6 +2,7 @@
 #ifndef WEFT_SERVE_PARAMS_H
 #define WEFT_SERVE_PARAMS_H
 
+#include "tools/serve/forms.h"
 #include "tools/serve/server.h"
 
 /* The endpoints that know a field. */
@@ -17,7 +18,7 @@ typedef struct params {
     bool stream, include_usage, ignore_eos, echo, seeded;
     bool logprobs;
     uint32_t n_top;
-    const char *stop[PARAMS_STOPS]; /* of the request's JSON */
+    const char *stop[PARAMS_STOPS + 1]; /* of the request's JSON; one is a form's */
     uint32_t n_stop;
     int32_t bias_tokens[PARAMS_BIASES];
     float bias_values[PARAMS_BIASES];
@@ -26,13 +27,19 @@ typedef struct params {
     const char *grammar, *grammar_field; /* grammar_field: which field has it; NULL: none */
     size_t n_grammar;
     char *schema; /* owned: a schema as text */
-    bool tools; /* the model is told of some, and may call them */
+    forms forms; /* of reasoning and calls that are looked for */
+    const json_t *tools; /* of the request, which the model is told of and may call; NULL: none */
+    const char *begun; /* what the prompt ends with of them; NULL: nothing */
+    bool keep_reasoning; /* it stays in the text */
+    const think_form *kept; /* whose marks do, too; NULL: none */
     bool add_special, with_pieces;
     bool pool_last, base64;
 } params;
 
 /* Reads what the table has for this endpoint. False after an error has been answered. `p` must not be moved. */
 bool params_read(exchange *x, const json_t *request, unsigned endpoint, params *p);
+/* What the text must match, by a field of the request. False after an error has been answered. */
+bool params_set_schema(exchange *x, params *p, const json_t *schema, const char *field);
 void params_free(params *p); /* also after a failure */
 
 #endif

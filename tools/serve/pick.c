@@ -22,12 +22,21 @@ static bool is_eos(const weft_model *m, int32_t token)
     return false;
 }
 
+/* A special token that gives no text, though others of this task do. */
+static bool is_mute(const engine *e, const task *t, int32_t token)
+{
+    if (!t->n_shown || !weft_tokenizer_is_special(e->d.tokenizer, token)) return false;
+    for (uint32_t i = 0; i < t->n_shown; i++)
+        if (t->shown[i] == token) return false;
+    return true;
+}
+
 /* The text that is certain now; at the end also what was held back. */
-static bool tell(task *t, task_token *told, bool hidden, bool last)
+static bool tell(const engine *e, task *t, task_token *told, bool hidden, bool last)
 {
     bool going = true;
     if (!hidden) {
-        told->text = weft_token_stream_push(t->stream, told->id, &told->n);
+        if (!is_mute(e, t, told->id)) told->text = weft_token_stream_push(t->stream, told->id, &told->n);
         going = t->listener.token(t->listener.ctx, told);
     }
     if (!last) return going;
@@ -61,7 +70,7 @@ task_end engine_pick(engine *e, task *t, float *logits, weft_error *err)
     bool eos = !t->ignore_eos && is_eos(e->d.model, told.id);
     bool length = t->n_picked == t->max_tokens || t->n > weft_session_context(e->d.session);
     bool whole = t->matcher && weft_matcher_must_end(t->matcher);
-    bool going = tell(t, &told, eos, eos || length || whole);
+    bool going = tell(e, t, &told, eos, eos || length || whole);
     if (weft_token_stream_stopped(t->stream) >= 0) return TASK_STOP;
     return eos || whole ? TASK_EOS : length ? TASK_LENGTH : going ? TASK_GOING : TASK_CANCELLED;
 }

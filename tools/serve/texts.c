@@ -117,7 +117,7 @@ static void complete(exchange *x, const json_t *request, params *p)
     answer_prompt *prompts = m ? answer_prompts_read(x, m, "prompt", json_object_get(request, "prompt"), &n) : NULL;
     if (!prompts) return;
     if (!p->max_tokens) p->max_tokens = 16; /* as OpenAI's API has it */
-    if (is_possible(x, p, n)) answer_begin(x, m, p, false, prompts, n);
+    if (is_possible(x, p, n)) answer_begin(x, m, p, &answer_completions, prompts, n);
     answer_prompts_free(prompts, n);
 }
 

@@ -1,0 +1,267 @@
+/* form_calls.c: from the text of calls to OpenAI's `tool_calls`. A text is read as far as it is calls; whoever asks
+ * learns how far that was. */
+#include "tools/serve/forms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A text that is being read. */
+typedef struct reading {
+    const call_form *f;
+    const json_t *tools;
+    const char *at, *end, *id;
+    json_t *list;
+} reading;
+
+static void skip(reading *r, const char *what)
+{
+    while (r->at < r->end && *r->at && strchr(what, *r->at)) r->at++;
+}
+
+static bool take(reading *r, const char *mark)
+{
+    size_t n = mark ? strlen(mark) : 0;
+    if (!mark || (size_t)(r->end - r->at) < n || memcmp(r->at, mark, n)) return false;
+    r->at += n;
+    return true;
+}
+
+/* What stands before a mark, which is passed, too. NULL: there is no such mark. */
+static const char *take_until(reading *r, const char *mark, size_t *n)
+{
+    const char *from = r->at, *found = memmem(from, (size_t)(r->end - from), mark, strlen(mark));
+    if (!found) return NULL;
+    *n = (size_t)(found - from);
+    r->at = found + strlen(mark);
+    return from;
+}
+
+/* An object or a list; NULL: there is none. */
+static json_t *take_json(reading *r)
+{
+    json_error_t told;
+    if (r->at >= r->end || (*r->at != '{' && *r->at != '[')) return NULL;
+    json_t *v = json_loadb(r->at, (size_t)(r->end - r->at), JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &told);
+    if (v) r->at += told.position;
+    return v;
+}
+
+/* ---- calls ---- */
+
+const json_t *form_tool(const json_t *tools, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        const json_t *function = json_object_get(json_array_get(tools, i), "function");
+        const char *n = json_string_value(json_object_get(function, "name"));
+        if (n && !strcmp(n, name)) return function;
+    }
+    return NULL;
+}
+
+/* An id as the family's template demands it of the calls of a conversation. */
+static void make_id(const call_form *f, const char *name, const char *given, const char *id, size_t i, char *out,
+                    size_t n)
+{
+    size_t k = strlen(id);
+    if (f->ids == CALL_IDS_COUNTED) snprintf(out, n, "functions.%.200s:%zu", name, i);
+    else if (f->ids == CALL_IDS_NINE) snprintf(out, n, "%.6s%03zu", id + (k > 6 ? k - 6 : 0), i % 1000);
+    else snprintf(out, n, "call_%.40s_%zu", id, i);
+    if (given && *given && f->ids != CALL_IDS_NINE) snprintf(out, n, "%.200s", given);
+}
+
+bool form_call_add(const call_form *f, const char *name, size_t n_name, json_t *arguments, const char *given,
+                   const char *id, json_t *list)
+{
+    char called[300], own[256];
+    if (!json_is_object(arguments) || !n_name || n_name >= sizeof own) return false;
+    memcpy(own, name, n_name);
+    own[n_name] = 0;
+    make_id(f, own, given, id, json_array_size(list), called, sizeof called);
+    char *packed = json_dumps(arguments, JSON_COMPACT);
+    json_t *call = packed && !memchr(name, 0, n_name)
+                       ? json_pack("{s:i, s:s, s:s, s:{s:s, s:s}}", "index", (int)json_array_size(list), "id", called,
+                                   "type", "function", "function", "name", own, "arguments", packed)
+                       : NULL;
+    free(packed);
+    return call && !json_array_append_new(list, call);
+}
+
+/* ---- objects ---- */
+
+static json_t *first_of(const json_t *object, const char *a, const char *b, const char *c)
+{
+    json_t *v = json_object_get(object, a);
+    if (!v) v = json_object_get(object, b);
+    return v || !c ? v : json_object_get(object, c);
+}
+
+static bool add_object(reading *r, json_t *object)
+{
+    char text[24];
+    json_t *name = first_of(object, "name", "tool_name", NULL), *given = first_of(object, "id", "tool_call_id", NULL);
+    json_t *arguments = first_of(object, "arguments", "parameters", "args");
+    if (!name && json_object_size(object) == 1) { /* {"NAME": {...}} */
+        void *one = json_object_iter(object);
+        const char *key = json_object_iter_key(one);
+        return form_call_add(r->f, key, strlen(key), json_object_iter_value(one), NULL, r->id, r->list);
+    }
+    const char *n = json_string_value(name), *i = json_string_value(given);
+    if (!n || (r->f->start && !form_tool(r->tools, n))) return false;
+    if (json_is_integer(given)) {
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(given));
+        i = text;
+    }
+    return form_call_add(r->f, n, json_string_length(name), arguments, i, r->id, r->list);
+}
+
+static bool add_objects(reading *r, json_t *value)
+{
+    if (json_is_object(value)) return add_object(r, value);
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_object(json_array_get(value, i)) || !add_object(r, json_array_get(value, i))) return false;
+    return json_array_size(value) > 0;
+}
+
+static bool read_objects(reading *r)
+{
+    for (;;) {
+        skip(r, " \t\r\n,;");
+        if (r->at == r->end || take(r, r->f->close)) return true;
+        const char *before = r->at;
+        json_t *value = take_json(r);
+        size_t n = json_array_size(r->list);
+        bool ok = value && add_objects(r, value);
+        json_decref(value);
+        if (ok) continue;
+        while (json_array_size(r->list) > n) json_array_remove(r->list, n); /* of a list all or none */
+        r->at = before;
+        return false;
+    }
+}
+
+/* ---- a name and an object ---- */
+
+/* NAME[CALL_ID]ID and functions.NAME:NUMBER are names with an id. */
+static bool add_named(reading *r, const char *name, size_t n, json_t *arguments)
+{
+    char given[256];
+    const char *mark = memmem(name, n, "[CALL_ID]", 9), *colon = memrchr(name, ':', n);
+    if (r->f->ids == CALL_IDS_NINE && mark) n = (size_t)(mark - name);
+    if (r->f->ids != CALL_IDS_COUNTED || n >= sizeof given)
+        return form_call_add(r->f, name, n, arguments, NULL, r->id, r->list);
+    snprintf(given, sizeof given, "%.*s", (int)n, name);
+    if (colon) n = (size_t)(colon - name);
+    bool prefix = n > 10 && !memcmp(name, "functions.", 10);
+    return form_call_add(r->f, name + (prefix ? 10 : 0), n - (prefix ? 10 : 0), arguments, given, r->id, r->list);
+}
+
+static bool read_named(reading *r)
+{
+    for (;;) {
+        size_t n;
+        skip(r, " \t\r\n");
+        if (r->at == r->end || take(r, r->f->close)) return true;
+        const char *before = r->at, *name = take(r, r->f->each) ? take_until(r, r->f->named, &n) : NULL;
+        if (name) skip(r, " \t\r\n");
+        json_t *arguments = name ? take_json(r) : NULL;
+        bool ok = arguments && add_named(r, name, n, arguments);
+        json_decref(arguments);
+        if (!ok) return r->at = before, false;
+        const char *after = r->at;
+        skip(r, " \t\r\n");
+        if (!take(r, r->f->last)) r->at = after;
+    }
+}
+
+/* ---- keys and values ---- */
+
+/* A value is what the tool's schema says: a text as it stands, anything else as JSON; without a schema what it can
+ * be. */
+static json_t *value_of(const json_t *function, const char *key, const char *text, size_t n, bool is_text)
+{
+    const json_t *properties = json_object_get(json_object_get(function, "parameters"), "properties");
+    const char *type = json_string_value(json_object_get(json_object_get(properties, key), "type"));
+    json_t *v = is_text || (type && !strcmp(type, "string"))
+                    ? NULL : json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    return v ? v : json_stringn(text, n);
+}
+
+static bool take_value(reading *r, const json_t *function, json_t *arguments)
+{
+    const call_form *f = r->f;
+    size_t n_key, n_mark = 0, n;
+    const char *key = take_until(r, f->value, &n_key), *mark = NULL;
+    char name[256];
+    if (!key || n_key >= sizeof name || (f->begin && !(mark = take_until(r, f->begin, &n_mark)))) return false;
+    const char *text = take_until(r, f->ended, &n);
+    if (!text) return false;
+    snprintf(name, sizeof name, "%.*s", (int)n_key, key);
+    if (f->lines && n && *text == '\n') text++, n--;
+    if (f->lines && n && text[n - 1] == '\n') n--;
+    bool is_text = mark && memmem(mark, n_mark, "string=\"true\"", 13);
+    json_t *v = value_of(function, name, text, n, is_text);
+    return v && !json_object_set_new(arguments, name, v);
+}
+
+static bool take_keyed(reading *r)
+{
+    const call_form *f = r->f;
+    char called[256];
+    size_t n = 0;
+    const char *name = r->at;
+    if (!take(r, f->each)) return false;
+    if (f->named) {
+        name = take_until(r, f->named, &n);
+    } else {
+        while (r->at < r->end && *r->at != '\n' && *r->at != '<') r->at++;
+        n = (size_t)(r->at - name);
+    }
+    if (!name || n >= sizeof called) return false;
+    while (n && strchr(" \t\r", name[n - 1])) n--;
+    snprintf(called, sizeof called, "%.*s", (int)n, name);
+    json_t *arguments = json_object();
+    bool ok = arguments;
+    for (skip(r, " \t\r\n"); ok && take(r, f->key); skip(r, " \t\r\n"))
+        ok = take_value(r, form_tool(r->tools, called), arguments);
+    ok = ok && (take(r, f->last) || r->at == r->end) &&
+         form_call_add(f, name, n, arguments, NULL, r->id, r->list);
+    json_decref(arguments);
+    return ok;
+}
+
+static bool read_keyed(reading *r)
+{
+    for (;;) {
+        skip(r, " \t\r\n");
+        if (r->at == r->end || take(r, r->f->close)) return true;
+        const char *before = r->at;
+        if (!take_keyed(r)) return r->at = before, false;
+    }
+}
+
+/* ---- all of them ---- */
+
+size_t form_calls_read(const call_form *f, const json_t *tools, const char *text, size_t n, const char *id,
+                       json_t *list)
+{
+    reading r = { f, tools, text, text + n, id, list };
+    bool going = true;
+    while (going) {
+        const char *before = r.at;
+        size_t had = json_array_size(list);
+        skip(&r, " \t\r\n");
+        bool again = f->each && !strcmp(f->open, f->each); /* the mark belongs to each call */
+        bool opened = again ? r.at < r.end && r.end - r.at >= (ptrdiff_t)strlen(f->each) &&
+                                  !memcmp(r.at, f->each, strlen(f->each))
+                            : take(&r, f->open) || (!had && f->start && r.at == text && *text == *f->start);
+        going = opened && (f->kind == CALL_JSON    ? read_objects(&r)
+                           : f->kind == CALL_NAMED ? read_named(&r)
+                                                   : read_keyed(&r));
+        if (json_array_size(list) == had) {
+            r.at = before;
+            going = false;
+        }
+    }
+    return (size_t)(r.at - text);
+}

@@ -1,0 +1,269 @@
+/* form_reader.c: an answer in pieces, told apart as it comes: reasoning, the answer itself, calls. A piece is held back
+ * only as long as it may become a mark; from the first mark of a call on all is held to the end. */
+#include "tools/serve/forms.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char space[] = " \t\r\n";
+
+static size_t span_space(const char *text, size_t n)
+{
+    size_t i = 0;
+    while (i < n && text[i] && strchr(space, text[i])) i++;
+    return i;
+}
+
+/* How much of a mark stands at a text's beginning: all (n_mark), or 1 and more where the text ends within it. */
+static size_t match(const char *text, size_t n, const char *mark)
+{
+    size_t n_mark = mark ? strlen(mark) : 0, k = n < n_mark ? n : n_mark;
+    return n_mark && !memcmp(text, mark, k) ? k : 0;
+}
+
+static bool is_whole(const char *text, size_t n, const char *mark)
+{
+    return mark && *mark && match(text, n, mark) == strlen(mark);
+}
+
+static void consume(form_reader *r, size_t n)
+{
+    if (!n) return;
+    memmove(r->held.data, r->held.data + n, r->held.size - n);
+    r->held.size -= n;
+    r->held.data[r->held.size] = 0;
+}
+
+static bool tell(form_reader *r, form_part part, size_t n)
+{
+    bool ok = !n || r->sink(r->ctx, part, r->held.data, n);
+    if (n && part == FORM_ANSWER) r->told = true;
+    consume(r, n);
+    return ok;
+}
+
+/* Skips white space where it does not count. */
+static void skip_space(form_reader *r)
+{
+    size_t n = r->skip ? span_space(r->held.data, r->held.size) : 0;
+    consume(r, n);
+    if (r->held.size) r->skip = false;
+}
+
+/* ---- marks in an answer ---- */
+
+/* Where the first of some marks begins, and which, as a text of it may still become the longest; n: nowhere. *mark
+ * NULL: it is not certain yet. */
+static size_t find(const char *text, size_t n, bool last, const char *const *marks, size_t n_marks, const char **mark)
+{
+    *mark = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t longest = 0;
+        bool open = false;
+        for (size_t k = 0; k < n_marks; k++) {
+            size_t m = match(text + i, n - i, marks[k]);
+            if (!m) continue;
+            if (m < strlen(marks[k])) open |= !last;
+            else if (m > longest) longest = m, *mark = marks[k];
+        }
+        if (open) return *mark = NULL, i;
+        if (longest) return i;
+    }
+    return n;
+}
+
+/* ---- states; each goes on until it needs more: true and *more false ---- */
+
+static bool start(form_reader *r, bool last, bool *more)
+{
+    const think_form *t = r->forms.think;
+    size_t n = span_space(r->held.data, r->held.size), left = r->held.size - n;
+    const char *text = r->held.data + n;
+    if (t && is_whole(text, left, t->open)) {
+        consume(r, n + strlen(t->open));
+        r->state = FORM_THINKS;
+        r->skip = true;
+        return true;
+    }
+    if (!last && (!left || (t && match(text, left, t->open)))) return *more = false, true;
+    r->state = FORM_ANSWERS;
+    return true;
+}
+
+static bool think(form_reader *r, bool last, bool *more)
+{
+    const char *close = r->forms.think->close, *mark;
+    skip_space(r);
+    size_t i = find(r->held.data, r->held.size, last, &close, 1, &mark), n = i;
+    while (n && strchr(space, r->held.data[n - 1])) n--; /* that before the end is none of it */
+    if (!tell(r, FORM_REASONING, n)) return false;
+    *more = mark;
+    if (!mark) return true;
+    consume(r, i - n + strlen(close));
+    r->state = FORM_ANSWERS;
+    r->skip = true;
+    return true;
+}
+
+static bool answer(form_reader *r, bool last, bool *more)
+{
+    const think_form *t = r->forms.think;
+    const call_form *c = r->forms.call;
+    const char *marks[4], *mark;
+    size_t n_marks = 0;
+    if (t && t->drop[0]) marks[n_marks++] = t->drop[0];
+    if (t && t->drop[1]) marks[n_marks++] = t->drop[1];
+    if (c && c->drop) marks[n_marks++] = c->drop;
+    if (c && r->tools) marks[n_marks++] = c->open;
+    skip_space(r);
+    size_t n = span_space(r->held.data, r->held.size);
+    if (c && r->tools && c->start && !r->told && is_whole(r->held.data + n, r->held.size - n, c->start)) {
+        consume(r, n);
+        r->state = FORM_CALLS;
+        return true;
+    }
+    size_t i = find(r->held.data, r->held.size, last, marks, n_marks, &mark);
+    const bool blank = !r->told && i <= n; /* white space before anything else, which may be nothing */
+    if (mark && blank) consume(r, i);
+    else if (!(blank && !last) && !tell(r, FORM_ANSWER, i)) return false;
+    *more = mark;
+    if (!mark) return true;
+    if (c && mark == c->open) r->state = FORM_CALLS;
+    else consume(r, strlen(mark));
+    return true;
+}
+
+/* ---- channels ---- */
+
+static const char *const ends[] = { "<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>" };
+
+static void read_head(form_reader *r, const char *head, size_t n)
+{
+    const char *channel = memmem(head, n, "<|channel|>", 11), *to = memmem(head, n, "to=", 3);
+    bool commentary = channel && memmem(channel, n - (size_t)(channel - head), "commentary", 10);
+    bool analysis = channel && is_whole(channel + 11, n - (size_t)(channel + 11 - head), "analysis");
+    size_t k = 0;
+    if (to && is_whole(to, n - (size_t)(to - head), "to=functions.")) to += 10;
+    for (to = to ? to + 3 : NULL; to && to + k < head + n && !strchr(" \t\r\n<", to[k]) && k < sizeof r->recipient - 1;)
+        k++;
+    if (k) memcpy(r->recipient, to, k);
+    r->recipient[k] = 0;
+    r->calling = k && r->tools && (commentary || analysis || !channel);
+    r->part = analysis && !r->calling ? FORM_REASONING : FORM_ANSWER;
+}
+
+static bool head(form_reader *r, bool last, bool *more)
+{
+    const char *mark, *message = "<|message|>";
+    size_t n = span_space(r->held.data, r->held.size), left = r->held.size - n;
+    const char *text = r->held.data + n;
+    static const char *const first[] = { "<|start|>", "<|channel|>", "to=" };
+    bool may = false;
+    for (size_t i = 0; i < 3; i++) may |= match(text, left, first[i]) > 0;
+    if (!left && !last) return *more = false, true;
+    if (!r->opened && !may && left) { /* an answer without any */
+        r->state = FORM_BODY;
+        r->part = FORM_ANSWER;
+        r->opened = true;
+        return true;
+    }
+    size_t i = find(r->held.data, r->held.size, last, &message, 1, &mark);
+    *more = mark;
+    if (!mark) {
+        if (last) consume(r, r->held.size); /* a head without a message says nothing */
+        return true;
+    }
+    read_head(r, r->held.data, i);
+    consume(r, i + strlen(message));
+    r->state = FORM_BODY;
+    r->opened = true;
+    return true;
+}
+
+/* Between two messages of one kind there is an empty line. */
+static bool tell_body(form_reader *r, size_t n)
+{
+    if (n && r->again && r->heard[r->part] && !r->sink(r->ctx, r->part, "\n\n", 2)) return false;
+    if (n) r->again = false;
+    if (n) r->heard[r->part] = true;
+    return tell(r, r->part, n);
+}
+
+static bool call_body(form_reader *r, size_t n)
+{
+    json_t *arguments = json_loadb(r->held.data, n, JSON_ALLOW_NUL, NULL);
+    if (!r->calls) r->calls = json_array();
+    bool ok = form_call_add(r->forms.call, r->recipient, strlen(r->recipient), arguments, NULL, r->id, r->calls);
+    json_decref(arguments);
+    if (ok) consume(r, n);
+    return ok || tell_body(r, n); /* no call: it stays text */
+}
+
+static bool body(form_reader *r, bool last, bool *more)
+{
+    const char *mark;
+    size_t i = find(r->held.data, r->held.size, last, ends, sizeof ends / sizeof *ends, &mark);
+    *more = mark;
+    if (r->calling && !mark && !last) return true;
+    if (r->calling ? !call_body(r, i) : !tell_body(r, i)) return false;
+    if (!mark) return true;
+    if (mark != ends[3] && mark != ends[4]) consume(r, strlen(mark));
+    r->state = FORM_HEAD;
+    r->again = true;
+    return true;
+}
+
+/* ---- all of them ---- */
+
+static bool advance(form_reader *r, bool last)
+{
+    bool ok = true, more = true;
+    while (ok && more && (r->held.size || last) && r->state != FORM_CALLS) {
+        switch (r->state) {
+        case FORM_STARTS: ok = start(r, last, &more); break;
+        case FORM_THINKS: ok = think(r, last, &more); break;
+        case FORM_ANSWERS: ok = answer(r, last, &more); break;
+        case FORM_HEAD: ok = head(r, last, &more); break;
+        case FORM_BODY: ok = body(r, last, &more); break;
+        case FORM_CALLS: break;
+        }
+        if (last && !r->held.size) break;
+    }
+    return ok;
+}
+
+bool form_push(form_reader *r, const char *text, size_t n)
+{
+    weft_writer w = weft_text_writer(&r->held);
+    if (r->state == FORM_STARTS && r->forms.call && r->forms.call->kind == CALL_CHANNELS) r->state = FORM_HEAD;
+    return !n || (w.write(w.ctx, text, n) && advance(r, false));
+}
+
+bool form_is_thinking(const form_reader *r)
+{
+    return r->state == FORM_THINKS || (r->state == FORM_BODY && r->part == FORM_REASONING);
+}
+
+bool form_finish(form_reader *r, json_t **calls, bool *whole)
+{
+    bool ok = !r->held.data || advance(r, true);
+    *whole = true;
+    if (ok && r->state == FORM_CALLS) {
+        if (!r->calls) r->calls = json_array();
+        size_t n = form_calls_read(r->forms.call, r->tools, r->held.data, r->held.size, r->id, r->calls);
+        consume(r, n);
+        if (n && is_whole(r->held.data, r->held.size, r->forms.call->drop)) consume(r, strlen(r->forms.call->drop));
+        if (n && span_space(r->held.data, r->held.size) == r->held.size) consume(r, r->held.size);
+        *whole = !r->held.size;
+        ok = tell(r, FORM_ANSWER, r->held.size);
+    }
+    *calls = json_array_size(r->calls) ? json_incref(r->calls) : NULL;
+    return ok;
+}
+
+void form_free(form_reader *r)
+{
+    weft_text_free(&r->held);
+    json_decref(r->calls);
+    r->calls = NULL;
+}
