@@ -523,7 +523,7 @@ subprocess.run([weft, "convert", model, gguf], check=True, capture_output=True, 
 hub.add("some/gguf", {"stories-f16.gguf": open(gguf, "rb").read(), "config.json": b"{}"})
 c = Cache().pull("some/gguf")
 for named in (c.out.strip(), "some/gguf"):
-    seen = subprocess.run([weft, "inspect", named], env=c.environment, capture_output=True, text=True, timeout=PATIENCE)
+    seen = subprocess.run([weft, "inspect", named, "--device", "cpu,threads=1"], env=c.environment, capture_output=True, text=True, timeout=PATIENCE)
     check(f"a GGUF model by {named}", seen.returncode == 0 and "stories-f16.gguf" in seen.stdout, (seen.stdout[:200], seen.stderr))
 
 hub.close()
