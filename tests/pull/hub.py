@@ -14,7 +14,7 @@ import threading
 import urllib.parse
 
 LARGE = 4096
-PATIENCE = 120  # seconds until a test that waits has failed; nothing here is timed
+PATIENCE = 240  # seconds until a test that waits has failed; nothing here is timed
 
 
 def digest_of(data):

@@ -319,7 +319,7 @@ for what, location, words in (("a file", "file:///etc/passwd", "no address of ht
     hub.faults["config.json"] = [to(location)] * 12
     fails(f"sent on to {what}", Cache().pull(NAME, "--retries", "0"), words)
 hub.faults.clear()
-hub.faults["config.json"] = [to(f"/{NAME}/resolve/moved/config.json?x=y")]
+hub.faults["config.json"] = [to(f"/{NAME}/resolve/moved/config.json?x=y z&etag=%22a%22")]
 works("sent on within the hub", Cache(HF_TOKEN=TOKEN).pull())
 check("with the token", hub.asked("moved/config.json")[0]["token"] == f"Bearer {TOKEN}", hub.requests)
 hub.cdn_host = "127.0.0.1"

@@ -76,7 +76,8 @@ static weft_status go_on(const pull_curl *c, char url[PULL_MAX_URL], const pull_
 {
     char *whole = NULL;
     CURLU *u = c->url();
-    bool ok = u && *location && !c->url_set(u, CURLUPART_URL, url, 0) && !c->url_set(u, CURLUPART_URL, location, 0) &&
+    bool ok = u && *location && !c->url_set(u, CURLUPART_URL, url, 0) &&
+              !c->url_set(u, CURLUPART_URL, location, CURLU_URLENCODE) &&
               !c->url_get(u, CURLUPART_URL, &whole, 0) && strlen(whole) < PULL_MAX_URL;
     if (ok) strcpy(url, whole);
     c->free(whole);
