@@ -71,7 +71,7 @@ static weft_status print_tables(const cli_args *a, const profile_set *s, const w
     return WEFT_OK;
 }
 
-static weft_status print_json(const profile_set *s, const weft_writer *w, weft_error *err)
+weft_status profile_json(const profile_set *s, const char *title, const weft_writer *w, weft_error *err)
 {
     weft_dump_program d[2];
     for (uint32_t i = 0; i < s->n; i++) {
@@ -79,7 +79,7 @@ static weft_status print_json(const profile_set *s, const weft_writer *w, weft_e
         d[i] = (weft_dump_program){ .name = e->name, .built = e->built, .program = e->program, .profile = e->profile,
                                     .checks = e->checks.nodes, .n_checks = e->checks.n };
     }
-    return weft_program_dump(d, s->n, WEFT_DUMP_JSON, &(weft_dump_desc){ .title = s->source.title }, w, err);
+    return weft_program_dump(d, s->n, WEFT_DUMP_JSON, &(weft_dump_desc){ .title = title }, w, err);
 }
 
 static weft_status print_trace(const profile_set *s, const weft_writer *w, weft_error *err)
@@ -92,7 +92,7 @@ static weft_status print_trace(const profile_set *s, const weft_writer *w, weft_
 static weft_status print(const cli_args *a, const profile_set *s, const weft_writer *w, weft_error *err)
 {
     const char *format = cli_text(a, "format", "text");
-    if (!strcmp(format, "json") || !strcmp(format, "html")) return print_json(s, w, err);
+    if (!strcmp(format, "json") || !strcmp(format, "html")) return profile_json(s, s->source.title, w, err);
     if (!strcmp(format, "perfetto")) return print_trace(s, w, err);
     return print_tables(a, s, w, err);
 }

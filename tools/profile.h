@@ -34,6 +34,17 @@ typedef struct profile_set {
     uint32_t n;
 } profile_set;
 
+/* What a measurement consists of: begin with a program, add each run that began at `begin` (cells: of a sequence's that
+ * it read, of a session's page; 0: all of them), end. What is measured belongs to set->conditions. */
+weft_status profile_begin(profile_set *s, const char *name, weft_program *p, const weft_graph *built, double tokens,
+                          profile_entry **out, weft_error *err);
+weft_status profile_add(profile_entry *e, uint64_t begin, uint32_t cells, uint32_t page, weft_error *err);
+weft_status profile_end(profile_entry *e, weft_error *err);
+/* When all have ended; all share the conditions of the whole. */
+weft_status profile_finish(profile_set *s, weft_error *err);
+/* The whole as a document (docs/dump-format.md). */
+weft_status profile_json(const profile_set *s, const char *title, const weft_writer *w, weft_error *err);
+
 /* Opens MODEL, runs and profiles it as the options say. 0, or an exit status; close in any case. */
 int profile_measure(const cli_args *a, profile_set *out);
 void profile_close(profile_set *s);

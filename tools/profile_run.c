@@ -9,22 +9,32 @@ enum { DECODE_PROMPT = 16, WARM_UP = 2, MAX_CHECKED = 64 };
 
 /* ---- shared by models and graph texts ---- */
 
+weft_status profile_begin(profile_set *s, const char *name, weft_program *p, const weft_graph *built, double tokens,
+                          profile_entry **out, weft_error *err)
+{
+    profile_entry *e = *out = &s->entry[s->n++];
+    *e = (profile_entry){ .name = name, .program = p, .built = built };
+    weft_profile_desc d = { .name = name, .mode = s->mode, .roofs = s->conditions.roofs, .tokens = tokens };
+    WEFT_TRY(weft_profile_create(p, &d, &e->profile, err));
+    return weft_program_profile(p, s->mode, err);
+}
+
+weft_status profile_end(profile_entry *e, weft_error *err)
+{
+    return weft_program_profile(e->program, WEFT_PROFILE_OFF, err);
+}
+
 static int begin_entry(profile_set *s, const char *name, weft_program *p, const weft_graph *built, double tokens,
                        profile_entry **out)
 {
     weft_error err;
-    profile_entry *e = *out = &s->entry[s->n++];
-    *e = (profile_entry){ .name = name, .program = p, .built = built };
-    weft_profile_desc d = { .name = name, .mode = s->mode, .roofs = s->conditions.roofs, .tokens = tokens };
-    if (weft_profile_create(p, &d, &e->profile, &err) || weft_program_profile(p, s->mode, &err))
-        return cli_report(&err);
-    return 0;
+    return profile_begin(s, name, p, built, tokens, out, &err) ? cli_report(&err) : 0;
 }
 
 static int end_entry(profile_entry *e)
 {
     weft_error err;
-    return weft_program_profile(e->program, WEFT_PROFILE_OFF, &err) ? cli_report(&err) : 0;
+    return profile_end(e, &err) ? cli_report(&err) : 0;
 }
 
 /* The first turn. */
@@ -35,18 +45,22 @@ static int begin_conditions(profile_set *s)
     return conditions_turn(&s->conditions, &err) ? cli_report(&err) : 0;
 }
 
-/* The last turn. All entries share the conditions of the whole measurement. */
+weft_status profile_finish(profile_set *s, weft_error *err)
+{
+    conditions_end(&s->conditions);
+    for (uint32_t i = 0; i < s->n; i++) {
+        WEFT_TRY(weft_profile_set_conditions(s->entry[i].profile, &s->conditions.sum, err));
+        WEFT_TRY(weft_profile_finish(s->entry[i].profile, err));
+    }
+    return WEFT_OK;
+}
+
+/* The last turn. */
 static int finish(profile_set *s)
 {
     weft_error err;
     cli_work_end(&s->work);
-    if (conditions_turn(&s->conditions, &err)) return cli_report(&err);
-    conditions_end(&s->conditions);
-    for (uint32_t i = 0; i < s->n; i++)
-        if (weft_profile_set_conditions(s->entry[i].profile, &s->conditions.sum, &err) ||
-            weft_profile_finish(s->entry[i].profile, &err))
-            return cli_report(&err);
-    return 0;
+    return conditions_turn(&s->conditions, &err) || profile_finish(s, &err) ? cli_report(&err) : 0;
 }
 
 /* Whether the roof is measured before run i of n: in the middle. It takes what was cached with it, so a run that does
@@ -56,8 +70,7 @@ static bool is_middle(uint32_t i, uint32_t n)
     return n > 1 && i == n / 2;
 }
 
-/* The run that began at `begin` is over; cells: of a sequence's that it read, of a session's page; 0: all of them. */
-static weft_status add_run(profile_entry *e, uint64_t begin, uint32_t cells, uint32_t page, weft_error *err)
+weft_status profile_add(profile_entry *e, uint64_t begin, uint32_t cells, uint32_t page, weft_error *err)
 {
     weft_bound work[WEFT_MAX_EXTENTS];
     weft_profile_run run = { .begin = begin, .end = weft_profile_now(), .work = work };
@@ -152,7 +165,7 @@ static weft_status run_prompts(profile_set *set, profile_entry *e, tokens *t, ui
         weft_program_spans_clear(e->program);
         uint64_t begin = weft_profile_now();
         WEFT_TRY(go_on(s, t, before, n_run, err));
-        WEFT_TRY(add_run(e, begin, n_prompt, page_of(s), err));
+        WEFT_TRY(profile_add(e, begin, n_prompt, page_of(s), err));
         WEFT_TRY(cli_work_did(&set->work, 1, err));
     }
     return WEFT_OK;
@@ -164,7 +177,7 @@ static weft_status decode_one(weft_session *s, profile_entry *e, tokens *t, bool
     weft_program_spans_clear(e->program);
     uint64_t begin = weft_profile_now();
     WEFT_TRY(weft_session_eval(s, &next, 1, &(weft_rows){ .candidates = &t->best }, err));
-    return counts ? add_run(e, begin, weft_session_length(s, 0), page_of(s), err) : WEFT_OK;
+    return counts ? profile_add(e, begin, weft_session_length(s, 0), page_of(s), err) : WEFT_OK;
 }
 
 static weft_status run_decoding(profile_set *set, profile_entry *e, tokens *t, uint32_t n, uint32_t repeat,
@@ -318,7 +331,7 @@ static weft_status run_graph_once(profile_entry *e, bool counts, weft_error *err
     weft_program_spans_clear(e->program);
     uint64_t begin = weft_profile_now();
     WEFT_TRY(weft_program_run(e->program, err));
-    return counts ? add_run(e, begin, 0, 0, err) : WEFT_OK;
+    return counts ? profile_add(e, begin, 0, 0, err) : WEFT_OK;
 }
 
 static weft_status run_graph(profile_set *set, profile_entry *e, uint32_t repeat, weft_error *err)

@@ -81,6 +81,11 @@ bool desk_put(exchange *x)
     return !x;
 }
 
+void serve_profile(exchange *x)
+{
+    exchange_answer(x, 200, json_object());
+}
+
 /* ---- a server ---- */
 
 static const char template[] = "{# <think> <tool_call></tool_call> #}"

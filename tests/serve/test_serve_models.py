@@ -2,6 +2,7 @@
 one delays no stream of another."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,21 @@ until("one is given back", server, "one", "unloaded")
 check.equal("and loaded", server.post("/models/load", {"model": "one"}).json, {"success": True})
 check.equal("which is answered then", state(server, "one"), "loaded")
 check.equal("/models/load of a loaded one", server.post("/models/load", {"model": "one"}).status, 200)
+
+# ---- where its time goes ----
+stories = together([lambda: server.text(STORY, model="one", max_tokens=9), lambda: server.get("/profile/one"),
+                    lambda: server.text(STORY, model="one", max_tokens=9)])
+profile = stories[1]
+check("/profile is a page", profile.status == 501 or (profile.status == 200 and b'id="weft-a"' in profile.body), profile.body[:300])
+if profile.status == 200:
+    check("of both programs, with times", all(re.search(x, profile.body) for x in
+                                                     (rb'"name": ?"prompt"', rb'"name": ?"decode"', rb'"profile":')))
+    check.equal("and without a file's name", profile.body.count(os.path.abspath(model).encode()), 0)
+check.equal("texts go on", [stories[0], stories[2]], [ALONE] * 2)
+check.equal("/profile is of the first", server.get("/profile").status, profile.status)
+check.equal("/profile of none", server.get("/profile/none").status, 404)
+check.equal("/profile for a page of another site", server.get("/profile", ["Sec-Fetch-Site: cross-site"]).status, 403)
+check.equal("it leaves the cache as it was", server.text(STORY, model="one", max_tokens=9), ALONE)
 check.equal("the server ends with", server.end(), 0)
 
 # ---- room for one alone, and a time to be kept of none ----

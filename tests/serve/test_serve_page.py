@@ -135,6 +135,29 @@ def looks(page):
     check.equal("every control has a name", unnamed, [])
 
 
+def several(page, server):
+    """Two models, of which one is loaded by a button and shows where its time goes."""
+    b, before = page.b, len(page.b.log)
+    choose = "(() => { const m = document.getElementById('model'); m.value = 'b'; m.dispatchEvent(new Event('change')); })()"
+    actions = "[...document.querySelectorAll('#actions button')].map((e) => e.textContent).join()"
+    b.open(f"http://127.0.0.1:{server.port}/")
+    page.until("the first is loaded", f"{actions} === 'Profile,Unload'")
+    b.evaluate(choose)
+    page.until("the other is not", f"{actions} === 'Load' && document.getElementById('facts').textContent.includes('unloaded')")
+    page.click("#actions button")
+    page.until("a button loads it", f"{actions} === 'Profile,Unload'")
+    page.picture("models")
+    b.evaluate("window.open = () => (window.profile = {})")
+    page.click("#actions button")
+    page.until("its profile has a page", "String(window.profile.location).startsWith('blob:')")
+    page.until("the button is there again", "!document.getElementById('actions').inert")
+    page.click("#actions button:last-child")
+    page.until("another gives it back", f"{actions} === 'Load'")
+    check.equal("nothing more is said in the console", b.log[before:], [])
+    b.evaluate("location = window.profile.location, 0")
+    page.until("the page of the profile is the viewer's", "document.getElementById('weft-a') !== null && document.title.includes('b')")
+
+
 def main():
     if not browser.find():
         print("no browser")
@@ -163,6 +186,10 @@ def main():
                    " k.dispatchEvent(new Event('change')); })()")
         page.until("with which it goes on", "document.getElementById('facts').textContent.includes('Context')")
         check("a base model has no chat", b.evaluate("document.getElementById('tab-chat').disabled"))
+        server.end()
+        server = serving.Server(weft, f"a={model}", f"b={model}", "--context", "64")
+        several(page, server)
+        page.picture("profile")
         server.end()
     check.end()
 

@@ -260,6 +260,7 @@ static void *work(void *ctx)
         atomic_store(&e->counts.running, e->n_running);
         atomic_store(&e->counts.cells_free, weft_session_cells_free(e->d.session));
     }
+    call_between(e); /* whoever asked late is told that it ends */
     return NULL;
 }
 

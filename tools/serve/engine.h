@@ -85,6 +85,10 @@ void engine_submit(engine *e, task *const *t, uint32_t n);
 /* Has the engine's thread call `work` once, between two steps, with the session and its cores its own. False: it ends,
  * or has been asked already; then nothing is called. */
 bool engine_between(engine *e, void (*work)(void *ctx), void *ctx);
+/* For such work: a sequence that is empty, and is to be left so; UINT32_MAX: there is none. And whether a sequence's
+ * pages were given back that was only kept: to be tried again where there were too few. */
+uint32_t engine_spare(engine *e);
+bool engine_spare_pages(engine *e);
 /* Takes no more tasks. `at_once`: ends those that there are. */
 void engine_close(engine *e, bool at_once);
 bool engine_is_idle(engine *e);

@@ -207,7 +207,7 @@ static exchange *begin(http *h, struct MHD_Connection *c, const char *url, const
     x->path = strdup(url);
     request_head head = { .method = method, .path = url, .authorization = header(c, "Authorization"),
                           .key = header(c, "X-Api-Key"), .origin = header(c, "Origin"), .host = header(c, "Host"),
-                          .loopback = h->loopback };
+                          .site = header(c, "Sec-Fetch-Site"), .loopback = h->loopback };
     server_begin(h->server, x, &head);
     x->client = client_of(c, server_key(h->server, &head));
     pthread_mutex_lock(&h->lock);

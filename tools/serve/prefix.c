@@ -55,12 +55,24 @@ bool engine_evict(engine *e)
     return oldest != NO_SEQUENCE && !weft_session_truncate(e->d.session, oldest, 0, NULL);
 }
 
+uint32_t engine_spare(engine *e)
+{
+    uint32_t q = find_empty(e);
+    if (q == NO_SEQUENCE && engine_evict(e)) q = find_empty(e);
+    if (q != NO_SEQUENCE) e->sequences[q].used = ++e->clock; /* others are given back before it */
+    return q;
+}
+
+bool engine_spare_pages(engine *e)
+{
+    return engine_evict(e);
+}
+
 bool engine_seat(engine *e, task *t, weft_error *err)
 {
     uint32_t best, shared = 0;
     if (!t->pool && find_best(e, t, &best)) e->sequences[best].used = ++e->clock;
-    uint32_t q = find_empty(e);
-    if (q == NO_SEQUENCE && engine_evict(e)) q = find_empty(e);
+    uint32_t q = engine_spare(e);
     if (q == NO_SEQUENCE) return WEFT_FAIL(err, WEFT_LIMIT, "no sequence is free"), false;
     if (weft_session_adapt(e->d.session, q, t->adapter, err)) return false;
     if (!t->pool && weft_session_share(e->d.session, q, t->ids, t->n - 1, &shared, err)) return false;

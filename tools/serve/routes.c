@@ -19,6 +19,8 @@ static const route routes[] = {
     { "GET", "/props", serve_props, false, true },
     { "GET", "/v1/models", serve_models, false, true },
     { "GET", "/v1/models/", serve_models, false, true }, /* and a name */
+    { "GET", "/profile", serve_profile, false, false }, /* of the first model */
+    { "GET", "/profile/", serve_profile, false, false }, /* and a name */
     { "POST", "/v1/completions", serve_completions, false, false },
     { "POST", "/v1/chat/completions", serve_chat, false, false },
     { "POST", "/v1/embeddings", serve_embeddings, false, false },
@@ -82,6 +84,13 @@ static bool is_foreign(const request_head *head)
     return head->origin && (!host || !head->host || strcasecmp(host + 3, head->host));
 }
 
+/* What a page of another site loads as a picture or a script has no Origin; it cannot read the answer, but could keep
+ * the server busy. */
+static bool is_embedded(const request_head *head)
+{
+    return head->site && !strcasecmp(head->site, "cross-site");
+}
+
 /* A server for this machine alone, without keys, is asked for by an address or as localhost; a name that somebody else
  * has let point here is how pages of other sites would read from it (DNS rebinding). */
 static bool is_rebound(const server *s, const request_head *head)
@@ -96,7 +105,7 @@ void server_begin(server *s, exchange *x, const request_head *head)
 {
     const route *r = x->route = find(head->path);
     bool reads = !strcmp(head->method, "HEAD") && r && !strcmp(r->method, "GET");
-    if (is_foreign(head) || is_rebound(s, head))
+    if (is_foreign(head) || is_rebound(s, head) || (r && !r->quick && is_embedded(head)))
         exchange_error(x, 403, "foreign_origin", NULL, "pages of other sites may not use this server");
     else if (!(r && r->open) && s->n_keys && !server_key(s, head))
         exchange_error(x, 401, "invalid_api_key", NULL, "a key is needed: Authorization: Bearer KEY");

@@ -75,6 +75,7 @@ typedef struct server {
     bool keeping;     /* there is one */
     atomic_bool stopping; /* nothing is loaded any more */
     uint64_t n_wanted;
+    atomic_flag profiling; /* one at a time */
     cores cores; /* of the processor, that models on it share */
 } server;
 
@@ -121,7 +122,7 @@ void keeper_stop(server *s); /* whoever waits for a model is told so; a load is 
 /* ---- routes (routes.c) ---- */
 
 typedef struct request_head {
-    const char *method, *path, *authorization, *key, *origin, *host; /* NULL: not there */
+    const char *method, *path, *authorization, *key, *origin, *host, *site; /* NULL: not there */
     bool loopback;
 } request_head;
 /* Finds the route, and refuses what need not be read further: x is answered then. */
@@ -135,7 +136,7 @@ void route_run(exchange *x);
 /* What routes do. All answer x, at once or later. */
 typedef void route_function(exchange *x);
 route_function serve_front, serve_health, serve_ready, serve_metrics, serve_models, serve_props, serve_completions,
-    serve_chat, serve_embeddings, serve_tokenize, serve_detokenize, serve_load, serve_unload;
+    serve_chat, serve_embeddings, serve_tokenize, serve_detokenize, serve_load, serve_unload, serve_profile;
 
 /* ---- the desk (desk.c): a thread that reads requests, one after the other ---- */
 bool desk_start(void);

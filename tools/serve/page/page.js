@@ -194,7 +194,11 @@ let mode = "chat",
     busy = null; // the AbortController of the answer that is being written
 const messages = []; // { role, content }
 
-const chosen = () => models.find((m) => m.model === byId("model").value.split(":")[0]) || models[0];
+/** The model that is chosen, or whose adapter is. */
+function chosen() {
+    const name = byId("model").value;
+    return models.find((m) => m.model === name) || models.find((m) => name.startsWith(m.model + ":")) || models[0];
+}
 
 function showMessage(role) {
     const answer = h("p", { class: "answer" }),
@@ -321,12 +325,13 @@ function clearAll() {
 /* ---- views ---- */
 
 function showMode(which) {
-    mode = chosen() && !chosen().chat_template ? "text" : which;
+    const continues = chosen() && chosen().state === "loaded" && !chosen().chat_template; // nobody knows before
+    mode = continues ? "text" : which;
     for (const name of ["chat", "text"]) {
         byId(name).hidden = name !== mode;
         byId("tab-" + name).setAttribute("aria-selected", name === mode);
     }
-    byId("tab-chat").disabled = Boolean(chosen() && !chosen().chat_template);
+    byId("tab-chat").disabled = Boolean(continues);
     byId("tab-chat").title = byId("tab-chat").disabled ? "This model has no chat template: it continues texts" : "";
     byId("chat-empty").textContent = "Ask something. What you write goes to this server, and nowhere else.";
     byId("field-system").hidden = mode !== "chat";
@@ -357,12 +362,34 @@ function bytes(n) {
 
 const bar = (share) => h("div", { class: "bar" }, h("i", { style: `width:${(100 * share).toFixed(1)}%` }));
 
+/** What can be done with the model as it is. */
+function actionsOf(m) {
+    const button = (text, title, run) => h("button", { type: "button", class: "button", title, onclick: run }, text),
+        load = (what) => () => act(post("/models/" + what, { model: m.model }));
+    if (m.state === "unloaded") return [button("Load", "Load the model now; a message does it, too", load("load"))];
+    if (m.state !== "loaded") return [];
+    return [
+        button("Profile", "Where the time goes: measured for a second, in which texts wait", () => act(showProfile(m))),
+        models.length > 1 ? button("Unload", "Give its memory back when its texts have ended", load("unload")) : null,
+    ];
+}
+
+function stateOf(m) {
+    return h(
+        "dl",
+        {},
+        [h("dt", {}, "State"), h("dd", {}, m.state)],
+        m.waiting ? [h("dt", {}, "Waiting"), h("dd", {}, `${m.waiting} requests`)] : null,
+    );
+}
+
 function factsOf(m, version) {
+    if (m.state !== "loaded") return [stateOf(m)];
     const row = (name, value) => [h("dt", {}, name), h("dd", {}, value)],
         used = m.cells - m.cells_free,
         slots = Array.from({ length: Math.min(m.slots, 128) }, (_, i) => h("i", { class: i < m.running ? "used" : null }));
     return [
-        h("dl", {}, row("Weft", version), row("Architecture", m.architecture), row("Device", m.device_name || m.device),
+        h("dl", {}, row("Weft", version), models.length > 1 ? row("State", m.state) : null, row("Architecture", m.architecture), row("Device", m.device_name || m.device),
             row("Parameters", (m.parameters / 1e6).toFixed(m.parameters < 1e8 ? 1 : 0) + " M"),
             row("Memory", bytes(m.bytes)), row("Context", `${m.context.toLocaleString("en")} tokens`)),
         h("h2", {}, `Texts under way: ${m.running} of ${m.slots}` + (m.waiting ? `, ${m.waiting} wait` : "")),
@@ -372,10 +399,49 @@ function factsOf(m, version) {
     ];
 }
 
+let shown = ""; // the state whose buttons are there: those in use are not replaced under the pointer
+
 async function showFacts() {
     const props = await (await check(await fetch("/props", { headers: headers() }))).json();
     models = props.models;
-    if (chosen()) byId("facts").replaceChildren(...factsOf(chosen(), props.version));
+    if (!chosen()) return;
+    const state = `${chosen().model} ${chosen().state} ${models.length}`;
+    byId("facts").replaceChildren(...factsOf(chosen(), props.version));
+    if (state !== shown) {
+        byId("actions").replaceChildren(...actionsOf(chosen()).filter(Boolean));
+        showMode(store.get("mode") || "chat");
+    }
+    shown = state;
+}
+
+const post = async (path, body) =>
+    check(await fetch(path, { method: "POST", headers: headers(), body: JSON.stringify(body) }));
+
+/** Waits for what a button has begun, and says what went wrong. */
+async function act(work) {
+    byId("actions").inert = true;
+    try {
+        await work;
+        say("");
+    } catch (fault) {
+        say(fault.message);
+    }
+    byId("actions").inert = false;
+    await showFacts().catch((fault) => say(fault.message));
+}
+
+/** Opens the page that `weft profile` makes, in a window of its own. */
+async function showProfile(m) {
+    const view = window.open("", "_blank");
+    try {
+        const response = await check(await fetch("/profile/" + encodeURIComponent(m.model), { headers: headers() })),
+            address = URL.createObjectURL(await response.blob());
+        if (view) view.location = address;
+        else location = address;
+    } catch (fault) {
+        if (view) view.close();
+        throw fault;
+    }
 }
 
 async function showModels() {
