@@ -58,9 +58,10 @@ bool pull_blob_path(const pull_job *j, const pull_file *f, char out[HUB_MAX_PATH
 weft_status pull_blob(pull_job *j, const pull_file *f, cli_work *work, weft_error *err);
 
 /* ---- snapshot.c ---- */
-/* The folders of the repository, and that the disk has room for what is wanted and not there. */
+/* Makes the folders of the repository. */
 weft_status pull_prepare(pull_job *j, weft_error *err);
-weft_status pull_check_room(const pull_job *j, uint64_t *bytes, weft_error *err);
+/* The bytes of wanted files that are not there whole, and how many of them are missing, for which the disk has room. */
+weft_status pull_check_room(const pull_job *j, uint64_t *bytes, uint64_t *missing, weft_error *err);
 /* Links for all that is wanted, and then the revision. */
 weft_status pull_link(pull_job *j, weft_error *err);
 

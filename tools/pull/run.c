@@ -21,7 +21,7 @@ static weft_status fetch_all(pull_job *j, cli_work *w, weft_error *err)
     return WEFT_OK;
 }
 
-static void say_what(const pull_job *j, uint64_t bytes)
+static void say_what(const pull_job *j, uint64_t missing)
 {
     size_t n = 0;
     uint64_t all = 0;
@@ -31,7 +31,7 @@ static void say_what(const pull_job *j, uint64_t bytes)
     }
     cli_progress_end();
     fprintf(stderr, "%s@%s: %zu of %zu files, %.1f MiB, of which %.1f MiB are to come%s\n", j->repository,
-            j->revision, n, j->n, (double)all / 0x1p20, (double)bytes / 0x1p20,
+            j->revision, n, j->n, (double)all / 0x1p20, (double)missing / 0x1p20,
             j->n_include ? "" : ": configuration, tokenizer and weights (others by --include)");
 }
 
@@ -47,11 +47,11 @@ static weft_status check_names(const pull_job *j, weft_error *err)
 
 static weft_status fetch_wanted(pull_job *j, weft_error *err)
 {
-    uint64_t bytes;
+    uint64_t bytes, missing;
     cli_work w;
     WEFT_TRY(check_names(j, err));
-    WEFT_TRY(pull_check_room(j, &bytes, err));
-    say_what(j, bytes);
+    WEFT_TRY(pull_check_room(j, &bytes, &missing, err));
+    say_what(j, missing);
     weft_status s = cli_work_begin(&w, "pulling", bytes, "B", err);
     if (!s) s = fetch_all(j, &w, err);
     cli_work_end(&w);

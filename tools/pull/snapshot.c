@@ -39,13 +39,12 @@ weft_status pull_prepare(pull_job *j, weft_error *err)
     return make_folders(j->locks, true, err);
 }
 
-weft_status pull_check_room(const pull_job *j, uint64_t *bytes, weft_error *err)
+weft_status pull_check_room(const pull_job *j, uint64_t *bytes, uint64_t *missing, weft_error *err)
 {
     char path[HUB_MAX_PATH + 16];
     struct statvfs room;
     struct stat st;
-    uint64_t need = 0;
-    *bytes = 0;
+    *bytes = *missing = 0;
     for (size_t i = 0; i < j->n; i++) {
         const pull_file *f = &j->files[i];
         bool here;
@@ -53,13 +52,13 @@ weft_status pull_check_room(const pull_job *j, uint64_t *bytes, weft_error *err)
         strcat(path, ".incomplete");
         const uint64_t some = !stat(path, &st) && (uint64_t)st.st_size <= f->size ? (uint64_t)st.st_size : 0;
         *bytes += f->size;
-        need += f->size - some;
+        *missing += f->size - some;
     }
     if (statvfs(j->folder, &room)) return fail_path(j->folder, err);
     const uint64_t free_bytes = (uint64_t)room.f_bavail * room.f_frsize;
-    if (need <= free_bytes) return WEFT_OK;
+    if (*missing <= free_bytes) return WEFT_OK;
     return WEFT_FAIL(err, WEFT_LIMIT, "%s: %.1f MiB are to come, and %s has room for %.1f MiB", j->repository,
-                     (double)need / 0x1p20, j->folder, (double)free_bytes / 0x1p20);
+                     (double)*missing / 0x1p20, j->folder, (double)free_bytes / 0x1p20);
 }
 
 /* A name beside `path` that nobody else uses. */
