@@ -27,6 +27,9 @@ static const cli_option options[] = {
       .help = "tokens that the cache has room for, over all texts (default: 4 contexts)" },
     { .name = "pace", .kind = CLI_REAL, .value = "R", .min = 1, .max = 1000,
       .help = "how many times as long a text may wait for its next token while prompts are read (default: 2.5)" },
+    { .name = "speculate", .kind = CLI_TEXT, .value = "HOW", .choices = "ngram|off",
+      .help = "guess the next tokens of every text from what it has so far, and check several at once: the same text "
+              "sooner, where it pays (default: off; requests may give a prediction anyway)" },
     { .name = "embeddings", .kind = CLI_FLAG, .help = "give vectors, too (/v1/embeddings)" },
     { .name = "chat-template", .kind = CLI_TEXT, .value = "FILE", .help = "instead of the model's own" },
     { .name = "connections", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,

@@ -55,6 +55,16 @@ uint32_t task_picked(const task *t)
     return t != NULL;
 }
 
+uint32_t task_drafted(const task *t)
+{
+    return t != NULL;
+}
+
+uint32_t task_accepted(const task *t)
+{
+    return t != NULL;
+}
+
 bool engine_reserve(engine *e, uint32_t n)
 {
     (void)e;

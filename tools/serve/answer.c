@@ -149,6 +149,8 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
     a->prompt_tokens += c->counted ? 0 : task_prompt(c->task);
     a->cached_tokens += task_cached(c->task);
     a->picked_tokens += task_picked(c->task);
+    a->drafted_tokens += task_drafted(c->task);
+    a->accepted_tokens += task_accepted(c->task);
     if (how == TASK_FAILED || how == TASK_CANCELLED) fail(a, how, how == TASK_FAILED ? err : NULL);
     else read_rest(a, c);
     a->reasoned_tokens += c->n_reasoned;
@@ -158,13 +160,16 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
 
 /* ---- beginning ---- */
 
-static task_desc describe(const exchange *x, const params *p, const answer_prompt *prompt, choice *c)
+static task_desc describe(const exchange *x, const params *p, const answer_prompt *prompt, const weft_tokens *expected,
+                          choice *c)
 {
     task_desc d = {
         .ids = prompt->tokens.ids, .n = prompt->tokens.n, .adapter = server_adapter(c->a->m, p->model),
         .sampling = p->sampling, .stop = p->stop, .n_stop = p->n_stop, .max_tokens = p->max_tokens,
         .ignore_eos = p->ignore_eos, .logprobs = p->logprobs, .n_top = p->n_top, .client = x->client,
         .grammar = c->a->grammar, .shown = c->a->shown, .n_shown = c->a->n_shown,
+        .drafts = !p->no_drafts && (c->a->m->speculates || expected->n),
+        .expected = expected->ids, .n_expected = expected->n,
         .listener = { .token = on_token, .gone = is_gone, .end = on_end, .ctx = c },
     };
     d.sampling.seed += c->index; /* choices of one seed differ */
@@ -219,25 +224,45 @@ static weft_status make_readers(answer *a, const params *p, weft_error *err)
     return WEFT_OK;
 }
 
+/* The text that the request expects, as tokens. */
+static weft_status read_prediction(const served *m, const params *p, weft_tokens *out, weft_error *err)
+{
+    const weft_encode_desc on = { .bos = WEFT_BOS_OFF, .no_template = true };
+    weft_text text = { 0 };
+    if (!p->prediction || p->no_drafts) return WEFT_OK;
+    weft_status status = params_prediction(p, &text) ? WEFT_OK : WEFT_OOM_FAIL(err, "a prediction");
+    if (!status && text.size) status = weft_tokenizer_encode(m->tokenizer, text.data, text.size, &on, out, err);
+    weft_text_free(&text);
+    return status;
+}
+
+static weft_status make_task(answer *a, const params *p, const answer_prompt *prompt, const weft_tokens *expected,
+                             choice *c, weft_error *err)
+{
+    const task_desc d = describe(a->x, p, prompt, expected, c);
+    if (p->echo && !append(&c->text, prompt->echo, prompt->n_echo)) return WEFT_OOM_FAIL(err, "a prompt");
+    if (p->echo) c->n_before = characters(prompt->echo, prompt->n_echo);
+    return task_create(a->m->engine, &d, &c->task, err);
+}
+
 static weft_status make_tasks(answer *a, const params *p, const answer_prompt *prompts, task **tasks, weft_error *err)
 {
+    weft_tokens expected = { 0 };
     if (p->grammar_field) {
         WEFT_TRY(weft_grammar_parse(p->grammar_kind, p->grammar, p->n_grammar, p->grammar_field, a->m->trie,
                                     &a->grammar, err));
         atomic_fetch_add(&a->x->server->grammars, 1);
     }
     if (a->reads) WEFT_TRY(make_readers(a, p, err));
-    for (uint32_t i = 0; i < a->n_choices; i++) {
+    weft_status status = read_prediction(a->m, p, &expected, err);
+    for (uint32_t i = 0; i < a->n_choices && !status; i++) {
         choice *c = &a->choices[i];
-        const answer_prompt *prompt = &prompts[i / p->n];
-        const task_desc d = describe(a->x, p, prompt, c);
         c->counted = i % p->n != 0; /* a prompt is counted once, whatever is made of it */
-        if (p->echo && !append(&c->text, prompt->echo, prompt->n_echo)) return WEFT_OOM_FAIL(err, "a prompt");
-        if (p->echo) c->n_before = characters(prompt->echo, prompt->n_echo);
-        WEFT_TRY(task_create(a->m->engine, &d, &tasks[i], err));
-        c->task = tasks[i];
+        status = make_task(a, p, &prompts[i / p->n], &expected, c, err);
+        tasks[i] = c->task;
     }
-    return WEFT_OK;
+    weft_tokens_free(&expected);
+    return status;
 }
 
 /* What a stream begins with. Nothing of it may be sent after the tasks have begun to. */

@@ -100,9 +100,15 @@ static json_t *usage(const answer *a)
                              "completion_tokens", (json_int_t)a->picked_tokens, "total_tokens",
                              (json_int_t)(a->prompt_tokens + a->picked_tokens), "prompt_tokens_details",
                              "cached_tokens", (json_int_t)a->cached_tokens);
-    if (a->reads)
-        json_object_set_new(json, "completion_tokens_details",
-                            json_pack("{s:I}", "reasoning_tokens", (json_int_t)a->reasoned_tokens));
+    json_t *details = json_object();
+    if (a->reads) json_object_set_new(details, "reasoning_tokens", json_integer((json_int_t)a->reasoned_tokens));
+    if (a->drafted_tokens) {
+        json_object_set_new(details, "accepted_prediction_tokens", json_integer((json_int_t)a->accepted_tokens));
+        json_object_set_new(details, "rejected_prediction_tokens",
+                            json_integer((json_int_t)(a->drafted_tokens - a->accepted_tokens)));
+    }
+    if (json_object_size(details)) json_object_set(json, "completion_tokens_details", details);
+    json_decref(details);
     return json;
 }
 

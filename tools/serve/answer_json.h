@@ -50,7 +50,7 @@ struct answer {
     uint32_t n_shown;
     choice *choices;
     uint32_t n_choices, n_left;
-    uint64_t prompt_tokens, cached_tokens, picked_tokens, reasoned_tokens;
+    uint64_t prompt_tokens, cached_tokens, picked_tokens, reasoned_tokens, drafted_tokens, accepted_tokens;
     unsigned status; /* of the failure, with its code and text */
     const char *code;
     weft_error fault;

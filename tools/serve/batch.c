@@ -66,12 +66,14 @@ static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
     e->n_batch = 0;
     for (uint32_t i = 0; i < n_tasks; i++) {
         const task *t = tasks[i];
-        if (!weft__grow(&e->batch, &e->cap_batch, e->n_batch + t->quota, sizeof *e->batch)) return false;
+        if (!weft__grow(&e->batch, &e->cap_batch, e->n_batch + t->quota + t->draft.n, sizeof *e->batch)) return false;
         for (uint32_t k = 0; k < t->quota; k++)
             e->batch[e->n_batch++] = (weft_batch_token){ .id = t->ids[t->done + k], .sequence = t->sequence,
                                                          .wants = t->pool == TASK_POOL_MEAN ? WEFT_WANT_HIDDEN : 0 };
         if (t->done + t->quota == t->n)
             e->batch[e->n_batch - 1].wants = t->pool ? WEFT_WANT_HIDDEN : WEFT_WANT_LOGITS;
+        for (uint32_t k = 0; k < t->draft.n; k++)
+            e->batch[e->n_batch++] = (weft_batch_token){ t->draft.ids[k], t->sequence, WEFT_WANT_LOGITS };
     }
     return true;
 }
@@ -103,17 +105,27 @@ static void take_hidden(engine *e, task *t, results *r)
     engine_finish(e, t, TASK_LENGTH, NULL);
 }
 
+/* Picks from the row behind the task's last token, and as long as the drafted tokens are what is picked, from theirs. */
+static void take_logits(engine *e, task *t, results *r)
+{
+    weft_error err = { 0 };
+    const uint32_t n = t->draft.n, width = weft_session_n_vocab(e->d.session);
+    uint32_t i = 0;
+    task_end how;
+    for (;; i++) {
+        how = engine_pick(e, t, r->logits + (size_t)i * width, &err);
+        if (how != TASK_GOING || i == n || t->ids[t->n - 1] != t->draft.ids[i]) break;
+    }
+    r->logits += (size_t)(1 + n) * width;
+    if (how != TASK_FAILED && engine_accept(e, t, i, &err)) how = TASK_FAILED;
+    if (how != TASK_GOING) engine_finish(e, t, how, &err);
+}
+
 /* What became of a task that was evaluated; it may be gone then. */
 static void follow(engine *e, task *t, results *r)
 {
-    weft_error err = { 0 };
-    if (t->pool) {
-        take_hidden(e, t, r);
-    } else if (t->done == t->n) {
-        task_end how = engine_pick(e, t, r->logits, &err);
-        r->logits += weft_session_n_vocab(e->d.session);
-        if (how != TASK_GOING) engine_finish(e, t, how, &err);
-    }
+    if (t->pool) take_hidden(e, t, r);
+    else if (t->done >= t->n) take_logits(e, t, r);
 }
 
 /* The newest task gives its pages back and begins again later, with what it has picked. */
@@ -121,6 +133,7 @@ static bool preempt(engine *e)
 {
     if (e->n_running < 2) return false;
     task *newest = e->running[--e->n_running];
+    newest->draft.n = 0;
     engine_unseat(e, newest, false);
     if (newest->pool) memset(newest->sum, 0, e->n_embed * sizeof *newest->sum);
     engine_put_back(e, newest);
@@ -139,21 +152,36 @@ static void step_alone(engine *e, task *t)
     else follow(e, t, &r);
 }
 
+/* What to do where a batch has failed: without drafts it may not, nor without the newest task. */
+static bool try_again(engine *e, weft_status status, uint32_t n_drafted)
+{
+    if (status && n_drafted) return engine_undraft(e, status != WEFT_LIMIT), true;
+    return status == WEFT_LIMIT && preempt(e);
+}
+
+static void learn_from(engine *e, uint32_t n_generate, uint32_t n_drafted, double seconds)
+{
+    const uint32_t n_prompt = (uint32_t)e->n_batch - n_generate - n_drafted;
+    if (!n_drafted) learn(e, n_generate, n_prompt, seconds);
+    if (!n_prompt) engine_timed(e, n_generate, n_drafted, seconds);
+}
+
 void engine_step(engine *e)
 {
     task *tasks[ENGINE_SLOTS];
     weft_error err;
-    weft_status status;
-    uint32_t n, n_generate = 0;
+    weft_status status = WEFT_OK;
+    uint32_t n, n_generate = 0, n_drafted = 0;
     double began;
     do {
         n = e->n_running;
         for (uint32_t i = 0; i < n; i++) tasks[i] = e->running[i];
         n_generate = share_out(e);
+        n_drafted = status ? 0 : engine_draft(e, n_generate);
         began = weft__seconds();
         status = evaluate(e, tasks, n, &err);
-    } while (status == WEFT_LIMIT && preempt(e));
-    if (!status) learn(e, n_generate, (uint32_t)e->n_batch - n_generate, weft__seconds() - began);
+    } while (try_again(e, status, n_drafted));
+    if (!status) learn_from(e, n_generate, n_drafted, weft__seconds() - began);
     atomic_fetch_add(&e->counts.steps, 1);
     results r = { e->logits, e->hidden };
     for (uint32_t i = 0; i < n; i++)

@@ -12,6 +12,8 @@ void task_destroy(task *t)
     weft_matcher_destroy(t->matcher);
     weft_sampler_destroy(t->sampler);
     weft_token_stream_destroy(t->stream);
+    weft_ngrams_destroy(t->ngrams);
+    free(t->expected);
     free(t->logprobs);
     free(t->sum);
     free(t->ids);
@@ -27,6 +29,12 @@ static weft_status fill_task(engine *e, const task_desc *d, task *t, weft_error 
     if (d->pool) {
         t->sum = calloc(e->n_embed, sizeof *t->sum);
         return t->sum ? WEFT_OK : WEFT_OOM_FAIL(err, "hidden states");
+    }
+    if (d->n_expected) {
+        t->expected = malloc(d->n_expected * sizeof *t->expected);
+        if (!t->expected) return WEFT_OOM_FAIL(err, "a prediction");
+        memcpy(t->expected, d->expected, d->n_expected * sizeof *t->expected);
+        t->n_expected = d->n_expected;
     }
     if (d->logprobs) {
         t->n_top = d->n_top < n_vocab ? d->n_top : n_vocab;
@@ -47,6 +55,7 @@ weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *e
                  .max_tokens = d->max_tokens ? d->max_tokens : UINT32_MAX, .sequence = NO_SEQUENCE,
                  .adapter = d->adapter, .pool = d->pool, .ignore_eos = d->ignore_eos, .client = d->client,
                  .shown = d->shown, .n_shown = d->n_shown,
+                 .drafts = d->drafts,
                  .listener = d->listener };
     weft_status status = fill_task(e, d, t, err);
     if (!status) return WEFT_OK;
@@ -68,6 +77,16 @@ uint32_t task_cached(const task *t)
 uint32_t task_picked(const task *t)
 {
     return t->n_picked;
+}
+
+uint32_t task_drafted(const task *t)
+{
+    return t->n_drafted;
+}
+
+uint32_t task_accepted(const task *t)
+{
+    return t->n_accepted;
 }
 
 /* ---- the queue ---- */
@@ -291,7 +310,9 @@ weft_status engine_start(const engine_desc *d, engine **out, weft_error *err)
     pthread_cond_init(&e->changed, NULL);
     e->sequences = calloc(e->n_sequences, sizeof *e->sequences);
     e->running = calloc(d->slots, sizeof(task *));
-    e->logits = calloc(d->slots, (weft_session_n_vocab(d->session) + 1) * sizeof *e->logits);
+    e->n_rows = weft_session_settled(d->session)->max_rows;
+    e->n_draft = weft_session_check_rollback(d->session, ENGINE_DRAFT, NULL) ? 0 : ENGINE_DRAFT;
+    e->logits = calloc(e->n_rows, (weft_session_n_vocab(d->session) + 1) * sizeof *e->logits);
     e->row = calloc(weft_session_n_vocab(d->session) + 1, sizeof *e->row);
     atomic_store(&e->counts.cells_free, weft_session_cells_free(d->session));
     bool ok = e->row && e->sequences && e->running && e->logits && !pthread_create(&e->thread, NULL, work, e);

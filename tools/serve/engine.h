@@ -14,6 +14,7 @@
 #include "tools/serve/cores.h"
 
 enum { ENGINE_SLOTS = 256 }; /* at most */
+enum { ENGINE_DRAFT = 15 };  /* tokens that are guessed for a text in a step at most */
 
 typedef struct engine engine;
 typedef struct task task;
@@ -51,6 +52,9 @@ typedef struct task_desc {
     uint32_t n_stop;
     uint32_t max_tokens; /* 0: as many as the context holds */
     bool ignore_eos, logprobs;
+    bool drafts; /* its next tokens are guessed, where that makes it faster: the text is the same */
+    const int32_t *expected; /* [n_expected] what may come, to be looked up there; copied */
+    size_t n_expected;
     uint32_t n_top;
     const int32_t *shown; /* special tokens whose text is told, too; they outlive the task */
     uint32_t n_shown;
@@ -63,6 +67,8 @@ void task_destroy(task *t); /* of one that was not submitted */
 uint32_t task_prompt(const task *t);
 uint32_t task_cached(const task *t); /* tokens of the prompt that were there already; to be asked in a listener */
 uint32_t task_picked(const task *t);
+uint32_t task_drafted(const task *t); /* tokens that were guessed */
+uint32_t task_accepted(const task *t); /* those that were right */
 
 typedef struct engine_desc {
     weft_model *model;
@@ -96,7 +102,7 @@ void engine_destroy(engine *e); /* waits for the thread, which ends when nothing
 
 /* What has happened so far; read from any thread. */
 typedef struct engine_counts {
-    atomic_ullong prompt_tokens, cached_tokens, picked_tokens, steps, failures, preempted;
+    atomic_ullong prompt_tokens, cached_tokens, picked_tokens, steps, failures, preempted, drafted_tokens, accepted_tokens;
     atomic_uint running, waiting, cells_free;
 } engine_counts;
 const engine_counts *engine_count(const engine *e);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "models/speculate.h"
 #include "tools/serve/engine.h"
 
 enum { NO_SEQUENCE = UINT32_MAX };
@@ -29,6 +30,14 @@ struct task {
     const int32_t *shown; /* [n_shown] special tokens whose text is told */
     uint32_t n_shown;
     bool ignore_eos, counted;
+    bool drafts;          /* tokens are guessed for it */
+    int32_t *expected;    /* [n_expected] what is looked up beside its text, until there is a table of it */
+    size_t n_expected, n_told; /* n_told: of ids, that the table has */
+    weft_ngrams *ngrams;  /* NULL: not made yet */
+    weft__pace pace;
+    weft_draft draft;     /* of this step; n 0: none */
+    bool probe;
+    uint32_t n_drafted, n_accepted;
     uint64_t client, order; /* order: of submission */
     task_listener listener;
 };
@@ -53,7 +62,11 @@ struct engine {
     uint32_t n_running;
     weft_batch_token *batch;
     size_t n_batch, cap_batch;
-    float *logits; /* [slots, n_vocab] */
+    uint32_t n_rows, n_draft; /* of logits in a step; tokens of a draft at most, 0: the model takes none back */
+    weft__widths widths; /* what steps without prompts take */
+    uint32_t n_alone, since_alone; /* steps without drafts, a few; those since the last */
+    double token_seconds, draft_seconds; /* of the last step: what a token takes without drafts, and a drafted one */
+    float *logits; /* [n_rows, n_vocab] */
     float *row;    /* [n_vocab]: logits as they came, of a text with a grammar */
     float *hidden; /* [n_batch at most, n_embed] */
     size_t cap_hidden;
@@ -76,6 +89,14 @@ bool engine_evict(engine *e); /* gives back the sequence that was of no use for 
 
 /* ---- batch.c ---- */
 void engine_step(engine *e);
+
+/* ---- draft.c ---- */
+/* Drafts for the tasks of a step of which n generate; how many tokens. */
+uint32_t engine_draft(engine *e, uint32_t n_generate);
+void engine_undraft(engine *e, bool for_good); /* for_good: what has a draft gets none any more */
+void engine_timed(engine *e, uint32_t n_generate, uint32_t n_drafted, double seconds); /* of a step without prompts */
+/* So many drafted tokens of a task were right: the others are forgotten. */
+weft_status engine_accept(engine *e, task *t, uint32_t accepted, weft_error *err);
 
 /* ---- pick.c ---- */
 /* The next token from a row of logits. Whether it was the last, and why. */

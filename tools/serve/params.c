@@ -219,6 +219,44 @@ static bool read_encoding(exchange *x, const json_t *value, params *p)
     return true;
 }
 
+/* ---- drafts ---- */
+
+/* OpenAI's "predicted outputs": the text that is thought to come. */
+static bool read_prediction(exchange *x, const json_t *value, params *p)
+{
+    const char *type = json_string_value(json_object_get(value, "type"));
+    const json_t *content = json_object_get(value, "content"), *part;
+    bool ok = type && !strcmp(type, "content") && (json_is_string(content) || json_is_array(content));
+    size_t i;
+    if (ok) json_array_foreach(content, i, part) ok = ok && json_is_string(json_object_get(part, "text"));
+    if (!ok) return refuse(x, "prediction", "an object of the type content, with a text or a list of texts as content");
+    p->prediction = content;
+    return true;
+}
+
+bool params_prediction(const params *p, weft_text *out)
+{
+    const weft_writer w = weft_text_writer(out);
+    const json_t *part, *text = p->prediction;
+    size_t i;
+    if (json_is_string(text)) return w.write(w.ctx, json_string_value(text), json_string_length(text));
+    json_array_foreach(p->prediction, i, part)
+    {
+        text = json_object_get(part, "text");
+        if (!w.write(w.ctx, json_string_value(text), json_string_length(text))) return false;
+    }
+    return true;
+}
+
+/* llama.cpp's name: tokens to guess. How many it is besides none is for the server to find out. */
+static bool read_speculative(exchange *x, const json_t *value, params *p)
+{
+    const json_int_t n = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (n < 0 || n > WEFT_DRAFT_MOST) return refuse(x, "speculative.n_max", "a whole number from 0 (off) to 64");
+    p->no_drafts = n == 0;
+    return true;
+}
+
 /* ---- the table ---- */
 
 #define AT(member) offsetof(params, member)
@@ -246,6 +284,8 @@ static const field fields[] = {
     SPECIAL("json_schema", FOR_TEXT, read_schema),
     SPECIAL("grammar", FOR_TEXT, read_grammar),
     SPECIAL("reasoning_format", FOR_CHAT, read_reasoning),
+    SPECIAL("prediction", FOR_TEXT, read_prediction),
+    SPECIAL("speculative.n_max", FOR_TEXT, read_speculative),
 
     SAMPLING("temperature", temperature, REAL, 0, 100),
     SAMPLING("top_k", top_k, WHOLE, 0, 1 << 26),

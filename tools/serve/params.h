@@ -32,6 +32,8 @@ typedef struct params {
     const char *begun; /* what the prompt ends with of them; NULL: nothing */
     bool keep_reasoning; /* it stays in the text */
     const think_form *kept; /* whose marks do, too; NULL: none */
+    const json_t *prediction; /* text that may come: a text, or a list of parts; NULL: none */
+    bool no_drafts; /* whatever the server does */
     bool add_special, with_pieces;
     bool pool_last, base64;
 } params;
@@ -40,6 +42,8 @@ typedef struct params {
 bool params_read(exchange *x, const json_t *request, unsigned endpoint, params *p);
 /* What the text must match, by a field of the request. False after an error has been answered. */
 bool params_set_schema(exchange *x, params *p, const json_t *schema, const char *field);
+/* The prediction's text. False: out of memory. */
+bool params_prediction(const params *p, weft_text *out);
 void params_free(params *p); /* also after a failure */
 
 #endif

@@ -20,7 +20,8 @@ static int read_sizes(const cli_args *a, const weft_model *m, weft_session_desc 
     bool embeds = cli_has(a, "embeddings"), logits = info.head == WEFT_HEAD_LOGITS;
     desc->outputs = (logits ? WEFT_WANT_LOGITS : 0) | (embeds ? WEFT_WANT_HIDDEN : 0);
     desc->layer = info.n_layer;
-    desc->max_rows = slots < 8 ? 8 : slots;
+    desc->max_rows = (slots < 8 ? 8 : slots) + (logits ? ENGINE_DRAFT : 0);
+    desc->rollback = logits ? ENGINE_DRAFT : 0;
     if (logits || (embeds && info.head == WEFT_HEAD_NONE)) return 0;
     return cli_fail("%s: no language model: it has no logits to pick tokens by%s", a->named,
                     info.head == WEFT_HEAD_NONE ? " (--embeddings serves its hidden states)" : "");
@@ -95,6 +96,11 @@ static int start_engine(served *m, cores *shared)
     engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
                       .kept = KEPT, .embeds = m->embeds, .queue = m->queue, .pace = cli_f32(a, "pace", 2.5f),
                       .cores = shared, .threads = threads_of(run) };
+    m->speculates = cli_has(a, "speculate") && !strcmp(cli_text(a, "speculate", ""), "ngram");
+    if (m->speculates && weft_session_check_rollback(m->session, 1, &err)) {
+        fprintf(stderr, "note: --speculate: %s: nothing is drafted\n", err.text);
+        m->speculates = false;
+    }
     if (engine_start(&d, &m->engine, &err)) return cli_report(&err);
     return 0;
 }

@@ -116,6 +116,8 @@ static const metric metrics[] = {
     COUNTER("prompt_tokens", prompt_tokens, "Tokens of prompts, cached ones among them"),
     COUNTER("cached_tokens", cached_tokens, "Tokens of prompts that did not need to be evaluated"),
     COUNTER("generated_tokens", picked_tokens, "Tokens picked"),
+    COUNTER("drafted_tokens", drafted_tokens, "Tokens guessed"),
+    COUNTER("accepted_tokens", accepted_tokens, "Tokens guessed right, generated ones among them"),
     COUNTER("steps", steps, "Batches evaluated"),
     COUNTER("failures", failures, "Texts that ended with an error"),
     COUNTER("preemptions", preempted, "Texts that were set back for want of cache"),
