@@ -1,5 +1,5 @@
-"""test_serve_speculate.py WEFT MODEL: texts of `weft serve` are the same with guessed tokens as without: by the server for all, by a
-request's prediction, alone and beside others; and what answers and metrics tell of it."""
+"""test_serve_speculate.py WEFT MODEL: texts of `weft serve` are the same with guessed tokens as without: by the server
+for all, by a request's prediction, alone and beside others; and what answers and metrics tell of it."""
 
 import sys
 
@@ -43,10 +43,11 @@ right = sum(
     drafted(server.complete(**ASKED[0], prediction={"type": "content", "content": want[0][0][0]}))[0] for _ in range(3))
 check("a prediction that comes true is of use", right > 0, right)
 check.equal("it is counted", server.metric("weft_accepted_tokens_total"), right)
-wrong = {"type": "content", "content": [{"type": "text", "text": REPEATED}, {"type": "text", "text": " a blue dog" * 9}]}
+parts = [REPEATED, " a blue dog" * 9]
+wrong = {"type": "content", "content": [{"type": "text", "text": part} for part in parts]}
 for i in range(len(ASKED)):
-    text = want[i][0][0]
-    check.equal(f"text {i} with a true prediction", texts(ask(server, i, prediction={"type": "content", "content": text})), want[i])
+    true = {"type": "content", "content": want[i][0][0]}
+    check.equal(f"text {i} with a true prediction", texts(ask(server, i, prediction=true)), want[i])
     check.equal(f"text {i} with another", texts(ask(server, i, prediction=wrong)), want[i])
 for bad in ("text", {"type": "content"}, {"type": "text", "content": "x"}, {"type": "content", "content": [1]}):
     reply = ask(server, 0, prediction=bad)

@@ -105,7 +105,7 @@ static void take_hidden(engine *e, task *t, results *r)
     engine_finish(e, t, TASK_LENGTH, NULL);
 }
 
-/* Picks from the row behind the task's last token, and as long as the drafted tokens are what is picked, from theirs. */
+/* Picks from the row behind the task's last token, and as long as drafted tokens are what is picked, from theirs. */
 static void take_logits(engine *e, task *t, results *r)
 {
     weft_error err = { 0 };

@@ -102,7 +102,8 @@ void engine_destroy(engine *e); /* waits for the thread, which ends when nothing
 
 /* What has happened so far; read from any thread. */
 typedef struct engine_counts {
-    atomic_ullong prompt_tokens, cached_tokens, picked_tokens, steps, failures, preempted, drafted_tokens, accepted_tokens;
+    atomic_ullong prompt_tokens, cached_tokens, picked_tokens, steps, failures, preempted;
+    atomic_ullong drafted_tokens, accepted_tokens;
     atomic_uint running, waiting, cells_free;
 } engine_counts;
 const engine_counts *engine_count(const engine *e);
