@@ -119,6 +119,11 @@ small = ("--context", "64", "--cells", "64", "--deterministic")
 server = Server(weft, model, *small)
 need = server.get("/props").json["models"][0]["bytes"]
 server.end()
+status, text = refused(f"one={model}", f"two={model}", "--preload", "--memory", str(need * 3 // 2), *small)
+check("--preload of more than fits is refused with numbers", status == 1 and "two: it takes" in text and "--memory allows" in text, text)
+server = Server(weft, f"one={model}", f"two={model}", "--preload", "--memory", str(need * 3), *small)
+check.equal("--preload loads all", [m["state"] for m in server.get("/props").json["models"]], ["loaded"] * 2)
+server.end()
 server = Server(weft, f"one={model}", f"two={model}", f"brief={model},keep-alive=0", f"large={model},context=512,cells=16384",
                 "--memory", str(need * 3 // 2), "--timeout", "1", *small)
 for m in ["two", "one", "brief", "one"]:

@@ -86,7 +86,6 @@ static int start_engine(served *m, cores *shared)
     m->context = weft_session_context(run->session);
     m->n_vocab = weft_session_n_vocab(run->session);
     m->cells = weft_session_cells_free(run->session);
-    m->since = time(NULL);
     int32_t eos[16];
     uint32_t n_eos = 0;
     while (n_eos < 16 && (eos[n_eos] = weft_model_eos(m->model, n_eos)) >= 0) n_eos++;

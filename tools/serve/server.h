@@ -23,6 +23,7 @@ typedef struct served {
     cli_args args; /* the command's, with what is said of this one */
     const char *adapter_names[CLI_MAX_VALUES]; /* requests may choose one: "NAME:FOLDER"; of them n_adapters */
     uint32_t n_adapters, queue;
+    time_t since;
     double keep_alive; /* seconds that it stays loaded unused; below 0: for ever */
 
     /* under the server's lock */
@@ -44,7 +45,6 @@ typedef struct served {
     weft_chat_template *chat; /* NULL: it has none */
     weft_session *session;
     engine *engine;
-    time_t since;
     uint32_t context, n_vocab, slots, cells;
     bool generates, embeds; /* it continues texts, it gives vectors */
     bool speculates;        /* tokens are guessed for every text that does not say otherwise */
