@@ -64,7 +64,14 @@ static bool is_file_of(int fd, const char *path)
     return !fstat(fd, &a) && !stat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* As huggingface_hub locks. The kernel gives the lock back when its holder ends, however that is. */
+/* Some file systems of clusters have no locks. */
+static bool has_no_locks(int why)
+{
+    return why == ENOSYS || why == EOPNOTSUPP || why == ENOLCK;
+}
+
+/* As huggingface_hub locks. The kernel gives the lock back when its holder ends, however that is. *out: -1 where there
+ * are no locks. */
 static weft_status lock_blob(const fetch *f, int *out, weft_error *err)
 {
     char path[HUB_MAX_PATH + PULL_DIGEST + 8];
@@ -75,6 +82,11 @@ static weft_status lock_blob(const fetch *f, int *out, weft_error *err)
         const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0664);
         if (fd < 0) return lock_failed(path, err);
         while (flock(fd, LOCK_EX | LOCK_NB)) {
+            if (has_no_locks(errno)) {
+                close(fd);
+                *out = -1;
+                return WEFT_OK;
+            }
             weft_status s = errno != EWOULDBLOCK && errno != EINTR ? lock_failed(path, err) : WEFT_OK;
             if (!s && cli_interrupted())
                 s = WEFT_FAIL(err, WEFT_CANCELLED, "cancelled while another pull fetches %s", f->file->path);
@@ -253,22 +265,35 @@ static weft_status complete(fetch *f, weft_error *err)
     return rename(f->incomplete, f->path) ? fail_file(f, "could not be renamed", errno, err) : WEFT_OK;
 }
 
+/* A name that the next pull finds; without locks one of this process alone. */
+static bool name_incomplete(fetch *f, bool alone)
+{
+    char mark[32] = "";
+    if (alone) snprintf(mark, sizeof mark, ".%ld", (long)getpid());
+    const int n = snprintf(f->incomplete, sizeof f->incomplete, "%s%s.incomplete", f->path, mark);
+    return n > 0 && (size_t)n < sizeof f->incomplete;
+}
+
 weft_status pull_blob(pull_job *j, const pull_file *file, cli_work *work, weft_error *err)
 {
     fetch f = { .job = j, .file = file, .work = work, .fd = -1 };
     bool here;
     int lock = -1;
-    if (!pull_blob_path(j, file, f.path, &here) ||
-        (size_t)snprintf(f.incomplete, sizeof f.incomplete, "%s.incomplete", f.path) >= sizeof f.incomplete)
+    if (!pull_blob_path(j, file, f.path, &here))
         return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
     if (here) return WEFT_OK;
     WEFT_TRY(lock_blob(&f, &lock, err));
+    if (!name_incomplete(&f, lock < 0)) {
+        if (lock >= 0) close(lock);
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
+    }
     pull_blob_path(j, file, f.path, &here); /* somebody else may have done it meanwhile */
     weft_status s = here ? WEFT_OK : complete(&f, err);
     f.at = s ? f.at : file->size;
     if (!s) s = tell(&f, err);
     if (f.fd >= 0) close(f.fd);
     free(f.digest);
-    close(lock);
+    if (lock >= 0) close(lock);
+    else if (s) unlink(f.incomplete);
     return s;
 }
