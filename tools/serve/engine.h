@@ -101,9 +101,13 @@ bool engine_is_idle(engine *e);
 void engine_destroy(engine *e); /* waits for the thread, which ends when nothing is left to do */
 
 /* What has happened so far; read from any thread. */
+#define ENGINE_COUNTERS(X) /* which go up for ever */                                                                  \
+    X(prompt_tokens) X(cached_tokens) X(picked_tokens) X(steps) X(failures) X(preempted) X(drafted_tokens)             \
+    X(accepted_tokens)
 typedef struct engine_counts {
-    atomic_ullong prompt_tokens, cached_tokens, picked_tokens, steps, failures, preempted;
-    atomic_ullong drafted_tokens, accepted_tokens;
+#define ENGINE_COUNTER(name) atomic_ullong name;
+    ENGINE_COUNTERS(ENGINE_COUNTER)
+#undef ENGINE_COUNTER
     atomic_uint running, waiting, cells_free;
 } engine_counts;
 const engine_counts *engine_count(const engine *e);

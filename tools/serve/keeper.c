@@ -18,14 +18,9 @@ static bool is_idle(const served *m)
 static void keep_counts(served *m)
 {
     const engine_counts *c = engine_count(m->engine);
-    atomic_fetch_add(&m->before.prompt_tokens, atomic_load(&c->prompt_tokens));
-    atomic_fetch_add(&m->before.cached_tokens, atomic_load(&c->cached_tokens));
-    atomic_fetch_add(&m->before.picked_tokens, atomic_load(&c->picked_tokens));
-    atomic_fetch_add(&m->before.drafted_tokens, atomic_load(&c->drafted_tokens));
-    atomic_fetch_add(&m->before.accepted_tokens, atomic_load(&c->accepted_tokens));
-    atomic_fetch_add(&m->before.steps, atomic_load(&c->steps));
-    atomic_fetch_add(&m->before.failures, atomic_load(&c->failures));
-    atomic_fetch_add(&m->before.preempted, atomic_load(&c->preempted));
+#define KEEP(name) atomic_fetch_add(&m->before.name, atomic_load(&c->name));
+    ENGINE_COUNTERS(KEEP)
+#undef KEEP
 }
 
 /* Takes the lock for granted, and lets it go meanwhile. */
