@@ -186,6 +186,43 @@ static void says_what_is_wrong(void)
     }
 }
 
+/* ---- every type in blocks ---- */
+
+/* Of a file with 3 rows of n elements of that type, with as many bytes of data. */
+static weft_status parse_rows(const weft__file_dtype *t, uint64_t n, size_t bytes, weft_error *err)
+{
+    gguf_image g = { 0 };
+    gguf_begin(&g, 3, 1, 0);
+    gguf_tensor(&g, "t", (const uint64_t[4]){ n, 3 }, (uint32_t)t->ggml, 0);
+    gguf_pad(&g, 32);
+    gguf_data(&g, bytes);
+    weft_status s = parse(&g, g.n, err);
+    free(g.p);
+    return s;
+}
+
+static void rows_are_whole_blocks_of_every_type(void)
+{
+    weft_error err;
+    unsigned types = 0;
+    for (uint32_t number = 0; number < 256; number++) {
+        const weft__file_dtype *t = weft__file_dtype_ggml(number);
+        if (!t || t->block < 2 || !t->bytes) continue;
+        const uint64_t odd[] = { 1, t->block - 1, t->block + 1, t->block / 2, 3 * t->block - 1, UINT32_MAX };
+        types++;
+        for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+            if (!CHECK_STATUS(parse_rows(t, odd[i], 4096, &err), WEFT_FORMAT, err))
+                printf("  %s: %llu\n", t->name, (unsigned long long)odd[i]);
+            CHECK_CONTAINS(err.text, "are no whole blocks of");
+            CHECK_CONTAINS(err.text, t->name);
+        }
+        const size_t whole = (size_t)3 * 2 * t->bytes;
+        CHECK_OK(parse_rows(t, 2 * t->block, whole, &err), err);
+        if (!CHECK_STATUS(parse_rows(t, 2 * t->block, whole - 1, &err), WEFT_FORMAT, err)) printf("  %s\n", t->name);
+    }
+    CHECK(types >= 20);
+}
+
 /* ---- memory ---- */
 
 /* As many as fit into a MiB: values, strings, tensors of a byte. */
@@ -299,6 +336,7 @@ static const weft_test tests[] = {
     { "survives_every_cut", survives_every_cut },
     { "survives_every_absurd_number", survives_every_absurd_number },
     { "says_what_is_wrong", says_what_is_wrong },
+    { "rows_are_whole_blocks_of_every_type", rows_are_whole_blocks_of_every_type },
     { "takes_less_memory_than_twice_the_file", takes_less_memory_than_twice_the_file },
     { "opening_survives", opening_survives },
     { "writing_survives", writing_survives },
