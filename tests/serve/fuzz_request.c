@@ -65,6 +65,11 @@ uint32_t task_accepted(const task *t)
     return t != NULL;
 }
 
+int task_stopped(const task *t)
+{
+    return t ? 0 : -1;
+}
+
 bool engine_reserve(engine *e, uint32_t n)
 {
     (void)e;

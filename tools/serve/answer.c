@@ -25,6 +25,7 @@ static void free_answer(answer *a)
     if (a->grammar) atomic_fetch_sub(&a->x->server->grammars, 1);
     weft_grammar_destroy(a->grammar);
     json_decref(a->tools);
+    json_decref(a->stops);
     free(a->shown);
     exchange_release(a->x);
     free(a);
@@ -34,7 +35,7 @@ static void name_answer(answer *a)
 {
     unsigned char bytes[12] = { 0 };
     if (getrandom(bytes, sizeof bytes, 0) < 0) memcpy(bytes, &a, sizeof a); /* it need only be another */
-    int n = snprintf(a->id, sizeof a->id, "%s-", a->shape->prefix);
+    int n = snprintf(a->id, sizeof a->id, "%s", a->shape->prefix);
     for (size_t i = 0; i < sizeof bytes; i++) n += snprintf(a->id + n, sizeof a->id - (size_t)n, "%02x", bytes[i]);
 }
 
@@ -54,9 +55,12 @@ static answer *make_answer(exchange *x, const served *m, const params *p, const 
     a->choices = calloc(n_choices, sizeof *a->choices);
     for (uint32_t i = 0; a->choices && i < n_choices; i++) {
         choice *c = &a->choices[i];
-        *c = (choice){ .a = a, .index = i, .logprobs = p->logprobs ? answer_logprobs_new(a) : NULL };
+        *c = (choice){ .a = a, .index = i, .logprobs = p->logprobs ? answer_logprobs_new(a) : NULL,
+                        .stopped = -1 };
     }
-    if (a->choices) return a;
+    a->stops = json_array();
+    for (uint32_t i = 0; i < p->n_stop; i++) json_array_append_new(a->stops, json_string(p->stop[i]));
+    if (a->choices && json_array_size(a->stops) == p->n_stop) return a;
     free_answer(a);
     return NULL;
 }
@@ -146,6 +150,7 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
     choice *c = ctx;
     answer *a = c->a;
     c->finish = how == TASK_LENGTH ? "length" : "stop";
+    c->stopped = task_stopped(c->task);
     a->prompt_tokens += c->counted ? 0 : task_prompt(c->task);
     a->cached_tokens += task_cached(c->task);
     a->picked_tokens += task_picked(c->task);

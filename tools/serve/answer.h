@@ -13,6 +13,10 @@ typedef struct answer_prompt { weft_tokens tokens; char *echo; size_t n_echo; } 
 void answer_begin(exchange *x, served *m, const params *p, const answer_shape *shape, const answer_prompt *prompts,
                   size_t n_prompts);
 
+/* A request in the form of OpenAI's chats (chat.c), whose fields are read, is answered in some shape; shape NULL: only
+ * the tokens of its prompt are counted. */
+void chat_answer(exchange *x, const json_t *request, params *p, const answer_shape *shape);
+
 /* Prompts of a field: a text, token ids, or a list of texts or of lists of ids, each of which fits the context. NULL
  * after an error has been answered. */
 answer_prompt *answer_prompts_read(exchange *x, const served *m, const char *field, const json_t *value, size_t *n);

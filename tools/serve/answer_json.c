@@ -188,7 +188,7 @@ static json_t *object(answer *a)
     return json;
 }
 
-const answer_shape answer_completions = { .prefix = "cmpl", .begin = begin_completion, .piece = send_piece, .end = end,
+const answer_shape answer_completions = { .prefix = "cmpl-", .begin = begin_completion, .piece = send_piece, .end = end,
                                           .finish = finish, .object = object };
-const answer_shape answer_chats = { .prefix = "chatcmpl", .chat = true, .begin = begin_chat, .piece = send_piece,
+const answer_shape answer_chats = { .prefix = "chatcmpl-", .chat = true, .begin = begin_chat, .piece = send_piece,
                                     .end = end, .finish = finish, .object = object };

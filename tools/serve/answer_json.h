@@ -20,14 +20,17 @@ typedef struct choice {
     json_t *calls;   /* of tools, read at the end; NULL: none */
     json_t *logprobs; /* of all tokens; of a stream those that were not sent; NULL: not asked for */
     const char *finish;
-    const char *stopped; /* the stop string that ended it; NULL: none */
+    int stopped;   /* the stop string of a->stops that ended it; -1: none */
+    bool open;     /* of streams in blocks: one has begun, */
+    form_part part; /* which is of this kind, */
+    unsigned n_blocks; /* and so many before it */
 } choice;
 
 /* The form of an endpoint's answers. Of a stream `begin`, `piece` and `end` of each choice, then `finish`, send its
  * events; `object` is the whole answer otherwise. A piece is perhaps empty, with log-probabilities alone. False: nobody
  * reads any more. */
 typedef struct answer_shape {
-    const char *prefix; /* of ids */
+    const char *prefix; /* of ids, "cmpl-" */
     bool chat;          /* log-probabilities are those of chats; forms are looked for */
     void (*begin)(answer *a, choice *c);
     bool (*piece)(answer *a, choice *c, form_part part, const char *text, size_t n);
@@ -46,6 +49,7 @@ struct answer {
     time_t created;
     weft_grammar *grammar; /* of all choices; NULL: none */
     json_t *tools;         /* NULL: none */
+    json_t *stops;         /* the request's stop strings */
     int32_t *shown;        /* special tokens that marks of forms consist of */
     uint32_t n_shown;
     choice *choices;
@@ -60,5 +64,6 @@ json_t *answer_logprobs_new(const answer *a);
 void answer_logprobs_add(answer *a, choice *c, const task_token *t);
 
 extern const answer_shape answer_completions, answer_chats; /* OpenAI's */
+extern const answer_shape answer_messages; /* Anthropic's (messages_json.c) */
 
 #endif

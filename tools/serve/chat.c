@@ -237,7 +237,7 @@ static bool make_prompt(exchange *x, const served *m, const json_t *request, par
     return ok;
 }
 
-static void chat(exchange *x, const json_t *request, params *p)
+void chat_answer(exchange *x, const json_t *request, params *p, const answer_shape *shape)
 {
     answer_prompt prompt = { 0 };
     choice_of_tools which;
@@ -256,8 +256,10 @@ static void chat(exchange *x, const json_t *request, params *p)
     }
     if (read_tools(x, request, p, &which) && read_messages(x, json_object_get(request, "messages")) &&
         make_prompt(x, m, request, p, &which, &begun, &prompt) &&
-        answer_prompt_fits(x, m, prompt.tokens.n, "messages"))
-        answer_begin(x, m, p, &answer_chats, &prompt, 1);
+        (!shape || answer_prompt_fits(x, m, prompt.tokens.n, "messages"))) {
+        if (shape) answer_begin(x, m, p, shape, &prompt, 1);
+        else exchange_answer(x, 200, json_pack("{s:I}", "input_tokens", (json_int_t)prompt.tokens.n));
+    }
     weft_tokens_free(&prompt.tokens);
     weft_text_free(&begun);
 }
@@ -266,7 +268,7 @@ void serve_chat(exchange *x)
 {
     params p = { 0 };
     json_t *request = request_json(x);
-    if (request && params_read(x, request, FOR_CHAT, &p)) chat(x, request, &p);
+    if (request && params_read(x, request, FOR_CHAT, &p)) chat_answer(x, request, &p, &answer_chats);
     params_free(&p);
     json_decref(request);
 }

@@ -89,6 +89,11 @@ uint32_t task_accepted(const task *t)
     return t->n_accepted;
 }
 
+int task_stopped(const task *t)
+{
+    return t->stream ? weft_token_stream_stopped(t->stream) : -1;
+}
+
 /* ---- the queue ---- */
 
 bool engine_reserve(engine *e, uint32_t n)

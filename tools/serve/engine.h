@@ -69,6 +69,7 @@ uint32_t task_cached(const task *t); /* tokens of the prompt that were there alr
 uint32_t task_picked(const task *t);
 uint32_t task_drafted(const task *t); /* tokens that were guessed */
 uint32_t task_accepted(const task *t); /* those that were right */
+int task_stopped(const task *t); /* by which stop string; -1: none */
 
 typedef struct engine_desc {
     weft_model *model;

@@ -104,8 +104,22 @@ static const char *kind_of(unsigned status)
     return status == 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
 }
 
-json_t *exchange_error_json(unsigned status, const char *code, const char *param, const char *text)
+static const char *anthropic_kind(unsigned status)
 {
+    static const struct { unsigned status; const char *kind; } kinds[] = {
+        { 401, "authentication_error" }, { 403, "permission_error" }, { 404, "not_found_error" },
+        { 413, "request_too_large" },    { 429, "rate_limit_error" }, { 503, "overloaded_error" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].status == status) return kinds[i].kind;
+    return status >= 500 ? "api_error" : "invalid_request_error";
+}
+
+static json_t *error_json(const exchange *x, unsigned status, const char *code, const char *param, const char *text)
+{
+    if (x->anthropic)
+        return json_pack("{s:s, s:{s:s, s:s}}", "type", "error", "error", "type", anthropic_kind(status), "message",
+                         text);
     return json_pack("{s:{s:s, s:s, s:s?, s:s?}}", "error", "message", text, "type", kind_of(status), "param", param,
                      "code", code);
 }
@@ -117,10 +131,10 @@ void exchange_error(exchange *x, unsigned status, const char *code, const char *
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    json_t *json = exchange_error_json(status, code, param, text);
+    json_t *json = error_json(x, status, code, param, text);
     for (char *c = text; *c && !json; c++) /* it was cut within a character */
         if (*c & 0x80) *c = '?';
-    if (!json) json = exchange_error_json(status, code, NULL, text);
+    if (!json) json = error_json(x, status, code, NULL, text);
     pthread_mutex_lock(&x->lock);
     bool stream = x->stream;
     pthread_mutex_unlock(&x->lock);
@@ -128,7 +142,7 @@ void exchange_error(exchange *x, unsigned status, const char *code, const char *
         exchange_answer(x, status, json);
         return;
     }
-    exchange_event(x, json);
+    exchange_event_named(x, x->anthropic ? "error" : NULL, json);
     exchange_end(x, NULL);
 }
 
@@ -156,10 +170,22 @@ static void compact(exchange *x)
 
 bool exchange_event(exchange *x, json_t *json)
 {
+    return exchange_event_named(x, NULL, json);
+}
+
+/* The line before an event's data. */
+static bool append_name(exchange *x, const char *name)
+{
+    return !name || (append(x, "event: ", 7) && append(x, name, strlen(name)) && append(x, "\n", 1));
+}
+
+bool exchange_event_named(exchange *x, const char *name, json_t *json)
+{
     pthread_mutex_lock(&x->lock);
     compact(x);
     size_t before = x->n_out;
-    bool ok = json && x->stream && !x->ended && x->n_out - x->at < MOST_UNREAD && append(x, "data: ", 6) &&
+    bool ok = json && x->stream && !x->ended && x->n_out - x->at < MOST_UNREAD && append_name(x, name) &&
+              append(x, "data: ", 6) &&
               !json_dump_callback(json, append_json, x, JSON_COMPACT | JSON_REAL_PRECISION(9)) && append(x, "\n\n", 2);
     if (!ok) {
         x->n_out = before;

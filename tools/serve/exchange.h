@@ -23,6 +23,7 @@ typedef struct exchange {
     size_t n_body, cap_body;
     uint64_t client; /* stands for who asks: by key, or by address */
     double began;
+    bool anthropic; /* errors are in the form of its API */
     struct exchange *next; /* in the desk's queue, or among those that wait for a model */
     struct served *model;  /* that it holds; NULL: none. Its own until it is handed to another thread */
 
@@ -46,14 +47,15 @@ void exchange_release(exchange *x);
 /* The answer, once: a body. `json` is taken over; NULL: there was no memory for it. */
 void exchange_answer(exchange *x, unsigned status, json_t *json);
 void exchange_answer_text(exchange *x, unsigned status, const char *type, const char *text, size_t n);
-/* An error in OpenAI's form; code and param may be NULL. In a stream that has begun it is an event, which ends it. */
+/* An error in OpenAI's form, or Anthropic's; code and param may be NULL. In a stream that has begun it is an event,
+ * which ends it. */
 void exchange_error(exchange *x, unsigned status, const char *code, const char *param, const char *fmt, ...)
     WEFT_PRINTF(5, 6);
-json_t *exchange_error_json(unsigned status, const char *code, const char *param, const char *text);
 
 /* The answer is a stream of events (text/event-stream). False: nobody reads it any more. */
 void exchange_stream(exchange *x);
 bool exchange_event(exchange *x, json_t *json); /* taken over */
+bool exchange_event_named(exchange *x, const char *name, json_t *json); /* name NULL: without */
 void exchange_end(exchange *x, const char *last); /* `last` is the data of one more event; NULL: none */
 
 /* Whether the client has closed its side; asks the socket where nothing is being sent. */

@@ -23,6 +23,8 @@ static const route routes[] = {
     { "GET", "/profile/", serve_profile, false, false }, /* and a name */
     { "POST", "/v1/completions", serve_completions, false, false },
     { "POST", "/v1/chat/completions", serve_chat, false, false },
+    { "POST", "/v1/messages", serve_messages, false, false },
+    { "POST", "/v1/messages/count_tokens", serve_count_tokens, false, false },
     { "POST", "/v1/embeddings", serve_embeddings, false, false },
     { "POST", "/tokenize", serve_tokenize, false, false },
     { "POST", "/detokenize", serve_detokenize, false, false },
@@ -104,6 +106,7 @@ static bool is_rebound(const server *s, const request_head *head)
 void server_begin(server *s, exchange *x, const request_head *head)
 {
     const route *r = x->route = find(head->path);
+    x->anthropic = !strncmp(head->path, "/v1/messages", 12); /* an error is in the form that the client reads */
     bool reads = !strcmp(head->method, "HEAD") && r && !strcmp(r->method, "GET");
     if (is_foreign(head) || is_rebound(s, head) || (r && !r->quick && is_embedded(head)))
         exchange_error(x, 403, "foreign_origin", NULL, "pages of other sites may not use this server");
