@@ -46,7 +46,7 @@ static answer *make_answer(exchange *x, const served *m, const params *p, const 
     if (!a) return NULL;
     *a = (answer){ .x = x, .m = m, .shape = shape, .stream = p->stream, .include_usage = p->include_usage,
                    .logprobs = p->logprobs, .reads = p->forms.think || p->forms.call || p->kept,
-                   .keep_reasoning = p->keep_reasoning,
+                   .keep_reasoning = p->keep_reasoning, .truncated = p->truncated,
                    .narrowed = p->grammar_field || p->sampling.n_bias,
                    .n_choices = n_choices, .n_left = n_choices, .created = time(NULL) };
     exchange_hold(x);

@@ -44,6 +44,7 @@ struct answer {
     const served *m;
     const answer_shape *shape;
     bool stream, include_usage, logprobs, reads, keep_reasoning, failed; /* reads: choices have readers */
+    bool truncated; /* the prompt was cut */
     bool narrowed; /* not all tokens are allowed */
     char id[40], model[300]; /* model: as the request calls it */
     time_t created;

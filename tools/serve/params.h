@@ -7,7 +7,7 @@
 
 /* The endpoints that know a field. */
 enum { FOR_COMPLETIONS = 1, FOR_CHAT = 2, FOR_EMBEDDINGS = 4, FOR_TOKENIZE = 8, FOR_DETOKENIZE = 16,
-       FOR_TEXT = FOR_COMPLETIONS | FOR_CHAT };
+       FOR_INFILL = 32, FOR_OPENAI = FOR_COMPLETIONS | FOR_CHAT, FOR_TEXT = FOR_OPENAI | FOR_INFILL };
 
 enum { PARAMS_STOPS = 16, PARAMS_BIASES = 1024, PARAMS_CHOICES = 128, PARAMS_TOP = 20 };
 
@@ -34,6 +34,7 @@ typedef struct params {
     const think_form *kept; /* whose marks do, too; NULL: none */
     const json_t *prediction; /* text that may come: a text, or a list of parts; NULL: none */
     bool no_drafts; /* whatever the server does */
+    bool truncated; /* the prompt was cut */
     bool add_special, with_pieces;
     bool pool_last, base64;
 } params;
