@@ -56,6 +56,7 @@ struct answer {
     choice *choices;
     uint32_t n_choices, n_left;
     uint64_t prompt_tokens, cached_tokens, picked_tokens, reasoned_tokens, drafted_tokens, accepted_tokens;
+    unsigned n_events; /* of a stream that counts them */
     unsigned status; /* of the failure, with its code and text */
     const char *code;
     weft_error fault;
@@ -65,6 +66,7 @@ json_t *answer_logprobs_new(const answer *a);
 void answer_logprobs_add(answer *a, choice *c, const task_token *t);
 
 extern const answer_shape answer_completions, answer_chats; /* OpenAI's */
+extern const answer_shape answer_responses; /* OpenAI's newer (responses_json.c) */
 extern const answer_shape answer_messages; /* Anthropic's (messages_json.c) */
 
 #endif

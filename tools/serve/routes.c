@@ -26,6 +26,7 @@ static const route routes[] = {
     { "POST", "/v1/messages", serve_messages, false, false },
     { "POST", "/v1/messages/count_tokens", serve_count_tokens, false, false },
     { "POST", "/infill", serve_infill, false, false },
+    { "POST", "/v1/responses", serve_responses, false, false },
     { "POST", "/v1/embeddings", serve_embeddings, false, false },
     { "POST", "/tokenize", serve_tokenize, false, false },
     { "POST", "/detokenize", serve_detokenize, false, false },
