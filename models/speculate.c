@@ -10,6 +10,7 @@ void weft__timing_add(weft__timing *t, double seconds)
 {
     const double most = 2 * t->seconds;
     if (!t->n) t->seconds = seconds;
+    else if (t->n == 1) t->seconds = fmin(t->seconds, seconds);
     else if (seconds < t->seconds) t->seconds += 0.5 * (seconds - t->seconds);
     else t->seconds += 0.125 * ((seconds < most ? seconds : most) - t->seconds);
     if (t->n < UINT32_MAX) t->n++;
@@ -21,12 +22,19 @@ void weft__widths_add(weft__widths *w, uint32_t width, double seconds)
         if (widths[i] == width) weft__timing_add(&w->at[i], seconds);
 }
 
+bool weft__widths_is_cold(const weft__widths *w, uint32_t width)
+{
+    for (uint32_t i = 0; i < WEFT__WIDTHS; i++)
+        if (widths[i] == width) return !w->at[i].n;
+    return false;
+}
+
 double weft__widths_get(const weft__widths *w, uint32_t width)
 {
     const double each_more = 0.25, power = 0.8; /* what is hoped for */
     int before = -1, below = -1, above = -1;
     for (int i = 0; i < WEFT__WIDTHS; i++) {
-        if (!w->at[i].n) continue;
+        if (w->at[i].n < 2) continue;
         if (widths[i] <= width) before = below, below = i;
         else if (above < 0) above = i;
     }
@@ -89,6 +97,11 @@ weft__choice weft__pace_choose(const weft__pace *p, const weft__widths *w, const
 void weft__pace_alone(weft__pace *p, double token_seconds)
 {
     p->plain += token_seconds;
+}
+
+void weft__pace_wasted(weft__pace *p, double seconds)
+{
+    p->probed += seconds;
 }
 
 void weft__pace_checked(weft__pace *p, uint32_t kind, uint32_t drafted, uint32_t accepted, bool probe,

@@ -15,14 +15,17 @@
 enum { WEFT__WIDTHS = 16 };
 
 typedef struct weft__timing { double seconds; uint32_t n; } weft__timing; /* n: measurements; 0: not known */
-/* The newest count most; one that took much longer than usual counts little, for it was disturbed. */
+/* Of the first two the shorter, for the first may have had to fetch what it works on; then the newest count most. One
+ * that took much longer than usual counts little, for it was disturbed. */
 void weft__timing_add(weft__timing *t, double seconds);
 
 typedef struct weft__widths { weft__timing at[WEFT__WIDTHS]; } weft__widths;
 /* Of widths that are not told apart nothing is kept: those to 6, and from there about every half as much again. */
 void weft__widths_add(weft__widths *w, uint32_t width, double seconds);
-/* Seconds of a run: measured, or between what was, or a guess beyond, which is a hopeful one, so that it is tried. 0:
- * nothing is known. */
+/* The first run of this width is to come, which may take longer than those behind it: it counts as it was expected. */
+bool weft__widths_is_cold(const weft__widths *w, uint32_t width);
+/* Seconds of a run: measured (twice), or between what was, or a guess beyond, which is a hopeful one, so that it is
+ * tried. 0: nothing is known. */
 double weft__widths_get(const weft__widths *w, uint32_t width);
 
 /* ---- one text ---- */
@@ -45,6 +48,7 @@ weft__choice weft__pace_choose(const weft__pace *p, const weft__widths *w, const
 /* A token of this text came alone; or a draft was checked: `accepted` of `drafted` tokens were right, in a run that
  * took extra_seconds more with it, drafting included. token_seconds: what a token takes without. */
 void weft__pace_alone(weft__pace *p, double token_seconds);
+void weft__pace_wasted(weft__pace *p, double seconds); /* a draft was made, and not checked after all */
 void weft__pace_checked(weft__pace *p, uint32_t kind, uint32_t drafted, uint32_t accepted, bool probe,
                         double extra_seconds, double token_seconds);
 

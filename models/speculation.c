@@ -2,6 +2,8 @@
 
 #include "models/session_impl.h"
 
+enum { FIRST_DRAFT = 2 };
+
 /* ---- how long it may be ---- */
 
 static weft_status settle_most(weft__speculation *p, const weft_session *s, uint32_t asked, weft_error *err)
@@ -56,7 +58,9 @@ weft_status weft__speculation_next(weft__speculation *p, const int32_t *ids, siz
     p->draft_seconds = 0;
     if (!p->drafter) return WEFT_OK;
     WEFT_TRY(p->drafter->push(p->drafter->ctx, ids, n, err));
-    const uint32_t most = choose(p, WEFT_DRAFT_KINDS, room < p->most ? room : p->most).n;
+    uint32_t most = room < p->most ? room : p->most;
+    if (!p->always && !p->each.n && most > FIRST_DRAFT) most = FIRST_DRAFT; /* it is not known what drafting takes */
+    most = choose(p, WEFT_DRAFT_KINDS, most).n;
     if (!most) return WEFT_OK;
     const double start = weft__seconds();
     WEFT_TRY(p->drafter->propose(p->drafter->ctx, most, &p->draft, err));
@@ -70,15 +74,19 @@ weft_status weft__speculation_next(weft__speculation *p, const int32_t *ids, siz
     return WEFT_OK;
 }
 
-void weft__speculation_ran(weft__speculation *p, uint32_t accepted, double seconds)
+void weft__speculation_ran(weft__speculation *p, uint32_t accepted, double ran)
 {
+    double seconds = ran;
     const uint32_t n = p->draft.n;
     if (!p->drafter) return;
-    weft__widths_add(p->widths, 1 + n, seconds);
+    const double expected = weft__widths_get(p->widths, 1 + n);
+    if (n && weft__widths_is_cold(p->widths, 1 + n) && expected < seconds) seconds = expected;
+    weft__widths_add(p->widths, 1 + n, ran);
     const double token = weft__widths_get(p->widths, 1);
     p->since_alone = n ? p->since_alone + 1 : 0;
     p->drafted += n;
     p->accepted += accepted;
+    if (!n) weft__pace_wasted(&p->pace, p->draft_seconds);
     if (!n) weft__pace_alone(&p->pace, token);
     else weft__pace_checked(&p->pace, p->draft.kind, n, accepted, p->probe, seconds + p->draft_seconds - token, token);
 }

@@ -72,7 +72,10 @@ void engine_undraft(engine *e, bool for_good)
 
 void engine_timed(engine *e, uint32_t n_generate, uint32_t n_drafted, double seconds)
 {
+    const double expected = weft__widths_get(&e->widths, n_generate + n_drafted);
+    const bool cold = n_drafted && weft__widths_is_cold(&e->widths, n_generate + n_drafted);
     weft__widths_add(&e->widths, n_generate + n_drafted, seconds);
+    if (cold && expected < seconds) seconds = expected;
     const double alone = weft__widths_get(&e->widths, n_generate);
     e->since_alone = n_drafted ? e->since_alone + 1 : 0;
     if (!n_drafted && e->n_alone < FIRST) e->n_alone++;
