@@ -187,6 +187,11 @@ size = sum(a * a for a in row) ** 0.5
 check("as `weft embed` has them", all(abs(a / size - b) < 1e-5 for a, b in zip(row, vectors[0])), (row[:3], vectors[0][:3]))
 coded = server.post(V, {"input": "a red ball", "encoding_format": "base64"}).json["data"][0]["embedding"]
 check("as base64", all(abs(a - b) < 1e-7 for a, b in zip(array.array("f", base64.b64decode(coded)), vectors[0])), coded[:20])
+first = [server.post(V, {"input": i, "pooling": p}).json["data"][0]["embedding"] for i, p in [("a red ball", "cls"), (server.post(
+    "/tokenize", {"content": "a red ball"}).json["tokens"][:1], "last")]]
+check("cls is the first token's", max(abs(a - b) for a, b in zip(*first)) < 1e-5, first)
+r = server.post("/v1/rerank", {"model": name, "query": "a", "documents": ["b"]})
+check.equal("no model ranks", (r.status, r.error["code"]), (422, "no_ranking_head"))
 last = server.post(V, {"input": "a red ball", "pooling": "last"}).json["data"][0]["embedding"]
 check("the last token's are others", max(abs(a - b) for a, b in zip(last, vectors[0])) > 1e-3)
 

@@ -61,6 +61,14 @@ static uint32_t share_out(engine *e)
     return n_generate;
 }
 
+/* Token k of a step, of a task that wants hidden states, is one whose state counts. */
+static bool is_pooled(const task *t, uint32_t k)
+{
+    const size_t i = t->done + k;
+    return t->pool == TASK_POOL_MEAN || (t->pool == TASK_POOL_FIRST && !i) ||
+           (t->pool == TASK_POOL_LAST && i + 1 == t->n);
+}
+
 static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
 {
     e->n_batch = 0;
@@ -69,9 +77,8 @@ static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
         if (!weft__grow(&e->batch, &e->cap_batch, e->n_batch + t->quota + t->draft.n, sizeof *e->batch)) return false;
         for (uint32_t k = 0; k < t->quota; k++)
             e->batch[e->n_batch++] = (weft_batch_token){ .id = t->ids[t->done + k], .sequence = t->sequence,
-                                                         .wants = t->pool == TASK_POOL_MEAN ? WEFT_WANT_HIDDEN : 0 };
-        if (t->done + t->quota == t->n)
-            e->batch[e->n_batch - 1].wants = t->pool ? WEFT_WANT_HIDDEN : WEFT_WANT_LOGITS;
+                                                         .wants = is_pooled(t, k) ? WEFT_WANT_HIDDEN : 0 };
+        if (!t->pool && t->done + t->quota == t->n) e->batch[e->n_batch - 1].wants = WEFT_WANT_LOGITS;
         for (uint32_t k = 0; k < t->draft.n; k++)
             e->batch[e->n_batch++] = (weft_batch_token){ t->draft.ids[k], t->sequence, WEFT_WANT_LOGITS };
     }
@@ -97,7 +104,8 @@ typedef struct results { float *logits; const float *hidden; } results;
 
 static void take_hidden(engine *e, task *t, results *r)
 {
-    uint32_t rows = t->pool == TASK_POOL_MEAN ? t->quota : t->done == t->n;
+    uint32_t rows = t->pool == TASK_POOL_MEAN ? t->quota
+                    : t->pool == TASK_POOL_LAST ? t->done == t->n : t->done == t->quota;
     for (uint32_t i = 0; i < rows; i++, r->hidden += e->n_embed)
         for (uint32_t k = 0; k < e->n_embed; k++) t->sum[k] += (double)r->hidden[k];
     if (t->done < t->n) return;

@@ -117,7 +117,7 @@ static weft_status make_tasks(embedding *e, const params *p, const answer_prompt
         const task_desc d = {
             .ids = inputs[i].tokens.ids, .n = inputs[i].tokens.n, .client = e->x->client,
             .adapter = server_adapter(e->m, p->model),
-            .pool = p->pool_last ? TASK_POOL_LAST : TASK_POOL_MEAN,
+            .pool = p->pool ? p->pool : TASK_POOL_MEAN,
             .listener = { .vector = on_vector, .gone = is_gone, .end = on_end, .ctx = &e->items[i] },
         };
         e->items[i].e = e;
@@ -182,4 +182,11 @@ void serve_embeddings(exchange *x)
     json_t *request = request_json(x);
     if (request && params_read(x, request, FOR_EMBEDDINGS, &p)) embed(x, request, &p);
     json_decref(request);
+}
+
+/* No architecture that is known here has a head that ranks; a number made of something else would be none. */
+void serve_rerank(exchange *x)
+{
+    exchange_error(x, 422, "no_ranking_head", "model", "no model here has a head that ranks documents (/v1/embeddings "
+                   "gives vectors, whose products compare texts)");
 }

@@ -22,7 +22,7 @@ typedef struct task task;
 typedef enum task_end { TASK_GOING, TASK_EOS, TASK_STOP, TASK_LENGTH, TASK_CANCELLED, TASK_FAILED } task_end;
 
 /* A task that is no text to be continued: its hidden states, pooled. */
-typedef enum task_pool { TASK_POOL_NONE, TASK_POOL_MEAN, TASK_POOL_LAST } task_pool;
+typedef enum task_pool { TASK_POOL_NONE, TASK_POOL_MEAN, TASK_POOL_FIRST, TASK_POOL_LAST } task_pool;
 
 typedef struct task_token {
     int32_t id; /* -1: none, but text that was held back */

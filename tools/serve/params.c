@@ -205,9 +205,12 @@ static bool read_grammar(exchange *x, const json_t *value, params *p)
 static bool read_pooling(exchange *x, const json_t *value, params *p)
 {
     const char *how = json_string_value(value);
-    if (!how || (strcmp(how, "mean") && strcmp(how, "last"))) return refuse(x, "pooling", "mean or last");
-    p->pool_last = !strcmp(how, "last");
-    return true;
+    p->pool = !how                   ? TASK_POOL_NONE
+              : !strcmp(how, "mean") ? TASK_POOL_MEAN
+              : !strcmp(how, "cls")  ? TASK_POOL_FIRST
+              : !strcmp(how, "last") ? TASK_POOL_LAST
+                                     : TASK_POOL_NONE;
+    return p->pool || refuse(x, "pooling", "mean, cls or last");
 }
 
 static bool read_encoding(exchange *x, const json_t *value, params *p)

@@ -36,7 +36,8 @@ typedef struct params {
     bool no_drafts; /* whatever the server does */
     bool truncated; /* the prompt was cut */
     bool add_special, with_pieces;
-    bool pool_last, base64;
+    task_pool pool; /* of embeddings; NONE: not said */
+    bool base64;
 } params;
 
 /* Reads what the table has for this endpoint. False after an error has been answered. `p` must not be moved. */

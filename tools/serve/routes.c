@@ -28,6 +28,8 @@ static const route routes[] = {
     { "POST", "/infill", serve_infill, false, false },
     { "POST", "/v1/responses", serve_responses, false, false },
     { "POST", "/v1/embeddings", serve_embeddings, false, false },
+    { "POST", "/v1/rerank", serve_rerank, false, false },
+    { "POST", "/rerank", serve_rerank, false, false },
     { "POST", "/tokenize", serve_tokenize, false, false },
     { "POST", "/detokenize", serve_detokenize, false, false },
     { "GET", "/models", serve_models, false, true }, /* as llama.cpp's router calls them */

@@ -138,7 +138,7 @@ void route_run(exchange *x);
 typedef void route_function(exchange *x);
 route_function serve_front, serve_health, serve_ready, serve_metrics, serve_models, serve_props, serve_completions,
     serve_chat, serve_embeddings, serve_tokenize, serve_detokenize, serve_load, serve_unload, serve_profile;
-route_function serve_messages, serve_count_tokens, serve_infill, serve_responses; /* of other forms of chats */
+route_function serve_messages, serve_count_tokens, serve_infill, serve_responses, serve_rerank;
 
 /* ---- the desk (desk.c): a thread that reads requests, one after the other ---- */
 bool desk_start(void);
