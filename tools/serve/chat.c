@@ -178,8 +178,8 @@ static bool put(weft_text *to, const char *text)
 static bool demand(exchange *x, params *p, const choice_of_tools *which, const forms *f, weft_text *prompt,
                    weft_text *begun)
 {
-    const char *why;
-    json_t *schema, *tools = json_array();
+    const char *why = NULL;
+    json_t *schema = NULL, *tools = json_array();
     for (size_t i = 0; i < json_array_size(p->tools); i++) {
         json_t *tool = json_array_get(p->tools, i);
         if (!which->name || !strcmp(which->name, tool_name(tool))) json_array_append(tools, tool);
@@ -240,7 +240,7 @@ static bool make_prompt(exchange *x, const served *m, const json_t *request, par
 void chat_answer(exchange *x, const json_t *request, params *p, const answer_shape *shape)
 {
     answer_prompt prompt = { 0 };
-    choice_of_tools which;
+    choice_of_tools which = { 0 };
     weft_text begun = { 0 };
     served *m = server_text_model(x, p->model);
     if (!m) return;
