@@ -7,9 +7,14 @@
 #include "windows.h"
 
 #include "models/model.h"
+#include "tests/models/killed.h"
 #include "tests/test.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { VOCAB = 40, WORDS = WINDOWS_NAN, SEQUENCES = 4, SPARE = SEQUENCES };
@@ -348,6 +353,92 @@ static void refuses_files_of_others(void)
     world_close(&w);
 }
 
+/* ---- killed ---- */
+
+/* The save of a child, which is told of before each of its writes, and before its file is named or after that. */
+static struct { const weft_progress_sink *sink; uint64_t done, total; bool named; } saving;
+
+static void tell_of_saving(void)
+{
+    const weft_progress at = { .what = "save", .done = saving.done, .total = saving.total, .unit = "bytes" };
+    if (saving.sink) saving.sink->report(saving.sink->ctx, &at);
+}
+
+__attribute__((visibility("default"))) ssize_t write(int fd, const void *data, size_t n)
+{
+    if (!saving.named) tell_of_saving();
+    const ssize_t k = writev(fd, &(struct iovec){ (void *)(uintptr_t)data, n }, 1);
+    if (k > 0) saving.done += (uint64_t)k;
+    return k;
+}
+
+__attribute__((visibility("default"))) int rename(const char *from, const char *to)
+{
+    if (!saving.named) tell_of_saving();
+    const int result = renameat(AT_FDCWD, from, AT_FDCWD, to);
+    if (saving.named) tell_of_saving();
+    return result;
+}
+
+typedef struct save_work { world *w; const char *path; uint64_t total; bool named; } save_work;
+
+static weft_status save_told(void *ctx, const weft_progress_sink *progress)
+{
+    const save_work *s = ctx;
+    saving.done = 0;
+    saving.total = s->total;
+    saving.named = s->named;
+    saving.sink = progress;
+    return weft_session_save(s->w->s, 0, NULL, 0, s->path, &err);
+}
+
+/* Bytes of a file; 0: there is none. */
+static uint64_t bytes_of(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) ? 0 : (uint64_t)info.st_size;
+}
+
+/* A whole sequence of n tokens: loading compares its checksum. */
+static void check_saved(world *w, const char *path, uint32_t n)
+{
+    CHECK_OK(weft_session_load(w->s, 1, path, NULL, &err), err);
+    CHECK_EQ_INT(weft_session_length(w->s, 1), n);
+    CHECK_OK(weft_session_truncate(w->s, 1, 0, &err), err);
+}
+
+/* What was saved before is whole until what is saved now is, and what a killed save left is in nobody's way. */
+static void a_save_that_is_killed(void)
+{
+    world w;
+    char path[600], partial[620], whole[600];
+    if (!world_open(&w, "cpu,threads=1")) return;
+    snprintf(path, sizeof path, "%s/saved", w.folder.path);
+    snprintf(partial, sizeof partial, "%s.partial", path);
+    snprintf(whole, sizeof whole, "%s/whole", w.folder.path);
+    eval_all(w.s, 0, 20, (float[VOCAB]){ 0 });
+    CHECK_OK(weft_session_save(w.s, 0, NULL, 0, path, &err), err);
+    eval_all(w.s, 0, 10, (float[VOCAB]){ 0 });
+    CHECK_OK(weft_session_save(w.s, 0, NULL, 0, whole, &err), err);
+    save_work work = { .w = &w, .path = path, .total = bytes_of(whole) };
+    for (int k = 0; k < KILLED_MOMENTS; k++) {
+        CHECK(killed_at(k, save_told, &work));
+        const uint64_t left = bytes_of(partial);
+        CHECK(k == KILLED_FIRST ? !left : k == KILLED_LAST ? left == work.total : left && left < work.total);
+        check_saved(&w, path, 20);
+    }
+    work.named = true;
+    CHECK(killed_at(KILLED_FIRST, save_told, &work));
+    check_saved(&w, path, 30);
+    work.named = false;
+    CHECK(killed_at(KILLED_LAST, save_told, &work)); /* leaves more than what is saved next */
+    CHECK_OK(weft_session_truncate(w.s, 0, 9, &err), err);
+    CHECK_OK(weft_session_save(w.s, 0, NULL, 0, path, &err), err);
+    CHECK(access(partial, F_OK));
+    check_saved(&w, path, 9);
+    world_close(&w);
+}
+
 /* Both of world's sessions have the weights once. */
 static void sessions_share_weights(void)
 {
@@ -371,6 +462,7 @@ static const weft_test tests[] = {
     { "gives pages back", gives_pages_back },
     { "many short sequences", many_short_sequences },
     { "refuses files of others", refuses_files_of_others },
+    { "a save that is killed", a_save_that_is_killed },
     { "sessions share weights", sessions_share_weights },
 };
 TEST_MAIN(tests)
