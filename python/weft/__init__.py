@@ -34,6 +34,7 @@ from .errors import (
     WeftError,
 )
 from .generation import Generation, Token
+from .grammar import Grammar
 from .graph import Graph, Node
 from .model import Model, Setting
 from .profile import Profile, ProfileNode
@@ -63,6 +64,7 @@ __all__ = [
     "FileError",
     "FormatError",
     "Generation",
+    "Grammar",
     "Graph",
     "InternalError",
     "InvalidError",

@@ -14,6 +14,7 @@ from ._lib import call, encoded, ffi, lib
 from ._life import Handle, Object
 from .errors import InvalidError, UnsupportedError
 from .generation import Generation
+from .grammar import Grammar
 from .sampling import Sampling
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ def reply(
     sampling: Sampling | None,
     stop: str | Iterable[str],
     n_logprobs: int | None,
+    grammar: Grammar | None,
 ) -> Generation:
     """Continues a rendered prompt. What the sequence has of it already is not evaluated again."""
     ids = session.model.tokenizer.encode(prompt, bos=False, template=False)
@@ -163,7 +165,13 @@ def reply(
     kept = int(differs[0]) if differs.size else n
     kept = _go_back(session, kept, sequence) if kept < had.size else kept
     generation = session.generate(
-        ids[kept:], sequence, max_tokens=max_tokens, sampling=sampling, stop=stop, n_logprobs=n_logprobs
+        ids[kept:],
+        sequence,
+        max_tokens=max_tokens,
+        sampling=sampling,
+        stop=stop,
+        n_logprobs=n_logprobs,
+        grammar=grammar,
     )
     generation._history = ids.tolist()  # what penalties look at: the same, whatever was kept
     return generation

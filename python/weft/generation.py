@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from .batch import WANTS, Rows, Step
 from .errors import CancelledError, InvalidError, NotFoundError, WeftError
+from .grammar import Grammar
 from .sampling import Sampler, Sampling, logprobs
-from .tokenizer import Ids
+from .tokenizer import Ids, ids_of
 
 if TYPE_CHECKING:
     from .session import Session
@@ -61,6 +62,7 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         stop: list[str],
         ignore_eos: bool,
         n_logprobs: int | None,
+        grammar: Grammar | None = None,
     ) -> None:
         if not prompt.size:
             raise InvalidError("generation needs a prompt of at least one token")
@@ -69,7 +71,8 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         self._session, self._sequence, self._prompt = session, sequence, prompt
         self._max_tokens, self._ignore_eos, self._n_logprobs = max_tokens, ignore_eos, n_logprobs
         self._sampler = Sampler(sampling, session.n_vocab)
-        self._wants = self._source(sampling)
+        self._matcher = None if grammar is None else grammar._matcher(session.model)
+        self._wants = self._source()
         try:
             self._stream: Any = session.model.tokenizer.stream(stop=stop)
         except NotFoundError:
@@ -84,18 +87,18 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         self.stop_reason: str | None = None
         self.prompt_seconds = self.decode_seconds = 0.0
 
-    def _source(self, sampling: Sampling) -> str:
+    def _source(self) -> str:
         """Picks are made from candidates where the session has enough of them, else from logits."""
         session, need = self._session, self._sampler.candidates_needed
         have = session.n_candidates
         enough = have == session.n_vocab or (have and need and have >= need)
-        if enough and self._n_logprobs is None:
+        if enough and self._n_logprobs is None and self._matcher is None:
             return "candidates"
         if "logits" in session.outputs:
             return "logits"
         raise InvalidError(
             f"the session gives {have} candidates and no logits; this sampling needs {need or session.n_vocab}"
-            " candidates, log-probabilities need logits"
+            " candidates, log-probabilities and grammars need logits"
         )
 
     @property
@@ -140,7 +143,10 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         return row
 
     def _pick(self, row: npt.NDArray[Any]) -> Token:
-        if self._wants == "logits":
+        if self._matcher:
+            masked = row if self._n_logprobs is None else row.copy()  # log-probabilities are the model's alone
+            token = self._matcher.pick(self._sampler, masked, ids_of(self._history))
+        elif self._wants == "logits":
             token = self._sampler.pick(row, self._history)
         else:
             token = self._sampler.pick_candidate(row, self._history)
@@ -148,7 +154,8 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         self.tokens.append(token)
         ends = token in self._eos and not self._ignore_eos
         full = self._session.length(self._sequence) >= self._session.context
-        last = ends or full or len(self.tokens) == self._max_tokens
+        over = self._matcher is not None and self._matcher.must_end
+        last = ends or over or full or len(self.tokens) == self._max_tokens
         text = ""
         if self._stream:
             text = "" if ends else self._stream.push(token)
@@ -157,7 +164,7 @@ class Generation(Iterator[Token], AsyncIterator[Token]):
         if self._stream and self._stream.stopped is not None:
             self._end("stop", text)
         elif last:
-            self._end("eos" if ends else "length" if len(self.tokens) == self._max_tokens else "context", text)
+            self._end("eos" if ends or over else "length" if len(self.tokens) == self._max_tokens else "context", text)
         else:
             self.text += text
         if self._n_logprobs is None:

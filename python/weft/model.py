@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ._lib import Progress, call, dtype_of, encoded, ffi, lib, string, string_or_none, text_of
 from ._life import Guard, Handle, Object
+from .adapter import Adapters
 from .chat import ChatTemplate, Message
 from .definition import Definition, DefinitionLike
 from .device import Device
 from .errors import NotFoundError
 from .generation import Generation
+from .grammar import Grammar, Schema, TokenTrie
 from .graph import Graph
 from .sampling import Sampling
 from .tokenizer import Tokenizer
@@ -104,6 +106,7 @@ class Model(Object):
         call(lib.weft_model_open, ffi.NULL if path is None else encoded(path), desc, out)
         self._tokenizer: Tokenizer | None = None
         self._chat_template: ChatTemplate | None = None
+        self._trie: TokenTrie | None = None
         self._source = None if weights is None else Source(weights)
         if self._source:
             lib.weft_model_set_weights(out[0], self._source.source)
@@ -113,7 +116,7 @@ class Model(Object):
     def close(self) -> None:
         """Ends the object, not what was made of it: sessions, and a tokenizer that is in use, go on. Once more is
         nothing."""
-        self._tokenizer = self._chat_template = None
+        self._tokenizer = self._chat_template = self._trie = None
         super().close()
 
     def __repr__(self) -> str:
@@ -237,6 +240,13 @@ class Model(Object):
         return self._tokenizer
 
     @property
+    def _token_trie(self) -> TokenTrie:
+        """What grammars of this model share."""
+        if self._trie is None:
+            self._trie = TokenTrie(self)
+        return self._trie
+
+    @property
     def chat_template(self) -> ChatTemplate:
         """The files' chat template. NotFoundError: there is none."""
         if self._chat_template is None:
@@ -286,6 +296,8 @@ class Model(Object):
         max_tokens: int = 0,
         sampling: Sampling | None = None,
         stop: str | Iterable[str] = (),
+        grammar: str | Grammar | None = None,
+        json_schema: Schema | None = None,
         **variables: Any,
     ) -> Generation:
         """The reply to a conversation: an iterator of tokens; ``run().text`` is the whole.
@@ -298,7 +310,15 @@ class Model(Object):
         ', there was a little'
         """
         session = session or self.session(device)
-        return session.chat(messages, max_tokens=max_tokens, sampling=sampling, stop=stop, **variables)
+        return session.chat(
+            messages,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            stop=stop,
+            grammar=grammar,
+            json_schema=json_schema,
+            **variables,
+        )
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -356,6 +376,7 @@ class Model(Object):
         layer: int | None = None,
         exact: bool = False,
         deterministic: bool = False,
+        lora: Adapters = (),
         weights: Weights | None = None,
         progress: Callable[[Progress], Any] | None = None,
     ) -> Session:
@@ -374,6 +395,7 @@ class Model(Object):
             layer=layer,
             exact=exact,
             deterministic=deterministic,
+            lora=lora,
             progress=progress,
         )
         return Session(plan, weights)

@@ -144,6 +144,7 @@ class Sampler(Object):
         call(lib.weft_sampler_create, c, n_vocab, out)
         self.n_vocab = n_vocab
         self.candidates_needed = int(lib.weft_sampling_candidates(c))
+        self.may_pick_first = bool(lib.weft_sampling_may_pick_first(c))
         self._own(Handle("sampler", out[0], lib.weft_sampler_destroy, guard=Guard(), keep=kept))
 
     def pick(self, logits: npt.NDArray[np.float32], history: IdsLike = ()) -> int:

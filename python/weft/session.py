@@ -12,11 +12,13 @@ import numpy as np
 
 from ._lib import Progress, call, dtype_of, encoded, ffi, lib, progress_sink, string
 from ._life import Handle, Object
+from .adapter import Adapters, uses_of
 from .batch import WANTS, Floats, Rows, Step, batch_of, pointer_of, room_for, wants_of
 from .chat import Message, reply
 from .device import Device
 from .errors import CancelledError, InvalidError
 from .generation import Generation
+from .grammar import Grammar, Schema, grammar_of
 from .graph import Graph
 from .program import Program
 from .sampling import Sampling
@@ -39,9 +41,10 @@ class SessionPlan(Object):
     are. cells, page: the cache, over all sequences. outputs: what tokens may ask for, of "logits", "candidates",
     "hidden", "scores"; nothing: what the model's head gives. candidates: how many. layer: of hidden states, 0 the
     embeddings (None: the last). max_tokens, max_rows, bounds: of a run. exact: float32 everywhere. deterministic: a
-    token's bits do not depend on what is run beside it. cache_weights: a folder that keeps weights as the device holds
-    them, so that the next session loads faster (docs/program.md). progress: told of loading and long evaluations;
-    returning False cancels.
+    token's bits do not depend on what is run beside it. lora: folders of LoRA adapters that all sequences take, which
+    add up; "folder=0.5" takes half of what one adds (docs/adapters.md). cache_weights: a folder that keeps weights as
+    the device holds them, so that the next session loads faster (docs/program.md). progress: told of loading and long
+    evaluations; returning False cancels.
 
     >>> plan = weft.SessionPlan(weft.Model(TINY), context=128)
     >>> plan.bytes() < 40 << 20
@@ -72,6 +75,7 @@ class SessionPlan(Object):
         deterministic: bool = False,
         strict: bool = False,
         as_built: bool = False,
+        lora: Adapters = (),
         cache_weights: str | os.PathLike[str] | None = None,
         progress: Callable[[Progress], Any] | None = None,
     ) -> None:
@@ -106,16 +110,22 @@ class SessionPlan(Object):
         numbers = ffi.NULL if split is None else ffi.new("uint32_t[]", [*split, *[0] * (len(devices) - len(split))])
         folder = ffi.NULL if cache_weights is None else ffi.new("char[]", os.fsencode(cache_weights))
         desc.cache_weights = folder
+        adapters, uses = uses_of(lora)
+        desc.adapters, desc.n_adapters = uses, len(adapters)
         desc.devices, desc.n_devices, desc.split = pointers, len(devices), numbers
         out = ffi.new("weft_session_plan **")
-        self.model, self._parents = model, [model._handle, *(d._handle for d in devices)]
+        self.model, self._parents = model, [model._handle, *(d._handle for d in devices), *adapters]
 
         def create() -> Any:
             call(lib.weft_session_plan_create, model._handle.pointer, desc, out)
             return out[0]
 
-        keep = (desc, pointers, numbers, folder, kept)
-        self._own(Handle.make("plan", create, lib.weft_session_plan_destroy, self._parents, keep))
+        keep = (desc, pointers, numbers, folder, uses, kept)
+        try:
+            self._own(Handle.make("plan", create, lib.weft_session_plan_destroy, self._parents, keep))
+        finally:
+            for adapter in adapters:
+                adapter.close()  # it stays open for as long as the plan or its session
         for made, asked in zip(devices, given):
             if made is not asked:
                 made.close()  # it stays open for as long as the plan or its session
@@ -286,15 +296,27 @@ class Session(Object):
         stop: str | Iterable[str] = (),
         ignore_eos: bool = False,
         n_logprobs: int | None = None,
+        grammar: str | Grammar | None = None,
+        json_schema: Schema | None = None,
     ) -> Generation:
         """Continues a sequence with a prompt: an iterator of tokens, with ``async for``, too (see weft.Generation).
 
-        max_tokens: at most so many (0: until the text ends, or the context is full).
+        max_tokens: at most so many (0: until the text ends, or the context is full). grammar: the new text is one that
+        this GBNF, or weft.Grammar, allows. json_schema: it is a JSON document that this schema allows, itself a text or
+        what ``json.loads`` makes of one.
         """
         ids = self.model.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
         stops = [stop] if isinstance(stop, str) else list(stop)
         return Generation(
-            self, ids_of(ids), sequence, max_tokens, sampling or Sampling(), stops, ignore_eos, n_logprobs
+            self,
+            ids_of(ids),
+            sequence,
+            max_tokens,
+            sampling or Sampling(),
+            stops,
+            ignore_eos,
+            n_logprobs,
+            grammar_of(self.model, grammar, json_schema),
         )
 
     def chat(
@@ -306,6 +328,8 @@ class Session(Object):
         sampling: Sampling | None = None,
         stop: str | Iterable[str] = (),
         n_logprobs: int | None = None,
+        grammar: str | Grammar | None = None,
+        json_schema: Schema | None = None,
         add_generation_prompt: bool = True,
         **variables: Any,
     ) -> Generation:
@@ -316,7 +340,14 @@ class Session(Object):
         """
         prompt = self.model.apply_chat_template(messages, add_generation_prompt=add_generation_prompt, **variables)
         return reply(
-            self, prompt, sequence, max_tokens=max_tokens, sampling=sampling, stop=stop, n_logprobs=n_logprobs
+            self,
+            prompt,
+            sequence,
+            max_tokens=max_tokens,
+            sampling=sampling,
+            stop=stop,
+            n_logprobs=n_logprobs,
+            grammar=grammar_of(self.model, grammar, json_schema),
         )
 
     def cancel(self) -> None:

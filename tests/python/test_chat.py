@@ -151,6 +151,13 @@ class Replies(unittest.TestCase):
         )
         self.assertEqual(goes_on.run().text, " was a little")
 
+    def test_reply_of_a_grammar(self) -> None:
+        messages, yes = [user("Once upon a time")], 'root ::= " " ("yes" | "no")'
+        for session in (None, self.model.session()):
+            self.assertIn(self.model.chat(messages, session=session, grammar=yes).run().text, (" yes", " no"))
+            said = self.model.chat(messages, session=session, json_schema={"enum": [17]}).run()
+            self.assertEqual(said.text, "17")
+
     def test_turns_before_are_kept(self) -> None:
         session, ran = self.model.session(deterministic=True), list[int]()
         run = session._run

@@ -161,11 +161,19 @@ class Rounds(unittest.TestCase):
         row = np.ones(8, np.float32)
         self.rounds(lambda: weft.Sampler(how, 8).pick(row), 4000)
 
+    def test_grammar(self) -> None:
+        text = 'root ::= "a" | "b"'
+        self.rounds(lambda: weft.Grammar(self.model, text)._matcher(self.model).must_end, 3000)
+
+    def test_token_trie(self) -> None:
+        self.rounds(lambda: weft.grammar.TokenTrie(self.model), 100)
+
     def test_failures(self) -> None:
         failures: list[tuple[Callable[[], object], type[Exception]]] = [
             (lambda: weft.Model(None, graph=broken, context=16), KeyError),
             (lambda: weft.Model("nothing here"), weft.NotFoundError),
             (lambda: self.session.logits([9]), weft.InvalidError),
+            (lambda: weft.Grammar(self.model, "root"), weft.InvalidError),
             (lambda: self.add_one().parse("nonsense"), weft.FormatError),
         ]
 

@@ -18,6 +18,13 @@ import weft
 from common import STORY, TINY, address, program, program_rows, raised
 
 model = weft.Model(TINY)
+LIST = 'root ::= ("- " [a-z]{2,9} "\\n"){2}\n'
+TOY = {
+    "type": "object",
+    "properties": {"toy": {"type": "string", "maxLength": 12}, "n": {"type": "integer", "maximum": 9}},
+    "required": ["toy", "n"],
+    "additionalProperties": False,
+}
 
 
 class Logits(unittest.TestCase):
@@ -112,6 +119,66 @@ class Logits(unittest.TestCase):
         self.assertEqual(both.logits[0].tobytes(), alone.tobytes())
 
 
+def write_adapter(folder: pathlib.Path, seed: int, width: int = 0) -> pathlib.Path:
+    """One of rank 4 for the first layer's attention output, of random numbers, as PEFT writes it."""
+    folder.mkdir()
+    numbers, header, data = np.random.default_rng(seed), {}, b""
+    width = width or model.n_embed
+    for which, shape in (("A", (4, width)), ("B", (width, 4))):
+        tensor = numbers.normal(0, 0.2, shape).astype("<f4").tobytes()
+        name = f"base_model.model.gpt_neox.layers.0.attention.dense.lora_{which}.weight"
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(tensor)]}
+        data += tensor
+    text = json.dumps(header).encode()
+    (folder / "adapter_model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["dense"]}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
+class Adapters(unittest.TestCase):
+    folder: Any
+    one: pathlib.Path
+    two: pathlib.Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.one = write_adapter(pathlib.Path(cls.folder.name) / "one=1x", 1)
+        cls.two = write_adapter(pathlib.Path(cls.folder.name) / "two", 2)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.folder.cleanup()
+
+    def bits(self, lora: Any) -> bytes:
+        return model.session(lora=lora).logits(STORY, all=True).tobytes()
+
+    def test_bits_are_the_programs(self) -> None:
+        plain, seen = self.bits(()), set()
+        one, two = str(self.one), str(self.two)
+        for lora in ([one], [f"{one}=0.5"], [f"{one}=-2e-1", two], [f"{two}=1", f"{two}=1"]):
+            rows = program_rows("logits", "--tokens", "424,436,260,398", *(o for f in lora for o in ("--lora", f)))
+            self.assertEqual(self.bits(lora), rows.tobytes())
+            seen.add(self.bits(lora))
+        self.assertEqual(len(seen | {plain}), 5)
+        self.assertEqual(self.bits(f"{two}=0"), plain)
+        self.assertEqual(self.bits(self.one), self.bits(one))
+
+    def test_refused(self) -> None:
+        folder = pathlib.Path(self.folder.name)
+        with self.assertRaisesRegex(weft.NotFoundError, "none"):
+            model.session(lora=[self.two, folder / "none"])
+        with self.assertRaisesRegex(weft.WeftError, r"dense.lora_A.weight' is \[4, 8\]"):
+            model.session(lora=write_adapter(folder / "wrong", 3, 8))
+
+    def test_the_session_keeps_them(self) -> None:
+        plan = weft.SessionPlan(model, lora=[self.two])
+        session = weft.Session(plan)
+        plan.close()
+        self.assertEqual(session.logits(STORY, all=True).tobytes(), self.bits(self.two))
+
+
 class Embedding(unittest.TestCase):
     def test_bits_are_the_programs(self) -> None:
         session = model.session(outputs="hidden")
@@ -193,6 +260,56 @@ class Generation(unittest.TestCase):
         for token, row in zip(tokens, wanted["logprobs"]):
             self.assertAlmostEqual(token.logprob, row["logprob"], places=5)
             self.assertEqual([i for i, _ in token.top], [best["token"] for best in row["top"]])
+
+    def test_grammars_like_the_program(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            gbnf, schema = pathlib.Path(folder) / "list.gbnf", pathlib.Path(folder) / "toy.json"
+            gbnf.write_text(LIST)
+            schema.write_text(json.dumps(TOY))
+            hot = {"sampling": weft.Sampling(temperature=1.2, seed=5), "max_tokens": 60}
+            hotter = ("--temperature", "1.2", "--seed", 5, "--max-tokens", 60)
+            wanted, _ = self.compare("--grammar", gbnf, grammar=LIST)
+            self.assertRegex(wanted["text"], r"^(- [a-z]{2,9}\n){2}$")
+            self.assertEqual(wanted["stop_reason"], "eos")
+            self.compare("--grammar", gbnf, *hotter, grammar=weft.Grammar(model, LIST), **hot)
+            wanted, _ = self.compare("--json-schema", schema, *hotter, json_schema=TOY, **hot)
+            self.assertEqual(list(json.loads(wanted["text"])), ["toy", "n"])
+            self.compare("--json-schema", schema, *hotter, json_schema=json.dumps(TOY), **hot)
+            wanted, tokens = self.compare("--grammar", gbnf, "--logprobs", 2, grammar=LIST, n_logprobs=2)
+            for token, row in zip(tokens, wanted["logprobs"]):  # the model's, without the grammar
+                self.assertAlmostEqual(token.logprob, row["logprob"], places=5)
+                self.assertEqual([i for i, _ in token.top], [best["token"] for best in row["top"]])
+
+    def test_a_grammar_for_several_texts(self) -> None:
+        session, grammar = model.session(sequences=2), weft.Grammar(model, LIST)
+        both = [session.generate(STORY, sequence, grammar=grammar) for sequence in range(2)]
+        grammar.close()  # who uses it goes on
+        alone = session.model.session().generate(STORY, grammar=LIST).run().tokens
+        for _ in alone:
+            for story in both:
+                next(story)
+        self.assertEqual([story.tokens for story in both], [alone, alone])
+        with self.assertRaisesRegex(weft.InvalidError, "closed"):
+            session.generate(STORY, grammar=grammar)
+
+    def test_grammars_that_cannot_be(self) -> None:
+        session = model.session()
+        cases: list[tuple[dict[str, Any], type[weft.WeftError], str]] = [
+            ({"grammar": "root ::= x"}, weft.InvalidError, "grammar: line 1"),
+            ({"grammar": LIST, "json_schema": TOY}, weft.InvalidError, "one grammar"),
+            ({"grammar": weft.Grammar(weft.Model(TINY), LIST)}, weft.InvalidError, "another model"),
+            ({"json_schema": "{"}, weft.InvalidError, "not JSON"),
+            ({"json_schema": {"x": {1}}}, weft.InvalidError, "set"),
+            ({"json_schema": {"not": {}}}, weft.UnsupportedError, '"not"'),
+        ]
+        for options, kind, text in cases:
+            with self.assertRaisesRegex(kind, text):
+                session.generate(STORY, **options)
+        with self.assertRaisesRegex(weft.InvalidError, "mine: line 2"):
+            weft.Grammar(model, "root ::= \n  (", "mine")
+        with self.assertRaisesRegex(weft.InvalidError, "grammars need logits"):
+            model.session(candidates=1).generate(STORY, grammar=LIST)
+        self.assertEqual(session.length(), 0)
 
     def test_goes_on_where_it_stopped(self) -> None:
         session = model.session()
