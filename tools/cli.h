@@ -270,9 +270,10 @@ void cli_grammar_close(cli_grammar *g);
       .help = "guess the next tokens, from the text so far or by a smaller model with the same tokenizer, and " \
               "check several at once: the same text sooner, where it pays (default: off)" },                  \
     { .name = "draft-tokens", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = WEFT_DRAFT_MOST,             \
-      .help = "tokens to guess at most (default: 15)" }
+      .help = "tokens to guess at most (default: 15)" },                                                       \
+    { .name = "draft-always", .kind = CLI_FLAG, .help = "guess whether or not it pays: for measurements" }
 typedef struct cli_speculation {
-    bool on;
+    bool on, always;
     uint32_t n; /* tokens of a draft */
     weft_ngrams *ngrams;
     weft_model *draft;

@@ -53,6 +53,7 @@ int cli_speculation_open(const cli_args *a, const cli_run *run, cli_speculation 
     if (!what) return cli_has(a, "draft-tokens") && !cli_has(a, "speculate")
                           ? cli_misuse("--draft-tokens: nothing is drafted without --speculate") : 0;
     out->n = cli_u32(a, "draft-tokens", USUAL);
+    out->always = cli_has(a, "draft-always");
     if (weft_session_check_rollback(run->session, 1, &err)) {
         fprintf(stderr, "note: --speculate %s: %s: nothing is drafted\n", what, err.text);
         return 0;
@@ -73,6 +74,7 @@ void cli_speculation_apply(const cli_speculation *s, weft_generate_desc *d)
     if (!s->on) return;
     d->drafter = &s->drafter;
     d->draft_tokens = s->n;
+    d->draft_always = s->always;
 }
 
 void cli_speculation_close(cli_speculation *s)

@@ -33,12 +33,14 @@ def generate(*options):
 plain = generate()
 check("nothing is drafted by itself", "draft" not in plain, plain)
 for how in ("ngram", model):
-    for more in ((), ("--temperature", "0.9", "--seed", "4"), ("--draft-tokens", "3")):
+    for more in ((), ("--temperature", "0.9", "--seed", "4"), ("--draft-tokens", "3"), ("--draft-always",)):
         a, b = generate(*more, "--speculate", "off"), generate(*more, "--speculate", how)
         check(f"the same text with {how} and {more}", a["tokens"] == b["tokens"] and a["text"] == b["text"], a, b)
         draft = b.get("draft", {"tokens": 0, "accepted": 0})
         check("what was right was drafted", 0 <= draft["accepted"] <= draft["tokens"], draft)
-        if how == model and not more:
+        if more == ("--draft-always",):
+            check("something is drafted", draft["tokens"] > 0, draft)
+        if how == model and "--temperature" not in more:
             check("a model drafts what it picks itself", draft["tokens"] == draft["accepted"], draft)
 
 err = run("generate", model, *cpu, "-p", prompt, "-n", "8", "--draft-tokens", "3", status=2)[1]

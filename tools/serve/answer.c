@@ -229,7 +229,7 @@ static weft_status make_readers(answer *a, const params *p, weft_error *err)
     return WEFT_OK;
 }
 
-/* The text that the request expects, as tokens. */
+/* The text that the request expects, as tokens; no more of it than a context holds can come. */
 static weft_status read_prediction(const served *m, const params *p, weft_tokens *out, weft_error *err)
 {
     const weft_encode_desc on = { .bos = WEFT_BOS_OFF, .no_template = true };
@@ -237,6 +237,7 @@ static weft_status read_prediction(const served *m, const params *p, weft_tokens
     if (!p->prediction || p->no_drafts) return WEFT_OK;
     weft_status status = params_prediction(p, &text) ? WEFT_OK : WEFT_OOM_FAIL(err, "a prediction");
     if (!status && text.size) status = weft_tokenizer_encode(m->tokenizer, text.data, text.size, &on, out, err);
+    if (out->n > m->context) out->n = m->context;
     weft_text_free(&text);
     return status;
 }
