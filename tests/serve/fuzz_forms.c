@@ -18,8 +18,10 @@ static json_t *read_text(const forms *f, const json_t *tools, const char *text, 
 {
     json_t *calls;
     bool whole;
+    const bool ended = n & 1;
     form_reader r = { .forms = *f, .tools = tools, .id = "fuzz-0123456789", .sink = hear, .ctx = out };
-    if (!form_push(&r, text, at) || !form_push(&r, text + at, n - at) || !form_finish(&r, &calls, &whole)) abort();
+    if (!form_push(&r, text, at) || !form_push(&r, text + at, n - at)) abort();
+    if (!form_finish(&r, ended, &calls, &whole)) abort();
     form_free(&r);
     return calls;
 }
@@ -41,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (form_calls()[n_call].name) n_call++;
     const think_form *think = &form_thinks()[data[0] % (n_think + 1)];
     const call_form *call = &form_calls()[data[1] % (n_call + 1)];
-    const forms both = { think->name ? think : NULL, call->name ? call : NULL };
+    const forms both = { .think = think->name ? think : NULL, .call = call->name ? call : NULL };
     const size_t n = size - 3, at = data[2] % n;
     weft_text whole[2] = { 0 }, cut[2] = { 0 };
     json_t *a = read_text(&both, tools, (const char *)data + 3, 0, n, whole);

@@ -26,19 +26,24 @@ static const char tools_text[] =
       "{\"type\":"
     " \"object\"}}}}}]";
 
+static const char more_tools[] = "[{\"function\": {\"name\": \"f\"}}, {\"function\": {\"name\": \"g\"}}]";
+
+/* How a text is read; `ended`: the model ended it. */
+typedef struct way { const forms *f; const json_t *tools; const char *begun; bool ended; } way;
+
 /* What is heard of a text, as one line of JSON; `at`: cut there, `each`: at every byte. */
-static char *read_text(const forms *f, const json_t *tools, const char *begun, const char *text, size_t at, bool each)
+static char *read_text(const way *w, const char *text, size_t at, bool each)
 {
     heard h = { 0 };
-    form_reader r = { .forms = *f, .tools = tools, .id = "chatcmpl-0123456789abcdef", .sink = hear, .ctx = &h };
+    form_reader r = { .forms = *w->f, .tools = w->tools, .id = "chatcmpl-0123456789abcdef", .sink = hear, .ctx = &h };
     const size_t n = strlen(text);
     json_t *calls;
-    bool whole, ok = !begun || form_push(&r, begun, strlen(begun));
+    bool whole, ok = !w->begun || form_push(&r, w->begun, strlen(w->begun));
     for (size_t i = 0; each && i < n; i++) ok = ok && form_push(&r, text + i, 1);
     if (!each) ok = ok && form_push(&r, text, at) && form_push(&r, text + at, n - at);
-    CHECK(ok && form_finish(&r, &calls, &whole));
-    json_t *all = json_pack("{s:s, s:s, s:o*}", "reasoning", h.parts[1].data ? h.parts[1].data : "", "answer",
-                            h.parts[0].data ? h.parts[0].data : "", "calls", calls);
+    CHECK(ok && form_finish(&r, w->ended, &calls, &whole));
+    json_t *all = json_pack("{s:s, s:s, s:b, s:o*}", "reasoning", h.parts[1].data ? h.parts[1].data : "", "answer",
+                            h.parts[0].data ? h.parts[0].data : "", "whole", whole, "calls", calls);
     char *line = json_dumps(all, JSON_COMPACT);
     json_decref(all);
     weft_text_free(&h.parts[0]);
@@ -48,11 +53,11 @@ static char *read_text(const forms *f, const json_t *tools, const char *begun, c
 }
 
 /* The same however it is cut; the caller frees it. */
-static char *read_all_ways(const char *what, const forms *f, const json_t *tools, const char *begun, const char *text)
+static char *read_all_ways(const char *what, const way *w, const char *text)
 {
-    char *whole = read_text(f, tools, begun, text, 0, false);
+    char *whole = read_text(w, text, 0, false);
     for (size_t at = 1; at <= strlen(text) + 1; at++) {
-        char *cut = read_text(f, tools, begun, text, at > strlen(text) ? 0 : at, at > strlen(text));
+        char *cut = read_text(w, text, at > strlen(text) ? 0 : at, at > strlen(text));
         if (!CHECK(whole && cut && !strcmp(whole, cut))) printf("  %s, cut at %zu:\n%s\n%s\n", what, at, whole, cut);
         free(cut);
     }
@@ -164,7 +169,7 @@ static void check_round(const struct published *row, const json_t *tools)
             !memcmp(whole + from - strlen(f.call->open), f.call->open, strlen(f.call->open))) begun = f.call->open;
         if (f.think && !strncmp(whole + from, f.think->close, strlen(f.think->close))) from += strlen(f.think->close);
         if (end) whole[end - whole] = 0;
-        char *line = read_all_ways(row->file, &f, tools, begun, whole + from);
+        char *line = read_all_ways(row->file, &(way){ &f, tools, begun, true }, whole + from);
         const char *want = "\"function\":{\"name\":\"look_up\",\"arguments\":\"{\\\"word\\\":\\\"a "
       "\\\\\\\"b\\\\\\\" <c>\\\","
                            "\\\"most\\\":3}\"}}]}";
@@ -187,12 +192,14 @@ static void templates_are_read_again(void)
 
 /* ---- texts ---- */
 
+enum { CUT = 2 };
+
 #define CALL(name, arguments) \
     "\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":\"" arguments "\"}}"
 
 static const struct text_row {
     const char *call, *think; /* forms */
-    bool tools;
+    int tools; /* there are some; CUT: and the model has not ended the text */
     const char *begun, *text;
     const char *reasoning, *answer, *calls[2]; /* calls: what is in them, NULL: there are none */
 } texts[] = {
@@ -284,6 +291,26 @@ static const struct text_row {
       "string=\"true\">1</｜DSML｜parameter>\n<｜DSML｜parameter name=\"b\" "
       "string=\"false\">1</｜DSML｜parameter>\n</｜DSML｜invoke>\n"
       "</｜DSML｜function_calls>", "", "", { CALL("f", "{\\\"a\\\":\\\"1\\\",\\\"b\\\":1}") } },
+    /* what only looks like a call, and calls that were cut */
+#define CODER "<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n"
+    { "qwen3-coder", NULL, CUT, NULL, CODER, "", CODER, { NULL } },
+    { "qwen3-coder", NULL, true, NULL, CODER, "", "", { CALL("f", "{\\\"x\\\":1}") } },
+    { "qwen3-coder", NULL, CUT, NULL, CODER "</function>", "", "", { CALL("f", "{\\\"x\\\":1}") } },
+    { "qwen3-coder", NULL, true, NULL, "<tool_call><function=h></function></tool_call>", "",
+      "<tool_call><function=h></function></tool_call>", { NULL } },
+    { "glm", NULL, CUT, NULL, "<tool_call>look_up", "", "<tool_call>look_up", { NULL } },
+    { "glm", NULL, true, NULL, "<tool_call>look_up", "", "", { CALL("look_up", "{}") } },
+    { "glm", NULL, CUT, NULL, "<tool_call>f</tool_call>", "", "", { CALL("f", "{}") } },
+    { "glm", NULL, true, NULL, "The mark <tool_call> begins one.", "", "The mark <tool_call> begins one.", { NULL } },
+    { "glm", NULL, true, NULL, "<tool_call>f\nis one", "", "<tool_call>f\nis one", { NULL } },
+    { "functionary-3.2", NULL, true, ">>>", "h\n{}", "", ">>>h\n{}", { NULL } },
+    { "mistral-args", NULL, true, NULL, "[TOOL_CALLS]h[ARGS]{}", "", "[TOOL_CALLS]h[ARGS]{}", { NULL } },
+    { "kimi", NULL, true, NULL, "<|tool_calls_section_begin|><|tool_call_begin|>functions.h:0<|tool_call_argument_"
+      "begin|>{}", "", "<|tool_calls_section_begin|><|tool_call_begin|>functions.h:0<|tool_call_argument_begin|>{}",
+      { NULL } },
+    { "llama-3", NULL, true, NULL, "{\"person\": {\"age\": 3}}", "", "{\"person\": {\"age\": 3}}", { NULL } },
+    { "hermes", NULL, true, NULL, "<tool_call>{\"person\": {}}</tool_call>", "",
+      "<tool_call>{\"person\": {}}</tool_call>", { NULL } },
     /* channels */
     { "harmony", NULL, true, NULL, "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|mess"
       "age|>b", "a", "b", { NULL } },
@@ -312,12 +339,15 @@ static void find_rows(const char *call, const char *think, forms *f)
 
 static void texts_are_read(void)
 {
-    json_t *tools = json_loads(tools_text, 0, NULL);
+    json_t *tools = json_loads(tools_text, 0, NULL), *more = json_loads(more_tools, 0, NULL);
+    json_array_extend(tools, more);
+    json_decref(more);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const struct text_row *row = &texts[i];
         forms f;
         find_rows(row->call, row->think, &f);
-        char *line = read_all_ways(row->text, &f, row->tools ? tools : NULL, row->begun, row->text);
+        const way w = { &f, row->tools ? tools : NULL, row->begun, row->tools != CUT };
+        char *line = read_all_ways(row->text, &w, row->text);
         json_t *all = json_loads(line, 0, NULL), *calls = json_object_get(all, "calls");
         CHECK_STR(json_string_value(json_object_get(all, "reasoning")), row->reasoning);
         CHECK_STR(json_string_value(json_object_get(all, "answer")), row->answer);
@@ -346,7 +376,8 @@ static void demands_are_read_again(void)
             if (c->kind == CALL_JSON)
                 snprintf(text, sizeof text, "%s{\"%s\": \"look_up\", \"%s\": %s}%s", c->list ? "[" : "", c->name_key,
                          c->arguments_key, object, c->list ? "]" : "");
-            char *line = read_all_ways(c->name, &f, tools, prompt.data, c->kind == CALL_JSON ? text : object);
+            char *line = read_all_ways(c->name, &(way){ &f, tools, prompt.data, true },
+                                       c->kind == CALL_JSON ? text : object);
             if (!CHECK(strstr(line, CALL("look_up", "{\\\"most\\\":1}")))) printf("  %s: %s\n", c->name, line);
             free(line);
         }
@@ -356,10 +387,31 @@ static void demands_are_read_again(void)
     json_decref(tools);
 }
 
+/* Where the request has a grammar of its own, an object is the answer; and a call that is cut is not all there was. */
+static void other_objects_stay_text(void)
+{
+    json_t *tools = json_loads(tools_text, 0, NULL);
+    forms f;
+    find_rows("llama-3", NULL, &f);
+    const char *object = "{\"name\": \"look_up\", \"parameters\": {}}";
+    f.marked = true;
+    char *line = read_all_ways("marked", &(way){ &f, tools, NULL, true }, object);
+    CHECK(!strstr(line, "\"calls\""));
+    free(line);
+    find_rows("harmony", NULL, &f);
+    for (int ended = 0; ended < 2; ended++) {
+        line = read_all_ways("cut", &(way){ &f, tools, NULL, ended }, "<|channel|>commentary to=look_up<|message|>{}");
+        CHECK(strstr(line, "\"calls\"") && strstr(line, ended ? "\"whole\":true" : "\"whole\":false"));
+        free(line);
+    }
+    json_decref(tools);
+}
+
 static const weft_test tests[] = {
     { "templates_are_recognised", templates_are_recognised },
     { "templates_are_read_again", templates_are_read_again },
     { "texts_are_read", texts_are_read },
+    { "other_objects_stay_text", other_objects_stay_text },
     { "demands_are_read_again", demands_are_read_again },
 };
 

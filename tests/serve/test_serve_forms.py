@@ -78,6 +78,12 @@ check.equal("another", family.ask("a", reasoning_format="all").error["param"], "
 m, finish = family.streamed('so</think>\n<tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>', tools=tools)
 check.equal("and a call", (m.get("reasoning_content"), m["content"], calls_of(m), finish), ("so", "", [("f", {"a": 1})], "tool_calls"))
 
+# ---- reasoning that the prompt has begun, and a form of the answer that has no room for its end ----
+form = {"type": "json_schema", "json_schema": {"schema": tools[1]["function"]["parameters"]}}
+for fields in ({"response_format": form}, {"response_format": form, "tools": tools}, {"grammar": 'root ::= "{\\"b\\": \\"x\\"}"'}):
+    m = family.said(**fields)
+    check("content is the object", m.get("content") and json.loads(m["content"])["b"] in "xy" and "reasoning_content" not in m, m)
+
 # ---- calls that are demanded ----
 r = family.ask(tools=tools, tool_choice="required", temperature=1, seed=4)
 found = calls_of(r.json["choices"][0]["message"])
@@ -113,6 +119,10 @@ family.end()
 family = Family("<tool_call> <function= <parameter=")
 m = family.said("<tool_call>\n<function=f>\n<parameter=a>\n3\n</parameter>\n</function>\n</tool_call>", tools=tools)
 check.equal("keys and values", (m["content"], calls_of(m)), (None, [("f", {"a": 3})]))
+text = "<tool_call>\n<function=f>\n<parameter=a>\n3\n</parameter>\n"
+for last, finish in (("</function>\n</tool_call>", "tool_calls"), ("<parameter=b>" + 400 * "z ", "length")):
+    c = family.ask(text + last, tools=tools).json["choices"][0]
+    check.equal("a call that is cut", (c["finish_reason"], "tool_calls" in c["message"]), (finish, finish == "tool_calls"))
 check.equal("which cannot be demanded", family.ask(tools=tools, tool_choice="required").status, 400)
 family.end()
 check.end()

@@ -90,12 +90,12 @@ static bool on_piece(void *ctx, form_part part, const char *text, size_t n)
     return append(part == FORM_REASONING ? &c->reasoning : &c->text, text, n);
 }
 
-/* The text is whole: what was held back is told, or calls are made of it. */
+/* The text is whole: what was held back is told, or calls are made of it. A stop string is no end of the model's. */
 static void read_rest(answer *a, choice *c)
 {
     bool whole;
     if (!a->reads) return;
-    form_finish(&c->reader, &c->calls, &whole);
+    form_finish(&c->reader, !strcmp(c->finish, "stop") && c->stopped < 0, &c->calls, &whole);
     if (c->calls && (whole || !strcmp(c->finish, "stop"))) c->finish = "tool_calls";
 }
 
@@ -202,7 +202,8 @@ static bool find_shown(answer *a, const params *p)
 {
     const char *marks[FORM_MARKS];
     const weft_tokenizer *tok = a->m->tokenizer;
-    uint32_t n_marks = forms_marks(&(forms){ p->kept ? p->kept : p->forms.think, p->forms.call }, marks);
+    uint32_t n_marks = forms_marks(&(forms){ .think = p->kept ? p->kept : p->forms.think, .call = p->forms.call },
+                                   marks);
     size_t cap = 0;
     int32_t id;
     for (uint32_t i = 0; (id = weft_tokenizer_added(tok, i)) >= 0; i++) {

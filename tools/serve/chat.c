@@ -174,6 +174,13 @@ static bool put(weft_text *to, const char *text)
     return !*text || w.write(w.ctx, text, strlen(text));
 }
 
+/* Reasoning that the prompt has begun ends in it. */
+static bool close_reasoning(const forms *f, weft_text *prompt)
+{
+    if (!f->think || !ends_with(prompt, f->think->open)) return true;
+    return put(prompt, "\n") && put(prompt, f->think->close) && put(prompt, "\n\n");
+}
+
 /* A call that is demanded begins in the prompt, and the rest of it matches a schema. */
 static bool demand(exchange *x, params *p, const choice_of_tools *which, const forms *f, weft_text *prompt,
                    weft_text *begun)
@@ -187,8 +194,7 @@ static bool demand(exchange *x, params *p, const choice_of_tools *which, const f
     bool ok = tools && form_demand(f, tools, begun, &schema, &why);
     json_decref(tools);
     if (!ok && tools && why) return refuse(x, "tool_choice", why);
-    if (ok && f->think && ends_with(prompt, f->think->open))
-        ok = put(prompt, "\n") && put(prompt, f->think->close) && put(prompt, "\n\n");
+    if (ok) ok = close_reasoning(f, prompt);
     size_t there = begun->size && f->call->drop && ends_with(prompt, f->call->open) ? strlen(f->call->open) : 0;
     if (ok) ok = !begun->size || put(prompt, begun->data + there);
     if (!ok) exchange_error(x, 503, NULL, NULL, "out of memory");
@@ -196,6 +202,14 @@ static bool demand(exchange *x, params *p, const choice_of_tools *which, const f
     json_decref(schema);
     p->begun = begun->data;
     return ok;
+}
+
+/* Whether the request's grammar leaves no room for the end of reasoning that the prompt has begun: JSON does not, other
+ * grammars where they name it. */
+static bool forbids(const params *p, const char *mark)
+{
+    if (!p->grammar_field) return false;
+    return p->grammar_kind != WEFT_GRAMMAR_GBNF || !memmem(p->grammar, p->n_grammar, mark, strlen(mark));
 }
 
 /* What of reasoning and calls is looked for in the answer, by the marks of the model's template. */
@@ -215,6 +229,9 @@ static bool choose_forms(exchange *x, const served *m, params *p, const choice_o
         p->forms.think = NULL;
     }
     if (which->demanded) return demand(x, p, which, &f, prompt, begun);
+    p->forms.marked = p->grammar_field; /* the answer's form is the request's */
+    if (f.think && forbids(p, f.think->close) && !close_reasoning(&f, prompt))
+        return exchange_error(x, 503, NULL, NULL, "out of memory"), false;
     if (p->forms.think && prompt->size && ends_with(prompt, f.think->open)) p->begun = f.think->open;
     else if (f.call && f.call->drop && prompt->size && ends_with(prompt, f.call->open)) p->begun = f.call->open;
     return true;

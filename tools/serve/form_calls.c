@@ -12,6 +12,7 @@ typedef struct reading {
     const json_t *tools;
     const char *at, *end, *id;
     json_t *list;
+    bool ended; /* nothing could have followed */
 } reading;
 
 static void skip(reading *r, const char *what)
@@ -104,7 +105,8 @@ static bool add_object(reading *r, json_t *object)
     if (!name && json_object_size(object) == 1) { /* {"NAME": {...}} */
         void *one = json_object_iter(object);
         const char *key = json_object_iter_key(one);
-        return form_call_add(r->f, key, strlen(key), json_object_iter_value(one), NULL, r->id, r->list);
+        return form_tool(r->tools, key) &&
+               form_call_add(r->f, key, strlen(key), json_object_iter_value(one), NULL, r->id, r->list);
     }
     const char *n = json_string_value(name), *i = json_string_value(given);
     if (!n || (r->f->start && !form_tool(r->tools, n))) return false;
@@ -142,18 +144,28 @@ static bool read_objects(reading *r)
 
 /* ---- a name and an object ---- */
 
+static bool is_known(const reading *r, const char *name, size_t n)
+{
+    char text[256];
+    if (n >= sizeof text || memchr(name, 0, n)) return false;
+    snprintf(text, sizeof text, "%.*s", (int)n, name);
+    return form_tool(r->tools, text);
+}
+
 /* NAME[CALL_ID]ID and functions.NAME:NUMBER are names with an id. */
 static bool add_named(reading *r, const char *name, size_t n, json_t *arguments)
 {
     char given[256];
     const char *mark = memmem(name, n, "[CALL_ID]", 9), *colon = memrchr(name, ':', n);
     if (r->f->ids == CALL_IDS_NINE && mark) n = (size_t)(mark - name);
-    if (r->f->ids != CALL_IDS_COUNTED || n >= sizeof given)
-        return form_call_add(r->f, name, n, arguments, NULL, r->id, r->list);
+    if (r->f->ids != CALL_IDS_COUNTED)
+        return is_known(r, name, n) && form_call_add(r->f, name, n, arguments, NULL, r->id, r->list);
+    if (n >= sizeof given) return false;
     snprintf(given, sizeof given, "%.*s", (int)n, name);
     if (colon) n = (size_t)(colon - name);
-    bool prefix = n > 10 && !memcmp(name, "functions.", 10);
-    return form_call_add(r->f, name + (prefix ? 10 : 0), n - (prefix ? 10 : 0), arguments, given, r->id, r->list);
+    size_t prefix = n > 10 && !memcmp(name, "functions.", 10) ? 10 : 0;
+    return is_known(r, name + prefix, n - prefix) &&
+           form_call_add(r->f, name + prefix, n - prefix, arguments, given, r->id, r->list);
 }
 
 static bool read_named(reading *r)
@@ -204,6 +216,17 @@ static bool take_value(reading *r, const json_t *function, json_t *arguments)
     return v && !json_object_set_new(arguments, name, v);
 }
 
+/* Whether a call ends here: with its mark, where it has none before that of all calls, or with the model's text. */
+static bool take_end(reading *r)
+{
+    const char *here = r->at;
+    if (r->at == r->end) return r->ended;
+    if (*r->f->last) return take(r, r->f->last);
+    bool ends = take(r, r->f->close);
+    r->at = here;
+    return ends;
+}
+
 static bool take_keyed(reading *r)
 {
     const call_form *f = r->f;
@@ -217,15 +240,14 @@ static bool take_keyed(reading *r)
         while (r->at < r->end && *r->at != '\n' && *r->at != '<') r->at++;
         n = (size_t)(r->at - name);
     }
-    if (!name || n >= sizeof called) return false;
-    while (n && strchr(" \t\r", name[n - 1])) n--;
+    while (name && n && name[n - 1] && strchr(" \t\r", name[n - 1])) n--;
+    if (!name || !is_known(r, name, n)) return false;
     snprintf(called, sizeof called, "%.*s", (int)n, name);
     json_t *arguments = json_object();
     bool ok = arguments;
     for (skip(r, " \t\r\n"); ok && take(r, f->key); skip(r, " \t\r\n"))
         ok = take_value(r, form_tool(r->tools, called), arguments);
-    ok = ok && (take(r, f->last) || r->at == r->end) &&
-         form_call_add(f, name, n, arguments, NULL, r->id, r->list);
+    ok = ok && take_end(r) && form_call_add(f, name, n, arguments, NULL, r->id, r->list);
     json_decref(arguments);
     return ok;
 }
@@ -242,10 +264,10 @@ static bool read_keyed(reading *r)
 
 /* ---- all of them ---- */
 
-size_t form_calls_read(const call_form *f, const json_t *tools, const char *text, size_t n, const char *id,
-                       json_t *list)
+size_t form_calls_read(const call_form *f, const json_t *tools, const form_text *from, const char *id, json_t *list)
 {
-    reading r = { f, tools, text, text + n, id, list };
+    const char *text = from->text;
+    reading r = { f, tools, text, text + from->n, id, list, from->ended };
     bool going = true;
     while (going) {
         const char *before = r.at;
@@ -254,7 +276,8 @@ size_t form_calls_read(const call_form *f, const json_t *tools, const char *text
         bool again = f->each && !strcmp(f->open, f->each); /* the mark belongs to each call */
         bool opened = again ? r.at < r.end && r.end - r.at >= (ptrdiff_t)strlen(f->each) &&
                                   !memcmp(r.at, f->each, strlen(f->each))
-                            : take(&r, f->open) || (!had && f->start && r.at == text && *text == *f->start);
+                            : take(&r, f->open) || (!had && from->start && f->start && r.at == text &&
+                                                     *text == *f->start);
         going = opened && (f->kind == CALL_JSON    ? read_objects(&r)
                            : f->kind == CALL_NAMED ? read_named(&r)
                                                    : read_keyed(&r));

@@ -117,7 +117,8 @@ static bool answer(form_reader *r, bool last, bool *more)
     if (c && r->tools) marks[n_marks++] = c->open;
     skip_space(r);
     size_t n = span_space(r->held.data, r->held.size);
-    if (c && r->tools && c->start && !r->told && is_whole(r->held.data + n, r->held.size - n, c->start)) {
+    const bool may_start = c && r->tools && c->start && !r->forms.marked && !r->told;
+    if (may_start && is_whole(r->held.data + n, r->held.size - n, c->start)) {
         consume(r, n);
         r->state = FORM_CALLS;
         return true;
@@ -244,13 +245,14 @@ bool form_is_thinking(const form_reader *r)
     return r->state == FORM_THINKS || (r->state == FORM_BODY && r->part == FORM_REASONING);
 }
 
-bool form_finish(form_reader *r, json_t **calls, bool *whole)
+bool form_finish(form_reader *r, bool ended, json_t **calls, bool *whole)
 {
     bool ok = !r->held.data || advance(r, true);
-    *whole = true;
+    *whole = ended || !r->forms.call || r->forms.call->kind != CALL_CHANNELS;
     if (ok && r->state == FORM_CALLS) {
         if (!r->calls) r->calls = json_array();
-        size_t n = form_calls_read(r->forms.call, r->tools, r->held.data, r->held.size, r->id, r->calls);
+        const form_text all = { r->held.data, r->held.size, ended, !r->forms.marked };
+        size_t n = form_calls_read(r->forms.call, r->tools, &all, r->id, r->calls);
         consume(r, n);
         if (n && is_whole(r->held.data, r->held.size, r->forms.call->drop)) consume(r, strlen(r->forms.call->drop));
         if (n && span_space(r->held.data, r->held.size) == r->held.size) consume(r, r->held.size);

@@ -103,7 +103,7 @@ void forms_of(const char *text, size_t n, forms *out)
     const call_form *c = calls;
     while (t->name && !has_all(text, n, t->signs)) t++;
     while (c->name && !has_all(text, n, c->signs)) c++;
-    *out = (forms){ t->name ? t : NULL, c->name ? c : NULL };
+    *out = (forms){ .think = t->name ? t : NULL, .call = c->name ? c : NULL };
     if (out->call && out->call->kind == CALL_CHANNELS) out->think = NULL; /* they are channels, too */
 }
 

@@ -5,7 +5,7 @@
  *     forms_of(template, n, &f);
  *     form_reader r = { .forms = f, .tools = tools, .id = id, .sink = sink, .ctx = ctx };
  *     form_push(&r, text, n) ...;                 // pieces as they come; the sink is told what is certain
- *     form_finish(&r, &calls, &whole);            // the rest; NULL: there are none
+ *     form_finish(&r, ended, &calls, &whole);     // the rest; NULL: there are none
  *     form_free(&r);
  *
  * What comes out does not depend on how a text is cut into pieces. What only looks like a call stays text. */
@@ -47,7 +47,11 @@ typedef struct call_form {
     call_ids ids; /* what the template demands of the ids of calls: nine letters, or functions.NAME:NUMBER */
 } call_form;
 
-typedef struct forms { const think_form *think; const call_form *call; } forms; /* NULL: none that is known */
+typedef struct forms {
+    const think_form *think; /* NULL: none that is known */
+    const call_form *call;
+    bool marked; /* calls begin with a mark alone, not with `start`: the answer may well begin so itself */
+} forms;
 
 void forms_of(const char *text, size_t n, forms *out);
 /* Their marks, which may be special tokens of the vocabulary. [FORM_MARKS] */
@@ -85,15 +89,17 @@ typedef struct form_reader {
 
 bool form_push(form_reader *r, const char *text, size_t n); /* false: the sink wants no more, or there is no memory */
 bool form_is_thinking(const form_reader *r);
-/* The end of the text. *calls: as OpenAI's `tool_calls`, the caller's; NULL: none. *whole: nothing was left that no
- * call could be made of. */
-bool form_finish(form_reader *r, json_t **calls, bool *whole);
+/* The end of the text. ended: by the model; otherwise it was cut, and a call needs the mark of its end where without it
+ * more of it could have come. *calls: as OpenAI's `tool_calls`, the caller's; NULL: none. *whole: nothing was left that
+ * no call could be made of, or that was cut off. */
+bool form_finish(form_reader *r, bool ended, json_t **calls, bool *whole);
 void form_free(form_reader *r);
 
 /* ---- form_calls.c ---- */
-/* The calls that a text begins with, appended to a list; the bytes of the text that they are. */
-size_t form_calls_read(const call_form *f, const json_t *tools, const char *text, size_t n, const char *id,
-                       json_t *list);
+/* The calls that a text begins with, appended to a list; the bytes of the text that they are. ended: as of form_finish;
+ * start: they may begin with the form's `start`. */
+typedef struct form_text { const char *text; size_t n; bool ended, start; } form_text;
+size_t form_calls_read(const call_form *f, const json_t *tools, const form_text *from, const char *id, json_t *list);
 /* One call; false: the arguments are no JSON object. */
 bool form_call_add(const call_form *f, const char *name, size_t n_name, json_t *arguments, const char *given,
                    const char *id, json_t *list);

@@ -38,7 +38,7 @@ static const char *reason(const answer *a, const choice *c, const char **sequenc
 {
     *sequence = c->calls ? NULL : json_string_value(json_array_get(a->stops, (size_t)c->stopped));
     if (c->stopped < 0 || (*sequence && !strcmp(*sequence, "<|call|>"))) *sequence = NULL;
-    if (c->calls) return "tool_use";
+    if (!strcmp(c->finish, "tool_calls")) return "tool_use";
     return *sequence ? "stop_sequence" : !strcmp(c->finish, "length") ? "max_tokens" : "end_turn";
 }
 
