@@ -30,6 +30,9 @@ static const cli_option options[] = {
     { .name = "speculate", .kind = CLI_TEXT, .value = "HOW", .choices = "ngram|off",
       .help = "guess the next tokens of every text from what it has so far, and check several at once: the same text "
               "sooner, where it pays (default: off; requests may give a prediction anyway)" },
+    { .name = "context-shift", .kind = CLI_FLAG,
+      .help = "where a text has filled the context drop its oldest half and go on, unless its request says otherwise "
+              "(default: it ends there)" },
     { .name = "embeddings", .kind = CLI_FLAG, .help = "give vectors, too (/v1/embeddings)" },
     { .name = "chat-template", .kind = CLI_TEXT, .value = "FILE", .help = "instead of the model's own" },
     { .name = "connections", .kind = CLI_WHOLE, .value = "N", .min = 1, .max = 1 << 16,

@@ -65,6 +65,12 @@ uint32_t task_accepted(const task *t)
     return t != NULL;
 }
 
+uint64_t task_dropped(const task *t)
+{
+    (void)t;
+    return 0;
+}
+
 int task_stopped(const task *t)
 {
     return t ? 0 : -1;

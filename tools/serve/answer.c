@@ -6,8 +6,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Log-probabilities in an answer, each of some hundred bytes until it is sent; and grammars, each of some MiB. */
-enum { LOGPROBS = 1 << 19, GRAMMARS = 32 };
+/* Log-probabilities in an answer, each of some hundred bytes until it is sent; tokens of one that no context bounds;
+ * and grammars, each of some MiB. */
+enum { LOGPROBS = 1 << 19, SHIFTED = 1 << 22, GRAMMARS = 32 };
 
 /* ---- life ---- */
 
@@ -151,6 +152,7 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
     answer *a = c->a;
     c->finish = how == TASK_LENGTH ? "length" : "stop";
     c->stopped = task_stopped(c->task);
+    c->n_dropped = task_dropped(c->task);
     a->prompt_tokens += c->counted ? 0 : task_prompt(c->task);
     a->cached_tokens += task_cached(c->task);
     a->picked_tokens += task_picked(c->task);
@@ -165,12 +167,34 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
 
 /* ---- beginning ---- */
 
+static bool shifts(const served *m, const params *p)
+{
+    return p->full == FULL_SHIFTS || (p->full == FULL_AS_MODEL && m->shifts);
+}
+
+/* What each text may have: where no end is said, as much as the context holds, also where that may be shifted. */
+static uint32_t most_tokens(const served *m, const params *p)
+{
+    const bool said = p->max_tokens && (shifts(m, p) || p->max_tokens < m->context);
+    return said ? p->max_tokens : m->context;
+}
+
+/* The tokens that a shift keeps: beside those asked for what the tokenizer puts before any text. */
+static uint32_t kept(const served *m, const params *p, const weft_tokens *prompt)
+{
+    uint32_t i = 0;
+    while (i < prompt->n && weft_tokenizer_before(m->tokenizer, i) == prompt->ids[i]) i++;
+    return p->n_keep < prompt->n - i ? i + p->n_keep : (uint32_t)prompt->n;
+}
+
 static task_desc describe(const exchange *x, const params *p, const answer_prompt *prompt, const weft_tokens *expected,
                           choice *c)
 {
     task_desc d = {
         .ids = prompt->tokens.ids, .n = prompt->tokens.n, .adapter = server_adapter(c->a->m, p->model),
-        .sampling = p->sampling, .stop = p->stop, .n_stop = p->n_stop, .max_tokens = p->max_tokens,
+        .sampling = p->sampling, .stop = p->stop, .n_stop = p->n_stop,
+        .max_tokens = most_tokens(c->a->m, p), .shift = shifts(c->a->m, p),
+        .n_keep = kept(c->a->m, p, &prompt->tokens),
         .ignore_eos = p->ignore_eos, .logprobs = p->logprobs, .n_top = p->n_top, .client = x->client,
         .grammar = c->a->grammar, .shown = c->a->shown, .n_shown = c->a->n_shown,
         .drafts = !p->no_drafts && (c->a->m->speculates || expected->n),
@@ -185,11 +209,15 @@ static task_desc describe(const exchange *x, const params *p, const answer_promp
  * been answered. */
 static bool within_bounds(exchange *x, const served *m, const params *p, uint32_t n_choices)
 {
-    const uint64_t tokens = p->max_tokens && p->max_tokens < m->context ? p->max_tokens : m->context;
+    const uint64_t tokens = most_tokens(m, p);
     if (!p->stream && p->logprobs && n_choices * tokens * (1 + p->n_top) > LOGPROBS)
         exchange_error(x, 400, "invalid_value", p->n_top ? "top_logprobs" : "logprobs",
                        "%u texts of %llu tokens with %u log-probabilities each are too many in one answer: ask for a "
                        "stream, or for fewer", n_choices, (unsigned long long)tokens, 1 + p->n_top);
+    else if (shifts(m, p) && n_choices * tokens > SHIFTED)
+        exchange_error(x, 400, "invalid_value", "max_tokens", "%u texts of %llu tokens are too many for one answer "
+                       "where the context is shifted: at most %d in all", n_choices, (unsigned long long)tokens,
+                       SHIFTED);
     else if (p->grammar_field && atomic_load(&x->server->grammars) >= GRAMMARS)
         exchange_error(x, 429, "too_many_grammars", NULL, "%d requests with grammars are worked on", GRAMMARS);
     else

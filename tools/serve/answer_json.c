@@ -86,6 +86,15 @@ static json_t *take_logprobs(answer *a, choice *c)
 
 /* ---- objects ---- */
 
+json_t *answer_shifted(const choice *c, json_t *json)
+{
+    if (c->n_dropped && json) {
+        json_object_set_new(json, "truncated", json_true());
+        json_object_set_new(json, "dropped_tokens", json_integer((json_int_t)c->n_dropped));
+    }
+    return json;
+}
+
 static json_t *frame(answer *a, const char *object, json_t *choices)
 {
     json_t *json = json_pack("{s:s, s:s, s:I, s:s, s:s, s:o}", "id", a->id, "object", object, "created",
@@ -117,6 +126,7 @@ static json_t *chunk(answer *a, choice *c, json_t *delta, json_t *logprobs, cons
 {
     json_t *one = json_pack("{s:i, s:o, s:o, s:s?}", "index", (int)c->index, a->shape->chat ? "delta" : "text", delta,
                             "logprobs", logprobs, "finish_reason", finish);
+    if (finish) answer_shifted(c, one);
     json_t *json = frame(a, a->shape->chat ? "chat.completion.chunk" : "text_completion", json_pack("[o]", one));
     if (a->include_usage) json_object_set_new(json, "usage", json_null());
     return json;
@@ -175,8 +185,9 @@ static json_t *whole_choice(answer *a, choice *c)
     if (c->reasoning.size)
         json_object_set_new(body, "reasoning_content", json_stringn(c->reasoning.data, c->reasoning.size));
     if (c->calls) json_object_set(body, "tool_calls", c->calls);
-    return json_pack("{s:i, s:o, s:o, s:s}", "index", (int)c->index, a->shape->chat ? "message" : "text", body,
-                     "logprobs", take_logprobs(a, c), "finish_reason", c->finish);
+    return answer_shifted(c, json_pack("{s:i, s:o, s:o, s:s}", "index", (int)c->index,
+                                       a->shape->chat ? "message" : "text", body, "logprobs", take_logprobs(a, c),
+                                       "finish_reason", c->finish));
 }
 
 static json_t *object(answer *a)

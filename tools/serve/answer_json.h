@@ -16,6 +16,7 @@ typedef struct choice {
     weft_text reasoning;
     form_reader reader; /* of a chat whose template has forms of its own */
     uint64_t n_reasoned; /* tokens */
+    uint64_t n_dropped; /* tokens, where the context was full */
     size_t n_before; /* characters of text before this token, those of an echo among them */
     json_t *calls;   /* of tools, read at the end; NULL: none */
     json_t *logprobs; /* of all tokens; of a stream those that were not sent; NULL: not asked for */
@@ -61,6 +62,9 @@ struct answer {
     const char *code;
     weft_error fault;
 };
+
+/* Says in an object that tokens were dropped where they were; gives it back. */
+json_t *answer_shifted(const choice *c, json_t *json);
 
 json_t *answer_logprobs_new(const answer *a);
 void answer_logprobs_add(answer *a, choice *c, const task_token *t);

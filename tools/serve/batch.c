@@ -126,6 +126,7 @@ static void take_logits(engine *e, task *t, results *r)
     }
     r->logits += (size_t)(1 + n) * width;
     if (how != TASK_FAILED && engine_accept(e, t, i, &err)) how = TASK_FAILED;
+    if (how == TASK_GOING && t->n > weft_session_context(e->d.session) && engine_shift(e, t, &err)) how = TASK_FAILED;
     if (how != TASK_GOING) engine_finish(e, t, how, &err);
 }
 

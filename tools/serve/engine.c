@@ -16,6 +16,7 @@ void task_destroy(task *t)
     free(t->expected);
     free(t->logprobs);
     free(t->sum);
+    free(t->past);
     free(t->ids);
     free(t);
 }
@@ -55,7 +56,7 @@ weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *e
                  .max_tokens = d->max_tokens ? d->max_tokens : UINT32_MAX, .sequence = NO_SEQUENCE,
                  .adapter = d->adapter, .pool = d->pool, .ignore_eos = d->ignore_eos, .client = d->client,
                  .shown = d->shown, .n_shown = d->n_shown,
-                 .drafts = d->drafts,
+                 .drafts = d->drafts, .shift = d->shift, .n_keep = d->n_keep,
                  .listener = d->listener };
     weft_status status = fill_task(e, d, t, err);
     if (!status) return WEFT_OK;
@@ -87,6 +88,11 @@ uint32_t task_drafted(const task *t)
 uint32_t task_accepted(const task *t)
 {
     return t->n_accepted;
+}
+
+uint64_t task_dropped(const task *t)
+{
+    return t->n_dropped;
 }
 
 int task_stopped(const task *t)

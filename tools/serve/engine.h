@@ -50,7 +50,9 @@ typedef struct task_desc {
     weft_sampling sampling;
     const char *const *stop;
     uint32_t n_stop;
-    uint32_t max_tokens; /* 0: as many as the context holds */
+    uint32_t max_tokens; /* 0: as many as the context holds; it must be said of one that shifts */
+    bool shift; /* a full context ends it not: the oldest half of what follows the first n_keep tokens is dropped */
+    uint32_t n_keep; /* fewer where the context has no room for them and what follows */
     bool ignore_eos, logprobs;
     bool drafts; /* its next tokens are guessed, where that makes it faster: the text is the same */
     const int32_t *expected; /* [n_expected] what may come, to be looked up there; copied */
@@ -69,6 +71,7 @@ uint32_t task_cached(const task *t); /* tokens of the prompt that were there alr
 uint32_t task_picked(const task *t);
 uint32_t task_drafted(const task *t); /* tokens that were guessed */
 uint32_t task_accepted(const task *t); /* those that were right */
+uint64_t task_dropped(const task *t); /* tokens of its beginning, for want of context */
 int task_stopped(const task *t); /* by which stop string; -1: none */
 
 typedef struct engine_desc {
@@ -104,7 +107,7 @@ void engine_destroy(engine *e); /* waits for the thread, which ends when nothing
 /* What has happened so far; read from any thread. */
 #define ENGINE_COUNTERS(X) /* which go up for ever */                                                                  \
     X(prompt_tokens) X(cached_tokens) X(picked_tokens) X(steps) X(failures) X(preempted) X(drafted_tokens)             \
-    X(accepted_tokens)
+    X(accepted_tokens) X(shifts)
 typedef struct engine_counts {
 #define ENGINE_COUNTER(name) atomic_ullong name;
     ENGINE_COUNTERS(ENGINE_COUNTER)

@@ -1,5 +1,6 @@
 /* engine_impl.h: what the engine's files share: engine.c has its life and its queue, batch.c the steps, prefix.c the
- * sequences, pick.c what becomes of a row of logits. All but the queue belongs to the engine's thread. */
+ * sequences, pick.c what becomes of a row of logits, shift.c what becomes of a text that fills the context. All but the
+ * queue belongs to the engine's thread. */
 #ifndef WEFT_SERVE_ENGINE_IMPL_H
 #define WEFT_SERVE_ENGINE_IMPL_H
 
@@ -13,8 +14,13 @@ enum { NO_SEQUENCE = UINT32_MAX };
 struct task {
     task *next;   /* in the queue */
     engine *e;
-    int32_t *ids; /* the prompt, then what was picked */
+    int32_t *ids; /* the prompt, then what was picked, without what was dropped */
     size_t n, cap;
+    int32_t *past; /* [n_past] of one that was shifted: its last tokens, also those that were dropped; NULL: ids */
+    size_t n_past, cap_past;
+    bool shift;
+    uint32_t n_keep;
+    uint64_t n_dropped;
     uint32_t n_prompt, n_cached, n_picked, max_tokens;
     uint32_t sequence, done; /* tokens of ids that the sequence has */
     uint32_t quota;          /* of them, evaluated in this step */
@@ -101,6 +107,14 @@ weft_status engine_accept(engine *e, task *t, uint32_t accepted, weft_error *err
 /* ---- pick.c ---- */
 /* The next token from a row of logits. Whether it was the last, and why. */
 task_end engine_pick(engine *e, task *t, float *logits, weft_error *err);
+
+/* ---- shift.c ---- */
+/* One more token of a text. */
+weft_status engine_remember(engine *e, task *t, int32_t id, weft_error *err);
+/* What samplers look back at: at least the context's length, where the text is as long. */
+const int32_t *engine_history(const engine *e, const task *t, size_t *n);
+/* Makes room in a text that fills the context; what follows what is kept is evaluated again. */
+weft_status engine_shift(engine *e, task *t, weft_error *err);
 
 /* ---- engine.c ---- */
 void engine_finish(engine *e, task *t, task_end how, const weft_error *err); /* of one that runs: it is gone then */

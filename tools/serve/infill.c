@@ -227,6 +227,7 @@ static void fill(exchange *x, const json_t *request, params *p)
                put_field(&f, request, "input_suffix", true, &f.suffix, &f.cap_suffix) &&
                put_extra(&f, json_object_get(request, "input_extra")) && put_together(&f, p, &prompt)) {
         p->truncated = f.truncated;
+        p->full = FULL_STOPS; /* its oldest tokens are not those that matter least */
         answer_begin(x, m, p, &answer_infill, &prompt, 1);
     }
     free(f.prefix.ids);

@@ -63,7 +63,8 @@ static json_t *object(answer *a)
         json_t *input = json_loads(arguments_of(call), JSON_ALLOW_NUL, NULL);
         json_array_append_new(content, call_block(call, input));
     }
-    return message(a, content, why, sequence, usage(a->prompt_tokens, a->cached_tokens, a->picked_tokens));
+    return answer_shifted(c, message(a, content, why, sequence,
+                                     usage(a->prompt_tokens, a->cached_tokens, a->picked_tokens)));
 }
 
 /* ---- streams ---- */
@@ -126,8 +127,9 @@ static void finish(answer *a)
 {
     const char *sequence, *why = reason(a, a->choices, &sequence);
     send(a, "message_delta",
-         json_pack("{s:{s:s, s:s?}, s:o}", "delta", "stop_reason", why, "stop_sequence", sequence, "usage",
-                   usage(a->prompt_tokens, a->cached_tokens, a->picked_tokens)));
+         answer_shifted(a->choices, json_pack("{s:{s:s, s:s?}, s:o}", "delta", "stop_reason", why, "stop_sequence",
+                                              sequence, "usage",
+                                              usage(a->prompt_tokens, a->cached_tokens, a->picked_tokens))));
     send(a, "message_stop", json_object());
     exchange_end(a->x, NULL);
 }

@@ -117,6 +117,22 @@ static bool read_mirostat(exchange *x, const json_t *value, params *p)
     return true;
 }
 
+/* llama.cpp's names, of which the first is an option of its server. */
+static bool read_shift(exchange *x, const json_t *value, params *p)
+{
+    if (!json_is_boolean(value)) return refuse(x, "context_shift", "true or false");
+    p->full = json_is_true(value) ? FULL_SHIFTS : FULL_STOPS;
+    return true;
+}
+
+static bool read_keep(exchange *x, const json_t *value, params *p)
+{
+    const json_int_t n = json_is_integer(value) ? json_integer_value(value) : -2;
+    if (n < -1 || n > 1 << 30) return refuse(x, "n_keep", "a number of tokens, or -1: all of the prompt");
+    p->n_keep = n < 0 ? UINT32_MAX : (uint32_t)n;
+    return true;
+}
+
 /* OpenAI's legacy endpoint has a number there, chat a truth beside top_logprobs. */
 static bool read_logprobs(exchange *x, const json_t *value, params *p)
 {
@@ -283,6 +299,8 @@ static const field fields[] = {
     SPECIAL("stream_options", FOR_OPENAI, read_stream_options),
     SPECIAL("logit_bias", FOR_TEXT, read_bias),
     SPECIAL("seed", FOR_TEXT, read_seed),
+    SPECIAL("context_shift", FOR_OPENAI, read_shift),
+    SPECIAL("n_keep", FOR_OPENAI, read_keep),
     SPECIAL("samplers", FOR_TEXT, read_samplers),
     SPECIAL("response_format", FOR_OPENAI, read_format),
     SPECIAL("json_schema", FOR_TEXT, read_schema),

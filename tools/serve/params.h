@@ -9,12 +9,17 @@
 enum { FOR_COMPLETIONS = 1, FOR_CHAT = 2, FOR_EMBEDDINGS = 4, FOR_TOKENIZE = 8, FOR_DETOKENIZE = 16,
        FOR_INFILL = 32, FOR_OPENAI = FOR_COMPLETIONS | FOR_CHAT, FOR_TEXT = FOR_OPENAI | FOR_INFILL };
 
+/* What a full context means for a text; NULL or absent in a request: what the model's option says. */
+typedef enum context_full { FULL_AS_MODEL, FULL_STOPS, FULL_SHIFTS } context_full;
+
 enum { PARAMS_STOPS = 16, PARAMS_BIASES = 1024, PARAMS_CHOICES = 128, PARAMS_TOP = 20 };
 
 typedef struct params {
     const char *model;
     weft_sampling sampling; /* points into what follows */
     uint32_t max_tokens, n, best_of;
+    context_full full;
+    uint32_t n_keep; /* tokens of the prompt that a shift keeps; UINT32_MAX: all */
     bool stream, include_usage, ignore_eos, echo, seeded;
     bool logprobs;
     uint32_t n_top;

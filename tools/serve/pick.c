@@ -48,10 +48,12 @@ static bool tell(const engine *e, task *t, task_token *told, bool hidden, bool l
 /* The next token, of those that the grammar allows, where there is one; *own is the row as the model gave it. */
 static weft_status pick(engine *e, task *t, float *logits, int32_t *token, const float **own, weft_error *err)
 {
+    size_t n;
+    const int32_t *history = engine_history(e, t, &n);
     *own = logits;
-    if (!t->matcher) return weft_sampler_pick(t->sampler, logits, t->ids, t->n, token, NULL, err);
+    if (!t->matcher) return weft_sampler_pick(t->sampler, logits, history, n, token, NULL, err);
     if (t->logprobs) *own = memcpy(e->row, logits, weft_session_n_vocab(e->d.session) * sizeof *logits);
-    return weft_matcher_pick(t->matcher, t->sampler, t->pick_first, logits, t->ids, t->n, token, err);
+    return weft_matcher_pick(t->matcher, t->sampler, t->pick_first, logits, history, n, token, err);
 }
 
 task_end engine_pick(engine *e, task *t, float *logits, weft_error *err)
@@ -60,15 +62,14 @@ task_end engine_pick(engine *e, task *t, float *logits, weft_error *err)
     const float *own;
     uint32_t n_vocab = weft_session_n_vocab(e->d.session);
     if (pick(e, t, logits, &told.id, &own, err)) return TASK_FAILED;
-    if (!weft__grow(&t->ids, &t->cap, t->n + 1, sizeof *t->ids)) return WEFT_OOM_FAIL(err, "a text"), TASK_FAILED;
     if (t->logprobs) fill_logprobs(t, own, n_vocab, told.id);
     told.logprobs = t->logprobs;
     told.n_top = t->n_top;
-    t->ids[t->n++] = told.id;
+    if (engine_remember(e, t, told.id, err)) return TASK_FAILED;
     t->n_picked++;
     atomic_fetch_add(&e->counts.picked_tokens, 1);
     bool eos = !t->ignore_eos && is_eos(e->d.model, told.id);
-    bool length = t->n_picked == t->max_tokens || t->n > weft_session_context(e->d.session);
+    bool full = t->n > weft_session_context(e->d.session), length = t->n_picked == t->max_tokens || (full && !t->shift);
     bool whole = t->matcher && weft_matcher_must_end(t->matcher);
     bool going = tell(e, t, &told, eos, eos || length || whole);
     if (weft_token_stream_stopped(t->stream) >= 0) return TASK_STOP;

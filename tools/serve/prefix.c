@@ -31,7 +31,7 @@ bool engine_should_wait(const engine *e, const task *t)
     for (uint32_t i = 0; i < e->n_running; i++) {
         const task *o = e->running[i];
         if (o->done >= o->n_prompt || o->adapter != t->adapter) continue;
-        uint32_t n = common(o->ids, o->n_prompt, t->ids, t->n);
+        uint32_t n = common(o->ids, o->n < o->n_prompt ? o->n : o->n_prompt, t->ids, t->n);
         if (n > soon) soon = n;
     }
     return soon >= WORTH && soon >= find_best(e, t, &best) + WORTH;

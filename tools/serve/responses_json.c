@@ -78,7 +78,7 @@ static json_t *response(const answer *a, bool ended)
     json_object_set_new(json, "incomplete_details",
                         length ? json_pack("{s:s}", "reason", "max_output_tokens") : json_null());
     json_object_set_new(json, "usage", ended ? usage(a) : json_null());
-    return json;
+    return answer_shifted(a->choices, json);
 }
 
 static json_t *object(answer *a)

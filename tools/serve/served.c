@@ -81,6 +81,7 @@ static int start_engine(served *m, cores *shared)
     m->model = run->model;
     m->session = run->session;
     m->slots = cli_u32(a, "slots", SLOTS);
+    m->shifts = cli_has(a, "context-shift");
     m->generates = weft_session_settled(run->session)->outputs & WEFT_WANT_LOGITS;
     m->embeds = weft_session_settled(run->session)->outputs & WEFT_WANT_HIDDEN;
     m->context = weft_session_context(run->session);

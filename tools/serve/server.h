@@ -47,6 +47,7 @@ typedef struct served {
     engine *engine;
     uint32_t context, n_vocab, slots, cells;
     bool generates, embeds; /* it continues texts, it gives vectors */
+    bool shifts;            /* texts go on where the context is full, unless they say otherwise */
     bool speculates;        /* tokens are guessed for every text that does not say otherwise */
     weft_device_info device;
     uint64_t planned[CLI_MAX_DEVICES]; /* bytes on each of the devices below, by the plan */

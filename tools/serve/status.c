@@ -121,6 +121,7 @@ static const metric metrics[] = {
     COUNTER("steps", steps, "Batches evaluated"),
     COUNTER("failures", failures, "Texts that ended with an error"),
     COUNTER("preemptions", preempted, "Texts that were set back for want of cache"),
+    COUNTER("context_shifts", shifts, "Times that a text has filled the context and has gone on"),
     GAUGE("running", running, "Texts that are being continued"),
     GAUGE("waiting", waiting, "Texts that wait for a place"),
     GAUGE("cells_free", cells_free, "Tokens that the cache has room for, kept beginnings not counted as room"),
