@@ -37,8 +37,8 @@ static char *read_text(const way *w, const char *text, size_t at, bool each)
     heard h = { 0 };
     form_reader r = { .forms = *w->f, .tools = w->tools, .id = "chatcmpl-0123456789abcdef", .sink = hear, .ctx = &h };
     const size_t n = strlen(text);
-    json_t *calls;
-    bool whole, ok = !w->begun || form_push(&r, w->begun, strlen(w->begun));
+    json_t *calls = NULL;
+    bool whole = false, ok = !w->begun || form_push(&r, w->begun, strlen(w->begun));
     for (size_t i = 0; each && i < n; i++) ok = ok && form_push(&r, text + i, 1);
     if (!each) ok = ok && form_push(&r, text, at) && form_push(&r, text + at, n - at);
     CHECK(ok && form_finish(&r, w->ended, &calls, &whole));
