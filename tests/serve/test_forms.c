@@ -325,6 +325,17 @@ static const struct text_row {
     { "harmony", NULL, false, NULL, "<|channel|>commentary<|message|>I "
       "will<|end|><|start|>assistant<|channel|>fin", "", "I will", { NULL } },
     { "harmony", NULL, false, NULL, "plain <|b", "", "plain <|b", { NULL } },
+    { "harmony", NULL, false, NULL, "<|channel|>final The answer", "", "<|channel|>final The answer", { NULL } },
+    { "harmony", NULL, false, NULL, "<|channel|>final<|channel|>final<|message|>a", "",
+      "<|channel|>final\n\na", { NULL } },
+    { "harmony", NULL, false, NULL, "<|channel|>final<|message|>The mark <|end|> ends, and <|channel|> begins.", "",
+      "The mark <|end|> ends, and <|channel|> begins.", { NULL } },
+    { "harmony", NULL, false, NULL, "<|channel|>analysis<|message|>so<|end|>Yes", "so", "Yes", { NULL } },
+    { "harmony", NULL, false, NULL, "<|channel|>final<|message|>a<|end|><|end|>\n", "", "a", { NULL } },
+    { "harmony", NULL, false, NULL, "assistant of mine", "", "assistant of mine", { NULL } },
+    { "harmony", NULL, false, NULL, "to", "", "to", { NULL } },
+    { "harmony", NULL, false, NULL, "<|start|>assistant<|channel|>final <|constrain|>json<|message|>{}", "", "{}",
+      { NULL } },
 };
 
 static void find_rows(const char *call, const char *think, forms *f)
@@ -407,11 +418,64 @@ static void other_objects_stay_text(void)
     json_decref(tools);
 }
 
+/* What is held is searched once: in pieces of one byte this takes no time that one could see, or hours. */
+static void long_texts_are_read(void)
+{
+    enum { BYTES = 1 << 18 };
+    static const struct { const char *call, *think, *begin; char filling; } rows[] = {
+        { "harmony", NULL, "<|channel|>commentary to=look_up<|message|>", 'x' },
+        { NULL, "think", "<think>a", ' ' }, { "hermes", NULL, "", '\n' },
+        { "harmony", NULL, "<|channel|>", 'x' },
+    };
+    json_t *tools = json_loads(tools_text, 0, NULL), *calls;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        heard h = { 0 };
+        forms f;
+        bool whole, ok;
+        find_rows(rows[i].call, rows[i].think, &f);
+        form_reader r = { .forms = f, .tools = tools, .id = "chatcmpl-0123456789", .sink = hear, .ctx = &h };
+        ok = form_push(&r, rows[i].begin, strlen(rows[i].begin));
+        for (size_t n = 0; n < BYTES; n++) ok = ok && form_push(&r, &rows[i].filling, 1);
+        CHECK(ok && form_push(&r, "y", 1) && form_finish(&r, true, &calls, &whole) && !calls);
+        CHECK(h.parts[0].size + h.parts[1].size > BYTES);
+        weft_text_free(&h.parts[0]);
+        weft_text_free(&h.parts[1]);
+        form_free(&r);
+    }
+    json_decref(tools);
+}
+
+/* References of a tool's schema mean the same where it has become part of another. */
+static void references_are_moved(void)
+{
+    static const char text[] =
+        "[{\"function\": {\"name\": \"f\", \"parameters\": {\"$defs\": {\"X\": {\"type\": \"integer\"}}, "
+        "\"properties\": "
+        "{\"a\": {\"$ref\": \"#/$defs/X\"}, \"b\": {\"$ref\": \"#\"}, \"c\": {\"const\": {\"$ref\": \"#\"}}}}}}, "
+        "{\"function\": {\"name\": \"g\"}}]";
+    json_t *tools = json_loads(text, 0, NULL), *schema;
+    const char *why;
+    weft_text prompt = { 0 };
+    forms f;
+    find_rows("mistral", NULL, &f);
+    if (CHECK(form_demand(&f, tools, &prompt, &schema, &why))) {
+        char *line = json_dumps(schema, JSON_COMPACT);
+        CHECK(strstr(line, "\"a\":{\"$ref\":\"#/items/anyOf/0/properties/arguments/$defs/X\"}"));
+        CHECK(strstr(line, "\"b\":{\"$ref\":\"#/items/anyOf/0/properties/arguments\"}"));
+        free(line);
+    }
+    json_decref(schema);
+    json_decref(tools);
+    weft_text_free(&prompt);
+}
+
 static const weft_test tests[] = {
     { "templates_are_recognised", templates_are_recognised },
     { "templates_are_read_again", templates_are_read_again },
     { "texts_are_read", texts_are_read },
     { "other_objects_stay_text", other_objects_stay_text },
+    { "long_texts_are_read", long_texts_are_read },
+    { "references_are_moved", references_are_moved },
     { "demands_are_read_again", demands_are_read_again },
 };
 

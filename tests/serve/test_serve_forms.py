@@ -93,6 +93,11 @@ found = calls_of(r.json["choices"][0]["message"])
 check("a call of one tool", found[0][0] == "g" and found[0][1]["b"] in "xy" and r.json["choices"][0]["finish_reason"] == "tool_calls", r.body)
 m = family.streamed(tools=tools, tool_choice={"type": "function", "function": {"name": "g"}})[0]
 check.equal("in a stream", calls_of(m), found)
+of_defs = tool("h", a={"$ref": "#/$defs/A"})
+of_defs["function"]["parameters"]["$defs"] = {"A": {"enum": ["p", "q"]}}
+for some in ([of_defs], tools + [of_defs]):
+    r = family.ask(tools=some, tool_choice="required")
+    check.equal("a schema with $defs", r.status, 200)
 for what, fields in [("no tools", {"tool_choice": "required"}), ("not this one", {"tools": tools, "tool_choice": {
         "type": "function", "function": {"name": "h"}}}), ("no such choice", {"tools": tools, "tool_choice": "perhaps"})]:
     r = family.ask(**fields)

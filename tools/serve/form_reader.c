@@ -31,6 +31,7 @@ static void consume(form_reader *r, size_t n)
     if (!n) return;
     memmove(r->held.data, r->held.data + n, r->held.size - n);
     r->held.size -= n;
+    r->searched -= r->searched < n ? r->searched : n;
     r->held.data[r->held.size] = 0;
 }
 
@@ -40,6 +41,12 @@ static bool tell(form_reader *r, form_part part, size_t n)
     if (n && part == FORM_ANSWER) r->told = true;
     consume(r, n);
     return ok;
+}
+
+static void enter(form_reader *r, form_state state)
+{
+    r->state = state;
+    r->searched = 0;
 }
 
 /* Skips white space where it does not count. */
@@ -52,12 +59,14 @@ static void skip_space(form_reader *r)
 
 /* ---- marks in an answer ---- */
 
-/* Where the first of some marks begins, and which, as a text of it may still become the longest; n: nowhere. *mark
- * NULL: it is not certain yet. */
-static size_t find(const char *text, size_t n, bool last, const char *const *marks, size_t n_marks, const char **mark)
+/* Where the first of a state's marks begins in what is held, and which, as a text of it may still become the longest;
+ * at the end: nowhere. *mark NULL: it is not certain yet, and the next search goes on from here. */
+static size_t find(form_reader *r, bool last, const char *const *marks, size_t n_marks, const char **mark)
 {
+    const char *text = r->held.data;
+    const size_t n = r->held.size;
     *mark = NULL;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = r->searched; i < n; i++) {
         size_t longest = 0;
         bool open = false;
         for (size_t k = 0; k < n_marks; k++) {
@@ -66,10 +75,10 @@ static size_t find(const char *text, size_t n, bool last, const char *const *mar
             if (m < strlen(marks[k])) open |= !last;
             else if (m > longest) longest = m, *mark = marks[k];
         }
-        if (open) return *mark = NULL, i;
-        if (longest) return i;
+        if (open) *mark = NULL;
+        if (open || longest) return r->searched = i;
     }
-    return n;
+    return r->searched = n;
 }
 
 /* ---- states; each goes on until it needs more: true and *more false ---- */
@@ -77,16 +86,19 @@ static size_t find(const char *text, size_t n, bool last, const char *const *mar
 static bool start(form_reader *r, bool last, bool *more)
 {
     const think_form *t = r->forms.think;
-    size_t n = span_space(r->held.data, r->held.size), left = r->held.size - n;
+    size_t n = r->searched; /* all before it is white space */
+    n += span_space(r->held.data + n, r->held.size - n);
+    const size_t left = r->held.size - n;
     const char *text = r->held.data + n;
+    r->searched = n;
     if (t && is_whole(text, left, t->open)) {
         consume(r, n + strlen(t->open));
-        r->state = FORM_THINKS;
+        enter(r, FORM_THINKS);
         r->skip = true;
         return true;
     }
     if (!last && (!left || (t && match(text, left, t->open)))) return *more = false, true;
-    r->state = FORM_ANSWERS;
+    enter(r, FORM_ANSWERS);
     return true;
 }
 
@@ -94,13 +106,15 @@ static bool think(form_reader *r, bool last, bool *more)
 {
     const char *close = r->forms.think->close, *mark;
     skip_space(r);
-    size_t i = find(r->held.data, r->held.size, last, &close, 1, &mark), n = i;
-    while (n && strchr(space, r->held.data[n - 1])) n--; /* that before the end is none of it */
+    const size_t from = r->searched; /* all before it is white space */
+    size_t i = find(r, last, &close, 1, &mark), n = i;
+    while (n > from && r->held.data[n - 1] && strchr(space, r->held.data[n - 1])) n--; /* at the end it is none of it */
+    if (n == from) n = 0;
     if (!tell(r, FORM_REASONING, n)) return false;
     *more = mark;
     if (!mark) return true;
     consume(r, i - n + strlen(close));
-    r->state = FORM_ANSWERS;
+    enter(r, FORM_ANSWERS);
     r->skip = true;
     return true;
 }
@@ -116,25 +130,28 @@ static bool answer(form_reader *r, bool last, bool *more)
     if (c && c->drop) marks[n_marks++] = c->drop;
     if (c && r->tools) marks[n_marks++] = c->open;
     skip_space(r);
-    size_t n = span_space(r->held.data, r->held.size);
+    size_t n = r->searched; /* all before it is white space */
+    n += span_space(r->held.data + n, r->held.size - n);
     const bool may_start = c && r->tools && c->start && !r->forms.marked && !r->told;
     if (may_start && is_whole(r->held.data + n, r->held.size - n, c->start)) {
         consume(r, n);
-        r->state = FORM_CALLS;
+        enter(r, FORM_CALLS);
         return true;
     }
-    size_t i = find(r->held.data, r->held.size, last, marks, n_marks, &mark);
+    size_t i = find(r, last, marks, n_marks, &mark);
     const bool blank = !r->told && i <= n; /* white space before anything else, which may be nothing */
     if (mark && blank) consume(r, i);
     else if (!(blank && !last) && !tell(r, FORM_ANSWER, i)) return false;
     *more = mark;
     if (!mark) return true;
-    if (c && mark == c->open) r->state = FORM_CALLS;
+    if (c && mark == c->open) enter(r, FORM_CALLS);
     else consume(r, strlen(mark));
     return true;
 }
 
 /* ---- channels ---- */
+
+enum { HEAD_BYTES = 300 };
 
 static const char *const ends[] = { "<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>" };
 
@@ -153,32 +170,47 @@ static void read_head(form_reader *r, const char *head, size_t n)
     r->part = analysis && !r->calling ? FORM_REASONING : FORM_ANSWER;
 }
 
-static bool head(form_reader *r, bool last, bool *more)
+/* Whether a text begins with a head: [<|start|>ROLE] [to=WHOM] [<|channel|>NAME [to=WHOM] [TYPE]] [<|constrain|>TYPE]
+ * and <|message|>, which is at *end. */
+typedef enum head_kind { HEAD_NONE, HEAD_OPEN, HEAD_WHOLE } head_kind;
+
+/* A word of a head, the n-th behind its mark. open: more of it may come. */
+static head_kind head_word(const char *mark, unsigned n, const char *word, size_t k, bool open)
 {
-    const char *mark, *message = "<|message|>";
-    size_t n = span_space(r->held.data, r->held.size), left = r->held.size - n;
-    const char *text = r->held.data + n;
-    static const char *const first[] = { "<|start|>", "<|channel|>", "to=" };
-    bool may = false;
-    for (size_t i = 0; i < 3; i++) may |= match(text, left, first[i]) > 0;
-    if (!left && !last) return *more = false, true;
-    if (!r->opened && !may && left) { /* an answer without any */
-        r->state = FORM_BODY;
-        r->part = FORM_ANSWER;
-        r->opened = true;
-        return true;
+    static const char *const known[] = { "analysis", "commentary", "final", "json", "code", "assistant" };
+    const bool channel = mark && !strcmp(mark, "<|channel|>");
+    const size_t from = channel && n ? 3 : channel ? 0 : 5, to = channel && n ? 5 : channel ? 3 : mark || n ? 5 : 6;
+    if (match(word, k, "to=") == 3) return HEAD_WHOLE;
+    if (mark && !channel && !n) return HEAD_WHOLE; /* any role, any type */
+    if (open && match(word, k, "to=")) return HEAD_OPEN;
+    for (size_t i = from; i < to; i++)
+        if (match(word, k, known[i]) == k && (open || k == strlen(known[i]))) return open ? HEAD_OPEN : HEAD_WHOLE;
+    return HEAD_NONE;
+}
+
+static head_kind read_kind(const char *text, size_t n, size_t *end)
+{
+    static const char *const marks[] = { "<|start|>", "<|channel|>", "<|constrain|>", "<|message|>" };
+    const char *mark = NULL; /* the last, which come in this order */
+    unsigned rank = 0, words = 0;
+    for (size_t i = 0, k; i <= HEAD_BYTES; i += k) {
+        i += span_space(text + i, n - i);
+        if (i > HEAD_BYTES) break;
+        if (i == n) return HEAD_OPEN;
+        k = 0;
+        for (unsigned m = words || rank ? 1 : 0; text[i] == '<' && m < 4 && !k; m++) {
+            size_t had = m < rank ? 0 : match(text + i, n - i, marks[m]);
+            if (had && had < strlen(marks[m])) return HEAD_OPEN;
+            if (had && m == 3) return *end = i, HEAD_WHOLE;
+            if (had) k = had, mark = marks[m], rank = m + 1, words = 0;
+        }
+        if (k) continue;
+        while (i + k < n && text[i + k] != '<' && (!text[i + k] || !strchr(space, text[i + k]))) k++;
+        head_kind kind = k ? head_word(mark, words++, text + i, k, i + k == n) : HEAD_NONE;
+        if (kind != HEAD_WHOLE) return kind;
+        if (i + k == n && n <= HEAD_BYTES) return HEAD_OPEN;
     }
-    size_t i = find(r->held.data, r->held.size, last, &message, 1, &mark);
-    *more = mark;
-    if (!mark) {
-        if (last) consume(r, r->held.size); /* a head without a message says nothing */
-        return true;
-    }
-    read_head(r, r->held.data, i);
-    consume(r, i + strlen(message));
-    r->state = FORM_BODY;
-    r->opened = true;
-    return true;
+    return HEAD_NONE;
 }
 
 /* Between two messages of one kind there is an empty line. */
@@ -188,6 +220,44 @@ static bool tell_body(form_reader *r, size_t n)
     if (n) r->again = false;
     if (n) r->heard[r->part] = true;
     return tell(r, r->part, n);
+}
+
+/* What is no head is text: that of the message before it, whose end then was none, or an answer of its own. */
+static bool tell_headless(form_reader *r)
+{
+    const char *ended = r->part == FORM_ANSWER && !r->calling ? r->ended : NULL;
+    if (r->ended || r->calling) r->part = FORM_ANSWER;
+    if (ended && !r->sink(r->ctx, FORM_ANSWER, ended, strlen(ended))) return false;
+    r->opened = true;
+    r->calling = r->again = false;
+    r->ended = NULL;
+    enter(r, FORM_BODY);
+    size_t n = span_space(r->held.data, r->held.size); /* a mark here begins no head, but ends no text, either */
+    for (size_t i = 3; i < 5; i++)
+        if (is_whole(r->held.data + n, r->held.size - n, ends[i])) return tell_body(r, n + strlen(ends[i]));
+    return true;
+}
+
+static bool head(form_reader *r, bool last, bool *more)
+{
+    size_t n = span_space(r->held.data, r->held.size), left = r->held.size - n, end = 0;
+    const char *text = r->held.data + n;
+    bool marked = is_whole(text, left, ends[3]) || is_whole(text, left, ends[4]);
+    for (size_t i = 0; i < 3 && r->opened; i++) { /* one more end of the same message */
+        size_t had = match(text, left, ends[i]);
+        if (had && had < strlen(ends[i]) && !last) return *more = false, true;
+        if (had == strlen(ends[i])) return consume(r, n + had), true;
+    }
+    head_kind kind = read_kind(r->held.data, r->held.size, &end);
+    if (kind == HEAD_OPEN && !last) return *more = false, true;
+    if (kind == HEAD_NONE || (kind == HEAD_OPEN && left && !marked)) return tell_headless(r);
+    *more = kind == HEAD_WHOLE;
+    if (*more) read_head(r, r->held.data, end);
+    consume(r, *more ? end + strlen("<|message|>") : r->held.size); /* a head that was cut says nothing */
+    r->opened = true;
+    r->ended = NULL;
+    if (*more) enter(r, FORM_BODY);
+    return true;
 }
 
 static bool call_body(form_reader *r, size_t n)
@@ -203,13 +273,15 @@ static bool call_body(form_reader *r, size_t n)
 static bool body(form_reader *r, bool last, bool *more)
 {
     const char *mark;
-    size_t i = find(r->held.data, r->held.size, last, ends, sizeof ends / sizeof *ends, &mark);
+    size_t i = find(r, last, ends, sizeof ends / sizeof *ends, &mark);
     *more = mark;
     if (r->calling && !mark && !last) return true;
     if (r->calling ? !call_body(r, i) : !tell_body(r, i)) return false;
     if (!mark) return true;
-    if (mark != ends[3] && mark != ends[4]) consume(r, strlen(mark));
-    r->state = FORM_HEAD;
+    const bool consumed = mark != ends[3] && mark != ends[4];
+    if (consumed) consume(r, strlen(mark));
+    r->ended = consumed ? mark : NULL;
+    enter(r, FORM_HEAD);
     r->again = true;
     return true;
 }

@@ -2,6 +2,7 @@
  * by texts that a template contains, the first that has all of them, so what is more special stands first. */
 #include "tools/serve/forms.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ATTRIBUTE_END "\">"
@@ -144,15 +145,49 @@ static json_t *parameters_of(const json_t *tool)
     return json_is_object(p) && json_object_size(p) ? json_incref(p) : json_pack("{s:s}", "type", "object");
 }
 
+/* References of a schema that becomes part of another, where it is at `place`, a JSON pointer. */
+static void move_references(json_t *schema, const char *place, int depth)
+{
+    static const char *const data[] = { "const", "enum", "default", "examples" };
+    const char *key;
+    json_t *v;
+    size_t i;
+    void *next;
+    json_array_foreach(schema, i, v) if (depth) move_references(v, place, depth - 1);
+    json_object_foreach_safe(schema, next, key, v) {
+        bool is_data = false;
+        for (size_t k = 0; k < sizeof data / sizeof *data; k++) is_data |= !json_is_object(v) && !strcmp(key, data[k]);
+        if (!strcmp(key, "$ref") && json_is_string(v) && *json_string_value(v) == '#')
+            json_object_set_new(schema, key, json_sprintf("#%s%s", place, json_string_value(v) + 1));
+        else if (depth && !is_data)
+            move_references(v, place, depth - 1);
+    }
+}
+
+/* Those of the i-th of n tools as a part of objects_schema. */
+static json_t *moved_parameters(const call_form *f, const json_t *tool, size_t i, size_t n)
+{
+    char place[300], which[40] = "";
+    json_t *own = parameters_of(tool), *p = json_deep_copy(own);
+    json_decref(own);
+    if (n > 1) snprintf(which, sizeof which, "/anyOf/%zu", i);
+    snprintf(place, sizeof place, "%s%s/properties/%s", f->list ? "/items" : "", which, f->arguments_key);
+    json_object_del(p, "$id"); /* they are of the root alone */
+    json_object_del(p, "$schema");
+    move_references(p, place, 512);
+    return p;
+}
+
 /* The schema of the object that stands for a call of any of the tools. */
 static json_t *objects_schema(const call_form *f, const json_t *tools)
 {
     json_t *any = json_array();
     for (size_t i = 0; i < json_array_size(tools); i++) {
         const json_t *tool = json_array_get(tools, i);
+        json_t *parameters = moved_parameters(f, tool, i, json_array_size(tools));
         json_array_append_new(any, json_pack("{s:s, s:{s:{s:s}, s:o}, s:[s,s], s:b}", "type", "object", "properties",
                                              f->name_key, "const", name_of(tool), f->arguments_key,
-                                             parameters_of(tool), "required", f->name_key, f->arguments_key,
+                                             parameters, "required", f->name_key, f->arguments_key,
                                              "additionalProperties", 0));
     }
     json_t *one = json_array_size(any) == 1 ? json_incref(json_array_get(any, 0)) : json_pack("{s:O}", "anyOf", any);

@@ -79,8 +79,10 @@ typedef struct form_reader {
     /* The rest is form_reader.c's. */
     form_state state;
     weft_text held;   /* not decided yet; in FORM_CALLS all from their beginning on */
+    size_t searched;  /* so much of it has no mark */
     bool skip, told, opened; /* white space is skipped; something of the answer was told; channels: there was a head */
     bool again, heard[2]; /* channels: a message has ended; something of a part was told */
+    const char *ended;    /* channels: the mark that ended the message before this head */
     form_part part;
     bool calling;     /* channels: the message is a call */
     char recipient[256];
