@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "models/checkpoint/file.h"
 #include "tools/cli.h"
 
 bool hub_exists(const char *path)
@@ -88,8 +89,12 @@ static bool has_shards(const char *snapshot, const char *index)
 {
     char path[HUB_MAX_PATH];
     const char *tensor;
-    json_t *file, *root = json_load_file(index, 0, NULL), *map = json_object_get(root, "weight_map");
+    char *text = NULL;
+    size_t n = 0;
+    const bool read = !weft__file_read(index, HUB_MAX_INDEX, &text, &n, NULL);
+    json_t *file, *root = read ? json_loadb(text, n, 0, NULL) : NULL, *map = json_object_get(root, "weight_map");
     bool all = json_object_size(map) > 0;
+    free(text);
     json_object_foreach(map, tensor, file)
     {
         const char *name = json_string_value(file);
@@ -183,10 +188,10 @@ int cli_find_model(cli_args *a)
     struct stat st;
     a->named = a->model;
     if (!strcmp(a->model, "-") || !lstat(a->model, &st)) return 0;
-    if (!hub_split(a->model, name, &revision) || looks_like_file(name)) return 0;
+    if (!hub_split(a->model, name, &revision)) return 0;
     if (!hub_cache_folder(cache) || !hub_repository_folder(cache, name, repository)) return 0;
     if (!hub_exists(repository)) {
-        if (looks_local(name)) return 0;
+        if (looks_like_file(name) || looks_local(name)) return 0;
         return cli_fail("%s: no such file or folder, nor in Hugging Face's cache, %s: `weft pull %s` fetches it",
                         a->model, cache, a->model);
     }

@@ -10,7 +10,13 @@
 
 #include <stdbool.h>
 
-enum { HUB_MAX_PATH = 4096, HUB_MAX_NAME = 96, HUB_MAX_REVISION = 200, HUB_MAX_TOKEN = 1024 };
+enum {
+    HUB_MAX_PATH = 4096,
+    HUB_MAX_NAME = 96,
+    HUB_MAX_REVISION = 200,
+    HUB_MAX_TOKEN = 1024,
+    HUB_MAX_INDEX = 64 << 20, /* bytes of what names a model's shards, as when it is loaded */
+};
 
 /* "owner/name" or "name", with "@REVISION" or without: in two. *revision: NULL, or a branch, tag or commit, which may
  * be a path below refs/. false: it is no such name, by the hub's rules and git's. */

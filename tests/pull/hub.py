@@ -124,7 +124,7 @@ class Hub:
         return h.reply(404, X_Error_Code="EntryNotFound")
 
     def revision(self, h, name, revision):
-        if revision not in ("main", "refs/pr/1", self.COMMIT):
+        if revision not in ("main", "refs/pr/1", "v1", "v1/fix", self.COMMIT):
             return h.reply(404, X_Error_Code="RevisionNotFound", X_Error_Message="Invalid rev id")
         return h.reply(200, json.dumps({"id": name, "sha": self.COMMIT, "siblings": []}).encode())
 

@@ -169,6 +169,20 @@ check("no token, no header", all(r["token"] is None for r in hub.requests), hub.
 c = Cache().pull(NAME + "@" + Hub.COMMIT, "--include", "onnx/")
 works("a commit and a folder", c, {"onnx/model.onnx"})
 check("has no reference", not os.path.exists(os.path.join(c.repository, "refs")))
+hub.add("some/twins", {"one.bin": BIG, "two.bin": BIG})
+c = Cache().pull("some/twins", "--include", "*")
+check("the same bytes come once", c.status == 0 and "2 of 2 files, 5.7 MiB, of which 2.9 MiB are to come" in c.err and
+      len(hub.asked("one.bin") + hub.asked("two.bin")) == 2, (c.err, hub.requests))
+for first, then in ("v1", "v1/fix"), ("v1/fix", "v1"):
+    c = Cache().pull(NAME + "@" + first, "--include", "empty.txt")
+    check(f"{first} comes", c.status == 0, c.err)
+    c.pull(NAME + "@" + then, "--include", "README.md")
+    check(f"then {then} has no place", c.status == 1 and f"another revision's name is in the way: {NAME}@{Hub.COMMIT}" in c.err, c.err)
+    check("which is seen before anything comes", not hub.asked("README.md"), hub.requests)
+c = Cache()
+hub.faults[CDN] = [lambda h, d: (os.makedirs(os.path.join(c.repository, "refs/main")), h.send_data(d))]
+check("a place that is taken meanwhile", c.pull().status == 1 and "refs/main: Is a directory" in c.err, c.err)
+check("leaves nothing beside it", os.listdir(os.path.join(c.repository, "refs")) == ["main"], os.listdir(os.path.join(c.repository, "refs")))
 fails("a pattern for nothing", Cache().pull(NAME, "--include", "*.onyx"), "none of its 8 files is --include '*.onyx'")
 
 # ---- tokens and folders, as huggingface_hub finds them ----
@@ -306,6 +320,10 @@ for what, body, words in (("no list", b'{"a": 1}', "is no list"), ("no JSON", b"
                           ("9 MiB", b"[" + b" " * (9 << 20) + b"]", "more than 8388608 bytes")):
     fails(f"a list that is {what}", answering(lambda h, *a, body=body: h.reply(200, body)), words)
 fails("pages without end", answering(lambda h, *a: h.reply(200, b"[]", Link=f'<{hub.endpoint}{tree}?x>; rel="next"')), "has no end")
+entries = list(hub.entries(NAME))
+c = answering(lambda h, *a: h.reply(200, json.dumps(entries[4:] if "at=4" in h.path else entries[:4]).encode(),
+                                    **({} if "at=4" in h.path else {"Link": f'<{tree}?at=4>; rel="next"'})))
+works("a page by a part of an address", c)
 fails("pages elsewhere", answering(lambda h, *a: h.reply(200, json.dumps(list(hub.entries(NAME))).encode(), Link='<file:///etc/passwd>; rel="next"')),
       "no address of http")
 for sha in ("../../evil", "", 5, "0" * 41):
@@ -335,6 +353,10 @@ works("away and back", Cache(HF_TOKEN=TOKEN).pull())
 check("the hub gets it again", hub.asked("/cdn/" + NAME + "/model.safetensors")[-1]["token"] == f"Bearer {TOKEN}", hub.requests)
 hub.cdn_host = "localhost"
 fails("an address that is none", Cache(HF_ENDPOINT="ftp://x").pull(), "HF_ENDPOINT: ftp://x: no address of http")
+for address, shown in (("ftp://me:secret@x", "ftp://x"), ("me:secret@x", "x"), ("http://me:sec/secret@x:99999", "http://x:99999"),
+                       ("http://me:secret@x", "http://x")):
+    c = fails(f"a password in {address}", Cache(HF_ENDPOINT=address).pull(), f"HF_ENDPOINT: {shown}: ")
+    check("is not shown", "secret" not in c.err, c.err)
 
 # ---- https, with a certificate that the test makes itself ----
 pem = os.path.join(folder.name, "localhost.pem")
@@ -368,6 +390,9 @@ hub.faults["config.json"] = [says(401, X_Error_Message="Invalid credentials in A
 fails("a wrong token", Cache(HF_TOKEN=TOKEN).pull(), "does not take the token of HF_TOKEN")
 hub.faults["config.json"] = [says(404, X_Error_Code="EntryNotFound")]
 fails("a file that has gone", Cache().pull(), "config.json is not there")
+hub.faults["config.json"] = [says(404)]
+fails("a file that has gone without a word", Cache().pull(), "config.json is not there")
+fails("a list that is not there", answering(lambda h, *a: h.reply(404)), "has no such repository")
 hub.faults[CDN] = [says(403, X_Error_Message="a\x1b[2Jb")]
 c = fails("an expired address", Cache().pull(), "localhost answers 403")
 check("its words are made harmless", "\x1b" not in c.err, c.err)
@@ -391,6 +416,12 @@ for name, words in (("model-00003-of-00002.safetensors", "names a file that is n
     fails(f"a shard {name}", Cache().pull(), words)
 hub.add(NAME, dict(both, **{"model.safetensors.index.json": b"{}"}))
 fails("an index of nothing", Cache().pull(), "names no weights")
+for path, size, words in (("config.json", 1 << 43, "MiB are to come, and"),
+                          ("model.safetensors.index.json", (64 << 20) + 1, "has 67108865 bytes, the limit is 67108864")):
+    hub.edits = {path: lambda e, size=size: {**e, "size": size}}
+    fails(f"{path} of {size} bytes", Cache().pull(), words)
+    check("not even the index comes", not hub.asked("index.json"), hub.requests)
+hub.edits = {}
 gguf = {f"a-q8_0-0000{i}-of-00002.gguf": BIG[i * 5000:i * 9000] for i in (1, 2)}
 hub.add(NAME, dict(gguf, **{"README.md": b""}))
 c = Cache().pull()
@@ -398,6 +429,10 @@ works("the one GGUF model", c, set(gguf))
 check("prints its first file", c.out == c.at(SNAPSHOT, "a-q8_0-00001-of-00002.gguf") + "\n", c.out)
 hub.add(NAME, dict(gguf, **{"b-q4_0.gguf": BIG[:5000]}))
 fails("several", Cache().pull(), "choose by --include, as in --include 'a-q8_0-00001-of-00002.gguf': a-q8_0-00001-of-00002.gguf, b-q4_0.gguf")
+hub.add(NAME, {"\x1b]0;owned\x07x.gguf": b"x", "\x1b]1;owned\x07y.gguf": b"y"})
+c = fails("names that a terminal would obey", Cache().pull(), "as in --include '?]0;owned?x.gguf': ?]0;owned?x.gguf, ?]1;owned?y.gguf")
+check("are not shown as they are", "\x1b" not in c.err, c.err)
+hub.add(NAME, dict(gguf, **{"b-q4_0.gguf": BIG[:5000]}))
 c = Cache().pull(NAME, "--include", "*q4_0.gguf")
 works("one of them", c, {"b-q4_0.gguf"})
 check("prints it", c.out == c.at(SNAPSHOT, "b-q4_0.gguf") + "\n", c.out)
@@ -483,9 +518,9 @@ works("and on", c.pull())
 
 hub.faults[CDN] = [lambda h, d: (reached.clear(), go_on.clear(), h.send_response(200), h.end_headers(), h.wfile.flush(),
                                  go_on.wait(PATIENCE))]
-fails("a server that says nothing", Cache(HF_HUB_DOWNLOAD_TIMEOUT="1").pull(NAME, "--retries", "0"), "weft: " + NAME)
+fails("a server that says nothing", Cache(HF_HUB_DOWNLOAD_TIMEOUT="1").pull(NAME, "--retries", "0"),
+      "ess than 64 bytes/sec transferred the last 1 seconds")
 go_on.set()
-
 
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 c = Cache()
@@ -515,6 +550,15 @@ texts = {m: subprocess.run([*run, m], env=c.environment, capture_output=True, te
 seen = subprocess.run([*run, "some/stories@v2"], env=c.environment, capture_output=True, text=True, timeout=PATIENCE)
 check("another revision is to be pulled", "`weft pull some/stories@v2` fetches it" in seen.stderr, seen.stderr)
 check("runs by its path and by its name", len(set(texts.values())) == 1 and texts[model].startswith("Once upon a time,"), texts)
+index = json.dumps({"weight_map": {"a": "config.json"}}).encode()
+for name, data in (("config.json", b"{}"), ("model.safetensors.index.json", index + b" " * (64 << 20))):
+    os.makedirs(c.at("models--some--stories/snapshots/other"), exist_ok=True)
+    with open(c.at("models--some--stories/snapshots/other", name), "wb") as f:
+        f.write(data)
+with open(c.at("models--some--stories/refs/main"), "w") as f:
+    f.write("other")
+seen = subprocess.run([*run, "some/stories"], env=c.environment, capture_output=True, text=True, timeout=PATIENCE)
+check("a snapshot with an index of 64 MiB is not whole", seen.stdout == texts[model], seen.stderr)
 gguf = os.path.join(folder.name, "stories.gguf")
 subprocess.run([weft, "convert", model, gguf], check=True, capture_output=True, timeout=PATIENCE)
 hub.add("some/gguf", {"stories-f16.gguf": open(gguf, "rb").read(), "config.json": b"{}"})
@@ -522,6 +566,10 @@ c = Cache().pull("some/gguf")
 for named in (c.out.strip(), "some/gguf"):
     seen = subprocess.run([weft, "inspect", named, "--device", "cpu,threads=1"], env=c.environment, capture_output=True, text=True, timeout=PATIENCE)
     check(f"a GGUF model by {named}", seen.returncode == 0 and "stories-f16.gguf" in seen.stdout, (seen.stdout[:200], seen.stderr))
+hub.add("some/stories.gguf", real)
+c = Cache().pull("some/stories.gguf")
+seen = subprocess.run([*run, "some/stories.gguf"], env=c.environment, capture_output=True, text=True, timeout=PATIENCE)
+check("a repository with a file's name", seen.stdout == texts[model], seen.stderr)
 
 hub.close()
 folder.cleanup()

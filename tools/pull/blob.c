@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -265,12 +266,21 @@ static weft_status complete(fetch *f, weft_error *err)
     return rename(f->incomplete, f->path) ? fail_file(f, "could not be renamed", errno, err) : WEFT_OK;
 }
 
-/* A name that the next pull finds; without locks one of this process alone. */
+const char *pull_mark(char out[PULL_MARK])
+{
+    uint64_t bits;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits) /* no kernel's, but another here at least */
+        bits = (uint64_t)getpid() << 32 ^ (uint64_t)time(NULL);
+    snprintf(out, PULL_MARK, "%016llx", (unsigned long long)bits);
+    return out;
+}
+
+/* A name that the next pull finds; without locks one of this pull alone. */
 static bool name_incomplete(fetch *f, bool alone)
 {
-    char mark[32] = "";
-    if (alone) snprintf(mark, sizeof mark, ".%ld", (long)getpid());
-    const int n = snprintf(f->incomplete, sizeof f->incomplete, "%s%s.incomplete", f->path, mark);
+    char mark[PULL_MARK];
+    const int n = snprintf(f->incomplete, sizeof f->incomplete, "%s%s%s.incomplete", f->path, alone ? "." : "",
+                           alone ? pull_mark(mark) : "");
     return n > 0 && (size_t)n < sizeof f->incomplete;
 }
 

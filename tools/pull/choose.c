@@ -87,7 +87,7 @@ static pull_file *first_gguf(const pull_job *j, bool wanted, bool *more)
     return first;
 }
 
-/* "a-q4_0.gguf, a-q8_0.gguf, ..." */
+/* "a-q4_0.gguf, a-q8_0.gguf, ...", as a terminal can show them: these names are judged by nobody before. */
 static const char *name_models(const pull_job *j, char *out, size_t size)
 {
     const char *last = NULL;
@@ -101,7 +101,8 @@ static const char *name_models(const pull_job *j, char *out, size_t size)
             snprintf(out + used, size - used, ", ...");
             break;
         }
-        used += (size_t)snprintf(out + used, size - used, "%s%s", last ? ", " : "", path);
+        if (last) used += (size_t)snprintf(out + used, size - used, ", ");
+        used += strlen(pull_shown(path, out + used, size - used));
         last = path;
     }
     return out;
@@ -109,7 +110,7 @@ static const char *name_models(const pull_job *j, char *out, size_t size)
 
 static weft_status choose_gguf(pull_job *j, weft_error *err)
 {
-    char names[300];
+    char names[300], shown[200];
     bool more;
     pull_file *first = first_gguf(j, false, &more);
     if (!first)
@@ -118,7 +119,8 @@ static weft_status choose_gguf(pull_job *j, weft_error *err)
                          j->repository, WEIGHTS, INDEX);
     if (more)
         return WEFT_FAIL(err, WEFT_INVALID, "%s: several GGUF models: choose by --include, as in --include '%s': %s",
-                         j->repository, first->path, name_models(j, names, sizeof names));
+                         j->repository, pull_shown(first->path, shown, sizeof shown),
+                         name_models(j, names, sizeof names));
     for (size_t i = 0; i < j->n; i++) j->files[i].wanted = is_same_model(first->path, j->files[i].path);
     return WEFT_OK;
 }
@@ -151,6 +153,9 @@ weft_status pull_choose(pull_job *j, const pull_file **index, weft_error *err)
     if (!pull_find(j, "config.json"))
         return WEFT_FAIL(err, WEFT_NOT_FOUND,
                          "%s: no config.json: nothing that can be run (--include pulls other files)", j->repository);
+    if (!weights && list->size > HUB_MAX_INDEX)
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: %s has %llu bytes, the limit is %d", j->repository, INDEX,
+                         (unsigned long long)list->size, HUB_MAX_INDEX);
     for (size_t i = 0; i < j->n; i++)
         for (size_t k = 0; k < sizeof needed / sizeof *needed; k++)
             if (matches(needed[k], j->files[i].path)) j->files[i].wanted = true;

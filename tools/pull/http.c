@@ -36,6 +36,18 @@ bool pull_append_quoted(char *url, size_t size, const char *text, bool keep_slas
 
 /* ---- addresses ---- */
 
+/* As pull_shown, without what stands before '@': that may be a password. */
+static const char *shown_address(const char *url, char *out, size_t size)
+{
+    const char *at = strrchr(url, '@');
+    const size_t scheme = strspn(url, "abcdefghijklmnopqrstuvwxyz");
+    if (!at) return pull_shown(url, out, size);
+    const int n = strncmp(url + scheme, "://", 3) ? 0 : snprintf(out, size, "%.*s://", (int)scheme, url);
+    if (n < 0 || (size_t)n >= size) return "";
+    pull_shown(at + 1, out + n, size - (size_t)n);
+    return out;
+}
+
 static bool part_of(const pull_curl *c, CURLU *u, CURLUPart part, unsigned flags, char *out, size_t size)
 {
     char *text = NULL;
@@ -60,7 +72,7 @@ weft_status pull_origin_of(const pull_curl *c, const char *url, pull_origin *out
     c->free(name);
     c->url_cleanup(u);
     if (!ok)
-        return WEFT_FAIL(err, WEFT_INVALID, "%s: no address of http or https", pull_shown(url, shown, sizeof shown));
+        return WEFT_FAIL(err, WEFT_INVALID, "%s: no address of http or https", shown_address(url, shown, sizeof shown));
     if (named) return WEFT_FAIL(err, WEFT_INVALID, "%s://%s: an address with a user's name", out->scheme, out->host);
     return WEFT_OK;
 }
@@ -70,20 +82,19 @@ bool pull_is_same_origin(const pull_origin *a, const pull_origin *b)
     return !strcmp(a->scheme, b->scheme) && !strcasecmp(a->host, b->host) && !strcmp(a->port, b->port);
 }
 
-/* Where a redirect leads, in place of `url`. */
-static weft_status go_on(const pull_curl *c, char url[PULL_MAX_URL], const pull_origin *from, const char *location,
-                         weft_error *err)
+/* What an answer from `url` calls an address, which may be a part of one, as a whole: in `out`, which may be either of
+ * the two. false: it is none. */
+static bool resolve(const pull_curl *c, const char *url, const char *location, char out[PULL_MAX_URL])
 {
     char *whole = NULL;
     CURLU *u = c->url();
     bool ok = u && *location && !c->url_set(u, CURLUPART_URL, url, 0) &&
               !c->url_set(u, CURLUPART_URL, location, CURLU_URLENCODE) &&
               !c->url_get(u, CURLUPART_URL, &whole, 0) && strlen(whole) < PULL_MAX_URL;
-    if (ok) strcpy(url, whole);
+    if (ok) strcpy(out, whole);
     c->free(whole);
     c->url_cleanup(u);
-    if (!ok) return WEFT_FAIL(err, WEFT_FORMAT, "%s sends on to no address", from->host);
-    return WEFT_OK;
+    return ok;
 }
 
 /* ---- one request ---- */
@@ -249,9 +260,13 @@ weft_status pull_http_try(pull_http *h, const char *first, const pull_taker *t, 
                              h->repository, t->what, how->asked.host);
         p.home = pull_is_same_origin(&home, &how->asked);
         WEFT_TRY(ask(&p, url, how, err));
-        if (!is_redirect(answer->status)) return WEFT_OK;
+        if (!is_redirect(answer->status)) {
+            resolve(&h->curl, url, answer->next, answer->next); /* what is none stays, for who asks for it to say so */
+            return WEFT_OK;
+        }
         if (p.home && t->sent_on) WEFT_TRY(t->sent_on(t->ctx, answer, err));
-        WEFT_TRY(go_on(&h->curl, url, &how->asked, answer->location, err));
+        if (!resolve(&h->curl, url, answer->location, url))
+            return WEFT_FAIL(err, WEFT_FORMAT, "%s sends on to no address", how->asked.host);
     }
     return WEFT_FAIL(err, WEFT_FORMAT, "%s: %s: sent on more than %d times", h->repository, t->what, MAX_REDIRECTS);
 }

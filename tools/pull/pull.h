@@ -10,7 +10,7 @@
 #include "tools/cli.h"
 #include "tools/pull/http.h"
 
-enum { PULL_DIGEST = 65, PULL_COMMIT = 65 };
+enum { PULL_DIGEST = 65, PULL_COMMIT = 65, PULL_MARK = 17 };
 
 typedef struct pull_file {
     char *path;               /* in the repository; of those that are wanted it is safe (pull_is_safe_path) */
@@ -56,11 +56,13 @@ const pull_file *pull_only_gguf(const pull_job *j);
 bool pull_blob_path(const pull_job *j, const pull_file *f, char out[HUB_MAX_PATH], bool *here);
 /* The blob is there, whole and checked. Waits while somebody else fetches it. work may be NULL. */
 weft_status pull_blob(pull_job *j, const pull_file *f, cli_work *work, weft_error *err);
+/* A part of a file's name that no other pull has, on whatever host: many may share the cache. Returns out. */
+const char *pull_mark(char out[PULL_MARK]);
 
 /* ---- snapshot.c ---- */
-/* Makes the folders of the repository. */
+/* Makes the folders of the repository; the revision can be written there in the end. */
 weft_status pull_prepare(pull_job *j, weft_error *err);
-/* The bytes of wanted files that are not there whole, and how many of them are missing, for which the disk has room. */
+/* The bytes of wanted blobs that are not there whole, and how many of them are missing, for which the disk has room. */
 weft_status pull_check_room(const pull_job *j, uint64_t *bytes, uint64_t *missing, weft_error *err);
 /* Links for all that is wanted, and then the revision. */
 weft_status pull_link(pull_job *j, weft_error *err);

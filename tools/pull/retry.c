@@ -42,7 +42,8 @@ static weft_status refuse(const pull_http *h, const pull_taker *t, const pull_an
     if (own && !strcmp(a->error, "GatedRepo")) return gated(h, err);
     if (own && !strcmp(a->error, "RevisionNotFound"))
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: %s has no such revision", h->repository, t->what);
-    if (own && !strcmp(a->error, "EntryNotFound"))
+    const bool of_file = !t->small; /* its repository was there: it has been listed */
+    if (own && (!strcmp(a->error, "EntryNotFound") || (of_file && a->status == 404 && !*a->error)))
         return WEFT_FAIL(err, WEFT_NOT_FOUND, "%s: %s is not there", h->repository, t->what);
     if (own && a->status == 401 && *h->hub->token && strstr(said, "nvalid"))
         return WEFT_FAIL(err, WEFT_INVALID, "%s: the hub does not take the token of %s: %s", h->repository,

@@ -49,7 +49,7 @@ static weft_status fetch_wanted(pull_job *j, weft_error *err)
 {
     uint64_t bytes, missing;
     cli_work w;
-    WEFT_TRY(check_names(j, err));
+    WEFT_TRY(check_names(j, err)); /* with the shards, if an index has named some */
     WEFT_TRY(pull_check_room(j, &bytes, &missing, err));
     say_what(j, missing);
     weft_status s = cli_work_begin(&w, "pulling", bytes, "B", err);
@@ -58,20 +58,26 @@ static weft_status fetch_wanted(pull_job *j, weft_error *err)
     return s;
 }
 
+/* Fetches the index, and with it knows all that is wanted. */
+static weft_status fetch_index(pull_job *j, const pull_file *index, weft_error *err)
+{
+    uint64_t bytes, missing;
+    char path[HUB_MAX_PATH];
+    bool here;
+    if (!pull_blob_path(j, index, path, &here))
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
+    WEFT_TRY(pull_check_room(j, &bytes, &missing, err));
+    WEFT_TRY(pull_blob(j, index, NULL, err));
+    return pull_choose_shards(j, path, err);
+}
+
 static weft_status pull(pull_job *j, weft_error *err)
 {
     const pull_file *index;
-    char path[HUB_MAX_PATH];
-    bool here;
     WEFT_TRY(pull_list(j, err));
     WEFT_TRY(pull_choose(j, &index, err));
     WEFT_TRY(pull_prepare(j, err));
-    if (index) {
-        if (!pull_blob_path(j, index, path, &here))
-            return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
-        WEFT_TRY(pull_blob(j, index, NULL, err));
-        WEFT_TRY(pull_choose_shards(j, path, err));
-    }
+    if (index) WEFT_TRY(fetch_index(j, index, err));
     WEFT_TRY(fetch_wanted(j, err));
     return pull_link(j, err);
 }

@@ -29,6 +29,20 @@ static weft_status make_folders(const char *path, bool itself, weft_error *err)
     return itself && mkdir(part, 0777) && errno != EEXIST ? fail_path(part, err) : WEFT_OK;
 }
 
+/* Whether the revision can have a file of its name: git lets "v1" and "v1/fix" follow one another, and a cache keeps
+ * the older one. */
+static weft_status check_revision(const pull_job *j, weft_error *err)
+{
+    char refs[HUB_MAX_PATH], path[HUB_MAX_PATH];
+    struct stat st;
+    if (!strcmp(j->revision, j->commit)) return WEFT_OK;
+    if (!hub_join(refs, j->folder, "refs") || !hub_join(path, refs, j->revision))
+        return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->folder);
+    if (stat(path, &st) ? errno != ENOTDIR : S_ISREG(st.st_mode)) return WEFT_OK;
+    return WEFT_FAIL(err, WEFT_IO, "%s: another revision's name is in the way: %s@%s pulls the same", path,
+                     j->repository, j->commit);
+}
+
 weft_status pull_prepare(pull_job *j, weft_error *err)
 {
     char path[HUB_MAX_PATH], locks[HUB_MAX_PATH];
@@ -36,24 +50,45 @@ weft_status pull_prepare(pull_job *j, weft_error *err)
         !hub_repository_folder(locks, j->repository, j->locks) || !hub_join(path, j->folder, "blobs"))
         return WEFT_FAIL(err, WEFT_LIMIT, "%s: the path is too long", j->hub->cache);
     WEFT_TRY(make_folders(path, true, err));
+    WEFT_TRY(check_revision(j, err));
     return make_folders(j->locks, true, err);
 }
 
-weft_status pull_check_room(const pull_job *j, uint64_t *bytes, uint64_t *missing, weft_error *err)
+static int by_digest(const void *a, const void *b)
+{
+    const pull_file *const *x = a, *const *y = b;
+    return strcmp((*x)->digest, (*y)->digest);
+}
+
+/* Adds up what is not there, files of the same bytes once: they are one blob. */
+static weft_status count_missing(const pull_job *j, uint64_t *bytes, uint64_t *missing, weft_error *err)
 {
     char path[HUB_MAX_PATH + 16];
-    struct statvfs room;
     struct stat st;
+    size_t n = 0;
+    bool here;
     *bytes = *missing = 0;
-    for (size_t i = 0; i < j->n; i++) {
-        const pull_file *f = &j->files[i];
-        bool here;
-        if (!f->wanted || !pull_blob_path(j, f, path, &here) || here) continue;
+    const pull_file **wanted = calloc(j->n + 1, sizeof *wanted);
+    if (!wanted) return WEFT_OOM_FAIL(err, "a list of files");
+    for (size_t i = 0; i < j->n; i++)
+        if (j->files[i].wanted) wanted[n++] = &j->files[i];
+    qsort(wanted, n, sizeof *wanted, by_digest);
+    for (size_t i = 0; i < n; i++) {
+        const pull_file *f = wanted[i];
+        if ((i && !by_digest(&wanted[i - 1], &f)) || !pull_blob_path(j, f, path, &here) || here) continue;
         strcat(path, ".incomplete");
         const uint64_t some = !stat(path, &st) && (uint64_t)st.st_size <= f->size ? (uint64_t)st.st_size : 0;
         *bytes += f->size;
         *missing += f->size - some;
     }
+    free(wanted);
+    return WEFT_OK;
+}
+
+weft_status pull_check_room(const pull_job *j, uint64_t *bytes, uint64_t *missing, weft_error *err)
+{
+    struct statvfs room;
+    WEFT_TRY(count_missing(j, bytes, missing, err));
     if (statvfs(j->folder, &room)) return fail_path(j->folder, err);
     const uint64_t free_bytes = (uint64_t)room.f_bavail * room.f_frsize;
     if (*missing <= free_bytes) return WEFT_OK;
@@ -64,8 +99,19 @@ weft_status pull_check_room(const pull_job *j, uint64_t *bytes, uint64_t *missin
 /* A name beside `path` that nobody else uses. */
 static bool temporary(const char *path, char out[HUB_MAX_PATH])
 {
-    const int n = snprintf(out, HUB_MAX_PATH, "%s.%ld.tmp", path, (long)getpid());
+    char mark[PULL_MARK];
+    const int n = snprintf(out, HUB_MAX_PATH, "%s.%s.tmp", path, pull_mark(mark));
     return n > 0 && n < HUB_MAX_PATH;
+}
+
+/* In place of the temporary name, which is gone in any case. */
+static weft_status give_name(const char *now, const char *path, weft_error *err)
+{
+    if (!rename(now, path)) return WEFT_OK;
+    const int why = errno;
+    unlink(now);
+    errno = why;
+    return fail_path(path, err);
 }
 
 /* ---- links ---- */
@@ -99,24 +145,25 @@ static weft_status link_file(const char *snapshot, const pull_file *f, weft_erro
     WEFT_TRY(make_folders(path, false, err));
     if (!symlink(target, path)) return WEFT_OK;
     if (errno != EEXIST) return fail_path(path, err);
-    unlink(now);
     if (symlink(target, now)) return fail_path(now, err);
-    if (!rename(now, path)) return WEFT_OK;
-    const int why = errno;
-    unlink(now);
-    errno = why;
-    return fail_path(path, err);
+    return give_name(now, path, err);
 }
 
 /* ---- the revision ---- */
 
 static weft_status write_text(const char *path, const char *text, weft_error *err)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) return fail_path(path, err);
     const size_t n = strlen(text);
+    errno = 0;
     const bool ok = write(fd, text, n) == (ssize_t)n;
-    return close(fd) || !ok ? fail_path(path, err) : WEFT_OK;
+    int why = ok ? 0 : errno ? errno : ENOSPC; /* a part of it, and no more fits */
+    if (close(fd) && !why) why = errno;
+    if (!why) return WEFT_OK;
+    unlink(path);
+    errno = why;
+    return fail_path(path, err);
 }
 
 /* Whether a file has this text and no more. */
@@ -138,7 +185,7 @@ static weft_status write_revision(const pull_job *j, weft_error *err)
     if (has_text(path, j->commit)) return WEFT_OK; /* the cache may be one that is only read */
     WEFT_TRY(make_folders(path, false, err));
     WEFT_TRY(write_text(now, j->commit, err));
-    return rename(now, path) ? fail_path(path, err) : WEFT_OK;
+    return give_name(now, path, err);
 }
 
 weft_status pull_link(pull_job *j, weft_error *err)
