@@ -311,6 +311,20 @@ static const struct text_row {
     { "llama-3", NULL, true, NULL, "{\"person\": {\"age\": 3}}", "", "{\"person\": {\"age\": 3}}", { NULL } },
     { "hermes", NULL, true, NULL, "<tool_call>{\"person\": {}}</tool_call>", "",
       "<tool_call>{\"person\": {}}</tool_call>", { NULL } },
+    /* arguments as the model has written them, and ids that are its own */
+    { "hermes", NULL, true, NULL, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 0.1, \"b\": "
+      "[12345678901234567890, 1]}}</tool_call>", "", "",
+      { CALL("f", "{\\\"a\\\":0.1,\\\"b\\\":[12345678901234567890,1]}") } },
+    { "hermes", NULL, true, NULL, "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 0.10}\"}</tool_call>",
+      "", "",
+      { CALL("f", "{\\\"a\\\":0.10}") } },
+    { "mistral", NULL, true, NULL, "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}}, {\"arguments\": {\"a\": 1.50},"
+      " \"name\": \"g\"}]", "", "", { CALL("f", "{}"), CALL("g", "{\\\"a\\\":1.50}") } },
+    { "functionary-3.1", NULL, true, NULL, "<function=f>{\"a\": 1e2, \"b\": \" \\\" \"}</function>", "", "",
+      { CALL("f", "{\\\"a\\\":1e2,\\\"b\\\":\\\" \\\\\\\" \\\"}") } },
+    { "cohere", NULL, true, NULL, "<|START_ACTION|>[{\"tool_call_id\": \"0\", \"tool_name\": \"f\", \"parameters\": "
+      "{}}, {\"tool_call_id\": \"0\", \"tool_name\": \"g\", \"parameters\": {}}]<|END_ACTION|>", "", "",
+      { "\"id\":\"0\"," CALL("f", "{}"), "\"id\":\"call_chatcmpl-0123456789abcdef_1\"," CALL("g", "{}") } },
     /* channels */
     { "harmony", NULL, true, NULL, "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|mess"
       "age|>b", "a", "b", { NULL } },

@@ -72,6 +72,10 @@ tool = {"name": "f", "description": "d", "input_schema": {"type": "object", "pro
 m = post(tools=[tool], tool_choice={"type": "tool", "name": "f"}, max_tokens=60).json
 check.equal("a call", [(b["type"], b["name"], b["input"]) for b in m["content"]], [("tool_use", "f", {"a": 7})])
 check.equal("ends it", m["stop_reason"], "tool_use")
+digits = {"name": "f", "input_schema": {"type": "object", "properties": {"a": {"enum": [1234567.8901234]}}, "required": ["a"],
+                                        "additionalProperties": False}}
+m = post(tools=[digits], tool_choice={"type": "any"}, max_tokens=80).json
+check.equal("all digits of its input", [b.get("input") for b in m["content"]], [{"a": 1234567.8901234}])
 check.equal("any tool", post(tools=[tool], tool_choice={"type": "any"}, max_tokens=60).json["content"][0]["input"], {"a": 7})
 events = streamed(tools=[tool], tool_choice={"type": "any"}, max_tokens=60)
 starts = [e["content_block"] for e in events if e["type"] == "content_block_start"]

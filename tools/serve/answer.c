@@ -252,7 +252,9 @@ static weft_status make_readers(answer *a, const params *p, weft_error *err)
     if ((p->tools && !a->tools) || !find_shown(a, p)) return WEFT_OOM_FAIL(err, "an answer");
     for (uint32_t i = 0; i < a->n_choices; i++) {
         choice *c = &a->choices[i];
-        c->reader = (form_reader){ .forms = p->forms, .tools = a->tools, .id = a->id, .sink = on_piece, .ctx = c };
+        if (i) snprintf(c->name, sizeof c->name, "%s%u", a->id, i);
+        else snprintf(c->name, sizeof c->name, "%s", a->id);
+        c->reader = (form_reader){ .forms = p->forms, .tools = a->tools, .id = c->name, .sink = on_piece, .ctx = c };
         if (p->begun && !form_push(&c->reader, p->begun, strlen(p->begun))) return WEFT_OOM_FAIL(err, "an answer");
     }
     return WEFT_OK;

@@ -14,6 +14,7 @@ typedef struct choice {
     bool counted;    /* another choice counts its prompt */
     weft_text text;  /* of an answer that is no stream */
     weft_text reasoning;
+    char name[56];      /* of the answer and this choice, for ids of calls */
     form_reader reader; /* of a chat whose template has forms of its own */
     uint64_t n_reasoned; /* tokens */
     uint64_t n_dropped; /* tokens, where the context was full */

@@ -83,11 +83,17 @@ void exchange_answer_text(exchange *x, unsigned status, const char *type, const 
     pthread_mutex_unlock(&x->lock);
 }
 
+/* Reals of OpenAI's answers are log-probabilities and vectors, those of Anthropic's what a model has written. */
+static size_t how_written(const exchange *x)
+{
+    return JSON_COMPACT | (x->anthropic ? JSON_REAL_PRECISION(17) : JSON_REAL_PRECISION(9));
+}
+
 void exchange_answer(exchange *x, unsigned status, json_t *json)
 {
     pthread_mutex_lock(&x->lock);
     if (!x->status && !x->gone) {
-        bool made = json && !json_dump_callback(json, append_json, x, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        bool made = json && !json_dump_callback(json, append_json, x, how_written(x));
         if (!made) x->n_out = 0;
         decide(x, made ? status : 503, "application/json");
         x->ended = true;
@@ -186,7 +192,7 @@ bool exchange_event_named(exchange *x, const char *name, json_t *json)
     size_t before = x->n_out;
     bool ok = json && x->stream && !x->ended && x->n_out - x->at < MOST_UNREAD && append_name(x, name) &&
               append(x, "data: ", 6) &&
-              !json_dump_callback(json, append_json, x, JSON_COMPACT | JSON_REAL_PRECISION(9)) && append(x, "\n\n", 2);
+              !json_dump_callback(json, append_json, x, how_written(x)) && append(x, "\n\n", 2);
     if (!ok) {
         x->n_out = before;
         x->gone = true;

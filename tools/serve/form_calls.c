@@ -38,14 +38,81 @@ static const char *take_until(reading *r, const char *mark, size_t *n)
     return from;
 }
 
+json_t *form_json(const char *text, size_t n, bool more, size_t *end)
+{
+    json_error_t told;
+    const size_t flags = JSON_ALLOW_NUL | (more ? JSON_DISABLE_EOF_CHECK : 0);
+    json_t *v = json_loadb(text, n, flags, &told);
+    if (!v && json_error_code(&told) == json_error_numeric_overflow)
+        v = json_loadb(text, n, flags | JSON_DECODE_INT_AS_REAL, &told);
+    if (v && end) *end = (size_t)told.position;
+    return v;
+}
+
 /* An object or a list; NULL: there is none. */
 static json_t *take_json(reading *r)
 {
-    json_error_t told;
+    size_t n;
     if (r->at >= r->end || (*r->at != '{' && *r->at != '[')) return NULL;
-    json_t *v = json_loadb(r->at, (size_t)(r->end - r->at), JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, &told);
-    if (v) r->at += told.position;
+    json_t *v = form_json(r->at, (size_t)(r->end - r->at), true, &n);
+    if (v) r->at += n;
     return v;
+}
+
+/* The end of a value of JSON that has been read already. */
+static const char *value_end(const char *at, const char *end)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (; at < end; at++) {
+        if (quoted) {
+            if (*at == '\\') at++;
+            else if (*at == '"') quoted = false;
+            if (!quoted && !depth) return at + 1;
+        } else if (*at == '"') {
+            quoted = true;
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+        } else if (*at == '}' || *at == ']') {
+            if (!depth) return at;
+            if (!--depth) return at + 1;
+        } else if (!depth && strchr(" \t\r\n,:", *at)) {
+            return at;
+        }
+    }
+    return end;
+}
+
+/* The text of an object's member; NULL: it is not found. */
+static form_arguments member_of(const char *at, const char *end, const char *name, json_t *value)
+{
+    form_arguments out = { .json = value };
+    reading r = { .at = at + 1, .end = end };
+    for (skip(&r, " \t\r\n,"); r.at < end && *r.at == '"'; skip(&r, " \t\r\n,")) {
+        const char *key = r.at + 1;
+        r.at = value_end(r.at, end);
+        bool is = (size_t)(r.at - key) == strlen(name) + 1 && !memcmp(key, name, strlen(name));
+        skip(&r, " \t\r\n:");
+        const char *from = r.at;
+        r.at = value_end(r.at, end);
+        if (is) out.text = from, out.n = (size_t)(r.at - from);
+    }
+    return out;
+}
+
+/* As it is written, without white space between what it consists of. */
+static char *pack_text(const char *text, size_t n)
+{
+    char *out = malloc(n + 1), *to = out;
+    bool quoted = false;
+    for (size_t i = 0; out && i < n; i++) {
+        if (!quoted && strchr(" \t\r\n", text[i])) continue;
+        if (text[i] == '"') quoted = !quoted;
+        *to++ = text[i];
+        if (quoted && text[i] == '\\' && i + 1 < n) *to++ = text[++i];
+    }
+    if (out) *to = 0;
+    return out;
 }
 
 /* ---- calls ---- */
@@ -71,17 +138,27 @@ static void make_id(const call_form *f, const char *name, const char *given, con
     if (given && *given && f->ids != CALL_IDS_NINE) snprintf(out, n, "%.200s", given);
 }
 
-bool form_call_add(const call_form *f, const char *name, size_t n_name, json_t *arguments, const char *given,
+static bool is_taken(const json_t *list, const char *id)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!strcmp(json_string_value(json_object_get(json_array_get(list, i), "id")), id)) return true;
+    return false;
+}
+
+bool form_call_add(const call_form *f, const char *name, size_t n_name, form_arguments arguments, const char *given,
                    const char *id, json_t *list)
 {
     char called[300], own[256];
-    if (!json_is_object(arguments) || !n_name || n_name >= sizeof own) return false;
+    const size_t n = json_array_size(list);
+    if (!json_is_object(arguments.json) || !n_name || n_name >= sizeof own) return false;
     memcpy(own, name, n_name);
     own[n_name] = 0;
-    make_id(f, own, given, id, json_array_size(list), called, sizeof called);
-    char *packed = json_dumps(arguments, JSON_COMPACT);
+    make_id(f, own, given, id, n, called, sizeof called);
+    for (size_t i = n; i < n + 1000 && is_taken(list, called); i++)
+        make_id(f, own, NULL, id, i, called, sizeof called);
+    char *packed = arguments.n ? pack_text(arguments.text, arguments.n) : json_dumps(arguments.json, JSON_COMPACT);
     json_t *call = packed && !memchr(name, 0, n_name)
-                       ? json_pack("{s:i, s:s, s:s, s:{s:s, s:s}}", "index", (int)json_array_size(list), "id", called,
+                       ? json_pack("{s:i, s:s, s:s, s:{s:s, s:s}}", "index", (int)n, "id", called,
                                    "type", "function", "function", "name", own, "arguments", packed)
                        : NULL;
     free(packed);
@@ -90,23 +167,40 @@ bool form_call_add(const call_form *f, const char *name, size_t n_name, json_t *
 
 /* ---- objects ---- */
 
-static json_t *first_of(const json_t *object, const char *a, const char *b, const char *c)
+static json_t *first_of(const json_t *object, const char *a, const char *b)
 {
     json_t *v = json_object_get(object, a);
-    if (!v) v = json_object_get(object, b);
-    return v || !c ? v : json_object_get(object, c);
+    return v ? v : json_object_get(object, b);
 }
 
-static bool add_object(reading *r, json_t *object)
+/* Arguments as a text that holds JSON are read once more. */
+static bool add_opened(reading *r, const char *name, form_arguments a, const char *given)
 {
+    json_t *inner = NULL;
+    if (json_is_string(a.json)) {
+        a.text = json_string_value(a.json);
+        a.n = json_string_length(a.json);
+        a.json = inner = form_json(a.text, a.n, false, NULL);
+    }
+    bool ok = form_call_add(r->f, name, strlen(name), a, given, r->id, r->list);
+    json_decref(inner);
+    return ok;
+}
+
+/* from, to: its text. */
+static bool add_object(reading *r, json_t *object, const char *from, const char *to)
+{
+    static const char *const names[] = { "arguments", "parameters", "args" };
     char text[24];
-    json_t *name = first_of(object, "name", "tool_name", NULL), *given = first_of(object, "id", "tool_call_id", NULL);
-    json_t *arguments = first_of(object, "arguments", "parameters", "args");
+    size_t which = 0;
+    json_t *name = first_of(object, "name", "tool_name"), *given = first_of(object, "id", "tool_call_id");
+    while (which < 2 && !json_object_get(object, names[which])) which++;
+    json_t *arguments = json_object_get(object, names[which]);
     if (!name && json_object_size(object) == 1) { /* {"NAME": {...}} */
         void *one = json_object_iter(object);
         const char *key = json_object_iter_key(one);
         return form_tool(r->tools, key) &&
-               form_call_add(r->f, key, strlen(key), json_object_iter_value(one), NULL, r->id, r->list);
+               add_opened(r, key, member_of(from, to, key, json_object_iter_value(one)), NULL);
     }
     const char *n = json_string_value(name), *i = json_string_value(given);
     if (!n || (r->f->start && !form_tool(r->tools, n))) return false;
@@ -114,14 +208,21 @@ static bool add_object(reading *r, json_t *object)
         snprintf(text, sizeof text, "%lld", (long long)json_integer_value(given));
         i = text;
     }
-    return form_call_add(r->f, n, json_string_length(name), arguments, i, r->id, r->list);
+    return strlen(n) == json_string_length(name) &&
+           add_opened(r, n, member_of(from, to, names[which], arguments), i);
 }
 
-static bool add_objects(reading *r, json_t *value)
+static bool add_objects(reading *r, json_t *value, const char *from)
 {
-    if (json_is_object(value)) return add_object(r, value);
-    for (size_t i = 0; i < json_array_size(value); i++)
-        if (!json_is_object(json_array_get(value, i)) || !add_object(r, json_array_get(value, i))) return false;
+    if (json_is_object(value)) return add_object(r, value, from, r->at);
+    reading in = { .at = from + 1, .end = r->at };
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        skip(&in, " \t\r\n,");
+        const char *one = in.at;
+        in.at = value_end(one, r->at);
+        if (!json_is_object(json_array_get(value, i)) || !add_object(r, json_array_get(value, i), one, in.at))
+            return false;
+    }
     return json_array_size(value) > 0;
 }
 
@@ -133,7 +234,7 @@ static bool read_objects(reading *r)
         const char *before = r->at;
         json_t *value = take_json(r);
         size_t n = json_array_size(r->list);
-        bool ok = value && add_objects(r, value);
+        bool ok = value && add_objects(r, value, before);
         json_decref(value);
         if (ok) continue;
         while (json_array_size(r->list) > n) json_array_remove(r->list, n); /* of a list all or none */
@@ -153,7 +254,7 @@ static bool is_known(const reading *r, const char *name, size_t n)
 }
 
 /* NAME[CALL_ID]ID and functions.NAME:NUMBER are names with an id. */
-static bool add_named(reading *r, const char *name, size_t n, json_t *arguments)
+static bool add_named(reading *r, const char *name, size_t n, form_arguments arguments)
 {
     char given[256];
     const char *mark = memmem(name, n, "[CALL_ID]", 9), *colon = memrchr(name, ':', n);
@@ -176,8 +277,9 @@ static bool read_named(reading *r)
         if (r->at == r->end || take(r, r->f->close)) return true;
         const char *before = r->at, *name = take(r, r->f->each) ? take_until(r, r->f->named, &n) : NULL;
         if (name) skip(r, " \t\r\n");
+        const char *from = r->at;
         json_t *arguments = name ? take_json(r) : NULL;
-        bool ok = arguments && add_named(r, name, n, arguments);
+        bool ok = arguments && add_named(r, name, n, (form_arguments){ arguments, from, (size_t)(r->at - from) });
         json_decref(arguments);
         if (!ok) return r->at = before, false;
         const char *after = r->at;
@@ -247,7 +349,7 @@ static bool take_keyed(reading *r)
     bool ok = arguments;
     for (skip(r, " \t\r\n"); ok && take(r, f->key); skip(r, " \t\r\n"))
         ok = take_value(r, form_tool(r->tools, called), arguments);
-    ok = ok && take_end(r) && form_call_add(f, name, n, arguments, NULL, r->id, r->list);
+    ok = ok && take_end(r) && form_call_add(f, name, n, (form_arguments){ .json = arguments }, NULL, r->id, r->list);
     json_decref(arguments);
     return ok;
 }

@@ -262,9 +262,10 @@ static bool head(form_reader *r, bool last, bool *more)
 
 static bool call_body(form_reader *r, size_t n)
 {
-    json_t *arguments = json_loadb(r->held.data, n, JSON_ALLOW_NUL, NULL);
+    json_t *arguments = form_json(r->held.data, n, false, NULL);
     if (!r->calls) r->calls = json_array();
-    bool ok = form_call_add(r->forms.call, r->recipient, strlen(r->recipient), arguments, NULL, r->id, r->calls);
+    bool ok = form_call_add(r->forms.call, r->recipient, strlen(r->recipient),
+                            (form_arguments){ arguments, r->held.data, n }, NULL, r->id, r->calls);
     json_decref(arguments);
     if (ok) consume(r, n);
     return ok || tell_body(r, n); /* no call: it stays text */

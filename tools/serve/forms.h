@@ -102,8 +102,12 @@ void form_free(form_reader *r);
  * start: they may begin with the form's `start`. */
 typedef struct form_text { const char *text; size_t n; bool ended, start; } form_text;
 size_t form_calls_read(const call_form *f, const json_t *tools, const form_text *from, const char *id, json_t *list);
+/* The arguments of a call; n: how long their text is, as the model has written it, 0: there is none. */
+typedef struct form_arguments { json_t *json; const char *text; size_t n; } form_arguments;
+/* JSON whose integers may be beyond 64 bits: then all its numbers are reals. more: a text may follow, *end: where. */
+json_t *form_json(const char *text, size_t n, bool more, size_t *end);
 /* One call; false: the arguments are no JSON object. */
-bool form_call_add(const call_form *f, const char *name, size_t n_name, json_t *arguments, const char *given,
+bool form_call_add(const call_form *f, const char *name, size_t n_name, form_arguments arguments, const char *given,
                    const char *id, json_t *list);
 const json_t *form_tool(const json_t *tools, const char *name); /* its `function`; NULL: no such tool */
 

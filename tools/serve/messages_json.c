@@ -60,7 +60,8 @@ static json_t *object(answer *a)
         json_array_append_new(content, text_block(FORM_ANSWER, c->text.data, c->text.size));
     for (size_t i = 0; i < json_array_size(c->calls); i++) {
         const json_t *call = json_array_get(c->calls, i);
-        json_t *input = json_loads(arguments_of(call), JSON_ALLOW_NUL, NULL);
+        const char *text = arguments_of(call);
+        json_t *input = form_json(text, strlen(text), false, NULL);
         json_array_append_new(content, call_block(call, input));
     }
     return answer_shifted(c, message(a, content, why, sequence,
