@@ -1,5 +1,6 @@
 /* models.c: which model a request means, and who holds it. A request that needs a model which is not loaded waits for
- * the keeper, in the order in which requests came, and is then read again from the beginning. */
+ * the keeper, in the order in which requests came, and is then read again from the beginning. So does one that needs a
+ * model which is to make room for another. */
 #include "tools/serve/server.h"
 
 #include <string.h>
@@ -38,6 +39,8 @@ void served_want(server *s, served *m)
     m->unload = false;
     if (m->state != SERVED_UNLOADED) return; /* of one that is being given back the keeper looks who waits */
     m->state = SERVED_WANTED;
+    m->postponed = false;
+    m->until = 0;
     m->order = s->n_wanted++;
     pthread_cond_signal(&s->changed);
 }
@@ -45,13 +48,31 @@ void served_want(server *s, served *m)
 void served_unwant(server *s, served *m)
 {
     if (m->state == SERVED_WANTED && !m->n_waiting) m->state = SERVED_UNLOADED;
-    m->unload = m->state == SERVED_LOADING || m->state == SERVED_LOADED;
+    m->unload = m->state != SERVED_UNLOADED; /* when those that wait already have been served */
     pthread_cond_signal(&s->changed);
+}
+
+bool served_is_awaited(served *m)
+{
+    exchange **at = &m->first;
+    while (*at) {
+        exchange *x = *at;
+        if (!exchange_gone(x)) {
+            at = &x->next;
+            continue;
+        }
+        *at = x->next;
+        m->n_waiting--;
+        exchange_release(x); /* it holds no model */
+    }
+    m->last = at;
+    return m->n_waiting;
 }
 
 /* Under the lock. False: too many wait already. */
 static bool wait_for(exchange *x, served *m)
 {
+    if (m->n_waiting >= m->queue) served_is_awaited(m);
     if (m->n_waiting >= m->queue) return false;
     exchange_hold(x);
     x->next = NULL;
@@ -72,7 +93,7 @@ served *server_model(exchange *x, const char *name)
         return NULL;
     }
     pthread_mutex_lock(&s->lock);
-    const bool loaded = m->state == SERVED_LOADED, ends = atomic_load(&s->stopping);
+    const bool loaded = m->state == SERVED_LOADED && !m->leaving, ends = atomic_load(&s->stopping);
     const bool waits = !loaded && !ends && wait_for(x, m); /* another thread may read x again from here on */
     if (loaded) {
         m->users++;
@@ -97,7 +118,10 @@ void server_release(server *s, served *m)
 {
     pthread_mutex_lock(&s->lock);
     m->used = weft__seconds();
-    if (!--m->users) pthread_cond_signal(&s->changed);
+    if (!--m->users) {
+        s->n_freed++;
+        pthread_cond_signal(&s->changed);
+    }
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -115,11 +139,16 @@ static served *named_model(exchange *x)
     return m;
 }
 
-/* The answer comes when it is loaded, or has failed to. */
+/* The answer comes when it is loaded, or has failed to. Of what was asked before, it is the later one that counts. */
 void serve_load(exchange *x)
 {
-    served *m = x->model ? x->model : named_model(x);
-    if (m && server_model(x, m->name)) exchange_answer(x, 200, json_pack("{s:b}", "success", 1));
+    const bool at_once = !x->model; /* else it was waited for, and may have been unloaded since */
+    served *m = at_once ? named_model(x) : x->model;
+    if (!m || !server_model(x, m->name)) return;
+    pthread_mutex_lock(&x->server->lock);
+    if (at_once) m->unload = false;
+    pthread_mutex_unlock(&x->server->lock);
+    exchange_answer(x, 200, json_pack("{s:b}", "success", 1));
 }
 
 /* The answer comes at once: texts under way are finished first. */

@@ -189,7 +189,11 @@ int serve_run(const cli_args *a)
     s.began = weft__seconds();
     s.patience = cli_u32(a, "timeout", TIMEOUT);
     pthread_mutex_init(&s.lock, NULL);
-    pthread_cond_init(&s.changed, NULL);
+    pthread_condattr_t attr; /* a clock that nobody sets */
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s.changed, &attr);
+    pthread_condattr_destroy(&attr);
     count_cores(&s);
     json_object_seed(0);
     int status = read_keys(a, &s);

@@ -55,6 +55,7 @@ static int look_for_room(served *m, const weft_session_desc *desc, served_room *
     weft_status status = room(ctx, m, plan, &reason);
     weft_session_plan_destroy(plan);
     if (reason.status) *why = reason;
+    if (m->postponed) return 1; /* no fault */
     return status ? cli_fail("%s: %s", m->name, reason.text) : 0;
 }
 
@@ -134,5 +135,5 @@ void served_close(served *m)
     m->model = NULL;
     m->session = NULL;
     m->tokenizer = NULL;
-    m->n_devices = 0;
+    if (!m->postponed) m->n_devices = 0;
 }

@@ -29,6 +29,11 @@ typedef struct served {
     /* under the server's lock */
     served_state state;
     bool unload;        /* asked for: when nobody uses it */
+    bool leaving;       /* its room is waited for: who asks for it now waits, too, until it is loaded again */
+    bool postponed;     /* WANTED, but there is no room yet: tried again when there may be some */
+    double until;       /* when that is given up, with what was said last */
+    uint64_t tried;     /* the server's n_freed then */
+    weft_error why;
     unsigned users;     /* exchanges that hold it */
     double used;        /* when the last of them let it go, or it was loaded */
     uint64_t order;     /* of being wanted */
@@ -50,7 +55,8 @@ typedef struct served {
     bool shifts;            /* texts go on where the context is full, unless they say otherwise */
     bool speculates;        /* tokens are guessed for every text that does not say otherwise */
     weft_device_info device;
-    uint64_t planned[CLI_MAX_DEVICES]; /* bytes on each of the devices below, by the plan */
+    uint64_t planned[CLI_MAX_DEVICES]; /* bytes on each of the devices below, by the plan; of one that is postponed, too */
+    uint64_t most[CLI_MAX_DEVICES]; /* that all models may have there (room.c) */
     weft_device_info devices[CLI_MAX_DEVICES];
     uint32_t n_devices;
 } served;
@@ -77,6 +83,7 @@ typedef struct server {
     bool keeping;     /* there is one */
     atomic_bool stopping; /* nothing is loaded any more */
     uint64_t n_wanted;
+    uint64_t n_freed; /* times that a model was left by its last user, or given back */
     atomic_flag profiling; /* one at a time */
     cores cores; /* of the processor, that models on it share */
 } server;
@@ -101,6 +108,8 @@ const char *served_state_name(served_state s); /* "unloaded" */
 /* Under the lock: somebody wants it loaded, or given back. */
 void served_want(server *s, served *m);
 void served_unwant(server *s, served *m);
+/* Under the lock: those whose clients have gone wait no longer; nobody is left who waits: false. */
+bool served_is_awaited(served *m);
 
 /* ---- what the command line says of models (words.c) ---- */
 /* 0, or an exit status; forget in any case. */
