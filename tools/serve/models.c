@@ -83,7 +83,8 @@ static bool wait_for(exchange *x, served *m)
     return true;
 }
 
-served *server_model(exchange *x, const char *name)
+/* loads false: an error where it is not loaded. */
+static served *claim(exchange *x, const char *name, bool loads)
 {
     server *s = x->server;
     served *m = x->model ? x->model : server_find(s, name);
@@ -94,7 +95,7 @@ served *server_model(exchange *x, const char *name)
     }
     pthread_mutex_lock(&s->lock);
     const bool loaded = m->state == SERVED_LOADED && !m->leaving, ends = atomic_load(&s->stopping);
-    const bool waits = !loaded && !ends && wait_for(x, m); /* another thread may read x again from here on */
+    const bool waits = !loaded && !ends && loads && wait_for(x, m); /* another thread may read x again from here on */
     if (loaded) {
         m->users++;
         x->model = m;
@@ -102,8 +103,19 @@ served *server_model(exchange *x, const char *name)
     pthread_mutex_unlock(&s->lock);
     if (loaded) return m;
     if (ends) exchange_error(x, 503, "not_ready", NULL, "the server is ending");
+    else if (!loads) exchange_error(x, 409, "model_not_loaded", "model", "'%s' is not loaded", m->name);
     else if (!waits) exchange_error(x, 429, "queue_full", NULL, "too many requests wait for '%s'", m->name);
     return NULL;
+}
+
+served *server_model(exchange *x, const char *name)
+{
+    return claim(x, name, true);
+}
+
+served *server_loaded_model(exchange *x, const char *name)
+{
+    return claim(x, name, false);
 }
 
 served *server_text_model(exchange *x, const char *name)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROMPT = 16, WARM_UP = 2, RUNS = 32, LONGEST_RUN = 128 };
+enum { PROMPT = 16, WARM_UP = 2, RUNS = 32, LONGEST_RUN = 128, LEAST = 8 }; /* tokens; LEAST: of a context */
 static const double part_seconds = 0.3; /* of the prompt, and of decoding */
 
 typedef struct job {
@@ -53,12 +53,15 @@ static weft_status measure_decoding(job *j, weft_error *err)
 {
     weft_session *s = j->m->session;
     profile_entry *e;
+    const uint32_t context = j->m->context, prompt = context / 4 < PROMPT ? context / 4 : PROMPT;
+    const uint32_t left = context - prompt, runs = left < WARM_UP + RUNS ? left - WARM_UP : RUNS;
+    if (context < LEAST) return WEFT_FAIL(err, WEFT_UNSUPPORTED, "a context of %u tokens is too short", context);
     WEFT_TRY(clear(j, err));
-    WEFT_TRY(run(j, PROMPT, err));
+    WEFT_TRY(run(j, prompt, err));
     WEFT_TRY(profile_begin(&j->set, "decode", weft_session_program(s, 1), weft_session_graph(s), 1, &e, err));
     const double began = weft__seconds();
     for (int i = 0; i < WARM_UP; i++) WEFT_TRY(run(j, 1, err));
-    for (int i = 0; i < RUNS && (i < 3 || weft__seconds() - began < part_seconds); i++)
+    for (uint32_t i = 0; i < runs && (i < 3 || weft__seconds() - began < part_seconds); i++)
         WEFT_TRY(run_counted(j, e, 1, err));
     return profile_end(e, err);
 }
@@ -147,7 +150,7 @@ static void work(void *ctx)
 void serve_profile(exchange *x)
 {
     const char *name = strlen(x->path) > strlen("/profile/") ? x->path + strlen("/profile/") : NULL;
-    served *m = server_model(x, name);
+    served *m = server_loaded_model(x, name); /* a GET changes nothing */
     if (!m) return;
     if (atomic_flag_test_and_set(&x->server->profiling)) {
         exchange_error(x, 429, "profiling", NULL, "a profile is being measured already");

@@ -72,7 +72,8 @@ weft_status room_fail(const server *s, const served *m, const weft_device_info *
         if (same_device(&m->devices[k], device)) most = m->most[k];
     const char *what = s->memory ? "that --memory allows" : "that there are";
     if (room_short(s, m, ROOM_NONE))
-        return WEFT_FAIL(err, WEFT_LIMIT, "it takes %.1f MiB on %s, of the %.1f %s", need, device->name, mib(most), what);
+        return WEFT_FAIL(err, WEFT_LIMIT, "it takes %.1f MiB on %s, of the %.1f %s", need, device->name, mib(most),
+                         what);
     return WEFT_FAIL(err, WEFT_LIMIT, "it takes %.1f MiB on %s, and models that are in use have %.1f of the %.1f %s",
                      need, device->name, others, mib(most), what);
 }

@@ -15,8 +15,8 @@ void room_look(const server *s, served *m);
 const weft_device_info *room_short(const server *s, const served *m, room_of whose);
 /* Why: always a failure. */
 weft_status room_fail(const server *s, const served *m, const weft_device_info *device, weft_error *err);
-/* The model with bytes there that was not used for longest: of those that are idle, or of those in use that do not leave
- * yet; NULL: there is none. */
+/* The model with bytes there that was not used for longest: of those that are idle, or of those in use that do not
+ * leave yet; NULL: there is none. */
 served *room_oldest(server *s, const weft_device_info *device, bool idle);
 
 #endif

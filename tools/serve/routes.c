@@ -50,7 +50,7 @@ static const route *find(const char *path)
 
 const char *route_method(const route *r)
 {
-    return strcmp(r->method, "GET") ? r->method : "GET, HEAD";
+    return !strcmp(r->method, "GET") && r->quick ? "GET, HEAD" : r->method;
 }
 
 bool route_is_quick(const route *r)
@@ -94,7 +94,7 @@ static bool is_foreign(const request_head *head)
  * the server busy. */
 static bool is_embedded(const request_head *head)
 {
-    return head->site && !strcasecmp(head->site, "cross-site");
+    return head->site && strcasecmp(head->site, "same-origin") && strcasecmp(head->site, "none");
 }
 
 /* A server for this machine alone, without keys, is asked for by an address or as localhost; a name that somebody else
@@ -111,7 +111,7 @@ void server_begin(server *s, exchange *x, const request_head *head)
 {
     const route *r = x->route = find(head->path);
     x->anthropic = !strncmp(head->path, "/v1/messages", 12); /* an error is in the form that the client reads */
-    bool reads = !strcmp(head->method, "HEAD") && r && !strcmp(r->method, "GET");
+    bool reads = !strcmp(head->method, "HEAD") && r && r->quick && !strcmp(r->method, "GET");
     if (is_foreign(head) || is_rebound(s, head) || (r && !r->quick && is_embedded(head)))
         exchange_error(x, 403, "foreign_origin", NULL, "pages of other sites may not use this server");
     else if (!(r && r->open) && s->n_keys && !server_key(s, head))

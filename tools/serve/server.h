@@ -55,7 +55,7 @@ typedef struct served {
     bool shifts;            /* texts go on where the context is full, unless they say otherwise */
     bool speculates;        /* tokens are guessed for every text that does not say otherwise */
     weft_device_info device;
-    uint64_t planned[CLI_MAX_DEVICES]; /* bytes on each of the devices below, by the plan; of one that is postponed, too */
+    uint64_t planned[CLI_MAX_DEVICES]; /* bytes on each of the devices below, by the plan; of one postponed, too */
     uint64_t most[CLI_MAX_DEVICES]; /* that all models may have there (room.c) */
     weft_device_info devices[CLI_MAX_DEVICES];
     uint32_t n_devices;
@@ -98,6 +98,7 @@ void server_count(server *s, unsigned status, double seconds);
  * route's function is called again, from the beginning, when it is. So nothing may be answered before. */
 served *server_model(exchange *x, const char *name);
 served *server_text_model(exchange *x, const char *name);
+served *server_loaded_model(exchange *x, const char *name); /* where it is loaded; else an error is answered */
 /* The same without loading it or an answer: NULL where there is none. */
 served *server_find(server *s, const char *name);
 void server_release(server *s, served *m); /* the exchange that held it has ended */

@@ -140,6 +140,17 @@ static unsigned long long sum_of(const metric *m, const served *of)
     return value_of(m, &of->before) + (of->state == SERVED_LOADED ? value_of(m, engine_count(of->engine)) : 0);
 }
 
+/* As Prometheus reads the value of a label. */
+static void write_sample(const weft_writer *w, const char *name, const char *model, unsigned long long value)
+{
+    weft_writef(w, "%s{model=\"", name);
+    for (const char *c = model; *c; c++) {
+        if (*c == '\n') weft_writef(w, "\\n");
+        else weft_writef(w, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+    }
+    weft_writef(w, "\"} %llu\n", value);
+}
+
 static void write_models(server *s, const weft_writer *w)
 {
     pthread_mutex_lock(&s->lock);
@@ -147,15 +158,14 @@ static void write_models(server *s, const weft_writer *w)
         const metric *m = &metrics[k];
         weft_writef(w, "# HELP %s %s.\n# TYPE %s %s\n", m->name, m->help, m->name, m->type);
         for (unsigned i = 0; i < s->n_models; i++)
-            weft_writef(w, "%s{model=\"%s\"} %llu\n", m->name, s->models[i].name, sum_of(m, &s->models[i]));
+            write_sample(w, m->name, s->models[i].name, sum_of(m, &s->models[i]));
     }
     weft_writef(w, "# HELP weft_loaded Whether the model is loaded.\n# TYPE weft_loaded gauge\n");
     for (unsigned i = 0; i < s->n_models; i++)
-        weft_writef(w, "weft_loaded{model=\"%s\"} %d\n", s->models[i].name, s->models[i].state == SERVED_LOADED);
+        write_sample(w, "weft_loaded", s->models[i].name, s->models[i].state == SERVED_LOADED);
     weft_writef(w, "# HELP weft_loads_total Times that the model was loaded.\n# TYPE weft_loads_total counter\n");
     for (unsigned i = 0; i < s->n_models; i++)
-        weft_writef(w, "weft_loads_total{model=\"%s\"} %llu\n", s->models[i].name,
-                    (unsigned long long)s->models[i].loads);
+        write_sample(w, "weft_loads_total", s->models[i].name, s->models[i].loads);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -2,6 +2,8 @@
  * "tiny=models/tiny,context=4096,device=vulkan:0,keep-alive=600". Other options hold for all. */
 #include "tools/serve/server.h"
 
+#include "models/tokenizer/unicode.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,6 +84,8 @@ static int name_adapters(served *m)
         char *name = last_part(values[i], n);
         if (!name) return cli_fail("out of memory");
         m->adapter_names[m->n_adapters++] = name;
+        if (!weft__utf8_is_valid(name, strlen(name)))
+            return cli_misuse("serve: %s: the folder's name is not UTF-8", name);
     }
     return 0;
 }
@@ -101,6 +105,8 @@ int served_read(const cli_args *a, const char *word, served *m)
     const char *given = cli_text(a, "name", NULL);
     m->name = given ? strdup(given) : equals ? strdup(path) : last_part(path, strlen(path));
     if (!m->name) return cli_fail("out of memory");
+    if (!weft__utf8_is_valid(m->name, strlen(m->name)))
+        return cli_misuse("serve: %s: a name is UTF-8: NAME=PATH gives the model another", m->name);
     m->args.model = equals ? equals + 1 : path;
     int status = read_options(m, rest);
     if (!status) status = cli_find_model(&m->args);
