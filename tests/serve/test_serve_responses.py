@@ -87,4 +87,26 @@ for what, param, fields in [
     check.equal(what, (r.status, r.error["param"]), (400, param))
 check.equal("another model", post(model="other").status, 404)
 check.equal("the server ends", server.end(), 0)
+
+# ---- kinds that alternate ----
+with open(path, "w") as f:
+    f.write("{# <|channel|> <|message|> #}{% for m in messages %}{{ m.content }}{% endfor %}")
+server = Server(weft, model, "--deterministic", "--chat-template", path, "--name", "tiny")
+runs = [("analysis", "a"), ("commentary", "b"), ("analysis", "c"), ("final", "d")]
+said = "<|end|><|start|>assistant".join("<|channel|>%s<|message|>%s" % run for run in runs)
+fields = {"text": {"format": {"type": "json_schema", "name": "x", "schema": {"enum": [said]}}}, "max_output_tokens": 300}
+
+
+def texts(items):
+    return [(i["type"], i["content"][0]["text"], i["id"]) for i in items]
+
+
+items = post(**fields).json["output"]
+check.equal("an item each", [t[:2] for t in texts(items)], 
+            [("message", '"'), ("reasoning", "a"), ("message", "b"), ("reasoning", "c"), ("message", 'd"')])
+events = streamed(**fields)
+check.equal("the same in a stream", texts(events[-1]["response"]["output"]),
+            texts(e["item"] for e in events if e["type"] == "response.output_item.done"))
+check.equal("of the same texts", [t[:2] for t in texts(events[-1]["response"]["output"])], [t[:2] for t in texts(items)])
+check.equal("the other server ends", server.end(), 0)
 check.end()

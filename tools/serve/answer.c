@@ -19,6 +19,8 @@ static void free_answer(answer *a)
         weft_text_free(&a->choices[i].text);
         weft_text_free(&a->choices[i].reasoning);
         form_free(&a->choices[i].reader);
+        for (size_t k = 0; k < a->choices[i].n_runs; k++) weft_text_free(&a->choices[i].runs[k].text);
+        free(a->choices[i].runs);
         json_decref(a->choices[i].logprobs);
         json_decref(a->choices[i].calls);
     }
@@ -81,12 +83,30 @@ static bool append(weft_text *to, const char *text, size_t n)
     return !n || w.write(w.ctx, text, n);
 }
 
+/* The empty line between two messages of one kind is none of an item's text. */
+static bool begins_empty(const choice *c, form_part part, const char *text, size_t n)
+{
+    return c->n_runs > 1 && c->runs[c->n_runs - 1].part != part && n == 2 && !memcmp(text, "\n\n", 2);
+}
+
+static bool add_run(choice *c, form_part part, const char *text, size_t n)
+{
+    if (!n) return true;
+    if (!c->n_runs || c->runs[c->n_runs - 1].part != part) {
+        if (!weft__grow(&c->runs, &c->cap_runs, c->n_runs + 1, sizeof *c->runs)) return false;
+        c->runs[c->n_runs++] = (text_run){ .part = part };
+    }
+    return append(&c->runs[c->n_runs - 1].text, text, n);
+}
+
 /* A piece of the answer or of the reasoning that is certain. */
 static bool on_piece(void *ctx, form_part part, const char *text, size_t n)
 {
     choice *c = ctx;
     answer *a = c->a;
     if (a->keep_reasoning) part = FORM_ANSWER;
+    if (a->shape->items && begins_empty(c, part, text, n)) return true;
+    if (a->shape->items && !add_run(c, part, text, n)) return false;
     if (a->stream) return a->shape->piece(a, c, part, text, n);
     return append(part == FORM_REASONING ? &c->reasoning : &c->text, text, n);
 }

@@ -7,6 +7,9 @@
 
 typedef struct answer answer;
 
+/* Text of one kind, up to that of another. */
+typedef struct text_run { form_part part; weft_text text; } text_run;
+
 typedef struct choice {
     answer *a;
     task *task; /* the engine's, until it has ended */
@@ -14,6 +17,8 @@ typedef struct choice {
     bool counted;    /* another choice counts its prompt */
     weft_text text;  /* of an answer that is no stream */
     weft_text reasoning;
+    text_run *runs;  /* of shapes with items: both in the order in which they came */
+    size_t n_runs, cap_runs;
     char name[56];      /* of the answer and this choice, for ids of calls */
     form_reader reader; /* of a chat whose template has forms of its own */
     uint64_t n_reasoned; /* tokens */
@@ -33,6 +38,7 @@ typedef struct choice {
  * reads any more. */
 typedef struct answer_shape {
     const char *prefix; /* of ids, "cmpl-" */
+    bool items;         /* runs of text are kept one by one */
     bool chat;          /* log-probabilities are those of chats; forms are looked for */
     void (*begin)(answer *a, choice *c);
     bool (*piece)(answer *a, choice *c, form_part part, const char *text, size_t n);

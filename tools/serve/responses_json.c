@@ -47,10 +47,10 @@ static json_t *items(const answer *a)
     const choice *c = a->choices;
     const char *status = !strcmp(c->finish, "length") ? "incomplete" : "completed";
     json_t *list = json_array();
-    if (c->reasoning.size)
-        json_array_append_new(list, text_item(a, FORM_REASONING, 0, &c->reasoning, status));
-    if (c->text.size || (!c->reasoning.size && !c->calls))
-        json_array_append_new(list, text_item(a, FORM_ANSWER, (unsigned)json_array_size(list), &c->text, status));
+    for (size_t i = 0; i < c->n_runs; i++)
+        json_array_append_new(list, text_item(a, c->runs[i].part, (unsigned)i, &c->runs[i].text,
+                                              i + 1 < c->n_runs ? "completed" : status));
+    if (!c->n_runs && !c->calls) json_array_append_new(list, text_item(a, FORM_ANSWER, 0, &c->text, status));
     for (size_t i = 0; i < json_array_size(c->calls); i++)
         json_array_append_new(list, call_item(a, json_array_get(c->calls, i), (unsigned)json_array_size(list), true));
     return list;
@@ -122,7 +122,7 @@ static bool open_item(answer *a, choice *c, form_part part)
 static bool close_item(answer *a, choice *c, const char *status)
 {
     const bool reasons = c->part == FORM_REASONING;
-    const weft_text *text = reasons ? &c->reasoning : &c->text;
+    const weft_text *text = c->n_blocks < c->n_runs ? &c->runs[c->n_blocks].text : &c->text; /* which then is empty */
     json_t *whole = json_stringn(text->data ? text->data : "", text->size);
     if (!c->open) return json_decref(whole), true;
     bool ok = send_text(a, c, reasons ? "response.reasoning_text.done" : "response.output_text.done", "text", whole) &&
@@ -142,10 +142,9 @@ static void begin(answer *a, choice *c)
 
 static bool piece(answer *a, choice *c, form_part part, const char *text, size_t n)
 {
-    weft_writer w = weft_text_writer(part == FORM_REASONING ? &c->reasoning : &c->text);
     if (!n) return true;
     if (c->open && c->part != part && !close_item(a, c, "completed")) return false;
-    if (!w.write(w.ctx, text, n) || (!c->open && !open_item(a, c, part))) return false;
+    if (!c->open && !open_item(a, c, part)) return false;
     return send_text(a, c, part == FORM_REASONING ? "response.reasoning_text.delta" : "response.output_text.delta",
                      "delta", json_stringn(text, n));
 }
@@ -180,5 +179,5 @@ static void finish(answer *a)
     exchange_end(a->x, NULL);
 }
 
-const answer_shape answer_responses = { .prefix = "resp_", .chat = true, .begin = begin, .piece = piece, .end = end,
-                                        .finish = finish, .object = object };
+const answer_shape answer_responses = { .prefix = "resp_", .items = true, .chat = true, .begin = begin, .piece = piece,
+                                        .end = end, .finish = finish, .object = object };
