@@ -1,5 +1,5 @@
-"""load.py URL [--streams 1,4,16] [--tokens N] [--words N] [--arrivals]: how fast a server with OpenAI's interface streams,
-and how evenly. One process with one loop reads all streams, so that the client takes little of the machine.
+"""load.py URL [--streams 1,4,16] [--tokens N] [--words N] [--seed N] [--arrivals]: how fast a server with OpenAI's
+interface streams, and how evenly. One process with one loop reads all streams, so that the client takes little of the machine.
 
 For each number of streams all begin at once with other prompts, and N tokens are made for each (the end of the text is
 ignored, temperature 0). What is told: tokens a second over all streams from the first request to the last event, the time
@@ -82,6 +82,7 @@ def main():
     p.add_argument("--streams", default="1,4,16")
     p.add_argument("--tokens", type=int, default=128)
     p.add_argument("--words", type=int, default=24)
+    p.add_argument("--seed", type=int, default=0, help="another one: other prompts, which no server has kept")
     p.add_argument("--arrivals", action="store_true")
     p.add_argument("--model")
     p.add_argument("--repeat", type=int, default=1)
@@ -89,7 +90,7 @@ def main():
     url = urllib.parse.urlsplit(a.url)
     for k in range(a.repeat):
         for n in map(int, a.streams.split(",")):
-            r = run(url, n, a.tokens, a.words, a.arrivals, a.model, 100000 * k + 1000 * n)
+            r = run(url, n, a.tokens, a.words, a.arrivals, a.model, 1000000 * a.seed + 100000 * k + 1000 * n)
             print("{streams:3d} streams {tokens_per_s:8.1f} tokens/s  first {first_ms:7.1f} ms  p50 {p50_ms:6.2f} ms  "
                   "p99 {p99_ms:6.2f} ms  {others} others".format(**r), flush=True)
 
