@@ -109,6 +109,7 @@ const jinja_text *jinja_text_join(jinja_run *r, const jinja_text *a, const jinja
 {
     jinja_text *t = text_new(r, a->s, a->n + b->n, a->chars + b->chars);
     t->markup = a->markup;
+    if (!t->n) return t;
     if (a->n && a->s + a->n == r->tail && b->n <= r->room) {
         if (b->n) memcpy(r->tail, b->s, b->n);
         r->tail += b->n;
