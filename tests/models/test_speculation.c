@@ -293,11 +293,6 @@ static void world_close(world *w)
     weft_backend_close(w->device);
 }
 
-static int32_t word(uint32_t i)
-{
-    return (int32_t)(i * 2654435761u >> 9) % WINDOWS_NAN;
-}
-
 static weft_status read_words(weft_session *s, const int32_t *ids, uint32_t n, float *out)
 {
     weft_batch_token t[WINDOWS_MOST];
@@ -320,7 +315,7 @@ static void windows_keep_what_is_taken_back(void)
     if (world_open(&w, &mixed, (weft_session_desc){ .max_tokens = 20, .rollback = ROLLBACK }))
         for (uint32_t i = 0; n < LONG; i++) {
             const uint32_t more = 1 + i * 7 % 13, back = (i * 5 % 11) % (ROLLBACK + 1);
-            for (uint32_t k = 0; k < more; k++) ids[n + k] = word(n + k + i);
+            for (uint32_t k = 0; k < more; k++) ids[n + k] = windows_word(n + k + i);
             if (!CHECK_OK(read_words(w.s, ids + n, more, row), err)) break;
             n += more;
             windows_logits(&mixed, ids, n, want);

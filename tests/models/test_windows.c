@@ -39,16 +39,11 @@ static void world_close(world *w)
     weft_backend_close(w->device);
 }
 
-static int32_t word(uint32_t i)
-{
-    return (int32_t)(i * 2654435761u >> 9) % WINDOWS_NAN;
-}
-
 /* Words [from, to) of the text, of which the last tells its logits. */
 static weft_status go_on(weft_session *s, uint32_t q, uint32_t from, uint32_t to, float *out)
 {
     weft_batch_token t[WINDOWS_MOST];
-    for (uint32_t i = from; i < to; i++) t[i - from] = (weft_batch_token){ word(i), q, 0 };
+    for (uint32_t i = from; i < to; i++) t[i - from] = (weft_batch_token){ windows_word(i), q, 0 };
     if (out) t[to - from - 1].wants = WEFT_WANT_LOGITS;
     return weft_session_eval(s, t, to - from, &(weft_rows){ .logits = out }, &err);
 }
@@ -57,7 +52,7 @@ static void compare(const windows_model *w, const float *got, uint32_t n)
 {
     int32_t ids[WINDOWS_MOST];
     double want[V], most = 0, off = 0;
-    for (uint32_t i = 0; i < n; i++) ids[i] = word(i);
+    for (uint32_t i = 0; i < n; i++) ids[i] = windows_word(i);
     windows_logits(w, ids, n, want);
     for (int v = 0; v < V; v++) {
         most = fmax(most, fabs(want[v]));
@@ -235,7 +230,7 @@ static void go_on_together(uint32_t sharing, uint32_t going, uint32_t copies, bo
         CHECK_OK(go_on(w.s, 0, 0, 10, NULL), err);
         for (uint32_t q = 1; q < sharing; q++) CHECK_OK(weft_session_fork(w.s, 0, q, &err), err);
         if (shorter) CHECK_OK(weft_session_truncate(w.s, 1, 8, &err), err);
-        for (uint32_t q = 0; q < going; q++) t[q] = (weft_batch_token){ word(10), q, 0 };
+        for (uint32_t q = 0; q < going; q++) t[q] = (weft_batch_token){ windows_word(10), q, 0 };
         CHECK_OK(weft_session_eval(w.s, t, going, NULL, &err), err);
         CHECK_EQ_INT(weft_session_cells_free(w.s), 0);
     }
@@ -282,7 +277,7 @@ static void shares_what_windows_still_have(void)
     int32_t ids[100];
     uint32_t got;
     float row[V];
-    for (uint32_t i = 0; i < 100; i++) ids[i] = word(i);
+    for (uint32_t i = 0; i < 100; i++) ids[i] = windows_word(i);
     if (world_open(&w, "cpu,threads=1", &mixed, (weft_session_desc){ .n_sequences = 3, .exact = true })) {
         CHECK_OK(go_on(w.s, 0, 0, 60, NULL), err);
         CHECK_OK(weft_session_share(w.s, 1, ids, 53, &got, &err), err); /* 32 is where pages begin */
@@ -306,14 +301,14 @@ static void a_failure_behind_the_window_empties(void)
     world w;
     float row[V];
     weft_batch_token t[60];
-    for (uint32_t i = 0; i < 60; i++) t[i] = (weft_batch_token){ word(30 + i), 0, 0 };
+    for (uint32_t i = 0; i < 60; i++) t[i] = (weft_batch_token){ windows_word(30 + i), 0, 0 };
     t[11].id = t[59].id = WINDOWS_NAN;
     t[11].wants = t[59].wants = WEFT_WANT_LOGITS;
     if (world_open(&w, "cpu,threads=1", &narrow, (weft_session_desc){ .max_tokens = 20, .exact = true })) {
         CHECK_OK(go_on(w.s, 0, 0, 30, NULL), err);
         CHECK_STATUS(weft_session_eval(w.s, t, 12, &(weft_rows){ .logits = row }, &err), WEFT_NOT_FINITE, err);
         CHECK_EQ_INT(weft_session_length(w.s, 0), 30);
-        t[11].id = word(41);
+        t[11].id = windows_word(41);
         CHECK_STATUS(weft_session_eval(w.s, t, 60, &(weft_rows){ .logits = (float[2 * V]){ 0 } }, &err),
                      WEFT_NOT_FINITE, err);
         CHECK_EQ_INT(weft_session_length(w.s, 0), 0);
@@ -330,7 +325,7 @@ static void a_failed_generation_says_why(void)
     world w;
     weft_generated r;
     int32_t prompt[30];
-    for (uint32_t i = 0; i < 30; i++) prompt[i] = i < 29 ? word(i) : WINDOWS_NAN;
+    for (uint32_t i = 0; i < 30; i++) prompt[i] = i < 29 ? windows_word(i) : WINDOWS_NAN;
     if (world_open(&w, "cpu,threads=1", &narrow, (weft_session_desc){ .max_tokens = 8 })) {
         for (uint32_t n = 3; n <= 30; n += 27) {
             CHECK_OK(go_on(w.s, 0, 0, 45, NULL), err);
@@ -409,7 +404,7 @@ static void checks_leave_windows_alone(void)
     float row[V];
     int32_t ids[40];
     unsigned counts[2] = { 0, 0 };
-    for (uint32_t i = 0; i < 40; i++) ids[i] = word(i + 50);
+    for (uint32_t i = 0; i < 40; i++) ids[i] = windows_word(i + 50);
     if (world_open(&w, "cpu,threads=1", &mixed, (weft_session_desc){ .exact = true })) {
         CHECK_OK(go_on(w.s, 0, 0, 50, NULL), err);
         CHECK_OK(weft_session_check(w.s, ids, 40, count, counts, &err), err);

@@ -88,6 +88,11 @@ static uint32_t first_seen(uint32_t window, uint32_t p)
     return window && p >= window ? p - window + 1 : 0;
 }
 
+int32_t windows_word(uint32_t i)
+{
+    return (int32_t)(i * 2654435761u >> 9) % WINDOWS_NAN;
+}
+
 uint32_t windows_begin(uint32_t window, uint32_t n, uint32_t page)
 {
     return first_seen(window, n) / page * page;

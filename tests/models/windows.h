@@ -16,6 +16,9 @@ weft_status windows_open(const windows_model *w, uint32_t context, weft_model **
 /* Logits of the last of n tokens, at most MOST. */
 void windows_logits(const windows_model *w, const int32_t *ids, uint32_t n, double *out);
 
+/* A token of the i-th place of a text, not NAN. */
+int32_t windows_word(uint32_t i);
+
 /* Where a sequence of n tokens has cells from, in pages of `page`: those that the next token sees, and before them in
  * their page. */
 uint32_t windows_begin(uint32_t window, uint32_t n, uint32_t page);

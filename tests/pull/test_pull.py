@@ -94,14 +94,20 @@ def fails(what, cache, words, status=1):
 
 
 # ---- faults that a server can have, each for one request ----
+def begins(h, data):
+    """The head of an answer with all that was asked for, and where that begins."""
+    at = h.offset()
+    h.send_response(206 if at else 200)
+    if at:
+        h.send_header("Content-Range", f"bytes {at}-{len(data) - 1}/{len(data)}")
+    h.send_header("Content-Length", str(len(data) - at))
+    h.end_headers()
+    return at
+
+
 def breaks_after(n):
     def act(h, data):
-        at = h.offset()
-        h.send_response(206 if at else 200)
-        if at:
-            h.send_header("Content-Range", f"bytes {at}-{len(data) - 1}/{len(data)}")
-        h.send_header("Content-Length", str(len(data) - at))
-        h.end_headers()
+        at = begins(h, data)
         h.wfile.write(data[at:at + n])
         h.cut()
     return act
@@ -451,12 +457,7 @@ reached, go_on = threading.Event(), threading.Event()
 
 def holds(h, data):
     """Half of it; the rest when it is told to."""
-    at = h.offset()
-    h.send_response(206 if at else 200)
-    if at:
-        h.send_header("Content-Range", f"bytes {at}-{len(data) - 1}/{len(data)}")
-    h.send_header("Content-Length", str(len(data) - at))
-    h.end_headers()
+    at = begins(h, data)
     h.wfile.write(data[at:half])
     h.wfile.flush()
     reached.set()

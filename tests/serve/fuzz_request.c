@@ -40,35 +40,10 @@ void task_destroy(task *t)
     (void)t;
 }
 
-uint32_t task_prompt(const task *t)
-{
-    return t != NULL;
-}
-
-uint32_t task_cached(const task *t)
-{
-    return t != NULL;
-}
-
-uint32_t task_picked(const task *t)
-{
-    return t != NULL;
-}
-
-uint32_t task_drafted(const task *t)
-{
-    return t != NULL;
-}
-
-uint32_t task_accepted(const task *t)
-{
-    return t != NULL;
-}
-
-uint64_t task_dropped(const task *t)
+task_tokens task_count(const task *t)
 {
     (void)t;
-    return 0;
+    return (task_tokens){ .prompt = 1 };
 }
 
 int task_stopped(const task *t)

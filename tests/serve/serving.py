@@ -51,6 +51,13 @@ class Reply:
         return [d if d == "[DONE]" else json.loads(d) for d in data]
 
 
+    @property
+    def named_events(self):
+        """The names of a stream's events, and their data."""
+        pairs = [e.split("\n") for e in self.body.decode().split("\n\n")[:-1]]
+        return [(name, json.loads(data[6:])) for name, data in pairs]
+
+
 class Server:
     def __init__(self, weft, model, *options):
         self.process = subprocess.Popen([weft, "serve", model, "--port", "0", "--device", "cpu,threads=1", *options],

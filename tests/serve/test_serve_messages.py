@@ -36,10 +36,9 @@ def text_of(prompt, **fields):
 def streamed(**fields):
     """The events of a stream, whose names are also in their data."""
     events = []
-    for event in post(stream=True, **fields).body.decode().split("\n\n")[:-1]:
-        name, data = event.split("\n")
-        events.append(json.loads(data[6:]))
-        check.equal("an event's name", name, "event: " + events[-1]["type"])
+    for name, event in post(stream=True, **fields).named_events:
+        check.equal("an event's name", name, "event: " + event["type"])
+        events.append(event)
     return events
 
 

@@ -27,10 +27,9 @@ def text_of(prompt):
 
 def streamed(**fields):
     events = []
-    for event in post(stream=True, **fields).body.decode().split("\n\n")[:-1]:
-        name, data = event.split("\n")
-        events.append(json.loads(data[6:]))
-        check.equal("an event's name", name, "event: " + events[-1]["type"])
+    for name, event in post(stream=True, **fields).named_events:
+        check.equal("an event's name", name, "event: " + event["type"])
+        events.append(event)
     check.equal("events are counted", [e["sequence_number"] for e in events], list(range(len(events))))
     return events
 

@@ -170,14 +170,15 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
 {
     choice *c = ctx;
     answer *a = c->a;
+    const task_tokens n = task_count(c->task);
     c->finish = how == TASK_LENGTH ? "length" : "stop";
     c->stopped = task_stopped(c->task);
-    c->n_dropped = task_dropped(c->task);
-    a->prompt_tokens += c->counted ? 0 : task_prompt(c->task);
-    a->cached_tokens += task_cached(c->task);
-    a->picked_tokens += task_picked(c->task);
-    a->drafted_tokens += task_drafted(c->task);
-    a->accepted_tokens += task_accepted(c->task);
+    c->n_dropped = n.dropped;
+    a->prompt_tokens += c->counted ? 0 : n.prompt;
+    a->cached_tokens += n.cached;
+    a->picked_tokens += n.picked;
+    a->drafted_tokens += n.drafted;
+    a->accepted_tokens += n.accepted;
     if (how == TASK_FAILED || how == TASK_CANCELLED) fail(a, how, how == TASK_FAILED ? err : NULL);
     else read_rest(a, c);
     a->reasoned_tokens += c->n_reasoned;

@@ -4,12 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool refuse(exchange *x, const char *field, const char *why)
-{
-    exchange_error(x, 400, "invalid_value", field, "'%s': %s", field, why);
-    return false;
-}
-
 /* ---- messages ---- */
 
 /* Content in parts becomes one text: that is what templates know. */
@@ -22,7 +16,7 @@ static bool join_parts(exchange *x, json_t *message, const json_t *parts)
         const json_t *part = json_array_get(parts, i), *t = json_object_get(part, "text");
         const char *type = json_string_value(json_object_get(part, "type"));
         if (!type || strcmp(type, "text") || !json_is_string(t))
-            ok = refuse(x, "messages", "this model reads text alone: expected parts of type text");
+            ok = exchange_refuse(x, "messages", "this model reads text alone: expected parts of type text");
         else if (json_string_length(t))
             ok = w.write(w.ctx, json_string_value(t), json_string_length(t)) ||
                  (exchange_error(x, 503, NULL, NULL, "out of memory"), false);
@@ -40,7 +34,7 @@ static bool open_arguments(exchange *x, const json_t *call)
     json_t *arguments = *json_string_value(text) ? json_loadb(json_string_value(text), json_string_length(text),
                                                               JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)
                                                  : json_object();
-    if (!arguments) return refuse(x, "messages", "the arguments of a tool call are no JSON");
+    if (!arguments) return exchange_refuse(x, "messages", "the arguments of a tool call are no JSON");
     return !json_object_set_new(function, "arguments", arguments);
 }
 
@@ -48,11 +42,11 @@ static bool read_message(exchange *x, json_t *message)
 {
     json_t *content = json_object_get(message, "content"), *calls = json_object_get(message, "tool_calls");
     if (!json_is_string(json_object_get(message, "role")))
-        return refuse(x, "messages", "expected objects with a role");
+        return exchange_expected(x, "messages", "objects with a role");
     if (json_is_array(content)) {
         if (!join_parts(x, message, content)) return false;
     } else if (content && !json_is_string(content) && !json_is_null(content)) {
-        return refuse(x, "messages", "expected a content that is a text, or parts of one");
+        return exchange_expected(x, "messages", "a content that is a text, or parts of one");
     }
     for (size_t i = 0; i < json_array_size(calls); i++)
         if (!open_arguments(x, json_array_get(calls, i))) return false;
@@ -61,7 +55,7 @@ static bool read_message(exchange *x, json_t *message)
 
 static bool read_messages(exchange *x, const json_t *messages)
 {
-    if (!json_array_size(messages)) return refuse(x, "messages", "expected a list of at least one message");
+    if (!json_array_size(messages)) return exchange_expected(x, "messages", "a list of at least one message");
     for (size_t i = 0; i < json_array_size(messages); i++)
         if (!read_message(x, json_array_get(messages, i))) return false;
     return true;
@@ -85,28 +79,28 @@ static bool read_choice(exchange *x, const json_t *which, choice_of_tools *out)
     if (type && !strcmp(type, "function")) {
         out->name = tool_name(which);
         out->demanded = true;
-        return out->name || refuse(x, "tool_choice", "expected a function with a name");
+        return out->name || exchange_expected(x, "tool_choice", "a function with a name");
     }
     out->none = word && !strcmp(word, "none");
     out->demanded = word && !strcmp(word, "required");
-    return out->none || out->demanded || refuse(x, "tool_choice", "expected auto, none, required, or a function");
+    return out->none || out->demanded || exchange_expected(x, "tool_choice", "auto, none, required, or a function");
 }
 
 static bool read_tools(exchange *x, const json_t *request, params *p, choice_of_tools *which)
 {
     json_t *tools = json_object_get(request, "tools");
     bool found = false;
-    if (tools && !json_is_null(tools) && !json_is_array(tools)) return refuse(x, "tools", "expected a list");
+    if (tools && !json_is_null(tools) && !json_is_array(tools)) return exchange_expected(x, "tools", "a list");
     if (!read_choice(x, json_object_get(request, "tool_choice"), which)) return false;
     for (size_t i = 0; i < json_array_size(tools); i++) {
         const json_t *tool = json_array_get(tools, i);
         const char *name = tool_name(tool);
-        if (!json_is_object(tool)) return refuse(x, "tools", "expected objects");
-        if (which->demanded && !name) return refuse(x, "tools", "expected functions with names");
+        if (!json_is_object(tool)) return exchange_expected(x, "tools", "objects");
+        if (which->demanded && !name) return exchange_expected(x, "tools", "functions with names");
         found |= name && which->name && !strcmp(name, which->name);
     }
-    if (which->demanded && !json_array_size(tools)) return refuse(x, "tool_choice", "there are no tools");
-    if (which->name && !found) return refuse(x, "tool_choice", "there is no tool of this name");
+    if (which->demanded && !json_array_size(tools)) return exchange_refuse(x, "tool_choice", "there are no tools");
+    if (which->name && !found) return exchange_refuse(x, "tool_choice", "there is no tool of this name");
     if (json_array_size(tools) && !which->none) p->tools = tools;
     return true;
 }
@@ -132,7 +126,7 @@ static json_t *variables(exchange *x, const json_t *request, const params *p)
     bool ok = root;
     if (p->tools) json_object_set(root, "tools", (json_t *)(uintptr_t)p->tools);
     if (ok && more && !json_is_null(more) && !json_is_object(more))
-        ok = refuse(x, "chat_template_kwargs", "expected an object");
+        ok = exchange_expected(x, "chat_template_kwargs", "an object");
     for (size_t i = 0; i < 2 && ok; i++) {
         json_t *v = json_object_get(request, passed[i]);
         if (v && !json_is_null(v)) json_object_set(root, passed[i], v);
@@ -193,7 +187,7 @@ static bool demand(exchange *x, params *p, const choice_of_tools *which, const f
     }
     bool ok = tools && form_demand(f, tools, begun, &schema, &why);
     json_decref(tools);
-    if (!ok && tools && why) return refuse(x, "tool_choice", why);
+    if (!ok && tools && why) return exchange_refuse(x, "tool_choice", why);
     if (ok) ok = close_reasoning(f, prompt);
     size_t there = begun->size && f->call->drop && ends_with(prompt, f->call->open) ? strlen(f->call->open) : 0;
     if (ok) ok = !begun->size || put(prompt, begun->data + there);

@@ -94,7 +94,7 @@ static void on_end(void *ctx, task_end how, const weft_error *err)
 {
     item *i = ctx;
     embedding *e = i->e;
-    e->tokens += task_prompt(i->task);
+    e->tokens += task_count(i->task).prompt;
     if (!i->vector && !e->failed) {
         e->failed = true;
         e->fault = how == TASK_FAILED && err ? *err : (weft_error){ .text = "the server is ending" };

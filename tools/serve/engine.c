@@ -65,34 +65,10 @@ weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *e
     return status;
 }
 
-uint32_t task_prompt(const task *t)
+task_tokens task_count(const task *t)
 {
-    return t->n_prompt;
-}
-
-uint32_t task_cached(const task *t)
-{
-    return t->n_cached;
-}
-
-uint32_t task_picked(const task *t)
-{
-    return t->n_picked;
-}
-
-uint32_t task_drafted(const task *t)
-{
-    return t->n_drafted;
-}
-
-uint32_t task_accepted(const task *t)
-{
-    return t->n_accepted;
-}
-
-uint64_t task_dropped(const task *t)
-{
-    return t->n_dropped;
+    return (task_tokens){ .prompt = t->n_prompt, .cached = t->n_cached, .picked = t->n_picked, .drafted = t->n_drafted,
+                          .accepted = t->n_accepted, .dropped = t->n_dropped };
 }
 
 int task_stopped(const task *t)

@@ -66,12 +66,13 @@ typedef struct task_desc {
 
 weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *err);
 void task_destroy(task *t); /* of one that was not submitted */
-uint32_t task_prompt(const task *t);
-uint32_t task_cached(const task *t); /* tokens of the prompt that were there already; to be asked in a listener */
-uint32_t task_picked(const task *t);
-uint32_t task_drafted(const task *t); /* tokens that were guessed */
-uint32_t task_accepted(const task *t); /* those that were right */
-uint64_t task_dropped(const task *t); /* tokens of its beginning, for want of context */
+/* Tokens of a task; all but the prompt's to be asked in a listener. */
+typedef struct task_tokens {
+    uint32_t prompt, cached; /* cached: those of the prompt that were there already */
+    uint32_t picked, drafted, accepted; /* drafted: that were guessed; accepted: of them right */
+    uint64_t dropped; /* of its beginning, for want of context */
+} task_tokens;
+task_tokens task_count(const task *t);
 int task_stopped(const task *t); /* by which stop string; -1: none */
 
 typedef struct engine_desc {

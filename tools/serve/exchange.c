@@ -152,6 +152,24 @@ void exchange_error(exchange *x, unsigned status, const char *code, const char *
     exchange_end(x, NULL);
 }
 
+/* Each API has its way to name a field. */
+static bool refuse_field(exchange *x, const char *field, const char *expected, const char *why)
+{
+    const char *quote = x->anthropic ? "" : "'";
+    exchange_error(x, 400, "invalid_value", field, "%s%s%s: %s%s", quote, field, quote, expected, why);
+    return false;
+}
+
+bool exchange_refuse(exchange *x, const char *field, const char *why)
+{
+    return refuse_field(x, field, "", why);
+}
+
+bool exchange_expected(exchange *x, const char *field, const char *what)
+{
+    return refuse_field(x, field, "expected ", what);
+}
+
 /* ---- streams ---- */
 
 void exchange_stream(exchange *x)

@@ -52,6 +52,10 @@ void exchange_answer_text(exchange *x, unsigned status, const char *type, const 
 void exchange_error(exchange *x, unsigned status, const char *code, const char *param, const char *fmt, ...)
     WEFT_PRINTF(5, 6);
 
+/* 400 for a field: what is wrong with it, or what was expected. False, to be returned. */
+bool exchange_refuse(exchange *x, const char *field, const char *why);
+bool exchange_expected(exchange *x, const char *field, const char *what);
+
 /* The answer is a stream of events (text/event-stream). False: nobody reads it any more. */
 void exchange_stream(exchange *x);
 bool exchange_event(exchange *x, json_t *json); /* taken over */

@@ -53,12 +53,6 @@ typedef struct infill {
     bool truncated;
 } infill;
 
-static bool refuse(exchange *x, const char *field, const char *expected)
-{
-    exchange_error(x, 400, "invalid_value", field, "'%s': expected %s", field, expected);
-    return false;
-}
-
 static bool out_of_memory(exchange *x)
 {
     exchange_error(x, 503, NULL, NULL, "out of memory");
@@ -94,7 +88,7 @@ static bool put_field(infill *f, const json_t *request, const char *field, bool 
 {
     const json_t *v = json_object_get(request, field);
     if ((!v || json_is_null(v)) && !must) return true;
-    if (!json_is_string(v)) return refuse(f->x, field, "a text");
+    if (!json_is_string(v)) return exchange_expected(f->x, field, "a text");
     return put_text(f, to, cap, field, json_string_value(v), json_string_length(v));
 }
 
@@ -114,7 +108,7 @@ static bool put_file(infill *f, const char *name, const char *text, size_t n)
 
 static bool put_extra(infill *f, const json_t *list)
 {
-    if (list && !json_is_null(list) && !json_is_array(list)) return refuse(f->x, "input_extra", "a list");
+    if (list && !json_is_null(list) && !json_is_array(list)) return exchange_expected(f->x, "input_extra", "a list");
     if (f->id[REPO] >= 0 && f->id[FILES] >= 0 &&
         !(put_ids(f, &f->extra, &f->cap_extra, &f->id[REPO], 1) &&
           put_text(f, &f->extra, &f->cap_extra, "input_extra", "project\n", 8)))
@@ -123,7 +117,7 @@ static bool put_extra(infill *f, const json_t *list)
         const json_t *file = json_array_get(list, i), *text = json_object_get(file, "text");
         const json_t *name = json_object_get(file, "filename");
         if (!json_is_string(text) || (name && !json_is_string(name)))
-            return refuse(f->x, "input_extra", "objects with a text, and perhaps a filename");
+            return exchange_expected(f->x, "input_extra", "objects with a text, and perhaps a filename");
         if (!put_file(f, name ? json_string_value(name) : "tmp", json_string_value(text), json_string_length(text)))
             return false;
     }

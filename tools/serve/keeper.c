@@ -39,7 +39,7 @@ static void give_back(server *s, served *m)
 /* Until those that are in use have left. */
 static void postpone(server *s, served *m, const weft_error *why)
 {
-    if (!m->until) m->until = weft__seconds() + s->patience;
+    if (m->until == 0) m->until = weft__seconds() + s->patience;
     m->postponed = true;
     m->tried = s->n_freed;
     m->why = *why;

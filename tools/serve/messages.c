@@ -1,42 +1,19 @@
 /* messages.c: /v1/messages and /v1/messages/count_tokens: a request in the form of Anthropic's API becomes one in that
  * of OpenAI's chats, which chat.c reads. What has no meaning there is refused by name. */
 #include "tools/serve/answer.h"
+#include "tools/serve/fields.h"
 
 #include <string.h>
 
-static bool refuse(exchange *x, const char *field, const char *why)
-{
-    exchange_error(x, 400, "invalid_value", field, "%s: %s", field, why);
-    return false;
-}
-
 /* ---- fields ---- */
 
-typedef struct name_pair { const char *theirs, *ours; } name_pair; /* ours NULL: looked at here, or of no effect */
-
-static const name_pair fields[] = {
-    { "model", "model" },       { "max_tokens", "max_tokens" }, { "stop_sequences", "stop" }, { "stream", "stream" },
-    { "temperature", "temperature" }, { "top_p", "top_p" },     { "top_k", "top_k" },         { "messages", NULL },
-    { "system", NULL },         { "tools", NULL },              { "tool_choice", NULL },      { "thinking", NULL },
-    { "metadata", NULL },       { "service_tier", NULL },
+/* What has no name here is looked at below, or of no effect. */
+static const field_name fields[] = {
+    FIELD_SAME("model"), FIELD_SAME("max_tokens"), FIELD_AS("stop_sequences", "stop"), FIELD_SAME("stream"),
+    FIELD_SAME("temperature"), FIELD_SAME("top_p"), FIELD_SAME("top_k"), FIELD_HERE("messages"), FIELD_HERE("system"),
+    FIELD_HERE("tools"), FIELD_HERE("tool_choice"), FIELD_HERE("thinking"), FIELD_HERE("metadata"),
+    FIELD_HERE("service_tier"),
 };
-
-static bool copy_fields(exchange *x, const json_t *request, json_t *out)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)request, name, value)
-    {
-        size_t i = 0, n = sizeof fields / sizeof *fields;
-        while (i < n && strcmp(fields[i].theirs, name)) i++;
-        if (i == n) {
-            exchange_error(x, 400, "unknown_parameter", name, "there is no field '%.100s'", name);
-            return false;
-        }
-        if (fields[i].ours) json_object_set(out, fields[i].ours, value);
-    }
-    return true;
-}
 
 /* ---- texts ---- */
 
@@ -47,12 +24,12 @@ static json_t *text_of(exchange *x, const json_t *content, const char *field)
     weft_writer w = weft_text_writer(&text);
     bool ok = true;
     if (json_is_string(content)) return json_incref((json_t *)(uintptr_t)content);
-    if (content && !json_is_array(content)) ok = refuse(x, field, "expected a text, or a list of blocks");
+    if (content && !json_is_array(content)) ok = exchange_expected(x, field, "a text, or a list of blocks");
     for (size_t i = 0; i < json_array_size(content) && ok; i++) {
         const json_t *block = json_array_get(content, i), *t = json_object_get(block, "text");
         const char *type = json_string_value(json_object_get(block, "type"));
         if (!type || strcmp(type, "text") || !json_is_string(t))
-            ok = refuse(x, field, "this model reads text alone: expected blocks of type text");
+            ok = exchange_refuse(x, field, "this model reads text alone: expected blocks of type text");
         else if (json_string_length(t) && !w.write(w.ctx, json_string_value(t), json_string_length(t)))
             ok = (exchange_error(x, 503, NULL, NULL, "out of memory"), false);
     }
@@ -80,7 +57,7 @@ typedef struct gathered {
 static bool add_result(gathered *g, const json_t *block)
 {
     json_t *id = json_object_get(block, "tool_use_id"), *content = json_object_get(block, "content");
-    if (!json_is_string(id)) return refuse(g->x, "messages", "expected a tool_result with a tool_use_id");
+    if (!json_is_string(id)) return exchange_expected(g->x, "messages", "a tool_result with a tool_use_id");
     json_t *text = text_of(g->x, content, "messages"), *name = json_object_get(g->names, json_string_value(id));
     return text && !json_array_append_new(g->messages, json_pack("{s:s, s:O, s:o, s:O*}", "role", "tool",
                                                                  "tool_call_id", id, "content", text, "name", name));
@@ -91,7 +68,7 @@ static bool add_use(gathered *g, const json_t *block)
     json_t *id = json_object_get(block, "id"), *name = json_object_get(block, "name");
     json_t *input = json_object_get(block, "input");
     if (!json_is_string(id) || !json_is_string(name) || !json_is_object(input))
-        return refuse(g->x, "messages", "expected a tool_use with an id, a name and an input");
+        return exchange_expected(g->x, "messages", "a tool_use with an id, a name and an input");
     json_object_set(g->names, json_string_value(id), name);
     return !json_array_append_new(g->calls, json_pack("{s:O, s:s, s:{s:O, s:O}}", "id", id, "type", "function",
                                                       "function", "name", name, "arguments", input));
@@ -110,7 +87,7 @@ static bool add_block(gathered *g, json_t *block, bool assistant)
         return true;
     }
     snprintf(why, sizeof why, "a block of type '%.40s' cannot be read here", type ? type : "");
-    return refuse(g->x, "messages", why);
+    return exchange_refuse(g->x, "messages", why);
 }
 
 static bool add_blocks(gathered *g, const char *role, const json_t *content)
@@ -141,9 +118,9 @@ static bool add_message(gathered *g, const json_t *message)
     const char *role = json_string_value(json_object_get(message, "role"));
     const json_t *content = json_object_get(message, "content");
     if (!role || (strcmp(role, "user") && strcmp(role, "assistant")))
-        return refuse(g->x, "messages", "expected messages of user and assistant");
+        return exchange_expected(g->x, "messages", "messages of user and assistant");
     if (json_is_array(content)) return add_blocks(g, role, content);
-    if (!json_is_string(content)) return refuse(g->x, "messages", "expected a content: a text, or a list of blocks");
+    if (!json_is_string(content)) return exchange_expected(g->x, "messages", "a content: a text, or a list of blocks");
     return put_text(g->x, g->messages, role, content, "messages");
 }
 
@@ -154,9 +131,9 @@ static bool read_messages(exchange *x, const json_t *request, json_t *out)
     size_t n = json_array_size(list);
     const char *last = json_string_value(json_object_get(json_array_get(list, n ? n - 1 : 0), "role"));
     bool ok = g.messages && g.names;
-    if (ok && !n) ok = refuse(x, "messages", "expected a list of at least one message");
+    if (ok && !n) ok = exchange_expected(x, "messages", "a list of at least one message");
     if (ok && last && !strcmp(last, "assistant"))
-        ok = refuse(x, "messages", "the last one must be the user's: an answer cannot be begun for the model");
+        ok = exchange_refuse(x, "messages", "the last one must be the user's: an answer cannot be begun for the model");
     if (ok && system && !json_is_null(system)) ok = put_text(x, g.messages, "system", system, "system");
     for (size_t i = 0; i < n && ok; i++) ok = add_message(&g, json_array_get(list, i));
     if (ok) json_object_set(out, "messages", g.messages);
@@ -172,13 +149,13 @@ static bool read_tools(exchange *x, const json_t *request, json_t *out)
     const json_t *tools = json_object_get(request, "tools");
     json_t *list = json_array();
     bool ok = list;
-    if (tools && !json_is_null(tools) && !json_is_array(tools)) ok = refuse(x, "tools", "expected a list");
+    if (tools && !json_is_null(tools) && !json_is_array(tools)) ok = exchange_expected(x, "tools", "a list");
     for (size_t i = 0; i < json_array_size(tools) && ok; i++) {
         const json_t *tool = json_array_get(tools, i);
         json_t *name = json_object_get(tool, "name"), *schema = json_object_get(tool, "input_schema");
         const char *type = json_string_value(json_object_get(tool, "type"));
         ok = json_is_string(name) && json_is_object(schema) && (!type || !strcmp(type, "custom"));
-        if (!ok) refuse(x, "tools", "expected tools of type custom, with a name and an input_schema");
+        if (!ok) exchange_expected(x, "tools", "tools of type custom, with a name and an input_schema");
         else
             ok = !json_array_append_new(list, json_pack("{s:s, s:{s:O, s:O*, s:O}}", "type", "function", "function",
                                                         "name", name, "description",
@@ -199,7 +176,7 @@ static bool read_tool_choice(exchange *x, const json_t *request, json_t *out)
     else if (type && !strcmp(type, "any")) made = json_string("required");
     else if (type && !strcmp(type, "tool") && json_is_string(name))
         made = json_pack("{s:s, s:{s:O}}", "type", "function", "function", "name", name);
-    if (!made) return refuse(x, "tool_choice", "expected a type: auto, any, none, or tool with a name");
+    if (!made) return exchange_expected(x, "tool_choice", "a type: auto, any, none, or tool with a name");
     return !json_object_set_new(out, "tool_choice", made);
 }
 
@@ -209,7 +186,7 @@ static bool read_thinking(exchange *x, const json_t *request, json_t *out)
     const char *type = json_string_value(json_object_get(thinking, "type"));
     if (!thinking || json_is_null(thinking)) return true;
     if (!type || (strcmp(type, "enabled") && strcmp(type, "disabled") && strcmp(type, "adaptive")))
-        return refuse(x, "thinking", "expected a type: enabled, disabled or adaptive");
+        return exchange_expected(x, "thinking", "a type: enabled, disabled or adaptive");
     if (!strcmp(type, "adaptive")) return true;
     return !json_object_set_new(out, "chat_template_kwargs", json_pack("{s:b}", "enable_thinking", *type == 'e'));
 }
@@ -220,9 +197,9 @@ static void answer_in(exchange *x, const answer_shape *shape)
 {
     params p = { 0 };
     json_t *request = request_json(x), *chat = json_object();
-    bool ok = request && chat && copy_fields(x, request, chat);
+    bool ok = request && chat && fields_copy(x, request, fields, sizeof fields / sizeof *fields, chat);
     if (ok && shape && !json_is_integer(json_object_get(request, "max_tokens")))
-        ok = refuse(x, "max_tokens", "expected a whole number, which must be there");
+        ok = exchange_expected(x, "max_tokens", "a whole number, which must be there");
     ok = ok && read_messages(x, request, chat) && read_tools(x, request, chat) && read_tool_choice(x, request, chat) &&
          read_thinking(x, request, chat);
     if (ok && params_read(x, chat, FOR_CHAT, &p)) chat_answer(x, chat, &p, shape);

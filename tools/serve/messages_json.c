@@ -97,7 +97,7 @@ static bool close_block(answer *a, choice *c)
 
 static void begin(answer *a, choice *c)
 {
-    json_t *used = usage(task_prompt(c->task), 0, 0);
+    json_t *used = usage(task_count(c->task).prompt, 0, 0);
     send(a, "message_start", json_pack("{s:o}", "message", message(a, json_array(), NULL, NULL, used)));
     send(a, "ping", json_object());
 }

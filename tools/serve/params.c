@@ -30,19 +30,13 @@ struct field {
     field_reader *read;
 };
 
-static bool refuse(exchange *x, const char *name, const char *expected)
-{
-    exchange_error(x, 400, "invalid_value", name, "'%s': expected %s", name, expected);
-    return false;
-}
-
 /* ---- fields of several values ---- */
 
 static bool add_stop(exchange *x, const json_t *value, params *p)
 {
     if (!json_is_string(value) || !json_string_length(value) ||
         strlen(json_string_value(value)) != json_string_length(value))
-        return refuse(x, "stop", "texts that are not empty");
+        return exchange_expected(x, "stop", "texts that are not empty");
     p->stop[p->n_stop++] = json_string_value(value);
     return true;
 }
@@ -51,7 +45,8 @@ static bool read_stop(exchange *x, const json_t *value, params *p)
 {
     size_t n = json_array_size(value);
     if (json_is_string(value)) return add_stop(x, value, p);
-    if (!json_is_array(value) || n > PARAMS_STOPS) return refuse(x, "stop", "a text, or a list of at most 16");
+    if (!json_is_array(value) || n > PARAMS_STOPS)
+        return exchange_expected(x, "stop", "a text, or a list of at most 16");
     for (size_t i = 0; i < n; i++)
         if (!add_stop(x, json_array_get(value, i), p)) return false;
     return true;
@@ -62,14 +57,14 @@ static bool read_bias(exchange *x, const json_t *value, params *p)
     const char *key;
     json_t *bias;
     if (!json_is_object(value) || json_object_size(value) > PARAMS_BIASES)
-        return refuse(x, "logit_bias", "an object of at most 1024 token ids and numbers");
+        return exchange_expected(x, "logit_bias", "an object of at most 1024 token ids and numbers");
     json_object_foreach((json_t *)(uintptr_t)value, key, bias)
     {
         char *end;
         long id = strtol(key, &end, 10);
         double b = json_number_value(bias);
         if (*end || end == key || id < 0 || id > INT32_MAX || !json_is_number(bias) || b < -100 || b > 100)
-            return refuse(x, "logit_bias", "token ids with numbers from -100 to 100");
+            return exchange_expected(x, "logit_bias", "token ids with numbers from -100 to 100");
         p->bias_tokens[p->sampling.n_bias] = (int32_t)id;
         p->bias_values[p->sampling.n_bias++] = b <= -100 ? -INFINITY : (float)b; /* a ban, as OpenAI has it */
     }
@@ -80,7 +75,7 @@ static bool read_bias(exchange *x, const json_t *value, params *p)
 
 static bool read_seed(exchange *x, const json_t *value, params *p)
 {
-    if (!json_is_integer(value)) return refuse(x, "seed", "a whole number");
+    if (!json_is_integer(value)) return exchange_expected(x, "seed", "a whole number");
     p->sampling.seed = (uint64_t)json_integer_value(value);
     p->seeded = true;
     return true;
@@ -104,7 +99,7 @@ static bool read_samplers(exchange *x, const json_t *value, params *p)
     size_t n = json_array_size(value);
     bool ok = json_is_array(value) && n;
     for (size_t i = 0; i < n && ok; i++) ok = add_steps(p, json_string_value(json_array_get(value, i)));
-    if (!ok) return refuse(x, "samplers", "a list of names of samplers, each once");
+    if (!ok) return exchange_expected(x, "samplers", "a list of names of samplers, each once");
     p->sampling.order = p->order;
     return true;
 }
@@ -112,7 +107,7 @@ static bool read_samplers(exchange *x, const json_t *value, params *p)
 static bool read_mirostat(exchange *x, const json_t *value, params *p)
 {
     json_int_t v = json_is_integer(value) ? json_integer_value(value) : -1;
-    if (v != 0 && v != 2) return refuse(x, "mirostat", "0 or 2");
+    if (v != 0 && v != 2) return exchange_expected(x, "mirostat", "0 or 2");
     if (v == 2 && p->sampling.mirostat_tau == 0) p->sampling.mirostat_tau = 5;
     return true;
 }
@@ -120,7 +115,7 @@ static bool read_mirostat(exchange *x, const json_t *value, params *p)
 /* llama.cpp's names, of which the first is an option of its server. */
 static bool read_shift(exchange *x, const json_t *value, params *p)
 {
-    if (!json_is_boolean(value)) return refuse(x, "context_shift", "true or false");
+    if (!json_is_boolean(value)) return exchange_expected(x, "context_shift", "true or false");
     p->full = json_is_true(value) ? FULL_SHIFTS : FULL_STOPS;
     return true;
 }
@@ -128,7 +123,7 @@ static bool read_shift(exchange *x, const json_t *value, params *p)
 static bool read_keep(exchange *x, const json_t *value, params *p)
 {
     const json_int_t n = json_is_integer(value) ? json_integer_value(value) : -2;
-    if (n < -1 || n > 1 << 30) return refuse(x, "n_keep", "a number of tokens, or -1: all of the prompt");
+    if (n < -1 || n > 1 << 30) return exchange_expected(x, "n_keep", "a number of tokens, or -1: all of the prompt");
     p->n_keep = n < 0 ? UINT32_MAX : (uint32_t)n;
     return true;
 }
@@ -141,7 +136,7 @@ static bool read_logprobs(exchange *x, const json_t *value, params *p)
         return true;
     }
     json_int_t n = json_is_integer(value) ? json_integer_value(value) : -1;
-    if (n < 0 || n > PARAMS_TOP) return refuse(x, "logprobs", "true, false, or a number from 0 to 20");
+    if (n < 0 || n > PARAMS_TOP) return exchange_expected(x, "logprobs", "true, false, or a number from 0 to 20");
     p->logprobs = true;
     p->n_top = (uint32_t)n;
     return true;
@@ -152,7 +147,7 @@ static bool read_reasoning(exchange *x, const json_t *value, params *p)
 {
     const char *how = json_string_value(value);
     if (!how || (strcmp(how, "none") && strcmp(how, "auto") && strcmp(how, "deepseek")))
-        return refuse(x, "reasoning_format", "auto, none or deepseek");
+        return exchange_expected(x, "reasoning_format", "auto, none or deepseek");
     p->keep_reasoning = !strcmp(how, "none");
     return true;
 }
@@ -161,11 +156,12 @@ static bool read_stream_options(exchange *x, const json_t *value, params *p)
 {
     const char *key;
     json_t *v;
-    if (!json_is_object(value)) return refuse(x, "stream_options", "an object");
+    if (!json_is_object(value)) return exchange_expected(x, "stream_options", "an object");
     json_object_foreach((json_t *)(uintptr_t)value, key, v)
     {
         if (!strcmp(key, "include_usage") && json_is_boolean(v)) p->include_usage = json_is_true(v);
-        else if (strcmp(key, "include_obfuscation")) return refuse(x, "stream_options", "include_usage, true or false");
+        else if (strcmp(key, "include_obfuscation"))
+            return exchange_expected(x, "stream_options", "include_usage, true or false");
     }
     return true;
 }
@@ -186,7 +182,7 @@ static bool set_grammar(exchange *x, params *p, weft_grammar_kind kind, const ch
 
 bool params_set_schema(exchange *x, params *p, const json_t *schema, const char *name)
 {
-    if (!json_is_object(schema) && !json_is_boolean(schema)) return refuse(x, name, "a JSON schema");
+    if (!json_is_object(schema) && !json_is_boolean(schema)) return exchange_expected(x, name, "a JSON schema");
     if (!set_grammar(x, p, WEFT_GRAMMAR_JSON_SCHEMA, name)) return false;
     p->schema = json_dumps(schema, JSON_ENCODE_ANY | JSON_COMPACT);
     p->grammar = p->schema;
@@ -197,10 +193,10 @@ bool params_set_schema(exchange *x, params *p, const json_t *schema, const char 
 static bool read_format(exchange *x, const json_t *value, params *p)
 {
     const char *name = "response_format", *type = json_string_value(json_object_get(value, "type"));
-    if (!type) return refuse(x, name, "an object with a type");
+    if (!type) return exchange_expected(x, name, "an object with a type");
     if (!strcmp(type, "text")) return true;
     if (!strcmp(type, "json_object")) return set_grammar(x, p, WEFT_GRAMMAR_JSON_OBJECT, name);
-    if (strcmp(type, "json_schema")) return refuse(x, name, "a type of text, json_object or json_schema");
+    if (strcmp(type, "json_schema")) return exchange_expected(x, name, "a type of text, json_object or json_schema");
     return params_set_schema(x, p, json_object_get(json_object_get(value, "json_schema"), "schema"), name);
 }
 
@@ -211,7 +207,7 @@ static bool read_schema(exchange *x, const json_t *value, params *p)
 
 static bool read_grammar(exchange *x, const json_t *value, params *p)
 {
-    if (!json_is_string(value)) return refuse(x, "grammar", "a grammar in GBNF");
+    if (!json_is_string(value)) return exchange_expected(x, "grammar", "a grammar in GBNF");
     if (!set_grammar(x, p, WEFT_GRAMMAR_GBNF, "grammar")) return false;
     p->grammar = json_string_value(value);
     p->n_grammar = json_string_length(value);
@@ -226,14 +222,14 @@ static bool read_pooling(exchange *x, const json_t *value, params *p)
               : !strcmp(how, "cls")  ? TASK_POOL_FIRST
               : !strcmp(how, "last") ? TASK_POOL_LAST
                                      : TASK_POOL_NONE;
-    return p->pool || refuse(x, "pooling", "mean, cls or last");
+    return p->pool || exchange_expected(x, "pooling", "mean, cls or last");
 }
 
 static bool read_encoding(exchange *x, const json_t *value, params *p)
 {
     const char *how = json_string_value(value);
     if (!how || (strcmp(how, "float") && strcmp(how, "base64")))
-        return refuse(x, "encoding_format", "float or base64");
+        return exchange_expected(x, "encoding_format", "float or base64");
     p->base64 = !strcmp(how, "base64");
     return true;
 }
@@ -248,7 +244,9 @@ static bool read_prediction(exchange *x, const json_t *value, params *p)
     bool ok = type && !strcmp(type, "content") && (json_is_string(content) || json_is_array(content));
     size_t i;
     if (ok) json_array_foreach(content, i, part) ok = ok && json_is_string(json_object_get(part, "text"));
-    if (!ok) return refuse(x, "prediction", "an object of the type content, with a text or a list of texts as content");
+    if (!ok)
+        return exchange_expected(x, "prediction",
+                                 "an object of the type content, with a text or a list of texts as content");
     p->prediction = content;
     return true;
 }
@@ -271,7 +269,8 @@ bool params_prediction(const params *p, weft_text *out)
 static bool read_speculative(exchange *x, const json_t *value, params *p)
 {
     const json_int_t n = json_is_integer(value) ? json_integer_value(value) : -1;
-    if (n < 0 || n > WEFT_DRAFT_MOST) return refuse(x, "speculative.n_max", "a whole number from 0 (off) to 64");
+    if (n < 0 || n > WEFT_DRAFT_MOST)
+        return exchange_expected(x, "speculative.n_max", "a whole number from 0 (off) to 64");
     p->no_drafts = n == 0;
     return true;
 }
@@ -388,11 +387,11 @@ static bool read_field(exchange *x, const field *f, const json_t *v, params *p)
         *(uint32_t *)(void *)at = (uint32_t)number;
         return true;
     case TRUTH:
-        if (!json_is_boolean(v)) return refuse(x, f->name, "true or false");
+        if (!json_is_boolean(v)) return exchange_expected(x, f->name, "true or false");
         *(bool *)(void *)at = json_is_true(v);
         return true;
     case TEXT:
-        if (!json_is_string(v)) return refuse(x, f->name, "a text");
+        if (!json_is_string(v)) return exchange_expected(x, f->name, "a text");
         *(const char **)(void *)at = json_string_value(v);
         return true;
     case CUSTOM: return f->read(x, v, p);

@@ -1,49 +1,30 @@
 /* responses.c: /v1/responses: a request in the form of OpenAI's responses becomes one in that of its chats, which
  * chat.c reads. Nothing is stored, so nothing that was can be gone on from: a conversation is in `input` as a whole. */
 #include "tools/serve/answer.h"
+#include "tools/serve/fields.h"
 
 #include <string.h>
 
-static bool refuse(exchange *x, const char *field, const char *why)
-{
-    exchange_error(x, 400, "invalid_value", field, "'%s': %s", field, why);
-    return false;
-}
-
 /* ---- fields ---- */
 
-typedef struct name_pair { const char *theirs, *ours; } name_pair; /* ours NULL: looked at here, or of no effect */
-
-static const name_pair fields[] = {
-    { "model", "model" }, { "stream", "stream" }, { "temperature", "temperature" }, { "top_p", "top_p" },
-    { "max_output_tokens", "max_tokens" }, { "user", "user" }, { "metadata", "metadata" }, { "store", "store" },
-    { "service_tier", "service_tier" }, { "prompt_cache_key", "prompt_cache_key" },
-    { "safety_identifier", "safety_identifier" }, { "parallel_tool_calls", "parallel_tool_calls" },
-    { "input", NULL }, { "instructions", NULL }, { "tools", NULL }, { "tool_choice", NULL }, { "text", NULL },
-    { "reasoning", NULL }, { "include", NULL },
+#define STORED "nothing is stored here: send the whole conversation as 'input'"
+/* What has no name here is looked at below, or of no effect. */
+static const field_name fields[] = {
+    FIELD_SAME("model"), FIELD_SAME("stream"), FIELD_SAME("temperature"), FIELD_SAME("top_p"),
+    FIELD_AS("max_output_tokens", "max_tokens"), FIELD_SAME("user"), FIELD_SAME("metadata"), FIELD_SAME("store"),
+    FIELD_SAME("service_tier"), FIELD_SAME("prompt_cache_key"), FIELD_SAME("safety_identifier"),
+    FIELD_SAME("parallel_tool_calls"), FIELD_HERE("input"), FIELD_HERE("instructions"), FIELD_HERE("tools"),
+    FIELD_HERE("tool_choice"), FIELD_HERE("text"), FIELD_HERE("reasoning"), FIELD_HERE("include"),
+    FIELD_HERE("truncation"), FIELD_REFUSED("previous_response_id", STORED), FIELD_REFUSED("conversation", STORED),
 };
 
-static bool copy_fields(exchange *x, const json_t *request, json_t *out)
+/* One value means that nothing is done. */
+static bool read_truncation(exchange *x, const json_t *request)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)request, name, value)
-    {
-        size_t i = 0, n = sizeof fields / sizeof *fields;
-        while (i < n && strcmp(fields[i].theirs, name)) i++;
-        const char *text = json_string_value(value); /* of truncation one value means that nothing is done */
-        const bool empty = json_is_null(value) || json_is_false(value) ||
-                           (text && !strcmp(name, "truncation") && !strcmp(text, "disabled"));
-        if (i == n && !empty && (!strcmp(name, "previous_response_id") || !strcmp(name, "conversation")))
-            return refuse(x, name, "nothing is stored here: send the whole conversation as 'input'");
-        if (i == n && !empty) {
-            exchange_error(x, 400, "unknown_parameter", name, "there is no field '%.100s', or not with this value",
-                           name);
-            return false;
-        }
-        if (i < n && fields[i].ours) json_object_set(out, fields[i].ours, value);
-    }
-    return true;
+    const json_t *value = json_object_get(request, "truncation");
+    const char *text = json_string_value(value);
+    return !value || json_is_null(value) || (text && !strcmp(text, "disabled")) ||
+           exchange_expected(x, "truncation", "disabled: what is too long is refused");
 }
 
 /* ---- input ---- */
@@ -53,14 +34,16 @@ static json_t *content_of(exchange *x, json_t *content)
 {
     json_t *list = json_array();
     if (json_is_string(content)) return json_decref(list), json_incref(content);
-    bool ok = list && (json_is_array(content) || refuse(x, "input", "expected a content: a text, or parts of one"));
+    bool ok = list && (json_is_array(content) || exchange_expected(x, "input", "a content: a text, or parts of one"));
     for (size_t i = 0; i < json_array_size(content) && ok; i++) {
         json_t *part = json_array_get(content, i), *text = json_object_get(part, "text");
         const char *type = json_string_value(json_object_get(part, "type"));
         ok = json_is_string(text) && type &&
              (!strcmp(type, "input_text") || !strcmp(type, "output_text") || !strcmp(type, "text"));
         if (ok) json_array_append_new(list, json_pack("{s:s, s:O}", "type", "text", "text", text));
-        else refuse(x, "input", "this model reads text alone: expected parts of type input_text or output_text");
+        else
+            exchange_refuse(x, "input",
+                            "this model reads text alone: expected parts of type input_text or output_text");
     }
     if (ok) return list;
     json_decref(list);
@@ -80,7 +63,7 @@ static bool add_call(exchange *x, const json_t *item, json_t *messages)
     json_t *id = json_object_get(item, "call_id"), *name = json_object_get(item, "name"), *calls, *last;
     json_t *arguments = json_object_get(item, "arguments");
     if (!json_is_string(id) || !json_is_string(name) || !json_is_string(arguments))
-        return refuse(x, "input", "expected a function_call with a call_id, a name and arguments");
+        return exchange_expected(x, "input", "a function_call with a call_id, a name and arguments");
     if (!(last = last_of_assistant(messages))) {
         json_array_append_new(messages, json_pack("{s:s, s:s}", "role", "assistant", "content", ""));
         last = last_of_assistant(messages);
@@ -93,7 +76,7 @@ static bool add_call(exchange *x, const json_t *item, json_t *messages)
 static bool add_output(exchange *x, const json_t *item, json_t *messages)
 {
     json_t *id = json_object_get(item, "call_id"), *text = content_of(x, json_object_get(item, "output"));
-    bool ok = text && (json_is_string(id) || refuse(x, "input", "expected a function_call_output with a call_id"));
+    bool ok = text && (json_is_string(id) || exchange_expected(x, "input", "a function_call_output with a call_id"));
     if (ok) ok = !json_array_append_new(messages, json_pack("{s:s, s:O, s:O}", "role", "tool", "tool_call_id", id,
                                                             "content", text));
     json_decref(text);
@@ -103,7 +86,7 @@ static bool add_output(exchange *x, const json_t *item, json_t *messages)
 static bool add_message(exchange *x, const json_t *item, json_t *messages)
 {
     const char *role = json_string_value(json_object_get(item, "role"));
-    if (!role) return refuse(x, "input", "expected messages with a role");
+    if (!role) return exchange_expected(x, "input", "messages with a role");
     json_t *content = content_of(x, json_object_get(item, "content"));
     if (!strcmp(role, "developer")) role = "system"; /* which templates know */
     return content && !json_array_append_new(messages, json_pack("{s:s, s:o}", "role", role, "content", content));
@@ -118,7 +101,7 @@ static bool add_item(exchange *x, const json_t *item, json_t *messages)
     if (!strcmp(type, "function_call_output")) return add_output(x, item, messages);
     if (!strcmp(type, "reasoning")) return true; /* of an earlier turn, which templates leave out */
     snprintf(why, sizeof why, "an item of type '%.40s' cannot be read here", type);
-    return refuse(x, "input", why);
+    return exchange_refuse(x, "input", why);
 }
 
 static bool read_input(exchange *x, const json_t *request, json_t *out)
@@ -128,10 +111,10 @@ static bool read_input(exchange *x, const json_t *request, json_t *out)
     bool ok = messages;
     if (json_is_string(instructions))
         json_array_append_new(messages, json_pack("{s:s, s:O}", "role", "system", "content", instructions));
-    else if (instructions && !json_is_null(instructions)) ok = refuse(x, "instructions", "expected a text");
+    else if (instructions && !json_is_null(instructions)) ok = exchange_expected(x, "instructions", "a text");
     if (json_is_string(input))
         json_array_append_new(messages, json_pack("{s:s, s:O}", "role", "user", "content", input));
-    else if (ok && !json_array_size(input)) ok = refuse(x, "input", "expected a text, or a list of items");
+    else if (ok && !json_array_size(input)) ok = exchange_expected(x, "input", "a text, or a list of items");
     for (size_t i = 0; i < json_array_size(input) && ok; i++) ok = add_item(x, json_array_get(input, i), messages);
     if (ok) json_object_set(out, "messages", messages);
     json_decref(messages);
@@ -145,13 +128,13 @@ static bool read_tools(exchange *x, const json_t *request, json_t *out)
     const json_t *tools = json_object_get(request, "tools");
     json_t *list = json_array(), *which = json_object_get(request, "tool_choice");
     bool ok = list;
-    if (tools && !json_is_null(tools) && !json_is_array(tools)) ok = refuse(x, "tools", "expected a list");
+    if (tools && !json_is_null(tools) && !json_is_array(tools)) ok = exchange_expected(x, "tools", "a list");
     for (size_t i = 0; i < json_array_size(tools) && ok; i++) {
         const json_t *tool = json_array_get(tools, i);
         const char *type = json_string_value(json_object_get(tool, "type"));
         json_t *name = json_object_get(tool, "name"), *parameters = json_object_get(tool, "parameters");
         if (!type || strcmp(type, "function") || !json_is_string(name))
-            ok = refuse(x, "tools", "expected tools of type function, with a name");
+            ok = exchange_expected(x, "tools", "tools of type function, with a name");
         else if (!json_array_append_new(list, json_pack("{s:s, s:{s:O, s:O*, s:O*}}", "type", "function", "function",
                                                         "name", name, "description",
                                                         json_object_get(tool, "description"), "parameters",
@@ -178,7 +161,7 @@ static bool read_format(exchange *x, const json_t *request, json_t *out)
     if (!format || json_is_null(format)) return true;
     if (type && !strcmp(type, "json_schema")) {
         json_t *schema = json_object_get(format, "schema");
-        if (!json_is_object(schema)) return refuse(x, "text", "expected a format with a schema");
+        if (!json_is_object(schema)) return exchange_expected(x, "text", "a format with a schema");
         return !json_object_set_new(out, "response_format", json_pack("{s:s, s:{s:s, s:O}}", "type", type,
                                                                       "json_schema", "name", "text", "schema", schema));
     }
@@ -189,8 +172,9 @@ void serve_responses(exchange *x)
 {
     params p = { 0 };
     json_t *request = request_json(x), *chat = json_object();
-    bool ok = request && chat && copy_fields(x, request, chat) && read_input(x, request, chat) &&
-              read_tools(x, request, chat) && read_format(x, request, chat);
+    bool ok = request && chat && fields_copy(x, request, fields, sizeof fields / sizeof *fields, chat) &&
+              read_truncation(x, request) && read_input(x, request, chat) && read_tools(x, request, chat) &&
+              read_format(x, request, chat);
     if (ok && params_read(x, chat, FOR_CHAT, &p)) chat_answer(x, chat, &p, &answer_responses);
     else if (!exchange_answered(x)) exchange_error(x, 503, NULL, NULL, "out of memory");
     params_free(&p);
