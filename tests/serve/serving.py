@@ -1,6 +1,7 @@
 """serving.py: `weft serve` as tests run it: a process on a free port, requests over plain sockets, checks that count."""
 
 import array
+import atexit
 import json
 import os
 import re
@@ -58,10 +59,22 @@ class Reply:
         return [(name, json.loads(data[6:])) for name, data in pairs]
 
 
+started = []  # a test that ends in an exception must leave none that holds its pipes
+
+
+@atexit.register
+def end_all():
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 class Server:
     def __init__(self, weft, model, *options):
         self.process = subprocess.Popen([weft, "serve", model, "--port", "0", "--device", "cpu,threads=1", *options],
                                         stderr=subprocess.PIPE, text=True)
+        started.append(self.process)
         self.lines = []
         for line in self.process.stderr:
             self.lines.append(line.strip())
