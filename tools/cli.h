@@ -63,7 +63,8 @@ typedef struct cli_command {
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_tokenize, cli_detokenize,
     cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init,
-    cli_convert, cli_quantize, cli_imatrix, cli_devices, cli_chat_template, cli_chat, cli_serve, cli_pull;
+    cli_convert, cli_quantize, cli_imatrix, cli_devices, cli_chat_template, cli_chat, cli_serve, cli_pull,
+    cli_report_command;
 extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_model_options[],
     cli_graph_options[], cli_sampling_options[], cli_common_options[];
 
