@@ -28,6 +28,13 @@ typedef struct weft_draft {
     int32_t ids[WEFT_DRAFT_MOST];
 } weft_draft;
 
+/* What the next draft would take, of a drafter that takes time: seconds. */
+typedef struct weft_draft_price {
+    uint32_t kind; /* of all its drafts */
+    double read; /* before the first token of it: reading what it has not read of the text */
+    double each; /* for each token */
+} weft_draft_price;
+
 /* One of the caller's own may be given wherever one is asked for. A failure of it ends the generation. */
 typedef struct weft_drafter {
     /* A text begins with these tokens. */
@@ -38,6 +45,9 @@ typedef struct weft_drafter {
      * model has not end a draft. */
     weft_status (*propose)(void *ctx, uint32_t most, weft_draft *out, weft_error *err);
     void *ctx;
+    /* What a draft would take, so that none is asked for which does not pay. NULL: hardly any time, which is measured
+     * as it goes. */
+    weft_draft_price (*price)(void *ctx);
 } weft_drafter;
 
 /* ---- n-grams ---------------------------------------------------------------------------------------------------- */
@@ -56,13 +66,13 @@ WEFT_API weft_drafter weft_ngrams_drafter(weft_ngrams *n);
 /* ---- a draft model ---------------------------------------------------------------------------------------------- */
 
 /* A smaller model with the same tokenizer guesses: its most probable tokens, one after the other. It reads the whole
- * text, the prompt, too. */
+ * text, the prompt, too, when it is asked for a draft. */
 typedef struct weft_draft_model weft_draft_model;
 /* s: a session of the smaller model, which gives candidates or logits; its sequence 0 is the drafter's, and it outlives
  * the drafter. Where layers of it see windows, its rollback is at least that of the session that drafts are made for,
- * and one token more. m: the model that drafts are made for. UNSUPPORTED: the vocabularies differ (by more than 128
- * tokens at the end, in what a token is called, or in what ends texts), or the model keeps states that cannot go back;
- * the text says how. INVALID: the session gives neither. OOM. */
+ * and one token more. m: the model that drafts are made for. A few runs tell what it takes. UNSUPPORTED: the
+ * vocabularies differ (by more than 128 tokens at the end, in what a token is called, or in what ends texts), or the
+ * model keeps states that cannot go back; the text says how. INVALID: the session gives neither. OOM. */
 WEFT_API WEFT_MUST_USE weft_status weft_draft_model_create(weft_session *s, weft_model *m, weft_draft_model **out,
                                                            weft_error *err);
 WEFT_API void weft_draft_model_destroy(weft_draft_model *d); /* accepts NULL */

@@ -117,5 +117,5 @@ void weft_ngrams_destroy(weft_ngrams *g)
 
 weft_drafter weft_ngrams_drafter(weft_ngrams *g)
 {
-    return (weft_drafter){ begin, push, propose, g };
+    return (weft_drafter){ begin, push, propose, g, NULL };
 }

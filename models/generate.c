@@ -201,6 +201,7 @@ static weft_status loop(generator *g, const int32_t *prompt, size_t n_prompt, we
         if (of_prompt) {
             first = weft__seconds();
             g->r->prompt_seconds = first - start;
+            weft__speculation_read(&g->speculation, first - start);
         } else {
             weft__speculation_ran(&g->speculation, g->row, ran);
         }

@@ -18,6 +18,8 @@ void weft__timing_add(weft__timing *t, double seconds)
 
 void weft__widths_add(weft__widths *w, uint32_t width, double seconds)
 {
+    const uint32_t most = widths[WEFT__WIDTHS - 1];
+    if (width > most) seconds *= (double)most / width, width = most;
     for (uint32_t i = 0; i < WEFT__WIDTHS; i++)
         if (widths[i] == width) weft__timing_add(&w->at[i], seconds);
 }
@@ -65,33 +67,53 @@ static double best_rate(const weft__pace *p)
     return best;
 }
 
-/* What each length of a draft is expected to take and to give. */
+/* What a draft of some length is expected to take and to give, beside what others take and are given. */
 typedef struct outlook { uint32_t n; double seconds, tokens; } outlook;
 
-static outlook expect(const weft__widths *w, const weft__plain *plain, double rate, uint32_t n, double each_seconds)
+/* The length that gives the most tokens per second, of those that cost `most` seconds at most where all is wrong. */
+static outlook find_best(const weft__pace *p, const weft__widths *w, const weft__plain *plain, const weft__offer *o,
+                         double read, double most)
 {
-    const double tokens = (1 - pow(rate, n + 1)) / (1 - rate);
-    return (outlook){ n, weft__widths_get(w, plain->width + n) + n * each_seconds, plain->others + tokens };
+    const double step = weft__widths_get(w, plain->width);
+    const double rate = o->kind < WEFT_DRAFT_KINDS ? rate_of(p, o->kind) : best_rate(p);
+    outlook best = { 0 };
+    for (uint32_t i = 0; i < WEFT__WIDTHS; i++) {
+        if (widths[i] <= plain->width || widths[i] - plain->width > o->most) continue;
+        const uint32_t n = widths[i] - plain->width;
+        const outlook x = { n, weft__widths_get(w, widths[i]) + n * o->each + read,
+                            plain->others + (1 - pow(rate, n + 1)) / (1 - rate) };
+        if (x.seconds - step > most) continue;
+        if (!best.n || x.tokens * best.seconds > best.tokens * x.seconds) best = x;
+    }
+    return best;
 }
 
-weft__choice weft__pace_choose(const weft__pace *p, const weft__widths *w, const weft__plain *plain, uint32_t kind,
-                               uint32_t most, double each_seconds)
+static bool pays(const outlook *x, double token)
 {
-    const double margin = 1.05, part = 0.01, start = 2;
+    const double margin = 1.05;
+    return x->n && x->tokens * token > margin * x->seconds;
+}
+
+/* Whether what is left of the text repays what must be read first. */
+static bool may_read(const weft__pace *p, const weft__plain *plain, const weft__offer *o, const outlook *x,
+                     double token)
+{
+    const double part = 0.05, runs = o->left / (x->tokens - plain->others);
+    return runs * (x->tokens * token - x->seconds) > o->read && p->read + o->read <= part * p->plain;
+}
+
+weft__choice weft__pace_choose(const weft__pace *p, const weft__widths *w, const weft__plain *plain,
+                               const weft__offer *o)
+{
+    const double part = 0.01, start = 2;
     const double step = weft__widths_get(w, plain->width), token = step / (plain->others + 1.0);
-    const double rate = kind < WEFT_DRAFT_KINDS ? rate_of(p, kind) : best_rate(p);
-    outlook best = { 0 };
+    const double hopes = part * p->plain + start * token - p->lost, tries = part * p->plain - p->probed;
     if (step <= 0) return (weft__choice){ 0 };
-    for (uint32_t i = 0; i < WEFT__WIDTHS; i++) {
-        if (widths[i] <= plain->width || widths[i] - plain->width > most) continue;
-        const outlook o = expect(w, plain, rate, widths[i] - plain->width, each_seconds);
-        if (!best.n || o.tokens * best.seconds > best.tokens * o.seconds) best = o;
-    }
-    if (!best.n) return (weft__choice){ 0 };
-    const double loss = best.seconds - best.tokens * token;
-    if (best.tokens * token > margin * best.seconds && p->lost <= part * p->plain + start * token)
-        return (weft__choice){ best.n, false };
-    return (weft__choice){ p->probed + fmax(loss, 0) <= part * p->plain ? best.n : 0, true };
+    const outlook whole = find_best(p, w, plain, o, o->read, hopes), rest = find_best(p, w, plain, o, 0, hopes);
+    if (pays(&whole, token)) return (weft__choice){ .n = whole.n };
+    if (o->read > 0 && pays(&rest, token) && may_read(p, plain, o, &rest, token))
+        return (weft__choice){ .n = rest.n, .reads = true };
+    return (weft__choice){ .n = find_best(p, w, plain, o, o->read, tries).n, .probe = true };
 }
 
 void weft__pace_alone(weft__pace *p, double token_seconds)
@@ -99,15 +121,25 @@ void weft__pace_alone(weft__pace *p, double token_seconds)
     p->plain += token_seconds;
 }
 
-void weft__pace_wasted(weft__pace *p, double seconds)
+void weft__pace_prompt(weft__pace *p, double seconds)
 {
-    p->probed += seconds;
+    p->plain += seconds;
+}
+
+void weft__pace_read(weft__pace *p, double seconds)
+{
+    p->read += seconds;
+}
+
+void weft__pace_wasted(weft__pace *p, double seconds, bool probe)
+{
+    *(probe ? &p->probed : &p->lost) += seconds;
 }
 
 void weft__pace_checked(weft__pace *p, uint32_t kind, uint32_t drafted, uint32_t accepted, bool probe,
                         double extra_seconds, double token_seconds)
 {
-    const double keep = 0.9, loss = extra_seconds - accepted * token_seconds;
+    const double keep = 0.9, most_gained = 8, loss = extra_seconds - accepted * token_seconds;
     p->hits[kind] = keep * p->hits[kind] + accepted;
     p->misses[kind] = keep * p->misses[kind] + (accepted < drafted);
     p->plain += (1 + accepted) * token_seconds;
@@ -115,5 +147,5 @@ void weft__pace_checked(weft__pace *p, uint32_t kind, uint32_t drafted, uint32_t
         p->probed = fmax(p->probed + loss, 0);
         return;
     }
-    p->lost = fmax(p->lost + loss, -token_seconds); /* what was gained long ago is not lost again */
+    p->lost = fmax(p->lost + loss, -most_gained * token_seconds); /* what was gained long ago is not lost again */
 }

@@ -23,7 +23,7 @@ weft_status weft__speculation_begin(weft__speculation *p, weft_session *s, uint3
                                     size_t n_prompt, const weft_generate_desc *d, weft_error *err)
 {
     *p = (weft__speculation){ .drafter = d->drafter, .always = d->draft_always, .widths = &s->widths,
-                              .n_ids = weft__session_model(s)->n_ids };
+                              .clock = weft__seconds, .n_ids = weft__session_model(s)->n_ids };
     if (!p->drafter) return WEFT_OK;
     WEFT_TRY(settle_most(p, s, d->draft_tokens, err));
     WEFT_TRY(p->drafter->begin(p->drafter->ctx, weft_session_tokens(s, sequence), weft_session_length(s, sequence),
@@ -34,13 +34,13 @@ weft_status weft__speculation_begin(weft__speculation *p, weft_session *s, uint3
 /* ---- a draft ---- */
 
 /* Now and then a token comes alone, so that it is known what that takes. */
-static weft__choice choose(const weft__speculation *p, uint32_t kind, uint32_t most)
+static weft__choice choose(const weft__speculation *p, const weft__offer *o)
 {
     enum { FIRST = 2, OFTEN = 64 };
     const weft__plain plain = { .width = 1 };
-    if (p->always) return (weft__choice){ most, false };
+    if (p->always) return (weft__choice){ .n = o->most };
     if (p->widths->at[0].n < FIRST || p->since_alone >= OFTEN) return (weft__choice){ 0 };
-    return weft__pace_choose(&p->pace, p->widths, &plain, kind, most, p->each.seconds);
+    return weft__pace_choose(&p->pace, p->widths, &plain, o);
 }
 
 static void check_ids(weft__speculation *p, uint32_t most)
@@ -52,26 +52,60 @@ static void check_ids(weft__speculation *p, uint32_t most)
         if (d->ids[i] < 0 || (uint32_t)d->ids[i] >= p->n_ids) d->n = i;
 }
 
+/* Before anything is drafted. What hardly takes time is asked for however likely it is that it is right. */
+static weft__offer offer(const weft__speculation *p, uint32_t room)
+{
+    weft__offer o = { .kind = WEFT_DRAFT_KINDS, .most = room < p->most ? room : p->most, .left = room,
+                      .each = p->each.seconds };
+    if (p->drafter->price) {
+        const weft_draft_price price = p->drafter->price(p->drafter->ctx);
+        o.kind = price.kind < WEFT_DRAFT_KINDS ? price.kind : 0;
+        o.read = price.read;
+        o.each = price.each;
+    } else if (!p->always && !p->each.n && o.most > FIRST_DRAFT) {
+        o.most = FIRST_DRAFT; /* it is not known what drafting takes */
+    }
+    return o;
+}
+
+/* What a draft of c.n tokens has taken, but for what was read for all that is left. */
+static weft_status propose(weft__speculation *p, weft__choice c, double read, weft_error *err)
+{
+    const double start = p->clock();
+    WEFT_TRY(p->drafter->propose(p->drafter->ctx, c.n, &p->draft, err));
+    p->draft_seconds = p->clock() - start;
+    check_ids(p, c.n);
+    if (!c.reads) return WEFT_OK;
+    if (read > p->draft_seconds) read = p->draft_seconds;
+    weft__pace_read(&p->pace, read);
+    p->draft_seconds -= read;
+    return WEFT_OK;
+}
+
 weft_status weft__speculation_next(weft__speculation *p, const int32_t *ids, size_t n, uint32_t room, weft_error *err)
 {
     p->draft = (weft_draft){ 0 };
     p->draft_seconds = 0;
     if (!p->drafter) return WEFT_OK;
     WEFT_TRY(p->drafter->push(p->drafter->ctx, ids, n, err));
-    uint32_t most = room < p->most ? room : p->most;
-    if (!p->always && !p->each.n && most > FIRST_DRAFT) most = FIRST_DRAFT; /* it is not known what drafting takes */
-    most = choose(p, WEFT_DRAFT_KINDS, most).n;
-    if (!most) return WEFT_OK;
-    const double start = weft__seconds();
-    WEFT_TRY(p->drafter->propose(p->drafter->ctx, most, &p->draft, err));
-    p->draft_seconds = weft__seconds() - start;
-    check_ids(p, most);
-    if (!p->draft.n) return WEFT_OK;
+    weft__offer o = offer(p, room);
+    weft__choice c = o.most ? choose(p, &o) : (weft__choice){ 0 };
+    if (!c.n) return WEFT_OK;
+    WEFT_TRY(propose(p, c, o.read, err));
+    p->probe = c.probe || !p->drafter->price;
+    if (!p->draft.n || p->drafter->price) return WEFT_OK;
     weft__timing_add(&p->each, p->draft_seconds / p->draft.n);
-    const weft__choice c = choose(p, p->draft.kind, p->draft.n);
+    o.kind = p->draft.kind; /* it is known now */
+    o.most = p->draft.n;
+    c = choose(p, &o);
     p->draft.n = c.n;
     p->probe = c.probe;
     return WEFT_OK;
+}
+
+void weft__speculation_read(weft__speculation *p, double seconds)
+{
+    weft__pace_prompt(&p->pace, seconds);
 }
 
 void weft__speculation_ran(weft__speculation *p, uint32_t accepted, double ran)
@@ -86,7 +120,7 @@ void weft__speculation_ran(weft__speculation *p, uint32_t accepted, double ran)
     p->since_alone = n ? p->since_alone + 1 : 0;
     p->drafted += n;
     p->accepted += accepted;
-    if (!n) weft__pace_wasted(&p->pace, p->draft_seconds);
+    if (!n) weft__pace_wasted(&p->pace, p->draft_seconds, p->probe);
     if (!n) weft__pace_alone(&p->pace, token);
     else weft__pace_checked(&p->pace, p->draft.kind, n, accepted, p->probe, seconds + p->draft_seconds - token, token);
 }

@@ -9,6 +9,7 @@ typedef struct weft__speculation {
     uint32_t most;               /* tokens of a draft */
     bool always;                 /* whether or not it pays */
     weft__widths *widths;        /* of the session */
+    double (*clock)(void);       /* in seconds */
     weft__pace pace;
     weft__timing each; /* what drafting a token takes */
     weft_draft draft;  /* of the run that comes next */
@@ -24,6 +25,8 @@ weft_status weft__speculation_begin(weft__speculation *p, weft_session *s, uint3
                                     size_t n_prompt, const weft_generate_desc *d, weft_error *err);
 /* Drafts what may come behind n tokens, which are new: at most `room` tokens. */
 weft_status weft__speculation_next(weft__speculation *p, const int32_t *ids, size_t n, uint32_t room, weft_error *err);
+/* The prompt took so many seconds. */
+void weft__speculation_read(weft__speculation *p, double seconds);
 /* The run with the draft took so many seconds, and the first of its tokens were right. */
 void weft__speculation_ran(weft__speculation *p, uint32_t accepted, double seconds);
 

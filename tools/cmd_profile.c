@@ -73,7 +73,7 @@ static weft_status print_tables(const cli_args *a, const profile_set *s, const w
 
 weft_status profile_json(const profile_set *s, const char *title, const weft_writer *w, weft_error *err)
 {
-    weft_dump_program d[2];
+    weft_dump_program d[PROFILE_MOST];
     for (uint32_t i = 0; i < s->n; i++) {
         const profile_entry *e = &s->entry[i];
         d[i] = (weft_dump_program){ .name = e->name, .built = e->built, .program = e->program, .profile = e->profile,
@@ -84,7 +84,7 @@ weft_status profile_json(const profile_set *s, const char *title, const weft_wri
 
 static weft_status print_trace(const profile_set *s, const weft_writer *w, weft_error *err)
 {
-    const weft_profile *profiles[2];
+    const weft_profile *profiles[PROFILE_MOST];
     for (uint32_t i = 0; i < s->n; i++) profiles[i] = s->entry[i].profile;
     return weft_profile_trace(profiles, s->n, w, err);
 }

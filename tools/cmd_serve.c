@@ -27,9 +27,11 @@ static const cli_option options[] = {
       .help = "tokens that the cache has room for, over all texts (default: 4 contexts)" },
     { .name = "pace", .kind = CLI_REAL, .value = "R", .min = 1, .max = 1000,
       .help = "how many times as long a text may wait for its next token while prompts are read (default: 2.5)" },
-    { .name = "speculate", .kind = CLI_TEXT, .value = "HOW", .choices = "ngram|off",
-      .help = "guess the next tokens of every text from what it has so far, and check several at once: the same text "
-              "sooner, where it pays (default: off; requests may give a prediction anyway)" },
+    { .name = "speculate", .kind = CLI_TEXT, .value = "ngram|MODEL",
+      .help = "guess the next tokens of every text from what it has so far, or by a smaller model with the same "
+              "tokenizer, and check several at once: the same text sooner, where it pays (default: off; requests may "
+              "give a prediction anyway)" },
+    { .name = "draft-always", .kind = CLI_FLAG, .help = "guess whether or not it pays: for measurements" },
     { .name = "context-shift", .kind = CLI_FLAG,
       .help = "where a text has filled the context drop its oldest half and go on, unless its request says otherwise "
               "(default: it ends there)" },

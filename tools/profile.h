@@ -14,12 +14,14 @@ typedef struct profile_checks {
 
 /* A program that was measured. */
 typedef struct profile_entry {
-    const char *name; /* "prompt", "decode", "graph" */
+    const char *name; /* "prompt", "decode", "draft", "graph" */
     weft_program *program;
     const weft_graph *built;
     weft_profile *profile;
     profile_checks checks; /* with --check */
 } profile_entry;
+
+enum { PROFILE_MOST = 3 }; /* programs */
 
 typedef struct profile_set {
     cli_work work;
@@ -30,7 +32,7 @@ typedef struct profile_set {
     weft_program *program;
     weft_profile_mode mode;
     conditions conditions; /* of all that is measured; its roofs are measured in turn with the runs */
-    profile_entry entry[2];
+    profile_entry entry[PROFILE_MOST];
     uint32_t n;
 } profile_set;
 

@@ -1,6 +1,6 @@
 /* test_drafts.c: what is guessed, by lookup and by a model, and when guessing pays: arithmetic on numbers that are
  * given here, no clock among them. That texts stay what they are is test_speculation.c's. */
-#include "models/speculate.h"
+#include "models/speculation.h"
 #include "reference.h"
 #include "tests/oom.h"
 #include "tests/checkpoint/temp.h"
@@ -145,6 +145,14 @@ static void times_are_learned(void)
     CHECK_NEAR(weft__widths_get(&w, 8), 3.0, 0.01);
 }
 
+/* Drafts of at most so many tokens of a kind, for next to nothing. */
+static weft__choice choose(const weft__pace *p, const weft__widths *w, const weft__plain *plain, uint32_t kind,
+                           uint32_t most)
+{
+    const weft__offer o = { .kind = kind, .most = most, .left = 1000 };
+    return weft__pace_choose(p, w, plain, &o);
+}
+
 /* A text of which each drafted token is right with one probability, on a machine whose runs take what they take: what
  * the drafts gain, as a ratio of times, and how long they are at the end. */
 typedef struct played { double gain; uint32_t last, runs; } played;
@@ -154,14 +162,15 @@ static played play(const weft__widths *real, double rate, uint32_t n_tokens, dou
     const weft__plain plain = { .width = 1 };
     const double one = weft__widths_get(real, 1);
     weft__widths w = { 0 };
-    weft__pace p = { { 0 }, { 0 }, 0, 0, 0 };
+    weft__pace p = { { 0 }, { 0 }, 0, 0, 0, 0 };
     played r = { 0 };
     double spent = 0;
     uint32_t n = 0;
     weft__widths_add(&w, 1, 3 * one);
     weft__widths_add(&w, 1, one);
     while (n < n_tokens) {
-        weft__choice c = weft__pace_choose(&p, &w, &plain, 0, 15, each_seconds);
+        const weft__offer o = { .most = 15, .left = n_tokens - n, .each = each_seconds };
+        weft__choice c = weft__pace_choose(&p, &w, &plain, &o);
         uint32_t right = 0;
         while (right < c.n && next_random(&seed) % 1000 < rate * 1000) right++;
         double took = weft__widths_get(real, 1 + c.n) + c.n * each_seconds;
@@ -203,33 +212,125 @@ static void what_is_off_is_tried_again(void)
     CHECK(never.runs >= 20);
     CHECK(never.gain > 0.98);
     CHECK(dear.gain > 0.98 && dear.gain < 1.02);
-    weft__pace p = { { 0 }, { 0 }, 0, 0, 0 };
+    weft__pace p = { { 0 }, { 0 }, 0, 0, 0, 0 };
     const weft__plain plain = { .width = 1 };
     for (int i = 0; i < 30; i++) weft__pace_checked(&p, 0, 4, 0, false, 0.001, 0.01);
     CHECK(p.lost > 0);
-    CHECK_EQ_INT(weft__pace_choose(&p, &real, &plain, 0, 15, 0).n > 0 ? 1 : 0,
-                 weft__pace_choose(&p, &real, &plain, 0, 15, 0).probe ? 1 : 0); /* without hope */
-    const weft__choice sure = weft__pace_choose(&p, &real, &plain, 3, 15, 0);
+    CHECK_EQ_INT(choose(&p, &real, &plain, 0, 15).n > 0 ? 1 : 0,
+                 choose(&p, &real, &plain, 0, 15).probe ? 1 : 0); /* without hope */
+    const weft__choice sure = choose(&p, &real, &plain, 3, 15);
     CHECK(!sure.n || sure.probe); /* it has lost enough */
-    weft__pace fresh = { { 0 }, { 0 }, 100, 0, 0 }; /* what was made in vain counts as what was tried in vain */
+    weft__pace fresh = { { 0 }, { 0 }, 100, 0, 0, 0 }; /* what was made in vain counts as what was tried in vain */
     const weft__widths dear_runs = widths_of(0.01, 1.2);
-    CHECK(weft__pace_choose(&fresh, &dear_runs, &plain, 0, 15, 0).n > 0);
-    weft__pace_wasted(&fresh, 1.0);
-    CHECK_EQ_INT(weft__pace_choose(&fresh, &dear_runs, &plain, 0, 15, 0).n, 0);
-    CHECK_EQ_INT(weft__pace_choose(&p, &(weft__widths){ 0 }, &plain, 0, 15, 0).n, 0); /* nothing is known */
-    CHECK_EQ_INT(weft__pace_choose(&p, &real, &plain, 3, 0, 0).n, 0);
+    CHECK(choose(&fresh, &dear_runs, &plain, 0, 15).n > 0);
+    weft__pace_wasted(&fresh, 1.0, true);
+    CHECK_EQ_INT(choose(&fresh, &dear_runs, &plain, 0, 15).n, 0);
+    CHECK_EQ_INT(choose(&p, &(weft__widths){ 0 }, &plain, 0, 15).n, 0); /* nothing is known */
+    CHECK_EQ_INT(choose(&p, &real, &plain, 3, 0).n, 0);
+}
+
+/* ---- a draft model on a clock that the test turns ---- */
+
+static double now;
+
+static double tell_time(void)
+{
+    return now;
+}
+
+typedef struct fake_model {
+    double read, each, rate; /* seconds that reading a token takes, and drafting one; how many are right */
+    uint64_t seed;
+    size_t behind;     /* tokens that it has not read */
+    uint32_t n_drafts; /* tokens of the last draft, all but one of which it has read */
+} fake_model;
+
+static weft_status fake_push(void *ctx, const int32_t *ids, size_t n, weft_error *e)
+{
+    fake_model *f = ctx;
+    const size_t had = f->n_drafts ? f->n_drafts - 1 : 0;
+    (void)ids, (void)e;
+    f->behind += n - (had < n - 1 ? had : n - 1);
+    f->n_drafts = 0;
+    return WEFT_OK;
+}
+
+static weft_draft_price fake_price(void *ctx)
+{
+    const fake_model *f = ctx;
+    return (weft_draft_price){ WEFT__DRAFT_OF_MODEL, (double)(f->behind - 1) * f->read, f->each };
+}
+
+static weft_status fake_propose(void *ctx, uint32_t most, weft_draft *out, weft_error *e)
+{
+    fake_model *f = ctx;
+    (void)e;
+    now += (double)(f->behind - 1) * f->read + most * f->each;
+    f->behind = 0;
+    f->n_drafts = out->n = most;
+    out->kind = WEFT__DRAFT_OF_MODEL;
+    for (uint32_t i = 0; i < most; i++) out->ids[i] = next_random(&f->seed) % 1000 < f->rate * 1000;
+    return WEFT_OK;
+}
+
+/* A text whose tokens are all 1, behind a prompt: seconds that it takes, where one token takes one. */
+static double write_with(fake_model *f, const weft__widths *real, uint32_t n_prompt, uint32_t n_tokens)
+{
+    static const int32_t ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    const weft_drafter d = { fake_push, fake_push, fake_propose, f, fake_price };
+    const double began = now, prompt = 0.3 * n_prompt;
+    weft__widths w = *real;
+    weft__speculation p = { .drafter = &d, .most = 15, .widths = &w, .clock = tell_time, .n_ids = 2 };
+    uint32_t n = 1, fresh = 1;
+    f->behind = n_prompt;
+    now += prompt;
+    weft__speculation_read(&p, prompt);
+    while (n < n_tokens) {
+        uint32_t right = 0;
+        if (!CHECK_OK(weft__speculation_next(&p, ones, fresh, n_tokens - n - 1, &err), err)) break;
+        const double took = weft__widths_get(real, 1 + p.draft.n);
+        now += took;
+        while (right < p.draft.n && p.draft.ids[right] == 1) right++;
+        weft__speculation_ran(&p, right, took);
+        fresh = 1 + right;
+        n += fresh;
+    }
+    return now - began;
+}
+
+/* Whatever a draft model takes to read and to draft, and however seldom it is right: what a text takes is at most 7 %
+ * and the time of two tokens more than without. */
+static void a_draft_model_never_loses_much(void)
+{
+    static const double costs[] = { 0.02, 0.1, 0.3, 1, 3 }, rates[] = { 0, 0.3, 0.6, 0.95 };
+    static const double more[] = { 0.02, 0.3, 0.9 };
+    static const uint32_t prompts[] = { 2, 60, 3000 }, lengths_of[] = { 8, 64, 200, 1500 };
+    double gained = 0;
+    uint64_t seed = 1;
+    for (uint32_t i = 0; i < 5 * 4 * 3 * 3 * 4; i++) {
+        const double cost = costs[i % 5], rate = rates[i / 5 % 4], each_more = more[i / 20 % 3];
+        const uint32_t n_prompt = prompts[i / 60 % 3], n = lengths_of[i / 180];
+        const weft__widths real = widths_of(1, each_more);
+        fake_model f = { .read = 0.3 * cost, .each = cost, .rate = rate, .seed = ++seed };
+        const double plain = 0.3 * n_prompt + n - 1, took = write_with(&f, &real, n_prompt, n);
+        if (!CHECK(took <= 1.07 * plain + 2 + 1e-9))
+            printf("  %u tokens behind %u, drafts at %g right at %g, %g a token more: %g for %g\n", n, n_prompt, cost,
+                   rate, each_more, took, plain);
+        if (n == 1500 && each_more < 0.1 && cost < 0.2 && rate > 0.9) gained += plain / took;
+    }
+    CHECK(gained > 6 * 2);
 }
 
 /* Among others a run is wide as it is: a draft is worth less, where each token more takes the same. */
 static void others_make_drafts_dearer(void)
 {
-    const weft__pace p = { { 0, 0, 0, 20 }, { 0 }, 10, 0, 0 };
+    const weft__pace p = { { 0, 0, 0, 20 }, { 0 }, 10, 0, 0, 0 };
     weft__widths w = { 0 };
     for (uint32_t i = 1; i <= 64; i++) /* free up to 8, then as many times as long */
         for (int k = 0; k < 2; k++) weft__widths_add(&w, i, i <= 8 ? 0.01 : 0.01 * i / 8);
-    CHECK_EQ_INT(weft__pace_choose(&p, &w, &(weft__plain){ 1, 0 }, 3, 15, 0).n, 7);
-    CHECK_EQ_INT(weft__pace_choose(&p, &w, &(weft__plain){ 4, 3 }, 3, 15, 0).n, 4);
-    weft__choice c = weft__pace_choose(&p, &w, &(weft__plain){ 8, 7 }, 3, 15, 0);
+    CHECK_EQ_INT(choose(&p, &w, &(weft__plain){ 1, 0 }, 3, 15).n, 7);
+    CHECK_EQ_INT(choose(&p, &w, &(weft__plain){ 4, 3 }, 3, 15).n, 4);
+    weft__choice c = choose(&p, &w, &(weft__plain){ 8, 7 }, 3, 15);
     CHECK(!c.n || c.probe);
 }
 
@@ -322,6 +423,7 @@ static const weft_test tests[] = {
     { "times are learned", times_are_learned },
     { "drafts gain where they can and never lose", drafts_gain_where_they_can_and_never_lose },
     { "what is off is tried again", what_is_off_is_tried_again },
+    { "a draft model never loses much", a_draft_model_never_loses_much },
     { "others make drafts dearer", others_make_drafts_dearer },
     { "a model drafts its own text", a_model_drafts_its_own_text },
     { "other vocabularies are refused", other_vocabularies_are_refused },

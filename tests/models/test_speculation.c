@@ -53,7 +53,7 @@ static weft_status liar_propose(void *ctx, uint32_t most, weft_draft *out, weft_
 
 static weft_drafter liar_drafter(liar *l)
 {
-    return (weft_drafter){ liar_begin, liar_push, liar_propose, l };
+    return (weft_drafter){ liar_begin, liar_push, liar_propose, l, NULL };
 }
 
 /* ---- the same text ---- */
@@ -430,7 +430,7 @@ static void many_texts_are_distributed_as_they_should_be(void)
     int32_t drafted[2] = { 0, 0 };
     uint32_t accepted = 0, n_drafted = 0;
     world w;
-    const weft_drafter d = { nothing, nothing, same_propose, drafted };
+    const weft_drafter d = { nothing, nothing, same_propose, drafted, NULL };
     static const int32_t banned = WINDOWS_NAN;
     static const float never = -INFINITY;
     const bool open = world_open(&w, &narrow, (weft_session_desc){ .rollback = 7 });
@@ -472,7 +472,7 @@ static void refuses_what_cannot_be(void)
 {
     static const windows_model narrow = { "narrow", 1, { 23 } };
     static const int32_t prompt = 3;
-    weft_drafter d = { nothing, nothing, fails, NULL };
+    weft_drafter d = { nothing, nothing, fails, NULL, NULL };
     weft_generated r;
     world w;
     if (world_open(&w, &narrow, (weft_session_desc){ 0 })) {

@@ -282,6 +282,7 @@ static void free_engine(engine *e)
     free(e->logits);
     free(e->row);
     free(e->hidden);
+    guesser_close(&e->guesser);
     free(e);
 }
 
@@ -302,11 +303,13 @@ weft_status engine_start(const engine_desc *d, engine **out, weft_error *err)
     e->logits = calloc(e->n_rows, (weft_session_n_vocab(d->session) + 1) * sizeof *e->logits);
     e->row = calloc(weft_session_n_vocab(d->session) + 1, sizeof *e->row);
     atomic_store(&e->counts.cells_free, weft_session_cells_free(d->session));
-    bool ok = e->row && e->sequences && e->running && e->logits && !pthread_create(&e->thread, NULL, work, e);
-    if (ok) return WEFT_OK;
+    const bool ok = e->row && e->sequences && e->running && e->logits;
+    weft_status status = ok ? guesser_open(e, d, err) : WEFT_OOM_FAIL(err, "the server");
+    if (!status && pthread_create(&e->thread, NULL, work, e)) status = WEFT_OOM_FAIL(err, "the server");
+    if (!status) return WEFT_OK;
     free_engine(e);
     *out = NULL;
-    return WEFT_OOM_FAIL(err, "the server");
+    return status;
 }
 
 void engine_close(engine *e, bool at_once)

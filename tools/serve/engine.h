@@ -84,6 +84,9 @@ typedef struct engine_desc {
     uint32_t queue; /* tasks that may wait */
     bool embeds;    /* the session gives hidden states, of n_embed numbers */
     float pace; /* while any task generates a step lasts at most this many times as long as without prompts */
+    weft_model *draft; /* that guesses tokens for tasks; NULL: there is none */
+    weft_session *draft_session; /* of it, of as many sequences, that gives candidates */
+    bool draft_always; /* whether or not it pays */
     cores *cores;     /* that other engines use, too; NULL: there are none */
     uint32_t threads; /* of them, that a step takes */
 } engine_desc;
@@ -108,7 +111,7 @@ void engine_destroy(engine *e); /* waits for the thread, which ends when nothing
 /* What has happened so far; read from any thread. */
 #define ENGINE_COUNTERS(X) /* which go up for ever */                                                                  \
     X(prompt_tokens) X(cached_tokens) X(picked_tokens) X(steps) X(failures) X(preempted) X(drafted_tokens)             \
-    X(accepted_tokens) X(shifts)
+    X(accepted_tokens) X(draft_model_tokens) X(shifts)
 typedef struct engine_counts {
 #define ENGINE_COUNTER(name) atomic_ullong name;
     ENGINE_COUNTERS(ENGINE_COUNTER)

@@ -43,10 +43,25 @@ struct task {
     weft__pace pace;
     weft_draft draft;     /* of this step; n 0: none */
     bool probe;
+    uint32_t wants, n_same; /* of a draft model: tokens in this step; tokens of its sequence that are known to be ids */
+    bool reads;             /* in this step it reads for all that is left of the text */
+    bool rated;             /* it began with what is known of other tasks */
     uint32_t n_drafted, n_accepted;
     uint64_t client, order; /* order: of submission */
     task_listener listener;
 };
+
+/* A draft model: what it has of task and kept texts is in sequences of the same numbers. */
+typedef struct guesser {
+    weft_session *session; /* NULL: there is none */
+    weft__widths widths;   /* what its runs take */
+    double hits, misses;   /* of all tasks so far, of which the newest count most */
+    double each;           /* seconds that a token of this step's drafts took */
+    uint32_t n_asked;      /* tasks that had drafts of it last */
+    weft_batch_token *batch;
+    size_t n_batch, cap_batch;
+    weft_candidate *picks; /* [slots] */
+} guesser;
 
 typedef struct kept { task *t; uint64_t used; } kept; /* a sequence: whose it is, and when it was last of use */
 
@@ -71,6 +86,7 @@ struct engine {
     uint32_t n_rows, n_draft; /* of logits in a step; tokens of a draft at most, 0: the model takes none back */
     weft__widths widths; /* what steps without prompts take */
     uint32_t n_alone, since_alone; /* steps without drafts, a few; those since the last */
+    guesser guesser;
     double token_seconds, draft_seconds; /* of the last step: what a token takes without drafts, and a drafted one */
     float *logits; /* [n_rows, n_vocab] */
     float *row;    /* [n_vocab]: logits as they came, of a text with a grammar */
@@ -91,6 +107,7 @@ bool engine_seat(engine *e, task *t, weft_error *err);
 /* Whether another task is about to evaluate much more of this prompt's beginning than there is now. */
 bool engine_should_wait(const engine *e, const task *t);
 void engine_unseat(engine *e, task *t, bool keep); /* keep: its sequence stays, for others that begin alike */
+weft_status engine_clear(engine *e, uint32_t sequence, weft_error *err); /* the draft model's, too */
 bool engine_evict(engine *e); /* gives back the sequence that was of no use for longest; false: there is none */
 
 /* ---- batch.c ---- */
@@ -103,6 +120,15 @@ void engine_undraft(engine *e, bool for_good); /* for_good: what has a draft get
 void engine_timed(engine *e, uint32_t n_generate, uint32_t n_drafted, double seconds); /* of a step without prompts */
 /* So many drafted tokens of a task were right: the others are forgotten. */
 weft_status engine_accept(engine *e, task *t, uint32_t accepted, weft_error *err);
+
+/* ---- guess.c ---- */
+/* What a draft of the model's would take for a task, beside n - 1 others. */
+weft__offer engine_offer(engine *e, task *t, uint32_t most, uint32_t n);
+/* Drafts for the tasks that want some; `shared`: others wait meanwhile. */
+void engine_guess(engine *e, bool shared);
+void engine_guessed(engine *e, uint32_t n, uint32_t accepted); /* so many of n were right */
+weft_status guesser_open(engine *e, const engine_desc *d, weft_error *err);
+void guesser_close(guesser *g);
 
 /* ---- pick.c ---- */
 /* The next token from a row of logits. Whether it was the last, and why. */

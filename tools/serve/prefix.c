@@ -44,6 +44,12 @@ static uint32_t find_empty(const engine *e)
     return NO_SEQUENCE;
 }
 
+weft_status engine_clear(engine *e, uint32_t sequence, weft_error *err)
+{
+    if (e->guesser.session) WEFT_TRY(weft_session_truncate(e->guesser.session, sequence, 0, err));
+    return weft_session_truncate(e->d.session, sequence, 0, err);
+}
+
 bool engine_evict(engine *e)
 {
     uint32_t oldest = NO_SEQUENCE;
@@ -52,7 +58,7 @@ bool engine_evict(engine *e)
         if (k->t || !weft_session_length(e->d.session, i)) continue;
         if (oldest == NO_SEQUENCE || k->used < e->sequences[oldest].used) oldest = i;
     }
-    return oldest != NO_SEQUENCE && !weft_session_truncate(e->d.session, oldest, 0, NULL);
+    return oldest != NO_SEQUENCE && !engine_clear(e, oldest, NULL);
 }
 
 uint32_t engine_spare(engine *e)
@@ -76,8 +82,11 @@ bool engine_seat(engine *e, task *t, weft_error *err)
     if (q == NO_SEQUENCE) return WEFT_FAIL(err, WEFT_LIMIT, "no sequence is free"), false;
     if (weft_session_adapt(e->d.session, q, t->adapter, err)) return false;
     if (!t->pool && weft_session_share(e->d.session, q, t->ids, t->n - 1, &shared, err)) return false;
+    if (e->guesser.session && t->drafts) /* without it the text is read: no failure */
+        (void)!weft_session_share(e->guesser.session, q, t->ids, t->n - 1, &(uint32_t){ 0 }, NULL);
     e->sequences[q] = (kept){ .t = t, .used = ++e->clock };
     t->sequence = q;
+    t->n_same = 0;
     t->done = shared;
     if (!t->counted) t->n_cached = shared;
     return true;
@@ -87,7 +96,7 @@ void engine_unseat(engine *e, task *t, bool keep)
 {
     if (t->sequence == NO_SEQUENCE) return;
     e->sequences[t->sequence] = (kept){ .used = ++e->clock };
-    if (!keep && weft_session_truncate(e->d.session, t->sequence, 0, NULL)) e->sequences[t->sequence].used = 0;
+    if (!keep && engine_clear(e, t->sequence, NULL)) e->sequences[t->sequence].used = 0;
     t->sequence = NO_SEQUENCE;
     t->done = 0;
 }

@@ -15,6 +15,7 @@ typedef struct job {
     exchange *x;
     served *m;
     uint32_t sequence;
+    weft_session *session; /* that is measured now: the model's, or its draft model's */
     profile_set set;
     float *row; /* of logits, or of hidden states */
     weft_batch_token batch[LONGEST_RUN];
@@ -23,11 +24,13 @@ typedef struct job {
 /* Runs the first n tokens of the batch; the last one gives what the model's texts ask for. */
 static weft_status run(job *j, uint32_t n, weft_error *err)
 {
-    const weft_rows rows = { .logits = j->row, .hidden = j->row };
-    weft_session *s = j->m->session;
+    weft_candidate best;
+    const weft_rows rows = { .logits = j->row, .hidden = j->row, .candidates = &best };
+    weft_session *s = j->session;
     for (uint32_t i = 0; i < n; i++)
         j->batch[i] = (weft_batch_token){ .id = (int32_t)((i * 7919u + 1) % j->m->n_vocab), .sequence = j->sequence };
-    j->batch[n - 1].wants = j->m->generates ? WEFT_WANT_LOGITS : WEFT_WANT_HIDDEN;
+    j->batch[n - 1].wants = s == j->m->draft_session ? WEFT_WANT_CANDIDATES
+                          : j->m->generates          ? WEFT_WANT_LOGITS : WEFT_WANT_HIDDEN;
     weft_status status = weft_session_eval(s, j->batch, n, &rows, err);
     while (status == WEFT_LIMIT && engine_spare_pages(j->m->engine))
         status = weft_session_eval(s, j->batch, n, &rows, err);
@@ -36,29 +39,29 @@ static weft_status run(job *j, uint32_t n, weft_error *err)
 
 static weft_status clear(job *j, weft_error *err)
 {
-    return weft_session_truncate(j->m->session, j->sequence, 0, err);
+    return weft_session_truncate(j->session, j->sequence, 0, err);
 }
 
 /* A run of n tokens whose time counts. */
 static weft_status run_counted(job *j, profile_entry *e, uint32_t n, weft_error *err)
 {
-    const weft_session *s = j->m->session;
+    const weft_session *s = j->session;
     weft_program_spans_clear(e->program);
     const uint64_t begin = weft_profile_now();
     WEFT_TRY(run(j, n, err));
     return profile_add(e, begin, weft_session_length(s, j->sequence), weft_session_settled(s)->page, err);
 }
 
-static weft_status measure_decoding(job *j, weft_error *err)
+static weft_status measure_decoding(job *j, const char *name, weft_error *err)
 {
-    weft_session *s = j->m->session;
+    weft_session *s = j->session;
     profile_entry *e;
-    const uint32_t context = j->m->context, prompt = context / 4 < PROMPT ? context / 4 : PROMPT;
+    const uint32_t context = weft_session_context(s), prompt = context / 4 < PROMPT ? context / 4 : PROMPT;
     const uint32_t left = context - prompt, runs = left < WARM_UP + RUNS ? left - WARM_UP : RUNS;
     if (context < LEAST) return WEFT_FAIL(err, WEFT_UNSUPPORTED, "a context of %u tokens is too short", context);
     WEFT_TRY(clear(j, err));
     WEFT_TRY(run(j, prompt, err));
-    WEFT_TRY(profile_begin(&j->set, "decode", weft_session_program(s, 1), weft_session_graph(s), 1, &e, err));
+    WEFT_TRY(profile_begin(&j->set, name, weft_session_program(s, 1), weft_session_graph(s), 1, &e, err));
     const double began = weft__seconds();
     for (int i = 0; i < WARM_UP; i++) WEFT_TRY(run(j, 1, err));
     for (uint32_t i = 0; i < runs && (i < 3 || weft__seconds() - began < part_seconds); i++)
@@ -81,7 +84,7 @@ static weft_status choose_length(job *j, uint32_t *out, weft_error *err)
 
 static weft_status measure_prompts(job *j, weft_error *err)
 {
-    weft_session *s = j->m->session;
+    weft_session *s = j->session;
     profile_entry *e;
     uint32_t n = 0;
     WEFT_TRY(choose_length(j, &n, err));
@@ -96,13 +99,24 @@ static weft_status measure_prompts(job *j, weft_error *err)
     return profile_end(e, err);
 }
 
+/* A token of the draft model, whose session has nothing of this sequence. */
+static weft_status measure_draft(job *j, weft_error *err)
+{
+    j->session = j->m->draft_session;
+    weft_status status = measure_decoding(j, "draft", err);
+    weft_status cleared = clear(j, status ? NULL : err);
+    j->session = j->m->session;
+    return status ? status : cleared;
+}
+
 static weft_status measure(job *j, weft_error *err)
 {
     conditions_begin(&j->set.conditions, &j->m->run.devices, (weft_progress_sink){ 0 });
     WEFT_TRY(weft_session_adapt(j->m->session, j->sequence, WEFT_ADAPTER_NONE, err));
     WEFT_TRY(conditions_turn(&j->set.conditions, err));
     WEFT_TRY(measure_prompts(j, err));
-    WEFT_TRY(measure_decoding(j, err));
+    WEFT_TRY(measure_decoding(j, "decode", err));
+    if (j->m->draft_session) WEFT_TRY(measure_draft(j, err));
     return profile_finish(&j->set, err);
 }
 
@@ -160,7 +174,7 @@ void serve_profile(exchange *x)
     job *j = calloc(1, sizeof *j);
     float *row = calloc(m->n_vocab > width ? m->n_vocab : width, sizeof *row);
     if (j && row) {
-        *j = (job){ .x = x, .m = m, .row = row, .set.mode = WEFT_PROFILE_SCHEDULED };
+        *j = (job){ .x = x, .m = m, .session = m->session, .row = row, .set.mode = WEFT_PROFILE_SCHEDULED };
         exchange_hold(x);
         if (engine_between(m->engine, work, j)) return;
         exchange_error(x, 503, "not_ready", NULL, "the server is ending");

@@ -42,7 +42,8 @@ static int open_template(served *m)
 }
 
 /* What the plan takes of each device. */
-static int look_for_room(served *m, const weft_session_desc *desc, served_room *room, void *ctx, weft_error *why)
+static int look_for_room(served *m, const weft_session_desc *desc, const weft_session_desc *draft, served_room *room,
+                         void *ctx, weft_error *why)
 {
     weft_error err, reason;
     weft_session_plan *plan;
@@ -51,6 +52,10 @@ static int look_for_room(served *m, const weft_session_desc *desc, served_room *
     for (uint32_t i = 0; i < desc->n_devices; i++) {
         m->planned[i] = weft_session_plan_bytes(plan, i);
         weft_backend_info(desc->devices[i], &m->devices[i]);
+    }
+    if (draft_plan(m, draft, &err)) {
+        weft_session_plan_destroy(plan);
+        return cli_report(&err);
     }
     weft_status status = room(ctx, m, plan, &reason);
     weft_session_plan_destroy(plan);
@@ -96,27 +101,25 @@ static int start_engine(served *m, cores *shared)
     weft_backend_info(run->devices.device[0], &m->device);
     engine_desc d = { .model = m->model, .session = m->session, .tokenizer = m->tokenizer, .slots = m->slots,
                       .kept = KEPT, .embeds = m->embeds, .queue = m->queue, .pace = cli_f32(a, "pace", 2.5f),
-                      .cores = shared, .threads = threads_of(run) };
-    m->speculates = cli_has(a, "speculate") && !strcmp(cli_text(a, "speculate", ""), "ngram");
-    if (m->speculates && weft_session_check_rollback(m->session, 1, &err)) {
-        fprintf(stderr, "note: --speculate: %s: nothing is drafted\n", err.text);
-        m->speculates = false;
-    }
+                      .draft = m->draft, .draft_session = m->draft_session,
+                      .draft_always = cli_has(a, "draft-always"), .cores = shared, .threads = threads_of(run) };
     if (engine_start(&d, &m->engine, &err)) return cli_report(&err);
     return 0;
 }
 
 int served_open(served *m, cores *shared, weft_progress_sink progress, served_room *room, void *ctx, weft_error *why)
 {
-    weft_session_desc desc = { .progress = progress };
+    weft_session_desc desc = { .progress = progress }, draft = { 0 };
     uint32_t split[CLI_MAX_DEVICES];
     *why = (weft_error){ .text = "the server's log says why" };
     int status = cli_model_open(&m->args, &m->run.model);
     if (!status) status = read_sizes(&m->args, m->run.model, &desc);
     if (!status) status = open_template(m);
     if (!status) status = cli_run_prepare(&m->args, &desc, split, &m->run);
-    if (!status) status = look_for_room(m, &desc, room, ctx, why);
+    if (!status) status = draft_open(m, &desc, &draft);
+    if (!status) status = look_for_room(m, &desc, &draft, room, ctx, why);
     if (!status) status = cli_run_create(&m->args, &desc, &m->run);
+    if (!status) status = draft_create(m, &draft);
     if (!status) status = start_engine(m, shared);
     if (status) served_close(m);
     return status;
@@ -128,6 +131,7 @@ void served_close(served *m)
     engine_destroy(m->engine);
     weft_token_trie_destroy(m->trie);
     weft_chat_template_close(m->chat);
+    draft_close(m);
     cli_run_close(&m->run);
     m->engine = NULL;
     m->trie = NULL;

@@ -21,6 +21,8 @@ typedef struct served {
     char *name;
     char *words;   /* what the command line says of it, cut into pieces that `args` points to */
     cli_args args; /* the command's, with what is said of this one */
+    cli_args draft_args; /* of the model that guesses its tokens; its model NULL: there is none */
+    const char *draft_name; /* the last part of its path */
     const char *adapter_names[CLI_MAX_VALUES]; /* requests may choose one: "NAME:FOLDER"; of them n_adapters */
     uint32_t n_adapters, queue;
     time_t since;
@@ -54,6 +56,8 @@ typedef struct served {
     bool generates, embeds; /* it continues texts, it gives vectors */
     bool shifts;            /* texts go on where the context is full, unless they say otherwise */
     bool speculates;        /* tokens are guessed for every text that does not say otherwise */
+    weft_model *draft;      /* by this model; NULL: by lookup */
+    weft_session *draft_session;
     weft_device_info device;
     uint64_t planned[CLI_MAX_DEVICES]; /* bytes on each of the devices below, by the plan; of one postponed, too */
     uint64_t most[CLI_MAX_DEVICES]; /* that all models may have there (room.c) */
@@ -124,6 +128,14 @@ typedef weft_status served_room(void *ctx, served *m, const weft_session_plan *p
 /* 0, or an exit status after a message; what was opened is closed then. `why` has a reason where it is not a fault. */
 int served_open(served *m, cores *shared, weft_progress_sink progress, served_room *room, void *ctx, weft_error *why);
 void served_close(served *m); /* nobody uses it; of texts under way none goes on */
+
+/* ---- its draft model (draft_open.c) ---- */
+int draft_find(served *m); /* what the command line says of it. 0, or an exit status, as below */
+/* Opens it, with what its session is to be like beside one of `of`. */
+int draft_open(served *m, const weft_session_desc *of, weft_session_desc *desc);
+weft_status draft_plan(served *m, const weft_session_desc *desc, weft_error *err); /* adds to what is planned */
+int draft_create(served *m, const weft_session_desc *desc); /* of a model that is loaded: whether it speculates, too */
+void draft_close(served *m);
 
 /* ---- the keeper (keeper.c): a thread that loads models and gives them back ---- */
 /* Loads a model before there is a keeper: of the command, which tells of its progress. */

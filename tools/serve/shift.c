@@ -36,6 +36,7 @@ static void drop(task *t, uint32_t keep, uint32_t n)
     memmove(t->ids + keep, t->ids + keep + n, (t->n - keep - n) * sizeof *t->ids);
     t->n -= n;
     t->n_dropped += n;
+    if (t->n_same > keep) t->n_same = keep;
     if (t->n_told >= keep + n) t->n_told -= n;
     else if (t->n_told > keep) t->n_told = keep;
 }

@@ -72,15 +72,19 @@ static json_t *props_of(const served *m)
     const weft_model_info *info = weft_model_info_get(m->model);
     size_t size = 0;
     const char *template = m->chat ? weft_chat_template_text(m->chat, false, &size) : NULL;
+    const uint64_t draft = m->draft_session ? weft_session_bytes(m->draft_session) : 0;
     const struct { const char *name; uint64_t value; } numbers[] = {
         { "parameters", info->parameters }, { "context", m->context }, { "vocabulary", m->n_vocab },
-        { "bytes", weft_session_bytes(m->session) }, { "cells", m->cells }, { "slots", m->slots },
+        { "bytes", weft_session_bytes(m->session) + draft }, { "cells", m->cells }, { "slots", m->slots },
         { "running", atomic_load(&n->running) }, { "waiting", atomic_load(&n->waiting) },
         { "cells_free", atomic_load(&n->cells_free) },
     };
     json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:o}", "model", m->name, "architecture", info->architecture,
                              "device", m->device.name, "device_name", m->device.model, "chat_template",
                              template ? json_stringn(template, size) : json_null());
+    json_object_set_new(json, "context_shift", json_boolean(m->shifts));
+    const char *how = !m->speculates ? "off" : m->draft ? m->draft_name : "ngram";
+    json_object_set_new(json, "speculate", json_string(how));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(json, numbers[i].name, json_integer((json_int_t)numbers[i].value));
     return json;
@@ -118,6 +122,7 @@ static const metric metrics[] = {
     COUNTER("generated_tokens", picked_tokens, "Tokens picked"),
     COUNTER("drafted_tokens", drafted_tokens, "Tokens guessed"),
     COUNTER("accepted_tokens", accepted_tokens, "Tokens guessed right, generated ones among them"),
+    COUNTER("draft_model_tokens", draft_model_tokens, "Tokens that the draft model has evaluated"),
     COUNTER("steps", steps, "Batches evaluated"),
     COUNTER("failures", failures, "Texts that ended with an error"),
     COUNTER("preemptions", preempted, "Texts that were set back for want of cache"),

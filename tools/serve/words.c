@@ -110,6 +110,7 @@ int served_read(const cli_args *a, const char *word, served *m)
     m->args.model = equals ? equals + 1 : path;
     int status = read_options(m, rest);
     if (!status) status = cli_find_model(&m->args);
+    if (!status) status = draft_find(m);
     if (!status) status = name_adapters(m);
     m->queue = cli_u32(&m->args, "queue", 256);
     m->keep_alive = (double)cli_f32(&m->args, "keep-alive", -1);
@@ -122,6 +123,7 @@ void served_forget(served *m)
 {
     for (uint32_t i = 0; i < m->n_adapters; i++) free((char *)(uintptr_t)m->adapter_names[i]);
     free(m->args.found);
+    free(m->draft_args.found);
     free(m->words);
     free(m->name);
     *m = (served){ 0 };
