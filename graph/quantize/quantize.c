@@ -51,6 +51,7 @@ static unsigned half_bits(const weft__fit_input *in, float scale)
 
 /* ---- mxfp4 ---- */
 
+enum { MXFP4_STEPS = 7 };
 static const float e2m1[8] = { 0, 1, 2, 3, 4, 6, 8, 12 };
 
 /* Levels for a scale of 1, and their error, of values times `by`. */
@@ -68,13 +69,14 @@ static float snap_e2m1(const weft__fit_input *in, float by, unsigned char *level
     return e / (by * by);
 }
 
-/* Scales are 2^(e - 128), e a byte. What is not finite is the largest level at the largest scale: infinite. */
+/* Scales are 2^(e - 128), e a byte. Where all errors count the same one of the first four is best; by importance more
+ * of the block may be worth cutting off. What is not finite is the largest level at the largest scale: infinite. */
 static void quantize_mxfp4(const weft__fit_input *in, bool finite, unsigned char *b)
 {
     weft__fit best = { 0 };
     float least = INFINITY;
     int at = 255;
-    for (int up = 1; finite && up <= 4; up++) {
+    for (int up = 1; finite && up <= MXFP4_STEPS; up++) {
         int e = in->exponent + 128 - up;
         unsigned char level[32];
         float error = e >= 0 && e < 255 ? snap_e2m1(in, ldexpf(1, up), level) : INFINITY;

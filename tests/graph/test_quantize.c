@@ -89,7 +89,7 @@ static void bytes_are_the_same_everywhere(void)
         error_of(golden[i].type, x, NULL, &hash);
         error_of(golden[i].type, x, w, &hash);
     }
-    if (!CHECK(hash == 0x863cbc06b4b8c660)) printf("  0x%016" PRIx64 "\n", hash);
+    if (!CHECK(hash == 0x9221348dd7ffb88a)) printf("  0x%016" PRIx64 "\n", hash);
 }
 
 /* ---- edges ---- */

@@ -2,7 +2,7 @@
 """Are files that weft quantises as good as llama.cpp's, and does either program read them as the other does?
 
     tests/bench/llama_cpp/quality.py WEFT SOURCE BUILD OUT MODEL TEXT [--types T...] [--window N] [--windows N]
-        [--imatrix FILE]
+        [--imatrix FILE] [--begin STRING]
 
 WEFT is a weft program, SOURCE llama.cpp's source and BUILD its build (docs/benchmarks/cpu.md says how to get both), OUT
 a folder for what is written, MODEL a folder, TEXT a text. The model is converted to GGUF, and for each type `weft
@@ -12,6 +12,11 @@ file and llama.cpp's: bytes, perplexity, and the divergence (Kullback-Leibler, i
 logits that weft has of MODEL in float32; the difference of both in perplexity (percent) and in divergence, each with a
 95 % interval by drawing windows anew; and how far weft's file has another perplexity in llama.cpp (percent), of which
 0.5 is an error. Without importance llama.cpp refuses q2_K_S.
+
+With --begin each piece of TEXT that begins with STRING is a window by itself, cut at --window tokens, and what is said
+of a window is of the tokens behind STRING. Of texts that MODEL itself wrote after STRING, at a temperature of 1, the
+difference in perplexity is then that in divergence and chance, which windows across texts' ends do not show: there a
+model is more certain than it is right, and one whose predictions are flat has the better of it.
 """
 import argparse
 import os
@@ -32,14 +37,44 @@ TYPES = {
 }
 
 
-def text_ids(args):
-    command = [args.weft, "tokenize", args.model, "--file", args.text]
-    out = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    ids = numpy.array(out.stdout.decode().replace(",", " ").split(), numpy.int32)
-    n = min(len(ids) // args.window, args.windows)
-    ids = ids[: n * args.window]
-    ids.tofile(f"{args.out}/ids")
-    return ids.reshape(n, args.window)
+def tokens(args, text):
+    command = [args.weft, "tokenize", args.model, "--file", "-"]
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, input=text.encode())
+    return out.stdout.decode().replace(",", " ").split()
+
+
+class Windows:
+    """Of a text: ids, those of a shorter one filled up with zeros, and which of all but the first are spoken of."""
+
+    def __init__(self, args):
+        with open(args.text, encoding="utf-8") as f:
+            text = f.read()
+        first, size = 1, args.window
+        if args.begin:
+            first = len(tokens(args, args.begin))
+            lists = [tokens(args, args.begin + t.rstrip())[:size] for t in text.split(args.begin)[1:][: args.windows]]
+        else:
+            whole = tokens(args, text)
+            lists = [whole[i : i + size] for i in range(0, len(whole) - size + 1, size)][: args.windows]
+        self.ids = numpy.zeros((len(lists), size), numpy.int32)
+        self.spoken = numpy.zeros((len(lists), size - 1), bool)
+        for i, w in enumerate(lists):
+            self.ids[i, : len(w)] = w
+            self.spoken[i, first - 1 : len(w) - 1] = True
+        self.ids.tofile(f"{args.out}/ids")
+
+    def mean(self, x):
+        return x[self.spoken].mean()
+
+    def interval(self, x):
+        """Of the mean, 95 %: windows drawn anew, 2,000 times."""
+        draws = numpy.random.default_rng(1).integers(0, len(x), (2000, len(x)))
+        sums, counts = (x * self.spoken).sum(axis=1), self.spoken.sum(axis=1)
+        return numpy.percentile(sums[draws].sum(axis=1) / counts[draws].sum(axis=1), [2.5, 97.5])
+
+    def nats(self, logprobs):
+        """What each token costs."""
+        return -numpy.take_along_axis(logprobs, self.ids[:, 1:, None], -1)[..., 0]
 
 
 def log_softmax(x):
@@ -48,34 +83,26 @@ def log_softmax(x):
     return x - numpy.log(numpy.exp(x).sum(axis=-1, keepdims=True))
 
 
-def weft_logits(args, ids, model, *options):
-    out = f"{args.out}/weft.logits"
-    lists = ";".join(",".join(map(str, w)) for w in ids)
-    subprocess.run([args.weft, "logits", model, "--batch", lists, "--output", out, "--exact", "--device", "cpu",
-                    "--quiet", *options], check=True, stdout=subprocess.DEVNULL)
-    return log_softmax(numpy.fromfile(out, numpy.float32).reshape(*ids.shape, -1)[:, :-1])
+def weft_logits(args, text, model, *options):
+    out, found = f"{args.out}/weft.logits", []
+    for at in range(0, len(text.ids), 64):
+        ids = text.ids[at : at + 64]
+        lists = ";".join(",".join(map(str, w)) for w in ids)
+        subprocess.run([args.weft, "logits", model, "--batch", lists, "--output", out, "--exact", "--device", "cpu",
+                        "--quiet", *options], check=True, stdout=subprocess.DEVNULL)
+        found.append(numpy.fromfile(out, numpy.float32).reshape(*ids.shape, -1)[:, :-1])
+    return log_softmax(numpy.concatenate(found))
 
 
-def llama_logits(args, program, ids, model):
+def llama_logits(args, program, text, model):
     out = f"{args.out}/llama.logits"
     command = [program, f"{args.build}/bin", model, f"{args.out}/ids", str(args.window), out]
     subprocess.run(command, check=True)
-    return log_softmax(numpy.fromfile(out, numpy.float32).reshape(*ids.shape, -1)[:, :-1])
-
-
-def nats(logprobs, ids):
-    """Of each window: what a token costs."""
-    return -numpy.take_along_axis(logprobs, ids[:, 1:, None], -1)[..., 0].mean(axis=1)
+    return log_softmax(numpy.fromfile(out, numpy.float32).reshape(*text.ids.shape, -1)[:, :-1])
 
 
 def divergence(base, other):
-    return (numpy.exp(base) * (base - other)).sum(axis=-1).mean(axis=1)
-
-
-def interval(x):
-    """Of the mean: windows drawn anew, 2,000 times."""
-    draws = numpy.random.default_rng(1).integers(0, len(x), (2000, len(x)))
-    return numpy.percentile(x[draws].mean(axis=1), [2.5, 97.5])
+    return (numpy.exp(base) * (base - other)).sum(axis=-1) * 1000
 
 
 def make_files(args, name, ours, theirs):
@@ -89,26 +116,26 @@ def make_files(args, name, ours, theirs):
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
-def versus(args, ids, base, ours, theirs, cost, far):
+def versus(args, text, base, ours, theirs, cost, far):
     """The columns about llama.cpp's file."""
-    b = weft_logits(args, ids, theirs)
-    other, others = nats(b, ids), divergence(base, b) * 1000
-    low, high = 100 * numpy.expm1(interval(cost - other))
-    near, away = interval(far - others)
+    b = weft_logits(args, text, theirs)
+    other, others = text.nats(b), divergence(base, b)
+    low, high = 100 * numpy.expm1(text.interval(cost - other))
+    near, away = text.interval(far - others)
     more = os.path.getsize(ours) / os.path.getsize(theirs) - 1
-    return (f"{more:+.2%}", f"{numpy.exp(other.mean()):.4f}",
-            f"{100 * numpy.expm1((cost - other).mean()):+.2f} ({low:+.2f} to {high:+.2f})", f"{others.mean():.2f}",
-            f"{(far - others).mean():+.2f} ({near:+.2f} to {away:+.2f})")
+    return (f"{more:+.2%}", f"{numpy.exp(text.mean(other)):.4f}",
+            f"{100 * numpy.expm1(text.mean(cost - other)):+.2f} ({low:+.2f} to {high:+.2f})", f"{text.mean(others):.2f}",
+            f"{text.mean(far - others):+.2f} ({near:+.2f} to {away:+.2f})")
 
 
-def compare(args, program, ids, base, name):
+def compare(args, program, text, base, name):
     ours, theirs = f"{args.out}/weft-{name}.gguf", f"{args.out}/llama-{name}.gguf"
     both = make_files(args, name, ours, theirs)
-    a, c = weft_logits(args, ids, ours), llama_logits(args, program, ids, ours)
-    cost, far = nats(a, ids), divergence(base, a) * 1000
-    there = 100 * numpy.expm1(nats(c, ids).mean() - cost.mean())
-    more, other, worse, others, further = versus(args, ids, base, ours, theirs, cost, far) if both else "-----"
-    print(f"| {name} | {more} | {numpy.exp(cost.mean()):.4f} | {other} | {worse} | {far.mean():.2f} | {others} | "
+    a, c = weft_logits(args, text, ours), llama_logits(args, program, text, ours)
+    cost, far = text.nats(a), divergence(base, a)
+    there = 100 * numpy.expm1(text.mean(text.nats(c) - cost))
+    more, other, worse, others, further = versus(args, text, base, ours, theirs, cost, far) if both else "-----"
+    print(f"| {name} | {more} | {numpy.exp(text.mean(cost)):.4f} | {other} | {worse} | {text.mean(far):.2f} | {others} | "
           f"{further} | {there:+.3f} |", flush=True)
     for path in (ours, theirs):
         if os.path.exists(path):
@@ -124,15 +151,18 @@ def main():
     parser.add_argument("--window", type=int, default=256)
     parser.add_argument("--windows", type=int, default=16)
     parser.add_argument("--imatrix")
+    parser.add_argument("--begin")
     args = parser.parse_args()
     program = peer.compiled("logits", args.source, args.build, args.out)
     subprocess.run([args.weft, "convert", args.model, f"{args.out}/model.gguf", "--quiet"], check=True)
-    ids = text_ids(args)
-    base = weft_logits(args, ids, args.model, "--weights", "f32")
-    print(f"{ids.size} tokens in {len(ids)} windows; float32: perplexity {numpy.exp(nats(base, ids).mean()):.4f}\n")
+    text = Windows(args)
+    base = weft_logits(args, text, args.model, "--weights", "f32")
+    cost = text.mean(text.nats(base))
+    print(f"{text.spoken.sum()} tokens in {len(text.ids)} windows; float32: perplexity {numpy.exp(cost):.4f}, of "
+          f"{numpy.exp(text.mean(-(numpy.exp(base) * base).sum(axis=-1))):.4f} by its own probabilities\n")
     print("| type | bytes | weft's | llama.cpp's | difference, % | weft's divergence | llama.cpp's | difference | "
           "in llama.cpp, % |\n|---|---|---|---|---|---|---|---|---|")
-    return 0 if all([compare(args, program, ids, base, name) for name in args.types]) else 1
+    return 0 if all([compare(args, program, text, base, name) for name in args.types]) else 1
 
 
 if __name__ == "__main__":
