@@ -20,6 +20,7 @@ set(WEFT_PUBLIC_HEADERS
   graph/block.def
   backends/backend.h
   backends/profile.h
+  backends/tune.h
   models/adapter.h
   models/model.h
   models/draft.h

@@ -64,7 +64,7 @@ extern const cli_command *const cli_commands[]; /* ends with NULL */
 extern const cli_command cli_generate, cli_logits, cli_embed, cli_classify, cli_tokenize, cli_detokenize,
     cli_perplexity, cli_inspect, cli_bench, cli_kernels, cli_profile, cli_graph, cli_memory, cli_init,
     cli_convert, cli_quantize, cli_imatrix, cli_devices, cli_chat_template, cli_chat, cli_serve, cli_pull,
-    cli_report_command;
+    cli_tune, cli_report_command;
 extern const cli_option cli_run_options[], cli_source_options[], cli_device_options[], cli_model_options[],
     cli_graph_options[], cli_sampling_options[], cli_common_options[];
 
@@ -216,17 +216,6 @@ void cli_fit_hint(weft_model *m, const weft_session_desc *desc, char *out, size_
 /* --fit: changes context, cache and length of runs so that it fits on desc's devices, where they are not asked for, and
  * says on stderr what it chose and why. 0, or 1 after a message: nothing fits. */
 int cli_fit(weft_model *m, weft_session_desc *desc);
-
-/* Random weights for every weight of a graph (borrowed). 0, or 1 after a message; close in any case. */
-typedef struct cli_noise {
-    const weft_graph *g;
-    uint16_t *halves;
-    size_t largest; /* elements of a weight, at least some */
-    void *blocks[WEFT_DTYPE_COUNT]; /* made when they are asked for */
-} cli_noise;
-weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err);
-weft_weight_source cli_noise_source(cli_noise *n);
-void cli_noise_close(cli_noise *n);
 
 /* The rows of every command that takes a text; cli_prompt does what they say. */
 #define CLI_TEXT_OPTIONS                                                                 \

@@ -4,6 +4,7 @@
  * several sequences at once if asked; both come behind as many tokens as asked (--depth). Work per token
  * comes from the graph's cost rules at the run's sizes; the limits are measured by weft_backend_roof in turn with the
  * runs. A prompt's limit is the speed at which every node would run at the peak of the arithmetic that it uses. */
+#include "backends/noise.h"
 #include "tools/conditions.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ typedef struct rate { double median, min, max; } rate; /* tokens per second */
 typedef struct bench {
     cli_run run;
     cli_work progress;
-    cli_noise noise;   /* where the model has no files */
+    weft__noise noise;   /* where the model has no files */
     weft_graph *graph; /* of the noise */
     uint32_t n_prompt, n_decode, repeat, chunk, n_sequences, depth;
     int32_t *ids;
@@ -386,8 +387,8 @@ static int open_model(const cli_args *a, bench *b)
     info = *weft_model_info_get(b->run.model);
     if (info.has_weights) return 0;
     if (weft_model_graph(b->run.model, &(weft_model_graph_desc){ 0 }, &b->graph, &err)) return cli_report(&err);
-    if (cli_noise_open(b->graph, &b->noise, &err)) return cli_report(&err);
-    weft_weight_source source = cli_noise_source(&b->noise);
+    if (weft__noise_open(b->graph, &b->noise, &err)) return cli_report(&err);
+    weft_weight_source source = weft__noise_source(&b->noise);
     weft_model_set_weights(b->run.model, &source);
     return 0;
 }
@@ -408,7 +409,7 @@ static int run_bench(const cli_args *a)
     free(b.ids);
     free(b.batch);
     cli_run_close(&b.run);
-    cli_noise_close(&b.noise);
+    weft__noise_close(&b.noise);
     weft_graph_destroy(b.graph);
     return status;
 }

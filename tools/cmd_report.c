@@ -1,6 +1,7 @@
 /* cmd_report.c: `weft report`: what a device is and does, as one JSON object (docs/report-1.schema.json), in a bounded
  * time: what users of cards that nobody here has can send. Nothing in it is personal: no path, no name of a machine or
  * of somebody. */
+#include "backends/tune.h"
 #include "tools/conditions.h"
 #include "tools/report/report.h"
 
@@ -106,6 +107,16 @@ static json_t *conditions_json(const conditions *c)
                      c->sum.others >= 0 ? json_real(c->sum.others) : json_null());
 }
 
+/* The parameters in use; a processor has none. */
+static void add_row(report *r)
+{
+    weft_text text = { 0 };
+    const weft_writer w = weft_text_writer(&text);
+    if (!weft_backend_tuned(r->b, "here", &w, NULL) && !text.failed)
+        json_object_set_new(json_object_get(r->root, "tuning"), "as_row", json_string(text.data));
+    weft_text_free(&text);
+}
+
 /* What was measured before a failure is in the report, with the failure. */
 static void measure(report *r)
 {
@@ -133,13 +144,15 @@ static int run_report(const cli_args *a)
                  .errors = json_array() };
     r.end = r.begin + budget;
     r.sink = (weft_progress_sink){ in_time, &r };
+    uint32_t changed, tuned = weft_backend_tuned_shapes(r.b, &changed);
     weft_backend_info(r.b, &r.info);
     conditions_begin(&around, &devices, r.sink);
-    json_t *head = json_pack("{s:s, s:i, s:s, s:i, s:o, s:{s:s}}", "format", "weft-report", "version", 1, "weft",
-                             weft_version(), "budget", (int)budget, "device", device_json(&r.info), "tuning", "row",
-                             r.info.variant);
+    json_t *head = json_pack("{s:s, s:i, s:s, s:i, s:o, s:{s:s, s:i, s:i}}", "format", "weft-report", "version", 1,
+                             "weft", weft_version(), "budget", (int)budget, "device", device_json(&r.info), "tuning",
+                             "row", r.info.variant, "measured", (int)tuned, "changed", (int)changed);
     json_object_update(r.root, head);
     json_decref(head);
+    add_row(&r);
     measure(&r);
     conditions_end(&around);
     json_object_set_new(r.root, "conditions", conditions_json(&around));

@@ -10,7 +10,7 @@ const cli_command *const cli_commands[] = {
     &cli_generate, &cli_logits, &cli_embed, &cli_classify, &cli_tokenize, &cli_detokenize, &cli_chat_template,
     &cli_chat, &cli_serve, &cli_pull, &cli_perplexity,
     &cli_inspect, &cli_bench, &cli_kernels, &cli_profile, &cli_graph, &cli_memory, &cli_init,
-    &cli_convert, &cli_quantize, &cli_imatrix, &cli_devices, &cli_report_command, NULL,
+    &cli_convert, &cli_quantize, &cli_imatrix, &cli_devices, &cli_tune, &cli_report_command, NULL,
 };
 
 static const cli_command *find(const char *name)

@@ -1,4 +1,5 @@
 /* products.c: times matrix products for products.h. */
+#include "backends/noise.h"
 #include "tools/products.h"
 
 #include <stdlib.h>
@@ -116,7 +117,7 @@ weft_status product_measure(weft_backend *b, const weft_device_info *info, const
     weft_graph *g;
     weft_program *p = NULL;
     weft_weights *weights = NULL;
-    cli_noise noise;
+    weft__noise noise;
     *out = (product_time){ 0 };
     if (!weft_dtype_row_bytes(s->type, s->k, &row))
         return WEFT_FAIL(err, WEFT_LIMIT, "%u columns are no blocks", s->k);
@@ -125,14 +126,14 @@ weft_status product_measure(weft_backend *b, const weft_device_info *info, const
     size_chain(info, roof, s, out->bytes, &chain, &distinct);
     WEFT_TRY(make_chain(s, chain, distinct, &g, err));
     weft_program_desc d = { .devices = &b, .n_devices = 1, .exact = s->exact, .progress = *progress };
-    weft_status status = cli_noise_open(g, &noise, err);
-    const weft_weight_source source = cli_noise_source(&noise);
+    weft_status status = weft__noise_open(g, &noise, err);
+    const weft_weight_source source = weft__noise_source(&noise);
     if (!status) status = weft_program_create(g, &d, &p, err);
     if (!status) status = weft_weights_create(&source, 1, &weights, err);
     if (!status) status = run_chain(p, weights, s, chain, distinct, out, err);
     weft_program_destroy(p);
     weft_weights_destroy(weights);
-    cli_noise_close(&noise);
+    weft__noise_close(&noise);
     weft_graph_destroy(g);
     return status;
 }

@@ -3,6 +3,7 @@
 #ifndef WEFT_TOOLS_PROFILE_H
 #define WEFT_TOOLS_PROFILE_H
 
+#include "backends/noise.h"
 #include "tools/conditions.h"
 
 typedef struct profile_checks {
@@ -26,7 +27,7 @@ enum { PROFILE_MOST = 3 }; /* programs */
 typedef struct profile_set {
     cli_work work;
     cli_source source;
-    cli_noise noise;        /* where there are no weights */
+    weft__noise noise;        /* where there are no weights */
     cli_run run;            /* of a model; its devices are those of a graph text, too */
     weft_weights *weights;        /* of a graph text */
     weft_program *program;

@@ -257,8 +257,8 @@ static int measure_model(const cli_args *a, profile_set *s)
     s->run.model = s->source.model;
     weft_model_info info = *weft_model_info_get(s->run.model);
     if (!info.has_weights) {
-        if (cli_noise_open(s->source.graph, &s->noise, &err)) return cli_report(&err);
-        weft_weight_source source = cli_noise_source(&s->noise);
+        if (weft__noise_open(s->source.graph, &s->noise, &err)) return cli_report(&err);
+        weft_weight_source source = weft__noise_source(&s->noise);
         weft_model_set_weights(s->run.model, &source);
     }
     int status = cli_run_open(a, (weft_session_desc){ .candidates = 1 }, &s->run);
@@ -349,7 +349,7 @@ static weft_status run_graph(profile_set *set, profile_entry *e, uint32_t repeat
 
 static weft_status load_graph(profile_set *s, weft_error *err)
 {
-    weft_weight_source source = cli_noise_source(&s->noise);
+    weft_weight_source source = weft__noise_source(&s->noise);
     WEFT_TRY(weft_weights_create(&source, 1, &s->weights, err));
     return weft_program_load(s->program, s->weights, NULL, err);
 }
@@ -357,7 +357,7 @@ static weft_status load_graph(profile_set *s, weft_error *err)
 static int check_graph(profile_set *s, profile_entry *e)
 {
     weft_error err;
-    weft_weight_source source = cli_noise_source(&s->noise);
+    weft_weight_source source = weft__noise_source(&s->noise);
     weft_status status = fill_inputs(s->program, &err);
     if (!status) status = weft_program_check(s->program, &source, note_check, &e->checks, &err);
     return judge_checks(&e->checks, status, &err);
@@ -369,7 +369,7 @@ static int measure_graph(const cli_args *a, profile_set *s)
     profile_entry *e;
     int status = cli_devices_open(a, &s->run.devices);
     if (!status) status = cli_text_program(a, &s->run.devices, s->source.graph, &s->program);
-    if (!status && cli_noise_open(s->source.graph, &s->noise, &err)) status = cli_report(&err);
+    if (!status && weft__noise_open(s->source.graph, &s->noise, &err)) status = cli_report(&err);
     if (!status && load_graph(s, &err)) status = cli_report(&err);
     if (!status) status = begin_conditions(s);
     if (!status) status = begin_entry(s, "graph", s->program, s->source.graph, 0, &e);
@@ -401,6 +401,6 @@ void profile_close(profile_set *s)
     weft_weights_destroy(s->weights);
     s->run.model = NULL; /* the source's */
     cli_run_close(&s->run);
-    cli_noise_close(&s->noise);
+    weft__noise_close(&s->noise);
     cli_source_close(&s->source);
 }

@@ -98,9 +98,16 @@ weft_place_reason gpu_choose(const gpu_rules *rules, const weft_kernel_query *q,
                       .op = q->node->op, .attrs = &q->node->attrs, .exact = q->exact,
                       .deterministic = q->deterministic };
     weft_place_reason why;
-    const gpu_kernel *better, *k = gpu_kernel_find(&call, is_disabled, &(candidate){ rules, q, &call }, &why, &better);
+    const candidate disabled = { rules, q, &call };
+    call.caps = gpu_tuned_caps(rules->tuned, f, &call);
+    const gpu_kernel *better, *k = gpu_kernel_find(&call, is_disabled, &disabled, &why, &better);
+    if ((!k || better) && call.caps != f) { /* what the row says may still be right */
+        call.caps = f;
+        k = gpu_kernel_find(&call, is_disabled, &disabled, &why, &better);
+    }
     if (!k) return why;
-    *out = (weft_kernel_choice){ .kernel = k, .inplace = k->inplace, .arithmetic = k->arithmetic,
+    *out = (weft_kernel_choice){ .kernel = gpu_tuned_kernel(rules->tuned, f, call.caps, k), .inplace = k->inplace,
+                                 .arithmetic = k->arithmetic,
                                  .scratch_bytes = k->scratch ? k->scratch(&call) : 0,
                                  .launches = k->launches ? k->launches(&call) : 1,
                                  .variant = k->variant ? k->variant(&call) : 0,

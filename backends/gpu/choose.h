@@ -4,6 +4,7 @@
 #define GPU_CHOOSE_H
 
 #include "backends/gpu/kernel.h"
+#include "backends/gpu/tuned.h"
 
 /* ---- verdicts ---- */
 
@@ -34,6 +35,7 @@ typedef struct gpu_rules {
     const gpu_caps *caps;
     const char *without;          /* names of kernels and features, "+matvec_subgroup+storage16+"; "" none */
     const gpu_verdicts *verdicts; /* NULL: nothing is known */
+    const gpu_tuned_set *tuned;   /* the same */
 } gpu_rules;
 
 /* Whether a list like gpu_rules.without has this name. */

@@ -129,6 +129,7 @@ typedef struct gpu_kernel {
     uint8_t ins, outs;                               /* slots per job that are read, that are written */
     uint8_t jobs;                                    /* that may share a launch (no counters, no table); 0 or 1: none */
     weft_arith arithmetic;                           /* 0: f32 */
+    const gpu_caps *form;                            /* what it runs by (tuned.h); NULL: the device's own caps */
 } gpu_kernel;
 
 /* The first fitting kernel of kernels.def for a call; NULL, with *why set. `disabled` (may be NULL) says no to kernels;

@@ -312,6 +312,9 @@ void vk_info(const weft_backend *b, weft_device_info *out)
                                .memory = vk_memory_free(vk), .memory_known = true, .spilled = vk->spilled };
     snprintf(out->model, sizeof out->model, "%.127s", vk->properties.deviceName);
     snprintf(out->variant, sizeof out->variant, "%s", vk->caps.tuning->name);
+    uint32_t changed, tuned = vk->tuned ? gpu_tuned_count(vk->tuned, &changed) : 0;
+    if (tuned)
+        snprintf(out->remark, sizeof out->remark, "as measured here, %u of %u shapes run otherwise", changed, tuned);
     snprintf(out->driver, sizeof out->driver, "%.60s%s%.60s", vk->driver.driverName, *vk->driver.driverInfo ? " " : "",
              vk->driver.driverInfo);
     gpu_verdicts_list(vk->verdicts, out->disabled, sizeof out->disabled);

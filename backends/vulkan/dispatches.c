@@ -60,8 +60,10 @@ void vk_locate(const weft_exec *e, const weft_node *n, vk_located *l)
 {
     for (uint32_t i = 0; i < n->n_in; i++) locate_tensor(e, n->in[i], &l->in[i]);
     for (uint32_t i = 0; i < n->n_out; i++) locate_tensor(e, n->out[i], &l->out[i]);
-    l->call = (gpu_call){ .caps = &e->vk->caps, .in = l->in, .out = l->out, .n_in = n->n_in, .n_out = n->n_out,
-                          .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact,
+    const gpu_kernel *k = e->desc.choices[n->id].kernel;
+    const gpu_caps *form = k ? k->form : NULL;
+    l->call = (gpu_call){ .caps = form ? form : &e->vk->caps, .in = l->in, .out = l->out, .n_in = n->n_in,
+                          .n_out = n->n_out, .op = n->op, .attrs = &n->attrs, .exact = e->desc.exact,
                           .deterministic = e->desc.deterministic };
 }
 

@@ -266,6 +266,7 @@ static weft_status describe_listed(vk_backend *vk, const VkPhysicalDevice *d, ui
         snprintf(out->unusable, sizeof out->unusable, "%.255s", err->text);
     } else {
         WEFT_TRY(vk_verdicts_create(vk, err));
+        WEFT_TRY(vk_tuned_create(vk, err));
         vk_info(&vk->base, out);
     }
     if (all[index].twin != UINT32_MAX)
@@ -287,6 +288,7 @@ weft_status vk_list(uint32_t index, const char *options, weft_device_info *out, 
     if (!s) s = describe_listed(&vk, devices, n, index, out, err ? err : &why);
     if (!s) out->is_default = best == index;
     vk_verdicts_destroy(&vk);
+    gpu_tuned_free(vk.tuned);
     vk_instance_destroy(&vk);
     vk_options_free(&vk.options);
     return s;

@@ -10,6 +10,7 @@
  *   exec*.c      runs, their inputs, outputs and times       queue.c       submits, waits, lost devices
  *   clock.c      the device's clock, timestamps              times.c       timestamps of a recording
  *   verdicts.c   the file of the self-test's verdicts        cache.c       files of the cache folder
+ *   tuned.c      the file of what was measured
  *   validate.c   messages of the validation layer            roof.c        what the device reaches at best
  *
  * Which kernel runs a node, and with what launches, is decided in backends/gpu/, which knows no Vulkan.
@@ -174,6 +175,7 @@ struct vk_backend {
     double seconds_per_byte, seconds_per_op; /* predicted cost, calibrated by record.c */
     struct vk_pipeline_set *pipelines; /* pipelines.c */
     gpu_verdicts *verdicts;            /* of the self-test, kept by verdicts.c */
+    gpu_tuned_set *tuned;              /* what was measured here, kept by tuned.c */
     struct vk_staging *staging;        /* transfer.c */
     struct cpu_pool *packers;          /* weights.c; NULL until the first weight */
     struct vk_validation *validation;  /* validate.c; NULL: off */
@@ -263,5 +265,8 @@ weft_status vk_verdicts_create(vk_backend *vk, weft_error *err); /* reads what t
 void vk_verdicts_destroy(vk_backend *vk);
 weft_verdict vk_verdict(const weft_backend *b, const weft_kernel_choice *c);
 void vk_judge(weft_backend *b, const weft_kernel_choice *c, weft_verdict v, const char *detail);
+
+/* ---- tuning (tuned.c, with weft__tuning_vulkan) ---- */
+weft_status vk_tuned_create(vk_backend *vk, weft_error *err); /* reads what the cache knows */
 
 #endif

@@ -49,6 +49,7 @@ static weft_status open_device(vk_backend *vk, weft_error *err)
     WEFT_TRY(vk_staging_create(vk, err));
     WEFT_TRY(vk_pipelines_create(vk, err));
     WEFT_TRY(vk_verdicts_create(vk, err));
+    WEFT_TRY(vk_tuned_create(vk, err));
     guess_rates(vk);
     return WEFT_OK;
 }
@@ -57,6 +58,7 @@ static void close_device(vk_backend *vk)
 {
     if (vk->device && vk->api.DeviceWaitIdle) vk->api.DeviceWaitIdle(vk->device); /* staging may be under way */
     vk_verdicts_destroy(vk);
+    gpu_tuned_free(vk->tuned);
     vk_pipelines_destroy(vk);
     vk_staging_destroy(vk);
     if (vk->pipeline_layout) vk->api.DestroyPipelineLayout(vk->device, vk->pipeline_layout, NULL);
@@ -115,7 +117,8 @@ static uint64_t weight_bytes(const weft_backend *b, weft_layout layout, weft_dty
 static weft_place_reason choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out)
 {
     const vk_backend *vk = (const vk_backend *)b;
-    gpu_rules rules = { .caps = &vk->caps, .without = vk->options.without, .verdicts = vk->verdicts };
+    gpu_rules rules = { .caps = &vk->caps, .without = vk->options.without, .verdicts = vk->verdicts,
+                        .tuned = vk->tuned };
     return gpu_choose(&rules, q, out);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/noise.h"
 #include "models/model.h"
 #include "tools/cli.h"
 
@@ -17,7 +18,7 @@ typedef struct bench {
     weft_model *model;
     weft_backend *device;
     weft_graph *graph; /* of the weights' names */
-    cli_noise noise;
+    weft__noise noise;
     weft_session *session;
     double took[2][MAX_TURNS]; /* off, on: the median token of each turn */
 } bench;
@@ -32,8 +33,8 @@ static weft_status open_bench(bench *b, const char *config, const char *device, 
 {
     WEFT_TRY(weft_model_open(config, NULL, &b->model, err));
     WEFT_TRY(weft_model_graph(b->model, &(weft_model_graph_desc){ 0 }, &b->graph, err));
-    WEFT_TRY(cli_noise_open(b->graph, &b->noise, err));
-    weft_weight_source source = cli_noise_source(&b->noise);
+    WEFT_TRY(weft__noise_open(b->graph, &b->noise, err));
+    weft_weight_source source = weft__noise_source(&b->noise);
     weft_model_set_weights(b->model, &source);
     WEFT_TRY(weft_backend_open(device, &b->device, err));
     weft_session_desc d = { .devices = &b->device, .n_devices = 1, .candidates = 1, .context = 2 * TEXT,
@@ -47,7 +48,7 @@ static void close_bench(bench *b)
     weft_model_close(b->model);
     weft_backend_close(b->device);
     weft_graph_destroy(b->graph);
-    cli_noise_close(&b->noise);
+    weft__noise_close(&b->noise);
 }
 
 static weft_status take_turn(bench *b, weft_profile_mode mode, double *median, weft_error *err)

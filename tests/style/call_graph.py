@@ -18,7 +18,7 @@ ROOMS = ("graph", "backends", "models")
 
 # backends/, the lowest first.
 LEVELS = (
-    "names views weight_rows process_memory kept",
+    "names noise views weight_rows process_memory kept",
     "gpu/",
     "cpu/ vulkan/ null",
     "backend",
@@ -27,6 +27,7 @@ LEVELS = (
     "kept_key weights states spans program program_io program_print program_run",
     "check check_int8 selftest program_create",
     "launch roof conditions",
+    "tune tune_programs tune_search",
     "profile profile_json profile_share profile_table profile_trace",
     "dump dump_plan",
 )

@@ -1,6 +1,7 @@
 /* models.c: two models with random weights, as large as the device does much with in the time there is: a prompt's last
  * tokens and decoding behind 1k, 16k and 64k tokens. They are decoders as most people run (LLaMA's: grouped heads,
  * RMS norms, a gated feed-forward part), in sizes that are for sale. */
+#include "backends/noise.h"
 #include "tools/report/report.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ typedef struct subject {
     weft_dtype weights;
     weft_model *model;
     weft_graph *graph;
-    cli_noise noise;
+    weft__noise noise;
     weft_session *session;
     uint32_t context; /* tokens that its cache has room for */
 } subject;
@@ -86,8 +87,8 @@ static weft_status open_model(subject *m, weft_error *err)
     WEFT_TRY(weft_model_open(NULL, &desc, &m->model, err));
     const weft_model_graph_desc graph = { .weights = m->weights, .context = 64 };
     WEFT_TRY(weft_model_graph(m->model, &graph, &m->graph, err));
-    WEFT_TRY(cli_noise_open(m->graph, &m->noise, err));
-    const weft_weight_source source = cli_noise_source(&m->noise);
+    WEFT_TRY(weft__noise_open(m->graph, &m->noise, err));
+    const weft_weight_source source = weft__noise_source(&m->noise);
     weft_model_set_weights(m->model, &source);
     return WEFT_OK;
 }
@@ -116,7 +117,7 @@ static void close_model(subject *m)
     weft_session_destroy(m->session);
     weft_model_close(m->model);
     weft_graph_destroy(m->graph);
-    cli_noise_close(&m->noise);
+    weft__noise_close(&m->noise);
 }
 
 /* ---- what is measured ---- */

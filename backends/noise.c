@@ -1,7 +1,5 @@
-/* noise.c: weights for benchmarks where there are no files: random halves of about 0.02, the same memory for every
- * tensor, so that a model of any size needs only its largest tensor on the host. A weight of blocks gets blocks, a few
- * of which are made and repeated: searching for scales would take minutes. */
-#include "tools/cli.h"
+/* noise.c: see noise.h. Of blocks a few are made and repeated: searching for scales would take minutes. */
+#include "backends/noise.h"
 
 #include "graph/convert.h"
 
@@ -11,7 +9,7 @@
 enum { POOL = 1 << 16 }; /* values that are quantised; whole blocks of every type */
 
 /* As many blocks as the largest weight has. */
-static weft_status make_blocks(cli_noise *n, weft_dtype t, weft_error *err)
+static weft_status make_blocks(weft__noise *n, weft_dtype t, weft_error *err)
 {
     uint64_t pool, all;
     const uint64_t values = (n->largest + POOL - 1) / POOL * POOL;
@@ -27,7 +25,7 @@ static weft_status make_blocks(cli_noise *n, weft_dtype t, weft_error *err)
 
 static weft_status find(void *ctx, const char *name, weft_weight_data *out, weft_error *err)
 {
-    cli_noise *n = ctx;
+    weft__noise *n = ctx;
     for (uint32_t i = 0; i < weft_graph_node_count(n->g); i++) {
         const weft_node *node = weft_graph_node(n->g, i);
         if (node->op != WEFT_OP_weight || strcmp(node->name, name)) continue;
@@ -50,11 +48,11 @@ static weft_status find(void *ctx, const char *name, weft_weight_data *out, weft
     return WEFT_FAIL(err, WEFT_NOT_FOUND, "the graph has no weight '%s'", name);
 }
 
-weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err)
+weft_status weft__noise_open(const weft_graph *g, weft__noise *out, weft_error *err)
 {
     size_t largest = POOL;
     uint32_t state = 1;
-    *out = (cli_noise){ .g = g };
+    *out = (weft__noise){ .g = g };
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++) {
         const weft_node *node = weft_graph_node(g, i);
         if (node->op != WEFT_OP_weight) continue;
@@ -71,14 +69,14 @@ weft_status cli_noise_open(const weft_graph *g, cli_noise *out, weft_error *err)
     return WEFT_OK;
 }
 
-weft_weight_source cli_noise_source(cli_noise *n)
+weft_weight_source weft__noise_source(weft__noise *n)
 {
     return (weft_weight_source){ n, find };
 }
 
-void cli_noise_close(cli_noise *n)
+void weft__noise_close(weft__noise *n)
 {
     free(n->halves);
     for (unsigned t = 0; t < WEFT_DTYPE_COUNT; t++) free(n->blocks[t]);
-    *n = (cli_noise){ 0 };
+    *n = (weft__noise){ 0 };
 }
