@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 PATIENCE = 120  # seconds until a test that waits has failed; nothing here is timed
 
@@ -184,6 +185,15 @@ def together(jobs):
     for t in threads:
         t.join(PATIENCE)
     return results
+
+
+def wait_until(holds):
+    """Whether it comes to hold, in as long as a test waits."""
+    for _ in range(PATIENCE * 20):
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def adapter_in(folder, name, seed, layers=6, width=256, rank=4):

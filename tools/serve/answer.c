@@ -135,6 +135,25 @@ static bool on_token(void *ctx, const task_token *t)
     return !something || on_piece(c, FORM_ANSWER, t->text, t->n);
 }
 
+/* A token of the prompt, whose text is part of the echo. */
+static void on_score(void *ctx, const task_token *t, bool last)
+{
+    choice *c = ctx;
+    answer *a = c->a;
+    size_t n, lead;
+    const char *bytes = weft_tokenizer_bytes(a->m->tokenizer, t->id, &n);
+    answer_logprobs_add(a, c, t);
+    if (!weft_tokenizer_is_special(a->m->tokenizer, t->id)) {
+        const size_t more = bytes ? characters(bytes, n) : 0;
+        lead = c->n_lead < more ? c->n_lead : more;
+        c->n_before += more - lead;
+        c->n_lead -= lead;
+    }
+    if (!last) return;
+    c->n_before = characters(c->text.data, c->text.size);
+    if (a->stream) a->shape->piece(a, c, FORM_ANSWER, c->text.data, c->text.size);
+}
+
 static bool is_gone(void *ctx)
 {
     choice *c = ctx;
@@ -217,10 +236,11 @@ static task_desc describe(const exchange *x, const params *p, const answer_promp
         .max_tokens = most_tokens(c->a->m, p), .shift = shifts(c->a->m, p),
         .n_keep = kept(c->a->m, p, &prompt->tokens),
         .ignore_eos = p->ignore_eos, .logprobs = p->logprobs, .n_top = p->n_top, .client = x->client,
+        .scores = p->echo, .none = p->none,
         .grammar = c->a->grammar, .shown = c->a->shown, .n_shown = c->a->n_shown,
         .drafts = !p->no_drafts && (c->a->m->speculates || expected->n),
         .expected = expected->ids, .n_expected = expected->n,
-        .listener = { .token = on_token, .gone = is_gone, .end = on_end, .ctx = c },
+        .listener = { .token = on_token, .scored = on_score, .gone = is_gone, .end = on_end, .ctx = c },
     };
     d.sampling.seed += c->index; /* choices of one seed differ */
     return d;
@@ -228,10 +248,11 @@ static task_desc describe(const exchange *x, const params *p, const answer_promp
 
 /* What is held until the answer is sent, unless it is a stream, and what is compiled are bounded. False: an error has
  * been answered. */
-static bool within_bounds(exchange *x, const served *m, const params *p, uint32_t n_choices)
+static bool within_bounds(exchange *x, const served *m, const params *p, uint32_t n_choices, uint64_t n_scored)
 {
-    const uint64_t tokens = most_tokens(m, p);
-    if (!p->stream && p->logprobs && n_choices * tokens * (1 + p->n_top) > LOGPROBS)
+    const uint64_t tokens = p->none ? 0 : most_tokens(m, p);
+    if ((!p->stream || n_scored) && p->logprobs &&
+        ((p->stream ? 0 : n_choices * tokens) + n_scored) * (1 + p->n_top) > LOGPROBS)
         exchange_error(x, 400, "invalid_value", p->n_top ? "top_logprobs" : "logprobs",
                        "%u texts of %llu tokens with %u log-probabilities each are too many in one answer: ask for a "
                        "stream, or for fewer", n_choices, (unsigned long long)tokens, 1 + p->n_top);
@@ -294,12 +315,26 @@ static weft_status read_prediction(const served *m, const params *p, weft_tokens
     return status;
 }
 
+/* Characters that the tokens of a prompt have and its text has not: some put a space before it. */
+static size_t find_lead(const served *m, const answer_prompt *prompt)
+{
+    const size_t text = characters(prompt->echo, prompt->n_echo);
+    size_t sum = 0;
+    for (size_t i = 0; i < prompt->tokens.n; i++) {
+        size_t n;
+        const char *bytes = weft_tokenizer_bytes(m->tokenizer, prompt->tokens.ids[i], &n);
+        if (bytes && !weft_tokenizer_is_special(m->tokenizer, prompt->tokens.ids[i])) sum += characters(bytes, n);
+    }
+    return sum > text ? sum - text : 0;
+}
+
 static weft_status make_task(answer *a, const params *p, const answer_prompt *prompt, const weft_tokens *expected,
                              choice *c, weft_error *err)
 {
     const task_desc d = describe(a->x, p, prompt, expected, c);
     if (p->echo && !append(&c->text, prompt->echo, prompt->n_echo)) return WEFT_OOM_FAIL(err, "a prompt");
-    if (p->echo) c->n_before = characters(prompt->echo, prompt->n_echo);
+    if (p->echo && !p->logprobs) c->n_before = characters(prompt->echo, prompt->n_echo);
+    if (p->echo && p->logprobs) c->n_lead = find_lead(a->m, prompt);
     return task_create(a->m->engine, &d, &c->task, err);
 }
 
@@ -335,7 +370,10 @@ void answer_begin(exchange *x, served *m, const params *p, const answer_shape *s
 {
     weft_error err;
     uint32_t n = (uint32_t)n_prompts * p->n;
-    if (!within_bounds(x, m, p, n)) return;
+    uint64_t scored = 0;
+    server_stay(x->server, m, p->stays ? p->keep_alive : m->keep_alive);
+    for (size_t i = 0; p->echo && p->logprobs && i < n_prompts; i++) scored += (uint64_t)prompts[i].tokens.n * p->n;
+    if (!within_bounds(x, m, p, n, scored)) return;
     answer *a = make_answer(x, m, p, shape, n);
     task **tasks = calloc(n, sizeof(task *));
     weft_status status = a && tasks ? make_tasks(a, p, prompts, tasks, &err) : WEFT_OOM_FAIL(&err, "an answer");

@@ -55,16 +55,17 @@ static void add_chat(const answer *a, choice *c, const weft_logprob *l, uint32_t
     json_array_append_new(json_object_get(c->logprobs, "content"), token);
 }
 
-static void add_legacy(const answer *a, choice *c, const weft_logprob *l, uint32_t n_top)
+static void add_legacy(const answer *a, choice *c, int32_t id, const weft_logprob *l, uint32_t n_top)
 {
-    json_t *top = json_object();
-    for (uint32_t i = 1; i <= n_top; i++) {
+    json_t *top = l ? json_object() : json_null();
+    for (uint32_t i = 1; l && i <= n_top; i++) {
         json_t *name = token_text(a, l[i].token);
         json_object_set_new(top, name ? json_string_value(name) : "", json_real(bounded(l[i].logprob)));
         json_decref(name);
     }
-    json_array_append_new(json_object_get(c->logprobs, "tokens"), token_text(a, l->token));
-    json_array_append_new(json_object_get(c->logprobs, "token_logprobs"), json_real(bounded(l->logprob)));
+    json_array_append_new(json_object_get(c->logprobs, "tokens"), token_text(a, id));
+    json_array_append_new(json_object_get(c->logprobs, "token_logprobs"), l ? json_real(bounded(l->logprob))
+                                                                           : json_null());
     json_array_append_new(json_object_get(c->logprobs, "top_logprobs"), top);
     json_array_append_new(json_object_get(c->logprobs, "text_offset"), json_integer((json_int_t)c->n_before));
 }
@@ -72,7 +73,7 @@ static void add_legacy(const answer *a, choice *c, const weft_logprob *l, uint32
 void answer_logprobs_add(answer *a, choice *c, const task_token *t)
 {
     if (a->shape->chat) add_chat(a, c, t->logprobs, t->n_top);
-    else add_legacy(a, c, t->logprobs, t->n_top);
+    else add_legacy(a, c, t->id, t->logprobs, t->n_top);
 }
 
 /* Those that are waiting, which then are the caller's; null where there are none. */
@@ -152,7 +153,8 @@ static void begin_chat(answer *a, choice *c)
 
 static void begin_completion(answer *a, choice *c)
 {
-    if (c->text.size) send_piece(a, c, FORM_ANSWER, c->text.data, c->text.size); /* an echo */
+    if (c->text.size && !a->logprobs) /* an echo; with scores it waits for them */
+        send_piece(a, c, FORM_ANSWER, c->text.data, c->text.size);
 }
 
 static void end(answer *a, choice *c)

@@ -23,6 +23,7 @@ typedef struct choice {
     form_reader reader; /* of a chat whose template has forms of its own */
     uint64_t n_reasoned; /* tokens */
     uint64_t n_dropped; /* tokens, where the context was full */
+    size_t n_lead; /* characters that the prompt's tokens have before its text */
     size_t n_before; /* characters of text before this token, those of an echo among them */
     json_t *calls;   /* of tools, read at the end; NULL: none */
     json_t *logprobs; /* of all tokens; of a stream those that were not sent; NULL: not asked for */
@@ -74,7 +75,7 @@ struct answer {
 json_t *answer_shifted(const choice *c, json_t *json);
 
 json_t *answer_logprobs_new(const answer *a);
-void answer_logprobs_add(answer *a, choice *c, const task_token *t);
+void answer_logprobs_add(answer *a, choice *c, const task_token *t); /* those of a prompt's first are null */
 
 extern const answer_shape answer_completions, answer_chats; /* OpenAI's */
 extern const answer_shape answer_responses; /* OpenAI's newer (responses_json.c) */

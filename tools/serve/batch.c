@@ -46,7 +46,7 @@ static uint32_t share_out(engine *e)
     for (uint32_t i = 0; i < e->n_running; i++)
         if (generates(e->running[i])) n_generate++;
         else n_prompts++;
-    uint32_t room = room_beside(e, n_generate);
+    uint32_t room = room_beside(e, n_generate), rows = e->n_rows - e->n_running; /* beside one for each task */
     if (room < n_prompts) room = n_prompts;
     for (uint32_t i = 0; i < e->n_running; i++) {
         task *t = e->running[i];
@@ -56,6 +56,8 @@ static uint32_t share_out(engine *e)
         }
         uint32_t part = room / n_prompts--;
         t->quota = pending(t) < part ? pending(t) : part;
+        if (t->scores && t->quota > 1 + rows) t->quota = 1 + rows;
+        if (t->scores) rows -= t->quota - 1;
         room -= t->quota;
     }
     return n_generate;
@@ -69,15 +71,27 @@ static bool is_pooled(const task *t, uint32_t k)
            (t->pool == TASK_POOL_LAST && i + 1 == t->n);
 }
 
+/* Token k of a step is one whose row scores the next of the prompt, which was not told yet. */
+static bool is_scored(const task *t, uint32_t k)
+{
+    const size_t next = t->done + k + 1;
+    return t->scores && next < t->n_prompt && next >= t->n_scored;
+}
+
 static bool fill(engine *e, task *const *tasks, uint32_t n_tasks)
 {
     e->n_batch = 0;
     for (uint32_t i = 0; i < n_tasks; i++) {
-        const task *t = tasks[i];
+        task *t = tasks[i];
+        t->n_rows = 0;
         if (!weft__grow(&e->batch, &e->cap_batch, e->n_batch + t->quota + t->draft.n, sizeof *e->batch)) return false;
-        for (uint32_t k = 0; k < t->quota; k++)
+        for (uint32_t k = 0; k < t->quota; k++) {
+            const bool scored = is_scored(t, k);
+            t->n_rows += scored;
             e->batch[e->n_batch++] = (weft_batch_token){ .id = t->ids[t->done + k], .sequence = t->sequence,
-                                                         .wants = is_pooled(t, k) ? WEFT_WANT_HIDDEN : 0 };
+                                                         .wants = scored            ? WEFT_WANT_LOGITS
+                                                                  : is_pooled(t, k) ? WEFT_WANT_HIDDEN : 0 };
+        }
         if (!t->pool && t->done + t->quota == t->n) e->batch[e->n_batch - 1].wants = WEFT_WANT_LOGITS;
         for (uint32_t k = 0; k < t->draft.n; k++)
             e->batch[e->n_batch++] = (weft_batch_token){ t->draft.ids[k], t->sequence, WEFT_WANT_LOGITS };
@@ -113,6 +127,21 @@ static void take_hidden(engine *e, task *t, results *r)
     engine_finish(e, t, TASK_LENGTH, NULL);
 }
 
+/* Tells what the model says of the prompt's tokens that this step has scored, and first of all that of the first it
+ * says nothing. */
+static void take_scores(engine *e, task *t, results *r)
+{
+    for (uint32_t i = t->n_scored ? 1 : 0; i <= t->n_rows; i++) {
+        task_token told = { .id = t->ids[t->n_scored++], .text = "", .n_top = t->n_top };
+        if (i) {
+            engine_score(e, t, r->logits, told.id);
+            told.logprobs = t->logprobs;
+            r->logits += weft_session_n_vocab(e->d.session);
+        }
+        t->listener.scored(t->listener.ctx, &told, t->n_scored == t->n_prompt);
+    }
+}
+
 /* Picks from the row behind the task's last token, and as long as drafted tokens are what is picked, from theirs. */
 static void take_logits(engine *e, task *t, results *r)
 {
@@ -133,8 +162,18 @@ static void take_logits(engine *e, task *t, results *r)
 /* What became of a task that was evaluated; it may be gone then. */
 static void follow(engine *e, task *t, results *r)
 {
-    if (t->pool) take_hidden(e, t, r);
-    else if (t->done >= t->n) take_logits(e, t, r);
+    if (t->pool) {
+        take_hidden(e, t, r);
+        return;
+    }
+    if (t->scores && t->n_scored < t->n_prompt) take_scores(e, t, r);
+    if (t->done < t->n) return;
+    if (!t->none) {
+        take_logits(e, t, r);
+        return;
+    }
+    r->logits += weft_session_n_vocab(e->d.session);
+    engine_finish(e, t, TASK_LENGTH, NULL);
 }
 
 /* The newest task gives its pages back and begins again later, with what it has picked. */

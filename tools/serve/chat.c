@@ -121,7 +121,8 @@ static json_t *variables(exchange *x, const json_t *request, const params *p)
 {
     static const char *const passed[] = { "documents", "reasoning_effort" };
     json_t *root =
-        json_pack("{s:O, s:b}", "messages", json_object_get(request, "messages"), "add_generation_prompt", 1);
+        json_pack("{s:O, s:b}", "messages", json_object_get(request, "messages"), "add_generation_prompt",
+                  p->prompts && !p->goes_on);
     json_t *more = json_object_get(request, "chat_template_kwargs");
     bool ok = root;
     if (p->tools) json_object_set(root, "tools", (json_t *)(uintptr_t)p->tools);
@@ -148,6 +149,36 @@ static bool render(exchange *x, const served *m, json_t *root, weft_text *out)
     free(json);
     if (status == WEFT_OOM) return exchange_error(x, 503, NULL, NULL, "out of memory"), false;
     if (status) return exchange_error(x, 422, "template", "messages", "the model's template: %s", err.text), false;
+    return true;
+}
+
+/* ---- a message that goes on ---- */
+
+static const char white[] = " \t\r\n\v\f";
+
+/* As transformers' continue_final_message has it: the prompt ends where the last message's text does, the last time
+ * that it is there. White space at that end stays if the template keeps it. */
+static bool cut_behind(exchange *x, const json_t *request, weft_text *prompt)
+{
+    const json_t *messages = json_object_get(request, "messages");
+    const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+    const json_t *text = json_object_get(last, "content"), *calls = json_object_get(last, "tool_calls");
+    const char *from = json_string_value(text), *found = NULL;
+    size_t n = json_string_length(text), whole;
+    while (n && strchr(white, *from)) from++, n--;
+    whole = n;
+    while (n && strchr(white, from[n - 1])) n--;
+    if (!n || json_array_size(calls))
+        return exchange_refuse(x, "continue_final_message", "the last message has no text that could go on");
+    for (size_t i = prompt->size >= n ? prompt->size - n + 1 : 0; i-- > 0 && !found;)
+        if (!memcmp(prompt->data + i, from, n)) found = prompt->data + i;
+    if (!found) {
+        exchange_error(x, 422, "template", "continue_final_message",
+                       "the model's template does not write the last message as it is");
+        return false;
+    }
+    const size_t left = prompt->size - (size_t)(found - prompt->data);
+    prompt->size -= left - (left >= whole && !memcmp(found, from, whole) ? whole : n);
     return true;
 }
 
@@ -238,7 +269,8 @@ static bool make_prompt(exchange *x, const served *m, const json_t *request, par
     weft_text text = { 0 };
     const weft_encode_desc how = { .bos = WEFT_BOS_OFF, .no_template = true }; /* a template writes all tokens itself */
     json_t *root = variables(x, request, p);
-    bool ok = root && render(x, m, root, &text) && choose_forms(x, m, p, which, &text, begun);
+    bool ok = root && render(x, m, root, &text) && (!p->goes_on || cut_behind(x, request, &text)) &&
+              choose_forms(x, m, p, which, &text, begun);
     if (ok && weft_tokenizer_encode(m->tokenizer, text.data ? text.data : "", text.size, &how, &out->tokens, &err)) {
         exchange_error(x, 400, "invalid_value", "messages", "'messages': %s", err.text);
         ok = false;
@@ -263,6 +295,10 @@ void chat_answer(exchange *x, const json_t *request, params *p, const answer_sha
     }
     if (p->n_top && !p->logprobs) {
         exchange_error(x, 400, "invalid_value", "top_logprobs", "'top_logprobs' needs 'logprobs': true");
+        return;
+    }
+    if (p->goes_on && json_is_true(json_object_get(request, "add_generation_prompt"))) {
+        exchange_refuse(x, "continue_final_message", "not together with add_generation_prompt");
         return;
     }
     if (read_tools(x, request, p, &which) && read_messages(x, json_object_get(request, "messages")) &&

@@ -168,9 +168,10 @@ static bool is_possible(exchange *x, const served *m, const json_t *request)
 static void embed(exchange *x, const json_t *request, const params *p)
 {
     const json_t *input = json_object_get(request, "input");
-    const served *m = server_model(x, p->model);
+    served *m = server_model(x, p->model);
     size_t n;
     if (!m || !is_possible(x, m, request)) return;
+    server_stay(x->server, m, p->stays ? p->keep_alive : m->keep_alive);
     answer_prompt *inputs = answer_prompts_read(x, m, "input", input, &n);
     if (inputs) begin(x, m, p, inputs, (uint32_t)n);
     answer_prompts_free(inputs, n);

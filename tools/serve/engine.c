@@ -56,7 +56,8 @@ weft_status task_create(engine *e, const task_desc *d, task **out, weft_error *e
                  .max_tokens = d->max_tokens ? d->max_tokens : UINT32_MAX, .sequence = NO_SEQUENCE,
                  .adapter = d->adapter, .pool = d->pool, .ignore_eos = d->ignore_eos, .client = d->client,
                  .shown = d->shown, .n_shown = d->n_shown,
-                 .drafts = d->drafts, .shift = d->shift, .n_keep = d->n_keep,
+                 .scores = d->scores && d->logprobs, .none = d->none,
+                 .drafts = d->drafts && !d->none, .shift = d->shift, .n_keep = d->n_keep,
                  .listener = d->listener };
     weft_status status = fill_task(e, d, t, err);
     if (!status) return WEFT_OK;

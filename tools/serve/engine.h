@@ -35,7 +35,9 @@ typedef struct task_token {
 /* What a task tells, from the engine's thread; nothing here may block. */
 typedef struct task_listener {
     bool (*token)(void *ctx, const task_token *t); /* false: nobody wants more */
-    void (*vector)(void *ctx, const double *v, uint32_t width); /* of a pooled one */
+    /* A token of the prompt, where they are scored: its log-probabilities, but of the first, which follows nothing. */
+    void (*scored)(void *ctx, const task_token *t, bool last);
+    void (*vector)(void *ctx, const double *v, uint32_t width); /* of a pooled one; of one that is not, of each token */
     bool (*gone)(void *ctx); /* whether nobody wants more, asked now and then */
     void (*end)(void *ctx, task_end how, const weft_error *err); /* the last call; err where it has failed */
     void *ctx;
@@ -54,6 +56,8 @@ typedef struct task_desc {
     bool shift; /* a full context ends it not: the oldest half of what follows the first n_keep tokens is dropped */
     uint32_t n_keep; /* fewer where the context has no room for them and what follows */
     bool ignore_eos, logprobs;
+    bool scores; /* with log-probabilities: those of the prompt's tokens, too */
+    bool none;   /* nothing is picked */
     bool drafts; /* its next tokens are guessed, where that makes it faster: the text is the same */
     const int32_t *expected; /* [n_expected] what may come, to be looked up there; copied */
     size_t n_expected;

@@ -33,6 +33,8 @@ struct task {
     double *sum; /* [n_embed] of a pooled one */
     weft_logprob *logprobs; /* [1 + n_top]; NULL: not asked for */
     uint32_t n_top;
+    bool scores, none;
+    uint32_t n_scored, n_rows; /* of the prompt, that were told; that this step scores */
     const int32_t *shown; /* [n_shown] special tokens whose text is told */
     uint32_t n_shown;
     bool ignore_eos, counted;
@@ -131,6 +133,8 @@ weft_status guesser_open(engine *e, const engine_desc *d, weft_error *err);
 void guesser_close(guesser *g);
 
 /* ---- pick.c ---- */
+/* The log-probabilities of a token that a row of logits comes before. */
+void engine_score(engine *e, task *t, const float *logits, int32_t token);
 /* The next token from a row of logits. Whether it was the last, and why. */
 task_end engine_pick(engine *e, task *t, float *logits, weft_error *err);
 

@@ -244,8 +244,8 @@ static served *next_spent(server *s, double *wait)
     const double now = weft__seconds();
     for (unsigned i = 0; i < s->n_models; i++) {
         served *m = &s->models[i];
-        if (!room_is_idle(m) || m->n_waiting || (m->keep_alive < 0 && !m->unload)) continue;
-        const double left = m->used + m->keep_alive - now;
+        if (!room_is_idle(m) || m->n_waiting || (m->stays < 0 && !m->unload)) continue;
+        const double left = m->used + m->stays - now;
         if (m->unload || left <= 0) return m;
         if (left < *wait) *wait = left;
     }

@@ -132,8 +132,7 @@ static bool read_messages(exchange *x, const json_t *request, json_t *out)
     const char *last = json_string_value(json_object_get(json_array_get(list, n ? n - 1 : 0), "role"));
     bool ok = g.messages && g.names;
     if (ok && !n) ok = exchange_expected(x, "messages", "a list of at least one message");
-    if (ok && last && !strcmp(last, "assistant"))
-        ok = exchange_refuse(x, "messages", "the last one must be the user's: an answer cannot be begun for the model");
+    if (ok && last && !strcmp(last, "assistant")) json_object_set_new(out, "continue_final_message", json_true());
     if (ok && system && !json_is_null(system)) ok = put_text(x, g.messages, "system", system, "system");
     for (size_t i = 0; i < n && ok; i++) ok = add_message(&g, json_array_get(list, i));
     if (ok) json_object_set(out, "messages", g.messages);

@@ -126,6 +126,13 @@ served *server_text_model(exchange *x, const char *name)
     return NULL;
 }
 
+void server_stay(server *s, served *m, double seconds)
+{
+    pthread_mutex_lock(&s->lock);
+    m->stays = seconds;
+    pthread_mutex_unlock(&s->lock);
+}
+
 void server_release(server *s, served *m)
 {
     pthread_mutex_lock(&s->lock);

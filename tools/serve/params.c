@@ -128,6 +128,16 @@ static bool read_keep(exchange *x, const json_t *value, params *p)
     return true;
 }
 
+/* Of completions it may be 0: for the prompt's log-probabilities. */
+static bool read_most(exchange *x, const json_t *value, params *p)
+{
+    const json_int_t n = json_is_integer(value) ? json_integer_value(value) : -1;
+    if (n < 0 || n > 1 << 24) return exchange_expected(x, "max_tokens", "a whole number from 0 to 16777216");
+    p->none = !n;
+    p->max_tokens = (uint32_t)n;
+    return true;
+}
+
 /* OpenAI's legacy endpoint has a number there, chat a truth beside top_logprobs. */
 static bool read_logprobs(exchange *x, const json_t *value, params *p)
 {
@@ -140,6 +150,37 @@ static bool read_logprobs(exchange *x, const json_t *value, params *p)
     p->logprobs = true;
     p->n_top = (uint32_t)n;
     return true;
+}
+
+/* "1h30m", "90s", "250ms"; seconds without a unit. False: it is no such text. */
+static bool read_duration(const char *text, double *seconds)
+{
+    static const struct { const char *name; double seconds; } units[] = { { "h", 3600 }, { "ms", 1e-3 }, { "m", 60 },
+                                                                          { "s", 1 } };
+    const bool below = *text == '-';
+    *seconds = 0;
+    for (text += below; *text;) {
+        char *end;
+        const double n = strtod(text, &end);
+        size_t k = 0;
+        if (end == text || !(n >= 0 && n <= 1e9) || !strchr("0123456789.", *text)) return false;
+        while (k < sizeof units / sizeof *units && strncmp(end, units[k].name, strlen(units[k].name))) k++;
+        if (k == sizeof units / sizeof *units && *end) return false;
+        *seconds += n * (*end ? units[k].seconds : 1);
+        text = *end ? end + strlen(units[k].name) : end;
+    }
+    if (below) *seconds = -1;
+    return true;
+}
+
+/* Ollama's. */
+static bool read_stay(exchange *x, const json_t *value, params *p)
+{
+    p->stays = true;
+    p->keep_alive = json_number_value(value);
+    if (json_is_number(value) && p->keep_alive <= 1e9) return true;
+    if (json_string_length(value) && read_duration(json_string_value(value), &p->keep_alive)) return true;
+    return exchange_expected(x, "keep_alive", "seconds, or a text as 10m; below 0: for ever");
 }
 
 /* llama.cpp's names; deepseek is what auto does. */
@@ -284,6 +325,7 @@ static bool read_speculative(exchange *x, const json_t *value, params *p)
 
 static const field fields[] = {
     { "model", TEXT, ~0u, AT(model), 0, 0, NULL },
+    SPECIAL("max_tokens", FOR_COMPLETIONS, read_most),
     { "max_tokens", WHOLE, FOR_TEXT, AT(max_tokens), 1, 1 << 24, NULL },
     { "max_completion_tokens", WHOLE, FOR_CHAT, AT(max_tokens), 1, 1 << 24, NULL },
     { "n_predict", WHOLE, FOR_INFILL, AT(max_tokens), 1, 1 << 24, NULL },
@@ -293,6 +335,9 @@ static const field fields[] = {
     { "ignore_eos", TRUTH, FOR_TEXT, AT(ignore_eos), 0, 0, NULL },
     { "echo", TRUTH, FOR_COMPLETIONS, AT(echo), 0, 0, NULL },
     { "top_logprobs", WHOLE, FOR_CHAT, AT(n_top), 0, PARAMS_TOP, NULL },
+    { "add_generation_prompt", TRUTH, FOR_CHAT, AT(prompts), 0, 0, NULL },
+    { "continue_final_message", TRUTH, FOR_CHAT, AT(goes_on), 0, 0, NULL },
+    SPECIAL("keep_alive", FOR_TEXT | FOR_EMBEDDINGS, read_stay),
     SPECIAL("logprobs", FOR_OPENAI, read_logprobs),
     SPECIAL("stop", FOR_TEXT, read_stop),
     SPECIAL("stream_options", FOR_OPENAI, read_stream_options),
@@ -404,7 +449,7 @@ bool params_read(exchange *x, const json_t *request, unsigned endpoint, params *
 {
     const char *name;
     json_t *value;
-    *p = (params){ .n = 1, .sampling.temperature = 1 };
+    *p = (params){ .n = 1, .prompts = true, .sampling.temperature = 1 };
     json_object_foreach((json_t *)(uintptr_t)request, name, value)
     {
         const field *f = find(name, endpoint);

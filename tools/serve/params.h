@@ -21,6 +21,10 @@ typedef struct params {
     context_full full;
     uint32_t n_keep; /* tokens of the prompt that a shift keeps; UINT32_MAX: all */
     bool stream, include_usage, ignore_eos, echo, seeded;
+    bool none; /* of completions: no token is asked for */
+    bool prompts, goes_on; /* of chats: an answer begins in the prompt; the last message is not at its end */
+    bool stays; /* the model stays loaded as long unused: */
+    double keep_alive; /* seconds; below 0: for ever */
     bool logprobs;
     uint32_t n_top;
     const char *stop[PARAMS_STOPS + 1]; /* of the request's JSON; one is a form's */

@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-static void fill_logprobs(task *t, const float *logits, uint32_t n_vocab, int32_t token)
+void engine_score(engine *e, task *t, const float *logits, int32_t token)
 {
+    const uint32_t n_vocab = weft_session_n_vocab(e->d.session);
     int32_t ids[1 + PARAMS_TOP] = { token };
     float values[1 + PARAMS_TOP];
     weft__best_ids(logits, n_vocab, t->n_top, ids + 1);
@@ -60,9 +61,8 @@ task_end engine_pick(engine *e, task *t, float *logits, weft_error *err)
 {
     task_token told = { .text = "" };
     const float *own;
-    uint32_t n_vocab = weft_session_n_vocab(e->d.session);
     if (pick(e, t, logits, &told.id, &own, err)) return TASK_FAILED;
-    if (t->logprobs) fill_logprobs(t, own, n_vocab, told.id);
+    if (t->logprobs) engine_score(e, t, own, told.id);
     told.logprobs = t->logprobs;
     told.n_top = t->n_top;
     if (engine_remember(e, t, told.id, err)) return TASK_FAILED;

@@ -27,7 +27,7 @@ bool engine_should_wait(const engine *e, const task *t)
 {
     enum { WORTH = 32 }; /* tokens */
     uint32_t soon = 0, best;
-    if (t->pool) return false; /* it needs what every token becomes */
+    if (t->pool || t->scores) return false; /* it needs what every token becomes */
     for (uint32_t i = 0; i < e->n_running; i++) {
         const task *o = e->running[i];
         if (o->done >= o->n_prompt || o->adapter != t->adapter) continue;
@@ -77,11 +77,12 @@ bool engine_spare_pages(engine *e)
 bool engine_seat(engine *e, task *t, weft_error *err)
 {
     uint32_t best, shared = 0;
-    if (!t->pool && find_best(e, t, &best)) e->sequences[best].used = ++e->clock;
+    const bool shares = !t->pool && !t->scores;
+    if (shares && find_best(e, t, &best)) e->sequences[best].used = ++e->clock;
     uint32_t q = engine_spare(e);
     if (q == NO_SEQUENCE) return WEFT_FAIL(err, WEFT_LIMIT, "no sequence is free"), false;
     if (weft_session_adapt(e->d.session, q, t->adapter, err)) return false;
-    if (!t->pool && weft_session_share(e->d.session, q, t->ids, t->n - 1, &shared, err)) return false;
+    if (shares && weft_session_share(e->d.session, q, t->ids, t->n - 1, &shared, err)) return false;
     if (e->guesser.session && t->drafts) /* without it the text is read: no failure */
         (void)!weft_session_share(e->guesser.session, q, t->ids, t->n - 1, &(uint32_t){ 0 }, NULL);
     e->sequences[q] = (kept){ .t = t, .used = ++e->clock };

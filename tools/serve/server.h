@@ -26,7 +26,7 @@ typedef struct served {
     const char *adapter_names[CLI_MAX_VALUES]; /* requests may choose one: "NAME:FOLDER"; of them n_adapters */
     uint32_t n_adapters, queue;
     time_t since;
-    double keep_alive; /* seconds that it stays loaded unused; below 0: for ever */
+    double keep_alive; /* seconds that it stays loaded unused, where no request says so; below 0: for ever */
 
     /* under the server's lock */
     served_state state;
@@ -37,6 +37,7 @@ typedef struct served {
     uint64_t tried;     /* the server's n_freed then */
     weft_error why;
     unsigned users;     /* exchanges that hold it */
+    double stays;       /* seconds that it stays now: the last request's word, or keep_alive */
     double used;        /* when the last of them let it go, or it was loaded */
     uint64_t order;     /* of being wanted */
     exchange *first, **last; /* that wait for it */
@@ -105,6 +106,7 @@ served *server_text_model(exchange *x, const char *name);
 served *server_loaded_model(exchange *x, const char *name); /* where it is loaded; else an error is answered */
 /* The same without loading it or an answer: NULL where there is none. */
 served *server_find(server *s, const char *name);
+void server_stay(server *s, served *m, double seconds); /* from now on it stays loaded unused for so long */
 void server_release(server *s, served *m); /* the exchange that held it has ended */
 /* The adapter that a name has behind the model's, or WEFT_ADAPTER_NONE; and the name of adapter i, its folder's. */
 int32_t server_adapter(const served *m, const char *name);

@@ -100,8 +100,6 @@ static bool is_possible(exchange *x, const params *p, size_t n_prompts)
 {
     if (p->best_of && p->best_of != p->n)
         exchange_error(x, 400, "unsupported_value", "best_of", "'best_of': only as many as 'n' are made");
-    else if (p->echo && p->logprobs)
-        exchange_error(x, 400, "unsupported_value", "echo", "'echo': log-probabilities of a prompt are not given");
     else if (n_prompts * p->n > PARAMS_CHOICES)
         exchange_error(x, 400, "invalid_value", "n", "'n': at most %d texts in all, not %zu", PARAMS_CHOICES,
                        n_prompts * p->n);
@@ -116,7 +114,7 @@ static void complete(exchange *x, const json_t *request, params *p)
     served *m = server_text_model(x, p->model);
     answer_prompt *prompts = m ? answer_prompts_read(x, m, "prompt", json_object_get(request, "prompt"), &n) : NULL;
     if (!prompts) return;
-    if (!p->max_tokens) p->max_tokens = 16; /* as OpenAI's API has it */
+    if (!p->max_tokens && !p->none) p->max_tokens = 16; /* as OpenAI's API has it */
     if (is_possible(x, p, n)) answer_begin(x, m, p, &answer_completions, prompts, n);
     answer_prompts_free(prompts, n);
 }

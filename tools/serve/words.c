@@ -114,6 +114,7 @@ int served_read(const cli_args *a, const char *word, served *m)
     if (!status) status = name_adapters(m);
     m->queue = cli_u32(&m->args, "queue", 256);
     m->keep_alive = (double)cli_f32(&m->args, "keep-alive", -1);
+    m->stays = m->keep_alive;
     m->last = &m->first;
     m->since = time(NULL);
     return status;

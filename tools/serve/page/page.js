@@ -194,10 +194,14 @@ let mode = "chat",
     busy = null; // the AbortController of the answer that is being written
 const messages = []; // { role, content }
 
+/** The models whose adapter a name may be, the longest first: names may have colons in them. */
+const prefixes = (name) =>
+    models.filter((m) => name.startsWith(m.model + ":")).sort((a, b) => b.model.length - a.model.length);
+
 /** The model that is chosen, or whose adapter is. */
 function chosen() {
     const name = byId("model").value;
-    return models.find((m) => m.model === name) || models.find((m) => name.startsWith(m.model + ":")) || models[0];
+    return models.find((m) => m.model === name) || prefixes(name)[0] || models[0];
 }
 
 function showMessage(role) {
@@ -249,6 +253,7 @@ async function answer(path, body, to, view) {
             const seconds = (performance.now() - first) / 1000;
             byId("pace").textContent = n > 1 ? `${n} tokens, ${((n - 1) / seconds).toFixed(1)}/s` : "";
             if (choice.finish_reason === "length") byId("pace").textContent += ", cut";
+            if (choice.truncated) byId("pace").textContent += `, ${choice.dropped_tokens} forgotten`;
             follow();
         });
     } catch (fault) {
