@@ -364,6 +364,24 @@ static weft_status open_reading(reading *r, int32_t bos, weft_error *err)
     return read_all(r, err);
 }
 
+/* Of each the key, and what it was called before. */
+static void read_fills(const weft__gguf_file *f, weft_tokenizer *tok)
+{
+    static const char *const keys[WEFT__FILLS][2] = {
+        [WEFT__FILL_PREFIX] = { KEY("fim_pre_token_id"), KEY("prefix_token_id") },
+        [WEFT__FILL_SUFFIX] = { KEY("fim_suf_token_id"), KEY("suffix_token_id") },
+        [WEFT__FILL_MIDDLE] = { KEY("fim_mid_token_id"), KEY("middle_token_id") },
+        [WEFT__FILL_REPOSITORY] = { KEY("fim_rep_token_id"), NULL },
+        [WEFT__FILL_FILE] = { KEY("fim_sep_token_id"), NULL },
+    };
+    int64_t id;
+    for (int k = 0; k < WEFT__FILLS; k++)
+        for (int i = 0; i < 2 && keys[k][i] && !tok->fills[k]; i++)
+            if (weft__gguf_integer(weft__gguf_find(f, keys[k][i]), 0, &id) && id >= 0 && id < INT32_MAX &&
+                weft_tokenizer_token(tok, (int32_t)id))
+                tok->fills[k] = (int32_t)id + 1;
+}
+
 weft_status weft__tokenizer_from_gguf(const weft__gguf_file *f, int32_t bos, weft_tokenizer **out, weft_error *err)
 {
     reading r = { .f = f };
@@ -371,6 +389,7 @@ weft_status weft__tokenizer_from_gguf(const weft__gguf_file *f, int32_t bos, wef
     *out = NULL;
     if (text_at(f, WHOLE_FILE, &whole)) {
         weft_status read = read_files(f, bos, out, err);
+        if (read == WEFT_OK) read_fills(f, *out);
         return read == WEFT_OK ? WEFT_OK : weft__annotate(err, read, "%s", weft__gguf_path(f));
     }
     weft_status status = open_reading(&r, bos, err);
@@ -380,6 +399,7 @@ weft_status weft__tokenizer_from_gguf(const weft__gguf_file *f, int32_t bos, wef
     weft__added_free(&r.added);
     if (status == WEFT_OK) {
         *out = r.tok;
+        read_fills(f, *out);
         return WEFT_OK;
     }
     weft_tokenizer_close(r.tok);

@@ -5,6 +5,7 @@
 #include "added.h"
 #include "decode.h"
 #include "files.h"
+#include "fill.h"
 #include "model.h"
 #include "pretokenize.h"
 
@@ -22,6 +23,7 @@ struct weft_tokenizer {
     weft__matcher normalized; /* those looked for after normalization */
     weft__ids prefix, suffix; /* the tokens around a text */
     int32_t named[WEFT_TOKEN_COUNT]; /* -1: the files name none */
+    int32_t fills[WEFT__FILLS];      /* 1 + the id; 0: the files name none */
     int32_t other_bos;        /* what begins a text where they name none: of the configuration, -1: neither */
     char *origin;             /* the file, for messages */
     char **notes;

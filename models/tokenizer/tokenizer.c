@@ -354,6 +354,11 @@ int32_t weft_tokenizer_named(const weft_tokenizer *tok, weft_named_token which)
     return (unsigned)which < WEFT_TOKEN_COUNT ? tok->named[which] : -1;
 }
 
+int32_t weft__tokenizer_fill(const weft_tokenizer *tok, weft__fill which)
+{
+    return tok->fills[which] - 1;
+}
+
 const char *weft_tokenizer_note(const weft_tokenizer *tok, const weft_encode_desc *desc, size_t i)
 {
     bool decided = desc && desc->bos != WEFT_BOS_AS_FILES;

@@ -291,6 +291,25 @@ static const struct text_row {
       "string=\"true\">1</｜DSML｜parameter>\n<｜DSML｜parameter name=\"b\" "
       "string=\"false\">1</｜DSML｜parameter>\n</｜DSML｜invoke>\n"
       "</｜DSML｜function_calls>", "", "", { CALL("f", "{\\\"a\\\":\\\"1\\\",\\\"b\\\":1}") } },
+    /* calls as source text */
+#define GEMMA(text) "<|tool_call>" text "<tool_call|>"
+#define LFM(text) "<|tool_call_start|>" text "<|tool_call_end|>"
+    { "gemma", "gemma", true, NULL, "<|channel>thought\na<channel|>" GEMMA("call:f{b:[1,2.5,true],a:<|\"|>x, }\n"
+      "\"<|\"|>,c:{d:null,<|\"|>e f<|\"|>:-3}}") GEMMA("call:g{}"), "a", "",
+      { CALL("f", "{\\\"b\\\":[1,2.5,true],\\\"a\\\":\\\"x, }\\\\n\\\\\\\"\\\",\\\"c\\\":{\\\"d\\\":null,"
+        "\\\"e f\\\":-3}}"), CALL("g", "{}") } },
+    { "functiongemma", NULL, true, NULL, "<start_function_call>call:f{a:<escape>1<escape>}<end_function_call>", "", "",
+      { CALL("f", "{\\\"a\\\":\\\"1\\\"}") } },
+    { "gemma", NULL, true, NULL, GEMMA("call:h{}"), "", GEMMA("call:h{}"), { NULL } },
+    { "gemma", NULL, CUT, NULL, "<|tool_call>call:f{a:1", "", "<|tool_call>call:f{a:1", { NULL } },
+    { "gemma", NULL, true, NULL, GEMMA("call:f{a:1 2}"), "", GEMMA("call:f{a:1 2}"), { NULL } },
+    { "lfm2", NULL, true, NULL, LFM("[f(a=\"it's\", b='\\u00e9\\n\\x41\"', c=[1, -2e3, None], "
+      "d={'k': True, \"l\": []},), g()]") "Done.", "", "Done.",
+      { CALL("f", "{\\\"a\\\":\\\"it's\\\",\\\"b\\\":\\\"é\\\\nA\\\\\\\"\\\",\\\"c\\\":[1,-2000.0,null],"
+        "\\\"d\\\":{\\\"k\\\":true,\\\"l\\\":[]}}"), CALL("g", "{}") } },
+    { "lfm2", NULL, true, NULL, LFM("[f(1)]"), "", LFM("[f(1)]"), { NULL } },
+    { "lfm2", NULL, true, NULL, LFM("[f(a='\\ud800')]"), "", LFM("[f(a='\\ud800')]"), { NULL } },
+    { "lfm2", NULL, true, NULL, LFM("f(a=open(1))"), "", LFM("f(a=open(1))"), { NULL } },
     /* what only looks like a call, and calls that were cut */
 #define CODER "<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n"
     { "qwen3-coder", NULL, CUT, NULL, CODER, "", CODER, { NULL } },

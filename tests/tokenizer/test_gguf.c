@@ -2,6 +2,7 @@
  * ones, and broken ones. */
 #include "support.h"
 
+#include "models/tokenizer/fill.h"
 #include "models/tokenizer/gguf.h"
 #include "models/tokenizer/gguf_pre.h"
 #include "models/tokenizer/unicode.h"
@@ -330,6 +331,28 @@ static void kinds_of_tokens(void)
     weft_tokenizer_close(tok);
 }
 
+/* Tokens for filling in, by keys of today and of before. */
+static void fills_are_named(void)
+{
+    static const struct { const char *keys; int32_t ids[WEFT__FILLS]; } rows[] = {
+        { "'fim_pre_token_id':1,'fim_suf_token_id':2,'fim_mid_token_id':0,'fim_rep_token_id':2,'fim_sep_token_id':1",
+          { 1, 2, 0, 2, 1 } },
+        { "'prefix_token_id':2,'suffix_token_id':1,'middle_token_id':0", { 2, 1, 0, -1, -1 } },
+        { "'prefix_token_id':2,'fim_pre_token_id':1,'fim_suf_token_id':7,'fim_mid_token_id':-1",
+          { 1, -1, -1, -1, -1 } },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        weft_tokenizer *tok;
+        weft_error err;
+        snprintf(text, sizeof text, "{'keys':{'model':'gpt2',%s},'pre':'gpt-2','tokens':['a','<b>','<c>'],"
+                 "'types':[1,3,3],'merges':[]}", rows[i].keys);
+        if (CHECK_OK(open_small(text, &tok, &err), err))
+            for (weft__fill k = 0; k < WEFT__FILLS; k++) CHECK_EQ_INT(weft__tokenizer_fill(tok, k), rows[i].ids[k]);
+        weft_tokenizer_close(tok);
+    }
+}
+
 /* ---- ends and templates ---- */
 
 static void check_ends(const char *keys, const char *want)
@@ -482,6 +505,7 @@ static const weft_test tests[] = { { "published", published },
                                    { "notes", notes },
                                    { "around", around },
                                    { "kinds_of_tokens", kinds_of_tokens },
+                                   { "fills_are_named", fills_are_named },
                                    { "ends", ends },
                                    { "templates", templates },
                                    { "names_of_steps", names_of_steps },

@@ -1,6 +1,6 @@
 /* form_calls.c: from the text of calls to OpenAI's `tool_calls`. A text is read as far as it is calls; whoever asks
  * learns how far that was. */
-#include "tools/serve/forms.h"
+#include "tools/serve/form_literals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,6 +364,29 @@ static bool read_keyed(reading *r)
     }
 }
 
+/* ---- source texts ---- */
+
+static bool read_literals(reading *r)
+{
+    bool listed = false;
+    for (;;) {
+        const char *before = r->at, *name;
+        json_t *arguments;
+        size_t n;
+        skip(r, " \t\r\n,");
+        if (r->f->list && !listed) listed = take(r, "[");
+        if (listed && take(r, "]")) listed = false;
+        skip(r, " \t\r\n");
+        if (r->at == r->end || take(r, r->f->close)) return true;
+        const char *after = form_literal(r->f, r->at, r->end, &name, &n, &arguments);
+        bool ok = after && is_known(r, name, n) &&
+                  form_call_add(r->f, name, n, (form_arguments){ .json = arguments }, NULL, r->id, r->list);
+        if (after) json_decref(arguments);
+        if (!ok) return r->at = before, false;
+        r->at = after;
+    }
+}
+
 /* ---- all of them ---- */
 
 size_t form_calls_read(const call_form *f, const json_t *tools, const form_text *from, const char *id, json_t *list)
@@ -382,6 +405,7 @@ size_t form_calls_read(const call_form *f, const json_t *tools, const form_text 
                                                      *text == *f->start);
         going = opened && (f->kind == CALL_JSON    ? read_objects(&r)
                            : f->kind == CALL_NAMED ? read_named(&r)
+                           : f->kind == CALL_LITERAL ? read_literals(&r)
                                                    : read_keyed(&r));
         if (json_array_size(list) == had) {
             r.at = before;

@@ -29,6 +29,10 @@ static const think_form thinks[] = {
     .each = "<function=", .named = ">", .key = "<parameter=", .value = ">", .ended = "</parameter>", \
     .last = "</function>"
 
+#define LFM2_CALLS \
+    .kind = CALL_LITERAL, .open = "<|tool_call_start|>", .close = "<|tool_call_end|>", .each = "", .named = "(", \
+    .value = "=", .last = ")", .list = true
+
 static const call_form calls[] = {
     { .name = "harmony", .signs = { "<|channel|>", "<|message|>" }, .kind = CALL_CHANNELS },
     { .name = "deepseek-3.2", .signs = { "｜DSML｜", "function_calls>", "invoke name=" }, .kind = CALL_KEYED,
@@ -46,6 +50,13 @@ static const call_form calls[] = {
       .open = "<minimax:tool_call>", .close = "</minimax:tool_call>", .each = "<invoke name=\"",
       .named = ATTRIBUTE_END, .key = "<parameter name=\"", .value = ATTRIBUTE_END, .ended = "</parameter>",
       .last = "</invoke>" },
+    { .name = "gemma", .signs = { "<|tool_call>call:" }, .kind = CALL_LITERAL, .open = "<|tool_call>",
+      .close = "<tool_call|>", .each = "call:", .named = "{", .value = ":", .begin = "<|\"|>", .last = "}" },
+    { .name = "functiongemma", .signs = { "<start_function_call>call:" }, .kind = CALL_LITERAL,
+      .open = "<start_function_call>", .close = "<end_function_call>", .each = "call:", .named = "{", .value = ":",
+      .begin = "<escape>", .last = "}" },
+    { .name = "lfm2", .signs = { "<|tool_call_start|>" }, LFM2_CALLS },
+    { .name = "lfm2", .signs = { "<|tool_list_start|>", "<|tool_response_start|>" }, LFM2_CALLS },
     { .name = "apertus", .signs = { "<|tools_prefix|>", "<|tools_suffix|>" }, .kind = CALL_JSON,
       .open = "<|tools_prefix|>", .close = "<|tools_suffix|>", .list = true },
     { .name = "kimi", .signs = { "<|tool_calls_section_begin|>", "<|tool_call_argument_begin|>" }, .kind = CALL_NAMED,
@@ -202,7 +213,7 @@ bool form_demand(const forms *f, const json_t *tools, weft_text *prompt, json_t 
     const char *name = name_of(json_array_get(tools, 0));
     *schema = NULL;
     *why = !c ? "this model's template has no form of calls that is known"
-           : c->kind == CALL_KEYED || (c->kind == CALL_JSON && !c->name_key)
+           : c->kind == CALL_KEYED || c->kind == CALL_LITERAL || (c->kind == CALL_JSON && !c->name_key)
                ? "calls in the form of this model's template cannot be demanded"
            : c->kind != CALL_JSON && json_array_size(tools) > 1
                ? "in the form of this model's template a call can only be demanded of one tool, by its name"

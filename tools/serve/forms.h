@@ -29,6 +29,8 @@ typedef enum call_kind {
     CALL_JSON,    /* objects with a name and arguments, or lists of them, between `open` and `close` */
     CALL_NAMED,   /* `each` NAME `named` {arguments} `last`, repeated */
     CALL_KEYED,   /* `each` NAME `named`, then `key` KEY `value` ... `begin` VALUE `ended` repeated, then `last` */
+    /* `each` NAME `named` KEY `value` literal, ... `last`, repeated or as a list; `begin`: around texts */
+    CALL_LITERAL,
     CALL_CHANNELS /* messages in channels, reasoning among them (gpt-oss) */
 } call_kind;
 
@@ -42,7 +44,7 @@ typedef struct call_form {
     const char *each, *named, *key, *value, *begin, *ended, *last;
     const char *drop; /* a mark of the answer itself */
     const char *name_key, *arguments_key; /* of CALL_JSON, as this family has them */
-    bool list;  /* of CALL_JSON: the model writes a list, also of one */
+    bool list;  /* of CALL_JSON and CALL_LITERAL: the model writes a list, also of one */
     bool lines; /* of CALL_KEYED: a value stands on lines of its own */
     call_ids ids; /* what the template demands of the ids of calls: nine letters, or functions.NAME:NUMBER */
 } call_form;

@@ -5,6 +5,7 @@
  *
  * with input_extra before the first of the three, by REPO and FILE where the model has them. What is too long is cut
  * where it is farthest from the gap. */
+#include "models/tokenizer/fill.h"
 #include "tools/serve/answer.h"
 
 #include <stdlib.h>
@@ -27,9 +28,21 @@ static const char *const names[][MARKS] = {
     { "<PRE>", "<SUF>", "<MID>", NULL, NULL },
 };
 
+/* As the model's file says, which counts before any names. */
+static bool find_named(const weft_tokenizer *tok, int32_t id[MARKS])
+{
+    static const weft__fill which[MARKS] = {
+        [PREFIX] = WEFT__FILL_PREFIX, [SUFFIX] = WEFT__FILL_SUFFIX, [MIDDLE] = WEFT__FILL_MIDDLE,
+        [REPO] = WEFT__FILL_REPOSITORY, [FILES] = WEFT__FILL_FILE,
+    };
+    for (int k = 0; k < MARKS; k++) id[k] = weft__tokenizer_fill(tok, which[k]);
+    return id[PREFIX] >= 0 && id[SUFFIX] >= 0 && id[MIDDLE] >= 0;
+}
+
 /* The first row of which the vocabulary has the three, and as many of the others; -1: none. */
 static bool find_marks(const weft_tokenizer *tok, int32_t id[MARKS])
 {
+    if (find_named(tok, id)) return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         for (int k = 0; k < MARKS; k++) id[k] = names[i][k] ? weft_tokenizer_find(tok, names[i][k]) : -1;
         bool whole = (id[REPO] >= 0) == (names[i][REPO] != NULL) && (id[FILES] >= 0) == (names[i][FILES] != NULL);
