@@ -321,6 +321,23 @@ static void a_draft_model_never_loses_much(void)
     CHECK(gained > 6 * 2);
 }
 
+/* What was spent on reading counts for all of the text, however often it reads. */
+static void reading_is_bounded(void)
+{
+    weft__pace p = { { 0 }, { 0 }, 100, 0, 0, 0 };
+    const weft__widths w = widths_of(1, 0.02);
+    const weft__plain plain = { .width = 1 };
+    const weft__offer o = { .kind = WEFT__DRAFT_OF_MODEL, .most = 15, .left = 500, .read = 3, .each = 0.1 };
+    const weft__offer short_text = { .kind = WEFT__DRAFT_OF_MODEL, .most = 15, .left = 3, .read = 3, .each = 0.1 };
+    weft__choice c = weft__pace_choose(&p, &w, &plain, &o);
+    CHECK(c.n > 0 && c.reads && !c.probe);
+    CHECK(!weft__pace_choose(&p, &w, &plain, &short_text).reads); /* nothing is left that would repay it */
+    weft__pace_read(&p, 3);
+    CHECK(!weft__pace_choose(&p, &w, &plain, &o).reads);
+    weft__pace_prompt(&p, 20); /* 5 % of 120 are twice 3 */
+    CHECK(weft__pace_choose(&p, &w, &plain, &o).reads);
+}
+
 /* Among others a run is wide as it is: a draft is worth less, where each token more takes the same. */
 static void others_make_drafts_dearer(void)
 {
@@ -424,6 +441,7 @@ static const weft_test tests[] = {
     { "drafts gain where they can and never lose", drafts_gain_where_they_can_and_never_lose },
     { "what is off is tried again", what_is_off_is_tried_again },
     { "a draft model never loses much", a_draft_model_never_loses_much },
+    { "reading is bounded", reading_is_bounded },
     { "others make drafts dearer", others_make_drafts_dearer },
     { "a model drafts its own text", a_model_drafts_its_own_text },
     { "other vocabularies are refused", other_vocabularies_are_refused },

@@ -210,6 +210,10 @@ static bool try_again(engine *e, weft_status status, uint32_t n_drafted)
 static void learn_from(engine *e, uint32_t n_generate, uint32_t n_drafted, double seconds)
 {
     const uint32_t n_prompt = (uint32_t)e->n_batch - n_generate - n_drafted;
+    for (uint32_t i = 0; i < e->n_running; i++) {
+        task *t = e->running[i];
+        if (t->quota > 1) weft__pace_prompt(&t->pace, seconds * t->quota / (double)e->n_batch);
+    }
     if (!n_drafted) learn(e, n_generate, n_prompt, seconds);
     if (!n_prompt) engine_timed(e, n_generate, n_drafted, seconds);
 }
