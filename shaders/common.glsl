@@ -29,6 +29,7 @@ layout(set = 0, binding = WEFT_BINDING_PARAMS, std140) uniform Params {
 layout(set = 0, binding = WEFT_BINDING_RUN, std140) uniform Run { uvec4 extent[2]; } R;
 
 layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InU { uint d[]; } in_u[WEFT_MAX_IN];
+layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InW { uvec2 d[]; } in_w[WEFT_MAX_IN];
 layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InV { uvec4 d[]; } in_v[WEFT_MAX_IN];
 layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InF { float d[]; } in_f[WEFT_MAX_IN];
 layout(set = 0, binding = WEFT_BINDING_IN, std430) PROMISE readonly buffer InF4 { vec4 d[]; } in_f4[WEFT_MAX_IN];

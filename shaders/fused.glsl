@@ -7,11 +7,16 @@
  *
  * u3: whether gated, whether 1 is added to gains; f0.x: epsilon. */
 
-vec4 gain_quad(uint j, uint k)
+vec4 gain_within(uint j, uint quad)
 {
-    if (TAIL != 0 && k >= P.job[j].u0.w) return vec4(0.0);
-    vec4 gain = in_f4[IN(j, GAIN)].d[(tensor_first(j, GAIN) + k) / 4];
+    vec4 gain = in_f4[IN(j, GAIN)].d[tensor_first(j, GAIN) / 4 + quad];
     return P.job[j].u3.y != 0 ? 1.0 + gain : gain;
+}
+
+vec4 gain_quad(uint j, uint quad)
+{
+    if (TAIL != 0 && 4 * quad >= P.job[j].u0.w) return vec4(0.0);
+    return gain_within(j, quad);
 }
 
 float add_squares(float sum, vec4 x)

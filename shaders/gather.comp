@@ -10,7 +10,10 @@
 #include "blocks.glsl"
 
 layout(constant_id = 1) const uint WEIGHT_TYPE = F32;
-layout(constant_id = 2) const uint PANEL_ROWS = 1;
+layout(constant_id = 2) const uint PANEL_ROWS = 1; /* on processors */
+
+const uint TAIL = 1;
+
 #include "weights.glsl"
 
 #define TABLE 0

@@ -1,6 +1,6 @@
 /* linear.glsl: what the kernels for y = act(x w^T + bias) + residuals with a PANEL matrix share: their operands,
  * reading x four columns at a time, and the end of a sum. Include after weights.glsl and math.glsl, with VECTORS
- * (x is f32 in groups of four that are aligned) and TAIL (the last chunk of a row has fewer columns) defined.
+ * (x is f32 in groups of four that are aligned) and TAIL (columns beyond a row's end are asked for) defined.
  * With SELECT defined, select.glsl has another end of a sum, with FUSED fused.glsl.
  *
  * u0: the panel's params; u1: rows of x per step of its first axis, act, residuals, has bias; u2: blocks of
@@ -19,16 +19,23 @@
 #define Y 5
 #endif
 
-vec4 x_quad(uint j, uint col, uint k)
+/* Columns 4 quad .. 4 quad + 3 of a row, of which the first is there. */
+vec4 x_within(uint j, uint col, uint quad)
 {
-    uint columns = P.job[j].u0.w;
-    if (TAIL != 0 && k >= columns) return vec4(0.0);
-    if (VECTORS != 0) return in_f4[IN(j, X)].d[P.job[j].u2.z + (col * columns + k) / 4];
+    uint columns = P.job[j].u0.w, k = 4 * quad;
+    if (VECTORS != 0) return in_f4[IN(j, X)].d[P.job[j].u2.z + col * (columns / 4) + quad];
     uint t = tensor_dtype(j, X), i = tensor_first(j, X) + col * columns + k;
     vec4 v = vec4(0.0);
     for (uint c = 0; c < 4; c++)
         if (k + c < columns) v[c] = load_as_float(IN(j, X), t, i + c);
     return v;
+}
+
+/* Zeros beyond the row's end. */
+vec4 x_quad(uint j, uint col, uint quad)
+{
+    if (TAIL != 0 && 4 * quad >= P.job[j].u0.w) return vec4(0.0);
+    return x_within(j, col, quad);
 }
 
 #if !defined(SELECT) && !defined(FUSED)

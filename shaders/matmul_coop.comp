@@ -18,7 +18,7 @@ spirv_execution_mode(capabilities = [4467], 4462, 16); /* RoundingModeRTE of f16
 #include "common.glsl"
 
 layout(constant_id = 1) const uint WEIGHT_TYPE = F16; /* not f32 */
-layout(constant_id = 2) const uint PANEL_ROWS = 1;
+layout(constant_id = 2) const uint PANEL_ROWS = 1; /* on processors */
 layout(constant_id = 3) const uint TILE_ROWS = 64;
 layout(constant_id = 4) const uint TILE_COLS = 64;
 layout(constant_id = 5) const uint VECTORS = 1;
@@ -35,7 +35,7 @@ const uint TAIL = 1; /* DEPTH columns go beyond a row's end */
 #include "linear.glsl"
 
 const uint DEPTH = 32; /* a block of every block type */
-const uint CHUNKS = DEPTH / PER_CHUNK;    /* of a row, per step */
+const uint PIECES = DEPTH / 4 / PIECE_QUADS; /* of a row, per step */
 const uint STRIDE = DEPTH / 8 + 1;        /* one unit more, so that rows begin in different banks */
 const uint DOWN = TILE_ROWS / SUB_ROWS, SUBGROUPS = DOWN * (TILE_COLS / SUB_COLS);
 const uint FRAGMENTS_M = SUB_ROWS / MATRIX_M, FRAGMENTS_N = SUB_COLS / MATRIX_N; /* of a subgroup */
@@ -65,16 +65,17 @@ uvec2 to_halves(vec4 v)
     return uvec2(to_two_halves(v.xy), to_two_halves(v.zw));
 }
 
-void load_weights(uint j, uvec4 q, uint row0, uint chunk0)
+void load_weights(uint j, uvec4 q, uint row0, uint piece0)
 {
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
-    for (uint i = gl_LocalInvocationID.x; i < TILE_ROWS * CHUNKS; i += BLOCK) {
-        uint r = i / CHUNKS, c = i % CHUNKS, row = min(row0 + r, padded - 1), to = r * STRIDE + c * (PER_CHUNK / 8);
-        weight_chunk w = no_chunk();
-        if (chunk0 + c < q.x) w = load_chunk(IN(j, W), find_row(q, row), chunk0 + c);
+    for (uint i = gl_LocalInvocationID.x; i < TILE_ROWS * PIECES; i += BLOCK) {
+        uint r = i / PIECES, p = piece0 + i % PIECES, row = min(row0 + r, padded - 1);
+        uint to = r * STRIDE + i % PIECES * (PIECE_QUADS / 2);
+        weight_piece w = no_piece();
+        if (p * PIECE_QUADS * 4 < q.w) w = load_piece(IN(j, W), q, row, p);
         if (WEIGHT_TYPE == F16) tile_a[to] = w.low;
-        else [[unroll]] for (uint k = 0; k < PER_CHUNK / 8; k++)
-            tile_a[to + k] = uvec4(to_halves(chunk_quad(w, 2 * k)), to_halves(chunk_quad(w, 2 * k + 1)));
+        else [[unroll]] for (uint k = 0; k < PIECE_QUADS / 2; k++)
+            tile_a[to + k] = uvec4(to_halves(piece_quad(w, 2 * k)), to_halves(piece_quad(w, 2 * k + 1)));
     }
 }
 
@@ -83,7 +84,7 @@ void load_x(uint j, uint col0, uint k0)
     uint last = P.job[j].u2.y - 1;
     for (uint i = gl_LocalInvocationID.x; i < TILE_COLS * DEPTH / 8; i += BLOCK) {
         uint c = i / (DEPTH / 8), unit = i % (DEPTH / 8), k = k0 + unit * 8, col = min(col0 + c, last);
-        tile_b[c * STRIDE + unit] = uvec4(to_halves(x_quad(j, col, k)), to_halves(x_quad(j, col, k + 4)));
+        tile_b[c * STRIDE + unit] = uvec4(to_halves(x_quad(j, col, k / 4)), to_halves(x_quad(j, col, k / 4 + 1)));
     }
 }
 
@@ -98,7 +99,7 @@ void main()
     SUMS(sum, FRAGMENTS_M * FRAGMENTS_N);
     UNROLL for (uint f = 0; f < FRAGMENTS_M * FRAGMENTS_N; f++) CLEAR_SUM(sum, f);
     for (uint k0 = 0; k0 < q.w; k0 += DEPTH) {
-        load_weights(j, q, row0, k0 / PER_CHUNK);
+        load_weights(j, q, row0, k0 / 4 / PIECE_QUADS);
         load_x(j, col0, k0);
         barrier();
         UNROLL for (uint k = 0; k < DEPTH; k += MATRIX_K) {

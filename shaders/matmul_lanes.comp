@@ -22,6 +22,7 @@ layout(constant_id = 5) const uint VECTORS = 1; /* x is f32 in groups of four th
 layout(constant_id = 6) const uint TAIL = 0;    /* the last chunk of a row has fewer columns */
 
 #include "math.glsl"
+#define LANE_ROWS 1
 #include "weights.glsl"
 
 const uint QUADS = PER_CHUNK / 4;
@@ -51,7 +52,7 @@ void main()
         vec4 x[LOADS], w[ROWS * QUADS];
         [[unroll]] for (uint i = 0; i < LOADS; i++) {
             uint e = i * PANEL_ROWS + lane;
-            x[i] = x_quad(0, min(col0 + e / QUADS, last_col), k * PER_CHUNK + 4 * (e % QUADS));
+            x[i] = x_quad(0, min(col0 + e / QUADS, last_col), k * QUADS + e % QUADS);
         }
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
             weight_chunk c = load_chunk(W, rows[r], k);

@@ -8,7 +8,7 @@
 #include "common.glsl"
 
 layout(constant_id = 1) const uint WEIGHT_TYPE = F16;
-layout(constant_id = 2) const uint PANEL_ROWS = 1;
+layout(constant_id = 2) const uint PANEL_ROWS = 1; /* on processors */
 layout(constant_id = 3) const uint TILE_ROWS = 64;
 layout(constant_id = 4) const uint TILE_COLS = 64; /* BLOCK is TILE_ROWS * TILE_COLS / 16 */
 layout(constant_id = 5) const uint VECTORS = 1;
@@ -19,22 +19,22 @@ layout(constant_id = 6) const uint TAIL = 0;
 #include "linear.glsl"
 
 const uint DEPTH = 32; /* a block of every block type */
-const uint CHUNKS = DEPTH / PER_CHUNK; /* of a row, per step */
+const uint PIECES = DEPTH / 4 / PIECE_QUADS; /* of a row, per step */
 
 /* [depth][row]: neighbours in a row of invocations read neighbouring words */
 shared float tile_w[DEPTH * (TILE_ROWS + 1)];
 shared float tile_x[DEPTH * (TILE_COLS + 1)];
 
-void load_weights(uint j, uvec4 q, uint row0, uint chunk0)
+void load_weights(uint j, uvec4 q, uint row0, uint piece0)
 {
     uint padded = (P.job[j].t[W].stride_b.w + GROUP_ROWS - 1) / GROUP_ROWS * GROUP_ROWS;
-    for (uint i = gl_LocalInvocationID.x; i < TILE_ROWS * CHUNKS; i += BLOCK) {
-        uint r = i / CHUNKS, c = chunk0 + i % CHUNKS, row = min(row0 + r, padded - 1);
-        weight_chunk w = no_chunk();
-        if (c < q.x) w = load_chunk(IN(j, W), find_row(q, row), c);
-        [[unroll]] for (uint k = 0; k < PER_CHUNK / 4; k++) {
-            vec4 v = chunk_quad(w, k);
-            uint to = (i % CHUNKS * PER_CHUNK + 4 * k) * (TILE_ROWS + 1) + r;
+    for (uint i = gl_LocalInvocationID.x; i < TILE_ROWS * PIECES; i += BLOCK) {
+        uint r = i / PIECES, p = piece0 + i % PIECES, row = min(row0 + r, padded - 1);
+        weight_piece w = no_piece();
+        if (p * PIECE_QUADS * 4 < q.w) w = load_piece(IN(j, W), q, row, p);
+        [[unroll]] for (uint k = 0; k < PIECE_QUADS; k++) {
+            vec4 v = piece_quad(w, k);
+            uint to = (i % PIECES * PIECE_QUADS + k) * 4 * (TILE_ROWS + 1) + r;
             [[unroll]] for (uint e = 0; e < 4; e++) tile_w[to + e * (TILE_ROWS + 1)] = v[e];
         }
     }
@@ -45,7 +45,7 @@ void load_x(uint j, uint col0, uint k0)
     uint last = P.job[j].u2.y - 1;
     for (uint i = gl_LocalInvocationID.x; i < TILE_COLS * DEPTH / 4; i += BLOCK) {
         uint c = i / (DEPTH / 4), k = i % (DEPTH / 4) * 4;
-        vec4 v = k0 + k < P.job[j].u0.w ? x_quad(j, min(col0 + c, last), k0 + k) : vec4(0.0);
+        vec4 v = k0 + k < P.job[j].u0.w ? x_quad(j, min(col0 + c, last), (k0 + k) / 4) : vec4(0.0);
         [[unroll]] for (uint e = 0; e < 4; e++) tile_x[(k + e) * (TILE_COLS + 1) + c] = v[e];
     }
 }
@@ -61,7 +61,7 @@ void main()
     float sum[16];
     [[unroll]] for (uint i = 0; i < 16; i++) sum[i] = 0.0;
     for (uint k0 = 0; k0 < q.w; k0 += DEPTH) {
-        load_weights(j, q, row0, k0 / PER_CHUNK);
+        load_weights(j, q, row0, k0 / 4 / PIECE_QUADS);
         load_x(j, col0, k0);
         barrier();
         for (uint k = 0; k < DEPTH; k++) {

@@ -19,13 +19,13 @@ uint x_of_choice(uint j, uint col)
     return P.job[j].u3.z == OWN_ROWS ? col : col / P.job[j].u3.x;
 }
 
-/* False if this part has none of the rows. Where there is no expert, the launch of the first part writes zeros. */
-bool find_expert(uint j, uint row0, uint col)
+/* For so many rows and lanes: false if this part has none of the rows. Where there is no expert, the launch of the
+ * first part writes zeros. */
+bool find_expert(uint j, uint row0, uint rows, uint lane, uint lanes, uint col)
 {
-    const uint rows = PANEL_ROWS * ROWS;
     uint m = P.job[j].u2.w, id = in_u[IN(j, IDS)].d[tensor_first(j, IDS) + col];
     if (id >= P.job[j].u3.y) { /* also if it is negative */
-        for (uint r = row0 + gl_LocalInvocationID.x; r < min(row0 + rows, m) && P.job[j].u3.w != 0; r += BLOCK)
+        for (uint r = row0 + lane; r < min(row0 + rows, m) && P.job[j].u3.w != 0; r += lanes)
             out_f[OUT(j, Y)].d[tensor_first(j, Y) + col * m + r] = 0.0;
         return false;
     }

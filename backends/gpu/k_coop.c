@@ -44,7 +44,7 @@ static bool accepts_any(const gpu_call *c)
 
 static bool accepts(const gpu_call *c)
 {
-    return !c->caps->matrix.in_shader && accepts_any(c);
+    return !c->caps->matrix.in_shader && c->caps->tuning->panel == 1 && accepts_any(c); /* no processor has them */
 }
 
 static bool accepts_in_shader(const gpu_call *c)
@@ -76,7 +76,7 @@ static void launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 static void launch_in_shader(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     describe(c, i, l);
-    l->shader = WEFT_SHADER_matmul_coop_in_shader;
+    l->shader = gpu_by_layout(c, WEFT_SHADER_matmul_coop_in_shader, WEFT_SHADER_matmul_coop_in_shader_lanes);
 }
 
 const gpu_kernel gpu_matmul_coop = { .name = "matmul_coop", .accepts = accepts, .launches = gpu_linear_launches,

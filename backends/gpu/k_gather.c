@@ -1,5 +1,5 @@
 /* k_gather.c: host side of gather.comp. */
-#include "backends/gpu/weights.h"
+#include "backends/gpu/linear.h"
 
 static bool accepts(const gpu_call *c)
 {
@@ -28,7 +28,7 @@ static void launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     l->spec[1] = (uint32_t)t->dtype;
     l->spec[2] = c->caps->tuning->panel;
     l->n_specs = 3;
-    gpu_launch_flat(c, l, WEFT_SHADER_gather, gpu_elements(&c->out[0]));
+    gpu_launch_flat(c, l, gpu_by_layout(c, WEFT_SHADER_gather, WEFT_SHADER_gather_lanes), gpu_elements(&c->out[0]));
 }
 
 const gpu_kernel gpu_gather = { .name = "gather", .accepts = accepts, .launches = launches, .launch = launch,

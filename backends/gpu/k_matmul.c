@@ -24,7 +24,7 @@ static void tile_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     gpu_linear_describe(c, i, blocks, l);
     uint32_t spec[] = { rows * columns / 16, (uint32_t)c->in[W].dtype, c->caps->tuning->panel, rows, columns,
                         gpu_linear_vectors(c), gpu_linear_tail(c) };
-    l->shader = WEFT_SHADER_matmul_tile;
+    l->shader = gpu_by_layout(c, WEFT_SHADER_matmul_tile, WEFT_SHADER_matmul_tile_lanes);
     l->n_specs = sizeof spec / sizeof *spec;
     for (uint32_t k = 0; k < l->n_specs; k++) l->spec[k] = spec[k];
     gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, rows) * blocks);

@@ -3,7 +3,7 @@
  * so). */
 #include "backends/gpu/linear.h"
 
-enum { MAX_COLUMNS = 8, X = 0, W = 1, Y = 5 };
+enum { MAX_COLUMNS = 8, X = 0, W = 1 };
 
 static bool accepts(const gpu_call *c)
 {
@@ -45,41 +45,42 @@ static uint32_t rows_of(const gpu_call *c)
 }
 
 /* Everything that the specialization constants are made of. */
-static uint64_t variant(const gpu_call *c)
+static uint64_t variant(const gpu_call *c, bool subgroups)
 {
+    gpu_launch l = { 0 };
+    const uint64_t at_once = gpu_linear_walk(c, &l, subgroups, rows_of(c), columns_of(c));
     return (uint64_t)c->in[W].dim[1] << 32 | (uint64_t)c->in[X].dtype << 24 | (uint64_t)c->in[W].dtype << 16 |
-           (uint64_t)has_norm(c) << 15 | (uint64_t)is_gated(c) << 14 | rows_of(c) << 8 | columns_of(c);
+           (uint64_t)has_norm(c) << 15 | (uint64_t)is_gated(c) << 14 | at_once << 5 | columns_of(c);
 }
 
-static void describe(const gpu_call *c, uint32_t part, gpu_launch *l)
+static uint64_t variant_alone(const gpu_call *c)
 {
-    uint32_t columns = columns_of(c), rows = rows_of(c), panel = c->caps->tuning->panel, blocks = blocks_of(c);
+    return variant(c, false);
+}
+
+static uint64_t variant_subgroup(const gpu_call *c)
+{
+    return variant(c, true);
+}
+
+static void describe(const gpu_call *c, uint32_t part, bool subgroups, gpu_launch *l)
+{
+    const uint32_t blocks = blocks_of(c);
     gpu_linear_describe(c, part, blocks, l);
-    gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, panel * rows) * blocks);
-    uint32_t block = gpu_workgroup(c->caps, c->caps->tuning->block);
-    uint32_t spec[] = { block, (uint32_t)c->in[W].dtype, panel, rows, columns, gpu_linear_vectors(c),
-                        gpu_linear_tail(c) };
-    l->n_specs = sizeof spec / sizeof *spec;
-    for (uint32_t i = 0; i < l->n_specs; i++) l->spec[i] = spec[i];
+    const uint32_t rows = gpu_linear_walk(c, l, subgroups, rows_of(c), columns_of(c));
+    gpu_spread(c, l, (uint64_t)gpu_groups(l->job.t[W].stride_b.w, rows) * blocks);
 }
 
 static void launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
-    l->shader = WEFT_SHADER_matvec;
-    describe(c, i, l);
-}
-
-static void describe_subgroup(const gpu_call *c, uint32_t part, gpu_launch *l)
-{
-    describe(c, part, l);
-    uint32_t subgroups = gpu_set_subgroups(c, l, c->caps->tuning->block);
-    l->spec[l->n_specs++] = subgroups;
+    l->shader = gpu_by_layout(c, WEFT_SHADER_matvec, WEFT_SHADER_matvec_lanes);
+    describe(c, i, false, l);
 }
 
 static void launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     l->shader = WEFT_SHADER_matvec_subgroup;
-    describe_subgroup(c, i, l);
+    describe(c, i, true, l);
 }
 
 /* ---- gated, or with a norm ---- */
@@ -105,25 +106,24 @@ static bool accepts_fused_subgroup(const gpu_call *c)
     return c->caps->subgroup_ops && c->caps->tuning->panel == 1 && accepts_fused(c);
 }
 
-static void describe_fused(const gpu_call *c, gpu_launch *l)
+static void describe_fused(const gpu_call *c, uint32_t part, bool subgroups, gpu_launch *l)
 {
-    l->spec[8] = is_gated(c);
-    l->spec[9] = has_norm(c);
-    l->n_specs = 10;
+    describe(c, part, subgroups, l);
+    l->spec[9] = is_gated(c);
+    l->spec[10] = has_norm(c);
+    l->n_specs = 11;
 }
 
 static void launch_fused(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
-    l->shader = WEFT_SHADER_matvec_fused;
-    describe(c, i, l);
-    describe_fused(c, l);
+    l->shader = gpu_by_layout(c, WEFT_SHADER_matvec_fused, WEFT_SHADER_matvec_fused_lanes);
+    describe_fused(c, i, false, l);
 }
 
 static void launch_fused_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     l->shader = WEFT_SHADER_matvec_fused_subgroup;
-    describe_subgroup(c, i, l);
-    describe_fused(c, l);
+    describe_fused(c, i, true, l);
 }
 
 /* ---- x as bytes: quantised in a launch of its own, then multiplied by the integer dot product ---- */
@@ -138,10 +138,9 @@ static bool accepts_dot_subgroup(const gpu_call *c)
     return accepts_dot(c) && accepts_subgroup(c);
 }
 
-/* Per block of 32: its bytes, then (after all bytes) a scale and a sum. */
 static uint64_t dot_scratch(const gpu_call *c)
 {
-    return (uint64_t)gpu_linear_columns(c) * (uint64_t)c->in[W].dim[1] / 32 * (32 + 8);
+    return gpu_quantized_bytes(c, gpu_linear_columns(c));
 }
 
 static uint32_t dot_launches(const gpu_call *c)
@@ -149,31 +148,28 @@ static uint32_t dot_launches(const gpu_call *c)
     return 1 + gpu_linear_launches(c);
 }
 
-static void describe_dot(const gpu_call *c, uint32_t i, weft_shader_id shader, gpu_launch *l)
+static void describe_dot(const gpu_call *c, uint32_t i, bool subgroups, gpu_launch *l)
 {
     if (i == 0) {
         gpu_linear_describe(c, 0, 1, l);
-        gpu_launch_flat(c, l, WEFT_SHADER_quantize, gpu_linear_columns(c) * c->in[W].dim[1] / 32);
-        l->spec[1] = gpu_linear_vectors(c);
-        l->n_specs = 2;
-        l->bind[Y].kind = GPU_BIND_SCRATCH;
+        gpu_quantize(c, gpu_linear_columns(c), l);
         return;
     }
-    l->shader = shader;
-    if (shader == WEFT_SHADER_matvec_dot_subgroup) describe_subgroup(c, i - 1, l);
-    else describe(c, i - 1, l);
+    describe(c, i - 1, subgroups, l);
     l->bind[X].kind = GPU_BIND_SCRATCH;
     l->barrier = i == 1;
 }
 
 static void dot_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
-    describe_dot(c, i, WEFT_SHADER_matvec_dot, l);
+    l->shader = gpu_by_layout(c, WEFT_SHADER_matvec_dot, WEFT_SHADER_matvec_dot_lanes);
+    describe_dot(c, i, false, l);
 }
 
 static void dot_launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
-    describe_dot(c, i, WEFT_SHADER_matvec_dot_subgroup, l);
+    l->shader = WEFT_SHADER_matvec_dot_subgroup;
+    describe_dot(c, i, true, l);
 }
 
 /* ---- many rows, on processors ---- */
@@ -200,17 +196,18 @@ static void lanes_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 }
 
 const gpu_kernel gpu_matvec = { .name = "matvec", .accepts = accepts, .launches = gpu_linear_launches, .launch = launch,
-                                .variant = variant, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 3 };
+                                .variant = variant_alone, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 3 };
 const gpu_kernel gpu_matvec_subgroup = { .name = "matvec_subgroup", .accepts = accepts_subgroup,
-                                         .launches = gpu_linear_launches, .launch = launch_subgroup, .variant = variant,
-                                         .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1, .jobs = 3 };
+                                         .launches = gpu_linear_launches, .launch = launch_subgroup,
+                                         .variant = variant_subgroup, .need = WEFT_NEED_DENSE, .ins = 5, .outs = 1,
+                                         .jobs = 3 };
 const gpu_kernel gpu_matvec_fused = { .name = "matvec_fused", .accepts = accepts_fused, .launches = gpu_linear_launches,
-                                      .launch = launch_fused, .variant = variant, .need = WEFT_NEED_DENSE, .ins = 6,
-                                      .outs = 1, .jobs = 3 };
+                                      .launch = launch_fused, .variant = variant_alone, .need = WEFT_NEED_DENSE,
+                                      .ins = 6, .outs = 1, .jobs = 3 };
 const gpu_kernel gpu_matvec_fused_subgroup = { .name = "matvec_fused_subgroup", .accepts = accepts_fused_subgroup,
                                                .launches = gpu_linear_launches, .launch = launch_fused_subgroup,
-                                               .variant = variant, .need = WEFT_NEED_DENSE, .ins = 6, .outs = 1,
-                                               .jobs = 3 };
+                                               .variant = variant_subgroup, .need = WEFT_NEED_DENSE, .ins = 6,
+                                               .outs = 1, .jobs = 3 };
 const gpu_kernel gpu_matvec_dot = { .name = "matvec_dot", .accepts = accepts_dot, .scratch = dot_scratch,
                                     .launches = dot_launches, .launch = dot_launch, .need = WEFT_NEED_DENSE, .ins = 5,
                                     .outs = 1, .arithmetic = WEFT_ARITH_INT8 };

@@ -33,10 +33,11 @@ static uint32_t launches(const gpu_call *c)
 }
 
 /* IDS is the caller's. */
-static void describe(const gpu_call *c, const gpu_tensor *ids, uint32_t x_rows, uint32_t part, gpu_launch *l)
+static void describe(const gpu_call *c, const gpu_tensor *ids, uint32_t x_rows, uint32_t part, bool subgroups,
+                     gpu_launch *l)
 {
     const gpu_tensor *x = &c->in[X], *w = &c->in[W];
-    uint32_t choices = (uint32_t)(ids->dim[0] * ids->dim[1]), panel = c->caps->tuning->panel, rows = gpu_linear_rows(c);
+    uint32_t choices = (uint32_t)(ids->dim[0] * ids->dim[1]);
     uint32_t m = (uint32_t)w->dim[w->rank - 2], all = (uint32_t)(gpu_elements(w) / row_length(w));
     gpu_bind_in(c, l, X, 0, 0);
     gpu_bind_in(c, l, W, 1, part);
@@ -47,36 +48,26 @@ static void describe(const gpu_call *c, const gpu_tensor *ids, uint32_t x_rows, 
     l->job.u1.x = rows_of_x / (uint32_t)x->dim[0];
     l->job.u2 = (weft_uvec4){ choices, rows_of_x, (uint32_t)(x->first / 4), m };
     l->job.u3 = (weft_uvec4){ (uint32_t)ids->dim[1], all / m, x_rows, part == 0 };
-    uint32_t block = gpu_workgroup(c->caps, c->caps->tuning->block);
-    uint32_t spec[] = { block, (uint32_t)w->dtype, panel, rows, 1, gpu_linear_vectors(c), gpu_linear_tail(c) };
-    l->n_specs = sizeof spec / sizeof *spec;
-    for (uint32_t i = 0; i < l->n_specs; i++) l->spec[i] = spec[i];
-    gpu_spread(c, l, (uint64_t)gpu_groups(m, panel * rows) * choices);
+    const uint32_t rows = gpu_linear_walk(c, l, subgroups, gpu_linear_rows(c), 1);
+    gpu_spread(c, l, (uint64_t)gpu_groups(m, rows) * choices);
 }
 
-static void describe_selection(const gpu_call *c, uint32_t part, gpu_launch *l)
+static void describe_selection(const gpu_call *c, uint32_t part, bool subgroups, gpu_launch *l)
 {
-    describe(c, &c->in[IDS], c->in[X].rank == 3 ? OWN_ROWS : SHARED_ROWS, part, l);
+    describe(c, &c->in[IDS], c->in[X].rank == 3 ? OWN_ROWS : SHARED_ROWS, part, subgroups, l);
     gpu_bind_in(c, l, IDS, 2, 0);
-}
-
-static void describe_subgroup(const gpu_call *c, uint32_t part, gpu_launch *l)
-{
-    describe_selection(c, part, l);
-    uint32_t subgroups = gpu_set_subgroups(c, l, c->caps->tuning->block);
-    l->spec[l->n_specs++] = subgroups;
 }
 
 static void launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
-    l->shader = WEFT_SHADER_select;
-    describe_selection(c, i, l);
+    l->shader = gpu_by_layout(c, WEFT_SHADER_select, WEFT_SHADER_select_lanes);
+    describe_selection(c, i, false, l);
 }
 
 static void launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
     l->shader = WEFT_SHADER_select_subgroup;
-    describe_subgroup(c, i, l);
+    describe_selection(c, i, true, l);
 }
 
 /* ---- x as bytes, as for linear (k_matvec.c) ---- */
@@ -96,7 +87,7 @@ static bool accepts_dot_subgroup(const gpu_call *c)
 
 static uint64_t dot_scratch(const gpu_call *c)
 {
-    return (uint64_t)gpu_elements(&c->in[X]) / 32 * (32 + 8);
+    return gpu_quantized_bytes(c, gpu_elements(&c->in[X]) / row_length(&c->in[X]));
 }
 
 static uint32_t dot_launches(const gpu_call *c)
@@ -104,29 +95,27 @@ static uint32_t dot_launches(const gpu_call *c)
     return 1 + launches(c);
 }
 
-static void describe_dot(const gpu_call *c, uint32_t i, bool subgroup, gpu_launch *l)
+static void describe_dot(const gpu_call *c, uint32_t i, bool subgroups, gpu_launch *l)
 {
     if (i == 0) {
-        describe_selection(c, 0, l);
-        gpu_launch_flat(c, l, WEFT_SHADER_quantize, gpu_elements(&c->in[X]) / 32);
-        l->spec[1] = gpu_linear_vectors(c);
-        l->n_specs = 2;
-        l->bind[Y].kind = GPU_BIND_SCRATCH;
+        describe_selection(c, 0, false, l);
+        gpu_quantize(c, gpu_elements(&c->in[X]) / row_length(&c->in[X]), l);
         return;
     }
-    l->shader = subgroup ? WEFT_SHADER_select_dot_subgroup : WEFT_SHADER_select_dot;
-    (subgroup ? describe_subgroup : describe_selection)(c, i - 1, l);
+    describe_selection(c, i - 1, subgroups, l);
     l->bind[X].kind = GPU_BIND_SCRATCH;
     l->barrier = i == 1;
 }
 
 static void dot_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
+    l->shader = gpu_by_layout(c, WEFT_SHADER_select_dot, WEFT_SHADER_select_dot_lanes);
     describe_dot(c, i, false, l);
 }
 
 static void dot_launch_subgroup(const gpu_call *c, uint32_t i, gpu_launch *l)
 {
+    l->shader = WEFT_SHADER_select_dot_subgroup;
     describe_dot(c, i, true, l);
 }
 
@@ -172,8 +161,8 @@ static void batch_launch(const gpu_call *c, uint32_t part, gpu_launch *l)
     uint32_t rows = (uint32_t)batch_rows(c);
     gpu_tensor ids = { .dtype = WEFT_I32, .rank = 2, .dim = { rows, 1 }, .stride = { 1, 1 }, .n_parts = 1,
                        .dims = { 2, { { rows, 0 }, { 1, 0 } } } };
-    l->shader = WEFT_SHADER_select;
-    describe(c, &ids, LISTED_ROWS, part, l);
+    l->shader = gpu_by_layout(c, WEFT_SHADER_select, WEFT_SHADER_select_lanes);
+    describe(c, &ids, LISTED_ROWS, part, false, l);
     gpu_set_tensor(l, IDS, &ids, NULL);
     l->bind[IDS].kind = GPU_BIND_TABLE;
 }

@@ -21,10 +21,11 @@ typedef struct gpu_by_bits { uint32_t bits16, bits8, bits4; } gpu_by_bits;
 typedef struct gpu_tuning {
     const char *name;       /* "amd_rdna" */
     uint32_t subgroup;      /* size to ask for where the device lets one choose; 0: the driver's own */
-    uint32_t panel;         /* rows of a weight panel that lie interleaved by 16 bytes; 1: row by row */
+    uint32_t panel;         /* rows of a weight panel that lie interleaved by 16 bytes; 1: row by row, in turns */
     uint32_t block;         /* invocations of a matrix-vector workgroup */
-    gpu_by_bits rows;       /* rows per matrix-vector workgroup and lane group */
+    gpu_by_bits rows;       /* of a matrix-vector product, per subgroup; on processors per lane */
     gpu_by_bits most;       /* columns per matrix-vector workgroup */
+    gpu_by_bits steps;      /* of a matrix-vector product of one column: chunks of a row that a lane has in flight */
     gpu_by_bits dot;        /* columns of a matrix of a block type from which one row of x is quantised for the integer
                              * dot product; 0: never. Several rows always are, unless it is 0 */
     uint32_t columns;       /* columns at once where a matrix product runs lane by row; 0: the tiled kernel */

@@ -1,6 +1,9 @@
 /* linear.c: see linear.h. */
 #include "backends/gpu/linear.h"
 
+#include <string.h>
+
+enum { FEW_ROWS = 32 }; /* fewer are walked along by whole workgroups */
 enum { X = 0, W = 1, BIAS = 2, RES0 = 3, UP = RES0, UP_BIAS = 4, GAIN = 5, Y = 5, FUSED_Y = 6 };
 
 static const weft_attr_linear *attrs_of(const gpu_call *c)
@@ -61,7 +64,49 @@ bool gpu_linear_vectors(const gpu_call *c)
 bool gpu_linear_tail(const gpu_call *c)
 {
     gpu_panels p;
-    return gpu_panels_of(c->caps, c->in[W].dtype, row_length(c), &p) && row_length(c) % p.per_chunk != 0;
+    if (!gpu_panels_of(c->caps, c->in[W].dtype, row_length(c), &p)) return false;
+    return p.rest || row_length(c) % p.per_chunk != 0;
+}
+
+/* ---- how matvec.comp walks ---- */
+
+/* Chunks of a row that a lane has in flight: fewer where several columns share them, or a row has no more. */
+static uint32_t steps_of(const gpu_call *c, uint32_t lanes, uint32_t columns)
+{
+    gpu_panels p;
+    uint32_t steps = gpu_for_bits(&c->caps->tuning->steps, c->in[W].dtype) / columns;
+    if (!gpu_linear_vectors(c) || !gpu_panels_of(c->caps, c->in[W].dtype, row_length(c), &p)) return 1;
+    while (steps > 1 && steps * lanes > p.chunks) steps /= 2;
+    return steps ? steps : 1;
+}
+
+/* Constants of matvec_lanes.comp. */
+static uint32_t describe_lanes(const gpu_call *c, gpu_launch *l, uint32_t rows, uint32_t columns)
+{
+    const uint32_t panel = c->caps->tuning->panel;
+    const uint32_t spec[] = { panel, (uint32_t)c->in[W].dtype, panel, rows, columns, gpu_linear_vectors(c),
+                              gpu_linear_tail(c) };
+    l->n_specs = sizeof spec / sizeof *spec;
+    memcpy(l->spec, spec, sizeof spec);
+    return panel * rows;
+}
+
+uint32_t gpu_linear_walk(const gpu_call *c, gpu_launch *l, bool subgroups, uint32_t rows, uint32_t columns)
+{
+    const gpu_caps *f = c->caps;
+    const gpu_tensor *w = &c->in[W];
+    uint32_t n = 1, teams = 1;
+    if (f->tuning->panel > 1) return describe_lanes(c, l, rows, columns);
+    l->spec[0] = gpu_workgroup(f, f->tuning->block);
+    if (subgroups) n = gpu_set_subgroups(c, l, f->tuning->block);
+    /* drivers that choose a size do not say which */
+    const bool known = f->subgroup_control || f->subgroup_min == f->subgroup_max;
+    if (subgroups && known && w->dim[w->rank - 2] >= FEW_ROWS) teams = n;
+    const uint32_t spec[] = { l->spec[0], (uint32_t)w->dtype, steps_of(c, l->spec[0] / teams, columns), rows, columns,
+                              gpu_linear_vectors(c), gpu_linear_tail(c), n, teams };
+    l->n_specs = sizeof spec / sizeof *spec;
+    memcpy(l->spec, spec, sizeof spec);
+    return teams * rows;
 }
 
 void gpu_linear_describe(const gpu_call *c, uint32_t part, uint32_t blocks, gpu_launch *l)
@@ -90,4 +135,30 @@ void gpu_linear_describe(const gpu_call *c, uint32_t part, uint32_t blocks, gpu_
     l->job.u2 = (weft_uvec4){ blocks, columns, (uint32_t)(x->first / 4), (uint32_t)w->dim[0] };
     l->job.u3 = (weft_uvec4){ (uint32_t)a->gated, (uint32_t)a->one_plus, 0, 0 };
     l->job.f0.x = a->eps;
+}
+
+/* ---- x as bytes ---- */
+
+/* Of a row of x: whole turns on GPUs. */
+static int64_t quantized_columns(const gpu_call *c)
+{
+    gpu_panels p;
+    if (!gpu_panels_of(c->caps, c->in[W].dtype, row_length(c), &p)) return row_length(c);
+    return (int64_t)p.chunks * p.per_chunk;
+}
+
+/* Per block of 32: its bytes, then (after all bytes) a scale, and on processors a sum. */
+uint64_t gpu_quantized_bytes(const gpu_call *c, int64_t rows)
+{
+    return (uint64_t)rows * (uint64_t)quantized_columns(c) / 32 * (c->caps->tuning->panel == 1 ? 36u : 40u);
+}
+
+void gpu_quantize(const gpu_call *c, int64_t rows, gpu_launch *l)
+{
+    gpu_launch_flat(c, l, gpu_by_layout(c, WEFT_SHADER_quantize, WEFT_SHADER_quantize_lanes),
+                    rows * quantized_columns(c) / 32);
+    l->spec[1] = gpu_linear_vectors(c);
+    l->spec[2] = gpu_format_of(c->in[W].dtype)->per_chunk / 4;
+    l->n_specs = 3;
+    l->bind[Y].kind = GPU_BIND_SCRATCH;
 }

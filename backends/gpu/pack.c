@@ -3,6 +3,7 @@
 
 #include "graph/block_words.h"
 #include "shaders/formats.h"
+#include "shaders/turn.h"
 
 #include <string.h>
 
@@ -121,17 +122,17 @@ static void put_bytes(unsigned char *to, uint32_t v, uint32_t n)
 
 typedef struct places { unsigned char *low, *high, *scale, *upper; } places; /* a row's planes */
 
+/* Where a row begins in a plane of bytes: those of its chunks are interleaved with those of its panel's other rows. */
 static places places_of(const gpu_panels *p, uint32_t r, unsigned char *group)
 {
-    uint64_t first = r / p->panel * p->panel, lane = r % p->panel, g = p->group; /* first row of the panel */
-    places at = { .low = group + (first * p->chunks + lane) * p->low_bytes };
-    unsigned char *plane = group + g * p->chunks * p->low_bytes;
-    at.high = plane + (first * p->chunks + lane) * p->high_bytes;
-    plane += g * p->chunks * p->high_bytes;
-    at.scale = plane + (first * p->scales + lane) * p->scale_bytes;
-    plane += g * p->scales * p->scale_bytes;
-    at.upper = plane + (first * p->uppers + lane) * p->upper_bytes;
-    return at;
+    const uint64_t first = r / p->panel * p->panel, lane = r % p->panel; /* first row of the panel */
+    const uint32_t of_chunk[] = { p->low_bytes, p->high_bytes, p->scale_bytes, p->upper_bytes };
+    unsigned char *plane = group, *at[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        at[i] = plane + first * p->row[i] + lane * of_chunk[i];
+        plane += (uint64_t)p->group * p->row[i];
+    }
+    return (places){ at[GPU_LOW], at[GPU_HIGH], at[GPU_SCALES], at[GPU_UPPER] };
 }
 
 /* The codes of a block. */
@@ -165,16 +166,71 @@ static void pack_block(const gpu_panels *p, weft_dtype t, const unsigned char *b
     at->upper += stride * p->upper_bytes;
 }
 
+/* ---- in the lanes' turn (shaders/turn.h) ---- */
+
+/* Bits `shift` and up of the codes of quad i into its word of a plane of n bits. */
+static inline void put_quad(uint32_t codes, uint32_t shift, uint32_t n, uint32_t i, unsigned char *chunk)
+{
+    const uint32_t mask = ((1u << n) - 1) * 0x01010101u;
+    unsigned char *to = chunk + 4 * turn_word(i, n);
+    uint32_t word;
+    memcpy(&word, to, 4);
+    word |= (codes >> shift & mask) << turn_shift(i, n);
+    memcpy(to, &word, 4);
+}
+
+/* 32 columns, number `block` of the row, which are the same quad of eight chunks. */
+static void put_codes(const gpu_panels *p, const source *s, const unsigned char *codes, uint32_t block,
+                      const places *at)
+{
+    const uint32_t quads = p->per_chunk / 4, words = p->low_bytes / 4, i = block % quads, turn = block / quads;
+    const bool whole = !p->rest || turn + 1 < p->chunks / TURN_CHUNKS;
+    for (uint32_t g = 0; g < TURN_CHUNKS; g++) {
+        const uint32_t chunk = turn * TURN_CHUNKS + g;
+        uint32_t four;
+        memcpy(&four, codes + 4 * g, 4);
+        put_quad(four, 0, s->low.n, i, at->low + 4 * turn_rest(chunk, words, whole ? words : p->rest));
+        if (s->high.n) put_quad(four, s->low.n, s->high.n, i, at->high + turn_plane(chunk) * p->high_bytes);
+    }
+}
+
+/* Scales of a row, then its offsets. */
+static void put_scale(const gpu_panels *p, uint32_t scale, uint32_t block, const places *at)
+{
+    const bool pair = p->scale_bytes == 4;
+    const uint32_t bytes = pair ? 2 : p->scale_bytes;
+    put_bytes(at->scale + block * bytes, scale, bytes);
+    if (pair) put_bytes(at->scale + p->row[GPU_SCALES] / 2 + block * bytes, scale >> 16, bytes);
+}
+
+/* A block whose first columns are number `first` of the row's 32. */
+static void pack_turns(const gpu_panels *p, weft_dtype t, const unsigned char *b, uint32_t n, uint32_t first,
+                       const places *at)
+{
+    const source *s = &sources[t];
+    unsigned char codes[MAX_BLOCK] = { 0 };
+    read_codes(s, code_readers[t], b, n, codes);
+    for (uint32_t g = 0; g < n / GROUP; g++) {
+        put_codes(p, s, codes + g * GROUP, first + g, at);
+        put_scale(p, s->scale(b, (int)g), first + g, at);
+    }
+    if (p->upper_bytes) put_bytes(at->upper + first * GROUP / MAX_BLOCK * p->upper_bytes, s->upper(b), p->upper_bytes);
+}
+
 void gpu_pack_row(const gpu_panels *p, weft_dtype t, const unsigned char *row, uint64_t bytes, uint32_t r,
                   unsigned char *group)
 {
     places at = places_of(p, r, group);
     const weft_dtype_info *info = weft_dtype_get(t);
     const uint64_t step = (uint64_t)p->panel * p->low_bytes;
-    if (info->class_ == WEFT_DTYPE_BLOCK) {
-        for (uint64_t i = 0; i < bytes; i += info->bytes) pack_block(p, t, row + i, info->block, &at);
+    uint32_t first = 0;
+    if (info->class_ != WEFT_DTYPE_BLOCK) {
+        for (uint64_t i = 0; i < bytes; i += p->low_bytes, at.low += step)
+            memcpy(at.low, row + i, bytes - i < p->low_bytes ? bytes - i : p->low_bytes);
         return;
     }
-    for (uint64_t i = 0; i < bytes; i += p->low_bytes, at.low += step)
-        memcpy(at.low, row + i, bytes - i < p->low_bytes ? bytes - i : p->low_bytes);
+    for (uint64_t i = 0; i < bytes; i += info->bytes, first += info->block / GROUP) {
+        if (p->panel == 1) pack_turns(p, t, row + i, info->block, first, &at);
+        else pack_block(p, t, row + i, info->block, &at);
+    }
 }

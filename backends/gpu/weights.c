@@ -2,6 +2,7 @@
 #include "backends/gpu/weights.h"
 
 #include "shaders/formats.h"
+#include "shaders/turn.h"
 
 enum { MIN_GROUP = 8 };
 
@@ -34,19 +35,50 @@ static uint32_t shared_by(int64_t n, uint32_t per)
     return (uint32_t)((n + per - 1) / per);
 }
 
+/* Of processors. */
+static void rows_of_panels(gpu_panels *p, int64_t columns)
+{
+    p->chunks = shared_by(columns, p->per_chunk);
+    p->scales = p->scale_bytes ? (shared_by(columns, 32) + 1) / 2 * 2 : 0;
+    p->uppers = p->upper_bytes ? shared_by(columns, 256) : 0;
+    p->row[GPU_LOW] = p->chunks * p->low_bytes;
+    p->row[GPU_HIGH] = p->chunks * p->high_bytes;
+    p->row[GPU_SCALES] = p->scales * p->scale_bytes;
+    p->row[GPU_UPPER] = p->uppers * p->upper_bytes;
+}
+
+/* Of GPUs, in blocks: of a last turn that is not full the low plane has the words that are needed. */
+static void rows_of_turns(gpu_panels *p, int64_t columns, uint32_t bits)
+{
+    const uint32_t quads = p->per_chunk / 4, blocks = (uint32_t)(columns / TURN_COLUMNS), full = blocks / quads;
+    const uint32_t turns = shared_by(blocks, quads), left = blocks % quads;
+    p->chunks = turns * TURN_CHUNKS;
+    p->rest = left ? turn_word(left - 1, bits) + 1 : 0;
+    p->row[GPU_LOW] = TURN_CHUNKS * (full * p->low_bytes + 4 * p->rest);
+    p->row[GPU_HIGH] = p->chunks * p->high_bytes;
+    p->row[GPU_SCALES] = turns * quads * p->scale_bytes;
+    p->row[GPU_UPPER] = turns * p->upper_bytes;
+}
+
+/* As in the file, to 16 bytes. */
+static void plain_rows(gpu_panels *p, int64_t columns)
+{
+    p->chunks = shared_by(columns, p->per_chunk);
+    p->row[GPU_LOW] = (p->chunks * p->low_bytes + 15) / 16 * 16;
+}
+
 bool gpu_panels_of(const gpu_caps *f, weft_dtype t, int64_t columns, gpu_panels *out)
 {
     const gpu_format *w = gpu_format_of(t);
-    uint32_t panel = f->tuning->panel;
+    const uint32_t panel = f->tuning->panel, per_chunk = panel == 1 && !is_block(t) ? 4 : w->per_chunk;
     if (!w->per_chunk || columns <= 0 || columns > 1 << 24 || columns % weft_dtype_get(t)->block) return false;
-    *out = (gpu_panels){ .panel = panel, .group = panel > MIN_GROUP ? panel : MIN_GROUP, .per_chunk = w->per_chunk,
-                         .low_bytes = w->per_chunk * w->low / 8, .high_bytes = w->per_chunk * w->high / 8,
+    *out = (gpu_panels){ .panel = panel, .group = panel > MIN_GROUP ? panel : MIN_GROUP, .per_chunk = per_chunk,
+                         .low_bytes = per_chunk * w->low / 8, .high_bytes = per_chunk * w->high / 8,
                          .scale_bytes = w->scale_bytes, .upper_bytes = w->upper_bytes };
-    out->chunks = shared_by(columns, w->per_chunk);
-    out->scales = w->scale_bytes ? (shared_by(columns, 32) + 1) / 2 * 2 : 0;
-    out->uppers = w->upper_bytes ? shared_by(columns, 256) : 0;
-    out->group_bytes = out->group * ((uint64_t)out->chunks * (out->low_bytes + out->high_bytes) +
-                                     out->scales * out->scale_bytes + out->uppers * out->upper_bytes);
+    if (panel > 1) rows_of_panels(out, columns);
+    else if (is_block(t)) rows_of_turns(out, columns, w->low);
+    else plain_rows(out, columns);
+    for (uint32_t i = 0; i < 4; i++) out->group_bytes += out->group * (uint64_t)out->row[i];
     return out->group_bytes <= GPU_PIECE_BYTES && out->group_bytes <= f->max_binding;
 }
 
@@ -56,7 +88,8 @@ weft_uvec4 gpu_panel_params(const gpu_caps *f, const gpu_tensor *t)
     int64_t rows, columns;
     gpu_as_matrix(t->rank, t->dim, &rows, &columns);
     if (!gpu_panels_of(f, t->dtype, columns, &p)) return (weft_uvec4){ 0, 0, 0, 0 };
-    return (weft_uvec4){ p.chunks, (uint32_t)(p.group_bytes / 16), p.scales, (uint32_t)columns };
+    return (weft_uvec4){ p.chunks, (uint32_t)(p.group_bytes / 16), p.panel > 1 ? p.scales : p.row[GPU_LOW] / 4,
+                         (uint32_t)columns };
 }
 
 /* ---- layouts ---- */

@@ -121,7 +121,7 @@ weft_status vk_weight_write(weft_buf *buf, weft_layout layout, weft_dtype t, con
 /* VERSION rises with each change of what packing makes (gpu/weights.h); tests/gpu has what that is. */
 void vk_layout_form(const weft_backend *b, weft_layout layout, char out[64])
 {
-    enum { VERSION = 1 };
+    enum { VERSION = 2 };
     snprintf(out, 64, "%s of %u rows %d", gpu_layout_name(layout), ((const vk_backend *)b)->caps.tuning->panel,
              VERSION);
 }

@@ -253,7 +253,7 @@ static void what_no_device_takes(void)
     CHECK_CONTAINS(err.text, "matvec_subgroup");
 }
 
-/* A vocabulary of 152,064 rows is laid out over x and y, with the tuned rows to a workgroup. */
+/* A vocabulary of 608,256 rows, four to a workgroup, is laid out over x and y. */
 static void large_vocabulary(void)
 {
     gpu_caps f = caps_of(&devices[2]), wide = f;
@@ -261,7 +261,7 @@ static void large_vocabulary(void)
     gpu_launch l = { 0 }, unlimited = { 0 };
     weft_place_reason why;
     wide.max_groups = 0x7fffffff;
-    linear(&s, &f, WEFT_F16, 1, 152064, 4096);
+    linear(&s, &f, WEFT_F16, 1, 4 * 152064, 4096);
     const gpu_kernel *k = gpu_kernel_find(&s.call, NULL, NULL, &why, NULL);
     if (!CHECK(k != NULL)) return;
     k->launch(&s.call, 0, &l);

@@ -59,7 +59,8 @@ static void check_blocks(void)
         if (named(id, "weft_job_params")) check_struct(id, job, 8);
         if (named(id, "Params")) check_struct(id, params, 2);
         uint32_t s = m.stride[id];
-        if (s) CHECK(s == 2 || s == 4 || s == 16 || s == sizeof(weft_tensor_params) || s == sizeof(weft_job_params));
+        bool of_elements = s == 2 || s == 4 || s == 8 || s == 16;
+        if (s) CHECK(of_elements || s == sizeof(weft_tensor_params) || s == sizeof(weft_job_params));
     }
 }
 
