@@ -117,7 +117,7 @@ static gpu_caps caps;
 static weft_place_reason choose(const weft_backend *b, const weft_kernel_query *q, weft_kernel_choice *out)
 {
     (void)b;
-    return gpu_choose(&(gpu_rules){ &caps, "", NULL }, q, out);
+    return gpu_choose(&(gpu_rules){ .caps = &caps, .without = "" }, q, out);
 }
 
 static bool joins(const weft_backend *b, const weft_kernel_choice *const *launch, uint32_t n,
