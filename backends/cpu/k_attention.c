@@ -3,7 +3,7 @@
  * By query, for few tokens (decoding): cells stream past the queries of one token (k_attention_query.c).
  * Deterministic programs do all tokens so.
  *
- * By block, for many tokens (a prompt): BLOCK_Q queries of one head against BLOCK_C cells at a
+ * By block, for many tokens of a sequence (a prompt): BLOCK_Q queries of one head against BLOCK_C cells at a
  * time, everything transposed so that a query is a column: scores = K Q^T and result += V^T
  * weights are matrix products with vectors along the queries, and maxima, sums and masks need no
  * work across lanes. Cells that no query of the block sees are skipped. One that another query
@@ -169,7 +169,7 @@ static void one_block(const cpu_vec_ops *v, const cpu_attention_args *a, const c
                       int64_t t0, int64_t n)
 {
     int64_t begin, end, seen = block_range(a, t0, n, &begin, &end), d = a->d, cols = round16(n);
-    if (begin >= end || (end - begin) * n > 4 * seen) { /* ranges too far apart to share cells */
+    if (n < FEW_TOKENS || begin >= end || (end - begin) * n > 4 * seen) { /* or ranges too far apart to share cells */
         for (int64_t j = 0; j < n; j++) cpu_attention_whole(v, a, o, t0 + j, h);
         return;
     }
