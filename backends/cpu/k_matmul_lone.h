@@ -49,9 +49,9 @@ VEC_FN vi mm_factor(const cpu_panel_format *f, const unsigned char *header, int6
     }
 }
 
-/* part[s] = what the products of chunk c of each panel add up to, in units. */
-VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, const unsigned char *header,
-                          const unsigned char *chunk, int64_t apart, int64_t c, const unsigned char *x, vf *part)
+/* part[s] = what the products of chunk c of each panel, `chunk` bytes behind its header, add up to, in units. */
+VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, const unsigned char *const *header,
+                          int64_t chunk, int64_t c, const unsigned char *x, vf *part)
 {
     const unsigned char *words = x + 4, *q = x + mm_x_head(f);
     const bool bytes = cpu_panel_is_signed(f), pairs = f->groups == 1 && f->bits == 4;
@@ -62,7 +62,7 @@ VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, cons
     VEC_UNROLL(2)
     for (int g = 0; g < f->groups; g++) {
         VEC_UNROLL(4)
-        for (int s = 0; s < factors; s++) factor[s] = mm_factor(f, header + s * apart, c, g);
+        for (int s = 0; s < factors; s++) factor[s] = mm_factor(f, header[s], c, g);
         VEC_UNROLL(8)
         for (int j = 0; j < quads; j++) {
             const int quad = pairs ? j / 2 + j % 2 * 4 : g * quads + j; /* both that share a word */
@@ -73,7 +73,7 @@ VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, cons
             }
             VEC_UNROLL(4)
             for (int s = 0; s < n; s++) {
-                const vi w = mm_quad(f, table, chunk + s * apart, quad);
+                const vi w = mm_quad(f, table, header[s] + chunk, quad);
                 if (!bytes) sum[s] = vi_dot(sum[s], w, xs, 0);
                 else if (f->table) all[s] = vi_halves_add(all[s], vi_dot_sizes(sizes, w, xs), factor[s]);
                 else all[s] = vi_halves_add(all[s], vi_dot_bytes(w, xs), factor[s]);
@@ -81,7 +81,7 @@ VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, cons
             if (bytes || (j + 1) % depth) continue;
             VEC_UNROLL(4)
             for (int s = 0; s < n; s++)
-                all[s] = vi_halves_add(all[s], sum[s], mm_factor(f, header + s * apart, c, g));
+                all[s] = vi_halves_add(all[s], sum[s], mm_factor(f, header[s], c, g));
         }
     }
     VEC_UNROLL(4)
@@ -89,17 +89,17 @@ VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, cons
 }
 
 /* low[s] += the minima of chunk c, in units, times sums of x. */
-VEC_FN void mm_lone_minima(const cpu_panel_format *f, const int n, const unsigned char *header, int64_t apart,
-                           int64_t c, const unsigned char *x, vf *low)
+VEC_FN void mm_lone_minima(const cpu_panel_format *f, const int n, const unsigned char *const *header, int64_t c,
+                           const unsigned char *x, vf *low)
 {
     const unsigned char *words = x + 4;
     VEC_UNROLL(4)
     for (int s = 0; s < n; s++) {
-        const unsigned char *t = mm_unit(f, header + s * apart, c, 0) + f->span * VLEN;
+        const unsigned char *t = mm_unit(f, header[s], c, 0) + f->span * VLEN;
         if (f->scale == CPU_SCALE_BYTES_MIN) {
             low[s] = vf_fma(vi_to_vf(vi_load_u8(t)), vf_set1(mm_float(words)), low[s]);
         } else {
-            const vi both = vi_pairs_high(mm_unit(f, header + s * apart, c, 0));
+            const vi both = vi_pairs_high(mm_unit(f, header[s], c, 0));
             const vi sums = vi_halves_add(vi_set1(0), both, vi_set1(mm_word(words)));
             low[s] = vf_fma(vi_to_vf(sums), vf_set1(mm_float(x)), low[s]);
         }
@@ -113,8 +113,8 @@ VEC_FN vi mm_unit_value(const cpu_panel_format *f, const unsigned char *at, bool
     return minimum ? vi_shr(vi_load_u8(at), 4) : vi_and(vi_load_u8(at), 15);
 }
 
-VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, const unsigned char *header,
-                          const unsigned char *chunk, int64_t apart, int64_t c, const unsigned char *x, vf *part)
+VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, const unsigned char *const *header,
+                          int64_t chunk, int64_t c, const unsigned char *x, vf *part)
 {
     const bool begins = !cpu_panel_has_minimum(f) && (!cpu_panel_is_signed(f) || VEC_BIAS != 0);
     VEC_UNROLL(4)
@@ -123,77 +123,81 @@ VEC_FN void mm_lone_parts(const cpu_panel_format *f, vi table, const int n, cons
         VEC_UNROLL(2)
         for (int g = 0; g < f->groups; g++) {
             vi sum = vi_set1(begins ? mm_word(x + 4 + 4 * g) : 0);
-            mm_products(f, table, 1, chunk + s * apart, x + mm_x_head(f), g, &sum);
+            mm_products(f, table, 1, header[s] + chunk, x + mm_x_head(f), g, &sum);
             if (!mm_has_units(f)) part[s] = vi_to_vf(sum);
             else
-                part[s] = vf_fma(vi_to_vf(sum), vi_to_vf(mm_unit_value(f, mm_unit(f, header + s * apart, c, g), false)),
+                part[s] = vf_fma(vi_to_vf(sum), vi_to_vf(mm_unit_value(f, mm_unit(f, header[s], c, g), false)),
                                  part[s]);
         }
     }
 }
 
-VEC_FN void mm_lone_minima(const cpu_panel_format *f, const int n, const unsigned char *header, int64_t apart,
-                           int64_t c, const unsigned char *x, vf *low)
+VEC_FN void mm_lone_minima(const cpu_panel_format *f, const int n, const unsigned char *const *header, int64_t c,
+                           const unsigned char *x, vf *low)
 {
     const int64_t behind = f->scale == CPU_SCALE_BYTES_MIN ? f->span * VLEN : 0;
     VEC_UNROLL(4)
     for (int s = 0; s < n; s++) {
         VEC_UNROLL(2)
         for (int g = 0; g < f->groups; g++) {
-            const unsigned char *t = mm_unit(f, header + s * apart, c, g) + behind;
+            const unsigned char *t = mm_unit(f, header[s], c, g) + behind;
             low[s] = vf_fma(vi_to_vf(mm_unit_value(f, t, true)), vf_set1(mm_float(x + 4 + 4 * g)), low[s]);
         }
     }
 }
 #endif
 
-/* Chunk c of n panels: what it adds to their sums, or to sums and minima in units of the span's. */
-VEC_FN void mm_lone_chunk(const cpu_panel_format *f, vi table, const int n, const unsigned char *header,
-                          const unsigned char *chunk, int64_t apart, int64_t c, const unsigned char *x, vf *sum,
-                          vf *low)
+/* Chunk c of n panels, `chunk` bytes behind their headers: what it adds to sums, or to those and minima in units. */
+VEC_FN void mm_lone_chunk(const cpu_panel_format *f, vi table, const int n, const unsigned char *const *header,
+                          int64_t chunk, int64_t c, const unsigned char *x, vf *sum, vf *low)
 {
     const bool units = mm_has_units(f), minimum = cpu_panel_has_minimum(f);
     vf part[MM_STREAMS], d, m;
-    mm_lone_parts(f, table, n, header, chunk, apart, c, x, part);
+    mm_lone_parts(f, table, n, header, chunk, c, x, part);
     VEC_UNROLL(4)
     for (int s = 0; s < n; s++) {
         if (!units) {
-            mm_scale(f, header + s * apart, c, 0, &d, &m);
+            mm_scale(f, header[s], c, 0, &d, &m);
             part[s] *= d;
         }
         sum[s] = vf_fma(part[s], vf_set1(mm_float(x)), sum[s]);
         if (!units && minimum) sum[s] = vf_fma(m, vf_set1(mm_float(x + 4)), sum[s]);
     }
-    if (units && minimum) mm_lone_minima(f, n, header, apart, c, x, low);
+    if (units && minimum) mm_lone_minima(f, n, header, c, x, low);
 }
 
-/* n panels `apart` bytes from each other times one token (mm_lone). */
-VEC_FN void mm_blocks_lone(const cpu_panel_format *f, const int n, const unsigned char *w, int64_t apart,
+/* n panels times one token (mm_lone). */
+VEC_FN void mm_blocks_lone(const cpu_panel_format *f, const int n, const unsigned char *const *w,
                            const unsigned char *x, float *out, int64_t k)
 {
     const int64_t header = cpu_panel_header(f) * VLEN, chunk = cpu_panel_chunk(f) * VLEN;
     const vi table = mm_table(f);
     const int units = mm_has_units(f) ? n : 0;
+    const unsigned char *span[MM_STREAMS]; /* of each panel */
     vf sum[MM_STREAMS], of_span[MM_STREAMS], low[MM_STREAMS];
     VEC_UNROLL(4)
-    for (int s = 0; s < n; s++) sum[s] = vf_set1(0);
+    for (int s = 0; s < n; s++) {
+        span[s] = w[s];
+        sum[s] = vf_set1(0);
+    }
     for (int64_t left = k / CPU_CHUNK, chunks; left > 0; left -= chunks) {
-        const unsigned char *at = w + header;
+        int64_t at = header;
         chunks = left < f->span ? left : f->span;
         VEC_UNROLL(4)
         for (int s = 0; s < n; s++) of_span[s] = low[s] = vf_set1(0);
         for (int64_t i = 0; i < chunks; i++, at += chunk, x += mm_x_chunk(f)) {
             VEC_UNROLL(4)
-            for (int s = 0; s < n; s++) mm_fetch(1, at + s * apart, chunk + header / f->span);
-            mm_lone_chunk(f, table, n, w, at, apart, i, x, units ? of_span : sum, low);
+            for (int s = 0; s < n; s++) mm_fetch(1, span[s] + at, chunk + header / f->span);
+            mm_lone_chunk(f, table, n, span, at, i, x, units ? of_span : sum, low);
         }
         VEC_UNROLL(4)
         for (int s = 0; s < units; s++) {
-            const uint16_t *half = (const uint16_t *)(const void *)(w + s * apart);
+            const uint16_t *half = (const uint16_t *)(const void *)span[s];
             sum[s] = vf_fma(vf_load_f16(half), of_span[s], sum[s]);
             if (cpu_panel_has_minimum(f)) sum[s] = vf_fnma(vf_load_f16(half + VLEN), low[s], sum[s]);
         }
-        w = at;
+        VEC_UNROLL(4)
+        for (int s = 0; s < n; s++) span[s] += at;
     }
     mm_finish(sum, n, out, false);
 }

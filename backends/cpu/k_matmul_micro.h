@@ -14,10 +14,10 @@
 /* `add`: to what c holds; else c is overwritten. k is even, and a multiple of 32 for the block formats. */
 typedef void mm_micro(const unsigned char *w, const unsigned char *x, float *c, int64_t k, bool add);
 
-/* The same of one token and MM_STREAMS panels, which lie `apart` bytes from each other: c[MM_STREAMS][VLEN] = x w^T. Of
- * weights that come from memory one stream alone does not fill the queues of processors that fetch ahead by pages. */
+/* The same of one token and MM_STREAMS panels: c[MM_STREAMS][VLEN] = x w^T. Of weights that come from memory one stream
+ * alone does not fill the queues of processors that fetch ahead by pages. */
 #define MM_STREAMS 4
-typedef void mm_lone(const unsigned char *w, int64_t apart, const unsigned char *x, float *c, int64_t k);
+typedef void mm_lone(const unsigned char *const *w, const unsigned char *x, float *c, int64_t k);
 
 VEC_FN int32_t mm_word(const void *p)
 {
@@ -118,8 +118,7 @@ VEC_FN void mm_floats(mm_format f, const int tt, const unsigned char *w, const u
     mm_finish(sum, tt, c, add);
 }
 
-VEC_FN void mm_floats_apart(mm_format f, const unsigned char *w, int64_t apart, const unsigned char *xp, float *c,
-                            int64_t k)
+VEC_FN void mm_floats_lone(mm_format f, const unsigned char *const *w, const unsigned char *xp, float *c, int64_t k)
 {
     const int64_t bytes = VLEN * (f == MM_F32 ? 4 : 2);
     const float *x = (const float *)(const void *)xp;
@@ -129,8 +128,8 @@ VEC_FN void mm_floats_apart(mm_format f, const unsigned char *w, int64_t apart, 
     for (int64_t i = 0; i < k; i += 2) {
         VEC_UNROLL(4)
         for (int s = 0; s < MM_STREAMS; s++) {
-            if (i % 4 == 0) mm_fetch(1, w + s * apart + i * bytes, 4 * bytes);
-            mm_pair(f, w + s * apart, i, &w0, &w1);
+            if (i % 4 == 0) mm_fetch(1, w[s] + i * bytes, 4 * bytes);
+            mm_pair(f, w[s], i, &w0, &w1);
             sum[s] = vf_fma(w0, vf_set1(x[i]), sum[s]);
             sum[s + MM_STREAMS] = vf_fma(w1, vf_set1(x[i + 1]), sum[s + MM_STREAMS]);
         }

@@ -102,17 +102,17 @@ static mm_micro *const mm_micros[MM_FORMAT_COUNT][MM_SIZES] = {
 #include "panel.def"
 };
 
-#define MM_LONE(name, n, call)                                                                        \
-    static void name##_lone_##n(const unsigned char *w, int64_t apart, const unsigned char *x, float *c, int64_t k) \
-    {                                                                                                 \
-        call;                                                                                         \
+#define MM_LONE(name, n, call)                                                                              \
+    static void name##_lone_##n(const unsigned char *const *w, const unsigned char *x, float *c, int64_t k) \
+    {                                                                                                       \
+        call;                                                                                               \
     }
-MM_LONE(mm_f32, 4, mm_floats_apart(MM_F32, w, apart, x, c, k))
-MM_LONE(mm_f16, 4, mm_floats_apart(MM_F16, w, apart, x, c, k))
-MM_LONE(mm_bf16, 4, mm_floats_apart(MM_BF16, w, apart, x, c, k))
-#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin)   \
-    MM_LONE(mm_##id, 4, mm_blocks_lone(&cpu_panel_##id, MM_STREAMS, w, apart, x, c, k)) \
-    MM_LONE(mm_##id, 1, mm_blocks_lone(&cpu_panel_##id, 1, w, apart, x, c, k))
+MM_LONE(mm_f32, 4, mm_floats_lone(MM_F32, w, x, c, k))
+MM_LONE(mm_f16, 4, mm_floats_lone(MM_F16, w, x, c, k))
+MM_LONE(mm_bf16, 4, mm_floats_lone(MM_BF16, w, x, c, k))
+#define CPU_PANEL(id, span, bits, groups, scale, most, offset, table, wide, twin)    \
+    MM_LONE(mm_##id, 4, mm_blocks_lone(&cpu_panel_##id, MM_STREAMS, w, x, c, k)) \
+    MM_LONE(mm_##id, 1, mm_blocks_lone(&cpu_panel_##id, 1, w, x, c, k))
 #include "panel.def"
 /* Of MM_STREAMS panels, and of one; NULL: mm_micros has it. */
 static const struct mm_lones {

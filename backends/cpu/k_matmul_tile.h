@@ -116,30 +116,31 @@ static void mm_multiply(const mm_plan *p, int64_t p0, int64_t np, int64_t t0, in
 }
 
 /* The same of a token alone and panels p0..p1, or as many as there are, with nothing to keep account of: in streams, as
- * far as they are as many, then what is left. */
+ * far as they are as many, then what is left. A gated product's streams are of both matrices at once. */
 static void mm_multiply_one(const mm_plan *p, int64_t p0, int64_t p1)
 {
-    mm_micro *micro = mm_micros[p->format][0];
     const struct mm_lones lone = mm_lones[p->format];
-    float *sums = p->sums, *up = p->up ? sums + MM_STREAMS * VLEN : NULL;
+    float *sums = p->sums;
     mm_rows rows;
     mm_find_rows(p, 0, 1, &rows);
-    const int64_t pair = up ? 2 : 1, end = p1 < p->panels ? p1 : p->panels;
-    const int64_t part = lone.many ? (end - p0) / pair / MM_STREAMS : 0, apart = part * (int64_t)p->stride;
-    for (int64_t i = 0; i < part; i++, p0 += pair) { /* this panel, and those as far into the other streams */
-        lone.many(mm_panel(p, p0, 0), apart, p->x, sums, p->k_even);
-        if (up) lone.many(mm_panel(p, p0 + 1, 0), apart, p->x, up, p->k_even);
-        for (int64_t s = 0; s < MM_STREAMS; s++)
-            mm_store(p, sums + s * VLEN, up ? up + s * VLEN : NULL, &rows, (p0 / pair + s * part) * VLEN);
+    const int64_t pair = p->up ? 2 : 1, end = p1 < p->panels ? p1 : p->panels;
+    const int64_t apart = lone.many ? (end - p0) / MM_STREAMS * pair : 0; /* panels between two streams of a matrix */
+    for (const int64_t last = p0 + apart; p0 < last; p0 += pair) {
+        const unsigned char *at[MM_STREAMS];
+        for (int64_t s = 0; s < MM_STREAMS; s++) at[s] = mm_panel(p, p0 + s / pair * apart + s % pair, 0);
+        lone.many(at, p->x, sums, p->k_even);
+        for (int64_t s = 0; s < MM_STREAMS; s += pair)
+            mm_store(p, sums + s * VLEN, p->up ? sums + (s + 1) * VLEN : NULL, &rows,
+                     (p0 + s / pair * apart) / pair * VLEN);
     }
-    p0 += part * (MM_STREAMS - 1) * pair;
+    p0 += apart / pair * (MM_STREAMS - pair);
     for (; p0 < end; p0 += pair) {
         for (int64_t i = 0; i < pair; i++) {
-            float *to = i ? up : sums;
-            if (lone.one) lone.one(mm_panel(p, p0 + i, 0), 0, p->x, to, p->k_even);
-            else micro(mm_panel(p, p0 + i, 0), p->x, to, p->k_even, false);
+            const unsigned char *at = mm_panel(p, p0 + i, 0);
+            if (lone.one) lone.one(&at, p->x, sums + i * VLEN, p->k_even);
+            else mm_micros[p->format][0](at, p->x, sums + i * VLEN, p->k_even, false);
         }
-        mm_store(p, sums, up, &rows, p0 / pair * VLEN);
+        mm_store(p, sums, p->up ? sums + VLEN : NULL, &rows, p0 / pair * VLEN);
     }
 }
 
