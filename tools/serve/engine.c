@@ -254,9 +254,25 @@ bool engine_between(engine *e, void (*call)(void *ctx), void *ctx)
     return takes;
 }
 
+/* The first run touches memory for the first time, which takes longer than the run: let it be none of a request. */
+static void warm_up(engine *e)
+{
+    enum { TOKENS = 16 };
+    weft_error err;
+    weft_batch_token batch[TOKENS] = { { 0 } };
+    const uint32_t context = weft_session_context(e->d.session), n = context < TOKENS ? context : TOKENS;
+    if (!e->d.embeds) batch[n - 1].wants = WEFT_WANT_LOGITS;
+    cores_take(e->d.cores, e->d.threads, e);
+    weft_status status = weft_session_eval(e->d.session, batch, n, &(weft_rows){ .logits = e->logits }, &err);
+    if (!status) status = weft_session_truncate(e->d.session, 0, 0, &err);
+    (void)status; /* what fails here fails in requests, and says so there */
+    cores_give(e->d.cores, e->d.threads);
+}
+
 static void *work(void *ctx)
 {
     engine *e = ctx;
+    warm_up(e);
     while (await(e)) {
         drop_gone(e);
         admit(e);
