@@ -29,6 +29,7 @@ AT(block, &f->tuning.block)
 AT(subgroup, &f->caps.subgroup)
 AT(rows, by_bits(&f->tuning.rows, f->type))
 AT(most, by_bits(&f->tuning.most, f->type))
+AT(steps, by_bits(&f->tuning.steps, f->type))
 AT(dot, by_bits(&f->caps.dot_least, f->type))
 AT(columns, &f->tuning.columns)
 AT(tile_rows, &f->tuning.tile.rows)
@@ -50,6 +51,7 @@ static const knob knobs[] = {
     KNOB(rows, VECTOR | TILE, 1, 2, 4, 8),
     KNOB(subgroup, VECTOR | TILE | FEW, 8, 16, 32, 64),
     KNOB(most, VECTOR, 1, 2, 4, 8),
+    KNOB(steps, VECTOR, 1, 2, 4),
     KNOB(dot, VECTOR, 0, 1),
     KNOB(columns, TILE, 0, 8, 16),
     KNOB(matrix_rows, TILE, 0, 64, 128),
@@ -109,7 +111,9 @@ static bool is_sound(gpu_form *f, const gpu_caps *base)
 {
     const gpu_tuning *t = &f->tuning;
     const bool same = f->caps.subgroup == base->subgroup;
-    if (t->block < t->panel || (t->panel > 1 && !same)) return false; /* a lane per row */
+    const bool walks = t->panel == 1; /* else a lane per row, whose workgroup is a panel */
+    if (t->block < t->panel || (!walks && !same)) return false;
+    if (!walks && memcmp(&t->steps, &base->tuning->steps, sizeof t->steps)) return false;
     if (!same && (!base->subgroup_control || f->caps.subgroup < base->subgroup_min ||
                   f->caps.subgroup > base->subgroup_max || t->block < f->caps.subgroup))
         return false;
@@ -253,6 +257,7 @@ static bool print_row(const gpu_form *f, const char *name, const weft_writer *w)
     print_bits(w, "rows", &t->rows);
     print_bits(w, "most", &t->most);
     weft_writef(w, "\n   ");
+    print_bits(w, "steps", &t->steps);
     print_bits(w, "dot", &f->caps.dot_least);
     weft_writef(w, "\n    .tile = { .rows = %u, .columns = %u, .block = %u }, .columns = %u, .keys = %u, .lanes = %u,\n"
                    "    .matrix = { .rows = %u, .columns = %u, .sub_rows = %u, .sub_columns = %u })\n",

@@ -183,7 +183,7 @@ static void rows(void)
     CHECK(gpu_tuned_row(set, &caps, "mine", &w));
     CHECK_CONTAINS(text.data, "GPU_TUNING(mine,");
     CHECK_CONTAINS(text.data, ".block = 32,");
-    CHECK_CONTAINS(text.data, ".rows = { .bits16 = 1, .bits8 = 1, .bits4 = 4 }");
+    CHECK_CONTAINS(text.data, ".rows = { .bits16 = 2, .bits8 = 2, .bits4 = 4 }");
     CHECK_CONTAINS(text.data, ".keys = 512");
     weft_text_free(&text);
     gpu_tuned_free(set);
