@@ -79,6 +79,25 @@ class Report(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn(text, done.stderr)
 
+    def test_tune_refuses(self):
+        """What can be tuned is a GPU's; what is measured must be kept somewhere."""
+        for arguments, status, text in ((("--device", "cpu"), 1, "nothing to tune"), (("--no-cache",), 2, "not be kept"),
+                                        (("--export", "A B"), 2, "--export A B"), (("--budget", "0"), 2, "--budget 0")):
+            done = run("tune", *arguments)
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertIn(text, done.stderr)
+
+    def test_on_a_gpu_refuses(self):
+        """Without a device nothing is begun."""
+        script = os.path.join(os.path.dirname(os.path.dirname(SCHEMA)), "tools", "on-a-gpu")
+        env = dict(os.environ, WEFT=os.path.abspath(WEFT), VK_ICD_FILENAMES="none.json", VK_DRIVER_FILES="none.json")
+        for arguments, status, text in (((HOME, "vulkan:0"), 1, "no such device"), ((HOME, "--fast"), 2, "no such option"),
+                                        ((), 2, "usage")):
+            done = subprocess.run(["bash", script, *arguments], env=env, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (status, ""))
+            self.assertIn(text, done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(HOME, "summary.md")))
+
 
 os.makedirs(HOME, exist_ok=True)
 unittest.main(argv=sys.argv[:1], verbosity=0)
