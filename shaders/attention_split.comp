@@ -1,4 +1,5 @@
-/* attention_split.comp: attention for a few tokens: a workgroup per token, head and split of KEYS positions.
+/* attention_split.comp: attention for a few tokens where attention_decode.comp is not taken: a workgroup per token,
+ * head and split of KEYS positions.
  *
  * An invocation takes whole cells to score, then elements of the head to sum values. Splits leave their maximum, sum
  * and unnormalised values in scratch; the last one to arrive, by a counter that it sets back to zero, puts them
@@ -16,6 +17,7 @@
 #include "reduce.glsl"
 #include "attention.glsl"
 #include "attention_join.glsl"
+#include "attention_few.glsl"
 
 layout(constant_id = 4) const uint KEYS = 256;
 layout(constant_id = 6) const uint LOOP = 0; /* the walk along a key stays a loop: processors compile it faster */
@@ -34,31 +36,6 @@ vec4 value_of(uint group, uint cell, uint d)
 {
     uint at = kv_base(V, group, cell) + d;
     return VECTORS != 0 ? row_quad(V, V_TYPE, at) : vec4(load_stored(V, V_TYPE, at));
-}
-
-void write_result(uint token, uint head, uint d, float v)
-{
-    out_f[OUT(0, Y)].d[tensor_first(0, Y) + (token * P.job[0].u0.x + head) * VALUE + d] = v;
-}
-
-/* Puts the splits together: weights by their maxima, then elements of the head. */
-void combine(uint token, uint head, uint n_splits, uint base)
-{
-    uint me = gl_LocalInvocationID.x;
-    float most = uintBitsToFloat(0xff800000u), sum = 0.0;
-    for (uint s = 0; s < n_splits; s++) most = max(most, shared_f[OUT(0, SCRATCH)].d[base + s * (VALUE + 2)]);
-    for (uint s = 0; s < n_splits; s++) {
-        uint at = base + s * (VALUE + 2);
-        sum += shared_f[OUT(0, SCRATCH)].d[at + 1] * exp_exact(shared_f[OUT(0, SCRATCH)].d[at] - most);
-    }
-    for (uint d = me; d < VALUE; d += BLOCK) {
-        float v = 0.0;
-        for (uint s = 0; s < n_splits; s++) {
-            uint at = base + s * (VALUE + 2);
-            v = fma(shared_f[OUT(0, SCRATCH)].d[at + 2 + d], exp_exact(shared_f[OUT(0, SCRATCH)].d[at] - most), v);
-        }
-        write_result(token, head, d, finished(head, v, most, sum));
-    }
 }
 
 void main()
@@ -94,7 +71,7 @@ void main()
     sum = workgroup_sum(sum);
     barrier();
 
-    uint base = ((token * heads + head) * n_splits + split) * (VALUE + 2);
+    uint base = part_of_head(token, head, n_splits) + split * (VALUE + 2);
     for (uint part0 = 0; part0 < PARTS; part0 += BLOCK / LANES) {
         uint d = (part0 + me % (BLOCK / LANES)) * WIDE, lane = me / (BLOCK / LANES);
         vec4 v = vec4(0.0);
@@ -123,5 +100,5 @@ void main()
         shared_f[OUT(0, SCRATCH)].d[base + 1] = sum;
     }
     if (!is_last(token * heads + head, used)) return;
-    combine(token, head, used, (token * heads + head) * n_splits * (VALUE + 2));
+    combine(token, head, used, part_of_head(token, head, n_splits));
 }

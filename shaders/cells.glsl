@@ -106,3 +106,27 @@ void load_numbers(uint slot, uint type, uint unit, out uint w[8])
         before = next;
     }
 }
+
+/* ---- pieces: eight elements of a row, of f32 four, that a lane reads at once; `at` is a multiple of that ---- */
+
+/* 16 bytes as they lie; of a block its bytes or nibbles, scale and offset, and fifth bits. */
+uvec4 load_piece(uint slot, uint type, uint at)
+{
+    if (!in_units(type)) return in_v[slot].d[type == F32 ? at / 4 : at / 8];
+    uint i, unit = unit_at(type, at, i), first = unit + numbers_at(type) + number_at(type, i).x;
+    uint head = half_word(slot, unit) & 0xffffu;
+    if (has_offset(type)) head |= half_word(slot, unit + 2) << 16;
+    uint fifths = has_fifths(type) ? whole_word(slot, unit + numbers_at(type) - 4) : 0;
+    return uvec4(whole_word(slot, first), whole_word(slot, first + 4), head, fifths);
+}
+
+/* Elements 4k .. 4k + 3 of the piece at `at`. */
+vec4 piece_quad(uint type, uvec4 w, uint at, uint k)
+{
+    if (type == F32) return uintBitsToFloat(w);
+    if (!in_units(type)) return vec4(unpack_pair(type, w[2 * k]), unpack_pair(type, w[2 * k + 1]));
+    vec2 head = unpackHalf2x16(w.z);
+    unit_head h = unit_head(head.x, head.y, w.w);
+    uint i = at % 32 + 4 * k;
+    return unit_quad(type, h, w[k], number_at(type, i).y, i) * unit_factor(type, h);
+}

@@ -1,5 +1,6 @@
-/* k_attention.c: host sides of attention_split.comp (a few tokens), and of attention_tile.comp and attention_lanes.comp
- * (prompts), which attention_alone.comp follows. In deterministic programs those for prompts serve few tokens, too. */
+/* k_attention.c: host sides of attention_decode.comp and attention_split.comp (a few tokens), and of
+ * attention_tile.comp and attention_lanes.comp (prompts), which attention_alone.comp follows. In deterministic
+ * programs those for prompts serve few tokens, too. */
 #include "backends/gpu/kernel.h"
 #include "graph/attention.h"
 
@@ -8,6 +9,7 @@ enum { Q = 0, K = 1, V = 2, FIRST = 3, LAST = 4, SEQUENCE = 5, PAGES = 6, SINKS 
 enum { Y = 10, SCRATCH = 11, COUNTERS = 12, INS = 10 };
 enum { CAPPED = 1, SLOPED = 2, BIASED = 4, WITH_SINK = 8 }; /* DRESS of attention.glsl */
 enum { MAX_TOKENS = 8, TILE_ROWS = 8, LEAST_PIECE = 512, MAX_PIECES = 8 };
+enum { MAX_HELD = 16 }; /* vectors of four that a lane of attention_decode.comp holds: half of what registers allow */
 enum { WIDE_HEAD = 256, WIDE_ROWS = 2 }; /* heads beyond WIDE_HEAD leave shared memory for fewer tokens */
 
 /* Keys and values in blocks are of types that caches can have (STATES_ONLY in attention.glsl). */
@@ -42,11 +44,16 @@ static uint32_t splits_of(const gpu_call *c)
     return gpu_groups(positions(c), c->caps->tuning->keys);
 }
 
-static uint64_t scratch(const gpu_call *c)
+/* Bytes that n parts of each head's result take until they are put together. */
+static uint64_t parts_bytes(const gpu_call *c, uint64_t n)
 {
     const gpu_tensor *q = &c->in[Q];
-    uint64_t n = splits_of(c);
     return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (c->in[V].dim[2] + 2)) : 0;
+}
+
+static uint64_t scratch(const gpu_call *c)
+{
+    return parts_bytes(c, splits_of(c));
 }
 
 static uint32_t counters(const gpu_call *c)
@@ -117,6 +124,113 @@ static void split_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     l->bind[SCRATCH].kind = GPU_BIND_SCRATCH;
     l->bind[COUNTERS].kind = GPU_BIND_COUNTERS;
 }
+
+/* ---- a few tokens, on GPUs ---- */
+
+/* Elements that a lane reads of a row at once. */
+static uint32_t piece_elements(const gpu_tensor *t)
+{
+    return t->dtype == WEFT_F32 ? 4 : 8;
+}
+
+/* Lanes that share a position: one for each piece of the longer row, as far as a subgroup has so many. */
+static uint32_t decode_lanes(const gpu_call *c, uint32_t subgroup)
+{
+    uint32_t lanes = 1;
+    for (uint32_t i = K; i <= V; i++)
+        while (lanes < subgroup && lanes * piece_elements(&c->in[i]) < c->in[i].dim[2]) lanes *= 2;
+    return lanes;
+}
+
+/* Vectors of four that a lane holds for each head: of its query and of the sum of values. */
+static uint32_t decode_held(const gpu_call *c, uint32_t lanes)
+{
+    uint32_t held = 0;
+    for (uint32_t i = K; i <= V; i++) {
+        uint32_t n = piece_elements(&c->in[i]);
+        held += gpu_groups(c->in[i].dim[2], n * lanes) * n / 4;
+    }
+    return held;
+}
+
+/* How attention_decode.comp runs: heads of a group at once, blocks of those in a group, splits at most. */
+typedef struct decode_form { uint32_t lanes, heads, blocks, splits; } decode_form;
+
+static decode_form decode_form_of(const gpu_call *c, uint32_t subgroup)
+{
+    const gpu_tuning *t = c->caps->tuning;
+    uint32_t of_group = (uint32_t)(c->in[Q].dim[1] / c->in[K].dim[0]), most = t->decode.heads;
+    decode_form f = { .lanes = decode_lanes(c, subgroup) };
+    while (most > 1 && most * decode_held(c, f.lanes) > MAX_HELD) most--;
+    f.blocks = gpu_groups(of_group, most);
+    f.heads = gpu_groups(of_group, f.blocks);
+    uint32_t workgroups = (uint32_t)(c->in[Q].dim[0] * c->in[K].dim[0]) * f.blocks;
+    uint32_t fill = workgroups < t->decode.fill ? t->decode.fill / workgroups : 1;
+    f.splits = gpu_groups(positions(c), t->decode.keys);
+    if (f.splits > fill) f.splits = fill;
+    if (!f.splits) f.splits = 1;
+    return f;
+}
+
+/* A workgroup in subgroups: how many of them, and of what size. */
+static uint32_t decode_subgroups(const gpu_call *c, gpu_launch *l)
+{
+    return gpu_set_subgroups(c, l, c->caps->tuning->decode.block);
+}
+
+static decode_form decode_planned(const gpu_call *c)
+{
+    gpu_launch l = { 0 };
+    decode_subgroups(c, &l);
+    return decode_form_of(c, l.subgroup);
+}
+
+static uint64_t decode_scratch(const gpu_call *c)
+{
+    return parts_bytes(c, decode_planned(c).splits);
+}
+
+static uint32_t decode_counters(const gpu_call *c)
+{
+    decode_form f = decode_planned(c);
+    return f.splits > 1 ? (uint32_t)(c->in[Q].dim[0] * c->in[K].dim[0]) * f.blocks : 0;
+}
+
+/* Rows of whole pieces, each aligned. */
+static bool in_pieces(const gpu_tensor *t)
+{
+    int64_t n = piece_elements(t);
+    return t->dim[2] % n == 0 && t->first % n == 0 && t->stride[0] % n == 0 && t->stride[1] % n == 0;
+}
+
+static bool accepts_decode(const gpu_call *c)
+{
+    const gpu_caps *f = c->caps;
+    gpu_launch l = { 0 };
+    if (!f->tuning->decode.heads || !f->subgroup_ops || !accepts_few(c) || !vectors(c)) return false;
+    if (!in_pieces(&c->in[K]) || !in_pieces(&c->in[V])) return false;
+    return 4 * decode_subgroups(c, &l) * (uint64_t)(c->in[V].dim[2] + 2) <= f->max_shared;
+}
+
+static void decode_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
+{
+    (void)i;
+    describe(c, l);
+    l->shader = WEFT_SHADER_attention_decode;
+    uint32_t subgroups = decode_subgroups(c, l);
+    decode_form f = decode_form_of(c, l->subgroup);
+    l->spec[4] = f.lanes;
+    l->spec[6] = f.heads;
+    l->spec[8] = subgroups;
+    l->job.u1.y = f.splits;
+    l->job.u2 = (weft_uvec4){ f.blocks, c->caps->tuning->decode.keys, 0, 0 };
+    gpu_spread(c, l, (uint64_t)c->in[Q].dim[0] * (uint64_t)c->in[K].dim[0] * f.blocks * f.splits);
+    if (f.splits == 1) return;
+    l->bind[SCRATCH].kind = GPU_BIND_SCRATCH;
+    l->bind[COUNTERS].kind = GPU_BIND_COUNTERS;
+}
+
+/* ---- many tokens ---- */
 
 /* Bytes of a workgroup's shared memory: queries, scores, a number and a cell per invocation, seven per row. */
 static uint64_t tile_shared(const gpu_call *c, uint32_t block, uint32_t rows)
@@ -197,9 +311,7 @@ static uint32_t pieces(const gpu_call *c)
 
 static uint64_t pieces_scratch(const gpu_call *c)
 {
-    const gpu_tensor *q = &c->in[Q];
-    uint64_t n = pieces(c);
-    return n > 1 ? 4 * n * (uint64_t)(q->dim[0] * q->dim[1] * (c->in[V].dim[2] + 2)) : 0;
+    return parts_bytes(c, pieces(c));
 }
 
 static uint32_t pieces_counters(const gpu_call *c)
@@ -260,6 +372,9 @@ static void lanes_launch(const gpu_call *c, uint32_t i, gpu_launch *l)
     gpu_spread(c, l, (uint64_t)gpu_groups(q->dim[0], rows * lanes) * (uint64_t)q->dim[1]);
 }
 
+const gpu_kernel gpu_attention_decode = { .name = "attention_decode", .accepts = accepts_decode,
+                                        .scratch = decode_scratch, .counters = decode_counters,
+                                        .launch = decode_launch, .need = WEFT_NEED_ROWS, .ins = INS, .outs = 3 };
 const gpu_kernel gpu_attention_split = { .name = "attention_split", .accepts = accepts_few, .scratch = scratch,
                                        .counters = counters, .launch = split_launch, .need = WEFT_NEED_ROWS,
                                        .ins = INS, .outs = 3 };

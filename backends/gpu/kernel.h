@@ -35,6 +35,9 @@ typedef struct gpu_tuning {
     uint32_t row_block;     /* invocations of workgroups that work on one row (norm, softmax, ...) */
     uint32_t flat_block;    /* invocations of element-wise workgroups */
     uint32_t keys;          /* attention: cells per split in decoding */
+    /* where lanes share a cell in decoding: invocations, heads of a group at once at most, workgroups that fill the
+     * device, cells that a split has at least; 0: a cell per invocation, in splits of `keys` */
+    struct { uint32_t block, heads, fill, keys; } decode;
     uint32_t lanes;         /* attention for prompts lane by token: elements of queries per lane; 0: the tiled kernel */
 } gpu_tuning;
 

@@ -42,6 +42,10 @@ AT(row_block, &f->tuning.row_block)
 AT(flat_block, &f->tuning.flat_block)
 AT(keys, &f->tuning.keys)
 AT(lanes, &f->tuning.lanes)
+AT(decode_block, &f->tuning.decode.block)
+AT(decode_heads, &f->tuning.decode.heads)
+AT(decode_fill, &f->tuning.decode.fill)
+AT(decode_keys, &f->tuning.decode.keys)
 #undef AT
 
 #define KNOB(name, uses, ...) \
@@ -62,6 +66,10 @@ static const knob knobs[] = {
     KNOB(tile_columns, TILE, 32, 64),
     KNOB(keys, FEW, 64, 128, 256, 512),
     KNOB(row_block, FEW, 16, 32, 64, 128, 256),
+    KNOB(decode_heads, FEW, 0, 1, 2, 4),
+    KNOB(decode_block, FEW, 32, 64, 128, 256),
+    KNOB(decode_fill, FEW, 32, 64, 128, 256, 512),
+    KNOB(decode_keys, FEW, 16, 32, 64, 128, 256),
     KNOB(lanes, MANY, 0, 64, 128, 256),
     KNOB(flat_block, MANY, 32, 64, 128, 256),
 };
@@ -114,6 +122,7 @@ static bool is_sound(gpu_form *f, const gpu_caps *base)
     const bool walks = t->panel == 1; /* else a lane per row, whose workgroup is a panel */
     if (t->block < t->panel || (!walks && !same)) return false;
     if (!walks && memcmp(&t->steps, &base->tuning->steps, sizeof t->steps)) return false;
+    if (!base->tuning->decode.heads && memcmp(&t->decode, &base->tuning->decode, sizeof t->decode)) return false;
     if (!same && (!base->subgroup_control || f->caps.subgroup < base->subgroup_min ||
                   f->caps.subgroup > base->subgroup_max || t->block < f->caps.subgroup))
         return false;
@@ -260,9 +269,11 @@ static bool print_row(const gpu_form *f, const char *name, const weft_writer *w)
     print_bits(w, "steps", &t->steps);
     print_bits(w, "dot", &f->caps.dot_least);
     weft_writef(w, "\n    .tile = { .rows = %u, .columns = %u, .block = %u }, .columns = %u, .keys = %u, .lanes = %u,\n"
+                   "    .decode = { .block = %u, .heads = %u, .fill = %u, .keys = %u },\n"
                    "    .matrix = { .rows = %u, .columns = %u, .sub_rows = %u, .sub_columns = %u })\n",
-                t->tile.rows, t->tile.columns, t->tile.block, t->columns, t->keys, t->lanes, t->matrix.rows,
-                t->matrix.columns, t->matrix.sub_rows, t->matrix.sub_columns);
+                t->tile.rows, t->tile.columns, t->tile.block, t->columns, t->keys, t->lanes,
+                t->decode.block, t->decode.heads, t->decode.fill, t->decode.keys, t->matrix.rows, t->matrix.columns,
+                t->matrix.sub_rows, t->matrix.sub_columns);
     return weft_writef(w, "%s", "");
 }
 

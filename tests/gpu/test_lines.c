@@ -1,12 +1,13 @@
-/* test_lines.c: how many cache lines the loads of a subgroup touch in the kernels that read weights once: every load of
- * matvec.comp, for every row of tuning.def that walks along rows (panels of one row) and every format. The addresses
- * are those of shaders/turn.h, which the shaders compute with. A load is ideal if it touches no more lines than the
- * bytes that it is after would fill. */
+/* test_lines.c: how many cache lines the loads of a subgroup touch in the kernels that read weights, keys and values
+ * once: every load of matvec.comp and attention_decode.comp, for every row of tuning.def that walks along rows (panels
+ * of one row) and every format. The addresses are those of shaders/turn.h and pieces.h, which the shaders compute with.
+ * A load is ideal if it touches no more lines than the bytes that it is after would fill. */
 #include "tests/test.h"
 
 #include "backends/gpu/choose.h"
 #include "backends/gpu/weights.h"
 #include "shaders/formats.h"
+#include "shaders/pieces.h"
 #include "shaders/turn.h"
 
 #include <stdlib.h>
@@ -172,6 +173,50 @@ static void columns_are_dealt_out(void)
     }
 }
 
+/* ---- keys and values ---- */
+
+/* A lane for each piece of a row, as far as a subgroup has so many: k_attention.c. */
+static uint32_t lanes_of(uint32_t n_pieces, uint32_t subgroup)
+{
+    uint32_t lanes = 1;
+    while (lanes < subgroup && lanes < n_pieces) lanes *= 2;
+    return lanes;
+}
+
+static load pieces(uint32_t turn, uint32_t n_pieces, uint32_t lanes, uint32_t subgroup)
+{
+    load l = { .n = subgroup, .bytes = 16 };
+    for (uint32_t i = 0; i < subgroup; i++)
+        l.at[i] = 16 * (piece_row(lanes, i) * n_pieces + piece_read(turn, lanes, i, n_pieces));
+    return l;
+}
+
+/* Heads of plain types. Where a row has more pieces than its lanes read at once they are read in turns, of which each
+ * touches whole lines of every row; a line that two turns share is not ideal, and only in a row that fills no lines. */
+static void cells_are_ideal(void)
+{
+    static const uint32_t bytes[] = { 64, 128, 160, 192, 256, 512, 1024 };
+    for (uint32_t subgroup = 8; subgroup <= 64; subgroup *= 2)
+        for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+            const uint32_t n = bytes[i] / 16, lanes = lanes_of(n, subgroup);
+            for (uint32_t turn = 0; turn * lanes < n; turn++) {
+                const load l = pieces(turn, n, lanes, subgroup);
+                const bool whole = bytes[i] % 128 == 0 || turn == 0;
+                if (!CHECK(!whole || is_ideal(&l)))
+                    printf("  rows of %u bytes, %u lanes, turn %u\n", bytes[i], lanes, turn);
+            }
+        }
+}
+
+/* attention_split.comp, which GPUs had before: a lane walks along a whole key, eight bytes at a time. */
+static void old_cells_are_found(void)
+{
+    load l = { .n = 32, .bytes = 8 };
+    for (uint32_t i = 0; i < 32; i++) l.at[i] = 256 * i;
+    CHECK_EQ_INT(units_of(&l, OLD_LINES), 32);
+    CHECK_EQ_INT(ideal(&l, OLD_LINES), 2);
+}
+
 /* ---- the layout before turns, where a lane had as many columns in a row as 16 bytes hold ---- */
 
 static load old_x(uint32_t per_chunk, uint32_t lanes, uint32_t quad)
@@ -197,5 +242,7 @@ static const weft_test tests[] = {
     { "loads are ideal", loads_are_ideal },
     { "columns are dealt out", columns_are_dealt_out },
     { "the old layout is found", old_layout_is_found },
+    { "keys and values", cells_are_ideal },
+    { "keys and values before", old_cells_are_found },
 };
 TEST_MAIN(tests)
