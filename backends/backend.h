@@ -70,7 +70,8 @@ WEFT_API const char *weft_device_type_name(weft_device_type t); /* "discrete" */
  *   staging=1         upload and read back through staging buffers even where memory is shared
  *   import=1          where memory is shared and the driver can (VK_EXT_external_memory_host), read weights that need
  *                     no change where their file is mapped, those of weft_weights_keep too, instead of copying them
- *   cache=DIR         keep compiled pipelines and the self-test's verdicts there (default: keep none)
+ *   cache=DIR         keep compiled pipelines, the self-test's verdicts and what weft_backend_tune has found there
+ *                     (default: keep none)
  *   self-test=0|1     compare every kernel with the CPU before its first use (default: 1 with a cache, where a verdict
  *                     holds until driver or shaders change, else 0); a kernel that fails is not used
  *   without=A+B       do without these: subgroup (operations), storage16 (16-bit elements), dot (integer products),

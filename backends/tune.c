@@ -88,6 +88,9 @@ typedef struct tuner {
     weft_progress_sink sink, part; /* sink: the caller's; part: of one shape, which also ends what is late */
     const weft_tune_shape *shape;
     weft__tune_bench bench;
+    char marked[WEFT_TUNE_TEXT]; /* the setting with a mark in the cache */
+    bool has_mark;
+    char why[256]; /* the last setting that was skipped was */
 } tuner;
 
 static weft_status keep(tuner *t, weft__setting_state state, const char *setting, const char *detail, weft_error *err)
@@ -96,6 +99,14 @@ static weft_status keep(tuner *t, weft__setting_state state, const char *setting
     snprintf(s.text, sizeof s.text, "%s", setting);
     snprintf(s.detail, sizeof s.detail, "%s", detail);
     return t->tuning->keep(t->b, t->shape, &s, err);
+}
+
+/* What is marked has come back. */
+static weft_status drop_mark(tuner *t, weft_error *err)
+{
+    if (!t->has_mark) return WEFT_OK;
+    t->has_mark = false;
+    return keep(t, WEFT__SETTING_RIGHT, t->marked, "", err);
 }
 
 static bool next(void *ctx, const char *from, uint32_t i, char out[WEFT_TUNE_TEXT])
@@ -113,16 +124,18 @@ static weft_status tell_wrong(tuner *t, const char *setting, const char *detail,
 }
 
 /* Its results, then a run of what will be timed, which must be the same kernel. */
-static weft_status test_marked(tuner *t, const char *setting, bool *right, char detail[96], weft_error *err)
+static weft_status test_marked(tuner *t, const char *setting, weft__tune_verdict *v, char detail[96], weft_error *err)
 {
     weft_kernel_choice tested, timed;
+    bool right;
     double seconds;
-    WEFT_TRY(weft__tune_test(t->b, t->shape, setting, &t->part, right, detail, &tested, err));
-    if (!*right) return WEFT_OK;
+    WEFT_TRY(weft__tune_test(t->b, t->shape, setting, &t->part, &right, detail, &tested, err));
+    *v = right ? WEFT__TUNE_RIGHT : WEFT__TUNE_WRONG;
+    if (!right) return WEFT_OK;
     WEFT_TRY(weft__tune_bench_choice(&t->bench, setting, &timed, err));
     if (timed.compiled != tested.compiled || strcmp(timed.name, tested.name)) {
-        snprintf(detail, 96, "not tested: the larger shape runs another form of %.40s", timed.name);
-        *right = false;
+        *v = WEFT__TUNE_SKIPPED;
+        snprintf(t->why, sizeof t->why, "it runs another form of %.48s than what can be tested", timed.name);
         return WEFT_OK;
     }
     return weft__tune_bench_time(&t->bench, setting, &seconds, err);
@@ -138,30 +151,48 @@ static weft_status form_of(void *ctx, const char *setting, uint64_t *form, weft_
     return WEFT_OK;
 }
 
-static weft_status test(void *ctx, const char *setting, bool *right, weft_error *err)
+/* Not the kernel's fault. */
+static bool has_no_room(weft_status s)
+{
+    return s == WEFT_LIMIT || s == WEFT_OOM || s == WEFT_SHAPE;
+}
+
+/* What a driver refuses is as good as wrong. The mark of what is right stays until the next test: it is timed now. */
+static weft_status test(void *ctx, const char *setting, weft__tune_verdict *v, weft_error *err)
 {
     tuner *t = ctx;
     weft_error why = { 0 };
     char detail[96] = "";
-    *right = false;
+    WEFT_TRY(drop_mark(t, err));
+    *v = WEFT__TUNE_WRONG;
+    if (t->tuning->is_wrong(t->b, t->shape, setting)) return WEFT_OK;
     WEFT_TRY(keep(t, WEFT__SETTING_TRYING, setting, "", err));
-    const weft_status s = test_marked(t, setting, right, detail, &why);
-    if (s == WEFT_CANCELLED || s == WEFT_OOM || !s) { /* not the kernel's fault, or none */
-        WEFT_TRY(*right || s ? keep(t, WEFT__SETTING_RIGHT, setting, "", err) : tell_wrong(t, setting, detail, err));
-        if (s && err) *err = why;
-        return s;
+    snprintf(t->marked, sizeof t->marked, "%s", setting);
+    t->has_mark = true;
+    const weft_status s = test_marked(t, setting, v, detail, &why);
+    if (has_no_room(s)) {
+        *v = WEFT__TUNE_SKIPPED;
+        snprintf(t->why, sizeof t->why, "%.255s", why.text);
     }
-    *right = false; /* what a driver refuses is as good as wrong */
-    snprintf(detail, sizeof detail, "%.95s", why.text);
-    WEFT_TRY(tell_wrong(t, setting, detail, err));
-    if (s == WEFT_DEVICE_LOST && err) *err = why;
-    return s == WEFT_DEVICE_LOST ? s : WEFT_OK;
+    if (*v == WEFT__TUNE_SKIPPED) return drop_mark(t, err);
+    if (!s && *v == WEFT__TUNE_RIGHT) return WEFT_OK;
+    if (s != WEFT_CANCELLED) {
+        *v = WEFT__TUNE_WRONG;
+        t->has_mark = false;
+        if (s) snprintf(detail, sizeof detail, "%.95s", why.text);
+        WEFT_TRY(tell_wrong(t, setting, detail, err));
+    }
+    if (s != WEFT_CANCELLED && s != WEFT_DEVICE_LOST) return WEFT_OK;
+    if (err) *err = why;
+    return s;
 }
 
 static weft_status time_it(void *ctx, const char *setting, double *seconds, weft_error *err)
 {
     tuner *t = ctx;
-    return weft__tune_bench_time(&t->bench, setting, seconds, err);
+    const weft_status s = weft__tune_bench_time(&t->bench, setting, seconds, err);
+    if (s == WEFT_DEVICE_LOST && tell_wrong(t, setting, "the device was lost while it was timed", NULL)) return s;
+    return s;
 }
 
 /* The best one is kept; its kernel has been compared with the CPU, which need not be done again. */
@@ -175,19 +206,37 @@ static weft_status keep_best(tuner *t, const weft__tune_found *f, weft_kernel_ch
     return t->tuning->keep(t->b, t->shape, &s, err);
 }
 
+static void tell_skipped(const tuner *t, const char *why)
+{
+    if (t->desc->skipped) t->desc->skipped(t->desc->ctx, t->shape, why);
+}
+
 static weft_status tune_shape(tuner *t, weft_error *err)
 {
     const weft__tune_world world = { t, next, form_of, test, time_it };
     weft__tune_found found;
     weft_kernel_choice choice = { .name = "" };
-    weft_status s = weft__tune_bench_open(&t->bench, t->b, t->shape, &t->roof, &t->part, err);
-    if (!s) s = weft__tune_search(&world, &found, err);
-    if (!s && !found.none) s = keep_best(t, &found, &choice, err);
+    weft_error why = { 0 };
+    weft_status s = weft__tune_bench_open(&t->bench, t->b, t->shape, &t->roof, &t->part, &why);
+    if (!s) s = weft__tune_search(&world, &found, &why);
+    if (!s && !found.none) s = keep_best(t, &found, &choice, &why);
     weft__tune_bench_close(&t->bench);
-    if (s == WEFT_LIMIT || s == WEFT_OOM || s == WEFT_SHAPE) return WEFT_OK; /* it does not fit this device */
-    if (s) return s;
+    const weft_status dropped = drop_mark(t, s ? NULL : &why);
+    if (!s) s = dropped;
+    if (has_no_room(s)) {
+        tell_skipped(t, why.text);
+        return WEFT_OK;
+    }
+    if (s) {
+        if (err) *err = why;
+        return s;
+    }
+    if (found.none) {
+        tell_skipped(t, found.skipped == found.tried ? t->why : "no setting's results are right");
+        return WEFT_OK;
+    }
     const weft_tune_result r = { t->shape, choice.name, found.setting, found.seconds, found.row_seconds, found.tried,
-                                 found.wrong, false };
+                                 found.wrong, found.skipped, false };
     if (t->desc->done) t->desc->done(t->desc->ctx, &r);
     return WEFT_OK;
 }
@@ -206,7 +255,7 @@ static bool tell_known(tuner *t)
 {
     weft__setting s;
     if (t->desc->again || !t->tuning->kept(t->b, t->shape, &s)) return false;
-    const weft_tune_result r = { t->shape, "", s.text, s.seconds, s.row_seconds, 0, 0, true };
+    const weft_tune_result r = { t->shape, "", s.text, s.seconds, s.row_seconds, 0, 0, 0, true };
     if (t->desc->done) t->desc->done(t->desc->ctx, &r);
     return true;
 }

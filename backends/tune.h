@@ -37,6 +37,7 @@ typedef struct weft_tune_result {
     const char *setting;         /* "block=64,rows=2"; "": as the row says */
     double seconds, row_seconds; /* of one product or attention, by the setting and by the row */
     uint32_t tried, wrong;       /* settings */
+    uint32_t skipped;            /* of those that were tried, neither right nor wrong: they could not be tested */
     bool known;                  /* it was in the cache: nothing was measured */
 } weft_tune_result;
 
@@ -51,7 +52,9 @@ typedef struct weft_tune_desc {
     bool again;     /* also those that are in the cache */
     void (*done)(void *ctx, const weft_tune_result *r);
     void (*found_wrong)(void *ctx, const weft_tune_wrong *w);
-    void *ctx; /* of both, which may be NULL */
+    /* Nothing is kept for a shape: there is no room for it, or it cannot be tested, or nothing is right. */
+    void (*skipped)(void *ctx, const weft_tune_shape *shape, const char *why);
+    void *ctx; /* of all three, which may be NULL */
     weft_progress_sink progress;
 } weft_tune_desc;
 

@@ -7,21 +7,24 @@
 
 /* ---- tune_search.c ---- */
 
+/* What a test says of a setting. SKIPPED: nothing, as what would be timed cannot be tested here. */
+typedef enum weft__tune_verdict { WEFT__TUNE_RIGHT, WEFT__TUNE_WRONG, WEFT__TUNE_SKIPPED } weft__tune_verdict;
+
 /* What a search asks. Settings are texts; "" is the row's. */
 typedef struct weft__tune_world {
     void *ctx;
     bool (*next)(void *ctx, const char *from, uint32_t i, char out[WEFT_TUNE_TEXT]); /* as setting_next */
     /* A number of what is compiled: settings that differ in nothing have the same. Nothing is run for it. */
     weft_status (*form)(void *ctx, const char *setting, uint64_t *form, weft_error *err);
-    weft_status (*test)(void *ctx, const char *setting, bool *right, weft_error *err); /* whether its results are */
+    weft_status (*test)(void *ctx, const char *setting, weft__tune_verdict *v, weft_error *err);
     weft_status (*time)(void *ctx, const char *setting, double *seconds, weft_error *err); /* of one run */
 } weft__tune_world;
 
 typedef struct weft__tune_found {
     char setting[WEFT_TUNE_TEXT];
     double seconds, row_seconds; /* row_seconds 0: the row's own results are wrong */
-    uint32_t tried, wrong;
-    bool none; /* no setting's results are right */
+    uint32_t tried, wrong, skipped;
+    bool none; /* no setting's results are right, or the row was skipped: what cannot be tested is not compared with */
 } weft__tune_found;
 
 /* From the row's setting on, parameter by parameter, as long as one is faster by more than the noise; at last the best
@@ -61,6 +64,8 @@ weft_status weft__tune_bench_choice(weft__tune_bench *t, const char *setting, we
 /* The kernel that a setting means for the shape that weft__tune_test runs. */
 weft_status weft__tune_form(weft_backend *b, const weft_tune_shape *shape, const char *setting,
                             const weft_progress_sink *progress, weft_kernel_choice *out, weft_error *err);
+/* A shape that is quick to test, of the same kernels in the same forms. */
+weft_tune_shape weft__tune_smaller(const weft_tune_shape *s);
 /* A smaller shape, of the same kernels, beside the CPU's plain ones; *right false: `detail` says what differs. *out is
  * the choice that was tested. */
 weft_status weft__tune_test(weft_backend *b, const weft_tune_shape *shape, const char *setting,

@@ -11,8 +11,8 @@
 #include "backends/program.h"
 
 #define RUN_SECONDS 0.005 /* of a chain, where the device does its work at a quarter of its roof */
-enum { LEAVE_CACHES = 256 << 20, MOST_DISTINCT = 32, TEST_ROWS = 272, TEST_COLUMNS = 1024, TEST_CELLS = 1100,
-       TEST_TOKENS = 136, TEST_QUERIES = 40 };
+enum { LEAVE_CACHES = 256 << 20, MOST_DISTINCT = 32, TEST_ROWS = 272, TEST_CELLS = 1100, TEST_TOKENS = 136,
+       TEST_QUERIES = 40, FEW_TOKENS = 8, LONG_ROW = 32768, SHORT_ROW = 1024 };
 
 const weft__tuning *weft__tuning_of(const weft_backend *b)
 {
@@ -223,10 +223,13 @@ weft_status weft__tune_bench_time(weft__tune_bench *t, const char *setting, doub
 
 /* ---- testing ---- */
 
-/* As small as may be without another kernel or another form of it: the same remainders, more than one tile. */
-static weft_tune_shape smaller(const weft_tune_shape *s)
+/* As small as may be without another kernel or another form of it: the same remainders, more than one tile. How many
+ * chunks of a row a product of few tokens has in flight depends on how many there are, up to LONG_ROW (linear.c), so it
+ * has its whole row. */
+weft_tune_shape weft__tune_smaller(const weft_tune_shape *s)
 {
     weft_tune_shape t = *s;
+    const uint32_t columns = t.tokens <= FEW_TOKENS ? LONG_ROW : SHORT_ROW;
     if (s->heads) {
         if (t.tokens > TEST_QUERIES) t.tokens = TEST_QUERIES;
         if (t.rows > TEST_CELLS) t.rows = TEST_CELLS;
@@ -234,7 +237,7 @@ static weft_tune_shape smaller(const weft_tune_shape *s)
         return t;
     }
     if (t.rows > TEST_ROWS) t.rows = TEST_ROWS;
-    if (t.columns > TEST_COLUMNS + 256) t.columns = TEST_COLUMNS + t.columns % 256;
+    if (t.columns > columns + 256) t.columns = columns + t.columns % 256;
     if (t.tokens > TEST_TOKENS) t.tokens = TEST_TOKENS;
     return t;
 }
@@ -285,7 +288,7 @@ static weft_status check(weft_program *p, const weft_tune_shape *s, weft__noise 
 weft_status weft__tune_form(weft_backend *b, const weft_tune_shape *shape, const char *setting,
                             const weft_progress_sink *progress, weft_kernel_choice *out, weft_error *err)
 {
-    const weft_tune_shape s = smaller(shape);
+    const weft_tune_shape s = weft__tune_smaller(shape);
     weft_graph *g;
     weft_program *p = NULL;
     WEFT_TRY(make_graph(&s, 1, 1, &g, err));
@@ -300,7 +303,7 @@ weft_status weft__tune_test(weft_backend *b, const weft_tune_shape *shape, const
                             const weft_progress_sink *progress, bool *right, char detail[96], weft_kernel_choice *out,
                             weft_error *err)
 {
-    const weft_tune_shape s = smaller(shape);
+    const weft_tune_shape s = weft__tune_smaller(shape);
     verdict v = { true, detail };
     weft_graph *g;
     weft_program *p = NULL;

@@ -52,8 +52,8 @@ static weft_status compare(const search *s, const char *a, const char *b, uint32
     return WEFT_OK;
 }
 
-/* Whether it is worth timing: right, and compiled to something new. */
-static weft_status test(search *s, const char *setting, bool *worth, weft_error *err)
+/* Whether it is worth timing: right, and compiled to something new. *v stays as it is for what was known. */
+static weft_status test(search *s, const char *setting, weft__tune_verdict *v, bool *worth, weft_error *err)
 {
     uint64_t form = 0;
     *worth = false;
@@ -61,18 +61,20 @@ static weft_status test(search *s, const char *setting, bool *worth, weft_error 
     for (uint32_t i = 0; i < s->n_forms; i++)
         if (s->forms[i] == form) return WEFT_OK;
     if (s->n_forms < MAX_FORMS) s->forms[s->n_forms++] = form;
-    WEFT_TRY(s->w->test(s->w->ctx, setting, worth, err));
+    WEFT_TRY(s->w->test(s->w->ctx, setting, v, err));
+    *worth = *v == WEFT__TUNE_RIGHT;
     s->out->tried++;
-    s->out->wrong += !*worth;
+    s->out->wrong += *v == WEFT__TUNE_WRONG;
+    s->out->skipped += *v == WEFT__TUNE_SKIPPED;
     return WEFT_OK;
 }
 
-static weft_status try_setting(search *s, const char *setting, bool *better, weft_error *err)
+static weft_status try_setting(search *s, const char *setting, weft__tune_verdict *v, bool *better, weft_error *err)
 {
     bool worth;
     double best, seconds;
     *better = false;
-    WEFT_TRY(test(s, setting, &worth, err));
+    WEFT_TRY(test(s, setting, v, &worth, err));
     if (!worth) return WEFT_OK;
     *better = !s->has_best;
     if (s->has_best) {
@@ -88,10 +90,11 @@ static weft_status descend(search *s, weft_error *err)
 {
     char setting[WEFT_TUNE_TEXT];
     bool changed = true, better;
+    weft__tune_verdict v;
     for (uint32_t pass = 0; pass < PASSES && changed; pass++) {
         changed = false;
         for (uint32_t i = 0; s->w->next(s->w->ctx, s->best, i, setting); i++) {
-            WEFT_TRY(try_setting(s, setting, &better, err));
+            WEFT_TRY(try_setting(s, setting, &v, &better, err));
             changed = changed || better;
         }
     }
@@ -102,13 +105,14 @@ weft_status weft__tune_search(const weft__tune_world *w, weft__tune_found *out, 
 {
     search *s = calloc(1, sizeof *s);
     bool better;
+    weft__tune_verdict v = WEFT__TUNE_RIGHT;
     *out = (weft__tune_found){ 0 };
     if (!s) return WEFT_OOM_FAIL(err, "tuning");
     s->w = w;
     s->out = out;
-    weft_status status = try_setting(s, "", &better, err);
+    weft_status status = try_setting(s, "", &v, &better, err);
     const bool row = s->has_best;
-    if (!status) status = descend(s, err);
+    if (!status && v != WEFT__TUNE_SKIPPED) status = descend(s, err);
     out->none = !s->has_best;
     if (!status && row) {
         status = compare(s, "", s->best, LAST_ROUNDS, &out->row_seconds, &out->seconds, err);

@@ -23,6 +23,7 @@ typedef struct weft__tuning {
      * that are not known to be wrong; false past the last. */
     bool (*next)(const weft_backend *b, const weft_tune_shape *shape, const char *from, uint32_t i,
                  char out[WEFT_TUNE_TEXT]);
+    bool (*is_wrong)(const weft_backend *b, const weft_tune_shape *shape, const char *setting); /* as is known */
     bool (*kept)(const weft_backend *b, const weft_tune_shape *shape, weft__setting *out); /* false: nothing */
     /* From now on choose() takes this setting for such shapes; NULL: what is kept. INVALID: there is no such setting.
      * What it has chosen runs by it, whatever is set later. */

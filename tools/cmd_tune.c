@@ -23,7 +23,7 @@ typedef struct shapes {
     uint32_t n;
 } shapes;
 
-typedef struct tally { uint32_t measured, known, changed, wrong; } tally;
+typedef struct tally { uint32_t measured, known, changed, wrong, skipped; } tally;
 
 /* ---- shapes ---- */
 
@@ -93,7 +93,9 @@ static void print_result(void *ctx, const weft_tune_result *r)
     print_shape(r->shape);
     printf(": %s, %s: %.1f us", r->kernel, *r->setting ? r->setting : "as the row says", r->seconds * 1e6);
     if (*r->setting && r->row_seconds > 0) printf(", %.2f times as fast as the row", r->row_seconds / r->seconds);
-    printf(" (%u settings)\n", r->tried);
+    printf(" (%u settings", r->tried);
+    if (r->skipped) printf(", of which %u could not be tested", r->skipped);
+    printf(")\n");
     fflush(stdout);
 }
 
@@ -103,6 +105,15 @@ static void print_wrong(void *ctx, const weft_tune_wrong *w)
     t->wrong++;
     print_shape(w->shape);
     printf(": WRONG with %s: %s\n", *w->setting ? w->setting : "the row", w->detail);
+    fflush(stdout);
+}
+
+static void print_skipped(void *ctx, const weft_tune_shape *shape, const char *why)
+{
+    tally *t = ctx;
+    t->skipped++;
+    print_shape(shape);
+    printf(": skipped: %s\n", why);
     fflush(stdout);
 }
 
@@ -120,12 +131,13 @@ static int tune(const cli_args *a, weft_backend *b, const shapes *s)
     tally t = { 0 };
     uint32_t left = 0;
     const weft_tune_desc desc = { .seconds = cli_u32(a, "budget", 300), .again = cli_has(a, "again"),
-                                  .done = print_result, .found_wrong = print_wrong, .ctx = &t,
-                                  .progress = cli_progress() };
+                                  .done = print_result, .found_wrong = print_wrong, .skipped = print_skipped,
+                                  .ctx = &t, .progress = cli_progress() };
     const weft_status status = weft_backend_tune(b, s->list, s->n, &desc, &left, &err);
     cli_progress_end();
     printf("%u shapes measured, %u known before; %u of them run otherwise than the row says; %u settings are wrong\n",
            t.measured, t.known, t.changed, t.wrong);
+    if (t.skipped) printf("%u shapes are skipped: nothing is kept for them\n", t.skipped);
     if (left) printf("no time for %u more: `weft tune` again goes on from here\n", left);
     return status ? cli_report(&err) : 0;
 }

@@ -41,12 +41,14 @@ static void name_choice(const weft_kernel_query *q, const gpu_kernel *k, char *o
 static uint64_t compiled(const gpu_kernel *k, const gpu_call *c)
 {
     uint64_t h = 14695981039346656037u;
-    uint32_t n = k->launches ? k->launches(c) : 1;
-    for (uint32_t i = 0, words = 0; i < n && i < 16; i++) { /* parts of a weight are alike */
+    uint32_t n = k->launches ? k->launches(c) : 1, last[3 + WEFT_MAX_SPECS] = { 0 };
+    for (uint32_t i = 0, words = 0; i < n && i < 16; i++) {
         gpu_launch l = { 0 };
         k->launch(c, i, &l);
         uint32_t key[3 + WEFT_MAX_SPECS] = { l.shader, l.subgroup, l.n_specs };
         memcpy(key + 3, l.spec, l.n_specs * sizeof *l.spec);
+        if (i && !memcmp(key, last, sizeof key)) continue; /* parts of a weight are alike, however many there are */
+        memcpy(last, key, sizeof key);
         for (words = 0; words < 3 + l.n_specs; words++) h = (h ^ key[words]) * 1099511628211u;
     }
     return h;

@@ -3,7 +3,7 @@
  *     kept product q4_0 1 0 4096 12.3 15.1 block=64,rows=2     microseconds by the setting, by the row
  *     kept product f16 1 0 4096 20.1 20.1 row
  *     wrong product q4_0 1 0 4096 rows=8 max error 0.3, ...
- *     trying attention f16 1 0 128 keys=512 4711               process 4711 has it under test */
+ *     trying attention f16 1 0 128 keys=512 4711:99            process 4711 has it under test */
 #include "backends/gpu/tuned.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backends/gpu/linear.h"
+#include "graph/number.h"
 
 static const char *const words[] = { "kept", "wrong", "trying" };
 
@@ -178,40 +179,71 @@ static bool take_head(const char *line, gpu_tuned *it, const char **rest)
     return known && sizes && k->type != WEFT_ANY && k->tokens == tokens_class(k->tokens);
 }
 
-bool gpu_tuned_take(gpu_tuned_set *s, const gpu_caps *base, const char *line, bool (*alive)(long process))
+/* Microseconds. */
+static bool take_seconds(const char *text, double *out)
 {
-    gpu_tuned it = { 0 };
+    if (!weft__double_scan(text, out) || !(*out > 0)) return false;
+    *out *= 1e-6;
+    return true;
+}
+
+/* *process: of a trial, whose it is. */
+static bool take_line(const char *line, gpu_tuned *it, const char **process)
+{
     const char *rest;
+    char seconds[32], row_seconds[32];
     int used = 0;
-    if (!take_head(line, &it, &rest)) return false;
-    if (it.state == GPU_TUNED_KEPT) {
-        if (sscanf(rest, "%lf %lf %95s", &it.seconds, &it.row_seconds, it.setting) != 3) return false;
-        it.seconds *= 1e-6;
-        it.row_seconds *= 1e-6;
-    } else if (sscanf(rest, "%95s %n", it.setting, &used) != 1 || !used) return false;
-    if (!strcmp(it.setting, "row")) *it.setting = 0;
-    if (it.state == GPU_TUNED_KEPT) return gpu_tuned_put(s, base, &it);
-    snprintf(it.detail, sizeof it.detail, "%.95s", rest + used);
+    *it = (gpu_tuned){ 0 };
+    if (!take_head(line, it, &rest)) return false;
+    if (it->state == GPU_TUNED_KEPT) { /* of a row whose results were wrong there are no seconds */
+        if (sscanf(rest, "%31s %31s %95s", seconds, row_seconds, it->setting) != 3) return false;
+        const bool no_row = !strcmp(row_seconds, "0");
+        if (!take_seconds(seconds, &it->seconds)) return false;
+        if (!no_row && !take_seconds(row_seconds, &it->row_seconds)) return false;
+    } else if (sscanf(rest, "%95s %n", it->setting, &used) != 1 || !used) return false;
+    if (!strcmp(it->setting, "row")) *it->setting = 0;
+    *process = rest + used;
+    if (it->state != GPU_TUNED_KEPT) snprintf(it->detail, sizeof it->detail, "%.95s", rest + used);
+    return true;
+}
+
+bool gpu_tuned_take(gpu_tuned_set *s, const gpu_caps *base, const char *line, bool (*alive)(const char *process))
+{
+    gpu_tuned it;
+    const char *process;
+    if (!take_line(line, &it, &process)) return false;
     if (it.state == GPU_TUNED_TRYING) {
-        const long process = strtol(rest + used, NULL, 10);
-        if (process > 0 && alive(process)) return true; /* somebody else is at it */
+        if (alive(process)) return true; /* somebody else is at it */
         it.state = GPU_TUNED_WRONG;
         snprintf(it.detail, sizeof it.detail, "its test did not come back");
     }
     return gpu_tuned_put(s, base, &it);
 }
 
-void gpu_tuned_print(const gpu_tuned_set *s, long process, const weft_writer *w)
+bool gpu_tuned_replaces(const gpu_tuned_set *s, const char *line, const char *process)
+{
+    gpu_tuned it;
+    const char *whose;
+    if (!take_line(line, &it, &whose)) return false;
+    if (it.state == GPU_TUNED_KEPT) return gpu_tuned_find(s, &it.key, GPU_TUNED_KEPT, NULL) != NULL;
+    return (it.state == GPU_TUNED_TRYING && !strcmp(whose, process)) ||
+           gpu_tuned_find(s, &it.key, GPU_TUNED_WRONG, it.setting) ||
+           gpu_tuned_find(s, &it.key, GPU_TUNED_TRYING, it.setting);
+}
+
+void gpu_tuned_print(const gpu_tuned_set *s, const char *process, const weft_writer *w)
 {
     for (uint32_t i = 0; i < s->n; i++) {
         const gpu_tuned *it = &s->items[i];
         const gpu_tuned_key *k = &it->key;
         const char *setting = *it->setting ? it->setting : "row";
+        char seconds[WEFT__FLOAT_TEXT], row_seconds[WEFT__FLOAT_TEXT];
         weft_writef(w, "%s %s %s %u %u %u ", words[it->state], k->attention ? "attention" : "product",
                     weft_dtype_get(k->type)->name, k->tokens, k->rows, k->columns);
         if (it->state == GPU_TUNED_KEPT)
-            weft_writef(w, "%.6g %.6g %s\n", it->seconds * 1e6, it->row_seconds * 1e6, setting);
-        else if (it->state == GPU_TUNED_TRYING) weft_writef(w, "%s %ld\n", setting, process);
+            weft_writef(w, "%s %s %s\n", weft__double_text(it->seconds * 1e6, seconds),
+                        weft__double_text(it->row_seconds * 1e6, row_seconds), setting);
+        else if (it->state == GPU_TUNED_TRYING) weft_writef(w, "%s %s\n", setting, process);
         else weft_writef(w, "%s %s\n", setting, it->detail);
     }
 }

@@ -66,8 +66,11 @@ void gpu_tuned_drop(gpu_tuned_set *s, const gpu_tuned_key *key, gpu_tuned_state 
 bool gpu_tuned_try(gpu_tuned_set *s, const gpu_caps *base, const gpu_tuned_key *key, const char *setting);
 uint32_t gpu_tuned_count(const gpu_tuned_set *s, uint32_t *changed); /* keys that are kept; those with a setting */
 /* Lines of a file. take: one of them, without its end; false: it is none. process: of a trial under way. */
-bool gpu_tuned_take(gpu_tuned_set *s, const gpu_caps *base, const char *line, bool (*alive)(long process));
-void gpu_tuned_print(const gpu_tuned_set *s, long process, const weft_writer *w);
+bool gpu_tuned_take(gpu_tuned_set *s, const gpu_caps *base, const char *line, bool (*alive)(const char *process));
+void gpu_tuned_print(const gpu_tuned_set *s, const char *process, const weft_writer *w);
+/* Whether a line is about something that the set knows, or of a trial of this process that is over: what print writes
+ * takes its place. False of lines that are none. */
+bool gpu_tuned_replaces(const gpu_tuned_set *s, const char *line, const char *process);
 
 /* ---- knobs.c ---- */
 

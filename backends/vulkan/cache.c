@@ -2,6 +2,8 @@
  * driver's cache UUID and a hash of all shaders: what was kept for another driver or other shaders is not found. */
 #include "backends/vulkan/vk.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,14 +57,55 @@ void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n)
     return data;
 }
 
-void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n)
+bool vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n)
 {
     char path[1200], temporary[1240];
-    if (!cache_path(vk, suffix, path, sizeof path)) return;
+    if (!vk->options.cache) return true;
+    if (!cache_path(vk, suffix, path, sizeof path)) return false;
     make_directory(vk->options.cache);
     snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
     FILE *f = fopen(temporary, "wb");
-    if (!f) return;
+    if (!f) return false;
     bool ok = fwrite(data, 1, n, f) == n;
-    if (fclose(f) || !ok || rename(temporary, path)) unlink(temporary);
+    if (!fclose(f) && ok && !rename(temporary, path)) return true;
+    unlink(temporary);
+    return false;
+}
+
+/* ---- processes, whose marks in those files must not outlive them ---- */
+
+/* Clock ticks from the system's start; 0: unknown. The number of a process alone says little: in a container it is the
+ * same every time. */
+static unsigned long long begin_of(long process)
+{
+    char path[48], text[1024];
+    unsigned long long begin = 0;
+    snprintf(path, sizeof path, "/proc/%ld/stat", process);
+    FILE *f = fopen(path, "rb");
+    if (!f) return 0;
+    const size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = 0;
+    const char *at = strrchr(text, ')'); /* the end of its name, field 2 */
+    for (uint32_t field = 2; at && field < 22; field++) {
+        at = strchr(at, ' ');
+        at += at != NULL;
+    }
+    return at && sscanf(at, "%llu", &begin) == 1 ? begin : 0;
+}
+
+void vk_process(char out[48])
+{
+    const long process = (long)getpid();
+    snprintf(out, 48, "%ld:%llu", process, begin_of(process));
+}
+
+bool vk_process_lives(const char *text)
+{
+    char *end;
+    const long process = strtol(text, &end, 10);
+    const unsigned long long begin = *end == ':' ? strtoull(end + 1, NULL, 10) : 0;
+    if (process <= 0 || (kill((pid_t)process, 0) && errno != EPERM)) return false;
+    const unsigned long long now = begin_of(process);
+    return begin && now ? begin == now : process != (long)getpid();
 }

@@ -3,18 +3,16 @@
  *     weft-verdicts 2
  *     matvec_subgroup/f16 9ae16a3b2f90404f passed
  *     norm 84222325cbf29ce4 failed layer_norm %6: max error 0.3, ...
- *     attention_split/f16 100000001b3cbf29 testing 4711
+ *     attention_split/f16 100000001b3cbf29 testing 4711:99
  *
  * The number is of what is compiled: shaders, specialization constants, size of subgroups (weft_kernel_choice).
  * "testing" is there while process 4711 runs the test. Where that process is gone, the kernel took it or the device
  * down: that counts as failed. */
 #include "backends/vulkan/vk.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char head[] = "weft-verdicts 2\n";
 static const char *const words[] = { "none", "testing", "passed", "failed", "untested" };
@@ -33,8 +31,7 @@ static void take_line(gpu_verdicts *v, const char *line)
     for (uint32_t i = 1; i < sizeof words / sizeof *words; i++)
         if (!strcmp(word, words[i])) it.verdict = (weft_verdict)i;
     if (it.verdict == WEFT_VERDICT_TESTING) {
-        long pid = strtol(line, NULL, 10);
-        if (pid <= 0 || !kill((pid_t)pid, 0)) return; /* another process is at it: no verdict yet */
+        if (vk_process_lives(line)) return; /* another process is at it: no verdict yet */
         it.verdict = WEFT_VERDICT_FAILED;
         line = "its test did not come back";
     }
@@ -60,16 +57,16 @@ static void read_file(vk_backend *vk)
 static void write_file(const vk_backend *vk)
 {
     const gpu_verdicts *v = vk->verdicts;
-    size_t size = sizeof head + v->n * (sizeof(gpu_verdict) + 32), at = 0;
+    size_t size = sizeof head + v->n * (sizeof(gpu_verdict) + 64), at = 0;
     char *text = malloc(size);
     if (!text) return;
     at += (size_t)snprintf(text, size, "%s", head);
     for (uint32_t i = 0; i < v->n; i++) {
         const gpu_verdict *it = &v->items[i];
-        char pid[24] = "";
-        if (it->verdict == WEFT_VERDICT_TESTING) snprintf(pid, sizeof pid, "%ld", (long)getpid());
+        char process[48] = "";
+        if (it->verdict == WEFT_VERDICT_TESTING) vk_process(process);
         at += (size_t)snprintf(text + at, size - at, "%s %llx %s %s%s\n", it->name, (unsigned long long)it->compiled,
-                               words[it->verdict], pid, it->detail);
+                               words[it->verdict], process, it->detail);
     }
     vk_cache_write(vk, "verdicts", text, at);
     free(text);

@@ -257,8 +257,12 @@ weft_status vk_exec_spans(weft_exec *e, weft__span_log *log, weft_error *err);
 
 /* ---- the cache folder: no file, no cache and no room are no errors ---- */
 void *vk_cache_read(const vk_backend *vk, const char *suffix, size_t *n); /* malloc'd; NULL: nothing there */
-/* Written beside and renamed, so that nobody reads half a file. */
-void vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n);
+/* Written beside and renamed, so that nobody reads half a file. False: it is not there. */
+bool vk_cache_write(const vk_backend *vk, const char *suffix, const void *data, size_t n);
+
+/* This process as text for marks in those files, and whether one that wrote such a text is still there. */
+void vk_process(char out[48]);
+bool vk_process_lives(const char *text);
 
 /* ---- the self-test ---- */
 weft_status vk_verdicts_create(vk_backend *vk, weft_error *err); /* reads what the cache knows */

@@ -9,11 +9,11 @@ static weft_error err;
 /* A device of two parameters a and b, 0 to 3 each, "a=1,b=2"; the row's is a=0,b=0. */
 typedef struct toy {
     double cost[4][4];  /* seconds by a, b */
-    bool wrong[4][4];
+    bool wrong[4][4], skips[4][4];
     uint32_t twin;      /* a's value that is compiled to the same as 0 */
     double noise;       /* part of a run's time, drawn anew for each */
     uint32_t state, n_times, n_tests, lost_at; /* lost_at: the test that fails with DEVICE_LOST; 0: none */
-    bool timed_wrong;   /* a wrong setting was run for its time */
+    bool timed_wrong;   /* a setting that is wrong or skipped was run for its time */
 } toy;
 
 static void read_setting(const char *text, uint32_t *a, uint32_t *b)
@@ -50,13 +50,13 @@ static weft_status form_of(void *ctx, const char *setting, uint64_t *form, weft_
     return WEFT_OK;
 }
 
-static weft_status test(void *ctx, const char *setting, bool *right, weft_error *e)
+static weft_status test(void *ctx, const char *setting, weft__tune_verdict *v, weft_error *e)
 {
     toy *t = ctx;
     uint32_t a, b;
     read_setting(setting, &a, &b);
     if (++t->n_tests == t->lost_at) return WEFT_FAIL(e, WEFT_DEVICE_LOST, "lost");
-    *right = !t->wrong[a][b];
+    *v = t->skips[a][b] ? WEFT__TUNE_SKIPPED : t->wrong[a][b] ? WEFT__TUNE_WRONG : WEFT__TUNE_RIGHT;
     return WEFT_OK;
 }
 
@@ -68,7 +68,7 @@ static weft_status time_it(void *ctx, const char *setting, double *seconds, weft
     read_setting(setting, &a, &b);
     t->state = t->state * 1664525u + 1013904223u;
     t->n_times++;
-    t->timed_wrong = t->timed_wrong || t->wrong[a][b];
+    t->timed_wrong = t->timed_wrong || t->wrong[a][b] || t->skips[a][b];
     *seconds = t->cost[a][b] * (1 + t->noise * (double)(t->state >> 16 & 0xffff) / 65536);
     return WEFT_OK;
 }
@@ -123,6 +123,19 @@ static void a_wrong_row_makes_way(void)
     f = run(&t);
     CHECK(f.none && !*f.setting);
     CHECK(!t.timed_wrong);
+}
+
+static void what_cannot_be_tested_is_not_wrong(void)
+{
+    toy t = make();
+    t.skips[2][3] = t.skips[2][0] = true;
+    weft__tune_found f = run(&t);
+    CHECK(!f.none && !f.wrong && f.skipped >= 1 && *f.setting && strcmp(f.setting, "a=2,b=3"));
+    CHECK(!t.timed_wrong);
+    t = make();
+    t.skips[0][0] = true; /* the row: there is nothing to compare with */
+    f = run(&t);
+    CHECK(f.none && !f.wrong && f.skipped == 1 && f.tried == 1 && !t.n_times);
 }
 
 static void noise_decides_nothing(void)
@@ -205,6 +218,7 @@ static const weft_test tests[] = {
     { "finds the best", finds_the_best },
     { "keeps nothing wrong", keeps_nothing_wrong },
     { "a wrong row makes way", a_wrong_row_makes_way },
+    { "what cannot be tested is not wrong", what_cannot_be_tested_is_not_wrong },
     { "noise decides nothing", noise_decides_nothing },
     { "twins are tried once", twins_are_tried_once },
     { "what fails ends it", what_fails_ends_it },

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "backends/gpu/choose.h"
+#include "backends/tune_impl.h"
 
 static weft_error err;
 
@@ -20,13 +21,13 @@ static gpu_caps radeon(const char *row)
 static const weft_tune_shape vector = { WEFT_Q4_0, 4096, 4096, 1, 0, 0 }, prompt = { WEFT_F16, 4096, 4096, 512, 0, 0 },
                              attention = { WEFT_F16, 4096, 128, 1, 32, 8 };
 
-static bool nobody(long process)
+static bool nobody(const char *process)
 {
     (void)process;
     return false;
 }
 
-static bool somebody(long process)
+static bool somebody(const char *process)
 {
     (void)process;
     return true;
@@ -83,14 +84,29 @@ static void keys(void)
     CHECK(gpu_tuned_key_of_shape(&prompt).rows == 4096);
 }
 
-static weft_place_reason choose(const gpu_rules *rules, const char *rows, bool deterministic, weft_kernel_choice *out)
+static void write_graph(const weft_tune_shape *s, char *text, size_t size)
+{
+    const char *type = weft_dtype_get(s->type)->name;
+    if (s->heads)
+        snprintf(text, size, "weft-graph 1\n%%1 = input \"x\" : f32[%u, %u, %u]\n%%2 = weight \"k\" : %s[%u, %u, %u]\n"
+                 "%%3 = weight \"v\" : %s[%u, %u, %u]\n%%4 = input \"f\" : i32[%u]\n%%5 = input \"l\" : i32[%u]\n"
+                 "%%6 = attention %%1, %%2, %%3, %%4, %%5 {scale = 0.125}\noutput \"y\" = %%6\n",
+                 s->tokens, s->heads, s->columns, type, s->groups, s->rows, s->columns, type, s->groups, s->rows,
+                 s->columns, s->tokens, s->tokens);
+    else
+        snprintf(text, size, "weft-graph 1\n%%1 = input \"x\" : f32[%u, %u]\n%%2 = weight \"w\" : %s[%u, %u]\n"
+                 "%%3 = matmul_nt %%1, %%2\noutput \"y\" = %%3\n", s->tokens, s->columns, type, s->rows, s->columns);
+}
+
+static weft_place_reason choose_for(const gpu_rules *rules, const weft_tune_shape *s, bool deterministic,
+                                    weft_kernel_choice *out)
 {
     static const int64_t no_bounds[WEFT_MAX_EXTENTS];
-    char text[256];
+    char text[1024];
     weft_graph *g = NULL;
-    weft_layout layouts[] = { GPU_LAYOUT_PLAIN, GPU_LAYOUT_PANEL };
-    snprintf(text, sizeof text, "weft-graph 1\n%%1 = input \"x\" : f32[1, 4096]\n%%2 = weight \"w\" : q4_0[%s, 4096]\n"
-             "%%3 = matmul_nt %%1, %%2\noutput \"y\" = %%3\n", rows);
+    const weft_layout w = s->heads ? GPU_LAYOUT_PLAIN : GPU_LAYOUT_PANEL;
+    weft_layout layouts[] = { GPU_LAYOUT_PLAIN, w, GPU_LAYOUT_PLAIN, GPU_LAYOUT_PLAIN, GPU_LAYOUT_PLAIN };
+    write_graph(s, text, sizeof text);
     if (!CHECK_OK(weft_graph_parse(text, strlen(text), "test", NULL, &g, &err), err)) return WEFT_PLACE_COUNT;
     weft_kernel_query q = { .g = g, .bounds = no_bounds, .layouts = layouts, .deterministic = deterministic };
     for (uint32_t i = 0; i < weft_graph_node_count(g); i++)
@@ -98,6 +114,58 @@ static weft_place_reason choose(const gpu_rules *rules, const char *rows, bool d
     const weft_place_reason why = gpu_choose(rules, &q, out);
     weft_graph_destroy(g);
     return why;
+}
+
+static weft_place_reason choose(const gpu_rules *rules, uint32_t rows, bool deterministic, weft_kernel_choice *out)
+{
+    return choose_for(rules, &(weft_tune_shape){ WEFT_Q4_0, rows, 4096, 1, 0, 0 }, deterministic, out);
+}
+
+/* What is tested in place of a shape is what it runs, by the row and by every setting beside it. */
+static void expect_same_form(const gpu_caps *caps, gpu_tuned_set *set, const weft_tune_shape *shape)
+{
+    const gpu_rules rules = { .caps = caps, .without = "", .tuned = set };
+    const weft_tune_shape small = weft__tune_smaller(shape);
+    const gpu_tuned_key key = gpu_tuned_key_of_shape(shape), other = gpu_tuned_key_of_shape(&small);
+    char setting[WEFT_TUNE_TEXT] = "";
+    for (uint32_t i = 0;; i++) {
+        weft_kernel_choice a = { .name = "" }, b = { .name = "" };
+        CHECK(gpu_tuned_try(set, caps, &key, setting));
+        const weft_place_reason why = choose_for(&rules, shape, false, &a);
+        const bool taken = gpu_tuned_try(set, caps, &other, setting);
+        const weft_place_reason as = taken ? choose_for(&rules, &small, false, &b) : WEFT_PLACE_COUNT;
+        const bool same = a.compiled == b.compiled && !strcmp(a.name, b.name) && why == as;
+        if (!test_note(same, __FILE__, __LINE__))
+            printf("%s, %s %u x %u, %u tokens, '%s': %s, tested: %s%s\n", caps->tuning->name,
+                      weft_dtype_get(shape->type)->name, shape->rows, shape->columns, shape->tokens, setting, a.name,
+                      b.name, a.compiled != b.compiled ? ", another form" : "");
+        if (!gpu_setting_next(caps, &key, "", i, setting)) break;
+    }
+    gpu_tuned_try(set, caps, &key, NULL);
+}
+
+static void what_is_tested_is_what_runs(void)
+{
+    static const char *const names[] = {
+#define GPU_TUNING(name, ...) #name,
+#include "backends/gpu/tuning.def"
+#undef GPU_TUNING
+    };
+    static const weft_dtype types[] = { WEFT_F16, WEFT_Q8_0, WEFT_Q4_0, WEFT_Q4_K, WEFT_Q6_K };
+    static const uint32_t columns[] = { 1024, 2048, 4096, 11008, 14336 }, tokens[] = { 1, 8, 32, 512 };
+    for (uint32_t r = 0; r < sizeof names / sizeof *names; r++) {
+        gpu_caps caps = radeon(names[r]);
+        gpu_tuned_set *set = calloc(1, sizeof *set);
+        caps.subgroup = caps.tuning->subgroup ? caps.tuning->subgroup : 32;
+        caps.subgroup_min = caps.subgroup < 32 ? caps.subgroup : 32;
+        if (caps.tuning->matrix.rows && caps.tuning->panel == 1) caps.matrix = (gpu_matrix){ 16, 16, 16, false };
+        for (uint32_t i = 0; i < 5 * 5 * 4; i++)
+            expect_same_form(&caps, set, &(weft_tune_shape){ types[i % 5], i % 3 ? 4096 : 32000, columns[i / 5 % 5],
+                                                             tokens[i / 25], 0, 0 });
+        for (uint32_t i = 0; i < 8; i++)
+            expect_same_form(&caps, set, &(weft_tune_shape){ WEFT_F16, 4096, i % 2 ? 64 : 128, tokens[i / 2], 32, 8 });
+        gpu_tuned_free(set);
+    }
 }
 
 static const gpu_caps *form_of(const weft_kernel_choice *c)
@@ -113,21 +181,21 @@ static void what_is_kept_is_used(void)
     const gpu_rules rules = { .caps = &caps, .without = "", .verdicts = &verdicts, .tuned = set };
     const gpu_tuned_key key = gpu_tuned_key_of_shape(&vector);
     weft_kernel_choice row, tuned, other, same;
-    CHECK_EQ_INT(choose(&rules, "96", false, &row), WEFT_PLACE_REQUESTED);
+    CHECK_EQ_INT(choose(&rules, 96, false, &row), WEFT_PLACE_REQUESTED);
     CHECK(gpu_tuned_put(set, &caps, &(gpu_tuned){ .key = key, .setting = "rows=4" }));
-    choose(&rules, "96", false, &tuned);
-    choose(&rules, "512", false, &other);
+    choose(&rules, 96, false, &tuned);
+    choose(&rules, 512, false, &other);
     CHECK(!form_of(&row) && form_of(&tuned) && tuned.compiled != row.compiled);
     CHECK(tuned.kernel == other.kernel); /* they may share a launch */
     CHECK(gpu_joins((const weft_kernel_choice *const[]){ &tuned }, 1, &other));
     CHECK(!gpu_joins((const weft_kernel_choice *const[]){ &row }, 1, &tuned));
-    choose(&rules, "96", true, &same);
+    choose(&rules, 96, true, &same);
     CHECK(!form_of(&same)); /* deterministic programs do as the row says */
     gpu_verdicts_set(&verdicts, tuned.name, tuned.compiled, WEFT_VERDICT_FAILED, "by hand");
-    choose(&rules, "96", false, &same);
+    choose(&rules, 96, false, &same);
     CHECK(!form_of(&same) && same.compiled == row.compiled); /* and where the self-test says no */
     CHECK(gpu_tuned_try(set, &caps, &key, "rows=1"));
-    choose(&rules, "96", false, &same);
+    choose(&rules, 96, false, &same);
     CHECK(form_of(&same) && form_of(&same) != form_of(&tuned));
     CHECK(gpu_tuned_try(set, &caps, &key, NULL) && !gpu_tuned_try(set, &caps, &key, "rows=7"));
     gpu_tuned_free(set);
@@ -139,6 +207,8 @@ static void lines(void)
         "", "kept", "kept product q4_0 1 0 4096", "kept product q4_0 1 0 4096 1 2 rows=3",
         "kept product q9_0 1 0 4096 1 2 row",
         "kept product q4_0 3 0 4096 1 2 row", "kept product q4_0 1 0 0 1 2 row", "kept thing q4_0 1 0 4096 1 2 row",
+        "kept product q4_0 1 0 4096 nan 2 row", "kept product q4_0 1 0 4096 1 -2 row",
+        "kept product q4_0 1 0 4096 1,5 2 row",
         "lost product q4_0 1 0 4096 row", "wrong product q4_0 1 0 4096", "kept product q4_0 1 0 4294967295 1 2 row",
         "kept product q4_0 1 0 4096 1 2 subgroup=16" };
     gpu_caps caps = radeon("amd_rdna");
@@ -159,12 +229,17 @@ static void lines(void)
     CHECK(gpu_tuned_take(again, &caps, "trying attention f16 1 0 128 keys=512 4711", somebody) && !again->n);
     weft_text text = { 0 };
     const weft_writer w = weft_text_writer(&text);
-    gpu_tuned_print(set, 1, &w);
+    gpu_tuned_print(set, "1:2", &w);
     for (char *at = text.data, *end; at && (end = strchr(at, '\n')); at = end + 1) {
         *end = 0;
         CHECK(gpu_tuned_take(again, &caps, at, nobody));
     }
     CHECK_EQ_INT(again->n, set->n);
+    CHECK(gpu_tuned_replaces(set, "kept product q4_0 1 0 4096 9 9 rows=2", "1:2")); /* the set has its own */
+    CHECK(gpu_tuned_replaces(set, "trying product f16 1 0 4096 rows=4 1:2", "1:2")); /* is over */
+    CHECK(!gpu_tuned_replaces(set, "trying product f16 1 0 4096 rows=4 1:3", "1:2"));
+    CHECK(!gpu_tuned_replaces(set, "kept product q4_0 1 0 8192 9 9 rows=2", "1:2")); /* somebody else's find */
+    CHECK(!gpu_tuned_replaces(set, "kept of another release", "1:2"));
     for (uint32_t i = 0; i < set->n; i++) CHECK_STR(again->items[i].detail, set->items[i].detail);
     weft_text_free(&text);
     gpu_tuned_free(set);
@@ -203,7 +278,8 @@ static void a_full_set(void)
 
 static const weft_test tests[] = {
     { "settings are taken", settings_are_taken }, { "settings are refused", settings_are_refused },
-    { "keys", keys },                             { "what is kept is used", what_is_kept_is_used },
+    { "keys", keys },                             { "what is tested is what runs", what_is_tested_is_what_runs },
+    { "what is kept is used", what_is_kept_is_used },
     { "lines", lines },                           { "rows", rows },
     { "a full set", a_full_set },
 };
