@@ -2,6 +2,7 @@
 
 usage: test_predict.py ROOT"""
 import json
+import math
 import os
 import subprocess
 import sys
@@ -75,9 +76,18 @@ class Predict(unittest.TestCase):
         self.assertIn("| 70 % |", done.stdout)
         self.assertIn("llama 8M q4_0, decode at 16384", done.stdout)
 
+    def test_other_shapes_are_not_compared(self):
+        done = self.compare(lambda r: [k.update(rows=8192, tflops=1e9, gb_per_second=1e9) for k in r["kernels"]])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(" 0 differ", done.stdout)
+
     def test_what_it_refuses(self):
         for change, arguments, text in ((lambda r: r["device"].update(model="llvmpipe"), (), "nothing is predicted"),
                                         (lambda r: r.update(version=2), (), "no report"),
+                                        (lambda r: r.pop("device"), (), "what the device is"),
+                                        (lambda r: r.update(kernels=3), (), "expected a list"),
+                                        (lambda r: r["kernels"][0].update(gb_per_second=math.nan), (), "no measurement"),
+                                        (lambda r: r["kernels"][0].pop("gb_per_second"), (), "a number is missing"),
                                         (lambda r: None, ("--state", "tomorrow"), "expected one of")):
             done = self.compare(change, *arguments)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
