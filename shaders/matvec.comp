@@ -92,16 +92,18 @@ float add_product(float a, vec4 v, vec4 x)
     return fma(v.w, x.w, fma(v.z, x.z, fma(v.y, x.y, fma(v.x, x.x, a))));
 }
 
-/* Of a chunk's quad i. Of blocks the numbers are multiplied with x as they are, and the sum with their scale; what is
- * to be added to all of them (offsets, zeros) is multiplied with the sum of x. */
+/* Of a chunk's quad i. Of blocks the numbers are multiplied with x, and the sum with their scale; offsets, which are to
+ * be added to all of them, are multiplied with the sum of x. Zeros are not: where most weights of a block are 0, the
+ * difference of two such sums would have lost what digits the others have. */
 void add_quad(uint j, uint col0, uint last_col, uint step, uint k, uint i, bool whole)
 {
     uint quad = turn_quad(k, QUADS, i);
     vec4 v[ALL_ROWS];
     vec2 scale[ALL_ROWS];
     [[unroll]] for (uint r = 0; r < ALL_ROWS; r++) {
-        v[r] = BLOCKS ? numbers_of(quad_codes(w[step * ALL_ROWS + r], i)) : plain_chunk(w[step * ALL_ROWS + r]);
-        scale[r] = quad_scale(w[step * ALL_ROWS + r], i);
+        weight_chunk chunk = w[step * ALL_ROWS + r];
+        v[r] = BLOCKS ? centred(numbers_of(quad_codes(chunk, i))) : plain_chunk(chunk);
+        scale[r] = quad_scale(chunk, i);
     }
 #ifdef FUSED
     vec4 gain = NORM == 0 ? vec4(1.0) : whole ? gain_within(j, quad) : gain_quad(j, quad);
@@ -115,13 +117,13 @@ void add_quad(uint j, uint col0, uint last_col, uint step, uint k, uint i, bool 
             x *= gain;
         }
 #endif
-        float all = ZERO != 0 || OFFSETS ? x.x + x.y + (x.z + x.w) : 0.0;
+        float all = OFFSETS ? x.x + x.y + (x.z + x.w) : 0.0;
         [[unroll]] for (uint r = 0; r < ALL_ROWS; r++) {
             float s = sum[r * COLS + c];
             if (!BLOCKS) s = add_product(s, v[r], x);
             else {
                 if (OFFSETS) s = fma(scale[r].y, all, s);
-                s = fma(scale[r].x, add_product(-float(ZERO) * all, v[r], x), s);
+                s = fma(scale[r].x, add_product(0.0, v[r], x), s);
             }
             sum[r * COLS + c] = s;
         }

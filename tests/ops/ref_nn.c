@@ -165,9 +165,9 @@ static double shortcut(ref_mode mode, weft_dtype weight, const double *a, const 
     if (weight == WEFT_BF16)
         for (int64_t k = 0; k < K; k++) e += fabs(a[k] * b[k * step]) * ldexp(1.0, -8);
     if (weft_dtype_get(weight)->class_ != WEFT_DTYPE_BLOCK) return e; /* allowed to any format, done for some */
-    for (int64_t block = 0; block < K; block += 32) {
+    for (int64_t near = 0; near < K; near += 256) { /* 32 elements share a scale, somewhere within so many */
         double most = 0.0, sum = 0.0;
-        for (int64_t k = block; k < block + 32 && k < K; k++) {
+        for (int64_t k = near; k < near + 256 && k < K; k++) {
             most = fmax(most, fabs(a[k]));
             sum += fabs(b[k * step]);
         }
